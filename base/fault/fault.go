@@ -1,0 +1,115 @@
+// Package fault is Osler's one error type.
+//
+// An error that a caller decides on, or that a person may read, is a *fault.Error with a
+// Code. Everything else is an internal error: doors show it as "internal error" with a
+// request id and log the chain. One table maps codes to HTTP statuses and FHIR issue
+// types. A fault's Message is written for the person who reads it: it says what
+// happened, to which item, and what to do. It never holds patient data.
+//
+//	return fault.New(fault.NotFound, "There is no Patient with this id.").At("Patient.id")
+package fault
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Code says what kind of fault it is; the doors derive statuses from it.
+type Code string
+
+// The codes, each with the HTTP status and FHIR issue type that the table below gives it.
+const (
+	Invalid      Code = "invalid"       // the content breaks a rule: 422 invalid
+	Malformed    Code = "malformed"     // the request cannot be read: 400 structure
+	NotSupported Code = "not-supported" // Osler does not do this: 400 not-supported
+	Unauthorized Code = "unauthorized"  // who are you: 401 login
+	Forbidden    Code = "forbidden"     // not allowed: 403 forbidden
+	NotFound     Code = "not-found"     // 404 not-found
+	Gone         Code = "gone"          // deleted: 410 deleted
+	Conflict     Code = "conflict"      // edit or uniqueness conflict: 409 conflict
+	Stale        Code = "stale"         // If-Match names an older version: 412 conflict
+	Multiple     Code = "multiple"      // a condition matched several: 412 multiple-matches
+	TooLarge     Code = "too-large"     // a size or depth limit: 413 too-long
+	TooCostly    Code = "too-costly"    // a query or rate limit: 429 too-costly
+	Unavailable  Code = "unavailable"   // try again later: 503 transient
+	Internal     Code = "internal"      // 500 exception
+)
+
+var table = map[Code]struct {
+	status int
+	issue  string
+}{
+	Invalid: {422, "invalid"}, Malformed: {400, "structure"}, NotSupported: {400, "not-supported"},
+	Unauthorized: {401, "login"}, Forbidden: {403, "forbidden"}, NotFound: {404, "not-found"},
+	Gone: {410, "deleted"}, Conflict: {409, "conflict"}, Stale: {412, "conflict"},
+	Multiple: {412, "multiple-matches"}, TooLarge: {413, "too-long"}, TooCostly: {429, "too-costly"},
+	Unavailable: {503, "transient"}, Internal: {500, "exception"},
+}
+
+// Issue is one finding about one place, in the shape of an OperationOutcome issue.
+type Issue struct {
+	Severity   string // fatal, error, warning, information
+	Type       string // FHIR issue type, for example "required"
+	Expression string // FHIRPath of the element, for example "Patient.birthDate"
+	Text       string // a sentence for a person
+}
+
+// Error is a fault. Create it with New or Wrap.
+type Error struct {
+	Code    Code
+	Message string
+	Issues  []Issue // details, when there is more than one finding
+	Path    string  // where, as a FHIRPath, when Issues is empty
+	Cause   error
+}
+
+// New returns a fault with a message for a person. The arguments are formatted into it.
+func New(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// Wrap is New with a cause, which is logged but not shown.
+func Wrap(cause error, code Code, format string, args ...any) *Error {
+	e := New(code, format, args...)
+	e.Cause = cause
+	return e
+}
+
+// At names the element that the fault is about and returns the fault.
+func (e *Error) At(path string) *Error { e.Path = path; return e }
+
+// With adds findings and returns the fault.
+func (e *Error) With(issues ...Issue) *Error { e.Issues = append(e.Issues, issues...); return e }
+
+// Error implements error.
+func (e *Error) Error() string {
+	if e.Cause != nil {
+		return string(e.Code) + ": " + e.Message + ": " + e.Cause.Error()
+	}
+	return string(e.Code) + ": " + e.Message
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// CodeOf returns the code of the first fault in err's chain, Internal when there is
+// none, and "" for nil.
+func CodeOf(err error) Code {
+	if err == nil {
+		return ""
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return Internal
+}
+
+// Is reports whether err is a fault with this code.
+func Is(err error, code Code) bool { return err != nil && CodeOf(err) == code }
+
+// Status returns the HTTP status for a code.
+func Status(code Code) int { return table[code].status }
+
+// IssueType returns the FHIR issue type for a code.
+func IssueType(code Code) string { return table[code].issue }

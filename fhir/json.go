@@ -1,0 +1,389 @@
+package fhir
+
+import (
+	"fmt"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/osler-emr/osler/base/fault"
+)
+
+// Limits of a document. A document beyond them is refused with fault.TooLarge.
+const (
+	MaxDepth = 64       // nesting of objects and arrays
+	MaxBytes = 50 << 20 // size of one document
+)
+
+// Parse reads one JSON document: RFC 8259 with the restrictions of I-JSON that FHIR needs.
+// Duplicate member names, invalid UTF-8, trailing bytes, and nesting beyond MaxDepth are
+// faults; the message names line and column.
+func Parse(body []byte) (*Node, error) {
+	if len(body) > MaxBytes {
+		return nil, fault.New(fault.TooLarge, "The document has %d bytes; the limit is %d.", len(body), MaxBytes)
+	}
+	p := &parser{src: body}
+	p.space()
+	n, err := p.value(0)
+	if err != nil {
+		return nil, err
+	}
+	p.space()
+	if p.pos < len(p.src) {
+		return nil, p.fail("text follows the end of the document")
+	}
+	return n, nil
+}
+
+type parser struct {
+	src []byte
+	pos int
+}
+
+func (p *parser) fail(format string, args ...any) error {
+	line, col := 1, 1
+	for _, c := range p.src[:min(p.pos, len(p.src))] {
+		if c == '\n' {
+			line, col = line+1, 1
+		} else {
+			col++
+		}
+	}
+	return fault.New(fault.Malformed, "The JSON cannot be read at line %d, column %d: %s.", line, col, fmt.Sprintf(format, args...))
+}
+
+func (p *parser) space() {
+	for p.pos < len(p.src) {
+		switch p.src[p.pos] {
+		case ' ', '\t', '\n', '\r':
+			p.pos++
+		default:
+			return
+		}
+	}
+}
+
+func (p *parser) value(depth int) (*Node, error) {
+	if depth > MaxDepth {
+		return nil, fault.New(fault.TooLarge, "The document is nested deeper than %d levels.", MaxDepth)
+	}
+	if p.pos >= len(p.src) {
+		return nil, p.fail("the document ends too early")
+	}
+	switch c := p.src[p.pos]; {
+	case c == '{':
+		return p.object(depth)
+	case c == '[':
+		return p.array(depth)
+	case c == '"':
+		s, err := p.text()
+		if err != nil {
+			return nil, err
+		}
+		return &Node{kind: String, text: s}, nil
+	case c == '-' || c >= '0' && c <= '9':
+		return p.number()
+	}
+	for _, w := range [...]struct {
+		word string
+		kind Kind
+	}{{"true", Boolean}, {"false", Boolean}, {"null", Null}} {
+		if len(p.src)-p.pos >= len(w.word) && string(p.src[p.pos:p.pos+len(w.word)]) == w.word {
+			p.pos += len(w.word)
+			if w.kind == Null {
+				return &Node{kind: Null}, nil
+			}
+			return &Node{kind: Boolean, text: w.word}, nil
+		}
+	}
+	return nil, p.fail("a value was expected")
+}
+
+func (p *parser) object(depth int) (*Node, error) {
+	n := &Node{kind: Object}
+	p.pos++
+	p.space()
+	if p.pos < len(p.src) && p.src[p.pos] == '}' {
+		p.pos++
+		return n, nil
+	}
+	for {
+		if p.pos >= len(p.src) || p.src[p.pos] != '"' {
+			return nil, p.fail("a member name in double quotes was expected")
+		}
+		name, err := p.text()
+		if err != nil {
+			return nil, err
+		}
+		if n.duplicate(name) {
+			return nil, p.fail("the member %q stands twice in one object", name)
+		}
+		p.space()
+		if p.pos >= len(p.src) || p.src[p.pos] != ':' {
+			return nil, p.fail("a colon was expected behind %q", name)
+		}
+		p.pos++
+		p.space()
+		v, err := p.value(depth + 1)
+		if err != nil {
+			return nil, err
+		}
+		n.list = append(n.list, member{name, v})
+		p.space()
+		if p.pos >= len(p.src) {
+			return nil, p.fail("the document ends inside an object")
+		}
+		c := p.src[p.pos]
+		p.pos++
+		if c == '}' {
+			return n, nil
+		}
+		if c != ',' {
+			p.pos--
+			return nil, p.fail("a comma or a closing brace was expected")
+		}
+		p.space()
+	}
+}
+
+// duplicate is linear: objects in FHIR have few members. Past 64 members it would be
+// quadratic in hostile input, so the caller's limit on size bounds it; see FuzzParse.
+func (n *Node) duplicate(name string) bool {
+	for i := range n.list {
+		if n.list[i].name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *parser) array(depth int) (*Node, error) {
+	n := &Node{kind: Array}
+	p.pos++
+	p.space()
+	if p.pos < len(p.src) && p.src[p.pos] == ']' {
+		p.pos++
+		return n, nil
+	}
+	for {
+		v, err := p.value(depth + 1)
+		if err != nil {
+			return nil, err
+		}
+		n.list = append(n.list, member{node: v})
+		p.space()
+		if p.pos >= len(p.src) {
+			return nil, p.fail("the document ends inside an array")
+		}
+		c := p.src[p.pos]
+		p.pos++
+		if c == ']' {
+			return n, nil
+		}
+		if c != ',' {
+			p.pos--
+			return nil, p.fail("a comma or a closing bracket was expected")
+		}
+		p.space()
+	}
+}
+
+func (p *parser) number() (*Node, error) {
+	start := p.pos
+	digits := func() int {
+		from := p.pos
+		for p.pos < len(p.src) && p.src[p.pos] >= '0' && p.src[p.pos] <= '9' {
+			p.pos++
+		}
+		return p.pos - from
+	}
+	if p.src[p.pos] == '-' {
+		p.pos++
+	}
+	first := p.pos
+	if n := digits(); n == 0 || n > 1 && p.src[first] == '0' {
+		return nil, p.fail("this is not a number")
+	}
+	if p.pos < len(p.src) && p.src[p.pos] == '.' {
+		p.pos++
+		if digits() == 0 {
+			return nil, p.fail("a digit was expected behind the decimal point")
+		}
+	}
+	if p.pos < len(p.src) && (p.src[p.pos] == 'e' || p.src[p.pos] == 'E') {
+		p.pos++
+		if p.pos < len(p.src) && (p.src[p.pos] == '+' || p.src[p.pos] == '-') {
+			p.pos++
+		}
+		if digits() == 0 {
+			return nil, p.fail("a digit was expected in the exponent")
+		}
+	}
+	return &Node{kind: Number, text: string(p.src[start:p.pos])}, nil
+}
+
+// text reads a string in double quotes and returns its value.
+func (p *parser) text() (string, error) {
+	p.pos++
+	start := p.pos
+	for p.pos < len(p.src) {
+		c := p.src[p.pos]
+		switch {
+		case c == '"':
+			s := p.src[start:p.pos]
+			if !utf8.Valid(s) {
+				return "", p.fail("the text is not valid UTF-8")
+			}
+			p.pos++
+			return string(s), nil
+		case c == '\\':
+			return p.escaped(start)
+		case c < 0x20:
+			return "", p.fail("a control character in a string must be escaped")
+		}
+		p.pos++
+	}
+	return "", p.fail("the document ends inside a string")
+}
+
+func (p *parser) escaped(start int) (string, error) {
+	buf := append([]byte(nil), p.src[start:p.pos]...)
+	for p.pos < len(p.src) {
+		c := p.src[p.pos]
+		switch {
+		case c == '"':
+			if !utf8.Valid(buf) {
+				return "", p.fail("the text is not valid UTF-8")
+			}
+			p.pos++
+			return string(buf), nil
+		case c < 0x20:
+			return "", p.fail("a control character in a string must be escaped")
+		case c != '\\':
+			buf = append(buf, c)
+			p.pos++
+		default:
+			r, err := p.escape()
+			if err != nil {
+				return "", err
+			}
+			buf = utf8.AppendRune(buf, r)
+		}
+	}
+	return "", p.fail("the document ends inside a string")
+}
+
+func (p *parser) escape() (rune, error) {
+	if p.pos+1 >= len(p.src) {
+		return 0, p.fail("the document ends inside a string")
+	}
+	c := p.src[p.pos+1]
+	p.pos += 2
+	switch c {
+	case '"', '\\', '/':
+		return rune(c), nil
+	case 'b':
+		return '\b', nil
+	case 'f':
+		return '\f', nil
+	case 'n':
+		return '\n', nil
+	case 'r':
+		return '\r', nil
+	case 't':
+		return '\t', nil
+	case 'u':
+		r, err := p.hex()
+		if err != nil {
+			return 0, err
+		}
+		if r < 0xD800 || r > 0xDFFF {
+			return r, nil
+		}
+		if r < 0xDC00 && p.pos+1 < len(p.src) && p.src[p.pos] == '\\' && p.src[p.pos+1] == 'u' {
+			p.pos += 2
+			low, err := p.hex()
+			if err != nil {
+				return 0, err
+			}
+			if low >= 0xDC00 && low <= 0xDFFF {
+				return (r-0xD800)<<10 + (low - 0xDC00) + 0x10000, nil
+			}
+		}
+		return 0, p.fail("half of a surrogate pair stands alone")
+	}
+	return 0, p.fail("\\%c is not an escape", c)
+}
+
+func (p *parser) hex() (rune, error) {
+	if p.pos+4 > len(p.src) {
+		return 0, p.fail("the document ends inside an escape")
+	}
+	v, err := strconv.ParseUint(string(p.src[p.pos:p.pos+4]), 16, 32)
+	if err != nil {
+		return 0, p.fail("four hexadecimal digits were expected")
+	}
+	p.pos += 4
+	return rune(v), nil
+}
+
+// JSON writes the tree without white space. What Parse read comes back with the same
+// members, order and number literals.
+func (n *Node) JSON() []byte { return n.AppendJSON(nil) }
+
+// AppendJSON appends what JSON returns.
+func (n *Node) AppendJSON(b []byte) []byte {
+	switch n.Kind() {
+	case Absent, Null:
+		return append(b, "null"...)
+	case Boolean, Number:
+		return append(b, n.text...)
+	case String:
+		return appendString(b, n.text)
+	case Array:
+		b = append(b, '[')
+		for i := range n.list {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = n.list[i].node.AppendJSON(b)
+		}
+		return append(b, ']')
+	}
+	b = append(b, '{')
+	for i := range n.list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendString(b, n.list[i].name)
+		b = append(b, ':')
+		b = n.list[i].node.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+func appendString(b []byte, s string) []byte {
+	const hexDigits = "0123456789abcdef"
+	b = append(b, '"')
+	start := 0
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c >= 0x20 && c != '"' && c != '\\' {
+			continue
+		}
+		b = append(b, s[start:i]...)
+		switch c {
+		case '"', '\\':
+			b = append(b, '\\', c)
+		case '\n':
+			b = append(b, '\\', 'n')
+		case '\r':
+			b = append(b, '\\', 'r')
+		case '\t':
+			b = append(b, '\\', 't')
+		default:
+			b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		}
+		start = i + 1
+	}
+	return append(append(b, s[start:]...), '"')
+}

@@ -1,0 +1,308 @@
+// Package search is the FHIR search language: it reads search URLs into a query tree,
+// extracts from a resource the index entries that answer such queries, and decides in
+// memory whether a resource matches.
+//
+// The tree (Expr) is the same for URL searches, access predicates, worklists and
+// subscriptions. A store compiles it to SQL (store/sqlgen); Match evaluates it on one
+// resource's entries. The two must agree, which storetest checks.
+//
+//	q, err := search.Parse("Observation", url.Values{"code": {"http://loinc.org|4548-4"}}, search.Strict)
+//	entries, err := search.Extract(resource)
+//	ok := search.Match(q.Where, search.Subject{...}, entries)
+//
+// No SQL, no store and no wall clock live here.
+package search
+
+import (
+	"time"
+)
+
+// Kind is the type of a search parameter.
+type Kind uint8
+
+// The search parameter types of FHIR R4, section 3.1.1.4.
+const (
+	KindToken Kind = iota + 1
+	KindReference
+	KindString
+	KindDate
+	KindNumber
+	KindQuantity
+	KindURI
+	KindComposite
+	KindSpecial
+)
+
+// Expr is a node of the query tree. The concrete types are those below.
+type Expr interface{ expr() }
+
+// All is true for every resource, None for none.
+type (
+	All  struct{}
+	None struct{}
+)
+
+// And is true when all parts are; an empty And is true.
+type And []Expr
+
+// Or is true when at least one part is; an empty Or is false.
+type Or []Expr
+
+// Not is true when its part is not.
+type Not struct{ X Expr }
+
+// ID is true for resources with one of these logical ids.
+type ID []string
+
+// InPatient is true for resources that live in the compartment of one of these patients
+// (logical ids of Patient), including the Patient itself. It is the predicate of a
+// patient's own access and of every chart query.
+type InPatient []string
+
+// Updated compares meta.lastUpdated: From <= lastUpdated < To; a zero time is open.
+type Updated struct{ From, To time.Time }
+
+// Missing is the :missing modifier: true when the resource has no entry for the parameter
+// (Missing true) or at least one (Missing false).
+type Missing struct {
+	Param   string
+	Missing bool
+}
+
+// Token matches codes and identifiers.
+type Token struct {
+	Param string
+	// System must be equal when HasSystem; HasSystem with "" asks for a code without system.
+	System    string
+	HasSystem bool
+	Code      string // "" with AnyCode: any code of the system
+	AnyCode   bool
+	// Text is the :text modifier: Code is matched against the beginning of display or text.
+	Text bool
+	// OfType is :of-type: System and Code are those of Identifier.type, Value the value.
+	OfType bool
+	Value  string
+}
+
+// Reference matches references.
+type Reference struct {
+	Param string
+	Type  string // "" when any target type will do
+	ID    string // logical id, or "" when URL is set
+	URL   string // an absolute URL or canonical
+	// Identifier is the :identifier modifier: System|Code of Reference.identifier.
+	Identifier *Token
+}
+
+// StringMode says how a string is compared.
+type StringMode uint8
+
+// The modes of string search: the default (starts with, normalised), :contains, :exact.
+const (
+	StartsWith StringMode = iota
+	Contains
+	Exact
+)
+
+// Text matches string parameters.
+type Text struct {
+	Param string
+	Mode  StringMode
+	Value string // normalised (see Normalize) except for Exact
+}
+
+// Prefix is a comparison prefix.
+type Prefix string
+
+// The prefixes of ordered parameters, FHIR R4 section 3.1.1.4.5.
+const (
+	Eq Prefix = "eq"
+	Ne Prefix = "ne"
+	Gt Prefix = "gt"
+	Lt Prefix = "lt"
+	Ge Prefix = "ge"
+	Le Prefix = "le"
+	Sa Prefix = "sa"
+	Eb Prefix = "eb"
+	Ap Prefix = "ap"
+)
+
+// Date matches date and period parameters. Low and High are the implicit range of the
+// search value in Unix milliseconds, Low inclusive, High exclusive ("2024-03" is all of
+// March). For ap the caller has already widened the range.
+type Date struct {
+	Param     string
+	Prefix    Prefix
+	Low, High int64
+}
+
+// Quantity matches number and quantity parameters. Low and High are the implicit range of
+// the value's precision ("5.4" is 5.35 to 5.45).
+type Quantity struct {
+	Param     string
+	Prefix    Prefix
+	Value     float64
+	Low, High float64
+	// System and Code of the unit; Unit is a free text unit. All empty: any unit.
+	System, Code, Unit string
+	HasUnit            bool
+}
+
+// URIMode says how URIs are compared.
+type URIMode uint8
+
+// Exact equality, :below (starts with), :above (is a prefix of the value).
+const (
+	URIEqual URIMode = iota
+	URIBelow
+	URIAbove
+)
+
+// URI matches uri parameters.
+type URI struct {
+	Param string
+	Mode  URIMode
+	Value string
+}
+
+// Composite matches resources in which one group (one element) satisfies all parts.
+// The parts name component parameters by position: Param is "0", "1", ….
+type Composite struct {
+	Param string
+	Parts []Expr
+}
+
+// Chain matches resources whose reference parameter points at a resource of type Target
+// that satisfies X; the store joins the visibility predicate of Target.
+type Chain struct {
+	Param  string
+	Target string
+	X      Expr
+}
+
+// Has matches resources that are referred to by a resource of type Source through its
+// parameter Param, where that resource satisfies X.
+type Has struct {
+	Source string
+	Param  string
+	X      Expr
+}
+
+func (All) expr()       {}
+func (None) expr()      {}
+func (And) expr()       {}
+func (Or) expr()        {}
+func (Not) expr()       {}
+func (ID) expr()        {}
+func (InPatient) expr() {}
+func (Updated) expr()   {}
+func (Missing) expr()   {}
+func (Token) expr()     {}
+func (Reference) expr() {}
+func (Text) expr()      {}
+func (Date) expr()      {}
+func (Quantity) expr()  {}
+func (URI) expr()       {}
+func (Composite) expr() {}
+func (Chain) expr()     {}
+func (Has) expr()       {}
+
+// SortKey orders results. Param may be "_id", "_lastUpdated" or a search parameter.
+type SortKey struct {
+	Param      string
+	Descending bool
+}
+
+// Include is one _include or _revinclude.
+type Include struct {
+	Source string // type that holds the reference
+	Param  string // "*" for all references
+	Target string // "" for any
+}
+
+// Total says what the caller wants to know about the number of matches.
+type Total string
+
+// The values of _total.
+const (
+	TotalNone     Total = "none"
+	TotalEstimate Total = "estimate"
+	TotalAccurate Total = "accurate"
+)
+
+// Summary is the value of _summary.
+type Summary string
+
+// The values of _summary.
+const (
+	SummaryFalse Summary = ""
+	SummaryTrue  Summary = "true"
+	SummaryText  Summary = "text"
+	SummaryData  Summary = "data"
+	SummaryCount Summary = "count"
+)
+
+// Limits of a query; Parse refuses more.
+const (
+	DefaultCount = 20
+	MaxCount     = 1000
+	MaxIncludes  = 20   // include parameters in one query
+	MaxIncluded  = 5000 // included resources on one page
+	MaxValues    = 500  // OR values in one parameter
+	MaxParams    = 50   // parameters in one query
+)
+
+// Query is one parsed search.
+type Query struct {
+	Type       string // "" searches all types
+	Where      Expr
+	Sort       []SortKey
+	Count      int // page size; 0 with SummaryCount
+	Include    []Include
+	RevInclude []Include
+	Summary    Summary
+	Elements   []string
+	Total      Total
+	// Applied are the parameters that were understood, in the order of the request, for
+	// the self link; Ignored are those that lenient handling left out, with the reason.
+	Applied []Param
+	Ignored []Ignored
+}
+
+// Param is one name=value of a search URL.
+type Param struct{ Name, Value string }
+
+// Ignored is a parameter that was not applied, and why.
+type Ignored struct {
+	Param
+	Reason string
+}
+
+// Entry is one index entry: one value of one search parameter of one resource. Which
+// fields count depends on Kind.
+type Entry struct {
+	Param string
+	Kind  Kind
+
+	System, Code string // token; quantity: unit system and code
+	Display      string // token: display or text, normalised, for :text; quantity: free text unit
+	// Identifier marks a token that comes from an Identifier; TypeSystem and TypeCode are
+	// those of Identifier.type, for :of-type.
+	Identifier           bool
+	TypeSystem, TypeCode string
+
+	RefType, RefID string // reference to a resource in this record
+	URL            string // reference: absolute URL, canonical or logical; uri: the value
+
+	Norm  string // string: normalised
+	Exact string // string: as written
+
+	Low, High int64 // date: Unix milliseconds, Low inclusive, High exclusive; math.MinInt64 and MaxInt64 when open
+
+	Value               float64 // number, quantity
+	ValueLow, ValueHigh float64 // the implicit range of its precision (or of a Range)
+
+	// Group holds the entries of a composite: one Entry{Kind: KindComposite} per element,
+	// whose Group[i].Param is "0", "1", ….
+	Group []Entry
+}

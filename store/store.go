@@ -1,0 +1,205 @@
+// Package store is the contract between the record and a database.
+//
+// A store keeps resource versions with their index entries, the audit log, and small
+// server-side items (accounts, sessions, drafts, jobs). Every change is one Changeset,
+// committed all or nothing, and gets a logical time T. Reads and searches are snapshots at
+// a T. A store obeys, it never decides: who may see what arrives as predicates inside the
+// Plan, and a Plan without them is refused.
+//
+// Only record and identity call these methods. Backends live in store/sqlite and
+// store/postgres; store/storetest is the suite that each must pass.
+package store
+
+import (
+	"context"
+	"io"
+	"iter"
+	"time"
+
+	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/trust/ledger"
+)
+
+// T is a logical time: the number of a commit. 0 asks for the present.
+type T int64
+
+// Version is one stored version of a resource.
+type Version struct {
+	Type    string
+	ID      string
+	Version int64 // 1, 2, …; meta.versionId
+	Updated time.Time
+	T       T
+	Patient string // id of the patient whose compartment it lives in; "" for none
+	Deleted bool
+	Body    []byte // JSON, complete with id and meta; nil when Deleted. Do not change it.
+}
+
+// Write is one new version of a resource.
+type Write struct {
+	Type, ID string
+	// Version is the new version. The commit fails with fault.Stale unless the current
+	// version is Version-1 (0: the resource has never existed).
+	Version int64
+	Updated time.Time
+	// Patient is the id of the Patient in whose compartment the resource lives, "" for
+	// resources of no patient or of several. For a Patient it is its own id.
+	Patient string
+	Deleted bool
+	Body    []byte // JSON, complete with id and meta; nil when Deleted
+	Index   []search.Entry
+}
+
+// Item is a small server-side record that is not a resource. Space names a kind
+// ("account", "session", "draft"), Key the item in it.
+type Item struct {
+	Space, Key string
+	// Owner groups items of a space, so that they can be listed (all drafts of a person).
+	Owner   string
+	Value   []byte
+	Version int64     // set by the store: 1, 2, …
+	Expires time.Time // zero: never. Expired items are not returned and are removed in time.
+}
+
+// ItemWrite creates, replaces or deletes an Item.
+type ItemWrite struct {
+	Item
+	Delete bool
+	// IfVersion must equal the current version (0: must not exist); -1 writes in any case.
+	// Otherwise the commit fails with fault.Conflict.
+	IfVersion int64
+}
+
+// Unchanged is a precondition: no resource of the patient was written after Since.
+type Unchanged struct {
+	Patient string
+	Since   T
+}
+
+// Changeset is one atomic change. A Changeset without a Leaf is refused.
+type Changeset struct {
+	Writes []Write
+	Items  []ItemWrite
+	Leaf   *ledger.Leaf
+	// Unchanged and Absent are preconditions, checked inside the transaction; a violation
+	// is fault.Conflict. Absent holds plans that must match nothing (conditional create).
+	Unchanged []Unchanged
+	Absent    []Plan
+	// Key makes the commit idempotent: a second Changeset with the same Key commits
+	// nothing and returns the first Receipt with Repeated set. "" for none.
+	Key string
+}
+
+// Receipt tells what a commit became.
+type Receipt struct {
+	T        T
+	Leaf     int64 // index of the audit leaf
+	Repeated bool
+}
+
+// Plan is a search that a store can run. Make it with NewPlan; the zero Plan is refused.
+type Plan struct {
+	Query search.Query
+	// At is the snapshot; 0 is the present.
+	At T
+	// After continues behind the last row of an earlier page; nil starts. It is the
+	// Next of the earlier Page, opaque to everyone but the store.
+	After []byte
+
+	visible Visibility
+}
+
+// Visibility gives, for a resource type, the predicate of what the searcher may see.
+// It is asked for every type that a plan touches: matches, chains, includes, counts.
+type Visibility func(resourceType string) search.Expr
+
+// NewPlan returns a Plan for a query under a visibility.
+func NewPlan(q search.Query, visible Visibility) Plan { return Plan{Query: q, visible: visible} }
+
+// Visible returns the predicate for a type and whether the plan was made by NewPlan.
+func (p Plan) Visible(resourceType string) (search.Expr, bool) {
+	if p.visible == nil {
+		return search.None{}, false
+	}
+	return p.visible(resourceType), true
+}
+
+// Page is one page of matches.
+type Page struct {
+	At       T
+	Matches  []Version
+	Included []Version
+	Total    int64  // -1 when not counted
+	Next     []byte // nil on the last page
+}
+
+// HistoryFilter selects versions. Empty Type and ID ask wider.
+type HistoryFilter struct {
+	Type, ID string
+	Patient  string    // only this compartment
+	Since    time.Time // Updated >= Since
+	At       T
+	Count    int
+	Before   T // continue: only versions with a smaller T; 0 starts
+}
+
+// LeafFilter selects audit leaves, newest first.
+type LeafFilter struct {
+	Patient  string
+	Actor    string
+	From, To time.Time // zero: open
+	Before   int64     // continue: only leaves with a smaller index; 0 starts at the newest
+	Limit    int
+}
+
+// LeafEntry is an audit leaf with its index.
+type LeafEntry struct {
+	Index int64
+	Leaf  ledger.Leaf
+}
+
+// Store is a database that keeps the record. Implementations are safe for concurrent use.
+type Store interface {
+	// Commit stores a Changeset durably (fsync) or not at all.
+	Commit(ctx context.Context, c Changeset) (Receipt, error)
+	// Read returns the version that was current at t; also a Deleted one. A resource that
+	// never existed is fault.NotFound.
+	Read(ctx context.Context, resourceType, id string, at T) (Version, error)
+	// ReadVersion returns one version; fault.NotFound when there is none.
+	ReadVersion(ctx context.Context, resourceType, id string, version int64) (Version, error)
+	// Search runs a plan.
+	Search(ctx context.Context, p Plan) (Page, error)
+	// Count returns the exact number of matches of a plan.
+	Count(ctx context.Context, p Plan) (int64, error)
+	// Compartment ranges over a patient's resources that were current at t (not deleted),
+	// the Patient included, of the given types (nil: all), in storage order. It is one
+	// range scan: the way to open a chart.
+	Compartment(ctx context.Context, patient string, types []string, at T) iter.Seq2[Version, error]
+	// All ranges over every current resource, patient by patient; for export.
+	All(ctx context.Context, types []string, at T) iter.Seq2[Version, error]
+	// History returns versions, newest first.
+	History(ctx context.Context, f HistoryFilter) ([]Version, error)
+	// Now returns the T of the last commit.
+	Now(ctx context.Context) (T, error)
+	// At returns the last T whose commit is not after the wall clock time.
+	At(ctx context.Context, wall time.Time) (T, error)
+
+	// Item returns one item; fault.NotFound when there is none or it has expired.
+	Item(ctx context.Context, space, key string) (Item, error)
+	// Items returns the items of a space, of one owner unless owner is "", ordered by key.
+	Items(ctx context.Context, space, owner string) ([]Item, error)
+
+	// Leaves returns audit leaves.
+	Leaves(ctx context.Context, f LeafFilter) ([]LeafEntry, error)
+	// Verify checks the audit log against its tree and signed checkpoints, and every
+	// stored version against the hash in its leaf. It reports each problem through report and returns the number
+	// of leaves checked.
+	Verify(ctx context.Context, report func(problem string)) (leaves int64, err error)
+	// Checkpoint signs the present tree head and returns the signed note.
+	Checkpoint(ctx context.Context) ([]byte, error)
+
+	// Backup writes a consistent copy of the whole store.
+	Backup(ctx context.Context, w io.Writer) error
+	// Close waits for running commits and closes the database.
+	Close() error
+}

@@ -1,0 +1,82 @@
+// Package ledger is the tamper-evident audit log: what a leaf says, how leaves are hashed
+// into a Merkle tree, how the tree's head is signed (checkpoints) and how all of it is
+// verified offline.
+//
+// A leaf is written in the same store transaction as the change it describes, or, for a
+// read, before the answer leaves. Formats are those of golang.org/x/mod/sumdb/tlog and
+// the C2SP signed-note and tlog-checkpoint specifications. Storage is not here: a store
+// keeps leaf bytes and tree hashes and hands them to Verify.
+package ledger
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Action is what was done.
+type Action string
+
+// The actions.
+const (
+	Read    Action = "read"
+	VRead   Action = "vread"
+	History Action = "history"
+	Search  Action = "search"
+	Create  Action = "create"
+	Update  Action = "update"
+	Delete  Action = "delete"
+	Batch   Action = "transaction" // several writes in one commit
+	Export  Action = "export"
+	Print   Action = "print"
+	SignIn  Action = "sign-in"
+	SignOut Action = "sign-out"
+	Refused Action = "refused" // a read or write that policy denied
+	Account Action = "account" // accounts, permissions, tokens
+	Import  Action = "import"
+	Keep    Action = "keep" // server-side items that are not resources: drafts, sessions
+)
+
+// Version names a resource version in a leaf.
+type Version struct {
+	Type    string `json:"type"`
+	ID      string `json:"id"`
+	Version int64  `json:"version,omitempty"`
+	// Hash is the SHA-256 of the stored body, in hexadecimal, for versions that were
+	// written.
+	Hash string `json:"sha256,omitempty"`
+}
+
+// Leaf is one entry of the audit log. Encode gives its canonical bytes.
+type Leaf struct {
+	Time     time.Time `json:"time"`
+	Actor    string    `json:"actor"` // principal id
+	Name     string    `json:"name"`  // display name at that time
+	Role     string    `json:"role"`
+	Purpose  string    `json:"purpose,omitempty"`
+	Session  string    `json:"session,omitempty"`
+	Action   Action    `json:"action"`
+	Type     string    `json:"type,omitempty"`     // resource type, for searches
+	Query    string    `json:"query,omitempty"`    // search parameters, or a short description
+	Patients []string  `json:"patients,omitempty"` // ids of the patients whose data was touched
+	Versions []Version `json:"versions,omitempty"`
+	Count    int       `json:"count,omitempty"`   // resources returned
+	Outcome  string    `json:"outcome,omitempty"` // empty is success; else a fault code
+	Reason   string    `json:"reason,omitempty"`  // a reason given by the person
+	Door     string    `json:"door,omitempty"`    // clinic, portal, fhir, console
+}
+
+// Encode returns the leaf's canonical bytes: compact JSON in the order of the fields.
+func (l Leaf) Encode() []byte {
+	b, err := json.Marshal(l)
+	if err != nil { // no field of Leaf can fail to marshal
+		panic(err)
+	}
+	return b
+}
+
+// Decode reads what Encode wrote.
+func Decode(b []byte) (Leaf, error) {
+	var l Leaf
+	err := json.Unmarshal(b, &l)
+	return l, err
+}
