@@ -1,0 +1,39 @@
+# The tasks of the project. `make test` is what continuous integration runs.
+export CGO_ENABLED=0
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: build test check needs generate bench drill fuzz
+
+build:
+	go build -trimpath -o bin/osler ./cmd/osler
+
+# Everything that must hold before a change lands. Tests that need the shared test data
+# fail when it is there but thin, and say so when it is absent.
+test: needs check
+	./tools/test.sh
+
+check:
+	test -z "$$(gofmt -l $$(git ls-files '*.go'))"
+	go vet ./...
+	@go run $(STATICCHECK) ./... || { s=$$?; if go run $(STATICCHECK) -version >/dev/null 2>&1; then exit $$s; else echo "staticcheck is not to be had here: skipped"; fi; }
+
+# Browser tests need Chromium; Debian and its relatives get it by package.
+needs:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
+	  { echo "installing Chromium for the browser tests"; apt-get update -qq && apt-get install -y -qq chromium fonts-dejavu fonts-noto-core; }
+
+generate:
+	go generate ./...
+	go run github.com/a-h/templ/cmd/templ@v0.3.977 generate -lazy
+	git diff --exit-code
+
+bench:
+	go run ./cmd/osler bench
+
+# Long drills: hundreds of kill -9 rounds, large imports.
+drill:
+	OSLER_DRILL=1 go test -count=1 -timeout 60m ./door/console -run Drill -v
+
+fuzz:
+	for p in $$(grep -rl --include=*_test.go 'func Fuzz' . | xargs -n1 dirname | sort -u); do \
+	  for f in $$(grep -ho 'func Fuzz[A-Za-z0-9]*' $$p/*_test.go | awk '{print $$2}'); do go test $$p -run '^$$' -fuzz "^$$f$$" -fuzztime 30s || exit 1; done; done
