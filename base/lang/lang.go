@@ -2,17 +2,71 @@
 // formats in which one person reads them.
 //
 // The English text is the key: l.T("Take now") returns it in the person's language, or in
-// English when the catalogue has none. Catalogues are JSON files beside this one.
+// English when the catalogue has none. Catalogues are JSON files beside this package's code
+// (es.json, ar.json): one object from English to the language.
+//
+//	l := lang.For("es")
+//	l.T("%d new results", 2)
+//	l.Date("1968-03-14", lang.Long, zone) // "14 de marzo de 1968"
+//
+// Formats of numbers and dates follow the NHS Common User Interface rules; HTML and bidi
+// isolates are door/ui's affair.
 package lang
 
-import "fmt"
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+)
+
+//go:embed *.json
+var files embed.FS
+
+// catalogues reads the embedded files once. The result is never changed.
+var catalogues = sync.OnceValue(func() map[string]map[string]string {
+	out := map[string]map[string]string{}
+	names, _ := files.ReadDir(".")
+	for _, f := range names {
+		body, err := files.ReadFile(f.Name())
+		texts := map[string]string{}
+		if err == nil && json.Unmarshal(body, &texts) == nil {
+			out[strings.TrimSuffix(f.Name(), ".json")] = texts
+		}
+	}
+	return out
+})
 
 // Language is one person's language. The zero value is English.
-type Language struct{ tag string }
+type Language struct {
+	tag   string
+	texts map[string]string
+}
 
 // For returns the language for a BCP-47 tag such as "es" or "ar-EG"; unknown tags are
-// English.
-func For(tag string) Language { return Language{tag} }
+// English. "xx" is the pseudo-language of tests: every text comes back marked and longer.
+func For(tag string) Language {
+	tag, _, _ = strings.Cut(strings.ToLower(tag), "-")
+	if tag == pseudo {
+		return Language{tag: tag}
+	}
+	if texts, ok := catalogues()[tag]; ok {
+		return Language{tag: tag, texts: texts}
+	}
+	return Language{}
+}
+
+const pseudo = "xx"
+
+// Tags returns the BCP-47 tags that have a catalogue, English first, with the name of each
+// language in itself.
+func Tags() []Named {
+	return []Named{{"en", "English"}, {"es", "Español"}, {"ar", "العربية"}}
+}
+
+// Named is a language tag with the language's own name.
+type Named struct{ Tag, Name string }
 
 // Tag returns the BCP-47 tag, for the lang attribute.
 func (l Language) Tag() string {
@@ -33,8 +87,23 @@ func (l Language) Direction() string {
 
 // T returns a text in the language, with args formatted into it as by fmt.Sprintf.
 func (l Language) T(english string, args ...any) string {
-	if len(args) == 0 {
-		return english
+	text := english
+	if t, ok := l.texts[english]; ok && t != "" {
+		text = t
 	}
-	return fmt.Sprintf(english, args...)
+	if l.tag == pseudo {
+		text = "[" + text + strings.Repeat("~", len(text)*2/5) + "]"
+	}
+	if len(args) == 0 {
+		return text
+	}
+	return fmt.Sprintf(text, args...)
+}
+
+// Has reports whether the catalogue holds the text in this language.
+func (l Language) Has(english string) bool {
+	if l.Tag() == "en" {
+		return true
+	}
+	return l.texts[english] != ""
 }

@@ -1,0 +1,209 @@
+package ui
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/osler-emr/osler/base/lang"
+)
+
+// Medicine is what a medication line shows. Strength and Form may be empty when the code's
+// text holds them: use SplitMedicine on such a text.
+type Medicine struct {
+	Generic    string // "metformin"
+	Brand      string // "Glucophage"; "" for none
+	Strength   string // "500 mg", "5 mg per 5 mL"
+	Form       string // "tablet"
+	Dose       string // "20 mg"
+	Directions string // "once daily"
+}
+
+// BrandText is the brand in capitals.
+func (m Medicine) BrandText() string { return strings.ToUpper(m.Brand) }
+
+// StrengthText is strength and form by the CUI rules.
+func (m Medicine) StrengthText() string {
+	return DoseText(strings.TrimSpace(m.Strength + " " + m.Form))
+}
+
+// Plain is the line as text, for labels and messages.
+func (m Medicine) Plain() string {
+	return strings.Join(strings.Fields(TallMan(m.Generic)+" "+m.BrandText()+" "+m.StrengthText()), " ")
+}
+
+var firstStrength = regexp.MustCompile(`\s\.?\d`)
+
+// SplitMedicine reads a coded text such as "lisinopril 20 mg tablet" into name and the rest,
+// which starts at the first number. Text without a number is all name.
+func SplitMedicine(text string) Medicine {
+	text = strings.Join(strings.Fields(text), " ")
+	at := firstStrength.FindStringIndex(text)
+	if at == nil {
+		return Medicine{Generic: text}
+	}
+	return Medicine{Generic: text[:at[0]], Strength: text[at[0]+1:]}
+}
+
+var (
+	doseNumber  = regexp.MustCompile(`\d*\.?\d+(?:,\d{3})*(?:\.\d+)?`)
+	unitNoSpace = regexp.MustCompile(`(?i)(\d)(mg|mcg|µg|microgram|g|kg|ml|l|mmol|unit|units|iu|%)\b`)
+	slashUnit   = regexp.MustCompile(`(?i)\b(mg|mcg|g|units?|mmol)/(\d*\s?ml|ml|l|g|kg|day|dose|actuat)\b`)
+	unitStop    = regexp.MustCompile(`(?i)\b(mg|mcg|ml|g|kg)\.(\s|$)`)
+	bareUnits   = regexp.MustCompile(`(?i)\b(\d[\d,.]*) ?(ug|µg)\b`)
+)
+
+// DoseText writes numbers and units inside a strength or directions by the CUI rules: a
+// space between number and unit, a leading zero, no trailing zero, a comma for thousands,
+// "per" instead of "/", no full stop after a unit, mcg instead of µg.
+func DoseText(s string) string {
+	s = unitNoSpace.ReplaceAllString(s, "$1 $2")
+	s = bareUnits.ReplaceAllString(s, "$1 mcg")
+	s = slashUnit.ReplaceAllString(s, "$1 per $2")
+	s = unitStop.ReplaceAllString(s, "$1$2")
+	s = doseNumber.ReplaceAllStringFunc(s, func(n string) string {
+		return lang.Dose(strings.ReplaceAll(n, ",", ""))
+	})
+	return strings.Join(strings.Fields(s), " ")
+}
+
+// tallMan is the list of look-alike names that are written with some capitals, so that the
+// differing part stands out. Source: the public lists of the FDA and ISMP (names are facts).
+func tallMan(name string) string {
+	switch name {
+	case "metformin":
+		return "metFORMIN"
+	case "metronidazole":
+		return "metroNIDAZOLE"
+	case "hydroxyzine":
+		return "hydrOXYzine"
+	case "hydralazine":
+		return "hydrALAZINE"
+	case "hydrochlorothiazide":
+		return "hydroCHLOROthiazide"
+	case "hydrocodone":
+		return "HYDROcodone"
+	case "hydromorphone":
+		return "HYDROmorphone"
+	case "oxycodone":
+		return "oxyCODONE"
+	case "oxcarbazepine":
+		return "OXcarbazepine"
+	case "carbamazepine":
+		return "carBAMazepine"
+	case "clonazepam":
+		return "clonazePAM"
+	case "lorazepam":
+		return "LORazepam"
+	case "alprazolam":
+		return "ALPRAZolam"
+	case "clonidine":
+		return "cloNIDine"
+	case "chlorpromazine":
+		return "chlorproMAZINE"
+	case "chlorpropamide":
+		return "chlorproPAMIDE"
+	case "glipizide":
+		return "glipiZIDE"
+	case "glyburide":
+		return "glyBURIDE"
+	case "prednisone":
+		return "predniSONE"
+	case "prednisolone":
+		return "prednisoLONE"
+	case "tramadol":
+		return "traMADol"
+	case "trazodone":
+		return "traZODone"
+	case "bupropion":
+		return "buPROPion"
+	case "buspirone":
+		return "busPIRone"
+	case "lamotrigine":
+		return "lamoTRIgine"
+	case "lamivudine":
+		return "lamiVUDine"
+	case "levetiracetam":
+		return "levETIRAcetam"
+	case "levofloxacin":
+		return "levoFLOXacin"
+	case "quetiapine":
+		return "QUEtiapine"
+	case "olanzapine":
+		return "OLANZapine"
+	case "risperidone":
+		return "risperiDONE"
+	case "ropinirole":
+		return "rOPINIRole"
+	case "sumatriptan":
+		return "SUMAtriptan"
+	case "sitagliptin":
+		return "SITagliptin"
+	case "saxagliptin":
+		return "SAXagliptin"
+	case "fluoxetine":
+		return "FLUoxetine"
+	case "duloxetine":
+		return "DULoxetine"
+	case "paroxetine":
+		return "PARoxetine"
+	case "tizanidine":
+		return "tiZANidine"
+	case "medroxyprogesterone":
+		return "medroxyPROGESTERone"
+	case "methylprednisolone":
+		return "methylPREDNISolone"
+	case "nicardipine":
+		return "niCARdipine"
+	case "nifedipine":
+		return "NIFEdipine"
+	case "diphenhydramine":
+		return "diphenhydrAMINE"
+	case "dimenhydrinate":
+		return "dimenhyDRINATE"
+	case "epinephrine":
+		return "EPINEPHrine"
+	case "ephedrine":
+		return "ePHEDrine"
+	case "cefazolin":
+		return "ceFAZolin"
+	case "ceftriaxone":
+		return "cefTRIAXone"
+	case "cyclosporine":
+		return "cycloSPORINE"
+	case "cycloserine":
+		return "cycloSERINE"
+	case "valacyclovir":
+		return "valACYclovir"
+	case "valganciclovir":
+		return "valGANciclovir"
+	case "vinblastine":
+		return "vinBLAStine"
+	case "vincristine":
+		return "vinCRIStine"
+	case "zolmitriptan":
+		return "ZOLMitriptan"
+	}
+	return name
+}
+
+// TallMan writes a generic name in lower case with tall-man letters where the list has it.
+// Each word is looked up on its own, so that combinations and salts work.
+func TallMan(generic string) string {
+	words := strings.Split(generic, " ")
+	for i, w := range words {
+		parts := strings.Split(w, "/")
+		for j, p := range parts {
+			parts[j] = tallMan(lowerName(p))
+		}
+		words[i] = strings.Join(parts, "/")
+	}
+	return strings.Join(words, " ")
+}
+
+// lowerName keeps abbreviations such as "MR" and "B12" as they are.
+func lowerName(w string) string {
+	if len(w) <= 3 && w == strings.ToUpper(w) {
+		return w
+	}
+	return strings.ToLower(w)
+}

@@ -1,0 +1,112 @@
+package ui
+
+import "strings"
+
+// Page is what a page shell needs beside the page's own body. A handler gives Title,
+// Active and Patient; door/web fills in the rest from the request and the site.
+type Page struct {
+	Title   string  // of the browser tab, without patient data: "Medications"
+	Active  string  // Href of the navigation item that is current
+	Patient *Banner // the chart's banner; nil outside a chart
+	Narrow  bool    // a page of one form: centred, narrow
+
+	Nav     []NavItem
+	Path    string // of this page, for returning after an undo or a setting
+	Clinic  string // the clinic's name
+	User    string // "Dr A. Lindqvist"; "" when nobody is signed in
+	Theme   string // light, dark, or "" for the system's
+	Density string // compact or comfortable
+	NoKeys  bool   // single-key shortcuts are switched off
+	Demo    bool   // demonstration data
+	Toast   *Toast
+}
+
+// NavItem is one entry of the main navigation.
+type NavItem struct {
+	Label, Href string
+	Icon        string
+	Count       int    // shown as a badge when above 0
+	Urgent      bool   // the badge is red
+	CountLabel  string // "waiting for you", read behind the number
+}
+
+// Toast says that something is done, with a way to take it back while that is possible.
+type Toast struct {
+	Text string
+	Undo string // token for POST /undo; "" when it cannot be undone
+	Bad  bool   // it failed
+	Next string // where to go after the undo
+}
+
+// htmxConfig is htmx's configuration, in the page's head: no history cache (it would keep
+// patient data in the browser), no eval, answers with faults are swapped like others.
+const htmxConfig = `{"historyCacheSize":0,"refreshOnHistoryMiss":true,"allowEval":false,"includeIndicatorStyles":false,"selfRequestsOnly":true,"timeout":15000,"responseHandling":[{"code":"204","swap":false},{"code":"[23]..","swap":true},{"code":"[45]..","swap":true,"error":true}]}`
+
+// Banner identifies the patient of a page (CUI patient banner, PAB rules).
+type Banner struct {
+	ID           string // of the Patient, for links
+	Name         Name
+	Born, Died   string // FHIR dates
+	Sex          string // in words: "Female"
+	RecordNumber string
+	Phone        string
+	Photo        string // URL on this site; "" shows initials
+	Allergies    Allergies
+	Visit        string // "Visit in progress, Room 3, since 10:20"
+	Emergency    string // reason of an emergency access in force
+	AsOf         string // the chart is read as it was at this time
+	NoClinical   bool   // the reader's role may not see clinical data (PAB-0008)
+}
+
+// AllergyState is one of the four states that a banner keeps apart (CUI PAB-0067..0071).
+type AllergyState uint8
+
+// The states. The zero value says that the record could not be asked: a page that forgets
+// to ask never claims that there are none.
+const (
+	AllergiesUnavailable AllergyState = iota
+	AllergiesNotRecorded
+	NoKnownAllergies
+	KnownAllergies
+)
+
+// Allergies is what a banner says about allergies.
+type Allergies struct {
+	State AllergyState
+	Items []Allergy // for KnownAllergies, most severe first
+	Asked string    // FHIR date on which "no known allergies" was stated
+}
+
+// Allergy is one allergy in a line: penicillin — anaphylaxis.
+type Allergy struct{ Substance, Reaction string }
+
+// shown is how many allergies stand in a banner before "and n more".
+const shown = 4
+
+func (a Allergies) first() []Allergy { return a.Items[:min(shown, len(a.Items))] }
+func (a Allergies) more() int        { return max(0, len(a.Items)-shown) }
+
+func sexWord(s string) string {
+	if s == "" {
+		return ""
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+func density(p Page) string {
+	if p.Density == "" {
+		return "compact"
+	}
+	return p.Density
+}
+
+// goKey is the letter behind g that opens a page of the main navigation.
+func goKey(href string) string {
+	switch href {
+	case "/today":
+		return "h"
+	case "/inbox":
+		return "b"
+	}
+	return ""
+}

@@ -1,0 +1,147 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/ident"
+	"github.com/osler-emr/osler/door/ui"
+)
+
+// Limits of one request.
+const (
+	maxBody     = 2 << 20          // bytes of a form
+	maxDuration = 30 * time.Second // of a handler
+)
+
+// Route is one declared route, for the site map and tests.
+type Route struct {
+	Pattern string // "GET /p/{patient}/meds"
+	Policy  Policy
+	Door    string
+}
+
+// Mux collects the routes of an area.
+type Mux struct {
+	site   *Site
+	area   *Area
+	mux    *http.ServeMux
+	routes *[]Route
+	faults []string
+}
+
+// Page declares a route with its policy. A pattern is "METHOD /path/{name}".
+func (m *Mux) Page(pattern string, p Policy, h Handler) {
+	method, path, ok := strings.Cut(pattern, " ")
+	if !ok || p == 0 || h == nil || !strings.HasPrefix(path, "/") || method == "" {
+		m.faults = append(m.faults, fmt.Sprintf("the route %q needs a method, a path, a policy and a handler", pattern))
+		return
+	}
+	*m.routes = append(*m.routes, Route{pattern, p, m.area.Door})
+	m.mux.Handle(pattern, m.site.serve(m.area, p, h))
+}
+
+// Handler returns the site's handler, or an error when a route is not declared well. It
+// serves the areas, sign-in and the assets.
+func (s *Site) Handler(areas ...Area) (http.Handler, error) {
+	h, _, err := s.build(areas)
+	return h, err
+}
+
+// Routes returns all routes of the site, for tests and the site map.
+func (s *Site) Routes(areas ...Area) ([]Route, error) {
+	_, routes, err := s.build(areas)
+	return routes, err
+}
+
+func (s *Site) build(areas []Area) (h http.Handler, routes []Route, err error) {
+	defer func() { // ServeMux panics on conflicting patterns
+		if p := recover(); p != nil {
+			err = fmt.Errorf("web: routes: %v", p)
+		}
+	}()
+	mux := http.NewServeMux()
+	own := s.ownArea(areas)
+	for _, a := range append([]Area{own}, areas...) {
+		m := &Mux{site: s, area: &a, mux: mux, routes: &routes}
+		a.Routes(m)
+		if len(m.faults) > 0 {
+			return nil, nil, fmt.Errorf("web: %s", strings.Join(m.faults, "; "))
+		}
+	}
+	mux.Handle("GET "+ui.AssetPrefix, ui.Assets())
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = w.Write([]byte("ok\n"))
+	})
+	mux.Handle("/", s.serve(&own, Public, func(http.ResponseWriter, *Request) error {
+		return fault.New(fault.NotFound, "There is no page at this address.")
+	}))
+	cross := http.NewCrossOriginProtection()
+	return s.headers(cross.Handler(mux)), routes, nil
+}
+
+// serve wraps a handler: who is it, may it come, time and body limits, faults and panics.
+func (s *Site) serve(area *Area, p Policy, h Handler) http.Handler {
+	inner := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		r := &Request{Request: req, Site: s, area: area, id: ident.New(s.Clock.Now())}
+		defer func() {
+			if v := recover(); v != nil {
+				if v == http.ErrAbortHandler {
+					panic(v)
+				}
+				s.Log.Error("panic", "request", r.id, "pattern", req.Pattern, "value", fmt.Sprint(v), "stack", string(debug.Stack()))
+				_ = fail(w, r, fmt.Errorf("panic"))
+			}
+		}()
+		if req.Method != http.MethodGet && req.Method != http.MethodHead {
+			req.Body = http.MaxBytesReader(w, req.Body, maxBody)
+		}
+		w.Header().Set("Cache-Control", "no-store")
+		if err := s.enter(w, r, p, h); err != nil {
+			_ = fail(w, r, err)
+		}
+	})
+	return http.TimeoutHandler(inner, maxDuration, "The answer took too long. Go back and try again.\n")
+}
+
+// enter finds out who it is and runs the handler when the policy admits it.
+func (s *Site) enter(w http.ResponseWriter, r *Request, p Policy, h Handler) error {
+	locked, err := s.identify(w, r)
+	if err != nil {
+		return err
+	}
+	switch {
+	case p&Public != 0:
+		return h(w, r)
+	case locked:
+		return Redirect(w, r, "/locked?next="+nextOf(r))
+	case r.Actor == nil:
+		return Redirect(w, r, "/sign-in?next="+nextOf(r))
+	case !p.admits(r.Principal().Role):
+		return fault.New(fault.Forbidden, "Your role does not open this page. Ask an administrator if you need it.")
+	}
+	return h(w, r)
+}
+
+// headers sets what every answer carries.
+func (s *Site) headers(next http.Handler) http.Handler {
+	const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=(), usb=()")
+		if s.Secure {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		next.ServeHTTP(w, r)
+	})
+}

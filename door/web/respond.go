@@ -1,0 +1,143 @@
+package web
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/a-h/templ"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/door/ui"
+)
+
+// write draws a component into memory first, so that a fault while drawing still becomes a
+// fault page and not half a page.
+func write(w http.ResponseWriter, r *Request, status int, c templ.Component) error {
+	var b bytes.Buffer
+	if err := c.Render(r.reader(), &b); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, err := w.Write(b.Bytes())
+	if err != nil { // the reader went away; nothing can be said any more
+		r.Site.Log.Debug("answer not written", "request", r.id)
+	}
+	return nil
+}
+
+func pageStatus(w http.ResponseWriter, r *Request, status int, p ui.Page, body templ.Component) error {
+	r.fill(w, &p)
+	shell := r.area.Shell
+	if shell == nil {
+		shell = ui.PlainPage
+	}
+	r.Request = r.WithContext(withBody(r.reader(), body))
+	return write(w, r, status, shell(p))
+}
+
+func renderStatus(w http.ResponseWriter, r *Request, status int, c templ.Component) error {
+	if r.said != nil {
+		said := *r.said
+		said.Next = currentPath(r)
+		c = templ.Join(c, ui.ToastSwap(said))
+	}
+	return write(w, r, status, c)
+}
+
+// Redirect sends the browser to another page of this site, also from an htmx request. A
+// message said before goes along.
+func Redirect(w http.ResponseWriter, r *Request, path string) error {
+	if !local(path) {
+		path = "/"
+	}
+	if r.said != nil {
+		setFlash(w, r)
+	}
+	if r.HX() {
+		w.Header().Set("HX-Redirect", path)
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}
+	http.Redirect(w, r.Request, path, http.StatusSeeOther)
+	return nil
+}
+
+// local reports whether a path stays on this site.
+func local(path string) bool {
+	return strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "//") && !strings.ContainsAny(path, "\\\r\n")
+}
+
+// nextOf is the page to come back to after signing in: a page, never the target of a form.
+func nextOf(r *Request) string { return url.QueryEscape(currentPath(r)) }
+
+// currentPath is the path of the page that the person sees.
+func currentPath(r *Request) string {
+	if u, err := url.Parse(r.Header.Get("HX-Current-URL")); err == nil && r.HX() && local(u.Path) {
+		return u.RequestURI()
+	}
+	if r.Method == http.MethodGet && !r.HX() {
+		return r.URL.RequestURI()
+	}
+	return "/"
+}
+
+// fail answers with a fault: a page, or for htmx a message in the toast's place, always
+// with the right status. Only deliberate faults show their text; everything else becomes
+// "internal" with the request id, and the chain goes to the log.
+func fail(w http.ResponseWriter, r *Request, err error) error {
+	code := fault.CodeOf(err)
+	var tooBig *http.MaxBytesError
+	if errors.As(err, &tooBig) {
+		code = fault.TooLarge
+		err = fault.New(code, "What was sent is larger than %d bytes.", tooBig.Limit)
+	}
+	var f *fault.Error
+	text := "Something went wrong in Osler. Nothing was lost that was saved before. The administrator finds it in the log as request " + r.id + "."
+	if errors.As(err, &f) && code != fault.Internal {
+		text = f.Message
+		for _, i := range f.Issues {
+			text += " " + i.Text
+		}
+	}
+	level := r.Site.Log.Info
+	if fault.Status(code) >= 500 {
+		level = r.Site.Log.Error
+	}
+	level("fault", "request", r.id, "pattern", r.Pattern, "code", string(code), "error", err.Error())
+	text = r.Lang.T("%s", text)
+	if r.HX() {
+		w.Header().Set("HX-Retarget", "#toast")
+		w.Header().Set("HX-Reswap", "outerHTML")
+		return write(w, r, fault.Status(code), ui.ToastArea(&ui.Toast{Text: text, Bad: true}))
+	}
+	p := ui.Page{Title: r.Lang.T(faultTitle(code)), Narrow: true}
+	return pageStatus(w, r, fault.Status(code), p, faultPage(p.Title, text))
+}
+
+func faultTitle(code fault.Code) string {
+	switch code {
+	case fault.NotFound:
+		return "Not found"
+	case fault.Gone:
+		return "Deleted"
+	case fault.Forbidden:
+		return "Not allowed"
+	case fault.Unauthorized:
+		return "Sign in first"
+	case fault.Conflict, fault.Stale:
+		return "Someone else changed this"
+	case fault.Invalid, fault.Malformed:
+		return "This cannot be used"
+	case fault.TooLarge:
+		return "Too large"
+	case fault.TooCostly:
+		return "Too much at once"
+	case fault.Unavailable:
+		return "Try again in a moment"
+	}
+	return "Something went wrong"
+}

@@ -1,0 +1,177 @@
+// Package web is what every web of Osler stands on: routes that declare who may come,
+// sessions and sign-in, security headers, one way to show a page, a fragment, a fault and
+// "done, undo?".
+//
+// A web (clinic, portal) is an Area: its navigation, its shell and its routes. A handler
+// returns an error; the wrapper turns it into a page or an htmx fragment with the right
+// status.
+//
+//	func Routes(m *web.Mux) {
+//		m.Page("GET /p/{patient}/meds", web.Clinical, medications)
+//		m.Page("POST /p/{patient}/meds/{id}/stop", web.Clinical, stop)
+//	}
+//
+//	func stop(w http.ResponseWriter, r *web.Request) error {
+//		result, err := medication.Stop(r.Context(), r.Actor, r.PathValue("id"), r.FormValue("reason"))
+//		if err != nil {
+//			return err
+//		}
+//		r.Say("Stopped.", result.Undo)
+//		return web.Redirect(w, r, "/p/"+r.PathValue("patient")+"/meds")
+//	}
+//
+// Clinical meaning lives in practice, the looks of a page in door/ui.
+package web
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"github.com/osler-emr/osler/base/clock"
+	"github.com/osler-emr/osler/base/lang"
+	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/trust"
+)
+
+// Site is one running server. Make the struct, then call Handler once.
+type Site struct {
+	Gate   *record.Gate
+	Clock  clock.Clock
+	Log    *slog.Logger
+	Clinic string         // the clinic's name, for people
+	Zone   *time.Location // of the clinic; nil is UTC
+	Secure bool           // served over TLS: cookies get the __Host- prefix and HSTS is sent
+	Demo   *Demo          // set only for demonstration data
+}
+
+// Demo are the accounts that the demonstration's first page offers.
+type Demo struct {
+	Accounts []DemoAccount
+	Folder   string // where the data is kept, for people: "osler-demo folder"
+}
+
+// DemoAccount is one button on the demonstration's first page.
+type DemoAccount struct {
+	Login   string // account to sign in as, without password
+	Name    string // "Dr Anna Lindqvist"
+	About   string // "Physician. 6 patients today, 3 results to sign"
+	Patient bool
+}
+
+// Area is one of the webs: pages with the same navigation, shell and door name.
+type Area struct {
+	Door  string // name in the audit log: "clinic", "portal"
+	Home  string // path of the first page: "/today"
+	Shell func(ui.Page) templ.Component
+	// Nav returns the main navigation of a person; it may be nil.
+	Nav func(r *Request) []ui.NavItem
+	// Patients says that readers of this area are patients: long dates, their words.
+	Patients bool
+	Routes   func(m *Mux)
+}
+
+// Policy is who may use a route: a set of roles, or Public. The zero Policy is refused at
+// start-up.
+type Policy uint16
+
+// Public needs no sign-in; the other bits are one role each.
+const (
+	Public Policy = 1 << iota
+	Physician
+	Nurse
+	FrontDesk
+	Biller
+	Administrator
+	Auditor
+	Patient
+)
+
+// The usual sets. What a role may read and write inside a page is trust/policy's decision;
+// this one only says who gets the page at all.
+const (
+	Clinical = Physician | Nurse
+	Staff    = Clinical | FrontDesk | Biller | Administrator | Auditor
+	Desk     = Clinical | FrontDesk
+	SignedIn = Staff | Patient
+)
+
+func (p Policy) admits(role trust.Role) bool {
+	bit := map[trust.Role]Policy{
+		trust.Physician: Physician, trust.Nurse: Nurse, trust.FrontDesk: FrontDesk,
+		trust.Biller: Biller, trust.Administrator: Administrator, trust.Auditor: Auditor,
+		trust.Patient: Patient,
+	}[role]
+	return bit != 0 && p&bit != 0
+}
+
+// Handler serves one route.
+type Handler func(w http.ResponseWriter, r *Request) error
+
+// Request is a request with who makes it and how they read. Actor is nil on Public routes
+// when nobody is signed in.
+type Request struct {
+	*http.Request
+	Actor *record.Actor
+	Lang  lang.Language
+	Site  *Site
+
+	area *Area
+	id   string // request id, for the log and the fault page
+	said *ui.Toast
+}
+
+// Principal returns who acts; the zero Principal when nobody is signed in.
+func (r *Request) Principal() trust.Principal {
+	if r.Actor == nil {
+		return trust.Principal{}
+	}
+	return r.Actor.Principal()
+}
+
+// Now returns the site's time in the clinic's zone.
+func (r *Request) Now() time.Time { return r.Site.Clock.Now().In(r.Site.zone()) }
+
+// HX reports whether htmx asks, so that a fragment is the answer.
+func (r *Request) HX() bool { return r.Header.Get("HX-Request") == "true" }
+
+// Say keeps a message for the answer to this request: a toast with an Undo button when undo
+// (Result.Undo of a commit) is not "". It survives a Redirect and comes along with Render.
+func (r *Request) Say(text, undo string) { r.said = &ui.Toast{Text: text, Undo: undo} }
+
+func (s *Site) zone() *time.Location {
+	if s.Zone == nil {
+		return time.UTC
+	}
+	return s.Zone
+}
+
+// Page shows a full page in the shell of the route's area. p needs Title, Active and
+// Patient only.
+func Page(w http.ResponseWriter, r *Request, p ui.Page, body templ.Component) error {
+	return pageStatus(w, r, http.StatusOK, p, body)
+}
+
+// Invalid shows a full page again, with status 422, because the input cannot be used: the
+// body holds the person's input and the messages.
+func Invalid(w http.ResponseWriter, r *Request, p ui.Page, body templ.Component) error {
+	return pageStatus(w, r, http.StatusUnprocessableEntity, p, body)
+}
+
+// Render shows a fragment, for htmx.
+func Render(w http.ResponseWriter, r *Request, c templ.Component) error {
+	return renderStatus(w, r, http.StatusOK, c)
+}
+
+// RenderInvalid shows a fragment with status 422.
+func RenderInvalid(w http.ResponseWriter, r *Request, c templ.Component) error {
+	return renderStatus(w, r, http.StatusUnprocessableEntity, c)
+}
+
+func withBody(ctx context.Context, body templ.Component) context.Context {
+	return templ.WithChildren(ctx, body)
+}
