@@ -1,7 +1,103 @@
 // Package policy decides who may do what: it is a set of pure functions of a principal and
 // a resource, and knows no store and no request.
 //
+//	policy.May(p, policy.Search, "Observation")       // may the role do this to the type at all?
+//	expr := policy.Visible(p, "Observation")          // which of them may p see?
+//	err := policy.Decide(p, policy.Update, before, after) // may p make this change?
+//
 // Visible gives the predicate that the store joins wherever a type is touched. Decide
 // judges one interaction on one resource, before and after a write. Both deny by default:
-// a role or type that the tables do not name may not be touched.
+// a role or type that the table does not name may not be touched, and a rule that the
+// table announces but that does not exist denies.
 package policy
+
+import (
+	"strings"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/trust"
+)
+
+// Interaction is what is done to a resource: FHIR's names.
+type Interaction string
+
+// The interactions. History and VRead are reads.
+const (
+	Read    Interaction = "read"
+	VRead   Interaction = "vread"
+	History Interaction = "history"
+	Search  Interaction = "search"
+	Create  Interaction = "create"
+	Update  Interaction = "update"
+	Delete  Interaction = "delete"
+)
+
+// letters are the SMART permissions of the interactions.
+var letters = map[Interaction]byte{Read: 'r', VRead: 'r', History: 'r', Search: 's', Create: 'c', Update: 'u', Delete: 'd'}
+
+// May tells whether a principal may do an interaction on some resource of a type. The
+// refusal depends on the role, the token and the type only, never on what is stored.
+func May(p trust.Principal, i Interaction, resourceType string) error {
+	letter, ok := letters[i]
+	if !ok || !known(resourceType) {
+		return fault.New(fault.Forbidden, "Nobody may do this.")
+	}
+	c := cell(p.Role, resourceType)
+	allowed := strings.Contains(c, "r")
+	if letter != 'r' && letter != 's' {
+		allowed = strings.Contains(c, "w")
+	}
+	if !allowed {
+		return fault.New(fault.Forbidden, "The role %s may not %s %s.", p.Role, i, resourceType)
+	}
+	if !scoped(p, resourceType, letter) {
+		return fault.New(fault.Forbidden, "The scopes of this token do not allow to %s %s.", i, resourceType)
+	}
+	return nil
+}
+
+// Visible returns the predicate of the resources of a type that a principal may see; None
+// when it may see none.
+func Visible(p trust.Principal, resourceType string) search.Expr {
+	if !scoped(p, resourceType, 'r') && !scoped(p, resourceType, 's') {
+		return search.None{}
+	}
+	c := cell(p.Role, resourceType)
+	switch {
+	case strings.HasPrefix(c, "r?"):
+		return restricted(p, resourceType)
+	case strings.HasPrefix(c, "r"):
+		return search.All{}
+	}
+	return search.None{}
+}
+
+// Decide judges one write. before is the current version (nil when there is none), after
+// the new one (nil for a delete). Whether the principal may see before is not its
+// question: the gate has asked Visible.
+func Decide(p trust.Principal, i Interaction, before, after *fhir.Node) error {
+	resource := after
+	if resource == nil {
+		resource = before
+	}
+	resourceType := resource.ResourceType()
+	if err := May(p, i, resourceType); err != nil {
+		return err
+	}
+	if i != Create && i != Update && i != Delete || !strings.Contains(cell(p.Role, resourceType), "w?") {
+		return nil
+	}
+	rule := writes[place{p.Role, resourceType}]
+	if rule == nil {
+		return fault.New(fault.Forbidden, "The role %s may not %s %s.", p.Role, i, resourceType)
+	}
+	if i == Delete {
+		return fault.New(fault.Forbidden, "The role %s may not delete %s.", p.Role, resourceType)
+	}
+	if reason := rule(p, before, after); reason != "" {
+		return fault.New(fault.Forbidden, "The role %s may not %s this %s: %s", p.Role, i, resourceType, reason).At(resourceType)
+	}
+	return nil
+}

@@ -1,0 +1,229 @@
+package identity
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/ident"
+	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/ledger"
+)
+
+// How long one-time links work.
+const (
+	SetUpFor  = 24 * time.Hour
+	InviteFor = 7 * 24 * time.Hour
+)
+
+// Link is a one-time link: the first set-up, when Account is "", or a person's invitation
+// to choose a password.
+type Link struct {
+	Account string    `json:"account,omitempty"`
+	Expires time.Time `json:"expires"`
+
+	key     string
+	version int64
+}
+
+const firstStart = "first-start"
+
+// HasAccounts reports whether anybody can sign in; if not, SetUpLink is due.
+func (a *Accounts) HasAccounts(ctx context.Context) (bool, error) {
+	items, err := a.store.Items(ctx, spaceAccount, "name")
+	return len(items) > 0, err
+}
+
+// SetUpLink returns the secret of the link with which the first administrator makes the
+// first account; earlier links stop working. When there is an account it is
+// fault.Conflict.
+func (a *Accounts) SetUpLink(ctx context.Context) (string, error) {
+	if err := a.unused(ctx); err != nil {
+		return "", err
+	}
+	old, err := a.store.Items(ctx, spaceSetup, firstStart)
+	if err != nil {
+		return "", err
+	}
+	var items []store.ItemWrite
+	for _, item := range old {
+		items = append(items, store.ItemWrite{Item: store.Item{Space: spaceSetup, Key: item.Key}, Delete: true, IfVersion: -1})
+	}
+	secret, w, err := a.link("", firstStart, SetUpFor)
+	if err != nil {
+		return "", err
+	}
+	_, err = a.store.Commit(ctx, store.Changeset{Items: append(items, w), Leaf: a.leaf(trust.System("set-up"), ledger.Account, "make set-up link", "")})
+	return secret, err
+}
+
+func (a *Accounts) unused(ctx context.Context) error {
+	has, err := a.HasAccounts(ctx)
+	if err == nil && has {
+		return fault.New(fault.Conflict, "Osler is set up already: an administrator invites further people.")
+	}
+	return err
+}
+
+func (a *Accounts) link(account, owner string, ttl time.Duration) (string, store.ItemWrite, error) {
+	secret := ident.Secret()
+	l := Link{Account: account, Expires: a.clock.Now().Add(ttl)}
+	w, err := write(spaceSetup, digest(secret), owner, l, l.Expires, 0)
+	return secret, w, err
+}
+
+// FindLink returns what a link is for; fault.Gone when it was used, has expired or never
+// existed.
+func (a *Accounts) FindLink(ctx context.Context, secret string) (Link, error) {
+	gone := fault.New(fault.Gone, "This link does not work any more: each link works once and for a limited time. Ask for a new one.")
+	item, err := a.store.Item(ctx, spaceSetup, digest(secret))
+	if fault.Is(err, fault.NotFound) {
+		return Link{}, gone
+	}
+	if err != nil {
+		return Link{}, err
+	}
+	l := Link{key: item.Key, version: item.Version}
+	if err := json.Unmarshal(item.Value, &l); err != nil {
+		return Link{}, err
+	}
+	if !a.clock.Now().Before(l.Expires) {
+		return Link{}, gone
+	}
+	return l, nil
+}
+
+// use returns the write that uses a link up; of two at the same time one fails.
+func (l Link) use() store.ItemWrite {
+	return store.ItemWrite{Item: store.Item{Space: spaceSetup, Key: l.key}, Delete: true, IfVersion: l.version}
+}
+
+// CompleteSetUp makes the first administrator. The draft needs user, name and password;
+// its role does not count.
+func (a *Accounts) CompleteSetUp(ctx context.Context, secret string, d Draft) (Account, error) {
+	l, err := a.FindLink(ctx, secret)
+	if err != nil {
+		return Account{}, err
+	}
+	if l.Account != "" {
+		return Account{}, fault.New(fault.Gone, "This link is an invitation, not the first set-up.")
+	}
+	if err := a.unused(ctx); err != nil {
+		return Account{}, err
+	}
+	if d.Password == "" {
+		return Account{}, CheckPassword("", "")
+	}
+	d.Role, d.Patient, d.TOTPSecret = trust.Administrator, "", ""
+	c, err := a.draft(ctx, d)
+	if err != nil {
+		return Account{}, err
+	}
+	items, err := accountItems(c)
+	if err != nil {
+		return Account{}, err
+	}
+	_, err = a.store.Commit(ctx, store.Changeset{Items: append(items, l.use()),
+		Leaf: a.leaf(Principal(c.Account, Session{}), ledger.Account, "complete set-up as "+c.User, "")})
+	if fault.Is(err, fault.Conflict) {
+		return Account{}, fault.New(fault.Gone, "This link was used at the same moment by someone else.")
+	}
+	return c.Account, err
+}
+
+// Invite makes an account without a password and the one-time link with which its owner
+// chooses one. Administrators invite everybody; physicians, nurses and the front desk
+// invite patients.
+func (a *Accounts) Invite(ctx context.Context, by trust.Principal, d Draft) (Account, string, error) {
+	if !mayInvite(by, d.Role) {
+		return Account{}, "", onlyAdministrators()
+	}
+	d.Password, d.TOTPSecret = "", ""
+	c, err := a.draft(ctx, d)
+	if err != nil {
+		return Account{}, "", err
+	}
+	items, err := accountItems(c)
+	if err != nil {
+		return Account{}, "", err
+	}
+	secret, w, err := a.link(c.ID, c.ID, InviteFor)
+	if err != nil {
+		return Account{}, "", err
+	}
+	_, err = a.store.Commit(ctx, store.Changeset{Items: append(items, w),
+		Leaf: a.leaf(by, ledger.Account, "invite "+c.User+" as "+string(c.Role), c.Patient)})
+	if fault.Is(err, fault.Conflict) {
+		return Account{}, "", nameTaken(c.User)
+	}
+	return c.Account, secret, err
+}
+
+func mayInvite(by trust.Principal, role trust.Role) bool {
+	if administers(by) {
+		return true
+	}
+	return role == trust.Patient && (by.Role == trust.Physician || by.Role == trust.Nurse || by.Role == trust.FrontDesk)
+}
+
+// ResetLink makes a new link for a person who forgot the password or lost the invitation;
+// earlier ones stop working. The present password keeps working until the link is used.
+func (a *Accounts) ResetLink(ctx context.Context, by trust.Principal, id string) (string, error) {
+	c, err := a.load(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	if !mayInvite(by, c.Role) {
+		return "", onlyAdministrators()
+	}
+	old, err := a.store.Items(ctx, spaceSetup, id)
+	if err != nil {
+		return "", err
+	}
+	secret, w, err := a.link(id, id, InviteFor)
+	if err != nil {
+		return "", err
+	}
+	items := []store.ItemWrite{w}
+	for _, item := range old {
+		items = append(items, store.ItemWrite{Item: store.Item{Space: spaceSetup, Key: item.Key}, Delete: true, IfVersion: -1})
+	}
+	_, err = a.store.Commit(ctx, store.Changeset{Items: items, Leaf: a.leaf(by, ledger.Account, "make new link for "+c.User, c.Patient)})
+	return secret, err
+}
+
+// CompleteInvite sets the password that the invited person chose and uses the link up. All
+// earlier sessions and tokens of the account end.
+func (a *Accounts) CompleteInvite(ctx context.Context, secret, password string) (Account, error) {
+	l, err := a.FindLink(ctx, secret)
+	if err != nil {
+		return Account{}, err
+	}
+	c, err := a.load(ctx, l.Account)
+	if err != nil {
+		return Account{}, err
+	}
+	if c.Disabled {
+		return Account{}, fault.New(fault.Gone, "This account is disabled. Ask the clinic.")
+	}
+	if c.Hash, err = a.newHash(ctx, password, c.User); err != nil {
+		return Account{}, err
+	}
+	c.Invited = false
+	w, err := write(spaceAccount, c.ID, "account", c, time.Time{}, c.version)
+	if err != nil {
+		return Account{}, err
+	}
+	self := Principal(c.Account, Session{})
+	_, err = a.store.Commit(ctx, store.Changeset{Items: []store.ItemWrite{w, l.use(), forgiven(c.User)},
+		Leaf: a.leaf(self, ledger.Account, "choose password by link", c.Patient)})
+	if fault.Is(err, fault.Conflict) {
+		return Account{}, fault.New(fault.Gone, "This link was used at the same moment by someone else.")
+	}
+	if err != nil {
+		return Account{}, err
+	}
+	return c.Account, a.EndAll(ctx, self, c.ID)
+}

@@ -1,0 +1,139 @@
+package identity
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/crypto/argon2"
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/osler-emr/osler/base/fault"
+)
+
+// Cost is the work of one argon2id hash (RFC 9106).
+type Cost struct {
+	KiB    uint32 // memory
+	Passes uint32
+}
+
+// DefaultCost is OWASP's recommendation for argon2id with one lane: 19 MiB, two passes.
+var DefaultCost = Cost{KiB: 19 << 10, Passes: 2}
+
+// Limits of passwords. There are no composition rules and no expiry (NIST SP 800-63B).
+const (
+	MinPassword = 12  // characters
+	MaxPassword = 256 // bytes
+)
+
+const (
+	hashers   = 2 // passwords hashed at one time; bounds memory to hashers * Cost
+	keyBytes  = 32
+	saltBytes = 16
+)
+
+// refusedPasswords are common choices of at least MinPassword characters, and the words that
+// a person types first into this program. All lower case, without spaces.
+var refusedPasswords = []string{
+	"123456789012", "1234567890123", "012345678901", "0123456789012", "111111111111", "000000000000", "121212121212",
+	"123123123123", "987654321098", "password1234", "password12345", "password123!", "passwordpassword", "p@ssw0rd1234",
+	"passw0rd1234", "qwertyuiop12", "qwertyuiop123", "qwertyuiopasdf", "qwertyqwerty", "qwerty123456", "1q2w3e4r5t6y",
+	"1qaz2wsx3edc", "asdfghjkl123", "zxcvbnm12345", "abcdefghijkl", "abcdefghijklm", "abc123abc123", "abcd1234abcd",
+	"iloveyou1234", "iloveyouiloveyou", "letmein12345", "letmeinletmein", "welcome12345", "welcome123456", "administrator",
+	"administrator1", "adminadminadmin", "changeme1234", "changemechangeme", "trustno1trustno1", "sunshine1234",
+	"correcthorsebatterystaple", "correct-horse-battery-staple", "hospital1234", "clinic123456", "medicine1234",
+	"doctordoctor", "nursenursenurse", "oslerosler12", "osleroslerosler", "secretsecret", "secret123456", "monkey123456",
+	"football1234", "baseball1234", "dragondragon", "princess1234", "superman1234", "summer202600", "winter202600",
+}
+
+// CheckPassword returns a fault that says what is wrong with a new password, or nil.
+func CheckPassword(password, user string) error {
+	switch plain := strings.ToLower(strings.ReplaceAll(password, " ", "")); {
+	case len([]rune(password)) < MinPassword:
+		return fault.New(fault.Invalid, "A password has at least %d characters; a few words in a row are easy to remember.", MinPassword)
+	case len(password) > MaxPassword:
+		return fault.New(fault.Invalid, "A password has at most %d bytes.", MaxPassword)
+	case slices.Contains(refusedPasswords, plain) || few(plain):
+		return fault.New(fault.Invalid, "This password is among the first that an attacker tries; choose another one.")
+	case user != "" && strings.Contains(plain, user) && len(plain)-len(user) < 6:
+		return fault.New(fault.Invalid, "A password must not be made of the user name.")
+	}
+	return nil
+}
+
+// few reports whether a password has fewer than five different characters.
+func few(password string) bool {
+	seen := map[rune]bool{}
+	for _, r := range password {
+		seen[r] = true
+	}
+	return len(seen) < 5
+}
+
+// newHash checks a new password and hashes it.
+func (a *Accounts) newHash(ctx context.Context, password, user string) (hash string, err error) {
+	if err := CheckPassword(password, user); err != nil {
+		return "", err
+	}
+	err = a.hash(ctx, func() { hash = hashPassword(password, a.options.Cost) })
+	return hash, err
+}
+
+// matches reports whether a password is the one behind a hash. An empty hash matches
+// nothing, in the same time.
+func (a *Accounts) matches(ctx context.Context, password, hash string) (ok bool, err error) {
+	known := hash != "" && len(password) <= MaxPassword
+	if !known {
+		hash, password = a.decoy, "-"
+	}
+	err = a.hash(ctx, func() { ok = verifyPassword(password, hash) && known })
+	return ok, err
+}
+
+// hash runs f when a place is free: at most hashers passwords are hashed at one time.
+func (a *Accounts) hash(ctx context.Context, f func()) error {
+	select {
+	case a.hashing <- struct{}{}:
+	case <-ctx.Done():
+		return fault.Wrap(ctx.Err(), fault.Unavailable, "Too many people sign in at this moment; try again.")
+	}
+	defer func() { <-a.hashing }()
+	f()
+	return nil
+}
+
+// hashPassword returns the PHC string of an argon2id hash.
+func hashPassword(password string, c Cost) string {
+	salt := make([]byte, saltBytes)
+	rand.Read(salt) // never fails (crypto/rand, Go 1.24)
+	key := argon2.IDKey([]byte(norm.NFKC.String(password)), salt, c.Passes, c.KiB, 1, keyBytes)
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=1$%s$%s", argon2.Version, c.KiB, c.Passes,
+		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(key))
+}
+
+// verifyPassword compares in constant time; a hash that it cannot read matches nothing.
+func verifyPassword(password, hash string) bool {
+	part := strings.Split(hash, "$")
+	if len(part) != 6 || part[1] != "argon2id" {
+		return false
+	}
+	var version int
+	var c Cost
+	if _, err := fmt.Sscanf(part[2], "v=%d", &version); err != nil || version != argon2.Version {
+		return false
+	}
+	if _, err := fmt.Sscanf(part[3], "m=%d,t=%d,p=1", &c.KiB, &c.Passes); err != nil || c.Passes == 0 {
+		return false
+	}
+	salt, err1 := base64.RawStdEncoding.DecodeString(part[4])
+	want, err2 := base64.RawStdEncoding.DecodeString(part[5])
+	if err1 != nil || err2 != nil || len(want) != keyBytes {
+		return false
+	}
+	got := argon2.IDKey([]byte(norm.NFKC.String(password)), salt, c.Passes, c.KiB, 1, keyBytes)
+	return subtle.ConstantTimeCompare(got, want) == 1
+}

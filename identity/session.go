@@ -1,0 +1,199 @@
+package identity
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/ledger"
+)
+
+// Limits of sessions (after NIST SP 800-63B, AAL2).
+const (
+	SessionFor  = 12 * time.Hour   // after sign-in a session ends in any case
+	StaffIdle   = 15 * time.Minute // without a request a staff session locks
+	PatientIdle = 30 * time.Minute // the same for patients
+	touchEvery  = time.Minute      // how often a request is noted as activity
+)
+
+// Session is one signed-in browser. A locked session is kept, so that nothing typed is
+// lost; it lets nobody in before Unlock.
+type Session struct {
+	ID      string    `json:"id"` // for the audit log; not the secret
+	Account string    `json:"account"`
+	Created time.Time `json:"created"`
+	Seen    time.Time `json:"seen"` // last activity, to the minute
+	Locked  bool      `json:"locked,omitempty"`
+
+	key     string
+	version int64
+}
+
+// digest is how secrets are kept: they are random, so that a plain hash is enough.
+func digest(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:])
+}
+
+// Principal returns who acts in a session. A locked session has the zero Principal, which
+// may do nothing.
+func Principal(a Account, s Session) trust.Principal {
+	if s.Locked || a.Disabled {
+		return trust.Principal{}
+	}
+	purpose := trust.Operations
+	switch a.Role {
+	case trust.Physician, trust.Nurse:
+		purpose = trust.Treatment
+	case trust.Biller:
+		purpose = trust.Payment
+	case trust.Patient:
+		purpose = trust.PatientRequest
+	}
+	return trust.Principal{ID: a.ID, Name: a.Name, Role: a.Role, Purpose: purpose,
+		Practitioner: a.Practitioner, Patient: a.Patient, Session: s.ID}
+}
+
+// Idle returns after how long without a request sessions of the account lock.
+func (a Account) Idle() time.Duration {
+	if a.Role == trust.Patient {
+		return PatientIdle
+	}
+	return StaffIdle
+}
+
+// find returns the session behind a secret and its account, locked or not.
+func (a *Accounts) find(ctx context.Context, secret string) (Session, credentials, error) {
+	item, err := a.store.Item(ctx, spaceSession, digest(secret))
+	if fault.Is(err, fault.NotFound) {
+		return Session{}, credentials{}, refuse(Over)
+	}
+	if err != nil {
+		return Session{}, credentials{}, err
+	}
+	s := Session{key: item.Key, version: item.Version}
+	if err := json.Unmarshal(item.Value, &s); err != nil {
+		return Session{}, credentials{}, err
+	}
+	if s.ID == "" || !a.clock.Now().Before(s.Created.Add(SessionFor)) { // a ticket, or too old
+		return Session{}, credentials{}, refuse(Over)
+	}
+	c, err := a.load(ctx, s.Account)
+	if fault.Is(err, fault.NotFound) || err == nil && c.Disabled {
+		return Session{}, credentials{}, refuse(Over)
+	}
+	return s, c, err
+}
+
+// Session returns the session behind a cookie's secret and who it belongs to, and notes
+// the activity. For a session that is locked, or idle for too long, it returns both
+// and a Refusal with state Idle, so that the page can say whose password unlocks it.
+func (a *Accounts) Session(ctx context.Context, secret string) (Session, Account, error) {
+	s, c, err := a.find(ctx, secret)
+	if err != nil {
+		return Session{}, Account{}, err
+	}
+	now := a.clock.Now()
+	if s.Locked || now.Sub(s.Seen) >= c.Idle() {
+		s.Locked = true
+		return s, c.Account, refuse(Idle)
+	}
+	if now.Sub(s.Seen) >= touchEvery {
+		s.Seen = now
+		leaf := a.leaf(Principal(c.Account, s), ledger.Keep, "session in use", "")
+		// A request at the same time may have noted it, or locked the session: leave that.
+		if err := a.keep(ctx, s, leaf); err != nil && !fault.Is(err, fault.Conflict) {
+			return Session{}, Account{}, err
+		}
+	}
+	return s, c.Account, nil
+}
+
+func (a *Accounts) keep(ctx context.Context, s Session, leaf *ledger.Leaf, more ...store.ItemWrite) error {
+	w, err := write(spaceSession, s.key, s.Account, s, s.Created.Add(SessionFor), s.version)
+	if err != nil {
+		return err
+	}
+	_, err = a.store.Commit(ctx, store.Changeset{Items: append(more, w), Leaf: leaf})
+	return err
+}
+
+// Lock locks a session until Unlock; locking what is not there is no error.
+func (a *Accounts) Lock(ctx context.Context, secret string) error {
+	return again(func() error {
+		s, c, err := a.find(ctx, secret)
+		if _, over := err.(*Refusal); over || err == nil && s.Locked {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		leaf := a.leaf(Principal(c.Account, s), ledger.SignOut, "lock session", "")
+		s.Locked = true
+		return a.keep(ctx, s, leaf)
+	})
+}
+
+// Unlock opens a locked session with the account's password. Wrong ones count towards the
+// lockout.
+func (a *Accounts) Unlock(ctx context.Context, secret, password, address string) (Session, Account, error) {
+	s, c, err := a.find(ctx, secret)
+	if err != nil {
+		return Session{}, Account{}, err
+	}
+	if err := a.confirm(ctx, c, password, address); err != nil {
+		return Session{}, Account{}, err
+	}
+	err = again(func() error {
+		if s, c, err = a.find(ctx, secret); err != nil {
+			return err
+		}
+		s.Locked, s.Seen = false, a.clock.Now()
+		leaf := a.leaf(Principal(c.Account, s), ledger.SignIn, "unlock session from "+network(address), "")
+		return a.keep(ctx, s, leaf, forgiven(c.User))
+	})
+	return s, c.Account, err
+}
+
+// SignOut ends a session; ending what is not there is no error.
+func (a *Accounts) SignOut(ctx context.Context, secret string) error {
+	s, c, err := a.find(ctx, secret)
+	if _, over := err.(*Refusal); over {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.Locked = false // a locked session is ended by its owner as well
+	gone := store.ItemWrite{Item: store.Item{Space: spaceSession, Key: s.key}, Delete: true, IfVersion: -1}
+	_, err = a.store.Commit(ctx, store.Changeset{Items: []store.ItemWrite{gone},
+		Leaf: a.leaf(Principal(c.Account, s), ledger.SignOut, "sign out", "")})
+	return err
+}
+
+// EndAll ends all sessions and tokens of an account. The person and administrators may.
+func (a *Accounts) EndAll(ctx context.Context, by trust.Principal, account string) error {
+	if by.ID != account && !administers(by) {
+		return onlyAdministrators()
+	}
+	var gone []store.ItemWrite
+	for _, space := range []string{spaceSession, spaceToken} {
+		items, err := a.store.Items(ctx, space, account)
+		if err != nil {
+			return err
+		}
+		for _, item := range items {
+			gone = append(gone, store.ItemWrite{Item: store.Item{Space: space, Key: item.Key}, Delete: true, IfVersion: -1})
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	_, err := a.store.Commit(ctx, store.Changeset{Items: gone, Leaf: a.leaf(by, ledger.SignOut, "end all sessions and tokens", "")})
+	return err
+}

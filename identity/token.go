@@ -1,0 +1,101 @@
+package identity
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/ident"
+	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/ledger"
+	"github.com/osler-emr/osler/trust/policy"
+)
+
+// MaxTokenFor is the longest life of a bearer token.
+const MaxTokenFor = 366 * 24 * time.Hour
+
+// tokenPrefix lets scanners of leaked secrets find Osler's tokens.
+const tokenPrefix = "osler_"
+
+// token is what the store keeps of a bearer token.
+type token struct {
+	ID      string    `json:"id"`
+	Account string    `json:"account"`
+	Scopes  []string  `json:"scopes"`
+	Expires time.Time `json:"expires"`
+}
+
+// IssueToken makes a bearer token for an account. Its scopes (SMART v1 or v2, such as
+// "user/*.rs") narrow what the account's role allows; at least one is needed. The person
+// and administrators may issue one. It is returned once and kept as a hash.
+func (a *Accounts) IssueToken(ctx context.Context, by trust.Principal, account string, scopes []string, ttl time.Duration) (string, error) {
+	if by.ID != account && !administers(by) {
+		return "", onlyAdministrators()
+	}
+	if len(by.Scopes) > 0 {
+		return "", fault.New(fault.Forbidden, "A token cannot make another token.")
+	}
+	if len(scopes) == 0 {
+		return "", fault.New(fault.Invalid, "A token needs at least one scope, for example user/*.rs")
+	}
+	for _, s := range scopes {
+		if _, err := policy.ParseScope(s); err != nil {
+			return "", err
+		}
+	}
+	if ttl <= 0 || ttl > MaxTokenFor {
+		return "", fault.New(fault.Invalid, "A token lives for more than no time and at most %d days.", int(MaxTokenFor.Hours()/24))
+	}
+	c, err := a.load(ctx, account)
+	if err != nil {
+		return "", err
+	}
+	if c.Disabled {
+		return "", fault.New(fault.Conflict, "The account is disabled.")
+	}
+	now := a.clock.Now()
+	secret := tokenPrefix + ident.Secret()
+	t := token{ID: ident.New(now), Account: account, Scopes: scopes, Expires: now.Add(ttl)}
+	w, err := write(spaceToken, digest(secret), account, t, t.Expires, 0)
+	if err != nil {
+		return "", err
+	}
+	_, err = a.store.Commit(ctx, store.Changeset{Items: []store.ItemWrite{w},
+		Leaf: a.leaf(by, ledger.Account, "issue token "+t.ID+" to "+c.User+" with "+strings.Join(scopes, " "), c.Patient)})
+	return secret, err
+}
+
+// Token returns the principal behind a bearer token. Unknown, ended and revoked tokens are
+// one and the same Refusal (Over).
+func (a *Accounts) Token(ctx context.Context, secret string) (trust.Principal, error) {
+	if !strings.HasPrefix(secret, tokenPrefix) {
+		return trust.Principal{}, refuse(Over)
+	}
+	item, err := a.store.Item(ctx, spaceToken, digest(secret))
+	if fault.Is(err, fault.NotFound) {
+		return trust.Principal{}, refuse(Over)
+	}
+	if err != nil {
+		return trust.Principal{}, err
+	}
+	var t token
+	if err := json.Unmarshal(item.Value, &t); err != nil {
+		return trust.Principal{}, err
+	}
+	if len(t.Scopes) == 0 || !a.clock.Now().Before(t.Expires) {
+		return trust.Principal{}, refuse(Over)
+	}
+	c, err := a.load(ctx, t.Account)
+	if fault.Is(err, fault.NotFound) || err == nil && c.Disabled {
+		return trust.Principal{}, refuse(Over)
+	}
+	if err != nil {
+		return trust.Principal{}, err
+	}
+	p := Principal(c.Account, Session{ID: t.ID})
+	p.Scopes = t.Scopes
+	return p, nil
+}

@@ -1,0 +1,240 @@
+package policy
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/trust"
+)
+
+// Code systems of Osler that rules look at; see docs/reference/representation.md.
+const (
+	messageSystem = "urn:osler:message"
+	taskSystem    = "urn:osler:task"
+	originSystem  = "urn:osler:origin"
+)
+
+type place struct {
+	role         trust.Role
+	resourceType string
+}
+
+// restricted returns what a role sees of a type whose cell says "r?".
+func restricted(p trust.Principal, resourceType string) search.Expr {
+	switch p.Role {
+	case trust.Patient:
+		return patientSees(p, resourceType)
+	case trust.FrontDesk:
+		switch resourceType {
+		case "Communication":
+			return code("category", messageSystem, "administrative")
+		case "Task":
+			return code("code", taskSystem, "duplicate-patient")
+		}
+	}
+	return search.None{}
+}
+
+// patientSees is the own compartment without the clinic's internal work: messages between
+// colleagues, tasks, and what is not signed yet.
+func patientSees(p trust.Principal, resourceType string) search.Expr {
+	if p.Patient == "" {
+		return search.None{}
+	}
+	own := search.InPatient{p.Patient}
+	without := func(e search.Expr) search.Expr { return search.And{own, search.Not{X: e}} }
+	status := func(s string) search.Expr { return search.Token{Param: "status", Code: s} }
+	switch resourceType {
+	case "Task":
+		return search.And{code("code", taskSystem, "refill-request"), search.Reference{Param: "requester", Type: "Patient", ID: p.Patient}}
+	case "Communication":
+		return without(code("category", messageSystem, "staff-message"))
+	case "Composition":
+		return without(status("preliminary"))
+	case "MedicationRequest", "ServiceRequest":
+		return without(status("draft"))
+	}
+	return own
+}
+
+func code(param, system, value string) search.Expr {
+	return search.Token{Param: param, System: system, HasSystem: true, Code: value}
+}
+
+// writes holds the rule for every cell that says "w?". A rule returns why a change is
+// refused, as the end of a sentence, or "". before is nil for a create. What a rule covers
+// is never deleted.
+var writes = map[place]func(p trust.Principal, before, after *fhir.Node) string{
+	{trust.Nurse, "MedicationRequest"}:       nursePrescription,
+	{trust.Nurse, "ServiceRequest"}:          nurseOrder,
+	{trust.FrontDesk, "Communication"}:       deskMessage,
+	{trust.FrontDesk, "Task"}:                deskTask,
+	{trust.Patient, "Observation"}:           patientObservation,
+	{trust.Patient, "Communication"}:         patientMessage,
+	{trust.Patient, "Task"}:                  patientTask,
+	{trust.Patient, "QuestionnaireResponse"}: patientAnswers,
+	{trust.Patient, "MedicationStatement"}:   patientMedication,
+}
+
+func statusIn(r *fhir.Node, values ...string) bool {
+	return slices.Contains(values, r.Get("status").Text())
+}
+
+// hasCode reports whether a CodeableConcept, or a list of them, has a coding.
+func hasCode(n *fhir.Node, system, value string) bool {
+	for concept := range n.Items() {
+		for c := range concept.Get("coding").Items() {
+			if c.Get("system").Text() == system && c.Get("code").Text() == value {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// only reports whether a reference, or each of a list of them, points at ref.
+func only(n *fhir.Node, ref string) bool {
+	if n.Len() == 0 {
+		return false
+	}
+	for r := range n.Items() {
+		if r.Get("reference").Text() != ref {
+			return false
+		}
+	}
+	return true
+}
+
+// sameBut reports whether two versions differ in the named members only (and meta).
+func sameBut(before, after *fhir.Node, names ...string) bool {
+	b, a := before.Clone(), after.Clone()
+	for _, n := range append(names, "meta", "text") {
+		b.Remove(n)
+		a.Remove(n)
+	}
+	return bytes.Equal(b.JSON(), a.JSON())
+}
+
+// Nurses prepare prescriptions; physicians sign them.
+func nursePrescription(_ trust.Principal, before, after *fhir.Node) string {
+	if !statusIn(after, "draft", "on-hold") || before != nil && !statusIn(before, "draft", "on-hold") {
+		return "a nurse prepares prescriptions as draft or on-hold, a physician signs them."
+	}
+	return ""
+}
+
+// Nurses prepare orders, and close signed ones when the result is there.
+func nurseOrder(_ trust.Principal, before, after *fhir.Node) string {
+	if before != nil && sameBut(before, after, "status") && statusIn(after, "completed") {
+		return ""
+	}
+	if !statusIn(after, "draft", "on-hold") || before != nil && !statusIn(before, "draft", "on-hold") {
+		return "a nurse prepares orders as draft or on-hold and completes them, a physician signs them."
+	}
+	return ""
+}
+
+func deskMessage(_ trust.Principal, before, after *fhir.Node) string {
+	if !hasCode(after.Get("category"), messageSystem, "administrative") || before != nil && !hasCode(before.Get("category"), messageSystem, "administrative") {
+		return "the front desk writes administrative messages only."
+	}
+	return ""
+}
+
+func deskTask(_ trust.Principal, before, after *fhir.Node) string {
+	if !hasCode(after.Get("code"), taskSystem, "duplicate-patient") || before != nil && !hasCode(before.Get("code"), taskSystem, "duplicate-patient") {
+		return "the front desk works on suspected duplicates only."
+	}
+	return ""
+}
+
+func self(p trust.Principal) string { return "Patient/" + p.Patient }
+
+// ownMeasurement is a measurement that the patient reported.
+func ownMeasurement(p trust.Principal, o *fhir.Node) bool {
+	tagged := false
+	for t := range o.Path("meta.tag").Items() {
+		tagged = tagged || t.Get("system").Text() == originSystem && t.Get("code").Text() == "patient-reported"
+	}
+	return tagged && only(o.Get("subject"), self(p)) && only(o.Get("performer"), self(p))
+}
+
+func patientObservation(p trust.Principal, before, after *fhir.Node) string {
+	if !ownMeasurement(p, after) || !statusIn(after, "preliminary", "cancelled") || before == nil && !statusIn(after, "preliminary") {
+		return "patients report their own measurements, as preliminary, with themselves as subject and performer and the tag patient-reported."
+	}
+	if before != nil && (!ownMeasurement(p, before) || !statusIn(before, "preliminary")) {
+		return "the clinic has this measurement already; report a new one."
+	}
+	return ""
+}
+
+func patientMessage(p trust.Principal, before, after *fhir.Node) string {
+	if before != nil { // the only change: the patient has read a message
+		if only(before.Get("recipient"), self(p)) && before.Get("received") == nil && sameBut(before, after, "received") {
+			return ""
+		}
+		return "a message that was sent stays as it is."
+	}
+	staff := after.Get("recipient").Len() > 0
+	for r := range after.Get("recipient").Items() {
+		switch target, _ := fhirType(r.Get("reference").Text()); target {
+		case "Practitioner", "PractitionerRole", "Organization", "CareTeam", "HealthcareService":
+		default:
+			staff = false
+		}
+	}
+	if !only(after.Get("sender"), self(p)) || !only(after.Get("subject"), self(p)) || !staff || !statusIn(after, "completed") ||
+		after.Get("category").Len() != 1 || !hasCode(after.Get("category"), messageSystem, "patient-message") {
+		return "patients write patient-messages as themselves, about themselves, to the care team."
+	}
+	return ""
+}
+
+func fhirType(reference string) (resourceType, id string) {
+	for i := range reference {
+		if reference[i] == '/' {
+			return reference[:i], reference[i+1:]
+		}
+	}
+	return "", ""
+}
+
+// patientTasks are what a patient's own actions ask of the clinic.
+var patientTasks = []string{"refill-request", "answer-message", "patient-measurement"}
+
+func patientTask(p trust.Principal, before, after *fhir.Node) string {
+	if before != nil {
+		if hasCode(before.Get("code"), taskSystem, "refill-request") && only(before.Get("requester"), self(p)) &&
+			statusIn(before, "requested") && statusIn(after, "cancelled") && sameBut(before, after, "status") {
+			return ""
+		}
+		return "a request can be cancelled while nobody works on it, and not changed otherwise."
+	}
+	asked := after.Path("code.coding").Len() == 1
+	asked = asked && slices.ContainsFunc(patientTasks, func(c string) bool { return hasCode(after.Get("code"), taskSystem, c) })
+	if !asked || !only(after.Get("requester"), self(p)) || !only(after.Get("for"), self(p)) || !statusIn(after, "requested") {
+		return "patients ask for refills, answers and review of their measurements, as themselves and for themselves."
+	}
+	return ""
+}
+
+func patientAnswers(p trust.Principal, before, after *fhir.Node) string {
+	mine := func(r *fhir.Node) bool { return only(r.Get("subject"), self(p)) && only(r.Get("source"), self(p)) }
+	if !mine(after) || !statusIn(after, "in-progress", "completed", "amended") || before != nil && !mine(before) {
+		return "patients answer questionnaires as themselves, about themselves."
+	}
+	return ""
+}
+
+func patientMedication(p trust.Principal, before, after *fhir.Node) string {
+	mine := func(r *fhir.Node) bool {
+		return only(r.Get("subject"), self(p)) && only(r.Get("informationSource"), self(p))
+	}
+	if !mine(after) || before != nil && !mine(before) {
+		return "patients state the medicines that they take themselves."
+	}
+	return ""
+}
