@@ -1,1 +1,285 @@
-// app
+// Osler's own script: keys, palette, drafts, toasts, dialogs, growing text areas. No inline
+// handlers, no eval, no storage. Without it the pages still work, by links and forms.
+"use strict";
+(() => {
+  const $ = (s, root = document) => root.querySelector(s);
+  const $$ = (s, root = document) => [...root.querySelectorAll(s)];
+  const shown = (el) => el.getClientRects().length > 0 && !el.disabled;
+  const typing = (el) => el instanceof HTMLElement && (el.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(el.tagName));
+  const plainInput = (el) => el instanceof HTMLInputElement && /^(checkbox|radio|button|submit)$/.test(el.type);
+
+  // ---- keys -------------------------------------------------------------------------
+  // data-key="x" presses the element, data-go="x" is reached by g then x, j and k move
+  // through [data-row]. Single keys are off unless html has data-keys.
+  let wentG = 0;
+  const press = (el) => { el.focus(); el.click(); };
+  const byKey = (attr, key) => $$(`[${attr}]`).find((el) => el.getAttribute(attr) === key && shown(el));
+
+  document.addEventListener("keydown", (e) => {
+    if (e.defaultPrevented || e.isComposing) return;
+    const chord = (e.ctrlKey || e.metaKey ? "Ctrl+" : "") + e.key;
+    if (e.ctrlKey || e.metaKey) {
+      if (e.key.toLowerCase() === "k") { e.preventDefault(); openPalette(""); return; }
+      const el = byKey("data-key", chord);
+      if (el) { e.preventDefault(); press(el); }
+      return;
+    }
+    if (e.altKey || !("keys" in document.documentElement.dataset)) return;
+    if (typing(e.target) && !plainInput(e.target)) return;
+    if ($("dialog[open]")) return;
+    if (e.key === "?") { e.preventDefault(); openKeys(); return; }
+    if (Date.now() - wentG < 1500) {
+      wentG = 0;
+      const el = byKey("data-go", e.key);
+      if (el) { e.preventDefault(); press(el); }
+      return;
+    }
+    if (e.key === "g") { wentG = Date.now(); return; }
+    if (e.key === "j" || e.key === "k") { if (move(e.key === "j" ? 1 : -1)) e.preventDefault(); return; }
+    const el = byKey("data-key", e.key);
+    if (el) { e.preventDefault(); press(el); return; }
+    if (e.key === "/") { e.preventDefault(); openPalette(""); }
+  });
+
+  let previewTimer = 0;
+  function move(by) {
+    const rows = $$("[data-row]").filter(shown);
+    if (!rows.length) return false;
+    const at = rows.findIndex((r) => r.contains(document.activeElement) || r.dataset.on !== undefined);
+    const row = rows[Math.min(rows.length - 1, Math.max(0, at < 0 ? 0 : at + by))];
+    rows.forEach((r) => delete r.dataset.on);
+    row.dataset.on = "";
+    const target = $("[data-default]", row) || $("a,button", row);
+    if (target) target.focus({ preventScroll: true });
+    row.scrollIntoView({ block: "nearest" });
+    clearTimeout(previewTimer);
+    const url = row.dataset.preview;
+    if (url && window.htmx) previewTimer = setTimeout(() => htmx.ajax("GET", url, { target: "#item", swap: "outerHTML" }), 180);
+    return true;
+  }
+
+  function openKeys() {
+    const dialog = $("#keys");
+    if (!dialog) return;
+    const list = $("[data-key-list]", dialog);
+    const dl = document.createElement("dl");
+    const add = (key, text) => {
+      const dt = document.createElement("dt"), dd = document.createElement("dd"), kbd = document.createElement("kbd");
+      kbd.textContent = key; dt.append(kbd); dd.textContent = text; dl.append(dt, dd);
+    };
+    const name = (el) => (el.getAttribute("aria-label") || el.textContent).replace(/\s+/g, " ").trim().slice(0, 60);
+    add("Ctrl K", list.dataset.palette || "Search or command");
+    if ($("[data-row]")) add("j k", list.dataset.move || "Next, previous line");
+    $$("[data-go]").filter((el) => el.dataset.go && shown(el)).forEach((el) => add("g " + el.dataset.go, name(el)));
+    $$("[data-key]").filter(shown).forEach((el) => add(el.dataset.key, name(el)));
+    list.replaceChildren(dl);
+    open(dialog);
+  }
+
+  // ---- dialogs ----------------------------------------------------------------------
+  function open(dialog) { if (!dialog.open) dialog.showModal(); }
+  document.addEventListener("click", (e) => {
+    const el = e.target instanceof Element ? e.target : null;
+    if (!el) return;
+    const opener = el.closest("[data-open]");
+    if (opener) { const d = document.getElementById(opener.dataset.open); if (d) { e.preventDefault(); open(d); } }
+    if (el.closest("[data-dismiss]")) el.closest("dialog")?.close();
+    if (el.closest("[data-palette]")) openPalette("");
+    if (el.closest("[data-close]")) el.closest("osler-toast")?.remove();
+    if (el.closest("[data-print]")) window.print();
+    $$("details.um[open]").forEach((d) => { if (!d.contains(el)) d.open = false; });
+    if (el instanceof HTMLDialogElement) el.close(); // on the backdrop
+  });
+  document.addEventListener("keydown", (e) => {
+    if (e.key === "Escape") $$("details.um[open]").forEach((d) => { d.open = false; $("summary", d).focus(); });
+  });
+  document.addEventListener("change", (e) => {
+    const all = e.target.closest?.("[data-check-all]");
+    if (all) $$(`input[type=checkbox][name="${all.dataset.checkAll}"]`).forEach((c) => { c.checked = all.checked; });
+    if (e.target.closest?.("[data-submit]")) e.target.form?.requestSubmit();
+  });
+
+  // ---- palette ----------------------------------------------------------------------
+  let openPalette = () => {};
+  customElements.define("osler-palette", class extends HTMLElement {
+    connectedCallback() {
+      const dialog = $("dialog", this), input = $("input", this), list = $("[role=listbox]", this);
+      let timer = 0, asked = null;
+      const options = () => $$("[role=option]", list);
+      const select = (o) => {
+        options().forEach((x) => x.setAttribute("aria-selected", String(x === o)));
+        if (o) { input.setAttribute("aria-activedescendant", o.id); o.scrollIntoView({ block: "nearest" }); }
+        else input.removeAttribute("aria-activedescendant");
+      };
+      const ask = async () => {
+        asked?.abort();
+        asked = new AbortController();
+        const q = new URLSearchParams({ q: input.value });
+        const patient = $("[data-patient]");
+        if (patient) q.set("patient", patient.dataset.patient);
+        try {
+          const answer = await fetch("/find?" + q, { headers: { "HX-Request": "true", "Accept": "text/html" }, signal: asked.signal });
+          const html = await answer.text();
+          if (!answer.ok) throw new Error(String(answer.status));
+          list.innerHTML = html;
+          options().forEach((o, i) => { o.id ||= "po" + i; o.tabIndex = -1; });
+          select(options()[0]);
+        } catch (fault) {
+          if (fault.name !== "AbortError") list.textContent = dialog.dataset.failed || "The search did not answer. Try again.";
+        }
+      };
+      openPalette = (text) => { input.value = text; open(dialog); input.focus(); ask(); };
+      input.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(ask, 90); });
+      input.addEventListener("keydown", (e) => {
+        const all = options(), at = all.findIndex((o) => o.getAttribute("aria-selected") === "true");
+        if (e.key === "ArrowDown" || e.key === "ArrowUp") {
+          e.preventDefault();
+          if (all.length) select(all[(at + (e.key === "ArrowDown" ? 1 : all.length - 1) + all.length) % all.length]);
+        } else if (e.key === "Enter" && all[at]) { e.preventDefault(); (all[at].querySelector("a,button") || all[at]).click(); }
+      });
+    }
+  });
+
+  // ---- toasts -----------------------------------------------------------------------
+  customElements.define("osler-toast", class extends HTMLElement {
+    connectedCallback() {
+      if (this.classList.contains("bad")) return; // a fault stays until it is closed
+      let left = 10000, since = 0, timer = 0;
+      const go = () => { since = Date.now(); timer = setTimeout(() => this.remove(), left); };
+      const wait = () => { clearTimeout(timer); left = Math.max(2000, left - (Date.now() - since)); };
+      this.addEventListener("mouseenter", wait); this.addEventListener("mouseleave", go);
+      this.addEventListener("focusin", wait); this.addEventListener("focusout", go);
+      go();
+    }
+  });
+  const say = (text) => {
+    const area = $("#toast"), toast = document.createElement("osler-toast"), span = document.createElement("span");
+    if (!area) return;
+    toast.className = "toast bad"; span.textContent = text; toast.append(span);
+    const close = document.createElement("button");
+    close.type = "button"; close.dataset.close = ""; close.textContent = "×"; close.setAttribute("aria-label", "Close");
+    toast.append(close); area.replaceChildren(toast);
+  };
+  document.addEventListener("htmx:sendError", () => say("Not sent: there is no connection to Osler. What you typed is still here. Try again."));
+  document.addEventListener("htmx:timeout", () => say("Osler did not answer in time. Check whether it was saved before you try again."));
+
+  // ---- drafts -----------------------------------------------------------------------
+  // <draft-form data-key data-version> saves the fields of its form 2 s after a pause and
+  // when a field is left. Two versions are shown side by side; nothing is overwritten.
+  const fields = (form) => {
+    const out = {};
+    for (const el of form.elements) {
+      if (!el.name || el.type === "hidden" || el.type === "submit" || el.type === "button" || el.type === "password") continue;
+      if ((el.type === "checkbox" || el.type === "radio") && !el.checked) { if (el.type === "checkbox" && !(el.name in out)) out[el.name] = ""; continue; }
+      out[el.name] = el.type === "checkbox" && out[el.name] ? out[el.name] + "\n" + el.value : el.value;
+    }
+    return out;
+  };
+  customElements.define("draft-form", class extends HTMLElement {
+    connectedCallback() {
+      this.form = this.closest("form") || $("form", this);
+      if (!this.form) return;
+      this.version = Number(this.dataset.version || 0);
+      this.status = $("[data-saved]", this) || $("[data-saved]", this.form);
+      this.dirty = false; this.busy = false; this.timer = 0;
+      this.onInput = () => { this.dirty = true; this.show("busy", this.dataset.textBusy || "not saved yet"); this.later(2000); };
+      this.form.addEventListener("input", this.onInput);
+      this.form.addEventListener("focusout", () => { if (this.dirty) this.save(); });
+      this.form.addEventListener("submit", () => { this.leaving = true; clearTimeout(this.timer); });
+      this.onLeave = (e) => { if (this.dirty && !this.leaving) { this.save(); e.preventDefault(); } };
+      window.addEventListener("beforeunload", this.onLeave);
+    }
+    disconnectedCallback() {
+      window.removeEventListener("beforeunload", this.onLeave);
+      if (this.dirty && !this.leaving) this.save();
+      clearTimeout(this.timer);
+    }
+    later(ms) { clearTimeout(this.timer); this.timer = setTimeout(() => this.save(), ms); }
+    show(state, text) {
+      if (!this.status) return;
+      this.status.dataset.state = state;
+      if (this.status.textContent !== text) this.status.textContent = text;
+    }
+    async save() {
+      if (this.busy) { this.again = true; return; }
+      if (this.conflict) return;
+      clearTimeout(this.timer);
+      this.busy = true; this.again = false;
+      const value = fields(this.form), before = JSON.stringify(value);
+      try {
+        const answer = await fetch(this.dataset.url || "/draft", {
+          method: "POST", keepalive: before.length < 60000, headers: { "Content-Type": "application/json" },
+          body: JSON.stringify({ key: this.dataset.key, version: this.version, value }),
+        });
+        if (answer.status === 409) { this.merge(await answer.json(), value); return; }
+        if (answer.status === 401) { this.show("bad", this.dataset.textSignin || "Not saved: sign in again in another tab. Your text stays here."); this.later(15000); return; }
+        if (!answer.ok) throw new Error(String(answer.status));
+        const saved = await answer.json();
+        this.version = saved.version;
+        const keep = this.form.elements["draft-version"];
+        if (keep) keep.value = saved.version;
+        this.dirty = JSON.stringify(fields(this.form)) !== before;
+        if (!this.dirty) this.show("ok", (this.dataset.textSaved || "saved") + " " + saved.saved);
+        else this.later(2000);
+      } catch {
+        this.show("bad", this.dataset.textFailed || "Not saved: no connection. Your text is kept here; trying again.");
+        this.later(5000);
+      } finally {
+        this.busy = false;
+        if (this.again && this.dirty) this.later(300);
+      }
+    }
+    merge(theirs, mine) {
+      this.conflict = true;
+      this.show("bad", this.dataset.textConflict || "Changed elsewhere: choose what stays.");
+      const box = document.createElement("div");
+      box.className = "merge"; box.setAttribute("role", "alert");
+      const head = document.createElement("h3");
+      head.textContent = (this.dataset.textConflict || "This was also changed in another window. Nothing is overwritten: choose what stays.");
+      box.append(head);
+      const open = new Set();
+      const names = [...new Set([...Object.keys(mine), ...Object.keys(theirs.value || {})])]
+        .filter((n) => (mine[n] || "") !== ((theirs.value || {})[n] || "") && this.form.elements[n]);
+      const finish = (name, parts) => {
+        open.delete(name); parts.forEach((p) => p.remove());
+        if (open.size) return;
+        box.remove(); this.conflict = false; this.version = theirs.version; this.dirty = true; this.save();
+      };
+      for (const name of names) {
+        open.add(name);
+        const el = this.form.elements[name], other = theirs.value[name] || "", own = mine[name] || "";
+        const title = document.createElement("p"), strong = document.createElement("b");
+        strong.textContent = el.labels?.[0]?.textContent || name; title.append(strong);
+        const col = (label, text) => {
+          const d = document.createElement("div"), b = document.createElement("b"), pre = document.createElement("pre");
+          b.textContent = label; pre.textContent = text; d.append(b, pre); return d;
+        };
+        const left = col(this.dataset.textMine || "Here", own), right = col((this.dataset.textTheirs || "Saved elsewhere") + " " + (theirs.saved || ""), other);
+        const choose = (label, text) => {
+          const b = document.createElement("button");
+          b.type = "button"; b.className = "small"; b.textContent = label;
+          b.addEventListener("click", () => { if (el.value !== undefined) el.value = text; finish(name, [title, left, right]); });
+          return b;
+        };
+        left.append(choose(this.dataset.textKeep || "Keep this", own));
+        right.append(choose(this.dataset.textTake || "Take this", other), " ", choose(this.dataset.textBoth || "Keep both", own + "\n\n" + other));
+        box.append(title, left, right);
+      }
+      if (!names.length) { this.conflict = false; this.version = theirs.version; this.show("ok", (this.dataset.textSaved || "saved") + " " + theirs.saved); return; }
+      this.prepend(box);
+      $("button", box).focus();
+    }
+  });
+
+  // ---- growing text areas, error summaries --------------------------------------------
+  const grows = window.CSS && CSS.supports("field-sizing", "content");
+  const grow = (t) => { t.style.height = "auto"; t.style.height = t.scrollHeight + 2 + "px"; };
+  const settle = (root) => {
+    if (!grows) $$("textarea", root).forEach(grow);
+    const summary = $(".errsum", root);
+    if (summary) summary.focus();
+  };
+  document.addEventListener("input", (e) => { if (!grows && e.target instanceof HTMLTextAreaElement) grow(e.target); });
+  document.addEventListener("htmx:afterSwap", (e) => settle(e.target));
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", () => settle(document)); else settle(document);
+})();

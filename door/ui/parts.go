@@ -1,0 +1,138 @@
+package ui
+
+import (
+	"context"
+	"strings"
+
+	"github.com/a-h/templ"
+)
+
+// Panel is a card with a heading.
+type Panel struct {
+	Title   string
+	Icon    string
+	Note    string          // muted text behind the title: "4 abnormal, 9 normal"
+	Actions templ.Component // buttons at the end of the heading
+	Class   string          // more classes: "need"
+	ID      string          // for htmx targets
+	Level3  bool            // an h3 below an h2
+}
+
+// Tab is one entry of Tabs.
+type Tab struct {
+	Label, Href string
+	Count       int
+	Current     bool
+}
+
+// Tone is the meaning of a Tag: a colour that always has a word and mostly an icon with it.
+type Tone string
+
+// The tones.
+const (
+	Plain    Tone = "line"
+	Good     Tone = "ok"
+	Caution  Tone = "warn"
+	Critical Tone = "crit"
+	Info     Tone = "info"
+)
+
+// Faults are messages about a form's fields, in the order of the form.
+type Faults []FieldFault
+
+// FieldFault says what is wrong with one field and what to do.
+type FieldFault struct{ Field, Text string }
+
+// Add appends a message.
+func (f *Faults) Add(field, text string) { *f = append(*f, FieldFault{field, text}) }
+
+// Of returns the message of a field, or "".
+func (f Faults) Of(field string) string {
+	for _, x := range f {
+		if x.Field == field {
+			return x.Text
+		}
+	}
+	return ""
+}
+
+// Field is one input of a form. Value is the person's input, also after a fault.
+type Field struct {
+	Name, Label, Hint string
+	Value             string
+	Type              string // text (default), date, password, number, tel, email, search
+	Autocomplete      string // WCAG 1.3.5 token: "username", "tel"
+	InputMode         string
+	Required          bool
+	Focus             bool // starts with the focus
+	Faults            Faults
+	Options           []Option // for Select and Choices
+	Rows              int      // for TextArea
+	ID                string   // "f-" + Name when empty
+}
+
+// Option is a choice of Select or Choices.
+type Option struct{ Value, Label string }
+
+func (f Field) id() string {
+	if f.ID != "" {
+		return f.ID
+	}
+	return fieldID(f.Name)
+}
+
+func fieldID(name string) string { return "f-" + name }
+
+func (f Field) kind() string {
+	if f.Type == "" {
+		return "text"
+	}
+	return f.Type
+}
+
+func (f Field) fault() string { return f.Faults.Of(f.Name) }
+
+// attributes ties hint and message to the input for screen readers.
+func (f Field) attributes() templ.Attributes {
+	a := templ.Attributes{}
+	var by []string
+	if f.Hint != "" {
+		by = append(by, f.id()+"-hint")
+	}
+	if f.fault() != "" {
+		by = append(by, f.id()+"-fault")
+		a["aria-invalid"] = "true"
+	}
+	if len(by) > 0 {
+		a["aria-describedby"] = strings.Join(by, " ")
+	}
+	for name, v := range map[string]string{"autocomplete": f.Autocomplete, "inputmode": f.InputMode} {
+		if v != "" {
+			a[name] = v
+		}
+	}
+	a["required"] = f.Required && f.Type != "password"
+	a["autofocus"] = f.Focus
+	return a
+}
+
+func (f Field) rows() int {
+	if f.Rows == 0 {
+		return 3
+	}
+	return f.Rows
+}
+
+func optional(ctx context.Context, f Field) string {
+	if f.Required {
+		return ""
+	}
+	return T(ctx, "(optional)")
+}
+
+func idAttr(id string) templ.Attributes {
+	if id == "" {
+		return nil
+	}
+	return templ.Attributes{"id": id}
+}
