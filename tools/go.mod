@@ -1,0 +1,3 @@
+module github.com/osler-emr/osler/tools
+
+go 1.26
