@@ -1,6 +1,11 @@
 package ui
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+
+	"github.com/a-h/templ"
+)
 
 // Page is what a page shell needs beside the page's own body. A handler gives Title,
 // Active and Patient; door/web fills in the rest from the request and the site.
@@ -16,6 +21,7 @@ type Page struct {
 	User    string // "Dr A. Lindqvist"; "" when nobody is signed in
 	Theme   string // light, dark, or "" for the system's
 	Density string // compact or comfortable
+	Idle    int    // seconds without activity after which the session locks; 0 for none
 	NoKeys  bool   // single-key shortcuts are switched off
 	Demo    bool   // demonstration data
 	Toast   *Toast
@@ -109,4 +115,11 @@ func goKey(href string) string {
 		return "b"
 	}
 	return ""
+}
+
+func idleAttr(p Page) templ.Attributes {
+	if p.Idle == 0 {
+		return nil
+	}
+	return templ.Attributes{"data-idle": strconv.Itoa(p.Idle)}
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -65,6 +66,7 @@ func (s *Site) build(areas []Area) (h http.Handler, routes []Route, err error) {
 		}
 	}()
 	mux := http.NewServeMux()
+	s.log()
 	own := s.ownArea(areas)
 	for _, a := range append([]Area{own}, areas...) {
 		m := &Mux{site: s, area: &a, mux: mux, routes: &routes}
@@ -119,13 +121,21 @@ func (s *Site) enter(w http.ResponseWriter, r *Request, p Policy, h Handler) err
 	case p&Public != 0:
 		return h(w, r)
 	case locked:
-		return Redirect(w, r, "/locked?next="+nextOf(r))
+		return stopLocked(w, r)
+	case r.Actor == nil && (r.Method != http.MethodGet || r.HX()):
+		return fault.New(fault.Unauthorized, "You are not signed in any more. Sign in again in another tab, then come back: this page keeps what you typed.")
 	case r.Actor == nil:
 		return Redirect(w, r, "/sign-in?next="+nextOf(r))
 	case !p.admits(r.Principal().Role):
 		return fault.New(fault.Forbidden, "Your role does not open this page. Ask an administrator if you need it.")
 	}
 	return h(w, r)
+}
+
+func (s *Site) log() {
+	if s.Log == nil {
+		s.Log = slog.New(slog.DiscardHandler)
+	}
 }
 
 // headers sets what every answer carries.

@@ -4,21 +4,82 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"net"
 	"net/http"
 
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/identity"
+	"github.com/osler-emr/osler/trust"
+)
+
+// Names of the cookies.
+const (
+	sessionCookie = "osler-session" // the session's secret
+	flashCookie   = "osler-said"    // a message for the next page
+	viewCookie    = "osler-view"    // theme, density, keys, language: no personal data
 )
 
 // identify finds out who makes the request from the session cookie. locked is true when
 // the session is there but waits for its password.
-func (s *Site) identify(_ http.ResponseWriter, r *Request) (locked bool, err error) {
-	r.Lang = lang.For(r.Header.Get("Accept-Language"))
-	return false, nil
+func (s *Site) identify(w http.ResponseWriter, r *Request) (locked bool, err error) {
+	r.choice = readView(r)
+	r.Lang = lang.For(r.choice.Language)
+	if r.choice.Language == "" && r.area.Patients {
+		r.Lang = accepted(r.Header.Get("Accept-Language"))
+	}
+	c, err := r.Cookie(s.cookieName(sessionCookie))
+	if err != nil {
+		return false, nil
+	}
+	session, account, err := s.Accounts.Session(r.Context(), c.Value)
+	var refused *identity.Refusal
+	switch {
+	case errors.As(err, &refused) && refused.State == identity.Idle:
+		locked = true
+	case fault.Is(err, fault.Unauthorized):
+		http.SetCookie(w, s.cookie(sessionCookie, "", -1))
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	r.Session, r.Account = session, account
+	if account.Language != "" {
+		r.Lang = lang.For(account.Language)
+	}
+	if !locked {
+		r.Actor = s.Gate.As(identity.Principal(account, session), r.area.Door)
+	}
+	return locked, nil
 }
 
-func (s *Site) ownArea([]Area) Area {
-	return Area{Door: "web", Shell: ui.PlainPage, Routes: func(*Mux) {}}
+// begin puts a new session into the browser.
+func (s *Site) begin(w http.ResponseWriter, secret string) {
+	http.SetCookie(w, s.cookie(sessionCookie, secret, int(identity.SessionFor.Seconds())))
+}
+
+// accepted returns the first language of an Accept-Language header that has a catalogue.
+func accepted(header string) lang.Language {
+	if len(header) > 200 {
+		header = header[:200]
+	}
+	for _, tag := range splitAccept(header) {
+		if l := lang.For(tag); l.Tag() != "en" || tag == "en" {
+			return l
+		}
+	}
+	return lang.For("")
+}
+
+// address is where a request comes from, for the lockout and the audit log.
+func address(r *Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
 }
 
 // reader returns the context in which components are drawn.
@@ -30,8 +91,10 @@ func (r *Request) reader() context.Context {
 func (r *Request) fill(w http.ResponseWriter, p *ui.Page) {
 	p.Clinic, p.Demo = r.Site.Clinic, r.Site.Demo != nil
 	p.Path = currentPath(r)
+	p.Theme, p.Density, p.NoKeys = r.choice.Theme, r.choice.Density, r.choice.NoKeys
 	if r.Actor != nil {
 		p.User = r.Principal().Name
+		p.Idle = int(r.Account.Idle().Seconds())
 		if r.area.Nav != nil {
 			p.Nav = r.area.Nav(r)
 		}
@@ -44,8 +107,6 @@ func (r *Request) fill(w http.ResponseWriter, p *ui.Page) {
 		p.Toast.Next = p.Path
 	}
 }
-
-const flashCookie = "osler-said"
 
 // setFlash keeps a message for the next page, in a cookie that scripts cannot read and that
 // lives for as long as an undo.
@@ -87,4 +148,14 @@ func (s *Site) cookieName(name string) string {
 func (s *Site) cookie(name, value string, seconds int) *http.Cookie {
 	return &http.Cookie{Name: s.cookieName(name), Value: value, Path: "/", MaxAge: seconds,
 		HttpOnly: true, Secure: s.Secure, SameSite: http.SameSiteLaxMode}
+}
+
+// areaOf returns the web that a role lives in, nil when the site has none.
+func areaOf(areas []Area, role trust.Role) *Area {
+	for i := range areas {
+		if areas[i].Patients == (role == trust.Patient) {
+			return &areas[i]
+		}
+	}
+	return nil
 }

@@ -34,34 +34,43 @@ import (
 	"github.com/osler-emr/osler/base/clock"
 	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust"
 )
 
 // Site is one running server. Make the struct, then call Handler once.
 type Site struct {
-	Gate   *record.Gate
-	Clock  clock.Clock
-	Log    *slog.Logger
-	Clinic string         // the clinic's name, for people
-	Zone   *time.Location // of the clinic; nil is UTC
-	Secure bool           // served over TLS: cookies get the __Host- prefix and HSTS is sent
-	Demo   *Demo          // set only for demonstration data
+	Gate *record.Gate
+	// Accounts knows who may sign in.
+	Accounts *identity.Accounts
+	Clock    clock.Clock
+	Log      *slog.Logger
+	Clinic   string         // the clinic's name, for people
+	Zone     *time.Location // of the clinic; nil is UTC
+	Secure   bool           // served over TLS: cookies get the __Host- prefix and HSTS is sent
+	Demo     *Demo          // set only for demonstration data
 }
 
 // Demo are the accounts that the demonstration's first page offers.
 type Demo struct {
 	Accounts []DemoAccount
+	Password string // of all demonstration accounts; it protects nothing
 	Folder   string // where the data is kept, for people: "osler-demo folder"
+	About    string // "6 staff, 240 patients, four years of visits, results, messages and bills"
+	Try      []DemoTask
 }
 
 // DemoAccount is one button on the demonstration's first page.
 type DemoAccount struct {
-	Login   string // account to sign in as, without password
+	Login   string // user name of the account
 	Name    string // "Dr Anna Lindqvist"
 	About   string // "Physician. 6 patients today, 3 results to sign"
 	Patient bool
 }
+
+// DemoTask is one thing to try, with the account and page on which it starts.
+type DemoTask struct{ Text, About, Login, Path string }
 
 // Area is one of the webs: pages with the same navigation, shell and door name.
 type Area struct {
@@ -119,10 +128,15 @@ type Request struct {
 	Actor *record.Actor
 	Lang  lang.Language
 	Site  *Site
+	// Account and Session are zero when nobody is signed in. A locked session has both, and
+	// no Actor.
+	Account identity.Account
+	Session identity.Session
 
-	area *Area
-	id   string // request id, for the log and the fault page
-	said *ui.Toast
+	area   *Area
+	id     string // request id, for the log and the fault page
+	said   *ui.Toast
+	choice view
 }
 
 // Principal returns who acts; the zero Principal when nobody is signed in.

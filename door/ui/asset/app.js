@@ -271,6 +271,24 @@
     }
   });
 
+  // ---- idle ---------------------------------------------------------------------------
+  // Typing and reading count as being there: the server hears of it once a minute. Without
+  // any sign the page warns a minute before the lock, then shows the lock page.
+  const idle = Number(document.documentElement.dataset.idle || 0) * 1000;
+  if (idle) {
+    let active = Date.now(), told = Date.now();
+    const dialog = $("#idle");
+    const here = () => { active = Date.now(); if (dialog?.open) dialog.close(); };
+    ["keydown", "pointerdown", "wheel", "touchstart"].forEach((n) => document.addEventListener(n, here, { passive: true }));
+    document.addEventListener("htmx:afterRequest", () => { told = Date.now(); });
+    setInterval(() => {
+      const now = Date.now();
+      if (active > told && now - told > 60000) { told = now; fetch("/stay", { headers: { "HX-Request": "true" } }).catch(() => {}); }
+      if (now - active > idle) { location.assign("/locked?next=" + encodeURIComponent(location.pathname + location.search)); }
+      else if (now - active > idle - 60000 && dialog && !dialog.open) open(dialog);
+    }, 5000);
+  }
+
   // ---- growing text areas, error summaries --------------------------------------------
   const grows = window.CSS && CSS.supports("field-sizing", "content");
   const grow = (t) => { t.style.height = "auto"; t.style.height = t.scrollHeight + 2 + "px"; };

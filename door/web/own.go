@@ -1,0 +1,91 @@
+package web
+
+import (
+	"net/http"
+
+	"github.com/a-h/templ"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/door/ui"
+)
+
+// ownArea holds the pages that belong to no web of their own: the first page, sign-in,
+// lock, settings, drafts and undo. A signed-in person sees them in the shell of the own web.
+func (s *Site) ownArea(areas []Area) Area {
+	in := func(h Handler) Handler {
+		return func(w http.ResponseWriter, r *Request) error {
+			if a := areaOf(areas, r.Account.Role); a != nil && r.Actor != nil {
+				r.area = a
+				r.Actor = s.Gate.As(r.Actor.Principal(), a.Door)
+			}
+			return h(w, r)
+		}
+	}
+	return Area{Door: "web", Shell: plain, Routes: func(m *Mux) {
+		m.Page("GET /{$}", Public, in(first))
+		m.Page("GET /sign-in", Public, signInPage)
+		m.Page("POST /sign-in", Public, signIn)
+		m.Page("POST /sign-in/code", Public, signInCode)
+		m.Page("POST /sign-in/demo", Public, signInDemo)
+		m.Page("POST /sign-out", Public, signOut)
+		m.Page("POST /lock", SignedIn, lock)
+		m.Page("GET /locked", Public, lockedPage)
+		m.Page("POST /locked", Public, unlock)
+		m.Page("GET /stay", SignedIn, stay)
+		m.Page("GET /set-up/{secret}", Public, setUpPage)
+		m.Page("POST /set-up/{secret}", Public, setUp)
+		m.Page("GET /invite/{secret}", Public, invitePage)
+		m.Page("POST /invite/{secret}", Public, invite)
+		m.Page("GET /settings", SignedIn, in(settingsPage))
+		m.Page("POST /settings", SignedIn, in(settings))
+		m.Page("POST /settings/password", SignedIn, in(changePassword))
+		m.Page("POST /settings/second-factor", SignedIn, in(enrol))
+		m.Page("POST /settings/second-factor/confirm", SignedIn, in(confirmEnrolment))
+		m.Page("POST /undo", SignedIn, in(undo))
+		m.Page("POST /draft", SignedIn, in(saveDraft))
+	}}
+}
+
+// plain is the shell of pages without a signed-in person.
+func plain(p ui.Page) templ.Component { return ui.PlainPage(p) }
+
+// first sends a person to the own first page, and a stranger to the sign-in or, in a
+// demonstration, to the choice of accounts.
+func first(w http.ResponseWriter, r *Request) error {
+	switch {
+	case r.Actor != nil && r.area.Home != "":
+		return Redirect(w, r, r.area.Home)
+	case r.Account.ID != "" && r.Actor == nil:
+		return Redirect(w, r, "/locked")
+	case r.Site.Demo != nil:
+		return demoPage(w, r)
+	}
+	some, err := r.Site.Accounts.HasAccounts(r.Context())
+	if err != nil {
+		return err
+	}
+	if !some {
+		return Page(w, r, ui.Page{Title: "Set up", Narrow: true}, notSetUp())
+	}
+	return Redirect(w, r, "/sign-in")
+}
+
+// stay notes that the person is still there.
+func stay(w http.ResponseWriter, _ *Request) error {
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// undo takes a change back and returns to the page.
+func undo(w http.ResponseWriter, r *Request) error {
+	err := r.Actor.Undo(r.Context(), r.FormValue("token"))
+	switch {
+	case fault.Is(err, fault.Gone):
+		r.said = &ui.Toast{Text: r.Lang.T("It is too late to undo this; the record keeps it. Change it on its page."), Bad: true}
+	case err != nil:
+		return err
+	default:
+		r.Say(r.Lang.T("Undone."), "")
+	}
+	return Redirect(w, r, r.FormValue("next"))
+}

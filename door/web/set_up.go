@@ -1,0 +1,122 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/identity"
+)
+
+// SetUpPath is the path of the one-time link with which the first account is made.
+func SetUpPath(secret string) string { return "/set-up/" + secret }
+
+// InvitePath is the path of the one-time link with which a person chooses a password.
+func InvitePath(secret string) string { return "/invite/" + secret }
+
+// linkView is what the two pages of one-time links show.
+type linkView struct {
+	Path, Name, User string
+	Invited          bool
+	Faults           ui.Faults
+}
+
+func setUpPage(w http.ResponseWriter, r *Request) error {
+	l, err := r.Site.Accounts.FindLink(r.Context(), r.PathValue("secret"))
+	if err != nil {
+		return err
+	}
+	if l.Account != "" {
+		return Redirect(w, r, InvitePath(r.PathValue("secret")))
+	}
+	return r.showLink(w, linkView{Path: SetUpPath(r.PathValue("secret"))})
+}
+
+func setUp(w http.ResponseWriter, r *Request) error {
+	v := linkView{Path: SetUpPath(r.PathValue("secret")), Name: r.FormValue("name"), User: r.FormValue("user")}
+	r.checkPassword(&v)
+	if len(v.Faults) > 0 {
+		return r.showLink(w, v)
+	}
+	_, err := r.Site.Accounts.CompleteSetUp(r.Context(), r.PathValue("secret"),
+		identity.Draft{User: v.User, Name: v.Name, Password: r.FormValue("password")})
+	return r.linkDone(w, v, v.User, err)
+}
+
+func invitePage(w http.ResponseWriter, r *Request) error {
+	v, err := r.invitation()
+	if err != nil {
+		return err
+	}
+	return r.showLink(w, v)
+}
+
+func invite(w http.ResponseWriter, r *Request) error {
+	v, err := r.invitation()
+	if err != nil {
+		return err
+	}
+	r.checkPassword(&v)
+	if len(v.Faults) > 0 {
+		return r.showLink(w, v)
+	}
+	_, err = r.Site.Accounts.CompleteInvite(r.Context(), r.PathValue("secret"), r.FormValue("password"))
+	return r.linkDone(w, v, v.User, err)
+}
+
+func (r *Request) invitation() (linkView, error) {
+	l, err := r.Site.Accounts.FindLink(r.Context(), r.PathValue("secret"))
+	if err != nil {
+		return linkView{}, err
+	}
+	if l.Account == "" {
+		return linkView{}, fault.New(fault.Gone, "This link is for the first set-up, not an invitation.")
+	}
+	a, err := r.Site.Accounts.FindByID(r.Context(), l.Account)
+	return linkView{Path: InvitePath(r.PathValue("secret")), Name: a.Name, User: a.User, Invited: true}, err
+}
+
+func (r *Request) checkPassword(v *linkView) {
+	if !v.Invited && v.Name == "" {
+		v.Faults.Add("name", r.Lang.T("Type your name."))
+	}
+	if _, err := identity.UserName(v.User); err != nil {
+		v.Faults.Add("user", faultText(r, err))
+	}
+	if err := identity.CheckPassword(r.FormValue("password"), v.User); err != nil {
+		v.Faults.Add("password", faultText(r, err))
+	} else if r.FormValue("password") != r.FormValue("again") {
+		v.Faults.Add("again", r.Lang.T("The two passwords are not the same."))
+	}
+}
+
+// linkDone signs the person in with the new password.
+func (r *Request) linkDone(w http.ResponseWriter, v linkView, user string, err error) error {
+	if fault.Is(err, fault.Invalid) || fault.Is(err, fault.Conflict) {
+		v.Faults.Add("", faultText(r, err))
+		return r.showLink(w, v)
+	}
+	if err != nil {
+		return err
+	}
+	_, secret, err := r.Site.Accounts.SignIn(r.Context(), user, r.FormValue("password"), "", address(r))
+	return r.signedIn(w, signInView{User: user}, secret, err)
+}
+
+func (r *Request) showLink(w http.ResponseWriter, v linkView) error {
+	p := ui.Page{Title: r.Lang.T("Welcome"), Narrow: true}
+	if len(v.Faults) > 0 {
+		return Invalid(w, r, p, linkForm(r.Site.Clinic, v))
+	}
+	return Page(w, r, p, linkForm(r.Site.Clinic, v))
+}
+
+// faultText is the sentence of a fault for a form.
+func faultText(r *Request, err error) string {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return r.Lang.T("%s", f.Message)
+	}
+	return r.Lang.T("This cannot be used.")
+}

@@ -1,0 +1,127 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/identity"
+)
+
+// signInView is what the sign-in pages show.
+type signInView struct {
+	User, Next string
+	Ticket     string // the second step asks for a code
+	Fault      string
+}
+
+func (v signInView) faults(field string) ui.Faults {
+	if v.Fault == "" {
+		return nil
+	}
+	return ui.Faults{{Field: field, Text: v.Fault}}
+}
+
+func signInPage(w http.ResponseWriter, r *Request) error {
+	if r.Actor != nil {
+		return Redirect(w, r, "/")
+	}
+	return showSignIn(w, r, signInView{Next: r.FormValue("next")})
+}
+
+func showSignIn(w http.ResponseWriter, r *Request, v signInView) error {
+	p := ui.Page{Title: r.Lang.T("Sign in"), Narrow: true}
+	body := signInForm(r.Site.Clinic, v)
+	if v.Ticket != "" {
+		body = codeForm(r.Site.Clinic, v)
+	}
+	if v.Fault != "" {
+		return Invalid(w, r, p, body)
+	}
+	return Page(w, r, p, body)
+}
+
+func signIn(w http.ResponseWriter, r *Request) error {
+	v := signInView{User: r.FormValue("user"), Next: r.FormValue("next")}
+	_, secret, err := r.Site.Accounts.SignIn(r.Context(), v.User, r.FormValue("password"), "", address(r))
+	return r.signedIn(w, v, secret, err)
+}
+
+func signInCode(w http.ResponseWriter, r *Request) error {
+	v := signInView{Ticket: r.FormValue("ticket"), Next: r.FormValue("next")}
+	_, secret, err := r.Site.Accounts.SecondStep(r.Context(), v.Ticket, r.FormValue("code"), address(r))
+	var refused *identity.Refusal
+	if errors.As(err, &refused) && refused.State == identity.Over {
+		v.Ticket = ""
+	}
+	return r.signedIn(w, v, secret, err)
+}
+
+// signedIn ends a step of the sign-in: the next page, the code, or the form again.
+func (r *Request) signedIn(w http.ResponseWriter, v signInView, secret string, err error) error {
+	var refused *identity.Refusal
+	switch {
+	case err == nil:
+		r.Site.begin(w, secret)
+		return Redirect(w, r, orRoot(v.Next))
+	case !errors.As(err, &refused):
+		return err
+	case refused.State == identity.NeedsCode:
+		v.Ticket = refused.Ticket
+	default:
+		v.Fault = refusalText(r, refused)
+	}
+	return showSignIn(w, r, v)
+}
+
+// refusalText is the refusal's message; a waiting one says until when.
+func refusalText(r *Request, refused *identity.Refusal) string {
+	var f *fault.Error
+	text := ""
+	if errors.As(refused, &f) {
+		text = r.Lang.T(f.Message)
+	}
+	if refused.State == identity.Waiting {
+		return text + " " + r.Lang.T("You can try again at %s.", refused.Until.In(r.Site.zone()).Format("15:04:05"))
+	}
+	return text
+}
+
+func orRoot(next string) string {
+	if next == "" || !local(next) {
+		return "/"
+	}
+	return next
+}
+
+func signOut(w http.ResponseWriter, r *Request) error {
+	if c, err := r.Cookie(r.Site.cookieName(sessionCookie)); err == nil {
+		if err := r.Site.Accounts.SignOut(r.Context(), c.Value); err != nil {
+			return err
+		}
+	}
+	http.SetCookie(w, r.Site.cookie(sessionCookie, "", -1))
+	return Redirect(w, r, "/")
+}
+
+// signInDemo signs in as one of the demonstration's accounts; without demonstration data
+// there is no such page.
+func signInDemo(w http.ResponseWriter, r *Request) error {
+	d := r.Site.Demo
+	if d == nil {
+		return fault.New(fault.NotFound, "There is no page at this address.")
+	}
+	for _, a := range d.Accounts {
+		if a.Login != r.FormValue("login") {
+			continue
+		}
+		_, secret, err := r.Site.Accounts.SignIn(r.Context(), a.Login, d.Password, "", address(r))
+		if err != nil {
+			return err
+		}
+		r.Site.begin(w, secret)
+		return Redirect(w, r, orRoot(r.FormValue("next")))
+	}
+	return fault.New(fault.NotFound, "The demonstration has no such account.")
+}
