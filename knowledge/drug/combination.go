@@ -1,0 +1,47 @@
+package drug
+
+// combinations are brands of more than one ingredient, so that a brand alone is understood.
+var combinations = []Combination{
+	{"Bactrim", []string{"sulfamethoxazole", "trimethoprim"}, label("Bactrim")},
+	{"Septra", []string{"sulfamethoxazole", "trimethoprim"}, label("Septra")},
+	{"co-trimoxazole", []string{"sulfamethoxazole", "trimethoprim"}, label("Bactrim")},
+	{"cotrimoxazole", []string{"sulfamethoxazole", "trimethoprim"}, label("Bactrim")},
+	{"Augmentin", []string{"amoxicillin", "clavulanate"}, label("Augmentin")},
+	{"co-amoxiclav", []string{"amoxicillin", "clavulanate"}, label("Augmentin")},
+	{"Zestoretic", []string{"lisinopril", "hydrochlorothiazide"}, label("Zestoretic")},
+	{"Hyzaar", []string{"losartan", "hydrochlorothiazide"}, label("Hyzaar")},
+	{"Diovan HCT", []string{"valsartan", "hydrochlorothiazide"}, label("Diovan HCT")},
+	{"Tribenzor", []string{"olmesartan", "amlodipine", "hydrochlorothiazide"}, label("Tribenzor")},
+	{"Exforge", []string{"amlodipine", "valsartan"}, label("Exforge")},
+	{"Lotrel", []string{"amlodipine", "benazepril"}, label("Lotrel")},
+	{"Entresto", []string{"sacubitril", "valsartan"}, label("Entresto")},
+	{"Maxzide", []string{"triamterene", "hydrochlorothiazide"}, label("Maxzide")},
+	{"Dyazide", []string{"triamterene", "hydrochlorothiazide"}, label("Dyazide")},
+	{"Tenoretic", []string{"atenolol", "chlorthalidone"}, label("Tenoretic")},
+	{"Vytorin", []string{"ezetimibe", "simvastatin"}, label("Vytorin")},
+	{"Janumet", []string{"sitagliptin", "metformin"}, label("Janumet")},
+	{"Synjardy", []string{"empagliflozin", "metformin"}, label("Synjardy")},
+	{"Advair", []string{"fluticasone", "salmeterol"}, label("Advair Diskus")},
+	{"Wixela", []string{"fluticasone", "salmeterol"}, label("Wixela Inhub")},
+	{"Symbicort", []string{"budesonide", "formoterol"}, label("Symbicort")},
+	{"Combivent", []string{"ipratropium", "albuterol"}, label("Combivent Respimat")},
+	{"Percocet", []string{"oxycodone", "acetaminophen"}, label("Percocet")},
+	{"Vicodin", []string{"hydrocodone", "acetaminophen"}, label("hydrocodone and acetaminophen tablets")},
+	{"Norco", []string{"hydrocodone", "acetaminophen"}, label("Norco")},
+	{"Ultracet", []string{"tramadol", "acetaminophen"}, label("Ultracet")},
+	{"Suboxone", []string{"buprenorphine"}, label("Suboxone")},
+	{"Adderall", []string{"amphetamine", "dextroamphetamine"}, label("Adderall")},
+	{"Kaletra", []string{"lopinavir", "ritonavir"}, label("Kaletra")},
+	{"Paxlovid", []string{"nirmatrelvir", "ritonavir"}, label("Paxlovid")},
+	{"Yaz", []string{"drospirenone", "ethinyl estradiol"}, label("Yaz")},
+	{"Yasmin", []string{"drospirenone", "ethinyl estradiol"}, label("Yasmin")},
+	{"Levora", []string{"levonorgestrel", "ethinyl estradiol"}, label("Levora")},
+	{"Seasonique", []string{"levonorgestrel", "ethinyl estradiol"}, label("Seasonique")},
+	{"Trinessa", []string{"norgestimate", "ethinyl estradiol"}, label("Tri-Sprintec")},
+	{"Tri-Sprintec", []string{"norgestimate", "ethinyl estradiol"}, label("Tri-Sprintec")},
+	{"Natazia", []string{"estradiol", "dienogest"}, label("Natazia")},
+	{"NyQuil", []string{"acetaminophen", "dextromethorphan", "doxylamine"}, monograph("NyQuil")},
+}
+
+// Combinations returns the brands of several ingredients. Do not change them.
+func Combinations() []Combination { return combinations }

@@ -1,0 +1,37 @@
+package drug
+
+// specialist: medicines that others prescribe and that the checks must know all the same.
+// They have no order sentences.
+var specialist = []Ingredient{
+	{Name: "methotrexate", RxNorm: "6851", Class: "methotrexate", Brands: "Trexall, Rheumatrex", Flags: HarmsFetus | HighAlert | Nephrotoxic, Source: label("Trexall")},
+	{Name: "azathioprine", RxNorm: "1256", Class: "thiopurine", Brands: "Imuran", Flags: HarmsFetus, Source: label("Imuran")},
+	{Name: "mercaptopurine", RxNorm: "103", Class: "thiopurine", Brands: "Purixan", Also: "6-mercaptopurine", Flags: HarmsFetus, Source: label("Purixan")},
+	{Name: "cyclosporine", RxNorm: "3008", Class: "calcineurin-inhibitor", Brands: "Neoral, Sandimmune", Also: "ciclosporin", Flags: Nephrotoxic | RaisesPotassium, Source: label("Neoral")},
+	{Name: "tacrolimus", RxNorm: "42316", Class: "calcineurin-inhibitor", Brands: "Prograf", Flags: Nephrotoxic | RaisesPotassium, Source: label("Prograf")},
+	{Name: "hydroxychloroquine", RxNorm: "5521", Class: "antimalarial", Brands: "Plaquenil", Flags: QT, MaxDaily: mg(400), Source: label("Plaquenil")},
+	{Name: "phenelzine", RxNorm: "8123", Class: "maoi", Brands: "Nardil", Flags: Serotonergic, MaxDaily: mg(90), Source: label("Nardil")},
+	{Name: "tranylcypromine", RxNorm: "10734", Class: "maoi", Brands: "Parnate", Flags: Serotonergic, MaxDaily: mg(60), Source: label("Parnate")},
+	{Name: "isocarboxazid", Class: "maoi", Brands: "Marplan", Flags: Serotonergic, MaxDaily: mg(60), Source: label("Marplan")},
+	{Name: "selegiline", RxNorm: "9639", Class: "maoi", Brands: "Emsam, Eldepryl", Flags: Serotonergic, Source: label("Emsam")},
+	{Name: "procarbazine", RxNorm: "8702", Class: "procarbazine", Brands: "Matulane", Flags: HarmsFetus, Source: label("Matulane")},
+	{Name: "irinotecan", RxNorm: "51499", Class: "topoisomerase-inhibitor", Brands: "Camptosar", Flags: HarmsFetus | HighAlert, Source: label("Camptosar")},
+	{Name: "docetaxel", RxNorm: "72962", Class: "taxane", Brands: "Taxotere", Flags: HarmsFetus | HighAlert, Source: label("Taxotere")},
+	{Name: "leuprolide", RxNorm: "42375", Class: "gnrh-agonist", Brands: "Lupron", Also: "leuprorelin", Flags: HarmsFetus | QT, Source: label("Lupron Depot")},
+	{Name: "atazanavir", RxNorm: "343047", Class: "protease-inhibitor", Brands: "Reyataz", Flags: StrongCYP3A4Inhibitor, MaxDaily: mg(400), Source: label("Reyataz")},
+	{Name: "ritonavir", RxNorm: "85762", Class: "protease-inhibitor", Brands: "Norvir", Flags: StrongCYP3A4Inhibitor, MaxDaily: mg(1200), Source: label("Norvir")},
+	{Name: "darunavir", RxNorm: "460132", Class: "protease-inhibitor", Brands: "Prezista", Flags: StrongCYP3A4Inhibitor, MaxDaily: mg(1200), Source: label("Prezista")},
+	{Name: "lopinavir", RxNorm: "195088", Class: "protease-inhibitor", Flags: StrongCYP3A4Inhibitor, Source: label("Kaletra")},
+	{Name: "nirmatrelvir", Class: "sars-cov-2-antiviral", Source: label("Paxlovid")},
+	{Name: "ergotamine", RxNorm: "4025", Class: "ergot", Brands: "Ergomar", Flags: HarmsFetus, Source: label("Ergomar")},
+	{Name: "dihydroergotamine", Class: "ergot", Brands: "Migranal", Flags: HarmsFetus, Source: label("Migranal")},
+	{Name: "methylergonovine", Class: "ergot", Brands: "Methergine", Also: "methylergometrine", Source: label("Methergine")},
+	{Name: "pimozide", RxNorm: "8331", Class: "typical-antipsychotic", Brands: "Orap", Flags: HighQT | Sedative, MaxDaily: mg(10), Source: label("pimozide tablets")},
+	{Name: "quinidine", RxNorm: "9068", Class: "antiarrhythmic", Flags: HighQT, Source: label("quinidine sulfate tablets")},
+	{Name: "procainamide", Class: "antiarrhythmic", Flags: HighQT, Source: label("procainamide injection")},
+	{Name: "disopyramide", Class: "antiarrhythmic", Brands: "Norpace", Flags: HighQT | Anticholinergic, Source: label("Norpace")},
+	{Name: "flecainide", RxNorm: "4441", Class: "antiarrhythmic", Brands: "Tambocor", Source: label("flecainide tablets")},
+	{Name: "zileuton", RxNorm: "40575", Class: "leukotriene-synthesis-inhibitor", Brands: "Zyflo", Flags: CYP1A2Inhibitor, Source: label("Zyflo CR")},
+	{Name: "mexiletine", Class: "antiarrhythmic", Flags: CYP1A2Inhibitor, Source: label("mexiletine capsules")},
+	{Name: "astemizole", Class: "antihistamine", Flags: HighQT, Source: "FDA withdrawal notice, Federal Register 64 FR 62000 (astemizole, QT prolongation)"},
+	{Name: "st john's wort", Class: "herbal-antidepressant", Also: "st johns wort, hypericum", Flags: Serotonergic | StrongCYP3A4Inducer, Source: "FDA table of substrates, inhibitors and inducers; FDA public health advisory on St John's wort, February 2000"},
+}

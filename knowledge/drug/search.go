@@ -1,0 +1,111 @@
+package drug
+
+import (
+	"slices"
+	"strings"
+)
+
+// Search returns the order sentences whose generic name, other name, brand or usual reason
+// starts with what was typed, best first: name before brand before reason. Several words
+// must all match, so "lisin 20" finds the 20 mg tablet. Less than two letters find nothing.
+func Search(typed string, limit int) []Sentence {
+	words := strings.Fields(strings.ToLower(typed))
+	if len(words) == 0 || len([]rune(words[0])) < 2 {
+		return nil
+	}
+	type hit struct {
+		rank int
+		at   int
+	}
+	var hits []hit
+	for at := range sentences {
+		if rank, ok := matchAll(&sentences[at], words); ok {
+			hits = append(hits, hit{rank, at})
+		}
+	}
+	slices.SortStableFunc(hits, func(a, b hit) int { return a.rank - b.rank })
+	var out []Sentence
+	for _, h := range hits {
+		if limit > 0 && len(out) == limit {
+			break
+		}
+		out = append(out, sentences[h.at])
+	}
+	return out
+}
+
+// SearchCount returns how many sentences Search would find without a limit.
+func SearchCount(typed string) int { return len(Search(typed, 0)) }
+
+// ForReason returns the sentences with this usual reason, for the alternatives beside a
+// prescription.
+func ForReason(reason string) []Sentence {
+	var out []Sentence
+	for _, s := range sentences {
+		if reason != "" && strings.EqualFold(s.For, reason) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// matchAll ranks a sentence: 0 the first ingredient's name, 1 another ingredient, 2 a
+// brand or other name, 3 strength, form or reason. The worst word decides, the first word's rank weighs most.
+func matchAll(s *Sentence, words []string) (int, bool) {
+	total := 0
+	for i, w := range words {
+		r := matchWord(s, w)
+		if r < 0 {
+			return 0, false
+		}
+		if i == 0 {
+			r *= 10
+		}
+		total += r
+	}
+	if len(s.Ingredients) > 1 {
+		total++
+	}
+	return total, true
+}
+
+func matchWord(s *Sentence, w string) int {
+	for i, n := range s.Ingredients {
+		if strings.HasPrefix(n, w) || strings.HasPrefix(w, n) && strings.HasPrefix(s.Name(), w) {
+			return min(i, 1)
+		}
+	}
+	for _, n := range s.Ingredients {
+		row, _ := ByName(n)
+		if prefixOfAny(row.Brands+","+row.Also, w) && len(s.Ingredients) == 1 || prefixOfWord(n, w) {
+			return 2
+		}
+	}
+	for _, c := range combinations {
+		if slices.Equal(c.Ingredients, s.Ingredients) && strings.HasPrefix(strings.ToLower(c.Brand), w) {
+			return 2
+		}
+	}
+	if prefixOfWord(s.Strength, w) || prefixOfWord(s.Form, w) || prefixOfWord(s.For, w) {
+		return 3
+	}
+	return -1
+}
+
+func prefixOfAny(list, w string) bool {
+	for _, n := range split(list) {
+		if strings.HasPrefix(strings.ToLower(n), w) {
+			return true
+		}
+	}
+	return false
+}
+
+func prefixOfWord(text, w string) bool {
+	for part := range strings.FieldsSeq(strings.ToLower(text)) {
+		if strings.HasPrefix(part, w) {
+			return true
+		}
+	}
+	return false
+}
