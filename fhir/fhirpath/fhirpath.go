@@ -1,0 +1,160 @@
+// Package fhirpath evaluates FHIRPath expressions on FHIR resources.
+//
+// An expression is compiled once, to closures over *fhir.Node, and evaluated as often as
+// needed, also concurrently:
+//
+//	given, err := fhirpath.Compile("Patient.name.where(use = 'official').given")
+//	values, err := given.Evaluate(patient)
+//	for _, v := range values { fmt.Println(v.Text()) }
+//
+// The files follow the chapters of the specification (FHIRPath N1, and the FHIR R4
+// supplement): lexer, parser, compile, and one functions_*.go for each chapter of the
+// function library. Functions and their arity stand in one table (table.go).
+//
+// Evaluation never panics and never looks at a clock, a store or the network: now() is
+// what the caller passes with At, resolve() asks the Resolver of the caller. Long or deep
+// expressions and evaluations with too many steps are faults.
+package fhirpath
+
+import (
+	"time"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
+)
+
+// Limits of an expression and of one evaluation.
+const (
+	MaxLength = 16 << 10  // bytes of an expression
+	MaxDepth  = 128       // nesting of an expression
+	MaxSteps  = 2_000_000 // visited items in one evaluation
+	MaxValues = 200_000   // items in one collection
+)
+
+// Expression is a compiled expression. It is safe for concurrent use.
+type Expression struct {
+	source string
+	tree   *expr
+	run    eval
+}
+
+// Compile reads an expression. A fault names the column where it cannot be read.
+func Compile(source string) (*Expression, error) {
+	tree, err := parse(source)
+	if err != nil {
+		return nil, err
+	}
+	return compileTree(source, tree)
+}
+
+// CompileFor is Compile for evaluation on resources of one type: parts of a union that
+// start with the name of another resource type are left out. Search parameters are
+// unions over all the types that they serve.
+func CompileFor(resourceType, source string) (*Expression, error) {
+	tree, err := parse(source)
+	if err != nil {
+		return nil, err
+	}
+	return compileTree(source, prune(tree, resourceType))
+}
+
+func compileTree(source string, tree *expr) (*Expression, error) {
+	if tree == nil {
+		return &Expression{source: source, run: evalEmpty}, nil
+	}
+	c := compiler{source: source}
+	run, err := c.compile(tree)
+	if err != nil {
+		return nil, err
+	}
+	return &Expression{source: source, tree: tree, run: run}, nil
+}
+
+// String returns the expression as it was written.
+func (e *Expression) String() string { return e.source }
+
+// Option changes one evaluation.
+type Option func(*state)
+
+// Resolver finds the resource that a reference ("Patient/123", a URL) points at; nil when
+// it cannot.
+type Resolver func(reference string) *fhir.Node
+
+// WithResolver lets resolve() follow references out of the resource. Without it, resolve()
+// yields for a reference that names its type an item that has only that type, so that
+// "resolve() is Patient" can be answered.
+func WithResolver(r Resolver) Option { return func(s *state) { s.resolver = r } }
+
+// At sets the time of now(), today() and timeOfDay(); without it they are faults.
+func At(t time.Time) Option { return func(s *state) { s.now = t } }
+
+// With defines an environment variable, %name.
+func With(name string, values ...Value) Option {
+	return func(s *state) {
+		if s.vars == nil {
+			s.vars = map[string][]Value{}
+		}
+		s.vars[name] = values
+	}
+}
+
+// On sets the item on which the expression is evaluated, when it is not the resource
+// itself: %resource stays the resource, $this and %context are the item.
+func On(item Value) Option { return func(s *state) { s.this[0] = item } }
+
+// Evaluate evaluates the expression on a resource (or on any other node).
+func (e *Expression) Evaluate(resource *fhir.Node, options ...Option) ([]Value, error) {
+	s := &state{resource: Of(resource)}
+	s.this[0] = s.resource
+	for _, o := range options {
+		o(s)
+	}
+	s.context = s.this[0]
+	if s.context.absent() {
+		return nil, nil
+	}
+	return e.run(s, s.this[:])
+}
+
+// Test evaluates the expression as a condition: true when the result is true, or is a
+// single item that is not a boolean. An empty result is false.
+func (e *Expression) Test(resource *fhir.Node, options ...Option) (bool, error) {
+	out, err := e.Evaluate(resource, options...)
+	if err != nil {
+		return false, err
+	}
+	t, err := truth(out)
+	return t == yes, err
+}
+
+// state is one evaluation.
+type state struct {
+	resource Value
+	context  Value
+	this     [1]Value
+	total    []Value // $total of aggregate
+	index    int64   // $index
+	steps    int
+	resolver Resolver
+	now      time.Time
+	vars     map[string][]Value
+}
+
+// eval evaluates a compiled part on a collection of input items.
+type eval func(s *state, in []Value) ([]Value, error)
+
+func evalEmpty(*state, []Value) ([]Value, error) { return nil, nil }
+
+// spend counts visited items against the limits.
+func (s *state) spend(n int) error {
+	s.steps += n + 1
+	if s.steps > MaxSteps || n > MaxValues {
+		return fault.New(fault.TooCostly, "The FHIRPath expression needs more than %d steps or %d items.", MaxSteps, MaxValues)
+	}
+	return nil
+}
+
+// refuse is a fault of an expression that cannot be evaluated on what it was given.
+func refuse(format string, args ...any) error {
+	return fault.New(fault.Invalid, "FHIRPath: "+format, args...)
+}

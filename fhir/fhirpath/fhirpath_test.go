@@ -1,0 +1,205 @@
+package fhirpath
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/definition"
+)
+
+const patient = `{"resourceType":"Patient","id":"p1","active":true,
+ "extension":[{"url":"urn:race","valueCoding":{"code":"x"}}],
+ "contained":[{"resourceType":"Organization","id":"o1","name":"Clinic"}],
+ "identifier":[{"system":"urn:mrn","value":"12345"}],
+ "name":[{"use":"official","family":"Chalmers","given":["Peter","James"]},{"use":"usual","given":["Jim"]}],
+ "telecom":[{"system":"phone","value":"555-1"},{"system":"email","value":"p@example.org"}],
+ "gender":"male","birthDate":"1974-12-25","_birthDate":{"extension":[{"url":"urn:time","valueDateTime":"1974-12-25T14:35:45-05:00"}]},
+ "deceasedBoolean":false,"multipleBirthInteger":2,
+ "managingOrganization":{"reference":"#o1"},"generalPractitioner":[{"reference":"Practitioner/7"}]}`
+
+const observation = `{"resourceType":"Observation","id":"v1","status":"final","subject":{"reference":"Patient/p1"},
+ "code":{"coding":[{"system":"http://loinc.org","code":"29463-7"}]},
+ "valueQuantity":{"value":185,"unit":"lbs","system":"http://unitsofmeasure.org","code":"[lb_av]"}}`
+
+func node(t testing.TB, s string) *fhir.Node {
+	t.Helper()
+	n, err := fhir.Parse([]byte(s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func joined(values []Value) string {
+	var parts []string
+	for _, v := range values {
+		s := v.Text()
+		if v.Kind() == Element && s == "" {
+			s = "<" + v.Type() + ">"
+		}
+		parts = append(parts, s)
+	}
+	return strings.Join(parts, ",")
+}
+
+func TestEvaluate(t *testing.T) {
+	p, o := node(t, patient), node(t, observation)
+	for _, c := range []struct{ expression, want string }{
+		{"Patient.name.given", "Peter,James,Jim"},
+		{"name.where(use = 'official').given", "Peter,James"},
+		{"name[1].given", "Jim"},
+		{"Practitioner.name", ""},
+		{"name.given | name.given", "Peter,James,Jim"},
+		{"name.first().given.last()", "James"},
+		{"name.given.count() = 3 and active", "true"},
+		{"birthDate < @1980-01-01", "true"},
+		{"birthDate.extension('urn:time').value", "1974-12-25T14:35:45-05:00"},
+		{"extension('urn:race').value.code", "x"},
+		{"deceased", "false"},
+		{"deceased.exists() and deceased != false", "false"},
+		{"multipleBirth is integer", "true"},
+		{"multipleBirth + 1.5", "3.5"},
+		{"telecom.where(system='email').value", "p@example.org"},
+		{"managingOrganization.resolve().name", "Clinic"},
+		{"generalPractitioner.where(resolve() is Practitioner).reference", "Practitioner/7"},
+		{"generalPractitioner.where(resolve() is Patient)", ""},
+		{"name.select(given.first() & ' ' & family)", "Peter Chalmers,Jim "},
+		{"name.given.where($this.startsWith('J'))", "James,Jim"},
+		{"%resource.id", "p1"},
+		{"iif(gender = 'male', 'M', 'F')", "M"},
+		{"(1|2|3).aggregate($this + $total, 0)", "6"},
+		{"'abc'.substring(1) & 'x'", "bcx"},
+		{"@2024-02-29 + 1 year", "2025-02-28"},
+		{"@2024-01 < @2024-01-15", ""},
+		{"{} or true", "true"},
+		{"(2).power(3)", "8"},
+		{"7 div 2 + 7 mod 2", "4"},
+		{"1 / 3 > 0.333", "true"},
+		{"4 'g' > 3000 'mg'", "true"},
+		{"Patient.children().count() > 5", "true"},
+		{"gender.hasValue()", "true"},
+		{"contained.ofType(Organization).name", "Clinic"},
+	} {
+		e, err := Compile(c.expression)
+		if err != nil {
+			t.Errorf("%s: %v", c.expression, err)
+			continue
+		}
+		got, err := e.Evaluate(p)
+		if err != nil || joined(got) != c.want {
+			t.Errorf("%s = %q, %v; want %q", c.expression, joined(got), err, c.want)
+		}
+	}
+	for _, c := range []struct{ expression, want string }{
+		{"Observation.value as Quantity", "<Quantity>"},
+		{"(Observation.value as CodeableConcept)", ""},
+		{"Observation.value.as(Quantity).unit", "lbs"},
+		{"Observation.value.ofType(Quantity).value", "185"},
+		{"value > 180 '[lb_av]'", "true"},
+		{"subject.where(resolve() is Patient).reference", "Patient/p1"},
+	} {
+		e, err := Compile(c.expression)
+		if err != nil {
+			t.Errorf("%s: %v", c.expression, err)
+			continue
+		}
+		got, err := e.Evaluate(o)
+		if err != nil || joined(got) != c.want {
+			t.Errorf("%s = %q, %v; want %q", c.expression, joined(got), err, c.want)
+		}
+	}
+}
+
+func TestCompileRefuses(t *testing.T) {
+	for _, c := range []struct{ expression, want string }{
+		{"", "ends too early"},
+		{"name.", "ends too early"},
+		{"name..given", "column 6"},
+		{"name.where(use = 'official'", `")" was expected`},
+		{"name.frobnicate()", "frobnicate() is not known"},
+		{"name.where()", "does not take 0 arguments"},
+		{"value as Frog", "Frog is not known"},
+		{"'open", "no closing quote"},
+		{"@2024-13-01", "not a valid value"},
+		{strings.Repeat("(", 5000), "nested deeper"},
+		{strings.Repeat("a", MaxLength+1), "limit"},
+	} {
+		_, err := Compile(c.expression)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%.40s: %v; want %q", c.expression, err, c.want)
+		}
+	}
+}
+
+func TestEverySearchParameterCompiles(t *testing.T) {
+	seen := map[string]bool{}
+	for _, rt := range definition.ResourceTypes() {
+		empty := fhir.New(rt)
+		for _, p := range definition.SearchParameters(rt) {
+			for _, x := range expressions(p) {
+				e, err := CompileFor(rt, x)
+				if err != nil {
+					t.Errorf("%s.%s: %v", rt, p.Code, err)
+					continue
+				}
+				if _, err := e.Evaluate(empty); err != nil {
+					t.Errorf("%s.%s: %v", rt, p.Code, err)
+				}
+				seen[p.URL] = true
+			}
+		}
+	}
+	if len(seen) < 1375 {
+		t.Errorf("%d search parameters were compiled, want 1375", len(seen))
+	}
+}
+
+func expressions(p *definition.SearchParameter) []string {
+	if p.Expression == "" {
+		return nil
+	}
+	list := []string{p.Expression}
+	for _, c := range p.Components {
+		list = append(list, c.Expression)
+	}
+	return list
+}
+
+func TestLimits(t *testing.T) {
+	e, err := Compile("(1|2|3|4|5|6|7|8|9).repeat($this + 1)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Evaluate(node(t, patient)); err == nil || !strings.Contains(err.Error(), "too-costly") {
+		t.Errorf("an endless repeat gave %v, want a fault too-costly", err)
+	}
+}
+
+func BenchmarkNameGiven(b *testing.B) {
+	p := node(b, patient)
+	e, _ := Compile("name.given")
+	b.ReportAllocs()
+	for b.Loop() {
+		if out, err := e.Evaluate(p); err != nil || len(out) != 3 {
+			b.Fatal(out, err)
+		}
+	}
+}
+
+func FuzzCompile(f *testing.F) {
+	for _, s := range []string{"Patient.name.given", "(a as b).c[0] | 'x\\u0041'", "@2024-01-01T10:00:00.000+01:00 + 3 'mo'", "iif(a, -1, 2.5 'mg')", "%x.repeat(children()).where($this ~ 'a')", "(1|2).aggregate($total*$this*9999999999,1)"} {
+		f.Add(s)
+	}
+	p := node(f, patient)
+	f.Fuzz(func(t *testing.T, s string) {
+		e, err := Compile(s)
+		if err != nil {
+			return
+		}
+		if e.String() != s {
+			t.Fatal("the source was changed")
+		}
+		_, _ = e.Evaluate(p)
+	})
+}

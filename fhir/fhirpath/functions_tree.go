@@ -1,0 +1,49 @@
+package fhirpath
+
+// tree is section 5.8 of FHIRPath N1.
+var tree = map[string]function{
+	"children": {0, 0, func(s *state, in, _ []Value, _ []eval) ([]Value, error) {
+		var out []Value
+		for _, v := range in {
+			out = children(out, v)
+		}
+		return out, s.spend(len(out))
+	}},
+	"descendants": {0, 0, func(s *state, in, _ []Value, _ []eval) ([]Value, error) {
+		var out []Value
+		for _, v := range in {
+			out = children(out, v)
+		}
+		for i := 0; i < len(out); i++ {
+			out = children(out, out[i])
+			if len(out) > MaxValues {
+				break
+			}
+		}
+		return out, s.spend(len(out))
+	}},
+}
+
+// utility is section 5.9 of FHIRPath N1.
+var utility = map[string]function{
+	"trace": {1, 2, func(_ *state, in, _ []Value, _ []eval) ([]Value, error) { return in, nil }},
+	"not": {0, 0, func(_ *state, in, _ []Value, _ []eval) ([]Value, error) {
+		t, err := truth(in)
+		if err != nil || t == unknown {
+			return nil, err
+		}
+		return yesNo(t == no)
+	}},
+	"now": {0, 0, func(s *state, _, _ []Value, _ []eval) ([]Value, error) {
+		return s.clock(DateTime, "2006-01-02T15:04:05.000Z07:00")
+	}},
+	"today":     {0, 0, func(s *state, _, _ []Value, _ []eval) ([]Value, error) { return s.clock(Date, "2006-01-02") }},
+	"timeOfDay": {0, 0, func(s *state, _, _ []Value, _ []eval) ([]Value, error) { return s.clock(Time, "15:04:05.000") }},
+}
+
+func (s *state) clock(kind Kind, layout string) ([]Value, error) {
+	if s.now.IsZero() {
+		return nil, refuse("the time is not known here; now(), today() and timeOfDay() cannot be used.")
+	}
+	return []Value{{kind: kind, text: s.now.Format(layout)}}, nil
+}

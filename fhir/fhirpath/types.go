@@ -1,0 +1,78 @@
+package fhirpath
+
+import "strings"
+
+// typeTest compiles is, as and ofType, in their operator and function forms: FHIRPath N1,
+// sections 5.2.4 and 6.3.
+func (c *compiler) typeTest(e *expr, verb, name string, input eval) (eval, error) {
+	test, known := typeMatcher(name)
+	if !known {
+		return nil, malformed(c.source, e.pos, "the type %s is not known", name)
+	}
+	if verb == "is" {
+		return func(s *state, in []Value) ([]Value, error) {
+			in, err := input(s, in)
+			if err != nil || len(in) == 0 {
+				return nil, err
+			}
+			if len(in) > 1 {
+				return nil, refuse("is was applied to %d items.", len(in))
+			}
+			return []Value{boolean(test(in[0]))}, nil
+		}, nil
+	}
+	return func(s *state, in []Value) ([]Value, error) {
+		in, err := input(s, in)
+		if err != nil {
+			return nil, err
+		}
+		// FHIR R4 has search parameters that apply as to several items, so as filters too.
+		var out []Value
+		for _, v := range in {
+			if test(v) {
+				out = append(out, v)
+			}
+		}
+		return out, s.spend(len(in))
+	}, nil
+}
+
+// typeMatcher returns the test for a type name such as Quantity, FHIR.string, System.String.
+func typeMatcher(name string) (func(Value) bool, bool) {
+	space, bare, qualified := strings.Cut(name, ".")
+	if !qualified {
+		space, bare = "", name
+	}
+	if space == "" || space == "FHIR" {
+		if bare == "DateTime" && space == "" {
+			bare = "dateTime" // so spelled in a search parameter of R4
+		}
+		if typeNamed(bare) != nil {
+			system := systemKind(bare)
+			return func(v Value) bool {
+				if v.kind == Element {
+					return v.typ.is(bare)
+				}
+				return space == "" && system != Element && v.kind == system
+			}, true
+		}
+	}
+	if space == "" || space == "System" {
+		if k := systemKind(bare); k != Element {
+			return func(v Value) bool { return v.kind == k }, true
+		}
+		if bare == "Any" {
+			return func(Value) bool { return true }, true
+		}
+	}
+	return nil, false
+}
+
+func systemKind(name string) Kind {
+	for k, n := range systemNames {
+		if n == name && n != "" {
+			return Kind(k)
+		}
+	}
+	return Element
+}
