@@ -12,6 +12,8 @@
 package policy
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -100,4 +102,27 @@ func Decide(p trust.Principal, i Interaction, before, after *fhir.Node) error {
 		return fault.New(fault.Forbidden, "The role %s may not %s this %s: %s", p.Role, i, resourceType, reason).At(resourceType)
 	}
 	return nil
+}
+
+// Types returns the resource types of FHIR R4 in alphabetical order.
+func Types() []string { return slices.Sorted(maps.Keys(rows)) }
+
+// MayAudit tells whether a principal may read the audit log about a patient ("" for all).
+// Patients may read about themselves, auditors and administrators about everyone. The token
+// of a program needs a scope on AuditEvent.
+func MayAudit(p trust.Principal, patient string) error {
+	allowed := p.Role == trust.Auditor || p.Role == trust.Administrator || p.Role == trust.SystemRole
+	if p.Role == trust.Patient {
+		allowed = p.Patient != "" && patient == p.Patient
+	}
+	if !allowed || !scoped(p, "AuditEvent", 'r') && !scoped(p, "AuditEvent", 's') {
+		return fault.New(fault.Forbidden, "Only auditors and administrators read the audit log; patients read about their own record.")
+	}
+	return nil
+}
+
+// SeesAll reports whether a principal may see every resource of a type.
+func SeesAll(p trust.Principal, resourceType string) bool {
+	_, all := Visible(p, resourceType).(search.All)
+	return all
 }
