@@ -14,7 +14,7 @@ import (
 //     rw   read, create, update and delete all
 //     r?   read what the rule in reads selects; w? write what the rule in writes accepts
 //
-// Every resource type of FHIR R4 has a row; a type without one may not be touched.
+// Every resource type of fhir/definition has a row; a type without one may not be touched.
 // Columns: physician, nurse, front desk, biller, administrator, auditor, patient.
 const table = `
 Account                            rw   r    rw   rw   -  -  r?
@@ -147,6 +147,7 @@ SpecimenDefinition                 r    r    -    -    rw -  -
 StructureDefinition                r    r    -    -    rw -  -
 StructureMap                       r    r    -    -    rw -  -
 Subscription                       -    -    -    -    -  -  -
+SubscriptionStatus                 -    -    -    -    -  -  -
 Substance                          rw   rw   -    -    rw -  -
 SubstanceNucleicAcid               r    r    -    -    rw -  -
 SubstancePolymer                   r    r    -    -    rw -  -

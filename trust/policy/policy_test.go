@@ -1,0 +1,336 @@
+package policy
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/definition"
+	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/trust"
+)
+
+var update = flag.Bool("update", false, "rewrite testdata/matrix.txt")
+
+var patient = trust.Principal{ID: "a1", Role: trust.Patient, Patient: "p1"}
+
+func as(r trust.Role) trust.Principal {
+	if r == trust.Patient {
+		return patient
+	}
+	return trust.Principal{ID: "staff", Role: r, Practitioner: "n1"}
+}
+
+func TestEveryTypeHasARow(t *testing.T) {
+	if got, want := Types(), definition.ResourceTypes(); !slices.Equal(got, want) {
+		for _, w := range want {
+			if !slices.Contains(got, w) {
+				t.Errorf("%s has no row", w)
+			}
+		}
+		for _, g := range got {
+			if !slices.Contains(want, g) {
+				t.Errorf("%s is no resource type", g)
+			}
+		}
+	}
+	for name, row := range rows {
+		if len(row) != len(columns) {
+			t.Errorf("%s has %d cells", name, len(row))
+		}
+		for i, c := range row {
+			if !slices.Contains([]string{"-", "r", "rw", "r?", "rw?", "r?w?"}, c) {
+				t.Errorf("%s, %s: cell %q", name, columns[i], c)
+			}
+		}
+	}
+}
+
+func TestRulesAndTableAgree(t *testing.T) {
+	for name, row := range rows {
+		for i, c := range row {
+			_, rule := writes[place{columns[i], name}]
+			if rule != strings.Contains(c, "w?") {
+				t.Errorf("%s, %s: cell %q, write rule %v", name, columns[i], c, rule)
+			}
+			_, none := Visible(as(columns[i]), name).(search.None)
+			if none == strings.HasPrefix(c, "r") {
+				t.Errorf("%s, %s: cell %q, sees none: %v", name, columns[i], c, none)
+			}
+		}
+	}
+}
+
+// TestMatrix holds every answer of policy, role by type, to testdata/matrix.txt: a change
+// of the table shows in the diff what it allows and forbids. Small letters are read, search,
+// create, update and delete of any resource, capital ones are those that a rule judges.
+func TestMatrix(t *testing.T) {
+	var b strings.Builder
+	for _, name := range Types() {
+		fmt.Fprintf(&b, "%-34s", name)
+		var seen []string
+		for _, role := range append(slices.Clone(columns), trust.SystemRole, "stranger") {
+			p := as(role)
+			letters := ""
+			for _, i := range []Interaction{Read, VRead, History, Search, Create, Update, Delete} {
+				letters += answer(p, i, name)
+			}
+			fmt.Fprintf(&b, " %s=%-7s", role, strings.ReplaceAll(letters, " ", ""))
+			if expr := Visible(p, name); !slices.Contains([]string{"search.All", "search.None"}, fmt.Sprintf("%T", expr)) {
+				seen = append(seen, fmt.Sprintf("    %s sees %T %v\n", role, expr, expr))
+			}
+		}
+		b.WriteString("\n" + strings.Join(seen, ""))
+	}
+	const file = "testdata/matrix.txt"
+	if *update {
+		if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Split(b.String(), "\n")
+	for i, w := range strings.Split(string(want), "\n") {
+		if i >= len(got) || got[i] != w {
+			t.Fatalf("line %d of %s: want %q\ngot %q\n(go test ./trust/policy -update, then read the diff)", i+1, file, w, got[min(i, len(got)-1)])
+		}
+	}
+}
+
+// answer returns the letter of an interaction: small when every resource of the type is
+// open to it, capital when a rule says which, nothing when none is.
+func answer(p trust.Principal, i Interaction, name string) string {
+	if May(p, i, name) != nil {
+		return ""
+	}
+	letter, free := string(letters[i]), SeesAll(p, name)
+	if r := fhir.New(name); i == Create || i == Update || i == Delete {
+		before, after := r, r
+		if i == Create {
+			before = nil
+		} else if i == Delete {
+			after = nil
+		}
+		free = Decide(p, i, before, after) == nil
+	}
+	if i == VRead || i == History { // the same letter as Read, and the same answer
+		return ""
+	}
+	if !free {
+		return strings.ToUpper(letter)
+	}
+	return letter
+}
+
+// What the roles must never do, whatever the table says.
+func TestRefusals(t *testing.T) {
+	clinical := []string{"Observation", "Condition", "MedicationRequest", "AllergyIntolerance", "Composition", "DiagnosticReport",
+		"DocumentReference", "Encounter", "Immunization", "Procedure", "CarePlan", "Binary", "Bundle", "FamilyMemberHistory"}
+	for _, name := range clinical {
+		for _, role := range []trust.Role{trust.FrontDesk, trust.Administrator, trust.Auditor, "", "stranger"} {
+			if _, none := Visible(as(role), name).(search.None); !none {
+				t.Errorf("%q sees %s", role, name)
+			}
+		}
+		if name != "Observation" {
+			if err := May(patient, Create, name); err == nil {
+				t.Errorf("a patient creates %s", name)
+			}
+		}
+	}
+	for _, name := range Types() {
+		if _, none := Visible(trust.Principal{Role: trust.Patient}, name).(search.None); !none && strings.HasPrefix(cell(trust.Patient, name), "r?") {
+			t.Errorf("a patient's account without a patient sees %s", name)
+		}
+		if inCompartment := definition.Compartment("Patient")[name] != nil; inCompartment {
+			if _, all := Visible(patient, name).(search.All); all {
+				t.Errorf("a patient sees every %s", name)
+			}
+			if _, none := Visible(as(trust.Administrator), name).(search.None); !none {
+				t.Errorf("an administrator sees %s, which lives in charts", name)
+			}
+		}
+		if May(as(trust.Auditor), Create, name) == nil || May(as(trust.Auditor), Delete, name) == nil {
+			t.Errorf("an auditor writes %s", name)
+		}
+	}
+	if May(as(trust.Physician), Read, "Nonsense") == nil || May(as(trust.SystemRole), Read, "Nonsense") == nil {
+		t.Error("an unknown type is read")
+	}
+	if May(as(trust.Physician), "operate", "Patient") == nil {
+		t.Error("an unknown interaction is allowed")
+	}
+}
+
+func read(t *testing.T, json string) *fhir.Node {
+	t.Helper()
+	if json == "" {
+		return nil
+	}
+	n, err := fhir.Parse([]byte(json))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestWriteRules(t *testing.T) {
+	const (
+		pressure = `{"resourceType":"Observation","meta":{"tag":[{"system":"urn:osler:origin","code":"patient-reported"}]},"status":"preliminary","subject":{"reference":"Patient/p1"},"performer":[{"reference":"Patient/p1"}]}`
+		message  = `{"resourceType":"Communication","status":"completed","category":[{"coding":[{"system":"urn:osler:message","code":"patient-message"}]}],"subject":{"reference":"Patient/p1"},"sender":{"reference":"Patient/p1"},"recipient":[{"reference":"Practitioner/n1"}]}`
+		incoming = `{"resourceType":"Communication","status":"completed","subject":{"reference":"Patient/p1"},"sender":{"reference":"Practitioner/n1"},"recipient":[{"reference":"Patient/p1"}]}`
+		refill   = `{"resourceType":"Task","status":"requested","code":{"coding":[{"system":"urn:osler:task","code":"refill-request"}]},"for":{"reference":"Patient/p1"},"requester":{"reference":"Patient/p1"}}`
+		stated   = `{"resourceType":"MedicationStatement","status":"active","subject":{"reference":"Patient/p1"},"informationSource":{"reference":"Patient/p1"}}`
+		answers  = `{"resourceType":"QuestionnaireResponse","status":"completed","subject":{"reference":"Patient/p1"},"source":{"reference":"Patient/p1"}}`
+		draft    = `{"resourceType":"MedicationRequest","status":"draft"}`
+		order    = `{"resourceType":"ServiceRequest","status":"active","code":{"text":"HbA1c"}}`
+		double   = `{"resourceType":"Task","status":"requested","code":{"coding":[{"system":"urn:osler:task","code":"duplicate-patient"}]}}`
+	)
+	swap := strings.NewReplacer
+	for _, c := range []struct {
+		name          string
+		role          trust.Role
+		before, after string
+		ok            bool
+	}{
+		{"own measurement", trust.Patient, "", pressure, true},
+		{"measurement of another", trust.Patient, "", swap("Patient/p1", "Patient/p2").Replace(pressure), false},
+		{"measurement about another", trust.Patient, "", swap(`"subject":{"reference":"Patient/p1"`, `"subject":{"reference":"Patient/p2"`).Replace(pressure), false},
+		{"measurement without the tag", trust.Patient, "", swap("patient-reported", "imported").Replace(pressure), false},
+		{"final measurement", trust.Patient, "", swap("preliminary", "final").Replace(pressure), false},
+		{"two performers", trust.Patient, "", swap(`[{"reference":"Patient/p1"}]`, `[{"reference":"Patient/p1"},{"reference":"Practitioner/n1"}]`).Replace(pressure), false},
+		{"take the own measurement back", trust.Patient, pressure, swap("preliminary", "cancelled").Replace(pressure), true},
+		{"change an accepted measurement", trust.Patient, swap("preliminary", "final").Replace(pressure), pressure, false},
+		{"turn a clinic's measurement into an own", trust.Patient, swap("patient-reported", "x").Replace(pressure), pressure, false},
+		{"message to the team", trust.Patient, "", message, true},
+		{"message as another", trust.Patient, "", swap(`"sender":{"reference":"Patient/p1"`, `"sender":{"reference":"Practitioner/n1"`).Replace(message), false},
+		{"message to another patient", trust.Patient, "", swap("Practitioner/n1", "Patient/p2").Replace(message), false},
+		{"staff message by a patient", trust.Patient, "", swap("patient-message", "staff-message").Replace(message), false},
+		{"message with both categories", trust.Patient, "", swap(`[{"coding"`, `[{"coding":[{"system":"urn:osler:message","code":"staff-message"}]},{"coding"`).Replace(message), false},
+		{"message changed after sending", trust.Patient, message, swap("completed", "entered-in-error").Replace(message), false},
+		{"message read", trust.Patient, incoming, swap(`"status"`, `"received":"2026-11-23T12:00:00Z","status"`).Replace(incoming), true},
+		{"message read and changed", trust.Patient, incoming, swap(`"status":"completed"`, `"received":"2026-11-23T12:00:00Z","status":"stopped"`).Replace(incoming), false},
+		{"own message marked as read", trust.Patient, message, swap(`"status"`, `"received":"2026-11-23T12:00:00Z","status"`).Replace(message), false},
+		{"refill", trust.Patient, "", refill, true},
+		{"refill for another", trust.Patient, "", swap(`"for":{"reference":"Patient/p1"`, `"for":{"reference":"Patient/p2"`).Replace(refill), false},
+		{"internal task", trust.Patient, "", swap("refill-request", "review-result").Replace(refill), false},
+		{"refill completed by the patient", trust.Patient, "", swap("requested", "completed").Replace(refill), false},
+		{"refill cancelled", trust.Patient, refill, swap("requested", "cancelled").Replace(refill), true},
+		{"refill cancelled and redirected", trust.Patient, refill, swap("requested", "cancelled", `"for":{"reference":"Patient/p1"`, `"for":{"reference":"Patient/p2"`).Replace(refill), false},
+		{"medicine stated", trust.Patient, "", stated, true},
+		{"medicine stated by the clinic changed", trust.Patient, swap(`"informationSource":{"reference":"Patient/p1"`, `"informationSource":{"reference":"Practitioner/n1"`).Replace(stated), stated, false},
+		{"answers", trust.Patient, "", answers, true},
+		{"answers about another", trust.Patient, "", swap(`"subject":{"reference":"Patient/p1"`, `"subject":{"reference":"Patient/p2"`).Replace(answers), false},
+		{"delete the own measurement", trust.Patient, pressure, "", false},
+		{"nurse prepares a prescription", trust.Nurse, "", draft, true},
+		{"nurse signs a prescription", trust.Nurse, draft, swap("draft", "active").Replace(draft), false},
+		{"nurse writes an active prescription", trust.Nurse, "", swap("draft", "active").Replace(draft), false},
+		{"nurse pulls a signed prescription back", trust.Nurse, swap("draft", "active").Replace(draft), draft, false},
+		{"physician signs it", trust.Physician, draft, swap("draft", "active").Replace(draft), true},
+		{"nurse completes an order", trust.Nurse, order, swap("active", "completed").Replace(order), true},
+		{"nurse completes another order", trust.Nurse, order, swap("active", "completed", "HbA1c", "TSH").Replace(order), false},
+		{"nurse orders", trust.Nurse, "", order, false},
+		{"desk settles a duplicate", trust.FrontDesk, double, swap("requested", "completed").Replace(double), true},
+		{"desk takes a clinical task", trust.FrontDesk, swap("duplicate-patient", "review-result").Replace(double), double, false},
+		{"desk makes a clinical task", trust.FrontDesk, "", swap("duplicate-patient", "review-result").Replace(double), false},
+		{"desk sends a clinical message", trust.FrontDesk, "", message, false},
+		{"desk sends an administrative message", trust.FrontDesk, "", swap("patient-message", "administrative").Replace(message), true},
+		{"biller changes a diagnosis", trust.Biller, "", `{"resourceType":"Condition"}`, false},
+		{"biller claims", trust.Biller, "", `{"resourceType":"Claim"}`, true},
+	} {
+		before, after := read(t, c.before), read(t, c.after)
+		what := Update
+		if before == nil {
+			what = Create
+		} else if after == nil {
+			what = Delete
+		}
+		err := Decide(as(c.role), what, before, after)
+		if (err == nil) != c.ok || err != nil && !fault.Is(err, fault.Forbidden) {
+			t.Errorf("%s by %s: %v", c.name, c.role, err)
+		}
+	}
+}
+
+func TestScopes(t *testing.T) {
+	for _, c := range []struct {
+		role   trust.Role
+		scopes string
+		what   Interaction
+		on     string
+		ok     bool
+	}{
+		{trust.Physician, "user/*.rs", Read, "Observation", true},
+		{trust.Physician, "user/*.rs", Search, "Observation", true},
+		{trust.Physician, "user/*.rs", Create, "Observation", false},
+		{trust.Physician, "user/*.r", Search, "Observation", false},
+		{trust.Physician, "user/Observation.read", Read, "Observation", true},
+		{trust.Physician, "user/Observation.read", Read, "Condition", false},
+		{trust.Physician, "user/Observation.write", Update, "Observation", true},
+		{trust.Physician, "user/Observation.write", Read, "Observation", false},
+		{trust.Physician, "user/Observation.* user/Condition.rs", Delete, "Observation", true},
+		{trust.Physician, "patient/*.cruds", Read, "Observation", false},
+		{trust.Physician, "system/*.cruds", Delete, "Observation", true},
+		{trust.Biller, "system/*.cruds", Read, "Observation", false},
+		{trust.Patient, "patient/*.rs", Read, "Observation", true},
+		{trust.Patient, "system/*.cruds", Read, "Observation", false},
+		{trust.Physician, "nonsense", Read, "Observation", false},
+		{trust.Physician, "launch openid", Read, "Observation", false},
+	} {
+		p := as(c.role)
+		p.Scopes = strings.Fields(c.scopes)
+		if err := May(p, c.what, c.on); (err == nil) != c.ok {
+			t.Errorf("%s with %s: %s %s: %v", c.role, c.scopes, c.what, c.on, err)
+		}
+		if _, none := Visible(p, c.on).(search.None); !c.ok && !none && (c.what == Read) {
+			t.Errorf("%s with %s sees %s", c.role, c.scopes, c.on)
+		}
+	}
+	p := as(trust.Auditor)
+	p.Scopes = []string{"user/Patient.rs"}
+	if MayAudit(p, "") == nil {
+		t.Error("a token without a scope on AuditEvent reads the audit log")
+	}
+	for _, c := range []struct {
+		p       trust.Principal
+		patient string
+		ok      bool
+	}{{as(trust.Auditor), "", true}, {as(trust.Administrator), "p1", true}, {patient, "p1", true}, {patient, "p2", false}, {patient, "", false},
+		{as(trust.Physician), "p1", false}, {trust.Principal{Role: trust.Patient}, "", false}} {
+		if err := MayAudit(c.p, c.patient); (err == nil) != c.ok {
+			t.Errorf("%s audits %q: %v", c.p.Role, c.patient, err)
+		}
+	}
+}
+
+func TestParseScope(t *testing.T) {
+	for text, letters := range map[string]string{
+		"user/*.rs": "rs", "patient/Observation.read": "rs", "system/Patient.cruds": "cruds", "user/Patient.*": "cruds", "user/Patient.write": "cud",
+		"user/Observation.rs?category=laboratory": "", "user/Nope.rs": "", "user/Patient.sr": "", "user/Patient.": "", "user/Patient": "",
+		"admin/Patient.rs": "", "user/Patient.rr": "", "": "", "/": "", "user/.": "",
+	} {
+		s, err := ParseScope(text)
+		if s.Letters != letters || (err != nil) != (letters == "") {
+			t.Errorf("%q: %+v %v", text, s, err)
+		}
+	}
+}
+
+func FuzzParseScope(f *testing.F) {
+	f.Add("user/*.cruds")
+	f.Add("patient/Observation.read")
+	f.Fuzz(func(t *testing.T, s string) {
+		got, err := ParseScope(s)
+		if err == nil && (got.Letters == "" || got.Type == "" || !inOrder(got.Letters, "cruds")) {
+			t.Errorf("%q: %+v", s, got)
+		}
+	})
+}
