@@ -1,0 +1,154 @@
+// Package task keeps the clinic's work items: one FHIR Task is one line of somebody's
+// inbox, with a patient, a reason, an owner and one thing to do.
+//
+// Other disciplines add a task to their own change with Put, so that a message and the
+// request to answer it, or a renewal and the end of the request for it, are one commit:
+//
+//	done, err := task.Done(ctx, actor, id, "Renewed.")
+//	result, err := actor.Commit(ctx, record.Change{Put: []record.Put{{Resource: request}, done}})
+//
+// The shape of the resource is in docs/reference/representation.md.
+package task
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/osler-emr/osler/fhir"
+)
+
+// System is the code system of task kinds.
+const System = "urn:osler:task"
+
+// Kind says what a task asks for.
+type Kind string
+
+// The kinds.
+const (
+	ReviewResult       Kind = "review-result"
+	RefillRequest      Kind = "refill-request"
+	AnswerMessage      Kind = "answer-message"
+	PatientMeasurement Kind = "patient-measurement"
+	SignNote           Kind = "sign-note"
+	DuplicatePatient   Kind = "duplicate-patient"
+	FollowUp           Kind = "follow-up"
+)
+
+var names = map[Kind]string{
+	ReviewResult: "Review a result", RefillRequest: "Refill request", AnswerMessage: "Answer a message",
+	PatientMeasurement: "Measured by the patient", SignNote: "Sign a note",
+	DuplicatePatient: "Possible duplicate", FollowUp: "Follow up",
+}
+
+// Name is the kind in words.
+func (k Kind) Name() string {
+	if n, ok := names[k]; ok {
+		return n
+	}
+	return string(k)
+}
+
+// Task is one work item.
+type Task struct {
+	ID        string
+	Version   int64
+	Kind      Kind
+	Status    string // requested, in-progress, completed, rejected, …
+	Patient   string // id of the Patient; "" for none
+	Owner     string // id of the Practitioner; "" for the whole team
+	Requester string // reference, "Patient/…"
+	Focus     string // reference of what it is about
+	Text      string // short, for the line
+	Priority  string // routine, urgent, stat
+	Authored  time.Time
+	Outcome   string // what was done, or why it was rejected
+}
+
+// Open reports whether the task still waits for somebody.
+func (t Task) Open() bool { return t.Status == "requested" || t.Status == "in-progress" }
+
+// FocusID is the id behind the focus when it is of a resource type, else "".
+func (t Task) FocusID(resourceType string) string {
+	id, ok := strings.CutPrefix(t.Focus, resourceType+"/")
+	if !ok {
+		return ""
+	}
+	return id
+}
+
+// FromResource reads a Task. Times that cannot be read are zero.
+func FromResource(r *fhir.Node) Task {
+	t := Task{
+		ID: r.ID(), Status: r.Get("status").Text(),
+		Patient:   idOf(r.Path("for.reference"), "Patient"),
+		Owner:     idOf(r.Path("owner.reference"), "Practitioner"),
+		Requester: r.Path("requester.reference").Text(),
+		Focus:     r.Path("focus.reference").Text(),
+		Text:      r.Get("description").Text(),
+		Priority:  r.Get("priority").Text(),
+		Outcome:   r.Path("statusReason.text").Text(),
+	}
+	for c := range r.Path("code.coding").Items() {
+		if c.Get("system").Text() == System {
+			t.Kind = Kind(c.Get("code").Text())
+		}
+	}
+	t.Version, _ = strconv.ParseInt(r.Path("meta.versionId").Text(), 10, 64)
+	t.Authored, _ = time.Parse(time.RFC3339, r.Get("authoredOn").Text())
+	if t.Priority == "" {
+		t.Priority = "routine"
+	}
+	return t
+}
+
+// Resource returns the task as a FHIR Task. It is for new tasks: changes start from the
+// stored resource, so that members which Osler does not know are kept.
+func (t Task) Resource() *fhir.Node {
+	r := fhir.New("Task")
+	if t.ID != "" {
+		r.SetID(t.ID)
+	}
+	r.Set("status", text(t.Status))
+	r.Set("intent", fhir.Str("order"))
+	r.Set("priority", text(t.Priority))
+	r.Set("code", fhir.Obj("coding", fhir.Arr(fhir.Obj("system", System, "code", string(t.Kind), "display", t.Kind.Name())), "text", t.Kind.Name()))
+	r.Set("description", text(t.Text))
+	r.Set("focus", reference(t.Focus))
+	r.Set("for", referenceTo("Patient", t.Patient))
+	if !t.Authored.IsZero() {
+		r.Set("authoredOn", fhir.Str(t.Authored.UTC().Format(time.RFC3339)))
+	}
+	r.Set("requester", reference(t.Requester))
+	r.Set("owner", referenceTo("Practitioner", t.Owner))
+	return r
+}
+
+func text(s string) *fhir.Node {
+	if s == "" {
+		return nil
+	}
+	return fhir.Str(s)
+}
+
+func reference(ref string) *fhir.Node {
+	if ref == "" {
+		return nil
+	}
+	return fhir.Obj("reference", ref)
+}
+
+func referenceTo(resourceType, id string) *fhir.Node {
+	if id == "" {
+		return nil
+	}
+	return reference(resourceType + "/" + id)
+}
+
+func idOf(ref *fhir.Node, resourceType string) string {
+	id, ok := strings.CutPrefix(ref.Text(), resourceType+"/")
+	if !ok {
+		return ""
+	}
+	return id
+}
