@@ -25,6 +25,7 @@ type chart struct {
 	sys, dia       float64 // what the pressure is without any course
 	pulse, spo2    float64
 	levels         map[string]float64 // what a test would show today
+	exact          map[string]float64 // what it shows to the digit, for told stories
 	problems       map[string]*fhir.Node
 	medicines      map[string]*order // active orders by text
 	allergies      map[string]bool   // classes to avoid: penicillin, sulfonamide, nsaid
@@ -40,6 +41,7 @@ type chart struct {
 	earlier        map[string]float64 // the value before the latest one
 	seen           map[string]float64 // the latest value
 	smokes, smoked bool
+	told           bool // has a story of its own and is not used to fill the day
 }
 
 // order is a prescription that runs.
@@ -55,7 +57,7 @@ type step func(v *visit)
 
 // chart starts the record of a person: who, insurance, body, habits.
 func (w *world) chart(stream uint64, who func(d dice) person) *chart {
-	c := &chart{dice: newDice(w.seed, stream+1), world: w, levels: map[string]float64{}, problems: map[string]*fhir.Node{},
+	c := &chart{dice: newDice(w.seed, stream+1), world: w, levels: map[string]float64{}, exact: map[string]float64{}, problems: map[string]*fhir.Node{},
 		medicines: map[string]*order{}, allergies: map[string]bool{}, latestResults: map[string]*fhir.Node{},
 		earlier: map[string]float64{}, seen: map[string]float64{}}
 	p := who(c.dice)
@@ -244,6 +246,9 @@ func (c *chart) level(key string, at time.Time) float64 {
 		return math.Min(120, filtration(c.seen["creatinine"], c.age(at), c.person.female))
 	case "cholesterol":
 		return c.seen["ldl"] + c.seen["hdl"] + c.seen["trig"]/2.2
+	}
+	if v, ok := c.exact[key]; ok {
+		return v
 	}
 	base, ok := c.levels[key]
 	if !ok {

@@ -102,7 +102,9 @@ func weakHeart(yearsAgo float64) step {
 		why := v.since(heartFailure, yearsAgo)
 		v.prescribe(furosemide40, why)
 		v.prescribe(metoprolol50, why)
-		v.prescribe(lisinopril10, why)
+		if v.medicines[lisinopril20.text] == nil {
+			v.prescribe(lisinopril10, why)
+		}
 		v.levels["bnp"] = []float64{2380, 1640, 1210, 1320, 1150}[min(n, 4)]
 		v.before(renalPanel, why)
 		if n%2 == 0 {

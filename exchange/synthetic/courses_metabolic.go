@@ -85,7 +85,7 @@ func pressureCourse(yearsAgo float64, first medicine) step {
 			v.prescribe(lisinopril20, why)
 			v.draw(renalPanel, why)
 			v.assess(why, value+", improved, no cough.", "Lisinopril up to 20 mg; kidney function and potassium taken today.")
-		case n == 2 && v.sys > 134:
+		case n == 2 && v.sys > 134 && v.medicines[amlodipine5.text] == nil:
 			v.prescribe(amlodipine5, why)
 			v.assess(why, value+" on one medicine.", "Add amlodipine 5 mg in the evening; ankle swelling explained.")
 		default:
@@ -135,6 +135,9 @@ func kidney(yearsAgo, from, perVisit float64) step {
 	n := 0
 	return func(v *visit) {
 		v.levels["creatinine"] = from + perVisit*float64(n)
+		if !v.person.female {
+			v.levels["creatinine"] += 21
+		}
 		v.levels["acr"] = 3.6 + .4*float64(n)
 		n++
 		why := v.since(kidney3a, yearsAgo)

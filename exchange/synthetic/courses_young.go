@@ -172,10 +172,13 @@ func (c *chart) childIllness(at time.Time) {
 		v.temp, v.pulse = c.near(38.6, .3), v.pulse+18
 		v.tells("Two nights of ear pain after a cold, fever up to 39, drinks well.")
 		v.finds(pick(c.dice, "Right eardrum red and bulging, left dull. Throat slightly red, chest clear.", "Left eardrum bulging with yellow fluid, no discharge. Neck supple."))
-		if c.allergies["penicillin"] {
+		switch {
+		case c.allergies["penicillin"] && c.allergies["macrolide"]:
+			v.assess(d, "probably bacterial; allergic to penicillin and macrolides.", "Pain relief and a second look in 2 days before any antibiotic.")
+		case c.allergies["penicillin"]:
 			v.short(azithroSus, d)
-			v.assess(d, "bacterial, allergic to penicillin.", "Azithromycin for 5 days, paracetamol for pain, back if not better in 2 days.")
-		} else {
+			v.assess(d, "bacterial, allergic to penicillin.", "Azithromycin for 5 days, acetaminophen for pain, back if not better in 2 days.")
+		default:
 			v.short(amoxicillinSus, d)
 			v.assess(d, "bacterial, well hydrated.", "Amoxicillin for 7 days, pain relief, back if not better in 2 days.")
 		}

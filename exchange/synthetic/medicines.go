@@ -89,6 +89,9 @@ var (
 	sumatriptan50    = daily("sumatriptan 50 mg tablet", "", "tablet", 1, 2).needed("Take 1 tablet by mouth at the start of a migraine; may repeat once after 2 hours", 9)
 	colchicine       = daily("colchicine 0.6 mg tablet", "197541", "tablet", 2, 1).needed("Take 1 tablet by mouth twice daily during a flare, for up to 5 days", 20)
 
+	lamotrigine25 = daily("lamotrigine 25 mg tablet", "", "tablet", 1, 0)
+	valproate500  = daily("divalproex 500 mg delayed-release tablet", "", "tablet", 2, 1)
+
 	albuterol    = daily("albuterol 90 mcg inhaler", "", "puff", 1, 3).by("inhaled").needed("Inhale 2 puffs every 4 to 6 hours if needed for wheeze", 200)
 	fluticasone  = daily("fluticasone 44 mcg inhaler", "895994", "puff", 2, 3).by("inhaled").says("Inhale 2 puffs twice daily with a spacer, then rinse the mouth")
 	tiotropium   = daily("tiotropium 2.5 mcg inhaler", "", "puff", 1, 3).by("inhaled").says("Inhale 2 puffs once daily")

@@ -75,7 +75,7 @@ func (c *chart) enroll(p person) {
 	if !p.died.IsZero() {
 		n.Set("deceasedDateTime", fhir.Str(moment(p.died)))
 	}
-	language, display := p.language, map[string]string{"": "English", "es": "Spanish", "ar": "Arabic", "en": "English"}[p.language]
+	language, display := p.language, map[string]string{"": "English", "es": "Spanish", "ar": "Arabic", "en": "English", "so": "Somali"}[p.language]
 	if language == "" {
 		language = "en"
 	}

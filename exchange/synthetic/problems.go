@@ -54,6 +54,9 @@ var (
 	wellAdult   = problem{"Preventive examination", "Z00.00", "Encounter for general adult medical examination without abnormal findings", "", ""}
 	newborn     = problem{"Newborn", "Z38.00", "Single liveborn infant, delivered vaginally", "", ""}
 	immunizing  = problem{"Immunization", "Z23", "Encounter for immunization", "", ""}
+	epilepsy    = problem{"Epilepsy", "G40.909", "Epilepsy, unspecified, not intractable, without status epilepticus", "84757009", "Epilepsy"}
+	forgetting  = problem{"Mild cognitive impairment", "G31.84", "Mild cognitive impairment of uncertain or unknown etiology", "386805003", "Mild cognitive impairment"}
+	legUlcer    = problem{"Venous leg ulcer, left", "", "", "", ""}
 	lowSodium   = problem{"Low sodium", "E87.1", "Hypo-osmolality and hyponatremia", "89627008", "Hyponatremia"}
 	exSmoker    = problem{"Former smoker", "Z87.891", "Personal history of nicotine dependence", "", ""}
 	constipated = problem{"Constipation", "K59.00", "Constipation, unspecified", "14760008", "Constipation"}

@@ -306,7 +306,7 @@ func (v *visit) writeCharges(age float64) {
 		n := set(resource(c.dice, "ChargeItem"), "status", "billable", "code", f.concept(), "subject", c.ref(),
 			"context", v.encounter(), "occurrenceDateTime", moment(v.at),
 			"performer", fhir.Arr(fhir.Obj("actor", v.author.reference())),
-			"quantity", fhir.Obj("value", 1), "priceOverride", money(f.price), "enteredDate", moment(v.at.Add(30*time.Minute)))
+			"quantity", fhir.Obj("value", 1), "priceOverride", money(f.price), "enteredDate", moment(c.world.past(v.at.Add(30*time.Minute))))
 		if r := reasons(); r.Len() > 0 {
 			n.Set("reason", r)
 		}
@@ -318,6 +318,14 @@ func (v *visit) writeCharges(age float64) {
 	}
 	c.emit(set(resource(c.dice, "Invoice"), "status", "issued", "subject", c.ref(), "date", moment(v.at.AddDate(0, 0, 2)),
 		"issuer", ref(c.world.clinic), "lineItem", lines, "totalNet", money(total), "totalGross", money(total)))
+}
+
+// past returns a time, or now when the time is still to come.
+func (w *world) past(t time.Time) time.Time {
+	if t.After(w.today) {
+		return w.today
+	}
+	return t
 }
 
 // sentence joins parts and ends them with a full stop.
