@@ -1,0 +1,371 @@
+package sqlgen
+
+import (
+	"math"
+
+	"github.com/osler-emr/osler/fhir/search"
+)
+
+// Compiler turns query trees into statements, with the words of one database.
+type Compiler struct {
+	dialect Dialect
+	names   Names
+}
+
+// New returns a compiler.
+func New(d Dialect, n Names) *Compiler { return &Compiler{d, n} }
+
+// Request is one search to compile.
+type Request struct {
+	Type  string      // one type; a search of all types asks for each
+	Where search.Expr // what is asked and what is visible, joined by And
+	Sort  []search.SortKey
+	// At limits the search to versions that became current at or before this logical
+	// time; 0 for the present.
+	At int64
+	// After is the last row of the page before; nil starts.
+	After *Row
+	Limit int // 0: no limit
+}
+
+// Row is the position of a match: the values of its sort keys (nil for a missing one;
+// int64, float64 or string) and its row id.
+type Row struct {
+	Values []any
+	ID     int64
+}
+
+// Select returns the statement that yields the matches in order: the row id, then one
+// column for each sort key.
+func (c *Compiler) Select(r Request) (Fragment, error) {
+	from, row, err := c.from(r)
+	if err != nil {
+		return Fragment{}, err
+	}
+	if len(r.Sort) == 0 {
+		out := build("SELECT c.rid ", from)
+		if r.After != nil {
+			out = build(out, frag(" AND c.rid > ?", r.After.ID))
+		}
+		return limited(build(out, " ORDER BY c.rid"), r.Limit), nil
+	}
+	columns, err := c.sortColumns(r, row)
+	if err != nil {
+		return Fragment{}, err
+	}
+	out := build("WITH m AS MATERIALIZED (SELECT c.rid AS rid", columns, " ", from, ") SELECT * FROM m")
+	if r.After != nil {
+		out = build(out, " WHERE ", keyset(r.Sort, *r.After))
+	}
+	return limited(build(out, ordering(r.Sort)), r.Limit), nil
+}
+
+// Count returns the statement that counts the matches.
+func (c *Compiler) Count(r Request) (Fragment, error) {
+	from, _, err := c.from(r)
+	return build("SELECT count(*) ", from), err
+}
+
+func limited(f Fragment, limit int) Fragment {
+	if limit == 0 {
+		return f
+	}
+	return build(f, frag(" LIMIT ?", limit))
+}
+
+// from returns FROM and WHERE. The candidates are c.rid; row is the alias of their resource
+// rows, which are joined when something needs them.
+func (c *Compiler) from(r Request) (from Fragment, row string, err error) {
+	all := flatten(r.Where, nil)
+	within, err := c.scope(all)
+	if err != nil {
+		return Fragment{}, "", err
+	}
+	if within != nil && within[0] > within[1] {
+		return frag("FROM (SELECT 0 AS rid, '' AS id, 0 AS updated WHERE 1=0) c WHERE 1=1"), "c", nil
+	}
+	driver, exact, err := c.driver(r.Type, all, within)
+	if err != nil {
+		return Fragment{}, "", err
+	}
+	q := &query{Compiler: c, typ: r.Type, rid: "c.rid", row: "r"}
+	if driver.SQL == "" {
+		q.row = "c"
+	}
+	where, err := q.condition(search.And(all))
+	if err != nil {
+		return Fragment{}, "", err
+	}
+	parts := []Fragment{where}
+	if !exact || r.At != 0 {
+		q.rows = true
+	}
+	if !exact {
+		parts = append(parts, build(q.row, ".deleted = 0"))
+		no, err := c.names.Type(r.Type)
+		if err != nil {
+			return Fragment{}, "", err
+		}
+		parts = append(parts, frag(q.row+".type = ?", no))
+	}
+	if r.At != 0 {
+		parts = append(parts, frag(q.row+".t <= ?", r.At))
+	}
+	if within != nil {
+		parts = append(parts, frag("c.rid BETWEEN ? AND ?", within[0], within[1]))
+	}
+	from = build("FROM resource c")
+	if driver.SQL != "" {
+		from = build("FROM (", driver, ") c")
+		if q.rows || sortsByRow(r.Sort) {
+			from = build(from, " CROSS JOIN resource r ON r.rid = c.rid")
+		}
+	}
+	return build(from, " WHERE ", and(parts)), q.row, nil
+}
+
+// flatten takes nested Ands apart.
+func flatten(x search.Expr, out []search.Expr) []search.Expr {
+	switch x := x.(type) {
+	case nil, search.All:
+		return out
+	case search.And:
+		for _, part := range x {
+			out = flatten(part, out)
+		}
+		return out
+	}
+	return append(out, x)
+}
+
+// scope returns the range of row ids to which the conditions confine a match: that of a
+// single patient. An empty range (low above high) says that nothing can match.
+func (c *Compiler) scope(all []search.Expr) (*[2]int64, error) {
+	var within *[2]int64
+	for _, x := range all {
+		in, ok := x.(search.InPatient)
+		if !ok || len(in) != 1 {
+			continue
+		}
+		patient, err := c.names.Patient(in[0])
+		if err != nil {
+			return nil, err
+		}
+		if patient == 0 {
+			return &[2]int64{1, 0}, nil
+		}
+		low, high := Range(patient)
+		if within != nil && within[0] != low {
+			return &[2]int64{1, 0}, nil
+		}
+		within = &[2]int64{low, high}
+	}
+	return within, nil
+}
+
+// driver returns the statement that yields the candidates, each once: "" for a walk over
+// the resources of the type. exact says that the candidates are live resources of the type
+// by the nature of the index.
+func (c *Compiler) driver(resourceType string, all []search.Expr, within *[2]int64) (driver Fragment, exact bool, err error) {
+	best, home := []source(nil), (*homed)(nil)
+	rank := costScan
+	for _, x := range all {
+		sources, drives, err := c.drives(resourceType, x)
+		if err != nil {
+			return Fragment{}, false, err
+		}
+		if !drives {
+			continue
+		}
+		if len(sources) == 0 {
+			return union(nil, nil), true, nil
+		}
+		if within == nil {
+			if home == nil {
+				if home, err = c.home(x, sources); err != nil {
+					return Fragment{}, false, err
+				}
+			}
+		}
+		if cost := costOf(sources); cost < rank {
+			best, rank = sources, cost
+		}
+	}
+	if best == nil && home != nil {
+		best = home.sources
+	}
+	if best == nil {
+		return Fragment{}, false, nil
+	}
+	exact = rank != costID
+	if home != nil && rank > costReference {
+		// Inside the patient's range by the other index, outside of it by the reference.
+		inside := union(best, &home.within)
+		outside := union(home.sources, nil)
+		return build("SELECT rid FROM (", inside, ") UNION SELECT rid FROM (", outside, ")", frag(" WHERE rid < ? OR rid > ?", home.within[0], home.within[1])), exact, nil
+	}
+	return union(best, within), exact, nil
+}
+
+// homed is a reference to a patient: most of what refers to a patient lives in the
+// patient's range.
+type homed struct {
+	within  [2]int64
+	sources []source
+}
+
+func (c *Compiler) home(x search.Expr, sources []source) (*homed, error) {
+	ref, ok := x.(search.Reference)
+	if !ok || ref.Type != "Patient" || ref.ID == "" {
+		return nil, nil
+	}
+	patient, err := c.names.Patient(ref.ID)
+	if err != nil || patient == 0 {
+		return nil, err
+	}
+	low, high := Range(patient)
+	return &homed{[2]int64{low, high}, sources}, nil
+}
+
+func costOf(sources []source) int {
+	cost := costID
+	for _, s := range sources {
+		cost = max(cost, s.cost)
+	}
+	return cost
+}
+
+// union returns the row ids of all sources, each once.
+func union(sources []source, within *[2]int64) Fragment {
+	if len(sources) == 0 {
+		return frag("SELECT 0 AS rid WHERE 1=0")
+	}
+	out := sources[0].set(within)
+	for _, s := range sources[1:] {
+		out = build(out, " UNION ", s.set(within))
+	}
+	return out
+}
+
+// drives returns the sources of a condition that can be the driver: a leaf with an index,
+// or an Or of such leaves.
+func (c *Compiler) drives(resourceType string, x search.Expr) ([]source, bool, error) {
+	switch x := x.(type) {
+	case search.Or:
+		if len(x) > 2*fewValues {
+			return nil, false, nil
+		}
+		var out []source
+		for _, part := range x {
+			s, ok, err := c.drives(resourceType, part)
+			if err != nil || !ok {
+				return nil, false, err
+			}
+			out = append(out, s...)
+		}
+		return out, true, nil
+	case search.And, search.Not, search.InPatient, search.Updated, search.Missing, search.All, search.None, search.Chain, search.Has:
+		return nil, false, nil
+	}
+	s, err := c.sources(resourceType, x)
+	return s, err == nil, err
+}
+
+// query compiles the conditions of one statement.
+type query struct {
+	*Compiler
+	typ  string
+	rid  string // the candidate's row id
+	row  string // the alias of its resource row
+	rows bool   // whether some condition uses the row
+}
+
+func (q *query) condition(x search.Expr) (Fragment, error) {
+	switch x := x.(type) {
+	case nil, search.All:
+		return yes, nil
+	case search.None:
+		return no, nil
+	case search.And:
+		list, err := q.conditions(x)
+		return and(list), err
+	case search.Or:
+		list, err := q.conditions(x)
+		return or(list), err
+	case search.Not:
+		f, err := q.condition(x.X)
+		return not(f), err
+	case search.InPatient:
+		return q.inPatient(x)
+	case search.Updated:
+		return q.updated(x), nil
+	case search.Missing:
+		return q.missing(x)
+	case search.Chain, search.Has:
+		return no, unsupported("a chained parameter")
+	}
+	sources, err := q.sources(q.typ, x)
+	if err != nil {
+		return no, err
+	}
+	var list []Fragment
+	for _, s := range sources {
+		list = append(list, s.probe(q.rid))
+	}
+	return or(list), nil
+}
+
+func (q *query) conditions(list []search.Expr) ([]Fragment, error) {
+	var out []Fragment
+	for _, x := range list {
+		f, err := q.condition(x)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, f)
+	}
+	return out, nil
+}
+
+func (q *query) inPatient(ids search.InPatient) (Fragment, error) {
+	var out []Fragment
+	for _, id := range ids {
+		patient, err := q.names.Patient(id)
+		if err != nil {
+			return no, err
+		}
+		if patient != 0 {
+			low, high := Range(patient)
+			out = append(out, frag(q.rid+" BETWEEN ? AND ?", low, high))
+		}
+	}
+	return or(out), nil
+}
+
+func (q *query) updated(x search.Updated) Fragment {
+	low, high := int64(math.MinInt64), int64(math.MaxInt64)
+	if !x.From.IsZero() {
+		low = x.From.UnixMilli()
+	}
+	if !x.To.IsZero() {
+		high = x.To.UnixMilli()
+	}
+	q.rows = true
+	return frag("("+q.row+".updated >= ? AND "+q.row+".updated < ?)", low, high)
+}
+
+func (q *query) missing(x search.Missing) (Fragment, error) {
+	params, err := q.names.Params(q.typ, x.Param)
+	if err != nil {
+		return no, err
+	}
+	var out []Fragment
+	for _, p := range params {
+		q.rows = true
+		out = append(out, q.dialect.Marked(q.row+".has", p.No))
+	}
+	if x.Missing {
+		return not(or(out)), nil
+	}
+	return or(out), nil
+}

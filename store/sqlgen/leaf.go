@@ -1,0 +1,306 @@
+package sqlgen
+
+import (
+	"strings"
+
+	"github.com/osler-emr/osler/fhir/search"
+)
+
+// source is where a condition's rows are: a table with a condition on its columns. It gives
+// both forms of a condition: the set of row ids, and the probe of one.
+type source struct {
+	table string
+	where Fragment
+	// probes says whether the table's key finds a row id quickly under the condition;
+	// otherwise a probe asks in the set, which the database computes once.
+	probes bool
+	// single says that no row id comes twice.
+	single bool
+	// cost ranks sources as drivers; lower leaves fewer rows.
+	cost int
+}
+
+// Costs of drivers. They are ranks from the nature of the parameters, not estimates: a plan
+// must not change with the day's statistics.
+const (
+	costID = iota
+	costIdentifier
+	costText
+	costReference
+	costComposite
+	costToken
+	costURI
+	costQuantity
+	costDate
+	costStatus // codes that most resources share
+	costScan   // the whole type, or the whole chart
+)
+
+// set returns the row ids, inside of a range of them when it is given.
+func (s source) set(within *[2]int64) Fragment {
+	distinct := "DISTINCT "
+	if s.single {
+		distinct = ""
+	}
+	out := build("SELECT ", distinct, "rid FROM ", s.table, " WHERE ", s.where)
+	if within != nil {
+		out = build(out, frag(" AND rid BETWEEN ? AND ?", within[0], within[1]))
+	}
+	return out
+}
+
+// probe returns the condition that a row id is in the set.
+func (s source) probe(rid string) Fragment {
+	if s.probes {
+		return build("EXISTS (SELECT 1 FROM ", s.table, " WHERE ", s.where, " AND rid = ", rid, ")")
+	}
+	return build(rid, " IN (SELECT rid FROM ", s.table, " WHERE ", s.where, ")")
+}
+
+// sources returns the places of a leaf of the tree; it is true for a row that is in any.
+func (c *Compiler) sources(resourceType string, x search.Expr) ([]source, error) {
+	switch x := x.(type) {
+	case search.ID:
+		return c.ids(resourceType, x)
+	case search.Token:
+		return c.tokens(resourceType, x)
+	case search.Reference:
+		return c.references(resourceType, x)
+	case search.Text:
+		return c.texts(resourceType, x)
+	case search.Date:
+		return c.each(resourceType, x.Param, func(p Param) source {
+			return source{table: "dat", where: build(frag("p = ?", p.No), " AND ", Ranged(x.Prefix, x.Low, x.High, "lo", "hi")), probes: true, cost: costDate}
+		})
+	case search.Quantity:
+		return c.quantities(resourceType, x)
+	case search.URI:
+		return c.each(resourceType, x.Param, func(p Param) source {
+			return source{table: "uri", where: build(frag("p = ?", p.No), " AND ", c.uri("value", x)), probes: x.Mode == search.URIEqual, cost: costURI}
+		})
+	case search.Composite:
+		return c.composites(resourceType, x)
+	}
+	return nil, nil
+}
+
+func (c *Compiler) each(resourceType, param string, f func(Param) source) ([]source, error) {
+	params, err := c.names.Params(resourceType, param)
+	if err != nil {
+		return nil, err
+	}
+	var out []source
+	for _, p := range params {
+		out = append(out, f(p))
+	}
+	return out, nil
+}
+
+func (c *Compiler) ids(resourceType string, ids search.ID) ([]source, error) {
+	values := make([]any, len(ids))
+	for i, id := range ids {
+		values[i] = id
+	}
+	no, err := c.names.Type(resourceType)
+	if err != nil {
+		return nil, err
+	}
+	where := build(c.dialect.In("id", values), frag(" AND type = ? AND rid IS NOT NULL", no))
+	return []source{{table: "entity", where: where, single: true, cost: costID}}, nil
+}
+
+// shared are token parameters whose few codes most resources of a type have in common.
+var shared = map[string]bool{
+	"status": true, "intent": true, "category": true, "clinical-status": true, "verification-status": true, "class": true,
+	"gender": true, "active": true, "priority": true, "type": true, "language": true, "deceased": true,
+	"_tag": true, "_security": true,
+}
+
+func (c *Compiler) tokens(resourceType string, x search.Token) ([]source, error) {
+	params, err := c.names.Params(resourceType, x.Param)
+	if err != nil {
+		return nil, err
+	}
+	var out []source
+	for _, p := range params {
+		if p.Flags&InTok != 0 || x.Text {
+			s, err := c.code(p, x)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, s...)
+		}
+		if p.Flags&InIdent != 0 && !x.Text {
+			s, err := c.identifier(p, x)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, s...)
+		}
+	}
+	return out, nil
+}
+
+func (c *Compiler) code(p Param, x search.Token) ([]source, error) {
+	if x.OfType {
+		return nil, nil // types belong to identifiers
+	}
+	where, found, err := c.codeIn("k", p.No*Spaces+SpaceCode, p.No*Spaces+SpaceText, x)
+	if err != nil || !found {
+		return nil, err
+	}
+	s := source{table: "tok", where: where, probes: true, cost: costToken}
+	s.single = strings.HasSuffix(where.SQL, "k = ?")
+	if shared[x.Param] {
+		s.cost = costStatus
+	}
+	return []source{s}, nil
+}
+
+// codeIn returns the condition that a column holds one of the codes that a Token asks for;
+// found is false when no such code was ever stored.
+func (c *Compiler) codeIn(column string, space, textSpace int64, x search.Token) (where Fragment, found bool, err error) {
+	switch {
+	case x.Text:
+		rest := yes
+		if next, ok := successor(x.Code); ok {
+			rest = frag("code < ?", next)
+		}
+		return build(column, frag(" IN (SELECT no FROM dict WHERE param = ? AND code >= ? AND ", textSpace, x.Code), rest, ")"), true, nil
+	case x.AnyCode && x.HasSystem:
+		return build(column, frag(" IN (SELECT no FROM dict WHERE param = ? AND system = ?)", space, x.System)), true, nil
+	case x.AnyCode:
+		return build(column, frag(" IN (SELECT no FROM dict WHERE param = ?)", space)), true, nil
+	case x.HasSystem:
+		k, err := c.names.Code(space, x.System, x.Code)
+		return frag(column+" = ?", k), k != 0, err
+	}
+	ks, err := c.names.Codes(space, x.Code)
+	return c.dialect.In(column, anys(ks)), len(ks) > 0, err
+}
+
+func anys(list []int64) []any {
+	out := make([]any, len(list))
+	for i, v := range list {
+		out[i] = v
+	}
+	return out
+}
+
+func (c *Compiler) identifier(p Param, x search.Token) ([]source, error) {
+	parts := []Fragment{frag("p = ?", p.No)}
+	value := x.Code
+	if x.OfType {
+		value = x.Value
+		typ, err := c.identifierType(x)
+		if err != nil || typ.SQL == no.SQL {
+			return nil, err
+		}
+		parts = append(parts, typ)
+	}
+	s := source{table: "ident", cost: costIdentifier}
+	if !x.AnyCode {
+		parts = append(parts, frag("value = ?", value))
+		s.probes = true
+	}
+	if x.HasSystem && !x.OfType {
+		sys := int64(0)
+		if x.System != "" {
+			var err error
+			if sys, err = c.names.Code(SpaceCode, x.System, ""); err != nil || sys == 0 {
+				return nil, err
+			}
+		}
+		parts = append(parts, frag("sys = ?", sys))
+	}
+	s.where = and(parts)
+	return []source{s}, nil
+}
+
+func (c *Compiler) identifierType(x search.Token) (Fragment, error) {
+	if x.HasSystem {
+		k, err := c.names.Code(SpaceText, x.System, x.Code)
+		if err != nil || k == 0 {
+			return no, err
+		}
+		return frag("typ = ?", k), nil
+	}
+	ks, err := c.names.Codes(SpaceText, x.Code)
+	return c.dialect.In("typ", anys(ks)), err
+}
+
+func (c *Compiler) references(resourceType string, x search.Reference) ([]source, error) {
+	if x.Identifier != nil {
+		id := *x.Identifier
+		params, err := c.names.Params(resourceType, x.Param)
+		if err != nil {
+			return nil, err
+		}
+		var out []source
+		for _, p := range params {
+			s, err := c.identifier(p, id)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, s...)
+		}
+		return out, nil
+	}
+	if x.URL != "" {
+		return c.each(resourceType, x.Param, func(p Param) source {
+			return source{table: "uri", where: frag("p = ? AND value = ?", p.No, x.URL), probes: true, single: true, cost: costURI}
+		})
+	}
+	targets, err := c.targets(x)
+	if err != nil || len(targets) == 0 {
+		return nil, err
+	}
+	return c.each(resourceType, x.Param, func(p Param) source {
+		return source{table: "ref", where: build(c.dialect.In("e", anys(targets)), frag(" AND p = ?", p.No)), probes: true, single: len(targets) == 1, cost: costReference}
+	})
+}
+
+func (c *Compiler) targets(x search.Reference) ([]int64, error) {
+	if x.Type == "" {
+		return c.names.Entities(x.ID)
+	}
+	e, err := c.names.Entity(x.Type, x.ID)
+	if err != nil || e == 0 {
+		return nil, err
+	}
+	return []int64{e}, nil
+}
+
+func (c *Compiler) texts(resourceType string, x search.Text) ([]source, error) {
+	return c.each(resourceType, x.Param, func(p Param) source {
+		return source{table: "str", where: build(frag("p = ?", p.No), " AND ", c.text("norm", "exact", x)), probes: true, cost: costText}
+	})
+}
+
+func (c *Compiler) text(norm, exact string, x search.Text) Fragment {
+	switch x.Mode {
+	case search.Exact:
+		return frag(exact+" = ?", x.Value)
+	case search.Contains:
+		return c.dialect.Holds(norm, x.Value)
+	}
+	return prefixed(norm, x.Value)
+}
+
+func prefixed(column, prefix string) Fragment {
+	next, ok := successor(prefix)
+	if !ok {
+		return frag(column+" >= ?", prefix)
+	}
+	return frag(column+" >= ? AND "+column+" < ?", prefix, next)
+}
+
+func (c *Compiler) uri(column string, x search.URI) Fragment {
+	switch x.Mode {
+	case search.URIBelow:
+		return prefixed(column, x.Value)
+	case search.URIAbove:
+		return c.dialect.Begins(x.Value, column)
+	}
+	return frag(column+" = ?", x.Value)
+}

@@ -1,0 +1,95 @@
+package sqlgen
+
+import (
+	"github.com/osler-emr/osler/fhir/search"
+)
+
+// Ranged compares a stored range with a search range under a prefix, as FHIR R4 section
+// 3.1.1.4.5 defines it. Both are [low, high); the columns are named.
+func Ranged(prefix search.Prefix, low, high int64, lo, hi string) Fragment {
+	switch prefix {
+	case search.Ne:
+		return frag("NOT ("+lo+" >= ? AND "+hi+" <= ?)", low, high)
+	case search.Gt:
+		return frag(hi+" > ?", high)
+	case search.Lt:
+		return frag(lo+" < ?", low)
+	case search.Ge:
+		return frag("("+hi+" > ? OR ("+lo+" >= ? AND "+hi+" <= ?))", high, low, high)
+	case search.Le:
+		return frag("("+lo+" < ? OR ("+lo+" >= ? AND "+hi+" <= ?))", low, low, high)
+	case search.Sa:
+		return frag(lo+" >= ?", high)
+	case search.Eb:
+		return frag(hi+" <= ?", low)
+	case search.Ap:
+		return frag("("+lo+" < ? AND "+hi+" > ?)", high, low)
+	}
+	return frag("("+lo+" >= ? AND "+hi+" <= ?)", low, high)
+}
+
+func (c *Compiler) quantities(resourceType string, x search.Quantity) ([]source, error) {
+	params, err := c.names.Params(resourceType, x.Param)
+	if err != nil {
+		return nil, err
+	}
+	var out []source
+	for _, p := range params {
+		unit, found, err := c.unit(p.No, x, "unit", "label")
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			out = append(out, source{table: "qty", where: and([]Fragment{frag("p = ?", p.No), amount(x, "v", "lo", "hi"), unit}), probes: true, cost: costQuantity})
+		}
+	}
+	return out, nil
+}
+
+// unit returns the condition on the numbers of the unit and of its printed form.
+func (c *Compiler) unit(p int64, x search.Quantity, unit, label string) (where Fragment, found bool, err error) {
+	if !x.HasUnit {
+		return yes, true, nil
+	}
+	if x.System != "" {
+		k, err := c.names.Code(p*Spaces+SpaceUnit, x.System, x.Code)
+		return frag(unit+" = ?", k), k != 0, err
+	}
+	word := x.Unit
+	if word == "" {
+		word = x.Code
+	}
+	codes, err := c.names.Codes(p*Spaces+SpaceUnit, word)
+	if err != nil {
+		return no, false, err
+	}
+	labels, err := c.names.Codes(p*Spaces+SpaceLabel, word)
+	if err != nil {
+		return no, false, err
+	}
+	where = or([]Fragment{c.dialect.In(unit, anys(codes)), c.dialect.In(label, anys(labels))})
+	return where, where.SQL != no.SQL, nil
+}
+
+// amount compares a stored number and its implicit range with a search value.
+func amount(x search.Quantity, v, lo, hi string) Fragment {
+	switch x.Prefix {
+	case search.Ne:
+		return frag("NOT ("+v+" >= ? AND "+v+" < ?)", x.Low, x.High)
+	case search.Gt:
+		return frag(hi+" > ?", x.Value)
+	case search.Lt:
+		return frag(lo+" < ?", x.Value)
+	case search.Ge:
+		return frag(hi+" >= ?", x.Value)
+	case search.Le:
+		return frag(lo+" <= ?", x.Value)
+	case search.Sa:
+		return frag(lo+" > ?", x.Value)
+	case search.Eb:
+		return frag(hi+" < ?", x.Value)
+	case search.Ap:
+		return frag("("+lo+" <= ? AND "+hi+" >= ?)", x.High, x.Low)
+	}
+	return frag("("+v+" >= ? AND "+v+" < ?)", x.Low, x.High)
+}

@@ -1,0 +1,429 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/sqlgen"
+	"github.com/osler-emr/osler/trust/ledger"
+)
+
+// maxGroup is how many changesets share one transaction.
+const maxGroup = 256
+
+// request is a changeset that waits for its commit.
+type request struct {
+	ctx     context.Context
+	set     store.Changeset
+	blobs   []blob // of set.Writes
+	leaf    ledger.Leaf
+	receipt store.Receipt
+	err     error
+	done    chan struct{}
+}
+
+type blob struct {
+	codec int
+	bytes []byte
+}
+
+// writer is the one connection that writes. Who holds the token may use it.
+type writer struct {
+	*conn
+	store  *Store
+	tables tables
+	token  chan struct{}
+
+	mu    sync.Mutex
+	queue []*request
+
+	// What the last commit left; valid while the token is held.
+	last   int64 // T
+	lastAt int64 // its time, Unix milliseconds
+	tree   ledger.Tree
+	broken error // set when the disk failed: no further commit is taken
+	pages  int   // in the write-ahead log
+}
+
+func newWriter(s *Store, c *conn) *writer {
+	w := &writer{conn: c, store: s, tables: newTables(), token: make(chan struct{}, 1)}
+	c.db.WALHook(func(_ *sqlite3.Conn, _ string, pages int) error {
+		w.pages = pages
+		return nil
+	})
+	w.token <- struct{}{}
+	return w
+}
+
+func (w *writer) acquire() { <-w.token }
+func (w *writer) free()    { w.token <- struct{}{} }
+
+// load reads the state of the last commit.
+func (w *writer) load() error {
+	w.last, w.lastAt = 0, 0
+	_, err := w.one("SELECT t, at FROM leaf ORDER BY t DESC LIMIT 1", nil, func(s *sqlite3.Stmt) { w.last, w.lastAt = s.ColumnInt64(0), s.ColumnInt64(1) })
+	if err != nil {
+		return err
+	}
+	w.tree, err = ledger.OpenTree(w.last, w.hashes())
+	w.store.now.Store(w.last)
+	return err
+}
+
+// Commit implements store.Store. Concurrent commits share transactions: the first caller
+// that gets the token commits for all that wait.
+func (s *Store) Commit(ctx context.Context, c store.Changeset) (store.Receipt, error) {
+	if s.closed.Load() {
+		return store.Receipt{}, fault.New(fault.Unavailable, "The record is closed.")
+	}
+	r, err := s.prepare(ctx, c)
+	if err != nil {
+		return store.Receipt{}, err
+	}
+	w := s.writer
+	w.mu.Lock()
+	w.queue = append(w.queue, r)
+	w.mu.Unlock()
+	select {
+	case <-r.done:
+	case <-ctx.Done():
+		if w.withdraw(r) {
+			return store.Receipt{}, ctx.Err()
+		}
+		<-r.done
+	case <-w.token:
+		for !r.finished() {
+			w.group()
+		}
+		w.rest()
+		w.free()
+	}
+	return r.receipt, r.err
+}
+
+func (r *request) finished() bool {
+	select {
+	case <-r.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// withdraw takes a request out of the queue; false when it is being committed.
+func (w *writer) withdraw(r *request) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.Index(w.queue, r)
+	if i < 0 {
+		return false
+	}
+	w.queue = slices.Delete(w.queue, i, i+1)
+	return true
+}
+
+// prepare checks what needs no database and does the work that many can do at once:
+// hashing and compressing.
+func (s *Store) prepare(ctx context.Context, c store.Changeset) (*request, error) {
+	if c.Leaf == nil {
+		return nil, fault.New(fault.Internal, "A change without an audit leaf is not stored.")
+	}
+	r := &request{ctx: ctx, set: c, leaf: *c.Leaf, blobs: make([]blob, len(c.Writes)), done: make(chan struct{})}
+	r.leaf.Versions = slices.Clone(r.leaf.Versions)
+	r.leaf.Patients = slices.Clone(r.leaf.Patients)
+	if r.leaf.Time.IsZero() {
+		r.leaf.Time = s.clock.Now()
+	}
+	for i := range c.Writes {
+		w := &c.Writes[i]
+		if w.Type == "" || w.ID == "" || w.Version < 1 || w.Deleted != (w.Body == nil) {
+			return nil, fault.New(fault.Internal, "A version needs a type, an id, a number and, unless it deletes, a body.")
+		}
+		if w.Deleted && len(w.Index) > 0 {
+			return nil, fault.New(fault.Internal, "A deletion has no index.")
+		}
+		r.blobs[i].codec, r.blobs[i].bytes = s.pack.pack(w.Index, w.Body)
+		if err := r.cover(w); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// cover sees to it that the leaf names the version, its hash and its patient.
+func (r *request) cover(w *store.Write) error {
+	hash := bodyHash(w.Body)
+	if w.Patient != "" && !slices.Contains(r.leaf.Patients, w.Patient) {
+		r.leaf.Patients = append(r.leaf.Patients, w.Patient)
+	}
+	for i := range r.leaf.Versions {
+		v := &r.leaf.Versions[i]
+		if v.Type != w.Type || v.ID != w.ID || v.Version != w.Version {
+			continue
+		}
+		if v.Hash != "" && v.Hash != hash {
+			return fault.New(fault.Internal, "The audit leaf has another hash than the version that it covers.")
+		}
+		v.Hash = hash
+		return nil
+	}
+	r.leaf.Versions = append(r.leaf.Versions, ledger.Version{Type: w.Type, ID: w.ID, Version: w.Version, Hash: hash})
+	return nil
+}
+
+// bodyHash returns the hash of a version in its leaf; "" for a deletion.
+func bodyHash(body []byte) string {
+	if body == nil {
+		return ""
+	}
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
+}
+
+// txn is the state of one changeset inside a transaction. What it changes in memory
+// becomes the writer's when the transaction commits.
+type txn struct {
+	names
+	store  *Store
+	tables *tables
+	t      int64 // the changeset's logical time
+	at     int64
+	tree   ledger.Tree
+	now    int64 // wall clock
+}
+
+// group commits what waits, as one transaction, and answers.
+func (w *writer) group() {
+	w.mu.Lock()
+	n := min(len(w.queue), maxGroup)
+	batch := slices.Clone(w.queue[:n])
+	w.queue = slices.Delete(w.queue, 0, n)
+	w.mu.Unlock()
+	if n == 0 {
+		return
+	}
+	if err := w.transaction(batch); err != nil {
+		for _, r := range batch {
+			r.receipt, r.err = store.Receipt{}, plain(err)
+		}
+	}
+	for _, r := range batch {
+		close(r.done)
+	}
+}
+
+// transaction runs the changesets of a batch. The error is that of the whole transaction;
+// each changeset's own stands in its request.
+func (w *writer) transaction(batch []*request) (err error) {
+	if w.broken != nil {
+		return w.broken
+	}
+	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	committed := false
+	defer func() {
+		if committed {
+			return
+		}
+		if !w.db.GetAutocommit() {
+			_ = w.db.Exec("ROLLBACK")
+		}
+		if errors.Is(err, sqlite3.IOERR) || errors.Is(err, sqlite3.CORRUPT) {
+			w.broken = fault.New(fault.Unavailable, "The disk failed. Nothing more is stored until the program is restarted.")
+		}
+	}()
+	own := newWords()
+	last, lastAt, tree := w.last, w.lastAt, w.tree
+	for _, r := range batch {
+		x := &txn{store: w.store, tables: &w.tables, t: last + 1, tree: tree, now: w.store.clock.Now().UnixMilli()}
+		x.at = max(lastAt, x.now)
+		x.names = names{conn: w.conn, shared: &w.store.words, own: &own}
+		if len(batch) > 1 {
+			x.own = own.clone()
+		}
+		if r.err = x.savepoint(r, len(batch) > 1); r.err != nil {
+			if len(batch) == 1 {
+				return r.err
+			}
+			continue
+		}
+		if !r.receipt.Repeated {
+			last, lastAt, tree = x.t, x.at, x.tree
+		}
+		own = *x.own
+	}
+	if err := w.exec("COMMIT"); err != nil {
+		return err
+	}
+	committed = true
+	w.last, w.lastAt, w.tree = last, lastAt, tree
+	w.store.words.publish(own)
+	w.store.now.Store(last)
+	return nil
+}
+
+// savepoint applies one changeset; when it fails, nothing of it is left and the others of
+// the batch go on.
+func (x *txn) savepoint(r *request, shared bool) error {
+	if err := r.ctx.Err(); err != nil {
+		return err
+	}
+	if !shared {
+		return plain(x.apply(r))
+	}
+	if err := x.exec("SAVEPOINT changeset"); err != nil {
+		return err
+	}
+	err := x.apply(r)
+	if err != nil {
+		if back := x.exec("ROLLBACK TO changeset"); back != nil {
+			return back
+		}
+	}
+	if release := x.exec("RELEASE changeset"); release != nil && err == nil {
+		err = release
+	}
+	return plain(err)
+}
+
+// onceHours is how long an idempotency key is remembered.
+const onceHours = 24
+
+func (x *txn) apply(r *request) error {
+	if r.set.Key != "" {
+		t, err := x.number("SELECT t FROM once WHERE key = ? AND at > ?", r.set.Key, x.now-onceHours*3600_000)
+		if err != nil {
+			return err
+		}
+		if t != 0 {
+			r.receipt = store.Receipt{T: store.T(t), Leaf: t - 1, Repeated: true}
+			return nil
+		}
+		if err := x.exec("INSERT OR REPLACE INTO once (key, t, at) VALUES (?, ?, ?)", r.set.Key, x.t, x.now); err != nil {
+			return err
+		}
+	}
+	if err := x.preconditions(&r.set); err != nil {
+		return err
+	}
+	for i := range r.set.Items {
+		if err := x.writeItem(&r.set.Items[i]); err != nil {
+			return err
+		}
+	}
+	for i := range r.set.Writes {
+		if err := x.writeVersion(&r.set.Writes[i], r.blobs[i]); err != nil {
+			return err
+		}
+	}
+	if err := x.appendLeaf(r.leaf); err != nil {
+		return err
+	}
+	r.receipt = store.Receipt{T: store.T(x.t), Leaf: x.t - 1}
+	return nil
+}
+
+func (x *txn) preconditions(c *store.Changeset) error {
+	for _, u := range c.Unchanged {
+		changed, err := x.number("SELECT changed FROM patient WHERE id = ?", u.Patient)
+		if err != nil {
+			return err
+		}
+		if changed > int64(u.Since) {
+			return fault.New(fault.Conflict, "The chart was changed while you worked on it. Look at the change, then try again.")
+		}
+	}
+	for _, p := range c.Absent {
+		n, err := x.store.count(x.names, p, 1)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			return fault.New(fault.Conflict, "What is to be created exists already.")
+		}
+	}
+	return nil
+}
+
+// clone copies the maps; they are small: what one transaction added.
+func (w words) clone() *words {
+	c := newWords()
+	w.copyTo(&c)
+	return &c
+}
+
+func (w words) copyTo(to *words) {
+	for k, v := range w.params {
+		to.params[k] = v
+	}
+	for k, v := range w.types {
+		to.types[k] = v
+	}
+	for k, v := range w.codes {
+		to.codes[k] = v
+	}
+	for k, v := range w.patients {
+		to.patients[k] = v
+	}
+}
+
+// publish makes the words of a committed transaction known to all.
+func (v *vocabulary) publish(own words) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if len(v.codes) > maxWords {
+		clear(v.codes)
+	}
+	if len(v.patients) > maxWords {
+		clear(v.patients)
+	}
+	own.copyTo(&v.words)
+}
+
+func (x *txn) ensureParam(key paramKey, flag sqlgen.Flags) (int64, error) {
+	p, ok := x.param(key)
+	switch {
+	case !ok:
+		if err := x.exec("INSERT INTO param (type, name, flags) VALUES (?, ?, ?)", key.typ, key.name, int64(flag)); err != nil {
+			return 0, err
+		}
+		p = sqlgen.Param{No: x.db.LastInsertRowID(), Flags: flag}
+		if p.No > sqlgen.MaxParam {
+			return 0, fault.New(fault.TooLarge, "The record has more than %d search parameters.", sqlgen.MaxParam)
+		}
+	case p.Flags&flag != flag:
+		p.Flags |= flag
+		if err := x.exec("UPDATE param SET flags = ? WHERE no = ?", int64(p.Flags), p.No); err != nil {
+			return 0, err
+		}
+	default:
+		return p.No, nil
+	}
+	x.own.params[key] = p
+	if key.name == "" {
+		x.own.types[p.No] = key.typ
+	}
+	return p.No, nil
+}
+
+func (x *txn) ensureCode(space int64, system, code string) (int64, error) {
+	no, err := x.Code(space, system, code)
+	if err != nil || no != 0 {
+		return no, err
+	}
+	if err := x.exec("INSERT INTO dict (param, system, code) VALUES (?, ?, ?)", space, system, code); err != nil {
+		return 0, err
+	}
+	no = x.db.LastInsertRowID()
+	x.own.codes[codeKey{space, system, code}] = no
+	return no, nil
+}

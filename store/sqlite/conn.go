@@ -1,0 +1,201 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"math"
+
+	"github.com/ncruces/go-sqlite3"
+	_ "github.com/ncruces/go-sqlite3/vfs/adiantum" // registers the encrypting file system
+
+	"github.com/osler-emr/osler/base/fault"
+)
+
+// conn is one connection with its prepared statements. It serves one goroutine at a time.
+type conn struct {
+	db    *sqlite3.Conn
+	stmts map[string]*sqlite3.Stmt
+}
+
+// maxStatements bounds the prepared statements of a connection; searches come in many
+// shapes.
+const maxStatements = 400
+
+func openConn(path string, key []byte, cacheKiB int) (*conn, error) {
+	db, err := sqlite3.OpenFlags("file:"+uriPath(path)+"?vfs=adiantum", sqlite3.OPEN_READWRITE|sqlite3.OPEN_CREATE|sqlite3.OPEN_URI)
+	if err != nil {
+		return nil, err
+	}
+	c := &conn{db: db, stmts: map[string]*sqlite3.Stmt{}}
+	err = db.Exec(fmt.Sprintf(`PRAGMA hexkey='%s';
+PRAGMA page_size=4096;
+PRAGMA busy_timeout=20000;
+PRAGMA temp_store=MEMORY;
+PRAGMA secure_delete=ON;
+PRAGMA journal_mode=WAL;
+PRAGMA synchronous=FULL;
+PRAGMA wal_autocheckpoint=0;
+PRAGMA foreign_keys=OFF;
+PRAGMA trusted_schema=OFF;
+PRAGMA cache_size=-%d;`, hex.EncodeToString(key), cacheKiB))
+	if err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// uriPath escapes what has a meaning in a SQLite URI.
+func uriPath(path string) string {
+	var b []byte
+	for i := range len(path) {
+		switch c := path[i]; c {
+		case '%', '?', '#':
+			b = fmt.Appendf(b, "%%%02x", c)
+		default:
+			b = append(b, c)
+		}
+	}
+	return string(b)
+}
+
+func (c *conn) close() error {
+	c.forget()
+	return c.db.Close()
+}
+
+func (c *conn) forget() {
+	for _, s := range c.stmts {
+		s.Close()
+	}
+	clear(c.stmts)
+}
+
+// prepare returns the cached statement for a text, with the arguments bound.
+func (c *conn) prepare(text string, args []any) (*sqlite3.Stmt, error) {
+	s := c.stmts[text]
+	if s == nil {
+		if len(c.stmts) >= maxStatements {
+			c.evict()
+		}
+		var err error
+		if s, _, err = c.db.Prepare(text); err != nil {
+			return nil, err
+		}
+		c.stmts[text] = s
+	}
+	for i, a := range args {
+		if err := bind(s, i+1, a); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// evict closes statements that are not running.
+func (c *conn) evict() {
+	for text, s := range c.stmts {
+		if !s.Busy() {
+			s.Close()
+			delete(c.stmts, text)
+		}
+	}
+}
+
+func bind(s *sqlite3.Stmt, i int, a any) error {
+	switch v := a.(type) {
+	case nil:
+		return s.BindNull(i)
+	case int:
+		return s.BindInt64(i, int64(v))
+	case int64:
+		return s.BindInt64(i, v)
+	case float64:
+		if math.IsInf(v, 0) || math.IsNaN(v) { // REAL columns hold infinities, but NaN is NULL
+			if math.IsNaN(v) {
+				return s.BindNull(i)
+			}
+		}
+		return s.BindFloat(i, v)
+	case string:
+		return s.BindText(i, v)
+	case []byte:
+		if v == nil {
+			v = []byte{}
+		}
+		return s.BindBlob(i, v)
+	case bool:
+		return s.BindBool(i, v)
+	}
+	return fault.New(fault.Internal, "A value of type %T cannot be bound.", a)
+}
+
+// exec runs a statement that returns no rows.
+func (c *conn) exec(text string, args ...any) error {
+	s, err := c.prepare(text, args)
+	if err != nil {
+		return err
+	}
+	return s.Exec()
+}
+
+// query calls row for each row until it returns false or an error.
+func (c *conn) query(text string, args []any, row func(s *sqlite3.Stmt) (bool, error)) error {
+	s, err := c.prepare(text, args)
+	if err != nil {
+		return err
+	}
+	if s.Busy() {
+		return fault.New(fault.Internal, "A statement runs inside itself.")
+	}
+	for s.Step() {
+		more, err := row(s)
+		if err != nil {
+			s.Reset()
+			return err
+		}
+		if !more {
+			break
+		}
+	}
+	err = s.Err()
+	s.Reset()
+	return err
+}
+
+// one reads the first row and reports whether there was one.
+func (c *conn) one(text string, args []any, row func(s *sqlite3.Stmt)) (bool, error) {
+	found := false
+	err := c.query(text, args, func(s *sqlite3.Stmt) (bool, error) {
+		found = true
+		row(s)
+		return false, nil
+	})
+	return found, err
+}
+
+// number reads one integer; 0 when there is no row.
+func (c *conn) number(text string, args ...any) (int64, error) {
+	var n int64
+	_, err := c.one(text, args, func(s *sqlite3.Stmt) { n = s.ColumnInt64(0) })
+	return n, err
+}
+
+// within runs f in a read transaction, so that all its statements see one state.
+func (c *conn) within(ctx context.Context, f func() error) error {
+	old := c.db.SetInterrupt(ctx)
+	defer c.db.SetInterrupt(old)
+	if err := c.exec("BEGIN"); err != nil {
+		return err
+	}
+	err := f()
+	c.db.SetInterrupt(old) // the end of the transaction must not be interrupted
+	if end := c.exec("COMMIT"); end != nil && err == nil {
+		err = end
+	}
+	if !c.db.GetAutocommit() {
+		_ = c.db.Exec("ROLLBACK")
+	}
+	return err
+}

@@ -1,0 +1,35 @@
+// Package sqlite keeps a record in one encrypted SQLite database, in pure Go.
+//
+// A folder holds:
+//
+//	record.db, -wal, -shm   the database; every page is encrypted (Adiantum)
+//	keyring.json            the wrapped data key (base/seal)
+//	checkpoints.log         signed heads of the audit log, outside of the database, so that
+//	                        putting back an old copy of the database is visible
+//	lock                    held by the one process that has the record open
+//
+// # Layout
+//
+// A row id is patient<<20 | sequence, so that a chart is one range of the table and a
+// search inside a chart is one range of an index. Resources of no patient have negative
+// row ids. Types, parameters and codes are small numbers (tables param and dict);
+// identifiers and other values that hardly repeat stand in ident, as they are: an exact
+// comparison cannot confuse two patients as a hash could. Referred and stored resources
+// share one numbering (table entity).
+//
+// There is no reverse index. A resource's index entries are kept with its body in one
+// compressed blob; an update decodes them, and writes only the difference. The same
+// entries answer searches of the past: what SQL cannot know any more, search.Match decides.
+//
+// # Time
+//
+// Every commit appends one audit leaf, and the number of leaves is the logical time T. A
+// version carries the T in which it became current; a superseded one stands in history
+// with the T in which it ceased to be.
+//
+// # Writing
+//
+// Commits that meet at the same time share one transaction, each under a savepoint of its
+// own; whoever comes first does the work for those who wait (commit.go). A commit is
+// answered after the disk has confirmed it.
+package sqlite

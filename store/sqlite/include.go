@@ -1,0 +1,226 @@
+package sqlite
+
+import (
+	"slices"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/store/sqlgen"
+)
+
+// included returns what _include and _revinclude add to a page: live at the snapshot,
+// visible, each once and none that is a match.
+func (f *finder) included(matches []match) ([]stored, error) {
+	q := f.plan.Query
+	if len(q.Include)+len(q.RevInclude) == 0 || len(matches) == 0 {
+		return nil, nil
+	}
+	c := &collector{finder: f, seen: map[target]bool{}, visible: map[string]search.Expr{}}
+	for _, m := range matches {
+		c.seen[target{m.Type, m.stored.ID}] = true
+	}
+	for _, m := range matches {
+		if err := c.referred(m.stored); err != nil {
+			return nil, err
+		}
+	}
+	for _, inc := range q.RevInclude {
+		if err := c.referring(inc, matches); err != nil {
+			return nil, err
+		}
+	}
+	return c.out, nil
+}
+
+type target struct{ typ, id string }
+
+type collector struct {
+	*finder
+	seen    map[target]bool
+	visible map[string]search.Expr // by type, chains resolved
+	out     []stored
+}
+
+// referred adds what a match refers to.
+func (c *collector) referred(m stored) error {
+	if len(c.plan.Query.Include) == 0 {
+		return nil
+	}
+	entries, err := c.store.pack.entries(m)
+	if err != nil {
+		return err
+	}
+	for _, inc := range c.plan.Query.Include {
+		if inc.Source != m.Type {
+			continue
+		}
+		for i := range entries {
+			e := &entries[i]
+			if e.Kind != search.KindReference || e.RefID == "" || inc.Param != "*" && inc.Param != e.Param || inc.Target != "" && inc.Target != e.RefType {
+				continue
+			}
+			v, err := c.readAt(e.RefType, e.RefID, c.at)
+			if fault.Is(err, fault.NotFound) {
+				continue // an outside or deleted target: nothing to include
+			}
+			if err != nil {
+				return err
+			}
+			if err := c.add(v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// add takes a version in when it is live, new and visible.
+func (c *collector) add(v stored) error {
+	key := target{v.Type, v.ID}
+	if v.Deleted || c.seen[key] {
+		return nil
+	}
+	c.seen[key] = true
+	where, ok := c.visible[v.Type]
+	if !ok {
+		x, _ := c.plan.Visible(v.Type)
+		var err error
+		if where, err = c.resolve(v.Type, x, 0); err != nil {
+			return err
+		}
+		c.visible[v.Type] = where
+	}
+	see, err := c.sees(where, v)
+	if err != nil || !see {
+		return err
+	}
+	if len(c.out) >= search.MaxIncluded {
+		return fault.New(fault.TooCostly, "The page would include more than %d resources. Ask for fewer matches with _count, or include less.", search.MaxIncluded)
+	}
+	c.out = append(c.out, v)
+	return nil
+}
+
+// sees reports whether a version satisfies a predicate.
+func (c *collector) sees(where search.Expr, v stored) (bool, error) {
+	switch where.(type) {
+	case search.All:
+		return true, nil
+	case search.None:
+		return false, nil
+	}
+	current, err := c.number("SELECT t FROM resource WHERE rid = ?", v.rid)
+	if err != nil {
+		return false, err
+	}
+	if current != int64(v.T) {
+		ok, _, err := c.matches(where, v)
+		return ok, err
+	}
+	stmt, err := c.compiler.Count(sqlgen.Request{Type: v.Type, Where: search.And{search.ID{v.ID}, where}})
+	if err != nil {
+		return false, err
+	}
+	n, err := c.number(stmt.SQL, stmt.Args...)
+	return n > 0, err
+}
+
+// referring adds resources that refer to matches.
+func (c *collector) referring(inc search.Include, matches []match) error {
+	var rids []int64
+	for _, m := range matches {
+		if inc.Target != "" && inc.Target != m.Type {
+			continue
+		}
+		found, err := c.sources(inc, m)
+		if err != nil {
+			return err
+		}
+		rids = append(rids, found...)
+		if len(rids) > 4*search.MaxIncluded {
+			return fault.New(fault.TooCostly, "The page would include more than %d resources. Ask for fewer matches with _count, or include less.", search.MaxIncluded)
+		}
+	}
+	slices.Sort(rids)
+	rows, err := c.live(slices.Compact(rids))
+	if err != nil {
+		return err
+	}
+	if c.past {
+		old, err := c.formerSources(inc, matches)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, old...)
+	}
+	for _, v := range rows {
+		if err := c.add(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sources returns the rows that refer to a match now.
+func (c *collector) sources(inc search.Include, m match) ([]int64, error) {
+	e, err := c.Entity(m.Type, m.stored.ID)
+	if err != nil || e == 0 {
+		return nil, err
+	}
+	if inc.Param == "*" {
+		return c.numbers("SELECT f.rid FROM ref f CROSS JOIN param p ON p.no = f.p WHERE f.e = ? AND p.type = ?", e, inc.Source)
+	}
+	params, err := c.Params(inc.Source, inc.Param)
+	if err != nil || len(params) == 0 {
+		return nil, err
+	}
+	return c.numbers("SELECT rid FROM ref WHERE e = ? AND p = ?", e, params[0].No)
+}
+
+// live reads current rows that were written at or before the snapshot.
+func (c *collector) live(rids []int64) ([]stored, error) {
+	var out []stored
+	for _, rid := range rids {
+		err := c.query("SELECT "+columns+" FROM resource WHERE rid = ? AND t <= ?", []any{rid, c.at}, func(s *sqlite3.Stmt) (bool, error) {
+			v, err := c.scan(s)
+			out = append(out, v)
+			return false, err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// formerSources returns versions that referred to a match at the snapshot and are
+// superseded by now.
+func (c *collector) formerSources(inc search.Include, matches []match) ([]stored, error) {
+	typ, err := c.Type(inc.Source)
+	if err != nil || typ == 0 {
+		return nil, err
+	}
+	wanted := map[target]bool{}
+	for _, m := range matches {
+		if inc.Target == "" || inc.Target == m.Type {
+			wanted[target{m.Type, m.stored.ID}] = true
+		}
+	}
+	var out []stored
+	err = c.query("SELECT "+columns+" FROM history WHERE until > ? AND t <= ? AND type = ? AND deleted = 0", []any{c.at, c.at, typ}, func(s *sqlite3.Stmt) (bool, error) {
+		v, err := c.scan(s)
+		if err != nil {
+			return false, err
+		}
+		entries, err := c.store.pack.entries(v)
+		if slices.ContainsFunc(entries, func(e search.Entry) bool {
+			return e.Kind == search.KindReference && (inc.Param == "*" || inc.Param == e.Param) && wanted[target{e.RefType, e.RefID}]
+		}) {
+			out = append(out, v)
+		}
+		return true, err
+	})
+	return out, err
+}

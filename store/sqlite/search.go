@@ -1,0 +1,343 @@
+package sqlite
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/sqlgen"
+)
+
+// match is one row of a result: its place in the order and, once read, its version.
+type match struct {
+	sqlgen.Row
+	stored
+}
+
+// finder runs one plan inside one read transaction.
+type finder struct {
+	names
+	store    *Store
+	plan     store.Plan
+	compiler *sqlgen.Compiler
+	at       int64 // the snapshot
+	past     bool  // whether something may have been written since
+	after    *sqlgen.Row
+}
+
+// Search implements store.Store.
+func (s *Store) Search(ctx context.Context, p store.Plan) (store.Page, error) {
+	var matches []match
+	var included []stored
+	var page store.Page
+	err := s.read(ctx, func(n names) error {
+		f, err := s.finder(n, p)
+		if err != nil {
+			return err
+		}
+		page.At, page.Total = store.T(f.at), -1
+		if p.Query.Total == search.TotalAccurate || p.Query.Summary == search.SummaryCount {
+			if page.Total, err = f.count(0); err != nil {
+				return err
+			}
+		}
+		if p.Query.Summary == search.SummaryCount {
+			return nil
+		}
+		if matches, page.Next, err = f.page(); err != nil {
+			return err
+		}
+		included, err = f.included(matches)
+		return err
+	})
+	if err != nil {
+		return store.Page{}, err
+	}
+	for _, m := range matches {
+		v, err := s.pack.open(m.stored)
+		if err != nil {
+			return store.Page{}, err
+		}
+		page.Matches = append(page.Matches, v)
+	}
+	for _, r := range included {
+		v, err := s.pack.open(r)
+		if err != nil {
+			return store.Page{}, err
+		}
+		page.Included = append(page.Included, v)
+	}
+	return page, nil
+}
+
+// Count implements store.Store.
+func (s *Store) Count(ctx context.Context, p store.Plan) (total int64, err error) {
+	err = s.read(ctx, func(n names) error {
+		total, err = s.count(n, p, 0)
+		return err
+	})
+	return total, err
+}
+
+// count counts the matches of a plan, up to a limit unless it is 0.
+func (s *Store) count(n names, p store.Plan, limit int) (int64, error) {
+	f, err := s.finder(n, p)
+	if err != nil {
+		return 0, err
+	}
+	return f.count(limit)
+}
+
+func (s *Store) finder(n names, p store.Plan) (*finder, error) {
+	if _, ok := p.Visible(p.Query.Type); !ok {
+		return nil, fault.New(fault.Internal, "A search without a rule of visibility is not run.")
+	}
+	f := &finder{names: n, store: s, plan: p, compiler: sqlgen.New(sqlgen.SQLite{}, n)}
+	at := p.At
+	if p.After != nil {
+		c, err := s.openCursor(p.After, len(p.Query.Sort))
+		if err != nil {
+			return nil, err
+		}
+		if at != 0 && at != c.at {
+			return nil, fault.New(fault.Invalid, "This page belongs to another moment of the record.")
+		}
+		at, f.after = c.at, &c.row
+	}
+	var err error
+	f.at, f.past, err = n.snapshot(at)
+	return f, err
+}
+
+// types returns the types that the plan searches.
+func (f *finder) types() []string {
+	if f.plan.Query.Type != "" {
+		return []string{f.plan.Query.Type}
+	}
+	all := f.allTypes()
+	slices.Sort(all)
+	return all
+}
+
+// where returns what is asked and visible of a type, with chains resolved.
+func (f *finder) where(resourceType string) (search.Expr, error) {
+	visible, _ := f.plan.Visible(resourceType)
+	return f.resolve(resourceType, search.And{f.plan.Query.Where, visible}, 0)
+}
+
+func (f *finder) request(resourceType string, where search.Expr, limit int) sqlgen.Request {
+	r := sqlgen.Request{Type: resourceType, Where: where, Sort: f.plan.Query.Sort, After: f.after, Limit: limit}
+	if f.past {
+		r.At = f.at
+	}
+	return r
+}
+
+// page returns the matches of the page in order, and the token of the next page.
+func (f *finder) page() ([]match, []byte, error) {
+	count := f.plan.Query.Count
+	if count <= 0 {
+		count = search.DefaultCount
+	}
+	var all []match
+	for _, typ := range f.types() {
+		where, err := f.where(typ)
+		if err != nil {
+			return nil, nil, err
+		}
+		present, err := f.present(f.request(typ, where, count+1))
+		if err != nil {
+			return nil, nil, err
+		}
+		all = append(all, present...)
+		if f.past {
+			superseded, err := f.superseded(typ, where)
+			if err != nil {
+				return nil, nil, err
+			}
+			for _, m := range superseded {
+				if f.after == nil || compare(f.plan.Query.Sort, m.Row, *f.after) > 0 {
+					all = append(all, m)
+				}
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b match) int { return compare(f.plan.Query.Sort, a.Row, b.Row) })
+	var next []byte
+	if len(all) > count {
+		all = all[:count]
+		var err error
+		if next, err = f.store.sealCursor(cursor{store.T(f.at), all[count-1].Row}); err != nil {
+			return nil, nil, err
+		}
+	}
+	return all, next, f.fill(all)
+}
+
+// present returns the matches among the current versions.
+func (f *finder) present(r sqlgen.Request) ([]match, error) {
+	stmt, err := f.compiler.Select(r)
+	if err != nil {
+		return nil, err
+	}
+	var out []match
+	err = f.query(stmt.SQL, stmt.Args, func(s *sqlite3.Stmt) (bool, error) {
+		m := match{Row: sqlgen.Row{ID: s.ColumnInt64(0)}}
+		for i := range r.Sort {
+			m.Values = append(m.Values, value(s, i+1))
+		}
+		out = append(out, m)
+		return true, nil
+	})
+	return out, err
+}
+
+func value(s *sqlite3.Stmt, column int) any {
+	switch s.ColumnType(column) {
+	case sqlite3.INTEGER:
+		return s.ColumnInt64(column)
+	case sqlite3.FLOAT:
+		return s.ColumnFloat(column)
+	case sqlite3.TEXT:
+		return s.ColumnText(column)
+	}
+	return nil
+}
+
+// fill reads the rows of matches that came from the index.
+func (f *finder) fill(matches []match) error {
+	for i := range matches {
+		m := &matches[i]
+		if m.stored.ID != "" {
+			continue
+		}
+		err := f.query("SELECT "+columns+" FROM resource WHERE rid = ?", []any{m.Row.ID}, func(s *sqlite3.Stmt) (bool, error) {
+			v, err := f.scan(s)
+			m.stored = v
+			return false, err
+		})
+		if err != nil {
+			return err
+		}
+		if m.stored.ID == "" {
+			return damaged(nil)
+		}
+	}
+	return nil
+}
+
+func (f *finder) count(limit int) (int64, error) {
+	total := int64(0)
+	for _, typ := range f.types() {
+		where, err := f.where(typ)
+		if err != nil {
+			return 0, err
+		}
+		r := f.request(typ, where, limit)
+		r.After, r.Sort = nil, nil
+		n, err := f.countType(r)
+		if err != nil {
+			return 0, err
+		}
+		total += n
+		if f.past {
+			rows, err := f.superseded(typ, where)
+			if err != nil {
+				return 0, err
+			}
+			total += int64(len(rows))
+		}
+		if limit > 0 && total >= int64(limit) {
+			return total, nil
+		}
+	}
+	return total, nil
+}
+
+func (f *finder) countType(r sqlgen.Request) (int64, error) {
+	if r.Limit > 0 {
+		rows, err := f.present(r)
+		return int64(len(rows)), err
+	}
+	stmt, err := f.compiler.Count(r)
+	if err != nil {
+		return 0, err
+	}
+	return f.number(stmt.SQL, stmt.Args...)
+}
+
+// compare orders rows as the statements do: by the sort keys, missing values last, then by
+// row id.
+func compare(keys []search.SortKey, a, b sqlgen.Row) int {
+	for i, key := range keys {
+		x, y := a.Values[i], b.Values[i]
+		switch {
+		case x == nil && y == nil:
+			continue
+		case x == nil:
+			return 1
+		case y == nil:
+			return -1
+		}
+		c := compareValues(x, y)
+		if key.Descending {
+			c = -c
+		}
+		if c != 0 {
+			return c
+		}
+	}
+	switch {
+	case a.ID < b.ID:
+		return -1
+	case a.ID > b.ID:
+		return 1
+	}
+	return 0
+}
+
+// compareValues orders as SQLite does: numbers before text.
+func compareValues(a, b any) int {
+	s, aText := a.(string)
+	t, bText := b.(string)
+	switch {
+	case aText && bText:
+		return strings.Compare(s, t)
+	case aText:
+		return 1
+	case bText:
+		return -1
+	}
+	i, aInt := a.(int64)
+	j, bInt := b.(int64)
+	if aInt && bInt {
+		switch {
+		case i < j:
+			return -1
+		case i > j:
+			return 1
+		}
+		return 0
+	}
+	x, y := float(a), float(b)
+	switch {
+	case x < y:
+		return -1
+	case x > y:
+		return 1
+	}
+	return 0
+}
+
+func float(v any) float64 {
+	if i, ok := v.(int64); ok {
+		return float64(i)
+	}
+	f, _ := v.(float64)
+	return f
+}

@@ -1,0 +1,261 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/osler-emr/osler/base/clock"
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/seal"
+	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/sqlgen"
+	"github.com/osler-emr/osler/trust/ledger"
+)
+
+// Options says how a store is opened.
+type Options struct {
+	// Keyring holds the keys; see seal.OpenKeyring. Required.
+	Keyring seal.Keyring
+	// Clock dates commits. The system's clock when nil.
+	Clock clock.Clock
+	// Readers is the number of connections that read; 0 for two a processor.
+	Readers int
+	// CacheKiB is the page cache of each connection; 0 for 8 MiB, four times that for the
+	// writer.
+	CacheKiB int
+}
+
+// Store is a record in a folder. It implements store.Store.
+type Store struct {
+	dir   string
+	clock clock.Clock
+	lock  *os.File
+	pack  *packer
+	words vocabulary
+
+	key    []byte     // of the database
+	cursor []byte     // of Next tokens
+	signer ledger.Key // of checkpoints
+	origin string
+
+	readers chan *conn
+	writer  *writer
+	now     atomic.Int64 // the T of the last commit
+
+	stop   chan struct{}
+	idle   sync.WaitGroup // background work
+	closed atomic.Bool
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open opens the record in dir, and makes it when there is none. One process can have it
+// open; a second one gets fault.Unavailable. A wrong key is fault.Forbidden.
+func Open(ctx context.Context, dir string, o Options) (*Store, error) {
+	if !o.Keyring.Valid() {
+		return nil, fault.New(fault.Invalid, "The record needs a key to be opened.")
+	}
+	if o.Clock == nil {
+		o.Clock = clock.System{}
+	}
+	if o.Readers == 0 {
+		o.Readers = 2 * runtime.NumCPU()
+	}
+	if o.CacheKiB == 0 {
+		o.CacheKiB = 8 << 10
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "The data folder cannot be made.")
+	}
+	s := &Store{
+		dir: dir, clock: o.Clock, readers: make(chan *conn, o.Readers), stop: make(chan struct{}),
+		key: o.Keyring.Key("database"), cursor: o.Keyring.Key("cursor"),
+	}
+	if err := s.open(o); err != nil {
+		s.release()
+		return nil, err
+	}
+	s.idle.Add(1)
+	go s.maintain()
+	return s, nil
+}
+
+func (s *Store) open(o Options) (err error) {
+	if s.lock, err = takeLock(s.dir); err != nil {
+		return err
+	}
+	if s.pack, err = newPacker(); err != nil {
+		return err
+	}
+	path := filepath.Join(s.dir, "record.db")
+	c, err := openConn(path, s.key, 4*o.CacheKiB)
+	if err != nil {
+		return openFault(err)
+	}
+	s.writer = newWriter(s, c)
+	if err := c.migrate(s.clock); err != nil {
+		return openFault(err)
+	}
+	if err := s.words.load(c); err != nil {
+		return err
+	}
+	if err := s.sign(o.Keyring); err != nil {
+		return err
+	}
+	if err := s.writer.load(); err != nil {
+		return err
+	}
+	for range o.Readers {
+		r, err := openConn(path, s.key, o.CacheKiB)
+		if err != nil {
+			return openFault(err)
+		}
+		if err := r.db.Exec("PRAGMA query_only=ON"); err != nil {
+			r.close()
+			return err
+		}
+		s.readers <- r
+	}
+	return nil
+}
+
+// openFault says in a sentence why a database does not open.
+func openFault(err error) error {
+	var f *fault.Error
+	switch {
+	case errors.As(err, &f):
+		return err
+	case errors.Is(err, sqlite3.NOTADB):
+		return fault.New(fault.Forbidden, "The key does not open this record, or record.db is damaged.")
+	case errors.Is(err, sqlite3.CORRUPT):
+		return fault.New(fault.Internal, "The file record.db is damaged. Restore a backup.")
+	}
+	return plain(err)
+}
+
+// plain turns a database error into a fault without the text of the statement, in which
+// there might be a key.
+func plain(err error) error {
+	var f *fault.Error
+	var e *sqlite3.Error
+	switch {
+	case err == nil, errors.As(err, &f), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.Is(err, sqlite3.INTERRUPT):
+		return fault.New(fault.Unavailable, "The request was given up before the database answered.")
+	case errors.Is(err, sqlite3.FULL):
+		return fault.New(fault.Unavailable, "The disk is full: nothing was stored. Make room and try again.")
+	case errors.Is(err, sqlite3.CORRUPT), errors.Is(err, sqlite3.NOTADB):
+		return fault.New(fault.Internal, "The file record.db is damaged. Restore a backup.")
+	case errors.As(err, &e):
+		return fault.New(fault.Internal, "The database failed: %s (%d).", e.Code().Error(), e.ExtendedCode())
+	}
+	return err
+}
+
+func takeLock(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "The data folder cannot be written.")
+	}
+	if err := lock(f); err != nil {
+		f.Close()
+		return nil, fault.Wrap(err, fault.Unavailable, "Another process has this record open. Stop it first: one process can have a data folder open.")
+	}
+	return f, nil
+}
+
+// sign makes the key of the audit log: its name is the store's own id.
+func (s *Store) sign(ring seal.Keyring) error {
+	id := ""
+	found, err := s.writer.one("SELECT value FROM meta WHERE key = 'id'", nil, func(st *sqlite3.Stmt) { id = st.ColumnText(0) })
+	if err != nil {
+		return err
+	}
+	if !found {
+		return fault.New(fault.Internal, "The database has no id.")
+	}
+	s.origin = "osler/" + id
+	s.signer, err = ledger.NewKey(s.origin, ledger.Secret(ring.Key("audit-signing"), s.origin))
+	return err
+}
+
+// VerificationKey returns the public key with which the checkpoints of this store's audit
+// log are verified.
+func (s *Store) VerificationKey() string { return s.signer.Public() }
+
+// read runs f on a reading connection inside one transaction.
+func (s *Store) read(ctx context.Context, f func(n names) error) error {
+	if s.closed.Load() {
+		return fault.New(fault.Unavailable, "The record is closed.")
+	}
+	var c *conn
+	select {
+	case c = <-s.readers:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { s.readers <- c }()
+	return plain(c.within(ctx, func() error { return f(names{conn: c, shared: &s.words}) }))
+}
+
+// Close implements store.Store.
+func (s *Store) Close() error {
+	if s.closed.Swap(true) {
+		return nil
+	}
+	close(s.stop)
+	s.idle.Wait()
+	s.writer.acquire()
+	defer s.writer.free()
+	err := s.writer.checkpoint(false)
+	return errors.Join(err, s.release())
+}
+
+func (s *Store) release() error {
+	var errs []error
+	for range cap(s.readers) {
+		select {
+		case c := <-s.readers:
+			errs = append(errs, c.close())
+		case <-time.After(closeWait):
+			errs = append(errs, fault.New(fault.Unavailable, "A search still runs while the record is closed."))
+		}
+		if s.writer == nil || len(s.readers) == 0 && !s.closed.Load() {
+			break
+		}
+	}
+	if s.writer != nil {
+		if s.closed.Load() {
+			_, _, err := s.writer.db.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE)
+			errs = append(errs, err)
+		}
+		errs = append(errs, s.writer.close())
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// closeWait is how long Close waits for a running search.
+const closeWait = 10 * time.Second
+
+// patientRange returns the row ids of a patient's compartment; ok is false when there is
+// none.
+func (n names) patientRange(patient string) (low, high int64, ok bool, err error) {
+	no, err := n.Patient(patient)
+	if err != nil || no == 0 {
+		return 0, 0, false, err
+	}
+	low, high = sqlgen.Range(no)
+	return low, high, true, nil
+}

@@ -1,0 +1,208 @@
+package sqlite
+
+import (
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/sqlgen"
+)
+
+// stored is a row of resource or history. The blob is decoded by those who need it.
+type stored struct {
+	store.Version
+	rid   int64
+	codec int
+	blob  []byte
+}
+
+// columns are those of stored, in both tables.
+const columns = "rid, type, deleted, t, updated, version, id, codec, body"
+
+// scan reads a row that begins with columns.
+func (n names) scan(s *sqlite3.Stmt) (stored, error) {
+	v := stored{rid: s.ColumnInt64(0), codec: s.ColumnInt(7), blob: s.ColumnBlob(8, nil)}
+	v.Deleted = s.ColumnInt64(2) != 0
+	v.T = store.T(s.ColumnInt64(3))
+	v.Updated = instant(s.ColumnInt64(4))
+	v.Version.Version = s.ColumnInt64(5)
+	v.ID = s.ColumnText(6)
+	var err error
+	if v.Type, err = n.typeName(s.ColumnInt64(1)); err == nil {
+		v.Patient, err = n.patientID(v.rid)
+	}
+	return v, err
+}
+
+// open decodes the body into the version.
+func (p *packer) open(v stored) (store.Version, error) {
+	_, body, err := p.unpack(v.codec, v.blob)
+	if err == nil && !v.Deleted {
+		v.Body = body
+	}
+	return v.Version, err
+}
+
+// entries decodes the index entries.
+func (p *packer) entries(v stored) ([]search.Entry, error) {
+	index, _, err := p.unpack(v.codec, v.blob)
+	if err != nil {
+		return nil, err
+	}
+	return parseEntries(index)
+}
+
+// current returns the current row of a resource; ok is false when it never existed.
+func (n names) current(resourceType, id string) (v stored, ok bool, err error) {
+	typ, err := n.Type(resourceType)
+	if err != nil || typ == 0 {
+		return stored{}, false, err
+	}
+	err = n.query(`SELECT r.rid, r.type, r.deleted, r.t, r.updated, r.version, r.id, r.codec, r.body
+FROM entity e CROSS JOIN resource r ON r.rid = e.rid WHERE e.id = ? AND e.type = ?`, []any{id, typ}, func(s *sqlite3.Stmt) (bool, error) {
+		v, err = n.scan(s)
+		ok = true
+		return false, err
+	})
+	return v, ok, err
+}
+
+// ensureEntity returns the number of a resource, and its row when it is stored.
+func (x *txn) ensureEntity(resourceType, id string) (no, rid int64, err error) {
+	typ, err := x.ensureParam(paramKey{resourceType, ""}, 0)
+	if err != nil {
+		return 0, 0, err
+	}
+	found, err := x.one("SELECT no, rid FROM entity WHERE id = ? AND type = ?", []any{id, typ}, func(s *sqlite3.Stmt) { no, rid = s.ColumnInt64(0), s.ColumnInt64(1) })
+	if err != nil || found {
+		return no, rid, err
+	}
+	err = x.exec("INSERT INTO entity (id, type) VALUES (?, ?)", id, typ)
+	return x.db.LastInsertRowID(), 0, err
+}
+
+// writeVersion stores a new version and makes the former one history.
+func (x *txn) writeVersion(w *store.Write, b blob) error {
+	entity, _, err := x.ensureEntity(w.Type, w.ID)
+	if err != nil {
+		return err
+	}
+	old, exists, err := x.current(w.Type, w.ID)
+	if err != nil {
+		return err
+	}
+	if old.Version.Version != w.Version-1 {
+		return fault.New(fault.Stale, "This %s was changed by someone else: version %d is current, version %d was expected.", w.Type, old.Version.Version, w.Version-1)
+	}
+	rid, err := x.place(w, old, exists)
+	if err != nil {
+		return err
+	}
+	var before []row
+	if exists {
+		if before, err = x.supersede(old); err != nil {
+			return err
+		}
+	}
+	after, has, err := x.index(w.Type, w.Index)
+	if err != nil {
+		return err
+	}
+	if err := x.write(old.rid, before, rid, after); err != nil {
+		return err
+	}
+	typ, err := x.Type(w.Type)
+	if err != nil {
+		return err
+	}
+	if exists && rid != old.rid {
+		if err := x.exec("DELETE FROM resource WHERE rid = ?", old.rid); err != nil {
+			return err
+		}
+	}
+	deleted := int64(0)
+	if w.Deleted {
+		deleted = 1
+	}
+	err = x.exec("INSERT OR REPLACE INTO resource (rid, type, deleted, t, updated, version, id, has, codec, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		rid, typ, deleted, x.t, w.Updated.UnixMilli(), w.Version, w.ID, has, b.codec, b.bytes)
+	if err != nil || exists && rid == old.rid {
+		return err
+	}
+	return x.exec("UPDATE entity SET rid = ? WHERE no = ?", rid, entity)
+}
+
+// place returns the row id of the new version: the old one while the resource stays in its
+// compartment. It notes that the compartments have changed.
+func (x *txn) place(w *store.Write, old stored, exists bool) (int64, error) {
+	if exists && old.Patient != w.Patient {
+		if err := x.changed(old.Patient); err != nil {
+			return 0, err
+		}
+	}
+	patient, next, err := x.ensurePatient(w.Patient)
+	if err != nil {
+		return 0, err
+	}
+	if exists && old.Patient == w.Patient {
+		return old.rid, nil
+	}
+	if w.Type == "Patient" && w.ID == w.Patient {
+		return patient << sqlgen.Sequence, nil // the first row of the range is kept for the Patient
+	}
+	if patient != 0 && next >= 1<<sqlgen.Sequence {
+		return 0, fault.New(fault.TooLarge, "This patient has more than %d resources.", 1<<sqlgen.Sequence)
+	}
+	if err := x.exec("UPDATE patient SET next = ? WHERE no = ?", next+1, patient); err != nil {
+		return 0, err
+	}
+	if patient == 0 {
+		return -next, nil
+	}
+	return patient<<sqlgen.Sequence | next, nil
+}
+
+func (x *txn) changed(patient string) error {
+	if patient == "" {
+		return nil
+	}
+	return x.exec("UPDATE patient SET changed = ? WHERE id = ?", x.t, patient)
+}
+
+// ensurePatient returns the number of a compartment and the next free row in it, and notes
+// that it has changed. Number 0 holds what belongs to no patient; a Patient's id is never
+// empty.
+func (x *txn) ensurePatient(id string) (no, next int64, err error) {
+	found, err := x.one("SELECT no, next FROM patient WHERE id = ?", []any{id}, func(s *sqlite3.Stmt) { no, next = s.ColumnInt64(0), s.ColumnInt64(1) })
+	if err != nil {
+		return 0, 0, err
+	}
+	if found {
+		return no, next, x.changed(id)
+	}
+	if id == "" {
+		return 0, 1, x.exec("INSERT INTO patient (no, id, next, changed) VALUES (0, '', 1, ?)", x.t)
+	}
+	highest, err := x.number("SELECT max(no) FROM patient")
+	if err != nil {
+		return 0, 0, err
+	}
+	no = highest + 1
+	x.own.patients[no] = id
+	return no, 1, x.exec("INSERT INTO patient (no, id, next, changed) VALUES (?, ?, 1, ?)", no, id, x.t)
+}
+
+// supersede copies the current row to history and returns its index rows.
+func (x *txn) supersede(old stored) ([]row, error) {
+	err := x.exec("INSERT INTO history (rid, type, deleted, t, until, updated, version, id, codec, body) SELECT rid, type, deleted, t, ?, updated, version, id, codec, body FROM resource WHERE rid = ?", x.t, old.rid)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := x.store.pack.entries(old)
+	if err != nil {
+		return nil, err
+	}
+	rows, _, err := x.index(old.Type, entries)
+	return rows, err
+}
