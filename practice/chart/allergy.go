@@ -1,0 +1,123 @@
+package chart
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/osler-emr/osler/fhir"
+)
+
+// AllergyState is one of the four states that must never be mistaken for each other.
+type AllergyState uint8
+
+// The states. The zero value claims nothing.
+const (
+	Unavailable  AllergyState = iota // the reader may not see allergies, or they were not asked for
+	NotRecorded                      // nobody has asked the patient
+	NoneKnown                        // the patient says that there are none
+	HasAllergies                     // at least one is recorded
+)
+
+// NoKnownAllergy is the SNOMED CT concept of "no known allergies".
+const NoKnownAllergy = "716186003"
+
+// Allergies is what a chart knows about allergies.
+type Allergies struct {
+	State   AllergyState
+	Active  []Allergy // the most dangerous first
+	Past    []Allergy // resolved or refuted
+	Asked   string    // when "no known allergies" was stated
+	NoneRef string    // the id of that statement, also when allergies were added since
+}
+
+// Allergy is one allergy or intolerance.
+type Allergy struct {
+	ID           string
+	Agent        string
+	RxNorm       string
+	Type         string // allergy, intolerance, "" not recorded
+	Category     string // food, medication, environment, biologic
+	Criticality  string // low, high, unable-to-assess
+	Reaction     string
+	Severity     string // mild, moderate, severe
+	Status       string
+	Verification string
+	Recorded     string
+	Recorder     string
+	Note         string
+	Origin       Origin
+	Version      string
+}
+
+// Refuted reports whether the allergy was looked into and does not exist.
+func (a Allergy) Refuted() bool { return a.Verification == "refuted" }
+
+// Dangerous reports whether the next exposure may threaten life.
+func (a Allergy) Dangerous() bool { return a.Criticality == "high" || a.Severity == "severe" }
+
+// Reference is the FHIR reference of the allergy.
+func (a Allergy) Reference() string { return "AllergyIntolerance/" + a.ID }
+
+func allergyFrom(n *fhir.Node) Allergy {
+	r := n.Get("reaction").At(0)
+	a := Allergy{
+		ID: n.ID(), Agent: words(n.Get("code")), RxNorm: codeIn(n.Get("code"), RxNorm),
+		Type: n.Get("type").Text(), Category: n.Get("category").At(0).Text(), Criticality: n.Get("criticality").Text(),
+		Status: code(n.Get("clinicalStatus")), Verification: code(n.Get("verificationStatus")),
+		Severity: r.Get("severity").Text(), Recorded: firstText(n.Get("recordedDate").Text(), n.Get("onsetDateTime").Text()),
+		Recorder: n.Path("recorder.reference").Text(), Note: n.Path("note.0.text").Text(),
+		Origin: originOf(n), Version: n.Path("meta.versionId").Text(),
+	}
+	if a.Agent == "" {
+		a.Agent = words(r.Get("substance"))
+	}
+	var reactions []string
+	for m := range r.Get("manifestation").Items() {
+		if text := words(m); text != "" {
+			reactions = append(reactions, text)
+		}
+	}
+	a.Reaction = strings.Join(reactions, ", ")
+	return a
+}
+
+// noneStated reports whether the statement says that there are no allergies at all.
+func noneStated(n *fhir.Node) bool {
+	for coding := range n.Path("code.coding").Items() {
+		if coding.Get("code").Text() == NoKnownAllergy {
+			return true
+		}
+	}
+	return strings.EqualFold(n.Path("code.text").Text(), "no known allergies")
+}
+
+func allergiesFrom(nodes []*fhir.Node) Allergies {
+	out := Allergies{State: NotRecorded}
+	for _, n := range nodes {
+		a := allergyFrom(n)
+		gone := a.Status == "inactive" || a.Status == "resolved" || a.Refuted()
+		switch {
+		case a.Verification == "entered-in-error":
+		case noneStated(n):
+			if !gone {
+				out.Asked, out.NoneRef = a.Recorded, a.ID
+			}
+		case gone:
+			out.Past = append(out.Past, a)
+		default:
+			out.Active = append(out.Active, a)
+		}
+	}
+	switch {
+	case len(out.Active) > 0:
+		out.State = HasAllergies
+	case out.NoneRef != "":
+		out.State = NoneKnown
+	}
+	slices.SortStableFunc(out.Active, func(a, b Allergy) int {
+		return cmp.Or(first(a.Dangerous(), b.Dangerous()), first(a.Category == "medication", b.Category == "medication"),
+			strings.Compare(strings.ToLower(a.Agent), strings.ToLower(b.Agent)))
+	})
+	return out
+}

@@ -1,0 +1,125 @@
+package chart
+
+import (
+	"strings"
+
+	"github.com/osler-emr/osler/fhir"
+)
+
+// Immunization is one dose of a vaccine.
+type Immunization struct {
+	ID, Vaccine, CVX, When, Lot, Status string
+	Origin                              Origin
+}
+
+// CVX is the code system of vaccines.
+const CVX = "http://hl7.org/fhir/sid/cvx"
+
+func immunizationFrom(n *fhir.Node) Immunization {
+	return Immunization{
+		ID: n.ID(), Vaccine: words(n.Get("vaccineCode")), CVX: codeIn(n.Get("vaccineCode"), CVX),
+		When: firstText(n.Get("occurrenceDateTime").Text(), n.Get("occurrenceString").Text()),
+		Lot:  n.Get("lotNumber").Text(), Status: n.Get("status").Text(), Origin: originOf(n),
+	}
+}
+
+// Visit is an encounter.
+type Visit struct {
+	ID, Status  string
+	Class       string // AMB, EMER, IMP, VR, …
+	Type        string // in words
+	Reason      string
+	Start, End  string
+	Clinician   string // reference
+	Name        string // the clinician's name when the resource carries it
+	Location    string // reference or name of the place
+	Appointment string // id
+	Diagnoses   []string
+	Origin      Origin
+	Version     string
+}
+
+// InProgress reports whether the visit is open.
+func (v Visit) InProgress() bool {
+	return v.Status == "in-progress" || v.Status == "arrived" || v.Status == "triaged"
+}
+
+// Reference is the FHIR reference of the visit.
+func (v Visit) Reference() string { return "Encounter/" + v.ID }
+
+// VisitFrom reads an Encounter.
+func VisitFrom(n *fhir.Node) Visit {
+	who := n.Path("participant.0.individual")
+	place := n.Path("location.0.location")
+	v := Visit{
+		ID: n.ID(), Status: n.Get("status").Text(), Class: n.Path("class.code").Text(), Type: words(n.Get("type").At(0)),
+		Reason: words(n.Get("reasonCode").At(0)), Start: n.Path("period.start").Text(), End: n.Path("period.end").Text(),
+		Clinician: who.Get("reference").Text(), Name: who.Get("display").Text(),
+		Location:    firstText(place.Get("display").Text(), place.Get("reference").Text()),
+		Appointment: idIn(n.Path("appointment.0.reference").Text(), "Appointment"),
+		Origin:      originOf(n), Version: n.Path("meta.versionId").Text(),
+	}
+	for d := range n.Get("diagnosis").Items() {
+		v.Diagnoses = append(v.Diagnoses, d.Path("condition.reference").Text())
+	}
+	return v
+}
+
+// Title is what the visit was for, in words.
+func (v Visit) Title() string { return firstText(v.Reason, v.Type) }
+
+// Appointment is a booked time.
+type Appointment struct {
+	ID, Status, Start, End, Reason, Type, Clinician, Location, Comment string
+}
+
+func appointmentFrom(n *fhir.Node) Appointment {
+	a := Appointment{
+		ID: n.ID(), Status: n.Get("status").Text(), Start: n.Get("start").Text(), End: n.Get("end").Text(),
+		Reason: firstText(words(n.Get("reasonCode").At(0)), n.Get("description").Text()),
+		Type:   words(n.Get("appointmentType")), Comment: n.Get("comment").Text(),
+	}
+	for p := range n.Get("participant").Items() {
+		ref := p.Path("actor.reference").Text()
+		switch {
+		case strings.HasPrefix(ref, "Practitioner/"):
+			a.Clinician = ref
+		case strings.HasPrefix(ref, "Location/"):
+			a.Location = firstText(p.Path("actor.display").Text(), ref)
+		}
+	}
+	return a
+}
+
+// Procedure is something that was done.
+type Procedure struct {
+	ID, Text, When, Status string
+	Origin                 Origin
+}
+
+func procedureFrom(n *fhir.Node) Procedure {
+	return Procedure{
+		ID: n.ID(), Text: words(n.Get("code")), Status: n.Get("status").Text(), Origin: originOf(n),
+		When: firstText(n.Get("performedDateTime").Text(), n.Path("performedPeriod.start").Text(), n.Get("performedString").Text()),
+	}
+}
+
+// Document is a paper or file from elsewhere.
+type Document struct {
+	ID, Title, Kind, Date, Author string
+	ContentType                   string
+	Binary                        string // id of the Binary that holds it, or ""
+	Data                          string // base64, when it is inside
+	Status                        string
+	Origin                        Origin
+}
+
+func documentFrom(n *fhir.Node) Document {
+	a := n.Path("content.0.attachment")
+	return Document{
+		ID: n.ID(), Kind: words(n.Get("type")), Title: firstText(n.Get("description").Text(), a.Get("title").Text(), words(n.Get("type"))),
+		Date:   firstText(n.Get("date").Text(), n.Path("context.period.start").Text()),
+		Author: firstText(n.Path("author.0.display").Text(), n.Path("author.0.reference").Text()), ContentType: a.Get("contentType").Text(),
+		Binary: idIn(a.Get("url").Text(), "Binary"), Data: a.Get("data").Text(), Status: n.Get("status").Text(), Origin: originOf(n),
+	}
+}

@@ -1,0 +1,235 @@
+package chart
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/knowledge/vital"
+)
+
+// Series is the readings of one vital sign, oldest first. Blood pressure is one series.
+type Series struct {
+	Measure  vital.Measure
+	Name     string
+	Unit     string // UCUM
+	Readings []Reading
+	Band     vital.Band // at the patient's age today
+	HasBand  bool       // false: no source gives a range for this age
+}
+
+// Reading is one measured value. A pressure has both values; others use Value.
+type Reading struct {
+	ID                  string
+	Value               string // decimal literal, as measured
+	Systolic, Diastolic string
+	Unit                string // UCUM, as it was recorded
+	Flag                string // HH, H, N, L, LL, or "" without a band
+	When                string // FHIR dateTime
+	Performer           string // reference
+	Encounter           string // id
+	Status              string
+	Origin              Origin
+	Computed            bool // not recorded: computed from weight and height
+}
+
+// Pressure reports whether the series is the blood pressure.
+func (s Series) Pressure() bool { return s.Measure == vital.BloodPressure }
+
+// Last is the newest reading; the zero Reading of an empty series.
+func (s Series) Last() Reading {
+	if len(s.Readings) == 0 {
+		return Reading{}
+	}
+	return s.Readings[len(s.Readings)-1]
+}
+
+// Tail is the newest n readings, oldest first.
+func (s Series) Tail(n int) []Reading { return s.Readings[max(0, len(s.Readings)-n):] }
+
+// Float is the value for drawing: the systolic one of a pressure.
+func (r Reading) Float() float64 {
+	f, _ := strconv.ParseFloat(firstText(r.Value, r.Systolic), 64)
+	return f
+}
+
+// Text is the value without its unit: "148/92", "78".
+func (r Reading) Text() string {
+	if r.Systolic != "" || r.Diastolic != "" {
+		return firstText(r.Systolic, "?") + "/" + firstText(r.Diastolic, "?")
+	}
+	return r.Value
+}
+
+// Vital returns the series of a vital sign; a pressure under vital.BloodPressure.
+func (c Chart) Vital(m vital.Measure) Series {
+	i := slices.IndexFunc(c.Vitals, func(s Series) bool { return s.Measure == m })
+	if i < 0 {
+		return Series{Measure: m, Name: vital.Of(m).Name, Unit: vital.Of(m).Unit}
+	}
+	return c.Vitals[i]
+}
+
+// vitalsFrom reads the vital signs. Readings that were cancelled or entered in error, and
+// home measurements that no clinician has accepted, are no part of the chart's series.
+func vitalsFrom(nodes []*fhir.Node, p Patient, now time.Time) []Series {
+	series := map[vital.Measure]*Series{}
+	add := func(m vital.Measure, r Reading) {
+		s := series[m]
+		if s == nil {
+			d := vital.Of(m)
+			s = &Series{Measure: m, Name: d.Name, Unit: d.Unit}
+			s.Band, s.HasBand = vital.BandFor(bandMeasure(m), p.Months(now))
+			series[m] = s
+		}
+		s.Readings = append(s.Readings, r)
+	}
+	for _, n := range nodes {
+		if m, r, ok := readingFrom(n); ok && counts(n) {
+			r.Flag = grade(m, r, p.Months(Moment(r.When)))
+			add(m, r)
+		}
+	}
+	for _, s := range series {
+		byTime(s.Readings, func(r Reading) string { return r.When })
+		slices.Reverse(s.Readings)
+	}
+	if _, measured := series[vital.BodyMass]; !measured {
+		computeBMI(series[vital.Weight], series[vital.Height], p, add)
+	}
+	var out []Series
+	for _, d := range vital.Definitions() {
+		if s := series[d.Measure]; s != nil {
+			out = append(out, *s)
+		}
+	}
+	return out
+}
+
+func bandMeasure(m vital.Measure) vital.Measure {
+	if m == vital.BloodPressure {
+		return vital.Systolic
+	}
+	return m
+}
+
+// counts reports whether an observation is a fact of the chart.
+func counts(n *fhir.Node) bool {
+	switch n.Get("status").Text() {
+	case "cancelled", "entered-in-error", "registered":
+		return false
+	case "preliminary":
+		return originOf(n) != Reported
+	}
+	return true
+}
+
+// Waiting reports whether an observation is a home measurement that waits for a clinician.
+func Waiting(n *fhir.Node) bool {
+	return n.Get("status").Text() == "preliminary" && originOf(n) == Reported
+}
+
+// ReadingFrom reads a vital sign from an Observation; ok is false for anything else.
+func ReadingFrom(n *fhir.Node) (vital.Measure, Reading, bool) { return readingFrom(n) }
+
+func readingFrom(n *fhir.Node) (vital.Measure, Reading, bool) {
+	r := Reading{
+		ID: n.ID(), When: firstText(n.Get("effectiveDateTime").Text(), n.Path("effectivePeriod.start").Text(), n.Get("effectiveInstant").Text(), n.Get("issued").Text()),
+		Performer: n.Path("performer.0.reference").Text(), Encounter: idIn(n.Path("encounter.reference").Text(), "Encounter"),
+		Status: n.Get("status").Text(), Origin: originOf(n),
+	}
+	d, ok := definitionOf(n.Get("code"))
+	if !ok {
+		return "", r, false
+	}
+	switch d.Measure {
+	case vital.BloodPressure:
+		for part := range n.Get("component").Items() {
+			if pd, ok := definitionOf(part.Get("code")); ok && pd.Measure == vital.Systolic {
+				r.Systolic = part.Path("valueQuantity.value").Text()
+			} else if ok && pd.Measure == vital.Diastolic {
+				r.Diastolic = part.Path("valueQuantity.value").Text()
+			}
+		}
+		r.Unit = d.Unit
+		return d.Measure, r, r.Systolic != "" || r.Diastolic != ""
+	case vital.Systolic, vital.Diastolic: // outside of a panel it is not paired: left to results
+		return "", r, false
+	}
+	q := n.Get("valueQuantity")
+	r.Value, r.Unit = q.Get("value").Text(), firstText(q.Get("code").Text(), q.Get("unit").Text())
+	if r.Value == "" {
+		return "", r, false
+	}
+	toUnit(d, &r)
+	return d.Measure, r, true
+}
+
+// toUnit turns pounds, inches, grams and Fahrenheit into the unit of the series, so that a
+// line never mixes units. Other units stay and are shown as they are.
+func toUnit(d vital.Definition, r *Reading) {
+	from := map[string]string{"[lb_av]": "lb", "[in_i]": "in", "[degF]": "F", "g": "g", "m": "m"}[r.Unit]
+	if from == "" || r.Unit == d.Unit {
+		return
+	}
+	if v, err := vital.Parse(d.Measure, r.Value+" "+from); err == nil {
+		r.Value, r.Unit = v.Literal, d.Unit
+	}
+}
+
+func definitionOf(concept *fhir.Node) (vital.Definition, bool) {
+	for coding := range concept.Get("coding").Items() {
+		if s := coding.Get("system").Text(); s != LOINC && s != "" {
+			continue
+		}
+		if d, ok := vital.ByCode(coding.Get("code").Text()); ok {
+			return d, true
+		}
+	}
+	return vital.Definition{}, false
+}
+
+// grade flags a reading at the age that the patient had then.
+func grade(m vital.Measure, r Reading, months int) string {
+	if m == vital.BloodPressure {
+		s, serr := strconv.ParseFloat(r.Systolic, 64)
+		d, derr := strconv.ParseFloat(r.Diastolic, 64)
+		flag := ""
+		if serr == nil {
+			flag = vital.Flag(vital.Systolic, s, months)
+		}
+		if derr == nil {
+			flag = vital.Worse(flag, vital.Flag(vital.Diastolic, d, months))
+		}
+		return flag
+	}
+	f, err := strconv.ParseFloat(r.Value, 64)
+	if err != nil || !strings.EqualFold(vital.Print(r.Unit), vital.Print(vital.Of(m).Unit)) {
+		return ""
+	}
+	return vital.Flag(m, f, months)
+}
+
+// computeBMI adds a body mass index for each weight, with the height of the same day or,
+// in adults, the last one before.
+func computeBMI(weights, heights *Series, p Patient, add func(vital.Measure, Reading)) {
+	if weights == nil || heights == nil {
+		return
+	}
+	for _, w := range weights.Readings {
+		var h Reading
+		for _, x := range heights.Readings {
+			same := Moment(x.When).Format(time.DateOnly) == Moment(w.When).Format(time.DateOnly)
+			if same || p.Months(Moment(x.When)) >= 18*12 && !Moment(x.When).After(Moment(w.When)) {
+				h = x
+			}
+		}
+		if f := vital.BMI(w.Float(), h.Float()); f > 0 {
+			r := Reading{Value: vital.Literal(vital.BodyMass, f), Unit: "kg/m2", When: w.When, Computed: true, Encounter: w.Encounter}
+			r.Flag = grade(vital.BodyMass, r, p.Months(Moment(r.When)))
+			add(vital.BodyMass, r)
+		}
+	}
+}
