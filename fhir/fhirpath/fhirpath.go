@@ -104,16 +104,42 @@ func On(item Value) Option { return func(s *state) { s.this[0] = item } }
 
 // Evaluate evaluates the expression on a resource (or on any other node).
 func (e *Expression) Evaluate(resource *fhir.Node, options ...Option) ([]Value, error) {
-	s := &state{resource: Of(resource)}
-	s.this[0] = s.resource
+	return NewSession(resource, options...).Evaluate(e)
+}
+
+// Session evaluates many expressions on one resource, with the same options. It is not
+// safe for concurrent use.
+type Session struct{ s state }
+
+// NewSession begins a Session.
+func NewSession(resource *fhir.Node, options ...Option) *Session {
+	x := &Session{}
+	x.s.resource = Of(resource)
+	x.s.this[0] = x.s.resource
 	for _, o := range options {
-		o(s)
+		o(&x.s)
 	}
-	s.context = s.this[0]
-	if s.context.absent() {
+	return x
+}
+
+// Evaluate evaluates an expression on the resource, or on what the option On named. The
+// limit of steps holds for each expression.
+func (x *Session) Evaluate(e *Expression) ([]Value, error) {
+	s := &x.s
+	if s.this[0].absent() {
 		return nil, nil
 	}
+	s.context, s.steps, s.index, s.total = s.this[0], 0, 0, nil
 	return e.run(s, s.this[:])
+}
+
+// EvaluateOn is Evaluate on one item of the resource: %resource stays the resource.
+func (x *Session) EvaluateOn(e *Expression, item Value) ([]Value, error) {
+	before := x.s.this[0]
+	x.s.this[0] = item
+	out, err := x.Evaluate(e)
+	x.s.this[0] = before
+	return out, err
 }
 
 // Test evaluates the expression as a condition: true when the result is true, or is a

@@ -430,15 +430,69 @@ func (s *state) distinct(in []Value) ([]Value, error) {
 		return in, nil
 	}
 	out := make([]Value, 0, len(in))
+	if len(in) < 16 {
+		for _, v := range in {
+			if !contains(out, v) {
+				out = append(out, v)
+			}
+		}
+		return out, s.spend(len(in) * len(in))
+	}
+	buckets := make(map[uint64][]Value, len(in))
 	for _, v := range in {
-		if err := s.spend(len(out)); err != nil {
+		h := hash(v)
+		if err := s.spend(len(buckets[h])); err != nil {
 			return nil, err
 		}
-		if !contains(out, v) {
+		if !contains(buckets[h], v) {
+			buckets[h] = append(buckets[h], v)
 			out = append(out, v)
 		}
 	}
 	return out, nil
+}
+
+// hash gives equal items the same number. Dates, numbers and quantities, whose equality
+// is not that of their text, share one number for each group.
+func hash(v Value) uint64 {
+	if x := v.system(); x.kind != Element {
+		switch x.kind {
+		case String:
+			return hashText(1, x.text)
+		case Boolean:
+			return uint64(x.i)
+		case Date, DateTime, Time:
+			return 2
+		}
+		return 3
+	}
+	return hashNode(v.node)
+}
+
+func hashText(seed uint64, s string) uint64 {
+	h := seed ^ 14695981039346656037
+	for i := range len(s) {
+		h = (h ^ uint64(s[i])) * 1099511628211
+	}
+	return h
+}
+
+// hashNode does not depend on the order of members, nor on how a number is written.
+func hashNode(n *fhir.Node) uint64 {
+	h := uint64(n.Kind()) + 10
+	switch n.Kind() {
+	case fhir.Object:
+		for name, x := range n.Members() {
+			h += hashText(hashNode(x), name)
+		}
+	case fhir.Array:
+		for i := range n.Len() {
+			h = h*31 + hashNode(n.At(i))
+		}
+	case fhir.String, fhir.Boolean:
+		return hashText(h, n.Text())
+	}
+	return h
 }
 
 // concatenate is the & operator, for which an empty side is an empty string.

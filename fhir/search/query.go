@@ -6,7 +6,7 @@
 // subscriptions. A store compiles it to SQL (store/sqlgen); Match evaluates it on one
 // resource's entries. The two must agree, which storetest checks.
 //
-//	q, err := search.Parse("Observation", url.Values{"code": {"http://loinc.org|4548-4"}}, search.Strict)
+//	q, err := search.Parse("Observation", []search.Param{{"code", "http://loinc.org|4548-4"}}, search.Strict)
 //	entries, err := search.Extract(resource)
 //	ok := search.Match(q.Where, search.Subject{...}, entries)
 //
@@ -250,6 +250,7 @@ const (
 	MaxIncluded  = 5000 // included resources on one page
 	MaxValues    = 500  // OR values in one parameter
 	MaxParams    = 50   // parameters in one query
+	MaxSortKeys  = 5    // keys in _sort
 )
 
 // Query is one parsed search.
@@ -300,7 +301,7 @@ type Entry struct {
 	Low, High int64 // date: Unix milliseconds, Low inclusive, High exclusive; math.MinInt64 and MaxInt64 when open
 
 	Value               float64 // number, quantity
-	ValueLow, ValueHigh float64 // the implicit range of its precision (or of a Range)
+	ValueLow, ValueHigh float64 // the value itself; the ends of a Range, "<5", SampledData (±MaxFloat64 when open)
 
 	// Group holds the entries of a composite: one Entry{Kind: KindComposite} per element,
 	// whose Group[i].Param is "0", "1", ….

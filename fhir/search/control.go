@@ -1,0 +1,158 @@
+package search
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir/definition"
+)
+
+// controls are the parameters that shape the result: FHIR R4, section 3.1.1.5.
+var controls = map[string]func(r *reader, p Param, modifier string) error{
+	"_sort":       readSort,
+	"_count":      readCount,
+	"_include":    readInclude,
+	"_revinclude": readRevInclude,
+	"_summary":    readSummary,
+	"_elements":   readElements,
+	"_total":      readTotal,
+	"_format":     func(*reader, Param, string) error { return nil },
+	"_pretty":     func(*reader, Param, string) error { return nil },
+}
+
+func readSort(r *reader, p Param, _ string) error {
+	var keys []SortKey
+	for key := range strings.SplitSeq(p.Value, ",") {
+		name, descending := strings.CutPrefix(strings.TrimSpace(key), "-")
+		if name == "" {
+			continue
+		}
+		if name != "_id" && name != "_lastUpdated" {
+			c := r.catalogue.byCode[name]
+			if c == nil || c.expression == nil {
+				return ignore("It sorts by " + strconv.Quote(name) + ". " + unknownReason(r.query.Type, name, c != nil))
+			}
+			if c.kind == KindComposite || c.kind == KindSpecial {
+				return fault.New(fault.NotSupported, "A search cannot be sorted by %q.", name)
+			}
+		}
+		keys = append(keys, SortKey{Param: name, Descending: descending})
+	}
+	if len(keys) > MaxSortKeys {
+		return fault.New(fault.TooCostly, "The search has more than %d keys in _sort.", MaxSortKeys)
+	}
+	r.query.Sort = keys
+	return nil
+}
+
+func readCount(r *reader, p Param, _ string) error {
+	n, err := strconv.Atoi(p.Value)
+	if err != nil || n < 0 {
+		return malformed(p.Name, p.Value, "is not a number of results")
+	}
+	if n == 0 { // section 3.1.1.5.4: the same as _summary=count
+		r.query.Summary = SummaryCount
+		r.query.Total = TotalAccurate
+	}
+	r.query.Count = min(n, MaxCount)
+	return nil
+}
+
+func readInclude(r *reader, p Param, modifier string) error {
+	list, err := r.inclusion(p, modifier, false)
+	r.query.Include = append(r.query.Include, list...)
+	return err
+}
+
+func readRevInclude(r *reader, p Param, modifier string) error {
+	list, err := r.inclusion(p, modifier, true)
+	r.query.RevInclude = append(r.query.RevInclude, list...)
+	return err
+}
+
+// inclusion reads Source:parameter[:Target], and * for all references of the searched type.
+func (r *reader) inclusion(p Param, modifier string, reverse bool) ([]Include, error) {
+	if modifier != "" {
+		return nil, fault.New(fault.NotSupported, "%s with :%s is not supported; include one step at a time.", strings.SplitN(p.Name, ":", 2)[0], modifier)
+	}
+	var list []Include
+	for value := range strings.SplitSeq(p.Value, ",") {
+		if value == "" {
+			continue
+		}
+		if len(r.query.Include)+len(r.query.RevInclude)+len(list) >= MaxIncludes {
+			return nil, fault.New(fault.TooCostly, "The search has more than %d includes.", MaxIncludes)
+		}
+		if value == "*" && !reverse && r.query.Type != "" {
+			value = r.query.Type + ":*"
+		}
+		parts := strings.Split(value, ":")
+		if len(parts) < 2 || len(parts) > 3 || !definition.IsResource(parts[0]) {
+			return nil, malformed(p.Name, value, "must be Type:parameter or Type:parameter:Target")
+		}
+		i := Include{Source: parts[0], Param: parts[1]}
+		if len(parts) == 3 {
+			i.Target = parts[2]
+		}
+		if err := r.checkInclude(p, value, i, reverse); err != nil {
+			return nil, err
+		}
+		list = append(list, i)
+	}
+	return list, nil
+}
+
+func (r *reader) checkInclude(p Param, value string, i Include, reverse bool) error {
+	if i.Target != "" && !definition.IsResource(i.Target) {
+		return malformed(p.Name, value, "names a target that is not a resource type of FHIR R4")
+	}
+	if !reverse && r.query.Type != "" && i.Source != r.query.Type {
+		return malformed(p.Name, value, "does not start with the searched type "+r.query.Type)
+	}
+	if i.Param == "*" {
+		return nil
+	}
+	c := parametersOf(i.Source).byCode[i.Param]
+	if c == nil || c.kind != KindReference {
+		return malformed(p.Name, value, "does not name a reference parameter of "+i.Source)
+	}
+	return nil
+}
+
+func readSummary(r *reader, p Param, _ string) error {
+	switch p.Value {
+	case "false":
+		r.query.Summary = SummaryFalse
+	case "true", "text", "data":
+		r.query.Summary = Summary(p.Value)
+	case "count":
+		r.query.Summary, r.query.Count, r.query.Total = SummaryCount, 0, TotalAccurate
+	default:
+		return malformed(p.Name, p.Value, "must be true, text, data, count or false")
+	}
+	return nil
+}
+
+func readElements(r *reader, p Param, _ string) error {
+	for name := range strings.SplitSeq(p.Value, ",") {
+		name = strings.TrimSpace(name)
+		if bare, ok := strings.CutPrefix(name, r.query.Type+"."); ok && r.query.Type != "" {
+			name = bare
+		}
+		if name != "" && !slices.Contains(r.query.Elements, name) {
+			r.query.Elements = append(r.query.Elements, name)
+		}
+	}
+	return nil
+}
+
+func readTotal(r *reader, p Param, _ string) error {
+	switch t := Total(p.Value); t {
+	case TotalNone, TotalEstimate, TotalAccurate:
+		r.query.Total = t
+		return nil
+	}
+	return malformed(p.Name, p.Value, "must be none, estimate or accurate")
+}

@@ -1,0 +1,91 @@
+package search
+
+import (
+	"strconv"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/definition"
+	"github.com/osler-emr/osler/fhir/fhirpath"
+)
+
+// Extract returns the index entries of a resource: what every search parameter of its type
+// finds in it. _id and _lastUpdated have no entries, a store answers them from the version;
+// neither have _text, _content and _query, nor the special parameter Location.near.
+//
+// Values that cannot be read as their parameter's kind (a date that is no date, a code
+// without code) give no entry: extraction never refuses a resource that was stored.
+func Extract(resource *fhir.Node) ([]Entry, error) {
+	resourceType := resource.ResourceType()
+	if !definition.IsResource(resourceType) {
+		return nil, fault.New(fault.Invalid, "%q is not a resource type of FHIR R4.", resourceType)
+	}
+	c := parametersOf(resourceType)
+	if c.fault != nil {
+		return nil, c.fault
+	}
+	entries := make([]Entry, 0, 32)
+	session := fhirpath.NewSession(resource)
+	for i := range c.list {
+		p := &c.list[i]
+		if p.expression == nil || p.kind == KindSpecial || p.code == "_id" || p.code == "_lastUpdated" {
+			continue
+		}
+		values, err := session.Evaluate(p.expression)
+		if err != nil {
+			return nil, fault.Wrap(err, fault.Invalid, "The search parameter %s of %s cannot be read from this resource.", p.code, resourceType)
+		}
+		for j := range values {
+			if p.kind == KindComposite {
+				entries, err = extractComposite(entries, p, session, values[j])
+				if err != nil {
+					return nil, err
+				}
+				continue
+			}
+			entries = extractValue(entries, p.code, p.kind, values[j])
+		}
+	}
+	return entries, nil
+}
+
+// extractValue appends the entries of one value.
+func extractValue(out []Entry, code string, kind Kind, v fhirpath.Value) []Entry {
+	switch kind {
+	case KindToken:
+		return extractToken(out, code, v)
+	case KindReference:
+		return extractReference(out, code, v)
+	case KindString:
+		return extractString(out, code, v)
+	case KindDate:
+		return extractDate(out, code, v)
+	case KindNumber, KindQuantity:
+		return extractQuantity(out, code, kind, v)
+	case KindURI:
+		if s := v.Text(); s != "" {
+			return append(out, Entry{Param: code, Kind: KindURI, URL: s})
+		}
+	}
+	return out
+}
+
+// extractComposite makes one entry of an element in which every component has a value.
+func extractComposite(out []Entry, p *parameter, session *fhirpath.Session, element fhirpath.Value) ([]Entry, error) {
+	var group []Entry
+	for i := range p.components {
+		part := &p.components[i]
+		values, err := session.EvaluateOn(part.expression, element)
+		if err != nil {
+			return out, fault.Wrap(err, fault.Invalid, "The search parameter %s cannot be read from this resource.", p.code)
+		}
+		before := len(group)
+		for _, v := range values {
+			group = extractValue(group, strconv.Itoa(i), part.kind, v)
+		}
+		if len(group) == before {
+			return out, nil
+		}
+	}
+	return append(out, Entry{Param: p.code, Kind: KindComposite, Group: group}), nil
+}

@@ -1,0 +1,363 @@
+package search
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir/definition"
+)
+
+// Mode says what happens to parameters that are not known: FHIR R4, section 3.1.1.2.
+type Mode uint8
+
+// Strict refuses them with fault.Malformed. Lenient lists them in Query.Ignored.
+const (
+	Strict Mode = iota
+	Lenient
+)
+
+// maxChain is how many links a chain may have.
+const maxChain = 5
+
+// Parse reads the parameters of a search URL, in their order. resourceType is "" for a
+// search over all types.
+//
+// A value that cannot be read is a fault in both modes, and so is a modifier that Osler
+// does not have: to leave either out would answer another question.
+func Parse(resourceType string, params []Param, mode Mode) (Query, error) {
+	q := Query{Type: resourceType, Count: DefaultCount, Total: TotalNone}
+	if resourceType != "" && !definition.IsResource(resourceType) {
+		return q, fault.New(fault.NotSupported, "%q is not a resource type of FHIR R4.", resourceType)
+	}
+	if len(params) > MaxParams {
+		return q, fault.New(fault.TooCostly, "The search has %d parameters; the limit is %d.", len(params), MaxParams)
+	}
+	r := reader{query: &q, catalogue: parametersOf(resourceType)}
+	var where And
+	for _, p := range params {
+		x, err := r.read(p)
+		var u *unknownParameter
+		switch {
+		case errors.As(err, &u) && mode == Lenient:
+			q.Ignored = append(q.Ignored, Ignored{Param: p, Reason: u.reason})
+			continue
+		case u != nil:
+			return q, fault.New(fault.Malformed, "The search parameter %q cannot be used: %s", p.Name, u.reason)
+		case err != nil:
+			return q, err
+		}
+		if x != nil {
+			where = append(where, x)
+		}
+		if !silent[p.Name] {
+			q.Applied = append(q.Applied, p)
+		}
+	}
+	q.Where = All{}
+	switch len(where) {
+	case 0:
+	case 1:
+		q.Where = where[0]
+	default:
+		q.Where = where
+	}
+	return q, nil
+}
+
+// silent parameters are for the door, not for the search.
+var silent = map[string]bool{"_format": true, "_pretty": true}
+
+// unknownParameter is what lenient handling may leave out.
+type unknownParameter struct{ reason string }
+
+func (u *unknownParameter) Error() string { return u.reason }
+
+func ignore(reason string) error { return &unknownParameter{reason} }
+
+type reader struct {
+	query     *Query
+	catalogue *catalogue
+}
+
+// read reads one parameter. The Expr is nil for those that only shape the result.
+func (r *reader) read(p Param) (Expr, error) {
+	name, modifier, _ := strings.Cut(p.Name, ":")
+	if control, ok := controls[name]; ok {
+		if err := control(r, p, modifier); err != nil {
+			return nil, err
+		}
+		return nil, nil
+	}
+	return readCondition(r.query.Type, p.Name, p.Value, 0)
+}
+
+// readCondition reads a parameter that selects: of the searched type, or at the end of a
+// chain of the type that the chain arrived at.
+func readCondition(resourceType, full, value string, depth int) (Expr, error) {
+	if depth > maxChain {
+		return nil, fault.New(fault.TooCostly, "The search parameter %q has more than %d links.", full, maxChain)
+	}
+	if rest, ok := strings.CutPrefix(full, "_has:"); ok {
+		return readHas(full, rest, value, depth)
+	}
+	if link, rest, ok := strings.Cut(full, "."); ok {
+		return readChain(resourceType, full, link, rest, value, depth)
+	}
+	name, modifier, _ := strings.Cut(full, ":")
+	if value == "" {
+		return nil, ignore("It has no value.")
+	}
+	values := splitEscaped(value, ',')
+	if len(values) > MaxValues {
+		return nil, fault.New(fault.TooCostly, "The search parameter %q has %d values; the limit is %d.", name, len(values), MaxValues)
+	}
+	switch name {
+	case "_id":
+		return readID(modifier, values)
+	case "_lastUpdated":
+		return readUpdated(modifier, values)
+	}
+	p := parametersOf(resourceType).byCode[name]
+	if p == nil || p.expression == nil || p.kind == KindSpecial {
+		return nil, ignore(unknownReason(resourceType, name, p != nil))
+	}
+	return readValues(p, modifier, values)
+}
+
+func unknownReason(resourceType, name string, defined bool) string {
+	switch {
+	case defined:
+		return "Osler does not support it."
+	case resourceType == "":
+		return "A search over all types does not know " + strconv.Quote(name) + "."
+	}
+	return resourceType + " has no search parameter " + strconv.Quote(name) + "."
+}
+
+// modifiers lists what each kind understands besides :missing; a reference also takes the
+// name of a type.
+var modifiers = map[Kind][]string{
+	KindToken:     {"text", "not", "of-type"},
+	KindReference: {"identifier"},
+	KindString:    {"exact", "contains"},
+	KindURI:       {"below", "above"},
+}
+
+func readValues(p *parameter, modifier string, values []string) (Expr, error) {
+	switch {
+	case modifier == "missing":
+		return readMissing(p.code, values)
+	case modifier == "" || slices.Contains(modifiers[p.kind], modifier):
+	case p.kind == KindReference && definition.IsResource(modifier):
+		if !p.mayTarget(modifier) {
+			return nil, fault.New(fault.Malformed, "The search parameter %q never refers to %s.", p.code, modifier)
+		}
+	default:
+		return nil, fault.New(fault.NotSupported, "The search parameter %q has no modifier %q here.", p.code, ":"+modifier)
+	}
+	var or Or
+	for _, v := range values {
+		if v == "" {
+			continue
+		}
+		x, err := readValue(p, p.code, modifier, v)
+		if err != nil {
+			return nil, err
+		}
+		or = append(or, x)
+	}
+	if len(or) == 0 {
+		return nil, ignore("It has no value.")
+	}
+	x := either(or)
+	if modifier == "not" {
+		x = Not{X: x}
+	}
+	return x, nil
+}
+
+func either(or Or) Expr {
+	if len(or) == 1 {
+		return or[0]
+	}
+	return or
+}
+
+// readValue reads one value as the parameter's kind. name is the parameter's name in the
+// entries: its code, or its position in a composite.
+func readValue(p *parameter, name, modifier, v string) (Expr, error) {
+	switch p.kind {
+	case KindToken:
+		return parseToken(name, modifier, v)
+	case KindReference:
+		return parseReference(p, name, modifier, v)
+	case KindString:
+		return parseText(name, modifier, v)
+	case KindDate:
+		return parseDate(name, v)
+	case KindNumber, KindQuantity:
+		return parseQuantity(name, p.kind, v)
+	case KindURI:
+		return parseURI(name, modifier, v)
+	case KindComposite:
+		return readComposite(p, name, v)
+	}
+	return nil, ignore("Osler does not support it.")
+}
+
+func readComposite(p *parameter, name, v string) (Expr, error) {
+	parts := splitEscaped(v, '$')
+	if len(parts) != len(p.components) {
+		return nil, malformed(name, v, "must have "+strconv.Itoa(len(p.components))+" parts with $ between them")
+	}
+	c := Composite{Param: name}
+	for i, part := range parts {
+		if part == "" {
+			return nil, malformed(name, v, "has an empty part")
+		}
+		x, err := readValue(&p.components[i], strconv.Itoa(i), "", part)
+		if err != nil {
+			var f *fault.Error
+			if errors.As(err, &f) {
+				return nil, malformed(name, v, "has a part "+strconv.Itoa(i+1)+" that cannot be read as its kind of value")
+			}
+			return nil, err
+		}
+		c.Parts = append(c.Parts, x)
+	}
+	return c, nil
+}
+
+func readMissing(param string, values []string) (Expr, error) {
+	if len(values) == 1 && (values[0] == "true" || values[0] == "false") {
+		return Missing{Param: param, Missing: values[0] == "true"}, nil
+	}
+	return nil, malformed(param+":missing", strings.Join(values, ","), "must be true or false")
+}
+
+func readID(modifier string, values []string) (Expr, error) {
+	switch modifier {
+	case "", "not":
+	case "missing":
+		return readMissing("_id", values)
+	default:
+		return nil, fault.New(fault.NotSupported, "The search parameter %q has no modifier %q here.", "_id", ":"+modifier)
+	}
+	ids := ID{}
+	for _, v := range values {
+		if id := unescape(v); id != "" {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, ignore("It has no value.")
+	}
+	if modifier == "not" {
+		return Not{X: ids}, nil
+	}
+	return ids, nil
+}
+
+// readUpdated reads _lastUpdated, which is an instant: sa is gt, eb is lt.
+func readUpdated(modifier string, values []string) (Expr, error) {
+	if modifier == "missing" {
+		return readMissing("_lastUpdated", values)
+	}
+	if modifier != "" {
+		return nil, fault.New(fault.NotSupported, "The search parameter %q has no modifier %q here.", "_lastUpdated", ":"+modifier)
+	}
+	var or Or
+	for _, v := range values {
+		x, err := parseDate("_lastUpdated", v)
+		if err != nil {
+			return nil, err
+		}
+		d := x.(Date)
+		low, high := time.UnixMilli(d.Low).UTC(), time.UnixMilli(d.High).UTC()
+		switch d.Prefix {
+		case Gt, Sa:
+			or = append(or, Updated{From: high})
+		case Lt, Eb:
+			or = append(or, Updated{To: low})
+		case Ge:
+			or = append(or, Updated{From: low})
+		case Le:
+			or = append(or, Updated{To: high})
+		case Ne:
+			or = append(or, Not{X: Updated{From: low, To: high}})
+		default:
+			or = append(or, Updated{From: low, To: high})
+		}
+	}
+	return either(or), nil
+}
+
+// readChain reads subject:Patient.name and subject.name. Without a type it tries every
+// type that the reference may point at and that knows the rest.
+func readChain(resourceType, full, link, rest, value string, depth int) (Expr, error) {
+	name, target, _ := strings.Cut(link, ":")
+	p := parametersOf(resourceType).byCode[name]
+	if p == nil || p.expression == nil {
+		return nil, ignore(unknownReason(resourceType, name, p != nil))
+	}
+	if p.kind != KindReference {
+		return nil, fault.New(fault.Malformed, "The search parameter %q cannot be chained: %q is not a reference.", full, name)
+	}
+	targets := p.targets
+	switch {
+	case target != "" && (!definition.IsResource(target) || !p.mayTarget(target)):
+		return nil, fault.New(fault.Malformed, "The search parameter %q cannot be chained: %q never refers to %q.", full, name, target)
+	case target != "":
+		targets = []string{target}
+	case name == "patient":
+		targets = []string{"Patient"}
+	}
+	var or Or
+	var reason error = ignore("Name the type that " + strconv.Quote(name) + " refers to, as in " + name + ":Patient." + rest + ".")
+	for _, t := range targets {
+		if !definition.IsResource(t) {
+			continue
+		}
+		x, err := readCondition(t, rest, value, depth+1)
+		var u *unknownParameter
+		if errors.As(err, &u) {
+			reason = err
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		or = append(or, Chain{Param: name, Target: t, X: x})
+		if len(or) > MaxValues {
+			return nil, fault.New(fault.TooCostly, "The search parameter %q has too many meanings; name the types.", full)
+		}
+	}
+	if len(or) == 0 {
+		return nil, reason
+	}
+	return either(or), nil
+}
+
+// readHas reads _has:Observation:patient:code behind "_has:".
+func readHas(full, rest, value string, depth int) (Expr, error) {
+	parts := strings.SplitN(rest, ":", 3)
+	if len(parts) != 3 || parts[2] == "" {
+		return nil, fault.New(fault.Malformed, "The search parameter %q must be _has:Type:reference:parameter.", full)
+	}
+	if !definition.IsResource(parts[0]) {
+		return nil, fault.New(fault.Malformed, "The search parameter %q names %q, which is not a resource type of FHIR R4.", full, parts[0])
+	}
+	p := parametersOf(parts[0]).byCode[parts[1]]
+	if p == nil || p.expression == nil || p.kind != KindReference {
+		return nil, fault.New(fault.Malformed, "The search parameter %q names %q, which is not a reference parameter of %s.", full, parts[1], parts[0])
+	}
+	x, err := readCondition(parts[0], parts[2], value, depth+1)
+	if err != nil {
+		return nil, err
+	}
+	return Has{Source: parts[0], Param: parts[1], X: x}, nil
+}
