@@ -1,0 +1,182 @@
+package rx
+
+import (
+	"time"
+
+	"github.com/osler-emr/osler/knowledge/drug"
+)
+
+// Facts is what a check knows about a patient. Everything that is not known is its zero
+// value, and the check says so.
+type Facts struct {
+	Candidate Medicine   // the medicine about to be prescribed
+	Current   []Medicine // what the patient takes; a renewed medicine is left out by the caller
+	Allergies []Allergy
+	// NoKnownAllergies: someone has asked and recorded that there are none.
+	NoKnownAllergies bool
+	Problems         []Problem
+	Born             time.Time // zero: not recorded
+	Sex              string    // female, male, other; "" not recorded
+	Pregnancy        Pregnancy
+	Weight           Measure // kg
+	EGFR             Measure // mL/min/1.73 m2
+	Potassium        Measure // mmol/L
+	Date             time.Time
+}
+
+// Medicine is one medicine in the list or on the form.
+type Medicine struct {
+	ID       string // reference of the resource, for links: "MedicationRequest/…"
+	Text     string // "lisinopril 20 mg tablet"
+	Codings  []drug.Coding
+	Strength string  // "20 mg"; "" not known
+	Dose     float64 // per taking, counted in Unit; 0 not known
+	Unit     string  // "tablet", or a unit of mass
+	PerDay   float64 // takings a day; 0 not known
+	AsNeeded bool
+	Days     int // length of a course; 0 goes on
+	// Stated: the patient says so; nobody prescribed it here.
+	Stated bool
+	Date   time.Time
+}
+
+// Allergy is one recorded allergy or intolerance.
+type Allergy struct {
+	ID          string
+	Text        string // "penicillin"
+	Codings     []drug.Coding
+	Category    string // medication, food, environment, biologic; "" not recorded
+	Reaction    string // "anaphylaxis"; "" not recorded
+	Severe      bool   // severe reaction or high criticality
+	Intolerance bool   // recorded as intolerance, not allergy
+	Date        time.Time
+}
+
+// Problem is one active problem.
+type Problem struct {
+	ID, Text string
+	Codes    []string // ICD-10-CM and SNOMED CT codes
+}
+
+// Pregnancy is what is recorded.
+type Pregnancy int
+
+// The values of Pregnancy.
+const (
+	PregnancyUnknown Pregnancy = iota
+	Pregnant
+	NotPregnant
+)
+
+// Measure is the latest value of a measurement; Known is false when there is none.
+type Measure struct {
+	Value float64
+	Unit  string
+	Date  time.Time
+	Known bool
+}
+
+// Age returns the patient's age in whole years on the date of the facts.
+func (f *Facts) Age() (years int, known bool) {
+	if f.Born.IsZero() || f.Date.IsZero() || f.Date.Before(f.Born) {
+		return 0, false
+	}
+	years = f.Date.Year() - f.Born.Year()
+	if f.Date.Month() < f.Born.Month() || f.Date.Month() == f.Born.Month() && f.Date.Day() < f.Born.Day() {
+		years--
+	}
+	return years, true
+}
+
+// Tier is how loudly a finding speaks.
+type Tier string
+
+// The tiers. Stop needs a reason when the prescriber keeps the medicine; Warning is a
+// passive note with ways out; Quiet asks for nothing.
+const (
+	Stop    Tier = "stop"
+	Warning Tier = "warning"
+	Quiet   Tier = "quiet"
+)
+
+// louder orders tiers.
+func louder(a, b Tier) bool { return rank(a) < rank(b) }
+
+func rank(t Tier) int {
+	switch t {
+	case Stop:
+		return 0
+	case Warning:
+		return 1
+	}
+	return 2
+}
+
+// Involved is a resource that a finding is about.
+type Involved struct{ ID, Text string }
+
+// Deed is what an Action does.
+type Deed string
+
+// The deeds.
+const (
+	Change  Deed = "change"  // choose another medicine or another dose
+	StopIt  Deed = "stop"    // stop the other medicine, Target
+	Correct Deed = "correct" // correct the allergy or problem, Target
+	Keep    Deed = "keep"    // keep with the reason in Label
+	Monitor Deed = "monitor" // keep, and order the test Order in Days days
+)
+
+// Action is one way out of a finding.
+type Action struct {
+	Deed   Deed
+	Label  string
+	Target string // reference of the resource that the deed is about
+	Order  string // LOINC code of the test to order
+	Days   int    // from today
+}
+
+// Finding is one thing that a check found.
+type Finding struct {
+	ID       string // stable: "ALG-CLASS/sulfamethoxazole/AllergyIntolerance/7"
+	Rule     string // "ALG-CLASS"
+	Check    string // the check that found it
+	Tier     Tier
+	Title    string // "Allergy"
+	Sentence string
+	Evidence string // grade or nature of the evidence
+	Source   string // where the rule comes from
+	Date     string // edition of the rule
+	Involves []Involved
+	Actions  []Action
+}
+
+// NotChecked is something that a check could not look at.
+type NotChecked struct{ Check, Subject, Reason string }
+
+// Outcome of one check.
+type Outcome string
+
+// The outcomes.
+const (
+	Clear   Outcome = "clear"       // it ran on all it needs and found nothing
+	Found   Outcome = "found"       // it found something
+	Partly  Outcome = "partly"      // it found nothing in what it could see, but could not see all
+	Missing Outcome = "not checked" // it could not run
+)
+
+// Run says how one check ended.
+type Run struct {
+	Check   string
+	Outcome Outcome
+	Note    string // "eGFR 52 mL/min/1.73 m2 of 20-Nov-2026"
+}
+
+// Findings is the outcome of Check.
+type Findings struct {
+	Findings   []Finding // loudest first
+	NotChecked []NotChecked
+	Runs       []Run // every check, also the clear ones
+	// Ingredients are what the candidate was recognised as.
+	Ingredients []drug.Ingredient
+}

@@ -1,0 +1,234 @@
+// Package rx checks a medicine against what is known about a patient, before it is
+// prescribed.
+//
+// Check is a pure function of Facts: no store, no clock, no user. It returns findings in
+// three tiers (stop, warning, quiet), each with its evidence, source and ways out, and a
+// list of what could not be checked with the reason: an empty panel never means "not
+// checked". Every rule is a row of a table with a source; a test fails on a row without one.
+//
+//	found := rx.Check(rx.Facts{Candidate: rx.Medicine{Text: "warfarin 5 mg tablet"}, Current: …, Date: today})
+//	fmt.Println(found.Tally()) // "9 checks: 1 stop, 2 warnings, 5 clear, 1 not checked"
+//
+// The rules are written from FDA labels and open papers, as facts. They are a second pair
+// of eyes, not a substitute for a pharmacist.
+package rx
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/osler-emr/osler/knowledge/drug"
+)
+
+// The names of the checks, in the order in which they run.
+const (
+	Allergies    = "Allergies"
+	Interactions = "Interactions"
+	Duplicates   = "Duplicate therapy"
+	Dose         = "Dose"
+	Kidney       = "Kidney"
+	Potassium    = "Potassium"
+	Conditions   = "Conditions"
+	InPregnancy  = "Pregnancy"
+	OlderAdult   = "Age"
+)
+
+// state is one run of Check.
+type state struct {
+	*Facts
+	mine     []drug.Ingredient // of the candidate
+	current  []known
+	findings []Finding
+	missing  []NotChecked
+	runs     []Run
+}
+
+// known is a current medicine with what it was recognised as.
+type known struct {
+	Medicine
+	ingredients []drug.Ingredient
+	complete    bool
+}
+
+// Check runs all checks.
+func Check(f Facts) Findings {
+	s := &state{Facts: &f}
+	mine, complete := drug.Recognise(f.Candidate.Text, f.Candidate.Codings)
+	s.mine = mine
+	for _, m := range f.Current {
+		ing, ok := drug.Recognise(m.Text, m.Codings)
+		s.current = append(s.current, known{m, ing, ok})
+	}
+	checks := []struct {
+		name string
+		run  func(*state) (note string)
+	}{
+		{Allergies, checkAllergies}, {Interactions, checkInteractions}, {Duplicates, checkDuplicates}, {Dose, checkDose},
+		{Kidney, checkKidney}, {Potassium, checkPotassium}, {Conditions, checkConditions}, {InPregnancy, checkPregnancy}, {OlderAdult, checkOlder},
+	}
+	if len(mine) == 0 {
+		s.miss("All checks", f.Candidate.Text, "not in the catalogue: no check of allergies, interactions, dose or kidney could run")
+		for _, c := range checks {
+			s.runs = append(s.runs, Run{c.name, Missing, "the medicine is not in the catalogue"})
+		}
+		return s.result()
+	}
+	if !complete {
+		s.miss("All checks", f.Candidate.Text, "only partly understood ("+strings.Join(drug.Unread(f.Candidate.Text), ", ")+"): the checks cover "+names(mine)+" and nothing else")
+	}
+	for _, c := range checks {
+		found, missed := len(s.findings), len(s.missing)
+		note := c.run(s)
+		for i := found; i < len(s.findings); i++ {
+			s.findings[i].Check = c.name
+		}
+		s.runs = append(s.runs, Run{c.name, s.outcome(c.name, len(s.findings) > found, len(s.missing) > missed || !complete), note})
+	}
+	s.mergePotassium()
+	return s.result()
+}
+
+func (s *state) outcome(name string, found, missed bool) Outcome {
+	switch {
+	case found:
+		return Found
+	case !missed:
+		return Clear
+	}
+	for _, m := range s.missing {
+		if m.Check == name && m.Subject == "" {
+			return Missing
+		}
+	}
+	return Partly
+}
+
+// miss records what a check could not look at. A miss without a subject means that the
+// whole check could not run.
+func (s *state) miss(check, subject, reason string) {
+	m := NotChecked{check, subject, reason}
+	if !slices.Contains(s.missing, m) {
+		s.missing = append(s.missing, m)
+	}
+}
+
+// find adds a finding, unless the same one is there.
+func (s *state) find(f Finding) {
+	f.Date = drug.Edition
+	ids := []string{f.Rule}
+	for _, i := range f.Involves {
+		ids = append(ids, i.ID)
+	}
+	f.ID = strings.Join(ids, "|")
+	for _, have := range s.findings {
+		if have.ID == f.ID {
+			return
+		}
+	}
+	s.findings = append(s.findings, f)
+}
+
+func (s *state) result() Findings {
+	slices.SortStableFunc(s.findings, func(a, b Finding) int { return rank(a.Tier) - rank(b.Tier) })
+	return Findings{s.findings, s.missing, s.runs, s.mine}
+}
+
+// Count returns how many findings have a tier.
+func (f Findings) Count(t Tier) int {
+	n := 0
+	for _, x := range f.Findings {
+		if x.Tier == t {
+			n++
+		}
+	}
+	return n
+}
+
+// Loudest returns the loudest tier that was found; "" when nothing was found.
+func (f Findings) Loudest() Tier {
+	if len(f.Findings) == 0 {
+		return ""
+	}
+	return f.Findings[0].Tier
+}
+
+// Of returns the findings of a tier.
+func (f Findings) Of(t Tier) []Finding {
+	var out []Finding
+	for _, x := range f.Findings {
+		if x.Tier == t {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// Checked reports whether every check ran on all that it needs.
+func (f Findings) Checked() bool { return len(f.NotChecked) == 0 && len(f.Runs) > 0 }
+
+// RunsOf returns the names of the checks with an outcome.
+func (f Findings) RunsOf(o Outcome) []string {
+	var out []string
+	for _, r := range f.Runs {
+		if r.Outcome == o {
+			out = append(out, r.Check)
+		}
+	}
+	return out
+}
+
+// Tally says in one line what was done: "9 checks: 1 stop, 2 warnings, 6 clear, 1 not checked".
+func (f Findings) Tally() string {
+	parts := []string{}
+	add := func(n int, one, many string) {
+		switch {
+		case n == 1:
+			parts = append(parts, "1 "+one)
+		case n > 1:
+			parts = append(parts, fmt.Sprintf("%d %s", n, many))
+		}
+	}
+	add(f.Count(Stop), "stop", "stops")
+	add(f.Count(Warning), "warning", "warnings")
+	add(f.Count(Quiet), "quiet", "quiet")
+	add(len(f.RunsOf(Clear)), "clear", "clear")
+	add(len(f.NotChecked), "not checked", "not checked")
+	return fmt.Sprintf("%d checks: %s", len(f.Runs), strings.Join(parts, ", "))
+}
+
+func names(list []drug.Ingredient) string {
+	var out []string
+	for _, i := range list {
+		out = append(out, i.Name)
+	}
+	return strings.Join(out, " and ")
+}
+
+// day writes a date in the form of clinical texts: 11-May-2011.
+func day(t time.Time) string {
+	if t.IsZero() {
+		return "date not recorded"
+	}
+	return t.Format("02-Jan-2006")
+}
+
+// old reports whether a measurement is more than a year old on the date of the facts.
+func (s *state) old(m Measure) bool {
+	return m.Known && !m.Date.IsZero() && s.Date.Sub(m.Date) > 366*24*time.Hour
+}
+
+// other is how a sentence names a current medicine.
+func (k known) other(i drug.Ingredient) string {
+	if k.Stated {
+		return i.Name + " (the patient says)"
+	}
+	return i.Name
+}
+
+// keepReasons are the structured reasons for keeping a medicine in spite of a finding.
+var keepReasons = []string{"Benefit is greater than the risk", "Taken before without harm", "Will monitor", "Specialist advised it", "The record is wrong"}
+
+// KeepReasons returns the reasons that a form offers. Do not change them.
+func KeepReasons() []string { return keepReasons }
