@@ -68,3 +68,6 @@ func (p Principal) Reference() string {
 
 // Staff reports whether the principal works in the clinic.
 func (p Principal) Staff() bool { return p.Role != Patient && p.Role != "" }
+
+// Clinical reports whether the principal treats patients.
+func (p Principal) Clinical() bool { return p.Role == Physician || p.Role == Nurse }

@@ -1,0 +1,89 @@
+package patient
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/record"
+)
+
+// MaxFound is how many people Find returns at most.
+const MaxFound = 12
+
+// Find returns people for what was typed: words are beginnings of names, a date is a date
+// of birth, digits are a record number, a phone or, when short, nothing yet. Parts may be
+// mixed: "oka 14 3 68".
+func Find(ctx context.Context, actor *record.Actor, typed string) ([]Person, error) {
+	queries := queriesFor(actor, typed)
+	var out []Person
+	seen := map[string]bool{}
+	for _, q := range queries {
+		found, err := actor.Find(ctx, "Patient", q+fmt.Sprintf("&_sort=family,given&_count=%d", MaxFound))
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range found {
+			if !seen[r.ID()] && len(out) < MaxFound {
+				seen[r.ID()] = true
+				out = append(out, FromResource(r))
+			}
+		}
+	}
+	return out, nil
+}
+
+// queriesFor turns what was typed into search URLs; all of them may contribute.
+func queriesFor(actor *record.Actor, typed string) []string {
+	fields := strings.Fields(typed)
+	var words, numbers []string
+	for _, f := range fields {
+		if letters(f) && monthNumber(f) == 0 || letters(f) && len(fields) == 1 {
+			words = append(words, f)
+		} else {
+			numbers = append(numbers, f)
+		}
+	}
+	var names []string
+	for _, w := range words {
+		names = append(names, "name="+escape(strings.Trim(w, ",;")))
+	}
+	if len(numbers) == 0 {
+		if len(names) == 0 || len([]rune(strings.Join(words, ""))) < 2 {
+			return nil
+		}
+		return []string{strings.Join(names, "&")}
+	}
+	number := strings.Join(numbers, " ")
+	var out []string
+	with := func(q string) { out = append(out, strings.Join(append(names[:len(names):len(names)], q), "&")) }
+	if born, err := ReadBirthDate(number, actor.Now()); err == nil {
+		with("birthdate=" + born)
+	} else if len(numbers) == 1 && len(number) == 4 && (number[:2] == "19" || number[:2] == "20") {
+		with("birthdate=" + number)
+	}
+	if d := digits(number); len(d) >= 5 && len(d) == len(strings.ReplaceAll(strings.NewReplacer("-", "", "(", "", ")", "", "+", "").Replace(number), " ", "")) {
+		with("identifier=" + url.QueryEscape(RecordNumberSystem+"|"+d))
+		with("phone=" + escape(number))
+	} else if len(numbers) == 1 {
+		with("identifier=" + escape(number)) // another system's number, as it is written
+	}
+	return out
+}
+
+// Get reads one person.
+func Get(ctx context.Context, actor *record.Actor, id string) (Person, error) {
+	r, err := actor.Read(ctx, "Patient", id)
+	if err != nil {
+		return Person{}, err
+	}
+	return withVersion(r), nil
+}
+
+func withVersion(r *fhir.Node) Person {
+	p := FromResource(r)
+	fmt.Sscan(r.Path("meta.versionId").Text(), &p.Version)
+	return p
+}

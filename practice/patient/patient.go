@@ -1,0 +1,260 @@
+// Package patient is the register of people: who a patient is, registering a new one,
+// finding one, and noticing that a new one may be somebody the clinic already has.
+//
+// A chart's clinical content is in practice/chart; here are only the facts that the front
+// desk works with. FHIR paths of Patient live in this package and nowhere else in practice.
+package patient
+
+import (
+	"strings"
+
+	"github.com/osler-emr/osler/fhir"
+)
+
+// RecordNumberSystem is the identifier system of the clinic's own record numbers.
+const RecordNumberSystem = "urn:osler:record-number"
+
+// Person is a patient as the front desk knows one.
+type Person struct {
+	ID           string
+	RecordNumber string
+	Family       string
+	Given        string // all given names
+	Prefix       string
+	Preferred    string // the name a person goes by
+	BirthDate    string // FHIR date, may be partial; "" when not recorded
+	Sex          string // administrative gender: female, male, other, unknown
+	Phone, Email string
+	Line, City   string // address
+	State, Post  string
+	Language     string // BCP-47
+	Interpreter  bool
+	Contact      Contact
+	Doctor       string // Practitioner id of the general practitioner
+	Died         string // FHIR dateTime, or "yes" when only that is known
+	Version      int64
+	// DifferentFrom are the ids of patients that a person has said are somebody else.
+	DifferentFrom []string
+}
+
+// Contact is the emergency contact.
+type Contact struct{ Name, Relation, Phone string }
+
+// differentURL is the extension that remembers "not the same person as".
+const differentURL = "urn:osler:different-person"
+
+// FromResource reads a Patient, also an imported one.
+func FromResource(r *fhir.Node) Person {
+	name := nameOf(r, "official")
+	p := Person{
+		ID: r.ID(), RecordNumber: recordNumber(r),
+		Family: name.Get("family").Text(), Given: joined(name.Get("given")), Prefix: joined(name.Get("prefix")),
+		BirthDate: r.Get("birthDate").Text(), Sex: r.Get("gender").Text(),
+		Phone: telecom(r, "phone"), Email: telecom(r, "email"),
+		Doctor: strings.TrimPrefix(r.Get("generalPractitioner").At(0).Get("reference").Text(), "Practitioner/"),
+		Died:   r.Get("deceasedDateTime").Text(),
+	}
+	if p.Family == "" && p.Given == "" {
+		p.Family = name.Get("text").Text()
+	}
+	if r.Get("deceasedBoolean").True() {
+		p.Died = "yes"
+	}
+	for n := range r.Get("name").Items() {
+		if n.Get("use").Text() == "usual" || n.Get("use").Text() == "nickname" {
+			p.Preferred = n.Get("text").Text()
+			if p.Preferred == "" {
+				p.Preferred = joined(n.Get("given"))
+			}
+		}
+	}
+	a := r.Get("address").At(0)
+	p.Line, p.City, p.State, p.Post = joined(a.Get("line")), a.Get("city").Text(), a.Get("state").Text(), a.Get("postalCode").Text()
+	for c := range r.Get("communication").Items() {
+		if code := c.Path("language.coding.0.code").Text(); p.Language == "" || c.Get("preferred").True() {
+			p.Language = code
+		}
+	}
+	c := r.Get("contact").At(0)
+	p.Contact = Contact{Name: displayName(c.Get("name")), Relation: conceptText(c.Get("relationship").At(0)), Phone: telecom(c, "phone")}
+	for x := range r.Get("extension").Items() {
+		if x.Get("url").Text() == differentURL {
+			p.DifferentFrom = append(p.DifferentFrom, strings.TrimPrefix(x.Path("valueReference.reference").Text(), "Patient/"))
+		}
+	}
+	return p
+}
+
+// Name returns "FAMILY, Given".
+func (p Person) Name() string {
+	if p.Given == "" {
+		return strings.ToUpper(p.Family)
+	}
+	return strings.ToUpper(p.Family) + ", " + p.Given
+}
+
+func nameOf(r *fhir.Node, use string) *fhir.Node {
+	for n := range r.Get("name").Items() {
+		if n.Get("use").Text() == use {
+			return n
+		}
+	}
+	return r.Get("name").At(0)
+}
+
+func joined(list *fhir.Node) string {
+	var parts []string
+	for v := range list.Items() {
+		parts = append(parts, v.Text())
+	}
+	return strings.Join(parts, " ")
+}
+
+func displayName(n *fhir.Node) string {
+	if t := n.Get("text").Text(); t != "" {
+		return t
+	}
+	return strings.TrimSpace(joined(n.Get("given")) + " " + n.Get("family").Text())
+}
+
+func conceptText(c *fhir.Node) string {
+	if t := c.Get("text").Text(); t != "" {
+		return t
+	}
+	return c.Path("coding.0.display").Text()
+}
+
+func telecom(r *fhir.Node, system string) string {
+	for t := range r.Get("telecom").Items() {
+		if t.Get("system").Text() == system {
+			return t.Get("value").Text()
+		}
+	}
+	return ""
+}
+
+// recordNumber prefers the clinic's own number; an imported record's medical record number
+// (type MR) serves until there is one.
+func recordNumber(r *fhir.Node) string {
+	other := ""
+	for id := range r.Get("identifier").Items() {
+		if id.Get("system").Text() == RecordNumberSystem {
+			return id.Get("value").Text()
+		}
+		if id.Path("type.coding.0.code").Text() == "MR" {
+			other = id.Get("value").Text()
+		}
+	}
+	return other
+}
+
+// Resource writes the person into a Patient: base, when not nil, is the Patient as it is,
+// of which everything that Person does not know stays.
+func (p Person) Resource(base *fhir.Node) *fhir.Node {
+	r := fhir.New("Patient")
+	if base != nil {
+		r = base.Clone()
+	}
+	if p.ID != "" {
+		r.SetID(p.ID)
+	}
+	if recordNumber(r) == "" && p.RecordNumber != "" {
+		ids := list(r, "identifier")
+		ids.Append(fhir.Obj("use", "usual",
+			"type", fhir.Obj("coding", fhir.Arr(fhir.Obj("system", "http://terminology.hl7.org/CodeSystem/v2-0203", "code", "MR"))),
+			"system", RecordNumberSystem, "value", p.RecordNumber))
+	}
+	r.Set("name", p.names(r))
+	p.contactPoints(r)
+	r.Set("gender", optional(p.Sex))
+	r.Set("birthDate", optional(p.BirthDate))
+	if p.Line+p.City+p.State+p.Post != "" {
+		lines := fhir.Arr(p.Line)
+		if p.Line == "" {
+			lines = nil
+		}
+		r.Set("address", fhir.Arr(fhir.Obj("use", "home", "line", lines, "city", p.City, "state", p.State, "postalCode", p.Post)))
+	}
+	if p.Language != "" {
+		r.Set("communication", fhir.Arr(fhir.Obj("language",
+			fhir.Obj("coding", fhir.Arr(fhir.Obj("system", "urn:ietf:bcp:47", "code", p.Language))), "preferred", true)))
+	}
+	if p.Contact.Name != "" {
+		c := fhir.Obj("name", fhir.Obj("text", p.Contact.Name))
+		if p.Contact.Relation != "" {
+			c.SetFirst(0, "relationship", fhir.Arr(fhir.Obj("text", p.Contact.Relation)))
+		}
+		if p.Contact.Phone != "" {
+			c.Set("telecom", fhir.Arr(fhir.Obj("system", "phone", "value", p.Contact.Phone)))
+		}
+		r.Set("contact", fhir.Arr(c))
+	}
+	if p.Doctor != "" {
+		r.Set("generalPractitioner", fhir.Arr(fhir.Obj("reference", "Practitioner/"+p.Doctor)))
+	}
+	return r
+}
+
+// names replaces the official and usual name and keeps others.
+func (p Person) names(r *fhir.Node) *fhir.Node {
+	official := fhir.Obj("use", "official", "family", p.Family)
+	if p.Given != "" {
+		given := fhir.Arr()
+		for _, g := range strings.Fields(p.Given) {
+			given.Append(fhir.Str(g))
+		}
+		official.Set("given", given)
+	}
+	if p.Prefix != "" {
+		official.Set("prefix", fhir.Arr(p.Prefix))
+	}
+	names := fhir.Arr(official)
+	if p.Preferred != "" {
+		names.Append(fhir.Obj("use", "usual", "text", p.Preferred))
+	}
+	for n := range r.Get("name").Items() {
+		if u := n.Get("use").Text(); u != "official" && u != "usual" && u != "" {
+			names.Append(n)
+		}
+	}
+	return names
+}
+
+// contactPoints sets the first phone and e-mail and keeps the others.
+func (p Person) contactPoints(r *fhir.Node) {
+	points := fhir.Arr()
+	for _, c := range []struct{ system, value, use string }{{"phone", p.Phone, "mobile"}, {"email", p.Email, "home"}} {
+		if c.value != "" {
+			points.Append(fhir.Obj("system", c.system, "value", c.value, "use", c.use))
+		}
+	}
+	first := map[string]bool{}
+	for t := range r.Get("telecom").Items() {
+		s := t.Get("system").Text()
+		if (s == "phone" || s == "email") && !first[s] {
+			first[s] = true // replaced above
+			continue
+		}
+		points.Append(t)
+	}
+	if points.Len() == 0 {
+		points = nil
+	}
+	r.Set("telecom", points)
+}
+
+func list(r *fhir.Node, name string) *fhir.Node {
+	l := r.Get(name)
+	if l == nil {
+		l = fhir.Arr()
+		r.Set(name, l)
+	}
+	return l
+}
+
+func optional(s string) *fhir.Node {
+	if s == "" {
+		return nil
+	}
+	return fhir.Str(s)
+}
