@@ -1,0 +1,63 @@
+package fhirapi
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/search"
+)
+
+// read answers GET [type]/[id] (R4 http.html#read).
+func (s *server) read(c *call) error {
+	v, err := c.actor.ReadVersion(c.Context(), c.PathValue("type"), c.PathValue("id"), 0)
+	if err != nil {
+		return err
+	}
+	if h := c.Header.Get("If-None-Match"); h != "" && strings.Contains(h, fmt.Sprintf(`"%d"`, v.Version)) {
+		c.w.Header().Set("ETag", fmt.Sprintf(`W/"%d"`, v.Version))
+		c.w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	v.Body, err = shape(v.Type, v.Body, c.URL.Query().Get("_summary"), c.URL.Query().Get("_elements"))
+	if err != nil {
+		return err
+	}
+	return c.send(http.StatusOK, v, false)
+}
+
+// vread answers GET [type]/[id]/_history/[vid] (R4 http.html#vread).
+func (s *server) vread(c *call) error {
+	n, err := strconv.ParseInt(c.PathValue("vid"), 10, 64)
+	if err != nil || n < 1 {
+		return fault.New(fault.NotFound, "There is no version %q.", clip(c.PathValue("vid")))
+	}
+	v, err := c.actor.ReadVersion(c.Context(), c.PathValue("type"), c.PathValue("id"), n)
+	if err != nil {
+		return err
+	}
+	if v.Deleted {
+		return fault.New(fault.Gone, "Version %d is a deletion.", n)
+	}
+	return c.send(http.StatusOK, v, false)
+}
+
+// shape applies _summary and _elements to a stored body, and tags it SUBSETTED when
+// something was left out.
+func shape(resourceType string, body []byte, summary, elements string) ([]byte, error) {
+	if (summary == "" || summary == "false") && elements == "" {
+		return body, nil
+	}
+	r, err := fhir.Parse(body)
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	if elements != "" {
+		list = strings.Split(elements, ",")
+	}
+	return subset(r, search.Summary(summary), list).JSON(), nil
+}

@@ -1,0 +1,189 @@
+package fhirapi
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/store"
+)
+
+// pageParam carries a page's snapshot and position. It is opaque to clients.
+const pageParam = "_page"
+
+// search answers GET [type]?… and POST [type]/_search (R4 http.html#search). The answer is
+// spliced from stored bytes.
+func (s *server) search(c *call) error {
+	resourceType := c.PathValue("type")
+	raw, err := rawQuery(c)
+	if err != nil {
+		return err
+	}
+	raw, token := cutParam(raw, pageParam)
+	at, after, err := decodePage(token)
+	if err != nil {
+		return err
+	}
+	mode := search.Lenient
+	if prefer(c.Header, "handling") == "strict" {
+		mode = search.Strict
+	}
+	q, err := parseQuery(resourceType, raw, mode)
+	if err != nil {
+		return err
+	}
+	page, err := c.actor.Search(c.Context(), q, at, after)
+	if err != nil {
+		return err
+	}
+	b, err := s.searchset(c, q, page, token)
+	if err != nil {
+		return err
+	}
+	return c.write(http.StatusOK, b)
+}
+
+// parseQuery reads a search URL in its own order.
+func parseQuery(resourceType, raw string, mode search.Mode) (search.Query, error) {
+	params, err := search.ParseQuery(raw)
+	if err != nil {
+		return search.Query{}, err
+	}
+	return search.Parse(resourceType, params, mode)
+}
+
+// rawQuery joins the parameters of the URL and of a form body.
+func rawQuery(c *call) (string, error) {
+	if c.Method != http.MethodPost {
+		return c.URL.RawQuery, nil
+	}
+	if ct := c.Header.Get("Content-Type"); ct != "" && !strings.HasPrefix(ct, "application/x-www-form-urlencoded") {
+		return "", fault.New(fault.NotSupported, "POST _search takes application/x-www-form-urlencoded.")
+	}
+	b, err := io.ReadAll(io.LimitReader(c.Body, 1<<20))
+	if err != nil {
+		return "", fault.Wrap(err, fault.Malformed, "The search form could not be read.")
+	}
+	if c.URL.RawQuery == "" {
+		return string(b), nil
+	}
+	return c.URL.RawQuery + "&" + string(b), nil
+}
+
+// cutParam takes one parameter out of a raw query and returns its value.
+func cutParam(raw, name string) (rest, value string) {
+	var kept []string
+	for part := range strings.SplitSeq(raw, "&") {
+		if v, ok := strings.CutPrefix(part, name+"="); ok {
+			value, _ = url.QueryUnescape(v)
+			continue
+		}
+		if part != "" {
+			kept = append(kept, part)
+		}
+	}
+	return strings.Join(kept, "&"), value
+}
+
+func encodePage(at store.T, after []byte) string {
+	b := binary.AppendUvarint(nil, uint64(at))
+	return base64.RawURLEncoding.EncodeToString(append(b, after...))
+}
+
+func decodePage(token string) (store.T, []byte, error) {
+	if token == "" {
+		return 0, nil, nil
+	}
+	b, err := base64.RawURLEncoding.DecodeString(token)
+	at, n := binary.Uvarint(b)
+	if err != nil || n <= 0 || n >= len(b) {
+		return 0, nil, fault.Wrap(errors.Join(err), fault.Malformed, "The page address cannot be read; start the search again.")
+	}
+	return store.T(at), b[n:], nil
+}
+
+// searchset writes the Bundle of a page.
+func (s *server) searchset(c *call, q search.Query, page store.Page, token string) ([]byte, error) {
+	b := []byte(`{"resourceType":"Bundle","type":"searchset"`)
+	if page.Total >= 0 {
+		b = strconv.AppendInt(append(b, `,"total":`...), page.Total, 10)
+	}
+	b = append(b, `,"link":`...)
+	b = fhir.Arr(s.links(c, q, page, token)...).AppendJSON(b)
+	b = append(b, `,"entry":[`...)
+	n := 0
+	add := func(v store.Version, mode string) error {
+		body := v.Body
+		if q.Summary != search.SummaryFalse || len(q.Elements) > 0 {
+			r, err := fhir.Parse(body)
+			if err != nil {
+				return err
+			}
+			body = subset(r, q.Summary, q.Elements).JSON()
+		}
+		if n++; n > 1 {
+			b = append(b, ',')
+		}
+		b = append(b, `{"fullUrl":"`+c.base+"/"+v.Type+"/"+v.ID+`","resource":`...)
+		b = append(b, body...)
+		b = append(b, `,"search":{"mode":"`+mode+`"}}`...)
+		return nil
+	}
+	for _, v := range page.Matches {
+		if err := add(v, "match"); err != nil {
+			return nil, err
+		}
+	}
+	for _, v := range page.Included {
+		if err := add(v, "include"); err != nil {
+			return nil, err
+		}
+	}
+	for _, ig := range q.Ignored {
+		if n++; n > 1 {
+			b = append(b, ',')
+		}
+		o := outcome(fault.Issue{Severity: "warning", Type: "not-supported", Text: "The parameter " + ig.Name + " was not applied: " + ig.Reason})
+		b = append(b, `{"resource":`...)
+		b = append(o.AppendJSON(b), `,"search":{"mode":"outcome"}}`...)
+	}
+	if n == 0 {
+		return append(b[:len(b)-len(`,"entry":[`)], '}'), nil
+	}
+	return append(b, `]}`...), nil
+}
+
+// links returns self (the search as it was understood), first and next.
+func (s *server) links(c *call, q search.Query, page store.Page, token string) []any {
+	var applied []string
+	for _, p := range q.Applied {
+		applied = append(applied, url.QueryEscape(p.Name)+"="+url.QueryEscape(p.Value))
+	}
+	address := func(token string) string {
+		parts := applied
+		if token != "" {
+			parts = append(parts[:len(parts):len(parts)], pageParam+"="+token)
+		}
+		u := c.base + "/" + q.Type
+		if len(parts) > 0 {
+			u += "?" + strings.Join(parts, "&")
+		}
+		return u
+	}
+	links := []any{fhir.Obj("relation", "self", "url", address(token))}
+	if token != "" {
+		links = append(links, fhir.Obj("relation", "first", "url", address("")))
+	}
+	if page.Next != nil {
+		links = append(links, fhir.Obj("relation", "next", "url", address(encodePage(page.At, page.Next))))
+	}
+	return links
+}

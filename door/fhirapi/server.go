@@ -1,0 +1,243 @@
+// Package fhirapi is the FHIR R4 REST door: it turns HTTP requests into calls of a
+// record.Actor and stored bytes into responses.
+//
+// There is one file for each interaction, named by the specification's word. routes.go is
+// the table that serves the routes and makes the CapabilityStatement, so that it cannot
+// promise what is not there. Rules about who may see what, validation and storage are not
+// here but behind the Actor; OAuth is not here but in identity.
+package fhirapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/osler-emr/osler/base/clock"
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/ident"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/definition"
+	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/trust"
+)
+
+// MaxBody is the largest request body in bytes: a transaction of a whole life.
+const MaxBody = fhir.MaxBytes
+
+// Options of the door.
+type Options struct {
+	Gate *record.Gate
+	// Authenticate returns the principal of a bearer token; fault.Unauthorized otherwise.
+	Authenticate func(ctx context.Context, token string) (trust.Principal, error)
+	Clock        clock.Clock
+	Log          *slog.Logger
+	// Base is the public URL of the door without a slash at its end, for example
+	// "https://clinic.example/fhir"; empty takes it from each request.
+	Base string
+	// Version is the program's, for the CapabilityStatement.
+	Version string
+}
+
+type server struct {
+	Options
+	started time.Time
+}
+
+// New returns the handler for the paths below /fhir.
+func New(o Options) http.Handler {
+	s := &server{Options: o, started: o.Clock.Now()}
+	mux := http.NewServeMux()
+	for _, rt := range routes() {
+		mux.HandleFunc(rt.method+" "+rt.pattern, s.wrap(rt))
+	}
+	mux.HandleFunc("/fhir/", s.wrap(route{public: true, handle: (*server).unknown}))
+	return mux
+}
+
+// call is one request on its way through the door.
+type call struct {
+	*http.Request
+	actor *record.Actor
+	base  string
+	w     http.ResponseWriter
+}
+
+// wrap authenticates, limits the body and turns errors into OperationOutcomes.
+func (s *server) wrap(rt route) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		id := ident.New(s.Clock.Now())
+		h := w.Header()
+		h.Set("X-Request-Id", id)
+		h.Set("Cache-Control", "no-store")
+		h.Set("X-Content-Type-Options", "nosniff")
+		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
+		c := &call{Request: r, base: s.base(r), w: w}
+		err := s.admit(rt, c)
+		if err == nil {
+			err = s.guard(rt, c)
+		}
+		if err != nil {
+			s.fail(c, id, err)
+		}
+	}
+}
+
+// guard runs the handler and turns a panic into an internal error.
+func (s *server) guard(rt route, c *call) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic in %s %s: %v", rt.method, rt.pattern, p)
+		}
+	}()
+	return rt.handle(s, c)
+}
+
+func (s *server) admit(rt route, c *call) error {
+	if f := c.URL.Query().Get("_format"); f != "" && !jsonType(f) && !rt.public {
+		return fault.New(fault.NotSupported, "The format %q is not supported; ask for json.", f)
+	}
+	if rt.public {
+		return nil
+	}
+	scheme, token, _ := strings.Cut(c.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") || token == "" {
+		return fault.New(fault.Unauthorized, "Send a bearer token in the Authorization header; `osler token` makes one.")
+	}
+	p, err := s.Authenticate(c.Context(), strings.TrimSpace(token))
+	if err != nil {
+		return err
+	}
+	c.actor = s.Gate.As(p, "fhir")
+	return knownType(c)
+}
+
+func knownType(c *call) error {
+	if t := c.PathValue("type"); t != "" && !definition.IsResource(t) {
+		return fault.New(fault.NotFound, "%q is not a resource type of FHIR R4.", clip(t))
+	}
+	return nil
+}
+
+func (s *server) unknown(c *call) error {
+	return fault.New(fault.NotFound, "There is no interaction %s %s; GET /fhir/metadata lists what there is.", c.Method, clip(c.URL.Path))
+}
+
+func (s *server) base(r *http.Request) string {
+	if s.Base != "" {
+		return s.Base
+	}
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	return scheme + "://" + r.Host + "/fhir"
+}
+
+// body reads and parses the request's resource.
+func (c *call) body() (*fhir.Node, error) {
+	if ct := c.Header.Get("Content-Type"); ct != "" && !jsonType(ct) {
+		return nil, fault.New(fault.NotSupported, "The content type %q is not supported; send application/fhir+json.", clip(ct))
+	}
+	b, err := io.ReadAll(c.Body)
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, fault.New(fault.TooLarge, "The body is larger than the limit of %d bytes.", tooLarge.Limit)
+	case err != nil:
+		return nil, fault.Wrap(err, fault.Malformed, "The body could not be read to its end.")
+	}
+	r, err := fhir.Parse(b)
+	if err != nil {
+		return nil, err
+	}
+	if r.Kind() != fhir.Object {
+		return nil, fault.New(fault.Malformed, "The body must be one JSON object, a resource.")
+	}
+	return r, nil
+}
+
+// resource is body for the type in the path.
+func (c *call) resource() (*fhir.Node, error) {
+	r, err := c.body()
+	if err != nil {
+		return nil, err
+	}
+	want := c.PathValue("type")
+	if got := r.ResourceType(); got != want {
+		return nil, fault.New(fault.Malformed, "The body is a resource of type %q, the address asks for %s.", clip(got), want).At("resourceType")
+	}
+	return r, nil
+}
+
+func jsonType(s string) bool {
+	t, _, err := mime.ParseMediaType(s)
+	if err != nil {
+		t = s
+	}
+	switch t {
+	case "json", "application/json", "application/fhir+json", "application/fhir json", "text/json":
+		return true
+	}
+	return false
+}
+
+// clip keeps echoed input short.
+func clip(s string) string {
+	if len(s) > 80 {
+		return s[:80] + "…"
+	}
+	return s
+}
+
+// version reads an ETag such as W/"3" from a header; 0 when absent.
+func (c *call) version(header string) (int64, error) {
+	h := c.Header.Get(header)
+	if h == "" || h == "*" {
+		return 0, nil
+	}
+	return etag(h)
+}
+
+func etag(h string) (int64, error) {
+	v, err := strconv.ParseInt(strings.Trim(strings.TrimPrefix(h, "W/"), `"`), 10, 64)
+	if err != nil || v < 1 {
+		return 0, fault.New(fault.Malformed, `The version %q cannot be read; it looks like W/"3".`, clip(h))
+	}
+	return v, nil
+}
+
+const contentType = "application/fhir+json; charset=utf-8"
+
+// send writes a stored version with its headers.
+func (c *call) send(status int, v store.Version, location bool) error {
+	h := c.w.Header()
+	h.Set("ETag", fmt.Sprintf(`W/"%d"`, v.Version))
+	h.Set("Last-Modified", v.Updated.UTC().Format(http.TimeFormat))
+	if location {
+		h.Set("Location", fmt.Sprintf("%s/%s/%s/_history/%d", c.base, v.Type, v.ID, v.Version))
+	}
+	return c.write(status, v.Body)
+}
+
+func (c *call) write(status int, body []byte) error {
+	if c.URL.Query().Get("_pretty") == "true" {
+		body = pretty(body)
+	}
+	h := c.w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	c.w.WriteHeader(status)
+	if c.Method == http.MethodHead {
+		return nil
+	}
+	c.w.Write(body) // a client that went away is no error of ours
+	return nil
+}

@@ -1,0 +1,301 @@
+package fhirapi
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/ident"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/bundle"
+	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/store"
+)
+
+// transaction answers POST of a Bundle at the base: a batch (each entry for itself) or a
+// transaction (all or nothing) (R4 http.html#transaction).
+func (s *server) transaction(c *call) error {
+	body, err := c.body()
+	if err != nil {
+		return err
+	}
+	b, err := bundle.Read(body)
+	if err != nil {
+		return err
+	}
+	switch b.Kind {
+	case "transaction":
+		return s.all(c, b)
+	case "batch":
+		return s.each(c, b)
+	}
+	return fault.New(fault.NotSupported, "A Bundle of type %q cannot be carried out; send batch or transaction.", clip(b.Kind)).At("Bundle.type")
+}
+
+// all carries out a transaction: every write is one Change.
+func (s *server) all(c *call, b *bundle.Bundle) error {
+	plan := &transactionPlan{server: s, call: c, done: map[int]*fhir.Node{}}
+	if err := plan.conditions(b); err != nil {
+		return err
+	}
+	if err := b.Assign(func() string { return ident.New(s.Clock.Now()) }); err != nil {
+		return err
+	}
+	if err := plan.references(b); err != nil {
+		return err
+	}
+	b.Rewrite()
+	if err := plan.collect(b); err != nil {
+		return err
+	}
+	plan.change.Key = idempotency(c)
+	if len(plan.change.Put)+len(plan.change.Delete) > 0 {
+		res, err := c.actor.Commit(c.Context(), plan.change)
+		if err != nil {
+			return plan.name(err)
+		}
+		plan.answer(res)
+	}
+	for _, e := range b.Entries { // reads see what the writes made
+		if e.Method == http.MethodGet || e.Method == http.MethodHead {
+			answer, status := s.sub(c, e)
+			if status >= 400 {
+				return fault.New(fault.Invalid, "The read %s %s of the transaction failed.", e.Method, clip(e.URL)).At(e.Path())
+			}
+			plan.done[e.Index] = answer
+		}
+	}
+	out := make([]*fhir.Node, len(b.Entries))
+	for i := range b.Entries {
+		out[i] = plan.done[i]
+	}
+	return c.write(http.StatusOK, bundle.Response("transaction", out...).JSON())
+}
+
+// transactionPlan turns the entries of a transaction into one Change.
+type transactionPlan struct {
+	server *server
+	call   *call
+	change record.Change
+	puts   []*bundle.Entry // in the order of change.Put
+	drops  []*bundle.Entry // in the order of change.Delete
+	done   map[int]*fhir.Node
+}
+
+// conditions settles ifNoneExist, PUT by condition and DELETE by condition by searching
+// first; the commit holds that what was absent still is.
+func (p *transactionPlan) conditions(b *bundle.Bundle) error {
+	for _, e := range b.Entries {
+		cond := e.IfNoneExist
+		if e.Method == http.MethodPut || e.Method == http.MethodDelete {
+			cond = e.Query
+		}
+		if cond == "" || e.Method == http.MethodGet || e.Method == http.MethodHead {
+			continue
+		}
+		q, err := condition(e.Type, cond)
+		if err != nil {
+			return at(err, e)
+		}
+		v, found, err := p.server.single(p.call, q)
+		switch {
+		case err != nil:
+			return at(err, e)
+		case found && e.Method == http.MethodPost:
+			e.ID, e.Method = v.ID, "" // nothing to do: it exists
+			p.done[e.Index] = entryResponse(p.call, "200 OK", v)
+		case found:
+			e.ID = v.ID
+			if e.Resource != nil {
+				e.Resource.SetID(v.ID)
+			}
+		case e.Method == http.MethodDelete:
+			e.Method = ""
+			p.done[e.Index] = fhir.Obj("response", fhir.Obj("status", "204 No Content"))
+		default:
+			p.change.Absent = append(p.change.Absent, q)
+			if e.Method == http.MethodPut && e.Resource.ID() == "" {
+				e.Resource.SetID(ident.New(p.server.Clock.Now()))
+			}
+			if e.Method == http.MethodPut {
+				e.ID = e.Resource.ID()
+			}
+		}
+	}
+	return nil
+}
+
+// references resolves references by search; each must match exactly one resource.
+func (p *transactionPlan) references(b *bundle.Bundle) error {
+	known := map[string]string{}
+	for _, r := range b.Conditional() {
+		key := r.Type + "?" + r.Query
+		if known[key] == "" {
+			q, err := condition(r.Type, r.Query)
+			if err != nil {
+				return at(err, r.Entry)
+			}
+			v, found, err := p.server.single(p.call, q)
+			if err != nil {
+				return at(err, r.Entry)
+			}
+			if !found {
+				return fault.New(fault.Multiple, "The reference %s matches nothing; it must match one resource.", r.Type+"?…").At(r.Entry.Path())
+			}
+			known[key] = v.Type + "/" + v.ID
+		}
+		r.Resolve(known[key])
+	}
+	return nil
+}
+
+func (p *transactionPlan) collect(b *bundle.Bundle) error {
+	for _, e := range b.Ordered() {
+		match := int64(0)
+		if e.IfMatch != "" {
+			v, err := etag(e.IfMatch)
+			if err != nil {
+				return at(err, e)
+			}
+			match = v
+		}
+		switch e.Method {
+		case http.MethodPost:
+			p.change.Put = append(p.change.Put, record.Put{Resource: e.Resource, Create: true})
+			p.puts = append(p.puts, e)
+		case http.MethodPut:
+			p.change.Put = append(p.change.Put, record.Put{Resource: e.Resource, IfMatch: match})
+			p.puts = append(p.puts, e)
+		case http.MethodDelete:
+			p.change.Delete = append(p.change.Delete, record.Delete{Type: e.Type, ID: e.ID, IfMatch: match})
+			p.drops = append(p.drops, e)
+		case http.MethodPatch:
+			return fault.New(fault.NotSupported, "PATCH is not supported in a transaction yet.").At(e.Path())
+		}
+	}
+	return nil
+}
+
+// name puts the bundle's entry in place of the position in the change.
+func (p *transactionPlan) name(err error) error {
+	f, ok := err.(*fault.Error)
+	if !ok {
+		return err
+	}
+	for i := range f.Issues {
+		var n int
+		rest := f.Issues[i].Expression
+		if _, scan := fmt.Sscanf(rest, "Put[%d]", &n); scan == nil && n < len(p.puts) {
+			_, tail, _ := strings.Cut(rest, "].")
+			f.Issues[i].Expression = p.puts[n].Path() + ".resource"
+			if _, inner, ok := strings.Cut(tail, "."); ok {
+				f.Issues[i].Expression += "." + inner
+			}
+		}
+	}
+	return f
+}
+
+func (p *transactionPlan) answer(res record.Result) {
+	minimal := prefer(p.call.Header, "return") != "representation"
+	for i, e := range p.puts {
+		v, status := res.Versions[i], "200 OK"
+		if v.Version == 1 {
+			status = "201 Created"
+		}
+		p.done[e.Index] = entryResponse(p.call, status, v)
+		if !minimal {
+			if r, err := fhir.Parse(v.Body); err == nil {
+				p.done[e.Index].SetFirst(0, "resource", r)
+			}
+		}
+	}
+	for _, e := range p.drops {
+		p.done[e.Index] = fhir.Obj("response", fhir.Obj("status", "204 No Content"))
+	}
+}
+
+func entryResponse(c *call, status string, v store.Version) *fhir.Node {
+	return fhir.Obj(
+		"fullUrl", c.base+"/"+v.Type+"/"+v.ID,
+		"response", fhir.Obj("status", status,
+			"location", fmt.Sprintf("%s/%s/_history/%d", v.Type, v.ID, v.Version),
+			"etag", fmt.Sprintf(`W/"%d"`, v.Version),
+			"lastModified", v.Updated.UTC().Format("2006-01-02T15:04:05.000Z07:00")))
+}
+
+// at names the entry in a fault that has no findings of its own.
+func at(err error, e *bundle.Entry) error {
+	if f, ok := err.(*fault.Error); ok && len(f.Issues) == 0 {
+		f.Path = e.Path()
+	}
+	return err
+}
+
+// each carries out a batch: every entry is a request of its own through the same routes.
+func (s *server) each(c *call, b *bundle.Bundle) error {
+	out := make([]*fhir.Node, len(b.Entries))
+	for _, e := range b.Ordered() {
+		out[e.Index], _ = s.sub(c, e)
+	}
+	return c.write(http.StatusOK, bundle.Response("batch", out...).JSON())
+}
+
+// sub runs one entry as a request and returns its response entry and status.
+func (s *server) sub(c *call, e *bundle.Entry) (*fhir.Node, int) {
+	var body []byte
+	if e.Resource != nil {
+		body = e.Resource.JSON()
+	}
+	r, err := http.NewRequestWithContext(c.Context(), e.Method, "/fhir/"+strings.TrimPrefix(e.URL, "/"), bytes.NewReader(body))
+	if err != nil {
+		return failed(fault.New(fault.Malformed, "The url of the entry cannot be read.").At(e.Path())), http.StatusBadRequest
+	}
+	r.Host = c.Host
+	for header, value := range map[string]string{"If-Match": e.IfMatch, "If-None-Exist": e.IfNoneExist, "If-None-Match": e.IfNoneMatch} {
+		if value != "" {
+			r.Header.Set(header, value)
+		}
+	}
+	w := newRecorder()
+	s.entries(c).ServeHTTP(w, r)
+	entry := fhir.Obj()
+	resource, _ := fhir.Parse(w.body.Bytes())
+	response := fhir.Obj("status", fmt.Sprintf("%d %s", w.status, http.StatusText(w.status)),
+		"location", w.Header().Get("Location"), "etag", w.Header().Get("ETag"))
+	switch {
+	case w.status >= 400:
+		response.Set("outcome", resource)
+	case resource.Kind() == fhir.Object:
+		entry.Set("resource", resource)
+	}
+	entry.Set("response", response)
+	return entry, w.status
+}
+
+func failed(err error) *fhir.Node {
+	return fhir.Obj("response", fhir.Obj("status", "400 Bad Request", "outcome", Outcome(err, "")))
+}
+
+// entries serves the routes for the entries of one bundle, with its principal.
+func (s *server) entries(outer *call) http.Handler {
+	mux := http.NewServeMux()
+	for _, rt := range routes() {
+		if rt.system { // no bundles in bundles
+			continue
+		}
+		mux.HandleFunc(rt.method+" "+rt.pattern, func(w http.ResponseWriter, r *http.Request) {
+			c := &call{Request: r, base: outer.base, w: w, actor: outer.actor}
+			err := knownType(c)
+			if err == nil {
+				err = s.guard(rt, c)
+			}
+			if err != nil {
+				s.fail(c, outer.w.Header().Get("X-Request-Id"), err)
+			}
+		})
+	}
+	return mux
+}

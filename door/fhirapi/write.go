@@ -1,0 +1,203 @@
+package fhirapi
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/store"
+)
+
+// create answers POST [type], with If-None-Exist conditionally (R4 http.html#create).
+func (s *server) create(c *call) error {
+	r, err := c.resource()
+	if err != nil {
+		return err
+	}
+	r.Remove("id") // the server gives ids to creates
+	change := record.Change{Put: []record.Put{{Resource: r, Create: true}}, Key: idempotency(c)}
+	if cond := c.Header.Get("If-None-Exist"); cond != "" {
+		q, err := condition(r.ResourceType(), cond)
+		if err != nil {
+			return err
+		}
+		v, found, err := s.single(c, q)
+		if err != nil {
+			return err
+		}
+		if found {
+			return c.reply(http.StatusOK, v)
+		}
+		change.Absent = []search.Query{q}
+	}
+	res, err := c.actor.Commit(c.Context(), change)
+	if err != nil {
+		return err
+	}
+	return c.reply(http.StatusCreated, res.Versions[0])
+}
+
+// update answers PUT [type]/[id] (R4 http.html#update): also a create under a client's id.
+func (s *server) update(c *call) error {
+	r, err := c.resource()
+	if err != nil {
+		return err
+	}
+	id := c.PathValue("id")
+	switch r.ID() {
+	case id:
+	case "":
+		return fault.New(fault.Malformed, "The body needs the id that the address has.").At(r.ResourceType() + ".id")
+	default:
+		return fault.New(fault.Malformed, "The id in the body is not the id in the address.").At(r.ResourceType() + ".id")
+	}
+	return s.put(c, r)
+}
+
+// conditionalUpdate answers PUT [type]?… (R4 http.html#cond-update).
+func (s *server) conditionalUpdate(c *call) error {
+	r, err := c.resource()
+	if err != nil {
+		return err
+	}
+	q, err := condition(r.ResourceType(), c.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	v, found, err := s.single(c, q)
+	if err != nil {
+		return err
+	}
+	if !found {
+		res, err := c.actor.Commit(c.Context(), record.Change{Put: []record.Put{{Resource: r}}, Absent: []search.Query{q}})
+		if err != nil {
+			return err
+		}
+		return c.reply(http.StatusCreated, res.Versions[0])
+	}
+	if id := r.ID(); id != "" && id != v.ID {
+		return fault.New(fault.Malformed, "The condition matches another resource than the id in the body.").At(r.ResourceType() + ".id")
+	}
+	r.SetID(v.ID)
+	return s.put(c, r)
+}
+
+func (s *server) put(c *call, r *fhir.Node) error {
+	match, err := c.version("If-Match")
+	if err != nil {
+		return err
+	}
+	res, err := c.actor.Commit(c.Context(), record.Change{Put: []record.Put{{Resource: r, IfMatch: match}}, Key: idempotency(c)})
+	if err != nil {
+		return err
+	}
+	status := http.StatusOK
+	if res.Versions[0].Version == 1 {
+		status = http.StatusCreated
+	}
+	return c.reply(status, res.Versions[0])
+}
+
+// remove answers DELETE [type]/[id] (R4 http.html#delete).
+func (s *server) remove(c *call) error {
+	match, err := c.version("If-Match")
+	if err != nil {
+		return err
+	}
+	return s.delete(c, c.PathValue("id"), match)
+}
+
+// conditionalRemove answers DELETE [type]?…: one match at most.
+func (s *server) conditionalRemove(c *call) error {
+	q, err := condition(c.PathValue("type"), c.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	v, found, err := s.single(c, q)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return c.write(http.StatusOK, outcome(fault.Issue{Severity: "information", Type: "not-found", Text: "Nothing matched; nothing was deleted."}).JSON())
+	}
+	return s.delete(c, v.ID, v.Version)
+}
+
+func (s *server) delete(c *call, id string, match int64) error {
+	_, err := c.actor.Commit(c.Context(), record.Change{Delete: []record.Delete{{Type: c.PathValue("type"), ID: id, IfMatch: match}}})
+	if err != nil {
+		return err
+	}
+	c.w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// reply answers a write as Prefer: return asks (R4 http.html#ops).
+func (c *call) reply(status int, v store.Version) error {
+	switch prefer(c.Header, "return") {
+	case "minimal":
+		v.Body = nil
+	case "OperationOutcome":
+		v.Body = outcome(fault.Issue{Severity: "information", Type: "informational", Text: "Stored as " + v.Type + "/" + v.ID + "."}).JSON()
+	}
+	return c.send(status, v, true)
+}
+
+func prefer(h http.Header, name string) string {
+	for _, line := range h.Values("Prefer") {
+		for part := range strings.FieldsFuncSeq(line, func(r rune) bool { return r == ';' || r == ',' }) {
+			if k, v, ok := strings.Cut(strings.TrimSpace(part), "="); ok && strings.TrimSpace(k) == name {
+				return strings.TrimSpace(v)
+			}
+		}
+	}
+	return ""
+}
+
+// idempotency reads the key that makes a retried write harmless. It is bound to the
+// principal by the gate.
+func idempotency(c *call) string { return c.Header.Get("Idempotency-Key") }
+
+// condition parses the search of a conditional interaction: strictly, and never empty,
+// since an empty condition would match everything.
+func condition(resourceType, raw string) (search.Query, error) {
+	if i := strings.IndexByte(raw, '?'); i >= 0 {
+		raw = raw[i+1:]
+	}
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return search.Query{}, fault.Wrap(err, fault.Malformed, "The condition cannot be read as search parameters.")
+	}
+	for name := range values {
+		if name == "_format" || name == "_pretty" {
+			values.Del(name)
+		}
+	}
+	if len(values) == 0 {
+		return search.Query{}, fault.New(fault.Malformed, "A conditional interaction needs at least one search parameter.")
+	}
+	q, err := parseQuery(resourceType, values.Encode(), search.Strict)
+	if err != nil {
+		return search.Query{}, err
+	}
+	q.Count = 2
+	return q, nil
+}
+
+// single returns the one match of a condition; several are fault.Multiple.
+func (s *server) single(c *call, q search.Query) (store.Version, bool, error) {
+	page, err := c.actor.Search(c.Context(), q, 0, nil)
+	switch {
+	case err != nil:
+		return store.Version{}, false, err
+	case len(page.Matches) == 0:
+		return store.Version{}, false, nil
+	case len(page.Matches) > 1:
+		return store.Version{}, false, fault.New(fault.Multiple, "The condition matches more than one %s; nothing was changed.", q.Type)
+	}
+	return page.Matches[0], true, nil
+}
