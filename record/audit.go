@@ -1,0 +1,116 @@
+package record
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/ledger"
+	"github.com/osler-emr/osler/trust/policy"
+)
+
+// leaf returns an audit leaf of the actor. Empty patients are left out.
+func (a *Actor) leaf(action ledger.Action, resourceType string, patients ...string) *ledger.Leaf {
+	p := a.principal
+	l := &ledger.Leaf{Time: a.Now(), Actor: p.ID, Name: p.Name, Role: string(p.Role), Purpose: string(p.Purpose),
+		Session: p.Session, Action: action, Type: resourceType, Door: a.door}
+	for _, id := range patients {
+		addPatient(l, id)
+	}
+	return l
+}
+
+func addPatient(l *ledger.Leaf, id string) {
+	if id != "" && !slices.Contains(l.Patients, id) {
+		l.Patients = append(l.Patients, id)
+	}
+}
+
+// write stores a leaf on its own.
+func (a *Actor) write(ctx context.Context, l *ledger.Leaf) error {
+	_, err := a.gate.store.Commit(ctx, store.Changeset{Leaf: l})
+	return err
+}
+
+// refused stores a leaf about a refusal and returns the refusal.
+func (a *Actor) refused(ctx context.Context, refusal error, what policy.Interaction, resourceType, id, patient string) error {
+	l := a.leaf(ledger.Refused, resourceType, patient)
+	l.Query, l.Outcome = string(what), string(fault.CodeOf(refusal))
+	if id != "" {
+		l.Versions = []ledger.Version{{Type: resourceType, ID: id}}
+	}
+	if err := a.write(ctx, l); err != nil {
+		return err
+	}
+	return refusal
+}
+
+// may asks policy whether the role and the token allow an interaction with a type.
+func (a *Actor) may(ctx context.Context, what policy.Interaction, resourceType, id string) error {
+	if err := policy.May(a.principal, what, resourceType); err != nil {
+		return a.refused(ctx, err, what, resourceType, id, "")
+	}
+	return nil
+}
+
+// named returns the versions as a leaf names them, with hashes when they were written.
+func named(v store.Version, written bool) ledger.Version {
+	n := ledger.Version{Type: v.Type, ID: v.ID, Version: v.Version}
+	if written && !v.Deleted {
+		sum := sha256.Sum256(v.Body)
+		n.Hash = hex.EncodeToString(sum[:])
+	}
+	return n
+}
+
+// Looked returns who looked at or changed a patient's record, newest first: the audit
+// leaves that name the patient. A patient may ask for its own, an auditor and an
+// administrator for any ("" for all). A patient's answer leaves out what the leaves say
+// about others.
+func (a *Actor) Looked(ctx context.Context, f store.LeafFilter) ([]store.LeafEntry, error) {
+	if a.principal.Role == trust.Patient && f.Patient == "" {
+		f.Patient = a.principal.Patient
+	}
+	if err := policy.MayAudit(a.principal, f.Patient); err != nil {
+		return nil, a.refused(ctx, err, policy.Search, "AuditEvent", "", "")
+	}
+	entries, err := a.gate.store.Leaves(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	own := a.principal.Role == trust.Patient
+	if own {
+		for i := range entries {
+			entries[i].Leaf = forPatient(entries[i].Leaf, f.Patient)
+		}
+	}
+	l := a.leaf(ledger.Search, "AuditEvent")
+	l.Count, l.Query = len(entries), "audit log"
+	if f.Patient != "" && !own { // own looks would only fill the own list
+		addPatient(l, f.Patient)
+	}
+	return entries, a.write(ctx, l)
+}
+
+// forPatient keeps of a leaf what it says about one patient.
+func forPatient(l ledger.Leaf, patient string) ledger.Leaf {
+	l.Session = ""
+	if len(l.Patients) > 1 {
+		l.Patients, l.Versions, l.Query, l.Reason, l.Count = []string{patient}, nil, "", "", 0
+	}
+	return l
+}
+
+// Note writes an audit leaf of its own, for prints, exports and the like.
+func (a *Actor) Note(ctx context.Context, action ledger.Action, patient, what string) error {
+	if a.principal.Role == "" || a.principal.Role == trust.Patient && patient != a.principal.Patient {
+		return fault.New(fault.Forbidden, "Only what you did with your own record can be noted.")
+	}
+	l := a.leaf(action, "", patient)
+	l.Query = what
+	return a.write(ctx, l)
+}

@@ -1,0 +1,65 @@
+package record
+
+import (
+	"time"
+
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/store"
+)
+
+// Put creates or replaces a resource. A resource without id gets one; a resource with an
+// id is created under it or updated. IfMatch, when not 0, must be the current version,
+// otherwise fault.Stale.
+//
+// A principal who sees a type only in part (a patient, mostly) may choose ids only in the
+// form that ident.New makes: whether another id is taken is not for it to learn.
+type Put struct {
+	Resource *fhir.Node
+	IfMatch  int64
+	// Create asks for a new resource: an id that exists already is fault.Conflict.
+	Create bool
+}
+
+// Delete removes a resource (its history stays). Deleting what is not there is no error.
+type Delete struct {
+	Type, ID string
+	IfMatch  int64
+}
+
+// Change is what Commit does, all or nothing.
+type Change struct {
+	Put    []Put
+	Delete []Delete
+	// Absent holds queries that must match nothing at the moment of the commit, whoever may
+	// see the matches; otherwise fault.Conflict. For conditional creates.
+	Absent []search.Query
+	// Unchanged asks that nothing of this patient was written after SeenAt (the T under
+	// which the writer read the chart); otherwise fault.Conflict.
+	Unchanged string
+	SeenAt    store.T
+	// Reason and What go into the audit leaf.
+	Reason, What string
+	// Key makes the commit idempotent (double click, retry) for a day: a second change of the
+	// same principal with the same Key stores nothing and returns the first Result with
+	// Repeated. Make it of the form's nonce and what was typed, so that a form that was
+	// edited and sent again is a new change.
+	Key string
+	// Dangling accepts references to resources that are not in the record, as an import of a
+	// partial record must.
+	Dangling bool
+	// Drop names a draft that this change makes obsolete.
+	Drop string
+}
+
+// Result tells what a commit became.
+type Result struct {
+	T        store.T
+	Versions []store.Version // in the order of Put, then Delete
+	// Undo takes the change back within UndoWindow; see Actor.Undo.
+	Undo     string
+	Repeated bool
+}
+
+// UndoWindow is how long a change can be undone.
+const UndoWindow = 10 * time.Second

@@ -1,0 +1,116 @@
+package record
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/trust/ledger"
+	"github.com/osler-emr/osler/trust/policy"
+)
+
+// Chart ranges over all current resources in a patient's compartment that the principal
+// may see, of the given types (none: all), the Patient included: one range scan, one audit
+// leaf. A patient who is hidden or missing is fault.NotFound.
+func (a *Actor) Chart(ctx context.Context, patient string, types ...string) iter.Seq2[*fhir.Node, error] {
+	return func(yield func(*fhir.Node, error) bool) {
+		for v, err := range a.ChartVersions(ctx, patient, types...) {
+			var r *fhir.Node
+			if err == nil {
+				r, err = fhir.Parse(v.Body)
+			}
+			if !yield(r, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// ChartVersions is Chart with the stored bytes, for export and $everything.
+func (a *Actor) ChartVersions(ctx context.Context, patient string, types ...string) iter.Seq2[store.Version, error] {
+	return func(yield func(store.Version, error) bool) {
+		if err := a.openChart(ctx, patient, types); err != nil {
+			yield(store.Version{}, err)
+			return
+		}
+		some := a.visibleTypes(types)
+		if len(types) > 0 && len(some) == 0 { // to the store, no type would mean all
+			return
+		}
+		a.filtered(ctx, a.gate.store.Compartment(ctx, patient, some, a.at), yield)
+	}
+}
+
+// openChart checks and audits that a chart is opened.
+func (a *Actor) openChart(ctx context.Context, patient string, types []string) error {
+	if err := a.may(ctx, policy.Read, "Patient", patient); err != nil {
+		return err
+	}
+	p, err := a.current(ctx, "Patient", patient)
+	if fault.Is(err, fault.NotFound) {
+		return a.refused(ctx, notFound("Patient"), policy.Read, "Patient", patient, "")
+	}
+	if err != nil {
+		return err
+	}
+	if p.Deleted {
+		return a.refused(ctx, gone("Patient"), policy.Read, "Patient", patient, patient)
+	}
+	l := a.leaf(ledger.Read, "Patient", patient)
+	l.Query = "chart"
+	if len(types) > 0 {
+		l.Query = "chart: " + strings.Join(types, ", ")
+	}
+	return a.write(ctx, l)
+}
+
+// visibleTypes returns those of the types of which the actor may see some.
+func (a *Actor) visibleTypes(types []string) []string {
+	return slices.DeleteFunc(slices.Clone(types), func(t string) bool {
+		_, none := a.sees(t).(search.None)
+		return none
+	})
+}
+
+// filtered yields the versions that the actor may see. Where it may see all of a type,
+// nothing is decoded.
+func (a *Actor) filtered(ctx context.Context, versions iter.Seq2[store.Version, error], yield func(store.Version, error) bool) {
+	for v, err := range versions {
+		if err == nil {
+			err = a.visible(ctx, v)
+			if fault.Is(err, fault.NotFound) {
+				continue
+			}
+		}
+		if err != nil {
+			yield(store.Version{}, err)
+			return
+		}
+		if !yield(v, nil) {
+			return
+		}
+	}
+}
+
+// All ranges over every current resource that the principal may see; for export. One
+// audit leaf says that it was begun.
+func (a *Actor) All(ctx context.Context, types ...string) iter.Seq2[store.Version, error] {
+	return func(yield func(store.Version, error) bool) {
+		some := a.visibleTypes(types)
+		l := a.leaf(ledger.Export, "")
+		l.Query = "all: " + strings.Join(types, ", ")
+		if err := a.write(ctx, l); err != nil {
+			yield(store.Version{}, err)
+			return
+		}
+		if len(types) > 0 && len(some) == 0 {
+			return
+		}
+		a.filtered(ctx, a.gate.store.All(ctx, some, a.at), yield)
+	}
+}

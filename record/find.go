@@ -1,0 +1,117 @@
+package record
+
+import (
+	"context"
+	"net/url"
+	"strings"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/trust/ledger"
+	"github.com/osler-emr/osler/trust/policy"
+)
+
+// plan returns the search under what the actor may see.
+func (a *Actor) plan(q search.Query, at store.T, after []byte) store.Plan {
+	p := store.NewPlan(q, a.sees)
+	p.At, p.After = at, after
+	if a.at != 0 && (at == 0 || at > a.at) {
+		p.At = a.at
+	}
+	return p
+}
+
+func (a *Actor) sees(resourceType string) search.Expr {
+	return policy.Visible(a.principal, resourceType)
+}
+
+// Search runs a parsed query and returns one page of stored bytes. after is the Next of
+// the page before, at its At; both zero for the first page.
+func (a *Actor) Search(ctx context.Context, q search.Query, at store.T, after []byte) (store.Page, error) {
+	if q.Type != "" {
+		if err := a.may(ctx, policy.Search, q.Type, ""); err != nil {
+			return store.Page{}, err
+		}
+	}
+	page, err := a.gate.store.Search(ctx, a.plan(q, at, after))
+	if err != nil {
+		return store.Page{}, err
+	}
+	l := a.leaf(ledger.Search, q.Type)
+	l.Query, l.Count = described(q), len(page.Matches)+len(page.Included)
+	for _, list := range [][]store.Version{page.Matches, page.Included} {
+		for _, v := range list {
+			addPatient(l, v.Patient)
+		}
+	}
+	return page, a.write(ctx, l)
+}
+
+// described returns the parameters of a query for the audit log.
+func described(q search.Query) string {
+	parts := make([]string, len(q.Applied))
+	for i, p := range q.Applied {
+		parts[i] = p.Name + "=" + p.Value
+	}
+	return strings.Join(parts, "&")
+}
+
+// Find is Search for Go callers: all matches of a search URL, parsed, then what it
+// includes, up to a limit of 1,000.
+//
+//	actor.Find(ctx, "Appointment", "date=ge2026-11-24&date=lt2026-11-25&_sort=date")
+//
+// More matches than the limit are fault.TooCostly, never silently cut, unless the query
+// has _count, which then is the limit.
+func (a *Actor) Find(ctx context.Context, resourceType, query string) ([]*fhir.Node, error) {
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Malformed, "The search for %s cannot be read.", resourceType)
+	}
+	q, err := search.Parse(resourceType, values, search.Strict)
+	if err != nil {
+		return nil, err
+	}
+	if !values.Has("_count") {
+		q.Count = search.MaxCount
+	}
+	q.Total = search.TotalNone
+	page, err := a.Search(ctx, q, 0, nil)
+	if err != nil {
+		return nil, err
+	}
+	if page.Next != nil && !values.Has("_count") {
+		return nil, fault.New(fault.TooCostly, "More than %d %s match; narrow the search.", search.MaxCount, resourceType)
+	}
+	nodes := make([]*fhir.Node, 0, len(page.Matches)+len(page.Included))
+	for _, list := range [][]store.Version{page.Matches, page.Included} {
+		for _, v := range list {
+			r, err := fhir.Parse(v.Body)
+			if err != nil {
+				return nil, err
+			}
+			nodes = append(nodes, r)
+		}
+	}
+	return nodes, nil
+}
+
+// Count returns the number of matches of a search URL.
+func (a *Actor) Count(ctx context.Context, resourceType string, query url.Values) (int64, error) {
+	q, err := search.Parse(resourceType, query, search.Strict)
+	if err != nil {
+		return 0, err
+	}
+	if err := a.may(ctx, policy.Search, resourceType, ""); err != nil {
+		return 0, err
+	}
+	n, err := a.gate.store.Count(ctx, a.plan(q, 0, nil))
+	if err != nil {
+		return 0, err
+	}
+	l := a.leaf(ledger.Search, resourceType)
+	l.Query = "count " + described(q)
+	return n, a.write(ctx, l)
+}

@@ -1,0 +1,139 @@
+package record
+
+import (
+	"context"
+	"slices"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/trust/ledger"
+	"github.com/osler-emr/osler/trust/policy"
+)
+
+// notFound is the one answer for hidden and missing resources.
+func notFound(resourceType string) error {
+	return fault.New(fault.NotFound, "There is no %s with this id, or you may not see it.", resourceType)
+}
+
+func gone(resourceType string) error {
+	return fault.New(fault.Gone, "This %s was deleted; its history can still be read.", resourceType)
+}
+
+// Read returns a resource; fault.NotFound when it never existed or is hidden, fault.Gone
+// when it was deleted.
+func (a *Actor) Read(ctx context.Context, resourceType, id string) (*fhir.Node, error) {
+	v, err := a.ReadVersion(ctx, resourceType, id, 0)
+	if err != nil {
+		return nil, err
+	}
+	return fhir.Parse(v.Body)
+}
+
+// ReadVersion returns a stored version; the current one for version 0. A version is
+// visible when both itself and the current one are: an entry that was moved from one
+// patient to another is gone for the first with all its versions.
+func (a *Actor) ReadVersion(ctx context.Context, resourceType, id string, version int64) (store.Version, error) {
+	what, action := policy.Read, ledger.Read
+	if version != 0 {
+		what, action = policy.VRead, ledger.VRead
+	}
+	if err := a.may(ctx, what, resourceType, id); err != nil {
+		return store.Version{}, err
+	}
+	v, err := a.current(ctx, resourceType, id)
+	if err == nil && version != 0 && version != v.Version {
+		v, err = a.older(ctx, v, version)
+	}
+	if fault.Is(err, fault.NotFound) {
+		return store.Version{}, a.refused(ctx, notFound(resourceType), what, resourceType, id, "")
+	}
+	if err != nil {
+		return store.Version{}, err
+	}
+	l := a.leaf(action, resourceType, v.Patient)
+	l.Versions = []ledger.Version{named(v, false)}
+	if v.Deleted {
+		l.Outcome = string(fault.Gone)
+	} else {
+		l.Count = 1
+	}
+	if err := a.write(ctx, l); err != nil {
+		return store.Version{}, err
+	}
+	if v.Deleted {
+		return store.Version{}, gone(resourceType)
+	}
+	return v, nil
+}
+
+// current returns the version at the actor's time, also a deleted one; fault.NotFound when
+// it is hidden or missing. It writes no leaf.
+func (a *Actor) current(ctx context.Context, resourceType, id string) (store.Version, error) {
+	v, err := a.gate.store.Read(ctx, resourceType, id, a.at)
+	if err != nil {
+		return store.Version{}, err
+	}
+	return v, a.visible(ctx, v)
+}
+
+// older returns a former version of a resource whose current version is visible.
+func (a *Actor) older(ctx context.Context, current store.Version, version int64) (store.Version, error) {
+	if version > current.Version { // also what the record did not know at the actor's time
+		return store.Version{}, notFound(current.Type)
+	}
+	v, err := a.gate.store.ReadVersion(ctx, current.Type, current.ID, version)
+	if err != nil {
+		return store.Version{}, err
+	}
+	return v, a.visible(ctx, v)
+}
+
+// visible returns fault.NotFound unless the actor may see a version. A deleted one is
+// judged by what was deleted.
+func (a *Actor) visible(ctx context.Context, v store.Version) error {
+	expr := policy.Visible(a.principal, v.Type)
+	if _, all := expr.(search.All); all {
+		return nil
+	}
+	if _, none := expr.(search.None); none {
+		return notFound(v.Type)
+	}
+	for v.Deleted && v.Version > 1 {
+		before, err := a.gate.store.ReadVersion(ctx, v.Type, v.ID, v.Version-1)
+		if err != nil {
+			return err
+		}
+		v = before
+	}
+	ok, err := matches(expr, v)
+	if err == nil && !ok {
+		return notFound(v.Type)
+	}
+	return err
+}
+
+// matches evaluates a predicate on one version. The own compartment, which most
+// predicates are, is judged without decoding.
+func matches(expr search.Expr, v store.Version) (bool, error) {
+	if v.Deleted {
+		return false, nil
+	}
+	place, whole := expr.(search.InPatient)
+	if parts, ok := expr.(search.And); ok && len(parts) > 0 {
+		place, _ = parts[0].(search.InPatient)
+	}
+	if place != nil && (whole || !slices.Contains(place, v.Patient)) {
+		return slices.Contains(place, v.Patient), nil
+	}
+	r, err := fhir.Parse(v.Body)
+	if err != nil {
+		return false, err
+	}
+	entries, err := search.Extract(r)
+	if err != nil {
+		return false, err
+	}
+	return search.Match(expr, search.Subject{Type: v.Type, ID: v.ID, Patient: v.Patient, Updated: v.Updated}, entries), nil
+}

@@ -1,0 +1,103 @@
+package record
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/definition"
+)
+
+// target splits "Patient/1" or "Patient/1/_history/2"; both parts are "" for other forms.
+func target(reference string) (resourceType, id string) {
+	part := strings.Split(reference, "/")
+	if len(part) == 4 && part[2] == "_history" {
+		part = part[:2]
+	}
+	if len(part) != 2 || !definition.IsResource(part[0]) || !legal(part[1]) {
+		return "", ""
+	}
+	return part[0], part[1]
+}
+
+// eachReference calls f for every Reference.reference below n, with its FHIRPath.
+func eachReference(n *fhir.Node, path string, f func(path, reference string)) {
+	switch n.Kind() {
+	case fhir.Array:
+		i := 0
+		for item := range n.Items() {
+			eachReference(item, fmt.Sprintf("%s[%d]", path, i), f)
+			i++
+		}
+	case fhir.Object:
+		for name, v := range n.Members() {
+			if name == "reference" && v.Kind() == fhir.String {
+				f(path+".reference", v.Text())
+				continue
+			}
+			eachReference(v, path+"."+name, f)
+		}
+	}
+}
+
+// references checks that what a resource refers to is in the record and visible to the
+// actor, or in the same change. References that the former version had may stay: a person
+// who may not see their targets must still be able to change the rest.
+func (b *builder) references(ctx context.Context, q *pendingPut) error {
+	if b.change.Dangling {
+		return nil
+	}
+	r := q.resource
+	had := map[string]bool{}
+	eachReference(q.before, "", func(_, reference string) { had[reference] = true })
+	contained := map[string]bool{"#": true}
+	for c := range r.Get("contained").Items() {
+		contained["#"+c.ID()] = true
+	}
+	var failure error
+	eachReference(r, r.ResourceType(), func(path, reference string) {
+		if failure != nil || had[reference] || contained[reference] || strings.Contains(reference, "://") {
+			return
+		}
+		ok, err := b.resolves(ctx, reference)
+		if err != nil {
+			failure = err
+		}
+		if !ok && err == nil {
+			b.issues = append(b.issues, fault.Issue{Severity: "error", Type: "not-found", Expression: q.at + path,
+				Text: fmt.Sprintf("%s refers to %s, which is not in the record or not visible to you.", path, shown(reference))})
+		}
+	})
+	return failure
+}
+
+// shown returns a reference for a message: its form when it could hold anything.
+func shown(reference string) string {
+	if t, id := target(reference); t != "" {
+		return t + "/" + id
+	}
+	switch {
+	case strings.HasPrefix(reference, "#"):
+		return "a contained resource"
+	case strings.HasPrefix(reference, "urn:"):
+		return "a urn that no entry of the change has"
+	}
+	return "something that is not of the form Type/id"
+}
+
+func (b *builder) resolves(ctx context.Context, reference string) (bool, error) {
+	t, id := target(reference)
+	if t == "" {
+		return false, nil
+	}
+	if b.seen[t+"/"+id] {
+		return true, nil
+	}
+	v, err := b.actor.current(ctx, t, id)
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	return err == nil && !v.Deleted, err
+}
