@@ -2,7 +2,9 @@ package record
 
 import (
 	"context"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -66,15 +68,16 @@ func described(q search.Query) string {
 // More matches than the limit are fault.TooCostly, never silently cut, unless the query
 // has _count, which then is the limit.
 func (a *Actor) Find(ctx context.Context, resourceType, query string) ([]*fhir.Node, error) {
-	values, err := url.ParseQuery(query)
-	if err != nil {
-		return nil, fault.Wrap(err, fault.Malformed, "The search for %s cannot be read.", resourceType)
-	}
-	q, err := search.Parse(resourceType, values, search.Strict)
+	params, err := search.ParseQuery(query)
 	if err != nil {
 		return nil, err
 	}
-	if !values.Has("_count") {
+	q, err := search.Parse(resourceType, params, search.Strict)
+	if err != nil {
+		return nil, err
+	}
+	limited := slices.ContainsFunc(params, func(p search.Param) bool { return p.Name == "_count" })
+	if !limited {
 		q.Count = search.MaxCount
 	}
 	q.Total = search.TotalNone
@@ -82,7 +85,7 @@ func (a *Actor) Find(ctx context.Context, resourceType, query string) ([]*fhir.N
 	if err != nil {
 		return nil, err
 	}
-	if page.Next != nil && !values.Has("_count") {
+	if page.Next != nil && !limited {
 		return nil, fault.New(fault.TooCostly, "More than %d %s match; narrow the search.", search.MaxCount, resourceType)
 	}
 	nodes := make([]*fhir.Node, 0, len(page.Matches)+len(page.Included))
@@ -100,7 +103,13 @@ func (a *Actor) Find(ctx context.Context, resourceType, query string) ([]*fhir.N
 
 // Count returns the number of matches of a search URL.
 func (a *Actor) Count(ctx context.Context, resourceType string, query url.Values) (int64, error) {
-	q, err := search.Parse(resourceType, query, search.Strict)
+	var params []search.Param
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		for _, value := range query[name] {
+			params = append(params, search.Param{Name: name, Value: value})
+		}
+	}
+	q, err := search.Parse(resourceType, params, search.Strict)
 	if err != nil {
 		return 0, err
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,9 +15,11 @@ import (
 	"github.com/osler-emr/osler/base/clock"
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
+	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/sqlite"
 	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/ledger"
 	"github.com/osler-emr/osler/trust/policy"
@@ -44,7 +47,17 @@ type clinic struct {
 func open(t *testing.T) clinic {
 	t.Helper()
 	c := clinic{t: t, clock: clock.NewManual(noon)}
-	c.store = openStore(t, c.clock)
+	dir := t.TempDir()
+	ring, err := seal.OpenKeyring(dir, seal.KeyFile(filepath.Join(dir, "master.key")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := sqlite.Open(ctx, dir, sqlite.Options{Keyring: ring, Clock: c.clock, Readers: 2, CacheKiB: 512})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	c.store = s
 	c.gate = Open(c.store, c.clock)
 	c.commit(trust.System("import"),
 		`{"resourceType":"Patient","id":"rosa","name":[{"family":"Diaz"}]}`,
@@ -402,7 +415,7 @@ func TestUnchangedAndAbsent(t *testing.T) {
 	if err := prescribe(); !fault.Is(err, fault.Conflict) {
 		t.Errorf("an entry since: %v", err)
 	}
-	q, err := search.Parse("Observation", url.Values{"status": {"final"}}, search.Strict)
+	q, err := search.Parse("Observation", []search.Param{{Name: "status", Value: "final"}}, search.Strict)
 	if err != nil {
 		t.Fatal(err)
 	}
