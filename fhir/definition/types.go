@@ -12,9 +12,16 @@ var typeTable = table[typeView]{packed: &typesGz}
 // typeView is a Type with the look-ups that validation and navigation need.
 type typeView struct {
 	Type
-	byPath   map[string]*Element
-	children map[string][]Element        // path -> direct children
-	members  map[string]map[string]child // path -> JSON member name -> child
+	byPath map[string]*Element
+	shapes map[string]*Shape // path -> what an object there holds
+}
+
+// Shape says what an object at one place may hold: the members of a data type, a resource
+// type or a backbone element.
+type Shape struct {
+	Elements []Element
+	Required []*Element // those with Min > 0
+	members  map[string]child
 }
 
 type child struct {
@@ -43,7 +50,7 @@ func decodeType(name string, text []byte) (*typeView, error) {
 		return nil, err
 	}
 	v := &typeView{Type: Type{Name: name, Kind: line.K, Base: line.B, Abstract: line.A},
-		byPath: map[string]*Element{}, children: map[string][]Element{}, members: map[string]map[string]child{}}
+		byPath: map[string]*Element{}, shapes: map[string]*Shape{}}
 	for _, e := range line.E {
 		el := Element{Path: e.P, Min: e.M, Max: e.X, Content: e.C, Binding: e.B, Strength: e.S, Short: e.H, Summary: e.U, Modifier: e.O}
 		el.Name = strings.TrimSuffix(e.P[strings.LastIndexByte(e.P, '.')+1:], "[x]")
@@ -67,23 +74,56 @@ func (v *typeView) index() {
 		if dot < 0 {
 			continue
 		}
-		parent := e.Path[:dot]
-		v.children[parent] = append(v.children[parent], *e)
-		if v.members[parent] == nil {
-			v.members[parent] = map[string]child{}
-		}
-		if !strings.HasSuffix(e.Path, "[x]") {
-			code := ""
-			if len(e.Types) > 0 {
-				code = e.Types[0].Code
-			}
-			v.members[parent][e.Name] = child{e, code}
-			continue
-		}
-		for _, t := range e.Types {
-			v.members[parent][e.Name+strings.ToUpper(t.Code[:1])+t.Code[1:]] = child{e, t.Code}
-		}
+		v.shape(e.Path[:dot]).add(e)
 	}
+}
+
+func (v *typeView) shape(path string) *Shape {
+	s := v.shapes[path]
+	if s == nil {
+		s = &Shape{members: map[string]child{}}
+		v.shapes[path] = s
+	}
+	return s
+}
+
+func (s *Shape) add(e *Element) {
+	s.Elements = append(s.Elements, *e)
+	if e.Min > 0 {
+		s.Required = append(s.Required, e)
+	}
+	if e.Choice() {
+		for _, t := range e.Types {
+			s.members[e.Name+strings.ToUpper(t.Code[:1])+t.Code[1:]] = child{e, t.Code}
+		}
+		return
+	}
+	code := ""
+	if len(e.Types) > 0 {
+		code = e.Types[0].Code
+	}
+	s.members[e.Name] = child{e, code}
+}
+
+// Choice reports whether the element is a choice such as Observation.value[x], whose JSON
+// name ends with its type.
+func (e *Element) Choice() bool { return strings.HasSuffix(e.Path, "[x]") }
+
+// Child resolves a JSON member name: the element and the concrete type code that the name
+// stands for, which is empty for a content reference.
+func (s *Shape) Child(member string) (*Element, string, bool) {
+	c, ok := s.members[member]
+	return c.element, c.code, ok
+}
+
+// ShapeOf returns the shape of a type ("HumanName", "Patient") or of a backbone element
+// ("Patient.contact"), following content references; nil when there is none.
+func ShapeOf(typeOrPath string) *Shape {
+	v, path := view(typeOrPath)
+	if v == nil {
+		return nil
+	}
+	return v.shapes[path]
 }
 
 func view(typeOrPath string) (*typeView, string) {
@@ -146,23 +186,22 @@ func ElementAt(path string) (*Element, bool) {
 // Children returns the direct children of a type ("HumanName", "Patient") or of a backbone
 // element ("Patient.contact"), following content references.
 func Children(typeOrPath string) []Element {
-	v, path := view(typeOrPath)
-	if v == nil {
+	s := ShapeOf(typeOrPath)
+	if s == nil {
 		return nil
 	}
-	return v.children[path]
+	return s.Elements
 }
 
 // Child resolves a JSON member name on a type or backbone path: the element, and the
 // concrete type code that the name stands for ("valueQuantity" on "Observation" is the
 // element value[x] with code Quantity).
 func Child(typeOrPath, member string) (*Element, string, bool) {
-	v, path := view(typeOrPath)
-	if v == nil {
+	s := ShapeOf(typeOrPath)
+	if s == nil {
 		return nil, "", false
 	}
-	c, ok := v.members[path][member]
-	return c.element, c.code, ok
+	return s.Child(member)
 }
 
 // Below returns where the children of an element of a concrete type code are defined: the

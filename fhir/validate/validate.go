@@ -1,13 +1,92 @@
 // Package validate checks a resource against the base definitions of FHIR R4: structure,
-// cardinality, types, primitive formats, required bindings and the types of references.
-// There is one file for each phase. Profiles come later.
+// cardinality, primitive formats, required bindings, references, extensions, contained
+// resources, narrative, and those invariants that protect against real harm. There is one
+// file for each phase; structure.go walks the tree and calls the others.
+//
+//	for _, issue := range validate.Resource(r) {
+//		fmt.Println(issue.Severity, issue.Expression, issue.Text)
+//	}
+//
+// What cannot be checked (a profile, a code of a system that is not here) is said in a
+// finding of severity information, never guessed. Profiles and the other invariants come
+// later. Findings never quote the content of a resource, so that they may be logged.
 package validate
 
 import (
+	"slices"
+	"strconv"
+
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
 )
 
+// MaxIssues is the largest number of findings about one resource; the last one then says
+// that there are more.
+const MaxIssues = 200
+
 // Resource returns the findings about a resource, errors first. No finding of severity
-// "error" means that the resource may be stored.
-func Resource(r *fhir.Node) []fault.Issue { return nil }
+// fatal or error means that the resource may be stored.
+func Resource(r *fhir.Node) []fault.Issue {
+	c := &checker{}
+	c.resource(r, nil)
+	slices.SortStableFunc(c.issues, func(a, b fault.Issue) int { return rank[a.Severity] - rank[b.Severity] })
+	return c.issues
+}
+
+var rank = map[string]int{"fatal": 0, "error": 1, "warning": 2, "information": 3}
+
+// checker is one run over one resource.
+type checker struct {
+	issues []fault.Issue
+	path   []step
+	// container is the resource that references such as "#a" look into, and contained what
+	// it contains, by id.
+	container *fhir.Node
+	contained map[string]string
+}
+
+// step is one part of the path to the place under inspection; index is -1 outside arrays.
+type step struct {
+	name  string
+	index int
+}
+
+func (c *checker) push(name string, index int) { c.path = append(c.path, step{name, index}) }
+
+func (c *checker) pop() { c.path = c.path[:len(c.path)-1] }
+
+// expression writes the path: Patient.contact[0].name.family.
+func (c *checker) expression() string {
+	var b []byte
+	for i, s := range c.path {
+		if i > 0 {
+			b = append(b, '.')
+		}
+		b = append(b, s.name...)
+		if s.index >= 0 {
+			b = strconv.AppendInt(append(b, '['), int64(s.index), 10)
+			b = append(b, ']')
+		}
+	}
+	return string(b)
+}
+
+// fail adds an error about the place under inspection.
+func (c *checker) fail(kind, text string) { c.add("error", kind, text) }
+
+// failAt adds an error about a member of the place under inspection.
+func (c *checker) failAt(member, kind, text string) {
+	c.push(member, -1)
+	c.fail(kind, text)
+	c.pop()
+}
+
+func (c *checker) add(severity, kind, text string) {
+	switch {
+	case len(c.issues) >= MaxIssues:
+		return
+	case len(c.issues) == MaxIssues-1:
+		severity, kind, text = "error", "too-long", "There are more findings than "+strconv.Itoa(MaxIssues)+"; the rest is not shown."
+	}
+	c.issues = append(c.issues, fault.Issue{Severity: severity, Type: kind, Expression: c.expression(), Text: text})
+}
