@@ -38,22 +38,22 @@ type Row struct {
 // Select returns the statement that yields the matches in order: the row id, then one
 // column for each sort key.
 func (c *Compiler) Select(r Request) (Fragment, error) {
-	from, row, err := c.from(r)
+	from, where, row, err := c.from(r)
 	if err != nil {
 		return Fragment{}, err
 	}
 	if len(r.Sort) == 0 {
-		out := build("SELECT c.rid ", from)
+		out := build("SELECT c.rid ", from, where)
 		if r.After != nil {
 			out = build(out, frag(" AND c.rid > ?", r.After.ID))
 		}
 		return limited(build(out, " ORDER BY c.rid"), r.Limit), nil
 	}
-	columns, err := c.sortColumns(r, row)
+	columns, joins, err := c.sortColumns(r, row)
 	if err != nil {
 		return Fragment{}, err
 	}
-	out := build("WITH m AS MATERIALIZED (SELECT c.rid AS rid", columns, " ", from, ") SELECT * FROM m")
+	out := build("WITH m AS MATERIALIZED (SELECT c.rid AS rid", columns, " ", from, joins, where, ") SELECT * FROM m")
 	if r.After != nil {
 		out = build(out, " WHERE ", keyset(r.Sort, *r.After))
 	}
@@ -62,8 +62,8 @@ func (c *Compiler) Select(r Request) (Fragment, error) {
 
 // Count returns the statement that counts the matches.
 func (c *Compiler) Count(r Request) (Fragment, error) {
-	from, _, err := c.from(r)
-	return build("SELECT count(*) ", from), err
+	from, where, _, err := c.from(r)
+	return build("SELECT count(*) ", from, where), err
 }
 
 func limited(f Fragment, limit int) Fragment {
@@ -75,28 +75,28 @@ func limited(f Fragment, limit int) Fragment {
 
 // from returns FROM and WHERE. The candidates are c.rid; row is the alias of their resource
 // rows, which are joined when something needs them.
-func (c *Compiler) from(r Request) (from Fragment, row string, err error) {
+func (c *Compiler) from(r Request) (from, where Fragment, row string, err error) {
 	all := flatten(r.Where, nil)
 	within, err := c.scope(all)
 	if err != nil {
-		return Fragment{}, "", err
+		return from, where, "", err
 	}
 	if within != nil && within[0] > within[1] {
-		return frag("FROM (SELECT 0 AS rid, '' AS id, 0 AS updated WHERE 1=0) c WHERE 1=1"), "c", nil
+		return frag("FROM (SELECT 0 AS rid, '' AS id, 0 AS updated WHERE 1=0) c"), frag(" WHERE 1=1"), "c", nil
 	}
 	driver, exact, err := c.driver(r.Type, all, within)
 	if err != nil {
-		return Fragment{}, "", err
+		return from, where, "", err
 	}
 	q := &query{Compiler: c, typ: r.Type, rid: "c.rid", row: "r"}
 	if driver.SQL == "" {
 		q.row = "c"
 	}
-	where, err := q.condition(search.And(all))
+	asked, err := q.condition(search.And(all))
 	if err != nil {
-		return Fragment{}, "", err
+		return from, where, "", err
 	}
-	parts := []Fragment{where}
+	parts := []Fragment{asked}
 	if !exact || r.At != 0 {
 		q.rows = true
 	}
@@ -104,7 +104,7 @@ func (c *Compiler) from(r Request) (from Fragment, row string, err error) {
 		parts = append(parts, build(q.row, ".deleted = 0"))
 		no, err := c.names.Type(r.Type)
 		if err != nil {
-			return Fragment{}, "", err
+			return from, where, "", err
 		}
 		parts = append(parts, frag(q.row+".type = ?", no))
 	}
@@ -121,7 +121,7 @@ func (c *Compiler) from(r Request) (from Fragment, row string, err error) {
 			from = build(from, " CROSS JOIN resource r ON r.rid = c.rid")
 		}
 	}
-	return build(from, " WHERE ", and(parts)), q.row, nil
+	return from, build(" WHERE ", and(parts)), q.row, nil
 }
 
 // flatten takes nested Ands apart.
@@ -252,11 +252,11 @@ func union(sources []source, within *[2]int64) Fragment {
 func (c *Compiler) drives(resourceType string, x search.Expr) ([]source, bool, error) {
 	switch x := x.(type) {
 	case search.Or:
-		if len(x) > 2*fewValues {
-			return nil, false, nil
+		out, rest, err := c.merge(resourceType, x)
+		if err != nil || len(rest) > 2*fewValues {
+			return nil, false, err
 		}
-		var out []source
-		for _, part := range x {
+		for _, part := range rest {
 			s, ok, err := c.drives(resourceType, part)
 			if err != nil || !ok {
 				return nil, false, err
@@ -290,7 +290,14 @@ func (q *query) condition(x search.Expr) (Fragment, error) {
 		list, err := q.conditions(x)
 		return and(list), err
 	case search.Or:
-		list, err := q.conditions(x)
+		merged, rest, err := q.merge(q.typ, x)
+		if err != nil {
+			return no, err
+		}
+		list, err := q.conditions(rest)
+		for _, s := range merged {
+			list = append(list, s.probe(q.rid))
+		}
 		return or(list), err
 	case search.Not:
 		f, err := q.condition(x.X)
@@ -355,6 +362,9 @@ func (q *query) updated(x search.Updated) Fragment {
 }
 
 func (q *query) missing(x search.Missing) (Fragment, error) {
+	if x.Param == "_id" || x.Param == "_lastUpdated" { // every version has them
+		return map[bool]Fragment{true: no, false: yes}[x.Missing], nil
+	}
 	params, err := q.names.Params(q.typ, x.Param)
 	if err != nil {
 		return no, err

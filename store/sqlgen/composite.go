@@ -35,9 +35,6 @@ func (c *Compiler) part(p int64, x search.Expr) (Fragment, error) {
 		return yes, nil
 	case search.None:
 		return no, nil
-	case search.And:
-		list, err := c.parts(p, x)
-		return and(list), err
 	case search.Or:
 		list, err := c.parts(p, x)
 		return or(list), err
@@ -70,7 +67,7 @@ func (c *Compiler) part(p int64, x search.Expr) (Fragment, error) {
 			if !found {
 				unit = no
 			}
-			return and([]Fragment{amount(x, "v"+n, "lo"+n, "hi"+n), unit}), err
+			return and([]Fragment{amount(x, "lo"+n, "hi"+n), unit}), err
 		})
 	case search.Text:
 		return column(x.Param, func(n string, _ int64) (Fragment, error) { return c.text("s"+n, "v"+n, x), nil })

@@ -36,10 +36,10 @@ func (SQLite) Marked(column string, param int64) Fragment {
 
 // Holds implements Dialect.
 func (SQLite) Holds(column, text string) Fragment {
-	return frag("instr("+column+", ?) > 0", text)
+	return frag("(? = '' OR instr("+column+", ?) > 0)", text, text)
 }
 
 // Begins implements Dialect.
 func (SQLite) Begins(text, column string) Fragment {
-	return frag("substr(?, 1, length("+column+")) = "+column, text)
+	return frag("("+column+" <> '' AND substr(?, 1, length("+column+")) = "+column+")", text)
 }

@@ -40,7 +40,7 @@ func (c *Compiler) quantities(resourceType string, x search.Quantity) ([]source,
 			return nil, err
 		}
 		if found {
-			out = append(out, source{table: "qty", where: and([]Fragment{frag("p = ?", p.No), amount(x, "v", "lo", "hi"), unit}), probes: true, cost: costQuantity})
+			out = append(out, source{table: "qty", where: and([]Fragment{frag("p = ?", p.No), amount(x, "lo", "hi"), unit}), probes: true, cost: costQuantity})
 		}
 	}
 	return out, nil
@@ -48,22 +48,23 @@ func (c *Compiler) quantities(resourceType string, x search.Quantity) ([]source,
 
 // unit returns the condition on the numbers of the unit and of its printed form.
 func (c *Compiler) unit(p int64, x search.Quantity, unit, label string) (where Fragment, found bool, err error) {
-	if !x.HasUnit {
+	switch {
+	case !x.HasUnit || x.Unit == "" && x.System == "" && x.Code == "":
 		return yes, true, nil
-	}
-	if x.System != "" {
+	case x.Unit == "" && x.System != "" && x.Code == "":
+		return frag(unit+" IN (SELECT no FROM dict WHERE param = ? AND system = ?)", p*Spaces+SpaceUnit, x.System), true, nil
+	case x.Unit == "" && x.System != "":
 		k, err := c.names.Code(p*Spaces+SpaceUnit, x.System, x.Code)
 		return frag(unit+" = ?", k), k != 0, err
+	case x.Unit == "":
+		codes, err := c.names.Codes(p*Spaces+SpaceUnit, x.Code)
+		return c.dialect.In(unit, anys(codes)), len(codes) > 0, err
 	}
-	word := x.Unit
-	if word == "" {
-		word = x.Code
-	}
-	codes, err := c.names.Codes(p*Spaces+SpaceUnit, word)
+	codes, err := c.names.Codes(p*Spaces+SpaceUnit, x.Unit)
 	if err != nil {
 		return no, false, err
 	}
-	labels, err := c.names.Codes(p*Spaces+SpaceLabel, word)
+	labels, err := c.names.Codes(p*Spaces+SpaceLabel, x.Unit)
 	if err != nil {
 		return no, false, err
 	}
@@ -71,11 +72,12 @@ func (c *Compiler) unit(p int64, x search.Quantity, unit, label string) (where F
 	return where, where.SQL != no.SQL, nil
 }
 
-// amount compares a stored number and its implicit range with a search value.
-func amount(x search.Quantity, v, lo, hi string) Fragment {
+// amount compares a stored closed range with a search value and its half-open range; see
+// search.Match.
+func amount(x search.Quantity, lo, hi string) Fragment {
 	switch x.Prefix {
 	case search.Ne:
-		return frag("NOT ("+v+" >= ? AND "+v+" < ?)", x.Low, x.High)
+		return frag("NOT ("+lo+" >= ? AND "+hi+" < ?)", x.Low, x.High)
 	case search.Gt:
 		return frag(hi+" > ?", x.Value)
 	case search.Lt:
@@ -91,5 +93,5 @@ func amount(x search.Quantity, v, lo, hi string) Fragment {
 	case search.Ap:
 		return frag("("+lo+" <= ? AND "+hi+" >= ?)", x.High, x.Low)
 	}
-	return frag("("+v+" >= ? AND "+v+" < ?)", x.Low, x.High)
+	return frag("("+lo+" >= ? AND "+hi+" < ?)", x.Low, x.High)
 }

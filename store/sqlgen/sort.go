@@ -17,60 +17,85 @@ func sortsByRow(keys []search.SortKey) bool {
 	return false
 }
 
-func (c *Compiler) sortColumns(r Request, row string) (Fragment, error) {
-	var out Fragment
+// sortColumns returns the columns s0, s1, … and the joins that they need. The rules are
+// those of search.SortKeys: ascending takes the lowest value, descending the highest.
+func (c *Compiler) sortColumns(r Request, row string) (columns, joins Fragment, err error) {
 	for i, key := range r.Sort {
-		f, err := c.sortColumn(r, row, key)
-		if err != nil {
-			return Fragment{}, err
+		n := strconv.Itoa(i)
+		var column Fragment
+		switch key.Param {
+		case "_id":
+			column = frag(row + ".id")
+		case "_lastUpdated":
+			column = frag(row + ".updated")
+		default:
+			params, err := c.names.Params(r.Type, key.Param)
+			if err != nil {
+				return columns, joins, err
+			}
+			var join Fragment
+			column, join = sortColumn(key, params, "j"+n)
+			joins = build(joins, join)
 		}
-		out = build(out, ", ", f, " AS s"+strconv.Itoa(i))
+		columns = build(columns, ", ", column, " AS s"+n)
 	}
-	return out, nil
+	return columns, joins, nil
 }
 
-func (c *Compiler) sortColumn(r Request, row string, key search.SortKey) (Fragment, error) {
-	switch key.Param {
-	case "_id":
-		return frag(row + ".id"), nil
-	case "_lastUpdated":
-		return frag(row + ".updated"), nil
-	}
-	params, err := c.names.Params(r.Type, key.Param)
-	if err != nil {
-		return Fragment{}, err
-	}
+// sortColumn returns the expression of one key. What is indexed by row id is probed for
+// each candidate; values of the other tables are gathered once and joined.
+func sortColumn(key search.SortKey, params []Param, alias string) (column, join Fragment) {
 	if len(params) == 0 {
-		return frag("NULL"), nil
+		return frag("NULL"), Fragment{}
 	}
-	nos := make([]any, len(params))
-	for i, p := range params {
-		nos[i] = p.No
+	p, end := params[0], "min"
+	if key.Descending {
+		end = "max"
 	}
-	// A parameter has values of one kind; the tables of the others give nothing.
-	in := c.dialect.In("p", nos)
-	extreme := func(asc, desc string) string {
+	pick := func(asc, desc string) string {
 		if key.Descending {
-			return "max(" + desc + ")"
+			return desc
 		}
-		return "min(" + asc + ")"
+		return asc
 	}
-	var parts []Fragment
-	for _, s := range [...]struct{ table, asc, desc string }{{"dat", "lo", "hi"}, {"str", "norm", "norm"}, {"qty", "v", "v"}} {
-		parts = append(parts, build("(SELECT "+extreme(s.asc, s.desc)+" FROM "+s.table+" WHERE ", in, " AND rid = c.rid)"))
+	probe := func(table, column string) (Fragment, Fragment) {
+		return frag("(SELECT "+end+"("+column+") FROM "+table+" WHERE p = ? AND rid = c.rid)", p.No), Fragment{}
 	}
-	return build("coalesce(", join3(parts), ")"), nil
+	switch {
+	case p.Flags&InDat != 0:
+		return probe("dat", pick("lo", "hi"))
+	case p.Flags&InStr != 0:
+		return probe("str", "norm")
+	case p.Flags&InQty != 0:
+		return probe("qty", pick("lo", "hi"))
+	}
+	var lists []Fragment
+	for _, t := range gathered {
+		if p.Flags&t.flag != 0 {
+			lists = append(lists, frag(t.list, p.No*t.times))
+		}
+	}
+	if len(lists) == 0 {
+		return frag("NULL"), Fragment{}
+	}
+	list := lists[0]
+	for _, more := range lists[1:] {
+		list = build(list, " UNION ALL ", more)
+	}
+	join = build(" LEFT JOIN (SELECT rid, "+end+"(v) AS v FROM (", list, ") GROUP BY rid) "+alias+" ON "+alias+".rid = c.rid")
+	return frag(alias + ".v"), join
 }
 
-func join3(parts []Fragment) Fragment {
-	var out Fragment
-	for i, p := range parts {
-		if i > 0 {
-			out = build(out, ", ")
-		}
-		out = build(out, p)
-	}
-	return out
+// gathered are the tables that have no index by row id.
+var gathered = [...]struct {
+	flag  Flags
+	list  string
+	times int64 // the parameter's number is multiplied with it
+}{
+	{InTok, "SELECT t.rid AS rid, d.code AS v FROM dict d CROSS JOIN tok t ON t.k = d.no WHERE d.param = ?", Spaces},
+	{InIdent, "SELECT rid, value AS v FROM ident WHERE p = ?", 1},
+	{InURI, "SELECT rid, value AS v FROM uri WHERE p = ?", 1},
+	{InRef, "SELECT f.rid AS rid, t.type || '/' || e.id AS v FROM ref f CROSS JOIN entity e ON e.no = f.e CROSS JOIN param t ON t.no = e.type WHERE f.p = ?", 1},
 }
 
 func ordering(keys []search.SortKey) Fragment {

@@ -32,10 +32,16 @@ func Range(patient int64) (low, high int64) {
 // Flags says in which tables a parameter has values, so that no other is asked.
 type Flags int64
 
-// The tables of token parameters.
+// The tables.
 const (
-	InTok   Flags = 1 << iota // codes, in tok
-	InIdent                   // identifiers and the like, in ident
+	InTok   Flags = 1 << iota // codes
+	InIdent                   // identifiers and the like
+	InRef                     // references to resources of this record
+	InDat                     // dates
+	InStr                     // strings
+	InQty                     // numbers and quantities
+	InURI                     // URIs, and references by URL
+	InComp                    // composites
 )
 
 // Param is a parameter of one resource type in the database's vocabulary.
@@ -86,7 +92,8 @@ type Dialect interface {
 	Marked(column string, param int64) Fragment
 	// Holds returns the condition that a text column contains a text.
 	Holds(column, text string) Fragment
-	// Begins returns the condition that the text begins with the column's value.
+	// Begins returns the condition that the text begins with the column's value, which is
+	// not empty.
 	Begins(text, column string) Fragment
 }
 

@@ -179,11 +179,8 @@ func (r *request) cover(w *store.Write) error {
 	return nil
 }
 
-// bodyHash returns the hash of a version in its leaf; "" for a deletion.
+// bodyHash returns the hash of a version in its leaf; a deletion has that of nothing.
 func bodyHash(body []byte) string {
-	if body == nil {
-		return ""
-	}
 	sum := sha256.Sum256(body)
 	return hex.EncodeToString(sum[:])
 }

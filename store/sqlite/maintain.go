@@ -1,7 +1,10 @@
 package sqlite
 
 import (
+	"bytes"
 	"errors"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -112,6 +115,47 @@ func (w *writer) checkpoint(sweep bool) error {
 }
 
 func (s *Store) checkpointFile() string { return filepath.Join(s.dir, "checkpoints.log") }
+
+// mendNotes cuts off a last note that a crash has torn, so that the next one is read whole.
+func mendNotes(path, origin string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fault.Wrap(err, fault.Unavailable, "The file checkpoints.log cannot be read.")
+	}
+	defer f.Close()
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return fault.Wrap(err, fault.Unavailable, "The file checkpoints.log cannot be read.")
+	}
+	tail := make([]byte, min(size, 8<<10))
+	if _, err := f.ReadAt(tail, size-int64(len(tail))); err != nil {
+		return fault.Wrap(err, fault.Unavailable, "The file checkpoints.log cannot be read.")
+	}
+	if len(tail) == 0 || bytes.HasSuffix(tail, []byte("\n\n")) && !bytes.HasSuffix(tail, tornText(tail, origin)) {
+		return nil
+	}
+	keep := bytes.LastIndex(tail, []byte("\n\n"+origin+"\n"))
+	if keep < 0 && int64(len(tail)) == size {
+		keep = -2 // the first note is the torn one
+	}
+	if keep == -1 {
+		return fault.New(fault.Internal, "The file checkpoints.log is damaged at its end. Move it away to start a new one.")
+	}
+	return f.Truncate(size - int64(len(tail)) + int64(keep+2))
+}
+
+// tornText returns the last note of the tail when it ends behind its text, before its
+// signature, which looks like the end of a note; something that is no suffix otherwise.
+func tornText(tail []byte, origin string) []byte {
+	last := tail[max(bytes.LastIndex(tail, []byte(origin+"\n")), 0):]
+	if bytes.Count(last, []byte("\n\n")) == 1 {
+		return last
+	}
+	return []byte{0}
+}
 
 // appendNote adds a signed note to the file, durably.
 func appendNote(path string, note []byte) error {

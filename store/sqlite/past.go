@@ -3,7 +3,6 @@ package sqlite
 import (
 	"github.com/ncruces/go-sqlite3"
 
-	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir/search"
 )
 
@@ -34,5 +33,10 @@ func (f *finder) superseded(resourceType string, where search.Expr) ([]match, er
 
 // matches decides about a version by its entries.
 func (f *finder) matches(where search.Expr, v stored) (bool, []search.Entry, error) {
-	return false, nil, fault.New(fault.Unavailable, "Searches of the past are not built yet.")
+	entries, err := f.store.pack.entries(v)
+	if err != nil {
+		return false, nil, err
+	}
+	subject := search.Subject{Type: v.Type, ID: v.ID, Patient: v.Patient, Updated: v.Updated}
+	return search.Match(where, subject, entries), entries, nil
 }

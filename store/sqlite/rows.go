@@ -120,7 +120,10 @@ func (w *rowWriter) entry(e *search.Entry) (param int64) {
 	case search.KindComposite:
 		return w.composite(e)
 	}
-	p := w.param(e.Param, 0)
+	p := w.param(e.Param, map[search.Kind]sqlgen.Flags{
+		search.KindString: sqlgen.InStr, search.KindDate: sqlgen.InDat, search.KindNumber: sqlgen.InQty,
+		search.KindQuantity: sqlgen.InQty, search.KindURI: sqlgen.InURI,
+	}[e.Kind])
 	switch e.Kind {
 	case search.KindString:
 		w.add(w.tables.str, p, e.Norm, e.Exact)
@@ -148,7 +151,7 @@ func (w *rowWriter) unit(p int64, e *search.Entry) (unit, label int64) {
 }
 
 func (w *rowWriter) token(e *search.Entry) int64 {
-	apart := e.Identifier || hardlyRepeats[e.Param] || len(e.Code) > longCode
+	apart := e.Code != "" && (e.Identifier || hardlyRepeats[e.Param] || len(e.Code) > longCode)
 	flag := sqlgen.InTok
 	if apart {
 		flag = sqlgen.InIdent
@@ -157,7 +160,7 @@ func (w *rowWriter) token(e *search.Entry) int64 {
 	switch {
 	case apart:
 		w.identifier(p, e)
-	case e.Code != "" || e.System != "":
+	case e.Code != "":
 		w.add(w.tables.tok, w.code(p*sqlgen.Spaces+sqlgen.SpaceCode, e.System, e.Code))
 	}
 	if e.Display != "" {
@@ -179,7 +182,12 @@ func (w *rowWriter) identifier(p int64, e *search.Entry) {
 
 func (w *rowWriter) reference(e *search.Entry) int64 {
 	flag := sqlgen.Flags(0)
-	if e.Code != "" {
+	switch {
+	case e.RefID != "":
+		flag = sqlgen.InRef
+	case e.URL != "":
+		flag = sqlgen.InURI
+	case e.Code != "":
 		flag = sqlgen.InIdent
 	}
 	p := w.param(e.Param, flag)
@@ -208,7 +216,7 @@ const maxCombinations = 256
 
 // composite writes one row for each combination of the parts' values.
 func (w *rowWriter) composite(e *search.Entry) int64 {
-	p := w.param(e.Param, 0)
+	p := w.param(e.Param, sqlgen.InComp)
 	combinations := [][][]any{nil}
 	for i := range sqlgen.MaxParts {
 		var values [][]any
@@ -242,6 +250,9 @@ func (w *rowWriter) composite(e *search.Entry) int64 {
 func (w *rowWriter) part(p, i int64, e *search.Entry) []any {
 	switch e.Kind {
 	case search.KindToken:
+		if e.Code == "" {
+			break
+		}
 		return []any{w.code(p*sqlgen.Spaces+sqlgen.SpacePart+i, e.System, e.Code), nil, nil, nil, nil}
 	case search.KindReference:
 		if e.RefID != "" {

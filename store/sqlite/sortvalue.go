@@ -4,53 +4,40 @@ import (
 	"github.com/osler-emr/osler/fhir/search"
 )
 
-// sortValues returns what a version is sorted by, as the statements of sqlgen compute it
-// from the index tables.
+// sortValues returns what a version is sorted by (search.SortKeys), as the statements of
+// sqlgen return it.
 func sortValues(keys []search.SortKey, v stored, entries []search.Entry) []any {
-	var out []any
-	for _, key := range keys {
-		out = append(out, sortValue(key, v, entries))
+	values := search.SortKeys(keys, search.Subject{Type: v.Type, ID: v.ID, Patient: v.Patient, Updated: v.Updated}, entries)
+	out := make([]any, len(values))
+	for i, value := range values {
+		switch {
+		case value.Missing:
+		case keys[i].Param == "_lastUpdated":
+			out[i] = value.Int
+		case keys[i].Param == "_id":
+			out[i] = value.Text
+		default:
+			out[i] = sortValue(value, kindOf(keys[i].Param, entries))
+		}
 	}
 	return out
 }
 
-func sortValue(key search.SortKey, v stored, entries []search.Entry) (best any) {
-	switch key.Param {
-	case "_id":
-		return v.ID
-	case "_lastUpdated":
-		return v.Updated.UnixMilli()
+func sortValue(v search.SortValue, kind search.Kind) any {
+	switch kind {
+	case search.KindDate:
+		return v.Int
+	case search.KindNumber, search.KindQuantity:
+		return v.Float
 	}
-	for i := range entries {
-		if entries[i].Param != key.Param {
-			continue
-		}
-		value := sortable(&entries[i], key.Descending)
-		if value == nil {
-			continue
-		}
-		c := 0
-		if best != nil {
-			c = compareValues(value, best)
-		}
-		if best == nil || c < 0 != key.Descending && c != 0 {
-			best = value
-		}
-	}
-	return best
+	return v.Text
 }
 
-func sortable(e *search.Entry, descending bool) any {
-	switch e.Kind {
-	case search.KindDate:
-		if descending {
-			return e.High
+func kindOf(param string, entries []search.Entry) search.Kind {
+	for i := range entries {
+		if entries[i].Param == param {
+			return entries[i].Kind
 		}
-		return e.Low
-	case search.KindString:
-		return e.Norm
-	case search.KindNumber, search.KindQuantity:
-		return e.Value
 	}
-	return nil
+	return 0
 }

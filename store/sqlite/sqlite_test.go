@@ -43,7 +43,7 @@ func observation(id, patient string, version int64, code string, at time.Time) s
 			{Param: "patient", Kind: search.KindReference, RefType: "Patient", RefID: patient},
 			{Param: "subject", Kind: search.KindReference, RefType: "Patient", RefID: patient},
 			{Param: "date", Kind: search.KindDate, Low: at.UnixMilli(), High: at.UnixMilli() + 1000},
-			{Param: "value-quantity", Kind: search.KindQuantity, Value: 5.4, ValueLow: 5.35, ValueHigh: 5.45, System: "http://unitsofmeasure.org", Code: "mmol/L"},
+			{Param: "value-quantity", Kind: search.KindQuantity, Value: 5.4, ValueLow: 5.4, ValueHigh: 5.4, System: "http://unitsofmeasure.org", Code: "mmol/L"},
 		},
 	}
 }

@@ -110,6 +110,9 @@ func (s *Store) open(o Options) (err error) {
 	if err := s.sign(o.Keyring); err != nil {
 		return err
 	}
+	if err := mendNotes(s.checkpointFile(), s.origin); err != nil {
+		return err
+	}
 	if err := s.writer.load(); err != nil {
 		return err
 	}
