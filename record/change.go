@@ -54,8 +54,9 @@ type Change struct {
 
 // Result tells what a commit became.
 type Result struct {
-	T        store.T
-	Versions []store.Version // in the order of Put, then Delete
+	T store.T
+	// Versions are in the order of Put, then Delete; a Delete that found nothing has Version 0.
+	Versions []store.Version
 	// Undo takes the change back within UndoWindow; see Actor.Undo.
 	Undo     string
 	Repeated bool

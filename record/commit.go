@@ -76,7 +76,9 @@ func (a *Actor) commitOnce(ctx context.Context, c Change) (Result, error) {
 		return Result{}, err
 	}
 	for i := range b.versions {
-		b.versions[i].T = receipt.T
+		if b.versions[i].Version != 0 {
+			b.versions[i].T = receipt.T
+		}
 	}
 	return Result{T: receipt.T, Versions: b.versions, Undo: undo}, nil
 }
@@ -88,7 +90,7 @@ type builder struct {
 	now    time.Time
 
 	writes   []store.Write
-	versions []store.Version // one for each write
+	versions []store.Version // what each Put, then each Delete, became
 	former   []int64         // version with the content before, 0 when there was none; one for each write
 	patients []string        // whose data is touched, for the leaf
 	seen     map[string]bool // "Type/id" of what this change writes
@@ -311,6 +313,7 @@ func (b *builder) delete(ctx context.Context, d Delete) error {
 	}
 	current, err := a.current(ctx, d.Type, d.ID)
 	if fault.Is(err, fault.NotFound) || err == nil && current.Deleted {
+		b.versions = append(b.versions, store.Version{Type: d.Type, ID: d.ID, Deleted: true})
 		return nil
 	}
 	if err != nil {
@@ -358,6 +361,9 @@ func (b *builder) emptyChart(ctx context.Context, v store.Version) error {
 // leaf returns the audit leaf of the change.
 func (b *builder) leaf() *ledger.Leaf {
 	l := b.actor.leaf(ledger.Batch, "", b.patients...)
+	if len(b.writes) == 0 {
+		l.Action = ledger.Delete
+	}
 	if len(b.writes) == 1 {
 		w := b.writes[0]
 		l.Type, l.Action = w.Type, ledger.Create
@@ -372,7 +378,7 @@ func (b *builder) leaf() *ledger.Leaf {
 		l.Action = ledger.Import
 	}
 	l.Query, l.Reason = b.change.What, b.change.Reason
-	for _, v := range b.versions {
+	for _, v := range b.versions { // a delete that found nothing is named without a version
 		l.Versions = append(l.Versions, named(v, true))
 	}
 	return l

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/osler-emr/osler/base/clock"
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
+	"github.com/osler-emr/osler/base/sample"
 	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/search"
@@ -38,13 +40,13 @@ var (
 
 // clinic is a record with two patients and two members of staff.
 type clinic struct {
-	t     *testing.T
+	t     testing.TB
 	gate  *Gate
 	store store.Store
 	clock *clock.Manual
 }
 
-func open(t *testing.T) clinic {
+func open(t testing.TB) clinic {
 	t.Helper()
 	c := clinic{t: t, clock: clock.NewManual(noon)}
 	dir := t.TempDir()
@@ -275,6 +277,12 @@ func TestInternalWorkIsHiddenFromThePatient(t *testing.T) {
 	for _, v := range []store.Version{open, refill} {
 		if _, err := c.as(rosa).Read(ctx, v.Type, v.ID); err != nil {
 			t.Errorf("the patient does not read %s: %v", v.Body, err)
+		}
+	}
+	for what, want := range map[string]string{"Communication": open.ID, "Task": refill.ID, "Composition": ""} {
+		found, err := c.as(rosa).Find(ctx, what, "") // the store's view of the same predicate
+		if err != nil || len(found) > 1 || len(found) == 1 && found[0].ID() != want || len(found) == 0 && want != "" {
+			t.Errorf("the patient finds %s %v: %v", what, found, err)
 		}
 	}
 	var chart []string
@@ -510,8 +518,9 @@ func TestDelete(t *testing.T) {
 		t.Errorf("leaf: %+v", l)
 	}
 	for range 2 {
-		if err := remove(nurse, "Observation", id, 0); err != nil {
-			t.Errorf("deleting again: %v", err)
+		r, err := c.as(nurse).Commit(ctx, Change{Delete: []Delete{{Type: "Observation", ID: id}}})
+		if err != nil || len(r.Versions) != 1 || r.Versions[0].Version != 0 || !r.Versions[0].Deleted {
+			t.Errorf("deleting again: %+v %v", r, err)
 		}
 	}
 	if _, err := c.as(nurse).Read(ctx, "Observation", id); !fault.Is(err, fault.Gone) {
@@ -778,4 +787,34 @@ func TestPatientsChooseNoGuessableIDs(t *testing.T) {
 	if _, err := c.as(rosa).Commit(ctx, Change{Put: []Put{{Resource: stated(ident.New(c.clock.Now()))}}}); err != nil {
 		t.Errorf("a random id: %v", err)
 	}
+}
+
+// BenchmarkCommitBundle stores one large bundle of a synthetic patient in one change.
+func BenchmarkCommitBundle(b *testing.B) {
+	dir := sample.Dir(b, "synthea", 30)
+	files, _ := filepath.Glob(filepath.Join(dir, "*.json"))
+	if len(files) == 0 {
+		files, _ = filepath.Glob(filepath.Join(dir, "*", "*.json"))
+	}
+	body, err := os.ReadFile(files[len(files)/2])
+	if err != nil {
+		b.Fatal(err)
+	}
+	bundle, err := fhir.Parse(body)
+	if err != nil {
+		b.Fatal(err)
+	}
+	n := 0
+	for b.Loop() {
+		c := open(b)
+		change := Change{Dangling: true}
+		for e := range bundle.Get("entry").Items() {
+			change.Put = append(change.Put, Put{Resource: e.Get("resource")})
+		}
+		n += len(change.Put)
+		if _, err := c.as(trust.System("import")).Commit(ctx, change); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "resources/s")
 }
