@@ -92,4 +92,7 @@ func TestOnSQLite(t *testing.T) {
 	if err != nil || len(leaves) < 8 {
 		t.Errorf("%d leaves about Nina: %v", len(leaves), err)
 	}
+	if n, err := s.Verify(ctx, func(problem string) { t.Error(problem) }); err != nil || n < 10 {
+		t.Errorf("%d leaves verified: %v", n, err)
+	}
 }

@@ -58,7 +58,12 @@ func open(t testing.TB) clinic {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Close() })
+	t.Cleanup(func() { // every story ends with an audit log that accounts for every version
+		if n, err := s.Verify(ctx, func(problem string) { t.Error(problem) }); err != nil || n == 0 {
+			t.Errorf("%d leaves verified: %v", n, err)
+		}
+		s.Close()
+	})
 	c.store = s
 	c.gate = Open(c.store, c.clock)
 	c.commit(trust.System("import"),
@@ -165,7 +170,8 @@ func TestStrangers(t *testing.T) {
 		v := store.Write{Type: name, ID: "r-" + strings.ToLower(name), Version: 1, Updated: c.clock.Now(), Patient: "rosa"}
 		v.Body = fhir.Obj("resourceType", name, "id", v.ID, "subject", fhir.Obj("reference", "Patient/rosa")).JSON()
 		v.Index = []search.Entry{{Param: "subject", Kind: search.KindReference, RefType: "Patient", RefID: "rosa"}}
-		if _, err := c.store.Commit(ctx, store.Changeset{Writes: []store.Write{v}, Leaf: &ledger.Leaf{Time: c.clock.Now(), Action: ledger.Import}}); err != nil {
+		l := &ledger.Leaf{Time: c.clock.Now(), Action: ledger.Import, Versions: []ledger.Version{named(store.Version{Type: name, ID: v.ID, Version: 1, Body: v.Body}, true)}}
+		if _, err := c.store.Commit(ctx, store.Changeset{Writes: []store.Write{v}, Leaf: l}); err != nil {
 			t.Fatal(err)
 		}
 		ids[name] = v.ID
