@@ -1,0 +1,201 @@
+// Package result reads laboratory results and other measured values, says whether they are
+// in range, and keeps the clinician's comment that the patient reads with them.
+//
+// The review of a result is a task (practice/task, code review-result) whose focus is the
+// report or the observation. FHIR paths of results are in this package only.
+package result
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/record"
+)
+
+// Value is one measured value, as it was measured.
+type Value struct {
+	ID         string
+	Name       string
+	Value      string // decimal literal, or words for a value that is no number
+	Numeric    bool
+	Comparator string // "<", ">"
+	Unit       string
+	Flag       string // HL7 ObservationInterpretation: N, H, L, HH, LL, A; "" when not given
+	Low, High  string // of the reference range
+	Range      string // the range in words, when it has no limits
+	When       string // FHIR dateTime of the collection
+	Status     string
+	Code       string // LOINC, "" when not given
+}
+
+// Report is a panel of values.
+type Report struct {
+	ID, Name, When, Status string
+	Comment                string // for the patient
+	Values                 []Value
+	Reference              string // of the report, or of the single observation
+}
+
+// ValuesFrom reads an Observation: one value, or one for each component.
+func ValuesFrom(n *fhir.Node) []Value {
+	base := Value{ID: n.ID(), Name: words(n.Get("code")), When: first(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("issued")),
+		Status: n.Get("status").Text(), Code: loinc(n.Get("code"))}
+	var out []Value
+	if v := base; v.fill(n) {
+		out = append(out, v)
+	}
+	for c := range n.Get("component").Items() {
+		v := base
+		v.Name, v.Code = words(c.Get("code")), loinc(c.Get("code"))
+		if v.fill(c) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// fill reads value, flag and range of an Observation or a component.
+func (v *Value) fill(n *fhir.Node) bool {
+	if q := n.Get("valueQuantity"); q != nil {
+		v.Value, v.Numeric, v.Comparator = q.Get("value").Text(), true, q.Get("comparator").Text()
+		v.Unit = first(q.Get("unit"), q.Get("code"))
+	} else {
+		v.Value = first(n.Get("valueString"), n.Path("valueCodeableConcept.text"), n.Path("valueCodeableConcept.coding.0.display"), n.Get("valueInteger"), n.Get("valueBoolean"), n.Get("valueDateTime"))
+	}
+	v.Flag = n.Get("interpretation").At(0).Path("coding.0.code").Text()
+	r := n.Get("referenceRange").At(0)
+	v.Low, v.High, v.Range = r.Path("low.value").Text(), r.Path("high.value").Text(), r.Get("text").Text()
+	return v.Value != ""
+}
+
+// InRange reports whether the value is known to be in its reference range: its flag says N,
+// or it has no flag and lies within numeric limits. What cannot be judged is not in range.
+func (v Value) InRange() bool {
+	if v.Flag != "" {
+		return v.Flag == "N"
+	}
+	x, err := strconv.ParseFloat(v.Value, 64)
+	if err != nil || !v.Numeric || v.Comparator != "" || v.Low == "" && v.High == "" {
+		return false
+	}
+	low, errLow := strconv.ParseFloat(v.Low, 64)
+	high, errHigh := strconv.ParseFloat(v.High, 64)
+	if v.Low != "" && (errLow != nil || x < low) || v.High != "" && (errHigh != nil || x > high) {
+		return false
+	}
+	return true
+}
+
+// InRange reports whether the report has values and all are known to be in range.
+func (r Report) InRange() bool {
+	for _, v := range r.Values {
+		if !v.InRange() {
+			return false
+		}
+	}
+	return len(r.Values) > 0
+}
+
+// Behind reads what a task or an order points at: a DiagnosticReport with its values, or an
+// Observation. Other types are fault.NotSupported.
+func Behind(ctx context.Context, actor *record.Actor, ref string) (Report, error) {
+	resourceType, id, _ := strings.Cut(ref, "/")
+	if resourceType != "DiagnosticReport" && resourceType != "Observation" {
+		return Report{}, fault.New(fault.NotSupported, "This is not a result.")
+	}
+	n, err := actor.Read(ctx, resourceType, id)
+	if err != nil {
+		return Report{}, err
+	}
+	if resourceType == "Observation" {
+		r := Report{ID: id, Name: words(n.Get("code")), Status: n.Get("status").Text(), Comment: notes(n), Values: ValuesFrom(n), Reference: ref}
+		if len(r.Values) > 0 {
+			r.When = r.Values[0].When
+		}
+		return r, nil
+	}
+	r := Report{ID: id, Name: words(n.Get("code")), When: first(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("issued")),
+		Status: n.Get("status").Text(), Comment: n.Get("conclusion").Text(), Reference: ref}
+	var ids []string
+	for v := range n.Get("result").Items() {
+		if vid, ok := strings.CutPrefix(v.Get("reference").Text(), "Observation/"); ok {
+			ids = append(ids, vid)
+		}
+	}
+	return r, r.read(ctx, actor, ids)
+}
+
+// read adds the values of a report in its order.
+func (r *Report) read(ctx context.Context, actor *record.Actor, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	nodes, err := actor.Find(ctx, "Observation", "_id="+strings.Join(ids, ",")+"&_count=1000")
+	if err != nil {
+		return err
+	}
+	byID := map[string]*fhir.Node{}
+	for _, n := range nodes {
+		byID[n.ID()] = n
+	}
+	for _, id := range ids {
+		if n := byID[id]; n != nil {
+			r.Values = append(r.Values, ValuesFrom(n)...)
+		}
+	}
+	return nil
+}
+
+// Comment returns the Put that stores the clinician's words for the patient with a result:
+// a report's conclusion, an observation's note.
+func Comment(ctx context.Context, actor *record.Actor, ref, text string) (record.Put, error) {
+	resourceType, id, _ := strings.Cut(ref, "/")
+	n, err := actor.Read(ctx, resourceType, id)
+	if err != nil {
+		return record.Put{}, err
+	}
+	switch resourceType {
+	case "DiagnosticReport":
+		n.Set("conclusion", fhir.Str(text))
+	case "Observation":
+		note := fhir.Obj("authorReference", fhir.Obj("reference", actor.Principal().Reference()), "time", actor.Now().UTC().Format("2006-01-02T15:04:05Z"), "text", text)
+		n.Set("note", fhir.Arr(note))
+	default:
+		return record.Put{}, fault.New(fault.NotSupported, "This is not a result.")
+	}
+	version, _ := strconv.ParseInt(n.Path("meta.versionId").Text(), 10, 64)
+	return record.Put{Resource: n, IfMatch: version}, nil
+}
+
+func first(list ...*fhir.Node) string {
+	for _, n := range list {
+		if t := n.Text(); t != "" {
+			return t
+		}
+	}
+	return ""
+}
+
+func words(concept *fhir.Node) string {
+	return first(concept.Get("text"), concept.Path("coding.0.display"), concept.Path("coding.0.code"))
+}
+
+func loinc(concept *fhir.Node) string {
+	for c := range concept.Get("coding").Items() {
+		if c.Get("system").Text() == "http://loinc.org" {
+			return c.Get("code").Text()
+		}
+	}
+	return ""
+}
+
+func notes(n *fhir.Node) string {
+	var out []string
+	for x := range n.Get("note").Items() {
+		out = append(out, x.Get("text").Text())
+	}
+	return strings.Join(out, "\n")
+}
