@@ -59,6 +59,7 @@ type FileReport struct {
 	Name     string
 	Stored   map[string]int // by resource type
 	Same     int            // already in the record, equal
+	Renamed  int            // given another id, as the record has another resource under theirs
 	Before   bool           // finished by an earlier run
 	Problems []Problem
 	// Dangling counts references to resources that are neither in the file nor in the record.

@@ -3,11 +3,15 @@ package bulk
 import (
 	"bytes"
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/definition"
+	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/store"
 )
 
 // store commits resources together. When some are in the record already, equal ones are
@@ -91,46 +95,154 @@ func position(path string) (n int, rest string, ok bool) {
 
 // compare stores what is new and settles what the record has already.
 func (im *Import) compare(ctx context.Context, resources []*fhir.Node, f *FileReport, entry func(int) string) ([]*fhir.Node, error) {
+	there, err := im.present(ctx, resources)
+	if err != nil {
+		return nil, err
+	}
+	if err := im.rename(ctx, resources, there, f); err != nil {
+		return nil, err
+	}
 	var puts []record.Put
 	var fresh, present []*fhir.Node
 	for i, r := range resources {
-		v, err := im.Actor.ReadVersion(ctx, r.ResourceType(), r.ID(), 0)
-		switch {
-		case fault.Is(err, fault.NotFound):
+		old, ok := there[r.Reference()]
+		if !ok {
 			puts = append(puts, record.Put{Resource: r.Clone(), Create: true})
 			fresh = append(fresh, r)
 			continue
-		case fault.Is(err, fault.Gone):
-			f.Problems = append(f.Problems, Problem{entry(i), r.Reference(), "It was deleted in the record; the import does not bring it back."})
-			continue
-		case err != nil:
-			return nil, err
 		}
-		old, err := fhir.Parse(v.Body)
+		was, err := fhir.Parse(old.Body)
 		if err != nil {
 			return nil, err
 		}
 		switch {
-		case Equal(r, old):
+		case Equal(r, was):
 			f.Same++
 			present = append(present, r)
 		case im.Update:
-			puts = append(puts, record.Put{Resource: r.Clone(), IfMatch: v.Version})
+			puts = append(puts, record.Put{Resource: r.Clone(), IfMatch: old.Version})
 			fresh = append(fresh, r)
 		default:
 			f.Problems = append(f.Problems, Problem{entry(i), r.Reference(),
 				"The record has other content under this id; it was left as it is (--update writes a new version)."})
 		}
 	}
-	err := im.commit(ctx, puts)
+	err = im.commit(ctx, puts)
+	if fault.Is(err, fault.Conflict) { // an id that was deleted here
+		return present, im.deleted(ctx, fresh, f)
+	}
 	if err := f.refused(err, entry); err != nil {
 		return nil, err
 	}
 	if err == nil {
 		f.count(fresh)
 		present = append(present, fresh...)
+		im.dangling(ctx, resources, f)
 	}
 	return present, nil
+}
+
+// deleted names the resources that the record has deleted; none of the file's new ones
+// were stored.
+func (im *Import) deleted(ctx context.Context, fresh []*fhir.Node, f *FileReport) error {
+	for _, r := range fresh {
+		_, err := im.Actor.ReadVersion(ctx, r.ResourceType(), r.ID(), 0)
+		switch {
+		case fault.Is(err, fault.Gone):
+			f.Problems = append(f.Problems, Problem{Path: r.Reference(), Text: "It was deleted in the record, and the import does not bring it back; nothing new of this file was stored. Take it out of the file."})
+		case err != nil && !fault.Is(err, fault.NotFound):
+			return err
+		}
+	}
+	return nil
+}
+
+// together is how many resources are looked up in one query.
+const together = 200
+
+// present returns what the record has under the ids of the resources.
+func (im *Import) present(ctx context.Context, resources []*fhir.Node) (map[string]store.Version, error) {
+	ids := map[string][]string{}
+	for _, r := range resources {
+		ids[r.ResourceType()] = append(ids[r.ResourceType()], r.ID())
+	}
+	out := map[string]store.Version{}
+	for t, list := range ids {
+		for some := range slices.Chunk(list, together) {
+			page, err := im.Actor.Search(ctx, search.Query{Type: t, Where: search.ID(some), Count: together}, 0, nil)
+			if err != nil {
+				return nil, err
+			}
+			for _, v := range page.Matches {
+				out[v.Type+"/"+v.ID] = v
+			}
+		}
+	}
+	return out, nil
+}
+
+// rename gives another id to what belongs to no patient (a practitioner, an organization)
+// when the record has other content under its id: a server gives ids to what is posted to
+// it, and two systems may both have a Practitioner/1. The new id is made of the content, so
+// that a second import finds it. References in the file follow.
+func (im *Import) rename(ctx context.Context, resources []*fhir.Node, there map[string]store.Version, f *FileReport) error {
+	if im.Update {
+		return nil
+	}
+	moved := map[string]string{}
+	var renamed []*fhir.Node
+	for _, r := range resources {
+		old, ok := there[r.Reference()]
+		if !ok || ofPatient(r.ResourceType()) {
+			continue
+		}
+		was, err := fhir.Parse(old.Body)
+		if err != nil {
+			return err
+		}
+		if Equal(r, was) {
+			continue
+		}
+		before := r.Reference()
+		r.SetID(derived(r))
+		moved[before] = r.Reference()
+		renamed = append(renamed, r)
+	}
+	if len(moved) == 0 {
+		return nil
+	}
+	for _, r := range resources {
+		follow(r, moved)
+	}
+	f.Renamed += len(moved)
+	found, err := im.present(ctx, renamed)
+	for ref, v := range found {
+		there[ref] = v
+	}
+	return err
+}
+
+func ofPatient(resourceType string) bool {
+	_, in := definition.Compartment("Patient")[resourceType]
+	return in || resourceType == "Patient"
+}
+
+// follow rewrites references to what was moved.
+func follow(n *fhir.Node, moved map[string]string) {
+	switch n.Kind() {
+	case fhir.Array:
+		for v := range n.Items() {
+			follow(v, moved)
+		}
+	case fhir.Object:
+		for name, v := range n.Members() {
+			if to, ok := moved[v.Text()]; ok && name == "reference" {
+				n.Set(name, fhir.Str(to))
+				continue
+			}
+			follow(v, moved)
+		}
+	}
 }
 
 // Equal reports whether two resources say the same: all of their content but the version
@@ -159,23 +271,27 @@ func (im *Import) dangling(ctx context.Context, resources []*fhir.Node, f *FileR
 	for _, r := range resources {
 		here[r.Reference()] = true
 	}
-	asked := map[string]bool{}
+	uses := map[string]int{}
+	var outside []*fhir.Node
 	for _, r := range resources {
 		references(r, func(ref string) {
 			if here[ref] {
 				return
 			}
-			missing, known := asked[ref]
-			if !known {
+			if uses[ref]++; uses[ref] == 1 {
 				t, id, _ := strings.Cut(ref, "/")
-				_, err := im.Actor.ReadVersion(ctx, t, id, 0)
-				missing = fault.Is(err, fault.NotFound)
-				asked[ref] = missing
-			}
-			if missing {
-				f.Dangling++
+				outside = append(outside, fhir.Obj("resourceType", t, "id", id))
 			}
 		})
+	}
+	there, err := im.present(ctx, outside)
+	if err != nil {
+		return // a count for the report, not worth stopping an import
+	}
+	for ref, n := range uses {
+		if _, ok := there[ref]; !ok {
+			f.Dangling += n
+		}
 	}
 }
 
@@ -201,17 +317,21 @@ func references(n *fhir.Node, visit func(string)) {
 
 // verify reads resources back and counts those that differ from their source.
 func (im *Import) verify(ctx context.Context, sources []*fhir.Node, f *FileReport) (checked, different int, err error) {
+	there, err := im.present(ctx, sources)
+	if err != nil {
+		return 0, 0, err
+	}
 	for _, r := range sources {
-		v, err := im.Actor.ReadVersion(ctx, r.ResourceType(), r.ID(), 0)
-		if err != nil {
-			return checked, different, err
-		}
-		got, err := fhir.Parse(v.Body)
-		if err != nil {
-			return checked, different, err
-		}
 		checked++
-		if !Equal(r, got) {
+		v, ok := there[r.Reference()]
+		if ok {
+			got, err := fhir.Parse(v.Body)
+			if err != nil {
+				return checked, different, err
+			}
+			ok = Equal(r, got)
+		}
+		if !ok {
 			different++
 			f.Problems = append(f.Problems, Problem{Path: r.Reference(), Text: "What was read back differs from the file."})
 		}
