@@ -1,0 +1,98 @@
+// Package console is the command line: it reads arguments, opens a record and runs one
+// command. It wires stores, gate, accounts and doors together, and holds no rule of its
+// own.
+//
+// The program is a value, so that tests can run it in process:
+//
+//	p := &console.Program{Clock: clock.System{}, Out: os.Stdout, Err: os.Stderr}
+//	code := p.Run(ctx, []string{"demo", "--listen", "127.0.0.1:0"})
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/osler-emr/osler/base/clock"
+	"github.com/osler-emr/osler/base/fault"
+)
+
+// Version is the program's version; the release build sets it.
+var Version = "development"
+
+// Program is the command line program.
+type Program struct {
+	Clock    clock.Clock
+	Out, Err io.Writer
+	// Ready, when set, is called with the address once a server answers.
+	Ready func(address string)
+}
+
+type commands struct {
+	Demo   demoCommand   `cmd:"" help:"Run a living clinic with invented people on a throw-away encrypted record."`
+	Serve  serveCommand  `cmd:"" help:"Serve the clinic, the portal and FHIR from a record."`
+	Import importCommand `cmd:"" help:"Read FHIR files into a record: bundles, NDJSON, folders."`
+	Export exportCommand `cmd:"" help:"Write one patient, or everything, as FHIR."`
+	Audit  auditCommand  `cmd:"" help:"Look after the audit log."`
+	Token  tokenCommand  `cmd:"" help:"Issue a FHIR bearer token for an account."`
+	Bench  benchCommand  `cmd:"" help:"Measure import, read, search and chart pages."`
+	About  aboutCommand  `cmd:"" name:"version" help:"Print the version."`
+}
+
+// Run runs one command and returns the exit status: 0 done, 1 failed, 2 wrong usage.
+func (p *Program) Run(ctx context.Context, args []string) int {
+	var c commands
+	exit := -1
+	parser, err := kong.New(&c, kong.Name("osler"), kong.Writers(p.Out, p.Err),
+		kong.Description("Osler, an electronic medical record in one program."),
+		kong.Exit(func(code int) { exit = code }), kong.UsageOnError())
+	if err != nil {
+		fmt.Fprintln(p.Err, "osler:", err)
+		return 1
+	}
+	k, err := parser.Parse(args)
+	if exit >= 0 { // help was printed
+		return exit
+	}
+	if err != nil {
+		fmt.Fprintln(p.Err, "osler:", err)
+		fmt.Fprintln(p.Err, "`osler --help` lists the commands.")
+		return 2
+	}
+	k.BindTo(ctx, (*context.Context)(nil))
+	if err := k.Run(p); err != nil {
+		fmt.Fprintln(p.Err, "osler:", sentence(err))
+		return 1
+	}
+	return 0
+}
+
+// sentence returns what a person at the console should read: all of an error, since the
+// console is the owner's.
+func sentence(err error) string {
+	var f *fault.Error
+	if errors.As(err, &f) && f.Cause == nil {
+		text := f.Message
+		for _, i := range f.Issues {
+			text += "\n  " + i.Expression + ": " + i.Text
+		}
+		return text
+	}
+	return err.Error()
+}
+
+func (p *Program) log() *slog.Logger {
+	return slog.New(slog.NewTextHandler(p.Err, &slog.HandlerOptions{Level: slog.LevelInfo}))
+}
+
+type aboutCommand struct{}
+
+// Run prints the version.
+func (aboutCommand) Run(p *Program) error {
+	fmt.Fprintln(p.Out, "osler", Version)
+	return nil
+}

@@ -1,0 +1,175 @@
+package console
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/exchange/synthetic"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/identity"
+	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/trust"
+)
+
+type demoCommand struct {
+	listenFlags
+	Data     string `type:"path" placeholder:"DIR" help:"Folder for the demonstration record (default: a temporary one that is removed at the end)."`
+	Accounts string `type:"path" placeholder:"FILE" help:"Write the demonstration accounts to this file, as JSON."`
+	Seed     uint64 `default:"1" help:"Another number gives other people."`
+}
+
+// Run makes a clinic and serves it.
+func (c *demoCommand) Run(ctx context.Context, p *Program) error {
+	start := time.Now()
+	dir, temporary, err := c.folder()
+	if err != nil {
+		return err
+	}
+	if temporary {
+		defer os.RemoveAll(dir)
+	}
+	h, err := p.open(ctx, dataFlags{Data: dir}, true)
+	if err != nil {
+		return err
+	}
+	defer h.store.Close()
+	if has, err := h.accounts.HasAccounts(ctx); err != nil || has {
+		if err == nil {
+			err = fault.New(fault.Conflict, "The folder %s holds a record already; the demonstration makes its own. Give another folder, or none.", dir)
+		}
+		return err
+	}
+	practice := synthetic.Clinic(c.Seed, p.Clock.Now().Local())
+	accounts, err := p.populate(ctx, h, practice)
+	if err != nil {
+		return err
+	}
+	if err := c.write(accounts); err != nil {
+		return err
+	}
+	site := p.site(h, "Harehills Family Practice")
+	site.Demo = c.welcome(practice, accounts, dir, temporary)
+	return p.serve(ctx, h, site, c.listenFlags, func(address string) error {
+		fmt.Fprintf(p.Out, "Made a clinic of invented people: %d resources in %.1f s.\n", len(practice.Resources), time.Since(start).Seconds())
+		fmt.Fprintf(p.Out, "Osler is ready. Open %s and choose who you are.\nFHIR is at %s/fhir; press Ctrl+C to stop.\n", address, address)
+		if temporary {
+			fmt.Fprintln(p.Out, "The record is thrown away when Osler stops.")
+		}
+		return nil
+	})
+}
+
+func (c *demoCommand) folder() (dir string, temporary bool, err error) {
+	if c.Data != "" {
+		return c.Data, false, nil
+	}
+	dir, err = os.MkdirTemp("", "osler-demo-")
+	return dir, true, err
+}
+
+// demoAccount is one line of the accounts file.
+type demoAccount struct {
+	Role     trust.Role `json:"role"`
+	Name     string     `json:"name"`
+	User     string     `json:"user"`
+	Password string     `json:"password"`
+	TOTP     string     `json:"totp"`
+	Token    string     `json:"token"`
+	Patient  string     `json:"patient,omitempty"`
+}
+
+// populate stores the clinic and makes the accounts; both at once, as they do not meet.
+func (p *Program) populate(ctx context.Context, h *house, practice synthetic.Practice) ([]demoAccount, error) {
+	secret := make([]byte, 32)
+	rand.Read(secret)
+	accounts := make([]demoAccount, len(practice.Accounts))
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return load(ctx, h.gate.As(trust.System("demo"), "console"), practice.Resources) })
+	group.Go(func() error {
+		for i, a := range practice.Accounts {
+			made, err := p.demoAccount(ctx, h, a, secret)
+			if err != nil {
+				return fmt.Errorf("demonstration account %s: %w", a.User, err)
+			}
+			accounts[i] = made
+		}
+		return nil
+	})
+	return accounts, group.Wait()
+}
+
+// load commits resources in chunks in their order, so that references point backwards.
+func load(ctx context.Context, actor *record.Actor, resources []*fhir.Node) error {
+	for chunk := range slices.Chunk(resources, 1000) {
+		change := record.Change{What: "demonstration data", Put: make([]record.Put, len(chunk))}
+		for i, r := range chunk {
+			change.Put[i] = record.Put{Resource: r, Create: true}
+		}
+		if _, err := actor.Commit(ctx, change); err != nil {
+			return fmt.Errorf("demonstration data: %w", err)
+		}
+	}
+	return nil
+}
+
+func (p *Program) demoAccount(ctx context.Context, h *house, a synthetic.Account, secret []byte) (demoAccount, error) {
+	by := trust.System("demo")
+	password, totp := a.Credentials(secret)
+	made, err := h.accounts.Create(ctx, by, identity.Draft{User: a.User, Name: a.Name, Role: a.Role, Practitioner: a.Practitioner,
+		Patient: a.Patient, Language: a.Language, Password: password, TOTPSecret: totp})
+	if err != nil {
+		return demoAccount{}, err
+	}
+	scope := "user/*.cruds"
+	if a.Role == trust.Patient {
+		scope = "patient/*.cruds"
+	}
+	token, err := h.accounts.IssueToken(ctx, by, made.ID, []string{scope}, 7*24*time.Hour)
+	if err != nil {
+		return demoAccount{}, err
+	}
+	return demoAccount{Role: a.Role, Name: a.Name, User: a.User, Password: password, TOTP: totp, Token: token, Patient: a.Patient}, nil
+}
+
+func (c *demoCommand) write(accounts []demoAccount) error {
+	if c.Accounts == "" {
+		return nil
+	}
+	b, err := json.MarshalIndent(accounts, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(c.Accounts, append(b, '\n'), 0o600)
+}
+
+func (c *demoCommand) welcome(practice synthetic.Practice, accounts []demoAccount, dir string, temporary bool) *web.Demo {
+	d := &web.Demo{Folder: filepath.Base(dir)}
+	if temporary {
+		d.Folder = "a temporary folder that is removed when Osler stops"
+	}
+	patients := 0
+	for _, r := range practice.Resources {
+		if r.ResourceType() == "Patient" {
+			patients++
+		}
+	}
+	staff := 0
+	for i, a := range practice.Accounts {
+		if a.Role != trust.Patient {
+			staff++
+		}
+		d.Accounts = append(d.Accounts, web.DemoAccount{Login: accounts[i].User, Name: a.Name, About: a.Story, Patient: a.Role == trust.Patient})
+	}
+	d.About = fmt.Sprintf("%d staff, %d patients, years of visits, results, messages and bills", staff, patients)
+	return d
+}

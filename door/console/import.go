@@ -1,0 +1,135 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/exchange/bulk"
+	"github.com/osler-emr/osler/trust"
+)
+
+type importCommand struct {
+	dataFlags
+	Path   []string `arg:"" type:"path" help:"Files, folders or patterns: FHIR bundles, resources, NDJSON."`
+	Update bool     `help:"Write a new version where the record has other content under the same id."`
+	Again  bool     `help:"Look again at files that an earlier import finished."`
+	Verify bool     `help:"Read everything back and compare it with the files."`
+}
+
+// Run imports and prints the report; problems make the exit status 1.
+func (c *importCommand) Run(ctx context.Context, p *Program) error {
+	h, err := p.open(ctx, c.dataFlags, true)
+	if err != nil {
+		return err
+	}
+	defer h.store.Close()
+	start := time.Now()
+	bar := &progress{w: p.Err, start: start}
+	im := bulk.Import{Actor: h.gate.As(trust.System("import"), "console"), Update: c.Update, Verify: c.Verify,
+		Journal: filepath.Join(c.Data, "imported"), Progress: bar.show}
+	if c.Again {
+		im.Journal = ""
+	}
+	report, err := im.Run(ctx, c.Path)
+	bar.end()
+	printReport(p.Out, report, time.Since(start))
+	switch {
+	case err != nil:
+		return fmt.Errorf("the import stopped; what is reported above is stored, and the same command goes on from there: %w", err)
+	case report.Problems() > 0:
+		return fault.New(fault.Invalid, "%d problems; the report above names each.", report.Problems())
+	}
+	return nil
+}
+
+func printReport(w io.Writer, r bulk.Report, took time.Duration) {
+	totals := map[string]int{}
+	same, before, dangling, empty := 0, 0, 0, 0
+	for _, f := range r.Files {
+		stored := 0
+		for t, n := range f.Stored {
+			totals[t] += n
+			stored += n
+		}
+		same, dangling = same+f.Same, dangling+f.Dangling
+		state := fmt.Sprintf("%d stored", stored)
+		if f.Same > 0 {
+			state += fmt.Sprintf(", %d there already", f.Same)
+		}
+		if f.Renamed > 0 {
+			state += fmt.Sprintf(", %d of them under a new id, as theirs is somebody else's here", f.Renamed)
+		}
+		if f.Before {
+			before++
+			state = "finished by an earlier import"
+		}
+		if len(f.Problems) > 0 {
+			state += fmt.Sprintf(", %d problems", len(f.Problems))
+		}
+		if stored+f.Same == 0 && !f.Before {
+			empty++
+		}
+		fmt.Fprintf(w, "%s: %s\n", f.Name, state)
+		for i, pr := range f.Problems {
+			if i == 20 {
+				fmt.Fprintf(w, "    and %d more\n", len(f.Problems)-i)
+				break
+			}
+			fmt.Fprintf(w, "    %s: %s\n", strings.Join(slices.DeleteFunc([]string{pr.Entry, pr.Path}, func(s string) bool { return s == "" }), " "), pr.Text)
+		}
+	}
+	fmt.Fprintln(w)
+	for _, t := range slices.Sorted(maps.Keys(totals)) {
+		fmt.Fprintf(w, "  %-28s %7d\n", t, totals[t])
+	}
+	fmt.Fprintf(w, "%d of %d files; %d resources stored, %d there already, %d files from an earlier import, %d files with nothing stored, %d problems, in %.1f s",
+		len(r.Files), r.Total, r.Stored(), same, before, empty, r.Problems(), took.Seconds())
+	if n := r.Stored(); n > 0 {
+		fmt.Fprintf(w, " (%.0f/s)", float64(n)/took.Seconds())
+	}
+	fmt.Fprintln(w)
+	if dangling > 0 {
+		fmt.Fprintf(w, "%d references point to resources that are not in the record.\n", dangling)
+	}
+	if r.Checked > 0 {
+		fmt.Fprintf(w, "%d resources read back: %d differences.\n", r.Checked, r.Different)
+	}
+}
+
+// progress draws one line that is written over, on a terminal; nothing otherwise.
+type progress struct {
+	w     io.Writer
+	start time.Time
+	drawn bool
+}
+
+func (b *progress) show(r bulk.Report) {
+	f, ok := b.w.(*os.File)
+	if !ok {
+		return
+	}
+	if st, err := f.Stat(); err != nil || st.Mode()&os.ModeCharDevice == 0 {
+		return
+	}
+	b.drawn = true
+	const width = 30
+	done := len(r.Files) * width / max(r.Total, 1)
+	took := time.Since(b.start)
+	left := time.Duration(float64(took) / float64(len(r.Files)) * float64(r.Total-len(r.Files)))
+	fmt.Fprintf(f, "\r[%s%s] %d of %d files, %d resources, %d problems, about %s left   ", strings.Repeat("#", done),
+		strings.Repeat(".", width-done), len(r.Files), r.Total, r.Stored(), r.Problems(), left.Round(time.Second))
+}
+
+func (b *progress) end() {
+	if b.drawn {
+		fmt.Fprintln(b.w)
+	}
+}

@@ -1,0 +1,53 @@
+package console
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/seal"
+	"github.com/osler-emr/osler/identity"
+	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/sqlite"
+)
+
+// dataFlags say where the record is and what unlocks it.
+type dataFlags struct {
+	Data    string `required:"" type:"path" placeholder:"DIR" help:"Folder of the record." env:"OSLER_DATA"`
+	KeyFile string `type:"path" placeholder:"FILE" help:"Key file that unlocks the record (default DIR/master.key; keep it elsewhere in a clinic)." env:"OSLER_KEY_FILE"`
+}
+
+// house is an opened record with everything that works on it.
+type house struct {
+	store    store.Store
+	gate     *record.Gate
+	accounts *identity.Accounts
+}
+
+// open opens the record in a folder; create makes it when there is none.
+func (p *Program) open(ctx context.Context, d dataFlags, create bool) (*house, error) {
+	if _, err := os.Stat(filepath.Join(d.Data, "record.db")); err != nil && !create {
+		return nil, fault.New(fault.NotFound, "There is no record in %s; `osler serve --data` creates one.", d.Data)
+	}
+	if err := os.MkdirAll(d.Data, 0o700); err != nil {
+		return nil, fault.Wrap(err, fault.Invalid, "The folder %s cannot be used", d.Data)
+	}
+	source := seal.KeyFile(filepath.Join(d.Data, "master.key"))
+	if d.KeyFile != "" {
+		source = seal.KeyFile(d.KeyFile)
+	}
+	if passphrase := os.Getenv("OSLER_PASSPHRASE"); passphrase != "" {
+		source = seal.Passphrase(passphrase)
+	}
+	keys, err := seal.OpenKeyring(d.Data, source)
+	if err != nil {
+		return nil, err
+	}
+	s, err := sqlite.Open(ctx, d.Data, sqlite.Options{Keyring: keys, Clock: p.Clock})
+	if err != nil {
+		return nil, err
+	}
+	return &house{store: s, gate: record.Open(s, p.Clock), accounts: identity.Open(s, p.Clock, identity.Options{})}, nil
+}

@@ -1,0 +1,131 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/door/clinic"
+	"github.com/osler-emr/osler/door/fhirapi"
+	"github.com/osler-emr/osler/door/portal"
+	"github.com/osler-emr/osler/door/web"
+)
+
+type serveCommand struct {
+	dataFlags
+	listenFlags
+	Clinic string `default:"Osler" help:"Name of the clinic, for people."`
+}
+
+// listenFlags say where the server answers.
+type listenFlags struct {
+	Listen string `default:"127.0.0.1:8080" help:"Address to listen on."`
+	Cert   string `type:"path" placeholder:"FILE" help:"TLS certificate (PEM); with --cert-key."`
+	Key    string `name:"cert-key" type:"path" placeholder:"FILE" help:"Key of the TLS certificate (PEM)."`
+	Plain  bool   `name:"plain-http" help:"Allow plain HTTP on an address that other machines reach: only behind a proxy that adds TLS."`
+}
+
+// Run serves a record until it is told to stop.
+func (c *serveCommand) Run(ctx context.Context, p *Program) error {
+	h, err := p.open(ctx, c.dataFlags, true)
+	if err != nil {
+		return err
+	}
+	defer h.store.Close()
+	site := p.site(h, c.Clinic)
+	return p.serve(ctx, h, site, c.listenFlags, func(address string) error {
+		return p.announce(ctx, h, address)
+	})
+}
+
+// announce prints the address and, before the first account exists, the set-up link.
+func (p *Program) announce(ctx context.Context, h *house, address string) error {
+	fmt.Fprintf(p.Out, "Osler is ready at %s\n", address)
+	has, err := h.accounts.HasAccounts(ctx)
+	if err != nil || has {
+		return err
+	}
+	secret, err := h.accounts.SetUpLink(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(p.Out, "Open this link once to make the administrator:\n  %s/set-up/%s\n", address, secret)
+	return nil
+}
+
+func (p *Program) site(h *house, name string) *web.Site {
+	return &web.Site{Gate: h.gate, Accounts: h.accounts, Clock: p.Clock, Log: p.log(), Clinic: name, Zone: time.Local}
+}
+
+// serve answers on an address until ctx ends; ready runs once it does.
+func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenFlags, ready func(address string) error) error {
+	if err := l.check(); err != nil {
+		return err
+	}
+	site.Secure = l.Cert != ""
+	pages, err := site.Handler(clinic.Area(), portal.Area())
+	if err != nil {
+		return err
+	}
+	api := fhirapi.New(fhirapi.Options{Gate: h.gate, Authenticate: h.accounts.Token, Clock: p.Clock, Log: site.Log, Version: Version})
+	mux := http.NewServeMux()
+	mux.Handle("/fhir", api)
+	mux.Handle("/fhir/", api)
+	mux.Handle("/", pages)
+
+	listener, err := net.Listen("tcp", l.Listen)
+	if err != nil {
+		return fault.New(fault.Unavailable, "The address %s cannot be used (%v); choose another with --listen.", l.Listen, err)
+	}
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 64 << 10, BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) }}
+	failed := make(chan error, 1)
+	go func() {
+		if site.Secure {
+			failed <- server.ServeTLS(listener, l.Cert, l.Key)
+		} else {
+			failed <- server.Serve(listener)
+		}
+	}()
+	scheme := map[bool]string{true: "https", false: "http"}[site.Secure]
+	address := scheme + "://" + listener.Addr().String()
+	if err := ready(address); err != nil {
+		server.Close()
+		return err
+	}
+	if p.Ready != nil {
+		p.Ready(address)
+	}
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	fmt.Fprintln(p.Out, "Stopping: finishing what is under way.")
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := server.Shutdown(end); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return nil
+}
+
+// check refuses plain HTTP where other machines can listen in.
+func (l listenFlags) check() error {
+	if (l.Cert == "") != (l.Key == "") {
+		return fault.New(fault.Invalid, "TLS needs both --cert and --cert-key.")
+	}
+	host, _, err := net.SplitHostPort(l.Listen)
+	if err != nil {
+		return fault.New(fault.Invalid, "The address %q needs a host and a port, for example 127.0.0.1:8080.", l.Listen)
+	}
+	ip := net.ParseIP(host)
+	if l.Cert != "" || l.Plain || host == "localhost" || ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return fault.New(fault.Invalid, "%s can be reached from other machines, and plain HTTP would show them the record: give --cert and --cert-key, or --plain-http behind a proxy that adds TLS.", l.Listen)
+}
