@@ -184,6 +184,9 @@ func (l *lexer) quoted(quote byte, kind tokenKind) (token, error) {
 		switch c {
 		case quote:
 			l.pos++
+			if b.Len() == 0 && kind != tokenString {
+				return token{}, malformed(l.src, start, "a name must not be empty")
+			}
 			return token{kind, b.String(), start}, nil
 		case '\\':
 			r, err := l.escape()

@@ -22,6 +22,9 @@ var controls = map[string]func(r *reader, p Param, modifier string) error{
 	"_pretty":     func(*reader, Param, string) error { return nil },
 }
 
+// sortable are the kinds whose values have an order that all stores share.
+var sortable = map[Kind]bool{KindDate: true, KindString: true, KindNumber: true, KindQuantity: true}
+
 func readSort(r *reader, p Param, _ string) error {
 	var keys []SortKey
 	for key := range strings.SplitSeq(p.Value, ",") {
@@ -34,8 +37,8 @@ func readSort(r *reader, p Param, _ string) error {
 			if c == nil || c.expression == nil {
 				return ignore("It sorts by " + strconv.Quote(name) + ". " + unknownReason(r.query.Type, name, c != nil))
 			}
-			if c.kind == KindComposite || c.kind == KindSpecial {
-				return fault.New(fault.NotSupported, "A search cannot be sorted by %q.", name)
+			if !sortable[c.kind] {
+				return fault.New(fault.NotSupported, "A search cannot be sorted by %q; it can by _id, _lastUpdated and by date, string, number and quantity parameters.", name)
 			}
 		}
 		keys = append(keys, SortKey{Param: name, Descending: descending})

@@ -45,7 +45,8 @@ type Subject struct {
 // # Number and quantity
 //
 // The search value is s.Value with the range [s.Low, s.High) of its precision, the entry
-// the closed range from e.ValueLow to e.ValueHigh, which are equal for a plain value:
+// the closed range from e.ValueLow to e.ValueHigh, which are equal for a plain value, and
+// between which e.Value lies:
 //
 //	eq  s.Low <= e.ValueLow && e.ValueHigh < s.High
 //	ne  not eq
@@ -57,8 +58,8 @@ type Subject struct {
 //	eb  e.ValueHigh < s.Value
 //	ap  e.ValueLow <= s.High && s.Low <= e.ValueHigh
 //
-// With HasUnit the unit must fit as well, also for ne: a Unit equals the entry's Code or
-// Display; otherwise a System and a Code that are not empty equal those of the entry.
+// With HasUnit the unit must fit as well, also for ne: System and Code equal those of the
+// entry; without a System, Unit (or else Code) equals the entry's Code or Display.
 //
 // # Updated, Missing, Composite
 //

@@ -1,6 +1,7 @@
 package search
 
 import (
+	"cmp"
 	"math"
 	"strconv"
 	"strings"
@@ -116,6 +117,8 @@ func parseQuantity(param string, kind Kind, value string) (Expr, error) {
 		return nil, malformed(param, value, "must be a number, for a quantity also number|system|code")
 	case parts[1] == "":
 		q.Unit = unescape(parts[2])
+	case parts[2] == "":
+		return nil, malformed(param, value, "names a system of units without a unit")
 	default:
 		q.System, q.Code = unescape(parts[1]), unescape(parts[2])
 	}
@@ -173,8 +176,9 @@ func matchQuantity(q *Quantity, e *Entry) bool {
 }
 
 func (q *Quantity) sameUnit(e *Entry) bool {
-	if q.Unit != "" {
-		return e.Code == q.Unit || e.Display == q.Unit
+	if q.System != "" {
+		return e.System == q.System && e.Code == q.Code
 	}
-	return (q.System == "" || e.System == q.System) && (q.Code == "" || e.Code == q.Code)
+	word := cmp.Or(q.Unit, q.Code)
+	return e.Code == word || e.Display == word
 }

@@ -46,8 +46,11 @@ func extractToken(out []Entry, param string, v fhirpath.Value) []Entry {
 
 func appendCoding(out []Entry, param string, c *fhir.Node) []Entry {
 	e := Entry{Param: param, Kind: KindToken, System: c.Get("system").Text(), Code: c.Get("code").Text(), Display: Normalize(c.Get("display").Text())}
-	if e.Code == "" && e.Display == "" {
-		return out
+	if e.Code == "" {
+		if e.Display == "" {
+			return out
+		}
+		e.System = "" // a display alone answers :text, nothing else
 	}
 	return append(out, e)
 }
