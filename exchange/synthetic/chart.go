@@ -35,6 +35,7 @@ type chart struct {
 	kinWord        string
 	visits         int
 	lastVisit      time.Time
+	answered       time.Time // when the laboratory sent the latest results
 	encounters     []*fhir.Node
 	latestReport   *fhir.Node // report or single result of the last laboratory order
 	latestResults  map[string]*fhir.Node
@@ -190,7 +191,7 @@ type allergy struct {
 var allergyList = []allergy{
 	{"penicillin", "medication", code{snomed, "373270004", "Substance with penicillin structure and antibacterial mechanism of action"}, "anaphylaxis", "severe", true, "penicillin"},
 	{"penicillin", "medication", code{snomed, "373270004", "Substance with penicillin structure and antibacterial mechanism of action"}, "rash", "mild", false, "penicillin"},
-	{"sulfonamides", "medication", code{snomed, "387406002", "Sulfonamide"}, "rash", "moderate", false, "sulfonamide"},
+	{"sulfonamide antibiotics", "medication", code{snomed, "387406002", "Sulfonamide"}, "rash", "moderate", false, "sulfonamide"},
 	{"codeine", "medication", code{rxnorm, "2670", "codeine"}, "vomiting", "moderate", false, ""},
 	{"ibuprofen", "medication", code{rxnorm, "5640", "ibuprofen"}, "wheeze", "severe", true, "nsaid"},
 	{"aspirin", "medication", code{rxnorm, "1191", "aspirin"}, "swelling of the lips", "severe", true, "nsaid"},

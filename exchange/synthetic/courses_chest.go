@@ -45,7 +45,7 @@ func smokersLung(yearsAgo float64) step {
 		why := v.since(copd, yearsAgo)
 		v.prescribe(albuterol, why)
 		v.prescribe(tiotropium, why)
-		v.finds(pick(v.dice, "Long breathing out, no crackles, no ankle swelling.", "Barrel chest, quiet breath sounds, few wheezes.", "Breath sounds distant, no wheeze today."))
+		v.finds(pick(v.dice, "Long breathing out, no crackles.", "Barrel chest, quiet breath sounds, few wheezes.", "Breath sounds distant, no wheeze today."))
 		switch {
 		case n == 2:
 			v.temp, v.spo2 = 37.6, 91

@@ -2,6 +2,7 @@ package synthetic
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/osler-emr/osler/fhir"
@@ -30,11 +31,15 @@ func sugar(yearsAgo float64) step {
 		v.levels["glucose"] = v.levels["hba1c"]*1.55 - 3.2
 		v.before(sugarPanel, why)
 		a1c := v.seen["hba1c"]
-		v.tells(pick(v.dice,
-			"Checks sugar two or three mornings a week, mostly between 6 and 8. No lows.",
-			"Has cut out sweet drinks; evenings are harder. No hypoglycaemia.",
-			"Misses the evening tablet about once a week. No thirst, no night-time urination.",
-			"Walks after dinner most days. Sugar at home mostly under 8 before breakfast."))
+		if n == 0 {
+			v.tells("Thirsty and up twice at night for some weeks. Father had diabetes.")
+		} else {
+			v.tells(pick(v.dice,
+				"Checks sugar two or three mornings a week, mostly between 6 and 8. No lows.",
+				"Has cut out sweet drinks; evenings are harder. No hypoglycaemia.",
+				"Misses the evening tablet about once a week. No thirst, no night-time urination.",
+				"Walks after dinner most days. Sugar at home mostly under 8 before breakfast."))
+		}
 		switch {
 		case n == 0:
 			v.prescribe(metformin500, why)
@@ -130,14 +135,11 @@ func fats(yearsAgo float64) step {
 	}
 }
 
-// kidney is a slowly falling filtration.
-func kidney(yearsAgo, from, perVisit float64) step {
+// kidney is a slowly falling filtration, within the limits of stage 3a.
+func kidney(yearsAgo float64) step {
 	n := 0
 	return func(v *visit) {
-		v.levels["creatinine"] = from + perVisit*float64(n)
-		if !v.person.female {
-			v.levels["creatinine"] += 21
-		}
+		v.levels["creatinine"] = creatinineFor(math.Max(48, 56-.9*float64(n)), v.age(v.at), v.person.female)
 		v.levels["acr"] = 3.6 + .4*float64(n)
 		n++
 		why := v.since(kidney3a, yearsAgo)

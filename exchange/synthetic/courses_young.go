@@ -12,23 +12,22 @@ import (
 type vaccine struct{ cvx, text, lot string }
 
 var (
-	hepatitisB  = vaccine{"08", "Hepatitis B, paediatric", "HB"}
-	rotavirus   = vaccine{"119", "Rotavirus", "RV"}
-	dtap        = vaccine{"20", "DTaP", "DT"}
-	hib         = vaccine{"49", "Hib", "HI"}
-	polio       = vaccine{"10", "Polio, inactivated", "IP"}
-	pneumo13    = vaccine{"133", "Pneumococcal conjugate 13", "PC"}
-	measles     = vaccine{"03", "Measles, mumps, rubella", "MM"}
-	chickenpox  = vaccine{"21", "Varicella", "VA"}
-	hepatitisA  = vaccine{"83", "Hepatitis A, paediatric", "HA"}
-	influenza   = vaccine{"140", "Influenza, seasonal, preservative free", "FL"}
-	tdap        = vaccine{"115", "Tdap", "TD"}
-	hpv         = vaccine{"165", "HPV, 9-valent", "HP"}
-	meningitis  = vaccine{"114", "Meningococcal A, C, W, Y", "MC"}
-	tetanus     = vaccine{"113", "Td, adult", "TT"}
-	shingles    = vaccine{"187", "Zoster, recombinant", "ZO"}
-	pneumo23    = vaccine{"33", "Pneumococcal polysaccharide 23", "PP"}
-	hepatitisBA = vaccine{"43", "Hepatitis B, adult", "HB"}
+	hepatitisB = vaccine{"08", "Hepatitis B, paediatric", "HB"}
+	rotavirus  = vaccine{"119", "Rotavirus", "RV"}
+	dtap       = vaccine{"20", "DTaP", "DT"}
+	hib        = vaccine{"49", "Hib", "HI"}
+	polio      = vaccine{"10", "Polio, inactivated", "IP"}
+	pneumo13   = vaccine{"133", "Pneumococcal conjugate 13", "PC"}
+	measles    = vaccine{"03", "Measles, mumps, rubella", "MM"}
+	chickenpox = vaccine{"21", "Varicella", "VA"}
+	hepatitisA = vaccine{"83", "Hepatitis A, paediatric", "HA"}
+	influenza  = vaccine{"140", "Influenza, seasonal, preservative free", "FL"}
+	tdap       = vaccine{"115", "Tdap", "TD"}
+	hpv        = vaccine{"165", "HPV, 9-valent", "HP"}
+	meningitis = vaccine{"114", "Meningococcal A, C, W, Y", "MC"}
+	tetanus    = vaccine{"113", "Td, adult", "TT"}
+	shingles   = vaccine{"187", "Zoster, recombinant", "ZO"}
+	pneumo23   = vaccine{"33", "Pneumococcal polysaccharide 23", "PP"}
 )
 
 func (c *chart) immunize(x vaccine, at time.Time, encounter *fhir.Node) *fhir.Node {

@@ -57,11 +57,15 @@ func (d *clinicDay) minutes(i int) int {
 
 // book puts a patient into a slot of today that has not been seen yet.
 func (d *clinicDay) book(c *chart, i int, status string, room int, kind, reason, comment string) {
+	d.bookWith(c.doctor, c, i, status, room, kind, reason, comment)
+}
+
+func (d *clinicDay) bookWith(who *staff, c *chart, i int, status string, room int, kind, reason, comment string) {
 	var place *fhir.Node
 	if room > 0 {
 		place = d.rooms[room]
 	}
-	c.appointment(status, d.slot(i), d.minutes(i), c.doctor, place, kind, reason, comment)
+	c.appointment(status, d.slot(i), d.minutes(i), who, place, kind, reason, comment)
 }
 
 // later books a visit in days from now.
@@ -177,7 +181,7 @@ func (d *clinicDay) future(list []*chart) {
 // task is a line of someone's inbox.
 func (c *chart) task(kind, description, priority string, owner *staff, focus *fhir.Node, at time.Time) *fhir.Node {
 	display := map[string]string{"review-result": "Review a result", "refill-request": "Refill request", "answer-message": "Answer a message",
-		"patient-measurement": "Home measurement", "duplicate-patient": "Possible duplicate", "follow-up": "Follow up"}[kind]
+		"patient-measurement": "Measured by the patient", "duplicate-patient": "Possible duplicate", "follow-up": "Follow up"}[kind]
 	n := set(resource(c.dice, "Task"), "status", "requested", "intent", "order", "priority", priority,
 		"code", concept(display, code{taskCode, kind, display}), "description", description)
 	if focus != nil {
@@ -219,7 +223,7 @@ func (c *chart) unread(p panel, daysAgo int, owner *staff, why *fhir.Node) {
 	if text == "" {
 		text = (&visit{chart: c}).told(p.tests[0]) + ", in range"
 	}
-	c.task("review-result", text, priority, owner, c.latestReport, collected.Add(6*time.Hour))
+	c.task("review-result", text, priority, owner, c.latestReport, c.answered)
 }
 
 // comment writes the physician's words for the patient to the latest report or result.

@@ -99,6 +99,9 @@ func (c *chart) story() string {
 }
 
 func (c *chart) exam() string {
+	if c.problems[fibrillation.text] != nil || c.problems[heartFailure.text] != nil || c.problems[copd.text] != nil {
+		return pick(c.dice, "Comfortable at rest, walks in unaided.", "Alert, good colour, abdomen soft.", "Examination otherwise as last time.", "Skin without bruises, abdomen soft.")
+	}
 	return pick(c.dice, "Looks well. Heart sounds regular, chest clear.", "Comfortable at rest, walks in unaided.", "Chest clear, no ankle swelling.", "Alert, good colour, abdomen soft.", "Examination otherwise as last time.", "Neck without lumps, heart without murmur, chest clear.")
 }
 
@@ -260,7 +263,7 @@ func (c *chart) destiny() {
 		add(.28, sugar(years))
 		add(.2, flutter(3, c.chance(.3)))
 		add(.13, weakHeart(3))
-		add(.3, kidney(4, 104, 1.6))
+		add(.3, kidney(4))
 		add(.4, knees(9))
 		add(.15, smokersLung(6))
 		add(.14, thyroid(years))

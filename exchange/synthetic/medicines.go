@@ -48,7 +48,6 @@ var (
 	lisinopril10     = daily("lisinopril 10 mg tablet", "314076", "tablet", 1, 3)
 	lisinopril20     = daily("lisinopril 20 mg tablet", "314077", "tablet", 1, 3)
 	amlodipine5      = daily("amlodipine 5 mg tablet", "197361", "tablet", 1, 3)
-	hydrochlor25     = daily("hydrochlorothiazide 25 mg tablet", "310798", "tablet", 1, 3)
 	indapamide       = daily("indapamide 1.5 mg modified-release tablet", "", "tablet", 1, 1)
 	losartan50       = daily("losartan 50 mg tablet", "979492", "tablet", 1, 3)
 	metformin500     = daily("metformin 500 mg tablet", "861007", "tablet", 2, 3).says("Take 1 tablet by mouth twice daily with meals")
@@ -76,7 +75,6 @@ var (
 	ferrous325       = daily("ferrous sulfate 325 mg tablet", "310325", "tablet", 1, 2).each(2, "d", 45).says("Take 1 tablet by mouth every other day")
 	alendronate70    = daily("alendronic acid 70 mg tablet", "", "tablet", 1, 3).each(1, "wk", 12).says("Take 1 tablet by mouth once a week, upright, with a full glass of water")
 	tamsulosin       = daily("tamsulosin 0.4 mg capsule", "863669", "capsule", 1, 3).says("Take 1 capsule by mouth every evening")
-	montelukast10    = daily("montelukast 10 mg tablet", "200224", "tablet", 1, 3).says("Take 1 tablet by mouth every evening")
 	loratadine10     = daily("loratadine 10 mg tablet", "311372", "tablet", 1, 2)
 	terbinafine250   = daily("terbinafine 250 mg tablet", "", "tablet", 1, 0)
 	propranolol40    = daily("propranolol 40 mg tablet", "", "tablet", 2, 2)
@@ -102,7 +100,6 @@ var (
 
 	nitrofurantoin = course("nitrofurantoin 100 mg modified-release capsule", "1648755", "capsule", 2, 5)
 	fosfomycin     = course("fosfomycin 3 g granules", "", "sachet", 1, 1).says("Dissolve 1 sachet in water and drink once on an empty stomach")
-	amoxicillin500 = course("amoxicillin 500 mg capsule", "308191", "capsule", 3, 7)
 	amoxicillinSus = course("amoxicillin 400 mg/5 mL suspension", "", "dose", 2, 7).says("Give 5 mL by mouth twice daily for 7 days")
 	azithromycin   = course("azithromycin 250 mg tablet", "308460", "tablet", 1, 5).says("Take 2 tablets by mouth on day 1, then 1 tablet daily for 4 days")
 	azithroSus     = course("azithromycin 200 mg/5 mL suspension", "", "dose", 1, 5).says("Give 5 mL by mouth on day 1, then 2.5 mL daily for 4 days")

@@ -31,9 +31,6 @@ var (
 	eczema         = problem{"Atopic eczema", "L20.9", "Atopic dermatitis, unspecified", "24079001", "Atopic dermatitis"}
 	osteoporosis   = problem{"Osteoporosis", "M81.0", "Age-related osteoporosis without current pathological fracture", "64859006", "Osteoporosis"}
 	prostate       = problem{"Benign prostatic hyperplasia", "N40.1", "Benign prostatic hyperplasia with lower urinary tract symptoms", "", ""}
-	insomnia       = problem{"Insomnia", "G47.00", "Insomnia, unspecified", "193462001", "Insomnia"}
-	prediabetes    = problem{"Prediabetes", "R73.03", "Prediabetes", "15777000", "Prediabetes"}
-	obesity        = problem{"Obesity", "E66.9", "Obesity, unspecified", "414916001", "Obesity"}
 	pregnancy      = problem{"Pregnancy", "Z34.90", "Encounter for supervision of normal pregnancy, unspecified, unspecified trimester", "77386006", "Pregnant"}
 	acne           = problem{"Acne", "L70.0", "Acne vulgaris", "", ""}
 	attention      = problem{"Attention deficit hyperactivity disorder", "F90.2", "Attention-deficit hyperactivity disorder, combined type", "406506008", "Attention deficit hyperactivity disorder"}
@@ -42,22 +39,19 @@ var (
 	itching        = problem{"Itching", "L29.9", "Pruritus, unspecified", "418290006", "Itching"}
 	contraception  = problem{"Oral contraception", "Z30.41", "Encounter for surveillance of contraceptive pills", "", ""}
 
-	cystitis    = problem{"Acute cystitis", "N30.00", "Acute cystitis without hematuria", "68566005", "Urinary tract infectious disease"}
-	backPain    = problem{"Low back pain", "M54.50", "Low back pain, unspecified", "279039007", "Low back pain"}
-	cold        = problem{"Upper respiratory infection", "J06.9", "Acute upper respiratory infection, unspecified", "54150009", "Upper respiratory infection"}
-	earache     = problem{"Acute otitis media", "H66.90", "Otitis media, unspecified, unspecified ear", "65363002", "Otitis media"}
-	strep       = problem{"Streptococcal sore throat", "J02.0", "Streptococcal pharyngitis", "43878008", "Streptococcal sore throat"}
-	sprain      = problem{"Sprained ankle", "S93.401A", "Sprain of unspecified ligament of right ankle, initial encounter", "", ""}
-	bronchitis  = problem{"Acute bronchitis", "J20.9", "Acute bronchitis, unspecified", "10509002", "Acute bronchitis"}
-	gastritis   = problem{"Gastroenteritis", "A09", "Infectious gastroenteritis and colitis, unspecified", "", ""}
-	wellChild   = problem{"Well-child examination", "Z00.129", "Encounter for routine child health examination without abnormal findings", "", ""}
-	wellAdult   = problem{"Preventive examination", "Z00.00", "Encounter for general adult medical examination without abnormal findings", "", ""}
-	newborn     = problem{"Newborn", "Z38.00", "Single liveborn infant, delivered vaginally", "", ""}
-	immunizing  = problem{"Immunization", "Z23", "Encounter for immunization", "", ""}
-	epilepsy    = problem{"Epilepsy", "G40.909", "Epilepsy, unspecified, not intractable, without status epilepticus", "84757009", "Epilepsy"}
-	forgetting  = problem{"Mild cognitive impairment", "G31.84", "Mild cognitive impairment of uncertain or unknown etiology", "386805003", "Mild cognitive impairment"}
-	legUlcer    = problem{"Venous leg ulcer, left", "", "", "", ""}
-	lowSodium   = problem{"Low sodium", "E87.1", "Hypo-osmolality and hyponatremia", "89627008", "Hyponatremia"}
-	exSmoker    = problem{"Former smoker", "Z87.891", "Personal history of nicotine dependence", "", ""}
-	constipated = problem{"Constipation", "K59.00", "Constipation, unspecified", "14760008", "Constipation"}
+	cystitis   = problem{"Acute cystitis", "N30.00", "Acute cystitis without hematuria", "68566005", "Urinary tract infectious disease"}
+	backPain   = problem{"Low back pain", "M54.50", "Low back pain, unspecified", "279039007", "Low back pain"}
+	cold       = problem{"Upper respiratory infection", "J06.9", "Acute upper respiratory infection, unspecified", "54150009", "Upper respiratory infection"}
+	earache    = problem{"Acute otitis media", "H66.90", "Otitis media, unspecified, unspecified ear", "65363002", "Otitis media"}
+	strep      = problem{"Streptococcal sore throat", "J02.0", "Streptococcal pharyngitis", "43878008", "Streptococcal sore throat"}
+	sprain     = problem{"Sprained ankle", "S93.401A", "Sprain of unspecified ligament of right ankle, initial encounter", "", ""}
+	bronchitis = problem{"Acute bronchitis", "J20.9", "Acute bronchitis, unspecified", "10509002", "Acute bronchitis"}
+	gastritis  = problem{"Gastroenteritis", "A09", "Infectious gastroenteritis and colitis, unspecified", "", ""}
+	wellChild  = problem{"Well-child examination", "Z00.129", "Encounter for routine child health examination without abnormal findings", "", ""}
+	wellAdult  = problem{"Preventive examination", "Z00.00", "Encounter for general adult medical examination without abnormal findings", "", ""}
+	newborn    = problem{"Newborn", "Z38.00", "Single liveborn infant, delivered vaginally", "", ""}
+	epilepsy   = problem{"Epilepsy", "G40.909", "Epilepsy, unspecified, not intractable, without status epilepticus", "84757009", "Epilepsy"}
+	forgetting = problem{"Mild cognitive impairment", "G31.84", "Mild cognitive impairment of uncertain or unknown etiology", "386805003", "Mild cognitive impairment"}
+	legUlcer   = problem{"Venous leg ulcer, left", "", "", "", ""}
+	exSmoker   = problem{"Former smoker", "Z87.891", "Personal history of nicotine dependence", "", ""}
 )

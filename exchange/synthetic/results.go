@@ -19,11 +19,12 @@ func sortOrders(list []*order) {
 func (c *chart) bloods(p panel, collected time.Time, why, encounter *fhir.Node, emit func(*fhir.Node)) map[string]float64 {
 	issued := collected.Add(time.Duration(c.between(300, 460)) * time.Minute)
 	if issued.After(c.world.today) {
-		issued = c.world.today.Add(-10 * time.Minute)
+		issued = c.world.today.Add(-55 * time.Minute)
 	}
 	if collected.After(issued) {
 		collected = issued.Add(-90 * time.Minute)
 	}
+	c.answered = issued
 	order := c.labOrder(p, collected, why, encounter, "completed")
 	emit(order)
 	values, results := map[string]float64{}, fhir.Arr()

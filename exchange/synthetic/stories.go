@@ -266,7 +266,7 @@ func (d *clinicDay) paula() *chart {
 		v.bill("wound-dressing")
 		v.close()
 	}
-	d.book(c, 10, "booked", 0, "Nurse visit", "Wound check", "")
+	d.bookWith(d.nurses[1], c, 2, "booked", 0, "Nurse visit", "Wound check", "Confirmed by text")
 	return c
 }
 
@@ -276,6 +276,7 @@ func (d *clinicDay) harpreet() *chart {
 	c.live(6, 1020, 120)
 	c.exact = map[string]float64{"hba1c": 5.6, "glucose": 5.9}
 	c.unread(sugarPanel, 2, c.doctor, c.problems[diabetes.text])
+	d.bookWith(d.nurses[0], c, 1, "arrived", 1, "Bloods", "Kidney function", "")
 	c.asks(d.doctors[0], d.hours(30), "Travel to India", "I travel to my family for five weeks in January. Do I need vaccines, and could I have enough metformin for the whole time? Harpreet Singh", "routine")
 	return c
 }
@@ -285,6 +286,7 @@ func (d *clinicDay) olive() *chart {
 	c.courses = []step{smokersLung(6), bones(3)}
 	c.live(6, 1040, 33)
 	c.colleague(d.nurses[0], c.doctor, d.hours(4), "Olive Baker, inhaler", "She could not press the new inhaler with her arthritis. I showed her the helper grip; worked. Perhaps a different device at the next order?")
+	d.bookWith(d.nurses[0], c, 3, "booked", 0, "Nurse visit", "Inhaler technique", "")
 	c.refill(tiotropium, d.nurses[1], d.hours(9), "routine", "; asks for a device that is easier to press")
 	return c
 }
@@ -330,7 +332,7 @@ func (c *chart) draw(comment string, d *clinicDay) {
 func (d *clinicDay) harold() *chart {
 	died := d.today.AddDate(0, 0, -210)
 	c := d.tell(18, person{given: "Harold", family: "Dawes", born: d.bornAt(88, 4, 2), doctor: 2, died: died})
-	c.courses = []step{weakHeart(4), smokersLung(12), kidney(4, 118, 3)}
+	c.courses = []step{weakHeart(4), smokersLung(12), kidney(4)}
 	c.live(6, 1050, 225)
 	for text, o := range c.medicines {
 		o.node.Set("status", fhir.Str("completed"))

@@ -115,3 +115,12 @@ func filtration(creatinine float64, age int, female bool) float64 {
 	ratio := creatinine / 88.4 / kappa
 	return 142 * math.Pow(math.Min(ratio, 1), alpha) * math.Pow(math.Max(ratio, 1), -1.2) * math.Pow(0.9938, float64(age)) * sex
 }
+
+// creatinineFor is the creatinine above the knee of the equation that gives a filtration.
+func creatinineFor(egfr float64, age int, female bool) float64 {
+	kappa, sex := 0.9, 1.0
+	if female {
+		kappa, sex = 0.7, 1.012
+	}
+	return 88.4 * kappa * math.Pow(142*math.Pow(0.9938, float64(age))*sex/egfr, 1/1.2)
+}
