@@ -148,15 +148,17 @@ func (c *chart) known(p problem, onset, recorded time.Time) *fhir.Node {
 }
 
 func (c *chart) condition(p problem, category string, onset, recorded time.Time) *fhir.Node {
-	n := set(resource(c.dice, "Condition"),
+	n := c.conditionNode(p, category, onset, recorded)
+	c.problems[p.text] = n
+	return c.emit(n)
+}
+
+func (c *chart) conditionNode(p problem, category string, onset, recorded time.Time) *fhir.Node {
+	return set(resource(c.dice, "Condition"),
 		"clinicalStatus", bare("condition-clinical", "active"), "verificationStatus", bare("condition-ver-status", "confirmed"),
 		"category", fhir.Arr(bare("condition-category", category)),
 		"code", concept(p.text, code{icd10cm, p.icd, p.icdText}, code{snomed, p.snomed, p.snomedText}),
 		"subject", c.ref(), "onsetDateTime", day(onset), "recordedDate", moment(recorded), "recorder", c.doctor.reference())
-	if category == "problem-list-item" {
-		c.problems[p.text] = n
-	}
-	return c.emit(n)
 }
 
 // resolve closes a problem.

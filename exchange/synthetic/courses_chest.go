@@ -10,16 +10,20 @@ func wheeze(yearsAgo float64) step {
 		v.prescribe(albuterol, why)
 		best := 390.0
 		if v.age(v.at) < 16 {
-			best = 110 + 18*float64(v.age(v.at)-4)
+			best = 150 + 24*float64(v.age(v.at)-6)
 		} else if v.person.female {
 			best = 370
 		} else {
 			best = 520
 		}
 		flow := best * []float64{.72, .86, .93, .9, .95}[min(n, 4)]
-		v.after = append(v.after, v.chart.vital(peakFlow, flow, v.at, v.world.nurses[0].reference(), v.encounter()))
-		v.bill("peak-flow")
-		v.finds(fmt.Sprintf("Peak flow %.0f L/min, %.0f %% of best. %s", flow, flow/best*100, pick(v.dice, "Chest clear.", "A few wheezes at the end of breathing out.", "No wheeze, speaks in full sentences.")))
+		if v.age(v.at) >= 6 { // younger children cannot blow on purpose
+			v.after = append(v.after, v.chart.vital(peakFlow, flow, v.at, v.world.nurses[0].reference(), v.encounter()))
+			v.bill("peak-flow")
+			v.finds(fmt.Sprintf("Peak flow %.0f L/min, %.0f %% of best. %s", flow, flow/best*100, pick(v.dice, "Chest clear.", "A few wheezes at the end of breathing out.", "No wheeze, speaks in full sentences.")))
+		} else {
+			v.finds("Chest with a few wheezes, no pulling in of the ribs.")
+		}
 		switch n {
 		case 0:
 			v.prescribe(fluticasone, why)

@@ -223,6 +223,9 @@ func iron(yearsAgo float64) step {
 			v.assess(why, v.told("hb")+", "+v.told("ferritin")+", coming up.", "Continue iron until three months after the count is normal.")
 		default:
 			v.stop(ferrous325, "Iron stores refilled")
+			if n == 3 {
+				v.resolve(ironAnaemia, v.at)
+			}
 			v.assess(why, v.told("hb")+", "+v.told("ferritin")+".", "Stop iron, count again in 6 months.")
 		}
 		n++

@@ -132,7 +132,7 @@ func (c *chart) wellChild(at time.Time, m milestone) {
 	if months == 0 {
 		why = newborn
 	}
-	d := c.condition(why, "encounter-diagnosis", at, at)
+	d := v.diagnosis(why, at)
 	v.assess(d, fmt.Sprintf("growing along %s line, development right for %s.", map[bool]string{true: "her", false: "his"}[c.person.female], span(months)), m.says)
 	v.finds(m.sees)
 	if months < 18 {
@@ -167,7 +167,7 @@ func (c *chart) childIllness(at time.Time) {
 	switch c.IntN(3) {
 	case 0:
 		v := c.begin(at, "Same-day visit", "Ear pain and fever", "visit-3")
-		d := c.condition(earache, "encounter-diagnosis", at.AddDate(0, 0, -2), at)
+		d := v.diagnosis(earache, at.AddDate(0, 0, -2))
 		v.temp, v.pulse = c.near(38.6, .3), v.pulse+18
 		v.tells("Two nights of ear pain after a cold, fever up to 39, drinks well.")
 		v.finds(pick(c.dice, "Right eardrum red and bulging, left dull. Throat slightly red, chest clear.", "Left eardrum bulging with yellow fluid, no discharge. Neck supple."))
@@ -184,7 +184,7 @@ func (c *chart) childIllness(at time.Time) {
 		v.close()
 	case 1:
 		v := c.begin(at, "Same-day visit", "Cough and runny nose", "visit-2")
-		d := c.condition(cold, "encounter-diagnosis", at.AddDate(0, 0, -3), at)
+		d := v.diagnosis(cold, at.AddDate(0, 0, -3))
 		v.temp = c.near(37.6, .3)
 		v.tells("Three days of cough and runny nose, worse at night, plays in the day.")
 		v.finds("Nose blocked, throat pink, eardrums pale, chest clear, no fast breathing.")
@@ -192,7 +192,7 @@ func (c *chart) childIllness(at time.Time) {
 		v.close()
 	default:
 		v := c.begin(at, "Same-day visit", "Vomiting and diarrhoea", "visit-3")
-		d := c.condition(gastritis, "encounter-diagnosis", at.AddDate(0, 0, -1), at)
+		d := v.diagnosis(gastritis, at.AddDate(0, 0, -1))
 		v.temp, v.pulse = c.near(37.9, .3), v.pulse+8
 		v.tells("Vomited four times since yesterday, loose stools, last wet nappy or toilet three hours ago.")
 		v.finds("Moist mouth, tears, skin turgor normal, abdomen soft.")

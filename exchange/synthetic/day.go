@@ -115,7 +115,7 @@ func (d *clinicDay) fill(list []*chart) {
 		for i := -slotsBack; i < -1; i++ {
 			c := next()
 			switch {
-			case c == nil:
+			case c == nil || !d.slot(i).Before(d.today):
 			case i == -3:
 				d.book(c, i, "noshow", 0, "Follow-up", pick(c.dice, "Blood pressure review", "Review of medicines"), "Two reminders sent, not reached by phone")
 			default:
@@ -131,7 +131,7 @@ func (d *clinicDay) fill(list []*chart) {
 		plan := []struct {
 			status, comment string
 			room            int
-		}{{"arrived", "", 3 + k}, {"arrived", "Checked in by phone", 0}, {"arrived", "", 0}, {"booked", "Confirmed by text", 0}, {"cancelled", "Asked for a new time next week", 0},
+		}{{"checked-in", "", 3 + k}, {"arrived", "Checked in by phone", 0}, {"arrived", "", 0}, {"booked", "Confirmed by text", 0}, {"cancelled", "Asked for a new time next week", 0},
 			{"booked", "Confirmed by text", 0}, {"booked", "", 0}, {"booked", "Not confirmed, two reminders sent", 0}, {"booked", "", 0}}
 		for i, p := range plan {
 			if c := next(); c != nil {
@@ -159,7 +159,7 @@ func (d *clinicDay) done(c *chart, i int) {
 	}
 	if c.age(at) < 18 {
 		v := c.begin(at, "Same-day visit", "Cough and runny nose", "visit-2")
-		diagnosis := c.condition(cold, "encounter-diagnosis", at.AddDate(0, 0, -2), at)
+		diagnosis := v.diagnosis(cold, at.AddDate(0, 0, -2))
 		v.tells("Coughs since the weekend, eats and plays as usual.")
 		v.finds("Eardrums pale, throat slightly red, chest clear.")
 		v.assess(diagnosis, "viral.", "Fluids and patience. Back for fever over three days or fast breathing.")

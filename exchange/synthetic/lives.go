@@ -107,10 +107,10 @@ func (c *chart) exam() string {
 
 // prevent is the yearly visit of someone without long-term problems.
 func (v *visit) prevent() {
-	d := v.condition(wellAdult, "encounter-diagnosis", v.at, v.at)
-	v.before(lipidPanel, d)
-	v.before(bloodPanel, d)
-	v.before(single("hba1c"), d)
+	d := v.diagnosis(wellAdult, v.at)
+	v.before(lipidPanel, nil)
+	v.before(bloodPanel, nil)
+	v.before(single("hba1c"), nil)
 	v.tells(pick(v.dice, "Feels healthy, here for the yearly check.", "No complaints; father had a heart attack at 62, wants cholesterol looked at.", "Sleeps well, exercises twice a week, wants to do more."))
 	plan := []string{"Next check in a year."}
 	age := v.age(v.at)
@@ -144,7 +144,7 @@ func (c *chart) illness(at time.Time) {
 
 func (c *chart) bladder(at time.Time) {
 	v := c.begin(at, "Same-day visit", "Burning when passing water", "visit-3")
-	d := c.condition(cystitis, "encounter-diagnosis", at.AddDate(0, 0, -2), at)
+	d := v.diagnosis(cystitis, at.AddDate(0, 0, -2))
 	v.tells("Two days of burning and going often. No fever, no flank pain, no discharge.")
 	v.finds("Abdomen soft, no tenderness over the kidneys. Dipstick: nitrite positive, leucocytes 2+.")
 	v.bill("urine-dipstick")
@@ -163,7 +163,7 @@ func (c *chart) bladder(at time.Time) {
 
 func (c *chart) backache(at time.Time) {
 	v := c.begin(at, "Same-day visit", "Back pain", "visit-3")
-	d := c.condition(backPain, "encounter-diagnosis", at.AddDate(0, 0, -5), at)
+	d := v.diagnosis(backPain, at.AddDate(0, 0, -5))
 	v.tells(pick(c.dice, "Five days after moving boxes, stiff in the morning, no leg pain.", "Came on while gardening, worse sitting. Bladder and bowels normal."))
 	v.finds("Lumbar muscles tight, straight leg raise free on both sides, reflexes and power normal.")
 	if !c.allergies["nsaid"] && c.age(at) < 65 && c.problems[kidney3a.text] == nil && c.problems[heartFailure.text] == nil && c.problems[bipolar.text] == nil && c.problems[hypertension.text] == nil && c.problems[coronary.text] == nil && c.problems[fibrillation.text] == nil {
@@ -175,7 +175,7 @@ func (c *chart) backache(at time.Time) {
 
 func (c *chart) chestCold(at time.Time) {
 	v := c.begin(at, "Same-day visit", "Cough for ten days", "visit-3")
-	d := c.condition(bronchitis, "encounter-diagnosis", at.AddDate(0, 0, -10), at)
+	d := v.diagnosis(bronchitis, at.AddDate(0, 0, -10))
 	v.temp = c.near(37.3, .3)
 	v.tells("Cough for ten days, first dry, now with some sputum. No breathlessness.")
 	v.finds("Chest: scattered wheezes that clear with coughing, no crackles.")
@@ -185,7 +185,7 @@ func (c *chart) chestCold(at time.Time) {
 
 func (c *chart) soreThroat(at time.Time) {
 	v := c.begin(at, "Same-day visit", "Sore throat and fever", "visit-3")
-	d := c.condition(strep, "encounter-diagnosis", at.AddDate(0, 0, -2), at)
+	d := v.diagnosis(strep, at.AddDate(0, 0, -2))
 	v.temp, v.pulse = c.near(38.4, .3), v.pulse+12
 	v.tells("Throat pain and fever for two days, no cough, a colleague has strep.")
 	v.finds("Tonsils red with white spots, tender neck glands, rapid strep test positive.")
@@ -200,7 +200,7 @@ func (c *chart) soreThroat(at time.Time) {
 
 func (c *chart) ankle(at time.Time) {
 	v := c.begin(at, "Same-day visit", "Twisted ankle", "visit-3")
-	d := c.condition(sprain, "encounter-diagnosis", at.AddDate(0, 0, -1), at)
+	d := v.diagnosis(sprain, at.AddDate(0, 0, -1))
 	v.tells("Twisted the right ankle on the stairs yesterday, could walk four steps afterwards.")
 	v.finds("Swelling below the outer ankle, no bone tenderness at the points that ask for an X-ray.")
 	v.assess(d, "ligament, no fracture by the ankle rules.", "Ice, strapping, early movement; balance exercises from day three.")

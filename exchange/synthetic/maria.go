@@ -143,6 +143,6 @@ func (c *chart) mariaNow(d *clinicDay, sugar *fhir.Node) {
 	}{{pulseRate, 78}, {warmth, 36.8}, {saturation, 97}, {bodyWeight, 91.4}, {massIndex, 31.2}} {
 		c.emit(c.vital(x.k, x.v, seat, by(), nil))
 	}
-	d.book(c, 0, "arrived", 3, "Diabetes review", "Diabetes review, and burning when passing water", fmt.Sprintf("Ready in Room 3 since %s", seat.Format("15:04")))
+	d.book(c, 0, "checked-in", 3, "Diabetes review", "Diabetes review, and burning when passing water", fmt.Sprintf("Ready in Room 3 since %s", seat.Format("15:04")))
 	c.later(28, c.doctor, "Follow-up", "Kidney function and blood pressure")
 }

@@ -137,6 +137,10 @@ func (c *chart) insure() {
 	if age < 65 && c.chance(.08) {
 		return
 	}
+	start := c.world.today.AddDate(-1, 0, -c.between(0, 300))
+	if start.Before(c.person.born) {
+		start = c.person.born
+	}
 	payer, number := c.world.insurers[c.IntN(2)], fmt.Sprintf("%s%07d", strings.ToUpper(c.person.family[:1]), c.IntN(1e7))
 	switch {
 	case age >= 65:
@@ -145,6 +149,6 @@ func (c *chart) insure() {
 		payer = c.world.insurers[2]
 	}
 	c.emit(set(resource(c.dice, "Coverage"), "status", "active", "subscriberId", number, "beneficiary", c.ref(),
-		"relationship", bare("subscriber-relationship", "self"), "period", fhir.Obj("start", day(c.world.today.AddDate(-1, 0, -c.between(0, 300)))),
+		"relationship", bare("subscriber-relationship", "self"), "period", fhir.Obj("start", day(start)),
 		"payor", fhir.Arr(named(payer.Reference(), payer.Get("name").Text()))))
 }

@@ -276,7 +276,7 @@ func (d *clinicDay) harpreet() *chart {
 	c.live(6, 1020, 120)
 	c.exact = map[string]float64{"hba1c": 5.6, "glucose": 5.9}
 	c.unread(sugarPanel, 2, c.doctor, c.problems[diabetes.text])
-	d.bookWith(d.nurses[0], c, 1, "arrived", 1, "Bloods", "Kidney function", "")
+	d.bookWith(d.nurses[0], c, 1, "checked-in", 1, "Bloods", "Kidney function", "")
 	c.asks(d.doctors[0], d.hours(30), "Travel to India", "I travel to my family for five weeks in January. Do I need vaccines, and could I have enough metformin for the whole time? Harpreet Singh", "routine")
 	return c
 }
@@ -324,6 +324,7 @@ func (d *clinicDay) lucia() *chart {
 func (c *chart) draw(comment string, d *clinicDay) {
 	c.exact = map[string]float64{"hb": 131, "mcv": 89, "wbc": 6.4, "platelets": 262}
 	at := c.ago(15)
+	c.bloods(thyroidPanel, at, c.problems[migraine.text], nil, func(n *fhir.Node) { c.emit(n) })
 	c.bloods(bloodPanel, at, c.problems[migraine.text], nil, func(n *fhir.Node) { c.emit(n) })
 	c.comment(comment, at.Add(28*time.Hour))
 }
@@ -354,7 +355,7 @@ func (d *clinicDay) twice() []*chart {
 	b.patient.Path("address.0").Set("line", fhir.Arr(a.patient.Path("address.0.line.0").Text()+", rear"))
 	at := b.ago(13)
 	v := b.begin(at, "Same-day visit", "Sore throat", "visit-new-3")
-	why := b.condition(cold, "encounter-diagnosis", at.AddDate(0, 0, -2), at)
+	why := v.diagnosis(cold, at.AddDate(0, 0, -2))
 	v.tells("Came in without an appointment, says she has been here before under her full name.")
 	v.finds("Throat pink, no white spots.")
 	v.assess(why, "viral.", "Fluids, rest. Allergies not asked in the rush: ask next time.")

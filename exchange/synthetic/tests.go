@@ -61,7 +61,7 @@ type panel struct {
 // The panels that courses order.
 var (
 	renalPanel   = panel{"Kidney function", "24362-6", "Renal function 2000 panel - Serum or Plasma", []string{"sodium", "potassium", "urea", "creatinine", "egfr"}}
-	lipidPanel   = panel{"Lipids", "24331-1", "Lipid 1996 panel - Serum or Plasma", []string{"cholesterol", "hdl", "ldl", "trig"}}
+	lipidPanel   = panel{"Lipids", "24331-1", "Lipid 1996 panel - Serum or Plasma", []string{"hdl", "ldl", "trig", "cholesterol"}}
 	bloodPanel   = panel{"Full blood count", "58410-2", "CBC panel - Blood by Automated count", []string{"hb", "mcv", "wbc", "platelets"}}
 	liverPanel   = panel{"Liver function", "24325-3", "Hepatic function 2000 panel - Serum or Plasma", []string{"alt", "alp", "bilirubin", "albumin"}}
 	thyroidPanel = panel{"Thyroid function", "", "", []string{"tsh", "ft4"}}

@@ -68,6 +68,7 @@ func (v *visit) bill(fee string) { v.charges = append(v.charges, charge{fee: fee
 // close writes the visit down: encounter, vital signs, what it led to, note, charges.
 func (v *visit) close() {
 	c := v.chart
+	v.stable()
 	c.visits++
 	if c.lastVisit.Before(v.at) {
 		c.lastVisit = v.at
@@ -88,9 +89,13 @@ func (v *visit) close() {
 	if len(v.diagnoses) > 0 {
 		list := fhir.Arr()
 		for _, d := range v.diagnoses {
-			list.Append(fhir.Obj("condition", named(d.Reference(), d.Path("code.text").Text())))
+			if d.Get("encounter") == nil {
+				list.Append(fhir.Obj("condition", named(d.Reference(), d.Path("code.text").Text())))
+			}
 		}
-		e.Set("diagnosis", list)
+		if list.Len() > 0 {
+			e.Set("diagnosis", list)
+		}
 	}
 	set(e, "location", fhir.Arr(fhir.Obj("location", named(room.Reference(), room.Get("name").Text()))), "serviceProvider", ref(c.world.clinic))
 	c.emit(e)
@@ -103,6 +108,32 @@ func (v *visit) close() {
 	if age < 420 {
 		v.writeCharges(age)
 	}
+}
+
+// diagnosis is what the visit is about when it is no long-term problem. It refers to the
+// encounter and not the other way round.
+func (v *visit) diagnosis(p problem, onset time.Time) *fhir.Node {
+	if onset.Before(v.person.born) {
+		onset = v.person.born
+	}
+	n := v.conditionNode(p, "encounter-diagnosis", onset, v.at)
+	n.SetFirst(indexOf(n, "onsetDateTime"), "encounter", v.encounter())
+	v.after = append(v.after, n)
+	return n
+}
+
+// stable writes the assessment of a visit at which no course had anything to say.
+func (v *visit) stable() {
+	if len(v.assessment) > 0 {
+		return
+	}
+	for _, n := range v.chart.resources {
+		if n.ResourceType() == "Condition" && n.Path("category.0.coding.0.code").Text() == "problem-list-item" {
+			v.assess(n, pick(v.dice, "stable since the last visit.", "no change, no complaints."), "")
+			return
+		}
+	}
+	v.assess(v.diagnosis(wellAdult, v.at), "well, nothing to treat.", "Come back in a year, earlier when needed.")
 }
 
 // appointment books a patient; a nil room is a patient who is not in one.
