@@ -3,6 +3,7 @@ package fhir
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -10,8 +11,9 @@ import (
 
 // Limits of a document. A document beyond them is refused with fault.TooLarge.
 const (
-	MaxDepth = 64       // nesting of objects and arrays
-	MaxBytes = 50 << 20 // size of one document
+	MaxDepth  = 64        // nesting of objects and arrays
+	MaxBytes  = 50 << 20  // size of one document
+	MaxValues = 4_000_000 // values in one document; each costs about 90 bytes of memory
 )
 
 // Parse reads one JSON document: RFC 8259 with the restrictions of I-JSON that FHIR needs.
@@ -35,8 +37,9 @@ func Parse(body []byte) (*Node, error) {
 }
 
 type parser struct {
-	src []byte
-	pos int
+	src    []byte
+	pos    int
+	values int
 }
 
 func (p *parser) fail(format string, args ...any) error {
@@ -65,6 +68,9 @@ func (p *parser) space() {
 func (p *parser) value(depth int) (*Node, error) {
 	if depth > MaxDepth {
 		return nil, fault.New(fault.TooLarge, "The document is nested deeper than %d levels.", MaxDepth)
+	}
+	if p.values++; p.values > MaxValues {
+		return nil, fault.New(fault.TooLarge, "The document holds more than %d values.", MaxValues)
 	}
 	if p.pos >= len(p.src) {
 		return nil, p.fail("the document ends too early")
@@ -100,6 +106,7 @@ func (p *parser) value(depth int) (*Node, error) {
 
 func (p *parser) object(depth int) (*Node, error) {
 	n := &Node{kind: Object}
+	var names map[string]bool
 	p.pos++
 	p.space()
 	if p.pos < len(p.src) && p.src[p.pos] == '}' {
@@ -114,7 +121,7 @@ func (p *parser) object(depth int) (*Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		if n.duplicate(name) {
+		if names = n.remember(names); names[name] || names == nil && n.Get(name) != nil {
 			return nil, p.fail("the member %q stands twice in one object", name)
 		}
 		p.space()
@@ -128,6 +135,9 @@ func (p *parser) object(depth int) (*Node, error) {
 			return nil, err
 		}
 		n.list = append(n.list, member{name, v})
+		if names != nil {
+			names[name] = true
+		}
 		p.space()
 		if p.pos >= len(p.src) {
 			return nil, p.fail("the document ends inside an object")
@@ -145,15 +155,20 @@ func (p *parser) object(depth int) (*Node, error) {
 	}
 }
 
-// duplicate is linear: objects in FHIR have few members. Past 64 members it would be
-// quadratic in hostile input, so the caller's limit on size bounds it; see FuzzParse.
-func (n *Node) duplicate(name string) bool {
-	for i := range n.list {
-		if n.list[i].name == name {
-			return true
-		}
+// wide is the number of members from which on names are looked up in a map: objects of
+// FHIR have few members, but a hostile one with many must not cost quadratic time.
+const wide = 32
+
+// remember returns the map of the names so far once an object is wide, and nil before.
+func (n *Node) remember(names map[string]bool) map[string]bool {
+	if names != nil || len(n.list) < wide {
+		return names
 	}
-	return false
+	names = make(map[string]bool, 2*wide)
+	for i := range n.list {
+		names[n.list[i].name] = true
+	}
+	return names
 }
 
 func (p *parser) array(depth int) (*Node, error) {
@@ -363,6 +378,9 @@ func (n *Node) AppendJSON(b []byte) []byte {
 
 func appendString(b []byte, s string) []byte {
 	const hexDigits = "0123456789abcdef"
+	if !utf8.ValidString(s) {
+		s = strings.ToValidUTF8(s, "\uFFFD")
+	}
 	b = append(b, '"')
 	start := 0
 	for i := 0; i < len(s); i++ {
