@@ -13,7 +13,7 @@ func negated(d *apd.Decimal) *apd.Decimal { return new(apd.Decimal).Neg(d) }
 
 // arithmetic makes + - * / div mod: FHIRPath N1, section 6.6.
 func arithmetic(op string) operator {
-	return func(_ *state, left, right []Value) ([]Value, error) {
+	return func(s *state, left, right []Value) ([]Value, error) {
 		if len(left) == 0 || len(right) == 0 {
 			return nil, nil
 		}
@@ -25,7 +25,7 @@ func arithmetic(op string) operator {
 		case isEmptyNode(a) || isEmptyNode(b):
 			return nil, nil
 		case op == "+" && a.kind == String && b.kind == String:
-			return concatenate(nil, left, right)
+			return concatenate(s, left, right)
 		case (op == "+" || op == "-") && b.kind == Quantity && (a.kind == Date || a.kind == DateTime || a.kind == Time):
 			return move(op, a, b)
 		case a.kind == Quantity || b.kind == Quantity:

@@ -180,6 +180,12 @@ func (s *state) spend(n int) error {
 	return nil
 }
 
+// spendText counts the reading or making of a text.
+func (s *state) spendText(bytes int) error {
+	s.steps += bytes / 16
+	return s.spend(0)
+}
+
 // refuse is a fault of an expression that cannot be evaluated on what it was given.
 func refuse(format string, args ...any) error {
 	return fault.New(fault.Invalid, "FHIRPath: "+format, args...)

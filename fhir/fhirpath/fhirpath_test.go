@@ -3,6 +3,7 @@ package fhirpath
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/definition"
@@ -200,6 +201,12 @@ func FuzzCompile(f *testing.F) {
 		if e.String() != s {
 			t.Fatal("the source was changed")
 		}
-		_, _ = e.Evaluate(p)
+		done := make(chan struct{})
+		go func() { defer close(done); _, _ = e.Evaluate(p) }()
+		select {
+		case <-done:
+		case <-time.After(10 * time.Second):
+			t.Fatal("the evaluation is too slow for its limits")
+		}
 	})
 }

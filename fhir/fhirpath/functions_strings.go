@@ -100,7 +100,7 @@ var strings_ = map[string]function{
 		if len(parts) == 0 {
 			return nil, nil
 		}
-		return []Value{text(strings.Join(parts, by))}, nil
+		return []Value{text(strings.Join(parts, by))}, s.spendText(size)
 	}},
 	"encode":   withFormat(encoders),
 	"decode":   withFormat(decoders),
@@ -109,12 +109,12 @@ var strings_ = map[string]function{
 }
 
 func onText(f func(string) string) function {
-	return function{0, 0, func(_ *state, in, _ []Value, _ []eval) ([]Value, error) {
+	return function{0, 0, func(s *state, in, _ []Value, _ []eval) ([]Value, error) {
 		v, ok, err := single(in, String)
 		if err != nil || !ok {
 			return nil, err
 		}
-		return []Value{text(f(v.text))}, nil
+		return []Value{text(f(v.text))}, s.spendText(len(v.text))
 	}}
 }
 
@@ -128,7 +128,7 @@ func withText(f func(s, x string) Value) function {
 		if err != nil || !ok {
 			return nil, err
 		}
-		return []Value{f(v.text, x.text)}, nil
+		return []Value{f(v.text, x.text)}, s.spendText(len(v.text))
 	}}
 }
 
@@ -155,7 +155,7 @@ func substring(s *state, in, outer []Value, args []eval) ([]Value, error) {
 			runes = runes[:clamp(n.i, len(runes))]
 		}
 	}
-	return []Value{text(string(runes))}, nil
+	return []Value{text(string(runes))}, s.spendText(len(v.text))
 }
 
 // texts evaluates the input and two arguments as strings.
@@ -180,7 +180,7 @@ func replace(s *state, in, outer []Value, args []eval) ([]Value, error) {
 	if len(v)+(strings.Count(v, old))*len(with) > maxText {
 		return nil, refuse("a text grows longer than %d bytes.", maxText)
 	}
-	return []Value{text(strings.ReplaceAll(v, old, with))}, nil
+	return []Value{text(strings.ReplaceAll(v, old, with))}, s.spendText(len(v))
 }
 
 // pattern compiles a regular expression. Go's engine runs in linear time; look-around and
@@ -210,6 +210,9 @@ func matches(full bool) func(s *state, in, outer []Value, args []eval) ([]Value,
 		if err != nil {
 			return nil, err
 		}
+		if err := s.spendText(64*len(x.text) + len(v.text)*len(x.text)); err != nil {
+			return nil, err
+		}
 		return yesNo(r.MatchString(v.text))
 	}
 }
@@ -226,11 +229,14 @@ func replaceMatches(s *state, in, outer []Value, args []eval) ([]Value, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.spendText(64*len(source) + len(v)*len(source)); err != nil {
+		return nil, err
+	}
 	if (len(v)+1)*(len(with)+1) > maxText {
 		return nil, refuse("a text grows longer than %d bytes.", maxText)
 	}
 	out := r.ReplaceAllString(v, with)
-	return []Value{text(out)}, s.spend(len(out) / 64)
+	return []Value{text(out)}, s.spendText(len(out))
 }
 
 func withFormat(formats map[string]func(string) (string, bool)) function {
@@ -246,6 +252,9 @@ func withFormat(formats map[string]func(string) (string, bool)) function {
 		f := formats[name.text]
 		if f == nil || len(v.text) > maxText {
 			return nil, nil
+		}
+		if err := s.spendText(len(v.text)); err != nil {
+			return nil, err
 		}
 		out, ok := f(v.text)
 		if !ok {

@@ -496,7 +496,7 @@ func hashNode(n *fhir.Node) uint64 {
 }
 
 // concatenate is the & operator, for which an empty side is an empty string.
-func concatenate(_ *state, a, b []Value) ([]Value, error) {
+func concatenate(s *state, a, b []Value) ([]Value, error) {
 	x, _, err := single(a, String)
 	if err != nil {
 		return nil, err
@@ -508,7 +508,7 @@ func concatenate(_ *state, a, b []Value) ([]Value, error) {
 	if len(x.text)+len(y.text) > maxText {
 		return nil, refuse("a text grows longer than %d bytes.", maxText)
 	}
-	return []Value{text(x.text + y.text)}, nil
+	return []Value{text(x.text + y.text)}, s.spendText(len(x.text) + len(y.text))
 }
 
 // maxText is the longest text that an evaluation may make.

@@ -22,9 +22,6 @@ var controls = map[string]func(r *reader, p Param, modifier string) error{
 	"_pretty":     func(*reader, Param, string) error { return nil },
 }
 
-// sortable are the kinds whose values have an order that all stores share.
-var sortable = map[Kind]bool{KindDate: true, KindString: true, KindNumber: true, KindQuantity: true}
-
 func readSort(r *reader, p Param, _ string) error {
 	var keys []SortKey
 	for key := range strings.SplitSeq(p.Value, ",") {
@@ -37,8 +34,8 @@ func readSort(r *reader, p Param, _ string) error {
 			if c == nil || c.expression == nil {
 				return ignore("It sorts by " + strconv.Quote(name) + ". " + unknownReason(r.query.Type, name, c != nil))
 			}
-			if !sortable[c.kind] {
-				return fault.New(fault.NotSupported, "A search cannot be sorted by %q; it can by _id, _lastUpdated and by date, string, number and quantity parameters.", name)
+			if c.kind == KindComposite {
+				return fault.New(fault.NotSupported, "A search cannot be sorted by %q, which is a composite.", name)
 			}
 		}
 		keys = append(keys, SortKey{Param: name, Descending: descending})

@@ -162,7 +162,7 @@ func TestParseRefuses(t *testing.T) {
 		{"Observation", "code.text=1", fault.Malformed, []string{"code.text", "not a reference"}},
 		{"Observation", "_include:iterate=Observation:patient", fault.NotSupported, []string{"_include", "iterate"}},
 		{"Observation", "_include=Patient:link", fault.Malformed, []string{"_include", "Observation"}},
-		{"Observation", "_sort=code", fault.NotSupported, []string{"code", "date"}},
+		{"Observation", "_sort=code-value-quantity", fault.NotSupported, []string{"code-value-quantity", "composite"}},
 		{"Observation", "_sort=frog", fault.Malformed, []string{"_sort", "frog"}},
 		{"Observation", "_count=x", fault.Malformed, []string{"_count", "x"}},
 		{"Patient", "_has:Observation:code:x=1", fault.Malformed, []string{"_has", "code"}},

@@ -1,13 +1,16 @@
 package search
 
-import "cmp"
+import (
+	"cmp"
+	"math"
+)
 
 // SortValue is the value of one sort key of one resource.
 type SortValue struct {
 	Missing bool
 	Int     int64   // date, _lastUpdated: Unix milliseconds
 	Float   float64 // number, quantity
-	Text    string  // string, _id
+	Text    string  // everything else
 }
 
 // SortKeys returns a resource's values for sort keys, one each. A store sorts by the same
@@ -15,9 +18,9 @@ type SortValue struct {
 //
 //   - ascending takes the lowest value of the parameter, descending the highest;
 //   - resources without a value come last, in both directions;
-//   - date: Low when ascending, High when descending; number and quantity: Value, units
-//     are not compared; string: Norm, compared by bytes; other kinds have no order, and
-//     Parse refuses them;
+//   - date: Low when ascending, High when descending; number and quantity: ValueLow when
+//     ascending, ValueHigh when descending, units are not compared; string: Norm; token:
+//     Code; reference: RefType/RefID, else URL, else Code; uri: URL; compared by bytes;
 //   - _lastUpdated counts in milliseconds;
 //   - what is equal in all keys is ordered by the store, the same way on every page.
 func SortKeys(keys []SortKey, s Subject, entries []Entry) []SortValue {
@@ -61,9 +64,24 @@ func (e *Entry) sortValue(descending bool) (SortValue, bool) {
 		}
 		return SortValue{Int: e.Low}, true
 	case KindNumber, KindQuantity:
-		return SortValue{Float: e.Value}, true
+		if descending {
+			return SortValue{Float: e.ValueHigh}, !math.IsNaN(e.ValueHigh)
+		}
+		return SortValue{Float: e.ValueLow}, !math.IsNaN(e.ValueLow)
 	case KindString:
 		return SortValue{Text: e.Norm}, true
+	case KindToken:
+		return SortValue{Text: e.Code}, e.Code != ""
+	case KindURI:
+		return SortValue{Text: e.URL}, true
+	case KindReference:
+		switch {
+		case e.RefID != "":
+			return SortValue{Text: e.RefType + "/" + e.RefID}, true
+		case e.URL != "":
+			return SortValue{Text: e.URL}, true
+		}
+		return SortValue{Text: e.Code}, true
 	}
 	return SortValue{}, false
 }
