@@ -31,10 +31,20 @@ func TestOnSQLite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	admin, err := a.CompleteSetUp(ctx, link, Draft{User: "ada", Name: "Ada", Password: phrase})
-	if err != nil {
-		t.Fatal(err)
+	var first sync.WaitGroup
+	made := make(chan Account, 4)
+	for _, user := range []string{"ada", "bob", "cyd", "dee"} { // a link that four people open at once
+		first.Go(func() {
+			if who, err := a.CompleteSetUp(ctx, link, Draft{User: user, Name: "Ada", Password: phrase}); err == nil {
+				made <- who
+			}
+		})
 	}
+	first.Wait()
+	if len(made) != 1 {
+		t.Fatalf("%d first administrators", len(made))
+	}
+	admin := <-made
 	by := Principal(admin, Session{})
 	nina, invitation, err := a.Invite(ctx, by, Draft{User: "nina", Name: "Nina", Role: trust.Nurse, Practitioner: "n1"})
 	if err != nil {

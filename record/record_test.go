@@ -344,6 +344,9 @@ func TestMovedToTheRightPatient(t *testing.T) {
 	if v, err := c.as(sam).History(ctx, store.HistoryFilter{Type: "Observation", ID: id}); err != nil || len(v) != 1 || v[0].Version != 2 {
 		t.Errorf("history for the right patient: %v %v", v, err)
 	}
+	if v, err := c.as(rosa).History(ctx, store.HistoryFilter{Type: "Observation"}); err != nil || len(v) != 0 {
+		t.Errorf("history of the type for the wrong patient: %v %v", v, err)
+	}
 	if n := len(collect(t, c.as(physician).ChartVersions(ctx, "rosa", "Observation"))); n != 0 {
 		t.Errorf("%d observations in the wrong chart", n)
 	}
@@ -779,6 +782,19 @@ func TestWhoLooked(t *testing.T) {
 	}
 	if err := c.as(sam).Note(ctx, ledger.Print, "rosa", "x"); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("a note about another: %v", err)
+	}
+}
+
+// TestPatientsWriteAtHomeOnly: an entry that the rules let through, but that belongs to two
+// charts, is refused.
+func TestPatientsWriteAtHomeOnly(t *testing.T) {
+	c := open(t)
+	answers := c.read(`{"resourceType":"QuestionnaireResponse","status":"completed","subject":{"reference":"Patient/rosa"},"source":{"reference":"Patient/rosa"},"author":{"reference":"Patient/sam"}}`)
+	for _, dangling := range []bool{false, true} {
+		_, err := c.as(rosa).Commit(ctx, Change{Dangling: dangling, Put: []Put{{Resource: answers}}})
+		if !fault.Is(err, fault.Forbidden) {
+			t.Errorf("%v", err)
+		}
 	}
 }
 
