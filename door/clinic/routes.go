@@ -15,15 +15,18 @@ func Area() web.Area {
 	return web.Area{Door: "clinic", Home: "/today", Shell: ui.ClinicPage, Nav: navigation, Routes: routes}
 }
 
-func navigation(*web.Request) []ui.NavItem {
-	return []ui.NavItem{
-		{Label: "Today", Href: "/today"},
-		{Label: "Charts", Href: "/charts"},
-		{Label: "Inbox", Href: "/inbox"},
-		{Label: "Schedule", Href: "/schedule"},
-	}
-}
-
 // routes is the site map.
-func routes(*web.Mux) {
+func routes(m *web.Mux) {
+	m.Page("GET /today", web.Staff, today)
+	m.Page("GET /inbox", web.Staff, inbox)
+	m.Page("POST /inbox/sign", web.Clinical, inboxSign)
+	m.Page("GET /inbox/{task}", web.Staff, inboxOpen)
+	m.Page("POST /inbox/{task}/done", web.Staff, inboxDone)
+	m.Page("POST /inbox/{task}/reply", web.Clinical, inboxReply)
+	m.Page("POST /inbox/{task}/reject", web.Clinical, inboxReject)
+	m.Page("POST /inbox/{task}/pass", web.Staff, inboxPass)
+
+	m.Page("GET /p/{patient}/messages", web.Clinical, messages)
+	m.Page("POST /p/{patient}/messages", web.Clinical, messageSend)
+	m.Page("POST /p/{patient}/messages/{thread}", web.Clinical, messageReply)
 }

@@ -23,7 +23,7 @@ func valueDir(ctx context.Context) string {
 func bornText(ctx context.Context, born string) string {
 	s := DateText(ctx, born)
 	if a := AgeText(ctx, born); a != "" {
-		s += " (" + a + ")"
+		s += " (\u2068" + a + "\u2069)" // isolated: the age is in the reader's language
 	}
 	return s
 }

@@ -82,10 +82,10 @@ func (r *Request) checkPassword(v *linkView) {
 		v.Faults.Add("name", r.Lang.T("Type your name."))
 	}
 	if _, err := identity.UserName(v.User); err != nil {
-		v.Faults.Add("user", faultText(r, err))
+		v.Faults.Add("user", FaultText(r, err))
 	}
 	if err := identity.CheckPassword(r.FormValue("password"), v.User); err != nil {
-		v.Faults.Add("password", faultText(r, err))
+		v.Faults.Add("password", FaultText(r, err))
 	} else if r.FormValue("password") != r.FormValue("again") {
 		v.Faults.Add("again", r.Lang.T("The two passwords are not the same."))
 	}
@@ -94,7 +94,7 @@ func (r *Request) checkPassword(v *linkView) {
 // linkDone signs the person in with the new password.
 func (r *Request) linkDone(w http.ResponseWriter, v linkView, user string, err error) error {
 	if fault.Is(err, fault.Invalid) || fault.Is(err, fault.Conflict) {
-		v.Faults.Add("", faultText(r, err))
+		v.Faults.Add("", FaultText(r, err))
 		return r.showLink(w, v)
 	}
 	if err != nil {
@@ -112,8 +112,8 @@ func (r *Request) showLink(w http.ResponseWriter, v linkView) error {
 	return Page(w, r, p, linkForm(r.Site.Clinic, v))
 }
 
-// faultText is the sentence of a fault for a form.
-func faultText(r *Request, err error) string {
+// FaultText is the sentence of a fault for a form.
+func FaultText(r *Request, err error) string {
 	var f *fault.Error
 	if errors.As(err, &f) {
 		return r.Lang.T("%s", f.Message)

@@ -66,7 +66,7 @@ func changePassword(w http.ResponseWriter, r *Request) error {
 	var v settingsView
 	next := r.FormValue("password")
 	if err := identity.CheckPassword(next, r.Account.User); err != nil {
-		v.Faults.Add("password", faultText(r, err))
+		v.Faults.Add("password", FaultText(r, err))
 	} else if next != r.FormValue("again") {
 		v.Faults.Add("again", r.Lang.T("The two passwords are not the same."))
 	}
@@ -105,7 +105,7 @@ func confirmEnrolment(w http.ResponseWriter, r *Request) error {
 	err := r.Site.Accounts.ConfirmTOTP(r.Context(), r.Principal(), r.Account.ID, r.FormValue("code"))
 	if fault.Is(err, fault.Invalid) {
 		// A new secret would make the person scan again: only the code is asked again.
-		return r.showSettings(w, settingsView{Enrolment: &enrolmentView{Faults: ui.Faults{{Field: "code", Text: faultText(r, err)}}}})
+		return r.showSettings(w, settingsView{Enrolment: &enrolmentView{Faults: ui.Faults{{Field: "code", Text: FaultText(r, err)}}}})
 	}
 	if err != nil {
 		return err

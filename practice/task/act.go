@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -186,4 +187,19 @@ func end(ctx context.Context, actor *record.Actor, id, status, outcome string) (
 	}
 	r.Set("lastModified", fhir.Str(actor.Now().UTC().Format(time.RFC3339)))
 	return record.Put{Resource: r, IfMatch: FromResource(r).Version}, nil
+}
+
+// CountOpen counts the open tasks that the actor owns, and those of them that are stat.
+func CountOpen(ctx context.Context, actor *record.Actor) (open, stat int64, err error) {
+	me := actor.Principal().Practitioner
+	if me == "" {
+		return 0, 0, nil
+	}
+	q := url.Values{"owner": {"Practitioner/" + me}, "status": {openStates}}
+	if open, err = actor.Count(ctx, "Task", q); err != nil || open == 0 {
+		return open, 0, err
+	}
+	q.Set("priority", "stat")
+	stat, err = actor.Count(ctx, "Task", q)
+	return open, stat, err
 }

@@ -1,0 +1,164 @@
+package clinic
+
+import (
+	"context"
+	"strings"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/practice/message"
+	"github.com/osler-emr/osler/practice/result"
+	"github.com/osler-emr/osler/practice/schedule"
+	"github.com/osler-emr/osler/practice/task"
+	"github.com/osler-emr/osler/record"
+)
+
+// resultValue is a measured value as an item shows it.
+type resultValue struct {
+	Name   string
+	Amount ui.Amount
+	Range  ui.Bounds
+	When   string
+}
+
+func valuesOf(r result.Report) []resultValue {
+	out := make([]resultValue, 0, len(r.Values))
+	for _, v := range r.Values {
+		unit := v.Unit
+		if !v.Numeric {
+			unit = ""
+		}
+		out = append(out, resultValue{Name: v.Name, When: v.When,
+			Amount: ui.Amount{Value: v.Value, Comparator: v.Comparator, Unit: unit, Flag: v.Flag},
+			Range:  ui.Bounds{Low: v.Low, High: v.High, Unit: unit, Words: v.Range}})
+	}
+	return out
+}
+
+// focus reads what the task is about.
+func (i *inboxItem) focus(r *web.Request) error {
+	t := i.Line.Task
+	switch t.Kind {
+	case task.ReviewResult, task.PatientMeasurement:
+		i.Reported = t.Kind == task.PatientMeasurement
+		report, err := result.Behind(r.Context(), r.Actor, t.Focus)
+		if gone(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		i.Values, i.Reply = valuesOf(report), report.Comment
+		i.Line.Normal = !i.Reported && report.InRange()
+		return nil
+	case task.AnswerMessage:
+		return i.conversation(r)
+	case task.RefillRequest:
+		i.Medicine, _, _ = strings.Cut(t.Text, ";")
+	}
+	return nil
+}
+
+// gone reports whether what a task is about cannot be shown: it was deleted, is hidden, or
+// is of a kind that this page does not know. The task itself can still be ended.
+func gone(err error) bool {
+	return fault.Is(err, fault.NotFound) || fault.Is(err, fault.Gone) || fault.Is(err, fault.NotSupported)
+}
+
+func (i *inboxItem) conversation(r *web.Request) error {
+	id := i.Line.Task.FocusID("Communication")
+	if id == "" {
+		return nil
+	}
+	t, err := message.Find(r.Context(), r.Actor, id)
+	if gone(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	i.Thread = &t
+	if i.Names, err = writers(r.Context(), r.Actor, []message.Thread{t}); err != nil {
+		return err
+	}
+	if i.Draft, i.Reply, err = replyDraft(r, t.ID); err != nil {
+		return err
+	}
+	i.SavedAt = r.SavedAt(i.Draft)
+	return message.MarkRead(r.Context(), r.Actor, t)
+}
+
+// replyDraft returns what was typed as an answer to a conversation and not sent yet.
+func replyDraft(r *web.Request, thread string) (record.Draft, string, error) {
+	d, err := r.Actor.Draft(r.Context(), replyKey(thread))
+	if fault.Is(err, fault.NotFound) {
+		return record.Draft{}, "", nil
+	}
+	if err != nil {
+		return record.Draft{}, "", err
+	}
+	fields, err := web.DraftFields(d)
+	return d, fields["text"], err
+}
+
+func replyKey(thread string) string { return "reply/" + thread }
+
+// grade finds out which results may be signed together: those that wait for the reader, are
+// routine, and are known to be in range. Reading them costs one look at each result.
+func grade(ctx context.Context, actor *record.Actor, list []workLine) error {
+	for i := range list {
+		t := list[i].Task
+		if t.Kind != task.ReviewResult || t.Priority != "routine" || !list[i].Mine || !list[i].Known {
+			continue
+		}
+		report, err := result.Behind(ctx, actor, t.Focus)
+		if gone(err) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		list[i].Normal = report.InRange()
+	}
+	return nil
+}
+
+// colleagues are the people to whom work can be passed on.
+func colleagues(ctx context.Context, actor *record.Actor) ([]ui.Option, error) {
+	staff, err := schedule.Clinicians(ctx, actor)
+	if err != nil {
+		return nil, err
+	}
+	var out []ui.Option
+	for _, c := range staff {
+		if c.ID != actor.Principal().Practitioner {
+			out = append(out, ui.Option{Value: c.ID, Label: c.Name})
+		}
+	}
+	return out, nil
+}
+
+// writers returns the names of everybody who takes part in conversations, by reference.
+func writers(ctx context.Context, actor *record.Actor, threads []message.Thread) (map[string]string, error) {
+	out := map[string]string{}
+	var ids []string
+	for _, t := range threads {
+		ids = append(ids, t.Patient)
+	}
+	who, err := people(ctx, actor, ids)
+	if err != nil {
+		return nil, err
+	}
+	for id, p := range who {
+		out["Patient/"+id] = nameOf(p).Formal()
+	}
+	staff, err := schedule.Clinicians(ctx, actor)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range staff {
+		out["Practitioner/"+c.ID] = c.Name
+	}
+	return out, nil
+}

@@ -1,0 +1,91 @@
+package clinic
+
+import (
+	"testing"
+	"time"
+
+	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/door/webtest"
+	"github.com/osler-emr/osler/practice/message"
+	"github.com/osler-emr/osler/practice/task"
+)
+
+func sampleInbox(item *inboxItem) inboxView {
+	list := sampleWork()
+	v := inboxView{Now: noon, Counts: map[string]int{"": len(list), "results": 3, "messages": 1, "refills": 2, "home": 1, "promised": 1},
+		Open: len(list), Oldest: oldest(list), Item: item}
+	v.group(list)
+	return v
+}
+
+func sampleMessage() *inboxItem {
+	l := sampleWork()[2]
+	return &inboxItem{Line: l, Me: "Practitioner/anna", Allergies: ui.Allergies{State: ui.NoKnownAllergies, Asked: "2026-09-12"},
+		Names: map[string]string{"Patient/gianna": "ROSSI, Gianna", "Practitioner/anna": "Dr Anna Lindqvist"},
+		Thread: &message.Thread{ID: "c1", Patient: "gianna", Subject: "Rash since the new tablet", Messages: []message.Message{
+			{ID: "c1", Sender: "Patient/gianna", Text: "Since Sunday I have a rash on both arms.\nShould I stop the new tablet?", Sent: noon.Add(-110 * time.Minute)}}},
+		Team: []ui.Option{{Value: "k", Label: "Dr Karel Novak"}}}
+}
+
+func sampleResult() *inboxItem {
+	return &inboxItem{Line: sampleWork()[1], Allergies: ui.Allergies{State: ui.KnownAllergies, Items: []ui.Allergy{{Substance: "penicillin", Reaction: "anaphylaxis"}}},
+		Values: []resultValue{
+			{Name: "Potassium", Amount: ui.Amount{Value: "5.3", Unit: "mmol/L", Flag: "H"}, Range: ui.Bounds{Low: "3.5", High: "5.1", Unit: "mmol/L"}, When: "2026-11-20T08:40:00Z"},
+			{Name: "eGFR", Amount: ui.Amount{Value: "52", Unit: "mL/min/{1.73_m2}", Flag: "L"}, Range: ui.Bounds{Low: "60", Unit: "mL/min/{1.73_m2}"}},
+			{Name: "Sodium", Amount: ui.Amount{Value: "139", Unit: "mmol/L", Flag: "N"}, Range: ui.Bounds{Low: "135", High: "145", Unit: "mmol/L"}}},
+		Others: sampleWork()[6:7], Team: []ui.Option{{Value: "k", Label: "Dr Karel Novak"}}}
+}
+
+func TestInboxInABrowser(t *testing.T) {
+	b := webtest.Start(t)
+	page := ui.Page{Title: "Inbox", Active: "/inbox"}
+	for name, item := range map[string]*inboxItem{"message": sampleMessage(), "result": sampleResult(), "none": nil} {
+		url := webtest.Static(t, reader("en"), inShell(page, inboxPage(sampleInbox(item))))
+		for _, v := range []webtest.View{webtest.Desktop, webtest.Phone} {
+			p := b.Open(url, v)
+			p.Check()
+			p.Picture("inbox-" + name + "-" + v.Name)
+		}
+	}
+	// j moves to the first line's action; single keys act only outside of inputs.
+	p := b.Open(webtest.Static(t, reader("en"), inShell(page, inboxPage(sampleInbox(sampleMessage())))), webtest.Desktop)
+	p.Press("j")
+	if got := webtest.Eval[string](p, "document.activeElement.textContent.trim()"); got == "" {
+		t.Error("j moved to nothing")
+	}
+	p.Press("e")
+	p.Wait("#pass[open]")
+}
+
+func TestMessagesInABrowser(t *testing.T) {
+	b := webtest.Start(t)
+	item := sampleMessage()
+	v := messagesView{Patient: "gianna", Me: item.Me, Names: item.Names, Threads: []message.Thread{*item.Thread}, Open: item.Thread}
+	p := ui.Page{Title: "Messages", Active: "/charts", Patient: &ui.Banner{ID: "gianna", Name: nameOf(gianna), Born: gianna.Born, Sex: "female"}}
+	for name, v := range map[string]messagesView{"open": v, "new": {Patient: "gianna", Me: item.Me, Names: item.Names, Faults: ui.Faults{{Field: "text", Text: "The message is empty. Type what you want to say."}}}} {
+		url := webtest.Static(t, reader("en"), inShell(p, messagesPage(v)))
+		for _, look := range []webtest.View{webtest.Dark, webtest.Phone} {
+			page := b.Open(url, look)
+			page.Check()
+			page.Picture("messages-" + name + "-" + look.Name)
+		}
+	}
+}
+
+// TestNothingUnknownIsSignedInABatch: only lines that were graded in range are offered.
+func TestNothingUnknownIsSignedInABatch(t *testing.T) {
+	v := sampleInbox(nil)
+	if len(v.Batch) != 1 || v.Batch[0].Task.ID != "t5" {
+		t.Errorf("batch %+v", v.Batch)
+	}
+	for _, g := range v.Groups {
+		for _, l := range g.Lines {
+			if l.Task.Kind == task.ReviewResult && l.Normal {
+				t.Error("a normal result is listed twice")
+			}
+		}
+	}
+	if v.Groups[0].Lines[0].Task.Priority != "stat" {
+		t.Error("what cannot wait is not first")
+	}
+}

@@ -1,0 +1,191 @@
+package clinic
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/practice/chart"
+	"github.com/osler-emr/osler/practice/schedule"
+	"github.com/osler-emr/osler/practice/task"
+	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/trust"
+)
+
+// todayView is what needs the reader now.
+type todayView struct {
+	Now    time.Time
+	Mine   bool      // the reader's own patients; false: the whole clinic's
+	Next   *dayLine  // the patient to see next, opened out
+	Rest   []dayLine // who comes after
+	Counts dayCounts
+
+	Results  []workLine
+	Messages []workLine // and refill requests
+	Measured []workLine
+	Other    []workLine
+	Unsigned []draftLine
+}
+
+// dayLine is one appointment with its patient and what is open about the patient.
+type dayLine struct {
+	At     schedule.Appointment
+	Person chart.Patient
+	Work   []workLine
+}
+
+// Name is the patient's name; the appointment's own display serves for people who are not
+// in the register.
+func (l dayLine) Name() ui.Name {
+	if l.Person.ID == "" {
+		return ui.Name{Family: l.At.PatientName}
+	}
+	return nameOf(l.Person)
+}
+
+// Chart is the path of the patient's chart.
+func (l dayLine) Chart() string { return "/p/" + l.At.Patient }
+
+type dayCounts struct{ Booked, Done, Missed, Here, Coming int }
+
+// draftLine is a note that was begun and not signed.
+type draftLine struct {
+	Person chart.Patient
+	Saved  time.Time
+	Href   string
+}
+
+func (d draftLine) Name() ui.Name { return nameOf(d.Person) }
+
+// today shows the day of a clinician; other roles get the page that they work on.
+func today(w http.ResponseWriter, r *web.Request) error {
+	v := todayView{Now: r.Now()}
+	if err := v.load(r); err != nil {
+		return err
+	}
+	return web.Page(w, r, ui.Page{Title: r.Lang.T("Today"), Active: "/today"}, todayPage(v))
+}
+
+func (v *todayView) load(r *web.Request) error {
+	ctx, actor := r.Context(), r.Actor
+	day, err := schedule.Day(ctx, actor, v.Now)
+	if err != nil {
+		return err
+	}
+	me := actor.Principal().Practitioner
+	v.Mine = r.Principal().Role == trust.Physician && me != ""
+	var mine []schedule.Appointment
+	var ids []string
+	for _, a := range day {
+		if !v.Mine || a.Practitioner == me {
+			mine, ids = append(mine, a), append(ids, a.Patient)
+		}
+	}
+	who, err := people(ctx, actor, ids)
+	if err != nil {
+		return err
+	}
+	work, err := myWork(ctx, actor)
+	if err != nil {
+		return err
+	}
+	v.appointments(mine, who, work)
+	v.Results = of(work, task.ReviewResult)
+	v.Messages = of(work, task.AnswerMessage, task.RefillRequest)
+	v.Measured = of(work, task.PatientMeasurement)
+	v.Other = of(work, task.SignNote, task.FollowUp, task.DuplicatePatient)
+	v.Unsigned, err = unsigned(r)
+	return err
+}
+
+// appointments sorts the day into who is next, who comes after and what is done.
+func (v *todayView) appointments(day []schedule.Appointment, who map[string]chart.Patient, work []workLine) {
+	var here, coming []dayLine
+	for _, a := range day {
+		l := dayLine{At: a, Person: who[a.Patient]}
+		for _, w := range work {
+			if w.Task.Patient == a.Patient {
+				l.Work = append(l.Work, w)
+			}
+		}
+		switch {
+		case a.State == schedule.Cancelled || !a.State.Open() && a.State != schedule.NoShow:
+			continue
+		case a.State == schedule.NoShow:
+			v.Counts.Missed++
+		case a.State == schedule.Fulfilled:
+			v.Counts.Done++
+		case a.State == schedule.InRoom || a.State == schedule.Arrived:
+			v.Counts.Here++
+			here = append(here, l)
+		default:
+			v.Counts.Coming++
+			coming = append(coming, l)
+		}
+		v.Counts.Booked++
+	}
+	// Whoever is in a room comes before whoever waits, both before whoever is not here.
+	var ordered []dayLine
+	for _, l := range here {
+		if l.At.State == schedule.InRoom {
+			ordered = append(ordered, l)
+		}
+	}
+	for _, l := range here {
+		if l.At.State != schedule.InRoom {
+			ordered = append(ordered, l)
+		}
+	}
+	ordered = append(ordered, coming...)
+	if len(ordered) > 0 {
+		v.Next, v.Rest = &ordered[0], ordered[1:]
+	}
+}
+
+// unsigned returns the notes that the reader has begun: drafts "note/<patient>/<encounter>".
+func unsigned(r *web.Request) ([]draftLine, error) {
+	drafts, err := r.Actor.Drafts(r.Context(), "note/")
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, d := range drafts {
+		if p, _, ok := noteDraft(d); ok {
+			ids = append(ids, p)
+		}
+	}
+	who, err := people(r.Context(), r.Actor, ids)
+	if err != nil {
+		return nil, err
+	}
+	var out []draftLine
+	for _, d := range drafts {
+		if p, visit, ok := noteDraft(d); ok {
+			out = append(out, draftLine{Person: who[p], Saved: d.Saved, Href: "/p/" + p + "/visit/" + visit})
+		}
+	}
+	return out, nil
+}
+
+func noteDraft(d record.Draft) (patientID, visit string, ok bool) {
+	parts := strings.Split(d.Key, "/")
+	if len(parts) != 3 {
+		return "", "", false
+	}
+	return parts[1], parts[2], true
+}
+
+// Late says by how many minutes the next patient's time has passed.
+func (v todayView) Late() int {
+	if v.Next == nil {
+		return 0
+	}
+	return max(0, int(v.Now.Sub(v.Next.At.Start).Minutes()))
+}
+
+// Waiting is the number of things that need the reader.
+func (v todayView) Waiting() int {
+	return len(v.Results) + len(v.Messages) + len(v.Measured) + len(v.Other) + len(v.Unsigned)
+}

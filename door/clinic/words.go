@@ -1,0 +1,75 @@
+package clinic
+
+import (
+	"context"
+	"strings"
+
+	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/practice/message"
+	"github.com/osler-emr/osler/practice/task"
+)
+
+func sexWord(sex string) string {
+	if sex == "" {
+		return "Sex not recorded"
+	}
+	return strings.ToUpper(sex[:1]) + sex[1:]
+}
+
+func resultCount(ctx context.Context, list []workLine) string {
+	if len(list) == 0 {
+		return ""
+	}
+	normal := 0
+	for _, l := range list {
+		if l.Normal {
+			normal++
+		}
+	}
+	if normal == 0 {
+		return ui.T(ctx, "%d to review", len(list))
+	}
+	return ui.T(ctx, "%d to review, %d in range", len(list)-normal, normal)
+}
+
+func messageCount(ctx context.Context, list []workLine) string {
+	messages, refills := len(of(list, task.AnswerMessage)), len(of(list, task.RefillRequest))
+	switch {
+	case messages > 0 && refills > 0:
+		return ui.T(ctx, "%d messages, %d refill requests", messages, refills)
+	case refills > 0:
+		return ui.T(ctx, "%d refill requests", refills)
+	case messages > 0:
+		return ui.T(ctx, "%d messages", messages)
+	}
+	return ""
+}
+
+// nameIn is who wrote; somebody whom the reader may not see is said so.
+func nameIn(ctx context.Context, names map[string]string, ref string) string {
+	if n := names[ref]; n != "" {
+		return n
+	}
+	if strings.HasPrefix(ref, "Patient/") {
+		return ui.T(ctx, "the patient")
+	}
+	return ui.T(ctx, "someone in the clinic")
+}
+
+func answerHint(ctx context.Context, t message.Thread) string {
+	if t.Staff {
+		return ui.T(ctx, "Colleagues read it; the patient does not.")
+	}
+	return ui.T(ctx, "The patient reads it in the portal.")
+}
+
+// canDecline: a patient asked for something that can be refused with a reason.
+func canDecline(i inboxItem) bool {
+	return i.Line.Task.Kind == task.RefillRequest || i.Line.Task.Kind == task.PatientMeasurement
+}
+
+// canFinish: work without a form of its own is ticked off.
+func canFinish(i inboxItem) bool {
+	k := i.Line.Task.Kind
+	return i.Thread == nil && !canDecline(i) && len(i.Values) == 0 && k != task.SignNote && k != task.DuplicatePatient
+}

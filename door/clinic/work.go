@@ -1,0 +1,145 @@
+package clinic
+
+import (
+	"context"
+	"time"
+
+	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/practice/chart"
+	"github.com/osler-emr/osler/practice/task"
+	"github.com/osler-emr/osler/record"
+)
+
+// workLine is one task as Today and Inbox show it: whom it is about, what it is, and what
+// to do by default.
+type workLine struct {
+	Task   task.Task
+	Person chart.Patient
+	Known  bool // the reader may see who it is
+	Mine   bool
+	Normal bool // a result that may be signed together with others
+}
+
+// Name is the patient's name.
+func (l workLine) Name() ui.Name { return nameOf(l.Person) }
+
+// look is how a kind of task looks: a word and an icon, and what is done by default.
+type look struct{ Word, Icon, Action string }
+
+func lookOf(k task.Kind) look {
+	switch k {
+	case task.ReviewResult:
+		return look{"Result", "flask", "Review"}
+	case task.RefillRequest:
+		return look{"Refill", "pill", "Decide"}
+	case task.AnswerMessage:
+		return look{"Message", "msg", "Reply"}
+	case task.PatientMeasurement:
+		return look{"At home", "activity", "Look"}
+	case task.SignNote:
+		return look{"Note", "pen", "Finish"}
+	case task.DuplicatePatient:
+		return look{"Duplicate?", "team", "Compare"}
+	case task.FollowUp:
+		return look{"Promise", "clock", "Open"}
+	}
+	return look{"Task", "clipboard", "Open"}
+}
+
+// Tag is the line's first column: critical and urgent work says so.
+func (l workLine) Tag() (tone ui.Tone, icon, word string) {
+	k := lookOf(l.Task.Kind)
+	switch {
+	case l.Task.Priority == "stat":
+		return ui.Critical, "stop", "Critical"
+	case l.Normal:
+		return ui.Good, "ok", "In range"
+	case l.Task.Priority == "urgent" || l.Task.Priority == "asap":
+		return ui.Caution, k.Icon, k.Word
+	}
+	return ui.Plain, k.Icon, k.Word
+}
+
+// Why says why the line is here.
+func (l workLine) Why() string {
+	switch {
+	case l.Task.Owner == "":
+		return "for the whole team"
+	case l.Task.Kind == task.ReviewResult:
+		return "you ordered it"
+	case l.Task.Kind == task.RefillRequest:
+		return "the patient asks for more"
+	case l.Task.Kind == task.PatientMeasurement:
+		return "measured at home, not checked"
+	case l.Task.Kind == task.AnswerMessage && l.Task.Requester == "Patient/"+l.Task.Patient:
+		return "the patient writes to you"
+	case l.Task.Kind == task.AnswerMessage:
+		return "a colleague asks you"
+	}
+	return l.Task.Kind.Name()
+}
+
+// Href is the page on which the line is worked on.
+func (l workLine) Href() string { return "/inbox/" + l.Task.ID }
+
+// lines adds the people to tasks. A patient whom the reader may not see keeps the line,
+// without name: work is never dropped silently.
+func lines(ctx context.Context, actor *record.Actor, tasks []task.Task) ([]workLine, error) {
+	ids := make([]string, 0, len(tasks))
+	for _, t := range tasks {
+		ids = append(ids, t.Patient)
+	}
+	who, err := people(ctx, actor, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]workLine, 0, len(tasks))
+	for _, t := range tasks {
+		p, known := who[t.Patient]
+		out = append(out, workLine{Task: t, Person: p, Known: known, Mine: t.Owner == actor.Principal().Practitioner})
+	}
+	return out, nil
+}
+
+// myWork returns the open tasks of the reader and those of the whole team.
+func myWork(ctx context.Context, actor *record.Actor) ([]workLine, error) {
+	var all []task.Task
+	if me := actor.Principal().Practitioner; me != "" {
+		mine, err := task.Of(ctx, actor, me)
+		if err != nil {
+			return nil, err
+		}
+		all = mine
+	}
+	team, err := task.Unowned(ctx, actor)
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, team...)
+	task.Sort(all)
+	return lines(ctx, actor, all)
+}
+
+// of keeps the lines of some kinds.
+func of(list []workLine, kinds ...task.Kind) []workLine {
+	var out []workLine
+	for _, l := range list {
+		for _, k := range kinds {
+			if l.Task.Kind == k {
+				out = append(out, l)
+			}
+		}
+	}
+	return out
+}
+
+// oldest is when the line that waits longest was made.
+func oldest(list []workLine) time.Time {
+	var t time.Time
+	for _, l := range list {
+		if t.IsZero() || l.Task.Authored.Before(t) {
+			t = l.Task.Authored
+		}
+	}
+	return t
+}
