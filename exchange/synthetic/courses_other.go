@@ -46,11 +46,19 @@ func worry(yearsAgo float64) step {
 		why := v.since(anxiety, yearsAgo)
 		score := []int{15, 10, 7, 5, 6}[min(n, 4)]
 		v.score("70274-6", "Generalized anxiety disorder 7 item (GAD-7) total score [Reported.PHQ]", "GAD-7 total score", score)
-		v.prescribe(escitalopram10, why)
 		v.tells(pick(v.dice, "Worries run in circles at night, shoulders tight.", "Breathing exercises help before meetings.", "Panic once on the bus, got through it with the method from therapy."))
-		v.assess(why, fmt.Sprintf("GAD-7 %d.", score), pick(v.dice, "Continue escitalopram 10 mg and therapy.", "Continue. Less coffee, sleep times fixed.", "Same dose, see in 3 months."))
+		v.assess(why, fmt.Sprintf("GAD-7 %d.", score), v.calm(why))
 		n++
 	}
+}
+
+// calm treats an anxiety; sertraline for a depression covers it.
+func (v *visit) calm(why *fhir.Node) string {
+	if v.problems[depression.text] != nil {
+		return "Sertraline covers the anxiety too; therapy goes on."
+	}
+	v.prescribe(escitalopram10, why)
+	return pick(v.dice, "Continue escitalopram 10 mg and therapy.", "Continue. Less coffee, sleep times fixed.", "Same dose, see in 3 months.")
 }
 
 // headache is a migraine.
@@ -61,9 +69,13 @@ func headache(yearsAgo float64) step {
 		v.prescribe(sumatriptan50, why)
 		v.finds("Neurological examination normal, discs sharp.")
 		if n == 0 {
-			v.prescribe(propranolol40, why)
+			prevent, name := propranolol40, "propranolol 40 mg twice daily"
+			if v.problems[asthma.text] != nil {
+				prevent, name = amitriptyline10, "amitriptyline 10 mg at night (asthma: no propranolol)"
+			}
+			v.prescribe(prevent, why)
 			v.tells("Six attacks a month, one side, throbbing, with nausea; light hurts. Two days off work.")
-			v.assess(why, "frequent, no warning signs.", "Sumatriptan early in the attack, propranolol 40 mg twice daily to prevent, headache diary.")
+			v.assess(why, "frequent, no warning signs.", "Sumatriptan early in the attack, "+name+" to prevent, headache diary.")
 		} else {
 			v.tells(pick(v.dice, "Two attacks a month now, sumatriptan works in an hour.", "One bad week before a deadline, otherwise rare.", "Diary shows skipped meals as a trigger."))
 			v.assess(why, pick(v.dice, "fewer attacks.", "well managed."), pick(v.dice, "Continue both.", "Continue, diary until the next visit."))

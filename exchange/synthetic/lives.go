@@ -237,8 +237,8 @@ func (c *chart) destiny() {
 		return
 	case age < 40:
 		add(.12, wheeze(years))
-		add(.16, worry(years))
 		add(.12, mood(2))
+		add(.16, worry(years))
 		add(.1, season(6))
 		add(.08, acid(2))
 		add(.06, thyroid(years))

@@ -311,7 +311,7 @@ func (d *clinicDay) yusuf() *chart {
 func (d *clinicDay) lucia() *chart {
 	c := d.tell(17, person{given: "Lucía", family: "Fernández Morales", female: true, born: d.bornAt(38, 8, 13), doctor: 1, language: "es",
 		portal: "Portal in Spanish: migraine, asthma, a question to the nurse"})
-	c.courses = []step{headache(2.5), wheeze(9)}
+	c.courses = []step{wheeze(9), headache(2.5)}
 	c.live(6, 950, 36)
 	c.draw("Hemograma normal y hierro suficiente. Siga igual, Lucía.", d)
 	c.thread(c.doctor, d.today.AddDate(0, 0, -33), "Inhalador", "Buenos días, doctor Okonkwo. ¿Uso el inhalador azul antes de correr?", "Sí, dos inhalaciones diez minutos antes. Si lo necesita más de dos veces por semana, escríbame.")
