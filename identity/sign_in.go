@@ -65,7 +65,8 @@ type ticket struct {
 
 // SignIn starts a session. code is the second factor's, "" when the person was not asked
 // yet. The secret goes into the cookie and is kept nowhere else. Errors that a person can
-// do something about are *Refusal.
+// do something about are *Refusal. Attempts that come too early (Waiting) are not looked at,
+// and not audited either: otherwise an attacker could fill the log with them.
 func (a *Accounts) SignIn(ctx context.Context, user, password, code, address string) (Session, string, error) {
 	until, err := a.locked(ctx, user, address)
 	if err != nil {

@@ -1,0 +1,277 @@
+package record
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/ident"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/ledger"
+	"github.com/osler-emr/osler/trust/policy"
+)
+
+// TestStrangers: whatever the patient Sam asks, Rosa's record answers as one that is not
+// there, for every resource type.
+func TestStrangers(t *testing.T) {
+	c := open(t)
+	ids := map[string]string{}
+	for _, name := range policy.Types() {
+		if policy.SeesAll(rosa, name) || policy.May(rosa, policy.Read, name) != nil {
+			continue
+		}
+		if name == "Patient" {
+			ids[name] = "rosa"
+			continue
+		}
+		v := store.Write{Type: name, ID: "r-" + strings.ToLower(name), Version: 1, Updated: c.clock.Now(), Patient: "rosa"}
+		v.Body = fhir.Obj("resourceType", name, "id", v.ID, "subject", fhir.Obj("reference", "Patient/rosa")).JSON()
+		v.Index = []search.Entry{{Param: "subject", Kind: search.KindReference, RefType: "Patient", RefID: "rosa"}}
+		l := &ledger.Leaf{Time: c.clock.Now(), Action: ledger.Import, Versions: []ledger.Version{named(store.Version{Type: name, ID: v.ID, Version: 1, Body: v.Body}, true)}}
+		if _, err := c.store.Commit(ctx, store.Changeset{Writes: []store.Write{v}, Leaf: l}); err != nil {
+			t.Fatal(err)
+		}
+		ids[name] = v.ID
+	}
+	if len(ids) < 60 {
+		t.Fatalf("only %d types are tried", len(ids))
+	}
+	stranger, own := c.as(sam), c.as(rosa)
+	for name, id := range ids {
+		same := func(what string, hidden, missing error) {
+			t.Helper()
+			if hidden == nil || fmt.Sprintf("%#v", hidden) != fmt.Sprintf("%#v", missing) && hidden.Error() != missing.Error() {
+				t.Errorf("%s %s: hidden %v, missing %v", what, name, hidden, missing)
+			}
+		}
+		_, hidden := stranger.Read(ctx, name, id)
+		_, missing := stranger.Read(ctx, name, "nobody")
+		same("read", hidden, missing)
+		if !fault.Is(hidden, fault.NotFound) {
+			t.Errorf("read %s: %v", name, hidden)
+		}
+		_, hidden = stranger.ReadVersion(ctx, name, id, 1)
+		_, missing = stranger.ReadVersion(ctx, name, "nobody", 1)
+		same("vread", hidden, missing)
+		_, hidden = stranger.History(ctx, store.HistoryFilter{Type: name, ID: id})
+		_, missing = stranger.History(ctx, store.HistoryFilter{Type: name, ID: "nobody"})
+		same("history", hidden, missing)
+		found, err := stranger.Find(ctx, name, "")
+		if err != nil || slices.ContainsFunc(found, func(n *fhir.Node) bool { return n.ID() == id }) {
+			t.Errorf("find %s: %v %v", name, found, err)
+		}
+		versions, err := stranger.History(ctx, store.HistoryFilter{Type: name})
+		if err != nil || slices.ContainsFunc(versions, func(v store.Version) bool { return v.ID == id }) {
+			t.Errorf("history of all %s: %v %v", name, versions, err)
+		}
+		_, hidden = stranger.Commit(ctx, Change{Put: []Put{{Resource: fhir.Obj("resourceType", name, "id", id)}}})
+		_, missing = stranger.Commit(ctx, Change{Put: []Put{{Resource: fhir.Obj("resourceType", name, "id", "nobody")}}})
+		same("write", hidden, missing)
+		if name != "Task" { // own tasks are a matter of the requester
+			if _, err := own.Read(ctx, name, id); err != nil && name != "Task" {
+				t.Errorf("the patient's own %s: %v", name, err)
+			}
+		}
+	}
+	for v, err := range stranger.All(ctx) {
+		if err != nil || v.Patient == "rosa" {
+			t.Errorf("export: %s %v", v.Type, err)
+		}
+	}
+	for _, who := range []string{"rosa", "nobody"} {
+		n := 0
+		for _, err := range stranger.Chart(ctx, who) {
+			if n++; !fault.Is(err, fault.NotFound) {
+				t.Errorf("chart of %s: %v", who, err)
+			}
+		}
+		if n != 1 {
+			t.Errorf("chart of %s yields %d times", who, n)
+		}
+	}
+}
+
+func TestRefusalsAreAudited(t *testing.T) {
+	c := open(t)
+	id := c.commit(nurse, vitals("rosa")).Versions[0].ID
+	c.as(sam).Read(ctx, "Observation", id)
+	if l := c.leaves("")[0]; l.Action != ledger.Refused || l.Actor != sam.ID || l.Outcome != "not-found" {
+		t.Errorf("leaf of the refused read: %+v", l)
+	}
+	if _, err := c.as(desk).Find(ctx, "Observation", ""); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("the front desk searches observations: %v", err)
+	}
+	if l := c.leaves("")[0]; l.Action != ledger.Refused || l.Actor != desk.ID || l.Outcome != "forbidden" {
+		t.Errorf("leaf of the refused search: %+v", l)
+	}
+	_, err := c.as(desk).Commit(ctx, Change{Put: []Put{{Resource: c.read(vitals("rosa"))}}})
+	if !fault.Is(err, fault.Forbidden) || c.leaves("")[0].Action != ledger.Refused {
+		t.Errorf("the front desk writes vitals: %v", err)
+	}
+	for v, err := range c.as(desk).ChartVersions(ctx, "rosa") {
+		if err != nil || v.Type != "Patient" {
+			t.Errorf("the front desk's chart shows %s: %v", v.Type, err)
+		}
+	}
+	if _, err := c.as(trust.Principal{}).Read(ctx, "Patient", "rosa"); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("nobody reads: %v", err)
+	}
+}
+
+func TestInternalWorkIsHiddenFromThePatient(t *testing.T) {
+	c := open(t)
+	message := func(category string) string {
+		return `{"resourceType":"Communication","status":"completed","category":[{"coding":[{"system":"urn:osler:message","code":"` + category + `"}]}],"subject":{"reference":"Patient/rosa"},` +
+			`"sender":{"reference":"Practitioner/amara"},"recipient":[{"reference":"Practitioner/nina"}],"payload":[{"contentString":"x"}]}`
+	}
+	staff := c.commit(physician, message("staff-message")).Versions[0]
+	open := c.commit(physician, message("patient-message")).Versions[0]
+	task := c.commit(physician, `{"resourceType":"Task","status":"requested","intent":"order","code":{"coding":[{"system":"urn:osler:task","code":"review-result"}]},"for":{"reference":"Patient/rosa"},"requester":{"reference":"Practitioner/amara"}}`).Versions[0]
+	unsigned := c.commit(physician, `{"resourceType":"Composition","status":"preliminary","type":{"text":"Progress note"},"subject":{"reference":"Patient/rosa"},"date":"2026-11-23","author":[{"reference":"Practitioner/amara"}],"title":"Note"}`).Versions[0]
+	refill := c.commit(rosa, `{"resourceType":"Task","status":"requested","intent":"order","code":{"coding":[{"system":"urn:osler:task","code":"refill-request"}]},"for":{"reference":"Patient/rosa"},"requester":{"reference":"Patient/rosa"}}`).Versions[0]
+	if task.Patient != "rosa" || refill.Patient != "rosa" {
+		t.Errorf("a task lives in the chart of its patient, not in %q, %q", task.Patient, refill.Patient)
+	}
+	for _, v := range []store.Version{staff, task, unsigned} {
+		if _, err := c.as(rosa).Read(ctx, v.Type, v.ID); !fault.Is(err, fault.NotFound) {
+			t.Errorf("the patient reads %s: %v", v.Body, err)
+		}
+	}
+	for _, v := range []store.Version{open, refill} {
+		if _, err := c.as(rosa).Read(ctx, v.Type, v.ID); err != nil {
+			t.Errorf("the patient does not read %s: %v", v.Body, err)
+		}
+	}
+	for what, want := range map[string]string{"Communication": open.ID, "Task": refill.ID, "Composition": ""} {
+		found, err := c.as(rosa).Find(ctx, what, "") // the store's view of the same predicate
+		if err != nil || len(found) > 1 || len(found) == 1 && found[0].ID() != want || len(found) == 0 && want != "" {
+			t.Errorf("the patient finds %s %v: %v", what, found, err)
+		}
+	}
+	var chart []string
+	for n, err := range c.as(rosa).Chart(ctx, "rosa") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		chart = append(chart, n.ResourceType())
+	}
+	slices.Sort(chart)
+	if fmt.Sprint(chart) != "[Communication Patient Task]" {
+		t.Errorf("the patient's own chart: %v", chart)
+	}
+	if _, err := c.as(sam).Read(ctx, "Task", refill.ID); !fault.Is(err, fault.NotFound) {
+		t.Errorf("another patient reads the refill: %v", err)
+	}
+	// A note that is signed later shows its signed version only.
+	signed := c.read(string(unsigned.Body))
+	signed.Set("status", fhir.Str("final"))
+	if _, err := c.as(physician).Commit(ctx, Change{Put: []Put{{Resource: signed, IfMatch: 1}}}); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := c.as(rosa).ReadVersion(ctx, "Composition", unsigned.ID, 0); err != nil || v.Version != 2 {
+		t.Errorf("signed note: %v", err)
+	}
+	if _, err := c.as(rosa).ReadVersion(ctx, "Composition", unsigned.ID, 1); !fault.Is(err, fault.NotFound) {
+		t.Errorf("unsigned version of the signed note: %v", err)
+	}
+}
+
+// TestMovedToTheRightPatient: an entry in the wrong chart, corrected, is gone from it with
+// its history, and its former content is not shown to the other patient.
+func TestMovedToTheRightPatient(t *testing.T) {
+	c := open(t)
+	id := c.commit(nurse, vitals("rosa")).Versions[0].ID
+	right := c.read(vitals("sam"))
+	right.SetID(id)
+	r, err := c.as(nurse).Commit(ctx, Change{Put: []Put{{Resource: right}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := c.leaves("rosa")[0]; r.Versions[0].Patient != "sam" || l.Action != ledger.Update || !slices.Contains(l.Patients, "sam") {
+		t.Errorf("the move must be in both audit trails: %+v", l)
+	}
+	for _, version := range []int64{0, 1, 2} {
+		if _, err := c.as(rosa).ReadVersion(ctx, "Observation", id, version); !fault.Is(err, fault.NotFound) {
+			t.Errorf("the wrong patient reads version %d: %v", version, err)
+		}
+	}
+	if _, err := c.as(sam).ReadVersion(ctx, "Observation", id, 1); !fault.Is(err, fault.NotFound) {
+		t.Errorf("the right patient reads what was filed for another: %v", err)
+	}
+	if v, err := c.as(sam).History(ctx, store.HistoryFilter{Type: "Observation", ID: id}); err != nil || len(v) != 1 || v[0].Version != 2 {
+		t.Errorf("history for the right patient: %v %v", v, err)
+	}
+	if v, err := c.as(rosa).History(ctx, store.HistoryFilter{Type: "Observation"}); err != nil || len(v) != 0 {
+		t.Errorf("history of the type for the wrong patient: %v %v", v, err)
+	}
+	if n := len(collect(t, c.as(physician).ChartVersions(ctx, "rosa", "Observation"))); n != 0 {
+		t.Errorf("%d observations in the wrong chart", n)
+	}
+}
+
+func TestWhoLooked(t *testing.T) {
+	c := open(t)
+	c.commit(nurse, vitals("rosa"))
+	c.commit(nurse, vitals("sam"))
+	if _, err := c.as(nurse).Find(ctx, "Observation", "status=final"); err != nil { // touches both
+		t.Fatal(err)
+	}
+	if err := c.as(physician).Note(ctx, ledger.Print, "rosa", "emergency sheet"); err != nil {
+		t.Fatal(err)
+	}
+	looks, err := c.as(rosa).Looked(ctx, store.LeafFilter{Limit: 50})
+	if err != nil || len(looks) != 4 {
+		t.Fatalf("%d looks: %+v %v", len(looks), looks, err)
+	}
+	for _, l := range looks {
+		if text := string(l.Leaf.Encode()); strings.Contains(text, "sam") || strings.Contains(text, "status=final") {
+			t.Errorf("says something about another patient: %s", text)
+		}
+	}
+	if l := looks[0].Leaf; l.Action != ledger.Print || l.Query != "emergency sheet" || l.Name != physician.Name {
+		t.Errorf("newest first: %+v", l)
+	}
+	for _, who := range []trust.Principal{rosa, nurse, physician, desk, {}} {
+		if _, err := c.as(who).Looked(ctx, store.LeafFilter{Patient: "sam"}); !fault.Is(err, fault.Forbidden) {
+			t.Errorf("%q sees who looked at Sam: %v", who.Role, err)
+		}
+	}
+	auditor := trust.Principal{ID: "acc-aud", Role: trust.Auditor}
+	if all, err := c.as(auditor).Looked(ctx, store.LeafFilter{Limit: 50}); err != nil || len(all) < 6 {
+		t.Errorf("the auditor sees %d: %v", len(all), err)
+	}
+	if err := c.as(sam).Note(ctx, ledger.Print, "rosa", "x"); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("a note about another: %v", err)
+	}
+}
+
+// TestPatientsWriteAtHomeOnly: an entry that the rules let through, but that belongs to two
+// charts, is refused.
+func TestPatientsWriteAtHomeOnly(t *testing.T) {
+	c := open(t)
+	answers := c.read(`{"resourceType":"QuestionnaireResponse","status":"completed","subject":{"reference":"Patient/rosa"},"source":{"reference":"Patient/rosa"},"author":{"reference":"Patient/sam"}}`)
+	for _, dangling := range []bool{false, true} {
+		_, err := c.as(rosa).Commit(ctx, Change{Dangling: dangling, Put: []Put{{Resource: answers}}})
+		if !fault.Is(err, fault.Forbidden) {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+func TestPatientsChooseNoGuessableIDs(t *testing.T) {
+	c := open(t)
+	stated := func(id string) *fhir.Node {
+		return c.read(`{"resourceType":"MedicationStatement","id":"` + id + `","status":"active","medicationCodeableConcept":{"text":"ibuprofen"},"subject":{"reference":"Patient/rosa"},"informationSource":{"reference":"Patient/rosa"}}`)
+	}
+	if _, err := c.as(rosa).Commit(ctx, Change{Put: []Put{{Resource: stated("1234")}}}); !fault.Is(err, fault.NotFound) {
+		t.Errorf("a guessable id: %v", err)
+	}
+	if _, err := c.as(rosa).Commit(ctx, Change{Put: []Put{{Resource: stated(ident.New(c.clock.Now()))}}}); err != nil {
+		t.Errorf("a random id: %v", err)
+	}
+}
