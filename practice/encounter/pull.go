@@ -1,0 +1,265 @@
+package encounter
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/osler-emr/osler/base/lang"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/knowledge/vital"
+	"github.com/osler-emr/osler/practice/chart"
+)
+
+// english is the language in which notes are written; dates in it are the clinic's.
+var english = lang.For("en")
+
+// Pull is data of the chart that a note links to. It is a reference with the text that the
+// clinician saw; signing freezes that text.
+type Pull struct {
+	Key   string   `json:"key"`   // "vitals", "lab:2823-3"
+	Field string   `json:"field"` // the text field behind which it stands
+	Title string   `json:"title"`
+	Text  string   `json:"text"`
+	When  string   `json:"when,omitempty"` // of the newest value
+	Refs  []string `json:"refs,omitempty"`
+	Flag  string   `json:"flag,omitempty"` // of the newest value
+}
+
+// Suggestion is a line of the list that opens behind a point: chart data or a phrase.
+type Suggestion struct {
+	Word  string // what was typed behind the point: "k"
+	Title string
+	Text  string
+	Pull  string // key of chart data; "" for a phrase
+	Flag  string
+}
+
+// Suggest returns what may follow a point and a few letters: data of this chart first.
+func Suggest(c chart.Chart, typed string, zone *time.Location) []Suggestion {
+	typed = strings.ToLower(strings.TrimSpace(typed))
+	var out []Suggestion
+	for _, p := range Pulls(c, zone) {
+		if word := pullWord(p); strings.HasPrefix(word, typed) || begins(p.Title, typed) {
+			out = append(out, Suggestion{Word: word, Title: p.Title, Text: p.Text, Pull: p.Key, Flag: p.Flag})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Suggestion) int {
+		return cmp.Compare(misses(a.Word, typed), misses(b.Word, typed))
+	})
+	for _, p := range phrases {
+		if strings.HasPrefix(p.Word, typed) {
+			out = append(out, p)
+		}
+	}
+	return out[:min(8, len(out))]
+}
+
+func misses(word, typed string) int {
+	switch {
+	case word == typed:
+		return 0
+	case strings.HasPrefix(word, typed):
+		return 1
+	}
+	return 2
+}
+
+func begins(text, typed string) bool {
+	for _, w := range strings.Fields(strings.ToLower(text)) {
+		if strings.HasPrefix(w, typed) {
+			return true
+		}
+	}
+	return false
+}
+
+// pullWord is the short word of chart data behind the point.
+func pullWord(p Pull) string {
+	switch key, code, _ := strings.Cut(p.Key, ":"); {
+	case key == "lab" && code == "2823-3":
+		return "k"
+	case key == "lab" && (code == "4548-4" || code == "17856-6"):
+		return "a1c"
+	case key == "lab":
+		w, _, _ := strings.Cut(strings.ToLower(p.Title), " ")
+		return strings.Trim(w, ",.")
+	default:
+		return key
+	}
+}
+
+// Pulls returns everything of a chart that a note can link to: vitals, medicines, problems,
+// allergies and each laboratory test with its last values.
+func Pulls(c chart.Chart, zone *time.Location) []Pull {
+	var out []Pull
+	if p, ok := vitalsPull(c, zone); ok {
+		out = append(out, p)
+	}
+	out = append(out, labPulls(c, zone)...)
+	if p, ok := medicinesPull(c); ok {
+		out = append(out, p)
+	}
+	if p, ok := problemsPull(c); ok {
+		out = append(out, p)
+	}
+	if p, ok := allergiesPull(c); ok {
+		out = append(out, p)
+	}
+	return out
+}
+
+// FindPull returns one pull of a chart by its key.
+func FindPull(c chart.Chart, key string, zone *time.Location) (Pull, bool) {
+	for _, p := range Pulls(c, zone) {
+		if p.Key == key {
+			return p, true
+		}
+	}
+	return Pull{}, false
+}
+
+func vitalsPull(c chart.Chart, zone *time.Location) (Pull, bool) {
+	sets := c.Taken()
+	if len(sets) == 0 {
+		return Pull{}, false
+	}
+	p := Pull{Key: "vitals", Field: FieldObjective, Title: "Vitals", When: sets[0].When}
+	var parts []string
+	for _, d := range vital.Definitions() {
+		r, ok := sets[0].Readings[d.Measure]
+		if !ok {
+			continue
+		}
+		name := map[vital.Measure]string{vital.BloodPressure: "BP", vital.BodyMass: "BMI", vital.Oxygen: "SpO₂"}[d.Measure]
+		if name == "" {
+			name = strings.ToLower(d.Name)
+		}
+		parts = append(parts, name+" "+r.Text()+" "+vital.Print(r.Unit)+flagWord(r.Flag))
+		p.Flag = vital.Worse(p.Flag, r.Flag)
+		if r.ID != "" {
+			p.Refs = append(p.Refs, "Observation/"+r.ID)
+		}
+	}
+	p.Text = strings.Join(parts, " · ")
+	return p, true
+}
+
+// lab is one laboratory value.
+type lab struct {
+	key, name, value, unit, when, flag, ref string
+}
+
+func labPulls(c chart.Chart, zone *time.Location) []Pull {
+	byKey := map[string][]lab{}
+	for _, n := range c.Resources("Observation") {
+		if l, ok := labFrom(n); ok {
+			byKey[l.key] = append(byKey[l.key], l)
+		}
+	}
+	var out []Pull
+	for key, list := range byKey {
+		slices.SortStableFunc(list, func(a, b lab) int { return chart.Moment(b.when).Compare(chart.Moment(a.when)) })
+		last := list[0]
+		p := Pull{Key: "lab:" + key, Field: FieldObjective, Title: last.name, When: last.when, Flag: last.flag}
+		for _, l := range list[:min(4, len(list))] {
+			p.Text = strings.TrimPrefix(p.Text+"; ", "; ") + l.value + " " + l.unit + flagWord(l.flag) + " (" + day(l.when, zone) + ")"
+			p.Refs = append(p.Refs, l.ref)
+		}
+		out = append(out, p)
+	}
+	slices.SortFunc(out, func(a, b Pull) int {
+		return cmp.Or(chart.Moment(b.When).Compare(chart.Moment(a.When)), cmp.Compare(a.Title, b.Title))
+	})
+	return out
+}
+
+func labFrom(n *fhir.Node) (lab, bool) {
+	laboratory := false
+	for category := range n.Get("category").Items() {
+		laboratory = laboratory || category.Get("coding").Get("code").Text() == "laboratory"
+	}
+	status := n.Get("status").Text()
+	if !laboratory || status == "cancelled" || status == "entered-in-error" {
+		return lab{}, false
+	}
+	q := n.Get("valueQuantity")
+	code := n.Get("code")
+	l := lab{
+		key: code.Get("coding").Get("code").Text(), name: cmp.Or(code.Get("text").Text(), code.Get("coding").Get("display").Text()),
+		value: q.Get("comparator").Text() + lang.Number(q.Get("value").Text()), unit: cmp.Or(q.Get("unit").Text(), q.Get("code").Text()),
+		when: cmp.Or(n.Get("effectiveDateTime").Text(), n.Get("issued").Text()),
+		flag: n.Path("interpretation.0.coding.0.code").Text(), ref: n.Reference(),
+	}
+	if q == nil {
+		l.value = cmp.Or(n.Get("valueString").Text(), n.Path("valueCodeableConcept.text").Text(), n.Path("valueCodeableConcept.coding.0.display").Text())
+	}
+	return l, l.key != "" && l.value != "" && l.name != ""
+}
+
+func flagWord(flag string) string {
+	switch flag {
+	case "H":
+		return " high"
+	case "HH":
+		return " very high"
+	case "L":
+		return " low"
+	case "LL":
+		return " very low"
+	case "A", "AA":
+		return " abnormal"
+	}
+	return ""
+}
+
+func medicinesPull(c chart.Chart) (Pull, bool) {
+	p := Pull{Key: "meds", Field: FieldSubjective, Title: "Medications"}
+	var parts []string
+	for _, n := range c.Resources("MedicationRequest") {
+		if n.Get("status").Text() != "active" {
+			continue
+		}
+		m := n.Get("medicationCodeableConcept")
+		text := cmp.Or(m.Get("text").Text(), m.Get("coding").Get("display").Text())
+		if d := n.Path("dosageInstruction.0.text").Text(); d != "" {
+			text += ", " + d
+		}
+		parts = append(parts, text)
+		p.Refs = append(p.Refs, n.Reference())
+	}
+	slices.Sort(parts)
+	p.Text = strings.Join(parts, "; ")
+	return p, len(parts) > 0
+}
+
+func problemsPull(c chart.Chart) (Pull, bool) {
+	p := Pull{Key: "problems", Field: FieldSubjective, Title: "Problems"}
+	var parts []string
+	for _, x := range c.ActiveProblems() {
+		parts = append(parts, x.Text)
+		p.Refs = append(p.Refs, x.Reference())
+	}
+	p.Text = strings.Join(parts, "; ")
+	return p, len(parts) > 0
+}
+
+func allergiesPull(c chart.Chart) (Pull, bool) {
+	p := Pull{Key: "allergies", Field: FieldSubjective, Title: "Allergies"}
+	switch c.Allergies.State {
+	case chart.NoneKnown:
+		p.Text = "No known allergies"
+		p.Refs = []string{"AllergyIntolerance/" + c.Allergies.NoneRef}
+		return p, true
+	case chart.HasAllergies:
+		var parts []string
+		for _, a := range c.Allergies.Active {
+			parts = append(parts, strings.TrimSuffix(a.Agent+" — "+a.Reaction, " — "))
+			p.Refs = append(p.Refs, a.Reference())
+		}
+		p.Text = strings.Join(parts, "; ")
+		return p, true
+	}
+	return Pull{}, false
+}

@@ -1,0 +1,206 @@
+package encounter
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/ident"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/practice/billing"
+	"github.com/osler-emr/osler/practice/chart"
+	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/trust/policy"
+)
+
+// SignDraft is what a clinician signs.
+type SignDraft struct {
+	Patient, Encounter string
+	// Text is what the form held at the moment of signing, by field; it wins over the draft.
+	Text map[string]string
+	// Seen is the Digest of what the page showed. When the work has changed since, nothing is
+	// signed and Sign fails with fault.Conflict.
+	Seen string
+	// Orders are requests that are signed with the visit.
+	Orders []record.Put
+	Fees   billing.Schedule
+	Zone   *time.Location // for the dates in the note's text; nil is UTC
+	Key    string         // makes a repeated submission harmless
+}
+
+// Signed tells what a signature made.
+type Signed struct {
+	Note    string // id of the Composition
+	Orders  int
+	Charges int
+}
+
+// Digest stands for what a page shows of the work that would be signed beside the typed
+// text: diagnoses, linked data, copied parts, charges, orders.
+func (v Visit) Digest(fees billing.Schedule, orders []*fhir.Node) string {
+	work, _ := json.Marshal(v.Work)
+	h := sha256.New()
+	h.Write(work)
+	for _, c := range v.Charges(fees, orders) {
+		fmt.Fprintf(h, "|%s %s %v", c.Fee.Code, c.Fee.Price.Amount, c.Missing == "")
+	}
+	for _, n := range orders {
+		fmt.Fprintf(h, "|%s", n.JSON())
+	}
+	return hex.EncodeToString(h.Sum(nil)[:12])
+}
+
+// Sign signs a visit in one commit: the note, its new diagnoses, the orders, the charges;
+// the visit is finished, its appointment fulfilled, the draft dropped. Either all of it
+// happens or nothing.
+func Sign(ctx context.Context, actor *record.Actor, d SignDraft) (Signed, record.Result, error) {
+	v, err := Load(ctx, actor, d.Patient, d.Encounter)
+	if err != nil {
+		return Signed{}, record.Result{}, err
+	}
+	if err := d.check(v, actor); err != nil {
+		return Signed{}, record.Result{}, err
+	}
+	s := signing{SignDraft: d, visit: v, actor: actor, zone: cmp.Or(d.Zone, time.UTC)}
+	change, signed, err := s.change(ctx)
+	if err != nil {
+		return Signed{}, record.Result{}, err
+	}
+	result, err := actor.Commit(ctx, change)
+	return signed, result, err
+}
+
+func (d SignDraft) check(v Visit, actor *record.Actor) error {
+	written := len(v.Work.Diagnoses) + len(v.Work.Pulls) + len(v.Work.Copies) + len(d.Orders)
+	for _, t := range d.Text {
+		written += len(strings.TrimSpace(t))
+	}
+	switch {
+	case actor.Principal().Practitioner == "":
+		return fault.New(fault.Forbidden, "Only a clinician signs a visit.")
+	case !v.InProgress():
+		return fault.New(fault.Conflict, "This visit is signed already. Open its note to amend it.")
+	case d.Seen != "" && d.Seen != v.Digest(d.Fees, d.orderNodes()):
+		return fault.New(fault.Conflict, "Something of this visit changed since the page was shown. Nothing is signed: look at it again.")
+	case written == 0:
+		return fault.New(fault.Invalid, "There is nothing to sign yet: write a note or add a diagnosis.")
+	}
+	return nil
+}
+
+func (d SignDraft) orderNodes() []*fhir.Node {
+	var out []*fhir.Node
+	for _, p := range d.Orders {
+		out = append(out, p.Resource)
+	}
+	return out
+}
+
+// signing is one signature in the making.
+type signing struct {
+	SignDraft
+	visit Visit
+	actor *record.Actor
+	zone  *time.Location
+	put   []record.Put
+	refs  map[string]string // diagnosis key to Condition reference
+}
+
+func (s *signing) change(ctx context.Context) (record.Change, Signed, error) {
+	s.diagnoses()
+	s.put = append(s.put, s.Orders...)
+	signed := Signed{Orders: len(s.Orders)}
+	note := s.note()
+	signed.Note = note.ID()
+	s.put = append(s.put, record.Put{Resource: note, Create: true})
+	n, err := s.charges()
+	if err != nil {
+		return record.Change{}, signed, err
+	}
+	signed.Charges = n
+	if err := s.finish(ctx); err != nil {
+		return record.Change{}, signed, err
+	}
+	return record.Change{Put: s.put, What: "sign visit", Key: s.Key, Drop: NoteKey(s.Patient, s.Encounter)}, signed, nil
+}
+
+// diagnoses makes a Condition of each new diagnosis.
+func (s *signing) diagnoses() {
+	s.refs = map[string]string{}
+	for _, d := range s.visit.Work.Diagnoses {
+		if d.Condition != "" {
+			s.refs[d.Key] = "Condition/" + d.Condition
+			continue
+		}
+		n := chart.Diagnosis(d.Text, d.ICD, s.Patient, s.Encounter, s.actor)
+		n.SetID(ident.New(s.actor.Now()))
+		s.refs[d.Key] = n.Reference()
+		s.put = append(s.put, record.Put{Resource: n, Create: true})
+	}
+}
+
+// charges makes a ChargeItem of each charge that is ready. A role that may not charge makes
+// none.
+func (s *signing) charges() (int, error) {
+	if policy.May(s.actor.Principal(), policy.Create, "ChargeItem") != nil {
+		return 0, nil
+	}
+	made := 0
+	for _, c := range s.visit.Charges(s.Fees, s.orderNodes()) {
+		if c.Missing != "" {
+			continue
+		}
+		n, err := billing.ChargeDraft{
+			Patient: s.Patient, Encounter: s.Encounter, Fee: c.Fee, Reasons: c.Reasons,
+			Performer: s.actor.Principal().Reference(), When: s.actor.Now(),
+		}.Resource()
+		if err != nil {
+			return made, err
+		}
+		s.put = append(s.put, record.Put{Resource: n, Create: true})
+		made++
+	}
+	return made, nil
+}
+
+// finish ends the visit and its appointment.
+func (s *signing) finish(ctx context.Context) error {
+	e, version, err := readOwn(ctx, s.actor, "Encounter", s.Encounter, s.Patient)
+	if err != nil {
+		return err
+	}
+	e.Set("status", fhir.Str("finished"))
+	period := e.Get("period").Clone()
+	if period == nil {
+		period = fhir.Obj()
+	}
+	period.Set("end", fhir.Str(s.actor.Now().Format(time.RFC3339)))
+	e.Set("period", period)
+	list := fhir.Arr()
+	for i, d := range s.visit.Work.Diagnoses {
+		list.Append(fhir.Obj("condition", reference(s.refs[d.Key]), "rank", i+1))
+	}
+	if list.Len() > 0 {
+		e.Set("diagnosis", list)
+	}
+	s.put = append(s.put, record.Put{Resource: e, IfMatch: version})
+	if s.visit.Appointment == "" {
+		return nil
+	}
+	a, version, err := readOwn(ctx, s.actor, "Appointment", s.visit.Appointment, s.Patient)
+	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Gone) {
+		return nil // an imported visit may name an appointment that is not here
+	}
+	if err != nil {
+		return err
+	}
+	a.Set("status", fhir.Str("fulfilled"))
+	s.put = append(s.put, record.Put{Resource: a, IfMatch: version})
+	return nil
+}
