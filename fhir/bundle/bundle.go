@@ -15,7 +15,6 @@ package bundle
 
 import (
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -127,8 +126,21 @@ func (b *Bundle) read(e *Entry, item *fhir.Node) *fault.Error {
 	default:
 		return fault.New(fault.Malformed, "%q is no method.", e.Method).At(".request.method")
 	}
-	if e.Type == "" {
+	return e.address()
+}
+
+// address checks the parts of the request's url.
+func (e *Entry) address() *fault.Error {
+	write := e.Method != "GET" && e.Method != "HEAD"
+	switch {
+	case e.Type == "":
 		return fault.New(fault.Malformed, "The request has no url.").At(".request.url")
+	case strings.Contains(e.Type, ":"):
+		return fault.New(fault.NotSupported, "The request's url must be relative to this server, such as Patient/7.").At(".request.url")
+	case e.Method == "POST" && e.ID != "":
+		return fault.New(fault.NotSupported, "POST creates; its url is the type alone, such as Patient. To give the id, use PUT.").At(".request.url")
+	case write && strings.Contains(e.ID, "/"):
+		return fault.New(fault.Malformed, "The request's url has more parts than type and id.").At(".request.url")
 	}
 	return nil
 }
@@ -143,13 +155,28 @@ func (b *Bundle) Ordered() []*Entry {
 }
 
 // Assign gives every create an id (the resource's own id is replaced, as the server gives
-// ids to creates) and refuses bundles in which two entries write one resource or have one fullUrl.
+// ids to creates) and refuses bundles in which two entries write one resource, write under
+// one condition, or have one fullUrl; and creates whose fullUrls are of different servers
+// but end alike, since "Patient/7" could then mean either.
 func (b *Bundle) Assign(newID func() string) error {
 	written, full := map[string]int{}, map[string]int{}
+	conditions, creates := map[string]int{}, map[string]int{}
 	for _, e := range b.Entries {
 		if e.Method == "POST" && e.ID == "" {
 			e.ID = newID()
 			e.Resource.SetID(e.ID)
+		}
+		if cond := e.condition(); cond != "" {
+			if other, dup := conditions[cond]; dup {
+				return twice(e, other, "the same condition")
+			}
+			conditions[cond] = e.Index
+		}
+		if _, rel, ok := restful(e.FullURL); ok && e.Method == "POST" {
+			if other, dup := creates[rel]; dup && b.Entries[other].FullURL != e.FullURL {
+				return twice(e, other, "fullUrls of different servers that end alike")
+			}
+			creates[rel] = e.Index
 		}
 		if e.FullURL != "" && e.Method != "GET" && e.Method != "HEAD" {
 			if other, dup := full[e.FullURL]; dup {
@@ -165,6 +192,17 @@ func (b *Bundle) Assign(newID func() string) error {
 		}
 	}
 	return nil
+}
+
+// condition returns the search under which the entry creates or updates, or "".
+func (e *Entry) condition() string {
+	switch {
+	case e.Method == "POST" && e.IfNoneExist != "":
+		return e.Type + "?" + e.IfNoneExist
+	case e.Method == "PUT" && e.Query != "":
+		return e.Type + "?" + e.Query
+	}
+	return ""
 }
 
 func twice(e *Entry, other int, what string) error {
@@ -210,68 +248,6 @@ func walk(n *fhir.Node, visit func(*fhir.Node)) {
 			walk(v, visit)
 		}
 	}
-}
-
-// Rewrite makes references between entries into references to the resources that the
-// entries become: in references, in other URIs equal to a fullUrl, and in the links of
-// narratives.
-func (b *Bundle) Rewrite() {
-	target := map[string]string{}
-	for _, e := range b.Entries {
-		ref := e.Reference()
-		if ref == "" || e.FullURL == "" {
-			continue
-		}
-		target[e.FullURL] = ref
-		if rel, ok := relative(e.FullURL); ok && e.Method == "POST" {
-			target[rel] = ref
-		}
-	}
-	for _, e := range b.Entries {
-		rewrite(e.Resource, target)
-	}
-}
-
-// relative returns "Patient/7" of "http://example.org/fhir/Patient/7".
-func relative(full string) (string, bool) {
-	u, err := url.Parse(full)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
-		return "", false
-	}
-	parts := strings.Split(strings.Trim(u.Path, "/"), "/")
-	if len(parts) < 2 {
-		return "", false
-	}
-	return parts[len(parts)-2] + "/" + parts[len(parts)-1], true
-}
-
-func rewrite(n *fhir.Node, target map[string]string) {
-	walk(n, func(n *fhir.Node) {
-		for name, v := range n.Members() {
-			switch {
-			case v.Kind() != fhir.String:
-			case name == "div":
-				n.Set(name, fhir.Str(links(v.Text(), target)))
-			case name == "value" || name == "id" || name == "display": // strings, never URIs of entries
-			default:
-				if to, ok := target[v.Text()]; ok {
-					n.Set(name, fhir.Str(to))
-				}
-			}
-		}
-	})
-}
-
-// links rewrites href and src in a narrative.
-func links(div string, target map[string]string) string {
-	if !strings.Contains(div, "=\"urn:") && !strings.Contains(div, "=\"http") {
-		return div
-	}
-	for from, to := range target {
-		div = strings.ReplaceAll(div, `href="`+from+`"`, `href="`+to+`"`)
-		div = strings.ReplaceAll(div, `src="`+from+`"`, `src="`+to+`"`)
-	}
-	return div
 }
 
 // Response builds the bundle that answers a batch or transaction.

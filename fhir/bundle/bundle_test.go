@@ -70,6 +70,9 @@ func TestFaultyBundlesAreRefusedByEntry(t *testing.T) {
 		"other id":     {`{"resource":{"resourceType":"Patient","id":"2"},"request":{"method":"PUT","url":"Patient/1"}}`, "Bundle.entry[0].resource.id"},
 		"no such verb": {`{"request":{"method":"BREW","url":"Patient"}}`, "Bundle.entry[0].request.method"},
 		"delete all":   {`{"request":{"method":"DELETE","url":"Patient"}}`, "Bundle.entry[0].request.url"},
+		"elsewhere":    {`{"request":{"method":"GET","url":"http://x.org/Patient/1"}}`, "Bundle.entry[0].request.url"},
+		"post with id": {`{"resource":{"resourceType":"Patient"},"request":{"method":"POST","url":"Patient/1"}}`, "Bundle.entry[0].request.url"},
+		"a version":    {`{"request":{"method":"DELETE","url":"Patient/1/_history/2"}}`, "Bundle.entry[0].request.url"},
 		"no type":      {`{"resource":{"id":"x"},"request":{"method":"POST","url":"Patient"}}`, "Bundle.entry[0].resource"},
 	} {
 		_, err := Read(parse(t, `{"resourceType":"Bundle","type":"transaction","entry":[`+c.body+`]}`))
@@ -86,14 +89,66 @@ func TestFaultyBundlesAreRefusedByEntry(t *testing.T) {
 }
 
 func TestOneIdentityTwiceIsRefused(t *testing.T) {
-	b, err := Read(parse(t, `{"resourceType":"Bundle","type":"transaction","entry":[
-	 {"resource":{"resourceType":"Patient","id":"1"},"request":{"method":"PUT","url":"Patient/1"}},
-	 {"request":{"method":"DELETE","url":"Patient/1"}}]}`))
-	if err != nil {
-		t.Fatal(err)
+	patient := `{"resource":{"resourceType":"Patient"},`
+	for name, entries := range map[string]string{
+		"update and delete": `{"resource":{"resourceType":"Patient","id":"1"},"request":{"method":"PUT","url":"Patient/1"}},
+			{"request":{"method":"DELETE","url":"Patient/1"}}`,
+		"one fullUrl": patient + `"fullUrl":"urn:uuid:a","request":{"method":"POST","url":"Patient"}},` +
+			patient + `"fullUrl":"urn:uuid:a","request":{"method":"POST","url":"Patient"}}`,
+		"one condition of creates": patient + `"request":{"method":"POST","url":"Patient","ifNoneExist":"identifier=1"}},` +
+			patient + `"request":{"method":"POST","url":"Patient","ifNoneExist":"identifier=1"}}`,
+		"one condition of create and update": patient + `"request":{"method":"POST","url":"Patient","ifNoneExist":"identifier=1"}},` +
+			patient + `"request":{"method":"PUT","url":"Patient?identifier=1"}}`,
+		"one name on two servers": patient + `"fullUrl":"http://a.org/Patient/1","request":{"method":"POST","url":"Patient"}},` +
+			patient + `"fullUrl":"http://b.org/Patient/1","request":{"method":"POST","url":"Patient"}}`,
+	} {
+		b, err := Read(parse(t, `{"resourceType":"Bundle","type":"transaction","entry":[`+entries+`]}`))
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if err := b.Assign(numbered()); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
-	if err := b.Assign(numbered()); !fault.Is(err, fault.Invalid) {
-		t.Errorf("two writes of Patient/1: %v", err)
+}
+
+// TestRewriteTable: an Observation of the server http://a.org/fhir is created together
+// with Patient/1 of that server, which becomes Patient/new-2; what happens to its members?
+func TestRewriteTable(t *testing.T) {
+	for _, c := range []struct{ name, member, want string }{
+		{"relative", `"subject":{"reference":"Patient/1"}`, `"subject":{"reference":"Patient/new-2"}`},
+		{"absolute", `"subject":{"reference":"http://a.org/fhir/Patient/1"}`, `"subject":{"reference":"Patient/new-2"}`},
+		{"a version of the other server", `"subject":{"reference":"Patient/1/_history/3"}`, `"subject":{"reference":"Patient/new-2"}`},
+		{"not in the bundle", `"subject":{"reference":"Patient/2"}`, `"subject":{"reference":"Patient/2"}`},
+		{"same name, other server", `"subject":{"reference":"http://b.org/fhir/Patient/1"}`, `"subject":{"reference":"http://b.org/fhir/Patient/1"}`},
+		{"local", `"subject":{"reference":"#p"}`, `"subject":{"reference":"#p"}`},
+		{"in an extension", `"extension":[{"url":"urn:uuid:v","valueReference":{"reference":"Patient/1"}}]`, `"extension":[{"url":"urn:uuid:v","valueReference":{"reference":"Patient/new-2"}}]`},
+		{"uri in an extension of a primitive", `"_status":{"extension":[{"url":"u","valueUri":"urn:uuid:v"}]}`, `"_status":{"extension":[{"url":"u","valueUri":"Group/new-3"}]}`},
+		{"in a contained resource", `"contained":[{"resourceType":"Device","id":"d","patient":{"reference":"Patient/1"}}]`, `"patient":{"reference":"Patient/new-2"}`},
+		{"words of a note", `"note":[{"text":"Patient/1 urn:uuid:v"}]`, `"note":[{"text":"Patient/1 urn:uuid:v"}]`},
+		{"a string value", `"valueString":"urn:uuid:v"`, `"valueString":"urn:uuid:v"`},
+		{"a system", `"identifier":[{"system":"urn:uuid:v","value":"urn:uuid:v"}]`, `"identifier":[{"system":"urn:uuid:v","value":"urn:uuid:v"}]`},
+		{"links", `"text":{"div":"<div><a href=\"Patient/1\">Patient/1</a><img src='urn:uuid:v'/></div>"}`, `<a href=\"Patient/new-2\">Patient/1</a><img src='Group/new-3'/>`},
+		{"a canonical of its own", `"meta":{"profile":["http://a.org/fhir/ValueSet/s","urn:uuid:v"]}`, `"profile":["http://a.org/fhir/ValueSet/s","Group/new-3"]`},
+	} {
+		b, err := Read(parse(t, `{"resourceType":"Bundle","type":"transaction","entry":[
+		 {"fullUrl":"http://a.org/fhir/Observation/5","resource":{"resourceType":"Observation",`+c.member+`},"request":{"method":"POST","url":"Observation"}},
+		 {"fullUrl":"http://a.org/fhir/Patient/1","resource":{"resourceType":"Patient","id":"1"},"request":{"method":"POST","url":"Patient"}},
+		 {"fullUrl":"urn:uuid:v","resource":{"resourceType":"Group"},"request":{"method":"POST","url":"Group"}},
+		 {"fullUrl":"http://a.org/fhir/ValueSet/s","resource":{"resourceType":"ValueSet","url":"http://a.org/fhir/ValueSet/s"},"request":{"method":"POST","url":"ValueSet"}}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Assign(numbered()); err != nil {
+			t.Fatal(err)
+		}
+		b.Rewrite()
+		if got := string(b.Entries[0].Resource.JSON()); !strings.Contains(got, c.want) {
+			t.Errorf("%s: %s, want …%s…", c.name, got, c.want)
+		}
+		if got := b.Entries[3].Resource.Get("url").Text(); got != "http://a.org/fhir/ValueSet/s" {
+			t.Errorf("the value set's own url became %s", got)
+		}
 	}
 }
 
