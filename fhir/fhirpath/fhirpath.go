@@ -25,10 +25,10 @@ import (
 
 // Limits of an expression and of one evaluation.
 const (
-	MaxLength = 16 << 10  // bytes of an expression
-	MaxDepth  = 128       // nesting of an expression
-	MaxSteps  = 2_000_000 // visited items in one evaluation
-	MaxValues = 200_000   // items in one collection
+	MaxLength = 16 << 10 // bytes of an expression
+	MaxDepth  = 128      // nesting of an expression
+	MaxSteps  = 500_000  // visited items in one evaluation
+	MaxValues = 200_000  // items in one collection
 )
 
 // Expression is a compiled expression. It is safe for concurrent use.

@@ -1,5 +1,7 @@
 package fhirpath
 
+import "github.com/osler-emr/osler/fhir"
+
 // tree is section 5.8 of FHIRPath N1.
 var tree = map[string]function{
 	"children": {0, 0, func(s *state, in, _ []Value, _ []eval) ([]Value, error) {
@@ -27,6 +29,17 @@ var tree = map[string]function{
 // utility is section 5.9 of FHIRPath N1.
 var utility = map[string]function{
 	"trace": {1, 2, func(_ *state, in, _ []Value, _ []eval) ([]Value, error) { return in, nil }},
+	"type": {0, 0, func(_ *state, in, _ []Value, _ []eval) ([]Value, error) {
+		var out []Value
+		for _, v := range in {
+			space, name := "FHIR", v.Type()
+			if v.kind != Element {
+				space = "System"
+			}
+			out = append(out, Value{node: fhir.Obj("namespace", space, "name", name)})
+		}
+		return out, nil
+	}},
 	"not": {0, 0, func(_ *state, in, _ []Value, _ []eval) ([]Value, error) {
 		t, err := truth(in)
 		if err != nil || t == unknown {

@@ -29,12 +29,18 @@ func (c *compiler) typeTest(e *expr, verb, name string, input eval) (eval, error
 		// FHIR R4 has search parameters that apply as to several items, so as filters too.
 		var out []Value
 		for _, v := range in {
-			if test(v) {
+			if test(v) && !v.derived(name) {
 				out = append(out, v)
 			}
 		}
 		return out, s.spend(len(in))
 	}, nil
+}
+
+// derived reports a primitive whose type only derives from the named one: a code is a
+// string, but as(string) and ofType(string) leave it out.
+func (v Value) derived(name string) bool {
+	return v.kind == Element && v.typ != nil && v.typ.primitive && v.typ.name != strings.TrimPrefix(name, "FHIR.") && name != "DateTime"
 }
 
 // typeMatcher returns the test for a type name such as Quantity, FHIR.string, System.String.
@@ -44,8 +50,8 @@ func typeMatcher(name string) (func(Value) bool, bool) {
 		space, bare = "", name
 	}
 	if space == "" || space == "FHIR" {
-		if bare == "DateTime" && space == "" {
-			bare = "dateTime" // so spelled in a search parameter of R4
+		if bare == "DateTime" && space == "" { // so spelled in a search parameter of R4
+			return func(v Value) bool { return v.kind == DateTime || v.kind == Element && v.typ.is("dateTime") }, true
 		}
 		if typeNamed(bare) != nil {
 			system := systemKind(bare)
