@@ -29,7 +29,7 @@ func extractReference(out []Entry, param string, v fhirpath.Value) []Entry {
 		if url == "" || url[0] == '#' {
 			return out
 		}
-		out = append(out, Entry{Param: param, Kind: KindReference, URL: url})
+		out = appendReference(out, param, url) // a canonical may be relative, against the rules
 		if bare, _, versioned := strings.Cut(url, "|"); versioned {
 			out = append(out, Entry{Param: param, Kind: KindReference, URL: bare})
 		}
