@@ -2,6 +2,7 @@ package sqlgen
 
 import (
 	"math"
+	"slices"
 
 	"github.com/osler-emr/osler/fhir/search"
 )
@@ -197,7 +198,7 @@ func (c *Compiler) driver(resourceType string, all []search.Expr, within *[2]int
 	if best == nil {
 		return Fragment{}, false, nil
 	}
-	exact = rank != costID
+	exact = !slices.ContainsFunc(best, func(s source) bool { return s.loose })
 	if home != nil && rank > costReference {
 		// Inside the patient's range by the other index, outside of it by the reference.
 		inside := union(best, &home.within)

@@ -16,6 +16,8 @@ type source struct {
 	probes bool
 	// single says that no row id comes twice.
 	single bool
+	// loose says that the rows may be deleted; index tables have none of those.
+	loose bool
 	// cost ranks sources as drivers; lower leaves fewer rows.
 	cost int
 }
@@ -106,7 +108,7 @@ func (c *Compiler) ids(resourceType string, ids search.ID) ([]source, error) {
 		return nil, err
 	}
 	where := build(c.dialect.In("id", values), frag(" AND type = ? AND rid IS NOT NULL", no))
-	return []source{{table: "entity", where: where, single: true, cost: costID}}, nil
+	return []source{{table: "entity", where: where, single: true, loose: true, cost: costID}}, nil
 }
 
 // shared are token parameters whose few codes most resources of a type have in common.

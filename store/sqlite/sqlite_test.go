@@ -12,6 +12,7 @@ import (
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/sqlite"
+	"github.com/osler-emr/osler/store/storetest"
 	"github.com/osler-emr/osler/trust/ledger"
 )
 
@@ -114,4 +115,8 @@ func TestCommitReadSearch(t *testing.T) {
 	if v, err := s.Read(ctx, "Observation", "o03", 0); err != nil || v.Patient != "p1" {
 		t.Fatalf("%+v %v", v, err)
 	}
+}
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, func(t testing.TB, dir string) store.Store { return open(t, dir) })
 }

@@ -1,0 +1,152 @@
+package storetest
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/store"
+)
+
+func planWithoutVisibility(h *harness) {
+	h.commit(observation("a", "p", 1, "x", 0))
+	bare := store.Plan{Query: search.Query{Type: "Observation", Where: search.All{}}}
+	if _, err := h.Search(h.ctx, bare); err == nil {
+		h.Error("a search without visibility was run")
+	}
+	if _, err := h.Count(h.ctx, bare); err == nil {
+		h.Error("a count without visibility was run")
+	}
+}
+
+// visibilityHolds: what is hidden changes nothing in any answer.
+func visibilityHolds(h *harness) {
+	h.commit(patient("p", 1, "Ang"), patient("q", 1, "Bao"))
+	h.commit(observation("mine", "p", 1, "x", 0))
+	own := func(string) search.Expr { return search.InPatient{"p"} }
+	q := search.Query{Type: "Observation", Where: search.All{}, Total: search.TotalAccurate, Count: 10,
+		Include: []search.Include{{Source: "Observation", Param: "subject"}}}
+	people := search.Query{Type: "Patient", Where: search.All{}, Total: search.TotalAccurate, Count: 10,
+		RevInclude: []search.Include{{Source: "Observation", Param: "subject"}}}
+	chained := search.Query{Type: "Observation", Count: 10, Where: search.Chain{Param: "subject", Target: "Patient", X: search.Text{Param: "family", Value: "Bao"}}}
+	referred := search.Query{Type: "Patient", Count: 10, Where: search.Has{Source: "Observation", Param: "subject", X: code("secret")}}
+	look := func() string {
+		var out bytes.Buffer
+		for _, query := range []search.Query{q, people, chained, referred} {
+			page, err := h.Search(h.ctx, store.NewPlan(query, own))
+			if err != nil {
+				h.Fatal(err)
+			}
+			n, err := h.Count(h.ctx, store.NewPlan(query, own))
+			if err != nil {
+				h.Fatal(err)
+			}
+			fmt.Fprintln(&out, idsOf(page.Matches), idsOf(page.Included), page.Total, n, page.Next != nil)
+		}
+		return out.String()
+	}
+	before := look()
+	if want := "[mine] [p] 1 1 false\n[p] [mine] 1 1 false\n[] [] -1 0 false\n[] [] -1 0 false\n"; before != want {
+		h.Errorf("the patient sees\n%swant\n%s", before, want)
+	}
+	for i := range 15 {
+		h.commit(observation(fmt.Sprint("hidden", i), "q", 1, "secret", i))
+	}
+	// A hidden resource that refers to the patient, and one of the patient's that refers to
+	// something hidden.
+	about := observation("about", "q", 1, "secret", 0)
+	about.Index = append(about.Index, search.Entry{Param: "subject", Kind: search.KindReference, RefType: "Patient", RefID: "p"})
+	h.commit(about)
+	if after := look(); after != before {
+		h.Errorf("hidden resources show:\n%swant\n%s", after, before)
+	}
+}
+
+func pagesStay(h *harness) {
+	for _, sort := range [][]search.SortKey{nil, {{Param: "date"}}, {{Param: "code"}, {Param: "date", Descending: true}}, {{Param: "_lastUpdated"}}, {{Param: "_id", Descending: true}}} {
+		prefix := fmt.Sprint("s", len(sort), h.Name())
+		if len(sort) > 0 {
+			prefix += sort[0].Param
+		}
+		group := fmt.Sprint("g", len(h.leaves(store.LeafFilter{})))
+		var want []string
+		for i := range 25 {
+			id := fmt.Sprintf("%s-%02d", group, i)
+			h.commit(observation(id, fmt.Sprint("p", i%3), 1, group, i%7))
+			want = append(want, id)
+		}
+		q := search.Query{Type: "Observation", Where: code(group), Sort: sort, Count: 4, Total: search.TotalAccurate}
+		p := store.NewPlan(q, all)
+		var got []string
+		for n := 0; ; n++ {
+			page, err := h.Search(h.ctx, p)
+			if err != nil {
+				h.Fatalf("%v: %v", sort, err)
+			}
+			if page.Total != 25 {
+				h.Errorf("%v: page %d counts %d, want 25", sort, n, page.Total)
+			}
+			got = append(got, idsOf(page.Matches)...)
+			if page.Next == nil {
+				break
+			}
+			p.After, p.At = page.Next, page.At
+			// Others change, move, delete and add between the pages.
+			i := n * 3
+			h.commit(observation(want[i%25], "moved", int64(n/9+2), "other", 0))
+			h.commit(deletion("Observation", want[(i+1)%25], fmt.Sprint("p", ((i+1)%25)%3), 2))
+			h.commit(observation(want[(i+2)%25], fmt.Sprint("p", ((i+2)%25)%3), 2, group, 6-n))
+			h.commit(observation(fmt.Sprintf("%s-new-%d", group, n), "p0", 1, group, n))
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			h.Errorf("%v: pages have %v, want %v", sort, got, want)
+		}
+	}
+}
+
+func includesAreLimited(h *harness) {
+	h.commit(patient("p", 1, "Ang"))
+	var writes []store.Write
+	for i := range search.MaxIncluded + 1 {
+		writes = append(writes, observation(fmt.Sprint("o", i), "p", 1, "x", 0))
+	}
+	h.commit(writes...)
+	q := search.Query{Type: "Patient", Where: search.All{}, Count: 10, RevInclude: []search.Include{{Source: "Observation", Param: "subject"}}}
+	if _, err := h.Search(h.ctx, store.NewPlan(q, all)); !fault.Is(err, fault.TooCostly) {
+		h.Errorf("%d included resources: %v, want too-costly", len(writes), err)
+	}
+	h.commit(deletion("Observation", "o0", "p", 2))
+	page, err := h.Search(h.ctx, store.NewPlan(q, all))
+	if err != nil || len(page.Included) != search.MaxIncluded {
+		h.Errorf("%d included (%v), want %d", len(page.Included), err, search.MaxIncluded)
+	}
+}
+
+func nextIsOpaque(h *harness) {
+	for i := range 5 {
+		h.commit(patient(fmt.Sprint("p", i), 1, fmt.Sprint("Canary", i)))
+	}
+	q := search.Query{Type: "Patient", Where: search.All{}, Count: 2, Sort: []search.SortKey{{Param: "family"}}}
+	page, err := h.Search(h.ctx, store.NewPlan(q, all))
+	if err != nil || page.Next == nil {
+		h.Fatal(err)
+	}
+	if bytes.Contains(page.Next, []byte("Canary")) {
+		h.Error("the token of the next page, which goes into URLs, holds a name")
+	}
+	p := store.NewPlan(q, all)
+	for i := range page.Next {
+		p.After = bytes.Clone(page.Next)
+		p.After[i] ^= 0x40
+		if _, err := h.Search(h.ctx, p); !fault.Is(err, fault.Invalid) {
+			h.Fatalf("a token with byte %d changed: %v, want invalid", i, err)
+		}
+	}
+	p.After, p.Query.Sort = page.Next, nil
+	if _, err := h.Search(h.ctx, p); !fault.Is(err, fault.Invalid) {
+		h.Errorf("a token of another order: %v, want invalid", err)
+	}
+}
