@@ -32,7 +32,7 @@ func TestNothingBeforeBirthOrAfterNow(t *testing.T) {
 	for seed := range uint64(3) {
 		born := map[string]string{}
 		checked := 0
-		for _, n := range Clinic(seed, noon).Resources {
+		for _, n := range clinic(seed).Resources {
 			if n.ResourceType() == "Patient" {
 				born[n.Reference()] = n.Get("birthDate").Text()
 			}
@@ -61,7 +61,7 @@ func TestNothingBeforeBirthOrAfterNow(t *testing.T) {
 
 func TestNothingHappensAfterDeath(t *testing.T) {
 	died := map[string]time.Time{}
-	for _, n := range Clinic(1, noon).Resources {
+	for _, n := range clinic(1).Resources {
 		if at, err := time.Parse(time.RFC3339, n.Get("deceasedDateTime").Text()); err == nil {
 			died[n.Reference()] = at
 		}
@@ -110,7 +110,7 @@ func TestValuesArePlausible(t *testing.T) {
 		}
 	}
 	for seed := range uint64(4) {
-		for _, n := range Clinic(seed, noon).Resources {
+		for _, n := range clinic(seed).Resources {
 			if n.ResourceType() != "Observation" {
 				continue
 			}
@@ -136,7 +136,7 @@ func TestValuesArePlausible(t *testing.T) {
 
 func TestInterpretationFollowsRange(t *testing.T) {
 	graded := 0
-	for _, n := range Clinic(5, noon).Resources {
+	for _, n := range clinic(5).Resources {
 		if n.Path("interpretation.0").Kind() == fhir.Absent || n.Get("valueQuantity") == nil {
 			continue
 		}
@@ -171,7 +171,7 @@ func TestInterpretationFollowsRange(t *testing.T) {
 // TestNotesQuoteTheChart reads the vital signs in each note against the visit's.
 func TestNotesQuoteTheChart(t *testing.T) {
 	weight, notes := map[string]string{}, 0
-	for _, n := range Clinic(1, noon).Resources {
+	for _, n := range clinic(1).Resources {
 		e := n.Path("encounter.reference").Text()
 		switch n.ResourceType() {
 		case "Observation":
@@ -200,7 +200,7 @@ func TestNotesQuoteTheChart(t *testing.T) {
 func TestAllergiesAreRespected(t *testing.T) {
 	allergic, given := map[string]bool{}, 0
 	for seed := range uint64(6) {
-		for _, n := range Clinic(seed, noon).Resources {
+		for _, n := range clinic(seed).Resources {
 			switch n.ResourceType() {
 			case "AllergyIntolerance":
 				if n.Path("code.text").Text() == "penicillin" {
@@ -226,7 +226,7 @@ func TestOneOfAKind(t *testing.T) {
 	families := []string{"lisinopril", "statin", "metformin", "sertraline", "levothyroxine", "allopurinol", "apixaban", "warfarin"}
 	for seed := range uint64(4) {
 		active := map[string]string{}
-		for _, n := range Clinic(seed, noon).Resources {
+		for _, n := range clinic(seed).Resources {
 			if n.ResourceType() != "MedicationRequest" || n.Get("status").Text() != "active" {
 				continue
 			}

@@ -50,7 +50,7 @@ func TestMedicinesFitThePatient(t *testing.T) {
 	checked := 0
 	for seed := uint64(1); seed < 6; seed++ {
 		charts := map[string][]*fhir.Node{}
-		for _, n := range Clinic(seed, noon).Resources {
+		for _, n := range clinic(seed).Resources {
 			charts[patientOf(n)] = append(charts[patientOf(n)], n)
 		}
 		for who, list := range charts {

@@ -16,6 +16,18 @@ import (
 // noon is the day of the tests: a Tuesday, at a busy hour.
 var noon = time.Date(2026, 11, 24, 10, 14, 0, 0, time.FixedZone("", -8*3600))
 
+// grown keeps the clinics that tests read and do not change, by seed.
+var grown = map[uint64]Practice{}
+
+func clinic(seed uint64) Practice {
+	p, ok := grown[seed]
+	if !ok {
+		p = Clinic(seed, noon)
+		grown[seed] = p
+	}
+	return p
+}
+
 func dump(list []*fhir.Node) []byte {
 	var b bytes.Buffer
 	for _, n := range list {
@@ -36,7 +48,7 @@ func TestSameSeedSameBytes(t *testing.T) {
 }
 
 func TestSizeOfClinic(t *testing.T) {
-	p := Clinic(1, noon)
+	p := clinic(1)
 	count := map[string]int{}
 	for _, n := range p.Resources {
 		count[n.ResourceType()]++
@@ -84,7 +96,7 @@ func backwards(seen map[string]bool, list []*fhir.Node) error {
 
 func TestReferencesPointBackwards(t *testing.T) {
 	for seed := range uint64(4) {
-		if err := backwards(map[string]bool{}, Clinic(seed, noon).Resources); err != nil {
+		if err := backwards(map[string]bool{}, clinic(seed).Resources); err != nil {
 			t.Error(seed, err)
 		}
 	}
@@ -107,7 +119,7 @@ func TestPopulationStreams(t *testing.T) {
 }
 
 func TestEveryResourceSaysItIsInvented(t *testing.T) {
-	for _, n := range Clinic(1, noon).Resources {
+	for _, n := range clinic(1).Resources {
 		if n.Path("meta.tag.0.system").Text() != "urn:osler:origin" || n.Path("meta.tag.0.code").Text() != "demonstration" {
 			t.Fatalf("%s has no demonstration tag", n.Reference())
 		}
@@ -133,7 +145,7 @@ func patientOf(n *fhir.Node) string {
 
 func TestMedicinesHaveProblems(t *testing.T) {
 	problems := map[string]string{}
-	for _, n := range Clinic(2, noon).Resources {
+	for _, n := range clinic(2).Resources {
 		switch n.ResourceType() {
 		case "Condition":
 			problems[n.Reference()] = patientOf(n)
@@ -141,6 +153,13 @@ func TestMedicinesHaveProblems(t *testing.T) {
 			if why := n.Path("reasonReference.0.reference").Text(); problems[why] != patientOf(n) || why == "" {
 				t.Errorf("%s %s is given for %q, no problem of this patient", n.Reference(), n.Path("medicationCodeableConcept.text").Text(), why)
 			}
+		}
+	}
+}
+
+func BenchmarkPopulation(b *testing.B) {
+	for b.Loop() {
+		for range Population(1, 100, noon) {
 		}
 	}
 }

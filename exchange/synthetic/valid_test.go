@@ -9,7 +9,7 @@ import (
 
 // TestEveryResourceIsValid also reads each resource back from its bytes.
 func TestEveryResourceIsValid(t *testing.T) {
-	for _, n := range Clinic(1, noon).Resources {
+	for _, n := range clinic(1).Resources {
 		back, err := fhir.Parse(n.JSON())
 		if err != nil {
 			t.Fatalf("%s: %v", n.Reference(), err)
