@@ -46,6 +46,8 @@ func TestValueSets(t *testing.T) {
 		{"http://hl7.org/fhir/ValueSet/administrative-gender|4.0.1", "", "female", true, true},
 		{"http://hl7.org/fhir/ValueSet/administrative-gender", "", "woman", false, true},
 		{"http://hl7.org/fhir/ValueSet/condition-clinical", "http://terminology.hl7.org/CodeSystem/condition-clinical", "active", true, true},
+		// AGE stands below a second parent by a property, not by nesting.
+		{"http://hl7.org/fhir/ValueSet/detectedissue-category", "http://terminology.hl7.org/CodeSystem/v3-ActCode", "AGE", true, true},
 		{"http://hl7.org/fhir/ValueSet/mimetypes", "", "image/x-own", false, false},
 		{"http://example.org/none", "", "x", false, false},
 	} {

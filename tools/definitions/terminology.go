@@ -28,13 +28,14 @@ type include struct {
 	Filter   []struct{ Property, Op, Value string }
 }
 
-// systemLine is a code system: codes and displays in turn, and the position of each
-// code's parent (-1 for none) when there is a hierarchy.
+// systemLine is a code system: codes and displays in turn. The positions of each code's
+// parents serve to resolve the filters of value sets here and are not written. A code has
+// several parents when it is nested under one and named a child of others.
 type systemLine struct {
 	Complete bool     `json:"f,omitempty"`
 	Codes    []string `json:"c"`
 	Displays []string `json:"d"`
-	Parents  []int    `json:"p,omitempty"`
+	parents  [][]int
 }
 
 // setLine is a value set. Parts are whole systems or lists of codes; Open says that some
@@ -99,33 +100,32 @@ func terminology(from, to string) error {
 func system(r terminologyResource) *systemLine {
 	s := &systemLine{Complete: r.Content == "complete"}
 	index := map[string]int{}
-	hierarchy := false
-	var add func(list []concept, parent int)
-	add = func(list []concept, parent int) {
+	var add func(list []concept, parents []int)
+	add = func(list []concept, parents []int) {
 		for _, c := range list {
 			at := len(s.Codes)
 			index[c.Code] = at
-			s.Codes, s.Displays, s.Parents = append(s.Codes, c.Code), append(s.Displays, c.Display), append(s.Parents, parent)
-			hierarchy = hierarchy || parent >= 0
-			add(c.Concept, at)
+			s.Codes, s.Displays, s.parents = append(s.Codes, c.Code), append(s.Displays, c.Display), append(s.parents, parents)
+			add(c.Concept, []int{at})
 		}
 	}
-	add(r.Concept, -1)
-	var byProperty func(list []concept)
-	byProperty = func(list []concept) {
+	add(r.Concept, nil)
+	var link func(list []concept)
+	link = func(list []concept) {
 		for _, c := range list {
 			for _, p := range c.Property {
-				if at, ok := index[p.ValueCode]; ok && p.Code == "subsumedBy" && s.Parents[index[c.Code]] < 0 {
-					s.Parents[index[c.Code]], hierarchy = at, true
+				other, ok := index[p.ValueCode]
+				switch at := index[c.Code]; {
+				case ok && p.Code == "subsumedBy":
+					s.parents[at] = append(slices.Clone(s.parents[at]), other)
+				case ok && p.Code == "child":
+					s.parents[other] = append(slices.Clone(s.parents[other]), at)
 				}
 			}
-			byProperty(c.Concept)
+			link(c.Concept)
 		}
 	}
-	byProperty(r.Concept)
-	if !hierarchy {
-		s.Parents = nil
-	}
+	link(r.Concept)
 	return s
 }
 
@@ -208,7 +208,7 @@ func (x *expander) filtered(in include, s *systemLine) setLine {
 			return setLine{Open: true}
 		}
 		for i := range keep {
-			below := s.below(i, root)
+			below := s.below(i, root, 20)
 			switch f.Op {
 			case "is-a":
 				keep[i] = keep[i] && below
@@ -228,15 +228,15 @@ func (x *expander) filtered(in include, s *systemLine) setLine {
 	return setLine{Parts: []setPart{part}}
 }
 
-func (s *systemLine) below(i, root int) bool {
-	for n := 0; i >= 0 && n < 100; n++ {
-		if i == root {
+// below reports whether code i is root or stands under it; depth ends circles.
+func (s *systemLine) below(i, root, depth int) bool {
+	if i == root {
+		return true
+	}
+	for _, p := range s.parents[i] {
+		if depth > 0 && s.below(p, root, depth-1) {
 			return true
 		}
-		if s.Parents == nil {
-			return false
-		}
-		i = s.Parents[i]
 	}
 	return false
 }
