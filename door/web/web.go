@@ -55,7 +55,6 @@ type Site struct {
 // Demo are the accounts that the demonstration's first page offers.
 type Demo struct {
 	Accounts []DemoAccount
-	Password string // of all demonstration accounts; it protects nothing
 	Folder   string // where the data is kept, for people: "osler-demo folder"
 	About    string // "6 staff, 240 patients, four years of visits, results, messages and bills"
 	Try      []DemoTask
