@@ -26,6 +26,19 @@ func routes(m *web.Mux) {
 	m.Page("POST /inbox/{task}/reject", web.Clinical, inboxReject)
 	m.Page("POST /inbox/{task}/pass", web.Staff, inboxPass)
 
+	m.Page("GET /find", web.Staff, patientFind)
+	m.Page("GET /charts", web.Staff, chartList)
+	m.Page("GET /register", web.Desk, registerForm)
+	m.Page("GET /register/matches", web.Desk, registerMatches)
+	m.Page("POST /register", web.Desk, register)
+	m.Page("GET /p/{patient}/details", web.Staff, details)
+	m.Page("POST /p/{patient}/details", web.Desk, saveDetails)
+
+	m.Page("GET /schedule", web.Staff, scheduleDay)
+	m.Page("GET /schedule/people", web.Desk, schedulePeople)
+	m.Page("POST /schedule/book", web.Desk, scheduleBook)
+	m.Page("POST /schedule/{id}/move", web.Desk, scheduleMove)
+
 	m.Page("GET /p/{patient}/messages", web.Clinical, messages)
 	m.Page("POST /p/{patient}/messages", web.Clinical, messageSend)
 	m.Page("POST /p/{patient}/messages/{thread}", web.Clinical, messageReply)

@@ -1,0 +1,90 @@
+package clinic
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/practice/patient"
+)
+
+// found is what the palette and the chart list show for what was typed.
+type found struct {
+	Typed  string
+	People []patient.Person
+	Verbs  []verb
+	Front  bool // the reader works at the desk: opening means the demographics
+}
+
+// verb is something to do that the palette offers, named for the patient it acts on.
+type verb struct{ Text, On, Icon, Href string }
+
+// patientFind answers the palette: people for what was typed, then things to do in the
+// open chart.
+func patientFind(w http.ResponseWriter, r *web.Request) error {
+	f, err := find(r, r.FormValue("q"))
+	if err != nil {
+		return err
+	}
+	if id := r.FormValue("patient"); id != "" {
+		p, err := patient.Get(r.Context(), r.Actor, id)
+		if err != nil {
+			return err
+		}
+		f.Verbs = verbsFor(p, f.Typed)
+	}
+	return web.Render(w, r, foundOptions(f))
+}
+
+func find(r *web.Request, typed string) (found, error) {
+	people, err := patient.Find(r.Context(), r.Actor, typed)
+	return found{Typed: strings.TrimSpace(typed), People: people, Front: !r.Principal().Clinical()}, err
+}
+
+// verbsFor returns what can be done in a chart, by the words that were typed.
+func verbsFor(p patient.Person, typed string) []verb {
+	at := "/p/" + p.ID
+	all := []verb{
+		{"Prescribe", p.Name(), "pill", at + "/prescribe"},
+		{"Order a laboratory test", p.Name(), "flask", at + "/orders"},
+		{"Record vital signs", p.Name(), "activity", at + "/vitals"},
+		{"Add a problem", p.Name(), "plus", at + "/problems"},
+		{"Add an allergy", p.Name(), "warn", at + "/allergies"},
+		{"Results", p.Name(), "flask", at + "/results"},
+		{"Medications", p.Name(), "pill", at + "/medications"},
+		{"Messages", p.Name(), "msg", at + "/messages"},
+		{"Timeline", p.Name(), "clock", at + "/timeline"},
+		{"Emergency sheet", p.Name(), "print", at + "/emergency"},
+	}
+	if typed == "" {
+		return all
+	}
+	var out []verb
+	for _, v := range all {
+		if strings.Contains(strings.ToLower(v.Text), strings.ToLower(typed)) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// chartList is the page Charts: find a patient, or register one.
+func chartList(w http.ResponseWriter, r *web.Request) error {
+	f, err := find(r, r.FormValue("q"))
+	if err != nil {
+		return err
+	}
+	if r.HX() {
+		return web.Render(w, r, foundTable(f))
+	}
+	return web.Page(w, r, ui.Page{Title: r.Lang.T("Charts"), Active: "/charts"}, chartListPage(f))
+}
+
+// open is where a person's row leads.
+func (f found) open(p patient.Person) string {
+	if f.Front {
+		return "/p/" + p.ID + "/details"
+	}
+	return "/p/" + p.ID
+}
