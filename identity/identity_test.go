@@ -510,3 +510,21 @@ func TestWhoMayDoWhat(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlyTheSystemSignsInAsSomebody(t *testing.T) {
+	h, ctx := open(t), context.Background()
+	secret := newTOTPSecret()
+	a := h.account("amara", trust.Physician, secret)
+	if _, _, err := h.SignInAs(ctx, trust.Principal{ID: "x", Role: trust.Administrator}, "amara", address); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("an administrator signed in as somebody else: %v", err)
+	}
+	for range 2 { // twice within one time step of a code
+		s, _, err := h.SignInAs(ctx, system, "amara", address)
+		if err != nil || s.Account != a.ID {
+			t.Fatalf("session %+v, %v", s, err)
+		}
+	}
+	if after, err := h.FindByUser(ctx, "amara"); err != nil || !after.TOTPEnabled {
+		t.Errorf("the second factor was lost: %+v, %v", after, err)
+	}
+}

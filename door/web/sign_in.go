@@ -117,7 +117,7 @@ func signInDemo(w http.ResponseWriter, r *Request) error {
 		if a.Login != r.FormValue("login") {
 			continue
 		}
-		_, secret, err := r.Site.Accounts.SignInFor(r.Context(), trust.System("demo"), a.Login, address(r))
+		_, secret, err := r.Site.Accounts.SignInAs(r.Context(), trust.System("demo"), a.Login, address(r))
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,8 @@
 package sqlgen
 
 import (
+	"cmp"
+
 	"github.com/osler-emr/osler/fhir/search"
 )
 
@@ -48,25 +50,24 @@ func (c *Compiler) quantities(resourceType string, x search.Quantity) ([]source,
 
 // unit returns the condition on the numbers of the unit and of its printed form.
 func (c *Compiler) unit(p int64, x search.Quantity, unit, label string) (where Fragment, found bool, err error) {
-	switch {
-	case !x.HasUnit || x.Unit == "" && x.System == "" && x.Code == "":
+	if !x.HasUnit {
 		return yes, true, nil
-	case x.Unit == "" && x.System != "" && x.Code == "":
-		return frag(unit+" IN (SELECT no FROM dict WHERE param = ? AND system = ?)", p*Spaces+SpaceUnit, x.System), true, nil
-	case x.Unit == "" && x.System != "":
+	}
+	if x.System != "" {
 		k, err := c.names.Code(p*Spaces+SpaceUnit, x.System, x.Code)
 		return frag(unit+" = ?", k), k != 0, err
-	case x.Unit == "":
-		codes, err := c.names.Codes(p*Spaces+SpaceUnit, x.Code)
-		return c.dialect.In(unit, anys(codes)), len(codes) > 0, err
 	}
-	codes, err := c.names.Codes(p*Spaces+SpaceUnit, x.Unit)
+	word := cmp.Or(x.Unit, x.Code)
+	codes, err := c.names.Codes(p*Spaces+SpaceUnit, word)
 	if err != nil {
 		return no, false, err
 	}
-	labels, err := c.names.Codes(p*Spaces+SpaceLabel, x.Unit)
+	labels, err := c.names.Codes(p*Spaces+SpaceLabel, word)
 	if err != nil {
 		return no, false, err
+	}
+	if word == "" { // what has no unit has the number 0
+		codes, labels = append(codes, 0), append(labels, 0)
 	}
 	where = or([]Fragment{c.dialect.In(unit, anys(codes)), c.dialect.In(label, anys(labels))})
 	return where, where.SQL != no.SQL, nil

@@ -47,6 +47,7 @@ type Store struct {
 	origin string
 
 	readers chan *conn
+	opened  int // readers
 	writer  *writer
 	now     atomic.Int64 // the T of the last commit
 
@@ -126,6 +127,7 @@ func (s *Store) open(o Options) (err error) {
 			return err
 		}
 		s.readers <- r
+		s.opened++
 	}
 	return nil
 }
@@ -223,17 +225,15 @@ func (s *Store) Close() error {
 	return errors.Join(err, s.release())
 }
 
+// release gives back what open has taken, as far as it came.
 func (s *Store) release() error {
 	var errs []error
-	for range cap(s.readers) {
+	for ; s.opened > 0; s.opened-- {
 		select {
 		case c := <-s.readers:
 			errs = append(errs, c.close())
 		case <-time.After(closeWait):
 			errs = append(errs, fault.New(fault.Unavailable, "A search still runs while the record is closed."))
-		}
-		if s.writer == nil || len(s.readers) == 0 && !s.closed.Load() {
-			break
 		}
 	}
 	if s.writer != nil {

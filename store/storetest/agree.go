@@ -192,7 +192,7 @@ func (h *harness) ask(g *generator, m *model) {
 	}
 	rules := map[string]search.Expr{"Patient": search.All{}, "Observation": search.All{}, "Encounter": search.All{}}
 	if g.IntN(2) == 0 {
-		for typ := range rules {
+		for _, typ := range [...]string{"Patient", "Observation", "Encounter"} {
 			rules[typ] = pick[search.Expr](g, search.InPatient{"p1"}, search.Not{X: g.leaf()}, search.Or{g.leaf(), g.leaf()}, search.All{})
 		}
 	}
@@ -212,7 +212,8 @@ func (h *harness) compare(m *model, q search.Query, at, moment store.T, visible 
 	want := m.search(q, moment, visible)
 	fail := func(format string, args ...any) {
 		h.Helper()
-		h.Errorf("%s where %#v and visible %#v, sort %v, at %d (0 is now): %s", q.Type, q.Where, visible(q.Type), q.Sort, at, fmt.Sprintf(format, args...))
+		rules := fmt.Sprintf("Patient %#v, Observation %#v, Encounter %#v", visible("Patient"), visible("Observation"), visible("Encounter"))
+		h.Errorf("%s where %#v and visible %s, sort %v, at %d (0 is now): %s", q.Type, q.Where, rules, q.Sort, at, fmt.Sprintf(format, args...))
 	}
 	p := store.NewPlan(q, visible)
 	p.At = at

@@ -1,0 +1,219 @@
+package medication
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/knowledge/drug"
+	"github.com/osler-emr/osler/knowledge/labrange"
+	"github.com/osler-emr/osler/knowledge/rx"
+	"github.com/osler-emr/osler/record"
+)
+
+// LOINC codes of measurements that checks use.
+const (
+	loincEGFR      = "98979-8"
+	loincPotassium = "2823-3"
+	loincWeight    = "29463-7"
+	loincPregnancy = "82810-3"
+)
+
+// pregnancyFor is how long a recorded pregnancy status is trusted.
+const pregnancyFor = 60 * 24 * time.Hour
+
+// ChartFacts reads from the chart what the checks need to know, without a candidate.
+func ChartFacts(ctx context.Context, actor *record.Actor, patient string) (rx.Facts, error) {
+	nodes, err := read(ctx, actor, patient, "Patient", "MedicationRequest", "MedicationStatement", "AllergyIntolerance", "Condition", "Observation")
+	if err != nil {
+		return rx.Facts{}, err
+	}
+	named, err := behind(ctx, actor, nodes)
+	if err != nil {
+		return rx.Facts{}, err
+	}
+	return FactsFrom(nodes, patient, actor.Now(), named), nil
+}
+
+// FactsFrom makes the facts from resources of a chart.
+func FactsFrom(nodes []*fhir.Node, patient string, now time.Time, named func(string) *fhir.Node) rx.Facts {
+	f := rx.Facts{Date: now}
+	for _, m := range From(nodes, patient, now, named).Current {
+		f.Current = append(f.Current, m.Check())
+	}
+	for _, n := range nodes {
+		switch n.ResourceType() {
+		case "Patient":
+			if n.ID() == patient {
+				f.Sex, f.Born = n.Get("gender").Text(), moment(n.Get("birthDate").Text())
+			}
+		case "AllergyIntolerance":
+			addAllergy(&f, n, patient)
+		case "Condition":
+			addProblem(&f, n, patient)
+		case "Observation":
+			addMeasure(&f, n, patient)
+		}
+	}
+	if f.Pregnancy == rx.PregnancyUnknown && pregnantBy(f.Problems) {
+		f.Pregnancy = rx.Pregnant
+	}
+	return f
+}
+
+// Check returns the medicine as the checks see it.
+func (m Medicine) Check() rx.Medicine {
+	return rx.Medicine{
+		ID: m.Reference(), Text: m.Text, Codings: m.Codings, Strength: m.Strength(), Dose: m.Dose, Unit: m.Unit,
+		PerDay: drug.PerDay(m.Frequency, m.Period, m.PeriodUnit), AsNeeded: m.AsNeeded, Days: m.Days, Stated: m.Stated, Date: m.Authored,
+	}
+}
+
+func codings(concept *fhir.Node) []drug.Coding {
+	var out []drug.Coding
+	for c := range concept.Get("coding").Items() {
+		out = append(out, drug.Coding{System: c.Get("system").Text(), Code: c.Get("code").Text(), Display: c.Get("display").Text()})
+	}
+	return out
+}
+
+func hasCode(list []drug.Coding, code string) bool {
+	return slices.ContainsFunc(list, func(c drug.Coding) bool { return c.Code == code })
+}
+
+// gone reports whether a problem or allergy is over or was an error.
+func gone(n *fhir.Node) bool {
+	clinical := n.Path("clinicalStatus.coding.0.code").Text()
+	verified := n.Path("verificationStatus.coding.0.code").Text()
+	return clinical == "inactive" || clinical == "resolved" || clinical == "remission" || verified == "entered-in-error" || verified == "refuted"
+}
+
+func addAllergy(f *rx.Facts, n *fhir.Node, patient string) {
+	if gone(n) || idOf(n.Path("patient.reference").Text(), "Patient") != patient {
+		return
+	}
+	concept := n.Get("code")
+	list := codings(concept)
+	text := firstOf(concept.Get("text"), concept.Path("coding.0.display"))
+	// "No known allergies" and "no known drug allergy" state that somebody has asked.
+	if hasCode(list, "716186003") || hasCode(list, "409137002") || strings.HasPrefix(strings.ToLower(text), "no known") {
+		f.NoKnownAllergies = true
+		return
+	}
+	a := rx.Allergy{
+		ID: n.Reference(), Text: text, Codings: list, Category: n.Get("category").At(0).Text(), Intolerance: n.Get("type").Text() == "intolerance",
+		Date: moment(firstOf(n.Get("recordedDate"), n.Get("onsetDateTime"))),
+	}
+	if a.Text == "" {
+		a.Text = firstOf(n.Path("reaction.0.substance.text"), n.Path("reaction.0.substance.coding.0.display"))
+	}
+	if n.Get("criticality").Text() == "high" {
+		a.Severe = true
+	}
+	var reactions []string
+	for r := range n.Get("reaction").Items() {
+		if r.Get("severity").Text() == "severe" {
+			a.Severe = true
+		}
+		for x := range r.Get("manifestation").Items() {
+			if t := firstOf(x.Get("text"), x.Path("coding.0.display")); t != "" {
+				reactions = append(reactions, t)
+			}
+		}
+	}
+	a.Reaction = strings.Join(reactions, ", ")
+	f.Allergies = append(f.Allergies, a)
+}
+
+func addProblem(f *rx.Facts, n *fhir.Node, patient string) {
+	if gone(n) || n.Get("abatementDateTime") != nil || idOf(n.Path("subject.reference").Text(), "Patient") != patient {
+		return
+	}
+	p := rx.Problem{ID: n.Reference(), Text: firstOf(n.Path("code.text"), n.Path("code.coding.0.display"))}
+	for _, c := range codings(n.Get("code")) {
+		p.Codes = append(p.Codes, c.Code)
+	}
+	for _, have := range f.Problems {
+		if strings.EqualFold(have.Text, p.Text) {
+			return
+		}
+	}
+	f.Problems = append(f.Problems, p)
+}
+
+// pregnantBy reads a pregnancy off the problem list: ICD-10-CM Z33.1, Z34 and O09, SNOMED
+// CT pregnancy and normal pregnancy.
+func pregnantBy(problems []rx.Problem) bool {
+	for _, p := range problems {
+		for _, c := range p.Codes {
+			if c == "77386006" || c == "72892002" || c == "Z33.1" || strings.HasPrefix(c, "Z34") || strings.HasPrefix(c, "O09") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func addMeasure(f *rx.Facts, n *fhir.Node, patient string) {
+	switch n.Get("status").Text() {
+	case "final", "amended", "corrected":
+	default:
+		return
+	}
+	if idOf(n.Path("subject.reference").Text(), "Patient") != patient {
+		return
+	}
+	at := moment(firstOf(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("issued")))
+	for _, c := range codings(n.Get("code")) {
+		switch {
+		case is(c.Code, loincEGFR):
+			latest(&f.EGFR, n, at, "mL/min/1.73 m²")
+		case is(c.Code, loincPotassium):
+			latest(&f.Potassium, n, at, "mmol/L")
+		case c.Code == loincWeight:
+			latest(&f.Weight, n, at, "kg")
+		case c.Code == loincPregnancy && f.Date.Sub(at) < pregnancyFor:
+			pregnancy(f, n)
+		default:
+			continue
+		}
+		return
+	}
+}
+
+// is reports whether a code stands for the same test as a preferred one.
+func is(code, preferred string) bool {
+	t, ok := labrange.Find(code)
+	return ok && t.LOINC == preferred
+}
+
+// latest keeps the newest value. A value in a unit other than the expected one is not used.
+func latest(m *rx.Measure, n *fhir.Node, at time.Time, unit string) {
+	q := n.Get("valueQuantity")
+	v, ok := q.Get("value").Float()
+	if !ok || q.Get("comparator") != nil || m.Known && !at.After(m.Date) {
+		return
+	}
+	switch have := strings.ToLower(firstOf(q.Get("code"), q.Get("unit"))); {
+	case unit == "kg" && (have == "g"):
+		v /= 1000
+	case unit == "kg" && (have == "[lb_av]" || have == "lb" || have == "lbs"):
+		v *= 0.45359237
+	case unit == "kg" && have != "kg", unit == "mmol/L" && have != "mmol/l" && have != "meq/l":
+		return
+	}
+	*m = rx.Measure{Value: v, Unit: unit, Date: at, Known: true}
+}
+
+func pregnancy(f *rx.Facts, n *fhir.Node) {
+	for _, c := range codings(n.Get("valueCodeableConcept")) {
+		switch c.Code {
+		case "77386006", "LA15173-0": // pregnant
+			f.Pregnancy = rx.Pregnant
+		case "60001007", "LA26683-5": // not pregnant
+			f.Pregnancy = rx.NotPregnant
+		}
+	}
+}

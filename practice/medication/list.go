@@ -1,0 +1,183 @@
+package medication
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/record"
+)
+
+// Medicines is a patient's reconciled list.
+type Medicines struct {
+	Current []Medicine // by reason, then name; stated ones last
+	Past    []Medicine // newest first
+	now     time.Time
+}
+
+// List reads a patient's medicines.
+func List(ctx context.Context, actor *record.Actor, patient string) (Medicines, error) {
+	nodes, err := read(ctx, actor, patient, "MedicationRequest", "MedicationStatement")
+	if err != nil {
+		return Medicines{}, err
+	}
+	named, err := behind(ctx, actor, nodes)
+	if err != nil {
+		return Medicines{}, err
+	}
+	return From(nodes, patient, actor.Now(), named), nil
+}
+
+// read opens a chart for some types; a chart of nobody is fault.NotFound.
+func read(ctx context.Context, actor *record.Actor, patient string, types ...string) ([]*fhir.Node, error) {
+	var nodes []*fhir.Node
+	for n, err := range actor.Chart(ctx, patient, types...) {
+		if err != nil {
+			return nil, err
+		}
+		nodes = append(nodes, n)
+	}
+	return nodes, nil
+}
+
+// behind reads the Medication resources that the list refers to: they live outside the
+// patient's compartment. One that is missing or hidden is left out.
+func behind(ctx context.Context, actor *record.Actor, nodes []*fhir.Node) (func(string) *fhir.Node, error) {
+	var ids []string
+	for _, n := range nodes {
+		if id := idOf(n.Path("medicationReference.reference").Text(), "Medication"); id != "" && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	found := map[string]*fhir.Node{}
+	for chunk := range slices.Chunk(ids, 100) {
+		list, err := actor.Find(ctx, "Medication", "_id="+strings.Join(chunk, ",")+"&_count=100")
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range list {
+			found[n.ID()] = n
+		}
+	}
+	return func(ref string) *fhir.Node { return found[idOf(ref, "Medication")] }, nil
+}
+
+// From makes the list from resources of a chart; those of other patients and of other types
+// are left out. named may be nil.
+func From(nodes []*fhir.Node, patient string, now time.Time, named func(string) *fhir.Node) Medicines {
+	out := Medicines{now: now}
+	for _, n := range nodes {
+		if t := n.ResourceType(); t != "MedicationRequest" && t != "MedicationStatement" {
+			continue
+		}
+		m := FromResource(n, named)
+		switch {
+		case m.Patient != patient || m.Status == "entered-in-error" || m.Status == "draft":
+		case m.Current(now):
+			out.Current = append(out.Current, m)
+		default:
+			out.Past = append(out.Past, m)
+		}
+	}
+	slices.SortStableFunc(out.Current, func(a, b Medicine) int {
+		return cmp.Or(boolean(a.Stated)-boolean(b.Stated), cmp.Compare(strings.ToLower(a.Reason), strings.ToLower(b.Reason)),
+			cmp.Compare(strings.ToLower(a.Text), strings.ToLower(b.Text)), b.Authored.Compare(a.Authored))
+	})
+	slices.SortStableFunc(out.Past, func(a, b Medicine) int { return b.Authored.Compare(a.Authored) })
+	return out
+}
+
+func boolean(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// Current reports whether the medicine is on the current list: it is active (or on hold, or
+// of unknown status: nothing is dropped silently) and no course of it has ended.
+func (m Medicine) Current(now time.Time) bool {
+	switch m.Status {
+	case "active", "on-hold", "intended", "unknown", "":
+	default:
+		return false
+	}
+	end := m.CourseEnd()
+	return end.IsZero() || now.Before(end)
+}
+
+// CourseEnd is when a course ends: its explicit end, or its start and length; zero when the
+// medicine goes on.
+func (m Medicine) CourseEnd() time.Time {
+	if !m.End.IsZero() {
+		return m.End
+	}
+	if m.Days == 0 || m.from().IsZero() {
+		return time.Time{}
+	}
+	return m.from().AddDate(0, 0, m.Days)
+}
+
+func (m Medicine) from() time.Time {
+	if !m.Start.IsZero() {
+		return m.Start
+	}
+	return m.Authored
+}
+
+// SupplyLeft is how many days the supply lasts from now, with all repeats; negative when it
+// ran out. known is false when the prescription does not say, and for as-needed and stated
+// medicines.
+func (m Medicine) SupplyLeft(now time.Time) (days int, known bool) {
+	if m.Supply == 0 || m.AsNeeded || m.Stated || m.from().IsZero() {
+		return 0, false
+	}
+	end := m.from().AddDate(0, 0, m.Supply*(1+m.Repeats))
+	left := end.Sub(now).Hours() / 24
+	if left < 0 {
+		return int(left) - 1, true
+	}
+	return int(left), true
+}
+
+// Group is a part of the list for one reason.
+type Group struct {
+	Reason    string // "" no reason recorded
+	Medicines []Medicine
+}
+
+// ByReason groups the current medicines by diagnosis, those without one last.
+func (l Medicines) ByReason() []Group {
+	var groups []Group
+	for _, m := range l.Current {
+		at := slices.IndexFunc(groups, func(g Group) bool { return strings.EqualFold(g.Reason, m.Reason) })
+		if at < 0 {
+			groups = append(groups, Group{Reason: m.Reason})
+			at = len(groups) - 1
+		}
+		groups[at].Medicines = append(groups[at].Medicines, m)
+	}
+	slices.SortStableFunc(groups, func(a, b Group) int { return boolean(a.Reason == "") - boolean(b.Reason == "") })
+	return groups
+}
+
+// Find returns a medicine of the list by its reference.
+func (l Medicines) Find(reference string) (Medicine, bool) {
+	for _, list := range [][]Medicine{l.Current, l.Past} {
+		for _, m := range list {
+			if m.Reference() == reference {
+				return m, true
+			}
+		}
+	}
+	return Medicine{}, false
+}
+
+// Now is the time at which the list was made.
+func (l Medicines) Now() time.Time { return l.now }

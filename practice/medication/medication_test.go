@@ -1,0 +1,382 @@
+package medication
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/osler-emr/osler/base/clock"
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/sample"
+	"github.com/osler-emr/osler/base/seal"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/knowledge/drug"
+	"github.com/osler-emr/osler/knowledge/rx"
+	"github.com/osler-emr/osler/practice/task"
+	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/store/sqlite"
+	"github.com/osler-emr/osler/trust"
+)
+
+var (
+	noon      = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	physician = trust.Principal{ID: "acc-anna", Name: "Dr Anna Lindqvist", Role: trust.Physician, Practitioner: "anna", Session: "s1"}
+	patient   = trust.Principal{ID: "acc-maria", Name: "Maria", Role: trust.Patient, Patient: "maria"}
+)
+
+// clinic is a record with two patients; Maria is allergic to sulfonamides, takes lisinopril
+// and has a potassium of 5.3.
+type clinic struct {
+	t     testing.TB
+	gate  *record.Gate
+	clock *clock.Manual
+}
+
+func open(t testing.TB) clinic {
+	t.Helper()
+	c := clinic{t: t, clock: clock.NewManual(noon)}
+	dir := t.TempDir()
+	ring, err := seal.OpenKeyring(dir, seal.KeyFile(filepath.Join(dir, "master.key")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := sqlite.Open(t.Context(), dir, sqlite.Options{Keyring: ring, Clock: c.clock, Readers: 2, CacheKiB: 512})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	c.gate = record.Open(s, c.clock)
+	c.put(
+		`{"resourceType":"Practitioner","id":"anna","name":[{"family":"Lindqvist"}]}`,
+		`{"resourceType":"Patient","id":"maria","name":[{"family":"Okafor"}],"gender":"female","birthDate":"1968-03-14"}`,
+		`{"resourceType":"Patient","id":"sam","name":[{"family":"Hill"}],"gender":"male","birthDate":"1980-01-01"}`,
+		`{"resourceType":"AllergyIntolerance","id":"a1","patient":{"reference":"Patient/maria"},"code":{"text":"sulfonamides"},"category":["medication"],"recordedDate":"2011-05-11","clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical","code":"active"}]},"reaction":[{"manifestation":[{"text":"rash"}]}]}`,
+		`{"resourceType":"Condition","id":"c1","subject":{"reference":"Patient/maria"},"code":{"text":"Hypertension","coding":[{"system":"http://hl7.org/fhir/sid/icd-10-cm","code":"I10"}]},"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"active"}]}}`,
+		`{"resourceType":"MedicationRequest","id":"m1","status":"active","intent":"order","subject":{"reference":"Patient/maria"},"medicationCodeableConcept":{"text":"lisinopril 20 mg tablet"},"authoredOn":"2026-09-01T09:00:00Z","reasonReference":[{"reference":"Condition/c1","display":"Hypertension"}],"dosageInstruction":[{"text":"Take 1 tablet by mouth once daily","timing":{"repeat":{"frequency":1,"period":1,"periodUnit":"d"}},"doseAndRate":[{"doseQuantity":{"value":1,"unit":"tablet"}}]}],"dispenseRequest":{"validityPeriod":{"start":"2026-09-01"},"numberOfRepeatsAllowed":0,"quantity":{"value":90,"unit":"tablet"},"expectedSupplyDuration":{"value":90,"unit":"days","system":"http://unitsofmeasure.org","code":"d"}}}`,
+		`{"resourceType":"Observation","id":"o1","status":"final","subject":{"reference":"Patient/maria"},"code":{"coding":[{"system":"http://loinc.org","code":"2823-3"}]},"effectiveDateTime":"2026-11-20T08:40:00Z","valueQuantity":{"value":5.3,"unit":"mmol/L","system":"http://unitsofmeasure.org","code":"mmol/L"}}`,
+		`{"resourceType":"Observation","id":"o2","status":"final","subject":{"reference":"Patient/maria"},"code":{"coding":[{"system":"http://loinc.org","code":"33914-3"}]},"effectiveDateTime":"2026-11-20T08:40:00Z","valueQuantity":{"value":52,"unit":"mL/min"}}`,
+	)
+	c.clock.Advance(time.Minute)
+	return c
+}
+
+func (c clinic) as(p trust.Principal) *record.Actor { return c.gate.As(p, "test") }
+
+func (c clinic) put(bodies ...string) {
+	c.t.Helper()
+	var change record.Change
+	for _, b := range bodies {
+		n, err := fhir.Parse([]byte(b))
+		if err != nil {
+			c.t.Fatalf("%v: %s", err, b)
+		}
+		change.Put = append(change.Put, record.Put{Resource: n})
+	}
+	if _, err := c.as(trust.System("import")).Commit(c.t.Context(), change); err != nil {
+		c.t.Fatalf("%+v", err)
+	}
+}
+
+func (c clinic) list(who string) Medicines {
+	c.t.Helper()
+	l, err := List(c.t.Context(), c.as(physician), who)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return l
+}
+
+func sentence(t testing.TB, who, id string) Draft {
+	t.Helper()
+	s, ok := drug.SentenceByID(id)
+	if !ok {
+		t.Fatalf("no sentence %q", id)
+	}
+	return FromSentence(who, s)
+}
+
+const cotrimoxazole = "sulfamethoxazole-trimethoprim-800-mg-160-mg-tablet"
+
+func TestAnAllergyStopsThePrescription(t *testing.T) {
+	c := open(t)
+	ctx := t.Context()
+	d := sentence(t, "maria", cotrimoxazole)
+	out, err := Prescribe(ctx, c.as(physician), d)
+	if !Stopped(err) || out.Findings.Count(rx.Stop) != 1 {
+		t.Fatalf("the allergy does not stop it: %v, %+v", err, out.Findings)
+	}
+	if n := len(c.list("maria").Current); n != 1 {
+		t.Errorf("a stopped prescription was stored: %d medicines", n)
+	}
+	d.Overrides = map[string]string{out.Findings.Findings[0].ID: "Benefit is greater than the risk"}
+	out, err = Prescribe(ctx, c.as(physician), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, ok := c.list("maria").Find(out.Medicine.Reference())
+	if !ok || len(got.Overrides) != 1 || got.Overrides[0].Reason != "Benefit is greater than the risk" || !strings.HasPrefix(got.Overrides[0].Finding, "ALG-CLASS|AllergyIntolerance/a1") {
+		t.Errorf("the reason is not kept with the prescription: %+v", got)
+	}
+	if got.Directions != "1 tablet by mouth twice daily for 3 days" || got.Requester != "Practitioner/anna" || got.Days != 3 || got.Quantity != 6 {
+		t.Errorf("the prescription reads %+v", got)
+	}
+}
+
+func TestTheCheckRunsAtTheMomentOfSigning(t *testing.T) {
+	c := open(t)
+	d := sentence(t, "sam", "amoxicillin-500-mg-capsule")
+	if f, err := Preview(t.Context(), c.as(physician), d); err != nil || f.Count(rx.Stop) != 0 {
+		t.Fatalf("preview: %v %+v", err, f)
+	}
+	c.put(`{"resourceType":"AllergyIntolerance","id":"a2","patient":{"reference":"Patient/sam"},"code":{"text":"penicillin"},"criticality":"high","clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical","code":"active"}]}}`)
+	if _, err := Prescribe(t.Context(), c.as(physician), d); !Stopped(err) {
+		t.Errorf("an allergy that was recorded since the preview does not stop it: %v", err)
+	}
+}
+
+func TestFactsOfTheChart(t *testing.T) {
+	c := open(t)
+	f, err := ChartFacts(t.Context(), c.as(physician), "maria")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Potassium.Value != 5.3 || f.EGFR.Value != 52 || f.Sex != "female" || f.Born.Year() != 1968 || len(f.Allergies) != 1 || len(f.Problems) != 1 || len(f.Current) != 1 || f.NoKnownAllergies {
+		t.Errorf("facts: %+v", f)
+	}
+	if m := f.Current[0]; m.Strength != "20 mg" || m.PerDay != 1 || m.Dose != 1 {
+		t.Errorf("the current medicine reads %+v", m)
+	}
+	other, err := ChartFacts(t.Context(), c.as(physician), "sam")
+	if err != nil || len(other.Allergies)+len(other.Current)+len(other.Problems) != 0 || other.Potassium.Known {
+		t.Errorf("another patient's facts: %+v, %v", other, err)
+	}
+	if _, err := ChartFacts(t.Context(), c.as(physician), "nobody"); !fault.Is(err, fault.NotFound) {
+		t.Errorf("a chart of nobody: %v", err)
+	}
+}
+
+func TestRenewCompletesTheOldOne(t *testing.T) {
+	c := open(t)
+	ctx := t.Context()
+	before := c.list("maria").Current[0]
+	if left, known := before.SupplyLeft(noon); !known || left != 5 {
+		t.Errorf("%d days of supply left (known %v), want 5", left, known)
+	}
+	// potassium 5.3 on lisinopril is a warning: it does not stop a renewal
+	out, err := Renew(ctx, c.as(physician), "maria", "MedicationRequest/m1", "", "k1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, found := find(out.Findings, "LAB-POTASSIUM-HIGH"); !found {
+		t.Errorf("the renewal was not checked: %+v", out.Findings.Findings)
+	}
+	if _, found := find(out.Findings, "DUP-SAME"); found {
+		t.Error("the renewal is called a duplicate of what it renews")
+	}
+	l := c.list("maria")
+	if len(l.Current) != 1 || l.Current[0].Prior != "MedicationRequest/m1" || l.Current[0].Text != "lisinopril 20 mg tablet" || l.Current[0].Supply != 90 || l.Current[0].ReasonRef != "Condition/c1" {
+		t.Errorf("current after the renewal: %+v", l.Current)
+	}
+	if len(l.Past) != 1 || l.Past[0].Status != "completed" {
+		t.Errorf("past after the renewal: %+v", l.Past)
+	}
+	if err := c.as(physician).Undo(ctx, out.Result.Undo); err != nil {
+		t.Fatal(err)
+	}
+	if l = c.list("maria"); len(l.Current) != 1 || l.Current[0].ID != "m1" || len(l.Past) != 0 {
+		t.Errorf("after undo: %+v", l)
+	}
+	if _, err := Renew(ctx, c.as(physician), "sam", "MedicationRequest/m1", "", "k2"); !fault.Is(err, fault.NotFound) {
+		t.Errorf("another patient's prescription can be renewed: %v", err)
+	}
+}
+
+func find(f rx.Findings, rule string) (rx.Finding, bool) {
+	for _, x := range f.Findings {
+		if x.Rule == rule {
+			return x, true
+		}
+	}
+	return rx.Finding{}, false
+}
+
+func TestStop(t *testing.T) {
+	c := open(t)
+	ctx := t.Context()
+	c.put(`{"resourceType":"MedicationStatement","id":"s1","status":"active","subject":{"reference":"Patient/maria"},"informationSource":{"reference":"Patient/maria"},"medicationCodeableConcept":{"text":"ibuprofen"},"effectivePeriod":{"start":"2026-10-01"}}`)
+	if _, err := Stop(ctx, c.as(physician), "maria", "MedicationStatement/s1", "Potassium is high"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Stop(ctx, c.as(physician), "maria", "MedicationRequest/m1", ""); err != nil {
+		t.Fatal(err)
+	}
+	l := c.list("maria")
+	if len(l.Current) != 0 || len(l.Past) != 2 {
+		t.Fatalf("after stopping: %+v", l)
+	}
+	stated, _ := l.Find("MedicationStatement/s1")
+	if stated.StopReason != "Potassium is high" || !stated.Stated {
+		t.Errorf("the statement reads %+v", stated)
+	}
+	if _, err := Stop(ctx, c.as(physician), "maria", "MedicationRequest/m1", ""); !fault.Is(err, fault.Conflict) {
+		t.Errorf("stopping twice: %v", err)
+	}
+	if _, err := Stop(ctx, c.as(physician), "sam", "MedicationRequest/m1", ""); !fault.Is(err, fault.NotFound) {
+		t.Errorf("stopping another patient's medicine: %v", err)
+	}
+	if _, err := Stop(ctx, c.as(patient), "maria", "MedicationRequest/m1", ""); err == nil {
+		t.Error("a patient stops a prescription in the record")
+	}
+}
+
+func TestReplacingStopsTheOtherInOneCommit(t *testing.T) {
+	c := open(t)
+	d := sentence(t, "maria", "losartan-50-mg-tablet")
+	f, err := Preview(t.Context(), c.as(physician), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := find(f, "DDI-RAAS-DOUBLE"); !ok {
+		t.Fatalf("losartan on lisinopril: %+v", f.Findings)
+	}
+	d.Stops = []string{"MedicationRequest/m1"}
+	out, err := Prescribe(t.Context(), c.as(physician), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := find(out.Findings, "DDI-RAAS-DOUBLE"); ok {
+		t.Error("the stopped medicine still interacts")
+	}
+	l := c.list("maria")
+	if len(l.Current) != 1 || l.Current[0].Text != "losartan 50 mg tablet" || l.Past[0].StopReason != "Replaced by losartan 50 mg tablet" {
+		t.Errorf("after replacing: %+v", l)
+	}
+}
+
+func TestApproveRefill(t *testing.T) {
+	c := open(t)
+	ctx := t.Context()
+	c.put(`{"resourceType":"Task","id":"t1","status":"requested","intent":"order","code":{"coding":[{"system":"urn:osler:task","code":"refill-request"}]},"for":{"reference":"Patient/maria"},"requester":{"reference":"Patient/maria"},"owner":{"reference":"Practitioner/anna"},"focus":{"reference":"MedicationRequest/m1"},"description":"Refill lisinopril","authoredOn":"2026-11-24T07:00:00Z"}`,
+		`{"resourceType":"Task","id":"t2","status":"requested","intent":"order","code":{"coding":[{"system":"urn:osler:task","code":"refill-request"}]},"for":{"reference":"Patient/sam"},"focus":{"reference":"MedicationRequest/m1"},"description":"Refill","authoredOn":"2026-11-24T07:00:00Z"}`)
+	if _, err := ApproveRefill(ctx, c.as(physician), "t2"); !fault.Is(err, fault.NotFound) {
+		t.Errorf("a task of one patient renews another's medicine: %v", err)
+	}
+	out, err := ApproveRefill(ctx, c.as(physician), "t1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := task.Find(ctx, c.as(physician), "t1"); err != nil || got.Open() {
+		t.Errorf("the task is still open: %+v, %v", got, err)
+	}
+	if l := c.list("maria"); len(l.Current) != 1 || l.Current[0].ID != out.Medicine.ID {
+		t.Errorf("after the refill: %+v", l.Current)
+	}
+	if _, err := ApproveRefill(ctx, c.as(physician), "t1"); !fault.Is(err, fault.Conflict) {
+		t.Errorf("a second approval: %v", err)
+	}
+}
+
+func TestIncompletePrescriptionsNameTheFields(t *testing.T) {
+	c := open(t)
+	_, err := Prescribe(t.Context(), c.as(physician), Draft{Patient: "maria", Text: "aspirin 81 mg tablet"})
+	var f *fault.Error
+	if !fault.Is(err, fault.Invalid) || Stopped(err) || !asFault(err, &f) || len(f.Issues) != 3 {
+		t.Fatalf("%v", err)
+	}
+	for _, want := range []string{"dose", "timing", "quantity"} {
+		found := false
+		for _, i := range f.Issues {
+			found = found || i.Expression == want
+		}
+		if !found {
+			t.Errorf("no issue for %s: %+v", want, f.Issues)
+		}
+	}
+}
+
+func asFault(err error, f **fault.Error) bool {
+	e, ok := err.(*fault.Error)
+	*f = e
+	return ok
+}
+
+func TestImportedShapes(t *testing.T) {
+	parse := func(s string) *fhir.Node {
+		n, err := fhir.Parse([]byte(s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	medicationResource := parse(`{"resourceType":"Medication","id":"x","code":{"coding":[{"system":"http://www.nlm.nih.gov/research/umls/rxnorm","code":"314076","display":"lisinopril 10 MG Oral Tablet"}]}}`)
+	named := func(ref string) *fhir.Node {
+		if ref == "Medication/x" {
+			return medicationResource
+		}
+		return nil
+	}
+	for name, c := range map[string]struct{ body, text string }{
+		"contained":   {`{"resourceType":"MedicationRequest","id":"1","status":"active","subject":{"reference":"Patient/p"},"contained":[{"resourceType":"Medication","id":"m","code":{"text":"amlodipine 5 mg tablet"}}],"medicationReference":{"reference":"#m"}}`, "amlodipine 5 mg tablet"},
+		"reference":   {`{"resourceType":"MedicationRequest","id":"1","status":"active","subject":{"reference":"Patient/p"},"medicationReference":{"reference":"Medication/x"}}`, "lisinopril 10 MG Oral Tablet"},
+		"display":     {`{"resourceType":"MedicationRequest","id":"1","status":"active","subject":{"reference":"Patient/p"},"medicationReference":{"reference":"Medication/gone","display":"aspirin"}}`, "aspirin"},
+		"coding only": {`{"resourceType":"MedicationRequest","id":"1","status":"active","subject":{"reference":"https://x/fhir/Patient/p"},"medicationCodeableConcept":{"coding":[{"code":"A1"}]}}`, "A1"},
+		"nothing":     {`{"resourceType":"MedicationRequest","id":"1","status":"active","subject":{"reference":"Patient/p"}}`, ""},
+	} {
+		l := From([]*fhir.Node{parse(c.body)}, "p", noon, named)
+		if len(l.Current) != 1 || l.Current[0].Text != c.text {
+			t.Errorf("%s: %+v", name, l)
+			continue
+		}
+		if _, err := Again(l.Current[0]); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%s: a prescription without dose can be renewed: %v", name, err)
+		}
+	}
+	course := parse(`{"resourceType":"MedicationRequest","id":"1","status":"active","subject":{"reference":"Patient/p"},"medicationCodeableConcept":{"text":"amoxicillin"},"authoredOn":"2026-11-01","dosageInstruction":[{"timing":{"repeat":{"boundsDuration":{"value":1,"unit":"wk"}}}}]}`)
+	if l := From([]*fhir.Node{course}, "p", noon, nil); len(l.Past) != 1 {
+		t.Errorf("a course that ended is still current: %+v", l)
+	}
+	if l := From([]*fhir.Node{course}, "other", noon, nil); len(l.Current)+len(l.Past) != 0 {
+		t.Errorf("another patient's medicine: %+v", l)
+	}
+}
+
+func TestSyntheaMedicines(t *testing.T) {
+	files, _ := filepath.Glob(filepath.Join(sample.Dir(t, "synthea", 30), "*.json"))
+	total := 0
+	for _, file := range files {
+		body, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bundle, err := fhir.Parse(body)
+		if err != nil {
+			continue
+		}
+		for e := range bundle.Get("entry").Items() {
+			r := e.Get("resource")
+			if r.ResourceType() != "MedicationRequest" {
+				continue
+			}
+			total++
+			if m := FromResource(r, nil); m.Text == "" || m.Authored.IsZero() || m.Status == "" {
+				t.Errorf("%s reads %+v", r.ID(), m)
+			}
+		}
+	}
+	if total < 500 {
+		t.Errorf("only %d prescriptions were read", total)
+	}
+}
+
+func TestStrengthInText(t *testing.T) {
+	for text, want := range map[string]string{
+		"lisinopril 20 mg tablet": "20 mg", "metformin 1,000 mg tablet": "1,000 mg", "sulfamethoxazole-trimethoprim 800 mg/160 mg tablet": "800 mg/160 mg",
+		"Amoxicillin 250 MG / Clavulanate 125 MG Oral Tablet": "250 MG/125 MG", "ibuprofen": "", "insulin glargine 100 units per mL injection pen": "100 units per mL",
+	} {
+		if got := strengthIn(text); got != want {
+			t.Errorf("%q has the strength %q, want %q", text, got, want)
+		}
+	}
+}
