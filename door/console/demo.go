@@ -49,7 +49,8 @@ func (c *demoCommand) Run(ctx context.Context, p *Program) error {
 		}
 		return err
 	}
-	practice := synthetic.Clinic(c.Seed, p.Clock.Now().Local())
+	zone := clinicZone(p.Clock.Now().Local())
+	practice := synthetic.Clinic(c.Seed, p.Clock.Now().In(zone))
 	accounts, err := p.populate(ctx, h, practice)
 	if err != nil {
 		return err
@@ -58,6 +59,7 @@ func (c *demoCommand) Run(ctx context.Context, p *Program) error {
 		return err
 	}
 	site := p.site(h, "Harehills Family Practice")
+	site.Zone = zone
 	site.Demo = c.welcome(practice, accounts, dir, temporary)
 	return p.serve(ctx, h, site, c.listenFlags, func(address string) error {
 		fmt.Fprintf(p.Out, "Made a clinic of invented people: %d resources in %.1f s.\n", len(practice.Resources), time.Since(start).Seconds())
@@ -67,6 +69,21 @@ func (c *demoCommand) Run(ctx context.Context, p *Program) error {
 		}
 		return nil
 	})
+}
+
+// clinicZone is the time zone in which the demonstration's clinic lies: the machine's own
+// during the working day, otherwise one in which it is twenty past ten, since a clinic at
+// night has nobody in its rooms.
+func clinicZone(now time.Time) *time.Location {
+	if m := now.Hour()*60 + now.Minute(); m >= 9*60 && m <= 14*60 && now.Weekday() != time.Saturday && now.Weekday() != time.Sunday {
+		return now.Location()
+	}
+	utc := now.UTC()
+	offset := 10*60 + 20 - (utc.Hour()*60 + utc.Minute())
+	if offset < -12*60 {
+		offset += 24 * 60
+	}
+	return time.FixedZone("clinic", (offset+7)/15*15*60)
 }
 
 func (c *demoCommand) folder() (dir string, temporary bool, err error) {
