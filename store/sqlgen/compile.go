@@ -85,29 +85,28 @@ func (c *Compiler) from(r Request) (from, where Fragment, row string, err error)
 	if within != nil && within[0] > within[1] {
 		return frag("FROM (SELECT 0 AS rid, '' AS id, 0 AS updated WHERE 1=0) c"), frag(" WHERE 1=1"), "c", nil
 	}
-	driver, exact, err := c.driver(r.Type, all, within)
+	by, err := c.driver(r.Type, all, within)
 	if err != nil {
 		return from, where, "", err
 	}
 	q := &query{Compiler: c, typ: r.Type, rid: "c.rid", row: "r"}
-	if driver.SQL == "" {
+	if by.rows.SQL == "" {
 		q.row = "c"
+	}
+	if by.covers >= 0 {
+		all = slices.Delete(slices.Clone(all), by.covers, by.covers+1)
 	}
 	asked, err := q.condition(search.And(all))
 	if err != nil {
 		return from, where, "", err
 	}
 	parts := []Fragment{asked}
-	if !exact || r.At != 0 {
-		q.rows = true
-	}
-	if !exact {
-		parts = append(parts, build(q.row, ".deleted = 0"))
+	if !by.exact {
 		no, err := c.names.Type(r.Type)
 		if err != nil {
 			return from, where, "", err
 		}
-		parts = append(parts, frag(q.row+".type = ?", no))
+		parts = append(parts, frag(q.row+".deleted = 0 AND "+q.row+".type = ?", no))
 	}
 	if r.At != 0 {
 		parts = append(parts, frag(q.row+".t <= ?", r.At))
@@ -116,9 +115,9 @@ func (c *Compiler) from(r Request) (from, where Fragment, row string, err error)
 		parts = append(parts, frag("c.rid BETWEEN ? AND ?", within[0], within[1]))
 	}
 	from = build("FROM resource c")
-	if driver.SQL != "" {
-		from = build("FROM (", driver, ") c")
-		if q.rows || sortsByRow(r.Sort) {
+	if by.rows.SQL != "" {
+		from = build("FROM (", by.rows, ") c")
+		if q.rows || !by.exact || r.At != 0 || sortsByRow(r.Sort) {
 			from = build(from, " CROSS JOIN resource r ON r.rid = c.rid")
 		}
 	}
@@ -164,48 +163,56 @@ func (c *Compiler) scope(all []search.Expr) (*[2]int64, error) {
 	return within, nil
 }
 
-// driver returns the statement that yields the candidates, each once: "" for a walk over
-// the resources of the type. exact says that the candidates are live resources of the type
-// by the nature of the index.
-func (c *Compiler) driver(resourceType string, all []search.Expr, within *[2]int64) (driver Fragment, exact bool, err error) {
+// drive is what yields the candidates of a statement.
+type drive struct {
+	// rows is the statement that yields them, each once: "" for a walk over the resources
+	// of the type.
+	rows Fragment
+	// exact says that they are live resources of the type by the nature of the index.
+	exact bool
+	// covers is the place of the condition that they all satisfy; -1 for none.
+	covers int
+}
+
+// driver chooses the drive of a statement.
+func (c *Compiler) driver(resourceType string, all []search.Expr, within *[2]int64) (drive, error) {
 	best, home := []source(nil), (*homed)(nil)
-	rank := costScan
-	for _, x := range all {
+	rank, at := costScan, -1
+	for i, x := range all {
 		sources, drives, err := c.drives(resourceType, x)
 		if err != nil {
-			return Fragment{}, false, err
+			return drive{}, err
 		}
 		if !drives {
 			continue
 		}
 		if len(sources) == 0 {
-			return union(nil, nil), true, nil
+			return drive{union(nil, nil), true, i}, nil
 		}
-		if within == nil {
-			if home == nil {
-				if home, err = c.home(x, sources); err != nil {
-					return Fragment{}, false, err
-				}
+		if within == nil && home == nil {
+			if home, err = c.home(x, sources); err != nil {
+				return drive{}, err
+			}
+			if home != nil {
+				home.at = i
+				continue
 			}
 		}
 		if cost := costOf(sources); cost < rank {
-			best, rank = sources, cost
+			best, rank, at = sources, cost, i
 		}
 	}
-	if best == nil && home != nil {
-		best = home.sources
+	switch {
+	case best == nil && home == nil:
+		return drive{covers: -1}, nil
+	case best == nil:
+		return drive{union(home.sources, nil), true, home.at}, nil
 	}
-	if best == nil {
-		return Fragment{}, false, nil
+	exact := !slices.ContainsFunc(best, func(s source) bool { return s.loose })
+	if home == nil || rank < costReference {
+		return drive{union(best, within), exact, at}, nil
 	}
-	exact = !slices.ContainsFunc(best, func(s source) bool { return s.loose })
-	if home != nil && rank > costReference {
-		// Inside the patient's range by the other index, outside of it by the reference.
-		inside := union(best, &home.within)
-		outside := union(home.sources, nil)
-		return build("SELECT rid FROM (", inside, ") UNION SELECT rid FROM (", outside, ")", frag(" WHERE rid < ? OR rid > ?", home.within[0], home.within[1])), exact, nil
-	}
-	return union(best, within), exact, nil
+	return drive{home.split(best), exact, -1}, nil
 }
 
 // homed is a reference to a patient: most of what refers to a patient lives in the
@@ -213,11 +220,23 @@ func (c *Compiler) driver(resourceType string, all []search.Expr, within *[2]int
 type homed struct {
 	within  [2]int64
 	sources []source
+	at      int // the place of the condition
+}
+
+// split returns the candidates of two conditions: inside of the patient's range by the
+// other index, outside of it by the reference. Both read only a few keys.
+func (h *homed) split(other []source) Fragment {
+	out := build("SELECT rid FROM (", union(other, &h.within), ")")
+	low, high := frag(" AND rid < ?", h.within[0]), frag(" AND rid > ?", h.within[1])
+	for _, s := range h.sources { // one for each parameter: a reference has one
+		out = build(out, " UNION ALL ", s.bounded(low), " UNION ALL ", s.bounded(high))
+	}
+	return out
 }
 
 func (c *Compiler) home(x search.Expr, sources []source) (*homed, error) {
 	ref, ok := x.(search.Reference)
-	if !ok || ref.Type != "Patient" || ref.ID == "" {
+	if !ok || ref.Type != "Patient" || ref.ID == "" || len(sources) != 1 {
 		return nil, nil
 	}
 	patient, err := c.names.Patient(ref.ID)
@@ -225,7 +244,7 @@ func (c *Compiler) home(x search.Expr, sources []source) (*homed, error) {
 		return nil, err
 	}
 	low, high := Range(patient)
-	return &homed{[2]int64{low, high}, sources}, nil
+	return &homed{within: [2]int64{low, high}, sources: sources}, nil
 }
 
 func costOf(sources []source) int {

@@ -38,17 +38,20 @@ const (
 	costScan   // the whole type, or the whole chart
 )
 
-// set returns the row ids, inside of a range of them when it is given.
+// set returns the row ids, each once, inside of a range of them when it is given.
 func (s source) set(within *[2]int64) Fragment {
+	if within == nil {
+		return s.bounded(Fragment{})
+	}
+	return s.bounded(frag(" AND rid BETWEEN ? AND ?", within[0], within[1]))
+}
+
+func (s source) bounded(bound Fragment) Fragment {
 	distinct := "DISTINCT "
 	if s.single {
 		distinct = ""
 	}
-	out := build("SELECT ", distinct, "rid FROM ", s.table, " WHERE ", s.where)
-	if within != nil {
-		out = build(out, frag(" AND rid BETWEEN ? AND ?", within[0], within[1]))
-	}
-	return out
+	return build("SELECT ", distinct, "rid FROM ", s.table, " WHERE ", s.where, bound)
 }
 
 // probe returns the condition that a row id is in the set.

@@ -7,7 +7,8 @@ import (
 )
 
 // Ranged compares a stored range with a search range under a prefix, as FHIR R4 section
-// 3.1.1.4.5 defines it. Both are [low, high); the columns are named.
+// 3.1.1.4.5 defines it. Both are [low, high), and no range ends before it begins, which
+// gives the bound in front of eq, ge and le: it says nothing new, but an index can use it.
 func Ranged(prefix search.Prefix, low, high int64, lo, hi string) Fragment {
 	switch prefix {
 	case search.Ne:
@@ -17,9 +18,9 @@ func Ranged(prefix search.Prefix, low, high int64, lo, hi string) Fragment {
 	case search.Lt:
 		return frag(lo+" < ?", low)
 	case search.Ge:
-		return frag("("+hi+" > ? OR ("+lo+" >= ? AND "+hi+" <= ?))", high, low, high)
+		return frag("("+hi+" >= ? AND ("+hi+" > ? OR ("+lo+" >= ? AND "+hi+" <= ?)))", low, high, low, high)
 	case search.Le:
-		return frag("("+lo+" < ? OR ("+lo+" >= ? AND "+hi+" <= ?))", low, low, high)
+		return frag("("+lo+" <= ? AND ("+lo+" < ? OR ("+lo+" >= ? AND "+hi+" <= ?)))", high, low, low, high)
 	case search.Sa:
 		return frag(lo+" >= ?", high)
 	case search.Eb:
@@ -27,7 +28,7 @@ func Ranged(prefix search.Prefix, low, high int64, lo, hi string) Fragment {
 	case search.Ap:
 		return frag("("+lo+" < ? AND "+hi+" > ?)", high, low)
 	}
-	return frag("("+lo+" >= ? AND "+hi+" <= ?)", low, high)
+	return frag("("+lo+" >= ? AND "+lo+" <= ? AND "+hi+" <= ?)", low, high, high)
 }
 
 func (c *Compiler) quantities(resourceType string, x search.Quantity) ([]source, error) {

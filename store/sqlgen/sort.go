@@ -59,7 +59,7 @@ func sortColumn(key search.SortKey, params []Param, alias string) (column, join 
 		return asc
 	}
 	probe := func(table, column string) (Fragment, Fragment) {
-		return frag("(SELECT "+end+"("+column+") FROM "+table+" WHERE p = ? AND rid = c.rid)", p.No), Fragment{}
+		return frag("(SELECT "+end+"(+"+column+") FROM "+table+" WHERE p = ? AND rid = c.rid)", p.No), Fragment{}
 	}
 	switch {
 	case p.Flags&InDat != 0:

@@ -28,6 +28,10 @@ func openConn(path string, key []byte, cacheKiB int) (*conn, error) {
 		return nil, err
 	}
 	c := &conn{db: db, stmts: map[string]*sqlite3.Stmt{}}
+	if _, err := db.Config(sqlite3.DBCONFIG_ENABLE_QPSG, true); err != nil { // else bound values make it plan anew each time
+		c.close()
+		return nil, err
+	}
 	err = db.Exec(fmt.Sprintf(`PRAGMA hexkey='%s';
 PRAGMA page_size=4096;
 PRAGMA busy_timeout=20000;
