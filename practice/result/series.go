@@ -1,0 +1,289 @@
+package result
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/osler-emr/osler/base/lang"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/knowledge/labrange"
+	"github.com/osler-emr/osler/practice/task"
+	"github.com/osler-emr/osler/record"
+)
+
+// Point is one value of a series.
+type Point struct {
+	Value
+	At       time.Time
+	Unsigned string // id of the review task that waits; "" when none does
+	// Judged: the flag is by the built-in range, since the laboratory sent none.
+	Judged  bool
+	Lab     string
+	Comment string
+}
+
+// Float returns the number for drawing.
+func (p Point) Float() (float64, bool) {
+	v, err := strconv.ParseFloat(p.Value.Value, 64)
+	return v, err == nil && p.Numeric
+}
+
+// Abnormal reports whether the value is flagged.
+func (p Point) Abnormal() bool { return p.Flag != "" && p.Flag != "N" }
+
+// Series is one test over time.
+type Series struct {
+	Key    string // LOINC code, or the name when there is none
+	Name   string
+	Unit   string
+	Group  labrange.Group
+	Points []Point // oldest first
+	// Low, High and Range are the reference range of the newest value.
+	Low, High, Range string
+	Assumed          bool // the range is the built-in one
+}
+
+// Last returns the newest point.
+func (s Series) Last() Point { return s.Points[len(s.Points)-1] }
+
+// Urgent reports whether the newest value is abnormal or waits for review.
+func (s Series) Urgent() bool { return s.Last().Abnormal() || s.Last().Unsigned != "" }
+
+// On returns the newest point of a day.
+func (s Series) On(day string) (Point, bool) {
+	for _, p := range slices.Backward(s.Points) {
+		if p.At.Format("2006-01-02") == day {
+			return p, true
+		}
+	}
+	return Point{}, false
+}
+
+// Grid is all laboratory results of a patient.
+type Grid struct {
+	Series []Series // abnormal and unsigned first, then by group
+	Days   []string // days with results, oldest first
+	Tasks  []task.Task
+}
+
+// Find returns a series by its key.
+func (g Grid) Find(key string) (Series, bool) {
+	for _, s := range g.Series {
+		if s.Key == key {
+			return s, true
+		}
+	}
+	return Series{}, false
+}
+
+// Results reads the grid of a patient.
+func Results(ctx context.Context, actor *record.Actor, patient string) (Grid, error) {
+	var nodes []*fhir.Node
+	for n, err := range actor.Chart(ctx, patient, "Patient", "Observation", "DiagnosticReport") {
+		if err != nil {
+			return Grid{}, err
+		}
+		nodes = append(nodes, n)
+	}
+	tasks, err := task.About(ctx, actor, patient)
+	if err != nil {
+		return Grid{}, err
+	}
+	tasks = slices.DeleteFunc(tasks, func(t task.Task) bool { return t.Kind != task.ReviewResult })
+	return From(nodes, patient, tasks), nil
+}
+
+// From makes the grid from resources of a chart and the open review tasks.
+func From(nodes []*fhir.Node, patient string, tasks []task.Task) Grid {
+	g := Grid{Tasks: tasks}
+	who := person{}
+	waiting, comments := map[string]string{}, map[string]string{} // by reference of the observation
+	for _, t := range tasks {
+		waiting[t.Focus] = t.ID
+	}
+	for _, n := range nodes {
+		switch n.ResourceType() {
+		case "Patient":
+			if n.ID() == patient {
+				who = person{n.Get("gender").Text(), moment(n.Get("birthDate").Text())}
+			}
+		case "DiagnosticReport":
+			for r := range n.Get("result").Items() {
+				ref := r.Get("reference").Text()
+				if id := waiting[n.Reference()]; id != "" {
+					waiting[ref] = id
+				}
+				comments[ref] = n.Get("conclusion").Text()
+			}
+		}
+	}
+	rows := map[string]*Series{}
+	for _, n := range nodes {
+		if n.ResourceType() != "Observation" || !laboratory(n) || n.Path("subject.reference").Text() != "Patient/"+patient {
+			continue
+		}
+		for _, v := range ValuesFrom(n) {
+			p := Point{Value: v, At: moment(v.When), Unsigned: waiting[n.Reference()], Lab: n.Path("performer.0.display").Text(), Comment: comments[n.Reference()]}
+			if p.Comment == "" {
+				p.Comment = notes(n)
+			}
+			add(rows, p, ucumOf(n))
+		}
+	}
+	g.fill(rows, who)
+	return g
+}
+
+// laboratory reports whether an observation belongs in the grid: it is of the category
+// laboratory, or a test that labrange knows, and it counts.
+func laboratory(n *fhir.Node) bool {
+	switch n.Get("status").Text() {
+	case "final", "amended", "corrected", "preliminary":
+	default:
+		return false
+	}
+	for category := range n.Get("category").Items() {
+		for c := range category.Get("coding").Items() {
+			switch c.Get("code").Text() {
+			case "laboratory":
+				return true
+			case "vital-signs", "survey", "social-history", "exam":
+				return false
+			}
+		}
+	}
+	_, known := labrange.Find(loinc(n.Get("code")))
+	return known
+}
+
+func ucumOf(n *fhir.Node) string { return n.Path("valueQuantity.code").Text() }
+
+// add sorts a point into its row: one row for a test in one unit.
+func add(rows map[string]*Series, p Point, ucum string) {
+	key := cmp.Or(p.Code, p.Name)
+	unit := p.Unit
+	if t, ok := labrange.FindIn(p.Code, cmp.Or(ucum, p.Unit)); ok && p.Numeric {
+		key, unit = t.LOINC, t.Unit
+		if f, ok := labrange.Find(p.Code); ok && f.UCUM != t.UCUM {
+			key += "~" + t.UCUM // a second row for another unit
+		}
+	}
+	s := rows[key]
+	if s == nil {
+		s = &Series{Key: key, Name: cmp.Or(labrange.Name(p.Code), p.Name), Unit: unit, Group: labrange.GroupOf(p.Code)}
+		rows[key] = s
+	} else if p.Numeric && s.Unit != unit {
+		if s.Unit == "" {
+			s.Unit = unit
+		} else {
+			p.Code, p.Name = "", s.Name+" ("+unit+")" // never two units in one line
+			add(rows, p, ucum)
+			return
+		}
+	}
+	s.Points = append(s.Points, p)
+}
+
+func (g *Grid) fill(rows map[string]*Series, who person) {
+	for _, s := range rows {
+		slices.SortStableFunc(s.Points, func(a, b Point) int { return a.At.Compare(b.At) })
+		s.judge(who)
+		for _, p := range s.Points {
+			if day := p.At.Format("2006-01-02"); !p.At.IsZero() && !slices.Contains(g.Days, day) {
+				g.Days = append(g.Days, day)
+			}
+		}
+		g.Series = append(g.Series, *s)
+	}
+	slices.Sort(g.Days)
+	order := labrange.Groups()
+	slices.SortFunc(g.Series, func(a, b Series) int {
+		return cmp.Or(urgency(b)-urgency(a), slices.Index(order, a.Group)-slices.Index(order, b.Group), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Key, b.Key))
+	})
+}
+
+// urgency orders rows: critical, abnormal and unsigned, abnormal, unsigned, the rest.
+func urgency(s Series) int {
+	last := s.Last()
+	n := 0
+	if last.Flag == "HH" || last.Flag == "LL" {
+		n += 4
+	}
+	if last.Abnormal() {
+		n += 2
+	}
+	if last.Unsigned != "" {
+		n++
+	}
+	return n
+}
+
+// judge takes the range of the newest value, and grades values that came without a flag by
+// their own limits or by the built-in range.
+func (s *Series) judge(who person) {
+	for i := range s.Points {
+		s.Points[i].judge(s.Unit, who)
+	}
+	last := s.Last()
+	s.Low, s.High, s.Range = last.Low, last.High, last.Range
+	if s.Low == "" && s.High == "" && s.Range == "" {
+		if r, ok := labrange.RangeFor(last.Code, s.Unit, who.sex, who.age(last.At)); ok && last.Numeric {
+			s.Low, _ = literal(r.Low)
+			s.High, _ = literal(r.High)
+			s.Range, s.Assumed = r.Text(), true
+		}
+	}
+	if s.Range == "" {
+		s.Range = rangeText(s.Low, s.High)
+	}
+}
+
+func rangeText(low, high string) string {
+	switch {
+	case low == "" && high == "":
+		return ""
+	case low == "":
+		return "< " + high
+	case high == "":
+		return "> " + low
+	}
+	return low + "–" + high
+}
+
+func (p *Point) judge(unit string, who person) {
+	v, ok := p.Float()
+	if p.Flag != "" || !ok || p.Comparator != "" {
+		return
+	}
+	if p.Low != "" || p.High != "" {
+		low, errLow := strconv.ParseFloat(p.Low, 64)
+		high, errHigh := strconv.ParseFloat(p.High, 64)
+		r := labrange.Range{Low: nan, High: nan, CriticalLow: nan, CriticalHigh: nan}
+		if errLow == nil {
+			r.Low = low
+		}
+		if errHigh == nil {
+			r.High = high
+		}
+		p.Flag = labrange.Grade(v, r)
+		return
+	}
+	if r, ok := labrange.RangeFor(p.Code, unit, who.sex, who.age(p.At)); ok {
+		p.Flag, p.Judged = labrange.Grade(v, r), true
+	}
+}
+
+func moment(value string) time.Time {
+	p, ok := lang.ParsePartial(strings.TrimSpace(value))
+	if !ok {
+		return time.Time{}
+	}
+	if p.Clock {
+		return p.Time.UTC()
+	}
+	return time.Date(p.Year, time.Month(max(p.Month, 1)), max(p.Day, 1), 0, 0, 0, 0, time.UTC)
+}
