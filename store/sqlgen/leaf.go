@@ -11,6 +11,10 @@ import (
 type source struct {
 	table string
 	where Fragment
+	// check is the condition of a probe, when it must name its columns otherwise than where:
+	// a plus sign before a column keeps the database from taking another index than the one
+	// that leads to the row id.
+	check Fragment
 	// probes says whether the table's key finds a row id quickly under the condition;
 	// otherwise a probe asks in the set, which the database computes once.
 	probes bool
@@ -56,6 +60,9 @@ func (s source) bounded(bound Fragment) Fragment {
 
 // probe returns the condition that a row id is in the set.
 func (s source) probe(rid string) Fragment {
+	if s.check.SQL != "" {
+		return build("EXISTS (SELECT 1 FROM ", s.table, " WHERE ", s.check, " AND rid = ", rid, ")")
+	}
 	if s.probes {
 		return build("EXISTS (SELECT 1 FROM ", s.table, " WHERE ", s.where, " AND rid = ", rid, ")")
 	}
@@ -75,7 +82,12 @@ func (c *Compiler) sources(resourceType string, x search.Expr) ([]source, error)
 		return c.texts(resourceType, x)
 	case search.Date:
 		return c.each(resourceType, x.Param, func(p Param) source {
-			return source{table: "dat", where: build(frag("p = ?", p.No), " AND ", Ranged(x.Prefix, x.Low, x.High, "lo", "hi")), probes: true, cost: costDate}
+			in := frag("p = ?", p.No)
+			return source{
+				table: "dat", cost: costDate,
+				where: build(in, " AND ", Ranged(x.Prefix, x.Low, x.High, "lo", "hi")),
+				check: build(in, " AND ", Ranged(x.Prefix, x.Low, x.High, "+lo", "+hi")),
+			}
 		})
 	case search.Quantity:
 		return c.quantities(resourceType, x)
@@ -278,7 +290,12 @@ func (c *Compiler) targets(x search.Reference) ([]int64, error) {
 
 func (c *Compiler) texts(resourceType string, x search.Text) ([]source, error) {
 	return c.each(resourceType, x.Param, func(p Param) source {
-		return source{table: "str", where: build(frag("p = ?", p.No), " AND ", c.text("norm", "exact", x)), probes: true, cost: costText}
+		in := frag("p = ?", p.No)
+		return source{
+			table: "str", cost: costText,
+			where: build(in, " AND ", c.text("norm", "exact", x)),
+			check: build(in, " AND ", c.text("+norm", "+exact", x)),
+		}
 	})
 }
 

@@ -43,7 +43,12 @@ func (c *Compiler) quantities(resourceType string, x search.Quantity) ([]source,
 			return nil, err
 		}
 		if found {
-			out = append(out, source{table: "qty", where: and([]Fragment{frag("p = ?", p.No), amount(x, "lo", "hi"), unit}), probes: true, cost: costQuantity})
+			in := frag("p = ?", p.No)
+			out = append(out, source{
+				table: "qty", cost: costQuantity,
+				where: and([]Fragment{in, amount(x, "lo", "hi"), unit}),
+				check: and([]Fragment{in, amount(x, "+lo", "+hi"), unit}),
+			})
 		}
 	}
 	return out, nil

@@ -34,6 +34,7 @@ func TestPlansReadKeysOnly(t *testing.T) {
 		"since a day":              {Where: since, Sort: newest},
 		"id":                       {Where: search.ID{"a", "b"}},
 		"code without status":      {Where: search.And{coded, search.Not{X: search.Token{Param: "status", Code: "draft"}}}},
+		"chart, date and value":    {Where: search.And{search.InPatient{"p1"}, coded, since, search.Quantity{Param: "value-quantity", Prefix: search.Gt, Value: 5}}},
 		"two patients":             {Where: search.Or{of, search.Reference{Param: "patient", Type: "Patient", ID: "p2"}}},
 		"in the past":              {Where: search.And{of, coded}, At: 1},
 		"type":                     {Where: search.All{}},
@@ -42,6 +43,9 @@ func TestPlansReadKeysOnly(t *testing.T) {
 		r.Type, r.Limit = "Observation", 20
 		text, steps := s.Explain(t, r)
 		for _, step := range steps {
+			if strings.Contains(step, " EXISTS USING ") && !strings.HasSuffix(step, "rid=?)") {
+				t.Errorf("%s: a probe does not go to the row: %s\n%s", name, step, text)
+			}
 			if step == "SEARCH dat USING PRIMARY KEY (p=?)" {
 				t.Errorf("%s reads every date\n%s", name, text)
 			}

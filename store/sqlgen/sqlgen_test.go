@@ -1,0 +1,93 @@
+package sqlgen_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/store/sqlgen"
+)
+
+// words is a vocabulary that knows every word.
+type words struct{}
+
+func (words) Type(string) (int64, error) { return 1, nil }
+func (words) Params(string, string) ([]sqlgen.Param, error) {
+	return []sqlgen.Param{{No: 2, Flags: sqlgen.InTok | sqlgen.InIdent}}, nil
+}
+func (words) Code(int64, string, string) (int64, error) { return 3, nil }
+func (words) Codes(int64, string) ([]int64, error)      { return []int64{3, 4}, nil }
+func (words) Entity(string, string) (int64, error)      { return 5, nil }
+func (words) Entities(string) ([]int64, error)          { return []int64{5}, nil }
+func (words) Patient(string) (int64, error)             { return 6, nil }
+
+// TestInputIsBoundNeverWritten puts a hostile text into every field of every node: no piece
+// of it may become text of the statement, and placeholders and values must agree.
+func TestInputIsBoundNeverWritten(t *testing.T) {
+	const evil = `x' OR 1=1; DROP TABLE resource; --`
+	token := search.Token{Param: evil, System: evil, HasSystem: true, Code: evil}
+	for _, x := range []search.Expr{
+		search.ID{evil, "b"}, search.InPatient{evil}, search.InPatient{evil, "b"}, search.Missing{Param: evil},
+		token, search.Token{Param: evil, Code: evil}, search.Token{Param: evil, Text: true, Code: evil},
+		search.Token{Param: evil, AnyCode: true, HasSystem: true, System: evil}, search.Token{Param: evil, OfType: true, System: evil, HasSystem: true, Code: evil, Value: evil},
+		search.Reference{Param: evil, Type: "Patient", ID: evil}, search.Reference{Param: evil, URL: evil}, search.Reference{Param: evil, Identifier: &token},
+		search.Text{Param: evil, Value: evil}, search.Text{Param: evil, Mode: search.Contains, Value: evil}, search.Text{Param: evil, Mode: search.Exact, Value: evil},
+		search.Date{Param: evil, Prefix: search.Prefix(evil)}, search.Quantity{Param: evil, HasUnit: true, Unit: evil}, search.Quantity{Param: evil, HasUnit: true, System: evil, Code: evil},
+		search.URI{Param: evil, Value: evil}, search.URI{Param: evil, Mode: search.URIBelow, Value: evil}, search.URI{Param: evil, Mode: search.URIAbove, Value: evil},
+		search.Composite{Param: evil, Parts: []search.Expr{search.Token{Param: "0", Code: evil}, search.Text{Param: "1", Value: evil}}},
+	} {
+		for _, where := range []search.Expr{x, search.And{x, x}, search.Or{x, token}, search.Not{X: x}} {
+			for _, r := range []sqlgen.Request{
+				{Type: evil, Where: where, Limit: 3},
+				{Type: evil, Where: where, At: 7, Sort: []search.SortKey{{Param: evil}, {Param: "_id", Descending: true}}, After: &sqlgen.Row{Values: []any{evil, nil}, ID: 1}},
+			} {
+				f, err := sqlgen.New(sqlgen.SQLite{}, words{}).Select(r)
+				if err != nil {
+					t.Fatalf("%#v: %v", where, err)
+				}
+				if strings.Contains(f.SQL, "DROP") || strings.Contains(f.SQL, "x'") {
+					t.Errorf("%#v became %s", where, f.SQL)
+				}
+				if n := strings.Count(f.SQL, "?"); n != len(f.Args) {
+					t.Errorf("%#v: %d placeholders, %d values in %s", where, n, len(f.Args), f.SQL)
+				}
+			}
+		}
+	}
+}
+
+func TestWhatIsNotSupportedIsRefused(t *testing.T) {
+	for _, x := range []search.Expr{
+		search.Chain{Param: "subject", Target: "Patient", X: search.All{}}, // a store resolves chains first
+		search.Has{Source: "Observation", Param: "subject", X: search.All{}},
+		search.Composite{Param: "c", Parts: []search.Expr{search.Token{Param: "7", Code: "x"}}},
+		search.Composite{Param: "c", Parts: []search.Expr{search.Not{X: search.All{}}}},
+	} {
+		if _, err := sqlgen.New(sqlgen.SQLite{}, words{}).Select(sqlgen.Request{Type: "T", Where: x}); err == nil {
+			t.Errorf("%#v was compiled", x)
+		}
+	}
+}
+
+func TestMarksAreNotFoundAcrossOthers(t *testing.T) {
+	seen := map[string]int64{}
+	for p := int64(0); p <= sqlgen.MaxParam; p += 97 {
+		m := sqlgen.Mark(p)
+		if was, twice := seen[string(m)]; twice {
+			t.Fatalf("%d and %d share a mark", was, p)
+		}
+		seen[string(m)] = p
+		if m[0] != 0xff || m[1] == 0xff || m[2] == 0xff {
+			t.Fatalf("mark of %d: %x", p, m)
+		}
+	}
+}
+
+func ExampleCompiler_Select() {
+	f, _ := sqlgen.New(sqlgen.SQLite{}, words{}).Select(sqlgen.Request{
+		Type: "Observation", Where: search.And{search.InPatient{"p"}, search.Token{Param: "code", System: "http://loinc.org", HasSystem: true, Code: "4548-4"}},
+	})
+	fmt.Println(len(f.Args) == strings.Count(f.SQL, "?"))
+	// Output: true
+}
