@@ -9,6 +9,17 @@ import (
 	"github.com/osler-emr/osler/fhir/fhirpath"
 )
 
+// phoneDigits returns the digits of a phone number: numbers are written in many ways, so
+// that they are found by their digits too.
+func phoneDigits(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, s)
+}
+
 // extractToken appends the tokens of a value: FHIR R4, section 3.1.1.4.10. A code that is
 // bound to a value set gets the system that the binding implies. The system of a
 // ContactPoint is its own ("phone", "email").
@@ -29,7 +40,11 @@ func extractToken(out []Entry, param string, v fhirpath.Value) []Entry {
 		return appendIdentifier(out, param, n)
 	case "ContactPoint":
 		if value := n.Get("value").Text(); value != "" {
-			out = append(out, Entry{Param: param, Kind: KindToken, System: n.Get("system").Text(), Code: value})
+			system := n.Get("system").Text()
+			out = append(out, Entry{Param: param, Kind: KindToken, System: system, Code: value})
+			if d := phoneDigits(value); d != "" && d != value && (system == "phone" || system == "sms" || system == "fax") {
+				out = append(out, Entry{Param: param, Kind: KindToken, System: system, Code: d})
+			}
 		}
 		return out
 	}

@@ -70,7 +70,7 @@ func Duplicates(ctx context.Context, actor *record.Actor, p Person) ([]Match, er
 		queries = append(queries, "family="+escape(prefix(p.Family, 4))+"&given="+escape(prefix(p.Given, 3)))
 	}
 	if p.Phone != "" {
-		queries = append(queries, "phone="+escape(p.Phone))
+		queries = append(queries, "phone="+digits(p.Phone))
 	}
 	seen := map[string]bool{p.ID: p.ID != ""}
 	var out []Match
