@@ -72,7 +72,10 @@ func inboxSign(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	r.Say(r.Lang.T("%d results signed. Patients see them.", len(ids)), saved.Undo)
+	r.Say(r.Lang.T("%d results signed.", len(ids)), saved.Undo)
+	if r.FormValue("next") == "/today" {
+		return web.Redirect(w, r, "/today")
+	}
 	return web.Redirect(w, r, "/inbox")
 }
 

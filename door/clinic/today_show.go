@@ -23,6 +23,7 @@ type todayView struct {
 	Counts dayCounts
 
 	Results  []workLine
+	Normal   []workLine // results in range, signed together
 	Messages []workLine // and refill requests
 	Measured []workLine
 	Other    []workLine
@@ -91,8 +92,17 @@ func (v *todayView) load(r *web.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := grade(ctx, actor, work); err != nil {
+		return err
+	}
 	v.appointments(mine, who, work)
-	v.Results = of(work, task.ReviewResult)
+	for _, l := range of(work, task.ReviewResult) {
+		if l.Normal {
+			v.Normal = append(v.Normal, l)
+		} else {
+			v.Results = append(v.Results, l)
+		}
+	}
 	v.Messages = of(work, task.AnswerMessage, task.RefillRequest)
 	v.Measured = of(work, task.PatientMeasurement)
 	v.Other = of(work, task.SignNote, task.FollowUp, task.DuplicatePatient)
@@ -187,5 +197,5 @@ func (v todayView) Late() int {
 
 // Waiting is the number of things that need the reader.
 func (v todayView) Waiting() int {
-	return len(v.Results) + len(v.Messages) + len(v.Measured) + len(v.Other) + len(v.Unsigned)
+	return len(v.Results) + len(v.Normal) + len(v.Messages) + len(v.Measured) + len(v.Other) + len(v.Unsigned)
 }

@@ -80,7 +80,7 @@ func sampleToday() todayView {
 			at(11, 20, layla, schedule.Booked, "Mood review", ""),
 		},
 		Counts:  dayCounts{Booked: 15, Done: 4, Missed: 1, Here: 2, Coming: 8},
-		Results: of(list, task.ReviewResult), Messages: of(list, task.AnswerMessage, task.RefillRequest),
+		Results: of(list, task.ReviewResult)[:2], Normal: of(list, task.ReviewResult)[2:], Messages: of(list, task.AnswerMessage, task.RefillRequest),
 		Measured: of(list, task.PatientMeasurement), Other: of(list, task.FollowUp),
 		Unsigned: []draftLine{{Person: tunde, Saved: noon.Add(-17 * time.Hour), Href: "/p/tunde/visit/v1"}}}
 }

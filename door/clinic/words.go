@@ -16,20 +16,14 @@ func sexWord(sex string) string {
 	return strings.ToUpper(sex[:1]) + sex[1:]
 }
 
-func resultCount(ctx context.Context, list []workLine) string {
-	if len(list) == 0 {
+func resultCount(ctx context.Context, list, normal []workLine) string {
+	switch {
+	case len(list) == 0 && len(normal) == 0:
 		return ""
-	}
-	normal := 0
-	for _, l := range list {
-		if l.Normal {
-			normal++
-		}
-	}
-	if normal == 0 {
+	case len(normal) == 0:
 		return ui.T(ctx, "%d to review", len(list))
 	}
-	return ui.T(ctx, "%d to review, %d in range", len(list)-normal, normal)
+	return ui.T(ctx, "%d to review, %d in range", len(list), len(normal))
 }
 
 func messageCount(ctx context.Context, list []workLine) string {
