@@ -299,5 +299,9 @@
   };
   document.addEventListener("input", (e) => { if (!grows && e.target instanceof HTMLTextAreaElement) grow(e.target); });
   document.addEventListener("htmx:afterSwap", (e) => settle(e.target));
+  document.addEventListener("htmx:afterSettle", () => {
+    const item = $("#item.open"); // opened beside a list, or on top of it on a narrow screen
+    if (item && item.getBoundingClientRect().top < 0) item.scrollIntoView({ block: "start" });
+  });
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", () => settle(document)); else settle(document);
 })();
