@@ -56,10 +56,25 @@ var assets = sync.OnceValue(func() assetTable {
 				text = strings.ReplaceAll(text, "url("+font+")", "url("+url+")")
 			}
 		}
-		t.add(name, []byte(text))
+		t.add(name, []byte(tight(text)))
 	}
 	return t
 })
+
+// tight takes the indentation and line ends out of a style sheet whose lines end where a
+// rule or a declaration does; other lines keep their end.
+func tight(css string) string {
+	var b strings.Builder
+	for line := range strings.Lines(css) {
+		line = strings.TrimSpace(line)
+		line = strings.ReplaceAll(strings.ReplaceAll(line, "; ", ";"), " {", "{")
+		b.WriteString(line)
+		if !strings.HasSuffix(line, "{") && !strings.HasSuffix(line, "}") && !strings.HasSuffix(line, ";") && !strings.HasSuffix(line, "*/") {
+			b.WriteByte('\n')
+		}
+	}
+	return b.String()
+}
 
 func (t *assetTable) add(name string, body []byte) {
 	sum := sha256.Sum256(body)

@@ -10,10 +10,11 @@ import (
 // Page is what a page shell needs beside the page's own body. A handler gives Title,
 // Active and Patient; door/web fills in the rest from the request and the site.
 type Page struct {
-	Title   string  // of the browser tab, without patient data: "Medications"
-	Active  string  // Href of the navigation item that is current
-	Patient *Banner // the chart's banner; nil outside a chart
-	Narrow  bool    // a page of one form: centred, narrow
+	Title   string   // of the browser tab, without patient data: "Medications"
+	Active  string   // Href of the navigation item that is current
+	Patient *Banner  // the chart's banner; nil outside a chart
+	Sheets  []string // further style sheets of asset, for rare kinds of page: "reconcile.css"
+	Narrow  bool     // a page of one form: centred, narrow
 
 	Nav     []NavItem
 	Path    string // of this page, for returning after an undo or a setting
