@@ -6,6 +6,7 @@ import (
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/practice/intake"
 	"github.com/osler-emr/osler/practice/message"
 	"github.com/osler-emr/osler/practice/result"
 	"github.com/osler-emr/osler/practice/task"
@@ -115,7 +116,16 @@ func send(r *web.Request, d message.Draft) (record.Result, error) {
 
 // inboxReject ends a task without doing it; the reason goes to whoever asked.
 func inboxReject(w http.ResponseWriter, r *web.Request) error {
-	saved, err := task.Reject(r.Context(), r.Actor, r.PathValue("task"), r.FormValue("reason"))
+	id, reason := r.PathValue("task"), r.FormValue("reason")
+	t, err := task.Find(r.Context(), r.Actor, id)
+	if err != nil {
+		return err
+	}
+	reject := task.Reject
+	if t.Kind == task.PatientMeasurement {
+		reject = intake.Decline
+	}
+	saved, err := reject(r.Context(), r.Actor, id, reason)
 	if fault.Is(err, fault.Invalid) {
 		return again(w, r, "reason", err)
 	}
@@ -123,6 +133,16 @@ func inboxReject(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	r.Say(r.Lang.T("Declined, with your reason."), saved.Undo)
+	return web.Redirect(w, r, "/inbox")
+}
+
+// inboxAccept takes what a patient measured into the chart.
+func inboxAccept(w http.ResponseWriter, r *web.Request) error {
+	saved, err := intake.Accept(r.Context(), r.Actor, r.PathValue("task"))
+	if err != nil {
+		return err
+	}
+	r.Say(r.Lang.T("Accepted into the chart, marked as reported by the patient."), saved.Undo)
 	return web.Redirect(w, r, "/inbox")
 }
 

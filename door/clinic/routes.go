@@ -23,6 +23,7 @@ func routes(m *web.Mux) {
 	m.Page("GET /inbox/{task}", web.Staff, inboxOpen)
 	m.Page("POST /inbox/{task}/done", web.Staff, inboxDone)
 	m.Page("POST /inbox/{task}/reply", web.Clinical, inboxReply)
+	m.Page("POST /inbox/{task}/accept", web.Clinical, inboxAccept)
 	m.Page("POST /inbox/{task}/reject", web.Clinical, inboxReject)
 	m.Page("POST /inbox/{task}/pass", web.Staff, inboxPass)
 

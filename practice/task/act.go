@@ -115,6 +115,11 @@ func Done(ctx context.Context, actor *record.Actor, id, outcome string) (record.
 	return end(ctx, actor, id, "completed", outcome)
 }
 
+// End returns the Put that ends a task as completed or rejected, with the outcome in words.
+func End(ctx context.Context, actor *record.Actor, id, status, outcome string) (record.Put, error) {
+	return end(ctx, actor, id, status, outcome)
+}
+
 // Complete ends tasks whose work is done, all in one change.
 func Complete(ctx context.Context, actor *record.Actor, outcome string, ids ...string) (record.Result, error) {
 	var c record.Change
