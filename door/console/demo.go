@@ -188,5 +188,32 @@ func (c *demoCommand) welcome(practice synthetic.Practice, accounts []demoAccoun
 		d.Accounts = append(d.Accounts, web.DemoAccount{Login: accounts[i].User, Name: a.Name, About: a.Story, Patient: a.Role == trust.Patient})
 	}
 	d.About = fmt.Sprintf("%d staff, %d patients, years of visits, results, messages and bills", staff, patients)
+	d.Try = tasks(practice)
 	return d
+}
+
+// tasks are things to try: a visitor's first minutes, each begun with one click.
+func tasks(practice synthetic.Practice) []web.DemoTask {
+	var list []web.DemoTask
+	login := map[trust.Role]string{}
+	for _, a := range practice.Accounts {
+		if login[a.Role] == "" {
+			login[a.Role] = a.User
+		}
+	}
+	for _, t := range []struct {
+		role              trust.Role
+		text, about, path string
+	}{
+		{trust.Physician, "See a patient", "Maria is in room 3: note, prescription with a warning, laboratory order, sign", "/today"},
+		{trust.Patient, "Be the patient", "Read the new result, send a message, record a blood pressure", "/portal"},
+		{trust.Nurse, "Accept a home reading", "Somebody measured at home; the inbox asks for a decision", "/inbox"},
+		{trust.FrontDesk, "Register somebody", "Type “Okafor, Mariah, 14 3 68” and see who it may be", "/register"},
+		{trust.Auditor, "Ask who looked", "Every read and write left an entry that can be proved", "/"},
+	} {
+		if login[t.role] != "" {
+			list = append(list, web.DemoTask{Text: t.text, About: t.about, Login: login[t.role], Path: t.path})
+		}
+	}
+	return list
 }

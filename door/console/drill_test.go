@@ -48,6 +48,7 @@ var built = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
+	stopDemonstration()
 	if name, err := built(); err == nil && code >= 0 {
 		os.RemoveAll(filepath.Dir(name))
 	}
