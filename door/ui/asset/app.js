@@ -67,7 +67,7 @@
       const dt = document.createElement("dt"), dd = document.createElement("dd"), kbd = document.createElement("kbd");
       kbd.textContent = key; dt.append(kbd); dd.textContent = text; dl.append(dt, dd);
     };
-    const name = (el) => (el.getAttribute("aria-label") || el.textContent).replace(/\s+/g, " ").trim().slice(0, 60);
+    const name = (el) => (el.getAttribute("aria-label") || [...el.childNodes].filter((n) => n.nodeName !== "KBD" && !n.classList?.contains("tag")).map((n) => n.textContent).join(" ")).replace(/\s+/g, " ").trim().slice(0, 60);
     add("Ctrl K", list.dataset.palette || "Search or command");
     if ($("[data-row]")) add("j k", list.dataset.move || "Next, previous line");
     $$("[data-go]").filter((el) => el.dataset.go && shown(el)).forEach((el) => add("g " + el.dataset.go, name(el)));
@@ -142,7 +142,12 @@
 
   // ---- toasts -----------------------------------------------------------------------
   customElements.define("osler-toast", class extends HTMLElement {
+    disconnectedCallback() { // what is below does not jump when the strip empties
+      const area = $("#toast");
+      if (area && !area.children.length) { area.textContent = ""; area.style.minHeight = this.tall + "px"; }
+    }
     connectedCallback() {
+      this.tall = this.parentElement.offsetHeight;
       if (this.classList.contains("bad")) return; // a fault stays until it is closed
       let left = 10000, since = 0, timer = 0;
       const go = () => { since = Date.now(); timer = setTimeout(() => this.remove(), left); };
