@@ -15,6 +15,7 @@ type Page struct {
 	Patient *Banner  // the chart's banner; nil outside a chart
 	Sheets  []string // further style sheets of asset, for rare kinds of page: "reconcile.css"
 	Narrow  bool     // a page of one form: centred, narrow
+	Scripts []string // assets that this page needs beside app.js: "chart.js"
 
 	Nav     []NavItem
 	Path    string // of this page, for returning after an undo or a setting

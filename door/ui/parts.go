@@ -136,3 +136,10 @@ func idAttr(id string) templ.Attributes {
 	}
 	return templ.Attributes{"id": id}
 }
+
+// Lookup says where a TypeAhead finds its options.
+type Lookup struct {
+	URL   string // answers GET URL?q=… with LookupOption fragments
+	Pick  string // name under which the chosen option's value is sent
+	Enter string // what Enter does beside choosing: "submit" sends the form, "" moves on
+}

@@ -1,0 +1,106 @@
+package clinic
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/a-h/templ"
+
+	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/knowledge/vital"
+	"github.com/osler-emr/osler/practice/chart"
+)
+
+// setsShown bounds the table of readings: the newest ones; the trends hold all.
+const setsShown = 60
+
+// vitalsView is the page of a patient's vital signs.
+type vitalsView struct {
+	Frame chartFrame
+	Chart chart.Chart
+	Sets  []chart.Set
+	Names map[string]string
+	Form  vitalForm
+	Child bool
+	May   bool
+}
+
+func vitalsShow(w http.ResponseWriter, r *web.Request) error {
+	c, err := chart.Read(r.Context(), r.Actor, r.PathValue("patient"))
+	if err != nil {
+		return err
+	}
+	return showVitals(w, r, c, newVitalForm(r, c, "/p/"+c.Patient.ID+"/vitals"))
+}
+
+func showVitals(w http.ResponseWriter, r *web.Request, c chart.Chart, f vitalForm) error {
+	v := vitalsView{Frame: frameOf(c, "vitals"), Chart: c, Form: f, Child: isSmall(c), May: mayWrite(r, "Observation")}
+	v.Sets = c.Taken()
+	v.Sets = v.Sets[:min(setsShown, len(v.Sets))]
+	var refs []string
+	for _, s := range v.Sets {
+		refs = append(refs, s.Performer)
+	}
+	var err error
+	if v.Names, err = staffNames(r.Context(), r.Actor, refs...); err != nil {
+		return err
+	}
+	p := chartPage(r, c, "Vitals")
+	if len(f.Faults) > 0 {
+		return web.Invalid(w, r, p, vitalsPage(v))
+	}
+	return web.Page(w, r, p, vitalsPage(v))
+}
+
+// newVitalForm is an empty row for a chart, tied to the visit in progress.
+func newVitalForm(r *web.Request, c chart.Chart, back string) vitalForm {
+	f := vitalForm{Patient: c.Patient.ID, Back: back, Key: nonce(r), Typed: map[vital.Measure]string{}}
+	if v, ok := c.OpenVisit(); ok {
+		f.Encounter = v.ID
+	}
+	return f
+}
+
+// isSmall reports whether a head circumference is measured at this age.
+func isSmall(c chart.Chart) bool {
+	m := c.Patient.Months(c.Now())
+	return m >= 0 && m < 36
+}
+
+// trendOf draws the newest n readings of a series.
+func trendOf(ctx context.Context, s chart.Series, n int) ui.Trend {
+	t := ui.Trend{Title: ui.T(ctx, s.Name), Unit: s.Unit, Low: ui.NoLimit(), High: ui.NoLimit()}
+	if s.HasBand {
+		t.Low, t.High = s.Band.Low, s.Band.High
+	}
+	for _, r := range s.Tail(n) {
+		t.Points = append(t.Points, ui.Point{At: chart.Moment(r.When), N: r.Float(), Value: r.Text(), Flag: r.Flag})
+	}
+	return t
+}
+
+// How many readings a line shows: beside a value, and on the page of vital signs.
+const (
+	tileReadings  = 6
+	trendReadings = 24
+)
+
+func bandRange(s chart.Series) ui.Bounds {
+	return ui.Bounds{Low: vital.Literal(s.Measure, s.Band.Low), High: vital.Literal(s.Measure, s.Band.High), Unit: s.Unit}
+}
+
+func inputMode(m vital.Measure) string {
+	if m == vital.BloodPressure {
+		return "text"
+	}
+	return "decimal"
+}
+
+// invalid ties a field's message to it for screen readers.
+func invalid(text, field string) templ.Attributes {
+	if text == "" {
+		return nil
+	}
+	return templ.Attributes{"aria-invalid": "true", "aria-describedby": "f-" + field + "-fault"}
+}
