@@ -61,7 +61,7 @@ func chartPage(r *web.Request, c chart.Chart, title string) ui.Page {
 	if v, ok := c.OpenVisit(); ok && !b.NoClinical {
 		b.Visit = visitWords(r, v)
 	}
-	return ui.Page{Title: r.Lang.T(title), Active: "/charts", Patient: b, Scripts: []string{"chart.js"}}
+	return ui.Page{Title: r.Lang.T(title), Active: "/charts", Patient: b, Sheets: []string{"chart.css"}, Scripts: []string{"chart.js"}}
 }
 
 func visitWords(r *web.Request, v chart.Visit) string {

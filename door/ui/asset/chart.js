@@ -70,14 +70,18 @@
       });
       // A button of the form takes the highlighted option, which is what the person sees.
       const take = () => { if (menu.open && menu.selected()) choose(menu.selected()); };
-      form.addEventListener("click", (e) => { if (e.target.closest("button[type=submit],button:not([type])")) take(); }, true);
+      form.addEventListener("click", (e) => { if (e.target.closest("button[type=submit]") && !this.closest("[hx-trigger]")) take(); }, true);
       list.addEventListener("mousedown", (e) => {
         const o = e.target.closest("[role=option]");
         if (!o) return;
         e.preventDefault(); choose(o);
         if (this.dataset.enter === "submit") form.requestSubmit();
       });
-      input.addEventListener("blur", () => setTimeout(() => { if (!this.contains(document.activeElement)) { take(); } }, 150));
+      // Leaving the field chooses nothing, unless a button of the form is pressed.
+      input.addEventListener("blur", (e) => {
+        if (e.relatedTarget?.matches?.("button[type=submit]") && e.relatedTarget.form === form && this.dataset.enter !== "submit" && !this.closest("[hx-trigger]")) take();
+        else setTimeout(() => { if (document.activeElement !== input) menu.stop(); }, 200);
+      });
     }
   });
 

@@ -1,0 +1,220 @@
+package clinic
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/knowledge/vital"
+	"github.com/osler-emr/osler/practice/chart"
+	"github.com/osler-emr/osler/practice/medication"
+	"github.com/osler-emr/osler/practice/task"
+)
+
+// chartView is the summary of a chart: what a clinician must know within half a minute.
+type chartView struct {
+	Frame     chartFrame
+	Chart     chart.Chart
+	Taken     string // when the newest vital signs were taken
+	TakenBy   string
+	Problems  []problemLine
+	Needs     []workLine
+	Waiting   int // home measurements that nobody has looked at
+	Medicines medication.Medicines
+	Grid      resultGrid
+	Notes     []noteLine
+	Visit     *chart.Visit
+	Draft     bool // the reader has unsigned work in the visit
+	Next      *chart.Appointment
+	Today     []chart.Appointment // booked for today, to start a visit
+	Vital     vitalForm
+	Problem   problemForm
+	Allergy   allergyForm
+	Child     bool
+	MayWrite  bool
+}
+
+// problemLine is a problem with the values that tell how it stands.
+type problemLine struct {
+	chart.Problem
+	Marker *gridValue
+	Name   string // of the marker: "HbA1c"
+}
+
+// tileMeasures are the six tiles of the summary; small children have a head circumference
+// instead of the body mass index.
+func tileMeasures(child bool) []vital.Measure {
+	list := []vital.Measure{vital.BloodPressure, vital.Pulse, vital.Temperature, vital.Oxygen, vital.Weight, vital.BodyMass}
+	if child {
+		list[5] = vital.Head
+	}
+	return list
+}
+
+func chartShow(w http.ResponseWriter, r *web.Request) error {
+	c, err := chart.Read(r.Context(), r.Actor, r.PathValue("patient"))
+	if err != nil {
+		return err
+	}
+	p := chartPage(r, c, "Chart")
+	if !mayRead(r, "Condition") {
+		return web.Page(w, r, p, deskPage(c))
+	}
+	v := chartView{Frame: frameOf(c, ""), Chart: c, Child: isSmall(c), MayWrite: mayWrite(r, "Condition")}
+	if err := v.load(r); err != nil {
+		return err
+	}
+	return web.Page(w, r, p, chartSummary(v))
+}
+
+func (v *chartView) load(r *web.Request) error {
+	ctx, c := r.Context(), v.Chart
+	back := "/p/" + c.Patient.ID
+	v.Vital, v.Problem, v.Allergy = newVitalForm(r, c, back), newProblemForm(r, c.Patient.ID, back), newAllergyForm(r, c, back)
+	v.Grid = gridOf(c, gridRows, gridColumns)
+	v.Problems = problemLines(c)
+	v.Medicines = medicinesOf(c)
+	for _, n := range c.Resources("Observation") {
+		if chart.Waiting(n) {
+			v.Waiting++
+		}
+	}
+	tasks, err := task.About(ctx, r.Actor, c.Patient.ID)
+	if err != nil {
+		return err
+	}
+	if v.Needs, err = lines(ctx, r.Actor, tasks); err != nil {
+		return err
+	}
+	v.visits(r)
+	refs := []string{}
+	if sets := c.Taken(); len(sets) > 0 {
+		v.Taken, v.TakenBy = sets[0].When, sets[0].Performer
+		refs = append(refs, v.TakenBy)
+	}
+	notes := c.Notes[:min(4, len(c.Notes))]
+	for _, n := range notes {
+		refs = append(refs, n.Author)
+	}
+	names, err := staffNames(ctx, r.Actor, refs...)
+	if err != nil {
+		return err
+	}
+	v.TakenBy = names[v.TakenBy]
+	for _, n := range notes {
+		v.Notes = append(v.Notes, noteLine{n, who(r.Context(), names, n.Author, n.AuthorName)})
+	}
+	return nil
+}
+
+// visits finds the visit in progress, or the appointments of today that can start one.
+func (v *chartView) visits(r *web.Request) {
+	if open, ok := v.Chart.OpenVisit(); ok {
+		v.Visit = &open
+		_, err := r.Actor.Draft(r.Context(), "note/"+v.Chart.Patient.ID+"/"+open.ID)
+		v.Draft = err == nil
+	}
+	day := r.Now().Format(time.DateOnly)
+	for _, a := range v.Chart.Appointments {
+		at := chart.Moment(a.Start).In(r.Now().Location())
+		if at.Format(time.DateOnly) == day && (a.Status == "booked" || a.Status == "arrived") && v.Visit == nil {
+			v.Today = append(v.Today, a)
+		}
+	}
+	if next, ok := v.Chart.NextAppointment(); ok {
+		v.Next = &next
+	}
+}
+
+// medicinesOf is the medicine list of a chart that was read already. A medicine that names
+// its drug only by a reference to another resource keeps the words that it has.
+func medicinesOf(c chart.Chart) medication.Medicines {
+	var nodes []*fhir.Node
+	nodes = append(append(nodes, c.Resources("MedicationRequest")...), c.Resources("MedicationStatement")...)
+	return medication.From(nodes, c.Patient.ID, c.Now(), nil)
+}
+
+// supplyWords is how long a medicine lasts: tone and days.
+func supplyTone(m medication.Medicine, now time.Time) (ui.Tone, int, bool) {
+	days, known := m.SupplyLeft(now)
+	switch {
+	case !known:
+		return ui.Plain, 0, false
+	case days <= 0:
+		return ui.Critical, days, true
+	case days <= 14:
+		return ui.Caution, days, true
+	}
+	return ui.Plain, days, true
+}
+
+// markers tell how a chronic problem stands, by the beginning of its ICD-10-CM code.
+func markers() []struct{ ICD, LOINC, Name string } {
+	return []struct{ ICD, LOINC, Name string }{
+		{"E10", "4548-4", "HbA1c"}, {"E11", "4548-4", "HbA1c"}, {"R73", "4548-4", "HbA1c"},
+		{"E78", "13457-7", "LDL"}, {"E78", "18262-6", "LDL"}, {"E78", "2089-1", "LDL"}, {"E78", "39469-2", "LDL"}, {"E78", "22748-8", "LDL"},
+		{"N18", "98979-8", "eGFR"}, {"N18", "33914-3", "eGFR"}, {"N18", "62238-1", "eGFR"}, {"N18", "48642-3", "eGFR"}, {"N18", "69405-9", "eGFR"},
+		{"E03", "3016-3", "TSH"}, {"E05", "3016-3", "TSH"}, {"D50", "718-7", "Hemoglobin"}, {"D64", "718-7", "Hemoglobin"},
+		{"M10", "3084-1", "Uric acid"}, {"M10", "14933-6", "Uric acid"}, {"I48", "6301-6", "INR"},
+	}
+}
+
+func problemLines(c chart.Chart) []problemLine {
+	last := gridOf(c, 1000, 1)
+	var out []problemLine
+	for _, p := range c.ActiveProblems() {
+		line := problemLine{Problem: p}
+		for _, m := range markers() {
+			if line.Marker == nil && strings.HasPrefix(p.ICD, m.ICD) {
+				if x := last.newest(m.LOINC); x != nil {
+					line.Marker, line.Name = x, m.Name
+				}
+			}
+		}
+		if strings.HasPrefix(p.ICD, "I1") {
+			if bp := c.Vital(vital.BloodPressure).Last(); bp.Text() != "" {
+				line.Marker, line.Name = &gridValue{Amount: ui.Amount{Value: bp.Text(), Unit: "mm[Hg]", Flag: bp.Flag}}, "BP"
+			}
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+// shownProblems bounds the summary's lists; the rest is counted and linked.
+const shownLines = 8
+
+func first[X any](list []X, n int) []X { return list[:min(n, len(list))] }
+
+// deskPerson is what roles without clinical sight get; see deskPage.
+func upcoming(c chart.Chart) []chart.Appointment {
+	out := slices.Clone(c.Appointments)
+	slices.Reverse(out)
+	return slices.DeleteFunc(out, func(a chart.Appointment) bool {
+		return chart.Moment(a.Start).Before(c.Now().Add(-24*time.Hour)) || a.Status == "cancelled"
+	})
+}
+
+// noteLine is a note with its author's name.
+type noteLine struct {
+	chart.Note
+	By string
+}
+
+// Preview is the beginning of a note.
+func (n noteLine) Preview() string {
+	for _, s := range n.Sections {
+		if s.Text != "" {
+			text := strings.Join(strings.Fields(s.Text), " ")
+			if runes := []rune(text); len(runes) > 140 {
+				return string(runes[:140]) + "…"
+			}
+			return text
+		}
+	}
+	return ""
+}
