@@ -3,6 +3,7 @@ package fhirapi
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -43,10 +44,14 @@ func (s *server) history(c *call) error {
 	}
 	self := c.base + c.URL.Path[len("/fhir"):]
 	links := fhir.Arr(fhir.Obj("relation", "self", "url", self))
-	if len(versions) >= f.Count {
+	more, err := s.older(c, f, versions)
+	if err != nil {
+		return err
+	}
+	if more {
 		next := fmt.Sprintf("%s?_count=%d&%s=%d", self, f.Count, pageParam, versions[len(versions)-1].T)
 		if !f.Since.IsZero() {
-			next += "&_since=" + f.Since.Format(time.RFC3339Nano)
+			next += "&_since=" + url.QueryEscape(f.Since.Format(time.RFC3339Nano))
 		}
 		links.Append(fhir.Obj("relation", "next", "url", next))
 	}
@@ -59,6 +64,21 @@ func (s *server) history(c *call) error {
 		b = append(b, ']')
 	}
 	return c.write(http.StatusOK, append(b, '}'))
+}
+
+// older reports whether there are versions behind a page. A short page is no sign of the
+// end: what the caller may not see is left out of it.
+func (s *server) older(c *call, f store.HistoryFilter, page []store.Version) (bool, error) {
+	if len(page) == 0 {
+		return false, nil
+	}
+	last := page[len(page)-1]
+	if f.ID != "" && last.Version == 1 {
+		return false, nil
+	}
+	f.Before, f.Count = last.T, 1
+	behind, err := c.actor.History(c.Context(), f)
+	return len(behind) > 0, err
 }
 
 func appendVersion(b []byte, base string, v store.Version) []byte {

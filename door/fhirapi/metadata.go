@@ -2,6 +2,7 @@ package fhirapi
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/definition"
@@ -10,6 +11,18 @@ import (
 // metadata answers GET metadata: the CapabilityStatement, made from the route table and
 // the definitions.
 func (s *server) metadata(c *call) error {
+	b := fhir.Obj(
+		"resourceType", "CapabilityStatement", "status", "active",
+		"date", s.started.Format("2006-01-02"), "kind", "instance",
+		"software", fhir.Obj("name", "Osler", "version", s.Version),
+		"implementation", fhir.Obj("description", "Osler electronic medical record", "url", c.base),
+		"fhirVersion", "4.0.1", "format", fhir.Arr("application/fhir+json", "json")).JSON()
+	b = append(b[:len(b)-1], `,"rest":`...)
+	return c.write(http.StatusOK, append(append(b, s.capabilities()...), '}'))
+}
+
+// rest makes CapabilityStatement.rest.
+func (s *server) rest() []byte {
 	interactions, system, operations := fhir.Arr(), fhir.Arr(), map[string][]string{}
 	for _, rt := range routes() {
 		switch {
@@ -26,27 +39,21 @@ func (s *server) metadata(c *call) error {
 	system.Append(fhir.Obj("code", "batch"))
 	resources := fhir.Arr()
 	for _, t := range definition.ResourceTypes() {
-		resources.Append(capability(t, interactions, append(operations[t], operations["*"]...)))
+		resources.Append(capability(t, interactions, slices.Concat(operations[t], operations["*"])))
 	}
-	cs := fhir.Obj(
-		"resourceType", "CapabilityStatement", "status", "active",
-		"date", s.started.Format("2006-01-02"), "kind", "instance",
-		"software", fhir.Obj("name", "Osler", "version", s.Version),
-		"implementation", fhir.Obj("description", "Osler electronic medical record", "url", c.base),
-		"fhirVersion", "4.0.1", "format", fhir.Arr("application/fhir+json", "json"),
-		"rest", fhir.Arr(fhir.Obj("mode", "server",
-			"security", fhir.Obj("cors", false, "description", "A bearer token is needed; `osler token` issues one."),
-			"resource", resources, "interaction", system)))
-	return c.write(http.StatusOK, cs.JSON())
+	return fhir.Arr(fhir.Obj("mode", "server",
+		"security", fhir.Obj("cors", false, "description", "A bearer token is needed; `osler token` issues one. What it may do depends on the account's role and the token's scopes."),
+		"resource", resources, "interaction", system)).JSON()
 }
 
 func capability(resourceType string, interactions *fhir.Node, operations []string) *fhir.Node {
 	r := fhir.Obj("type", resourceType, "interaction", interactions,
 		"versioning", "versioned-update", "readHistory", true, "updateCreate", true,
-		"conditionalCreate", true, "conditionalUpdate", true, "conditionalDelete", "single")
+		"conditionalCreate", true, "conditionalRead", "full-support", "conditionalUpdate", true, "conditionalDelete", "single",
+		"referencePolicy", fhir.Arr("literal", "logical", "enforced"))
 	params, includes := fhir.Arr(), fhir.Arr("*")
 	for _, p := range definition.SearchParameters(resourceType) {
-		if p.Expression == "" || p.Type == "special" {
+		if !searchable(p) {
 			continue
 		}
 		params.Append(fhir.Obj("name", p.Code, "definition", p.URL, "type", p.Type))
@@ -58,12 +65,22 @@ func capability(resourceType string, interactions *fhir.Node, operations []strin
 	r.Set("searchParam", params)
 	ops := fhir.Arr()
 	for _, name := range operations {
-		def := "http://hl7.org/fhir/OperationDefinition/Resource-validate"
-		if name == "everything" {
-			def = "http://hl7.org/fhir/OperationDefinition/Patient-everything"
-		}
-		ops.Append(fhir.Obj("name", name, "definition", def))
+		ops.Append(operation(name))
 	}
 	r.Set("operation", ops)
 	return r
+}
+
+// searchable reports whether Osler searches by a parameter.
+func searchable(p *definition.SearchParameter) bool { return p.Expression != "" && p.Type != "special" }
+
+func operation(name string) *fhir.Node {
+	switch name {
+	case "everything":
+		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/OperationDefinition/Patient-everything",
+			"documentation", "GET on one patient, with _type. The answer is one Bundle with the patient's whole compartment; _count is not applied, and start, end and _since are refused.")
+	default:
+		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/OperationDefinition/Resource-validate",
+			"documentation", "Checks against the base definitions; profiles are not checked.")
+	}
 }

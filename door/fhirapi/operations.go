@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/definition"
 	"github.com/osler-emr/osler/fhir/validate"
 )
@@ -13,6 +14,11 @@ import (
 // everything answers Patient/[id]/$everything: the patient's whole compartment that the
 // caller may see, in one searchset (R4 operation-patient-everything).
 func (s *server) everything(c *call) error {
+	for _, name := range []string{"start", "end", "_since"} { // left out, they would widen the answer
+		if c.URL.Query().Has(name) {
+			return fault.New(fault.NotSupported, "$everything has no parameter %s here; it knows _type.", name)
+		}
+	}
 	var types []string
 	if v := c.URL.Query().Get("_type"); v != "" {
 		types = strings.Split(v, ",")
@@ -36,6 +42,8 @@ func (s *server) everything(c *call) error {
 		entries = append(entries, `,"search":{"mode":"match"}}`...)
 	}
 	b := strconv.AppendInt([]byte(`{"resourceType":"Bundle","type":"searchset","total":`), int64(n), 10)
+	b = append(b, `,"link":`...)
+	b = fhir.Arr(fhir.Obj("relation", "self", "url", c.base+strings.TrimPrefix(c.URL.RequestURI(), "/fhir"))).AppendJSON(b)
 	if n > 0 {
 		b = append(append(append(b, `,"entry":[`...), entries...), ']')
 	}
@@ -59,6 +67,9 @@ func (s *server) validate(c *call) error {
 	issues := validate.Resource(r)
 	if want := c.PathValue("type"); r.ResourceType() != want {
 		issues = append(issues, fault.Issue{Severity: "error", Type: "invalid", Expression: "resourceType", Text: "The resource is not a " + want + "."})
+	}
+	if c.URL.Query().Get("profile") != "" || r.Path("meta.profile").Len() > 0 {
+		issues = append(issues, fault.Issue{Severity: "information", Type: "not-supported", Text: "Profiles were not checked: Osler validates against the base definitions of FHIR R4."})
 	}
 	if len(issues) == 0 {
 		issues = []fault.Issue{{Severity: "information", Type: "informational", Text: "No fault was found against the base definitions of FHIR R4. Profiles and invariants were not checked."}}

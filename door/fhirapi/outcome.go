@@ -40,6 +40,9 @@ func outcome(issues ...fault.Issue) *fhir.Node {
 func (s *server) fail(c *call, id string, err error) {
 	code := fault.CodeOf(err)
 	status := fault.Status(code)
+	if r := (*refusal)(nil); errors.As(err, &r) {
+		status = r.status
+	}
 	if code == fault.Internal {
 		s.Log.Error("fhir request failed", "request", id, "method", c.Method, "error", err)
 	}

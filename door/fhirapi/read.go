@@ -9,6 +9,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/store"
 )
 
 // read answers GET [type]/[id] (R4 http.html#read).
@@ -17,16 +18,28 @@ func (s *server) read(c *call) error {
 	if err != nil {
 		return err
 	}
-	if h := c.Header.Get("If-None-Match"); h != "" && strings.Contains(h, fmt.Sprintf(`"%d"`, v.Version)) {
+	if c.has(v) {
 		c.w.Header().Set("ETag", fmt.Sprintf(`W/"%d"`, v.Version))
 		c.w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	v.Body, err = shape(v.Type, v.Body, c.URL.Query().Get("_summary"), c.URL.Query().Get("_elements"))
-	if err != nil {
-		return err
+	if c.URL.RawQuery != "" {
+		v.Body, err = shape(v.Body, c.URL.Query().Get("_summary"), c.URL.Query().Get("_elements"))
+		if err != nil {
+			return err
+		}
 	}
 	return c.send(http.StatusOK, v, false)
+}
+
+// has reports whether the client says that it has a version already (R4
+// http.html#cread). If-Modified-Since has seconds and counts only without If-None-Match.
+func (c *call) has(v store.Version) bool {
+	if h := c.Header.Get("If-None-Match"); h != "" {
+		return strings.TrimSpace(h) == "*" || strings.Contains(h, fmt.Sprintf(`"%d"`, v.Version))
+	}
+	since, err := http.ParseTime(c.Header.Get("If-Modified-Since"))
+	return err == nil && !v.Updated.After(since)
 }
 
 // vread answers GET [type]/[id]/_history/[vid] (R4 http.html#vread).
@@ -47,8 +60,18 @@ func (s *server) vread(c *call) error {
 
 // shape applies _summary and _elements to a stored body, and tags it SUBSETTED when
 // something was left out.
-func shape(resourceType string, body []byte, summary, elements string) ([]byte, error) {
-	if (summary == "" || summary == "false") && elements == "" {
+func shape(body []byte, summary, elements string) ([]byte, error) {
+	switch summary {
+	case "", "true", "text", "data", "false":
+	case "count":
+		return nil, fault.New(fault.Malformed, "_summary=count is for searches; a read answers with the resource.")
+	default:
+		return nil, fault.New(fault.Malformed, "_summary must be true, text, data or false.")
+	}
+	if summary == "false" {
+		summary = ""
+	}
+	if summary == "" && elements == "" {
 		return body, nil
 	}
 	r, err := fhir.Parse(body)

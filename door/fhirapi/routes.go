@@ -29,6 +29,9 @@ func routes() []route {
 		{method: "GET", pattern: "/fhir/{type}", interaction: "search-type", handle: (*server).search},
 		{method: "POST", pattern: "/fhir/{type}/_search", handle: (*server).search},
 
+		{method: "GET", pattern: "/fhir", interaction: "search-system", system: true, handle: (*server).search},
+		{method: "GET", pattern: "/fhir/{$}", system: true, handle: (*server).search},
+		{method: "POST", pattern: "/fhir/_search", system: true, handle: (*server).search},
 		{method: "GET", pattern: "/fhir/_history", interaction: "history-system", system: true, handle: (*server).history},
 		{method: "POST", pattern: "/fhir", interaction: "transaction", system: true, handle: (*server).transaction},
 		{method: "POST", pattern: "/fhir/{$}", system: true, handle: (*server).transaction},

@@ -51,6 +51,9 @@ func (s *server) search(c *call) error {
 	return c.write(http.StatusOK, b)
 }
 
+// maxForm is the largest body of POST _search in bytes.
+const maxForm = 1 << 20
+
 // parseQuery reads a search URL in its own order.
 func parseQuery(resourceType, raw string, mode search.Mode) (search.Query, error) {
 	params, err := search.ParseQuery(raw)
@@ -66,9 +69,12 @@ func rawQuery(c *call) (string, error) {
 		return c.URL.RawQuery, nil
 	}
 	if ct := c.Header.Get("Content-Type"); ct != "" && !strings.HasPrefix(ct, "application/x-www-form-urlencoded") {
-		return "", fault.New(fault.NotSupported, "POST _search takes application/x-www-form-urlencoded.")
+		return "", unsupported(ct, "application/x-www-form-urlencoded")
 	}
-	b, err := io.ReadAll(io.LimitReader(c.Body, 1<<20))
+	b, err := io.ReadAll(io.LimitReader(c.Body, maxForm+1))
+	if len(b) > maxForm {
+		return "", fault.New(fault.TooLarge, "The search form is larger than the limit of %d bytes.", maxForm)
+	}
 	if err != nil {
 		return "", fault.Wrap(err, fault.Malformed, "The search form could not be read.")
 	}
@@ -172,7 +178,7 @@ func (s *server) links(c *call, q search.Query, page store.Page, token string) [
 		if token != "" {
 			parts = append(parts[:len(parts):len(parts)], pageParam+"="+token)
 		}
-		u := c.base + "/" + q.Type
+		u := strings.TrimSuffix(c.base+"/"+q.Type, "/")
 		if len(parts) > 0 {
 			u += "?" + strings.Join(parts, "&")
 		}

@@ -15,8 +15,10 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"path"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/osler-emr/osler/base/clock"
@@ -49,17 +51,36 @@ type Options struct {
 type server struct {
 	Options
 	started time.Time
+	// outer serves requests, inner the entries of bundles.
+	outer, inner *http.ServeMux
+	// capabilities is the part of the CapabilityStatement that is the same for every request.
+	capabilities func() []byte
 }
 
 // New returns the handler for the paths below /fhir.
 func New(o Options) http.Handler {
-	s := &server{Options: o, started: o.Clock.Now()}
-	mux := http.NewServeMux()
+	s := &server{Options: o, started: o.Clock.Now(), outer: http.NewServeMux()}
+	s.capabilities = sync.OnceValue(s.rest)
 	for _, rt := range routes() {
-		mux.HandleFunc(rt.method+" "+rt.pattern, s.wrap(rt))
+		s.outer.HandleFunc(rt.method+" "+rt.pattern, s.wrap(rt))
 	}
-	mux.HandleFunc("/fhir/", s.wrap(route{public: true, handle: (*server).unknown}))
-	return mux
+	s.inner = s.entries()
+	unknown := s.wrap(route{public: true, handle: (*server).unknown})
+	s.outer.HandleFunc("/fhir/", unknown)
+	s.outer.HandleFunc("/fhir", unknown)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !tidy(r.URL.Path) { // the mux would redirect, which no FHIR client expects
+			unknown(w, r)
+			return
+		}
+		s.outer.ServeHTTP(w, r)
+	})
+}
+
+// tidy reports whether a path is one that a mux serves as it is.
+func tidy(p string) bool {
+	clean := path.Clean(p)
+	return p == clean || p == clean+"/"
 }
 
 // call is one request on its way through the door.
@@ -68,6 +89,7 @@ type call struct {
 	actor *record.Actor
 	base  string
 	w     http.ResponseWriter
+	given *fhir.Node // the resource, when it came as an entry of a bundle
 }
 
 // wrap authenticates, limits the body and turns errors into OperationOutcomes.
@@ -101,8 +123,8 @@ func (s *server) guard(rt route, c *call) (err error) {
 }
 
 func (s *server) admit(rt route, c *call) error {
-	if f := c.URL.Query().Get("_format"); f != "" && !jsonType(f) && !rt.public {
-		return fault.New(fault.NotSupported, "The format %q is not supported; ask for json.", f)
+	if err := acceptable(c); err != nil {
+		return err
 	}
 	if rt.public {
 		return nil
@@ -126,8 +148,59 @@ func knownType(c *call) error {
 	return nil
 }
 
+// unknown answers what no route serves: 405 when another method would be, 404 otherwise.
 func (s *server) unknown(c *call) error {
-	return fault.New(fault.NotFound, "There is no interaction %s %s; GET /fhir/metadata lists what there is.", c.Method, clip(c.URL.Path))
+	var allowed []string
+	for _, method := range []string{"GET", "POST", "PUT", "DELETE"} {
+		_, pattern := s.outer.Handler(&http.Request{Method: method, URL: c.URL, Host: c.Host})
+		if tidy(c.URL.Path) && strings.HasPrefix(pattern, method+" ") {
+			allowed = append(allowed, method)
+		}
+	}
+	if len(allowed) == 0 {
+		return fault.New(fault.NotFound, "There is no interaction %s %s; GET /fhir/metadata lists what there is.", clip(c.Method), clip(c.URL.Path))
+	}
+	c.w.Header().Set("Allow", strings.Join(allowed, ", "))
+	return &refusal{http.StatusMethodNotAllowed, fault.New(fault.NotSupported, "%s is not possible here; %s is.", clip(c.Method), strings.Join(allowed, ", "))}
+}
+
+// refusal is a fault about HTTP itself, with a status that no fault has.
+type refusal struct {
+	status int
+	fault  *fault.Error
+}
+
+// Error implements error.
+func (r *refusal) Error() string { return r.fault.Error() }
+
+// Unwrap returns the fault.
+func (r *refusal) Unwrap() error { return r.fault }
+
+// acceptable refuses a request that wants something else than JSON.
+func acceptable(c *call) error {
+	if f := c.URL.Query().Get("_format"); c.URL.RawQuery != "" && f != "" {
+		if jsonType(f) {
+			return nil // it overrides the header
+		}
+		return &refusal{http.StatusNotAcceptable, fault.New(fault.NotSupported, "The format %q is not supported; ask for json.", clip(f))}
+	}
+	accepts := c.Header.Values("Accept")
+	if len(accepts) == 0 {
+		return nil
+	}
+	for _, line := range accepts {
+		for want := range strings.SplitSeq(line, ",") {
+			t, _, _ := strings.Cut(strings.TrimSpace(want), ";")
+			switch t = strings.TrimSpace(t); t {
+			case "", "*/*", "application/*", "text/*", "text/html": // a browser shows JSON
+				return nil
+			}
+			if jsonType(t) {
+				return nil
+			}
+		}
+	}
+	return &refusal{http.StatusNotAcceptable, fault.New(fault.NotSupported, "Osler answers in application/fhir+json only; %q does not accept it.", clip(strings.Join(accepts, ", ")))}
 }
 
 func (s *server) base(r *http.Request) string {
@@ -143,8 +216,11 @@ func (s *server) base(r *http.Request) string {
 
 // body reads and parses the request's resource.
 func (c *call) body() (*fhir.Node, error) {
+	if c.given != nil {
+		return c.given, nil
+	}
 	if ct := c.Header.Get("Content-Type"); ct != "" && !jsonType(ct) {
-		return nil, fault.New(fault.NotSupported, "The content type %q is not supported; send application/fhir+json.", clip(ct))
+		return nil, unsupported(ct, "application/fhir+json")
 	}
 	b, err := io.ReadAll(c.Body)
 	var tooLarge *http.MaxBytesError
@@ -162,6 +238,10 @@ func (c *call) body() (*fhir.Node, error) {
 		return nil, fault.New(fault.Malformed, "The body must be one JSON object, a resource.")
 	}
 	return r, nil
+}
+
+func unsupported(contentType, want string) error {
+	return &refusal{http.StatusUnsupportedMediaType, fault.New(fault.NotSupported, "The content type %q is not supported; send %s.", clip(contentType), want)}
 }
 
 // resource is body for the type in the path.
@@ -189,12 +269,12 @@ func jsonType(s string) bool {
 	return false
 }
 
-// clip keeps echoed input short.
+// clip keeps echoed input short, and valid UTF-8.
 func clip(s string) string {
 	if len(s) > 80 {
-		return s[:80] + "…"
+		s = s[:80] + "…"
 	}
-	return s
+	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
 // version reads an ETag such as W/"3" from a header; 0 when absent.
@@ -228,14 +308,14 @@ func (c *call) send(status int, v store.Version, location bool) error {
 }
 
 func (c *call) write(status int, body []byte) error {
-	if c.URL.Query().Get("_pretty") == "true" {
+	if c.URL.RawQuery != "" && c.URL.Query().Get("_pretty") == "true" {
 		body = pretty(body)
 	}
 	h := c.w.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	c.w.WriteHeader(status)
-	if c.Method == http.MethodHead {
+	if c.Method == http.MethodHead || len(body) == 0 {
 		return nil
 	}
 	c.w.Write(body) // a client that went away is no error of ours

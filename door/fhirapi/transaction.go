@@ -1,10 +1,12 @@
 package fhirapi
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
@@ -36,7 +38,7 @@ func (s *server) transaction(c *call) error {
 
 // all carries out a transaction: every write is one Change.
 func (s *server) all(c *call, b *bundle.Bundle) error {
-	plan := &transactionPlan{server: s, call: c, done: map[int]*fhir.Node{}}
+	plan := &transactionPlan{server: s, call: c, done: map[int]*fhir.Node{}, fresh: map[int]bool{}}
 	if err := plan.conditions(b); err != nil {
 		return err
 	}
@@ -50,6 +52,9 @@ func (s *server) all(c *call, b *bundle.Bundle) error {
 	if err := plan.collect(b); err != nil {
 		return err
 	}
+	if err := plan.reads(b); err != nil {
+		return err
+	}
 	plan.change.Key = idempotency(c)
 	if len(plan.change.Put)+len(plan.change.Delete) > 0 {
 		res, err := c.actor.Commit(c.Context(), plan.change)
@@ -59,12 +64,8 @@ func (s *server) all(c *call, b *bundle.Bundle) error {
 		plan.answer(res)
 	}
 	for _, e := range b.Entries { // reads see what the writes made
-		if e.Method == http.MethodGet || e.Method == http.MethodHead {
-			answer, status := s.sub(c, e)
-			if status >= 400 {
-				return fault.New(fault.Invalid, "The read %s %s of the transaction failed.", e.Method, clip(e.URL)).At(e.Path())
-			}
-			plan.done[e.Index] = answer
+		if reads(e) {
+			plan.done[e.Index], _ = s.sub(c, e)
 		}
 	}
 	out := make([]*fhir.Node, len(b.Entries))
@@ -72,6 +73,10 @@ func (s *server) all(c *call, b *bundle.Bundle) error {
 		out[i] = plan.done[i]
 	}
 	return c.write(http.StatusOK, bundle.Response("transaction", out...).JSON())
+}
+
+func reads(e *bundle.Entry) bool {
+	return e.Method == http.MethodGet || e.Method == http.MethodHead
 }
 
 // transactionPlan turns the entries of a transaction into one Change.
@@ -82,6 +87,7 @@ type transactionPlan struct {
 	puts   []*bundle.Entry // in the order of change.Put
 	drops  []*bundle.Entry // in the order of change.Delete
 	done   map[int]*fhir.Node
+	fresh  map[int]bool // updates by a condition that matches nothing: they create
 }
 
 // conditions settles ifNoneExist, PUT by condition and DELETE by condition by searching
@@ -92,7 +98,7 @@ func (p *transactionPlan) conditions(b *bundle.Bundle) error {
 		if e.Method == http.MethodPut || e.Method == http.MethodDelete {
 			cond = e.Query
 		}
-		if cond == "" || e.Method == http.MethodGet || e.Method == http.MethodHead {
+		if cond == "" || reads(e) {
 			continue
 		}
 		q, err := condition(e.Type, cond)
@@ -106,6 +112,8 @@ func (p *transactionPlan) conditions(b *bundle.Bundle) error {
 		case found && e.Method == http.MethodPost:
 			e.ID, e.Method = v.ID, "" // nothing to do: it exists
 			p.done[e.Index] = entryResponse(p.call, "200 OK", v)
+		case found && e.Resource != nil && e.Resource.ID() != "" && e.Resource.ID() != v.ID:
+			return fault.New(fault.Malformed, "The condition matches another resource than the id in the entry.").At(e.Path() + ".resource.id")
 		case found:
 			e.ID = v.ID
 			if e.Resource != nil {
@@ -116,12 +124,14 @@ func (p *transactionPlan) conditions(b *bundle.Bundle) error {
 			p.done[e.Index] = fhir.Obj("response", fhir.Obj("status", "204 No Content"))
 		default:
 			p.change.Absent = append(p.change.Absent, q)
-			if e.Method == http.MethodPut && e.Resource.ID() == "" {
+			if e.Method != http.MethodPut {
+				continue
+			}
+			if e.Resource.ID() == "" {
 				e.Resource.SetID(ident.New(p.server.Clock.Now()))
 			}
-			if e.Method == http.MethodPut {
-				e.ID = e.Resource.ID()
-			}
+			e.ID = e.Resource.ID()
+			p.fresh[e.Index] = true
 		}
 	}
 	return nil
@@ -151,6 +161,25 @@ func (p *transactionPlan) references(b *bundle.Bundle) error {
 	return nil
 }
 
+// reads tries the reads before anything is stored: one that fails, fails the transaction
+// while it still can. Afterwards a failure could only be told beside what was stored.
+func (p *transactionPlan) reads(b *bundle.Bundle) error {
+	made := map[string]bool{}
+	for _, e := range p.puts {
+		made[e.Reference()] = true
+	}
+	for _, e := range b.Entries {
+		if !reads(e) || made[e.Reference()] {
+			continue
+		}
+		if answer, status := p.server.sub(p.call, e); status >= 400 {
+			text := answer.Path("response.outcome.issue.0.details.text").Text()
+			return fault.New(fault.Invalid, "The read in the transaction failed: %s", text).At(e.Path() + ".request.url")
+		}
+	}
+	return nil
+}
+
 func (p *transactionPlan) collect(b *bundle.Bundle) error {
 	for _, e := range b.Ordered() {
 		match := int64(0)
@@ -166,7 +195,7 @@ func (p *transactionPlan) collect(b *bundle.Bundle) error {
 			p.change.Put = append(p.change.Put, record.Put{Resource: e.Resource, Create: true})
 			p.puts = append(p.puts, e)
 		case http.MethodPut:
-			p.change.Put = append(p.change.Put, record.Put{Resource: e.Resource, IfMatch: match})
+			p.change.Put = append(p.change.Put, record.Put{Resource: e.Resource, IfMatch: match, Create: p.fresh[e.Index]})
 			p.puts = append(p.puts, e)
 		case http.MethodDelete:
 			p.change.Delete = append(p.change.Delete, record.Delete{Type: e.Type, ID: e.ID, IfMatch: match})
@@ -180,22 +209,43 @@ func (p *transactionPlan) collect(b *bundle.Bundle) error {
 
 // name puts the bundle's entry in place of the position in the change.
 func (p *transactionPlan) name(err error) error {
-	f, ok := err.(*fault.Error)
-	if !ok {
+	var f *fault.Error
+	if !errors.As(err, &f) {
 		return err
 	}
+	f.Path = p.place(f.Path)
 	for i := range f.Issues {
-		var n int
-		rest := f.Issues[i].Expression
-		if _, scan := fmt.Sscanf(rest, "Put[%d]", &n); scan == nil && n < len(p.puts) {
-			_, tail, _ := strings.Cut(rest, "].")
-			f.Issues[i].Expression = p.puts[n].Path() + ".resource"
-			if _, inner, ok := strings.Cut(tail, "."); ok {
-				f.Issues[i].Expression += "." + inner
-			}
-		}
+		f.Issues[i].Expression = p.place(f.Issues[i].Expression)
 	}
-	return f
+	return err
+}
+
+// place turns "Put[3].Patient.birthDate" into "Bundle.entry[5].resource.birthDate". The
+// path of a change of one Put starts at the resource.
+func (p *transactionPlan) place(path string) string {
+	rest, numbered := strings.CutPrefix(path, "Put[")
+	n := 0
+	if numbered {
+		digits, tail, _ := strings.Cut(rest, "].")
+		i, err := strconv.Atoi(digits)
+		if err != nil {
+			return path
+		}
+		n, rest = i, tail
+	} else if len(p.puts) != 1 {
+		return path
+	}
+	if path == "" || n >= len(p.puts) {
+		return path
+	}
+	out := p.puts[n].Path() + ".resource"
+	if _, inner, ok := strings.Cut(rest, "."); ok {
+		return out + "." + inner
+	}
+	if rest == "resourceType" {
+		return out + ".resourceType"
+	}
+	return out
 }
 
 func (p *transactionPlan) answer(res record.Result) {
@@ -245,13 +295,9 @@ func (s *server) each(c *call, b *bundle.Bundle) error {
 
 // sub runs one entry as a request and returns its response entry and status.
 func (s *server) sub(c *call, e *bundle.Entry) (*fhir.Node, int) {
-	var body []byte
-	if e.Resource != nil {
-		body = e.Resource.JSON()
-	}
-	r, err := http.NewRequestWithContext(c.Context(), e.Method, "/fhir/"+strings.TrimPrefix(e.URL, "/"), bytes.NewReader(body))
-	if err != nil {
-		return failed(fault.New(fault.Malformed, "The url of the entry cannot be read.").At(e.Path())), http.StatusBadRequest
+	r, err := http.NewRequestWithContext(c.Context(), e.Method, "/fhir/"+strings.TrimPrefix(e.URL, "/"), http.NoBody)
+	if err != nil || !tidy(r.URL.Path) {
+		return failed(fault.New(fault.Malformed, "The url of the entry cannot be read.").At(e.Path() + ".request.url")), http.StatusBadRequest
 	}
 	r.Host = c.Host
 	for header, value := range map[string]string{"If-Match": e.IfMatch, "If-None-Exist": e.IfNoneExist, "If-None-Match": e.IfNoneMatch} {
@@ -259,12 +305,15 @@ func (s *server) sub(c *call, e *bundle.Entry) (*fhir.Node, int) {
 			r.Header.Set(header, value)
 		}
 	}
-	w := newRecorder()
-	s.entries(c).ServeHTTP(w, r)
+	w := newRecorder(c, e)
+	s.inner.ServeHTTP(w, r)
 	entry := fhir.Obj()
 	resource, _ := fhir.Parse(w.body.Bytes())
 	response := fhir.Obj("status", fmt.Sprintf("%d %s", w.status, http.StatusText(w.status)),
 		"location", w.Header().Get("Location"), "etag", w.Header().Get("ETag"))
+	if t, err := http.ParseTime(w.Header().Get("Last-Modified")); err == nil {
+		response.Set("lastModified", fhir.Str(t.UTC().Format(time.RFC3339)))
+	}
 	switch {
 	case w.status >= 400:
 		response.Set("outcome", resource)
@@ -279,23 +328,28 @@ func failed(err error) *fhir.Node {
 	return fhir.Obj("response", fhir.Obj("status", "400 Bad Request", "outcome", Outcome(err, "")))
 }
 
-// entries serves the routes for the entries of one bundle, with its principal.
-func (s *server) entries(outer *call) http.Handler {
+// entries serves the routes for the entries of bundles, each with the principal of the
+// request that brought it.
+func (s *server) entries() *http.ServeMux {
 	mux := http.NewServeMux()
-	for _, rt := range routes() {
-		if rt.system { // no bundles in bundles
-			continue
-		}
-		mux.HandleFunc(rt.method+" "+rt.pattern, func(w http.ResponseWriter, r *http.Request) {
-			c := &call{Request: r, base: outer.base, w: w, actor: outer.actor}
+	answer := func(rt route) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			from := w.(*recorder)
+			c := &call{Request: r, base: from.outer.base, w: w, actor: from.outer.actor, given: from.entry.Resource}
 			err := knownType(c)
 			if err == nil {
 				err = s.guard(rt, c)
 			}
 			if err != nil {
-				s.fail(c, outer.w.Header().Get("X-Request-Id"), err)
+				s.fail(c, from.outer.w.Header().Get("X-Request-Id"), err)
 			}
-		})
+		}
 	}
+	for _, rt := range routes() {
+		if !rt.system { // no bundles in bundles
+			mux.HandleFunc(rt.method+" "+rt.pattern, answer(rt))
+		}
+	}
+	mux.HandleFunc("/fhir/", answer(route{handle: (*server).unknown}))
 	return mux
 }

@@ -25,6 +25,20 @@ func (s *server) create(c *call) error {
 		if err != nil {
 			return err
 		}
+		return s.createUnless(c, q, change)
+	}
+	res, err := c.actor.Commit(c.Context(), change)
+	if err != nil {
+		return err
+	}
+	return c.reply(http.StatusCreated, res.Versions[0])
+}
+
+// createUnless creates when nothing matches, and answers with the match otherwise. When
+// somebody else creates it in between, the second look finds theirs.
+func (s *server) createUnless(c *call, q search.Query, change record.Change) error {
+	change.Absent = []search.Query{q}
+	for last := range 2 {
 		v, found, err := s.single(c, q)
 		if err != nil {
 			return err
@@ -32,13 +46,16 @@ func (s *server) create(c *call) error {
 		if found {
 			return c.reply(http.StatusOK, v)
 		}
-		change.Absent = []search.Query{q}
+		res, err := c.actor.Commit(c.Context(), change)
+		if fault.Is(err, fault.Conflict) && last == 0 {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		return c.reply(http.StatusCreated, res.Versions[0])
 	}
-	res, err := c.actor.Commit(c.Context(), change)
-	if err != nil {
-		return err
-	}
-	return c.reply(http.StatusCreated, res.Versions[0])
+	return nil
 }
 
 // update answers PUT [type]/[id] (R4 http.html#update): also a create under a client's id.
@@ -73,7 +90,7 @@ func (s *server) conditionalUpdate(c *call) error {
 		return err
 	}
 	if !found {
-		res, err := c.actor.Commit(c.Context(), record.Change{Put: []record.Put{{Resource: r}}, Absent: []search.Query{q}})
+		res, err := c.actor.Commit(c.Context(), record.Change{Put: []record.Put{{Resource: r, Create: true}}, Absent: []search.Query{q}})
 		if err != nil {
 			return err
 		}
@@ -91,7 +108,11 @@ func (s *server) put(c *call, r *fhir.Node) error {
 	if err != nil {
 		return err
 	}
-	res, err := c.actor.Commit(c.Context(), record.Change{Put: []record.Put{{Resource: r, IfMatch: match}}, Key: idempotency(c)})
+	fresh := c.Header.Get("If-None-Match") == "*"
+	res, err := c.actor.Commit(c.Context(), record.Change{Put: []record.Put{{Resource: r, IfMatch: match, Create: fresh}}, Key: idempotency(c)})
+	if fresh && fault.Is(err, fault.Conflict) {
+		return fault.New(fault.Stale, "There is a %s with this id already; If-None-Match asks to create it only.", r.ResourceType())
+	}
 	if err != nil {
 		return err
 	}
@@ -172,20 +193,16 @@ func condition(resourceType, raw string) (search.Query, error) {
 	if err != nil {
 		return search.Query{}, fault.Wrap(err, fault.Malformed, "The condition cannot be read as search parameters.")
 	}
-	for name := range values {
-		if name == "_format" || name == "_pretty" {
-			values.Del(name)
-		}
-	}
-	if len(values) == 0 {
-		return search.Query{}, fault.New(fault.Malformed, "A conditional interaction needs at least one search parameter.")
-	}
+	values.Del("_format")
+	values.Del("_pretty")
 	q, err := parseQuery(resourceType, values.Encode(), search.Strict)
 	if err != nil {
 		return search.Query{}, err
 	}
-	q.Count = 2
-	return q, nil
+	if _, all := q.Where.(search.All); all { // also of _sort or _count alone
+		return search.Query{}, fault.New(fault.Malformed, "A conditional interaction needs at least one search parameter that selects.")
+	}
+	return search.Query{Type: q.Type, Where: q.Where, Count: 2, Total: search.TotalNone, Applied: q.Applied}, nil
 }
 
 // single returns the one match of a condition; several are fault.Multiple.
