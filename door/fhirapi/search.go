@@ -12,6 +12,7 @@ import (
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/definition"
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/store"
 )
@@ -36,7 +37,14 @@ func (s *server) search(c *call) error {
 	if prefer(c.Header, "handling") == "strict" {
 		mode = search.Strict
 	}
-	q, err := parseQuery(resourceType, raw, mode)
+	params, err := search.ParseQuery(raw)
+	if err != nil {
+		return err
+	}
+	for i := range params {
+		params[i].Value = own(c.base, resourceType, params[i])
+	}
+	q, err := search.Parse(resourceType, params, mode)
 	if err != nil {
 		return err
 	}
@@ -61,6 +69,19 @@ func parseQuery(resourceType, raw string, mode search.Mode) (search.Query, error
 		return search.Query{}, err
 	}
 	return search.Parse(resourceType, params, mode)
+}
+
+// own returns a parameter's value with references to this server made relative, as they
+// are stored.
+func own(base, resourceType string, p search.Param) string {
+	if !strings.Contains(p.Value, base+"/") {
+		return p.Value
+	}
+	name, _, _ := strings.Cut(p.Name, ":")
+	if d, ok := definition.SearchParameterFor(resourceType, name); !ok || d.Type != "reference" {
+		return p.Value
+	}
+	return strings.ReplaceAll(p.Value, base+"/", "")
 }
 
 // rawQuery joins the parameters of the URL and of a form body.

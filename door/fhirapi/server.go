@@ -237,7 +237,27 @@ func (c *call) body() (*fhir.Node, error) {
 	if r.Kind() != fhir.Object {
 		return nil, fault.New(fault.Malformed, "The body must be one JSON object, a resource.")
 	}
+	relative(r, c.base+"/")
 	return r, nil
+}
+
+// relative makes references to this server relative. An observation about
+// "https://clinic.example/fhir/Patient/7" belongs into the chart of Patient/7.
+func relative(n *fhir.Node, base string) {
+	switch n.Kind() {
+	case fhir.Array:
+		for v := range n.Items() {
+			relative(v, base)
+		}
+	case fhir.Object:
+		for name, v := range n.Members() {
+			if rest, ok := strings.CutPrefix(v.Text(), base); ok && name == "reference" && v.Kind() == fhir.String {
+				n.Set(name, fhir.Str(rest))
+				continue
+			}
+			relative(v, base)
+		}
+	}
 }
 
 func unsupported(contentType, want string) error {
