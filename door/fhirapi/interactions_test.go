@@ -289,4 +289,3 @@ func TestWhoMay(t *testing.T) {
 		t.Error("the batch shows another patient")
 	}
 }
-
