@@ -81,14 +81,4 @@ func (m *memory) Items(_ context.Context, space, owner string) ([]store.Item, er
 	return out, nil
 }
 
-// count returns how many items a space holds, expired ones included.
-func (m *memory) count(space string) (n int) {
-	for _, it := range m.items {
-		if it.Space == space {
-			n++
-		}
-	}
-	return n
-}
-
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)

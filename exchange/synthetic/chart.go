@@ -104,19 +104,6 @@ func (c *chart) refNamed() *fhir.Node {
 
 func (c *chart) age(at time.Time) int { return years(c.person.born, at) }
 
-// pronoun returns she or he, capitalised when it starts a sentence.
-func (c *chart) pronoun(start bool) string {
-	switch {
-	case c.person.female && start:
-		return "She"
-	case c.person.female:
-		return "she"
-	case start:
-		return "He"
-	}
-	return "he"
-}
-
 // ago is a working day about n days before today, at a clinic hour.
 func (c *chart) ago(n int) time.Time {
 	t := c.world.today.AddDate(0, 0, -n)

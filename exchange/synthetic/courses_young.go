@@ -2,7 +2,6 @@ package synthetic
 
 import (
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/osler-emr/osler/fhir"
@@ -197,43 +196,6 @@ func (c *chart) childIllness(at time.Time) {
 		v.tells("Vomited four times since yesterday, loose stools, last wet nappy or toilet three hours ago.")
 		v.finds("Moist mouth, tears, skin turgor normal, abdomen soft.")
 		v.assess(d, "mild dehydration at most.", "Rehydration drink in small sips every five minutes, no sugary drinks, back if no urine for 8 hours.")
-		v.close()
-	}
-}
-
-// expecting is a pregnancy that is the given number of weeks along today.
-func (c *chart) expecting(weeksNow int) {
-	start := c.world.today.AddDate(0, 0, -7*weeksNow)
-	due := start.AddDate(0, 0, 280)
-	for i, week := range []int{8, 12, 16, 20, 24, 28, 32, 36} {
-		if week >= weeksNow {
-			break
-		}
-		at := clinicHours(start.AddDate(0, 0, 7*week), c.IntN(20))
-		if i == 0 {
-			c.askAllergies(at)
-		}
-		v := c.begin(at, "Antenatal visit", fmt.Sprintf("Antenatal check, %d weeks", week), "antenatal")
-		why := c.diagnose(pregnancy, at)
-		v.kg = c.weight - 2 + math.Max(0, float64(week-10))*.42
-		v.sys, v.dia = c.near(110, 4), c.near(68, 3)
-		v.bill("urine-dipstick")
-		v.after = append(v.after, c.finding("Protein, urine dipstick", "negative", code{loinc, "20454-5", "Protein [Presence] in Urine by Test strip"}, at, v.encounter(), false))
-		if week == 8 {
-			v.prescribe(prenatal, why)
-			v.draw(bloodPanel, why)
-			v.tells("Planned and welcome. Nausea in the mornings, keeps fluids down.")
-			v.assess(why, fmt.Sprintf("%d weeks by dates, due about %s.", week, spoken(due)), "Booking bloods, folic acid, dating scan. Foods and medicines to avoid gone through.")
-		} else {
-			if week == 28 {
-				c.levels["hb"] = 112
-				v.draw(bloodPanel, why)
-				v.vaccinate(tdap)
-			}
-			v.tells(pick(c.dice, "Feels the baby move every day.", "Back aches in the evening, sleeps on the left side.", "No bleeding, no headache, no swelling of the face."))
-			v.finds(fmt.Sprintf("Fundal height %d cm, heartbeat %d per minute.", week, c.between(134, 152)))
-			v.assess(why, fmt.Sprintf("%d weeks, mother and baby well.", week), pick(c.dice, "Next visit in 4 weeks. Call for bleeding, fluid, headache or fewer movements.", "Birth plan started. Same advice on when to call."))
-		}
 		v.close()
 	}
 }

@@ -31,7 +31,6 @@ var (
 	eczema         = problem{"Atopic eczema", "L20.9", "Atopic dermatitis, unspecified", "24079001", "Atopic dermatitis"}
 	osteoporosis   = problem{"Osteoporosis", "M81.0", "Age-related osteoporosis without current pathological fracture", "64859006", "Osteoporosis"}
 	prostate       = problem{"Benign prostatic hyperplasia", "N40.1", "Benign prostatic hyperplasia with lower urinary tract symptoms", "", ""}
-	pregnancy      = problem{"Pregnancy", "Z34.90", "Encounter for supervision of normal pregnancy, unspecified, unspecified trimester", "77386006", "Pregnant"}
 	acne           = problem{"Acne", "L70.0", "Acne vulgaris", "", ""}
 	attention      = problem{"Attention deficit hyperactivity disorder", "F90.2", "Attention-deficit hyperactivity disorder, combined type", "406506008", "Attention deficit hyperactivity disorder"}
 	nailFungus     = problem{"Fungal infection of toenails", "B35.1", "Tinea unguium", "", ""}

@@ -30,8 +30,7 @@ type visit struct {
 }
 
 type charge struct {
-	fee  string
-	node *fhir.Node
+	fee string
 }
 
 // begin opens a visit. Courses then speak, and close writes it down.

@@ -162,9 +162,8 @@ func monograph(product string) string {
 	return "FDA over-the-counter drug facts, " + product + " (DailyMed)"
 }
 
-func mg(v float64) Amount    { return Amount{v, "mg"} }
-func mcg(v float64) Amount   { return Amount{v, "mcg"} }
-func units(v float64) Amount { return Amount{v, "unit"} }
+func mg(v float64) Amount  { return Amount{v, "mg"} }
+func mcg(v float64) Amount { return Amount{v, "mcg"} }
 
 var (
 	ingredients = collect(cardiovascular, metabolic, antiinfective, nervous, pain, other, specialist)

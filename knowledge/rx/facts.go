@@ -99,9 +99,6 @@ const (
 	Quiet   Tier = "quiet"
 )
 
-// louder orders tiers.
-func louder(a, b Tier) bool { return rank(a) < rank(b) }
-
 func rank(t Tier) int {
 	switch t {
 	case Stop:
