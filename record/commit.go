@@ -199,7 +199,7 @@ func (b *builder) find(ctx context.Context, p Put, q *pendingPut) error {
 		}
 	}
 	switch {
-	case !missing && !current.Deleted && p.Create:
+	case !missing && p.Create: // also when it was deleted: a create does not bring back
 		return fault.New(fault.Conflict, "There is a %s with this id already.", resourceType).At(where)
 	case p.IfMatch != 0 && (missing || current.Deleted || current.Version != p.IfMatch):
 		return stale(resourceType, where)

@@ -26,7 +26,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/osler-emr/osler/base/fault"
-	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/bundle"
 	"github.com/osler-emr/osler/fhir/definition"
@@ -64,6 +63,8 @@ type FileReport struct {
 	Problems []Problem
 	// Dangling counts references to resources that are neither in the file nor in the record.
 	Dangling int
+
+	refused bool // whether the record refused the content of some
 }
 
 // Report is what became of all files.
@@ -235,6 +236,9 @@ func (f *FileReport) problem(entry string, err error) {
 	}
 }
 
+// byteOrderMark is what some Windows programs put before a file's first line.
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
 // document imports a JSON file: a bundle or one resource.
 func (im *Import) document(ctx context.Context, in io.Reader, f *FileReport) ([]*fhir.Node, error) {
 	body, err := io.ReadAll(io.LimitReader(in, fhir.MaxBytes+1))
@@ -242,7 +246,7 @@ func (im *Import) document(ctx context.Context, in io.Reader, f *FileReport) ([]
 		f.problem("", err)
 		return nil, nil
 	}
-	n, err := fhir.Parse(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))
+	n, err := fhir.Parse(bytes.TrimPrefix(body, byteOrderMark))
 	if err != nil {
 		f.problem("", err)
 		return nil, nil
@@ -251,6 +255,9 @@ func (im *Import) document(ctx context.Context, in io.Reader, f *FileReport) ([]
 		if !definition.IsResource(n.ResourceType()) {
 			f.problem("", fault.New(fault.Malformed, "The file is JSON, but not a FHIR resource: it has no resourceType that R4 knows."))
 			return nil, nil
+		}
+		if n.ID() == "" {
+			n.SetID(derived(n))
 		}
 		return im.store(ctx, []*fhir.Node{n}, f, func(int) string { return "" })
 	}
@@ -321,7 +328,7 @@ func (im *Import) lines(ctx context.Context, in io.Reader, f *FileReport) ([]*fh
 		if len(batch) == 0 {
 			return nil
 		}
-		stored, err := im.store(ctx, batch, f, func(i int) string { return fmt.Sprintf("line %d", numbers[i]) })
+		stored, err := im.each(ctx, batch, f, func(i int) string { return fmt.Sprintf("line %d", numbers[i]) })
 		if im.Verify {
 			all = append(all, stored...)
 		}
@@ -331,7 +338,7 @@ func (im *Import) lines(ctx context.Context, in io.Reader, f *FileReport) ([]*fh
 	scan := bufio.NewScanner(in)
 	scan.Buffer(make([]byte, 1<<20), fhir.MaxBytes)
 	for n := 1; scan.Scan(); n++ {
-		line := bytes.TrimSpace(scan.Bytes())
+		line := bytes.TrimSpace(bytes.TrimPrefix(scan.Bytes(), byteOrderMark))
 		if len(line) == 0 {
 			continue
 		}
@@ -358,6 +365,3 @@ func (im *Import) lines(ctx context.Context, in io.Reader, f *FileReport) ([]*fh
 	}
 	return all, flush()
 }
-
-// newID is for resources that arrive without any identity.
-func (im *Import) newID() string { return ident.New(im.Actor.Now()) }

@@ -18,11 +18,6 @@ import (
 // left out and different ones reported or, with Update, replaced. It returns the resources
 // that are in the record afterwards.
 func (im *Import) store(ctx context.Context, resources []*fhir.Node, f *FileReport, entry func(int) string) ([]*fhir.Node, error) {
-	for _, r := range resources {
-		if r.ID() == "" {
-			r.SetID(im.newID())
-		}
-	}
 	puts := make([]record.Put, len(resources))
 	for i, r := range resources {
 		puts[i] = record.Put{Resource: r.Clone(), Create: true}
@@ -31,15 +26,31 @@ func (im *Import) store(ctx context.Context, resources []*fhir.Node, f *FileRepo
 	if fault.Is(err, fault.Conflict) {
 		return im.compare(ctx, resources, f, entry)
 	}
-	if err := f.refused(err, entry); err != nil {
-		return nil, err
-	}
 	if err != nil {
-		return nil, nil
+		return nil, f.refuse(err, len(puts), entry)
 	}
 	f.count(resources)
 	im.dangling(ctx, resources, f)
 	return resources, nil
+}
+
+// each stores resources that stand for themselves: a faulty one does not hold up its
+// neighbours. It halves what was refused until the faulty ones stand alone.
+func (im *Import) each(ctx context.Context, resources []*fhir.Node, f *FileReport, entry func(int) string) ([]*fhir.Node, error) {
+	try := *f
+	try.Problems, try.refused = slices.Clone(f.Problems), false
+	stored, err := im.store(ctx, resources, &try, entry)
+	if err != nil || !try.refused || len(resources) == 1 {
+		*f = try
+		return stored, err
+	}
+	half := len(resources) / 2
+	first, err := im.each(ctx, resources[:half], f, entry)
+	if err != nil {
+		return first, err
+	}
+	second, err := im.each(ctx, resources[half:], f, func(i int) string { return entry(half + i) })
+	return slices.Concat(first, second), err
 }
 
 func (im *Import) commit(ctx context.Context, puts []record.Put) error {
@@ -56,20 +67,22 @@ func (f *FileReport) count(resources []*fhir.Node) {
 	}
 }
 
-// refused turns a fault about the content into problems of the file; other errors stop
-// the import.
-func (f *FileReport) refused(err error, entry func(int) string) error {
+// refuse turns a fault about the content of one of n resources into problems of the file;
+// other errors stop the import.
+func (f *FileReport) refuse(err error, n int, entry func(int) string) error {
 	switch fault.CodeOf(err) {
-	case "":
-		return nil
 	case fault.Invalid, fault.Malformed, fault.TooLarge, fault.NotSupported, fault.Forbidden:
 	default:
 		return err
 	}
+	f.refused = true
 	at := len(f.Problems)
 	f.problem("", err)
 	for i := range f.Problems[at:] {
 		p := &f.Problems[at+i]
+		if n == 1 { // a change of one does not number it
+			p.Entry = entry(0)
+		}
 		if n, rest, ok := position(p.Path); ok {
 			p.Entry, p.Path = entry(n), rest
 		}
@@ -93,8 +106,38 @@ func position(path string) (n int, rest string, ok bool) {
 	return n, strings.TrimPrefix(rest, "."), true
 }
 
+// attempts is how often what the record has is looked up again because another file or
+// another user stored some of it in between.
+const attempts = 8
+
 // compare stores what is new and settles what the record has already.
 func (im *Import) compare(ctx context.Context, resources []*fhir.Node, f *FileReport, entry func(int) string) ([]*fhir.Node, error) {
+	var err error
+	for range attempts {
+		try := *f // what this attempt says counts only when it succeeds
+		try.Problems = slices.Clone(f.Problems)
+		var present []*fhir.Node
+		present, err = im.settle(ctx, resources, &try, entry)
+		if fault.Is(err, fault.Conflict) {
+			gone, failed := im.deleted(ctx, resources, &try)
+			if failed != nil {
+				return nil, failed
+			}
+			if gone {
+				*f = try
+				return present, nil
+			}
+		}
+		if !fault.Is(err, fault.Conflict) && !fault.Is(err, fault.Stale) {
+			*f = try
+			return present, err
+		}
+	}
+	return nil, err
+}
+
+// settle is one attempt of compare.
+func (im *Import) settle(ctx context.Context, resources []*fhir.Node, f *FileReport, entry func(int) string) ([]*fhir.Node, error) {
 	there, err := im.present(ctx, resources)
 	if err != nil {
 		return nil, err
@@ -104,11 +147,11 @@ func (im *Import) compare(ctx context.Context, resources []*fhir.Node, f *FileRe
 	}
 	var puts []record.Put
 	var fresh, present []*fhir.Node
+	var places []int // of puts in resources
 	for i, r := range resources {
 		old, ok := there[r.Reference()]
 		if !ok {
-			puts = append(puts, record.Put{Resource: r.Clone(), Create: true})
-			fresh = append(fresh, r)
+			puts, fresh, places = append(puts, record.Put{Resource: r.Clone(), Create: true}), append(fresh, r), append(places, i)
 			continue
 		}
 		was, err := fhir.Parse(old.Body)
@@ -120,41 +163,38 @@ func (im *Import) compare(ctx context.Context, resources []*fhir.Node, f *FileRe
 			f.Same++
 			present = append(present, r)
 		case im.Update:
-			puts = append(puts, record.Put{Resource: r.Clone(), IfMatch: old.Version})
-			fresh = append(fresh, r)
+			puts, fresh, places = append(puts, record.Put{Resource: r.Clone(), IfMatch: old.Version}), append(fresh, r), append(places, i)
 		default:
 			f.Problems = append(f.Problems, Problem{entry(i), r.Reference(),
 				"The record has other content under this id; it was left as it is (--update writes a new version)."})
 		}
 	}
 	err = im.commit(ctx, puts)
-	if fault.Is(err, fault.Conflict) { // an id that was deleted here
-		return present, im.deleted(ctx, fresh, f)
+	if fault.Is(err, fault.Conflict) || fault.Is(err, fault.Stale) {
+		return present, err
 	}
-	if err := f.refused(err, entry); err != nil {
-		return nil, err
+	if err != nil {
+		return nil, f.refuse(err, len(puts), func(i int) string { return entry(places[i]) })
 	}
-	if err == nil {
-		f.count(fresh)
-		present = append(present, fresh...)
-		im.dangling(ctx, resources, f)
-	}
-	return present, nil
+	f.count(fresh)
+	im.dangling(ctx, resources, f)
+	return append(present, fresh...), nil
 }
 
-// deleted names the resources that the record has deleted; none of the file's new ones
-// were stored.
-func (im *Import) deleted(ctx context.Context, fresh []*fhir.Node, f *FileReport) error {
-	for _, r := range fresh {
+// deleted names the resources that the record has deleted, and reports whether there are
+// any; none of the file's new ones were stored then.
+func (im *Import) deleted(ctx context.Context, resources []*fhir.Node, f *FileReport) (found bool, err error) {
+	for _, r := range resources {
 		_, err := im.Actor.ReadVersion(ctx, r.ResourceType(), r.ID(), 0)
 		switch {
 		case fault.Is(err, fault.Gone):
+			found = true
 			f.Problems = append(f.Problems, Problem{Path: r.Reference(), Text: "It was deleted in the record, and the import does not bring it back; nothing new of this file was stored. Take it out of the file."})
 		case err != nil && !fault.Is(err, fault.NotFound):
-			return err
+			return false, err
 		}
 	}
-	return nil
+	return found, nil
 }
 
 // together is how many resources are looked up in one query.
