@@ -67,6 +67,7 @@ func routes(m *web.Mux) {
 	m.Page("POST /p/{patient}/statement", web.Physician|web.Biller, statementIssue)
 	m.Page("GET /p/{patient}/statement/{invoice}", web.Clinical|web.Biller|web.FrontDesk, statementShow)
 
+	m.Page("GET /p/{patient}/emergency", web.Clinical, emergencySheet)
 	m.Page("GET /p/{patient}/messages", web.Clinical, messages)
 	m.Page("POST /p/{patient}/messages", web.Clinical, messageSend)
 	m.Page("POST /p/{patient}/messages/{thread}", web.Clinical, messageReply)

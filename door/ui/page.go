@@ -36,6 +36,7 @@ type NavItem struct {
 	Count       int    // shown as a badge when above 0
 	Urgent      bool   // the badge is red
 	CountLabel  string // "waiting for you", read behind the number
+	Wide        bool   // left out on a phone: there it is reached otherwise
 }
 
 // Toast says that something is done, with a way to take it back while that is possible.

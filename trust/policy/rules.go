@@ -203,7 +203,7 @@ func fhirType(reference string) (resourceType, id string) {
 }
 
 // patientTasks are what a patient's own actions ask of the clinic.
-var patientTasks = []string{"refill-request", "answer-message", "patient-measurement"}
+var patientTasks = []string{"refill-request", "answer-message", "patient-measurement", "follow-up"}
 
 func patientTask(p trust.Principal, before, after *fhir.Node) string {
 	if before != nil {
@@ -216,7 +216,7 @@ func patientTask(p trust.Principal, before, after *fhir.Node) string {
 	asked := after.Path("code.coding").Len() == 1
 	asked = asked && slices.ContainsFunc(patientTasks, func(c string) bool { return hasCode(after.Get("code"), taskSystem, c) })
 	if !asked || !only(after.Get("requester"), self(p)) || !only(after.Get("for"), self(p)) || !statusIn(after, "requested") {
-		return "patients ask for refills, answers and review of their measurements, as themselves and for themselves."
+		return "patients ask for refills, answers, and a look at what they report, as themselves and for themselves."
 	}
 	return ""
 }

@@ -1,0 +1,147 @@
+package portal
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/practice/chart"
+	"github.com/osler-emr/osler/practice/medication"
+	"github.com/osler-emr/osler/practice/message"
+)
+
+// Limits of what counts as near on the first page.
+const (
+	visitSoon  = 14 * 24 * time.Hour // a visit to think of
+	supplyLow  = 14                  // days of supply left
+	mostToDo   = 3
+	resultsNew = 30 * 24 * time.Hour // a result that nobody opened counts as new
+)
+
+// homeView is the first page: what to do, what is new, where everything is.
+type homeView struct {
+	Patient   chart.Patient
+	ToDo      []toDo
+	New       []resultLine // results that were not opened, the most pressing first
+	Next      *chart.Appointment
+	With      string // whom the next visit is with
+	Unread    int
+	Medicines int
+}
+
+// toDo is one thing that waits for the patient.
+type toDo struct {
+	Title, Text, Action, Href string
+	When                      string // FHIR dateTime, shown behind the title
+}
+
+func home(w http.ResponseWriter, r *web.Request) error {
+	v, err := readHome(r)
+	if err != nil {
+		return err
+	}
+	return web.Page(w, r, ui.Page{Title: r.Lang.T("Home"), Active: "/portal"}, homePage(v))
+}
+
+func readHome(r *web.Request) (homeView, error) {
+	ctx := r.Context()
+	c, err := read(r, "Patient", "Appointment", "Encounter", "MedicationRequest", "MedicationStatement")
+	if err != nil {
+		return homeView{}, err
+	}
+	v := homeView{Patient: c.Patient}
+	staff, err := readTeam(ctx, r.Actor)
+	if err != nil {
+		return v, err
+	}
+	if a, ok := c.NextAppointment(); ok {
+		v.Next, v.With = &a, staff.name(a.Clinician)
+	}
+	list, err := readResults(r)
+	if err != nil {
+		return v, err
+	}
+	v.New = list.unread()
+	threads, err := message.Unread(ctx, r.Actor)
+	if err != nil {
+		return v, err
+	}
+	meds, err := medication.List(ctx, r.Actor, c.Patient.ID)
+	if err != nil {
+		return v, err
+	}
+	v.Medicines = len(meds.Current)
+	for _, t := range threads {
+		v.Unread += t.UnreadBy("Patient/" + c.Patient.ID)
+	}
+	v.addMessages(r, threads, staff)
+	v.addResults(r)
+	v.addVisit(r)
+	if err := v.addSupply(r, meds); err != nil {
+		return v, err
+	}
+	v.ToDo = v.ToDo[:min(len(v.ToDo), mostToDo)]
+	return v, nil
+}
+
+func (v *homeView) addMessages(r *web.Request, threads []message.Thread, staff team) {
+	if len(threads) == 0 {
+		return
+	}
+	t := threads[0]
+	who := staff.name(t.Last().Sender)
+	if who == "" {
+		who = r.Lang.T("Your care team")
+	}
+	v.ToDo = append(v.ToDo, toDo{Title: r.Lang.T("%s wrote to you", who), Text: t.Subject, Action: r.Lang.T("Read"), Href: "/portal/messages/" + t.ID})
+}
+
+func (v *homeView) addResults(r *web.Request) {
+	if len(v.New) == 0 {
+		return
+	}
+	title := r.Lang.T("You have 1 new result")
+	if len(v.New) > 1 {
+		title = r.Lang.T("You have %d new results", len(v.New))
+	}
+	v.ToDo = append(v.ToDo, toDo{Title: title, Text: v.New[0].Name, Action: r.Lang.T("Look"), Href: v.New[0].Href()})
+}
+
+func (v *homeView) addVisit(r *web.Request) {
+	if v.Next == nil || chart.Moment(v.Next.Start).Sub(r.Now()) > visitSoon {
+		return
+	}
+	v.ToDo = append(v.ToDo, toDo{Title: r.Lang.T("You have a visit soon"), When: v.Next.Start, Text: v.With, Action: r.Lang.T("See visit"), Href: "/portal/visits"})
+}
+
+// addSupply reminds of the prescription that ends first, unless more was asked for.
+func (v *homeView) addSupply(r *web.Request, meds medication.Medicines) error {
+	asked, err := medication.Refills(r.Context(), r.Actor, v.Patient.ID)
+	if err != nil {
+		return err
+	}
+	var low *medication.Medicine
+	least := supplyLow + 1
+	for _, m := range meds.Current {
+		days, known := m.SupplyLeft(r.Now())
+		t, ok := asked[m.Reference()]
+		if known && days < least && !(ok && t.Open()) {
+			low, least = &m, days
+		}
+	}
+	if low == nil {
+		return nil
+	}
+	text := r.Lang.T("About %d days left", least)
+	if least < 1 {
+		text = r.Lang.T("It may have run out")
+	}
+	v.ToDo = append(v.ToDo, toDo{Title: r.Lang.T("Do you need more %s?", ui.SplitMedicine(low.Text).Generic), Text: text,
+		Action: r.Lang.T("Refill"), Href: "/portal/medicines#" + anchor(low.Reference())})
+	return nil
+}
+
+func more(w http.ResponseWriter, r *web.Request) error {
+	return web.Page(w, r, ui.Page{Title: r.Lang.T("More"), Active: "/portal/more"}, morePage())
+}

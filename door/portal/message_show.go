@@ -1,0 +1,273 @@
+package portal
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/practice/chart"
+	"github.com/osler-emr/osler/practice/message"
+	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/store"
+)
+
+// messagesView is the list of conversations.
+type messagesView struct {
+	Threads []message.Thread
+	Me      string
+	Team    team
+}
+
+// threadView is one conversation, or a new message when Thread is nil.
+type threadView struct {
+	Thread            *message.Thread
+	Me                string
+	Team              team
+	To, Subject, Text string
+	Options           []ui.Option
+	Draft             record.Draft
+	SavedAt           string
+	Faults            ui.Faults
+}
+
+func messages(w http.ResponseWriter, r *web.Request) error {
+	id, err := own(r)
+	if err != nil {
+		return err
+	}
+	v := messagesView{Me: "Patient/" + id}
+	if v.Threads, err = message.Threads(r.Context(), r.Actor, id); err != nil {
+		return err
+	}
+	if v.Team, err = readTeam(r.Context(), r.Actor); err != nil {
+		return err
+	}
+	return web.Page(w, r, ui.Page{Title: r.Lang.T("Messages"), Active: "/portal/messages"}, messagesPage(v))
+}
+
+// messageShow opens a conversation and marks it as read.
+func messageShow(w http.ResponseWriter, r *web.Request) error {
+	v, err := readThread(r)
+	if err != nil {
+		return err
+	}
+	if err := message.MarkRead(r.Context(), r.Actor, *v.Thread); err != nil {
+		return err
+	}
+	return showThread(w, r, v)
+}
+
+func readThread(r *web.Request) (threadView, error) {
+	id, err := own(r)
+	if err != nil {
+		return threadView{}, err
+	}
+	t, err := message.Find(r.Context(), r.Actor, r.PathValue("thread"))
+	if fault.Is(err, fault.NotFound) || err == nil && t.Patient != id {
+		return threadView{}, fault.New(fault.NotFound, "There is no such message in your record.")
+	}
+	if err != nil {
+		return threadView{}, err
+	}
+	v := threadView{Thread: &t, Me: "Patient/" + id}
+	if v.Team, err = readTeam(r.Context(), r.Actor); err != nil {
+		return v, err
+	}
+	return v, v.draft(r)
+}
+
+// draftKey names what was typed and not sent.
+func (v threadView) draftKey() string {
+	if v.Thread != nil {
+		return "portal/reply/" + v.Thread.ID
+	}
+	return "portal/message"
+}
+
+// draft fills in what was typed and not sent.
+func (v *threadView) draft(r *web.Request) error {
+	d, err := r.Actor.Draft(r.Context(), v.draftKey())
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	fields, err := web.DraftFields(d)
+	if err != nil {
+		return err
+	}
+	v.Draft, v.SavedAt = d, r.SavedAt(d)
+	v.Text = fields["text"]
+	if v.Thread == nil {
+		v.Subject = fields["subject"]
+	}
+	return nil
+}
+
+func showThread(w http.ResponseWriter, r *web.Request, v threadView) error {
+	p := ui.Page{Title: r.Lang.T("Message"), Active: "/portal/messages"}
+	if len(v.Faults) > 0 {
+		return web.Invalid(w, r, p, threadPage(v))
+	}
+	return web.Page(w, r, p, threadPage(v))
+}
+
+// messageNew shows an empty message, or one that starts with what it is about.
+func messageNew(w http.ResponseWriter, r *web.Request) error {
+	v, err := newMessage(r)
+	if err != nil {
+		return err
+	}
+	if r.FormValue("topic") == "" {
+		err = v.draft(r)
+	} else {
+		err = v.prefill(r)
+	}
+	if err != nil {
+		return err
+	}
+	if len(v.Options) > 0 {
+		v.To = v.Options[0].Value
+	}
+	return showThread(w, r, v)
+}
+
+func newMessage(r *web.Request) (threadView, error) {
+	c, err := read(r, "Patient")
+	if err != nil {
+		return threadView{}, err
+	}
+	v := threadView{Me: "Patient/" + c.Patient.ID}
+	if v.Team, err = readTeam(r.Context(), r.Actor); err != nil {
+		return v, err
+	}
+	v.Options = v.Team.options(pageContext(r), c.Patient.Physician)
+	return v, nil
+}
+
+// prefill starts the message with what the page before was about. Everything is looked up
+// in the own record: an id of somebody else's finds nothing.
+func (v *threadView) prefill(r *web.Request) error {
+	t := r.Lang.T
+	switch topic := r.FormValue("topic"); topic {
+	case "book":
+		v.Subject, v.Text = t("I would like a visit"), t("I would like to see: \nBecause of: \nDays and times that suit me: ")
+	case "allergy":
+		v.Subject, v.Text = t("My allergies need a correction"), t("What is wrong or missing: ")
+	case "vaccine":
+		v.Subject, v.Text = t("My vaccines need a correction"), t("What is wrong or missing: ")
+	case "problem":
+		c, err := read(r, "Patient", "Condition")
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(c.Problems, func(p chart.Problem) bool { return p.ID == r.FormValue("id") })
+		if i < 0 {
+			return fault.New(fault.NotFound, "There is no such entry in your record.")
+		}
+		v.Subject, v.Text = t("Something in my record is wrong"), t("In my record stands: %s\nWhat is wrong: ", c.Problems[i].Text)
+	case "move", "cancel":
+		return v.prefillVisit(r, topic)
+	case "visit":
+		c, err := read(r, "Patient", "Encounter")
+		if err != nil {
+			return err
+		}
+		visit, ok := c.Visit(r.FormValue("id"))
+		if !ok {
+			return fault.New(fault.NotFound, "There is no such visit in your record.")
+		}
+		v.Subject = t("Question about my visit of %s", ui.DateText(pageContext(r), visit.Start))
+	case "access":
+		return v.prefillAccess(r)
+	}
+	return nil
+}
+
+func (v *threadView) prefillVisit(r *web.Request, topic string) error {
+	c, err := read(r, "Patient", "Appointment")
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(c.Appointments, func(a chart.Appointment) bool { return a.ID == r.FormValue("id") })
+	if i < 0 {
+		return fault.New(fault.NotFound, "There is no such visit in your record.")
+	}
+	when := ui.DateTimeText(pageContext(r), c.Appointments[i].Start)
+	if topic == "cancel" {
+		v.Subject, v.Text = r.Lang.T("I cannot come on %s", when), r.Lang.T("Please cancel my visit of %s.", when)
+	} else {
+		v.Subject, v.Text = r.Lang.T("Another time for my visit of %s", when), r.Lang.T("Days and times that suit me: ")
+	}
+	return nil
+}
+
+// prefillAccess asks about a line of the access log.
+func (v *threadView) prefillAccess(r *web.Request) error {
+	line, err := strconv.ParseInt(r.FormValue("line"), 10, 64)
+	if err != nil {
+		return fault.New(fault.NotFound, "There is no such line in the list.")
+	}
+	found, err := r.Actor.Looked(r.Context(), store.LeafFilter{Patient: r.Principal().Patient, Before: line + 1, Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(found) != 1 || found[0].Index != line {
+		return fault.New(fault.NotFound, "There is no such line in the list.")
+	}
+	v.Subject = r.Lang.T("Who is this person who looked at my record?")
+	v.Text = r.Lang.T("%s looked at my record on %s (line %d of the log). I do not know this person. Please check why.",
+		found[0].Leaf.Name, ui.DateTimeText(pageContext(r), found[0].Leaf.Time.Format("2006-01-02T15:04:05Z07:00")), line)
+	return nil
+}
+
+// messageSend sends a new message.
+func messageSend(w http.ResponseWriter, r *web.Request) error {
+	v, err := newMessage(r)
+	if err != nil {
+		return err
+	}
+	v.To, v.Subject, v.Text = r.FormValue("to"), r.FormValue("subject"), r.FormValue("text")
+	if !slices.ContainsFunc(v.Options, func(o ui.Option) bool { return o.Value == v.To }) {
+		v.Faults.Add("to", r.Lang.T("Choose who gets the message."))
+		return showThread(w, r, v)
+	}
+	_, err = message.Send(r.Context(), r.Actor, message.Draft{Patient: r.Principal().Patient, To: []string{"Practitioner/" + v.To},
+		Subject: strings.TrimSpace(v.Subject), Text: v.Text, Key: formKey(r)})
+	return v.sent(w, r, err)
+}
+
+// messageReply answers in a conversation.
+func messageReply(w http.ResponseWriter, r *web.Request) error {
+	v, err := readThread(r)
+	if err != nil {
+		return err
+	}
+	v.Text = r.FormValue("text")
+	_, err = message.Send(r.Context(), r.Actor, message.Draft{Thread: v.Thread.ID, Text: v.Text, Key: formKey(r)})
+	return v.sent(w, r, err)
+}
+
+// sent ends a form: the list again, or the form with what is wrong.
+func (v threadView) sent(w http.ResponseWriter, r *web.Request, err error) error {
+	if fault.Is(err, fault.Invalid) || fault.Is(err, fault.TooLarge) {
+		v.Faults.Add("text", sentence(r, err))
+		return showThread(w, r, v)
+	}
+	if err != nil {
+		return err
+	}
+	if err := r.Actor.DropDraft(r.Context(), v.draftKey()); err != nil {
+		return err
+	}
+	r.Say(r.Lang.T("Your message was sent."), "")
+	if v.Thread != nil {
+		return web.Redirect(w, r, "/portal/messages/"+v.Thread.ID)
+	}
+	return web.Redirect(w, r, "/portal/messages")
+}

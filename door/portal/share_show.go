@@ -1,0 +1,90 @@
+package portal
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+
+	"github.com/osler-emr/osler/door/sheet"
+	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/exchange/bulk"
+	"github.com/osler-emr/osler/practice/chart"
+	"github.com/osler-emr/osler/practice/emergency"
+	"github.com/osler-emr/osler/practice/medication"
+	"github.com/osler-emr/osler/practice/message"
+	"github.com/osler-emr/osler/trust/ledger"
+)
+
+func share(w http.ResponseWriter, r *web.Request) error {
+	if _, err := own(r); err != nil {
+		return err
+	}
+	return web.Page(w, r, ui.Page{Title: r.Lang.T("Share my record"), Active: "/portal/share"}, sharePage())
+}
+
+// download sends the whole record as a FHIR bundle. The log keeps that it was taken.
+func download(w http.ResponseWriter, r *web.Request) error {
+	id, err := own(r)
+	if err != nil {
+		return err
+	}
+	var body bytes.Buffer // complete, or not at all: half a record would look whole
+	if _, err := bulk.Patient(r.Context(), r.Actor, id, &body); err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/fhir+json; charset=utf-8")
+	h.Set("Content-Disposition", `attachment; filename="my-health-record.json"`)
+	h.Set("Content-Length", strconv.Itoa(body.Len()))
+	_, err = w.Write(body.Bytes())
+	return err
+}
+
+// recordView is the whole record on one printable page.
+type recordView struct {
+	Chart    chart.Chart
+	Medicine medication.Medicines
+	Results  resultList
+	Threads  []message.Thread
+	Team     team
+	Me       string
+	By       string
+}
+
+func wholeRecord(w http.ResponseWriter, r *web.Request) error {
+	c, err := read(r)
+	if err != nil {
+		return err
+	}
+	v := recordView{Chart: c, Me: "Patient/" + c.Patient.ID, By: r.Principal().Name}
+	if err := r.Actor.Note(r.Context(), ledger.Print, c.Patient.ID, "whole record page"); err != nil {
+		return err
+	}
+	if v.Medicine, err = medication.List(r.Context(), r.Actor, c.Patient.ID); err != nil {
+		return err
+	}
+	if v.Results, err = readResults(r); err != nil {
+		return err
+	}
+	if v.Threads, err = message.Threads(r.Context(), r.Actor, c.Patient.ID); err != nil {
+		return err
+	}
+	if v.Team, err = readTeam(r.Context(), r.Actor); err != nil {
+		return err
+	}
+	return web.Page(w, r, ui.Page{Title: r.Lang.T("My whole record"), Active: "/portal/share"}, recordPage(v))
+}
+
+// emergencySheet shows the one page to carry.
+func emergencySheet(w http.ResponseWriter, r *web.Request) error {
+	id, err := own(r)
+	if err != nil {
+		return err
+	}
+	s, err := emergency.Print(r.Context(), r.Actor, id)
+	if err != nil {
+		return err
+	}
+	return web.Render(w, r, sheet.Page(s, sheet.Frame{Back: "/portal/share", Clinic: r.Site.Clinic, By: r.Principal().Name, Role: r.Lang.T("patient")}))
+}
