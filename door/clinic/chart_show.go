@@ -121,7 +121,7 @@ func (v *chartView) visits(r *web.Request) {
 	day := r.Now().Format(time.DateOnly)
 	for _, a := range v.Chart.Appointments {
 		at := chart.Moment(a.Start).In(r.Now().Location())
-		if at.Format(time.DateOnly) == day && (a.Status == "booked" || a.Status == "arrived") && v.Visit == nil {
+		if at.Format(time.DateOnly) == day && a.Open() && v.Visit == nil {
 			v.Today = append(v.Today, a)
 		}
 	}

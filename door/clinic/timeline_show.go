@@ -124,14 +124,41 @@ func (v *timelineView) lane(r *web.Request, lane chart.Lane, events []chart.Even
 		out.Rows = []ui.TimelineRow{{Marks: marks}}
 		return out
 	}
-	slices.SortStableFunc(bars, func(a, b ui.TimelineBar) int { // what goes on stands first
-		return cmp.Or(boolRank(!a.End.IsZero())-boolRank(!b.End.IsZero()), a.Start.Compare(b.Start))
-	})
-	v.Hidden += max(0, len(bars)-rowsOfLane)
-	for _, b := range first(bars, rowsOfLane) {
-		out.Rows = append(out.Rows, ui.TimelineRow{Bars: []ui.TimelineBar{b}})
+	rows := together(bars, lane == chart.LaneMedications)
+	for _, row := range rows[min(rowsOfLane, len(rows)):] {
+		v.Hidden += len(row.Bars)
 	}
+	out.Rows = first(rows, rowsOfLane)
 	return out
+}
+
+// together puts the bars of one medicine into one row: each prescription lasts until the
+// next, and only a change of strength is written again. Other bars have a row each. What
+// goes on stands first.
+func together(bars []ui.TimelineBar, medicines bool) []ui.TimelineRow {
+	slices.SortStableFunc(bars, func(a, b ui.TimelineBar) int { return a.Start.Compare(b.Start) })
+	var rows []ui.TimelineRow
+	at := map[string]int{}
+	for _, b := range bars {
+		name := strings.ToLower(ui.SplitMedicine(b.Text).Generic)
+		i, known := at[name]
+		if !medicines || !known || b.Stated {
+			at[name] = len(rows)
+			rows = append(rows, ui.TimelineRow{Bars: []ui.TimelineBar{b}})
+			continue
+		}
+		last := &rows[i].Bars[len(rows[i].Bars)-1]
+		last.End = b.Start
+		if last.Strength() == b.Strength() { // a renewal: the same bar goes on
+			last.End = b.End
+			continue
+		}
+		b.Text = b.Strength()
+		rows[i].Bars = append(rows[i].Bars, b)
+	}
+	over := func(r ui.TimelineRow) int { return boolRank(!r.Bars[len(r.Bars)-1].End.IsZero()) }
+	slices.SortStableFunc(rows, func(a, b ui.TimelineRow) int { return over(a) - over(b) })
+	return rows
 }
 
 func boolRank(b bool) int {

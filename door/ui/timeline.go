@@ -37,6 +37,14 @@ type TimelineBar struct {
 	Stated     bool // the patient says so: hatched
 }
 
+// Strength is the part of a medicine's text behind its name.
+func (b TimelineBar) Strength() string {
+	if m := SplitMedicine(b.Text); m.Strength != "" {
+		return m.StrengthText()
+	}
+	return b.Text
+}
+
 // TimelineMark is something that happened. Shape is dot, square or triangle.
 type TimelineMark struct {
 	Text  string
@@ -87,6 +95,9 @@ func (t Timeline) draw(ctx context.Context) tlDrawing {
 		d.Texts = append(d.Texts, tlText{"6", px(y + 13), "start", lane.Title, "strong"})
 		if lane.Note != "" {
 			d.Texts = append(d.Texts, tlText{"6", px(y + 27), "start", lane.Note, ""})
+		}
+		if len(lane.Rows[0].Values) > 0 {
+			y += tlGap
 		}
 		for _, row := range lane.Rows {
 			y += t.row(row, y, &d)
@@ -216,7 +227,7 @@ func (t Timeline) values(r TimelineRow, y float64, d *tlDrawing) {
 		d.Shapes = append(d.Shapes, tlShape{"M" + px(x-3.5) + " " + px(py) + "a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0 -7 0z", class})
 		width := float64(len(p.Value)) * tlLetter
 		if x-width/2 > end+4 {
-			d.Texts = append(d.Texts, tlText{px(x), px(py - 7), "middle", p.Value, class + "text"})
+			d.Texts = append(d.Texts, tlText{px(x), px(py - 7), "middle", p.Value, map[bool]string{true: "tlvalue out", false: "tlvalue"}[class != "tlpoint"]})
 			end = x + width/2
 		}
 	}

@@ -102,14 +102,25 @@ type Amount struct{ Value, Comparator, Unit, Flag string }
 // Text is the value with its unit: 1,000 mg. There is a space before the unit, also before
 // the per cent sign.
 func (a Amount) Text() string {
-	v := lang.Number(a.Value)
+	if u := a.unit(); u != "" {
+		return a.number() + " " + u
+	}
+	return a.number()
+}
+
+// number is the value without its unit.
+func (a Amount) number() string {
 	if a.Comparator != "" {
-		v = a.Comparator + " " + v
+		return a.Comparator + " " + lang.Number(a.Value)
 	}
-	if a.Unit == "" || a.Unit == "1" {
-		return v
+	return lang.Number(a.Value)
+}
+
+func (a Amount) unit() string {
+	if a.Unit == "1" {
+		return ""
 	}
-	return v + " " + UnitText(a.Unit)
+	return UnitText(a.Unit)
 }
 
 // Abnormal reports whether the flag asks for attention.

@@ -105,6 +105,11 @@ func TestStatementBalances(t *testing.T) {
 	if s := StatementsFrom([]*fhir.Node{invoice("0.90")}, charges)[0]; !s.Balanced || s.Total.Amount != 90 {
 		t.Errorf("0.30 and 0.60 do not add up to 0.90: %+v", s)
 	}
+	billable := charge("a", "0.1")
+	billable.Set("status", fhir.Str("billable"))
+	if c := ChargesFrom([]*fhir.Node{billable}, []*fhir.Node{invoice("0.90")}); c[0].Status != "billed" {
+		t.Errorf("a charge that is on a statement counts as %s: it would be asked for twice", c[0].Status)
+	}
 	if s := StatementsFrom([]*fhir.Node{invoice("0.91")}, charges)[0]; s.Balanced {
 		t.Error("a wrong total passes as balanced")
 	}

@@ -67,11 +67,17 @@ func ChargeFrom(n *fhir.Node) Charge {
 	return c
 }
 
-// ChargesFrom reads charges, newest first; those that were made in error are left out.
-func ChargesFrom(nodes []*fhir.Node) []Charge {
+// ChargesFrom reads charges, newest first; those that were made in error are left out. A
+// charge that is on one of the invoices counts as billed.
+func ChargesFrom(nodes, invoices []*fhir.Node) []Charge {
 	var out []Charge
+	stated := stated(invoices)
 	for _, n := range nodes {
-		if c := ChargeFrom(n); c.Status != "entered-in-error" && c.Status != "aborted" {
+		c := ChargeFrom(n)
+		if c.Status == "billable" && stated[c.ID] {
+			c.Status = "billed"
+		}
+		if c.Status != "entered-in-error" && c.Status != "aborted" {
 			out = append(out, c)
 		}
 	}

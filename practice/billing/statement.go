@@ -88,12 +88,21 @@ func lineAmount(item *fhir.Node) (m Money, found, read bool) {
 // Issue makes a statement of all charges of a patient that are not on one yet, and marks
 // them as billed, in one commit. Charges in several currencies are fault.Invalid.
 func Issue(ctx context.Context, actor *record.Actor, patient, key string) (string, record.Result, error) {
-	var open []*fhir.Node
-	for n, err := range actor.Chart(ctx, patient, "ChargeItem") {
+	var charges, invoices, open []*fhir.Node
+	for n, err := range actor.Chart(ctx, patient, "ChargeItem", "Invoice") {
 		if err != nil {
 			return "", record.Result{}, err
 		}
-		if n.ResourceType() == "ChargeItem" && n.Get("status").Text() == "billable" {
+		switch n.ResourceType() {
+		case "ChargeItem":
+			charges = append(charges, n)
+		case "Invoice":
+			invoices = append(invoices, n)
+		}
+	}
+	stated := stated(invoices)
+	for _, n := range charges {
+		if n.Get("status").Text() == "billable" && !stated[n.ID()] {
 			open = append(open, n)
 		}
 	}
@@ -127,6 +136,21 @@ func Issue(ctx context.Context, actor *record.Actor, patient, key string) (strin
 		return "", result, err
 	}
 	return result.Versions[0].ID, result, nil
+}
+
+// stated returns the ids of the charges that are on a statement which stands, whatever their
+// own status says: nothing is asked for twice.
+func stated(invoices []*fhir.Node) map[string]bool {
+	out := map[string]bool{}
+	for _, n := range invoices {
+		if s := n.Get("status").Text(); s == "cancelled" || s == "entered-in-error" {
+			continue
+		}
+		for item := range n.Get("lineItem").Items() {
+			out[strings.TrimPrefix(item.Path("chargeItemReference.reference").Text(), "ChargeItem/")] = true
+		}
+	}
+	return out
 }
 
 func invoiceOf(charges []*fhir.Node, patient string, actor *record.Actor) (*fhir.Node, error) {

@@ -73,6 +73,15 @@ type Appointment struct {
 	ID, Status, Start, End, Reason, Type, Clinician, Location, Comment string
 }
 
+// Open reports whether the patient is still expected or is here: a visit can start.
+func (a Appointment) Open() bool {
+	switch a.Status {
+	case "booked", "arrived", "checked-in", "pending":
+		return true
+	}
+	return false
+}
+
 func appointmentFrom(n *fhir.Node) Appointment {
 	a := Appointment{
 		ID: n.ID(), Status: n.Get("status").Text(), Start: n.Get("start").Text(), End: n.Get("end").Text(),

@@ -188,7 +188,7 @@ func TestAVisitFromStartToSignature(t *testing.T) {
 	if d := ch.DiagnosesOf(v.ID); len(d) != 1 || d[0].ICD != "N30.00" {
 		t.Errorf("the new diagnosis is %+v", d)
 	}
-	if items := billing.ChargesFrom(ch.Resources("ChargeItem")); len(items) != 1 || items[0].Total().Amount != 9600 || len(items[0].Reasons) != 2 {
+	if items := billing.ChargesFrom(ch.Resources("ChargeItem"), ch.Resources("Invoice")); len(items) != 1 || items[0].Total().Amount != 9600 || len(items[0].Reasons) != 2 {
 		t.Errorf("charges are %+v", items)
 	}
 	if _, err := actor.Draft(ctx, NoteKey("rosa", v.ID)); !fault.Is(err, fault.NotFound) {
@@ -336,7 +336,7 @@ func TestStatement(t *testing.T) {
 	if len(s) != 1 || s[0].ID != id || !s[0].Balanced || s[0].Total.Amount != 12100 || len(s[0].Lines) != 2 {
 		t.Errorf("the statement is %+v", s)
 	}
-	if _, n, _ := billing.Open(billing.ChargesFrom(ch.Resources("ChargeItem"))); n != 0 {
+	if _, n, _ := billing.Open(billing.ChargesFrom(ch.Resources("ChargeItem"), ch.Resources("Invoice"))); n != 0 {
 		t.Errorf("%d charges are still open", n)
 	}
 	if _, _, err := billing.Issue(ctx, c.as(amara), "rosa", ""); !fault.Is(err, fault.Invalid) {
