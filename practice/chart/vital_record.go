@@ -85,7 +85,10 @@ func (d VitalDraft) parse() (map[vital.Measure]vital.Value, error) {
 		case errors.As(err, &doubt):
 			issue.Text = doubt.Text + "."
 			doubtful = append(doubtful, issue)
-		case errors.Is(err, vital.ErrUnreadable) && m != vital.BloodPressure:
+		case errors.Is(err, vital.ErrUnreadable) && m == vital.BloodPressure:
+			issue.Text = "Blood pressure cannot be read. Write it as 120/80."
+			wrong = append(wrong, issue)
+		case errors.Is(err, vital.ErrUnreadable):
 			issue.Text = vital.Of(m).Name + " cannot be read as a number."
 			wrong = append(wrong, issue)
 		default:

@@ -60,12 +60,10 @@
         if ((e.key === "ArrowDown" || e.key === "ArrowUp") && menu.open) { e.preventDefault(); menu.move(e.key === "ArrowDown" ? 1 : -1); }
         else if (e.key === "Escape" && menu.open) { e.preventDefault(); e.stopPropagation(); menu.stop(); }
         else if (e.key === "Enter" && input.value.trim()) {
-          if (pick.value && !menu.open && this.dataset.enter !== "submit") return;
-          e.preventDefault();
+          e.preventDefault(); // the first Enter chooses; what happens next is a button's affair
           await (waiting ? ask() : menu.asking);
           if (menu.open) choose(menu.selected());
           if (this.dataset.enter === "submit") form.requestSubmit();
-          else $$("button,select,input:not([type=hidden])", form).find((el) => el.compareDocumentPosition(input) & Node.DOCUMENT_POSITION_PRECEDING)?.focus();
         }
       });
       // A button of the form takes the highlighted option, which is what the person sees.
