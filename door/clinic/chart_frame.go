@@ -34,7 +34,7 @@ type chartPart struct{ Label, Path, Key string }
 // chartParts is the chart's navigation, in the order in which a chart is read.
 func chartParts() []chartPart {
 	return []chartPart{
-		{"Summary", "", "s"}, {"Notes", "notes", "n"}, {"Results", "results", "r"}, {"Medications", "meds", "m"},
+		{"Summary", "", "s"}, {"Notes", "notes", "n"}, {"Results", "results", "r"}, {"Medications", "medications", "m"},
 		{"Problems", "problems", "p"}, {"Allergies", "allergies", "a"}, {"Orders", "orders", "o"}, {"Vitals", "vitals", "v"},
 		{"Immunizations", "immunizations", "i"}, {"Documents", "documents", "d"}, {"Messages", "messages", "c"},
 		{"Timeline", "timeline", "t"}, {"Charges", "charges", "y"},

@@ -123,3 +123,14 @@ func (p pair) ways(k known, theirs drug.Ingredient) []Action {
 	}
 	return append(ways, Action{Deed: Keep, Label: "Prescribe anyway"})
 }
+
+// MonitoringTests returns the LOINC codes of all tests that findings offer to order.
+func MonitoringTests() []string {
+	codes := []string{loincPotassium, loincCreatinine}
+	for _, p := range pairs {
+		if p.order != "" && !slices.Contains(codes, p.order) {
+			codes = append(codes, p.order)
+		}
+	}
+	return codes
+}

@@ -8,7 +8,7 @@ const (
 	loincINR        = "6301-6"
 	loincLithium    = "14334-7"
 	loincDigoxin    = "10535-3"
-	loincCreatinine = "2160-0"
+	loincCreatinine = "14682-9"
 	loincTSH        = "3016-3"
 )
 

@@ -97,17 +97,40 @@ func Renew(ctx context.Context, actor *record.Actor, patient, ref, encounter, ke
 	return renew(ctx, actor, patient, ref, encounter, key, nil)
 }
 
-func renew(ctx context.Context, actor *record.Actor, patient, ref, encounter, key string, also []record.Put) (Outcome, error) {
+// RenewAll signs several prescriptions of a patient again in one commit: all or none.
+func RenewAll(ctx context.Context, actor *record.Actor, patient, encounter, key string, refs ...string) ([]Outcome, record.Result, error) {
+	if len(refs) == 0 {
+		return nil, record.Result{}, fault.New(fault.Invalid, "Choose at least one medicine to renew.")
+	}
+	var acts []act
+	for _, ref := range refs {
+		d, m, err := again(ctx, actor, patient, ref)
+		if err != nil {
+			return nil, record.Result{}, err
+		}
+		d.Encounter = encounter
+		acts = append(acts, act{d, &m})
+	}
+	return signAll(ctx, actor, acts, "renew medicines", key)
+}
+
+// again reads a prescription that can be renewed and makes its draft.
+func again(ctx context.Context, actor *record.Actor, patient, ref string) (Draft, Medicine, error) {
 	_, m, err := own(ctx, actor, patient, ref)
 	if err != nil {
-		return Outcome{}, err
+		return Draft{}, m, err
 	}
 	switch m.Status {
 	case "active", "on-hold", "unknown", "":
 	default:
-		return Outcome{}, fault.New(fault.Conflict, "This medicine has ended. Prescribe it anew if it is needed again.")
+		return Draft{}, m, fault.New(fault.Conflict, "This medicine has ended. Prescribe it anew if it is needed again.")
 	}
 	d, err := Again(m)
+	return d, m, err
+}
+
+func renew(ctx context.Context, actor *record.Actor, patient, ref, encounter, key string, also []record.Put) (Outcome, error) {
+	d, m, err := again(ctx, actor, patient, ref)
 	if err != nil {
 		return Outcome{}, err
 	}

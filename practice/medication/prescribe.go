@@ -55,60 +55,99 @@ func Prescribe(ctx context.Context, actor *record.Actor, d Draft) (Outcome, erro
 	return sign(ctx, actor, d, nil, "prescribe")
 }
 
-// sign is Prescribe with resources that the discipline itself changes along.
-func sign(ctx context.Context, actor *record.Actor, d Draft, prior *Medicine, what string) (Outcome, error) {
-	if err := d.Validate(); err != nil {
-		return Outcome{}, err
-	}
-	var out Outcome
-	var err error
-	for range attempts {
-		out, err = signOnce(ctx, actor, d, prior, what)
-		if !fault.Is(err, fault.Conflict) {
-			return out, err
-		}
-	}
-	return out, err
+// act is one prescription to sign, with the one that it renews.
+type act struct {
+	draft Draft
+	prior *Medicine
 }
 
-func signOnce(ctx context.Context, actor *record.Actor, d Draft, prior *Medicine, what string) (Outcome, error) {
+// sign is Prescribe with what is renewed.
+func sign(ctx context.Context, actor *record.Actor, d Draft, prior *Medicine, what string) (Outcome, error) {
+	outs, result, err := signAll(ctx, actor, []act{{d, prior}}, what, d.Key)
+	if len(outs) == 0 {
+		return Outcome{}, err
+	}
+	outs[0].Result = result
+	return outs[0], err
+}
+
+// signAll signs prescriptions of one patient in one commit: all or none.
+func signAll(ctx context.Context, actor *record.Actor, acts []act, what, key string) ([]Outcome, record.Result, error) {
+	for _, a := range acts {
+		if err := a.draft.Validate(); err != nil {
+			return nil, record.Result{}, err
+		}
+	}
+	var outs []Outcome
+	var result record.Result
+	var err error
+	for range attempts {
+		outs, result, err = signOnce(ctx, actor, acts, what, key)
+		if !fault.Is(err, fault.Conflict) {
+			break
+		}
+	}
+	return outs, result, err
+}
+
+func signOnce(ctx context.Context, actor *record.Actor, acts []act, what, key string) ([]Outcome, record.Result, error) {
+	patient := acts[0].draft.Patient
 	seen, err := actor.Snapshot(ctx)
 	if err != nil {
-		return Outcome{}, err
+		return nil, record.Result{}, err
 	}
-	facts, err := ChartFacts(ctx, actor, d.Patient)
+	facts, err := ChartFacts(ctx, actor, patient)
 	if err != nil {
-		return Outcome{}, err
+		return nil, record.Result{}, err
 	}
+	change := record.Change{What: what, Key: key, Unchanged: patient, SeenAt: seen}
+	var outs []Outcome
+	var first []int // where each prescription stands in the change
+	for _, a := range acts {
+		out, puts, err := a.prepare(ctx, actor, facts)
+		outs = append(outs, out)
+		if err != nil {
+			return outs, record.Result{}, err
+		}
+		first = append(first, len(change.Put))
+		change.Put = append(change.Put, puts...)
+	}
+	result, err := actor.Commit(ctx, change)
+	if err != nil {
+		return outs, result, err
+	}
+	for i := range outs {
+		outs[i].Medicine = stored(change.Put[first[i]].Resource, result, first[i])
+	}
+	return outs, result, nil
+}
+
+// prepare checks one prescription and makes its part of the change: the prescription
+// first, then what it ends, then what comes along.
+func (a act) prepare(ctx context.Context, actor *record.Actor, facts rx.Facts) (Outcome, []record.Put, error) {
+	d := a.draft
 	out := Outcome{Findings: d.CheckOn(facts, actor)}
-	overrides, err := d.answer(out.Findings, prior)
+	overrides, err := d.answer(out.Findings, a.prior)
 	if err != nil {
-		return out, err
+		return out, nil, err
 	}
 	n := d.Resource(actor, overrides)
-	change := record.Change{Put: []record.Put{{Resource: n, Create: true}}, What: what, Key: d.Key, Unchanged: d.Patient, SeenAt: seen}
-	if prior != nil {
-		n.Set("priorPrescription", reference(prior.Reference()))
+	if a.prior != nil {
+		n.Set("priorPrescription", reference(a.prior.Reference()))
 	}
+	puts := []record.Put{{Resource: n, Create: true}}
 	for _, ref := range d.Stops {
-		reason := "Replaced by " + d.Text
-		status := "stopped"
-		if prior != nil && ref == prior.Reference() {
+		reason, status := "Replaced by "+d.Text, "stopped"
+		if a.prior != nil && ref == a.prior.Reference() {
 			reason, status = "Renewed", "completed"
 		}
 		put, err := end(ctx, actor, d.Patient, ref, status, reason)
 		if err != nil {
-			return out, err
+			return out, nil, err
 		}
-		change.Put = append(change.Put, put)
+		puts = append(puts, put)
 	}
-	change.Put = append(change.Put, d.Also...)
-	out.Result, err = actor.Commit(ctx, change)
-	if err != nil {
-		return out, err
-	}
-	out.Medicine = stored(n, out.Result)
-	return out, nil
+	return out, append(puts, d.Also...), nil
 }
 
 // answer collects the reasons for kept findings, and asks for those that are missing. A
@@ -145,10 +184,10 @@ func (m Medicine) tolerated(x rx.Finding) string {
 	return ""
 }
 
-// stored reads the medicine as it was stored.
-func stored(n *fhir.Node, r record.Result) Medicine {
-	if len(r.Versions) > 0 {
-		if kept, err := fhir.Parse(r.Versions[0].Body); err == nil {
+// stored reads the medicine as it was stored, at a place of the change.
+func stored(n *fhir.Node, r record.Result, at int) Medicine {
+	if at < len(r.Versions) {
+		if kept, err := fhir.Parse(r.Versions[at].Body); err == nil {
 			n = kept
 		}
 	}

@@ -1,0 +1,177 @@
+package clinic
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/knowledge/drug"
+	"github.com/osler-emr/osler/knowledge/rx"
+	"github.com/osler-emr/osler/practice/medication"
+	"github.com/osler-emr/osler/practice/order"
+)
+
+// keepPrefix names the fields that hold the reason for keeping a finding.
+const keepPrefix = "keep:"
+
+// prescribeForm is a prescription as it stands in the form, in the person's words.
+type prescribeForm struct {
+	Sentence string // id of the order sentence it started from; "" for free text
+	Renews   string // reference of the prescription it started from
+	Medicine string
+	Dose     string // "1 tablet"
+	Route    string
+	Timing   string // value of timingValue
+	AsNeeded bool
+	Note     string
+	Days     string // "3 days", "" goes on
+	Quantity string // "6 tablets"
+	Repeats  string
+	Supply   int
+	For      string // "Condition/…", or words
+	Words    string // directions in words that parts cannot say: of a renewed one
+	Stops    []string
+	Monitor  []string          // finding ids that are kept and monitored
+	Keep     map[string]string // finding id to reason
+	Key      string
+	Visit    string // id of the encounter
+}
+
+// formFromDraft fills the form from a draft.
+func formFromDraft(d medication.Draft) prescribeForm {
+	f := prescribeForm{
+		Medicine: d.Text, Dose: drug.Count(d.Dose, d.Unit), Route: d.Route, Timing: timingValue(d.Frequency, d.Period, d.PeriodUnit), AsNeeded: d.AsNeeded,
+		Note: d.Note, Quantity: drug.Count(d.Quantity, d.QuantityOf), Repeats: strconv.Itoa(d.Repeats), For: d.Reason, Supply: d.Supply, Words: d.Directions, Stops: d.Stops,
+	}
+	if d.ReasonRef != "" {
+		f.For = d.ReasonRef
+	}
+	if d.Days > 0 {
+		f.Days = drug.Count(float64(d.Days), "day")
+	}
+	return f
+}
+
+// readPrescribeForm reads what was sent.
+func readPrescribeForm(r *web.Request) prescribeForm {
+	_ = r.ParseForm() // a body that cannot be read leaves the form empty, which is told field by field
+	f := prescribeForm{
+		Sentence: r.FormValue("s"), Renews: r.FormValue("renews"), Medicine: strings.TrimSpace(r.FormValue("medicine")), Dose: r.FormValue("dose"), Route: r.FormValue("route"),
+		Timing: r.FormValue("timing"), AsNeeded: r.FormValue("prn") == "yes", Note: strings.TrimSpace(r.FormValue("note")), Days: r.FormValue("days"), Quantity: r.FormValue("quantity"),
+		Repeats: r.FormValue("repeats"), For: r.FormValue("for"), Words: r.FormValue("words"), Key: r.FormValue("key"), Visit: r.FormValue("encounter"),
+		Stops: r.Form["stop"], Monitor: r.Form["monitor"], Keep: map[string]string{},
+	}
+	f.Supply, _ = strconv.Atoi(r.FormValue("supply"))
+	for name, values := range r.Form {
+		if id, ok := strings.CutPrefix(name, keepPrefix); ok && values[0] != "" {
+			f.Keep[id] = values[0]
+		}
+	}
+	return f
+}
+
+func timingValue(frequency, period int, unit string) string {
+	return strconv.Itoa(frequency) + "-" + strconv.Itoa(period) + "-" + unit
+}
+
+// timing reads a value of timingValue; zeros when it cannot be read.
+func timing(value string) (frequency, period int, unit string) {
+	parts := strings.SplitN(value, "-", 3)
+	if len(parts) != 3 {
+		return 0, 0, ""
+	}
+	frequency, _ = strconv.Atoi(parts[0])
+	period, _ = strconv.Atoi(parts[1])
+	return frequency, period, parts[2]
+}
+
+// draft turns the form into a draft. What cannot be read becomes a zero, which Validate
+// tells by the name of its field.
+func (f prescribeForm) draft(patient string, problems []rx.Problem) medication.Draft {
+	d := medication.Draft{Patient: patient, Encounter: f.Visit, Text: f.Medicine, Route: f.Route, AsNeeded: f.AsNeeded, Note: f.Note, Supply: f.Supply, Stops: f.Stops, Directions: f.Words}
+	if s, ok := drug.SentenceByID(f.Sentence); ok && s.Medicine() == f.Medicine {
+		d.Codings = medication.FromSentence(patient, s).Codings
+	}
+	d.Dose, d.Unit, _ = medication.ParseCount(f.Dose)
+	d.Frequency, d.Period, d.PeriodUnit = timing(f.Timing)
+	d.Quantity, d.QuantityOf, _ = medication.ParseCount(f.Quantity)
+	if d.QuantityOf == "" {
+		d.QuantityOf = d.Unit
+	}
+	if f.Days != "" {
+		days, unit, ok := medication.ParseCount(f.Days)
+		switch {
+		case ok && strings.HasPrefix(unit, "week"):
+			days *= 7
+		case ok && strings.HasPrefix(unit, "month"):
+			days *= 30
+		case !ok || unit != "" && unit != "day":
+			days = -1 // refused by Validate
+		}
+		d.Days = int(days)
+	}
+	d.Repeats = -1
+	if f.Repeats == "" {
+		d.Repeats = 0
+	} else if n, err := strconv.Atoi(strings.TrimSpace(f.Repeats)); err == nil {
+		d.Repeats = n
+	}
+	if perDay := drug.PerDay(d.Frequency, d.Period, d.PeriodUnit); perDay > 0 && d.Dose > 0 && d.QuantityOf == d.Unit && !d.AsNeeded {
+		d.Supply = int(math.Min(d.Quantity/(d.Dose*perDay)+1e-9, 366))
+	}
+	d.Reason = f.For
+	if at := slices.IndexFunc(problems, func(p rx.Problem) bool { return p.ID == f.For }); at >= 0 {
+		d.Reason, d.ReasonRef = problems[at].Text, f.For
+	} else if strings.HasPrefix(f.For, "Condition/") {
+		d.Reason = "" // a problem of nobody's list
+	}
+	return d
+}
+
+// answer adds the reasons for kept findings, and the tests that monitor them.
+func (f prescribeForm) answer(r *web.Request, d *medication.Draft, found rx.Findings) error {
+	d.Overrides = map[string]string{}
+	for id, reason := range f.Keep {
+		d.Overrides[id] = reason
+	}
+	ordered := map[string]bool{}
+	for _, x := range found.Findings {
+		if !slices.Contains(f.Monitor, x.ID) {
+			continue
+		}
+		for _, a := range x.Actions {
+			if a.Deed != rx.Monitor {
+				continue
+			}
+			d.Overrides[x.ID] = a.Label
+			if ordered[a.Order] {
+				continue
+			}
+			ordered[a.Order] = true
+			put, err := order.Put(r.Actor, order.Draft{Patient: d.Patient, Encounter: d.Encounter, LOINC: a.Order, InDays: a.Days, Reason: x.Title + ": " + d.Text})
+			if err != nil {
+				return err
+			}
+			d.Also = append(d.Also, put)
+		}
+	}
+	return nil
+}
+
+// formKey makes a sent form one change, however often it is sent; a form that was edited
+// and sent again is another.
+func formKey(r *web.Request, nonce string) string {
+	if nonce == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(r.PostForm.Encode()))
+	return nonce + "/" + hex.EncodeToString(sum[:8])
+}
+
+// isInvalid reports whether a person's input was the reason.
+func isInvalid(err error) bool { return fault.Is(err, fault.Invalid) }

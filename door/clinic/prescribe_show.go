@@ -1,0 +1,279 @@
+package clinic
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/knowledge/drug"
+	"github.com/osler-emr/osler/knowledge/rx"
+	"github.com/osler-emr/osler/practice/chart"
+	"github.com/osler-emr/osler/practice/medication"
+	"github.com/osler-emr/osler/trust"
+)
+
+// How many order sentences the list shows.
+const (
+	offersShown       = 12
+	alternativesShown = 5
+)
+
+// sentenceOffer is an order sentence, checked for this patient.
+type sentenceOffer struct {
+	Sentence drug.Sentence
+	Findings rx.Findings
+}
+
+// prescribeView is the page on which a medicine is prescribed.
+type prescribeView struct {
+	Patient      string
+	Banner       *ui.Banner
+	Visit        string // id of the encounter; "" outside a visit
+	Typed        string
+	Found        []sentenceOffer
+	Total        int // how many match
+	Chosen       bool
+	Form         prescribeForm
+	Draft        medication.Draft
+	Findings     rx.Findings
+	Facts        rx.Facts
+	Alternatives []sentenceOffer
+	Faults       ui.Faults
+	MaySign      bool
+}
+
+// Path is an address of this page with its parts.
+func (v prescribeView) Path(part string, with ...string) string {
+	q := url.Values{}
+	for i := 0; i+1 < len(with); i += 2 {
+		q.Set(with[i], with[i+1])
+	}
+	if v.Visit != "" {
+		q.Set("encounter", v.Visit)
+	}
+	path := "/p/" + v.Patient + "/" + part
+	if len(q) > 0 {
+		path += "?" + q.Encode()
+	}
+	return path
+}
+
+// Back is where the person came from.
+func (v prescribeView) Back() string {
+	if v.Visit != "" {
+		return "/p/" + v.Patient + "/visit/" + v.Visit
+	}
+	return "/p/" + v.Patient + "/medications"
+}
+
+// Open is how many findings of the tiers stop and warning nobody has answered, and whether
+// the prescription can be signed.
+func (v prescribeView) Open() (stops, warnings int) {
+	for _, x := range v.Findings.Findings {
+		if v.kept(x) != "" {
+			continue
+		}
+		switch x.Tier {
+		case rx.Stop:
+			stops++
+		case rx.Warning:
+			warnings++
+		}
+	}
+	return stops, warnings
+}
+
+// kept is the reason for which a finding is kept, or "".
+func (v prescribeView) kept(x rx.Finding) string {
+	if slices.Contains(v.Form.Monitor, x.ID) {
+		for _, a := range x.Actions {
+			if a.Deed == rx.Monitor {
+				return a.Label
+			}
+		}
+	}
+	return v.Form.Keep[x.ID]
+}
+
+// stopped are the current medicines that end with this prescription.
+func (v prescribeView) stopped() []rx.Medicine {
+	var out []rx.Medicine
+	for _, m := range v.Facts.Current {
+		if slices.Contains(v.Form.Stops, m.ID) {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// prescribe shows the page: GET with a sentence, a free text or a prescription to start
+// from, POST with a form to look at again.
+func prescribe(w http.ResponseWriter, r *web.Request) error {
+	v, err := newPrescribeView(r)
+	if err != nil {
+		return err
+	}
+	c, err := chart.Read(r.Context(), r.Actor, v.Patient)
+	if err != nil {
+		return err
+	}
+	p := chartPage(r, c, "Prescribe")
+	p.Scripts = append(p.Scripts, "pick.js")
+	v.Banner = p.Patient
+	if v.Visit == "" {
+		if open, ok := c.OpenVisit(); ok {
+			v.Visit = open.ID
+			v.Form.Visit = open.ID
+		}
+	}
+	if len(v.Faults) > 0 && r.Method == http.MethodPost {
+		return web.Invalid(w, r, p, prescribePage(v))
+	}
+	return web.Page(w, r, p, prescribePage(v))
+}
+
+// compose is the fragment of the page that changes with the medicine: the sentence, its
+// fields and its checks.
+func prescribeCompose(w http.ResponseWriter, r *web.Request) error {
+	v, err := newPrescribeView(r)
+	if err != nil {
+		return err
+	}
+	c, err := chart.Read(r.Context(), r.Actor, v.Patient, "AllergyIntolerance")
+	if err != nil {
+		return err
+	}
+	v.Banner = bannerOf(c.Patient, c.Allergies)
+	return web.Render(w, r, prescribeFragment(v))
+}
+
+// medicineSearch is the list of order sentences for what was typed, checked.
+func medicineSearch(w http.ResponseWriter, r *web.Request) error {
+	v := prescribeView{Patient: r.PathValue("patient"), Visit: r.FormValue("encounter"), Typed: strings.TrimSpace(r.FormValue("q"))}
+	var err error
+	if v.Facts, err = medication.ChartFacts(r.Context(), r.Actor, v.Patient); err != nil {
+		return err
+	}
+	v.search(r)
+	return web.Render(w, r, medicineOptions(v))
+}
+
+// newPrescribeView reads the chart's facts and the request's medicine, and checks it.
+func newPrescribeView(r *web.Request) (prescribeView, error) {
+	v := prescribeView{Patient: r.PathValue("patient"), Visit: r.FormValue("encounter"), Typed: strings.TrimSpace(r.FormValue("q"))}
+	v.MaySign = r.Principal().Role == trust.Physician
+	var err error
+	if v.Facts, err = medication.ChartFacts(r.Context(), r.Actor, v.Patient); err != nil {
+		return v, err
+	}
+	if err := v.start(r); err != nil {
+		return v, err
+	}
+	v.search(r)
+	v.check(r)
+	return v, nil
+}
+
+// start finds what the page is about: the sent form, a prescription to renew, an order
+// sentence, words, or nothing yet.
+func (v *prescribeView) start(r *web.Request) error {
+	switch {
+	case r.Method == http.MethodPost:
+		v.Form = readPrescribeForm(r)
+	case r.FormValue("renew") != "":
+		list, err := medication.List(r.Context(), r.Actor, v.Patient)
+		if err != nil {
+			return err
+		}
+		m, ok := list.Find(r.FormValue("renew"))
+		if !ok {
+			return fault.New(fault.NotFound, "This medicine is not on the patient's list.")
+		}
+		d, _ := medication.Again(m) // what is missing is told beside its field
+		v.Form = formFromDraft(d)
+		v.Form.Renews = m.Reference()
+	case r.FormValue("s") != "":
+		s, ok := drug.SentenceByID(r.FormValue("s"))
+		if !ok {
+			return fault.New(fault.NotFound, "This order sentence does not exist any more. Search for the medicine again.")
+		}
+		v.Form = formFromDraft(medication.FromSentence(v.Patient, s))
+		v.Form.Sentence = s.ID
+		v.Form.For = v.problemLike(s.For)
+	case strings.TrimSpace(r.FormValue("free")) != "":
+		v.Form = prescribeForm{Medicine: strings.TrimSpace(r.FormValue("free")), Dose: "1 tablet", Route: "by mouth", Timing: timingValue(1, 1, "d"), Repeats: "0"}
+	default:
+		return nil
+	}
+	v.Chosen = true
+	if v.Form.Key == "" {
+		v.Form.Key = nonce(r)
+	}
+	if v.Form.Visit == "" {
+		v.Form.Visit = v.Visit
+	}
+	v.Visit = v.Form.Visit
+	return nil
+}
+
+// problemLike finds the patient's problem that the usual reason means; otherwise the words
+// of the reason stay.
+func (v *prescribeView) problemLike(reason string) string {
+	for _, p := range v.Facts.Problems {
+		if strings.EqualFold(p.Text, reason) || strings.Contains(strings.ToLower(p.Text), reason) {
+			return p.ID
+		}
+	}
+	return reason
+}
+
+func (v *prescribeView) search(r *web.Request) {
+	v.Total = drug.SearchCount(v.Typed)
+	for _, s := range drug.Search(v.Typed, offersShown) {
+		v.Found = append(v.Found, v.offered(r, s))
+	}
+}
+
+func (v *prescribeView) offered(r *web.Request, s drug.Sentence) sentenceOffer {
+	return sentenceOffer{s, medication.FromSentence(v.Patient, s).CheckOn(v.Facts, r.Actor)}
+}
+
+// check runs the checks and looks for alternatives for the same reason.
+func (v *prescribeView) check(r *web.Request) {
+	if !v.Chosen {
+		return
+	}
+	v.Draft = v.Form.draft(v.Patient, v.Facts.Problems)
+	v.Findings = v.Draft.CheckOn(v.Facts, r.Actor)
+	if err := v.Draft.Validate(); err != nil {
+		v.Faults = faultsOf(r, err)
+	}
+	reason := v.Draft.Reason
+	if s, ok := drug.SentenceByID(v.Form.Sentence); ok {
+		reason = s.For
+	}
+	for _, s := range drug.ForReason(reason) {
+		if s.Medicine() != v.Draft.Text {
+			v.Alternatives = append(v.Alternatives, v.offered(r, s))
+		}
+	}
+	slices.SortStableFunc(v.Alternatives, func(a, b sentenceOffer) int { return loudness(a.Findings) - loudness(b.Findings) })
+	v.Alternatives = v.Alternatives[:min(alternativesShown, len(v.Alternatives))]
+}
+
+// loudness orders offers: nothing found, quiet, warning, stop.
+func loudness(f rx.Findings) int {
+	switch f.Loudest() {
+	case rx.Stop:
+		return 3
+	case rx.Warning:
+		return 2
+	case rx.Quiet:
+		return 1
+	}
+	return 0
+}

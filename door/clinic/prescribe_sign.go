@@ -1,0 +1,63 @@
+package clinic
+
+import (
+	"net/http"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/practice/chart"
+	"github.com/osler-emr/osler/practice/medication"
+)
+
+// prescribeSign signs the prescription in the form. Inside a visit (htmx) the answer is the
+// line of the new medicine and the event "prescribed"; otherwise the list of medicines.
+func prescribeSign(w http.ResponseWriter, r *web.Request) error {
+	v, err := newPrescribeView(r)
+	if err != nil {
+		return err
+	}
+	d := v.Draft
+	d.Key = formKey(r, v.Form.Key)
+	if err := v.Form.answer(r, &d, v.Findings); err != nil {
+		return err
+	}
+	out, err := medication.Prescribe(r.Context(), r.Actor, d)
+	switch {
+	case err == nil:
+		return prescribed(w, r, v, out)
+	case !medication.Stopped(err) && !isInvalid(err) && !fault.Is(err, fault.Conflict):
+		return err
+	}
+	if len(out.Findings.Runs) > 0 {
+		v.Findings = out.Findings // as they were at the moment of signing
+	}
+	if medication.Stopped(err) {
+		v.Faults.Add("", web.FaultText(r, err))
+	} else {
+		v.Faults = faultsOf(r, err)
+	}
+	c, readErr := chart.Read(r.Context(), r.Actor, v.Patient)
+	if readErr != nil {
+		return readErr
+	}
+	p := chartPage(r, c, "Prescribe")
+	p.Scripts = append(p.Scripts, "pick.js")
+	v.Banner = p.Patient
+	if r.HX() {
+		return web.RenderInvalid(w, r, prescribeFragment(v))
+	}
+	return web.Invalid(w, r, p, prescribePage(v))
+}
+
+func prescribed(w http.ResponseWriter, r *web.Request, v prescribeView, out medication.Outcome) error {
+	text := r.Lang.T("Prescribed: %s.", out.Medicine.Text)
+	if n := len(v.Draft.Stops); n > 0 {
+		text += " " + r.Lang.T("%d other stopped.", n)
+	}
+	r.Say(text, out.Result.Undo)
+	if r.HX() {
+		w.Header().Set("HX-Trigger", "prescribed")
+		return web.Render(w, r, medicineLine(out.Medicine))
+	}
+	return web.Redirect(w, r, v.Back())
+}

@@ -1,0 +1,254 @@
+package clinic
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/a-h/templ"
+
+	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/knowledge/drug"
+	"github.com/osler-emr/osler/knowledge/rx"
+	"github.com/osler-emr/osler/practice/medication"
+)
+
+// medicineOf turns a coded text into what a medication line shows: the recognised name with
+// tall-man letters, or the text as it was recorded.
+func medicineOf(text string) ui.Medicine { return ui.SplitMedicine(text) }
+
+// tone of a tier, its icon and its word.
+func tierTag(t rx.Tier) (ui.Tone, string, string) {
+	switch t {
+	case rx.Stop:
+		return ui.Critical, "stop", "stop"
+	case rx.Warning:
+		return ui.Caution, "warn", "warning"
+	case rx.Quiet:
+		return ui.Plain, "info", "quiet note"
+	}
+	return ui.Good, "ok", "nothing found"
+}
+
+// checkWord is the short word of what was found: the loudest check, or that something was
+// not checked.
+func checkWord(ctx context.Context, f rx.Findings) (ui.Tone, string, string) {
+	if len(f.RunsOf(rx.Clear)) == 0 && len(f.Findings) == 0 {
+		return ui.Plain, "q", ui.T(ctx, "not checked")
+	}
+	tone, icon, word := tierTag(f.Loudest())
+	switch f.Loudest() {
+	case rx.Stop:
+		return tone, icon, ui.T(ctx, "stop: %s", strings.ToLower(ui.T(ctx, f.Findings[0].Check)))
+	case rx.Warning:
+		return tone, icon, ui.T(ctx, "%s", strings.ToLower(ui.T(ctx, f.Findings[0].Check)))
+	}
+	return tone, icon, ui.T(ctx, word)
+}
+
+// told is the first finding in a few words, for a line.
+func told(f rx.Findings) string {
+	if len(f.Findings) == 0 || f.Findings[0].Tier == rx.Quiet {
+		return ""
+	}
+	return f.Findings[0].Title
+}
+
+func tierTitle(ctx context.Context, x rx.Finding) string {
+	switch x.Tier {
+	case rx.Stop:
+		return ui.T(ctx, "Stop") + ": " + x.Title
+	case rx.Warning:
+		return ui.T(ctx, "Warning") + ": " + x.Title
+	}
+	return x.Title
+}
+
+func timingOptions(f prescribeForm) []ui.Option {
+	var out []ui.Option
+	known := false
+	for _, t := range drug.Timings() {
+		value := timingValue(t.Frequency, t.Period, t.PeriodUnit)
+		known = known || value == f.Timing
+		out = append(out, ui.Option{Value: value, Label: t.Name})
+	}
+	if !known {
+		name := drug.TimingName(timing(f.Timing))
+		if name == "" {
+			name = "choose"
+		}
+		out = append([]ui.Option{{Value: f.Timing, Label: name}}, out...)
+	}
+	return out
+}
+
+var knownRoutes = []string{"by mouth", "inhaled", "on the skin", "under the skin", "under the tongue", "in each nostril", "in the eye", "into the thigh muscle"}
+
+func routeOptions(f prescribeForm) []ui.Option {
+	var out []ui.Option
+	known := false
+	for _, route := range knownRoutes {
+		known = known || route == f.Route
+		out = append(out, ui.Option{Value: route, Label: route})
+	}
+	if !known {
+		label := f.Route
+		if label == "" {
+			label = "choose"
+		}
+		out = append([]ui.Option{{Value: f.Route, Label: label}}, out...)
+	}
+	return out
+}
+
+// reasonOptions are the patient's problems and the usual reason of the sentence.
+func (v prescribeView) reasonOptions(ctx context.Context) []ui.Option {
+	out := []ui.Option{{Value: "", Label: ui.T(ctx, "no reason given")}}
+	words := v.Form.For
+	for _, p := range v.Facts.Problems {
+		if p.ID == v.Form.For {
+			words = ""
+		}
+	}
+	if words != "" && !strings.HasPrefix(words, "Condition/") {
+		out = append(out, ui.Option{Value: words, Label: words})
+	}
+	if s, ok := drug.SentenceByID(v.Form.Sentence); ok && s.For != words {
+		out = append(out, ui.Option{Value: s.For, Label: s.For})
+	}
+	for _, p := range v.Facts.Problems {
+		out = append(out, ui.Option{Value: p.ID, Label: p.Text})
+	}
+	return out
+}
+
+// supplyWords says what is supplied and how long it lasts.
+func supplyWords(ctx context.Context, d medication.Draft) string {
+	s := drug.Count(d.Quantity, d.QuantityOf)
+	if d.Supply > 0 {
+		s += " (" + ui.T(ctx, "%s", drug.Count(float64(d.Supply), "day")) + ")"
+	}
+	return s
+}
+
+func repeatWords(ctx context.Context, n int) string {
+	switch n {
+	case 0:
+		return ui.T(ctx, "no repeats")
+	case 1:
+		return ui.T(ctx, "1 repeat")
+	}
+	return ui.T(ctx, "%d repeats", n)
+}
+
+// openWords says what still stands in the way of signing.
+func openWords(ctx context.Context, stops, warnings int) string {
+	count := func(n int, one, many string) string {
+		if n == 1 {
+			return ui.T(ctx, "1 "+one)
+		}
+		return ui.T(ctx, "%d "+many, n)
+	}
+	switch {
+	case stops > 0 && warnings > 0:
+		return count(stops, "stop", "stops") + ui.T(ctx, " and ") + count(warnings, "warning", "warnings") + ui.T(ctx, " open")
+	case stops > 0:
+		return count(stops, "stop", "stops") + ui.T(ctx, " open: change the medicine or give a reason")
+	case warnings > 0:
+		return count(warnings, "warning", "warnings") + ui.T(ctx, " open, nothing stops it")
+	}
+	return ui.T(ctx, "nothing stands in the way")
+}
+
+// usedFacts lists what the checks looked at, for people to see how old it is.
+func measureWords(m rx.Measure) string {
+	return fmt.Sprintf("%g", m.Value)
+}
+
+func allergyWords(a rx.Allergy) string {
+	if a.Reaction == "" {
+		return a.Text
+	}
+	return a.Text + " — " + a.Reaction
+}
+
+func medicineCount(ctx context.Context, list []rx.Medicine) string {
+	stated := 0
+	for _, m := range list {
+		if m.Stated {
+			stated++
+		}
+	}
+	if stated == 0 {
+		return ui.T(ctx, "%d prescribed", len(list))
+	}
+	return ui.T(ctx, "%d prescribed, %d stated by the patient", len(list)-stated, stated)
+}
+
+func forWhom(ctx context.Context, b *ui.Banner) string {
+	if b == nil {
+		return ""
+	}
+	return ui.T(ctx, "for %s", b.Name.Formal())
+}
+
+func safetyNote(ctx context.Context, v prescribeView) string {
+	if !v.Chosen {
+		return ""
+	}
+	return ui.T(ctx, "%s", v.Findings.Tally())
+}
+
+// tierRole makes screen readers announce a stop at once.
+func tierRole(t rx.Tier) string {
+	if t == rx.Stop {
+		return "alert"
+	}
+	return "group"
+}
+
+// monitored reports whether the person keeps the medicine and orders the test.
+func (v prescribeView) monitored(x rx.Finding) bool { return slices.Contains(v.Form.Monitor, x.ID) }
+
+// signable reports whether the sign button works: the form is complete and no stop is open.
+func (v prescribeView) signable() bool {
+	stops, _ := v.Open()
+	return v.Chosen && stops == 0 && v.Draft.Validate() == nil
+}
+
+// bestOf is the first alternative without a loud finding, or nil.
+func bestOf(list []sentenceOffer) *sentenceOffer {
+	for i := range list {
+		if loudness(list[i].Findings) < 2 && len(list[i].Findings.RunsOf(rx.Clear)) > 0 {
+			return &list[i]
+		}
+	}
+	return nil
+}
+
+// correctPage is where a resource is corrected.
+func correctPage(target string) string {
+	switch {
+	case strings.HasPrefix(target, "Condition/"):
+		return "/problems"
+	case strings.HasPrefix(target, "AllergyIntolerance/"):
+		return "/allergies"
+	}
+	return "/problems"
+}
+
+// nextField takes the focus when a medicine was chosen from the list.
+func nextField(v prescribeView) string {
+	if !v.Chosen {
+		return ""
+	}
+	return "f-dose"
+}
+
+func oob(swap bool) templ.Attributes {
+	if !swap {
+		return nil
+	}
+	return templ.Attributes{"hx-swap-oob": "true"}
+}

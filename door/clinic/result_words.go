@@ -1,0 +1,72 @@
+package clinic
+
+import (
+	"context"
+	"strings"
+
+	"github.com/a-h/templ"
+
+	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/practice/result"
+)
+
+func gridNote(ctx context.Context, v resultsView) string {
+	abnormal := 0
+	for _, s := range v.Grid.Series {
+		if s.Last().Abnormal() {
+			abnormal++
+		}
+	}
+	if len(v.Grid.Series) == 0 {
+		return ""
+	}
+	return ui.T(ctx, "%d tests, %d abnormal", len(v.Grid.Series), abnormal)
+}
+
+func hiddenWords(ctx context.Context, v resultsView) string {
+	var parts []string
+	if v.Earlier > 0 {
+		parts = append(parts, ui.T(ctx, "%d earlier dates", v.Earlier))
+	}
+	if v.Hidden > 0 {
+		parts = append(parts, ui.T(ctx, "%d more tests", v.Hidden))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// detailNote says what the value was before and its range.
+func detailNote(ctx context.Context, s result.Series) string {
+	var parts []string
+	if n := len(s.Points); n > 1 {
+		parts = append(parts, ui.T(ctx, "was %s", s.Points[n-2].Value.Value))
+	}
+	if s.Range != "" {
+		word := "range %s"
+		if s.Assumed {
+			word = "usual range %s"
+		}
+		parts = append(parts, ui.T(ctx, word, s.Range))
+	}
+	return strings.Join(parts, " · ")
+}
+
+func orderedNote(ctx context.Context, f resultForm) string {
+	if f.Order == nil {
+		return ui.T(ctx, "nobody ordered it here")
+	}
+	return ui.T(ctx, "ordered %s", ui.DateText(ctx, f.Order.Authored.Format("2006-01-02")))
+}
+
+func valueMode(l resultLine) string {
+	if l.Words {
+		return "text"
+	}
+	return "decimal"
+}
+
+func faultAttributes(f resultForm, l resultLine) templ.Attributes {
+	if f.Faults.Of("v-"+l.LOINC) == "" {
+		return nil
+	}
+	return templ.Attributes{"aria-invalid": "true", "aria-describedby": "v-" + l.LOINC + "-fault"}
+}
