@@ -65,6 +65,7 @@ func showMedications(w http.ResponseWriter, r *web.Request, faults ui.Faults) er
 		}
 	}
 	p := chartPage(r, c, "Medications")
+	p.Sheets = append(p.Sheets, "rx.css")
 	if len(faults) > 0 {
 		return web.Invalid(w, r, p, medicationsPage(v))
 	}

@@ -249,7 +249,7 @@ func medicationsPage(v medicationsView) templ.Component {
 							return templ_7745c5c3_Err
 						}
 						for _, m := range g.Medicines {
-							templ_7745c5c3_Err = medicineRow(v, m).Render(ctx, templ_7745c5c3_Buffer)
+							templ_7745c5c3_Err = medicationRow(v, m).Render(ctx, templ_7745c5c3_Buffer)
 							if templ_7745c5c3_Err != nil {
 								return templ_7745c5c3_Err
 							}
@@ -385,7 +385,7 @@ func prescribeLink(v medicationsView) templ.Component {
 	})
 }
 
-func medicineRow(v medicationsView, m medication.Medicine) templ.Component {
+func medicationRow(v medicationsView, m medication.Medicine) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -594,7 +594,7 @@ func medicineRow(v medicationsView, m medication.Medicine) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = medicineActions(v, m).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = medicationActions(v, m).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -606,7 +606,7 @@ func medicineRow(v medicationsView, m medication.Medicine) templ.Component {
 	})
 }
 
-func medicineActions(v medicationsView, m medication.Medicine) templ.Component {
+func medicationActions(v medicationsView, m medication.Medicine) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

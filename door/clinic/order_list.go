@@ -57,6 +57,7 @@ func showOrders(w http.ResponseWriter, r *web.Request, faults ui.Faults, again s
 		v.Visit = open.ID
 	}
 	p := chartPage(r, c, "Orders")
+	p.Sheets = append(p.Sheets, "rx.css")
 	p.Scripts = append(p.Scripts, "pick.js")
 	if len(faults) > 0 {
 		return web.Invalid(w, r, p, ordersPage(v))

@@ -122,6 +122,7 @@ func prescribe(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	p := chartPage(r, c, "Prescribe")
+	p.Sheets = append(p.Sheets, "rx.css")
 	p.Scripts = append(p.Scripts, "pick.js")
 	v.Banner = p.Patient
 	if v.Visit == "" {

@@ -41,6 +41,7 @@ func prescribeSign(w http.ResponseWriter, r *web.Request) error {
 		return readErr
 	}
 	p := chartPage(r, c, "Prescribe")
+	p.Sheets = append(p.Sheets, "rx.css")
 	p.Scripts = append(p.Scripts, "pick.js")
 	v.Banner = p.Patient
 	if r.HX() {

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/a-h/templ"
-
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/knowledge/drug"
 	"github.com/osler-emr/osler/knowledge/rx"
@@ -244,11 +242,4 @@ func nextField(v prescribeView) string {
 		return ""
 	}
 	return "f-dose"
-}
-
-func oob(swap bool) templ.Attributes {
-	if !swap {
-		return nil
-	}
-	return templ.Attributes{"hx-swap-oob": "true"}
 }

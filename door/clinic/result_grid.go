@@ -84,6 +84,7 @@ func showResults(w http.ResponseWriter, r *web.Request, selected string, faults 
 		v.Bars = barsOf(list, *v.Selected, r.Now())
 	}
 	p := chartPage(r, c, "Results")
+	p.Sheets = append(p.Sheets, "rx.css")
 	v.Banner = p.Patient
 	if len(faults) > 0 {
 		return web.Invalid(w, r, p, resultsPage(v))
@@ -208,7 +209,7 @@ func barsOf(list medication.Medicines, s result.Series, now time.Time) []medicin
 func bears(m medication.Medicine, s result.Series) bool {
 	found, _ := m.Ingredients()
 	for _, i := range found {
-		for _, name := range changes[s.Group] {
+		for _, name := range classesThatChange[s.Group] {
 			if string(i.Class) == name {
 				return true
 			}
@@ -217,8 +218,8 @@ func bears(m medication.Medicine, s result.Series) bool {
 	return false
 }
 
-// changes lists the classes of medicines that change the tests of a group.
-var changes = map[labrange.Group][]string{
+// classesThatChange lists the classes of medicines that change the tests of a group.
+var classesThatChange = map[labrange.Group][]string{
 	labrange.Kidney:   {"ace-inhibitor", "arb", "potassium-sparing", "potassium", "thiazide", "loop-diuretic", "nsaid", "trimethoprim", "lithium", "sglt2-inhibitor", "xanthine-oxidase-inhibitor", "metformin"},
 	labrange.Diabetes: {"biguanide", "sulfonylurea", "dpp4-inhibitor", "sglt2-inhibitor", "glp1-agonist", "thiazolidinedione", "long-acting-insulin", "rapid-acting-insulin", "intermediate-insulin", "systemic-corticosteroid"},
 	labrange.Lipids:   {"statin", "fibrate", "cholesterol-absorption-inhibitor"},
