@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -22,24 +23,74 @@ func target(reference string) (resourceType, id string) {
 	return part[0], part[1]
 }
 
-// eachReference calls f for every Reference.reference below n, with its FHIRPath.
-func eachReference(n *fhir.Node, path string, f func(path, reference string)) {
+// eachReference calls f for every Reference.reference below n, with its FHIRPath. The path
+// is made when f asks for it: most references are in order, and nobody reads their paths.
+func eachReference(n *fhir.Node, root string, f func(path func() string, reference string)) {
+	w := referenceWalk{visit: f}
+	w.path = w.write
+	w.steps = append(w.steps, referenceStep{name: root, index: -1})
+	w.node(n)
+}
+
+type referenceWalk struct {
+	steps []referenceStep
+	visit func(path func() string, reference string)
+	path  func() string
+}
+
+// referenceStep is a member, or with an index an item of the member before.
+type referenceStep struct {
+	name  string
+	index int
+}
+
+func (w *referenceWalk) write() string {
+	var b []byte
+	for i, s := range w.steps {
+		switch {
+		case s.index >= 0:
+			b = append(strconv.AppendInt(append(b, '['), int64(s.index), 10), ']')
+		case i > 0:
+			b = append(append(b, '.'), s.name...)
+		default:
+			b = append(b, s.name...)
+		}
+	}
+	return string(b)
+}
+
+func (w *referenceWalk) node(n *fhir.Node) {
 	switch n.Kind() {
 	case fhir.Array:
 		i := 0
 		for item := range n.Items() {
-			eachReference(item, fmt.Sprintf("%s[%d]", path, i), f)
+			w.below(referenceStep{index: i}, item)
 			i++
 		}
 	case fhir.Object:
 		for name, v := range n.Members() {
-			if name == "reference" && v.Kind() == fhir.String {
-				f(path+".reference", v.Text())
-				continue
-			}
-			eachReference(v, path+"."+name, f)
+			w.below(referenceStep{name: name, index: -1}, v)
 		}
 	}
+}
+
+func (w *referenceWalk) below(s referenceStep, n *fhir.Node) {
+	switch n.Kind() {
+	case fhir.String:
+		if s.name != "reference" {
+			return
+		}
+	case fhir.Object, fhir.Array:
+	default:
+		return
+	}
+	w.steps = append(w.steps, s)
+	if n.Kind() == fhir.String {
+		w.visit(w.path, n.Text())
+	} else {
+		w.node(n)
+	}
+	w.steps = w.steps[:len(w.steps)-1]
 }
 
 // references checks that what a resource refers to is in the record and visible to the
@@ -51,13 +102,13 @@ func (b *builder) references(ctx context.Context, q *pendingPut) error {
 	}
 	r := q.resource
 	had := map[string]bool{}
-	eachReference(q.before, "", func(_, reference string) { had[reference] = true })
+	eachReference(q.before, "", func(_ func() string, reference string) { had[reference] = true })
 	contained := map[string]bool{"#": true}
 	for c := range r.Get("contained").Items() {
 		contained["#"+c.ID()] = true
 	}
 	var failure error
-	eachReference(r, r.ResourceType(), func(path, reference string) {
+	eachReference(r, r.ResourceType(), func(where func() string, reference string) {
 		if failure != nil || had[reference] || contained[reference] || strings.Contains(reference, "://") {
 			return
 		}
@@ -66,6 +117,7 @@ func (b *builder) references(ctx context.Context, q *pendingPut) error {
 			failure = err
 		}
 		if !ok && err == nil {
+			path := where()
 			b.issues = append(b.issues, fault.Issue{Severity: "error", Type: "not-found", Expression: q.at + path,
 				Text: fmt.Sprintf("%s refers to %s, which is not in the record or not visible to you.", path, shown(reference))})
 		}

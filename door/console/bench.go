@@ -38,6 +38,9 @@ type figure struct {
 	P50     float64 `json:"p50ms"`
 	P99     float64 `json:"p99ms"`
 	Errors  int     `json:"errors"`
+	// Value and Unit are for what is not a rate: a size, a duration.
+	Value float64 `json:"value,omitempty"`
+	Unit  string  `json:"unit,omitempty"`
 }
 
 // Run measures on a fresh record in a temporary folder, over HTTP on loopback, with
@@ -53,11 +56,15 @@ func (c *benchCommand) Run(ctx context.Context, p *Program) error {
 	if b.house, err = p.open(ctx, dataFlags{Data: dir}, true); err != nil {
 		return err
 	}
-	b.add(figure{Name: "create an empty record", Clients: 1, P50: ms(time.Since(opening))})
-	if err := b.fill(ctx, dir); err != nil {
+	b.add(figure{Name: "create an empty record", Value: ms(time.Since(opening)), Unit: "ms"})
+	stored, err := b.fill(ctx)
+	if err != nil {
 		return err
 	}
-	if err := b.house.store.Close(); err != nil {
+	if err := b.house.store.Close(); err != nil { // which empties the write-ahead log
+		return err
+	}
+	if err := b.disk(dir, stored); err != nil {
 		return err
 	}
 	opening = time.Now()
@@ -65,13 +72,13 @@ func (c *benchCommand) Run(ctx context.Context, p *Program) error {
 		return err
 	}
 	defer func() { b.house.store.Close() }()
-	b.add(figure{Name: "open the record again", Clients: 1, P50: ms(time.Since(opening))})
+	b.add(figure{Name: "open the record again", Value: ms(time.Since(opening)), Unit: "ms"})
 	if err := b.measure(ctx); err != nil {
 		return err
 	}
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
-	b.add(figure{Name: "memory from the system, MB", P50: float64(mem.Sys) / 1e6})
+	b.add(figure{Name: "memory, client included", Value: float64(mem.Sys) / 1e6, Unit: "MB"})
 	return b.print(p.Out)
 }
 
@@ -92,7 +99,7 @@ func (b *bench) add(f figure) { b.figures = append(b.figures, f) }
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // fill imports the population with four writers, as transactions of one patient each.
-func (b *bench) fill(ctx context.Context, dir string) error {
+func (b *bench) fill(ctx context.Context) (int64, error) {
 	actor := b.house.gate.As(trust.System("bench"), "console")
 	var stored atomic.Int64
 	start := time.Now()
@@ -109,28 +116,34 @@ func (b *bench) fill(ctx context.Context, dir string) error {
 		if first { // the clinic itself, which all refer to
 			first = false
 			if err := write(); err != nil {
-				return err
+				return 0, err
 			}
 			continue
 		}
 		group.Go(write)
 	}
 	if err := group.Wait(); err != nil {
-		return err
+		return 0, err
 	}
-	took := time.Since(start)
+	b.add(figure{Name: "import, resources", Clients: 4, Rate: float64(stored.Load()) / time.Since(start).Seconds()})
+	return stored.Load(), nil
+}
+
+// disk adds what the closed record takes on disk.
+func (b *bench) disk(dir string, stored int64) error {
 	size := int64(0)
 	files, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
 	for _, f := range files {
-		if info, err := f.Info(); err == nil {
-			size += info.Size()
+		info, err := f.Info()
+		if err != nil {
+			return err
 		}
+		size += info.Size()
 	}
-	b.add(figure{Name: "import, resources", Clients: 4, Rate: float64(stored.Load()) / took.Seconds()})
-	b.add(figure{Name: "disk, kB a resource", P50: float64(size) / float64(stored.Load()) / 1000})
+	b.add(figure{Name: "disk for each resource", Value: float64(size) / float64(stored) / 1000, Unit: "kB"})
 	return nil
 }
 
@@ -201,7 +214,7 @@ func (b *bench) signIn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.session = &http.Cookie{Name: "osler_session", Value: secret}
+	b.session = &http.Cookie{Name: "osler-session", Value: secret}
 	return nil
 }
 
@@ -261,11 +274,11 @@ func (b *bench) run(name string, clients int, ask func(i int) error) figure {
 	for range clients {
 		group.Go(func() {
 			var own []time.Duration
-			errors := 0
+			failed := 0
 			for time.Now().Before(end) {
 				at := time.Now()
 				if ask(int(next.Add(1))) != nil {
-					errors++
+					failed++
 					continue
 				}
 				own = append(own, time.Since(at))
@@ -273,7 +286,7 @@ func (b *bench) run(name string, clients int, ask func(i int) error) figure {
 			mu.Lock()
 			defer mu.Unlock()
 			times = append(times, own...)
-			f.Errors += errors
+			f.Errors += failed
 		})
 	}
 	group.Wait()
@@ -295,7 +308,14 @@ func (b *bench) print(w io.Writer) error {
 	fmt.Fprintf(w, "%-40s %8s %10s %9s %9s %7s\n", "", "clients", "per s", "p50 ms", "p99 ms", "errors")
 	failed := 0
 	for _, f := range b.figures {
-		fmt.Fprintf(w, "%-40s %8d %10.0f %9.2f %9.2f %7d\n", f.Name, f.Clients, f.Rate, f.P50, f.P99, f.Errors)
+		switch {
+		case f.Unit != "":
+			fmt.Fprintf(w, "%-40s %19.1f %s\n", f.Name, f.Value, f.Unit)
+		case f.P50 == 0:
+			fmt.Fprintf(w, "%-40s %8d %10.0f %9s %9s %7d\n", f.Name, f.Clients, f.Rate, "", "", f.Errors)
+		default:
+			fmt.Fprintf(w, "%-40s %8d %10.0f %9.2f %9.2f %7d\n", f.Name, f.Clients, f.Rate, f.P50, f.P99, f.Errors)
+		}
 		failed += f.Errors
 	}
 	if failed > 0 {
