@@ -161,6 +161,29 @@ func (a *Accounts) Invite(ctx context.Context, by trust.Principal, d Draft) (Acc
 	return c.Account, secret, err
 }
 
+// OfPatient returns the accounts with which a patient's own record is opened, oldest first.
+// Whoever may invite patients may ask.
+func (a *Accounts) OfPatient(ctx context.Context, by trust.Principal, patient string) ([]Account, error) {
+	if !mayInvite(by, trust.Patient) {
+		return nil, onlyAdministrators()
+	}
+	items, err := a.store.Items(ctx, spaceAccount, "account")
+	if err != nil {
+		return nil, err
+	}
+	var out []Account
+	for _, item := range items {
+		c, err := decodeAccount(item)
+		if err != nil {
+			return nil, err
+		}
+		if patient != "" && c.Patient == patient {
+			out = append(out, c.Account)
+		}
+	}
+	return out, nil
+}
+
 func mayInvite(by trust.Principal, role trust.Role) bool {
 	if administers(by) {
 		return true

@@ -147,8 +147,9 @@ type HistoryFilter struct {
 type LeafFilter struct {
 	Patient  string
 	Actor    string
-	From, To time.Time // zero: open
-	Before   int64     // continue: only leaves with a smaller index; 0 starts at the newest
+	Actions  []ledger.Action // none: all
+	From, To time.Time       // zero: open
+	Before   int64           // continue: only leaves with a smaller index; 0 starts at the newest
 	Limit    int
 }
 

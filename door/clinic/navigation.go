@@ -4,25 +4,47 @@ import (
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/practice/task"
+	"github.com/osler-emr/osler/trust"
 )
 
-// navigation is the top bar. The count of open work is asked once for each page; when it
-// cannot be had the page is still shown, without a number.
+// navigation is the top bar of a role: only what the role can open. The count of open work
+// is asked once for each page; when it cannot be had the page is still shown, without a
+// number. Without a request it is a clinician's.
 func navigation(r *web.Request) []ui.NavItem {
-	list := []ui.NavItem{
-		{Label: "Today", Href: "/today"},
-		{Label: "Charts", Href: "/charts"},
-		{Label: "Inbox", Href: "/inbox", CountLabel: "open"},
-		{Label: "Schedule", Href: "/schedule"},
-	}
 	if r == nil || r.Actor == nil {
-		return list
+		return navigationOf(trust.Physician)
 	}
-	open, urgent, err := task.CountOpen(r.Context(), r.Actor)
-	if err != nil {
-		r.Site.Log.Warn("open work not counted", "error", err.Error())
-		return list
+	list := navigationOf(r.Principal().Role)
+	for i := range list {
+		if list[i].Href != "/inbox" {
+			continue
+		}
+		open, urgent, err := task.CountOpen(r.Context(), r.Actor)
+		if err != nil {
+			r.Site.Log.Warn("open work not counted", "error", err.Error())
+			return list
+		}
+		list[i].Count, list[i].Urgent = int(open), urgent > 0
 	}
-	list[2].Count, list[2].Urgent = int(open), urgent > 0
 	return list
 }
+
+// navigationOf is the top bar of a role, without numbers. Its first page is the role's own.
+func navigationOf(role trust.Role) []ui.NavItem {
+	switch role {
+	case trust.FrontDesk:
+		return []ui.NavItem{{Label: "Schedule", Href: "/schedule"}, {Label: "Charts", Href: "/charts"},
+			{Label: "Register", Href: "/register"}, {Label: "Inbox", Href: "/inbox", CountLabel: "open"}}
+	case trust.Biller:
+		return []ui.NavItem{{Label: "Billing", Href: "/billing"}, {Label: "Statements", Href: "/statements"}, {Label: "Fees", Href: "/fees"}}
+	case trust.Administrator:
+		return []ui.NavItem{{Label: "People", Href: "/people"}, {Label: "Fees", Href: "/fees"}, {Label: "Audit", Href: "/audit"}}
+	case trust.Auditor:
+		return []ui.NavItem{{Label: "Audit", Href: "/audit"}}
+	}
+	return []ui.NavItem{{Label: "Today", Href: "/today"}, {Label: "Charts", Href: "/charts"},
+		{Label: "Inbox", Href: "/inbox", CountLabel: "open"}, {Label: "Schedule", Href: "/schedule"}}
+}
+
+// homeOf is the first page of a role.
+func homeOf(role trust.Role) string { return navigationOf(role)[0].Href }

@@ -7,6 +7,7 @@ import (
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/practice/patient"
+	"github.com/osler-emr/osler/trust"
 )
 
 // found is what the palette and the chart list show for what was typed.
@@ -15,6 +16,7 @@ type found struct {
 	People []patient.Person
 	Verbs  []verb
 	Front  bool // the reader works at the desk: opening means the demographics
+	Bills  bool // the reader works in billing: opening means the account
 }
 
 // verb is something to do that the palette offers, named for the patient it acts on.
@@ -27,7 +29,7 @@ func patientFind(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	if id := r.FormValue("patient"); id != "" {
+	if id := r.FormValue("patient"); id != "" && r.Principal().Clinical() {
 		p, err := patient.Get(r.Context(), r.Actor, id)
 		if err != nil {
 			return err
@@ -39,7 +41,7 @@ func patientFind(w http.ResponseWriter, r *web.Request) error {
 
 func find(r *web.Request, typed string) (found, error) {
 	people, err := patient.Find(r.Context(), r.Actor, typed)
-	return found{Typed: strings.TrimSpace(typed), People: people, Front: !r.Principal().Clinical()}, err
+	return found{Typed: strings.TrimSpace(typed), People: people, Front: !r.Principal().Clinical(), Bills: r.Principal().Role == trust.Biller}, err
 }
 
 // verbsFor returns what can be done in a chart, by the words that were typed.
@@ -83,6 +85,9 @@ func chartList(w http.ResponseWriter, r *web.Request) error {
 
 // open is where a person's row leads.
 func (f found) open(p patient.Person) string {
+	if f.Bills {
+		return "/billing/" + p.ID
+	}
 	if f.Front {
 		return "/p/" + p.ID + "/details"
 	}

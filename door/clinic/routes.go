@@ -12,30 +12,32 @@ import (
 
 // Area returns the clinic's web for a site.
 func Area() web.Area {
-	return web.Area{Door: "clinic", Home: "/today", Shell: ui.ClinicPage, Nav: navigation, Routes: routes}
+	return web.Area{Door: "clinic", Home: "/today", HomeOf: homeOf, Shell: ui.ClinicPage, Nav: navigation, Routes: routes}
 }
 
 // routes is the site map.
 func routes(m *web.Mux) {
-	m.Page("GET /today", web.Staff, today)
-	m.Page("GET /inbox", web.Staff, inbox)
+	office(m)
+
+	m.Page("GET /today", web.Clinical, today)
+	m.Page("GET /inbox", web.Desk, inbox)
 	m.Page("POST /inbox/sign", web.Clinical, inboxSign)
-	m.Page("GET /inbox/{task}", web.Staff, inboxOpen)
-	m.Page("POST /inbox/{task}/done", web.Staff, inboxDone)
+	m.Page("GET /inbox/{task}", web.Desk, inboxOpen)
+	m.Page("POST /inbox/{task}/done", web.Desk, inboxDone)
 	m.Page("POST /inbox/{task}/reply", web.Clinical, inboxReply)
 	m.Page("POST /inbox/{task}/accept", web.Clinical, inboxAccept)
 	m.Page("POST /inbox/{task}/reject", web.Clinical, inboxReject)
-	m.Page("POST /inbox/{task}/pass", web.Staff, inboxPass)
+	m.Page("POST /inbox/{task}/pass", web.Desk, inboxPass)
 
-	m.Page("GET /find", web.Staff, patientFind)
-	m.Page("GET /charts", web.Staff, chartList)
+	m.Page("GET /find", web.Finding, patientFind)
+	m.Page("GET /charts", web.Desk, chartList)
 	m.Page("GET /register", web.Desk, registerForm)
 	m.Page("GET /register/matches", web.Desk, registerMatches)
 	m.Page("POST /register", web.Desk, register)
-	m.Page("GET /p/{patient}/details", web.Staff, details)
+	m.Page("GET /p/{patient}/details", web.Desk, details)
 	m.Page("POST /p/{patient}/details", web.Desk, saveDetails)
 
-	m.Page("GET /schedule", web.Staff, scheduleDay)
+	m.Page("GET /schedule", web.Desk, scheduleDay)
 	m.Page("GET /schedule/people", web.Desk, schedulePeople)
 	m.Page("POST /schedule/book", web.Desk, scheduleBook)
 	m.Page("POST /schedule/{id}/move", web.Desk, scheduleMove)

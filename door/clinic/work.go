@@ -80,7 +80,12 @@ func (l workLine) Why() string {
 }
 
 // Href is the page on which the line is worked on.
-func (l workLine) Href() string { return "/inbox/" + l.Task.ID }
+func (l workLine) Href() string {
+	if l.Task.Kind == task.DuplicatePatient {
+		return "/duplicates/" + l.Task.ID
+	}
+	return "/inbox/" + l.Task.ID
+}
 
 // lines adds the people to tasks. A patient whom the reader may not see keeps the line,
 // without name: work is never dropped silently.

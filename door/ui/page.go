@@ -25,6 +25,7 @@ type Page struct {
 	Density string // compact or comfortable
 	Idle    int    // seconds without activity after which the session locks; 0 for none
 	NoKeys  bool   // single-key shortcuts are switched off
+	NoFind  bool   // the reader's role finds no patients: no search in the top bar
 	Demo    bool   // demonstration data
 	Toast   *Toast
 }

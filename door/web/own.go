@@ -54,7 +54,7 @@ func plain(p ui.Page) templ.Component { return ui.PlainPage(p) }
 func first(w http.ResponseWriter, r *Request) error {
 	switch {
 	case r.Actor != nil && r.area.Home != "":
-		return Redirect(w, r, r.area.Home)
+		return Redirect(w, r, r.area.home(r.Account.Role))
 	case r.Account.ID != "" && r.Actor == nil:
 		return Redirect(w, r, "/locked")
 	case r.Site.Demo != nil:

@@ -141,3 +141,12 @@ func faultTitle(code fault.Code) string {
 	}
 	return "Something went wrong"
 }
+
+// Absolute is the whole address of a path of this site, for a link that a person hands on.
+func (r *Request) Absolute(path string) string {
+	scheme := "http"
+	if r.Site.Secure {
+		scheme = "https"
+	}
+	return scheme + "://" + r.Host + path
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Names of the cookies.
@@ -95,6 +96,7 @@ func (r *Request) fill(w http.ResponseWriter, p *ui.Page) {
 	if r.Actor != nil {
 		p.User = r.Principal().Name
 		p.Idle = int(r.Account.Idle().Seconds())
+		p.NoFind = policy.May(r.Principal(), policy.Search, "Patient") != nil
 		if r.area.Nav != nil {
 			p.Nav = r.area.Nav(r)
 		}

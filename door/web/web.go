@@ -73,9 +73,11 @@ type DemoTask struct{ Text, About, Login, Path string }
 
 // Area is one of the webs: pages with the same navigation, shell and door name.
 type Area struct {
-	Door  string // name in the audit log: "clinic", "portal"
-	Home  string // path of the first page: "/today"
-	Shell func(ui.Page) templ.Component
+	Door string // name in the audit log: "clinic", "portal"
+	Home string // path of the first page: "/today"
+	// HomeOf returns the first page of a role, or "" for Home; it may be nil.
+	HomeOf func(trust.Role) string
+	Shell  func(ui.Page) templ.Component
 	// Nav returns the main navigation of a person; it may be nil.
 	Nav func(r *Request) []ui.NavItem
 	// Patients says that readers of this area are patients: long dates, their words.
@@ -105,6 +107,9 @@ const (
 	Clinical = Physician | Nurse
 	Staff    = Clinical | FrontDesk | Biller | Administrator | Auditor
 	Desk     = Clinical | FrontDesk
+	Audit    = Auditor | Administrator
+	Fees     = Biller | Administrator
+	Finding  = Desk | Biller // who finds patients by name
 	SignedIn = Staff | Patient
 )
 
@@ -115,6 +120,16 @@ func (p Policy) admits(role trust.Role) bool {
 		trust.Patient: Patient,
 	}[role]
 	return bit != 0 && p&bit != 0
+}
+
+// home is the first page of a role.
+func (a *Area) home(role trust.Role) string {
+	if a.HomeOf != nil {
+		if path := a.HomeOf(role); path != "" {
+			return path
+		}
+	}
+	return a.Home
 }
 
 // Handler serves one route.

@@ -14,6 +14,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
@@ -29,10 +30,12 @@ const (
 
 // Fee is one line of the clinic's price list.
 type Fee struct {
-	Code  string // of FeeSystem: "visit-3"
-	Text  string // the clinic's words
-	CPT   string // procedure code for claims, "" when the clinic has set none
-	Price Money
+	ID      string // of the definition; "" before it is stored
+	Version int64
+	Code    string // of FeeSystem: "visit-3"
+	Text    string // the clinic's words
+	CPT     string // procedure code for claims, "" when the clinic has set none
+	Price   Money
 	// concept is the whole code of the definition, copied into each charge.
 	concept *fhir.Node
 }
@@ -68,7 +71,8 @@ func Fees(ctx context.Context, actor *record.Actor) (Schedule, error) {
 // feeFrom reads a ChargeItemDefinition; ok is false when it has no code of the clinic or no
 // base price that can be read.
 func feeFrom(n *fhir.Node) (Fee, bool) {
-	f := Fee{Text: n.Path("code.text").Text(), concept: n.Get("code")}
+	f := Fee{ID: n.ID(), Text: n.Path("code.text").Text(), concept: n.Get("code")}
+	f.Version, _ = strconv.ParseInt(n.Path("meta.versionId").Text(), 10, 64)
 	for c := range n.Path("code.coding").Items() {
 		switch c.Get("system").Text() {
 		case FeeSystem:

@@ -88,7 +88,7 @@ func lineAmount(item *fhir.Node) (m Money, found, read bool) {
 // Issue makes a statement of all charges of a patient that are not on one yet, and marks
 // them as billed, in one commit. Charges in several currencies are fault.Invalid.
 func Issue(ctx context.Context, actor *record.Actor, patient, key string) (string, record.Result, error) {
-	var charges, invoices, open []*fhir.Node
+	var charges, invoices []*fhir.Node
 	for n, err := range actor.Chart(ctx, patient, "ChargeItem", "Invoice") {
 		if err != nil {
 			return "", record.Result{}, err
@@ -100,12 +100,7 @@ func Issue(ctx context.Context, actor *record.Actor, patient, key string) (strin
 			invoices = append(invoices, n)
 		}
 	}
-	stated := stated(invoices)
-	for _, n := range charges {
-		if n.Get("status").Text() == "billable" && !stated[n.ID()] {
-			open = append(open, n)
-		}
-	}
+	open := open(charges, invoices)
 	if len(open) == 0 {
 		return "", record.Result{}, fault.New(fault.Invalid, "There is nothing to put on a statement: every charge is on one already.")
 	}

@@ -2,10 +2,12 @@ package patient
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
 
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/record"
 )
@@ -278,4 +280,54 @@ func sound(s string) string {
 		out = append(out, '0')
 	}
 	return string(out[:4])
+}
+
+// Pair is two registered people who may be one, and the task that asks.
+type Pair struct {
+	Task    string // id
+	Version int64
+	One     Person
+	Other   Person
+	Match   Match // how the one compares with the other
+}
+
+// Suspected reads the two people whom a task duplicate-patient is about.
+func Suspected(ctx context.Context, actor *record.Actor, task string) (Pair, error) {
+	t, err := actor.Read(ctx, "Task", task)
+	if err != nil {
+		return Pair{}, err
+	}
+	if t.Path("code.coding.0.code").Text() != "duplicate-patient" {
+		return Pair{}, fault.New(fault.NotFound, "This task is not about two records of one person.")
+	}
+	p := Pair{Task: task}
+	fmt.Sscan(t.Path("meta.versionId").Text(), &p.Version)
+	if p.One, err = Get(ctx, actor, strings.TrimPrefix(t.Path("for.reference").Text(), "Patient/")); err != nil {
+		return Pair{}, err
+	}
+	if p.Other, err = Get(ctx, actor, strings.TrimPrefix(t.Path("focus.reference").Text(), "Patient/")); err != nil {
+		return Pair{}, err
+	}
+	p.Match = Compare(p.One, p.Other)
+	return p, nil
+}
+
+// SetDifferent remembers on both people that they are not one person, and does done, the
+// task that asked, in the same change: the two are not suspected again.
+func SetDifferent(ctx context.Context, actor *record.Actor, p Pair, done record.Put) (record.Result, error) {
+	change := record.Change{What: "different people", Put: []record.Put{done}}
+	for _, x := range []struct{ who, from Person }{{p.One, p.Other}, {p.Other, p.One}} {
+		if slices.Contains(x.who.DifferentFrom, x.from.ID) {
+			continue
+		}
+		r, err := actor.Read(ctx, "Patient", x.who.ID)
+		if err != nil {
+			return record.Result{}, err
+		}
+		for e := range different([]string{x.from.ID}).Items() {
+			list(r, "extension").Append(e)
+		}
+		change.Put = append(change.Put, record.Put{Resource: r, IfMatch: x.who.Version})
+	}
+	return actor.Commit(ctx, change)
 }

@@ -29,6 +29,11 @@ func About(ctx context.Context, actor *record.Actor, patient string) ([]Task, er
 	return find(ctx, actor, "patient=Patient/"+patient+"&status="+openStates)
 }
 
+// OpenOf returns the open tasks of a kind, whoever owns them.
+func OpenOf(ctx context.Context, actor *record.Actor, kind Kind) ([]Task, error) {
+	return find(ctx, actor, "code="+System+"%7C"+string(kind)+"&status="+openStates)
+}
+
 // DoneSince returns the tasks of a practitioner that ended after an instant.
 func DoneSince(ctx context.Context, actor *record.Actor, practitioner string, since time.Time) ([]Task, error) {
 	return find(ctx, actor, "owner=Practitioner/"+practitioner+"&status=completed,rejected&_lastUpdated=ge"+since.UTC().Format("2006-01-02T15:04:05Z"))

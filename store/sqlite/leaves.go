@@ -78,6 +78,13 @@ func leafQuery(f store.LeafFilter) (string, []any) {
 	if f.Actor != "" {
 		add("l.actor = ?", f.Actor)
 	}
+	if len(f.Actions) > 0 {
+		marks := strings.TrimSuffix(strings.Repeat("?,", len(f.Actions)), ",")
+		where = append(where, "json_extract(CAST(l.body AS TEXT), '$.action') IN ("+marks+")")
+		for _, action := range f.Actions {
+			args = append(args, string(action))
+		}
+	}
 	if !f.From.IsZero() {
 		add("l.at >= ?", f.From.UnixMilli())
 	}

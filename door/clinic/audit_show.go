@@ -1,0 +1,254 @@
+package clinic
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/trust/ledger"
+)
+
+const auditPageSize = 50
+
+// auditView is one page of the audit log with the filter that it was asked for.
+type auditView struct {
+	Filter  auditFilter
+	Entries []store.LeafEntry
+	People  []ui.Option
+	Next    string // query of the next page; "" on the last
+	State   record.Verified
+	Newest  int64 // entries in the log, 0 when the page is not the first
+}
+
+// auditFilter is what was typed into the filter.
+type auditFilter struct {
+	Person   string // account id
+	Patient  string // Patient id
+	Did      string // key of auditGroups
+	From, To string // days, 2026-11-24
+	Faults   ui.Faults
+}
+
+// auditGroups are the kinds of action that can be asked for.
+var auditGroups = []struct {
+	Key, Label string
+	Actions    []ledger.Action
+}{
+	{"", "Anything", nil},
+	{"looked", "Looked at or searched", []ledger.Action{ledger.Read, ledger.VRead, ledger.History, ledger.Search}},
+	{"wrote", "Wrote or changed", []ledger.Action{ledger.Create, ledger.Update, ledger.Delete, ledger.Batch, ledger.Import}},
+	{"took", "Printed or exported", []ledger.Action{ledger.Print, ledger.Export}},
+	{"refused", "Was refused", []ledger.Action{ledger.Refused}},
+	{"signed", "Signed in or out", []ledger.Action{ledger.SignIn, ledger.SignOut}},
+	{"accounts", "Changed accounts", []ledger.Action{ledger.Account}},
+}
+
+// audit is the explorer of the audit log.
+func audit(w http.ResponseWriter, r *web.Request) error {
+	v := auditView{Filter: readAuditFilter(r)}
+	var err error
+	if v.State, err = r.Actor.Verified(r.Context()); err != nil {
+		return err
+	}
+	if v.People, err = accountOptions(r); err != nil {
+		return err
+	}
+	page := ui.Page{Title: r.Lang.T("Audit"), Active: "/audit", Sheets: []string{"office.css"}}
+	f := v.Filter.leaves(r)
+	if len(v.Filter.Faults) > 0 {
+		return web.Invalid(w, r, page, auditPage(v))
+	}
+	before, err := strconv.ParseInt(r.FormValue("before"), 10, 64)
+	if err == nil && before > 0 {
+		f.Before = before
+	}
+	f.Limit = auditPageSize + 1
+	if v.Entries, err = r.Actor.Looked(r.Context(), f); err != nil {
+		return err
+	}
+	if len(v.Entries) > auditPageSize {
+		v.Entries = v.Entries[:auditPageSize]
+		q := v.Filter.query()
+		q.Set("before", strconv.FormatInt(v.Entries[auditPageSize-1].Index, 10))
+		v.Next = q.Encode()
+	}
+	if !v.Filter.set() && f.Before == 0 && len(v.Entries) > 0 {
+		v.Newest = v.Entries[0].Index + 1
+	}
+	return web.Page(w, r, page, auditPage(v))
+}
+
+// auditVerify proves the log on demand.
+func auditVerify(w http.ResponseWriter, r *web.Request) error {
+	v, err := r.Actor.Verify(r.Context())
+	if err != nil {
+		return err
+	}
+	if v.Found > 0 {
+		r.Say(r.Lang.T("The log does not verify: %d problems. They are listed on this page.", v.Found), "")
+	} else {
+		r.Say(r.Lang.T("Verified: every one of %d entries, and every stored version, is as it was written.", int(v.Entries)), "")
+	}
+	return web.Redirect(w, r, "/audit")
+}
+
+func readAuditFilter(r *web.Request) auditFilter {
+	v := func(name string) string { return strings.TrimSpace(r.FormValue(name)) }
+	return auditFilter{Person: v("person"), Patient: strings.TrimPrefix(v("patient"), "Patient/"), Did: v("did"), From: v("from"), To: v("to")}
+}
+
+// leaves turns the filter into the store's; what cannot be read becomes a fault.
+func (f *auditFilter) leaves(r *web.Request) store.LeafFilter {
+	out := store.LeafFilter{Actor: f.Person, Patient: f.Patient}
+	for _, g := range auditGroups {
+		if g.Key == f.Did {
+			out.Actions = g.Actions
+		}
+	}
+	day := func(field, value string) time.Time {
+		if value == "" {
+			return time.Time{}
+		}
+		t, err := time.ParseInLocation(time.DateOnly, value, r.Now().Location())
+		if err != nil {
+			f.Faults.Add(field, r.Lang.T("Choose a day, such as 2026-11-24."))
+		}
+		return t
+	}
+	out.From = day("from", f.From)
+	if to := day("to", f.To); !to.IsZero() {
+		out.To = to.AddDate(0, 0, 1) // the whole day
+	}
+	if !out.From.IsZero() && !out.To.IsZero() && !out.From.Before(out.To) {
+		f.Faults.Add("to", r.Lang.T("The last day is before the first one."))
+	}
+	return out
+}
+
+func (f auditFilter) query() url.Values {
+	q := url.Values{}
+	for name, value := range map[string]string{"person": f.Person, "patient": f.Patient, "did": f.Did, "from": f.From, "to": f.To} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	return q
+}
+
+// href is the page with one more condition.
+func (f auditFilter) href(name, value string) string {
+	q := f.query()
+	q.Set(name, value)
+	return "/audit?" + q.Encode()
+}
+
+func (f auditFilter) set() bool { return len(f.query()) > 0 }
+
+// accountOptions are the people of the filter: staff first, then patients.
+func accountOptions(r *web.Request) ([]ui.Option, error) {
+	list, err := r.Site.Accounts.List(r.Context(), r.Principal())
+	if err != nil {
+		return nil, err
+	}
+	sortAccounts(list)
+	out := []ui.Option{{Value: "", Label: r.Lang.T("Anybody")}}
+	for _, a := range list {
+		out = append(out, ui.Option{Value: a.ID, Label: a.Name + ", " + r.Lang.T(roleWord(a.Role))})
+	}
+	return out, nil
+}
+
+// auditWords says what a leaf tells in words of every day.
+func auditWords(ctx context.Context, l ledger.Leaf) string {
+	what := l.Type
+	if len(l.Versions) == 1 {
+		what = l.Versions[0].Type
+	}
+	verbs := map[ledger.Action]string{ledger.Read: "Opened", ledger.VRead: "Opened a former version of", ledger.History: "Opened the history of",
+		ledger.Search: "Searched", ledger.Create: "Wrote a new", ledger.Update: "Changed", ledger.Delete: "Deleted", ledger.Batch: "Wrote several entries",
+		ledger.Export: "Exported", ledger.Print: "Printed", ledger.SignIn: "Signed in", ledger.SignOut: "Signed out or locked",
+		ledger.Refused: "Was refused", ledger.Account: "Accounts", ledger.Import: "Imported", ledger.Keep: "Own work kept"}
+	verb, ok := verbs[l.Action]
+	if !ok {
+		verb = string(l.Action)
+	}
+	return strings.TrimSpace(ui.T(ctx, verb) + " " + what)
+}
+
+// auditDetail is the rest of what a leaf says: the search, the description, the count.
+func auditDetail(ctx context.Context, l ledger.Leaf) string {
+	var parts []string
+	if l.Query != "" {
+		parts = append(parts, l.Query)
+	}
+	if l.Action == ledger.Search {
+		parts = append(parts, ui.T(ctx, "%d found", l.Count))
+	}
+	if len(l.Versions) > 1 {
+		parts = append(parts, ui.T(ctx, "%d entries", len(l.Versions)))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// purposeWord is why data was used (HL7 PurposeOfUse) in words.
+func purposeWord(purpose string) string {
+	switch purpose {
+	case "TREAT":
+		return "treatment"
+	case "HPAYMT":
+		return "payment"
+	case "HOPERAT":
+		return "running the clinic"
+	case "PATRQT":
+		return "own record"
+	case "":
+		return "not said"
+	}
+	return purpose
+}
+
+// outcome is how a leaf's action ended.
+func outcome(l ledger.Leaf) (tone ui.Tone, icon, word string) {
+	switch l.Outcome {
+	case "":
+		if l.Action == ledger.Refused {
+			return ui.Critical, "x", "refused"
+		}
+		return ui.Plain, "ok", "done"
+	case string(fault.Forbidden):
+		return ui.Critical, "x", "not allowed"
+	case string(fault.NotFound):
+		return ui.Caution, "q", "not there or hidden"
+	case string(fault.Gone):
+		return ui.Caution, "trash", "was deleted"
+	}
+	return ui.Caution, "warn", l.Outcome
+}
+
+// shortID is the beginning of an id: enough to tell records apart on one page.
+func shortID(id string) string {
+	if len(id) > 8 {
+		return id[:8] + "…"
+	}
+	return id
+}
+
+const patientsShown = 3
+
+func firstPatients(l ledger.Leaf) []string { return l.Patients[:min(patientsShown, len(l.Patients))] }
+
+func auditChoices(ctx context.Context) []ui.Option {
+	out := make([]ui.Option, 0, len(auditGroups))
+	for _, g := range auditGroups {
+		out = append(out, ui.Option{Value: g.Key, Label: ui.T(ctx, g.Label)})
+	}
+	return out
+}

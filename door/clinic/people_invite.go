@@ -1,0 +1,95 @@
+package clinic
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/ident"
+	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/identity"
+	"github.com/osler-emr/osler/practice/staff"
+	"github.com/osler-emr/osler/trust"
+)
+
+// inviteView is the form of an invitation as it was typed.
+type inviteView struct {
+	Person staff.Person
+	User   string
+	Faults ui.Faults
+}
+
+func staffInviteForm(w http.ResponseWriter, r *web.Request) error {
+	return web.Page(w, r, peopleTitle(r), staffInvitePage(inviteView{}))
+}
+
+// staffInvite writes the person and makes the account with its one-time link, shown once.
+func staffInvite(w http.ResponseWriter, r *web.Request) error {
+	v := readInvite(r)
+	v.check(r)
+	if len(v.Faults) > 0 {
+		return web.Invalid(w, r, peopleTitle(r), staffInvitePage(v))
+	}
+	id := ident.New(r.Now())
+	hired, err := staff.Hire(r.Context(), r.Actor, v.Person, id)
+	if err != nil {
+		return err
+	}
+	a, secret, err := r.Site.Accounts.Invite(r.Context(), r.Principal(),
+		identity.Draft{User: v.User, Name: v.Person.Name(), Role: v.Person.Role, Practitioner: id})
+	if err != nil {
+		// The name was taken in between: nobody is hired without an account.
+		if undo := r.Actor.Undo(r.Context(), hired.Undo); undo != nil {
+			return errors.Join(err, undo)
+		}
+		v.Faults.Add("user", sentence(r, err))
+		return web.Invalid(w, r, peopleTitle(r), staffInvitePage(v))
+	}
+	return web.Page(w, r, peopleTitle(r), accountPage(accountOf(r, a, secret)))
+}
+
+func readInvite(r *web.Request) inviteView {
+	v := func(name string) string { return strings.TrimSpace(r.FormValue(name)) }
+	return inviteView{User: v("user"), Person: staff.Person{Prefix: v("prefix"), Given: v("given"), Family: v("family"),
+		Qualification: v("qualification"), Email: v("email"), Role: trust.Role(v("role"))}}
+}
+
+func (v *inviteView) check(r *web.Request) {
+	for _, i := range v.Person.Check() {
+		v.Faults.Add(i.Expression, r.Lang.T("%s", i.Text))
+	}
+	user, err := identity.UserName(v.User)
+	if err != nil {
+		v.Faults.Add("user", sentence(r, err))
+		return
+	}
+	if _, err := r.Site.Accounts.FindByUser(r.Context(), user); !fault.Is(err, fault.NotFound) {
+		v.Faults.Add("user", r.Lang.T("The user name “%s” is in use; choose another one.", user))
+	}
+}
+
+func roleOptions(r trust.Role) []ui.Option {
+	out := []ui.Option{}
+	if r == "" {
+		out = append(out, ui.Option{Value: "", Label: "Choose"})
+	}
+	for _, role := range staff.Roles() {
+		out = append(out, ui.Option{Value: string(role), Label: roleWord(role)})
+	}
+	return out
+}
+
+// roleMeans says what a role opens, for whoever gives it.
+var roleMeans = []struct {
+	Role trust.Role
+	Text string
+}{
+	{trust.Physician, "opens charts, prescribes, orders, signs notes"},
+	{trust.Nurse, "opens charts, records vital signs, prepares prescriptions and orders for signature"},
+	{trust.FrontDesk, "schedule, registration, administrative messages; no clinical content"},
+	{trust.Biller, "charges, statements, diagnosis codes; no notes and no results"},
+	{trust.Administrator, "people and fees, audit log; no patient data"},
+	{trust.Auditor, "audit log only"},
+}

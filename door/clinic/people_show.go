@@ -1,0 +1,147 @@
+package clinic
+
+import (
+	"net/http"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/identity"
+	"github.com/osler-emr/osler/practice/staff"
+	"github.com/osler-emr/osler/trust"
+)
+
+// accountsView is the list of accounts.
+type accountsView struct {
+	Staff, Patients []identity.Account
+	Waiting         int // invited, no password chosen yet
+	NoSecond        int // active staff without a second factor
+}
+
+// accountView is one account; Link is set for one answer only, right after it was made.
+type accountView struct {
+	Account identity.Account
+	Own     bool
+	Link    string
+	Back    string // page to return to: "/people"
+}
+
+// accountList is the page People.
+func accountList(w http.ResponseWriter, r *web.Request) error {
+	list, err := r.Site.Accounts.List(r.Context(), r.Principal())
+	if err != nil {
+		return err
+	}
+	sortAccounts(list)
+	var v accountsView
+	for _, a := range list {
+		if a.Role == trust.Patient {
+			v.Patients = append(v.Patients, a)
+			continue
+		}
+		v.Staff = append(v.Staff, a)
+		if a.Invited && !a.Disabled {
+			v.Waiting++
+		}
+		if !a.Invited && !a.Disabled && !a.TOTPEnabled {
+			v.NoSecond++
+		}
+	}
+	return web.Page(w, r, peopleTitle(r), accountListPage(v))
+}
+
+func peopleTitle(r *web.Request) ui.Page {
+	return ui.Page{Title: r.Lang.T("People"), Active: "/people", Sheets: []string{"office.css"}}
+}
+
+// accountShow is the page of one account.
+func accountShow(w http.ResponseWriter, r *web.Request) error {
+	a, err := r.Site.Accounts.FindByID(r.Context(), r.PathValue("account"))
+	if err != nil {
+		return err
+	}
+	return web.Page(w, r, peopleTitle(r), accountPage(accountOf(r, a, "")))
+}
+
+func accountOf(r *web.Request, a identity.Account, secret string) accountView {
+	v := accountView{Account: a, Own: a.ID == r.Principal().ID, Back: "/people"}
+	if secret != "" {
+		v.Link = r.Absolute(web.InvitePath(secret))
+	}
+	return v
+}
+
+// accountLink makes a new one-time link and shows it once.
+func accountLink(w http.ResponseWriter, r *web.Request) error {
+	id := r.PathValue("account")
+	secret, err := r.Site.Accounts.ResetLink(r.Context(), r.Principal(), id)
+	if err != nil {
+		return err
+	}
+	a, err := r.Site.Accounts.FindByID(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	return web.Page(w, r, peopleTitle(r), accountPage(accountOf(r, a, secret)))
+}
+
+// accountDisable ends an account and its sessions; nobody can be booked with the person.
+func accountDisable(w http.ResponseWriter, r *web.Request) error {
+	a, err := r.Site.Accounts.FindByID(r.Context(), r.PathValue("account"))
+	if err != nil {
+		return err
+	}
+	if err := r.Site.Accounts.Disable(r.Context(), r.Principal(), a.ID); err != nil {
+		return err
+	}
+	if err := staff.SetActive(r.Context(), r.Actor, a.Practitioner, false); err != nil {
+		return err
+	}
+	r.Say(r.Lang.T("%s cannot sign in any more; all sessions have ended.", a.Name), "")
+	return web.Redirect(w, r, "/people/"+a.ID)
+}
+
+// accountEnable takes that back.
+func accountEnable(w http.ResponseWriter, r *web.Request) error {
+	a, err := r.Site.Accounts.FindByID(r.Context(), r.PathValue("account"))
+	if err != nil {
+		return err
+	}
+	if err := r.Site.Accounts.Enable(r.Context(), r.Principal(), a.ID); err != nil {
+		return err
+	}
+	if err := staff.SetActive(r.Context(), r.Actor, a.Practitioner, true); err != nil {
+		return err
+	}
+	r.Say(r.Lang.T("%s can sign in again.", a.Name), "")
+	return web.Redirect(w, r, "/people/"+a.ID)
+}
+
+// accountEnd signs a person out everywhere.
+func accountEnd(w http.ResponseWriter, r *web.Request) error {
+	a, err := r.Site.Accounts.FindByID(r.Context(), r.PathValue("account"))
+	if err != nil {
+		return err
+	}
+	if err := r.Site.Accounts.EndAll(r.Context(), r.Principal(), a.ID); err != nil {
+		return err
+	}
+	r.Say(r.Lang.T("All sessions and tokens of %s have ended.", a.Name), "")
+	return web.Redirect(w, r, "/people/"+a.ID)
+}
+
+// accountFactor takes the second factor off, for a lost phone.
+func accountFactor(w http.ResponseWriter, r *web.Request) error {
+	a, err := r.Site.Accounts.FindByID(r.Context(), r.PathValue("account"))
+	if err != nil {
+		return err
+	}
+	if !a.TOTPEnabled {
+		return fault.New(fault.Conflict, "This account has no second factor.")
+	}
+	if err := r.Site.Accounts.RemoveTOTP(r.Context(), r.Principal(), a.ID); err != nil {
+		return err
+	}
+	r.Say(r.Lang.T("The second factor is off. Ask %s to set it up again under Settings.", a.Name), "")
+	return web.Redirect(w, r, "/people/"+a.ID)
+}

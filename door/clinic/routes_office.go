@@ -1,0 +1,38 @@
+package clinic
+
+import "github.com/osler-emr/osler/door/web"
+
+// office is the part of the site map beside the patients' charts: audit, duplicates, billing
+// and people.
+func office(m *web.Mux) {
+	m.Page("GET /audit", web.Audit, audit)
+	m.Page("POST /audit/verify", web.Audit, auditVerify)
+	m.Page("GET /audit/export.csv", web.Audit, auditExport)
+
+	m.Page("GET /duplicates", web.Desk, duplicateList)
+	m.Page("GET /duplicates/{task}", web.Desk, duplicateShow)
+	m.Page("POST /duplicates/{task}/different", web.Desk, duplicateDifferent)
+	m.Page("POST /duplicates/{task}/same", web.Desk, duplicateSame)
+
+	m.Page("GET /billing", web.Biller, billingWork)
+	m.Page("GET /billing/{patient}", web.Biller, billingPatient)
+	m.Page("POST /billing/{patient}/charges/{charge}", web.Biller, chargeSave)
+	m.Page("POST /billing/{patient}/statement", web.Biller, statementMake)
+	m.Page("GET /statements", web.Biller, statementList)
+	m.Page("GET /fees", web.Fees, feeList)
+	m.Page("POST /fees/start", web.Fees, feeStart)
+	m.Page("POST /fees/{code}", web.Fees, feeSave)
+
+	m.Page("GET /people", web.Administrator, accountList)
+	m.Page("GET /people/invite", web.Administrator, staffInviteForm)
+	m.Page("POST /people/invite", web.Administrator, staffInvite)
+	m.Page("GET /people/{account}", web.Administrator, accountShow)
+	m.Page("POST /people/{account}/link", web.Administrator, accountLink)
+	m.Page("POST /people/{account}/end", web.Administrator, accountEnd)
+	m.Page("POST /people/{account}/factor", web.Administrator, accountFactor)
+	m.Page("POST /people/{account}/disable", web.Administrator, accountDisable)
+	m.Page("POST /people/{account}/enable", web.Administrator, accountEnable)
+	m.Page("GET /p/{patient}/portal", web.Desk, portalAccess)
+	m.Page("POST /p/{patient}/portal", web.Desk, portalInvite)
+	m.Page("POST /p/{patient}/portal/{account}/link", web.Desk, portalLink)
+}
