@@ -1,0 +1,66 @@
+package portal
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/osler-emr/osler/door/webtest"
+)
+
+// TestPagesInABrowser checks every page on a phone and a tablet, light and dark, in English
+// and from right to left.
+func TestPagesInABrowser(t *testing.T) {
+	b := webtest.Start(t)
+	c := start(t)
+	dark := webtest.Phone
+	dark.Name, dark.Dark = "phone-dark", true
+	for _, reader := range []struct {
+		user  string
+		views []webtest.View
+	}{
+		{"maria.okafor", []webtest.View{webtest.Phone, webtest.Tablet, dark}},
+		{"yusuf.almasri", []webtest.View{webtest.Phone, webtest.Tablet}},
+	} {
+		_, list := c.see(reader.user, "/portal/results")
+		all := append([]string{c.must(list, `href="(/portal/results/[^"]+)"`)}, pages...)
+		_, list = c.see(reader.user, "/portal/visits")
+		all = append(all, c.must(list, `href="(/portal/visits/[^"]+)"`))
+		for i, v := range reader.views {
+			if os.Getenv("OSLER_SCREENSHOTS") != "" {
+				v.Height = 2400
+			}
+			p := b.Open(c.url+"/sign-in", v)
+			if i == 0 {
+				p.SignIn(c.url, reader.user, password)
+			}
+			for _, path := range all {
+				p.Goto(c.url + path)
+				p.Check()
+				p.Picture(strings.Split(reader.user, ".")[0] + "-" + v.Name + strings.ReplaceAll(strings.ReplaceAll(path[:min(len(path), 30)], "/", "-"), "portal-", ""))
+			}
+		}
+		p := b.Open(c.url+"/portal", webtest.Phone)
+		p.Click(".um summary")
+		p.Submit("form[action='/sign-out'] button")
+	}
+}
+
+// TestARefillIsTwoTapsAway holds the budgets P1 and P2 of the home page.
+func TestARefillIsTwoTapsAway(t *testing.T) {
+	b := webtest.Start(t)
+	c := start(t)
+	small := webtest.View{Name: "small", Width: 360, Height: 640, Touch: true}
+	p := b.Open(c.url+"/sign-in", small)
+	p.SignIn(c.url, "maria.okafor", password)
+	p.Submit("a[href='/portal/medicines']")
+	p.Submit("form[action='/portal/medicines/refill'] button")
+	if p.Path() != "/portal/medicines" || !strings.Contains(p.Text("main"), "Refill asked for") {
+		t.Errorf("after two taps: %s", p.Path())
+	}
+	p.Goto(c.url + "/portal")
+	p.Submit("a[href^='/portal/results/']")
+	if !webtest.Eval[bool](p, `(()=>{const e=document.querySelector(".big"),t=document.querySelector(".numline,.bx .tag");return e.getBoundingClientRect().bottom<=640&&t.getBoundingClientRect().bottom<=640})()`) {
+		t.Error("value and meaning are not visible without scrolling on 360 by 640")
+	}
+}
