@@ -113,3 +113,84 @@ func TestTheFirstPageOfTheDemonstration(t *testing.T) {
 		p.Picture(filepath.Base("demo-" + v.Name))
 	}
 }
+
+// TestAMessageThereAndBack: a patient writes in the portal, the clinician answers in the
+// inbox, the patient reads the answer.
+func TestAMessageThereAndBack(t *testing.T) {
+	base := demo(t)
+	patient := as(t, webtest.Start(t), base, "ewa.nowak", webtest.Phone)
+	patient.Goto(base + "/portal/messages/new")
+	patient.Type("#f-subject", "Tablets and breakfast")
+	patient.Type("#f-text", "May I take the thyroid tablet after breakfast?")
+	webtest.Eval[bool](patient, `(()=>{const s=document.querySelector("#f-to");s.value=[...s.options].find(o=>o.text.includes("Lindqvist")).value;return true})()`)
+	patient.Check()
+	patient.Submit("form[action='/portal/messages'] button.primary")
+	patient.Check()
+
+	doctor := as(t, webtest.Start(t), base, "anna.lindqvist", webtest.Desktop)
+	doctor.Goto(base + "/inbox")
+	href := webtest.Eval[string](doctor, `[...document.querySelectorAll("tr[data-row]")].find(r=>r.textContent.includes("Tablets and breakfast"))?.dataset.preview||""`)
+	if href == "" {
+		t.Fatal("the message is not in the inbox")
+	}
+	doctor.Goto(base + href)
+	if said := doctor.Text("main"); !strings.Contains(said, "May I take the thyroid tablet after breakfast?") {
+		t.Error("the inbox does not show what the patient wrote")
+	}
+	doctor.Type("form[action='"+href+"/reply'] textarea", "Half an hour before breakfast is best.")
+	doctor.Check()
+	doctor.Picture("inbox-reply")
+	doctor.Submit("form[action='" + href + "/reply'] button.primary")
+
+	patient.Goto(base + "/portal/messages")
+	patient.Submit("a[href^='/portal/messages/']:not([href$='/new'])")
+	if said := patient.Text("main"); !strings.Contains(said, "Half an hour before breakfast is best.") {
+		t.Errorf("the patient does not see the answer: %q", said)
+	}
+	patient.Check()
+	patient.Picture("portal-message-phone")
+}
+
+// TestAHomeReadingIsAcceptedIntoTheChart: the patient measures, the chart shows it only
+// once a clinician has accepted it.
+func TestAHomeReadingIsAcceptedIntoTheChart(t *testing.T) {
+	base := demo(t)
+	patient := as(t, webtest.Start(t), base, "ivor.marsh", webtest.Phone)
+	patient.Goto(base + "/portal/measure/pressure")
+	if patient.Path() != "/portal/measure/pressure" {
+		t.Fatalf("at %s", patient.Path())
+	}
+	patient.Type("#f-upper", "133")
+	patient.Type("#f-lower", "77")
+	patient.Check()
+	patient.Submit("form.bx .acts button.primary")
+	patient.Check()
+	patient.Picture("portal-measured-phone")
+
+	b := webtest.Start(t)
+	nurse := as(t, b, base, "anna.lindqvist", webtest.Desktop)
+	nurse.Goto(base + "/inbox?all=1")
+	href := webtest.Eval[string](nurse, `[...document.querySelectorAll("tr[data-row]")].find(r=>r.textContent.includes("133/77"))?.dataset.preview||""`)
+	if href == "" {
+		nurse = as(t, webtest.Start(t), base, "thandi.mbeki", webtest.Desktop)
+		nurse.Goto(base + "/inbox")
+		href = webtest.Eval[string](nurse, `[...document.querySelectorAll("tr[data-row]")].find(r=>r.textContent.includes("133/77"))?.dataset.preview||""`)
+	}
+	if href == "" {
+		t.Fatal("the reading is in nobody's inbox")
+	}
+	nurse.Goto(base + href)
+	nurse.Check()
+	chart := webtest.Eval[string](nurse, `[...document.querySelectorAll("a[href^='/p/']")].map(a=>a.getAttribute("href").match(/^\/p\/[^/?]+/)[0])[0]`)
+	before := as(t, webtest.Start(t), base, "anna.lindqvist", webtest.Desktop)
+	before.Goto(base + chart + "/vitals")
+	if strings.Contains(before.Text("main"), "133/77") && !strings.Contains(strings.ToLower(before.Text("main")), "home") {
+		t.Error("the reading stands in the chart before anybody accepted it")
+	}
+	nurse.Submit("form[action='" + href + "/accept'] button.primary")
+	before.Goto(base + chart + "/vitals")
+	if !strings.Contains(before.Text("main"), "133/77") {
+		t.Error("the accepted reading is not in the chart")
+	}
+	before.Check()
+}
