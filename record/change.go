@@ -31,8 +31,9 @@ type Delete struct {
 type Change struct {
 	Put    []Put
 	Delete []Delete
-	// Absent holds queries that must match nothing at the moment of the commit, whoever may
-	// see the matches; otherwise fault.Conflict. For conditional creates.
+	// Absent holds queries that must match nothing that the actor may see at the moment of the
+	// commit; otherwise fault.Conflict. For conditional creates. What is hidden does not count:
+	// a query with a chain would ask about anybody's diagnoses.
 	Absent []search.Query
 	// Unchanged asks that nothing of this patient was written after SeenAt (the T under
 	// which the writer read the chart); otherwise fault.Conflict.

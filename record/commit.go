@@ -65,7 +65,7 @@ func (a *Actor) commitOnce(ctx context.Context, c Change) (Result, error) {
 		set.Unchanged = []store.Unchanged{{Patient: c.Unchanged, Since: c.SeenAt}}
 	}
 	for _, q := range c.Absent {
-		set.Absent = append(set.Absent, store.NewPlan(q, func(string) search.Expr { return search.All{} }))
+		set.Absent = append(set.Absent, a.plan(q, 0, nil))
 	}
 	undo, err := b.items(ctx, &set)
 	if err != nil {

@@ -38,6 +38,9 @@ func (a *Actor) Search(ctx context.Context, q search.Query, at store.T, after []
 		}
 	}
 	page, err := a.gate.store.Search(ctx, a.plan(q, at, after))
+	if err == nil && after != nil {
+		err = a.still(ctx, &page)
+	}
 	if err != nil {
 		return store.Page{}, err
 	}
@@ -49,6 +52,28 @@ func (a *Actor) Search(ctx context.Context, q search.Query, at store.T, after []
 		}
 	}
 	return page, a.write(ctx, l)
+}
+
+// still takes out of a later page, which is of the moment of the first one, what the actor
+// may not see any more: an old page address must not show what has moved to another chart.
+func (a *Actor) still(ctx context.Context, page *store.Page) error {
+	for _, list := range []*[]store.Version{&page.Matches, &page.Included} {
+		kept := (*list)[:0]
+		for _, v := range *list {
+			if !policy.SeesAll(a.principal, v.Type) {
+				_, err := a.current(ctx, v.Type, v.ID)
+				if fault.Is(err, fault.NotFound) {
+					continue
+				}
+				if err != nil {
+					return err
+				}
+			}
+			kept = append(kept, v)
+		}
+		*list = kept
+	}
+	return nil
 }
 
 // described returns the parameters of a query for the audit log.

@@ -275,3 +275,60 @@ func TestPatientsChooseNoGuessableIDs(t *testing.T) {
 		t.Errorf("a random id: %v", err)
 	}
 }
+
+// TestAbsentAsksAboutWhatIsVisible: a conditional create is no oracle for other people's
+// records, neither directly nor through a chain.
+func TestAbsentAsksAboutWhatIsVisible(t *testing.T) {
+	c := open(t)
+	c.commit(nurse, vitals("rosa"))
+	for _, try := range []struct {
+		who                 trust.Principal
+		resourceType, query string
+		put                 string
+	}{
+		{sam, "Observation", "status=final", `{"resourceType":"Observation","meta":{"tag":[{"system":"urn:osler:origin","code":"patient-reported"}]},"status":"preliminary","code":{"text":"pulse"},"subject":{"reference":"Patient/sam"},"performer":[{"reference":"Patient/sam"}]}`},
+		{desk, "Patient", "_has:Observation:patient:status=final", `{"resourceType":"Patient","name":[{"family":"New"}]}`},
+	} {
+		params, err := search.ParseQuery(try.query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q, err := search.Parse(try.resourceType, params, search.Strict)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.as(try.who).Commit(ctx, Change{Absent: []search.Query{q}, Put: []Put{{Resource: c.read(try.put)}}}); err != nil {
+			t.Errorf("%s learns what %s?%s matches: %v", try.who.Role, try.resourceType, try.query, err)
+		}
+	}
+}
+
+// TestOldPagesObeyThePresent: the address of a later page, kept, does not show an entry
+// that has been moved to another chart since.
+func TestOldPagesObeyThePresent(t *testing.T) {
+	c := open(t)
+	first, second := c.commit(nurse, vitals("rosa")).Versions[0].ID, c.commit(nurse, vitals("rosa")).Versions[0].ID
+	q, err := search.Parse("Observation", []search.Param{{Name: "_count", Value: "1"}}, search.Strict)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := c.as(rosa).Search(ctx, q, 0, nil)
+	if err != nil || len(page.Matches) != 1 || page.Next == nil {
+		t.Fatalf("%+v %v", page, err)
+	}
+	other := first
+	if page.Matches[0].ID == first {
+		other = second
+	}
+	if next, err := c.as(rosa).Search(ctx, q, page.At, page.Next); err != nil || len(next.Matches) != 1 || next.Matches[0].ID != other {
+		t.Fatalf("the second page: %+v %v", next, err)
+	}
+	moved := c.read(vitals("sam"))
+	moved.SetID(other)
+	if _, err := c.as(nurse).Commit(ctx, Change{Put: []Put{{Resource: moved}}}); err != nil {
+		t.Fatal(err)
+	}
+	if next, err := c.as(rosa).Search(ctx, q, page.At, page.Next); err != nil || len(next.Matches) != 0 {
+		t.Errorf("the old page still shows the moved entry: %+v %v", next, err)
+	}
+}
