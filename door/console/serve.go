@@ -21,6 +21,10 @@ type serveCommand struct {
 	Clinic string `default:"Osler" help:"Name of the clinic, for people."`
 }
 
+// readWithin is how long a request may take to arrive. Without an end, a client that sends a
+// byte now and then holds its connection for ever, with or without a token.
+const readWithin = 2 * time.Minute
+
 // listenFlags say where the server answers.
 type listenFlags struct {
 	Listen string `default:"127.0.0.1:8080" help:"Address to listen on."`
@@ -81,7 +85,7 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 	if err != nil {
 		return fault.New(fault.Unavailable, "The address %s cannot be used (%v); choose another with --listen.", l.Listen, err)
 	}
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: readWithin, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) }}
 	failed := make(chan error, 1)
 	go func() {

@@ -9,6 +9,7 @@ package fhirapi
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -90,6 +91,7 @@ type call struct {
 	base  string
 	w     http.ResponseWriter
 	given *fhir.Node // the resource, when it came as an entry of a bundle
+	sent  [32]byte   // SHA-256 of the body
 }
 
 // wrap authenticates, limits the body and turns errors into OperationOutcomes.
@@ -100,6 +102,12 @@ func (s *server) wrap(rt route) http.HandlerFunc {
 		h.Set("X-Request-Id", id)
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'") // nothing here is a page
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Referrer-Policy", "no-referrer")
+		if r.TLS != nil {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
 		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
 		c := &call{Request: r, base: s.base(r), w: w}
 		err := s.admit(rt, c)
@@ -230,6 +238,7 @@ func (c *call) body() (*fhir.Node, error) {
 	case err != nil:
 		return nil, fault.Wrap(err, fault.Malformed, "The body could not be read to its end.")
 	}
+	c.sent = sha256.Sum256(b)
 	r, err := fhir.Parse(b)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,9 @@
 package fhirapi
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -179,9 +182,18 @@ func prefer(h http.Header, name string) string {
 	return ""
 }
 
-// idempotency reads the key that makes a retried write harmless. It is bound to the
-// principal by the gate.
-func idempotency(c *call) string { return c.Header.Get("Idempotency-Key") }
+// idempotency returns the key that makes a retried write harmless: of the header and of
+// everything that was asked, so that a key that is used again for another write never hides
+// that write behind the answer to the first. The gate binds it to the principal.
+func idempotency(c *call) string {
+	key := c.Header.Get("Idempotency-Key")
+	if key == "" {
+		return ""
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %s %q %q %q %x", key, c.Method, c.URL.RequestURI(),
+		c.Header.Get("If-None-Exist"), c.Header.Get("If-Match"), c.sent))
+	return hex.EncodeToString(sum[:])
+}
 
 // condition parses the search of a conditional interaction: strictly, and never empty,
 // since an empty condition would match everything.

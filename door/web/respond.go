@@ -66,9 +66,11 @@ func Redirect(w http.ResponseWriter, r *Request, path string) error {
 	return nil
 }
 
-// local reports whether a path stays on this site.
+// local reports whether a path stays on this site. Browsers drop tabs and line ends from
+// addresses, so that "/<tab>/evil.example" would leave it; no control character is let through.
 func local(path string) bool {
-	return strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "//") && !strings.ContainsAny(path, "\\\r\n")
+	return strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "//") &&
+		!strings.ContainsFunc(path, func(r rune) bool { return r == '\\' || r < ' ' || r == 0x7f })
 }
 
 // nextOf is the page to come back to after signing in: a page, never the target of a form.
