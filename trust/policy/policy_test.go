@@ -191,6 +191,7 @@ func TestWriteRules(t *testing.T) {
 		stated   = `{"resourceType":"MedicationStatement","status":"active","subject":{"reference":"Patient/p1"},"informationSource":{"reference":"Patient/p1"}}`
 		answers  = `{"resourceType":"QuestionnaireResponse","status":"completed","subject":{"reference":"Patient/p1"},"source":{"reference":"Patient/p1"}}`
 		draft    = `{"resourceType":"MedicationRequest","status":"draft"}`
+		note     = `{"resourceType":"Composition","status":"final","author":[{"reference":"Practitioner/d1"}],"attester":[{"mode":"legal","party":{"reference":"Practitioner/d1"}}],"title":"Visit"}`
 		order    = `{"resourceType":"ServiceRequest","status":"active","code":{"text":"HbA1c"}}`
 		double   = `{"resourceType":"Task","status":"requested","code":{"coding":[{"system":"urn:osler:task","code":"duplicate-patient"}]}}`
 	)
@@ -201,6 +202,16 @@ func TestWriteRules(t *testing.T) {
 		before, after string
 		ok            bool
 	}{
+		{"unsigned note changed", trust.Nurse, swap(`"final"`, `"preliminary"`).Replace(note), note, true},
+		{"note signed", trust.Physician, "", note, true},
+		{"signed note changed in silence", trust.Nurse, note, swap(`"Visit"`, `"Other"`).Replace(note), false},
+		{"signed note unsigned", trust.Physician, note, swap(`"final"`, `"preliminary"`).Replace(note), false},
+		{"signed note amended", trust.Nurse, note, swap(`"final"`, `"amended"`, `}],"title"`, `},{"mode":"legal","party":{"reference":"Practitioner/n1"}}],"title"`).Replace(note), true},
+		{"signed note given to another author", trust.Nurse, note, swap(`"final"`, `"amended"`, `"author":[{"reference":"Practitioner/d1"`, `"author":[{"reference":"Practitioner/n1"`).Replace(note), false},
+		{"signature taken off", trust.Physician, note, swap(`"final"`, `"amended"`, `"mode":"legal"`, `"mode":"personal"`).Replace(note), false},
+		{"amended note changed in silence", trust.Nurse, swap(`"final"`, `"amended"`).Replace(note), note, false},
+		{"signed note marked as an error", trust.Physician, note, swap(`"final"`, `"entered-in-error"`).Replace(note), true},
+		{"signed note deleted", trust.Physician, note, "", false},
 		{"own measurement", trust.Patient, "", pressure, true},
 		{"measurement of another", trust.Patient, "", swap("Patient/p1", "Patient/p2").Replace(pressure), false},
 		{"measurement about another", trust.Patient, "", swap(`"subject":{"reference":"Patient/p1"`, `"subject":{"reference":"Patient/p2"`).Replace(pressure), false},

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 
 	"github.com/osler-emr/osler/fhir"
@@ -67,6 +68,8 @@ func code(param, system, value string) search.Expr {
 // refused, as the end of a sentence, or "". before is nil for a create. What a rule covers
 // is never deleted.
 var writes = map[place]func(p trust.Principal, before, after *fhir.Node) string{
+	{trust.Physician, "Composition"}:         signedNote,
+	{trust.Nurse, "Composition"}:             signedNote,
 	{trust.Nurse, "MedicationRequest"}:       nursePrescription,
 	{trust.Nurse, "ServiceRequest"}:          nurseOrder,
 	{trust.FrontDesk, "Communication"}:       deskMessage,
@@ -115,6 +118,28 @@ func sameBut(before, after *fhir.Node, names ...string) bool {
 		a.Remove(n)
 	}
 	return bytes.Equal(b.JSON(), a.JSON())
+}
+
+// signedNote keeps what was signed: a signed note changes by an amendment that says so and
+// keeps the author and every signature, or is marked as an error. It is never deleted.
+func signedNote(_ trust.Principal, before, after *fhir.Node) string {
+	if before == nil || !statusIn(before, "final", "amended") {
+		return ""
+	}
+	if !statusIn(after, "amended", "entered-in-error") {
+		return "a signed note is amended or marked as entered in error, never changed in silence."
+	}
+	if !bytes.Equal(before.Get("author").JSON(), after.Get("author").JSON()) {
+		return "the author of a signed note stays."
+	}
+	i := 0
+	for signature := range before.Get("attester").Items() {
+		if !bytes.Equal(signature.JSON(), after.Path(fmt.Sprintf("attester.%d", i)).JSON()) {
+			return "the signatures of a note stay; an amendment adds one."
+		}
+		i++
+	}
+	return ""
 }
 
 // Nurses prepare prescriptions; physicians sign them.

@@ -42,7 +42,7 @@ CodeSystem                         r    r    -    r    rw -  -
 Communication                      rw   rw   r?w? -    -  -  r?w?
 CommunicationRequest               rw   rw   -    -    -  -  r?
 CompartmentDefinition              r    r    -    -    rw -  -
-Composition                        rw   rw   -    -    -  -  r?
+Composition                        rw?  rw?  -    -    -  -  r?
 ConceptMap                         r    r    -    -    rw -  -
 Condition                          rw   rw   -    r    -  -  r?
 Consent                            rw   rw   -    -    -  -  r?
