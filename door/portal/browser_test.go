@@ -37,6 +37,9 @@ func TestPagesInABrowser(t *testing.T) {
 			for _, path := range all {
 				p.Goto(c.url + path)
 				p.Check()
+				if !webtest.Eval[bool](p, `[...document.querySelectorAll(".chart text")].every(e=>getComputedStyle(e).direction==="ltr")`) {
+					t.Errorf("%s: a value on a chart reads from right to left", path)
+				}
 				p.Picture(strings.Split(reader.user, ".")[0] + "-" + v.Name + strings.ReplaceAll(strings.ReplaceAll(path[:min(len(path), 30)], "/", "-"), "portal-", ""))
 			}
 		}
