@@ -141,5 +141,13 @@ func idAttr(id string) templ.Attributes {
 type Lookup struct {
 	URL   string // answers GET URL?q=… with LookupOption fragments
 	Pick  string // name under which the chosen option's value is sent
-	Enter string // what Enter does beside choosing: "submit" sends the form, "" moves on
+	Enter string // what Enter does beside choosing: "submit" sends the form, "" nothing
+	Form  string // id of the form it belongs to, when it does not stand inside it
+}
+
+func formAttr(id string) templ.Attributes {
+	if id == "" {
+		return nil
+	}
+	return templ.Attributes{"form": id}
 }

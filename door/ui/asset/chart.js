@@ -59,13 +59,15 @@
         if (e.isComposing) return;
         if ((e.key === "ArrowDown" || e.key === "ArrowUp") && menu.open) { e.preventDefault(); menu.move(e.key === "ArrowDown" ? 1 : -1); }
         else if (e.key === "Escape" && menu.open) { e.preventDefault(); e.stopPropagation(); menu.stop(); }
-        else if (e.key === "Enter" && input.value.trim()) {
+        else if (e.key === "Enter") {
           e.preventDefault(); // the first Enter chooses; what happens next is a button's affair
+          if (!input.value.trim()) return;
           await (waiting ? ask() : menu.asking);
           if (menu.open) choose(menu.selected());
           if (this.dataset.enter === "submit") form.requestSubmit();
         }
       });
+      input.addEventListener("keypress", (e) => { if (e.key === "Enter") e.preventDefault(); });
       // A button of the form takes the highlighted option, which is what the person sees.
       const take = () => { if (menu.open && menu.selected()) choose(menu.selected()); };
       form.addEventListener("click", (e) => { if (e.target.closest("button[type=submit]") && !this.closest("[hx-trigger]")) take(); }, true);
