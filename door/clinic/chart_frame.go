@@ -57,7 +57,7 @@ func frameOf(c chart.Chart, current string) chartFrame {
 // banner with the visit in progress.
 func chartPage(r *web.Request, c chart.Chart, title string) ui.Page {
 	b := bannerOf(c.Patient, c.Allergies)
-	b.NoClinical = !mayRead(r, "Condition")
+	b.NoClinical = !mayRead(r, "AllergyIntolerance")
 	if v, ok := c.OpenVisit(); ok && !b.NoClinical {
 		b.Visit = visitWords(r, v)
 	}

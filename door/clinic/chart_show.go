@@ -8,11 +8,12 @@ import (
 
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
-	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/knowledge/vital"
 	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/practice/medication"
+	"github.com/osler-emr/osler/practice/result"
 	"github.com/osler-emr/osler/practice/task"
+	"github.com/osler-emr/osler/trust"
 )
 
 // chartView is the summary of a chart: what a clinician must know within half a minute.
@@ -25,7 +26,7 @@ type chartView struct {
 	Needs     []workLine
 	Waiting   int // home measurements that nobody has looked at
 	Medicines medication.Medicines
-	Grid      resultGrid
+	Results   resultsView
 	Notes     []noteLine
 	Visit     *chart.Visit
 	Draft     bool // the reader has unsigned work in the visit
@@ -36,12 +37,13 @@ type chartView struct {
 	Allergy   allergyForm
 	Child     bool
 	MayWrite  bool
+	MaySign   bool // signs prescriptions
 }
 
 // problemLine is a problem with the values that tell how it stands.
 type problemLine struct {
 	chart.Problem
-	Marker *gridValue
+	Marker *ui.Amount
 	Name   string // of the marker: "HbA1c"
 }
 
@@ -61,10 +63,10 @@ func chartShow(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	p := chartPage(r, c, "Chart")
-	if !mayRead(r, "Condition") {
+	if !mayRead(r, "AllergyIntolerance") {
 		return web.Page(w, r, p, deskPage(c))
 	}
-	v := chartView{Frame: frameOf(c, ""), Chart: c, Child: isSmall(c), MayWrite: mayWrite(r, "Condition")}
+	v := chartView{Frame: frameOf(c, ""), Chart: c, Child: isSmall(c), MayWrite: mayWrite(r, "Condition"), MaySign: r.Principal().Role == trust.Physician}
 	if err := v.load(r); err != nil {
 		return err
 	}
@@ -75,7 +77,6 @@ func (v *chartView) load(r *web.Request) error {
 	ctx, c := r.Context(), v.Chart
 	back := "/p/" + c.Patient.ID
 	v.Vital, v.Problem, v.Allergy = newVitalForm(r, c, back), newProblemForm(r, c.Patient.ID, back), newAllergyForm(r, c, back)
-	v.Grid = gridOf(c, gridRows, gridColumns)
 	v.Problems = problemLines(c)
 	v.Medicines = medicinesOf(c)
 	for _, n := range c.Resources("Observation") {
@@ -90,6 +91,7 @@ func (v *chartView) load(r *web.Request) error {
 	if v.Needs, err = lines(ctx, r.Actor, tasks); err != nil {
 		return err
 	}
+	v.results(tasks)
 	v.visits(r)
 	refs := []string{}
 	if sets := c.Taken(); len(sets) > 0 {
@@ -109,6 +111,28 @@ func (v *chartView) load(r *web.Request) error {
 		v.Notes = append(v.Notes, noteLine{n, who(r.Context(), names, n.Author, n.AuthorName)})
 	}
 	return nil
+}
+
+// results puts the most pressing tests and the newest days on the summary.
+func (v *chartView) results(tasks []task.Task) {
+	tasks = slices.DeleteFunc(slices.Clone(tasks), func(t task.Task) bool { return t.Kind != task.ReviewResult })
+	g := resultsOf(v.Chart, tasks)
+	v.Results = resultsView{Frame: v.Frame, Grid: g, Rows: first(g.Series, shownLines), Hidden: max(0, len(g.Series)-shownLines)}
+	for _, day := range g.Days {
+		if slices.ContainsFunc(v.Results.Rows, func(s result.Series) bool { _, ok := s.On(day); return ok }) {
+			v.Results.Days = append(v.Results.Days, day)
+		}
+	}
+	v.Results.Days = v.Results.Days[max(0, len(v.Results.Days)-summaryDays):]
+	v.Frame.Counts["results"] = len(tasks)
+}
+
+// summaryDays is how many days of results the summary shows.
+const summaryDays = 4
+
+// resultsOf are the laboratory results of a chart that was read already.
+func resultsOf(c chart.Chart, tasks []task.Task) result.Grid {
+	return result.From(slices.Concat(c.Resources("Patient"), c.Resources("Observation"), c.Resources("DiagnosticReport")), c.Patient.ID, tasks)
 }
 
 // visits finds the visit in progress, or the appointments of today that can start one.
@@ -133,23 +157,7 @@ func (v *chartView) visits(r *web.Request) {
 // medicinesOf is the medicine list of a chart that was read already. A medicine that names
 // its drug only by a reference to another resource keeps the words that it has.
 func medicinesOf(c chart.Chart) medication.Medicines {
-	var nodes []*fhir.Node
-	nodes = append(append(nodes, c.Resources("MedicationRequest")...), c.Resources("MedicationStatement")...)
-	return medication.From(nodes, c.Patient.ID, c.Now(), nil)
-}
-
-// supplyWords is how long a medicine lasts: tone and days.
-func supplyTone(m medication.Medicine, now time.Time) (ui.Tone, int, bool) {
-	days, known := m.SupplyLeft(now)
-	switch {
-	case !known:
-		return ui.Plain, 0, false
-	case days <= 0:
-		return ui.Critical, days, true
-	case days <= 14:
-		return ui.Caution, days, true
-	}
-	return ui.Plain, days, true
+	return medication.From(slices.Concat(c.Resources("MedicationRequest"), c.Resources("MedicationStatement")), c.Patient.ID, c.Now(), nil)
 }
 
 // markers tell how a chronic problem stands, by the beginning of its ICD-10-CM code.
@@ -164,20 +172,21 @@ func markers() []struct{ ICD, LOINC, Name string } {
 }
 
 func problemLines(c chart.Chart) []problemLine {
-	last := gridOf(c, 1000, 1)
+	grid := resultsOf(c, nil)
 	var out []problemLine
 	for _, p := range c.ActiveProblems() {
 		line := problemLine{Problem: p}
 		for _, m := range markers() {
 			if line.Marker == nil && strings.HasPrefix(p.ICD, m.ICD) {
-				if x := last.newest(m.LOINC); x != nil {
-					line.Marker, line.Name = x, m.Name
+				if s, ok := grid.Find(m.LOINC); ok {
+					p := s.Last()
+					line.Marker, line.Name = &ui.Amount{Value: p.Value.Value, Comparator: p.Comparator, Unit: s.Unit, Flag: p.Flag}, m.Name
 				}
 			}
 		}
 		if strings.HasPrefix(p.ICD, "I1") {
 			if bp := c.Vital(vital.BloodPressure).Last(); bp.Text() != "" {
-				line.Marker, line.Name = &gridValue{Amount: ui.Amount{Value: bp.Text(), Unit: "mm[Hg]", Flag: bp.Flag}}, "BP"
+				line.Marker, line.Name = &ui.Amount{Value: bp.Text(), Unit: "mm[Hg]", Flag: bp.Flag}, "BP"
 			}
 		}
 		out = append(out, line)
@@ -185,12 +194,12 @@ func problemLines(c chart.Chart) []problemLine {
 	return out
 }
 
-// shownProblems bounds the summary's lists; the rest is counted and linked.
+// shownLines bounds the summary's lists; the rest is counted and linked.
 const shownLines = 8
 
 func first[X any](list []X, n int) []X { return list[:min(n, len(list))] }
 
-// deskPerson is what roles without clinical sight get; see deskPage.
+// upcoming are the appointments from today on, for roles without clinical sight.
 func upcoming(c chart.Chart) []chart.Appointment {
 	out := slices.Clone(c.Appointments)
 	slices.Reverse(out)

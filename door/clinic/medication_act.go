@@ -21,7 +21,7 @@ func medicationRenew(w http.ResponseWriter, r *web.Request) error {
 	if one := r.PostForm.Get("one"); one != "" { // the button of one line
 		refs = []string{one}
 	}
-	outs, result, err := medication.RenewAll(r.Context(), r.Actor, patient, "", formKey(r, r.FormValue("key")), refs...)
+	outs, result, err := medication.RenewAll(r.Context(), r.Actor, patient, r.FormValue("encounter"), formKey(r, r.FormValue("key")), refs...)
 	switch {
 	case err == nil && len(outs) == 1:
 		r.Say(r.Lang.T("Renewed: %s.", outs[0].Medicine.Text)+loudest(r, outs), result.Undo)
@@ -29,7 +29,7 @@ func medicationRenew(w http.ResponseWriter, r *web.Request) error {
 		r.Say(r.Lang.T("%d medicines renewed.", len(outs))+loudest(r, outs), result.Undo)
 	case isInvalid(err) && len(refs) == 1:
 		r.Say(web.FaultText(r, err), "")
-		return web.Redirect(w, r, "/p/"+patient+"/prescribe?renew="+url.QueryEscape(refs[0]))
+		return web.Redirect(w, r, "/p/"+patient+"/prescribe?renew="+url.QueryEscape(refs[0])+"&encounter="+url.QueryEscape(r.FormValue("encounter")))
 	case isInvalid(err):
 		return showMedications(w, r, ui.Faults{{Text: r.Lang.T("Nothing was renewed: one of them needs a look first. Renew them one by one.") + " " + web.FaultText(r, err)}})
 	default:

@@ -130,6 +130,9 @@ func formerNotes(r *web.Request, id string) ([]formerNote, error) {
 // noteAmend writes a new version of a signed note; a refused one comes back as it was typed.
 func noteAmend(w http.ResponseWriter, r *web.Request) error {
 	patient, id := r.PathValue("patient"), r.PathValue("note")
+	if err := r.ParseForm(); err != nil {
+		return fault.Wrap(err, fault.Malformed, "The form cannot be read. Nothing was amended; go back and try again.")
+	}
 	v := noteView{Amend: true, Key: r.FormValue("key"), Reason: r.FormValue("reason"), Typed: map[string]string{}}
 	for name, values := range r.PostForm {
 		if code, ok := strings.CutPrefix(name, "section-"); ok && len(values) > 0 {

@@ -30,6 +30,7 @@ type timelineView struct {
 	Changes []changedFact
 	Hidden  int // bars that the picture leaves out
 	Lane    string
+	Unknown bool // the record did not know the patient on that day: the picture shows what is known now
 }
 
 // changedFact is what the chart said on a day and says now.
@@ -41,7 +42,7 @@ func timelineShow(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	c, at := now, time.Time{}
+	c, at, unknown := now, time.Time{}, false
 	if day != "" {
 		d, err := time.ParseInLocation(time.DateOnly, day, r.Now().Location())
 		if err != nil || d.After(r.Now()) {
@@ -51,32 +52,42 @@ func timelineShow(w http.ResponseWriter, r *web.Request) error {
 		if at.After(r.Now()) {
 			at = r.Now()
 		}
-		actor, err := r.Actor.AsOf(ctx, at)
-		if err != nil {
-			return err
-		}
-		if c, err = chart.Read(ctx, actor, patient); err != nil {
-			if fault.Is(err, fault.NotFound) {
-				return fault.New(fault.NotFound, "This record did not know the patient yet on that day.")
-			}
+		known, err := chartAsOf(r, patient, at)
+		switch {
+		case err == nil:
+			c = known
+		case fault.Is(err, fault.NotFound):
+			unknown = true
+		default:
 			return err
 		}
 	}
-	v := timelineView{Frame: frameOf(now, "timeline"), AsOf: day, Lane: r.FormValue("lane")}
+	v := timelineView{Frame: frameOf(now, "timeline"), AsOf: day, Lane: r.FormValue("lane"), Unknown: unknown}
 	v.Years, _ = strconv.Atoi(cmp.Or(r.FormValue("years"), "3"))
 	v.draw(r, c, at)
 	if day != "" {
-		v.Changes = changes(c, now)
+		if !unknown {
+			v.Changes = changes(c, now)
+		}
 		d, _ := time.Parse(time.DateOnly, day)
 		v.Earlier = v.link(d.AddDate(0, -1, 0).Format(time.DateOnly))
 		v.Later = v.link(d.AddDate(0, 1, 0).Format(time.DateOnly))
 	}
 	p := chartPage(r, now, "Timeline")
-	if day != "" {
+	if day != "" && !unknown {
 		p.Patient = bannerOf(c.Patient, c.Allergies)
 		p.Patient.AsOf = day
 	}
 	return web.Page(w, r, p, timelinePage(v))
+}
+
+// chartAsOf is the chart as this record knew it at a time.
+func chartAsOf(r *web.Request, patient string, at time.Time) (chart.Chart, error) {
+	actor, err := r.Actor.AsOf(r.Context(), at)
+	if err != nil {
+		return chart.Chart{}, err
+	}
+	return chart.Read(r.Context(), actor, patient)
 }
 
 func (v timelineView) link(day string) string {
@@ -171,17 +182,16 @@ func boolRank(b bool) int {
 // resultLane draws the three tests that most want to be seen: abnormal ones with a history.
 func resultLane(r *web.Request, c chart.Chart) ui.TimelineLane {
 	out := ui.TimelineLane{Title: r.Lang.T("Results")}
-	for _, row := range gridOf(c, 1000, 1).Rows {
-		if len(row.All) < 2 || len(out.Rows) == 3 {
-			continue
-		}
-		t := ui.TimelineRow{Label: short(row.Name)}
-		for _, x := range row.All {
-			if f, err := strconv.ParseFloat(x.Amount.Value, 64); err == nil {
-				t.Values = append(t.Values, ui.Point{At: x.At, N: f, Value: x.Amount.Value, Flag: x.Amount.Flag})
+	for _, s := range resultsOf(c, nil).Series {
+		t := ui.TimelineRow{Label: short(s.Name)}
+		for _, p := range s.Points {
+			if f, ok := p.Float(); ok {
+				t.Values = append(t.Values, ui.Point{At: p.At, N: f, Value: p.Value.Value, Flag: p.Flag})
 			}
 		}
-		out.Rows = append(out.Rows, t)
+		if len(t.Values) > 1 && len(out.Rows) < 3 {
+			out.Rows = append(out.Rows, t)
+		}
 	}
 	return out
 }
@@ -228,8 +238,9 @@ func facts(c chart.Chart) map[string]string {
 	for _, m := range medicinesOf(c).Current {
 		out["Medicine|"+m.Text] = cmp.Or(m.Directions, "taken")
 	}
-	for _, row := range gridOf(c, 1000, 1).Rows {
-		out["Result|"+row.Name] = row.Newest().Amount.Text() + ", " + row.Newest().Day
+	for _, s := range resultsOf(c, nil).Series {
+		p := s.Last()
+		out["Result|"+s.Name] = ui.Amount{Value: p.Value.Value, Comparator: p.Comparator, Unit: s.Unit}.Text() + ", " + p.At.Format(time.DateOnly)
 	}
 	return out
 }

@@ -34,7 +34,9 @@ func visitEdit(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	v.typed(r)
+	if err := v.typed(r); err != nil {
+		return err
+	}
 	v.Focus = focus
 	if !r.HX() {
 		return web.Redirect(w, r, v.Path())
@@ -71,6 +73,7 @@ func (v visitView) change(r *web.Request, work *encounter.Work) (string, error) 
 	case "copy-drop":
 		work.DropCopy(key)
 		return r.FormValue("field"), nil
+	case "refresh": // something was ordered: the page shows it
 	case "charge", "charge-remove", "charge-suggest":
 		v.changeCharges(r.PathValue("change"), r.FormValue("fee"), key, work)
 	default:
@@ -125,12 +128,16 @@ func (v visitView) changeCharges(change, fee, item string, work *encounter.Work)
 
 // typed puts what the form holds in place of what the draft holds: the draft may be two
 // seconds old.
-func (v *visitView) typed(r *web.Request) {
+func (v *visitView) typed(r *web.Request) error {
+	if err := r.ParseForm(); err != nil {
+		return fault.Wrap(err, fault.Malformed, "The form cannot be read. Nothing was signed; go back and try again.")
+	}
 	for name, values := range r.PostForm {
 		if isNoteField(name) && len(values) > 0 {
 			v.Text[name] = strings.ReplaceAll(values[0], "\r\n", "\n")
 		}
 	}
+	return nil
 }
 
 func isNoteField(name string) bool {

@@ -9,9 +9,10 @@ import (
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/knowledge/vital"
 	"github.com/osler-emr/osler/practice/billing"
-	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/practice/encounter"
 	"github.com/osler-emr/osler/practice/medication"
+	"github.com/osler-emr/osler/practice/order"
+	"github.com/osler-emr/osler/trust"
 )
 
 // visitView is an open visit: the chart at a glance, the note, orders and charges, and the
@@ -26,6 +27,7 @@ type visitView struct {
 	Charges   []encounter.Charge
 	Fees      billing.Schedule
 	MayCharge bool
+	MaySign   bool // signs orders
 	Vital     vitalForm
 	Problem   problemForm
 	Allergy   allergyForm
@@ -82,6 +84,8 @@ func visitShow(w http.ResponseWriter, r *web.Request) error {
 
 func showVisit(w http.ResponseWriter, r *web.Request, v visitView) error {
 	p := chartPage(r, v.Chart, "Visit")
+	p.Sheets = append(p.Sheets, "rx.css")
+	p.Scripts = append(p.Scripts, "pick.js")
 	if len(v.Faults) > 0 {
 		return web.Invalid(w, r, p, visitPage(v))
 	}
@@ -118,7 +122,7 @@ func loadVisit(r *web.Request) (visitView, error) {
 		v.Taken = sets[0].When
 	}
 	v.orders()
-	v.MayCharge = mayWrite(r, "ChargeItem")
+	v.MayCharge, v.MaySign = mayWrite(r, "ChargeItem"), r.Principal().Role == trust.Physician
 	if v.Fees, err = billing.Fees(ctx, actor); err != nil {
 		return v, err
 	}
@@ -147,12 +151,8 @@ func (v *visitView) orders() {
 		}
 	}
 	for _, n := range v.Chart.Resources("ServiceRequest") {
-		if chart.Points(n.Path("encounter.reference").Text(), "Encounter", v.ID) && n.Get("status").Text() != "entered-in-error" {
-			text := n.Path("code.text").Text()
-			if text == "" {
-				text = n.Path("code.coding.0.display").Text()
-			}
-			v.Orders = append(v.Orders, visitOrder{Text: text, Stopped: n.Get("status").Text() == "revoked"})
+		if o := order.FromResource(n); o.Encounter == v.ID && o.Patient == v.Chart.Patient.ID && o.Status != "entered-in-error" {
+			v.Orders = append(v.Orders, visitOrder{Text: o.Name, Stopped: o.Status == "revoked"})
 		}
 	}
 }

@@ -14,7 +14,9 @@ func visitSign(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	v.typed(r)
+	if err := v.typed(r); err != nil {
+		return err
+	}
 	signed, result, err := encounter.Sign(r.Context(), r.Actor, encounter.SignDraft{
 		Patient: v.Chart.Patient.ID, Encounter: v.ID, Text: v.Text, Seen: r.FormValue("seen"),
 		Fees: v.Fees, Zone: r.Now().Location(), Key: r.FormValue("key"),

@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/base/lang"
-	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/knowledge/vital"
 	"github.com/osler-emr/osler/practice/chart"
+	"github.com/osler-emr/osler/practice/result"
 )
 
 // english is the language in which notes are written; dates in it are the clinic's.
@@ -146,56 +146,29 @@ func vitalsPull(c chart.Chart, zone *time.Location) (Pull, bool) {
 	return p, true
 }
 
-// lab is one laboratory value.
-type lab struct {
-	key, name, value, unit, when, flag, ref string
-}
-
+// labPulls is one pull for each laboratory test, with its last four values.
 func labPulls(c chart.Chart, zone *time.Location) []Pull {
-	byKey := map[string][]lab{}
-	for _, n := range c.Resources("Observation") {
-		if l, ok := labFrom(n); ok {
-			byKey[l.key] = append(byKey[l.key], l)
-		}
-	}
+	nodes := slices.Concat(c.Resources("Patient"), c.Resources("Observation"), c.Resources("DiagnosticReport"))
 	var out []Pull
-	for key, list := range byKey {
-		slices.SortStableFunc(list, func(a, b lab) int { return chart.Moment(b.when).Compare(chart.Moment(a.when)) })
-		last := list[0]
-		p := Pull{Key: "lab:" + key, Field: FieldObjective, Title: last.name, When: last.when, Flag: last.flag}
-		for _, l := range list[:min(4, len(list))] {
-			p.Text = strings.TrimPrefix(p.Text+"; ", "; ") + l.value + " " + l.unit + flagWord(l.flag) + " (" + day(l.when, zone) + ")"
-			p.Refs = append(p.Refs, l.ref)
+	for _, s := range result.From(nodes, c.Patient.ID, nil).Series {
+		last := s.Last()
+		p := Pull{Key: "lab:" + s.Key, Field: FieldObjective, Title: s.Name, When: last.When, Flag: last.Flag}
+		var values []string
+		for _, x := range slices.Backward(s.Points[max(0, len(s.Points)-4):]) {
+			value := x.Value.Value
+			if x.Numeric {
+				value = strings.TrimSpace(x.Comparator + lang.Number(value) + " " + s.Unit)
+			}
+			values = append(values, value+flagWord(x.Flag)+" ("+day(x.When, zone)+")")
+			p.Refs = append(p.Refs, "Observation/"+x.ID)
 		}
+		p.Text = strings.Join(values, "; ")
 		out = append(out, p)
 	}
 	slices.SortFunc(out, func(a, b Pull) int {
 		return cmp.Or(chart.Moment(b.When).Compare(chart.Moment(a.When)), cmp.Compare(a.Title, b.Title))
 	})
 	return out
-}
-
-func labFrom(n *fhir.Node) (lab, bool) {
-	laboratory := false
-	for category := range n.Get("category").Items() {
-		laboratory = laboratory || category.Get("coding").Get("code").Text() == "laboratory"
-	}
-	status := n.Get("status").Text()
-	if !laboratory || status == "cancelled" || status == "entered-in-error" {
-		return lab{}, false
-	}
-	q := n.Get("valueQuantity")
-	code := n.Get("code")
-	l := lab{
-		key: code.Get("coding").Get("code").Text(), name: cmp.Or(code.Get("text").Text(), code.Get("coding").Get("display").Text()),
-		value: q.Get("comparator").Text() + lang.Number(q.Get("value").Text()), unit: cmp.Or(q.Get("unit").Text(), q.Get("code").Text()),
-		when: cmp.Or(n.Get("effectiveDateTime").Text(), n.Get("issued").Text()),
-		flag: n.Path("interpretation.0.coding.0.code").Text(), ref: n.Reference(),
-	}
-	if q == nil {
-		l.value = cmp.Or(n.Get("valueString").Text(), n.Path("valueCodeableConcept.text").Text(), n.Path("valueCodeableConcept.coding.0.display").Text())
-	}
-	return l, l.key != "" && l.value != "" && l.name != ""
 }
 
 func flagWord(flag string) string {
