@@ -264,6 +264,16 @@ func TestAPatientsDayWithoutScript(t *testing.T) {
 	}
 }
 
+// TestTextSizeAndLanguageAreThePatientsChoice saves both and sees them on the next page.
+func TestTextSizeAndLanguageAreThePatientsChoice(t *testing.T) {
+	c := start(t)
+	c.send("maria.okafor", "/settings", url.Values{"language": {"es"}, "text": {"large"}})
+	_, page := c.see("maria.okafor", "/portal")
+	if !strings.Contains(page, "data-large") || !strings.Contains(page, `lang="es"`) || !strings.Contains(plainText(page), "Su historia") {
+		t.Error("larger text or Spanish was not kept")
+	}
+}
+
 // TestNobodySeesAnotherPatientsData opens Maria's ids as another patient: every one is
 // "not found", and nothing of hers is on any page of his.
 func TestNobodySeesAnotherPatientsData(t *testing.T) {

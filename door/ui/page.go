@@ -24,6 +24,7 @@ type Page struct {
 	Theme   string // light, dark, or "" for the system's
 	Density string // compact or comfortable
 	Idle    int    // seconds without activity after which the session locks; 0 for none
+	Large   bool   // larger text, for patients
 	NoKeys  bool   // single-key shortcuts are switched off
 	NoFind  bool   // the reader's role finds no patients: no search in the top bar
 	Demo    bool   // demonstration data

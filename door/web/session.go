@@ -92,7 +92,7 @@ func (r *Request) reader() context.Context {
 func (r *Request) fill(w http.ResponseWriter, p *ui.Page) {
 	p.Clinic, p.Demo = r.Site.Clinic, r.Site.Demo != nil
 	p.Path = currentPath(r)
-	p.Theme, p.Density, p.NoKeys = r.choice.Theme, r.choice.Density, r.choice.NoKeys
+	p.Theme, p.Density, p.NoKeys, p.Large = r.choice.Theme, r.choice.Density, r.choice.NoKeys, r.choice.Text == "large"
 	if r.Actor != nil {
 		p.User = r.Principal().Name
 		p.Idle = int(r.Account.Idle().Seconds())

@@ -48,6 +48,7 @@ func settings(w http.ResponseWriter, r *Request) error {
 	v := view{
 		Theme:    oneOf(r.FormValue("theme"), "light", "dark"),
 		Density:  oneOf(r.FormValue("density"), "comfortable"),
+		Text:     oneOf(r.FormValue("text"), "large"),
 		Language: lang.For(r.FormValue("language")).Tag(),
 		NoKeys:   r.FormValue("keys") != "on" && r.Principal().Staff(),
 	}

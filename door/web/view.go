@@ -10,6 +10,7 @@ import (
 type view struct {
 	Theme    string // "light", "dark" or "" for the system's
 	Density  string // "comfortable" or "" for compact
+	Text     string // "large" or "" for the usual size
 	Language string // tag, or "" for the account's or the browser's
 	NoKeys   bool
 }
@@ -26,6 +27,7 @@ func readView(r *Request) view {
 	return view{
 		Theme:    oneOf(q.Get("theme"), "light", "dark"),
 		Density:  oneOf(q.Get("density"), "comfortable"),
+		Text:     oneOf(q.Get("text"), "large"),
 		Language: q.Get("language"),
 		NoKeys:   q.Get("keys") == "off",
 	}
@@ -33,7 +35,7 @@ func readView(r *Request) view {
 
 func (v view) save(w http.ResponseWriter, s *Site) {
 	q := url.Values{}
-	for name, value := range map[string]string{"theme": v.Theme, "density": v.Density, "language": v.Language} {
+	for name, value := range map[string]string{"theme": v.Theme, "density": v.Density, "text": v.Text, "language": v.Language} {
 		if value != "" {
 			q.Set(name, value)
 		}
