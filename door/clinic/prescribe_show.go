@@ -43,6 +43,7 @@ type prescribeView struct {
 	Facts        rx.Facts
 	Alternatives []sentenceOffer
 	Faults       ui.Faults
+	Told         bool // the person asked to sign or to check: the faults come first
 	MaySign      bool
 }
 
@@ -124,7 +125,7 @@ func prescribe(w http.ResponseWriter, r *web.Request) error {
 	p := chartPage(r, c, "Prescribe")
 	p.Sheets = append(p.Sheets, "rx.css")
 	p.Scripts = append(p.Scripts, "pick.js")
-	v.Banner = p.Patient
+	v.Banner, v.Told = p.Patient, true
 	if v.Visit == "" {
 		if open, ok := c.OpenVisit(); ok {
 			v.Visit = open.ID
@@ -250,7 +251,7 @@ func (v *prescribeView) check(r *web.Request) {
 	}
 	v.Draft = v.Form.draft(v.Patient, v.Facts.Problems)
 	v.Findings = v.Draft.CheckOn(v.Facts, r.Actor)
-	if err := v.Draft.Validate(); err != nil {
+	if err := v.Draft.Validate(); err != nil && r.Method == http.MethodPost {
 		v.Faults = faultsOf(r, err)
 	}
 	reason := v.Draft.Reason

@@ -43,7 +43,7 @@ func prescribeSign(w http.ResponseWriter, r *web.Request) error {
 	p := chartPage(r, c, "Prescribe")
 	p.Sheets = append(p.Sheets, "rx.css")
 	p.Scripts = append(p.Scripts, "pick.js")
-	v.Banner = p.Patient
+	v.Banner, v.Told = p.Patient, true
 	if r.HX() {
 		return web.RenderInvalid(w, r, prescribeFragment(v))
 	}

@@ -53,6 +53,27 @@ func told(f rx.Findings) string {
 	return f.Findings[0].Title
 }
 
+// doseOf is the draft's directions behind the label DOSE; own words stand alone.
+func doseOf(d medication.Draft) ui.Medicine {
+	if d.Directions != "" || !(d.Dose > 0) {
+		return ui.Medicine{Directions: d.Label()}
+	}
+	amount := drug.Count(d.Dose, d.Unit)
+	return ui.Medicine{Dose: amount, Directions: strings.TrimSpace(strings.TrimPrefix(d.Label(), amount))}
+}
+
+// standing says what still stands in the way of signing; what could not be checked is never
+// said to be fine.
+func (v prescribeView) standing(ctx context.Context, stops, warnings int) string {
+	switch {
+	case v.Draft.Validate() != nil:
+		return ui.T(ctx, "not complete yet")
+	case stops+warnings == 0 && len(v.Findings.RunsOf(rx.Clear)) == 0 && len(v.Findings.Findings) == 0:
+		return ui.T(ctx, "not checked: look the label up")
+	}
+	return openWords(ctx, stops, warnings)
+}
+
 func tierTitle(ctx context.Context, x rx.Finding) string {
 	switch x.Tier {
 	case rx.Stop:
@@ -123,6 +144,9 @@ func (v prescribeView) reasonOptions(ctx context.Context) []ui.Option {
 
 // supplyWords says what is supplied and how long it lasts.
 func supplyWords(ctx context.Context, d medication.Draft) string {
+	if !(d.Quantity > 0) {
+		return ui.T(ctx, "not written yet")
+	}
 	s := drug.Count(d.Quantity, d.QuantityOf)
 	if d.Supply > 0 {
 		s += " (" + ui.T(ctx, "%s", drug.Count(float64(d.Supply), "day")) + ")"
@@ -159,7 +183,7 @@ func openWords(ctx context.Context, stops, warnings int) string {
 	return ui.T(ctx, "nothing stands in the way")
 }
 
-// usedFacts lists what the checks looked at, for people to see how old it is.
+// measureWords writes a value without trailing zeros.
 func measureWords(m rx.Measure) string {
 	return fmt.Sprintf("%g", m.Value)
 }

@@ -22,7 +22,7 @@ import (
 
 // How much of the grid is shown: newest dates first come, the rest on request.
 const (
-	datesShown = 6
+	datesShown = 4
 	rowsShown  = 60
 )
 
@@ -201,8 +201,25 @@ func barsOf(list medication.Medicines, s result.Series, now time.Time) []medicin
 		}
 		out = append(out, medicineBar{Text: m.Text, From: start, To: end, Stated: m.Stated})
 	}
-	slices.SortStableFunc(out, func(a, b medicineBar) int { return a.From.Compare(b.From) })
-	return out[max(0, len(out)-6):]
+	return joinBars(out)
+}
+
+// barsShown is how many medicines stand beside a trend.
+const barsShown = 6
+
+// joinBars makes one bar of a prescription and its renewals, and keeps the newest bars.
+func joinBars(bars []medicineBar) []medicineBar {
+	slices.SortStableFunc(bars, func(a, b medicineBar) int { return a.From.Compare(b.From) })
+	var out []medicineBar
+	for _, b := range bars {
+		at := slices.IndexFunc(out, func(o medicineBar) bool { return strings.EqualFold(o.Text, b.Text) && o.Stated == b.Stated })
+		if at < 0 {
+			out = append(out, b)
+		} else if b.To.After(out[at].To) {
+			out[at].To = b.To
+		}
+	}
+	return out[max(0, len(out)-barsShown):]
 }
 
 // bears reports whether a medicine can change a test, by its flags and class.

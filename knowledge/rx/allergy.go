@@ -77,7 +77,7 @@ func exact(text string, codings []drug.Coding) bool {
 var otherThings = []string{"peanut", "nut", "pollen", "latex", "shellfish", "fish", "egg", "milk", "dairy", "wheat", "soy", "dust", "mite", "mold", "mould", "dander", "cat", "dog", "bee", "wasp", "grass", "tree", "nickel", "strawberr", "sesame", "lactose", "gluten"}
 
 func foreign(a Allergy) bool {
-	if a.Category == "food" || a.Category == "environment" {
+	if a.Category == "food" || a.Category == "environment" || a.Category == "biologic" {
 		return true
 	}
 	if a.Category == "medication" {

@@ -18,6 +18,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/osler-emr/osler/knowledge/drug"
 )
@@ -117,6 +119,7 @@ func (s *state) miss(check, subject, reason string) {
 // find adds a finding, unless the same one is there.
 func (s *state) find(f Finding) {
 	f.Date = drug.Edition
+	f.Sentence = capital(f.Sentence)
 	ids := []string{f.Rule}
 	for _, i := range f.Involves {
 		ids = append(ids, i.ID)
@@ -128,6 +131,15 @@ func (s *state) find(f Finding) {
 		}
 	}
 	s.findings = append(s.findings, f)
+}
+
+// capital starts a sentence with a capital letter.
+func capital(s string) string {
+	c, size := utf8.DecodeRuneInString(s)
+	if size == 0 || c == utf8.RuneError {
+		return s
+	}
+	return string(unicode.ToUpper(c)) + s[size:]
 }
 
 func (s *state) result() Findings {

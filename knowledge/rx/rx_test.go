@@ -275,7 +275,7 @@ func TestAllergies(t *testing.T) {
 	f := adult("sulfamethoxazole-trimethoprim 800 mg/160 mg tablet")
 	f.Allergies = []Allergy{rash}
 	got := expect(t, f, "ALG-CLASS", Stop)
-	if want := "sulfonamides, rash, recorded 11-May-2011."; !strings.HasPrefix(got.Sentence, want) {
+	if want := "Sulfonamides, rash, recorded 11-May-2011."; !strings.HasPrefix(got.Sentence, want) {
 		t.Errorf("the sentence is %q, want %q first", got.Sentence, want)
 	}
 }

@@ -37,7 +37,7 @@
         return asking;
       };
       input.addEventListener("input", () => { waiting = true; clearTimeout(timer); timer = setTimeout(ask, 120); });
-      input.addEventListener("keydown", async (e) => {
+      input.addEventListener("keydown", (e) => {
         if (e.isComposing) return;
         if (e.key === "ArrowDown" || e.key === "ArrowUp") {
           const all = lines();
@@ -46,12 +46,14 @@
           mark(all[(all.indexOf(marked()) + (e.key === "ArrowDown" ? 1 : all.length - 1) + all.length) % all.length], true);
         } else if (e.key === "Escape" && input.value) {
           e.preventDefault(); e.stopPropagation(); input.value = ""; ask();
-        } else if (e.key === "Enter") {
-          e.preventDefault();
-          await (waiting ? ask() : asking);
-          const line = marked() || lines()[0];
-          (line?.matches("a,button") ? line : line?.querySelector("a,button"))?.click();
         }
+      });
+      // Enter, and the search key of a phone's keyboard, take the marked line.
+      input.form.addEventListener("submit", async (e) => {
+        e.preventDefault();
+        await (waiting ? ask() : asking);
+        const line = marked() || lines()[0];
+        (line?.matches("a,button") ? line : line?.querySelector("a,button"))?.click();
       });
       mark(lines()[0]);
     }

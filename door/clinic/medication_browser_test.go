@@ -1,0 +1,101 @@
+package clinic
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/osler-emr/osler/door/webtest"
+)
+
+// TestMedicinePagesInABrowser looks at the pages of medicines in light, dark and on a phone.
+func TestMedicinePagesInABrowser(t *testing.T) {
+	h := open(t)
+	h.ill()
+	h.result("late", "5.9", "H")
+	b := webtest.Start(t)
+	b.Open(h.url+"/sign-in", webtest.Desktop).SignIn(h.url, "anna", phrase)
+	pages := map[string]string{"medications": "/medications", "prescribe": "/prescribe?s=" + cotrimoxazole + "&q=sulfameth", "orders": "/orders?q=kid", "results": "/results", "result-form": "/results/new?test=24362-6"}
+	for name, path := range pages {
+		for _, v := range []webtest.View{webtest.Desktop, webtest.Dark, webtest.Phone} {
+			p := b.Open(h.url+"/p/maria"+path, v)
+			p.Check()
+			p.Picture("rx-" + name + "-" + v.Name)
+		}
+	}
+}
+
+// TestPrescribingByKeyboard: five letters, Enter on the marked sentence, Ctrl+Enter.
+func TestPrescribingByKeyboard(t *testing.T) {
+	h := open(t)
+	h.ill()
+	b := webtest.Start(t)
+	p := b.Open(h.url+"/sign-in", webtest.Desktop)
+	p.SignIn(h.url, "anna", phrase)
+	p.Goto(h.url + "/p/sam/prescribe")
+	p.Wait("#find-medicine:focus")
+	scriptsReady(p)
+	p.Press("amlod")
+	p.Press("\r")
+	p.Wait("#rx .sent")
+	p.Wait("#f-dose:focus")
+	p.Chord("Enter")
+	p.Wait(".toast")
+	if p.Path() != "/p/sam/medications" {
+		t.Errorf("signing leads to %s", p.Path())
+	}
+	if l := h.medicines("sam"); len(l.Current) != 1 || l.Current[0].Text != "amlodipine 5 mg tablet" || l.Current[0].Quantity != 90 {
+		t.Errorf("prescribed: %+v", l.Current)
+	}
+}
+
+// TestThePanelFollowsTheForm: changing a field checks again; a reason opens the signature.
+func TestThePanelFollowsTheForm(t *testing.T) {
+	h := open(t)
+	h.ill()
+	b := webtest.Start(t)
+	p := b.Open(h.url+"/sign-in", webtest.Desktop)
+	p.SignIn(h.url, "anna", phrase)
+	p.Goto(h.url + "/p/maria/prescribe?s=" + cotrimoxazole)
+	p.Wait("#signbar button.primary[disabled]")
+	p.Click(".tier.stop .keep summary")
+	p.Click(`.tier.stop input[value="Specialist advised it"]`)
+	p.Wait("#signbar button.primary:not([disabled])")
+	p.NoConsoleFaults()
+	p.Axe()
+	p.Click("#f-dose")
+	webtest.Eval[bool](p, `(()=>{const d=document.querySelector("#f-dose"); d.value="0"; d.dispatchEvent(new Event("change",{bubbles:true})); return true})()`)
+	p.Wait("#signbar button.primary[disabled]")
+}
+
+// TestOrderingByKeyboard: four letters and Enter order a test.
+func TestOrderingByKeyboard(t *testing.T) {
+	h := open(t)
+	h.ill()
+	b := webtest.Start(t)
+	p := b.Open(h.url+"/sign-in", webtest.Desktop)
+	p.SignIn(h.url, "anna", phrase)
+	p.Goto(h.url + "/p/maria/orders")
+	p.Wait("#find-test:focus")
+	scriptsReady(p)
+	p.Press("lipi")
+	p.Press("\r")
+	p.Wait(".toast")
+	if got := p.Text("#main"); !containsAll(got, "Lipids", "Enter result") {
+		t.Errorf("after ordering: %s", got)
+	}
+}
+
+func containsAll(s string, parts ...string) bool {
+	for _, p := range parts {
+		if !strings.Contains(s, p) {
+			return false
+		}
+	}
+	return true
+}
+
+// scriptsReady waits until the search field answers to keys; before that Enter sends the
+// form, which works too, one page later.
+func scriptsReady(p *webtest.Page) {
+	webtest.Eval[bool](p, `customElements.whenDefined("pick-list").then(()=>true)`)
+}

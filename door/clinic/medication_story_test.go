@@ -1,0 +1,250 @@
+package clinic
+
+import (
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/osler-emr/osler/practice/medication"
+	"github.com/osler-emr/osler/practice/order"
+	"github.com/osler-emr/osler/practice/result"
+	"github.com/osler-emr/osler/practice/task"
+	"github.com/osler-emr/osler/trust"
+)
+
+// ill gives Maria an allergy, a problem, two medicines, kidneys and a high potassium, and
+// the house a second patient.
+func (h house) ill() {
+	h.commit(trust.System("import"),
+		`{"resourceType":"Patient","id":"sam","name":[{"family":"Hill"}],"gender":"male","birthDate":"1980-01-01"}`,
+		`{"resourceType":"AllergyIntolerance","id":"a1","patient":{"reference":"Patient/maria"},"code":{"text":"sulfonamides"},"category":["medication"],"recordedDate":"2011-05-11","clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical","code":"active"}]},"reaction":[{"manifestation":[{"text":"rash"}]}]}`,
+		`{"resourceType":"Condition","id":"c1","subject":{"reference":"Patient/maria"},"category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-category","code":"problem-list-item"}]}],"code":{"text":"Hypertension"},"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"active"}]}}`,
+		`{"resourceType":"MedicationRequest","id":"m1","status":"active","intent":"order","subject":{"reference":"Patient/maria"},"medicationCodeableConcept":{"text":"lisinopril 20 mg tablet"},"authoredOn":"2026-09-01T09:00:00Z","reasonReference":[{"reference":"Condition/c1","display":"Hypertension"}],"dosageInstruction":[{"text":"Take 1 tablet by mouth once daily","timing":{"repeat":{"frequency":1,"period":1,"periodUnit":"d"}},"doseAndRate":[{"doseQuantity":{"value":1,"unit":"tablet"}}]}],"dispenseRequest":{"quantity":{"value":90,"unit":"tablet"},"expectedSupplyDuration":{"value":90,"unit":"days","system":"http://unitsofmeasure.org","code":"d"}}}`,
+		`{"resourceType":"MedicationStatement","id":"s1","status":"active","subject":{"reference":"Patient/maria"},"informationSource":{"reference":"Patient/maria"},"medicationCodeableConcept":{"text":"moonflower drops"},"effectivePeriod":{"start":"2026-10-01"}}`,
+		`{"resourceType":"Observation","id":"k","status":"final","category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"laboratory"}]}],"subject":{"reference":"Patient/maria"},"code":{"text":"Potassium","coding":[{"system":"http://loinc.org","code":"2823-3"}]},"effectiveDateTime":"2026-11-20T08:40:00Z","valueQuantity":{"value":5.3,"unit":"mmol/L","system":"http://unitsofmeasure.org","code":"mmol/L"}}`,
+	)
+}
+
+const cotrimoxazole = "sulfamethoxazole-trimethoprim-800-mg-160-mg-tablet"
+
+func (h house) medicines(patient string) medication.Medicines {
+	h.t.Helper()
+	l, err := medication.List(h.t.Context(), h.actor(trust.Physician, "anna"), patient)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return l
+}
+
+var hidden = regexp.MustCompile(`<input type="hidden" name="([a-z]+)" value="([^"]*)"`)
+
+// sent is what the prescription form of a page sends, with more fields.
+func (a answer) sent(more ...string) []string {
+	_, form, _ := strings.Cut(a.body, `id="rx"`)
+	var out []string
+	for _, m := range hidden.FindAllStringSubmatch(form, -1) {
+		out = append(out, m[1], m[2])
+	}
+	return append(out, more...)
+}
+
+var cotrimoxazoleFields = []string{"dose", "1 tablet", "route", "by mouth", "timing", "2-1-d", "days", "3 days", "quantity", "6 tablets", "repeats", "0", "for", "acute cystitis"}
+
+func TestAnAllergyIsCaughtWhilePrescribing(t *testing.T) {
+	h := open(t)
+	h.ill()
+	anna := h.signedIn("anna")
+	list := anna.get("/p/maria/prescribe?q=sulfameth")
+	if !list.says("Matches, 2 of 2") || !list.says("stop: allergies") {
+		t.Fatalf("the search: %s", tags.ReplaceAllString(list.body, " "))
+	}
+	page := anna.get("/p/maria/prescribe?s=" + cotrimoxazole + "&q=sulfameth")
+	for _, want := range []string{"Stop: Allergy: sulfonamides", "recorded 11-May-2011", "Warning: High potassium", "Use fosfomycin", "Correct the allergy", "Prescribe anyway",
+		"Not checked", "moonflower drops", "patient-stated and not coded", "no eGFR recorded", "cannot be signed as it is", "9 checks: 1 stop, 1 warning"} {
+		if !page.says(want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	refused := anna.post("/p/maria/prescriptions", page.sent(cotrimoxazoleFields...)...)
+	if refused.status != http.StatusUnprocessableEntity || !refused.says("A check stops this prescription") || !strings.Contains(refused.body, `value="3 days"`) {
+		t.Errorf("without a reason: %d", refused.status)
+	}
+	if n := len(h.medicines("maria").Current); n != 2 {
+		t.Fatalf("%d medicines after a refused prescription, want the 2 from before", n)
+	}
+	stop := "keep:ALG-CLASS|AllergyIntolerance/a1|"
+	potassium := "LAB-POTASSIUM-HIGH||MedicationRequest/m1"
+	signed := anna.post("/p/maria/prescriptions", page.sent(append(cotrimoxazoleFields, stop, "Specialist advised it", "monitor", potassium)...)...)
+	if signed.path != "/p/maria/medications" || !signed.says("Prescribed: sulfamethoxazole-trimethoprim 800 mg/160 mg tablet.") || !signed.says("Undo") || !signed.says("Specialist advised it") {
+		t.Fatalf("after signing: %d %s %s", signed.status, signed.path, tags.ReplaceAllString(signed.body, " "))
+	}
+	orders, err := order.List(t.Context(), h.actor(trust.Physician, "anna"), "maria")
+	if err != nil || len(orders.Open) != 1 || orders.Open[0].LOINC != "2823-3" || orders.Open[0].Planned.Format("2006-01-02") != "2026-11-27" {
+		t.Errorf("the promised potassium: %+v, %v", orders, err)
+	}
+	undone := anna.post("/undo", "token", signed.value(t, "token"), "next", "/p/maria/medications")
+	if orders, _ = order.List(t.Context(), h.actor(trust.Physician, "anna"), "maria"); len(orders.Open) != 0 || len(h.medicines("maria").Current) != 2 || !undone.says("Undone.") {
+		t.Error("the undo left the prescription or its order")
+	}
+}
+
+func TestWhatTheCatalogueDoesNotKnowIsNotCleared(t *testing.T) {
+	h := open(t)
+	h.ill()
+	page := h.signedIn("anna").get("/p/maria/prescribe?" + url.Values{"free": {"moonflower 3 mg"}}.Encode())
+	if !page.says("not in the catalogue: no check") || page.says("found nothing") || !page.says("9 checks: 1 not checked") {
+		t.Errorf("an unknown medicine: %s", tags.ReplaceAllString(page.body, " "))
+	}
+}
+
+func TestStoppingTheOtherWithThePrescription(t *testing.T) {
+	h := open(t)
+	h.ill()
+	anna := h.signedIn("anna")
+	page := anna.get("/p/maria/prescribe?s=losartan-50-mg-tablet")
+	if !page.says("Double blockade") || !page.says("Stop lisinopril") {
+		t.Fatalf("losartan on lisinopril: %s", tags.ReplaceAllString(page.body, " "))
+	}
+	fields := []string{"dose", "1 tablet", "timing", "1-1-d", "quantity", "90 tablets", "repeats", "0", "for", "Condition/c1", "stop", "MedicationRequest/m1"}
+	again := anna.post("/p/maria/prescribe", page.sent(fields...)...)
+	if again.says("Double blockade") || !again.says("Ends with this prescription:") {
+		t.Error("what ends with the prescription is still counted")
+	}
+	if a := anna.post("/p/maria/prescriptions", page.sent(fields...)...); !a.says("1 other stopped.") {
+		t.Fatalf("%d %s", a.status, tags.ReplaceAllString(a.body, " "))
+	}
+	l := h.medicines("maria")
+	if len(l.Current) != 2 || l.Past[0].ID != "m1" || l.Current[0].ReasonRef != "Condition/c1" {
+		t.Errorf("after replacing: %+v", l)
+	}
+}
+
+func TestRenewStopAndRefill(t *testing.T) {
+	h := open(t)
+	h.ill()
+	h.commit(trust.System("portal"), string(task.Task{ID: "r1", Kind: task.RefillRequest, Status: "requested", Priority: "routine", Patient: "maria", Owner: "anna", Requester: "Patient/maria",
+		Focus: "MedicationRequest/m1", Text: "lisinopril", Authored: noon}.Resource().JSON()))
+	anna := h.signedIn("anna")
+	page := anna.get("/p/maria/meds")
+	if page.path != "/p/maria/medications" || !page.says("patient says") || !page.says("not in the catalogue: checks do not see it") || !page.says("Grant refill") || !page.says("5 days left") {
+		t.Fatalf("the list at %s: %s", page.path, tags.ReplaceAllString(page.body, " "))
+	}
+	if a := anna.post("/p/maria/medications/refill", "task", "r1", "ref", "MedicationRequest/m1"); !a.says("Renewed: lisinopril 20 mg tablet.") || !a.says("1 warning") {
+		t.Fatalf("refill: %d %s", a.status, tags.ReplaceAllString(a.body, " "))
+	}
+	renewed := h.medicines("maria").Current[0].Reference()
+	if a := anna.post("/p/maria/medications/renew", "one", renewed, "key", "k"); !a.says("Renewed: lisinopril 20 mg tablet.") {
+		t.Errorf("renew: %d", a.status)
+	}
+	if a := anna.post("/p/maria/medications/renew", "ref", "MedicationStatement/s1"); a.path != "/p/maria/prescribe" || !a.says("moonflower drops") {
+		t.Errorf("what cannot be renewed as it is leads to %s (%d)", a.path, a.status)
+	}
+	if a := anna.post("/p/maria/medications/stop", "ref", "MedicationStatement/s1"); !a.says("Stopped.") {
+		t.Errorf("stop: %d", a.status)
+	}
+	if a := anna.post("/p/sam/medications/stop", "ref", h.medicines("maria").Current[0].Reference()); a.status != http.StatusNotFound {
+		t.Errorf("one patient's medicine is stopped from another's chart: %d", a.status)
+	}
+	if l := h.medicines("maria"); len(l.Current) != 1 || len(l.Past) != 3 {
+		t.Errorf("%d current and %d past, want 1 and 3", len(l.Current), len(l.Past))
+	}
+	amara := h.signedIn("amara")
+	if a := amara.post("/p/maria/medications/renew", "one", h.medicines("maria").Current[0].Reference()); a.status != http.StatusForbidden {
+		t.Errorf("a nurse renews: %d", a.status)
+	}
+}
+
+func TestOrderResultReview(t *testing.T) {
+	h := open(t)
+	h.ill()
+	ctx, doctor := t.Context(), h.actor(trust.Physician, "anna")
+	anna, amara := h.signedIn("anna"), h.signedIn("amara")
+	if a := anna.get("/p/maria/test-search?q=kidn"); !a.says("Kidney function") || !a.says("Sodium, Potassium") {
+		t.Fatalf("search: %s", a.body)
+	}
+	placed := anna.post("/p/maria/orders", "test", "24362-6", "for", "Condition/c1")
+	if placed.path != "/p/maria/orders" || !placed.says("Ordered: Kidney function.") || !placed.says("Hypertension") {
+		t.Fatalf("order: %d %s", placed.status, tags.ReplaceAllString(placed.body, " "))
+	}
+	if a := anna.post("/p/maria/orders", "test", "24362-6"); a.status != http.StatusUnprocessableEntity || !a.says("still open") || !a.says("Order it again all the same") {
+		t.Errorf("the same test twice: %d", a.status)
+	}
+	list, err := order.List(ctx, doctor, "maria")
+	if err != nil || len(list.Open) != 1 {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	path := "/orders/" + list.Open[0].ID + "/result"
+	if a := amara.get("/p/sam" + path); a.status != http.StatusNotFound {
+		t.Errorf("one patient's order opens in another's chart: %d", a.status)
+	}
+	form := amara.get("/p/maria" + path)
+	if !form.says("Enter the result of Kidney function") || !form.says("3.5–5.1") {
+		t.Fatalf("form: %s", tags.ReplaceAllString(form.body, " "))
+	}
+	bad := amara.post("/p/maria"+path, "v-2823-3", "five", "v-2951-2", "139", "collected", "2026-11-24T08:00")
+	if bad.status != http.StatusUnprocessableEntity || !bad.says("Potassium cannot be read as a number") || !strings.Contains(bad.body, `value="five"`) || !strings.Contains(bad.body, `value="139"`) {
+		t.Errorf("a bad value: %d", bad.status)
+	}
+	filed := amara.post("/p/maria"+path, "v-2823-3", "6.3", "v-2951-2", "139", "v-98979-8", "41", "collected", "2026-11-24T08:00", "lab", "City Laboratory")
+	if filed.path != "/p/maria/results" || !filed.says("Result filed: Kidney function.") || !filed.says("unsigned") || !filed.says("very high") && !filed.says("critically") {
+		t.Fatalf("filed: %d %s %s", filed.status, filed.path, tags.ReplaceAllString(filed.body, " "))
+	}
+	open, err := task.Of(ctx, doctor, "anna")
+	if err != nil || len(open) != 1 || open[0].Priority != "stat" {
+		t.Fatalf("the orderer's tasks: %+v, %v", open, err)
+	}
+	trend := anna.get("/p/maria/results/2823-3")
+	if !trend.says("was 5.3") || !trend.says("Medicines that can change it") || !trend.says("lisinopril") || !trend.says("The same as a table") {
+		t.Errorf("trend: %s", tags.ReplaceAllString(trend.body, " "))
+	}
+	if a := anna.get("/p/maria/results/99999-9"); a.status != http.StatusNotFound {
+		t.Errorf("a test without results: %d", a.status)
+	}
+	signed := anna.post("/p/maria/results/sign", "task", open[0].ID, "comment", "Please come today.")
+	if !signed.says("1 signed.") || !signed.says("The patient reads your words") {
+		t.Fatalf("signed: %d %s", signed.status, tags.ReplaceAllString(signed.body, " "))
+	}
+	report, err := result.Behind(ctx, h.actor(trust.Patient, "maria"), open[0].Focus)
+	if err != nil || report.Comment != "Please come today." {
+		t.Errorf("the patient reads %+v, %v", report, err)
+	}
+	if a := anna.post("/p/maria/results/sign"); a.status != http.StatusUnprocessableEntity || !a.says("Choose at least one result") {
+		t.Errorf("signing nothing: %d", a.status)
+	}
+}
+
+func TestCancelAnOrder(t *testing.T) {
+	h := open(t)
+	h.ill()
+	anna := h.signedIn("anna")
+	anna.post("/p/maria/orders", "name", "Zinc level", "days", "7")
+	list, err := order.List(t.Context(), h.actor(trust.Physician, "anna"), "maria")
+	if err != nil || len(list.Open) != 1 || list.Open[0].Name != "Zinc level" {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	if a := anna.post("/p/maria/orders/" + list.Open[0].ID + "/cancel"); !a.says("Order cancelled.") || !a.says("No open orders.") {
+		t.Errorf("cancel: %d", a.status)
+	}
+	if a := anna.post("/p/maria/orders/" + list.Open[0].ID + "/cancel"); a.status != http.StatusConflict {
+		t.Errorf("cancel twice: %d", a.status)
+	}
+}
+
+func TestWhoMayNotSeeMedicines(t *testing.T) {
+	h := open(t)
+	h.ill()
+	priya := h.signedIn("priya")
+	for _, path := range []string{"/p/maria/medications", "/p/maria/prescribe", "/p/maria/medicine-search?q=lisin", "/p/maria/orders", "/p/maria/results", "/p/maria/results/2823-3"} {
+		if a := priya.get(path); a.status != http.StatusForbidden || a.says("lisinopril") {
+			t.Errorf("a biller opens %s: %d", path, a.status)
+		}
+	}
+	anna := h.signedIn("anna")
+	for _, path := range []string{"/p/nobody/medications", "/p/nobody/prescribe", "/p/nobody/orders", "/p/nobody/results"} {
+		if a := anna.get(path); a.status != http.StatusNotFound {
+			t.Errorf("%s: %d", path, a.status)
+		}
+	}
+}
