@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/record"
@@ -37,15 +39,7 @@ func Find(ctx context.Context, actor *record.Actor, typed string) ([]Person, err
 
 // queriesFor turns what was typed into search URLs; all of them may contribute.
 func queriesFor(actor *record.Actor, typed string) []string {
-	fields := strings.Fields(typed)
-	var words, numbers []string
-	for _, f := range fields {
-		if letters(f) && monthNumber(f) == 0 || letters(f) && len(fields) == 1 {
-			words = append(words, f)
-		} else {
-			numbers = append(numbers, f)
-		}
-	}
+	words, numbers := parts(typed, actor.Now())
 	var names []string
 	for _, w := range words {
 		names = append(names, "name="+escape(strings.Trim(w, ",;")))
@@ -71,6 +65,30 @@ func queriesFor(actor *record.Actor, typed string) []string {
 		with("identifier=" + escape(number)) // another system's number, as it is written
 	}
 	return out
+}
+
+// parts tells names from numbers. A word that could be a month ("mar", "jan", "may") is part
+// of a date only when the digits around it need a month to be one.
+func parts(typed string, today time.Time) (words, numbers []string) {
+	var dated []string // with months
+	for _, f := range strings.Fields(typed) {
+		switch {
+		case !letters(f):
+			numbers, dated = append(numbers, f), append(dated, f)
+		case monthNumber(f) > 0:
+			dated = append(dated, f)
+			words = append(words, f)
+		default:
+			words = append(words, f)
+		}
+	}
+	if len(dated) > len(numbers) && len(numbers) > 0 {
+		if _, err := ReadBirthDate(strings.Join(dated, " "), today); err == nil {
+			words = slices.DeleteFunc(words, func(w string) bool { return monthNumber(w) > 0 })
+			return words, dated
+		}
+	}
+	return words, numbers
 }
 
 // Get reads one person.

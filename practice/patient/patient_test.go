@@ -1,6 +1,7 @@
 package patient
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -33,6 +34,19 @@ func FuzzReadBirthDate(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestAMonthIsANameUnlessADateNeedsIt(t *testing.T) {
+	today := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
+	for typed, want := range map[string][2]string{
+		"oka mar": {"oka mar", ""}, "mar": {"mar", ""}, "may 14 3 68": {"may", "14 3 68"}, "14 mar 68": {"", "14 mar 68"},
+		"oka 14 mar 1968": {"oka", "14 mar 1968"}, "jan 1968": {"jan", "1968"}, "oka 14 3 68": {"oka", "14 3 68"},
+	} {
+		words, numbers := parts(typed, today)
+		if got := [2]string{strings.Join(words, " "), strings.Join(numbers, " ")}; got != want {
+			t.Errorf("%q: %q, want %q", typed, got, want)
+		}
+	}
 }
 
 func maria() Person {
