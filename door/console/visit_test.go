@@ -53,8 +53,8 @@ func TestAVisitFromTheSearchToTheSignature(t *testing.T) {
 	visit := p.Path()
 	p.Check()
 
-	p.press("v")
-	for field, value := range map[string]string{"systolic": "138", "diastolic": "84", "pulse": "72", "temperature": "36.7", "respiration": "14", "oxygen": "98"} {
+	p.click("[data-open=record-vitals]")
+	for field, value := range map[string]string{"pressure": "138/84", "pulse": "72", "temperature": "36.7", "respiration": "14", "oxygen": "98", "weight": "91"} {
 		p.Type("#record-vitals [name="+field+"]", value)
 	}
 	p.submit("#record-vitals button[type=submit]")
@@ -63,7 +63,7 @@ func TestAVisitFromTheSearchToTheSignature(t *testing.T) {
 		t.Error("the visit does not show the pressure just taken")
 	}
 
-	p.press("p")
+	p.click("[data-open=add-problem]")
 	p.Type("#f-problem", "gout")
 	p.Wait("#f-problem-list [role=option]")
 	p.submit("#add-problem button[type=submit]")
@@ -81,7 +81,7 @@ func TestAVisitFromTheSearchToTheSignature(t *testing.T) {
 	p.Check()
 	p.Picture("visit")
 
-	p.press("r")
+	p.submit("a[href*='/prescribe?encounter=']")
 	p.Wait("#find-medicine")
 	p.Type("#find-medicine", "amoxicillin")
 	p.Wait("[data-pick] a")
@@ -107,7 +107,7 @@ func TestAVisitFromTheSearchToTheSignature(t *testing.T) {
 		t.Error("the prescription or what was typed before is missing in the visit")
 	}
 
-	p.press("o")
+	p.submit("a[href*='/orders?encounter=']")
 	p.Wait("#find-test")
 	p.Type("#find-test", "potas")
 	p.Wait("[data-pick] button")
