@@ -107,13 +107,12 @@ func TestAVisitFromTheSearchToTheSignature(t *testing.T) {
 		t.Error("the prescription or what was typed before is missing in the visit")
 	}
 
-	p.submit("a[href*='/orders?encounter=']")
-	p.Wait("#find-test")
-	p.Type("#find-test", "potas")
-	p.Wait("[data-pick] button")
-	p.submit("[data-pick] button")
-	if !strings.Contains(strings.ToLower(p.Text("main")), "potassium") {
-		t.Error("the order is not shown")
+	p.Type(".visittest input[type=search]", "potas")
+	p.Wait(".visittest [data-pick] button")
+	p.click(".visittest [data-pick] button")
+	p.Wait("#visit-orders ul.bk li:nth-child(2)")
+	if !strings.Contains(strings.ToLower(p.Text("#visit-orders")), "potassium") {
+		t.Error("the order is not shown in the visit")
 	}
 
 	p.Goto(base + visit)

@@ -191,7 +191,7 @@ func TestWriteRules(t *testing.T) {
 		stated   = `{"resourceType":"MedicationStatement","status":"active","subject":{"reference":"Patient/p1"},"informationSource":{"reference":"Patient/p1"}}`
 		answers  = `{"resourceType":"QuestionnaireResponse","status":"completed","subject":{"reference":"Patient/p1"},"source":{"reference":"Patient/p1"}}`
 		draft    = `{"resourceType":"MedicationRequest","status":"draft"}`
-		note     = `{"resourceType":"Composition","status":"final","author":[{"reference":"Practitioner/d1"}],"attester":[{"mode":"legal","party":{"reference":"Practitioner/d1"}}],"title":"Visit"}`
+		note     = `{"resourceType":"Composition","status":"final","author":[{"reference":"Practitioner/n1"}],"attester":[{"mode":"legal","party":{"reference":"Practitioner/n1"}}],"title":"Visit"}`
 		order    = `{"resourceType":"ServiceRequest","status":"active","code":{"text":"HbA1c"}}`
 		double   = `{"resourceType":"Task","status":"requested","code":{"coding":[{"system":"urn:osler:task","code":"duplicate-patient"}]}}`
 	)
@@ -204,6 +204,8 @@ func TestWriteRules(t *testing.T) {
 	}{
 		{"unsigned note changed", trust.Nurse, swap(`"final"`, `"preliminary"`).Replace(note), note, true},
 		{"note signed", trust.Physician, "", note, true},
+		{"note in another's name", trust.Nurse, "", swap("Practitioner/n1", "Practitioner/d1").Replace(note), false},
+		{"note with another's signature", trust.Nurse, "", swap(`"party":{"reference":"Practitioner/n1"`, `"party":{"reference":"Practitioner/d1"`).Replace(note), false},
 		{"signed note changed in silence", trust.Nurse, note, swap(`"Visit"`, `"Other"`).Replace(note), false},
 		{"signed note unsigned", trust.Physician, note, swap(`"final"`, `"preliminary"`).Replace(note), false},
 		{"signed note amended", trust.Nurse, note, swap(`"final"`, `"amended"`, `}],"title"`, `},{"mode":"legal","party":{"reference":"Practitioner/n1"}}],"title"`).Replace(note), true},

@@ -120,10 +120,14 @@ func sameBut(before, after *fhir.Node, names ...string) bool {
 	return bytes.Equal(b.JSON(), a.JSON())
 }
 
-// signedNote keeps what was signed: a signed note changes by an amendment that says so and
+// signedNote lets clinicians sign in their own name only, and keeps what was signed: a
+// signed note changes by an amendment that says so and
 // keeps the author and every signature, or is marked as an error. It is never deleted.
-func signedNote(_ trust.Principal, before, after *fhir.Node) string {
+func signedNote(p trust.Principal, before, after *fhir.Node) string {
 	if before == nil || !statusIn(before, "final", "amended") {
+		if statusIn(after, "final", "amended") && (!only(after.Get("author"), p.Reference()) || !signedBy(after, p.Reference())) {
+			return "a clinician signs notes in no other name than their own."
+		}
 		return ""
 	}
 	if !statusIn(after, "amended", "entered-in-error") {
@@ -140,6 +144,16 @@ func signedNote(_ trust.Principal, before, after *fhir.Node) string {
 		i++
 	}
 	return ""
+}
+
+// signedBy reports whether every signature of a note is by ref.
+func signedBy(note *fhir.Node, ref string) bool {
+	for signature := range note.Get("attester").Items() {
+		if signature.Path("party.reference").Text() != ref {
+			return false
+		}
+	}
+	return true
 }
 
 // Nurses prepare prescriptions; physicians sign them.

@@ -191,7 +191,14 @@
       this.form.addEventListener("input", this.onInput);
       this.form.addEventListener("focusout", () => { if (this.dirty) this.save(); });
       this.form.addEventListener("submit", () => { this.leaving = true; clearTimeout(this.timer); });
-      this.onLeave = (e) => { if (this.dirty && !this.leaving) { this.save(); e.preventDefault(); } };
+      // Leaving sends what is unsaved along (keepalive); the browser only asks when that may fail.
+      this.onLeave = (e) => {
+        if (!this.dirty || this.leaving) return;
+        const now = JSON.stringify(fields(this.form));
+        if (this.busy && now === this.sending && !this.failed) return;
+        if (this.failed || this.conflict || this.busy || !navigator.onLine || now.length >= 60000) e.preventDefault();
+        this.save();
+      };
       window.addEventListener("beforeunload", this.onLeave);
     }
     disconnectedCallback() {
@@ -211,15 +218,17 @@
       clearTimeout(this.timer);
       this.busy = true; this.again = false;
       const value = fields(this.form), before = JSON.stringify(value);
+      this.sending = before;
       try {
         const answer = await fetch(this.dataset.url || "/draft", {
           method: "POST", keepalive: before.length < 60000, headers: { "Content-Type": "application/json" },
           body: JSON.stringify({ key: this.dataset.key, version: this.version, value }),
         });
         if (answer.status === 409) { this.merge(await answer.json(), value); return; }
-        if (answer.status === 401) { this.show("bad", this.dataset.textSignin || "Not saved: sign in again in another tab. Your text stays here."); this.later(15000); return; }
+        if (answer.status === 401) { this.failed = true; this.show("bad", this.dataset.textSignin || "Not saved: sign in again in another tab. Your text stays here."); this.later(15000); return; }
         if (!answer.ok) throw new Error(String(answer.status));
         const saved = await answer.json();
+        this.failed = false;
         this.version = saved.version;
         const keep = this.form.elements["draft-version"];
         if (keep) keep.value = saved.version;
@@ -227,6 +236,7 @@
         if (!this.dirty) this.show("ok", (this.dataset.textSaved || "saved") + " " + saved.saved);
         else this.later(2000);
       } catch {
+        this.failed = true;
         this.show("bad", this.dataset.textFailed || "Not saved: no connection. Your text is kept here; trying again.");
         this.later(5000);
       } finally {

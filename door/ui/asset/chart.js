@@ -20,7 +20,7 @@
       if (all.length) this.select(all[(all.indexOf(this.selected()) + by + all.length) % all.length]);
     }
     get open() { return !this.list.hidden; }
-    show(on) { this.list.hidden = !on; this.input.setAttribute("aria-expanded", String(on)); if (!on) this.input.removeAttribute("aria-activedescendant"); }
+    show(on) { this.list.hidden = !on; if (this.input.getAttribute("role") === "combobox") this.input.setAttribute("aria-expanded", String(on)); if (!on) this.input.removeAttribute("aria-activedescendant"); }
     ask(url) {
       this.asked?.abort();
       const asked = this.asked = new AbortController();
