@@ -119,6 +119,9 @@ func TestAVisitFromTheSearchToTheSignature(t *testing.T) {
 	p.Wait("#note")
 	p.Picture("visit-full")
 	p.submit("button[form=note][data-key='Ctrl+Enter']")
+	p.Picture("chart-after-visit")
+	p.Goto(base + chart + "/notes")
+	p.Goto(base + webtest.Eval[string](p.Page, `document.querySelector("main a[href*='/notes/']").getAttribute("href")`))
 	said := p.Text("main")
 	for _, want := range []string{"Burning on passing urine", "Short course", "ystitis"} {
 		if !strings.Contains(said, want) {

@@ -209,7 +209,7 @@ func TestWriteRules(t *testing.T) {
 		{"signed note changed in silence", trust.Nurse, note, swap(`"Visit"`, `"Other"`).Replace(note), false},
 		{"signed note unsigned", trust.Physician, note, swap(`"final"`, `"preliminary"`).Replace(note), false},
 		{"signed note amended", trust.Nurse, note, swap(`"final"`, `"amended"`, `}],"title"`, `},{"mode":"legal","party":{"reference":"Practitioner/n1"}}],"title"`).Replace(note), true},
-		{"signed note given to another author", trust.Nurse, note, swap(`"final"`, `"amended"`, `"author":[{"reference":"Practitioner/d1"`, `"author":[{"reference":"Practitioner/n1"`).Replace(note), false},
+		{"signed note given to another author", trust.Nurse, note, swap(`"final"`, `"amended"`, `"author":[{"reference":"Practitioner/n1"`, `"author":[{"reference":"Practitioner/d1"`).Replace(note), false},
 		{"signature taken off", trust.Physician, note, swap(`"final"`, `"amended"`, `"mode":"legal"`, `"mode":"personal"`).Replace(note), false},
 		{"amended note changed in silence", trust.Nurse, swap(`"final"`, `"amended"`).Replace(note), note, false},
 		{"signed note marked as an error", trust.Physician, note, swap(`"final"`, `"entered-in-error"`).Replace(note), true},
