@@ -267,14 +267,20 @@ func (v *prescribeView) check(r *web.Request) {
 	v.Alternatives = v.Alternatives[:min(alternativesShown, len(v.Alternatives))]
 }
 
-// loudness orders offers: nothing found, quiet, warning, stop.
+// unknown is the loudness of an offer of which a whole check could not run.
+const unknown = 2
+
+// loudness orders offers: nothing found, a little to know or partly checked, not checked,
+// warning, stop. What was not checked is never better than what was.
 func loudness(f rx.Findings) int {
-	switch f.Loudest() {
-	case rx.Stop:
-		return 3
-	case rx.Warning:
-		return 2
-	case rx.Quiet:
+	switch {
+	case f.Loudest() == rx.Stop:
+		return unknown + 2
+	case f.Loudest() == rx.Warning:
+		return unknown + 1
+	case len(f.RunsOf(rx.Missing)) > 0:
+		return unknown
+	case f.Loudest() == rx.Quiet || len(f.RunsOf(rx.Partly)) > 0:
 		return 1
 	}
 	return 0

@@ -35,6 +35,12 @@ func checkWord(ctx context.Context, f rx.Findings) (ui.Tone, string, string) {
 	if len(f.RunsOf(rx.Clear)) == 0 && len(f.Findings) == 0 {
 		return ui.Plain, "q", ui.T(ctx, "not checked")
 	}
+	if missing := f.RunsOf(rx.Missing); len(missing) > 0 && loudness(f) < unknown+1 {
+		return ui.Plain, "q", ui.T(ctx, "not checked: %s", strings.ToLower(ui.T(ctx, missing[0])))
+	}
+	if len(f.RunsOf(rx.Partly)) > 0 && len(f.Findings) == 0 {
+		return ui.Plain, "q", ui.T(ctx, "nothing found, partly checked")
+	}
 	tone, icon, word := tierTag(f.Loudest())
 	switch f.Loudest() {
 	case rx.Stop:
@@ -43,6 +49,14 @@ func checkWord(ctx context.Context, f rx.Findings) (ui.Tone, string, string) {
 		return tone, icon, ui.T(ctx, "%s", strings.ToLower(ui.T(ctx, f.Findings[0].Check)))
 	}
 	return tone, icon, ui.T(ctx, word)
+}
+
+// forWord leads to the reason of a prescription.
+func forWord(ctx context.Context, d medication.Draft) string {
+	if d.Reason == "" {
+		return ""
+	}
+	return ", " + ui.T(ctx, "for")
 }
 
 // told is the first finding in a few words, for a line.
@@ -242,7 +256,7 @@ func (v prescribeView) signable() bool {
 // bestOf is the first alternative without a loud finding, or nil.
 func bestOf(list []sentenceOffer) *sentenceOffer {
 	for i := range list {
-		if loudness(list[i].Findings) < 2 && len(list[i].Findings.RunsOf(rx.Clear)) > 0 {
+		if loudness(list[i].Findings) < unknown && len(list[i].Findings.RunsOf(rx.Clear)) > 0 {
 			return &list[i]
 		}
 	}

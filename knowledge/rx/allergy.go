@@ -193,7 +193,7 @@ func (s *state) allergy(rule string, a Allergy, i drug.Ingredient, tier Tier, wh
 	}
 	s.find(Finding{
 		Rule: rule, Tier: tier, Title: what + ": " + a.Text,
-		Sentence: a.Text + ", " + reaction + ", recorded " + day(a.Date) + ". " + i.Name + " " + why,
+		Sentence: a.Text + ", " + reaction + ", recorded " + day(a.Date) + ". " + capital(i.Name) + " " + why,
 		Evidence: evidence, Source: source,
 		Involves: []Involved{{a.ID, a.Text}, {"", i.Name}},
 		Actions:  []Action{{Deed: Change, Label: "Choose another medicine"}, {Deed: Correct, Label: "Correct the allergy", Target: a.ID}, {Deed: Keep, Label: "Prescribe anyway"}},

@@ -11,7 +11,7 @@ const togetherClasses = "inhaled-corticosteroid,topical-corticosteroid,progestin
 func checkDuplicates(s *state) string {
 	for _, k := range s.current {
 		if len(k.ingredients) == 0 {
-			s.miss(Duplicates, k.Text, notKnown(k)+", so it was not compared")
+			s.partly = true // told with the interactions
 			continue
 		}
 		for _, mine := range s.mine {

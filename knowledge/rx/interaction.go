@@ -55,7 +55,7 @@ func checkInteractions(s *state) string {
 	seen := 0
 	for _, k := range s.current {
 		if len(k.ingredients) == 0 {
-			s.miss(Interactions, k.Text, notKnown(k)+", so interactions with it were not looked for")
+			s.miss(Interactions, k.Text, notKnown(k)+", so interactions and duplicates with it were not looked for")
 			continue
 		}
 		if !k.complete {

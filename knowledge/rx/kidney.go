@@ -81,7 +81,7 @@ func checkKidney(s *state) string {
 	case !concerned:
 		return "no kidney rule for this medicine in the catalogue"
 	case !s.EGFR.Known:
-		s.miss(Kidney, "", "no eGFR recorded, and "+names(s.mine)+" depends on kidney function")
+		s.miss(Kidney, "", "no eGFR recorded, and the dose of "+names(s.mine)+" depends on kidney function")
 		return ""
 	}
 	note := fmt.Sprintf("eGFR %g %s, %s", s.EGFR.Value, s.EGFR.Unit, day(s.EGFR.Date))
@@ -100,7 +100,7 @@ func (s *state) kidney(i drug.Ingredient, note string) {
 			continue
 		}
 		s.find(Finding{
-			Rule: r.id, Tier: r.tier, Title: "Kidney function", Sentence: note + ". " + i.Name + " " + r.say,
+			Rule: r.id, Tier: r.tier, Title: "Kidney function", Sentence: note + ". " + capital(i.Name) + " " + r.say,
 			Evidence: "label; the eGFR stands in for creatinine clearance", Source: r.source, Involves: []Involved{{"", i.Name}},
 			Actions: []Action{{Deed: Change, Label: "Choose another medicine"}, {Deed: Change, Label: "Change the dose"}, {Deed: Monitor, Label: "Keep, check creatinine in 7 days", Order: loincCreatinine, Days: 7}},
 		})

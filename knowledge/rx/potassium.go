@@ -26,7 +26,7 @@ func checkPotassium(s *state) string {
 		return "this medicine does not depend on potassium"
 	}
 	if !s.Potassium.Known {
-		s.miss(Potassium, "", "no potassium recorded, and "+names(s.mine)+" depends on it")
+		s.miss(Potassium, "", "no potassium recorded, and it matters for "+names(s.mine))
 		return ""
 	}
 	if s.old(s.Potassium) {
@@ -38,7 +38,7 @@ func checkPotassium(s *state) string {
 		s.highPotassium(note)
 	case lowers && s.Potassium.Value < potassiumLow:
 		s.find(Finding{
-			Rule: "LAB-POTASSIUM-LOW", Tier: Warning, Title: "Low potassium", Sentence: note + ". " + names(s.mine) + " is more dangerous when potassium is low.",
+			Rule: "LAB-POTASSIUM-LOW", Tier: Warning, Title: "Low potassium", Sentence: note + ". " + capital(names(s.mine)) + " is more dangerous when potassium is low.",
 			Evidence: "established", Source: "FDA label Lanoxin, section 5; FDA label hydrochlorothiazide, section Warnings",
 			Involves: []Involved{{"", names(s.mine)}}, Actions: monitorPotassium(3),
 		})
@@ -71,7 +71,7 @@ func (s *state) highPotassium(note string) {
 	if s.EGFR.Known && s.EGFR.Value < 60 {
 		sentence += fmt.Sprintf(" and eGFR %g %s", s.EGFR.Value, s.EGFR.Unit)
 	}
-	sentence += ". " + strings.Join(who, " and ") + " raises potassium"
+	sentence += ". " + capital(strings.Join(who, " and ")) + " raises potassium"
 	if len(with) > 0 {
 		sentence += ", and so does " + strings.Join(with, " and ")
 	}

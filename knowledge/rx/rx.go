@@ -45,6 +45,7 @@ type state struct {
 	findings []Finding
 	missing  []NotChecked
 	runs     []Run
+	partly   bool // the running check left something out that another check has told
 }
 
 // known is a current medicine with what it was recognised as.
@@ -82,11 +83,12 @@ func Check(f Facts) Findings {
 	}
 	for _, c := range checks {
 		found, missed := len(s.findings), len(s.missing)
+		s.partly = false
 		note := c.run(s)
 		for i := found; i < len(s.findings); i++ {
 			s.findings[i].Check = c.name
 		}
-		s.runs = append(s.runs, Run{c.name, s.outcome(c.name, len(s.findings) > found, len(s.missing) > missed || !complete), note})
+		s.runs = append(s.runs, Run{c.name, s.outcome(c.name, len(s.findings) > found, len(s.missing) > missed || s.partly || !complete), note})
 	}
 	s.mergePotassium()
 	return s.result()

@@ -409,3 +409,17 @@ func TestTallyCountsEverything(t *testing.T) {
 		t.Errorf("tally %q, want %q (%v %+v)", found.Tally(), want, rules(found), found.NotChecked)
 	}
 }
+
+// A check that lacks its value is never "clear", whatever the others found.
+func TestMissingValuesAreNotClear(t *testing.T) {
+	f := adult("nitrofurantoin 100 mg capsule", "moonflower drops")
+	f.EGFR = Measure{}
+	found := Check(f)
+	for check, want := range map[string]Outcome{Kidney: Missing, Interactions: Partly, Duplicates: Partly, Allergies: Clear} {
+		for _, r := range found.Runs {
+			if r.Check == check && r.Outcome != want {
+				t.Errorf("%s ends %q, want %q", check, r.Outcome, want)
+			}
+		}
+	}
+}
