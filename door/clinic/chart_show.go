@@ -91,7 +91,7 @@ func (v *chartView) load(r *web.Request) error {
 	if v.Needs, err = lines(ctx, r.Actor, tasks); err != nil {
 		return err
 	}
-	v.results(tasks)
+	v.results(tasks, r.Now().Location())
 	v.visits(r)
 	refs := []string{}
 	if sets := c.Taken(); len(sets) > 0 {
@@ -114,9 +114,9 @@ func (v *chartView) load(r *web.Request) error {
 }
 
 // results puts the most pressing tests and the newest days on the summary.
-func (v *chartView) results(tasks []task.Task) {
+func (v *chartView) results(tasks []task.Task, zone *time.Location) {
 	tasks = slices.DeleteFunc(slices.Clone(tasks), func(t task.Task) bool { return t.Kind != task.ReviewResult })
-	g := resultsOf(v.Chart, tasks)
+	g := resultsOf(v.Chart, tasks).In(zone)
 	v.Results = resultsView{Frame: v.Frame, Grid: g, Rows: first(g.Series, shownLines), Hidden: max(0, len(g.Series)-shownLines)}
 	for _, day := range g.Days {
 		if slices.ContainsFunc(v.Results.Rows, func(s result.Series) bool { _, ok := s.On(day); return ok }) {

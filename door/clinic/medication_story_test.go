@@ -235,7 +235,10 @@ func TestCancelAnOrder(t *testing.T) {
 func TestWhoMayNotSeeMedicines(t *testing.T) {
 	h := open(t)
 	h.ill()
-	priya := h.signedIn("priya")
+	priya := h.browser()
+	if a := priya.post("/sign-in", "user", "priya", "password", phrase); a.path != "/billing" {
+		t.Fatalf("the biller signed in and saw %s", a.path)
+	}
 	for _, path := range []string{"/p/maria/medications", "/p/maria/prescribe", "/p/maria/medicine-search?q=lisin", "/p/maria/orders", "/p/maria/results", "/p/maria/results/2823-3"} {
 		if a := priya.get(path); a.status != http.StatusForbidden || a.says("lisinopril") {
 			t.Errorf("a biller opens %s: %d", path, a.status)

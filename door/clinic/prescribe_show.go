@@ -157,7 +157,7 @@ func prescribeCompose(w http.ResponseWriter, r *web.Request) error {
 func medicineSearch(w http.ResponseWriter, r *web.Request) error {
 	v := prescribeView{Patient: r.PathValue("patient"), Visit: r.FormValue("encounter"), Typed: strings.TrimSpace(r.FormValue("q"))}
 	var err error
-	if v.Facts, err = medication.ChartFacts(r.Context(), r.Actor, v.Patient); err != nil {
+	if v.Facts, err = medication.ChartFacts(r.Context(), r.Actor, v.Patient, r.Now().Location()); err != nil {
 		return err
 	}
 	v.search(r)
@@ -169,7 +169,7 @@ func newPrescribeView(r *web.Request) (prescribeView, error) {
 	v := prescribeView{Patient: r.PathValue("patient"), Visit: r.FormValue("encounter"), Typed: strings.TrimSpace(r.FormValue("q"))}
 	v.MaySign = r.Principal().Role == trust.Physician
 	var err error
-	if v.Facts, err = medication.ChartFacts(r.Context(), r.Actor, v.Patient); err != nil {
+	if v.Facts, err = medication.ChartFacts(r.Context(), r.Actor, v.Patient, r.Now().Location()); err != nil {
 		return v, err
 	}
 	if err := v.start(r); err != nil {

@@ -17,7 +17,7 @@ func prescribeSign(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	d := v.Draft
-	d.Key = formKey(r, v.Form.Key)
+	d.Key, d.Zone = formKey(r, v.Form.Key), r.Now().Location()
 	if err := v.Form.answer(r, &d, v.Findings); err != nil {
 		return err
 	}

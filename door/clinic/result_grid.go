@@ -50,6 +50,7 @@ type resultsView struct {
 type medicineBar struct {
 	Text     string
 	From, To time.Time
+	Since    string // From as it was written
 	Stated   bool
 }
 
@@ -72,7 +73,7 @@ func showResults(w http.ResponseWriter, r *web.Request, selected string, faults 
 	}
 	tasks = slices.DeleteFunc(tasks, func(t task.Task) bool { return t.Kind != task.ReviewResult })
 	nodes := slices.Concat(c.Resources("Patient"), c.Resources("Observation"), c.Resources("DiagnosticReport"))
-	v := resultsView{Frame: frameOf(c, "results"), Grid: result.From(nodes, c.Patient.ID, tasks), Pending: tasks, Faults: faults, All: r.FormValue("all") == "yes",
+	v := resultsView{Frame: frameOf(c, "results"), Grid: result.From(nodes, c.Patient.ID, tasks).In(r.Now().Location()), Pending: tasks, Faults: faults, All: r.FormValue("all") == "yes",
 		MaySign: r.Principal().Role == trust.Physician || r.Principal().Role == trust.Nurse, MayFile: mayWrite(r, "Observation"), Comment: r.FormValue("comment")}
 	v.window()
 	if err := v.choose(selected); err != nil {
@@ -189,9 +190,9 @@ func barsOf(list medication.Medicines, s result.Series, now time.Time) []medicin
 	from, to := s.Points[0].At, s.Last().At
 	var out []medicineBar
 	for _, m := range append(slices.Clone(list.Current), list.Past...) {
-		start, end := m.Authored, now
+		start, since, end := m.Authored, m.AuthoredAs, now
 		if !m.Start.IsZero() {
-			start = m.Start
+			start, since = m.Start, m.StartAs
 		}
 		if e := m.CourseEnd(); !e.IsZero() && e.Before(now) {
 			end = e
@@ -199,7 +200,7 @@ func barsOf(list medication.Medicines, s result.Series, now time.Time) []medicin
 		if start.IsZero() || start.After(to) || end.Before(from) || !bears(m, s) {
 			continue
 		}
-		out = append(out, medicineBar{Text: m.Text, From: start, To: end, Stated: m.Stated})
+		out = append(out, medicineBar{Text: m.Text, From: start, Since: since, To: end, Stated: m.Stated})
 	}
 	return joinBars(out)
 }

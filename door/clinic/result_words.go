@@ -54,7 +54,7 @@ func orderedNote(ctx context.Context, f resultForm) string {
 	if f.Order == nil {
 		return ui.T(ctx, "nobody ordered it here")
 	}
-	return ui.T(ctx, "ordered %s", ui.DateText(ctx, f.Order.Authored.Format("2006-01-02")))
+	return ui.T(ctx, "ordered %s", ui.DateText(ctx, f.Order.AuthoredAs))
 }
 
 func valueMode(l resultLine) string {

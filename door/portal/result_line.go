@@ -179,6 +179,7 @@ func readResults(r *web.Request) (resultList, error) {
 	if err != nil {
 		return resultList{}, err
 	}
+	grid = grid.In(r.Now().Location())
 	opened, err := openedResults(r, id)
 	if err != nil {
 		return resultList{}, err

@@ -52,6 +52,8 @@ type Draft struct {
 	// of a test that monitors the medicine.
 	Also []record.Put
 	Key  string // makes a double click harmless
+	// Zone is that of the clinic, for the days in findings; nil is UTC.
+	Zone *time.Location
 }
 
 // FromSentence starts a draft from an order sentence of the catalogue.

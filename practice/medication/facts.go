@@ -24,8 +24,12 @@ const (
 // pregnancyFor is how long a recorded pregnancy status is trusted.
 const pregnancyFor = 60 * 24 * time.Hour
 
-// ChartFacts reads from the chart what the checks need to know, without a candidate.
-func ChartFacts(ctx context.Context, actor *record.Actor, patient string) (rx.Facts, error) {
+// ChartFacts reads from the chart what the checks need to know, without a candidate. Days
+// are those of the zone (nil: UTC).
+func ChartFacts(ctx context.Context, actor *record.Actor, patient string, zone *time.Location) (rx.Facts, error) {
+	if zone == nil {
+		zone = time.UTC
+	}
 	nodes, err := read(ctx, actor, patient, "Patient", "MedicationRequest", "MedicationStatement", "AllergyIntolerance", "Condition", "Observation")
 	if err != nil {
 		return rx.Facts{}, err
@@ -34,20 +38,22 @@ func ChartFacts(ctx context.Context, actor *record.Actor, patient string) (rx.Fa
 	if err != nil {
 		return rx.Facts{}, err
 	}
-	return FactsFrom(nodes, patient, actor.Now(), named), nil
+	return FactsFrom(nodes, patient, actor.Now().In(zone), named), nil
 }
 
-// FactsFrom makes the facts from resources of a chart.
+// FactsFrom makes the facts from resources of a chart; days are those of now's zone.
 func FactsFrom(nodes []*fhir.Node, patient string, now time.Time, named func(string) *fhir.Node) rx.Facts {
 	f := rx.Facts{Date: now}
 	for _, m := range From(nodes, patient, now, named).Current {
-		f.Current = append(f.Current, m.Check())
+		c := m.Check()
+		c.Date = momentIn(m.AuthoredAs, now.Location())
+		f.Current = append(f.Current, c)
 	}
 	for _, n := range nodes {
 		switch n.ResourceType() {
 		case "Patient":
 			if n.ID() == patient {
-				f.Sex, f.Born = n.Get("gender").Text(), moment(n.Get("birthDate").Text())
+				f.Sex, f.Born = n.Get("gender").Text(), momentIn(n.Get("birthDate").Text(), now.Location())
 			}
 		case "AllergyIntolerance":
 			addAllergy(&f, n, patient)
@@ -104,7 +110,7 @@ func addAllergy(f *rx.Facts, n *fhir.Node, patient string) {
 	}
 	a := rx.Allergy{
 		ID: n.Reference(), Text: text, Codings: list, Category: n.Get("category").At(0).Text(), Intolerance: n.Get("type").Text() == "intolerance",
-		Date: moment(firstOf(n.Get("recordedDate"), n.Get("onsetDateTime"))),
+		Date: momentIn(firstOf(n.Get("recordedDate"), n.Get("onsetDateTime")), f.Date.Location()),
 	}
 	if a.Text == "" {
 		a.Text = firstOf(n.Path("reaction.0.substance.text"), n.Path("reaction.0.substance.coding.0.display"))
@@ -165,7 +171,7 @@ func addMeasure(f *rx.Facts, n *fhir.Node, patient string) {
 	if idOf(n.Path("subject.reference").Text(), "Patient") != patient {
 		return
 	}
-	at := moment(firstOf(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("issued")))
+	at := momentIn(firstOf(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("issued")), f.Date.Location())
 	for _, c := range codings(n.Get("code")) {
 		switch {
 		case is(c.Code, loincEGFR):

@@ -138,7 +138,7 @@ func TestTheCheckRunsAtTheMomentOfSigning(t *testing.T) {
 
 func TestFactsOfTheChart(t *testing.T) {
 	c := open(t)
-	f, err := ChartFacts(t.Context(), c.as(physician), "maria")
+	f, err := ChartFacts(t.Context(), c.as(physician), "maria", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,11 +148,11 @@ func TestFactsOfTheChart(t *testing.T) {
 	if m := f.Current[0]; m.Strength != "20 mg" || m.PerDay != 1 || m.Dose != 1 {
 		t.Errorf("the current medicine reads %+v", m)
 	}
-	other, err := ChartFacts(t.Context(), c.as(physician), "sam")
+	other, err := ChartFacts(t.Context(), c.as(physician), "sam", nil)
 	if err != nil || len(other.Allergies)+len(other.Current)+len(other.Problems) != 0 || other.Potassium.Known {
 		t.Errorf("another patient's facts: %+v, %v", other, err)
 	}
-	if _, err := ChartFacts(t.Context(), c.as(physician), "nobody"); !fault.Is(err, fault.NotFound) {
+	if _, err := ChartFacts(t.Context(), c.as(physician), "nobody", nil); !fault.Is(err, fault.NotFound) {
 		t.Errorf("a chart of nobody: %v", err)
 	}
 }
@@ -378,5 +378,21 @@ func TestStrengthInText(t *testing.T) {
 		if got := strengthIn(text); got != want {
 			t.Errorf("%q has the strength %q, want %q", text, got, want)
 		}
+	}
+}
+
+// Days in findings are those of the clinic, not of Greenwich.
+func TestFactsKeepTheClinicsDays(t *testing.T) {
+	c := open(t)
+	west := time.FixedZone("west", -9*3600)
+	f, err := ChartFacts(t.Context(), c.as(physician), "maria", west)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := f.Potassium.Date.Format("2006-01-02"); got != "2026-11-19" { // 08:40 UTC
+		t.Errorf("the potassium is of %s", got)
+	}
+	if got := f.Allergies[0].Date.Format("2006-01-02"); got != "2011-05-11" { // a date without a time
+		t.Errorf("the allergy is of %s", got)
 	}
 }

@@ -52,6 +52,7 @@ type Medicine struct {
 	Authored   time.Time
 	AuthoredAs string // as it was written
 	Start      time.Time
+	StartAs    string // as it was written; "" when only Authored is known
 	End        time.Time
 	Requester  string // reference
 	By         string // printed name of the requester, when the resource has it
@@ -110,6 +111,7 @@ func FromResource(r *fhir.Node, named func(reference string) *fhir.Node) Medicin
 	m.Stated = m.Type == "MedicationStatement"
 	m.name(r, named)
 	m.Authored, m.Start, m.End = moment(m.AuthoredAs), moment(r.Path("effectivePeriod.start").Text()), moment(r.Path("effectivePeriod.end").Text())
+	m.StartAs = r.Path("effectivePeriod.start").Text()
 	m.dosage(firstNode(r.Get("dosageInstruction"), r.Get("dosage")).At(0))
 	m.dispense(r.Get("dispenseRequest"))
 	for e := range r.Get("extension").Items() {
@@ -172,8 +174,8 @@ func (m *Medicine) dispense(d *fhir.Node) {
 	m.QuantityOf = d.Path("quantity.unit").Text()
 	m.Supply = inDays(d.Get("expectedSupplyDuration"))
 	m.Repeats = whole(d.Get("numberOfRepeatsAllowed"))
-	if s := moment(d.Path("validityPeriod.start").Text()); !s.IsZero() {
-		m.Start = s
+	if at := d.Path("validityPeriod.start").Text(); !moment(at).IsZero() {
+		m.Start, m.StartAs = moment(at), at
 	}
 }
 
@@ -218,15 +220,19 @@ func firstNode(nodes ...*fhir.Node) *fhir.Node {
 
 // moment reads a FHIR date or dateTime; the start of the day or month when that is all it
 // says, zero when it cannot be read.
-func moment(value string) time.Time {
+func moment(value string) time.Time { return momentIn(value, time.UTC) }
+
+// momentIn is moment on the calendar of a zone: an instant falls on the zone's day, a date
+// stays the day that was written.
+func momentIn(value string, zone *time.Location) time.Time {
 	p, ok := lang.ParsePartial(value)
 	if !ok {
 		return time.Time{}
 	}
 	if p.Clock {
-		return p.Time.UTC()
+		return p.Time.In(zone)
 	}
-	return time.Date(p.Year, time.Month(max(p.Month, 1)), max(p.Day, 1), 0, 0, 0, 0, time.UTC)
+	return time.Date(p.Year, time.Month(max(p.Month, 1)), max(p.Day, 1), 0, 0, 0, 0, zone)
 }
 
 // idOf returns the id of a reference to a type: relative, absolute or with a version.

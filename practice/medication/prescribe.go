@@ -33,7 +33,7 @@ const attempts = 4
 
 // Preview checks a draft on the chart as it is, without storing anything.
 func Preview(ctx context.Context, actor *record.Actor, d Draft) (rx.Findings, error) {
-	f, err := ChartFacts(ctx, actor, d.Patient)
+	f, err := ChartFacts(ctx, actor, d.Patient, d.Zone)
 	if err != nil {
 		return rx.Findings{}, err
 	}
@@ -96,7 +96,7 @@ func signOnce(ctx context.Context, actor *record.Actor, acts []act, what, key st
 	if err != nil {
 		return nil, record.Result{}, err
 	}
-	facts, err := ChartFacts(ctx, actor, patient)
+	facts, err := ChartFacts(ctx, actor, patient, acts[0].draft.Zone)
 	if err != nil {
 		return nil, record.Result{}, err
 	}

@@ -36,6 +36,7 @@ type Order struct {
 	Priority               string // routine, urgent, asap, stat
 	Laboratory             bool
 	Authored               time.Time
+	AuthoredAs, PlannedAs  string    // as they were written
 	Planned                time.Time // zero: as soon as possible
 	Requester, By          string    // reference and printed name
 	Reason                 string
@@ -54,6 +55,7 @@ func FromResource(r *fhir.Node) Order {
 		Note: r.Path("note.0.text").Text(), Authored: moment(r.Get("authoredOn").Text()), Planned: moment(firstOf(r.Get("occurrenceDateTime"), r.Path("occurrencePeriod.start"))),
 		Reason: firstOf(r.Get("reasonReference").At(0).Get("display"), r.Get("reasonCode").At(0).Get("text"), r.Get("reasonCode").At(0).Path("coding.0.display")),
 	}
+	o.AuthoredAs, o.PlannedAs = r.Get("authoredOn").Text(), firstOf(r.Get("occurrenceDateTime"), r.Path("occurrencePeriod.start"))
 	o.Version, _ = strconv.ParseInt(r.Path("meta.versionId").Text(), 10, 64)
 	for c := range r.Path("code.coding").Items() {
 		if c.Get("system").Text() == loincSystem {

@@ -3,6 +3,7 @@ package result
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,6 +69,25 @@ type Grid struct {
 	Series []Series // abnormal and unsigned first, then by group
 	Days   []string // days with results, oldest first
 	Tasks  []task.Task
+}
+
+// In returns the grid on the calendar of a zone: an instant falls on the zone's day, a date
+// stays the day that was written. From and Results use UTC.
+func (g Grid) In(zone *time.Location) Grid {
+	days := map[string]bool{}
+	rows := make([]Series, len(g.Series))
+	for i, s := range g.Series {
+		s.Points = slices.Clone(s.Points)
+		for j := range s.Points {
+			p := &s.Points[j]
+			if p.At = momentIn(p.When, zone); !p.At.IsZero() {
+				days[p.At.Format("2006-01-02")] = true
+			}
+		}
+		rows[i] = s
+	}
+	g.Series, g.Days = rows, slices.Sorted(maps.Keys(days))
+	return g
 }
 
 // Find returns a series by its key.
@@ -277,13 +297,15 @@ func (p *Point) judge(unit string, who person) {
 	}
 }
 
-func moment(value string) time.Time {
+func moment(value string) time.Time { return momentIn(value, time.UTC) }
+
+func momentIn(value string, zone *time.Location) time.Time {
 	p, ok := lang.ParsePartial(strings.TrimSpace(value))
 	if !ok {
 		return time.Time{}
 	}
 	if p.Clock {
-		return p.Time.UTC()
+		return p.Time.In(zone)
 	}
-	return time.Date(p.Year, time.Month(max(p.Month, 1)), max(p.Day, 1), 0, 0, 0, 0, time.UTC)
+	return time.Date(p.Year, time.Month(max(p.Month, 1)), max(p.Day, 1), 0, 0, 0, 0, zone)
 }
