@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/osler-emr/osler/base/lang"
+	"github.com/osler-emr/osler/knowledge/drug"
 )
 
 // Medicine is what a medication line shows. Strength and Form may be empty when the code's
@@ -66,126 +67,6 @@ func DoseText(s string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
-// tallMan is the list of look-alike names that are written with some capitals, so that the
-// differing part stands out. Source: the public lists of the FDA and ISMP (names are facts).
-func tallMan(name string) string {
-	switch name {
-	case "metformin":
-		return "metFORMIN"
-	case "metronidazole":
-		return "metroNIDAZOLE"
-	case "hydroxyzine":
-		return "hydrOXYzine"
-	case "hydralazine":
-		return "hydrALAZINE"
-	case "hydrochlorothiazide":
-		return "hydroCHLOROthiazide"
-	case "hydrocodone":
-		return "HYDROcodone"
-	case "hydromorphone":
-		return "HYDROmorphone"
-	case "oxycodone":
-		return "oxyCODONE"
-	case "oxcarbazepine":
-		return "OXcarbazepine"
-	case "carbamazepine":
-		return "carBAMazepine"
-	case "clonazepam":
-		return "clonazePAM"
-	case "lorazepam":
-		return "LORazepam"
-	case "alprazolam":
-		return "ALPRAZolam"
-	case "clonidine":
-		return "cloNIDine"
-	case "chlorpromazine":
-		return "chlorproMAZINE"
-	case "chlorpropamide":
-		return "chlorproPAMIDE"
-	case "glipizide":
-		return "glipiZIDE"
-	case "glyburide":
-		return "glyBURIDE"
-	case "prednisone":
-		return "predniSONE"
-	case "prednisolone":
-		return "prednisoLONE"
-	case "tramadol":
-		return "traMADol"
-	case "trazodone":
-		return "traZODone"
-	case "bupropion":
-		return "buPROPion"
-	case "buspirone":
-		return "busPIRone"
-	case "lamotrigine":
-		return "lamoTRIgine"
-	case "lamivudine":
-		return "lamiVUDine"
-	case "levetiracetam":
-		return "levETIRAcetam"
-	case "levofloxacin":
-		return "levoFLOXacin"
-	case "quetiapine":
-		return "QUEtiapine"
-	case "olanzapine":
-		return "OLANZapine"
-	case "risperidone":
-		return "risperiDONE"
-	case "ropinirole":
-		return "rOPINIRole"
-	case "sumatriptan":
-		return "SUMAtriptan"
-	case "sitagliptin":
-		return "SITagliptin"
-	case "saxagliptin":
-		return "SAXagliptin"
-	case "fluoxetine":
-		return "FLUoxetine"
-	case "duloxetine":
-		return "DULoxetine"
-	case "paroxetine":
-		return "PARoxetine"
-	case "tizanidine":
-		return "tiZANidine"
-	case "medroxyprogesterone":
-		return "medroxyPROGESTERone"
-	case "methylprednisolone":
-		return "methylPREDNISolone"
-	case "nicardipine":
-		return "niCARdipine"
-	case "nifedipine":
-		return "NIFEdipine"
-	case "diphenhydramine":
-		return "diphenhydrAMINE"
-	case "dimenhydrinate":
-		return "dimenhyDRINATE"
-	case "epinephrine":
-		return "EPINEPHrine"
-	case "ephedrine":
-		return "ePHEDrine"
-	case "cefazolin":
-		return "ceFAZolin"
-	case "ceftriaxone":
-		return "cefTRIAXone"
-	case "cyclosporine":
-		return "cycloSPORINE"
-	case "cycloserine":
-		return "cycloSERINE"
-	case "valacyclovir":
-		return "valACYclovir"
-	case "valganciclovir":
-		return "valGANciclovir"
-	case "vinblastine":
-		return "vinBLAStine"
-	case "vincristine":
-		return "vinCRIStine"
-	case "zolmitriptan":
-		return "ZOLMitriptan"
-	}
-	return name
-}
-
 // TallMan writes a generic name in lower case with tall-man letters where the list has it.
 // Each word is looked up on its own, so that combinations and salts work.
 func TallMan(generic string) string {
@@ -193,17 +74,17 @@ func TallMan(generic string) string {
 	for i, w := range words {
 		parts := strings.Split(w, "/")
 		for j, p := range parts {
-			parts[j] = tallMan(lowerName(p))
+			parts[j] = tallMan(p)
 		}
 		words[i] = strings.Join(parts, "/")
 	}
 	return strings.Join(words, " ")
 }
 
-// lowerName keeps abbreviations such as "MR" and "B12" as they are.
-func lowerName(w string) string {
+// tallMan looks a word up in the catalogue's list; abbreviations such as "MR" and "B12" stay.
+func tallMan(w string) string {
 	if len(w) <= 3 && w == strings.ToUpper(w) {
 		return w
 	}
-	return strings.ToLower(w)
+	return drug.TallMan(w)
 }
