@@ -31,6 +31,7 @@ func (p *Program) open(ctx context.Context, d dataFlags, create bool) (*house, e
 	if _, err := os.Stat(filepath.Join(d.Data, "record.db")); err != nil && !create {
 		return nil, fault.New(fault.NotFound, "There is no record in %s; `osler serve --data` creates one.", d.Data)
 	}
+	private()
 	if err := os.MkdirAll(d.Data, 0o700); err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "The folder %s cannot be used", d.Data)
 	}
