@@ -227,9 +227,8 @@ func TestRolesInAChart(t *testing.T) {
 
 func TestTheTimelineShowsThePast(t *testing.T) {
 	h := openChart(t)
-	anna := h.signedIn("anna")
 	h.clock.Advance(48 * time.Hour)
-	anna = h.signedIn("anna")
+	anna := h.signedIn("anna")
 	anna.post("/p/maria/problems", "icd", "I10")
 	if a := anna.get("/p/maria/timeline"); !a.says("Essential hypertension") {
 		t.Error("today's timeline lacks today's problem")

@@ -95,15 +95,5 @@ func nameOf(p chart.Patient) ui.Name {
 	return ui.Name{Family: p.Family, Given: p.Given, Title: p.Title, Preferred: p.Preferred}
 }
 
-func allergiesOf(a chart.Allergies) ui.Allergies {
-	states := map[chart.AllergyState]ui.AllergyState{chart.NotRecorded: ui.AllergiesNotRecorded,
-		chart.NoneKnown: ui.NoKnownAllergies, chart.HasAllergies: ui.KnownAllergies}
-	out := ui.Allergies{State: states[a.State], Asked: a.Asked}
-	for _, x := range a.Active {
-		out.Items = append(out.Items, ui.Allergy{Substance: x.Agent, Reaction: x.Reaction})
-	}
-	return out
-}
-
 // sentence is what a fault says to the patient.
 func sentence(r *web.Request, err error) string { return web.FaultText(r, err) }

@@ -117,7 +117,8 @@ func ParsePressure(text string) (systolic, diastolic Value, err error) {
 		}
 	}
 	if diastolic.Float >= systolic.Float {
-		return systolic, diastolic, errors.New("The lower pressure must be below the upper one. Write the pressure as 120/80") //nolint:staticcheck // shown to a person as it is
+		//lint:ignore ST1005 it is shown to a person as it is
+		return systolic, diastolic, errors.New("The lower pressure must be below the upper one. Write the pressure as 120/80")
 	}
 	return systolic, diastolic, doubt
 }
