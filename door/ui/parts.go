@@ -63,6 +63,7 @@ type Field struct {
 	Type              string // text (default), date, password, number, tel, email, search
 	Autocomplete      string // WCAG 1.3.5 token: "username", "tel"
 	InputMode         string
+	Dir               string // "ltr" for what reads left to right in every language: "1 tablet"
 	Required          bool
 	Focus             bool // starts with the focus
 	Faults            Faults
@@ -106,7 +107,7 @@ func (f Field) attributes() templ.Attributes {
 	if len(by) > 0 {
 		a["aria-describedby"] = strings.Join(by, " ")
 	}
-	for name, v := range map[string]string{"autocomplete": f.Autocomplete, "inputmode": f.InputMode} {
+	for name, v := range map[string]string{"autocomplete": f.Autocomplete, "inputmode": f.InputMode, "dir": f.Dir} {
 		if v != "" {
 			a[name] = v
 		}
