@@ -6,6 +6,7 @@ data=${OSLER_TEST_DATA:-../shared/data}
 [ -d "$data" ] && export OSLER_REQUIRE_TEST_DATA=1
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+export OSLER_REQUIRE_BROWSER=1
 go test -count=1 -timeout 20m -v ./... 2>&1 | tee "$log" | grep -vE '^(=== |    --- PASS|--- PASS|PASS$)'
 status=${PIPESTATUS[0]}
 passed=$(grep -cE '^ *--- PASS' "$log"); failed=$(grep -cE '^ *--- FAIL' "$log"); skipped=$(grep -cE '^ *--- SKIP' "$log")

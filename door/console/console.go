@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -75,8 +76,11 @@ func (p *Program) Run(ctx context.Context, args []string) int {
 // console is the owner's.
 func sentence(err error) string {
 	var f *fault.Error
-	if errors.As(err, &f) && f.Cause == nil {
+	if errors.As(err, &f) && error(f) == err {
 		text := f.Message
+		if f.Cause != nil {
+			text = strings.TrimRight(text, ".") + " (" + f.Cause.Error() + ")."
+		}
 		for _, i := range f.Issues {
 			text += "\n  " + i.Expression + ": " + i.Text
 		}

@@ -26,6 +26,11 @@ type importCommand struct {
 
 // Run imports and prints the report; problems make the exit status 1.
 func (c *importCommand) Run(ctx context.Context, p *Program) error {
+	for _, path := range c.Path { // before a record is made
+		if found, err := filepath.Glob(path); err != nil || len(found) == 0 {
+			return fault.New(fault.NotFound, "There is nothing at %s; nothing was imported.", path)
+		}
+	}
 	h, err := p.open(ctx, c.dataFlags, true)
 	if err != nil {
 		return err

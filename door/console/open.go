@@ -2,6 +2,8 @@ package console
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -32,8 +34,11 @@ func (p *Program) open(ctx context.Context, d dataFlags, create bool) (*house, e
 		return nil, fault.New(fault.NotFound, "There is no record in %s; `osler serve --data` creates one.", d.Data)
 	}
 	private()
+	if err := whole(d.Data); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(d.Data, 0o700); err != nil {
-		return nil, fault.Wrap(err, fault.Invalid, "The folder %s cannot be used", d.Data)
+		return nil, fault.Wrap(err, fault.Invalid, "The folder %s cannot be used; choose another with --data", d.Data)
 	}
 	source := seal.KeyFile(filepath.Join(d.Data, "master.key"))
 	if d.KeyFile != "" {
@@ -51,4 +56,16 @@ func (p *Program) open(ctx context.Context, d dataFlags, create bool) (*house, e
 		return nil, err
 	}
 	return &house{store: s, gate: record.Open(s, p.Clock), accounts: identity.Open(s, p.Clock, identity.Options{})}, nil
+}
+
+// whole refuses a folder that lost half of its record: a new data key would open nothing, and
+// stand in the way of the old one when it is put back.
+func whole(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, "record.db")); err != nil {
+		return nil
+	}
+	if _, err := os.Stat(filepath.Join(dir, seal.File)); errors.Is(err, fs.ErrNotExist) {
+		return fault.New(fault.NotFound, "The folder %s holds a record but not its %s, without which nobody can read it. Restore that file from a backup.", dir, seal.File)
+	}
+	return nil
 }

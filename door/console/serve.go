@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -35,6 +36,9 @@ type listenFlags struct {
 
 // Run serves a record until it is told to stop.
 func (c *serveCommand) Run(ctx context.Context, p *Program) error {
+	if err := c.check(); err != nil { // before a record is made
+		return err
+	}
 	h, err := p.open(ctx, c.dataFlags, true)
 	if err != nil {
 		return err
@@ -122,6 +126,11 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 func (l listenFlags) check() error {
 	if (l.Cert == "") != (l.Key == "") {
 		return fault.New(fault.Invalid, "TLS needs both --cert and --cert-key.")
+	}
+	if l.Cert != "" {
+		if _, err := tls.LoadX509KeyPair(l.Cert, l.Key); err != nil {
+			return fault.Wrap(err, fault.Invalid, "The TLS certificate cannot be used; check --cert and --cert-key")
+		}
 	}
 	host, _, err := net.SplitHostPort(l.Listen)
 	if err != nil {
