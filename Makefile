@@ -2,7 +2,7 @@
 export CGO_ENABLED=0
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: build test check needs generate bench drill fuzz
+.PHONY: build test check needs generate bench drill fuzz guide
 
 build:
 	go build -trimpath -o bin/osler ./cmd/osler
@@ -37,3 +37,8 @@ drill:
 fuzz:
 	for p in $$(grep -rl --include=*_test.go 'func Fuzz' . | xargs -n1 dirname | sort -u); do \
 	  for f in $$(grep -ho 'func Fuzz[A-Za-z0-9]*' $$p/*_test.go | awk '{print $$2}'); do go test $$p -run '^$$' -fuzz "^$$f$$" -fuzztime 30s || exit 1; done; done
+
+# The pictures of the user guide.
+guide: needs
+	d=$$(mktemp -d) && OSLER_SCREENSHOTS=$$d go test ./door/console -count=1 -run 'Visit|Registration|Booking|Message|HomeReading|FirstPage' && \
+	  for f in docs/guide/*.png; do cp $$d/$$(basename $$f) $$f; done
