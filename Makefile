@@ -24,7 +24,7 @@ needs:
 
 generate:
 	go generate ./...
-	go run github.com/a-h/templ/cmd/templ@v0.3.977 generate -lazy
+	for d in $$(git ls-files '*.templ' | xargs -n1 dirname | sort -u); do go run github.com/a-h/templ/cmd/templ@v0.3.977 generate -path $$d || exit 1; done
 	git diff --exit-code
 
 bench:

@@ -23,6 +23,7 @@ type inboxView struct {
 	Open   int
 	Oldest time.Time
 	Item   *inboxItem
+	Home   string // the role's first page: not every reader of an inbox has Today
 }
 
 type inboxGroup struct {
@@ -67,6 +68,9 @@ func showInbox(w http.ResponseWriter, r *web.Request, view string, item *inboxIt
 		view = r.FormValue("view")
 	}
 	v := inboxView{Now: r.Now(), View: view, Item: item, Counts: map[string]int{}}
+	if r.Principal().Clinical() {
+		v.Home = "/today"
+	}
 	if err := v.load(r); err != nil {
 		return err
 	}
