@@ -32,12 +32,14 @@ type house struct {
 	url    string // of the server, without /fhir
 	tokens map[trust.Role]string
 	role   trust.Role // who asks
-	log    *bytes.Buffer
+	// programs are tokens with the scope system/*.rs.
+	programs map[trust.Role]string
+	log      *bytes.Buffer
 }
 
 func open(t testing.TB) *house {
 	t.Helper()
-	h := &house{t: t, clock: clock.NewManual(noon), tokens: map[trust.Role]string{}, role: trust.Physician, log: &bytes.Buffer{}}
+	h := &house{t: t, clock: clock.NewManual(noon), tokens: map[trust.Role]string{}, programs: map[trust.Role]string{}, role: trust.Physician, log: &bytes.Buffer{}}
 	dir := t.TempDir()
 	ring, err := seal.OpenKeyring(dir, seal.KeyFile(filepath.Join(dir, "master.key")))
 	if err != nil {
@@ -67,6 +69,9 @@ func open(t testing.TB) *house {
 			scope = "patient/*.cruds"
 		}
 		if h.tokens[d.Role], err = accounts.IssueToken(t.Context(), trust.System("test"), a.ID, []string{scope}, 24*time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		if h.programs[d.Role], err = accounts.IssueToken(t.Context(), trust.System("test"), a.ID, []string{"system/*.rs"}, 24*time.Hour); err != nil {
 			t.Fatal(err)
 		}
 	}

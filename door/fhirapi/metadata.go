@@ -3,6 +3,7 @@ package fhirapi
 import (
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/definition"
@@ -26,10 +27,9 @@ func (s *server) rest() []byte {
 	interactions, system, operations := fhir.Arr(), fhir.Arr(), map[string][]string{}
 	for _, rt := range routes() {
 		switch {
-		case rt.operation == "everything":
-			operations["Patient"] = append(operations["Patient"], rt.operation)
 		case rt.operation != "":
-			operations["*"] = append(operations["*"], rt.operation)
+			on := rt.on()
+			operations[on] = append(operations[on], rt.operation)
 		case rt.interaction != "" && rt.system:
 			system.Append(fhir.Obj("code", rt.interaction))
 		case rt.interaction != "":
@@ -41,9 +41,13 @@ func (s *server) rest() []byte {
 	for _, t := range definition.ResourceTypes() {
 		resources.Append(capability(t, interactions, slices.Concat(operations[t], operations["*"])))
 	}
+	whole := fhir.Arr()
+	for _, name := range operations[""] {
+		whole.Append(operation("", name))
+	}
 	return fhir.Arr(fhir.Obj("mode", "server",
 		"security", fhir.Obj("cors", false, "description", "A bearer token is needed; `osler token` issues one. What it may do depends on the account's role and the token's scopes."),
-		"resource", resources, "interaction", system)).JSON()
+		"resource", resources, "interaction", system, "operation", whole)).JSON()
 }
 
 func capability(resourceType string, interactions *fhir.Node, operations []string) *fhir.Node {
@@ -65,7 +69,7 @@ func capability(resourceType string, interactions *fhir.Node, operations []strin
 	r.Set("searchParam", params)
 	ops := fhir.Arr()
 	for _, name := range operations {
-		ops.Append(operation(name))
+		ops.Append(operation(resourceType, name))
 	}
 	r.Set("operation", ops)
 	return r
@@ -74,11 +78,28 @@ func capability(resourceType string, interactions *fhir.Node, operations []strin
 // searchable reports whether Osler searches by a parameter.
 func searchable(p *definition.SearchParameter) bool { return p.Expression != "" && p.Type != "special" }
 
-func operation(name string) *fhir.Node {
+// on returns what an operation's address is about: a type, "*" for every type, or "" for
+// the whole system.
+func (rt route) on() string {
+	first, _, _ := strings.Cut(strings.TrimPrefix(rt.pattern, "/fhir/"), "/")
+	switch {
+	case strings.HasPrefix(first, "$"):
+		return ""
+	case first == "{type}":
+		return "*"
+	}
+	return first
+}
+
+func operation(on, name string) *fhir.Node {
 	switch name {
 	case "everything":
 		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/OperationDefinition/Patient-everything",
 			"documentation", "GET on one patient, with _type. The answer is one Bundle with the patient's whole compartment; _count is not applied, and start, end and _since are refused.")
+	case "export":
+		kind := map[string]string{"": "export", "Patient": "patient-export", "Group": "group-export"}[on]
+		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/"+kind,
+			"documentation", "With _type, _since and _typeFilter, as NDJSON; the token needs a system scope. The files show the record at the moment of the request and can be fetched again for a day.")
 	default:
 		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/OperationDefinition/Resource-validate",
 			"documentation", "Checks against the base definitions; profiles are not checked.")

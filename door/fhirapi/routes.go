@@ -9,7 +9,9 @@ type route struct {
 	// operation the name of an operation, with the types it is for.
 	interaction, operation string
 	system                 bool
-	handle                 func(*server, *call) error
+	// stream marks answers that are no resource: no Accept header is held against them.
+	stream bool
+	handle func(*server, *call) error
 }
 
 // routes is the door's site map.
@@ -37,6 +39,16 @@ func routes() []route {
 		{method: "POST", pattern: "/fhir/{$}", system: true, handle: (*server).transaction},
 
 		{method: "GET", pattern: "/fhir/Patient/{id}/$everything", operation: "everything", handle: (*server).everything},
+		{method: "GET", pattern: "/fhir/$export", operation: "export", system: true, handle: (*server).exportSystem},
+		{method: "POST", pattern: "/fhir/$export", system: true, handle: (*server).exportSystem},
+		{method: "GET", pattern: "/fhir/Patient/$export", operation: "export", handle: (*server).exportPatients},
+		{method: "POST", pattern: "/fhir/Patient/$export", handle: (*server).exportPatients},
+		{method: "GET", pattern: "/fhir/Group/{id}/$export", operation: "export", handle: (*server).exportGroup},
+		{method: "POST", pattern: "/fhir/Group/{id}/$export", handle: (*server).exportGroup},
+		{method: "GET", pattern: "/fhir/$export-status", system: true, handle: (*server).exportStatus},
+		{method: "DELETE", pattern: "/fhir/$export-status", system: true, handle: (*server).exportCancel},
+		{method: "GET", pattern: "/fhir/$export-file", system: true, stream: true, handle: (*server).exportFile},
+
 		{method: "POST", pattern: "/fhir/{type}/$validate", operation: "validate", handle: (*server).validate},
 	}
 }

@@ -123,7 +123,9 @@ func (s *server) wrap(rt route) http.HandlerFunc {
 // guard runs the handler and turns a panic into an internal error.
 func (s *server) guard(rt route, c *call) (err error) {
 	defer func() {
-		if p := recover(); p != nil {
+		if p := recover(); p == http.ErrAbortHandler {
+			panic(p) // a broken stream must look broken
+		} else if p != nil {
 			err = fmt.Errorf("panic in %s %s: %v", rt.method, rt.pattern, p)
 		}
 	}()
@@ -131,7 +133,7 @@ func (s *server) guard(rt route, c *call) (err error) {
 }
 
 func (s *server) admit(rt route, c *call) error {
-	if err := acceptable(c); err != nil {
+	if err := acceptable(c); err != nil && !rt.stream {
 		return err
 	}
 	if rt.public {
