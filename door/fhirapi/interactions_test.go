@@ -29,7 +29,7 @@ func TestLifeOfAResource(t *testing.T) {
 	}
 	at := "/fhir/Observation/" + id
 	one := h.get(at).is(200)
-	if one.header.Get("Content-Type") != contentType || one.header.Get("ETag") != `W/"1"` || one.header.Get("Cache-Control") != "no-store" {
+	if one.header.Get("Content-Type") != jsonContent || one.header.Get("ETag") != `W/"1"` || one.header.Get("Cache-Control") != "no-store" {
 		t.Errorf("headers of a read: %v", one.header)
 	}
 	if head := h.ask("HEAD", at, "").is(200); len(head.body) != 0 || head.header.Get("ETag") != `W/"1"` || head.header.Get("Content-Length") != fmt.Sprint(len(one.body)) {

@@ -52,7 +52,9 @@ func (s *server) fail(c *call, id string, err error) {
 	if code == fault.NotFound && c.Method != http.MethodGet && c.Method != http.MethodHead {
 		s.Log.Debug("fhir request refused", "request", id, "status", status)
 	}
-	c.write(status, Outcome(err, id).JSON())
+	if b := Outcome(err, id).JSON(); c.write(status, b) != nil {
+		c.write(status, b) // what XML cannot carry, JSON can
+	}
 }
 
 func pretty(b []byte) []byte {

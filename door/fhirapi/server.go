@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"mime"
 	"net/http"
 	"path"
 	"strconv"
@@ -27,6 +26,7 @@ import (
 	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/definition"
+	"github.com/osler-emr/osler/fhir/xml"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
@@ -92,6 +92,7 @@ type call struct {
 	w     http.ResponseWriter
 	given *fhir.Node // the resource, when it came as an entry of a bundle
 	sent  [32]byte   // SHA-256 of the body
+	xml   bool       // the answer is wanted in XML
 }
 
 // wrap authenticates, limits the body and turns errors into OperationOutcomes.
@@ -186,33 +187,6 @@ func (r *refusal) Error() string { return r.fault.Error() }
 // Unwrap returns the fault.
 func (r *refusal) Unwrap() error { return r.fault }
 
-// acceptable refuses a request that wants something else than JSON.
-func acceptable(c *call) error {
-	if f := c.URL.Query().Get("_format"); c.URL.RawQuery != "" && f != "" {
-		if jsonType(f) {
-			return nil // it overrides the header
-		}
-		return &refusal{http.StatusNotAcceptable, fault.New(fault.NotSupported, "The format %q is not supported; ask for json.", clip(f))}
-	}
-	accepts := c.Header.Values("Accept")
-	if len(accepts) == 0 {
-		return nil
-	}
-	for _, line := range accepts {
-		for want := range strings.SplitSeq(line, ",") {
-			t, _, _ := strings.Cut(strings.TrimSpace(want), ";")
-			switch t = strings.TrimSpace(t); t {
-			case "", "*/*", "application/*", "text/*", "text/html": // a browser shows JSON
-				return nil
-			}
-			if jsonType(t) {
-				return nil
-			}
-		}
-	}
-	return &refusal{http.StatusNotAcceptable, fault.New(fault.NotSupported, "Osler answers in application/fhir+json only; %q does not accept it.", clip(strings.Join(accepts, ", ")))}
-}
-
 func (s *server) base(r *http.Request) string {
 	if s.Base != "" {
 		return s.Base
@@ -229,8 +203,9 @@ func (c *call) body() (*fhir.Node, error) {
 	if c.given != nil {
 		return c.given, nil
 	}
-	if ct := c.Header.Get("Content-Type"); ct != "" && !jsonType(ct) {
-		return nil, unsupported(ct, "application/fhir+json")
+	ct := c.Header.Get("Content-Type")
+	if ct != "" && !jsonType(ct) && !xmlType(ct) {
+		return nil, unsupported(ct, "application/fhir+json or application/fhir+xml")
 	}
 	b, err := io.ReadAll(c.Body)
 	var tooLarge *http.MaxBytesError
@@ -241,7 +216,11 @@ func (c *call) body() (*fhir.Node, error) {
 		return nil, fault.Wrap(err, fault.Malformed, "The body could not be read to its end.")
 	}
 	c.sent = sha256.Sum256(b)
-	r, err := fhir.Parse(b)
+	parse := fhir.Parse
+	if xmlType(ct) {
+		parse = xml.Decode
+	}
+	r, err := parse(b)
 	if err != nil {
 		return nil, err
 	}
@@ -288,18 +267,6 @@ func (c *call) resource() (*fhir.Node, error) {
 	return r, nil
 }
 
-func jsonType(s string) bool {
-	t, _, err := mime.ParseMediaType(s)
-	if err != nil {
-		t = s
-	}
-	switch t {
-	case "json", "application/json", "application/fhir+json", "application/fhir json", "text/json":
-		return true
-	}
-	return false
-}
-
 // clip keeps echoed input short, and valid UTF-8.
 func clip(s string) string {
 	if len(s) > 80 {
@@ -325,8 +292,6 @@ func etag(h string) (int64, error) {
 	return v, nil
 }
 
-const contentType = "application/fhir+json; charset=utf-8"
-
 // send writes a stored version with its headers.
 func (c *call) send(status int, v store.Version, location bool) error {
 	h := c.w.Header()
@@ -338,12 +303,29 @@ func (c *call) send(status int, v store.Version, location bool) error {
 	return c.write(status, v.Body)
 }
 
+// write answers with a resource, given as JSON, in the form that was asked for.
 func (c *call) write(status int, body []byte) error {
-	if c.URL.RawQuery != "" && c.URL.Query().Get("_pretty") == "true" {
-		body = pretty(body)
-	}
 	h := c.w.Header()
-	h.Set("Content-Type", contentType)
+	if len(body) == 0 {
+		body = nil
+	}
+	switch {
+	case c.xml && body != nil:
+		r, err := fhir.Parse(body)
+		if err == nil {
+			body, err = xml.Encode(r)
+		}
+		if err != nil {
+			c.xml = false // the answer that says so is JSON
+			return &refusal{http.StatusNotAcceptable, fault.Wrap(err, fault.NotSupported, "This answer has parts that XML cannot carry; ask for application/fhir+json.")}
+		}
+		h.Set("Content-Type", xmlContent)
+	default:
+		if c.URL.RawQuery != "" && c.URL.Query().Get("_pretty") == "true" {
+			body = pretty(body)
+		}
+		h.Set("Content-Type", jsonContent)
+	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	c.w.WriteHeader(status)
 	if c.Method == http.MethodHead || len(body) == 0 {

@@ -1,0 +1,87 @@
+package fhirapi
+
+import (
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/osler-emr/osler/base/fault"
+)
+
+// The two forms of a resource (R4 http.html#mime-type).
+const (
+	jsonContent = "application/fhir+json; charset=utf-8"
+	xmlContent  = "application/fhir+xml; charset=utf-8"
+)
+
+// acceptable settles the form of the answer: _format overrides the Accept header, in which
+// the highest q wins, the earlier one of two equal ones, and JSON when it does not matter.
+func acceptable(c *call) error {
+	if f := c.URL.Query().Get("_format"); c.URL.RawQuery != "" && f != "" {
+		switch {
+		case jsonType(f):
+			return nil
+		case xmlType(f):
+			c.xml = true
+			return nil
+		}
+		return &refusal{http.StatusNotAcceptable, fault.New(fault.NotSupported, "The format %q is not supported; ask for json or xml.", clip(f))}
+	}
+	accepts := c.Header.Values("Accept")
+	if len(accepts) == 0 {
+		return nil
+	}
+	best := 0.0
+	for want := range strings.SplitSeq(strings.Join(accepts, ","), ",") {
+		t, params, err := mime.ParseMediaType(want)
+		if err != nil {
+			t, _, _ = strings.Cut(strings.TrimSpace(want), ";")
+		}
+		q := 1.0
+		if given, ok := params["q"]; ok {
+			if q, err = strconv.ParseFloat(given, 64); err != nil || !(q >= 0 && q <= 1) {
+				q = 0
+			}
+		}
+		xml := xmlType(t)
+		switch t {
+		case "", "*/*", "application/*", "text/*", "text/html": // a browser shows JSON
+		default:
+			if !xml && !jsonType(t) {
+				continue
+			}
+		}
+		if q > best {
+			best, c.xml = q, xml
+		}
+	}
+	if best > 0 {
+		return nil
+	}
+	return &refusal{http.StatusNotAcceptable, fault.New(fault.NotSupported, "Osler answers in application/fhir+json and application/fhir+xml; %q accepts neither.", clip(strings.Join(accepts, ", ")))}
+}
+
+func jsonType(s string) bool {
+	switch mediaType(s) {
+	case "json", "application/json", "application/fhir+json", "application/fhir json", "text/json":
+		return true
+	}
+	return false
+}
+
+func xmlType(s string) bool {
+	switch mediaType(s) {
+	case "xml", "application/xml", "application/fhir+xml", "application/fhir xml", "text/xml":
+		return true
+	}
+	return false
+}
+
+func mediaType(s string) string {
+	t, _, err := mime.ParseMediaType(s)
+	if err != nil {
+		return s
+	}
+	return t
+}
