@@ -60,7 +60,18 @@ func TestHostileInput(t *testing.T) {
 		{"accepts CSV", "GET", "/fhir/Patient/rosa", ``, 406, []string{"Accept: text/csv"}},
 		{"accepts JSON not at all", "GET", "/fhir/metadata", ``, 406, []string{"Accept: application/json;q=0, text/csv;q=0.9"}},
 		{"_format csv", "GET", "/fhir/Patient/rosa?_format=csv", ``, 406, nil},
-		{"method", "PATCH", "/fhir/Patient/rosa", `[]`, 405, nil},
+		{"method", "TRACE", "/fhir/Patient/rosa", ``, 405, nil},
+		{"patch of another kind", "PATCH", "/fhir/Patient/rosa", `[]`, 415, nil},
+		{"patch that is no array", "PATCH", "/fhir/Patient/rosa", `{}`, 400, []string{"Content-Type: application/json-patch+json"}},
+		{"patch that is no JSON", "PATCH", "/fhir/Patient/rosa", `[`, 400, []string{"Content-Type: application/json-patch+json"}},
+		{"patch of the id", "PATCH", "/fhir/Patient/rosa", `[{"op":"replace","path":"/id","value":"sam"}]`, 422, []string{"Content-Type: application/json-patch+json"}},
+		{"patch of the type", "PATCH", "/fhir/Patient/rosa", `[{"op":"replace","path":"/resourceType","value":"Group"}]`, 422, []string{"Content-Type: application/json-patch+json"}},
+		{"patch to nothing", "PATCH", "/fhir/Patient/rosa", `[{"op":"replace","path":"","value":1}]`, 422, []string{"Content-Type: application/json-patch+json"}},
+		{"patch that makes it invalid", "PATCH", "/fhir/Patient/rosa", `[{"op":"replace","path":"/gender","value":"cow"}]`, 422, []string{"Content-Type: application/json-patch+json"}},
+		{"patch of nobody", "PATCH", "/fhir/Patient/nobody", `[]`, 404, []string{"Content-Type: application/json-patch+json"}},
+		{"patch by a condition that matches none", "PATCH", "/fhir/Patient?identifier=urn:mrn|none", `[]`, 404, []string{"Content-Type: application/json-patch+json"}},
+		{"patch by a condition that matches several", "PATCH", "/fhir/Patient?identifier=urn:mrn|", `[]`, 412, []string{"Content-Type: application/json-patch+json"}},
+		{"patch without a condition", "PATCH", "/fhir/Patient", `[]`, 400, []string{"Content-Type: application/json-patch+json"}},
 		{"method on metadata", "DELETE", "/fhir/metadata", ``, 404, nil},
 		{"method on the base", "PUT", "/fhir", `{}`, 405, nil},
 		{"method on history", "DELETE", "/fhir/Patient/rosa/_history", ``, 405, nil},
@@ -140,7 +151,7 @@ func TestHostileInput(t *testing.T) {
 	if a := h.get("/fhir/Patient?_count=1000000000").is(200); len(a.ids()) != 2 {
 		t.Errorf("a huge _count: %s", a.body)
 	}
-	if allow := h.ask("PATCH", "/fhir/Patient/rosa", "").header.Get("Allow"); allow != "GET, PUT, DELETE" {
+	if allow := h.ask("POST", "/fhir/Patient/rosa", "").header.Get("Allow"); allow != "GET, PUT, PATCH, DELETE" {
 		t.Errorf("Allow: %s", allow)
 	}
 }

@@ -23,6 +23,8 @@ func routes() []route {
 		{method: "GET", pattern: "/fhir/{type}/{id}/_history/{vid}", interaction: "vread", handle: (*server).vread},
 		{method: "PUT", pattern: "/fhir/{type}/{id}", interaction: "update", handle: (*server).update},
 		{method: "PUT", pattern: "/fhir/{type}", handle: (*server).conditionalUpdate},
+		{method: "PATCH", pattern: "/fhir/{type}/{id}", interaction: "patch", handle: (*server).patch},
+		{method: "PATCH", pattern: "/fhir/{type}", handle: (*server).conditionalPatch},
 		{method: "DELETE", pattern: "/fhir/{type}/{id}", interaction: "delete", handle: (*server).remove},
 		{method: "DELETE", pattern: "/fhir/{type}", handle: (*server).conditionalRemove},
 		{method: "GET", pattern: "/fhir/{type}/{id}/_history", interaction: "history-instance", handle: (*server).history},

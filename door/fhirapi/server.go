@@ -162,7 +162,7 @@ func knownType(c *call) error {
 // unknown answers what no route serves: 405 when another method would be, 404 otherwise.
 func (s *server) unknown(c *call) error {
 	var allowed []string
-	for _, method := range []string{"GET", "POST", "PUT", "DELETE"} {
+	for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
 		_, pattern := s.outer.Handler(&http.Request{Method: method, URL: c.URL, Host: c.Host})
 		if tidy(c.URL.Path) && strings.HasPrefix(pattern, method+" ") {
 			allowed = append(allowed, method)

@@ -90,12 +90,12 @@ type transactionPlan struct {
 	fresh  map[int]bool // updates by a condition that matches nothing: they create
 }
 
-// conditions settles ifNoneExist, PUT by condition and DELETE by condition by searching
+// conditions settles ifNoneExist and PUT, PATCH and DELETE by condition by searching
 // first; the commit holds that what was absent still is.
 func (p *transactionPlan) conditions(b *bundle.Bundle) error {
 	for _, e := range b.Entries {
 		cond := e.IfNoneExist
-		if e.Method == http.MethodPut || e.Method == http.MethodDelete {
+		if e.Method == http.MethodPut || e.Method == http.MethodDelete || e.Method == http.MethodPatch {
 			cond = e.Query
 		}
 		if cond == "" || reads(e) {
@@ -112,6 +112,10 @@ func (p *transactionPlan) conditions(b *bundle.Bundle) error {
 		case found && e.Method == http.MethodPost:
 			e.ID, e.Method = v.ID, "" // nothing to do: it exists
 			p.done[e.Index] = entryResponse(p.call, "200 OK", v)
+		case found && e.Method == http.MethodPatch:
+			e.ID = v.ID
+		case e.Method == http.MethodPatch:
+			return at(fault.New(fault.NotFound, "The condition matches no %s.", q.Type), e)
 		case found && e.Resource != nil && e.Resource.ID() != "" && e.Resource.ID() != v.ID:
 			return fault.New(fault.Malformed, "The condition matches another resource than the id in the entry.").At(e.Path() + ".resource.id")
 		case found:
@@ -201,10 +205,24 @@ func (p *transactionPlan) collect(b *bundle.Bundle) error {
 			p.change.Delete = append(p.change.Delete, record.Delete{Type: e.Type, ID: e.ID, IfMatch: match})
 			p.drops = append(p.drops, e)
 		case http.MethodPatch:
-			return fault.New(fault.NotSupported, "PATCH is not supported in a transaction yet.").At(e.Path())
+			r, v, err := p.patched(e, match)
+			if err != nil {
+				return at(err, e)
+			}
+			p.change.Put = append(p.change.Put, record.Put{Resource: r, IfMatch: v.Version})
+			p.puts = append(p.puts, e)
 		}
 	}
 	return nil
+}
+
+// patched carries a PATCH out on what is stored now: the commit holds that it still is.
+func (p *transactionPlan) patched(e *bundle.Entry, match int64) (*fhir.Node, store.Version, error) {
+	operations, err := entryOperations(e.Resource)
+	if err != nil {
+		return nil, store.Version{}, err
+	}
+	return p.call.patched(e.Type, e.ID, match, operations)
 }
 
 // name puts the bundle's entry in place of the position in the change.
