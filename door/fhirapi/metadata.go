@@ -46,7 +46,7 @@ func (s *server) rest() []byte {
 		whole.Append(operation("", name))
 	}
 	return fhir.Arr(fhir.Obj("mode", "server",
-		"security", fhir.Obj("cors", false, "description", "A bearer token is needed; `osler token` issues one. What it may do depends on the account's role and the token's scopes."),
+		"security", fhir.Obj("cors", true, "description", "A bearer token is needed; `osler token` issues one. What it may do depends on the account's role and the token's scopes."),
 		"resource", resources, "interaction", system, "operation", whole)).JSON()
 }
 

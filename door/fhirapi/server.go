@@ -70,6 +70,10 @@ func New(o Options) http.Handler {
 	s.outer.HandleFunc("/fhir/", unknown)
 	s.outer.HandleFunc("/fhir", unknown)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+			preflight(w)
+			return
+		}
 		if !tidy(r.URL.Path) { // the mux would redirect, which no FHIR client expects
 			unknown(w, r)
 			return
@@ -104,7 +108,7 @@ func (s *server) wrap(rt route) http.HandlerFunc {
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'") // nothing here is a page
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		allowCORS(h)
 		h.Set("Referrer-Policy", "no-referrer")
 		if r.TLS != nil {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
