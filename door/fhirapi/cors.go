@@ -8,7 +8,6 @@ import "net/http"
 func allowCORS(h http.Header) {
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Access-Control-Expose-Headers", "Content-Location, ETag, Expires, Last-Modified, Location, X-Request-Id")
-	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 }
 
 // preflight answers what a browser asks before it sends a request to another origin. It

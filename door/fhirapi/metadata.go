@@ -96,6 +96,9 @@ func operation(on, name string) *fhir.Node {
 	case "everything":
 		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/OperationDefinition/Patient-everything",
 			"documentation", "GET on one patient, with _type. The answer is one Bundle with the patient's whole compartment; _count is not applied, and start, end and _since are refused.")
+	case "expand", "validate-code", "lookup":
+		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/OperationDefinition/"+on+"-"+name,
+			"documentation", "From the definitions of FHIR R4 and from stored ValueSets and CodeSystems. What needs a code system that is not here, or a filter, is refused.")
 	case "export":
 		kind := map[string]string{"": "export", "Patient": "patient-export", "Group": "group-export"}[on]
 		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/"+kind,

@@ -51,6 +51,15 @@ func routes() []route {
 		{method: "DELETE", pattern: "/fhir/$export-status", system: true, handle: (*server).exportCancel},
 		{method: "GET", pattern: "/fhir/$export-file", system: true, stream: true, handle: (*server).exportFile},
 
+		{method: "GET", pattern: "/fhir/ValueSet/$expand", operation: "expand", handle: (*server).expand},
+		{method: "POST", pattern: "/fhir/ValueSet/$expand", handle: (*server).expand},
+		{method: "GET", pattern: "/fhir/ValueSet/{id}/$expand", handle: (*server).expand},
+		{method: "GET", pattern: "/fhir/ValueSet/$validate-code", operation: "validate-code", handle: (*server).validateCode},
+		{method: "POST", pattern: "/fhir/ValueSet/$validate-code", handle: (*server).validateCode},
+		{method: "GET", pattern: "/fhir/ValueSet/{id}/$validate-code", handle: (*server).validateCode},
+		{method: "GET", pattern: "/fhir/CodeSystem/$lookup", operation: "lookup", handle: (*server).lookup},
+		{method: "POST", pattern: "/fhir/CodeSystem/$lookup", handle: (*server).lookup},
+
 		{method: "POST", pattern: "/fhir/{type}/$validate", operation: "validate", handle: (*server).validate},
 	}
 }

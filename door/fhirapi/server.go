@@ -108,6 +108,7 @@ func (s *server) wrap(rt route) http.HandlerFunc {
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'") // nothing here is a page
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		allowCORS(h)
 		h.Set("Referrer-Policy", "no-referrer")
 		if r.TLS != nil {

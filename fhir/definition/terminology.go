@@ -165,3 +165,20 @@ func Display(system, code string) (string, bool) {
 	}
 	return s.displays[i], true
 }
+
+// Codes returns the codes of a code system of the definitions; complete is false when the
+// definitions hold only some of them, or none.
+func Codes(system string) (concepts []Concept, complete bool) {
+	s := systemTable.get(system, decodeSystem)
+	if s == nil {
+		return nil, false
+	}
+	for i, c := range s.codes {
+		concepts = append(concepts, Concept{System: system, Code: c, Display: s.displays[i]})
+	}
+	return concepts, s.complete
+}
+
+// HasValueSet reports whether a value set (its URL may carry |version) is one of the
+// definitions, wholly known or not.
+func HasValueSet(url string) bool { return setOf(url) != nil }

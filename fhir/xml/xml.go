@@ -202,7 +202,11 @@ func (d *decoder) members(into *fhir.Node, place, path string, depth int) error 
 			if d.values++; d.values > fhir.MaxValues {
 				return fault.New(fault.TooLarge, "The document holds more than %d values.", fhir.MaxValues)
 			}
-			value, other, err := d.element(t, e, code, path+"."+name, depth)
+			level := depth
+			if e.Max != 1 { // in JSON an array stands around it, which counts as well
+				level++
+			}
+			value, other, err := d.element(t, e, code, path+"."+name, level)
 			if err != nil {
 				return err
 			}

@@ -205,6 +205,23 @@ func TestEncodeRefuses(t *testing.T) {
 	}
 }
 
+// What Decode accepts can be read again from its JSON form, however deep it is.
+func TestDepthIsThatOfJSON(t *testing.T) {
+	for n := 1; n < 40; n++ {
+		body := `<Patient xmlns="http://hl7.org/fhir">` + strings.Repeat(`<extension url="u">`, n) + `<valueString value="x"/>` + strings.Repeat(`</extension>`, n) + `</Patient>`
+		r, err := Decode([]byte(body))
+		if err != nil {
+			if n < 20 {
+				t.Errorf("%d levels: %v", n, err)
+			}
+			continue
+		}
+		if _, err := fhir.Parse(r.JSON()); err != nil {
+			t.Errorf("%d levels are read, but not again: %v", n, err)
+		}
+	}
+}
+
 // What Decode accepts, Encode writes, and Decode reads again as the same.
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`<Patient xmlns="http://hl7.org/fhir"><id value="p"/><text><status value="generated"/><div xmlns="http://www.w3.org/1999/xhtml"><p>x &lt; y</p></div></text><name id="n"><given value="A"/><given id="g"/></name></Patient>`))
@@ -213,6 +230,9 @@ func FuzzDecode(f *testing.F) {
 		n, err := Decode(body)
 		if err != nil {
 			return
+		}
+		if _, err := fhir.Parse(n.JSON()); err != nil {
+			t.Fatalf("read, but not from its JSON: %v", err)
 		}
 		b, err := Encode(n)
 		if err != nil {
