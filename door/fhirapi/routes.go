@@ -31,6 +31,7 @@ func routes() []route {
 		{method: "GET", pattern: "/fhir/{type}/_history", interaction: "history-type", handle: (*server).history},
 		{method: "POST", pattern: "/fhir/{type}", interaction: "create", handle: (*server).create},
 		{method: "GET", pattern: "/fhir/{type}", interaction: "search-type", handle: (*server).search},
+		{method: "GET", pattern: "/fhir/{compartment}/{id}/{type}", handle: (*server).compartment},
 		{method: "POST", pattern: "/fhir/{type}/_search", handle: (*server).search},
 
 		{method: "GET", pattern: "/fhir", interaction: "search-system", system: true, handle: (*server).search},

@@ -48,7 +48,7 @@ func (s *server) search(c *call) error {
 	if err != nil {
 		return err
 	}
-	page, err := c.actor.Search(c.Context(), q, at, after)
+	page, err := c.actor.Search(c.Context(), c.within.limit(q), at, after)
 	if err != nil {
 		return err
 	}
@@ -199,7 +199,7 @@ func (s *server) links(c *call, q search.Query, page store.Page, token string) [
 		if token != "" {
 			parts = append(parts[:len(parts):len(parts)], pageParam+"="+token)
 		}
-		u := strings.TrimSuffix(c.base+"/"+q.Type, "/")
+		u := strings.TrimSuffix(c.base+"/"+c.within.path()+q.Type, "/")
 		if len(parts) > 0 {
 			u += "?" + strings.Join(parts, "&")
 		}

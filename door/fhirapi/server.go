@@ -97,6 +97,8 @@ type call struct {
 	given *fhir.Node // the resource, when it came as an entry of a bundle
 	sent  [32]byte   // SHA-256 of the body
 	xml   bool       // the answer is wanted in XML
+
+	within *place // the compartment that a search is limited to
 }
 
 // wrap authenticates, limits the body and turns errors into OperationOutcomes.
