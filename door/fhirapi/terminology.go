@@ -127,7 +127,8 @@ func (s *server) expand(c *call) error {
 		list = kept
 	}
 	contains := fhir.Arr()
-	for _, v := range list[min(offset, len(list)):min(offset+count, len(list))] {
+	offset = min(offset, len(list)) // before adding to it: it may be as large as a number can be
+	for _, v := range list[offset:min(offset+count, len(list))] {
 		contains.Append(fhir.Obj("system", v.System, "code", v.Code, "display", v.Display))
 	}
 	expansion := fhir.Obj("timestamp", s.Clock.Now().UTC().Format(time.RFC3339), "total", len(list), "offset", offset)
