@@ -7,7 +7,10 @@ import (
 )
 
 // compiler turns the syntax tree into closures.
-type compiler struct{ source string }
+type compiler struct {
+	source string
+	strict bool // as() of several items is a fault
+}
 
 func (c *compiler) compile(e *expr) (eval, error) {
 	switch e.op {
@@ -166,6 +169,9 @@ func (c *compiler) call(e *expr) (eval, error) {
 			return nil, malformed(c.source, arguments[0].pos, "%s() takes the name of a type", e.text)
 		}
 		return c.typeTest(e, e.text, name, input)
+	}
+	if e.text == "sort" {
+		return c.sort(e, input)
 	}
 	f, ok := functions[e.text]
 	if !ok {

@@ -60,15 +60,18 @@ func CompileFor(resourceType, source string) (*Expression, error) {
 }
 
 func compileTree(source string, tree *expr) (*Expression, error) {
+	return compileWith(compiler{source: source}, tree)
+}
+
+func compileWith(c compiler, tree *expr) (*Expression, error) {
 	if tree == nil {
-		return &Expression{source: source, run: evalEmpty}, nil
+		return &Expression{source: c.source, run: evalEmpty}, nil
 	}
-	c := compiler{source: source}
 	run, err := c.compile(tree)
 	if err != nil {
 		return nil, err
 	}
-	return &Expression{source: source, tree: tree, run: run}, nil
+	return &Expression{source: c.source, tree: tree, run: run}, nil
 }
 
 // String returns the expression as it was written.
