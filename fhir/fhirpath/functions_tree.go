@@ -29,17 +29,7 @@ var tree = map[string]function{
 // utility is section 5.9 of FHIRPath N1.
 var utility = map[string]function{
 	"trace": {1, 2, func(_ *state, in, _ []Value, _ []eval) ([]Value, error) { return in, nil }},
-	"type": {0, 0, func(_ *state, in, _ []Value, _ []eval) ([]Value, error) {
-		var out []Value
-		for _, v := range in {
-			space, name := "FHIR", v.Type()
-			if v.kind != Element {
-				space = "System"
-			}
-			out = append(out, Value{node: fhir.Obj("namespace", space, "name", name)})
-		}
-		return out, nil
-	}},
+	"type":  {0, 0, reflectType},
 	"not": {0, 0, func(_ *state, in, _ []Value, _ []eval) ([]Value, error) {
 		t, err := truth(in)
 		if err != nil || t == unknown {
@@ -59,4 +49,20 @@ func (s *state) clock(kind Kind, layout string) ([]Value, error) {
 		return nil, refuse("the time is not known here; now(), today() and timeOfDay() cannot be used.")
 	}
 	return []Value{{kind: kind, text: s.now.Format(layout)}}, nil
+}
+
+// reflectType is type(): where a type is defined, and its name.
+func reflectType(s *state, in, _ []Value, _ []eval) ([]Value, error) {
+	name := typeNamed("string")
+	info := &typeInfo{name: "SimpleTypeInfo", children: map[string]*child{
+		"namespace": {member: "namespace", typ: name}, "name": {member: "name", typ: name}}}
+	var out []Value
+	for _, v := range in {
+		space := "FHIR"
+		if v.kind != Element {
+			space = "System"
+		}
+		out = append(out, Value{node: fhir.Obj("namespace", space, "name", v.Type()), typ: info})
+	}
+	return out, s.spend(len(in))
 }

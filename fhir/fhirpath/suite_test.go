@@ -122,6 +122,9 @@ func (c *suiteTest) run(input *fhir.Node) error {
 		return fmt.Errorf("gives %d items %q, want %d", len(out), joined(out), len(c.Outputs))
 	}
 	for i, want := range c.Outputs {
+		if got := out[i].Type(); want.Type != "" && !strings.EqualFold(got, want.Type) {
+			return fmt.Errorf("item %d is a %s, want a %s", i, got, want.Type)
+		}
 		if got := out[i].Text(); !sameText(got, want.Text, want.Type) {
 			return fmt.Errorf("item %d is %q, want %s %q", i, got, want.Type, want.Text)
 		}
