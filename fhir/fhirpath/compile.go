@@ -276,7 +276,7 @@ func (c *compiler) external(e *expr) (eval, error) {
 		case "resource":
 			return []Value{s.resource}, nil
 		case "rootResource":
-			return []Value{s.root}, nil
+			return []Value{s.container()}, nil
 		case "context":
 			return []Value{s.context}, nil
 		}

@@ -94,7 +94,7 @@ func At(t time.Time) Option { return func(s *state) { s.now = t } }
 
 // WithRoot sets %rootResource, the resource that contains the one that is evaluated: local
 // references ("#a") are looked up in it. Without it, it is the resource itself.
-func WithRoot(root *fhir.Node) Option { return func(s *state) { s.root = Of(root) } }
+func WithRoot(root *fhir.Node) Option { return func(s *state) { s.root = root } }
 
 // With defines an environment variable, %name.
 func With(name string, values ...Value) Option {
@@ -124,7 +124,6 @@ func NewSession(resource *fhir.Node, options ...Option) *Session {
 	x := &Session{}
 	x.s.resource = Of(resource)
 	x.s.this[0] = x.s.resource
-	x.s.root = x.s.resource
 	for _, o := range options {
 		o(&x.s)
 	}
@@ -177,7 +176,7 @@ func (e *Expression) Test(resource *fhir.Node, options ...Option) (bool, error) 
 // state is one evaluation.
 type state struct {
 	resource Value
-	root     Value
+	root     *fhir.Node // nil when it is the resource
 	context  Value
 	this     [1]Value
 	total    []Value // $total of aggregate
@@ -187,6 +186,14 @@ type state struct {
 	hooks    *Hooks
 	now      time.Time
 	vars     map[string][]Value
+}
+
+// container is %rootResource.
+func (s *state) container() Value {
+	if s.root == nil {
+		return s.resource
+	}
+	return Of(s.root)
 }
 
 // eval evaluates a compiled part on a collection of input items.
