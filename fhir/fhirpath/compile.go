@@ -132,7 +132,10 @@ func (s *state) walk(in []Value, names []string) ([]Value, error) {
 	var few [4]Value // on the stack: most paths find nothing or little
 	out := few[:0]
 	for _, v := range in {
-		out = walk(out, v, names)
+		out = s.descend(out, v, names)
+		if s.steps > MaxSteps || len(out) > MaxValues {
+			return nil, tooCostly()
+		}
 	}
 	if len(out) == 0 {
 		return nil, s.spend(len(in))
@@ -140,13 +143,16 @@ func (s *state) walk(in []Value, names []string) ([]Value, error) {
 	return append([]Value(nil), out...), s.spend(len(in) + len(out))
 }
 
-func walk(out []Value, v Value, names []string) []Value {
+func (s *state) descend(out []Value, v Value, names []string) []Value {
 	if len(names) == 1 {
 		return step(out, v, names[0])
 	}
 	var few [4]Value
 	for _, next := range step(few[:0], v, names[0]) {
-		out = walk(out, next, names[1:])
+		if !s.visit() {
+			break
+		}
+		out = s.descend(out, next, names[1:])
 	}
 	return out
 }

@@ -214,6 +214,13 @@ func tooCostly() error {
 	return fault.New(fault.TooCostly, "The FHIRPath expression needs more than %d steps or %d items.", MaxSteps, MaxValues)
 }
 
+// visit counts a node that is looked at within an operation; it is false when the limit is
+// passed, and the operation may end early: the spend that follows is the fault.
+func (s *state) visit() bool {
+	s.steps++
+	return s.steps <= MaxSteps
+}
+
 // spendText counts the reading or making of a text.
 func (s *state) spendText(bytes int) error {
 	s.steps += bytes / 16

@@ -5,22 +5,19 @@ import "github.com/osler-emr/osler/fhir"
 // tree is section 5.8 of FHIRPath N1.
 var tree = map[string]function{
 	"children": {0, 0, func(s *state, in, _ []Value, _ []eval) ([]Value, error) {
-		var out []Value
-		for _, v := range in {
-			out = children(out, v)
+		out, err := s.children(nil, in)
+		if err != nil {
+			return nil, err
 		}
 		return out, s.spend(len(out))
 	}},
 	"descendants": {0, 0, func(s *state, in, _ []Value, _ []eval) ([]Value, error) {
-		var out []Value
-		for _, v := range in {
-			out = children(out, v)
+		out, err := s.children(nil, in)
+		for i := 0; err == nil && i < len(out); i++ {
+			out, err = s.children(out, out[i:i+1:i+1])
 		}
-		for i := 0; i < len(out); i++ {
-			out = children(out, out[i])
-			if len(out) > MaxValues {
-				break
-			}
+		if err != nil {
+			return nil, err
 		}
 		return out, s.spend(len(out))
 	}},
@@ -65,4 +62,15 @@ func reflectType(s *state, in, _ []Value, _ []eval) ([]Value, error) {
 		out = append(out, Value{node: fhir.Obj("namespace", space, "name", v.Type()), typ: info})
 	}
 	return out, s.spend(len(in))
+}
+
+// children appends the children of all items, within the limits.
+func (s *state) children(out, in []Value) ([]Value, error) {
+	for _, v := range in {
+		out = children(out, v)
+		if !s.visit() || len(out) > MaxValues {
+			return nil, tooCostly()
+		}
+	}
+	return out, nil
 }
