@@ -17,7 +17,7 @@ func (s *server) metadata(c *call) error {
 		"date", s.started.Format("2006-01-02"), "kind", "instance",
 		"software", fhir.Obj("name", "Osler", "version", s.Version),
 		"implementation", fhir.Obj("description", "Osler electronic medical record", "url", c.base),
-		"fhirVersion", "4.0.1", "format", fhir.Arr("application/fhir+json", "application/fhir+xml", "json", "xml"), "patchFormat", fhir.Arr(jsonPatch)).JSON()
+		"fhirVersion", "4.0.1", "format", fhir.Arr("application/fhir+json", "application/fhir+xml", "json", "xml"), "patchFormat", fhir.Arr(patchFormats...)).JSON()
 	b = append(b[:len(b)-1], `,"rest":`...)
 	return c.write(http.StatusOK, append(append(b, s.capabilities()...), '}'))
 }
