@@ -22,6 +22,8 @@ type Element struct {
 	Short             string
 	Summary           bool
 	Modifier          bool
+	// Ruled tells that the type has an invariant about this element.
+	Ruled bool
 }
 
 // TypeRef is one allowed type of an element. Code is a FHIR type ("Reference",

@@ -62,6 +62,13 @@ func decodeType(name string, text []byte) (*typeView, error) {
 	for _, i := range line.I {
 		v.Invariant = append(v.Invariant, Invariant{Key: i.K, Path: i.P, Severity: i.S, Human: i.H, Expression: i.E})
 	}
+	ruled := map[string]bool{}
+	for _, i := range v.Invariant {
+		ruled[i.Path] = true
+	}
+	for i := range v.Elements {
+		v.Elements[i].Ruled = ruled[v.Elements[i].Path]
+	}
 	v.index()
 	return v, nil
 }
