@@ -32,6 +32,10 @@ type Element struct {
 type TypeRef struct {
 	Code    string
 	Targets []string
+	// Any tells that a Reference may point at every type, in so many words.
+	Any bool
+	// Profile is the profile of the type that a value must follow (SimpleQuantity), or "".
+	Profile string
 }
 
 // Type is a resource type or data type.

@@ -172,6 +172,9 @@ func (c *checker) typed(v *fhir.Node, e *definition.Element, code string) {
 		if e.Strength == "required" {
 			c.bound(v, e, code)
 		}
+		if code == "Quantity" && e.Types[0].Profile == definition.Prefix+"SimpleQuantity" && v.Get("comparator") != nil {
+			c.failAt("comparator", "invariant", "The comparator is not used on a SimpleQuantity (sqty-1).")
+		}
 	}
 }
 

@@ -93,6 +93,7 @@ func TestFindingsNameTheElement(t *testing.T) {
 		{"rule of a referenced content", `{"resourceType":"Observation","status":"final","code":{"text":"x"},"component":[{"code":{"text":"y"},"referenceRange":[{"age":{"low":{"value":1}}}]}]}`, "Observation.component[0].referenceRange[0]", "obs-3"},
 		{"rule of the whole resource", `{"resourceType":"Bundle","type":"collection","total":1}`, "Bundle", "bdl-1"},
 		{"attachment", patient(`"photo":[{"data":"AAAA"}]`), "Patient.photo[0]", "att-1"},
+		{"simple quantity", observation(`"referenceRange":[{"low":{"value":1,"comparator":"<"}}]`), "Observation.referenceRange[0].low.comparator", "sqty-1"},
 		{"contact point", patient(`"telecom":[{"value":"1"}]`), "Patient.telecom[0]", "cpt-2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
