@@ -100,7 +100,7 @@ func TestHostileInput(t *testing.T) {
 		{"bad modifier", "GET", "/fhir/Patient?family:sounds=rosa", ``, 400, nil},
 		{"bad :missing", "GET", "/fhir/Patient?family:missing=perhaps", ``, 400, nil},
 		{"bad include", "GET", "/fhir/Patient?_include=Nonsense", ``, 400, nil},
-		{"iterating include", "GET", "/fhir/Patient?_include:iterate=Patient:link", ``, 400, nil},
+		{"recursing include", "GET", "/fhir/Patient?_include:recurse=Patient:link", ``, 400, nil},
 		{"bad summary", "GET", "/fhir/Patient?_summary=some", ``, 400, nil},
 		{"bad total", "GET", "/fhir/Patient?_total=about", ``, 400, nil},
 		{"bad sort", "GET", "/fhir/Patient?_sort=shoe", ``, 400, []string{"Prefer: handling=strict"}},
