@@ -58,6 +58,19 @@ func (a *Actor) AsOf(ctx context.Context, wall time.Time) (*Actor, error) {
 	return &past, nil
 }
 
+// AsOfCommit is AsOf for a logical time, such as Snapshot gave.
+func (a *Actor) AsOfCommit(t store.T) *Actor {
+	past := *a
+	past.at = t
+	return &past
+}
+
+// Moment returns the logical time of the last commit that is not after a wall clock time;
+// 0 when there was none.
+func (a *Actor) Moment(ctx context.Context, wall time.Time) (store.T, error) {
+	return a.gate.store.At(ctx, wall)
+}
+
 // Snapshot returns the logical time that the actor reads at: the present one, or that of
 // AsOf. Taken before a chart is shown, it is the SeenAt of the Change that follows.
 func (a *Actor) Snapshot(ctx context.Context) (store.T, error) {

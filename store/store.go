@@ -138,7 +138,8 @@ type HistoryFilter struct {
 	Type, ID string
 	Patient  string    // only this compartment
 	Since    time.Time // Updated >= Since
-	At       T
+	At       T         // only versions that were stored by then; 0: the present
+	From     T         // only versions that were current then or later; 0: all
 	Count    int
 	Before   T // continue: only versions with a smaller T; 0 starts
 }

@@ -32,8 +32,28 @@ func acceptable(c *call) error {
 	if len(accepts) == 0 {
 		return nil
 	}
-	best := 0.0
-	for want := range strings.SplitSeq(strings.Join(accepts, ","), ",") {
+	json, xml := weigh(strings.Join(accepts, ","))
+	if json.q > 0 || xml.q > 0 {
+		c.xml = xml.q > json.q || xml.q == json.q && xml.at < json.at
+		return nil
+	}
+	return &refusal{http.StatusNotAcceptable, fault.New(fault.NotSupported, "Osler answers in application/fhir+json and application/fhir+xml; %q accepts neither.", clip(strings.Join(accepts, ", ")))}
+}
+
+// weight is what an Accept header says about one form: its q, and the place of the item that
+// gave it.
+type weight struct {
+	q  float64
+	at int
+}
+
+// weigh reads an Accept header. A form that it names has the weight it is given there, also
+// 0; otherwise that of a range such as "*/*" (RFC 9110, 12.5.1), where JSON comes first.
+func weigh(accept string) (json, xml weight) {
+	none := weight{-1, 1 << 20}
+	json, xml = none, none
+	anything := none
+	for i, want := range strings.Split(accept, ",") {
 		t, params, err := mime.ParseMediaType(want)
 		if err != nil {
 			t, _, _ = strings.Cut(strings.TrimSpace(want), ";")
@@ -44,22 +64,30 @@ func acceptable(c *call) error {
 				q = 0
 			}
 		}
-		xml := xmlType(t)
+		form := &anything
 		switch t {
 		case "", "*/*", "application/*", "text/*", "text/html": // a browser shows JSON
 		default:
-			if !xml && !jsonType(t) {
+			switch {
+			case jsonType(t):
+				form = &json
+			case xmlType(t):
+				form = &xml
+			default:
 				continue
 			}
 		}
-		if q > best {
-			best, c.xml = q, xml
+		if q > form.q {
+			*form = weight{q, i}
 		}
 	}
-	if best > 0 {
-		return nil
+	if json == none {
+		json = anything
 	}
-	return &refusal{http.StatusNotAcceptable, fault.New(fault.NotSupported, "Osler answers in application/fhir+json and application/fhir+xml; %q accepts neither.", clip(strings.Join(accepts, ", ")))}
+	if xml == none {
+		xml = weight{anything.q, none.at}
+	}
+	return json, xml
 }
 
 func jsonType(s string) bool {

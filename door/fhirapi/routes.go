@@ -41,7 +41,10 @@ func routes() []route {
 		{method: "POST", pattern: "/fhir", interaction: "transaction", system: true, handle: (*server).transaction},
 		{method: "POST", pattern: "/fhir/{$}", system: true, handle: (*server).transaction},
 
-		{method: "GET", pattern: "/fhir/Patient/{id}/$everything", operation: "everything", handle: (*server).everything},
+		{method: "GET", pattern: "/fhir/Patient/{id}/$everything", operation: "everything", handle: (*server).everythingOfPatient},
+		{method: "POST", pattern: "/fhir/Patient/{id}/$everything", handle: (*server).everythingOfPatient},
+		{method: "GET", pattern: "/fhir/Encounter/{id}/$everything", operation: "everything", handle: (*server).everythingOfEncounter},
+		{method: "POST", pattern: "/fhir/Encounter/{id}/$everything", handle: (*server).everythingOfEncounter},
 		{method: "GET", pattern: "/fhir/$export", operation: "export", system: true, handle: (*server).exportSystem},
 		{method: "POST", pattern: "/fhir/$export", system: true, handle: (*server).exportSystem},
 		{method: "GET", pattern: "/fhir/Patient/$export", operation: "export", handle: (*server).exportPatients},

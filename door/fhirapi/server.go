@@ -69,7 +69,7 @@ func New(o Options) http.Handler {
 	unknown := s.wrap(route{public: true, handle: (*server).unknown})
 	s.outer.HandleFunc("/fhir/", unknown)
 	s.outer.HandleFunc("/fhir", unknown)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return compress(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
 			preflight(w)
 			return
@@ -111,6 +111,7 @@ func (s *server) wrap(rt route) http.HandlerFunc {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'") // nothing here is a page
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Add("Vary", "Accept, Prefer, Authorization")
 		allowCORS(h)
 		h.Set("Referrer-Policy", "no-referrer")
 		if r.TLS != nil {
@@ -142,6 +143,9 @@ func (s *server) guard(rt route, c *call) (err error) {
 
 func (s *server) admit(rt route, c *call) error {
 	if err := acceptable(c); err != nil && !rt.stream {
+		return err
+	}
+	if err := unpack(c); err != nil {
 		return err
 	}
 	if rt.public {
@@ -258,7 +262,7 @@ func relative(n *fhir.Node, base string) {
 }
 
 func unsupported(contentType, want string) error {
-	return &refusal{http.StatusUnsupportedMediaType, fault.New(fault.NotSupported, "The content type %q is not supported; send %s.", clip(contentType), want)}
+	return &refusal{http.StatusUnsupportedMediaType, fault.New(fault.NotSupported, "The content %q is not supported; send %s.", clip(contentType), want)}
 }
 
 // resource is body for the type in the path.
