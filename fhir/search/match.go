@@ -100,6 +100,8 @@ func Match(x Expr, s Subject, entries []Entry) bool {
 		return matchChain(x, s, entries)
 	case Has:
 		return matchHas(x, s)
+	case Lineage:
+		return matchLineage(&x, s, entries)
 	}
 	return matchEntries(x, entries)
 }
@@ -119,6 +121,8 @@ func matchEntries(x Expr, entries []Entry) bool {
 		switch x := x.(type) {
 		case Token:
 			found = e.Param == x.Param && matchToken(&x, e)
+		case Coded:
+			found = e.Param == x.Param && matchCoded(&x, e)
 		case Reference:
 			found = e.Param == x.Param && matchReference(&x, e)
 		case Text:

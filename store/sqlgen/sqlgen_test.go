@@ -32,6 +32,7 @@ func TestInputIsBoundNeverWritten(t *testing.T) {
 		token, search.Token{Param: evil, Code: evil}, search.Token{Param: evil, Text: true, Code: evil},
 		search.Token{Param: evil, AnyCode: true, HasSystem: true, System: evil}, search.Token{Param: evil, OfType: true, System: evil, HasSystem: true, Code: evil, Value: evil},
 		search.Reference{Param: evil, Type: "Patient", ID: evil}, search.Reference{Param: evil, URL: evil}, search.Reference{Param: evil, Identifier: &token},
+		search.Coded{Param: evil, Codes: []search.Coding{{System: evil, Code: evil}, {Code: evil}}}, search.Reference{Param: evil, URL: evil, Prefix: true},
 		search.Text{Param: evil, Value: evil}, search.Text{Param: evil, Mode: search.Contains, Value: evil}, search.Text{Param: evil, Mode: search.Exact, Value: evil},
 		search.Date{Param: evil, Prefix: search.Prefix(evil)}, search.Quantity{Param: evil, HasUnit: true, Unit: evil}, search.Quantity{Param: evil, HasUnit: true, System: evil, Code: evil},
 		search.URI{Param: evil, Value: evil}, search.URI{Param: evil, Mode: search.URIBelow, Value: evil}, search.URI{Param: evil, Mode: search.URIAbove, Value: evil},

@@ -180,6 +180,10 @@ func (g *generator) expr(depth int) search.Expr {
 			if g.IntN(3) == 0 {
 				return search.Chain{Param: pick(g, "subject", "encounter"), Target: g.typ(), X: g.expr(0)}
 			}
+		case 7:
+			if g.IntN(3) == 0 {
+				return search.Lineage{Param: pick(g, "subject", "encounter"), Type: g.typ(), ID: pick(g, g.id(), "p0", "p1"), By: pick(g, "subject", "encounter"), Above: g.IntN(2) == 0}
+			}
 		case 6:
 			if g.IntN(3) == 0 {
 				return search.Has{Source: g.typ(), Param: pick(g, "subject", "encounter"), X: g.expr(0)}
@@ -233,7 +237,13 @@ func (g *generator) tokenExpr(param string) search.Expr {
 	case "phone":
 		t.Code = fmt.Sprint("55", g.IntN(6))
 	}
-	switch g.IntN(8) {
+	switch g.IntN(9) {
+	case 8:
+		var codes []search.Coding
+		for range g.IntN(5) {
+			codes = append(codes, search.Coding{System: g.system(), Code: pick(g, t.Code, g.code(), "final", "551")})
+		}
+		return search.Coded{Param: param, Codes: search.SortCodings(codes)}
 	case 0:
 		t.Text, t.Code = true, pick(g, "bl", "blood", "blood sugar", "o", "x")
 		return t
@@ -255,7 +265,9 @@ func (g *generator) tokenExpr(param string) search.Expr {
 }
 
 func (g *generator) referenceExpr(param string) search.Expr {
-	switch g.IntN(6) {
+	switch g.IntN(7) {
+	case 6:
+		return search.Reference{Param: param, URL: pick(g, "http://x.example/a", "http://", "urn:", "no"), Prefix: true}
 	case 0:
 		return search.Reference{Param: param, URL: g.url()}
 	case 1:
