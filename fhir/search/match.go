@@ -59,7 +59,8 @@ type Subject struct {
 //	ap  e.ValueLow <= s.High && s.Low <= e.ValueHigh
 //
 // With HasUnit the unit must fit as well, also for ne: System and Code equal those of the
-// entry; without a System, Unit (or else Code) equals the entry's Code or Display.
+// entry; without a System, Unit (or else Code) equals the entry's Code or Display. A unit of
+// UCUM fits every entry in a unit of UCUM to which it can be converted, and s is converted.
 //
 // # Updated, Missing, Composite
 //

@@ -158,7 +158,8 @@ type Date struct {
 }
 
 // Quantity matches number and quantity parameters. Low and High are the implicit range of
-// the value's precision ("5.4" is 5.35 to 5.45).
+// the value's precision ("5.4" is 5.35 to 5.45). A value in a unit of UCUM is compared with
+// values in every unit that it can be converted to; see Quantity.In.
 type Quantity struct {
 	Param     string
 	Prefix    Prefix

@@ -76,6 +76,8 @@ type Names interface {
 	Code(space int64, system, code string) (int64, error)
 	// Codes returns the numbers of a code in every system.
 	Codes(space int64, code string) ([]int64, error)
+	// CodesOf returns the codes of a system in a space, with their numbers.
+	CodesOf(space int64, system string) (map[string]int64, error)
 	// Entity returns the number of a resource that is stored or referred to; 0 when none.
 	Entity(resourceType, id string) (int64, error)
 	// Entities returns the numbers of an id in every type.

@@ -118,10 +118,19 @@ func (g *generator) quantity(param string, kind search.Kind) search.Entry {
 	case 1:
 		e.ValueLow = -math.MaxFloat64
 	}
-	if kind == search.KindQuantity {
+	if kind == search.KindQuantity && g.IntN(2) == 0 {
+		e.System, e.Code, e.Display = ucum, g.unit(), pick(g, "", "mg")
+	} else if kind == search.KindQuantity {
 		e.System, e.Code, e.Display = g.system(), pick(g, "", "mg", "g"), pick(g, "", "mg", "gram")
 	}
 	return e
+}
+
+const ucum = "http://unitsofmeasure.org"
+
+// unit returns a unit of mass, of temperature or acidity, or something that is none.
+func (g *generator) unit() string {
+	return pick(g, "mg", "mg", "g", "g", "kg", "ug", "Cel", "K", "[degF]", "[pH]", "no unit", "%", "1")
 }
 
 type composite struct {
@@ -300,7 +309,13 @@ func (g *generator) dateExpr(param string) search.Expr {
 func (g *generator) quantityExpr(param string) search.Expr {
 	v := g.number()
 	q := search.Quantity{Param: param, Prefix: g.prefix(), Value: v, Low: v - 0.05, High: v + 0.05}
-	switch g.IntN(5) {
+	switch g.IntN(7) {
+	case 5, 6:
+		q.HasUnit, q.System, q.Code = true, ucum, g.unit()
+		if g.IntN(2) == 0 { // near to values in another unit
+			scale := pick(g, 1000, 0.001)
+			q.Value, q.Low, q.High = q.Value*scale, q.Low*scale, q.High*scale
+		}
 	case 0:
 		q.HasUnit, q.Unit = true, pick(g, "mg", "gram", "lb")
 	case 1:
