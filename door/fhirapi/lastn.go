@@ -98,11 +98,11 @@ func group(r *fhir.Node, groups map[string]int) int {
 
 // observations gives those that a search finds, newest first.
 func (s *server) observations(c *call, query url.Values, each func(store.Version, *fhir.Node) error) error {
-	q, err := parseQuery("Observation", query.Encode(), search.Strict)
+	q, err := c.parseQuery("Observation", query.Encode(), search.Strict)
 	if err != nil {
 		return err
 	}
-	sorted, err := parseQuery("Observation", "_sort=-date", search.Strict)
+	sorted, err := c.parseQuery("Observation", "_sort=-date", search.Strict)
 	if err != nil {
 		return err
 	}

@@ -46,6 +46,8 @@ func Run(t *testing.T, open Opener) {
 		{"ItemsExpire", itemsExpire},
 		{"IncludesAreLimited", includesAreLimited},
 		{"IncludesIterate", includesIterate},
+		{"LongListsOfCodes", longCodeLists},
+		{"HierarchiesOfReferences", lineages},
 		{"NextTokenIsOpaque", nextIsOpaque},
 		{"EverythingIsThereAfterReopening", reopening},
 		{"SearchAgreesWithMatch", searchAgrees},
