@@ -68,6 +68,11 @@ func TestSearch(t *testing.T) {
 		{"Observation?_id=k1&_include=*", "k1 +amara +rosa"}, {"Observation?_id=k1&_include=Observation:performer:Patient", "k1"},
 		{"Patient?_id=sam&_revinclude=Observation:patient", "sam +k2"}, {"Patient?_id=sam&_revinclude=Observation:*&_revinclude=ServiceRequest:subject", "sam +k2 +sr"},
 		{"Observation?_id=k2&_include=Observation:has-member", "k2 +k1"},
+		{"Observation?_id=k2&_include:iterate=Observation:has-member&_include:iterate=Observation:performer", "k2 +k1 +amara"},
+		{"Observation?_id=k2&_include=Observation:has-member&_include:iterate=Observation:performer", "k2 +k1 +amara"},
+		{"Observation?_id=k2&_include=Observation:has-member&_include=Observation:performer", "k2 +k1"},
+		{"Practitioner?_id=amara&_revinclude:iterate=Observation:performer&_revinclude:iterate=Observation:has-member", "amara +k1 +k2"},
+		{"Observation?_id=k2&_include:iterate=*", "k2 +k1 +sam +rosa +amara"},
 		// several types at once
 		{"?_id=rosa", "rosa"}, {"?_id=rosa,k1,vs", "k1 rosa vs"},
 	} {

@@ -267,8 +267,10 @@ func (c *compiler) external(e *expr) (eval, error) {
 			return v, nil
 		}
 		switch name {
-		case "resource", "rootResource":
+		case "resource":
 			return []Value{s.resource}, nil
+		case "rootResource":
+			return []Value{s.root}, nil
 		case "context":
 			return []Value{s.context}, nil
 		}

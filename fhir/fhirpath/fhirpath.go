@@ -12,8 +12,9 @@
 // function library. Functions and their arity stand in one table (table.go).
 //
 // Evaluation never panics and never looks at a clock, a store or the network: now() is
-// what the caller passes with At, resolve() asks the Resolver of the caller. Long or deep
-// expressions and evaluations with too many steps are faults.
+// what the caller passes with At; resolve(), memberOf(), subsumes(), conformsTo() and
+// htmlChecks() ask the Hooks of the caller. Long or deep expressions and evaluations with
+// too many steps are faults.
 package fhirpath
 
 import (
@@ -88,6 +89,10 @@ func WithResolver(r Resolver) Option { return func(s *state) { s.resolver = r } 
 // At sets the time of now(), today() and timeOfDay(); without it they are faults.
 func At(t time.Time) Option { return func(s *state) { s.now = t } }
 
+// WithRoot sets %rootResource, the resource that contains the one that is evaluated: local
+// references ("#a") are looked up in it. Without it, it is the resource itself.
+func WithRoot(root *fhir.Node) Option { return func(s *state) { s.root = Of(root) } }
+
 // With defines an environment variable, %name.
 func With(name string, values ...Value) Option {
 	return func(s *state) {
@@ -116,6 +121,7 @@ func NewSession(resource *fhir.Node, options ...Option) *Session {
 	x := &Session{}
 	x.s.resource = Of(resource)
 	x.s.this[0] = x.s.resource
+	x.s.root = x.s.resource
 	for _, o := range options {
 		o(&x.s)
 	}
@@ -142,6 +148,18 @@ func (x *Session) EvaluateOn(e *Expression, item Value) ([]Value, error) {
 	return out, err
 }
 
+// Keeps evaluates a rule of a definition (an invariant) on an item. A rule is broken when it
+// is false; one that is empty says nothing about the item and is kept: ref-1 is empty for
+// a reference that has a display only.
+func (x *Session) Keeps(rule *Expression, item Value) (bool, error) {
+	out, err := x.EvaluateOn(rule, item)
+	if err != nil {
+		return false, err
+	}
+	t, err := truth(out)
+	return t != no, err
+}
+
 // Test evaluates the expression as a condition: true when the result is true, or is a
 // single item that is not a boolean. An empty result is false.
 func (e *Expression) Test(resource *fhir.Node, options ...Option) (bool, error) {
@@ -156,12 +174,14 @@ func (e *Expression) Test(resource *fhir.Node, options ...Option) (bool, error) 
 // state is one evaluation.
 type state struct {
 	resource Value
+	root     Value
 	context  Value
 	this     [1]Value
 	total    []Value // $total of aggregate
 	index    int64   // $index
 	steps    int
 	resolver Resolver
+	hooks    *Hooks
 	now      time.Time
 	vars     map[string][]Value
 }
@@ -175,9 +195,13 @@ func evalEmpty(*state, []Value) ([]Value, error) { return nil, nil }
 func (s *state) spend(n int) error {
 	s.steps += n + 1
 	if s.steps > MaxSteps || n > MaxValues {
-		return fault.New(fault.TooCostly, "The FHIRPath expression needs more than %d steps or %d items.", MaxSteps, MaxValues)
+		return tooCostly()
 	}
 	return nil
+}
+
+func tooCostly() error {
+	return fault.New(fault.TooCostly, "The FHIRPath expression needs more than %d steps or %d items.", MaxSteps, MaxValues)
 }
 
 // spendText counts the reading or making of a text.

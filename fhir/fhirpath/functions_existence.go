@@ -73,12 +73,15 @@ func truths(in []Value, stop tri, result bool) ([]Value, error) {
 }
 
 func (s *state) subset(small, large []Value) ([]Value, error) {
-	for _, v := range small {
-		if err := s.spend(len(large)); err != nil {
+	all := newSet(len(large))
+	for _, v := range large {
+		if _, err := all.add(s, v); err != nil {
 			return nil, err
 		}
-		if !contains(large, v) {
-			return yesNo(false)
+	}
+	for _, v := range small {
+		if has, err := all.has(s, v); err != nil || !has {
+			return []Value{boolean(false)}, err
 		}
 	}
 	return yesNo(true)

@@ -3,11 +3,12 @@ package fhirpath
 import (
 	"strings"
 
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
 )
 
 // fhirAdditions are the functions that FHIR R4 adds (section 2.9.1). Those that
-// need terminology, profiles or a reader of XHTML are faults when evaluated.
+// need terminology, profiles or a reader of XHTML ask the Hooks: see hooks.go.
 var fhirAdditions = map[string]function{
 	"extension": {1, 1, func(s *state, in, outer []Value, args []eval) ([]Value, error) {
 		url, ok, err := one(s, args[0], outer, String)
@@ -34,20 +35,25 @@ var fhirAdditions = map[string]function{
 		return []Value{in[0].system()}, nil
 	}},
 	"resolve":           {0, 0, resolve},
-	"memberOf":          unsupported("memberOf"),
-	"subsumes":          unsupported("subsumes"),
-	"subsumedBy":        unsupported("subsumedBy"),
-	"conformsTo":        unsupported("conformsTo"),
+	"memberOf":          {1, 1, memberOf},
+	"subsumes":          {1, 1, subsumption("subsumes")},
+	"subsumedBy":        {1, 1, subsumption("subsumed-by")},
+	"conformsTo":        {1, 1, conformsTo},
+	"htmlChecks":        {0, 0, htmlChecks},
 	"elementDefinition": unsupported("elementDefinition"),
 	"slice":             unsupported("slice"),
 	"checkModifiers":    unsupported("checkModifiers"),
-	"htmlChecks":        unsupported("htmlChecks"),
 }
 
 func unsupported(name string) function {
 	return function{0, unlimited, func(*state, []Value, []Value, []eval) ([]Value, error) {
-		return nil, refuse("%s() is not supported.", name)
+		return nil, lacking(name)
 	}}
+}
+
+// lacking is the fault of a function that cannot be carried out here.
+func lacking(name string) error {
+	return fault.New(fault.NotSupported, "FHIRPath: %s() cannot be answered here.", name)
 }
 
 // resolve follows references: to contained resources, to entries of the bundle, through
@@ -75,9 +81,9 @@ func resolve(s *state, in, _ []Value, _ []eval) ([]Value, error) {
 func (s *state) target(reference, named string) (Value, bool) {
 	if id, local := strings.CutPrefix(reference, "#"); local {
 		if id == "" {
-			return s.resource, true
+			return s.root, true
 		}
-		for c := range s.resource.node.Get("contained").Items() {
+		for c := range s.root.node.Get("contained").Items() {
 			if c.ID() == id {
 				return Of(c), true
 			}

@@ -1,5 +1,7 @@
 package fhirpath
 
+import "slices"
+
 // filtering is section 5.2 of FHIRPath N1, and iif, trace and aggregate, whose arguments
 // are expressions on the input as well.
 var filtering = map[string]function{
@@ -19,8 +21,8 @@ var filtering = map[string]function{
 		err := s.each(in, func(item []Value) (bool, error) {
 			more, err := args[0](s, item)
 			out = append(out, more...)
-			if err == nil {
-				err = s.spend(len(out))
+			if err == nil && len(out) > MaxValues {
+				err = tooCostly()
 			}
 			return true, err
 		})
@@ -79,7 +81,8 @@ var filtering = map[string]function{
 // repeat applies the expression to its own results until nothing new comes.
 func repeat(s *state, in, _ []Value, args []eval) ([]Value, error) {
 	var out []Value
-	queue := in
+	seen := set{}
+	queue := slices.Clone(in)
 	for len(queue) > 0 {
 		item := queue[:1:1]
 		queue = queue[1:]
@@ -88,12 +91,13 @@ func repeat(s *state, in, _ []Value, args []eval) ([]Value, error) {
 			return nil, err
 		}
 		for _, v := range more {
-			if err := s.spend(len(out)); err != nil {
+			fresh, err := seen.add(s, v)
+			if err != nil {
 				return nil, err
 			}
-			if !contains(out, v) {
+			if fresh {
 				out = append(out, v)
-				queue = append(queue[:len(queue):len(queue)], v)
+				queue = append(queue, v)
 			}
 		}
 	}

@@ -42,11 +42,18 @@ func (s *state) sift(in, outer []Value, arg eval, keep bool) ([]Value, error) {
 		return nil, err
 	}
 	var out []Value
-	for _, v := range in {
-		if err := s.spend(len(other)); err != nil {
+	found := newSet(len(other))
+	for _, v := range other {
+		if _, err := found.add(s, v); err != nil {
 			return nil, err
 		}
-		if contains(other, v) == keep {
+	}
+	for _, v := range in {
+		has, err := found.has(s, v)
+		if err != nil {
+			return nil, err
+		}
+		if has == keep {
 			out = append(out, v)
 		}
 	}

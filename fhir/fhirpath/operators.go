@@ -438,18 +438,39 @@ func (s *state) distinct(in []Value) ([]Value, error) {
 		}
 		return out, s.spend(len(in) * len(in))
 	}
-	buckets := make(map[uint64][]Value, len(in))
+	seen := newSet(len(in))
 	for _, v := range in {
-		h := hash(v)
-		if err := s.spend(len(buckets[h])); err != nil {
+		fresh, err := seen.add(s, v)
+		if err != nil {
 			return nil, err
 		}
-		if !contains(buckets[h], v) {
-			buckets[h] = append(buckets[h], v)
+		if fresh {
 			out = append(out, v)
 		}
 	}
 	return out, nil
+}
+
+// set holds different items, so that looking for one does not cost all.
+type set map[uint64][]Value
+
+func newSet(n int) set { return make(set, n) }
+
+// has reports whether an equal item is in the set.
+func (x set) has(s *state, v Value) (bool, error) {
+	bucket := x[hash(v)]
+	return contains(bucket, v), s.spend(len(bucket))
+}
+
+// add puts an item into the set; fresh is false when an equal one is there.
+func (x set) add(s *state, v Value) (fresh bool, err error) {
+	h := hash(v)
+	bucket := x[h]
+	if err := s.spend(len(bucket)); err != nil || contains(bucket, v) {
+		return false, err
+	}
+	x[h] = append(bucket, v)
+	return true, nil
 }
 
 // hash gives equal items the same number. Dates, numbers and quantities, whose equality

@@ -1,6 +1,9 @@
 package fhirpath
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // typeTest compiles is, as and ofType, in their operator and function forms: FHIRPath N1,
 // sections 5.2.4 and 6.3.
@@ -71,8 +74,16 @@ func typeMatcher(name string) (func(Value) bool, bool) {
 			return func(Value) bool { return true }, true
 		}
 	}
+	if slices.Contains(laterTypes, bare) && space != "System" {
+		return func(Value) bool { return false }, true
+	}
 	return nil, false
 }
+
+// laterTypes are resource types of later releases that a rule of R4 asks for (dom-r4b).
+var laterTypes = []string{"Citation", "EvidenceReport", "MedicinalProductDefinition", "PackagedProductDefinition",
+	"AdministrableProductDefinition", "Ingredient", "ClinicalUseDefinition", "RegulatedAuthorization", "SubstanceDefinition",
+	"SubscriptionStatus", "SubscriptionTopic"}
 
 func systemKind(name string) Kind {
 	for k, n := range systemNames {

@@ -215,9 +215,12 @@ type SortKey struct {
 
 // Include is one _include or _revinclude.
 type Include struct {
-	Source string // type that holds the reference
+	Source string // type that holds the reference; "" for every type
 	Param  string // "*" for all references
 	Target string // "" for any
+	// Iterate is :iterate: it is applied to included resources too, round by round, until
+	// nothing new comes. A resource comes once, so that circles end.
+	Iterate bool
 }
 
 // Total says what the caller wants to know about the number of matches.
@@ -248,6 +251,7 @@ const (
 	MaxCount     = 1000
 	MaxIncludes  = 20   // include parameters in one query
 	MaxIncluded  = 5000 // included resources on one page
+	MaxRounds    = 16   // rounds of _include:iterate
 	MaxValues    = 500  // OR values in one parameter
 	MaxParams    = 50   // parameters in one query
 	MaxSortKeys  = 5    // keys in _sort

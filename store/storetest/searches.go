@@ -125,6 +125,53 @@ func includesAreLimited(h *harness) {
 	}
 }
 
+// includesIterate: :iterate follows references from round to round, in circles once, past
+// nothing hidden, and not beyond the limit of rounds.
+func includesIterate(h *harness) {
+	organization := func(id, within string) store.Write {
+		w := store.Write{Type: "Organization", ID: id, Version: 1, Updated: epoch, Body: fmt.Appendf(nil, `{"resourceType":"Organization","id":%q}`, id)}
+		if within != "" {
+			w.Index = []search.Entry{{Param: "partof", Kind: search.KindReference, RefType: "Organization", RefID: within}}
+		}
+		return w
+	}
+	h.commit(organization("c0", "c1"), organization("c1", "c2"), organization("c2", "c0"))
+	for i := range search.MaxRounds + 1 {
+		h.commit(organization(fmt.Sprint("d", i), fmt.Sprint("d", i+1)))
+	}
+	up := func(id string, iterate bool, visible store.Visibility) (store.Page, error) {
+		return h.Search(h.ctx, store.NewPlan(search.Query{Type: "Organization", Where: search.ID{id}, Count: 10,
+			Include: []search.Include{{Source: "Organization", Param: "partof", Iterate: iterate}}}, visible))
+	}
+	for _, c := range []struct {
+		id      string
+		iterate bool
+		visible store.Visibility
+		want    string
+	}{
+		{"c0", false, all, "[c1]"},
+		{"c0", true, all, "[c1 c2]"},
+		{"c0", true, func(string) search.Expr { return search.Not{X: search.ID{"c1"}} }, "[]"},
+		{fmt.Sprint("d", search.MaxRounds-1), true, all, fmt.Sprintf("[d%d]", search.MaxRounds)},
+		{"d1", false, all, "[d2]"},
+	} {
+		page, err := up(c.id, c.iterate, c.visible)
+		if err != nil || fmt.Sprint(idsOf(page.Included)) != c.want {
+			h.Errorf("%s, iterate %v: %v (%v), want %s", c.id, c.iterate, idsOf(page.Included), err, c.want)
+		}
+	}
+	if page, err := up("d1", true, all); err != nil || len(page.Included) != search.MaxRounds-1 {
+		h.Errorf("a line of %d: %v, %v", search.MaxRounds, idsOf(page.Included), err)
+	}
+	if _, err := up("d0", true, all); !fault.Is(err, fault.TooCostly) {
+		h.Errorf("a line beyond the limit of rounds: %v, want too-costly", err)
+	}
+	down := search.Query{Type: "Organization", Where: search.ID{"d4"}, Count: 10, RevInclude: []search.Include{{Param: "*", Iterate: true}}}
+	if page, err := h.Search(h.ctx, store.NewPlan(down, all)); err != nil || len(page.Included) != 4 {
+		h.Errorf("what refers to d4: %v, %v", idsOf(page.Included), err)
+	}
+}
+
 func nextIsOpaque(h *harness) {
 	for i := range 5 {
 		h.commit(patient(fmt.Sprint("p", i), 1, fmt.Sprint("Canary", i)))

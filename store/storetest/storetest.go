@@ -46,6 +46,7 @@ func Run(t *testing.T, open Opener) {
 		{"ItemsCompareAndSwap", itemsCompareAndSwap},
 		{"ItemsExpire", itemsExpire},
 		{"IncludesAreLimited", includesAreLimited},
+		{"IncludesIterate", includesIterate},
 		{"NextTokenIsOpaque", nextIsOpaque},
 		{"EverythingIsThereAfterReopening", reopening},
 		{"SearchAgreesWithMatch", searchAgrees},
