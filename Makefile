@@ -33,6 +33,7 @@ bench:
 # Long drills: hundreds of kill -9 rounds, large imports.
 drill:
 	OSLER_DRILL=1 go test -count=1 -timeout 60m ./door/console -run Drill -v
+	OSLER_DRILL=1 go test -count=1 -timeout 60m ./door/fhirapi -run Races -v
 
 fuzz:
 	for p in $$(grep -rl --include=*_test.go 'func Fuzz' . | xargs -n1 dirname | sort -u); do \

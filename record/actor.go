@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/osler-emr/osler/base/clock"
@@ -12,8 +13,12 @@ import (
 
 // Gate guards a store. One Gate serves a process.
 type Gate struct {
-	store store.Store
-	clock clock.Clock
+	store   store.Store
+	clock   clock.Clock
+	keepers map[string]Keeper
+
+	mu      sync.Mutex
+	changed chan struct{} // closed at the next change; nil when nobody waits
 }
 
 // Open returns the gate to a store.
@@ -56,6 +61,19 @@ func (a *Actor) AsOf(ctx context.Context, wall time.Time) (*Actor, error) {
 	past := *a
 	past.at = t
 	return &past, nil
+}
+
+// AsOfCommit is AsOf for a logical time, such as Snapshot gave.
+func (a *Actor) AsOfCommit(t store.T) *Actor {
+	past := *a
+	past.at = t
+	return &past
+}
+
+// Moment returns the logical time of the last commit that is not after a wall clock time;
+// 0 when there was none.
+func (a *Actor) Moment(ctx context.Context, wall time.Time) (store.T, error) {
+	return a.gate.store.At(ctx, wall)
 }
 
 // Snapshot returns the logical time that the actor reads at: the present one, or that of

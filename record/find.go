@@ -39,7 +39,11 @@ func (a *Actor) Search(ctx context.Context, q search.Query, at store.T, after []
 	}
 	page, err := a.gate.store.Search(ctx, a.plan(q, at, after))
 	if err == nil && after != nil {
-		err = a.still(ctx, &page)
+		for _, list := range []*[]store.Version{&page.Matches, &page.Included} {
+			if *list, err = a.Still(ctx, *list); err != nil {
+				break
+			}
+		}
 	}
 	if err != nil {
 		return store.Page{}, err
@@ -54,26 +58,23 @@ func (a *Actor) Search(ctx context.Context, q search.Query, at store.T, after []
 	return page, a.write(ctx, l)
 }
 
-// still takes out of a later page, which is of the moment of the first one, what the actor
-// may not see any more: an old page address must not show what has moved to another chart.
-func (a *Actor) still(ctx context.Context, page *store.Page) error {
-	for _, list := range []*[]store.Version{&page.Matches, &page.Included} {
-		kept := (*list)[:0]
-		for _, v := range *list {
-			if !policy.SeesAll(a.principal, v.Type) {
-				_, err := a.current(ctx, v.Type, v.ID)
-				if fault.Is(err, fault.NotFound) {
-					continue
-				}
-				if err != nil {
-					return err
-				}
+// Still takes out of a list, which is of an earlier moment, what the actor may not see any
+// more: an old page address must not show what has moved to another chart.
+func (a *Actor) Still(ctx context.Context, list []store.Version) ([]store.Version, error) {
+	kept := list[:0]
+	for _, v := range list {
+		if !policy.SeesAll(a.principal, v.Type) {
+			_, err := a.current(ctx, v.Type, v.ID)
+			if fault.Is(err, fault.NotFound) {
+				continue
 			}
-			kept = append(kept, v)
+			if err != nil {
+				return nil, err
+			}
 		}
-		*list = kept
+		kept = append(kept, v)
 	}
-	return nil
+	return kept, nil
 }
 
 // described returns the parameters of a query for the audit log.

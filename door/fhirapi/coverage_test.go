@@ -39,7 +39,7 @@ func coverage() string {
 This page is written by a test from the table that serves the routes and from the definitions.
 The same is told by ` + "`GET /fhir/metadata`" + `.
 
-Answers and bodies are ` + "`application/fhir+json` or `application/fhir+xml`" + `; a patch is a JSON Patch;
+Answers and bodies are ` + "`application/fhir+json` or `application/fhir+xml`" + `; a patch is a JSON Patch, an XML Patch or a FHIRPath Patch;
 an export is NDJSON.
 
 | method | address | interaction or operation |
@@ -74,11 +74,9 @@ an export is NDJSON.
 | | |
 |---|---|
 | ` + "`_text`, `_content`, `_query`" + ` | there is no text index yet |
-| ` + "`_filter`, `_list`, `:in`, `:not-in`, `:iterate`, `:above` and `:below` on codes and references" + ` | not built yet; they are refused, never ignored |
-| units in searches | compared as written; there is no conversion |
+| ` + "`_filter`, `_list`, `:above` and `:below` on codes" + ` | not built yet; they are refused, never ignored |
 | profiles | stored, not checked |
-| FHIRPath Patch, XML Patch | not built yet; refused with 415 |
-| subscriptions, ` + "`$import`, `$translate`, `$subsumes`, `$lastn`, `$document`" + ` | not built yet |
+| subscriptions, ` + "`$import`, `$translate`, `$subsumes`" + ` | not built yet |
 | value sets with filters, SNOMED CT, LOINC as a whole | the codes are not here; the answer says so |
 `)
 	return b.String()

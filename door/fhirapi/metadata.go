@@ -17,7 +17,7 @@ func (s *server) metadata(c *call) error {
 		"date", s.started.Format("2006-01-02"), "kind", "instance",
 		"software", fhir.Obj("name", "Osler", "version", s.Version),
 		"implementation", fhir.Obj("description", "Osler electronic medical record", "url", c.base),
-		"fhirVersion", "4.0.1", "format", fhir.Arr("application/fhir+json", "application/fhir+xml", "json", "xml"), "patchFormat", fhir.Arr(jsonPatch)).JSON()
+		"fhirVersion", "4.0.1", "format", fhir.Arr("application/fhir+json", "application/fhir+xml", "json", "xml"), "patchFormat", fhir.Arr(patchFormats...)).JSON()
 	b = append(b[:len(b)-1], `,"rest":`...)
 	return c.write(http.StatusOK, append(append(b, s.capabilities()...), '}'))
 }
@@ -94,11 +94,21 @@ func (rt route) on() string {
 func operation(on, name string) *fhir.Node {
 	switch name {
 	case "everything":
-		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/OperationDefinition/Patient-everything",
-			"documentation", "GET on one patient, with _type. The answer is one Bundle with the patient's whole compartment; _count is not applied, and start, end and _since are refused.")
+		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/OperationDefinition/"+on+"-everything",
+			"documentation", "The compartment, and what it refers to that belongs to no patient. In pages with _count; without it at once.")
 	case "expand", "validate-code", "lookup":
 		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/OperationDefinition/"+on+"-"+name,
 			"documentation", "From the definitions of FHIR R4 and from stored ValueSets and CodeSystems. What needs a code system that is not here, or a filter, is refused.")
+	case "document":
+		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/OperationDefinition/Composition-document",
+			"documentation", "A document Bundle of the Composition and of all that it refers to, directly or on the way. It is made when it is asked for; persist is refused.")
+	case "lastn", "stats":
+		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/OperationDefinition/Observation-"+name)
+	case "meta", "meta-add", "meta-delete":
+		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/OperationDefinition/Resource-"+name)
+	case "diff":
+		return fhir.Obj("name", name, "definition", "urn:osler:operation:diff",
+			"documentation", "The FHIRPath Patch that leads from fromVersion (else the version before) to toVersion (else the current one).")
 	case "export":
 		kind := map[string]string{"": "export", "Patient": "patient-export", "Group": "group-export"}[on]
 		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/"+kind,

@@ -4,36 +4,49 @@ import (
 	"encoding/base64"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/patch"
+	"github.com/osler-emr/osler/fhir/xml"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store"
 )
 
-const jsonPatch = "application/json-patch+json"
+// The forms of a patch; a FHIRPath Patch comes as a resource.
+const (
+	jsonPatch = "application/json-patch+json"
+	xmlPatch  = "application/xml-patch+xml"
+)
+
+// patchFormats are all content types of a patch.
+var patchFormats = []any{jsonPatch, xmlPatch, "application/fhir+json", "application/fhir+xml"}
 
 // patchTries is how often a patch without If-Match is carried out anew because somebody
 // else wrote in between.
 const patchTries = 8
 
-// patch answers PATCH [type]/[id] with a JSON Patch (R4 http.html#patch).
+// change makes of a resource what a patch says.
+type change func(before *fhir.Node) (*fhir.Node, error)
+
+// patch answers PATCH [type]/[id] with a JSON Patch, an XML Patch or a FHIRPath Patch (R4
+// http.html#patch).
 func (s *server) patch(c *call) error {
 	match, err := c.version("If-Match")
 	if err != nil {
 		return err
 	}
-	operations, err := c.operations()
+	what, err := c.change()
 	if err != nil {
 		return err
 	}
-	return s.patchOne(c, c.PathValue("id"), match, operations)
+	return s.patchOne(c, c.PathValue("id"), match, what)
 }
 
 // conditionalPatch answers PATCH [type]?…: exactly one match.
 func (s *server) conditionalPatch(c *call) error {
-	q, err := condition(c.PathValue("type"), c.URL.RawQuery)
+	q, err := c.condition(c.PathValue("type"), c.URL.RawQuery)
 	if err != nil {
 		return err
 	}
@@ -41,7 +54,7 @@ func (s *server) conditionalPatch(c *call) error {
 	if err != nil {
 		return err
 	}
-	operations, err := c.operations()
+	what, err := c.change()
 	if err != nil {
 		return err
 	}
@@ -52,12 +65,12 @@ func (s *server) conditionalPatch(c *call) error {
 	if !found {
 		return fault.New(fault.NotFound, "The condition matches no %s; nothing was changed.", q.Type)
 	}
-	return s.patchOne(c, v.ID, match, operations)
+	return s.patchOne(c, v.ID, match, what)
 }
 
-func (s *server) patchOne(c *call, id string, match int64, operations *fhir.Node) error {
+func (s *server) patchOne(c *call, id string, match int64, what change) error {
 	for try := 1; ; try++ {
-		r, current, err := c.patched(c.PathValue("type"), id, match, operations)
+		r, current, err := c.patched(c.PathValue("type"), id, match, what)
 		if err != nil {
 			return err
 		}
@@ -73,7 +86,7 @@ func (s *server) patchOne(c *call, id string, match int64, operations *fhir.Node
 }
 
 // patched returns what a patch makes of a resource, and the version that it was made from.
-func (c *call) patched(resourceType, id string, match int64, operations *fhir.Node) (*fhir.Node, store.Version, error) {
+func (c *call) patched(resourceType, id string, match int64, what change) (*fhir.Node, store.Version, error) {
 	v, err := c.actor.ReadVersion(c.Context(), resourceType, id, 0)
 	if err != nil {
 		return nil, v, err
@@ -85,7 +98,7 @@ func (c *call) patched(resourceType, id string, match int64, operations *fhir.No
 	if err != nil {
 		return nil, v, err
 	}
-	after, err := patch.JSON(before, operations)
+	after, err := what(before)
 	if err != nil {
 		return nil, v, err
 	}
@@ -99,29 +112,84 @@ func (c *call) patched(resourceType, id string, match int64, operations *fhir.No
 	return after, v, nil
 }
 
-// operations reads the patch: the body, or the Binary that stands for it in a bundle.
-func (c *call) operations() (*fhir.Node, error) {
+// change reads the patch: the body, or what stands for it in a bundle.
+func (c *call) change() (change, error) {
 	if c.given != nil {
-		return entryOperations(c.given)
-	}
-	if ct := c.Header.Get("Content-Type"); mediaType(ct) != jsonPatch {
-		return nil, unsupported(ct, jsonPatch)
+		return entryChange(c.given, nil)
 	}
 	b, err := io.ReadAll(c.Body)
 	if err != nil {
 		return nil, fault.New(fault.TooLarge, "The patch is larger than the limit of %d bytes, or broke off.", MaxBody)
 	}
-	return fhir.Parse(b)
+	return readChange(c.Header.Get("Content-Type"), b, nil)
 }
 
-// entryOperations reads the patch of a bundle's entry: a Binary (R4 http.html#patch).
-func entryOperations(r *fhir.Node) (*fhir.Node, error) {
-	if r.ResourceType() != "Binary" || mediaType(r.Get("contentType").Text()) != jsonPatch {
-		return nil, fault.New(fault.NotSupported, "A PATCH in a bundle has a Binary of content type %s as its resource.", jsonPatch)
+// readChange reads a patch by its content type. Texts that are the key of known are
+// replaced: the full urls of other entries of a transaction.
+func readChange(contentType string, b []byte, known map[string]string) (change, error) {
+	switch t := mediaType(contentType); {
+	case t == jsonPatch:
+		operations, err := fhir.Parse(b)
+		if err != nil {
+			return nil, err
+		}
+		rename(operations, known)
+		return func(before *fhir.Node) (*fhir.Node, error) { return patch.JSON(before, operations) }, nil
+	case t == xmlPatch:
+		text := string(b)
+		for full, ref := range known {
+			text = strings.ReplaceAll(text, `"`+full+`"`, `"`+ref+`"`)
+		}
+		return func(before *fhir.Node) (*fhir.Node, error) { return patch.XML(before, []byte(text)) }, nil
+	case contentType != "" && (jsonType(t) || xmlType(t)):
+		parse := fhir.Parse
+		if xmlType(t) {
+			parse = xml.Decode
+		}
+		parameters, err := parse(b)
+		if err != nil {
+			return nil, err
+		}
+		return pathChange(parameters)
+	}
+	return nil, unsupported(contentType, jsonPatch+", "+xmlPatch+", or a FHIRPath Patch as application/fhir+json")
+}
+
+func pathChange(parameters *fhir.Node) (change, error) {
+	if parameters.ResourceType() != "Parameters" {
+		return nil, fault.New(fault.Malformed, "A patch in FHIR's own form is a Parameters resource; a JSON Patch has the content type %s.", jsonPatch)
+	}
+	return func(before *fhir.Node) (*fhir.Node, error) { return patch.FHIRPath(before, parameters) }, nil
+}
+
+// entryChange reads the patch of a bundle's entry: a Binary, or Parameters for a FHIRPath
+// Patch (R4 http.html#patch).
+func entryChange(r *fhir.Node, known map[string]string) (change, error) {
+	if r.ResourceType() == "Parameters" {
+		return pathChange(r)
+	}
+	if r.ResourceType() != "Binary" {
+		return nil, fault.New(fault.NotSupported, "A PATCH in a bundle has a Binary of content type %s or %s as its resource, or Parameters.", jsonPatch, xmlPatch)
 	}
 	b, err := base64.StdEncoding.DecodeString(r.Get("data").Text())
 	if err != nil {
 		return nil, fault.New(fault.Malformed, "The data of the Binary is not base64.")
 	}
-	return fhir.Parse(b)
+	return readChange(r.Get("contentType").Text(), b, known)
+}
+
+// rename replaces texts that are keys of known.
+func rename(n *fhir.Node, known map[string]string) {
+	for name, v := range n.Members() {
+		if ref, ok := known[v.Text()]; ok && v.Kind() == fhir.String {
+			n.Set(name, fhir.Str(ref))
+			continue
+		}
+		rename(v, known)
+	}
+	if n.Kind() == fhir.Array {
+		for v := range n.Items() {
+			rename(v, known)
+		}
+	}
 }

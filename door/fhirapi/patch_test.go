@@ -4,7 +4,10 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"os"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -56,41 +59,121 @@ func TestPatchInBundles(t *testing.T) {
 	}
 }
 
-// Clients that race: every conditional create happens once, no update is lost.
+// The three forms of a patch say the same, and each can stand in a bundle.
+func TestPatchForms(t *testing.T) {
+	h := open(t)
+	const path = `{"resourceType":"Parameters","parameter":[{"name":"operation","part":[{"name":"type","valueCode":"replace"},{"name":"path","valueString":"Patient.birthDate"},{"name":"value","valueDate":"1971-01-01"}]}]}`
+	const document = `<diff xmlns:f="http://hl7.org/fhir"><replace sel="f:Patient/f:birthDate/@value">1972-01-01</replace></diff>`
+	born := func(want string) {
+		t.Helper()
+		if got := h.get("/fhir/Patient/rosa").node.Get("birthDate").Text(); got != want {
+			t.Errorf("birth date %s, want %s", got, want)
+		}
+	}
+	h.ask("PATCH", "/fhir/Patient/rosa", path).is(http.StatusOK)
+	born("1971-01-01")
+	h.ask("PATCH", "/fhir/Patient/rosa", document, "Content-Type: application/xml-patch+xml").is(http.StatusOK)
+	born("1972-01-01")
+	binary := `{"resourceType":"Binary","contentType":"application/xml-patch+xml","data":"` + base64.StdEncoding.EncodeToString([]byte(document)) + `"}`
+	for _, kind := range []string{"transaction", "batch"} {
+		h.ask("POST", "/fhir", bundleOf(kind, entry("PATCH", "Patient/rosa", path))).is(http.StatusOK)
+		born("1971-01-01")
+		h.ask("POST", "/fhir", bundleOf(kind, entry("PATCH", "Patient/rosa", binary))).is(http.StatusOK)
+		born("1972-01-01")
+	}
+	h.ask("PATCH", "/fhir/Patient/rosa", `{"resourceType":"Parameters","parameter":[{"name":"operation"}]}`).refused(http.StatusBadRequest, "Operation 1")
+	h.ask("PATCH", "/fhir/Patient/rosa", with(path, "1971-01-01", "01.01.1971")).refused(http.StatusUnprocessableEntity, "birthDate")
+	h.ask("PATCH", "/fhir/Patient/rosa", with(with(path, "birthDate", "id"), "valueDate", "valueId")).refused(http.StatusUnprocessableEntity, "id")
+	h.ask("PATCH", "/fhir/Patient/rosa", path, "Content-Type: text/plain").refused(http.StatusUnsupportedMediaType, "json-patch")
+	born("1972-01-01")
+}
+
+// What a patch in a transaction refers to by "urn:uuid:" becomes the id that is given.
+func TestPatchRefersToEntries(t *testing.T) {
+	h := open(t)
+	const full = "urn:uuid:7b3a1c2e-0000-4000-8000-000000000001"
+	for contentType, text := range map[string]string{
+		jsonPatch: `[{"op":"add","path":"/managingOrganization","value":{"reference":"` + full + `"}}]`,
+		xmlPatch:  `<diff xmlns="http://hl7.org/fhir"><add sel="Patient"><managingOrganization><reference value="` + full + `"/></managingOrganization></add></diff>`,
+		"":        `{"resourceType":"Parameters","parameter":[{"name":"operation","part":[{"name":"type","valueCode":"add"},{"name":"path","valueString":"Patient"},{"name":"name","valueString":"managingOrganization"},{"name":"value","valueReference":{"reference":"` + full + `"}}]}]}`,
+	} {
+		h.ask("PUT", "/fhir/Patient/rosa", `{"resourceType":"Patient","id":"rosa"}`).is(http.StatusOK)
+		resource := text
+		if contentType != "" {
+			resource = `{"resourceType":"Binary","contentType":"` + contentType + `","data":"` + base64.StdEncoding.EncodeToString([]byte(text)) + `"}`
+		}
+		a := h.ask("POST", "/fhir", bundleOf("transaction",
+			entry("POST", "Organization", `{"resourceType":"Organization","name":"Lab"}`, full),
+			entry("PATCH", "Patient/rosa", resource))).is(http.StatusOK)
+		want, _, _ := strings.Cut(a.node.Path("entry.0.response.location").Text(), "/_history")
+		if got := h.get("/fhir/Patient/rosa").node.Path("managingOrganization.reference").Text(); got != want || want == "" {
+			t.Errorf("%s: %s, want %s", contentType, got, want)
+		}
+	}
+}
+
+// Clients that race on few keys: every conditional create happens once, no update is lost,
+// and nobody reads what was already replaced when the read began. The drill has 64 clients
+// on 1,000 keys.
 func TestRaces(t *testing.T) {
 	h := open(t)
-	keys, clients, rounds := 60, 16, 4
-	if testing.Short() {
-		keys, clients = 10, 8
+	keys, clients, rounds := 40, 64, 2
+	if os.Getenv("OSLER_DRILL") != "" {
+		keys = 1000
 	}
+	type register struct {
+		sync.Mutex
+		created int
+		newest  int            // the newest version that was acknowledged
+		writes  map[int]string // acknowledged version -> value
+	}
+	registers := make([]register, keys)
+	for k := range registers {
+		registers[k].writes = map[int]string{1: "new"}
+	}
+	var reads, conflicts atomic.Int64
 	var wg sync.WaitGroup
-	var mu sync.Mutex
-	created, added := map[string]int{}, map[string]int{}
 	for n := range clients {
 		wg.Go(func() {
 			for round := range rounds {
 				for k := range keys {
-					key := fmt.Sprint((k*7 + n) % keys)
-					a := h.ask("POST", "/fhir/Basic", `{"resourceType":"Basic","identifier":[{"system":"urn:race","value":"`+key+`"}],"code":{"text":"0"}}`, "If-None-Exist: identifier=urn:race|"+key)
-					if a.status == http.StatusCreated {
-						mu.Lock()
-						created[key]++
-						mu.Unlock()
-					} else if a.status != http.StatusOK {
+					k = (k*7 + n) % keys
+					r := &registers[k]
+					key := fmt.Sprint(k)
+					r.Lock()
+					before := r.newest
+					r.Unlock()
+					a := h.ask("POST", "/fhir/Basic", `{"resourceType":"Basic","identifier":[{"system":"urn:race","value":"`+key+`"}],"code":{"text":"new"}}`, "If-None-Exist: identifier=urn:race|"+key)
+					version := 0
+					fmt.Sscanf(a.header.Get("ETag"), `W/"%d"`, &version)
+					reads.Add(1)
+					r.Lock()
+					switch {
+					case a.status == http.StatusCreated:
+						r.created++
+						r.newest = max(r.newest, version)
+					case a.status != http.StatusOK:
 						t.Errorf("create: %d %.200s", a.status, a.body)
+					case version < before:
+						t.Errorf("key %d: version %d was read after %d was acknowledged", k, version, before)
 					}
-					if round%2 == 0 {
-						continue
-					}
-					count := 0
-					fmt.Sscan(a.node.Path("code.text").Text(), &count)
-					b := h.ask("PATCH", "/fhir/Basic/"+a.node.ID(), fmt.Sprintf(`[{"op":"replace","path":"/code/text","value":"%d"}]`, count+1), isPatch, "If-Match: "+a.header.Get("ETag"))
+					r.Unlock()
+					value := fmt.Sprintf("%d/%d", n, round)
+					b := h.ask("PATCH", "/fhir/Basic/"+a.node.ID(), `[{"op":"replace","path":"/code/text","value":"`+value+`"}]`, isPatch, "If-Match: "+a.header.Get("ETag"))
 					switch b.status {
 					case http.StatusOK:
-						mu.Lock()
-						added[key]++
-						mu.Unlock()
+						r.Lock()
+						if was, twice := r.writes[version+1]; twice {
+							t.Errorf("key %d: version %d was acknowledged for %s and %s", k, version+1, was, value)
+						}
+						if got := b.header.Get("ETag"); got != fmt.Sprintf(`W/"%d"`, version+1) {
+							t.Errorf("key %d: an update of version %d made %s", k, version, got)
+						}
+						r.writes[version+1] = value
+						r.newest = max(r.newest, version+1)
+						r.Unlock()
 					case http.StatusPreconditionFailed:
+						conflicts.Add(1)
 					default:
 						t.Errorf("update: %d %.200s", b.status, b.body)
 					}
@@ -99,14 +182,25 @@ func TestRaces(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	for k := range keys {
-		key := fmt.Sprint(k)
-		found := h.get("/fhir/Basic?identifier=urn:race|" + key).is(http.StatusOK).node.Get("entry")
-		if created[key] != 1 || found.Len() != 1 {
-			t.Fatalf("key %s: created %d times, %d stored", key, created[key], found.Len())
+	updates := 0
+	for k := range registers {
+		r := &registers[k]
+		found := h.get(fmt.Sprintf("/fhir/Basic?identifier=urn:race|%d", k)).is(http.StatusOK).node.Get("entry")
+		if r.created != 1 || found.Len() != 1 {
+			t.Fatalf("key %d: created %d times, %d stored", k, r.created, found.Len())
 		}
-		if got := found.At(0).Path("resource.code.text").Text(); got != fmt.Sprint(added[key]) {
-			t.Errorf("key %s: %d updates were acknowledged, %s are stored", key, added[key], got)
+		history := h.get("/fhir/Basic/" + found.At(0).Path("resource.id").Text() + "/_history?_count=1000").is(http.StatusOK).node.Get("entry")
+		if history.Len() != len(r.writes) {
+			t.Errorf("key %d: %d versions are stored, %d were acknowledged", k, history.Len(), len(r.writes))
 		}
+		for e := range history.Items() {
+			version := 0
+			fmt.Sscan(e.Path("resource.meta.versionId").Text(), &version)
+			if got := e.Path("resource.code.text").Text(); got != r.writes[version] {
+				t.Errorf("key %d, version %d: %q is stored, %q was acknowledged", k, version, got, r.writes[version])
+			}
+		}
+		updates += len(r.writes) - 1
 	}
+	t.Logf("%d clients, %d keys: %d conditional creates of which %d created, %d updates, %d refused as stale", clients, keys, reads.Load(), keys, updates, conflicts.Load())
 }

@@ -58,6 +58,9 @@ func TestSearch(t *testing.T) {
 		// number, quantity
 		{"RiskAssessment?probability=gt0.2", "risk"}, {"RiskAssessment?probability=lt0.2", ""},
 		{"Observation?value-quantity=5.4|http://unitsofmeasure.org|mmol/L", "k2"}, {"Observation?value-quantity=gt4.1", "k2"}, {"Observation?value-quantity=le4.1||mmol/L", "k1"},
+		{"Observation?value-quantity=5400|http://unitsofmeasure.org|umol/L", "k2"}, {"Observation?value-quantity=gt0.0041|http://unitsofmeasure.org|mol/L", "k2"}, {"Observation?value-quantity=5.4|http://unitsofmeasure.org|mol/L", ""},
+		{"Observation?value-quantity=ge0.0041|http://unitsofmeasure.org|mol/L&_sort=_id", "k1 k2"}, {"Observation?value-quantity=5400||umol/L", ""}, {"Observation?value-quantity=gt1|http://unitsofmeasure.org|mg", ""},
+		{"Observation?component-code-value-quantity=http://loinc.org|8480-6$gt18.9|http://unitsofmeasure.org|kPa", "bp"}, {"Observation?component-code-value-quantity=http://loinc.org|8480-6$gt19|http://unitsofmeasure.org|kPa", ""},
 		// uri, composite
 		{"ValueSet?url=http://example.org/fhir/ValueSet/a", "vs"}, {"ValueSet?url:below=http://example.org/fhir", "vs"},
 		{"Observation?component-code-value-quantity=http://loinc.org|8480-6$gt140", "bp"}, {"Observation?component-code-value-quantity=http://loinc.org|8462-4$gt140", ""},
@@ -68,6 +71,11 @@ func TestSearch(t *testing.T) {
 		{"Observation?_id=k1&_include=*", "k1 +amara +rosa"}, {"Observation?_id=k1&_include=Observation:performer:Patient", "k1"},
 		{"Patient?_id=sam&_revinclude=Observation:patient", "sam +k2"}, {"Patient?_id=sam&_revinclude=Observation:*&_revinclude=ServiceRequest:subject", "sam +k2 +sr"},
 		{"Observation?_id=k2&_include=Observation:has-member", "k2 +k1"},
+		{"Observation?_id=k2&_include:iterate=Observation:has-member&_include:iterate=Observation:performer", "k2 +k1 +amara"},
+		{"Observation?_id=k2&_include=Observation:has-member&_include:iterate=Observation:performer", "k2 +k1 +amara"},
+		{"Observation?_id=k2&_include=Observation:has-member&_include=Observation:performer", "k2 +k1"},
+		{"Practitioner?_id=amara&_revinclude:iterate=Observation:performer&_revinclude:iterate=Observation:has-member", "amara +k1 +k2"},
+		{"Observation?_id=k2&_include:iterate=*", "k2 +k1 +sam +rosa +amara"},
 		// several types at once
 		{"?_id=rosa", "rosa"}, {"?_id=rosa,k1,vs", "k1 rosa vs"},
 	} {

@@ -40,8 +40,11 @@ type Options struct {
 	Gate *record.Gate
 	// Authenticate returns the principal of a bearer token; fault.Unauthorized otherwise.
 	Authenticate func(ctx context.Context, token string) (trust.Principal, error)
-	Clock        clock.Clock
-	Log          *slog.Logger
+	// Visitor returns who is signed in in the browser that a request comes from;
+	// fault.Unauthorized when nobody is. It may be nil. It is asked for pages only.
+	Visitor func(r *http.Request) (trust.Principal, error)
+	Clock   clock.Clock
+	Log     *slog.Logger
 	// Base is the public URL of the door without a slash at its end, for example
 	// "https://clinic.example/fhir"; empty takes it from each request.
 	Base string
@@ -69,7 +72,7 @@ func New(o Options) http.Handler {
 	unknown := s.wrap(route{public: true, handle: (*server).unknown})
 	s.outer.HandleFunc("/fhir/", unknown)
 	s.outer.HandleFunc("/fhir", unknown)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return compress(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
 			preflight(w)
 			return
@@ -97,6 +100,7 @@ type call struct {
 	given *fhir.Node // the resource, when it came as an entry of a bundle
 	sent  [32]byte   // SHA-256 of the body
 	xml   bool       // the answer is wanted in XML
+	html  bool       // the answer is wanted as a page for people
 
 	within *place // the compartment that a search is limited to
 }
@@ -111,6 +115,7 @@ func (s *server) wrap(rt route) http.HandlerFunc {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'") // nothing here is a page
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Add("Vary", "Accept, Prefer, Authorization")
 		allowCORS(h)
 		h.Set("Referrer-Policy", "no-referrer")
 		if r.TLS != nil {
@@ -144,12 +149,21 @@ func (s *server) admit(rt route, c *call) error {
 	if err := acceptable(c); err != nil && !rt.stream {
 		return err
 	}
+	if err := unpack(c); err != nil {
+		return err
+	}
 	if rt.public {
 		return nil
 	}
 	scheme, token, _ := strings.Cut(c.Header.Get("Authorization"), " ")
+	if scheme == "" && c.html && !rt.stream {
+		if err := s.visitor(c); err != nil {
+			return err
+		}
+		return knownType(c)
+	}
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return fault.New(fault.Unauthorized, "Send a bearer token in the Authorization header; `osler token` makes one.")
+		return errNoToken
 	}
 	p, err := s.Authenticate(c.Context(), strings.TrimSpace(token))
 	if err != nil {
@@ -258,7 +272,7 @@ func relative(n *fhir.Node, base string) {
 }
 
 func unsupported(contentType, want string) error {
-	return &refusal{http.StatusUnsupportedMediaType, fault.New(fault.NotSupported, "The content type %q is not supported; send %s.", clip(contentType), want)}
+	return &refusal{http.StatusUnsupportedMediaType, fault.New(fault.NotSupported, "The content %q is not supported; send %s.", clip(contentType), want)}
 }
 
 // resource is body for the type in the path.
@@ -317,6 +331,8 @@ func (c *call) write(status int, body []byte) error {
 		body = nil
 	}
 	switch {
+	case c.html && body != nil:
+		return c.writePage(status, body)
 	case c.xml && body != nil:
 		r, err := fhir.Parse(body)
 		if err == nil {

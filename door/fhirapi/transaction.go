@@ -49,6 +49,7 @@ func (s *server) all(c *call, b *bundle.Bundle) error {
 		return err
 	}
 	b.Rewrite()
+	plan.names = b.Names()
 	if err := plan.collect(b); err != nil {
 		return err
 	}
@@ -87,7 +88,8 @@ type transactionPlan struct {
 	puts   []*bundle.Entry // in the order of change.Put
 	drops  []*bundle.Entry // in the order of change.Delete
 	done   map[int]*fhir.Node
-	fresh  map[int]bool // updates by a condition that matches nothing: they create
+	names  map[string]string // full url -> Type/id, for what is inside a patch
+	fresh  map[int]bool      // updates by a condition that matches nothing: they create
 }
 
 // conditions settles ifNoneExist and PUT, PATCH and DELETE by condition by searching
@@ -101,7 +103,7 @@ func (p *transactionPlan) conditions(b *bundle.Bundle) error {
 		if cond == "" || reads(e) {
 			continue
 		}
-		q, err := condition(e.Type, cond)
+		q, err := p.call.condition(e.Type, cond)
 		if err != nil {
 			return at(err, e)
 		}
@@ -147,7 +149,7 @@ func (p *transactionPlan) references(b *bundle.Bundle) error {
 	for _, r := range b.Conditional() {
 		key := r.Type + "?" + r.Query
 		if known[key] == "" {
-			q, err := condition(r.Type, r.Query)
+			q, err := p.call.condition(r.Type, r.Query)
 			if err != nil {
 				return at(err, r.Entry)
 			}
@@ -218,11 +220,11 @@ func (p *transactionPlan) collect(b *bundle.Bundle) error {
 
 // patched carries a PATCH out on what is stored now: the commit holds that it still is.
 func (p *transactionPlan) patched(e *bundle.Entry, match int64) (*fhir.Node, store.Version, error) {
-	operations, err := entryOperations(e.Resource)
+	what, err := entryChange(e.Resource, p.names)
 	if err != nil {
 		return nil, store.Version{}, err
 	}
-	return p.call.patched(e.Type, e.ID, match, operations)
+	return p.call.patched(e.Type, e.ID, match, what)
 }
 
 // name puts the bundle's entry in place of the position in the change.

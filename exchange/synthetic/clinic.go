@@ -44,7 +44,7 @@ func newWorld(seed uint64, today time.Time) *world {
 		"name", "Harehills Family Practice",
 		"telecom", fhir.Arr(fhir.Obj("system", "phone", "value", "(206) 555-0100", "use", "work"),
 			fhir.Obj("system", "email", "value", "desk@harehills.example", "use", "work")),
-		"address", fhir.Arr(address("18 Roundhay Street", "Harehills", "98177")))
+		"address", fhir.Arr(set(address("18 Roundhay Street", "Harehills", "98177"), "use", "work")))
 	w.setting = append(w.setting, w.clinic)
 	for _, name := range []string{"Waiting room", "Room 1 (bloods)", "Room 2", "Room 3", "Room 4", "Room 5", "Room 6 (procedures)"} {
 		room := set(resource(d, "Location"), "status", "active", "name", name, "mode", "instance",

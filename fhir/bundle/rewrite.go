@@ -37,6 +37,18 @@ func (b *Bundle) Rewrite() {
 	}
 }
 
+// Names returns what the "urn:" full urls of entries stand for: by these, text that is not
+// in the tree of the bundle (a patch in a Binary) can refer to other entries.
+func (b *Bundle) Names() map[string]string {
+	names := map[string]string{}
+	for _, e := range b.Entries {
+		if ref := e.Reference(); ref != "" && strings.HasPrefix(e.FullURL, "urn:") {
+			names[e.FullURL] = ref
+		}
+	}
+	return names
+}
+
 type rewriter struct {
 	byURL     map[string]string // fullUrl -> Type/id
 	created   map[string]string // end of a created entry's fullUrl -> Type/id

@@ -22,6 +22,8 @@ type Element struct {
 	Short             string
 	Summary           bool
 	Modifier          bool
+	// Ruled tells that the type has an invariant about this element.
+	Ruled bool
 }
 
 // TypeRef is one allowed type of an element. Code is a FHIR type ("Reference",
@@ -30,6 +32,10 @@ type Element struct {
 type TypeRef struct {
 	Code    string
 	Targets []string
+	// Any tells that a Reference may point at every type, in so many words.
+	Any bool
+	// Profile is the profile of the type that a value must follow (SimpleQuantity), or "".
+	Profile string
 }
 
 // Type is a resource type or data type.

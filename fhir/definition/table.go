@@ -13,6 +13,8 @@ import (
 var (
 	//go:embed gen/types.gz
 	typesGz []byte
+	//go:embed gen/profiles.gz
+	profilesGz []byte
 	//go:embed gen/search.gz
 	searchGz []byte
 	//go:embed gen/compartments.gz

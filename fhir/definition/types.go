@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/osler-emr/osler/fhir"
 )
 
 var typeTable = table[typeView]{packed: &typesGz}
@@ -14,6 +16,9 @@ type typeView struct {
 	Type
 	byPath map[string]*Element
 	shapes map[string]*Shape // path -> what an object there holds
+
+	once  sync.Once
+	whole *fhir.Node // the StructureDefinition
 }
 
 // Shape says what an object at one place may hold: the members of a data type, a resource
@@ -40,6 +45,8 @@ func decodeType(name string, text []byte) (*typeView, error) {
 			T    []struct {
 				C string
 				T []string
+				A bool
+				P string
 			}
 			C, B, S, H string
 			U, O       bool
@@ -55,12 +62,19 @@ func decodeType(name string, text []byte) (*typeView, error) {
 		el := Element{Path: e.P, Min: e.M, Max: e.X, Content: e.C, Binding: e.B, Strength: e.S, Short: e.H, Summary: e.U, Modifier: e.O}
 		el.Name = strings.TrimSuffix(e.P[strings.LastIndexByte(e.P, '.')+1:], "[x]")
 		for _, t := range e.T {
-			el.Types = append(el.Types, TypeRef{Code: t.C, Targets: t.T})
+			el.Types = append(el.Types, TypeRef{Code: t.C, Targets: t.T, Any: t.A, Profile: t.P})
 		}
 		v.Elements = append(v.Elements, el)
 	}
 	for _, i := range line.I {
 		v.Invariant = append(v.Invariant, Invariant{Key: i.K, Path: i.P, Severity: i.S, Human: i.H, Expression: i.E})
+	}
+	ruled := map[string]bool{}
+	for _, i := range v.Invariant {
+		ruled[i.Path] = true
+	}
+	for i := range v.Elements {
+		v.Elements[i].Ruled = ruled[v.Elements[i].Path]
 	}
 	v.index()
 	return v, nil

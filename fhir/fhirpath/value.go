@@ -54,6 +54,10 @@ func OfType(n *fhir.Node, typeName string) Value { return Value{node: n, typ: ty
 // Node returns an element's node: nil for a System value and for a primitive without value.
 func (v Value) Node() *fhir.Node { return v.node }
 
+// Companion returns the object with the id and the extensions of a primitive element (in
+// JSON the member "_name"), or nil.
+func (v Value) Companion() *fhir.Node { return v.ext }
+
 // Kind returns what the value is.
 func (v Value) Kind() Kind { return v.kind }
 

@@ -1,6 +1,9 @@
 // Package patch changes resources as a patch document says (R4 http.html#patch):
 //
-//	after, err := patch.JSON(before, operations)
+//	after, err := patch.JSON(before, operations)     // RFC 6902
+//	after, err = patch.XML(before, document)         // RFC 5261
+//	after, err = patch.FHIRPath(before, parameters)  // R4 fhirpatch.html
+//	parameters, err = patch.Diff(before, after)
 //
 // The resource that is given stays as it is; the changed one is a copy. Either all
 // operations can be carried out or none is: a fault names the first that cannot, by its

@@ -96,3 +96,5 @@ func FuzzJSON(f *testing.F) {
 		}
 	})
 }
+
+func parseQuiet(s string) (*fhir.Node, error) { return fhir.Parse([]byte(s)) }

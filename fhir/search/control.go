@@ -72,11 +72,13 @@ func readRevInclude(r *reader, p Param, modifier string) error {
 	return err
 }
 
-// inclusion reads Source:parameter[:Target], and * for all references of the searched type.
+// inclusion reads Source:parameter[:Target], and * for all references: of the searched type,
+// with :iterate of every type. Backwards, * is all that refers to a match.
 func (r *reader) inclusion(p Param, modifier string, reverse bool) ([]Include, error) {
-	if modifier != "" {
-		return nil, fault.New(fault.NotSupported, "%s with :%s is not supported; include one step at a time.", strings.SplitN(p.Name, ":", 2)[0], modifier)
+	if modifier != "" && modifier != "iterate" {
+		return nil, fault.New(fault.NotSupported, "%s has no modifier %q here; there is :iterate.", strings.SplitN(p.Name, ":", 2)[0], ":"+modifier)
 	}
+	iterate := modifier == "iterate"
 	var list []Include
 	for value := range strings.SplitSeq(p.Value, ",") {
 		if value == "" {
@@ -85,14 +87,19 @@ func (r *reader) inclusion(p Param, modifier string, reverse bool) ([]Include, e
 		if len(r.query.Include)+len(r.query.RevInclude)+len(list) >= MaxIncludes {
 			return nil, fault.New(fault.TooCostly, "The search has more than %d includes.", MaxIncludes)
 		}
-		if value == "*" && !reverse && r.query.Type != "" {
-			value = r.query.Type + ":*"
+		if value == "*" {
+			i := Include{Source: r.query.Type, Param: "*", Iterate: iterate}
+			if reverse || iterate {
+				i.Source = ""
+			}
+			list = append(list, i)
+			continue
 		}
 		parts := strings.Split(value, ":")
 		if len(parts) < 2 || len(parts) > 3 || !definition.IsResource(parts[0]) {
 			return nil, malformed(p.Name, value, "must be Type:parameter or Type:parameter:Target")
 		}
-		i := Include{Source: parts[0], Param: parts[1]}
+		i := Include{Source: parts[0], Param: parts[1], Iterate: iterate}
 		if len(parts) == 3 {
 			i.Target = parts[2]
 		}
@@ -108,8 +115,8 @@ func (r *reader) checkInclude(p Param, value string, i Include, reverse bool) er
 	if i.Target != "" && !definition.IsResource(i.Target) {
 		return malformed(p.Name, value, "names a target that is not a resource type of FHIR R4")
 	}
-	if !reverse && r.query.Type != "" && i.Source != r.query.Type {
-		return malformed(p.Name, value, "does not start with the searched type "+r.query.Type)
+	if !reverse && !i.Iterate && r.query.Type != "" && i.Source != r.query.Type {
+		return malformed(p.Name, value, "does not start with the searched type "+r.query.Type+"; what included resources refer to is included with :iterate")
 	}
 	if i.Param == "*" {
 		return nil

@@ -97,20 +97,21 @@ func TestParseQuantity(t *testing.T) {
 }
 
 func TestParseControls(t *testing.T) {
-	q, err := parse(t, "Observation", "_sort=-date,_id&_count=5000&_include=Observation:patient&_include=Observation:performer:Practitioner&_revinclude=Provenance:target&_summary=text&_elements=code,Observation.value&_total=accurate&_format=json&status=final", Strict)
+	q, err := parse(t, "Observation", "_sort=-date,_id&_count=5000&_include=Observation:patient&_include=Observation:performer:Practitioner&_include:iterate=Patient:link&_include:iterate=*&_revinclude=Provenance:target&_summary=text&_elements=code,Observation.value&_total=accurate&_format=json&status=final", Strict)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := Query{Type: "Observation", Where: Token{Param: "status", Code: "final"},
 		Sort: []SortKey{{"date", true}, {"_id", false}}, Count: MaxCount,
-		Include:    []Include{{"Observation", "patient", ""}, {"Observation", "performer", "Practitioner"}},
-		RevInclude: []Include{{"Provenance", "target", ""}}, Summary: SummaryText, Elements: []string{"code", "value"}, Total: TotalAccurate}
+		Include: []Include{{Source: "Observation", Param: "patient"}, {Source: "Observation", Param: "performer", Target: "Practitioner"},
+			{Source: "Patient", Param: "link", Iterate: true}, {Param: "*", Iterate: true}},
+		RevInclude: []Include{{Source: "Provenance", Param: "target"}}, Summary: SummaryText, Elements: []string{"code", "value"}, Total: TotalAccurate}
 	applied := q.Applied
 	q.Applied = nil
 	if !reflect.DeepEqual(q, want) {
 		t.Errorf("got %#v\nwant %#v", q, want)
 	}
-	if len(applied) != 9 || applied[8] != (Param{"status", "final"}) {
+	if len(applied) != 11 || applied[10] != (Param{"status", "final"}) {
 		t.Errorf("applied %v", applied)
 	}
 	if q, err := parse(t, "Patient", "_count=0", Strict); err != nil || q.Summary != SummaryCount || q.Total != TotalAccurate {
@@ -157,10 +158,14 @@ func TestParseRefuses(t *testing.T) {
 		{"Observation", "code-value-quantity=a", fault.Malformed, []string{"code-value-quantity", "2 parts"}},
 		{"Observation", "code-value-quantity=a$b", fault.Malformed, []string{"code-value-quantity", "part 2"}},
 		{"Observation", "code:in=http://x", fault.NotSupported, []string{"code", ":in"}},
+		{"Observation", "code:below=http://x|1", fault.NotSupported, []string{"code", ":below"}},
+		{"Condition", "subject:below=1", fault.NotSupported, []string{"subject", "hierarchy"}},
+		{"Observation", "instantiates-canonical:above=http://a|1", fault.Malformed, nil},
 		{"Observation", "subject:Practitioner=1", fault.Malformed, []string{"subject", "Practitioner"}},
 		{"Observation", "subject=a/b/c", fault.Malformed, []string{"subject", "a/b/c"}},
 		{"Observation", "code.text=1", fault.Malformed, []string{"code.text", "not a reference"}},
-		{"Observation", "_include:iterate=Observation:patient", fault.NotSupported, []string{"_include", "iterate"}},
+		{"Observation", "_include:recurse=Observation:patient", fault.NotSupported, []string{"_include", "recurse", "iterate"}},
+		{"Observation", "_include:iterate=Patient:frog", fault.Malformed, []string{"_include", "frog"}},
 		{"Observation", "_include=Patient:link", fault.Malformed, []string{"_include", "Observation"}},
 		{"Observation", "_sort=code-value-quantity", fault.NotSupported, []string{"code-value-quantity", "composite"}},
 		{"Observation", "_sort=frog", fault.Malformed, []string{"_sort", "frog"}},

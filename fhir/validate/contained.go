@@ -1,6 +1,8 @@
 package validate
 
 import (
+	"strings"
+
 	"github.com/osler-emr/osler/fhir"
 )
 
@@ -25,18 +27,57 @@ func (c *checker) contents(r *fhir.Node) {
 		c.pop()
 		i++
 	}
+	if i > 0 {
+		c.unused(r)
+	}
 }
 
-// insideContainer checks what a contained resource must not have (dom-2, dom-4, dom-5).
-func (c *checker) insideContainer(r *fhir.Node) {
-	if r.Get("contained") != nil {
-		c.failAt("contained", "invariant", "A contained resource must not contain resources itself (dom-2).")
+// unused finds contained resources that nothing points at, and that do not point at their
+// container (dom-3).
+func (c *checker) unused(r *fhir.Node) {
+	used := map[string]bool{}
+	pointers(r, used)
+	i := 0
+	for x := range r.Get("contained").Items() {
+		own := map[string]bool{}
+		pointers(x, own)
+		if id := x.ID(); id != "" && !used[id] && !own[""] {
+			c.push("contained", i)
+			c.fail("invariant", "Nothing in the resource points at this contained resource (dom-3).")
+			c.pop()
+		}
+		i++
 	}
-	meta := r.Get("meta")
-	if meta.Get("versionId") != nil || meta.Get("lastUpdated") != nil {
-		c.failAt("meta", "invariant", "A contained resource has no version or time of change of its own (dom-4).")
+}
+
+// pointers collects the ids of the texts "#id": references, and addresses of all kinds.
+func pointers(n *fhir.Node, found map[string]bool) {
+	switch n.Kind() {
+	case fhir.String:
+		if id, ok := strings.CutPrefix(n.Text(), "#"); ok {
+			found[id] = true
+		} else if strings.HasPrefix(n.Text(), "<div") {
+			linked(n.Text(), found)
+		}
+	case fhir.Array:
+		for v := range n.Items() {
+			pointers(v, found)
+		}
+	case fhir.Object:
+		for _, v := range n.Members() {
+			pointers(v, found)
+		}
 	}
-	if meta.Get("security") != nil {
-		c.failAt("meta", "invariant", "A contained resource has no security labels of its own (dom-5).")
+}
+
+// linked collects the ids that a narrative's links and images point at.
+func linked(div string, found map[string]bool) {
+	for {
+		_, rest, ok := strings.Cut(div, "=\"#")
+		if !ok {
+			return
+		}
+		id, _, _ := strings.Cut(rest, "\"")
+		found[id], div = true, rest
 	}
 }

@@ -27,15 +27,14 @@ func (c *checker) resource(r, container *fhir.Node) {
 		c.fail("structure", quote(t)+" is not a resource type of FHIR R4.")
 		return
 	}
-	before := *c
+	container0, contained0, current0, session0 := c.container, c.contained, c.current, c.session
+	c.current, c.session = r, nil
 	if container == nil {
 		c.contents(r)
-	} else {
-		c.insideContainer(r)
 	}
-	c.object(r, definition.ShapeOf(t), t)
+	c.object(r, definition.ShapeOf(t), t, t)
 	c.profiles(r)
-	c.container, c.contained = before.container, before.contained
+	c.container, c.contained, c.current, c.session = container0, contained0, current0, session0
 }
 
 // profiles says which profiles were not looked at.
@@ -50,8 +49,9 @@ func (c *checker) profiles(r *fhir.Node) {
 	}
 }
 
-// object checks the members of an object against the shape of its type or backbone path.
-func (c *checker) object(n *fhir.Node, shape *definition.Shape, code string) {
+// object checks the members of an object against the shape of its type or backbone path,
+// which place names.
+func (c *checker) object(n *fhir.Node, shape *definition.Shape, code, place string) {
 	if n.Kind() != fhir.Object {
 		c.fail("structure", "An object was expected here, not "+kindName(n)+".")
 		return
@@ -89,6 +89,7 @@ func (c *checker) object(n *fhir.Node, shape *definition.Shape, code string) {
 	}
 	c.required(shape, seen)
 	c.special(n, code)
+	c.invariants(n, place, seen)
 }
 
 // element checks one member: array or single, then each value.
@@ -127,8 +128,14 @@ func (c *checker) element(n *fhir.Node, name string, v *fhir.Node, e *definition
 // value checks one value of an element.
 func (c *checker) value(v *fhir.Node, e *definition.Element, code string) {
 	if isPrimitive(code) {
-		if c.primitive(v, e, code) && e.Strength == "required" {
+		if !c.primitive(v, e, code) {
+			return
+		}
+		if e.Strength == "required" {
 			c.boundText(v, e)
+		}
+		if e.Ruled {
+			c.atElement(v, nil, e, code)
 		}
 		return
 	}
@@ -147,7 +154,10 @@ func (c *checker) value(v *fhir.Node, e *definition.Element, code string) {
 		return
 	}
 	before := len(c.issues)
-	c.object(v, shape, code)
+	c.object(v, shape, code, below)
+	if e.Ruled && below == code {
+		c.atElement(v, nil, e, code)
+	}
 	if len(c.issues) == before {
 		c.typed(v, e, code)
 	}
@@ -161,6 +171,9 @@ func (c *checker) typed(v *fhir.Node, e *definition.Element, code string) {
 	case "CodeableConcept", "Coding", "Quantity":
 		if e.Strength == "required" {
 			c.bound(v, e, code)
+		}
+		if code == "Quantity" && e.Types[0].Profile == definition.Prefix+"SimpleQuantity" && v.Get("comparator") != nil {
+			c.failAt("comparator", "invariant", "The comparator is not used on a SimpleQuantity (sqty-1).")
 		}
 	}
 }
@@ -217,7 +230,7 @@ func (c *checker) primitiveExtension(v *fhir.Node, valued bool) {
 		c.pop()
 		return
 	}
-	c.object(v, definition.ShapeOf("Element"), "Element")
+	c.object(v, definition.ShapeOf("Element"), "Element", "Element")
 }
 
 // unknown explains a member that is not an element of the shape.

@@ -1,7 +1,8 @@
 // Package validate checks a resource against the base definitions of FHIR R4: structure,
 // cardinality, primitive formats, required bindings, references, extensions, contained
-// resources, narrative, and those invariants that protect against real harm. There is one
-// file for each phase; structure.go walks the tree and calls the others.
+// resources, narrative, and all invariants: in FHIRPath (rules.go), or natively where
+// FHIRPath cannot say them. There is one file for each phase; structure.go walks the tree
+// and calls the others.
 //
 //	for _, issue := range validate.Resource(r) {
 //		fmt.Println(issue.Severity, issue.Expression, issue.Text)
@@ -18,16 +19,28 @@ import (
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/fhirpath"
 )
 
-// MaxIssues is the largest number of findings about one resource; the last one then says
+// MaxIssues is the largest number of findings about one resource; one of them then says
 // that there are more.
 const MaxIssues = 200
 
+// Options change what a validation looks at.
+type Options struct {
+	// Strict takes what cannot be decided as broken, and refuses unknown extensions and
+	// example addresses, as a publisher of definitions would. A record that is kept must
+	// not lose data over such.
+	Strict bool
+}
+
 // Resource returns the findings about a resource, errors first. No finding of severity
 // fatal or error means that the resource may be stored.
-func Resource(r *fhir.Node) []fault.Issue {
-	c := &checker{}
+func Resource(r *fhir.Node) []fault.Issue { return With(r, Options{}) }
+
+// With is Resource with options.
+func With(r *fhir.Node, o Options) []fault.Issue {
+	c := &checker{options: o}
 	c.resource(r, nil)
 	slices.SortStableFunc(c.issues, func(a, b fault.Issue) int { return rank[a.Severity] - rank[b.Severity] })
 	return c.issues
@@ -37,12 +50,17 @@ var rank = map[string]int{"fatal": 0, "error": 1, "warning": 2, "information": 3
 
 // checker is one run over one resource.
 type checker struct {
-	issues []fault.Issue
-	path   []step
+	issues         []fault.Issue
+	errors, advice int // findings so far, kept or not
+	path           []step
 	// container is the resource that references such as "#a" look into, and contained what
 	// it contains, by id.
 	container *fhir.Node
 	contained map[string]string
+	// current is the resource under inspection, and session evaluates its invariants.
+	current *fhir.Node
+	session *fhirpath.Session
+	options Options
 }
 
 // step is one part of the path to the place under inspection; index is -1 outside arrays.
@@ -81,12 +99,26 @@ func (c *checker) failAt(member, kind, text string) {
 	c.pop()
 }
 
+// maxAdvice is the number of findings kept that are no errors: best practice of a large
+// bundle must not crowd out its faults.
+const maxAdvice = 60
+
 func (c *checker) add(severity, kind, text string) {
-	switch {
-	case len(c.issues) >= MaxIssues:
-		return
-	case len(c.issues) == MaxIssues-1:
-		severity, kind, text = "error", "too-long", "There are more findings than "+strconv.Itoa(MaxIssues)+"; the rest is not shown."
+	switch serious := severity == "error" || severity == "fatal"; {
+	case serious:
+		if c.errors++; c.errors > MaxIssues-maxAdvice {
+			return
+		}
+		if c.errors == MaxIssues-maxAdvice {
+			kind, text = "too-long", "There are more errors than "+strconv.Itoa(MaxIssues-maxAdvice)+"; the rest is not shown."
+		}
+	default:
+		if c.advice++; c.advice > maxAdvice {
+			return
+		}
+		if c.advice == maxAdvice {
+			severity, kind, text = "information", "too-long", "There are more warnings and notes than "+strconv.Itoa(maxAdvice)+"; the rest is not shown."
+		}
 	}
 	c.issues = append(c.issues, fault.Issue{Severity: severity, Type: kind, Expression: c.expression(), Text: text})
 }

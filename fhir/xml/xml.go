@@ -326,6 +326,9 @@ func (d *decoder) literal(code, text, path string) (*fhir.Node, error) {
 	return fhir.Str(text), nil
 }
 
+// lines makes the ends of lines what they are for an XML reader (XML 1.0, 2.11).
+var lines = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
 // narrative takes a div as it is written.
 func (d *decoder) narrative(start xml.StartElement) (*fhir.Node, error) {
 	end := d.tokens.InputOffset()
@@ -353,7 +356,7 @@ func (d *decoder) narrative(start xml.StartElement) (*fhir.Node, error) {
 			open--
 		}
 	}
-	return fhir.Str(string(d.body[begin:d.tokens.InputOffset()])), nil
+	return fhir.Str(lines.Replace(string(d.body[begin:d.tokens.InputOffset()]))), nil
 }
 
 // write puts a group into its object.

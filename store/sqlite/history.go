@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -65,6 +66,9 @@ func (n names) history(f store.HistoryFilter) ([]stored, error) {
 	}
 	var rows []stored
 	for _, from := range []string{"resource", "history"} {
+		if from == "history" && f.From > 0 {
+			add("until > ?", int64(f.From))
+		}
 		part, err := n.newest(from, where, args, f)
 		if err != nil {
 			return nil, err
@@ -73,9 +77,9 @@ func (n names) history(f store.HistoryFilter) ([]stored, error) {
 	}
 	slices.SortStableFunc(rows, func(a, b stored) int {
 		if a.T != b.T {
-			return int(min(max(b.T-a.T, -1), 1))
+			return cmp.Compare(b.T, a.T)
 		}
-		return int(min(max(b.Version.Version-a.Version.Version, -1), 1))
+		return cmp.Or(cmp.Compare(a.rid, b.rid), cmp.Compare(b.Version.Version, a.Version.Version))
 	})
 	return rows[:pageEnd(rows, f.Count)], nil
 }

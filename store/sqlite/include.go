@@ -11,27 +11,58 @@ import (
 )
 
 // included returns what _include and _revinclude add to a page: live at the snapshot,
-// visible, each once and none that is a match.
+// visible, each once and none that is a match. After the first round only those with
+// :iterate are applied, to what the round before has brought; a hidden resource brings
+// nothing. More rounds than the limit are a fault: an answer would be partial.
 func (f *finder) included(matches []match) ([]stored, error) {
 	q := f.plan.Query
 	if len(q.Include)+len(q.RevInclude) == 0 || len(matches) == 0 {
 		return nil, nil
 	}
 	c := &collector{finder: f, seen: map[target]bool{}, visible: map[string]search.Expr{}}
-	for _, m := range matches {
+	from := make([]stored, len(matches))
+	for i, m := range matches {
 		c.seen[target{m.Type, m.stored.ID}] = true
+		from[i] = m.stored
 	}
-	for _, m := range matches {
-		if err := c.referred(m.stored); err != nil {
+	include, reverse := q.Include, q.RevInclude
+	for round := 0; len(from) > 0 && len(include)+len(reverse) > 0; round++ {
+		if round == search.MaxRounds {
+			return nil, fault.New(fault.TooCostly, "The includes with :iterate still bring resources after %d rounds. Include less, or search for the rest.", search.MaxRounds)
+		}
+		before := len(c.out)
+		if err := c.round(include, reverse, from); err != nil {
 			return nil, err
 		}
-	}
-	for _, inc := range q.RevInclude {
-		if err := c.referring(inc, matches); err != nil {
-			return nil, err
+		from = c.out[before:]
+		if round == 0 {
+			include, reverse = iterated(include), iterated(reverse)
 		}
 	}
 	return c.out, nil
+}
+
+func iterated(list []search.Include) (out []search.Include) {
+	for _, inc := range list {
+		if inc.Iterate {
+			out = append(out, inc)
+		}
+	}
+	return out
+}
+
+func (c *collector) round(include, reverse []search.Include, from []stored) error {
+	for _, v := range from {
+		if err := c.referred(include, v); err != nil {
+			return err
+		}
+	}
+	for _, inc := range reverse {
+		if err := c.referring(inc, from); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 type target struct{ typ, id string }
@@ -43,17 +74,17 @@ type collector struct {
 	out     []stored
 }
 
-// referred adds what a match refers to.
-func (c *collector) referred(m stored) error {
-	if len(c.plan.Query.Include) == 0 {
+// referred adds what a resource refers to.
+func (c *collector) referred(include []search.Include, m stored) error {
+	if !slices.ContainsFunc(include, func(inc search.Include) bool { return of(inc, m.Type) }) {
 		return nil
 	}
 	entries, err := c.store.pack.entries(m)
 	if err != nil {
 		return err
 	}
-	for _, inc := range c.plan.Query.Include {
-		if inc.Source != m.Type {
+	for _, inc := range include {
+		if !of(inc, m.Type) {
 			continue
 		}
 		for i := range entries {
@@ -74,6 +105,11 @@ func (c *collector) referred(m stored) error {
 		}
 	}
 	return nil
+}
+
+// of reports whether an include is about references in resources of a type.
+func of(inc search.Include, resourceType string) bool {
+	return inc.Source == "" || inc.Source == resourceType
 }
 
 // add takes a version in when it is live, new and visible.
@@ -127,10 +163,10 @@ func (c *collector) sees(where search.Expr, v stored) (bool, error) {
 	return n > 0, err
 }
 
-// referring adds resources that refer to matches.
-func (c *collector) referring(inc search.Include, matches []match) error {
+// referring adds resources that refer to others.
+func (c *collector) referring(inc search.Include, to []stored) error {
 	var rids []int64
-	for _, m := range matches {
+	for _, m := range to {
 		if inc.Target != "" && inc.Target != m.Type {
 			continue
 		}
@@ -149,7 +185,7 @@ func (c *collector) referring(inc search.Include, matches []match) error {
 		return err
 	}
 	if c.past {
-		old, err := c.formerSources(inc, matches)
+		old, err := c.formerSources(inc, to)
 		if err != nil {
 			return err
 		}
@@ -163,11 +199,14 @@ func (c *collector) referring(inc search.Include, matches []match) error {
 	return nil
 }
 
-// sources returns the rows that refer to a match now.
-func (c *collector) sources(inc search.Include, m match) ([]int64, error) {
-	e, err := c.Entity(m.Type, m.stored.ID)
+// sources returns the rows that refer to a resource now.
+func (c *collector) sources(inc search.Include, m stored) ([]int64, error) {
+	e, err := c.Entity(m.Type, m.ID)
 	if err != nil || e == 0 {
 		return nil, err
+	}
+	if inc.Source == "" {
+		return c.numbers("SELECT rid FROM ref WHERE e = ?", e)
 	}
 	if inc.Param == "*" {
 		return c.numbers("SELECT f.rid FROM ref f CROSS JOIN param p ON p.no = f.p WHERE f.e = ? AND p.type = ?", e, inc.Source)
@@ -195,21 +234,25 @@ func (c *collector) live(rids []int64) ([]stored, error) {
 	return out, nil
 }
 
-// formerSources returns versions that referred to a match at the snapshot and are
-// superseded by now.
-func (c *collector) formerSources(inc search.Include, matches []match) ([]stored, error) {
-	typ, err := c.Type(inc.Source)
-	if err != nil || typ == 0 {
-		return nil, err
+// formerSources returns versions that referred to one of these resources at the snapshot
+// and are superseded by now.
+func (c *collector) formerSources(inc search.Include, to []stored) ([]stored, error) {
+	text, args := "SELECT "+columns+" FROM history WHERE until > ? AND t <= ? AND deleted = 0", []any{c.at, c.at}
+	if inc.Source != "" {
+		typ, err := c.Type(inc.Source)
+		if err != nil || typ == 0 {
+			return nil, err
+		}
+		text, args = text+" AND type = ?", append(args, typ)
 	}
 	wanted := map[target]bool{}
-	for _, m := range matches {
+	for _, m := range to {
 		if inc.Target == "" || inc.Target == m.Type {
-			wanted[target{m.Type, m.stored.ID}] = true
+			wanted[target{m.Type, m.ID}] = true
 		}
 	}
 	var out []stored
-	err = c.query("SELECT "+columns+" FROM history WHERE until > ? AND t <= ? AND type = ? AND deleted = 0", []any{c.at, c.at, typ}, func(s *sqlite3.Stmt) (bool, error) {
+	err := c.query(text, args, func(s *sqlite3.Stmt) (bool, error) {
 		v, err := c.scan(s)
 		if err != nil {
 			return false, err

@@ -89,10 +89,12 @@ func (m *model) search(q search.Query, t store.T, visible store.Visibility) []mo
 // included returns the ids that a page should include, sorted.
 func (m *model) included(q search.Query, matches []modelled, t store.T, visible store.Visibility) []string {
 	keys := map[string]bool{}
+	var fresh []modelled // of this round
 	add := func(w modelled) {
 		isMatch := slices.ContainsFunc(matches, func(v modelled) bool { return v.Type == w.Type && v.ID == w.ID })
-		if !isMatch && m.matches(visible(w.Type), w, t, visible) {
-			keys[w.Type+"/"+w.ID] = true
+		if key := w.Type + "/" + w.ID; !isMatch && !keys[key] && m.matches(visible(w.Type), w, t, visible) {
+			keys[key] = true
+			fresh = append(fresh, w)
 		}
 	}
 	refers := func(from modelled, inc search.Include, to modelled) bool {
@@ -100,21 +102,26 @@ func (m *model) included(q search.Query, matches []modelled, t store.T, visible 
 			return e.Kind == search.KindReference && (inc.Param == "*" || inc.Param == e.Param) && e.RefType == to.Type && e.RefID == to.ID
 		})
 	}
-	for _, v := range matches {
-		for _, other := range [...]string{"Patient", "Observation", "Encounter"} {
-			for _, w := range m.at(other, t) {
-				for _, inc := range q.Include {
-					if inc.Source == v.Type && (inc.Target == "" || inc.Target == other) && refers(v, inc, w) {
-						add(w)
+	from := matches
+	for round := 0; len(from) > 0; round++ {
+		fresh = nil
+		for _, v := range from {
+			for _, other := range [...]string{"Patient", "Observation", "Encounter"} {
+				for _, w := range m.at(other, t) {
+					for _, inc := range q.Include {
+						if (round == 0 || inc.Iterate) && (inc.Source == "" || inc.Source == v.Type) && (inc.Target == "" || inc.Target == other) && refers(v, inc, w) {
+							add(w)
+						}
 					}
-				}
-				for _, inc := range q.RevInclude {
-					if inc.Source == other && (inc.Target == "" || inc.Target == v.Type) && refers(w, inc, v) {
-						add(w)
+					for _, inc := range q.RevInclude {
+						if (round == 0 || inc.Iterate) && (inc.Source == "" || inc.Source == other) && (inc.Target == "" || inc.Target == v.Type) && refers(w, inc, v) {
+							add(w)
+						}
 					}
 				}
 			}
 		}
+		from = fresh
 	}
 	out := []string{}
 	for k := range keys {
@@ -198,11 +205,18 @@ func (h *harness) ask(g *generator, m *model) {
 	}
 	visible := func(typ string) search.Expr { return rules[typ] }
 	q := search.Query{Type: g.typ(), Where: g.expr(3), Sort: g.sort(), Count: 1 + g.IntN(12), Total: search.TotalAccurate}
-	for range g.IntN(2) {
+	for range g.IntN(3) {
 		q.Include = append(q.Include, search.Include{Source: q.Type, Param: pick(g, "subject", "encounter", "*"), Target: pick(g, "", "Patient")})
+		if g.IntN(2) == 0 {
+			i := &q.Include[len(q.Include)-1]
+			i.Iterate, i.Source = true, pick(g, "", q.Type, g.typ())
+		}
 	}
 	for range g.IntN(2) {
-		q.RevInclude = append(q.RevInclude, search.Include{Source: g.typ(), Param: pick(g, "subject", "encounter", "*"), Target: ""})
+		q.RevInclude = append(q.RevInclude, search.Include{Source: g.typ(), Param: pick(g, "subject", "encounter", "*"), Target: pick(g, "", "", "Patient"), Iterate: g.IntN(3) == 0})
+		if g.IntN(5) == 0 {
+			q.RevInclude[0].Source, q.RevInclude[0].Param = "", "*"
+		}
 	}
 	h.compare(m, q, at, moment, visible)
 }

@@ -346,6 +346,8 @@ func historyIsComplete(h *harness) {
 		{"all", store.HistoryFilter{}, 14},
 		{"compartment", store.HistoryFilter{Patient: "p"}, 8},
 		{"at", store.HistoryFilter{Type: "Observation", ID: "a", At: 3}, 3},
+		{"current later", store.HistoryFilter{Type: "Observation", ID: "a", From: 3}, 5},
+		{"current between", store.HistoryFilter{Type: "Observation", ID: "a", From: 3, At: 4}, 2},
 		{"since", store.HistoryFilter{Type: "Observation", ID: "a", Since: epoch.AddDate(0, 0, 4)}, 2},
 		{"unknown type", store.HistoryFilter{Type: "Unheard"}, 0},
 		{"unknown id", store.HistoryFilter{Type: "Observation", ID: "zz"}, 0},

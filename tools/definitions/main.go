@@ -55,6 +55,9 @@ func run(from, to string) error {
 	if err := types(r4, to); err != nil {
 		return err
 	}
+	if err := profiles(r4, to); err != nil {
+		return err
+	}
 	if err := searchParameters(r4, to); err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ type elementDefinition struct {
 	Type                               []struct {
 		Code          string
 		TargetProfile []string
+		Profile       []string
 		Extension     []struct{ URL, ValueUrl string }
 	}
 	Binding    *struct{ Strength, ValueSet string }
@@ -49,6 +50,8 @@ type elementLine struct {
 type typeCode struct {
 	Code    string   `json:"c"`
 	Targets []string `json:"t,omitempty"`
+	Any     bool     `json:"a,omitempty"`
+	Profile string   `json:"p,omitempty"`
 }
 
 type invariantLine struct {
@@ -64,17 +67,21 @@ const fhirType = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fh
 func types(from, to string) error {
 	lines := map[string]any{}
 	counts := map[string]int{}
+	known := map[string]bool{}
 	for _, file := range []string{"profiles-resources.json", "profiles-types.json"} {
 		list, err := entries[structureDefinition](filepath.Join(from, file), "StructureDefinition")
 		if err != nil {
 			return err
 		}
 		for _, e := range list {
+			known[e.Type] = true
+		}
+		for _, e := range list {
 			if e.Derivation == "constraint" {
 				continue
 			}
 			counts[file]++
-			lines[e.Type] = typeOf(e)
+			lines[e.Type] = typeOf(e, known)
 		}
 	}
 	if err := expect("resource types", counts["profiles-resources.json"], 148+2); err != nil {
@@ -86,7 +93,7 @@ func types(from, to string) error {
 	return table(to, "types", lines)
 }
 
-func typeOf(sd structureDefinition) typeLine {
+func typeOf(sd structureDefinition, known map[string]bool) typeLine {
 	t := typeLine{Kind: sd.Kind, Abstract: sd.Abstract, Base: last(sd.BaseDefinition)}
 	for _, e := range sd.Snapshot.Element {
 		el := elementLine{Path: e.Path, Min: e.Min, Max: atoi(e.Max), Content: strings.TrimPrefix(e.ContentReference, "#"),
@@ -98,11 +105,20 @@ func typeOf(sd structureDefinition) typeLine {
 					code = x.ValueUrl
 				}
 			}
+			if e.Path == "Bundle.entry.response.outcome" {
+				code = "Resource" // so in R4; the package narrows it to OperationOutcome
+			}
 			c := typeCode{Code: code}
 			for _, p := range tc.TargetProfile {
-				if name := last(p); name != "Resource" {
+				switch name := last(p); {
+				case name == "Resource":
+					c.Any = true
+				case known[name]: // and not one of Medplum's own types
 					c.Targets = append(c.Targets, name)
 				}
+			}
+			if len(tc.Profile) > 0 {
+				c.Profile = tc.Profile[0]
 			}
 			el.Types = append(el.Types, c)
 		}
