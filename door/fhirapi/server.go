@@ -59,12 +59,15 @@ type server struct {
 	outer, inner *http.ServeMux
 	// capabilities is the part of the CapabilityStatement that is the same for every request.
 	capabilities func() []byte
+	// described is that part of the OpenAPI document.
+	described func() []byte
 }
 
 // New returns the handler for the paths below /fhir.
 func New(o Options) http.Handler {
 	s := &server{Options: o, started: o.Clock.Now(), outer: http.NewServeMux()}
 	s.capabilities = sync.OnceValue(s.rest)
+	s.described = sync.OnceValue(openAPIDocument)
 	for _, rt := range routes() {
 		s.outer.HandleFunc(rt.method+" "+rt.pattern, s.wrap(rt))
 	}
@@ -156,7 +159,7 @@ func (s *server) admit(rt route, c *call) error {
 		return nil
 	}
 	scheme, token, _ := strings.Cut(c.Header.Get("Authorization"), " ")
-	if scheme == "" && c.html && !rt.stream {
+	if scheme == "" && !rt.stream {
 		if err := s.visitor(c); err != nil {
 			return err
 		}
