@@ -191,6 +191,9 @@ func TestHostile(t *testing.T) {
 		{"replacement that grows", "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'" + strings.Repeat(".replace('a','aaaaaaaa')", 6), "grows longer"},
 		{"powers in powers", strings.Repeat("1.power(", 60) + "1" + strings.Repeat(")", 60), ""},
 		{"units that grow", "(1|2|3|4|5|6|7|8|9|10).aggregate($total * 2 'm3/s', 1 'm')", ""},
+		{"units of enormous size", "name.where(%resource.name.where(1 '10*999.m/10*998' > 1 '10*900.m'))", "too-costly"},
+		{"units that are none", "name.where(%resource.name.exists((1.toString() & ' \\'mg' & $index.toString() & '\\'').toQuantity() > 1 'g'))", "too-costly"},
+		{"logarithms of units", "name.where(%resource.name.exists(290 'B[SPL]' > 300 'mol/L'  or 7.3 '[pH]' > 1 'mol/L'))", "too-costly"},
 		{"numbers that grow", "(1|2|3|4|5|6|7|8|9|10).aggregate($total * $total, 99999999.99)", ""},
 	} {
 		start := time.Now()

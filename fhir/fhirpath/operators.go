@@ -204,7 +204,7 @@ func (s *state) equal(x, y Value) tri {
 		return yes
 	}
 	if a.kind == Quantity || b.kind == Quantity {
-		order, ok := compareQuantity(a, b)
+		order, ok := s.compareQuantity(a, b)
 		if !ok {
 			return unknown
 		}
@@ -291,7 +291,7 @@ func (s *state) equivalent(x, y Value) bool {
 		return order == 0 && known
 	}
 	if a.kind == Quantity || b.kind == Quantity {
-		return equivalentQuantity(a, b)
+		return s.equivalentQuantity(a, b)
 	}
 	if m, ok := a.asDecimal(); ok {
 		n, ok := b.asDecimal()
@@ -357,7 +357,7 @@ func ordered(accept func(order int) bool) operator {
 		if len(a) > 1 || len(b) > 1 {
 			return nil, refuse("a comparison has several items on one side.")
 		}
-		order, known, err := compare(a[0], b[0])
+		order, known, err := s.compare(a[0], b[0])
 		if err != nil || !known {
 			return nil, err
 		}
@@ -366,7 +366,7 @@ func ordered(accept func(order int) bool) operator {
 }
 
 // compare orders two items; known is false when precision or units leave it open.
-func compare(x, y Value) (order int, known bool, err error) {
+func (s *state) compare(x, y Value) (order int, known bool, err error) {
 	a, b := x.system(), y.system()
 	if isEmptyNode(a) || isEmptyNode(b) {
 		return 0, false, nil
@@ -379,7 +379,7 @@ func compare(x, y Value) (order int, known bool, err error) {
 		return order, known, nil
 	}
 	if a.kind == Quantity || b.kind == Quantity {
-		order, known = compareQuantity(a, b)
+		order, known = s.compareQuantity(a, b)
 		return order, known, nil
 	}
 	if m, ok := a.asDecimal(); ok {
