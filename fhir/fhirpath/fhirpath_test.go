@@ -255,6 +255,38 @@ func TestOnce(t *testing.T) {
 	}
 }
 
+// TestSet looks for equal items among many, where a set is used.
+func TestSet(t *testing.T) {
+	many := "('a'.replace('a', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa') & '').toChars().select($index)"
+	for _, c := range []struct{ expression, want string }{
+		{"(%many | 1.0 | 1 | 100 '%' | 1 '1' | 2.50).count() = %many.count() + 1", "true"},
+		{"%many.combine(%many).distinct().count() = %many.count()", "true"},
+		{"(%many | 1 'g' | 1000 'mg' | 0.001 'kg' | 1 'm' | 1 year | 12 months | 1 'a').count() = %many.count() + 4", "true"},
+		{"(%many | @2024-01-01T10:00:00Z | @2024-01-01T11:00:00+01:00 | @2024-01-01T10:00:00.0Z | @2024-01-01 | @2024).count() = %many.count() + 3", "true"},
+		{"(%many | 37 'Cel' | 98.6 '[degF]' | 310.15 'K').count() = %many.count() + 1", "true"},
+		{"(%many | 1 'frob' | 1 'frob').count() = %many.count() + 1", "true"},
+		{"(0).repeat(iif($this < 3000, $this + 1, {})).count()", "3000"},
+	} {
+		m, err := Compile(many)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values, err := m.Evaluate(node(t, patient))
+		if err != nil || len(values) < 20 {
+			t.Fatal(len(values), err)
+		}
+		e, err := Compile(c.expression)
+		if err != nil {
+			t.Errorf("%s: %v", c.expression, err)
+			continue
+		}
+		out, err := e.Evaluate(node(t, patient), With("many", values...))
+		if err != nil || joined(out) != c.want {
+			t.Errorf("%s = %q, %v; want %q", c.expression, joined(out), err, c.want)
+		}
+	}
+}
+
 func BenchmarkNameGiven(b *testing.B) {
 	p := node(b, patient)
 	e, _ := Compile("name.given")
