@@ -74,10 +74,9 @@ an export is NDJSON.
 | | |
 |---|---|
 | ` + "`_text`, `_content`, `_query`" + ` | there is no text index yet |
-| ` + "`_filter`, `_list`, `:in`, `:not-in`, `:iterate`, `:above` and `:below` on codes and references" + ` | not built yet; they are refused, never ignored |
-| units in searches | compared as written; there is no conversion |
+| ` + "`_filter`, `_list`, `:above` and `:below` on codes" + ` | not built yet; they are refused, never ignored |
 | profiles | stored, not checked |
-| subscriptions, ` + "`$import`, `$translate`, `$subsumes`, `$lastn`, `$document`" + ` | not built yet |
+| subscriptions, ` + "`$import`, `$translate`, `$subsumes`" + ` | not built yet |
 | value sets with filters, SNOMED CT, LOINC as a whole | the codes are not here; the answer says so |
 `)
 	return b.String()

@@ -77,7 +77,7 @@ func (s *server) exportStart(c *call, level string) error {
 	}
 	// What is written in this very millisecond may come or not: the moment lies before it.
 	query.Set("at", s.Clock.Now().Add(-time.Millisecond).UTC().Format(instant))
-	x, err := readExport(query)
+	x, err := readExport(c, query)
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func mayExport(c *call) error {
 }
 
 // readExport reads the parameters of an export, from a kick-off or from its addresses.
-func readExport(query url.Values) (export, error) {
+func readExport(c *call, query url.Values) (export, error) {
 	x := export{level: query.Get("level"), group: query.Get("group"), raw: query["_typeFilter"], filters: map[string][]search.Query{}}
 	var err error
 	if x.at, err = time.Parse(time.RFC3339Nano, query.Get("at")); err != nil || !slices.Contains([]string{"system", "patient", "group"}, x.level) {
@@ -153,7 +153,7 @@ func readExport(query url.Values) (export, error) {
 		if !definition.IsResource(t) || len(x.types) > 0 && !slices.Contains(x.types, t) {
 			return x, fault.New(fault.Malformed, "_typeFilter starts with a resource type that is exported, such as Observation?category=laboratory; %q does not.", clip(t))
 		}
-		q, err := parseQuery(t, raw, search.Strict)
+		q, err := c.parseQuery(t, raw, search.Strict)
 		if err != nil {
 			return x, err
 		}
@@ -264,7 +264,7 @@ func (s *server) exportCancel(c *call) error {
 	if err := mayExport(c); err != nil {
 		return err
 	}
-	if _, err := readExport(c.URL.Query()); err != nil {
+	if _, err := readExport(c, c.URL.Query()); err != nil {
 		return err
 	}
 	c.w.WriteHeader(http.StatusAccepted)
@@ -275,7 +275,7 @@ func (s *server) readPast(c *call) (export, *record.Actor, error) {
 	if err := mayExport(c); err != nil {
 		return export{}, nil, err
 	}
-	x, err := readExport(c.URL.Query())
+	x, err := readExport(c, c.URL.Query())
 	if err != nil {
 		return x, nil, err
 	}

@@ -99,6 +99,16 @@ func operation(on, name string) *fhir.Node {
 	case "expand", "validate-code", "lookup":
 		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/OperationDefinition/"+on+"-"+name,
 			"documentation", "From the definitions of FHIR R4 and from stored ValueSets and CodeSystems. What needs a code system that is not here, or a filter, is refused.")
+	case "document":
+		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/OperationDefinition/Composition-document",
+			"documentation", "A document Bundle of the Composition and of all that it refers to, directly or on the way. It is made when it is asked for; persist is refused.")
+	case "lastn", "stats":
+		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/OperationDefinition/Observation-"+name)
+	case "meta", "meta-add", "meta-delete":
+		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/OperationDefinition/Resource-"+name)
+	case "diff":
+		return fhir.Obj("name", name, "definition", "urn:osler:operation:diff",
+			"documentation", "The FHIRPath Patch that leads from fromVersion (else the version before) to toVersion (else the current one).")
 	case "export":
 		kind := map[string]string{"": "export", "Patient": "patient-export", "Group": "group-export"}[on]
 		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/"+kind,

@@ -46,7 +46,7 @@ func (s *server) patch(c *call) error {
 
 // conditionalPatch answers PATCH [type]?…: exactly one match.
 func (s *server) conditionalPatch(c *call) error {
-	q, err := condition(c.PathValue("type"), c.URL.RawQuery)
+	q, err := c.condition(c.PathValue("type"), c.URL.RawQuery)
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func (s *server) search(c *call) error {
 	for i := range params {
 		params[i].Value = own(c.base, resourceType, params[i])
 	}
-	q, err := search.Parse(resourceType, params, mode)
+	q, err := c.parse(resourceType, params, mode)
 	if err != nil {
 		return err
 	}
@@ -61,15 +61,6 @@ func (s *server) search(c *call) error {
 
 // maxForm is the largest body of POST _search in bytes.
 const maxForm = 1 << 20
-
-// parseQuery reads a search URL in its own order.
-func parseQuery(resourceType, raw string, mode search.Mode) (search.Query, error) {
-	params, err := search.ParseQuery(raw)
-	if err != nil {
-		return search.Query{}, err
-	}
-	return search.Parse(resourceType, params, mode)
-}
 
 // own returns a parameter's value with references to this server made relative, as they
 // are stored.

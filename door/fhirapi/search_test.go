@@ -58,6 +58,9 @@ func TestSearch(t *testing.T) {
 		// number, quantity
 		{"RiskAssessment?probability=gt0.2", "risk"}, {"RiskAssessment?probability=lt0.2", ""},
 		{"Observation?value-quantity=5.4|http://unitsofmeasure.org|mmol/L", "k2"}, {"Observation?value-quantity=gt4.1", "k2"}, {"Observation?value-quantity=le4.1||mmol/L", "k1"},
+		{"Observation?value-quantity=5400|http://unitsofmeasure.org|umol/L", "k2"}, {"Observation?value-quantity=gt0.0041|http://unitsofmeasure.org|mol/L", "k2"}, {"Observation?value-quantity=5.4|http://unitsofmeasure.org|mol/L", ""},
+		{"Observation?value-quantity=ge0.0041|http://unitsofmeasure.org|mol/L&_sort=_id", "k1 k2"}, {"Observation?value-quantity=5400||umol/L", ""}, {"Observation?value-quantity=gt1|http://unitsofmeasure.org|mg", ""},
+		{"Observation?component-code-value-quantity=http://loinc.org|8480-6$gt18.9|http://unitsofmeasure.org|kPa", "bp"}, {"Observation?component-code-value-quantity=http://loinc.org|8480-6$gt19|http://unitsofmeasure.org|kPa", ""},
 		// uri, composite
 		{"ValueSet?url=http://example.org/fhir/ValueSet/a", "vs"}, {"ValueSet?url:below=http://example.org/fhir", "vs"},
 		{"Observation?component-code-value-quantity=http://loinc.org|8480-6$gt140", "bp"}, {"Observation?component-code-value-quantity=http://loinc.org|8462-4$gt140", ""},

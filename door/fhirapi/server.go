@@ -40,8 +40,11 @@ type Options struct {
 	Gate *record.Gate
 	// Authenticate returns the principal of a bearer token; fault.Unauthorized otherwise.
 	Authenticate func(ctx context.Context, token string) (trust.Principal, error)
-	Clock        clock.Clock
-	Log          *slog.Logger
+	// Visitor returns who is signed in in the browser that a request comes from;
+	// fault.Unauthorized when nobody is. It may be nil. It is asked for pages only.
+	Visitor func(r *http.Request) (trust.Principal, error)
+	Clock   clock.Clock
+	Log     *slog.Logger
 	// Base is the public URL of the door without a slash at its end, for example
 	// "https://clinic.example/fhir"; empty takes it from each request.
 	Base string
@@ -97,6 +100,7 @@ type call struct {
 	given *fhir.Node // the resource, when it came as an entry of a bundle
 	sent  [32]byte   // SHA-256 of the body
 	xml   bool       // the answer is wanted in XML
+	html  bool       // the answer is wanted as a page for people
 
 	within *place // the compartment that a search is limited to
 }
@@ -152,8 +156,14 @@ func (s *server) admit(rt route, c *call) error {
 		return nil
 	}
 	scheme, token, _ := strings.Cut(c.Header.Get("Authorization"), " ")
+	if scheme == "" && c.html && !rt.stream {
+		if err := s.visitor(c); err != nil {
+			return err
+		}
+		return knownType(c)
+	}
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return fault.New(fault.Unauthorized, "Send a bearer token in the Authorization header; `osler token` makes one.")
+		return errNoToken
 	}
 	p, err := s.Authenticate(c.Context(), strings.TrimSpace(token))
 	if err != nil {
@@ -321,6 +331,8 @@ func (c *call) write(status int, body []byte) error {
 		body = nil
 	}
 	switch {
+	case c.html && body != nil:
+		return c.writePage(status, body)
 	case c.xml && body != nil:
 		r, err := fhir.Parse(body)
 		if err == nil {

@@ -103,7 +103,7 @@ func (p *transactionPlan) conditions(b *bundle.Bundle) error {
 		if cond == "" || reads(e) {
 			continue
 		}
-		q, err := condition(e.Type, cond)
+		q, err := p.call.condition(e.Type, cond)
 		if err != nil {
 			return at(err, e)
 		}
@@ -149,7 +149,7 @@ func (p *transactionPlan) references(b *bundle.Bundle) error {
 	for _, r := range b.Conditional() {
 		key := r.Type + "?" + r.Query
 		if known[key] == "" {
-			q, err := condition(r.Type, r.Query)
+			q, err := p.call.condition(r.Type, r.Query)
 			if err != nil {
 				return at(err, r.Entry)
 			}

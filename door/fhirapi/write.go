@@ -24,7 +24,7 @@ func (s *server) create(c *call) error {
 	r.Remove("id") // the server gives ids to creates
 	change := record.Change{Put: []record.Put{{Resource: r, Create: true}}, Key: idempotency(c)}
 	if cond := c.Header.Get("If-None-Exist"); cond != "" {
-		q, err := condition(r.ResourceType(), cond)
+		q, err := c.condition(r.ResourceType(), cond)
 		if err != nil {
 			return err
 		}
@@ -84,7 +84,7 @@ func (s *server) conditionalUpdate(c *call) error {
 	if err != nil {
 		return err
 	}
-	q, err := condition(r.ResourceType(), c.URL.RawQuery)
+	q, err := c.condition(r.ResourceType(), c.URL.RawQuery)
 	if err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func (s *server) remove(c *call) error {
 
 // conditionalRemove answers DELETE [type]?…: one match at most.
 func (s *server) conditionalRemove(c *call) error {
-	q, err := condition(c.PathValue("type"), c.URL.RawQuery)
+	q, err := c.condition(c.PathValue("type"), c.URL.RawQuery)
 	if err != nil {
 		return err
 	}
@@ -197,7 +197,7 @@ func idempotency(c *call) string {
 
 // condition parses the search of a conditional interaction: strictly, and never empty,
 // since an empty condition would match everything.
-func condition(resourceType, raw string) (search.Query, error) {
+func (c *call) condition(resourceType, raw string) (search.Query, error) {
 	if i := strings.IndexByte(raw, '?'); i >= 0 {
 		raw = raw[i+1:]
 	}
@@ -207,7 +207,7 @@ func condition(resourceType, raw string) (search.Query, error) {
 	}
 	values.Del("_format")
 	values.Del("_pretty")
-	q, err := parseQuery(resourceType, values.Encode(), search.Strict)
+	q, err := c.parseQuery(resourceType, values.Encode(), search.Strict)
 	if err != nil {
 		return search.Query{}, err
 	}

@@ -59,7 +59,8 @@ type Subject struct {
 //	ap  e.ValueLow <= s.High && s.Low <= e.ValueHigh
 //
 // With HasUnit the unit must fit as well, also for ne: System and Code equal those of the
-// entry; without a System, Unit (or else Code) equals the entry's Code or Display.
+// entry; without a System, Unit (or else Code) equals the entry's Code or Display. A unit of
+// UCUM fits every entry in a unit of UCUM to which it can be converted, and s is converted.
 //
 // # Updated, Missing, Composite
 //
@@ -100,6 +101,8 @@ func Match(x Expr, s Subject, entries []Entry) bool {
 		return matchChain(x, s, entries)
 	case Has:
 		return matchHas(x, s)
+	case Lineage:
+		return matchLineage(&x, s, entries)
 	}
 	return matchEntries(x, entries)
 }
@@ -119,6 +122,8 @@ func matchEntries(x Expr, entries []Entry) bool {
 		switch x := x.(type) {
 		case Token:
 			found = e.Param == x.Param && matchToken(&x, e)
+		case Coded:
+			found = e.Param == x.Param && matchCoded(&x, e)
 		case Reference:
 			found = e.Param == x.Param && matchReference(&x, e)
 		case Text:

@@ -23,12 +23,26 @@ const (
 // maxChain is how many links a chain may have.
 const maxChain = 5
 
+// Parser reads search URLs. The zero value reads all that needs no terminology.
+type Parser struct {
+	// ValueSet returns the codes of a value set, for :in and :not-in.
+	ValueSet func(url string) ([]Coding, error)
+	// Below and Above return a code with all that lies under or over it in its system, for
+	// :below and :above.
+	Below, Above func(system, code string) ([]string, error)
+}
+
+// Parse reads the parameters of a search URL with the zero Parser.
+func Parse(resourceType string, params []Param, mode Mode) (Query, error) {
+	return Parser{}.Parse(resourceType, params, mode)
+}
+
 // Parse reads the parameters of a search URL, in their order. resourceType is "" for a
 // search over all types.
 //
 // A value that cannot be read is a fault in both modes, and so is a modifier that Osler
 // does not have: to leave either out would answer another question.
-func Parse(resourceType string, params []Param, mode Mode) (Query, error) {
+func (parser Parser) Parse(resourceType string, params []Param, mode Mode) (Query, error) {
 	q := Query{Type: resourceType, Count: DefaultCount, Total: TotalNone}
 	if resourceType != "" && !definition.IsResource(resourceType) {
 		return q, fault.New(fault.NotSupported, "%q is not a resource type of FHIR R4.", resourceType)
@@ -36,7 +50,7 @@ func Parse(resourceType string, params []Param, mode Mode) (Query, error) {
 	if len(params) > MaxParams {
 		return q, fault.New(fault.TooCostly, "The search has %d parameters; the limit is %d.", len(params), MaxParams)
 	}
-	r := reader{query: &q, catalogue: parametersOf(resourceType)}
+	r := reader{Parser: parser, query: &q, catalogue: parametersOf(resourceType)}
 	var where And
 	for _, p := range params {
 		x, err := r.read(p)
@@ -79,6 +93,7 @@ func (u *unknownParameter) Error() string { return u.reason }
 func ignore(reason string) error { return &unknownParameter{reason} }
 
 type reader struct {
+	Parser
 	query     *Query
 	catalogue *catalogue
 }
@@ -92,20 +107,20 @@ func (r *reader) read(p Param) (Expr, error) {
 		}
 		return nil, nil
 	}
-	return readCondition(r.query.Type, p.Name, p.Value, 0)
+	return r.condition(r.query.Type, p.Name, p.Value, 0)
 }
 
-// readCondition reads a parameter that selects: of the searched type, or at the end of a
+// condition reads a parameter that selects: of the searched type, or at the end of a
 // chain of the type that the chain arrived at.
-func readCondition(resourceType, full, value string, depth int) (Expr, error) {
+func (r *reader) condition(resourceType, full, value string, depth int) (Expr, error) {
 	if depth > maxChain {
 		return nil, fault.New(fault.TooCostly, "The search parameter %q has more than %d links.", full, maxChain)
 	}
 	if rest, ok := strings.CutPrefix(full, "_has:"); ok {
-		return readHas(full, rest, value, depth)
+		return r.has(full, rest, value, depth)
 	}
 	if link, rest, ok := strings.Cut(full, "."); ok {
-		return readChain(resourceType, full, link, rest, value, depth)
+		return r.chain(resourceType, full, link, rest, value, depth)
 	}
 	name, modifier, _ := strings.Cut(full, ":")
 	if value == "" {
@@ -125,7 +140,7 @@ func readCondition(resourceType, full, value string, depth int) (Expr, error) {
 	if p == nil || p.expression == nil || p.kind == KindSpecial {
 		return nil, ignore(unknownReason(resourceType, name, p != nil))
 	}
-	return readValues(p, modifier, values)
+	return r.values(p, modifier, values)
 }
 
 func unknownReason(resourceType, name string, defined bool) string {
@@ -141,13 +156,13 @@ func unknownReason(resourceType, name string, defined bool) string {
 // modifiers lists what each kind understands besides :missing; a reference also takes the
 // name of a type.
 var modifiers = map[Kind][]string{
-	KindToken:     {"text", "not", "of-type"},
-	KindReference: {"identifier"},
+	KindToken:     {"text", "not", "of-type", "in", "not-in", "below", "above"},
+	KindReference: {"identifier", "below", "above"},
 	KindString:    {"exact", "contains"},
 	KindURI:       {"below", "above"},
 }
 
-func readValues(p *parameter, modifier string, values []string) (Expr, error) {
+func (r *reader) values(p *parameter, modifier string, values []string) (Expr, error) {
 	switch {
 	case modifier == "missing":
 		return readMissing(p.code, values)
@@ -164,7 +179,7 @@ func readValues(p *parameter, modifier string, values []string) (Expr, error) {
 		if v == "" {
 			continue
 		}
-		x, err := readValue(p, p.code, modifier, v)
+		x, err := r.modified(p, modifier, v)
 		if err != nil {
 			return nil, err
 		}
@@ -174,10 +189,24 @@ func readValues(p *parameter, modifier string, values []string) (Expr, error) {
 		return nil, ignore("It has no value.")
 	}
 	x := either(or)
-	if modifier == "not" {
+	if modifier == "not" || modifier == "not-in" {
 		x = Not{X: x}
 	}
 	return x, nil
+}
+
+// modified reads one value under a modifier; those that only compare otherwise are read
+// with the value.
+func (r *reader) modified(p *parameter, modifier, v string) (Expr, error) {
+	switch {
+	case p.kind == KindToken && (modifier == "in" || modifier == "not-in"):
+		return r.inValueSet(p.code, unescape(v))
+	case p.kind == KindToken && (modifier == "below" || modifier == "above"):
+		return r.hierarchy(p.code, modifier, v)
+	case p.kind == KindReference && (modifier == "below" || modifier == "above"):
+		return r.lineage(p, modifier, v)
+	}
+	return readValue(p, p.code, modifier, v)
 }
 
 func either(or Or) Expr {
@@ -296,9 +325,9 @@ func readUpdated(modifier string, values []string) (Expr, error) {
 	return either(or), nil
 }
 
-// readChain reads subject:Patient.name and subject.name. Without a type it tries every
+// chain reads subject:Patient.name and subject.name. Without a type it tries every
 // type that the reference may point at and that knows the rest.
-func readChain(resourceType, full, link, rest, value string, depth int) (Expr, error) {
+func (r *reader) chain(resourceType, full, link, rest, value string, depth int) (Expr, error) {
 	name, target, _ := strings.Cut(link, ":")
 	p := parametersOf(resourceType).byCode[name]
 	if p == nil || p.expression == nil {
@@ -322,7 +351,7 @@ func readChain(resourceType, full, link, rest, value string, depth int) (Expr, e
 		if !definition.IsResource(t) {
 			continue
 		}
-		x, err := readCondition(t, rest, value, depth+1)
+		x, err := r.condition(t, rest, value, depth+1)
 		var u *unknownParameter
 		if errors.As(err, &u) {
 			reason = err
@@ -342,8 +371,8 @@ func readChain(resourceType, full, link, rest, value string, depth int) (Expr, e
 	return either(or), nil
 }
 
-// readHas reads _has:Observation:patient:code behind "_has:".
-func readHas(full, rest, value string, depth int) (Expr, error) {
+// has reads _has:Observation:patient:code behind "_has:".
+func (r *reader) has(full, rest, value string, depth int) (Expr, error) {
 	parts := strings.SplitN(rest, ":", 3)
 	if len(parts) != 3 || parts[2] == "" {
 		return nil, fault.New(fault.Malformed, "The search parameter %q must be _has:Type:reference:parameter.", full)
@@ -355,7 +384,7 @@ func readHas(full, rest, value string, depth int) (Expr, error) {
 	if p == nil || p.expression == nil || p.kind != KindReference {
 		return nil, fault.New(fault.Malformed, "The search parameter %q names %q, which is not a reference parameter of %s.", full, parts[1], parts[0])
 	}
-	x, err := readCondition(parts[0], parts[2], value, depth+1)
+	x, err := r.condition(parts[0], parts[2], value, depth+1)
 	if err != nil {
 		return nil, err
 	}

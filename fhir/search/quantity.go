@@ -15,7 +15,7 @@ const iso4217 = "urn:iso:std:iso:4217"
 // extractQuantity appends the number or quantity of a value: FHIR R4, sections 3.1.1.4.6
 // and 3.1.1.4.11. ValueLow and ValueHigh are the value itself, or the ends of a Range, of a
 // value with a comparator ("<5") or of SampledData; an open end is -MaxFloat64 or
-// MaxFloat64. Units are not converted.
+// MaxFloat64. Units are kept as written; a search converts its own (Quantity.In).
 func extractQuantity(out []Entry, param string, kind Kind, v fhirpath.Value) []Entry {
 	n := v.Node()
 	e := Entry{Param: param, Kind: kind}
@@ -153,6 +153,14 @@ func matchQuantity(q *Quantity, e *Entry) bool {
 	if e.Kind != KindQuantity && e.Kind != KindNumber || q.HasUnit && !q.sameUnit(e) {
 		return false
 	}
+	if q.ByUCUM() {
+		in, ok := q.In(e.Code)
+		return ok && in.matchValue(e)
+	}
+	return q.matchValue(e)
+}
+
+func (q *Quantity) matchValue(e *Entry) bool {
 	within := q.Low <= e.ValueLow && e.ValueHigh < q.High
 	switch q.Prefix {
 	case Ne:
@@ -176,8 +184,8 @@ func matchQuantity(q *Quantity, e *Entry) bool {
 }
 
 func (q *Quantity) sameUnit(e *Entry) bool {
-	if q.System != "" {
-		return e.System == q.System && e.Code == q.Code
+	if q.System != "" { // units of UCUM are converted, others are as written
+		return e.System == q.System && (e.Code == q.Code || q.ByUCUM())
 	}
 	word := cmp.Or(q.Unit, q.Code)
 	return e.Code == word || e.Display == word

@@ -84,12 +84,33 @@ type Token struct {
 	Value  string
 }
 
+// Coding is a code of a code system; the system may be "".
+type Coding struct{ System, Code string }
+
+// Coded matches codes out of a list: :in, :below and :above. SortCodings has sorted it.
+type Coded struct {
+	Param string
+	Codes []Coding
+}
+
+// Lineage matches references to a resource or to any that lies under it (or, with Above,
+// over it) where resources of its type refer to the next higher one through parameter By:
+// the procedures in a hospital and all its wards. A hidden resource is not walked through.
+type Lineage struct {
+	Param    string
+	Type, ID string
+	By       string
+	Above    bool
+}
+
 // Reference matches references.
 type Reference struct {
 	Param string
 	Type  string // "" when any target type will do
 	ID    string // logical id, or "" when URL is set
 	URL   string // an absolute URL or canonical
+	// Prefix says that URL is the beginning of the reference: "http://a|1." of a version.
+	Prefix bool
 	// Identifier is the :identifier modifier: System|Code of Reference.identifier.
 	Identifier *Token
 }
@@ -137,7 +158,8 @@ type Date struct {
 }
 
 // Quantity matches number and quantity parameters. Low and High are the implicit range of
-// the value's precision ("5.4" is 5.35 to 5.45).
+// the value's precision ("5.4" is 5.35 to 5.45). A value in a unit of UCUM is compared with
+// values in every unit that it can be converted to; see Quantity.In.
 type Quantity struct {
 	Param     string
 	Prefix    Prefix
@@ -198,6 +220,8 @@ func (InPatient) expr() {}
 func (Updated) expr()   {}
 func (Missing) expr()   {}
 func (Token) expr()     {}
+func (Coded) expr()     {}
+func (Lineage) expr()   {}
 func (Reference) expr() {}
 func (Text) expr()      {}
 func (Date) expr()      {}
@@ -249,12 +273,13 @@ const (
 const (
 	DefaultCount = 20
 	MaxCount     = 1000
-	MaxIncludes  = 20   // include parameters in one query
-	MaxIncluded  = 5000 // included resources on one page
-	MaxRounds    = 16   // rounds of _include:iterate
-	MaxValues    = 500  // OR values in one parameter
-	MaxParams    = 50   // parameters in one query
-	MaxSortKeys  = 5    // keys in _sort
+	MaxIncludes  = 20     // include parameters in one query
+	MaxIncluded  = 5000   // included resources on one page
+	MaxRounds    = 16     // rounds of _include:iterate
+	MaxValues    = 500    // OR values in one parameter
+	MaxParams    = 50     // parameters in one query
+	MaxSortKeys  = 5      // keys in _sort
+	MaxCodes     = 20_000 // codes of a value set in :in, of a hierarchy in :below
 )
 
 // Query is one parsed search.

@@ -128,6 +128,8 @@ func matchReference(r *Reference, e *Entry) bool {
 	case r.Identifier != nil:
 		t := r.Identifier
 		return e.Identifier && (!t.HasSystem || e.System == t.System) && (t.AnyCode || e.Code == t.Code)
+	case r.Prefix:
+		return e.URL != "" && strings.HasPrefix(e.URL, r.URL)
 	case r.URL != "":
 		return e.URL == r.URL
 	}

@@ -284,7 +284,7 @@ func (c *Compiler) drives(resourceType string, x search.Expr) ([]source, bool, e
 			out = append(out, s...)
 		}
 		return out, true, nil
-	case search.And, search.Not, search.InPatient, search.Updated, search.Missing, search.All, search.None, search.Chain, search.Has:
+	case search.And, search.Not, search.InPatient, search.Updated, search.Missing, search.All, search.None, search.Chain, search.Has, search.Lineage:
 		return nil, false, nil
 	}
 	s, err := c.sources(resourceType, x)
@@ -328,7 +328,7 @@ func (q *query) condition(x search.Expr) (Fragment, error) {
 		return q.updated(x), nil
 	case search.Missing:
 		return q.missing(x)
-	case search.Chain, search.Has:
+	case search.Chain, search.Has, search.Lineage:
 		return no, unsupported("a chained parameter")
 	}
 	sources, err := q.sources(q.typ, x)

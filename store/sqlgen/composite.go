@@ -63,11 +63,11 @@ func (c *Compiler) part(p int64, x search.Expr) (Fragment, error) {
 		})
 	case search.Quantity:
 		return column(x.Param, func(n string, _ int64) (Fragment, error) {
-			unit, found, err := c.unit(p, x, "k"+n, "s"+n)
+			where, found, err := c.measured(p, x, "lo"+n, "hi"+n, "k"+n, "s"+n)
 			if !found {
-				unit = no
+				where = no
 			}
-			return and([]Fragment{amount(x, "lo"+n, "hi"+n), unit}), err
+			return where, err
 		})
 	case search.Text:
 		return column(x.Param, func(n string, _ int64) (Fragment, error) { return c.text("s"+n, "v"+n, x), nil })

@@ -3,6 +3,8 @@ package sqlgen
 import (
 	"encoding/json"
 	"strings"
+
+	"github.com/osler-emr/osler/fhir/search"
 )
 
 // SQLite is the dialect of SQLite.
@@ -27,6 +29,29 @@ func (SQLite) In(column string, values []any) Fragment {
 		return no
 	}
 	return frag(column+" IN (SELECT value FROM json_each(?))", string(text))
+}
+
+// pairs writes codes as a JSON array of arrays: strings only, so that it cannot fail.
+func pairs(codes []search.Coding) string {
+	list := make([][2]string, len(codes))
+	for i, c := range codes {
+		list[i] = [2]string{c.System, c.Code}
+	}
+	text, err := json.Marshal(list)
+	if err != nil {
+		return "[]"
+	}
+	return string(text)
+}
+
+// Coded implements Dialect. The vocabulary is asked code by code.
+func (SQLite) Coded(column string, space int64, codes []search.Coding) Fragment {
+	return frag(column+" IN (SELECT d.no FROM json_each(?) j CROSS JOIN dict d WHERE d.param = ? AND d.code = j.value->>1 AND d.system = j.value->>0)", pairs(codes), space)
+}
+
+// Identified implements Dialect.
+func (SQLite) Identified(code, system string, space int64, codes []search.Coding) Fragment {
+	return frag("("+code+", "+system+") IN (SELECT j.value->>1, CASE j.value->>0 WHEN '' THEN 0 ELSE (SELECT no FROM dict WHERE param = ? AND code = '' AND system = j.value->>0) END FROM json_each(?) j)", space, pairs(codes))
 }
 
 // Marked implements Dialect.

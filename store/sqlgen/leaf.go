@@ -76,6 +76,8 @@ func (c *Compiler) sources(resourceType string, x search.Expr) ([]source, error)
 		return c.ids(resourceType, x)
 	case search.Token:
 		return c.tokens(resourceType, x)
+	case search.Coded:
+		return c.coded(resourceType, x)
 	case search.Reference:
 		return c.references(resourceType, x)
 	case search.Text:
@@ -204,6 +206,31 @@ func anys(list []int64) []any {
 	return out
 }
 
+// coded asks for a list of codes, which may be long: it goes as one value.
+func (c *Compiler) coded(resourceType string, x search.Coded) ([]source, error) {
+	if len(x.Codes) == 0 {
+		return nil, nil
+	}
+	params, err := c.names.Params(resourceType, x.Param)
+	if err != nil {
+		return nil, err
+	}
+	var out []source
+	for _, p := range params {
+		if p.Flags&InTok != 0 {
+			s := source{table: "tok", where: c.dialect.Coded("k", p.No*Spaces+SpaceCode, x.Codes), probes: true, cost: costToken}
+			if shared[x.Param] {
+				s.cost = costStatus
+			}
+			out = append(out, s)
+		}
+		if p.Flags&InIdent != 0 {
+			out = append(out, source{table: "ident", where: build(frag("p = ? AND ", p.No), c.dialect.Identified("value", "sys", SpaceCode, x.Codes)), cost: costIdentifier})
+		}
+	}
+	return out, nil
+}
+
 func (c *Compiler) identifier(p Param, x search.Token) ([]source, error) {
 	parts := []Fragment{frag("p = ?", p.No)}
 	value := x.Code
@@ -262,6 +289,11 @@ func (c *Compiler) references(resourceType string, x search.Reference) ([]source
 			out = append(out, s...)
 		}
 		return out, nil
+	}
+	if x.Prefix {
+		return c.each(resourceType, x.Param, func(p Param) source {
+			return source{table: "uri", where: build(frag("p = ? AND ", p.No), prefixed("value", x.URL)), cost: costURI}
+		})
 	}
 	if x.URL != "" {
 		return c.each(resourceType, x.Param, func(p Param) source {

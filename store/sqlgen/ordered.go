@@ -2,7 +2,10 @@ package sqlgen
 
 import (
 	"cmp"
+	"maps"
+	"slices"
 
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir/search"
 )
 
@@ -38,20 +41,56 @@ func (c *Compiler) quantities(resourceType string, x search.Quantity) ([]source,
 	}
 	var out []source
 	for _, p := range params {
-		unit, found, err := c.unit(p.No, x, "unit", "label")
+		where, found, err := c.measured(p.No, x, "lo", "hi", "unit", "label")
 		if err != nil {
 			return nil, err
 		}
 		if found {
+			check, _, err := c.measured(p.No, x, "+lo", "+hi", "unit", "label")
+			if err != nil {
+				return nil, err
+			}
 			in := frag("p = ?", p.No)
-			out = append(out, source{
-				table: "qty", cost: costQuantity,
-				where: and([]Fragment{in, amount(x, "lo", "hi"), unit}),
-				check: and([]Fragment{in, amount(x, "+lo", "+hi"), unit}),
-			})
+			out = append(out, source{table: "qty", cost: costQuantity, where: and([]Fragment{in, where}), check: and([]Fragment{in, check})})
 		}
 	}
 	return out, nil
+}
+
+// maxUnits is how many units of one parameter a search is converted into.
+const maxUnits = 2000
+
+// measured returns the condition on value and unit; found is false when no stored unit
+// fits. A search in a unit of UCUM is asked in each unit in use that is comparable: these
+// are few, and what is stored stays as it was written.
+func (c *Compiler) measured(p int64, x search.Quantity, lo, hi, unit, label string) (where Fragment, found bool, err error) {
+	if !x.ByUCUM() {
+		where, found, err = c.unit(p, x, unit, label)
+		return and([]Fragment{amount(x, lo, hi), where}), found, err
+	}
+	codes, err := c.names.CodesOf(p*Spaces+SpaceUnit, x.System)
+	if err != nil {
+		return no, false, err
+	}
+	var list []Fragment
+	for _, code := range slices.Sorted(maps.Keys(codes)) {
+		if in, ok := x.In(code); ok {
+			list = append(list, and([]Fragment{frag(unit+" = ?", codes[code]), amount(in, lo, hi)}))
+		}
+	}
+	if len(list) > maxUnits {
+		return no, false, fault.New(fault.TooCostly, "The values of %q are in more than %d units; search without a unit.", x.Param, maxUnits)
+	}
+	return balanced(list), len(list) > 0, nil
+}
+
+// balanced is or with a depth that grows with the logarithm only.
+func balanced(list []Fragment) Fragment {
+	if len(list) < 3 {
+		return or(list)
+	}
+	half := len(list) / 2
+	return or([]Fragment{balanced(list[:half]), balanced(list[half:])})
 }
 
 // unit returns the condition on the numbers of the unit and of its printed form.

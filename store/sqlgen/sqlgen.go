@@ -19,6 +19,7 @@ import (
 	"strings"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir/search"
 )
 
 // Sequence is the number of bits of a row id behind the patient's number.
@@ -75,6 +76,8 @@ type Names interface {
 	Code(space int64, system, code string) (int64, error)
 	// Codes returns the numbers of a code in every system.
 	Codes(space int64, code string) ([]int64, error)
+	// CodesOf returns the codes of a system in a space, with their numbers.
+	CodesOf(space int64, system string) (map[string]int64, error)
 	// Entity returns the number of a resource that is stored or referred to; 0 when none.
 	Entity(resourceType, id string) (int64, error)
 	// Entities returns the numbers of an id in every type.
@@ -88,6 +91,12 @@ type Dialect interface {
 	// In returns the condition that a column is one of the values, which are all int64 or
 	// all string.
 	In(column string, values []any) Fragment
+	// Coded returns the condition that a column holds the number of one of the codes in a
+	// space of the vocabulary.
+	Coded(column string, space int64, codes []search.Coding) Fragment
+	// Identified returns the condition that two columns hold the code and the number of the
+	// system of one of the codes; systems have a space of the vocabulary, and "" the number 0.
+	Identified(code, system string, space int64, codes []search.Coding) Fragment
 	// Marked returns the condition that the column of present parameters holds one.
 	Marked(column string, param int64) Fragment
 	// Holds returns the condition that a text column contains a text.

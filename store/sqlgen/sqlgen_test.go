@@ -18,9 +18,12 @@ func (words) Params(string, string) ([]sqlgen.Param, error) {
 }
 func (words) Code(int64, string, string) (int64, error) { return 3, nil }
 func (words) Codes(int64, string) ([]int64, error)      { return []int64{3, 4}, nil }
-func (words) Entity(string, string) (int64, error)      { return 5, nil }
-func (words) Entities(string) ([]int64, error)          { return []int64{5}, nil }
-func (words) Patient(string) (int64, error)             { return 6, nil }
+func (words) CodesOf(int64, string) (map[string]int64, error) {
+	return map[string]int64{"mg": 7, "g": 8, "m": 9}, nil
+}
+func (words) Entity(string, string) (int64, error) { return 5, nil }
+func (words) Entities(string) ([]int64, error)     { return []int64{5}, nil }
+func (words) Patient(string) (int64, error)        { return 6, nil }
 
 // TestInputIsBoundNeverWritten puts a hostile text into every field of every node: no piece
 // of it may become text of the statement, and placeholders and values must agree.
@@ -32,8 +35,10 @@ func TestInputIsBoundNeverWritten(t *testing.T) {
 		token, search.Token{Param: evil, Code: evil}, search.Token{Param: evil, Text: true, Code: evil},
 		search.Token{Param: evil, AnyCode: true, HasSystem: true, System: evil}, search.Token{Param: evil, OfType: true, System: evil, HasSystem: true, Code: evil, Value: evil},
 		search.Reference{Param: evil, Type: "Patient", ID: evil}, search.Reference{Param: evil, URL: evil}, search.Reference{Param: evil, Identifier: &token},
+		search.Coded{Param: evil, Codes: []search.Coding{{System: evil, Code: evil}, {Code: evil}}}, search.Reference{Param: evil, URL: evil, Prefix: true},
 		search.Text{Param: evil, Value: evil}, search.Text{Param: evil, Mode: search.Contains, Value: evil}, search.Text{Param: evil, Mode: search.Exact, Value: evil},
-		search.Date{Param: evil, Prefix: search.Prefix(evil)}, search.Quantity{Param: evil, HasUnit: true, Unit: evil}, search.Quantity{Param: evil, HasUnit: true, System: evil, Code: evil},
+		search.Date{Param: evil, Prefix: search.Prefix(evil)}, search.Quantity{Param: evil, HasUnit: true, Unit: evil}, search.Quantity{Param: evil, HasUnit: true, System: "http://unitsofmeasure.org", Code: "mg", Value: 5},
+		search.Quantity{Param: evil, HasUnit: true, System: evil, Code: evil},
 		search.URI{Param: evil, Value: evil}, search.URI{Param: evil, Mode: search.URIBelow, Value: evil}, search.URI{Param: evil, Mode: search.URIAbove, Value: evil},
 		search.Composite{Param: evil, Parts: []search.Expr{search.Token{Param: "0", Code: evil}, search.Text{Param: "1", Value: evil}}},
 	} {

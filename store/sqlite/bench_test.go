@@ -120,3 +120,15 @@ func BenchmarkChartOf200(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkSearchQuantityAnyUnit(b *testing.B) {
+	benchmarkSearch(b, func(int) search.Expr {
+		return search.And{search.Token{Param: "code", Code: "c3"}, search.Quantity{Param: "value-quantity", Prefix: search.Gt, Value: 5}}
+	}, 20, search.SortKey{Param: "date", Descending: true})
+}
+
+func BenchmarkSearchQuantityAcrossUnits(b *testing.B) {
+	benchmarkSearch(b, func(int) search.Expr {
+		return search.And{search.Token{Param: "code", Code: "c3"}, search.Quantity{Param: "value-quantity", Prefix: search.Gt, Value: 5000, HasUnit: true, System: "http://unitsofmeasure.org", Code: "umol/L"}}
+	}, 20, search.SortKey{Param: "date", Descending: true})
+}

@@ -33,6 +33,8 @@ func (f *finder) resolve(resourceType string, x search.Expr, depth int) (search.
 		return f.chain(x, depth)
 	case search.Has:
 		return f.has(resourceType, x, depth)
+	case search.Lineage:
+		return f.lineage(x, depth)
 	}
 	return x, nil
 }
@@ -94,6 +96,51 @@ func (f *finder) has(resourceType string, x search.Has, depth int) (search.Expr,
 		return search.None{}, nil
 	}
 	return ids, nil
+}
+
+// maxLineage is how many steps a hierarchy may have.
+const maxLineage = 64
+
+// lineage replaces a Lineage by references to the resources of the hierarchy.
+func (f *finder) lineage(x search.Lineage, depth int) (search.Expr, error) {
+	seen := map[string]bool{x.ID: true}
+	all, next := []string{x.ID}, []string{x.ID}
+	for step := 0; len(next) > 0; step++ {
+		if step == maxLineage || len(all) > maxChain {
+			return nil, fault.New(fault.TooCostly, "The hierarchy of type %s has more than %d steps or %d resources.", x.Type, maxLineage, maxChain)
+		}
+		var where search.Expr = refersTo(x.By, x.Type, next)
+		if x.Above {
+			where = search.ID(next)
+		}
+		found, err := f.link(x.Type, where, depth)
+		if err != nil {
+			return nil, err
+		}
+		next = nil
+		add := func(id string) {
+			if !seen[id] {
+				seen[id] = true
+				all, next = append(all, id), append(next, id)
+			}
+		}
+		for _, m := range found {
+			if !x.Above {
+				add(m.stored.ID)
+				continue
+			}
+			entries, err := f.store.pack.entries(m.stored)
+			if err != nil {
+				return nil, err
+			}
+			for i := range entries {
+				if e := &entries[i]; e.Kind == search.KindReference && e.Param == x.By && e.RefType == x.Type && e.RefID != "" {
+					add(e.RefID)
+				}
+			}
+		}
+	}
+	return refersTo(x.Param, x.Type, all), nil
 }
 
 // link runs the search of one link of a chain.

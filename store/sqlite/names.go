@@ -157,6 +157,16 @@ func (n names) Codes(space int64, code string) ([]int64, error) {
 	return n.numbers("SELECT no FROM dict WHERE param = ? AND code = ?", space, code)
 }
 
+// CodesOf implements sqlgen.Names.
+func (n names) CodesOf(space int64, system string) (map[string]int64, error) {
+	out := map[string]int64{}
+	err := n.query("SELECT no, code FROM dict WHERE param = ? AND system = ?", []any{space, system}, func(s *sqlite3.Stmt) (bool, error) {
+		out[s.ColumnText(1)] = s.ColumnInt64(0)
+		return true, nil
+	})
+	return out, err
+}
+
 func (n names) numbers(text string, args ...any) ([]int64, error) {
 	var out []int64
 	err := n.query(text, args, func(s *sqlite3.Stmt) (bool, error) {

@@ -118,10 +118,19 @@ func (g *generator) quantity(param string, kind search.Kind) search.Entry {
 	case 1:
 		e.ValueLow = -math.MaxFloat64
 	}
-	if kind == search.KindQuantity {
+	if kind == search.KindQuantity && g.IntN(2) == 0 {
+		e.System, e.Code, e.Display = ucum, g.unit(), pick(g, "", "mg")
+	} else if kind == search.KindQuantity {
 		e.System, e.Code, e.Display = g.system(), pick(g, "", "mg", "g"), pick(g, "", "mg", "gram")
 	}
 	return e
+}
+
+const ucum = "http://unitsofmeasure.org"
+
+// unit returns a unit of mass, of temperature or acidity, or something that is none.
+func (g *generator) unit() string {
+	return pick(g, "mg", "mg", "g", "g", "kg", "ug", "Cel", "K", "[degF]", "[pH]", "no unit", "%", "1")
 }
 
 type composite struct {
@@ -180,6 +189,10 @@ func (g *generator) expr(depth int) search.Expr {
 			if g.IntN(3) == 0 {
 				return search.Chain{Param: pick(g, "subject", "encounter"), Target: g.typ(), X: g.expr(0)}
 			}
+		case 7:
+			if g.IntN(3) == 0 {
+				return search.Lineage{Param: pick(g, "subject", "encounter"), Type: g.typ(), ID: pick(g, g.id(), "p0", "p1"), By: pick(g, "subject", "encounter"), Above: g.IntN(2) == 0}
+			}
 		case 6:
 			if g.IntN(3) == 0 {
 				return search.Has{Source: g.typ(), Param: pick(g, "subject", "encounter"), X: g.expr(0)}
@@ -233,7 +246,13 @@ func (g *generator) tokenExpr(param string) search.Expr {
 	case "phone":
 		t.Code = fmt.Sprint("55", g.IntN(6))
 	}
-	switch g.IntN(8) {
+	switch g.IntN(9) {
+	case 8:
+		var codes []search.Coding
+		for range g.IntN(5) {
+			codes = append(codes, search.Coding{System: g.system(), Code: pick(g, t.Code, g.code(), "final", "551")})
+		}
+		return search.Coded{Param: param, Codes: search.SortCodings(codes)}
 	case 0:
 		t.Text, t.Code = true, pick(g, "bl", "blood", "blood sugar", "o", "x")
 		return t
@@ -255,7 +274,9 @@ func (g *generator) tokenExpr(param string) search.Expr {
 }
 
 func (g *generator) referenceExpr(param string) search.Expr {
-	switch g.IntN(6) {
+	switch g.IntN(7) {
+	case 6:
+		return search.Reference{Param: param, URL: pick(g, "http://x.example/a", "http://", "urn:", "no"), Prefix: true}
 	case 0:
 		return search.Reference{Param: param, URL: g.url()}
 	case 1:
@@ -288,7 +309,13 @@ func (g *generator) dateExpr(param string) search.Expr {
 func (g *generator) quantityExpr(param string) search.Expr {
 	v := g.number()
 	q := search.Quantity{Param: param, Prefix: g.prefix(), Value: v, Low: v - 0.05, High: v + 0.05}
-	switch g.IntN(5) {
+	switch g.IntN(7) {
+	case 5, 6:
+		q.HasUnit, q.System, q.Code = true, ucum, g.unit()
+		if g.IntN(2) == 0 { // near to values in another unit
+			scale := pick(g, 1000, 0.001)
+			q.Value, q.Low, q.High = q.Value*scale, q.Low*scale, q.High*scale
+		}
 	case 0:
 		q.HasUnit, q.Unit = true, pick(g, "mg", "gram", "lb")
 	case 1:

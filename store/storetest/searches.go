@@ -172,6 +172,59 @@ func includesIterate(h *harness) {
 	}
 }
 
+// longCodeLists: a value set of thousands of codes is one condition.
+func longCodeLists(h *harness) {
+	var codes []search.Coding
+	for i := range search.MaxCodes {
+		codes = append(codes, search.Coding{System: "http://loinc.org", Code: fmt.Sprint("c", i)})
+	}
+	h.commit(observation("in", "p", 1, "c7", 0), observation("out", "p", 1, "other", 0))
+	coded := search.Coded{Param: "code", Codes: search.SortCodings(codes)}
+	if got := fmt.Sprint(h.ids(plan("Observation", coded))); got != "[in]" {
+		h.Errorf("in the list: %s", got)
+	}
+	if got := fmt.Sprint(h.ids(plan("Observation", search.And{search.InPatient{"p"}, search.Not{X: coded}}))); got != "[out]" {
+		h.Errorf("not in the list: %s", got)
+	}
+}
+
+// lineages: what is under a resource is found at any depth, in circles once, and not past
+// what is hidden.
+func lineages(h *harness) {
+	place := func(id, within string) store.Write {
+		w := store.Write{Type: "Location", ID: id, Version: 1, Updated: epoch, Body: fmt.Appendf(nil, `{"resourceType":"Location","id":%q}`, id)}
+		if within != "" {
+			w.Index = []search.Entry{{Param: "partof", Kind: search.KindReference, RefType: "Location", RefID: within}}
+		}
+		return w
+	}
+	at := func(id, location string) store.Write {
+		w := observation(id, "p", 1, "x", 0)
+		w.Index = append(w.Index, search.Entry{Param: "location", Kind: search.KindReference, RefType: "Location", RefID: location})
+		return w
+	}
+	h.commit(place("house", ""), place("ward", "house"), place("bed", "ward"), place("l1", "l2"), place("l2", "l1"))
+	h.commit(at("a", "house"), at("b", "ward"), at("c", "bed"), at("d", "l1"))
+	ask := func(id string, above bool, visible store.Visibility) string {
+		x := search.Lineage{Param: "location", Type: "Location", ID: id, By: "partof", Above: above}
+		return fmt.Sprint(h.ids(store.NewPlan(search.Query{Type: "Observation", Where: x, Count: 10}, visible)))
+	}
+	noWard := func(string) search.Expr { return search.Not{X: search.ID{"ward"}} }
+	for _, c := range []struct {
+		id      string
+		above   bool
+		visible store.Visibility
+		want    string
+	}{
+		{"house", false, all, "[a b c]"}, {"ward", false, all, "[b c]"}, {"bed", true, all, "[a b c]"}, {"l2", false, all, "[d]"},
+		{"house", false, noWard, "[a]"}, {"bed", true, noWard, "[b c]"}, {"nothing", false, all, "[]"},
+	} {
+		if got := ask(c.id, c.above, c.visible); got != c.want {
+			h.Errorf("%s, above %v: %s, want %s", c.id, c.above, got, c.want)
+		}
+	}
+}
+
 func nextIsOpaque(h *harness) {
 	for i := range 5 {
 		h.commit(patient(fmt.Sprint("p", i), 1, fmt.Sprint("Canary", i)))

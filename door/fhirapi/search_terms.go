@@ -1,0 +1,57 @@
+package fhirapi
+
+import (
+	"strings"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir/definition"
+	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/fhir/terminology"
+)
+
+// parser reads searches with the value sets and code systems that the caller may see.
+func (c *call) parser() search.Parser {
+	return search.Parser{ValueSet: c.codesOf}
+}
+
+// parse reads the parameters of a search.
+func (c *call) parse(resourceType string, params []search.Param, mode search.Mode) (search.Query, error) {
+	return c.parser().Parse(resourceType, params, mode)
+}
+
+// parseQuery reads a search URL in its own order.
+func (c *call) parseQuery(resourceType, raw string, mode search.Mode) (search.Query, error) {
+	params, err := search.ParseQuery(raw)
+	if err != nil {
+		return search.Query{}, err
+	}
+	return c.parse(resourceType, params, mode)
+}
+
+// codesOf expands the value set of :in, which is named by its url or by its address here.
+func (c *call) codesOf(set string) ([]search.Coding, error) {
+	list, err := c.expansion(strings.TrimPrefix(set, c.base+"/"))
+	if fault.Is(err, fault.NotFound) { // the address of the search is right, its value is not
+		err = fault.New(fault.Malformed, "There is no value set %q.", clip(set))
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := make([]search.Coding, len(list))
+	for i, v := range list {
+		out[i] = search.Coding{System: v.System, Code: v.Code}
+	}
+	return out, nil
+}
+
+func (c *call) expansion(set string) ([]definition.Concept, error) {
+	id, local := strings.CutPrefix(set, "ValueSet/")
+	if !local {
+		return terminology.Expand(set, c.finder)
+	}
+	r, err := c.actor.Read(c.Context(), "ValueSet", id)
+	if err != nil {
+		return nil, err
+	}
+	return terminology.ExpandSet(r, c.finder)
+}
