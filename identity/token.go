@@ -99,3 +99,57 @@ func (a *Accounts) Token(ctx context.Context, secret string) (trust.Principal, e
 	p.Scopes = t.Scopes
 	return p, nil
 }
+
+// TokenUntil returns when the token of a principal ends by itself; the zero time for a
+// principal without one, such as a login session.
+func (a *Accounts) TokenUntil(ctx context.Context, p trust.Principal) (time.Time, error) {
+	t, err := a.tokenOf(ctx, p)
+	return t.Expires, err
+}
+
+// Acting returns what a principal is now, for work that goes on in its name after its request
+// has ended (a subscription). It has today's role of the account, within the scopes of then.
+// The account must still be usable, and a token must not have been ended before its time,
+// until: otherwise it is a Refusal (Over). A token whose time is over ends nothing.
+func (a *Accounts) Acting(ctx context.Context, was trust.Principal, until time.Time) (trust.Principal, error) {
+	c, err := a.load(ctx, was.ID)
+	if fault.Is(err, fault.NotFound) || err == nil && c.Disabled {
+		return trust.Principal{}, refuse(Over)
+	}
+	if err != nil {
+		return trust.Principal{}, err
+	}
+	if a.clock.Now().Before(until) {
+		t, err := a.tokenOf(ctx, was)
+		if err != nil {
+			return trust.Principal{}, err
+		}
+		if t.ID == "" {
+			return trust.Principal{}, refuse(Over)
+		}
+	}
+	p := Principal(c.Account, Session{ID: was.Session})
+	p.Scopes = was.Scopes
+	return p, nil
+}
+
+// tokenOf returns the token that a principal came with; the zero token when there is none.
+func (a *Accounts) tokenOf(ctx context.Context, p trust.Principal) (token, error) {
+	if p.ID == "" || p.Session == "" || len(p.Scopes) == 0 {
+		return token{}, nil
+	}
+	items, err := a.store.Items(ctx, spaceToken, p.ID)
+	if err != nil {
+		return token{}, err
+	}
+	for _, item := range items {
+		var t token
+		if err := json.Unmarshal(item.Value, &t); err != nil {
+			return token{}, err
+		}
+		if t.ID == p.Session {
+			return t, nil
+		}
+	}
+	return token{}, nil
+}

@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/osler-emr/osler/base/clock"
@@ -12,8 +13,12 @@ import (
 
 // Gate guards a store. One Gate serves a process.
 type Gate struct {
-	store store.Store
-	clock clock.Clock
+	store   store.Store
+	clock   clock.Clock
+	keepers map[string]Keeper
+
+	mu      sync.Mutex
+	changed chan struct{} // closed at the next change; nil when nobody waits
 }
 
 // Open returns the gate to a store.

@@ -71,7 +71,8 @@ func (a *Actor) commitOnce(ctx context.Context, c Change) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	receipt, err := a.gate.store.Commit(ctx, set)
+	set.Items = append(set.Items, b.keep...)
+	receipt, err := a.gate.commit(ctx, set)
 	if err != nil {
 		return Result{}, err
 	}
@@ -96,6 +97,7 @@ type builder struct {
 	seen     map[string]bool // "Type/id" of what this change writes
 	issues   []fault.Issue
 	pending  []pendingPut
+	keep     []store.ItemWrite // what Keepers add
 }
 
 // pendingPut is a Put between its first look and its write.
@@ -244,6 +246,9 @@ func (b *builder) put(ctx context.Context, q *pendingPut) error {
 	if err := policy.Decide(a.principal, what, q.before, r); err != nil {
 		return a.refused(ctx, err, what, resourceType, r.ID(), q.current.Patient)
 	}
+	if err := b.kept(ctx, resourceType, q.before, r); err != nil {
+		return err
+	}
 	serious := b.report(q.at, validate.Resource(r))
 	if err := b.references(ctx, q); err != nil {
 		return err
@@ -334,6 +339,9 @@ func (b *builder) delete(ctx context.Context, d Delete) error {
 		return a.refused(ctx, err, policy.Delete, d.Type, d.ID, current.Patient)
 	}
 	if err := b.emptyChart(ctx, current); err != nil {
+		return err
+	}
+	if err := b.kept(ctx, d.Type, before, nil); err != nil {
 		return err
 	}
 	b.patients = append(b.patients, current.Patient)

@@ -140,7 +140,7 @@ func (a *Actor) Undo(ctx context.Context, token string) error {
 	if _, err := a.Draft(ctx, d.draftKey()); d.Draft != nil && fault.Is(err, fault.NotFound) {
 		set.Items = append(set.Items, store.ItemWrite{Item: store.Item{Space: spaceDraft, Key: a.draftKey(d.Draft.Key), Owner: a.principal.ID, Value: d.Draft.Value}})
 	}
-	_, err = a.gate.store.Commit(ctx, set)
+	_, err = a.gate.commit(ctx, set)
 	if fault.Is(err, fault.Stale) {
 		return written()
 	}

@@ -181,6 +181,12 @@ type Store interface {
 	All(ctx context.Context, types []string, at T) iter.Seq2[Version, error]
 	// History returns versions, newest first.
 	History(ctx context.Context, f HistoryFilter) ([]Version, error)
+	// Changes returns the versions of the commits after a T, oldest first and those of one
+	// commit in the order of type and id: the feed that subscriptions follow. A commit is
+	// never cut apart, so that there may be more than limit. upTo is the T up to which nothing
+	// is missing; the next call goes on after it. It is after itself when nothing was
+	// committed since.
+	Changes(ctx context.Context, after T, limit int) (versions []Version, upTo T, err error)
 	// Now returns the T of the last commit.
 	Now(ctx context.Context) (T, error)
 	// At returns the last T whose commit is not after the wall clock time.

@@ -34,14 +34,15 @@ type Program struct {
 }
 
 type commands struct {
-	Demo   demoCommand   `cmd:"" help:"Run a living clinic with invented people on a throw-away encrypted record."`
-	Serve  serveCommand  `cmd:"" help:"Serve the clinic, the portal and FHIR from a record."`
-	Import importCommand `cmd:"" help:"Read FHIR files into a record: bundles, NDJSON, folders."`
-	Export exportCommand `cmd:"" help:"Write one patient, or everything, as FHIR."`
-	Audit  auditCommand  `cmd:"" help:"Look after the audit log."`
-	Token  tokenCommand  `cmd:"" help:"Issue a FHIR bearer token for an account."`
-	Bench  benchCommand  `cmd:"" help:"Measure import, read, search and chart pages."`
-	About  aboutCommand  `cmd:"" name:"version" help:"Print the version."`
+	Demo    demoCommand    `cmd:"" help:"Run a living clinic with invented people on a throw-away encrypted record."`
+	Serve   serveCommand   `cmd:"" help:"Serve the clinic, the portal and FHIR from a record."`
+	Import  importCommand  `cmd:"" help:"Read FHIR files into a record: bundles, NDJSON, folders."`
+	Package packageCommand `cmd:"" help:"Look after implementation guides."`
+	Export  exportCommand  `cmd:"" help:"Write one patient, or everything, as FHIR."`
+	Audit   auditCommand   `cmd:"" help:"Look after the audit log."`
+	Token   tokenCommand   `cmd:"" help:"Issue a FHIR bearer token for an account."`
+	Bench   benchCommand   `cmd:"" help:"Measure import, read, search and chart pages."`
+	About   aboutCommand   `cmd:"" name:"version" help:"Print the version."`
 }
 
 // Run runs one command and returns the exit status: 0 done, 1 failed, 2 wrong usage.

@@ -117,13 +117,10 @@ type progress struct {
 }
 
 func (b *progress) show(r bulk.Report) {
-	f, ok := b.w.(*os.File)
-	if !ok {
+	if !terminal(b.w) {
 		return
 	}
-	if st, err := f.Stat(); err != nil || st.Mode()&os.ModeCharDevice == 0 {
-		return
-	}
+	f := b.w
 	b.drawn = true
 	const width = 30
 	done := len(r.Files) * width / max(r.Total, 1)
@@ -131,6 +128,16 @@ func (b *progress) show(r bulk.Report) {
 	left := time.Duration(float64(took) / float64(len(r.Files)) * float64(r.Total-len(r.Files)))
 	fmt.Fprintf(f, "\r[%s%s] %d of %d files, %d resources, %d problems, about %s left   ", strings.Repeat("#", done),
 		strings.Repeat(".", width-done), len(r.Files), r.Total, r.Stored(), r.Problems(), left.Round(time.Second))
+}
+
+// terminal reports whether what is written can be written over.
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	st, err := f.Stat()
+	return err == nil && st.Mode()&os.ModeCharDevice != 0
 }
 
 func (b *progress) end() {

@@ -79,7 +79,7 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 	if err != nil {
 		return err
 	}
-	api := fhirapi.New(fhirapi.Options{Gate: h.gate, Authenticate: h.accounts.Token, Clock: p.Clock, Log: site.Log, Version: Version})
+	api := fhirapi.New(fhirapi.Options{Gate: h.gate, Authenticate: h.accounts.Token, Visitor: site.Visitor, Clock: p.Clock, Log: site.Log, Version: Version})
 	mux := http.NewServeMux()
 	mux.Handle("/fhir", api)
 	mux.Handle("/fhir/", api)

@@ -69,21 +69,23 @@ func TestCompressedBodies(t *testing.T) {
 
 func TestAcceptWeights(t *testing.T) {
 	for accept, want := range map[string]string{
-		"":                                     "json",
-		"*/*":                                  "json",
-		"application/fhir+xml, */*":            "xml",
-		"*/*, application/fhir+xml":            "json",
-		"application/fhir+json;q=0, */*":       "xml",
-		"application/fhir+xml;q=0, */*":        "json",
-		"*/*;q=0.1, application/xml":           "xml",
-		"application/xml;q=0.8, text/json":     "json",
-		"application/fhir+json;q=0":            "neither",
-		"image/png":                            "neither",
-		"application/json;q=7":                 "neither",
-		"text/html,application/xml;q=0.9,*/*":  "json",
-		"application/json, application/xml":    "json",
-		"application/xml, application/json":    "xml",
-		"application/json;q=0, text/xml;q=0.0": "neither",
+		"":                                 "json",
+		"*/*":                              "json",
+		"application/fhir+xml, */*":        "xml",
+		"*/*, application/fhir+xml":        "json",
+		"application/fhir+json;q=0, */*":   "xml",
+		"application/fhir+xml;q=0, */*":    "json",
+		"*/*;q=0.1, application/xml":       "xml",
+		"application/xml;q=0.8, text/json": "json",
+		"application/fhir+json;q=0":        "neither",
+		"image/png":                        "neither",
+		"application/json;q=7":             "neither",
+		"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8": "html",
+		"application/json, text/html":                                     "json",
+		"text/html;q=0, */*":                                              "json",
+		"application/json, application/xml":                               "json",
+		"application/xml, application/json":                               "xml",
+		"application/json;q=0, text/xml;q=0.0":                            "neither",
 	} {
 		r, _ := http.NewRequest("GET", "/fhir", nil)
 		if accept != "" {
@@ -95,6 +97,8 @@ func TestAcceptWeights(t *testing.T) {
 			got = "neither"
 		} else if c.xml {
 			got = "xml"
+		} else if c.html {
+			got = "html"
 		}
 		if got != want {
 			t.Errorf("%q: %s, want %s", accept, got, want)

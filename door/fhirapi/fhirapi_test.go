@@ -37,7 +37,9 @@ type house struct {
 	log      *bytes.Buffer
 }
 
-func open(t testing.TB) *house {
+func open(t testing.TB) *house { return openWith(t, nil) }
+
+func openWith(t testing.TB, visitor func(*http.Request) (trust.Principal, error)) *house {
 	t.Helper()
 	h := &house{t: t, clock: clock.NewManual(noon), tokens: map[trust.Role]string{}, programs: map[trust.Role]string{}, role: trust.Physician, log: &bytes.Buffer{}}
 	dir := t.TempDir()
@@ -75,7 +77,7 @@ func open(t testing.TB) *house {
 			t.Fatal(err)
 		}
 	}
-	server := httptest.NewServer(New(Options{Gate: h.gate, Authenticate: accounts.Token, Clock: h.clock, Log: slog.New(slog.NewTextHandler(h.log, nil)), Version: "test"}))
+	server := httptest.NewServer(New(Options{Gate: h.gate, Authenticate: accounts.Token, Visitor: visitor, Clock: h.clock, Log: slog.New(slog.NewTextHandler(h.log, nil)), Version: "test"}))
 	h.url = server.URL
 	t.Cleanup(func() {
 		server.Close()

@@ -15,7 +15,7 @@ const (
 	xmlContent  = "application/fhir+xml; charset=utf-8"
 )
 
-// acceptable settles the form of the answer: _format overrides the Accept header, in which
+// acceptable settles the form of the answer (JSON, XML, or a page for people): _format overrides the Accept header, in which
 // the highest q wins, the earlier one of two equal ones, and JSON when it does not matter.
 func acceptable(c *call) error {
 	if f := c.URL.Query().Get("_format"); c.URL.RawQuery != "" && f != "" {
@@ -25,14 +25,21 @@ func acceptable(c *call) error {
 		case xmlType(f):
 			c.xml = true
 			return nil
+		case f == "html" || f == "text/html":
+			c.html = true
+			return nil
 		}
-		return &refusal{http.StatusNotAcceptable, fault.New(fault.NotSupported, "The format %q is not supported; ask for json or xml.", clip(f))}
+		return &refusal{http.StatusNotAcceptable, fault.New(fault.NotSupported, "The format %q is not supported; ask for json, xml or html.", clip(f))}
 	}
 	accepts := c.Header.Values("Accept")
 	if len(accepts) == 0 {
 		return nil
 	}
-	json, xml := weigh(strings.Join(accepts, ","))
+	json, xml, html := weigh(strings.Join(accepts, ","))
+	if html.q > json.q && html.q > xml.q || html.q > 0 && html.at < min(json.at, xml.at) && html.q >= max(json.q, xml.q) {
+		c.html = true
+		return nil
+	}
 	if json.q > 0 || xml.q > 0 {
 		c.xml = xml.q > json.q || xml.q == json.q && xml.at < json.at
 		return nil
@@ -49,9 +56,9 @@ type weight struct {
 
 // weigh reads an Accept header. A form that it names has the weight it is given there, also
 // 0; otherwise that of a range such as "*/*" (RFC 9110, 12.5.1), where JSON comes first.
-func weigh(accept string) (json, xml weight) {
+func weigh(accept string) (json, xml, html weight) {
 	none := weight{-1, 1 << 20}
-	json, xml = none, none
+	json, xml, html = none, none, none
 	anything := none
 	for i, want := range strings.Split(accept, ",") {
 		t, params, err := mime.ParseMediaType(want)
@@ -66,7 +73,9 @@ func weigh(accept string) (json, xml weight) {
 		}
 		form := &anything
 		switch t {
-		case "", "*/*", "application/*", "text/*", "text/html": // a browser shows JSON
+		case "", "*/*", "application/*", "text/*":
+		case "text/html":
+			form = &html
 		default:
 			switch {
 			case jsonType(t):
@@ -87,7 +96,7 @@ func weigh(accept string) (json, xml weight) {
 	if xml == none {
 		xml = weight{anything.q, none.at}
 	}
-	return json, xml
+	return json, xml, html
 }
 
 func jsonType(s string) bool {

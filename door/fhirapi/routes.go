@@ -18,6 +18,7 @@ type route struct {
 func routes() []route {
 	return []route{
 		{method: "GET", pattern: "/fhir/metadata", public: true, system: true, handle: (*server).metadata},
+		{method: "GET", pattern: "/fhir/openapi.json", public: true, system: true, stream: true, handle: (*server).openAPI},
 
 		{method: "GET", pattern: "/fhir/{type}/{id}", interaction: "read", handle: (*server).read},
 		{method: "GET", pattern: "/fhir/{type}/{id}/_history/{vid}", interaction: "vread", handle: (*server).vread},

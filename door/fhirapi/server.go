@@ -40,8 +40,11 @@ type Options struct {
 	Gate *record.Gate
 	// Authenticate returns the principal of a bearer token; fault.Unauthorized otherwise.
 	Authenticate func(ctx context.Context, token string) (trust.Principal, error)
-	Clock        clock.Clock
-	Log          *slog.Logger
+	// Visitor returns who is signed in in the browser that a request comes from;
+	// fault.Unauthorized when nobody is. It may be nil. It is asked for pages only.
+	Visitor func(r *http.Request) (trust.Principal, error)
+	Clock   clock.Clock
+	Log     *slog.Logger
 	// Base is the public URL of the door without a slash at its end, for example
 	// "https://clinic.example/fhir"; empty takes it from each request.
 	Base string
@@ -56,12 +59,15 @@ type server struct {
 	outer, inner *http.ServeMux
 	// capabilities is the part of the CapabilityStatement that is the same for every request.
 	capabilities func() []byte
+	// described is that part of the OpenAPI document.
+	described func() []byte
 }
 
 // New returns the handler for the paths below /fhir.
 func New(o Options) http.Handler {
 	s := &server{Options: o, started: o.Clock.Now(), outer: http.NewServeMux()}
 	s.capabilities = sync.OnceValue(s.rest)
+	s.described = sync.OnceValue(openAPIDocument)
 	for _, rt := range routes() {
 		s.outer.HandleFunc(rt.method+" "+rt.pattern, s.wrap(rt))
 	}
@@ -97,6 +103,7 @@ type call struct {
 	given *fhir.Node // the resource, when it came as an entry of a bundle
 	sent  [32]byte   // SHA-256 of the body
 	xml   bool       // the answer is wanted in XML
+	html  bool       // the answer is wanted as a page for people
 
 	within *place // the compartment that a search is limited to
 }
@@ -152,8 +159,14 @@ func (s *server) admit(rt route, c *call) error {
 		return nil
 	}
 	scheme, token, _ := strings.Cut(c.Header.Get("Authorization"), " ")
+	if scheme == "" && !rt.stream {
+		if err := s.visitor(c); err != nil {
+			return err
+		}
+		return knownType(c)
+	}
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return fault.New(fault.Unauthorized, "Send a bearer token in the Authorization header; `osler token` makes one.")
+		return errNoToken
 	}
 	p, err := s.Authenticate(c.Context(), strings.TrimSpace(token))
 	if err != nil {
@@ -321,6 +334,8 @@ func (c *call) write(status int, body []byte) error {
 		body = nil
 	}
 	switch {
+	case c.html && body != nil:
+		return c.writePage(status, body)
 	case c.xml && body != nil:
 		r, err := fhir.Parse(body)
 		if err == nil {

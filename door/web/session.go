@@ -56,6 +56,24 @@ func (s *Site) identify(w http.ResponseWriter, r *Request) (locked bool, err err
 	return locked, nil
 }
 
+// Visitor returns who is signed in in the browser that a request comes from, for doors that
+// are no web; fault.Unauthorized when nobody is, or the session is locked.
+func (s *Site) Visitor(r *http.Request) (trust.Principal, error) {
+	c, err := r.Cookie(s.cookieName(sessionCookie))
+	if err != nil {
+		return trust.Principal{}, fault.New(fault.Unauthorized, "Nobody is signed in in this browser.")
+	}
+	session, account, err := s.Accounts.Session(r.Context(), c.Value)
+	var refused *identity.Refusal
+	if errors.As(err, &refused) {
+		return trust.Principal{}, fault.New(fault.Unauthorized, "Your session is locked or has ended; sign in again.")
+	}
+	if err != nil {
+		return trust.Principal{}, err
+	}
+	return identity.Principal(account, session), nil
+}
+
 // begin puts a new session into the browser.
 func (s *Site) begin(w http.ResponseWriter, secret string) {
 	http.SetCookie(w, s.cookie(sessionCookie, secret, int(identity.SessionFor.Seconds())))

@@ -7,7 +7,10 @@ import (
 )
 
 // compiler turns the syntax tree into closures.
-type compiler struct{ source string }
+type compiler struct {
+	source string
+	strict bool // as() of several items is a fault
+}
 
 func (c *compiler) compile(e *expr) (eval, error) {
 	switch e.op {
@@ -129,7 +132,10 @@ func (s *state) walk(in []Value, names []string) ([]Value, error) {
 	var few [4]Value // on the stack: most paths find nothing or little
 	out := few[:0]
 	for _, v := range in {
-		out = walk(out, v, names)
+		out = s.descend(out, v, names)
+		if s.steps > MaxSteps || len(out) > MaxValues {
+			return nil, tooCostly()
+		}
 	}
 	if len(out) == 0 {
 		return nil, s.spend(len(in))
@@ -137,13 +143,16 @@ func (s *state) walk(in []Value, names []string) ([]Value, error) {
 	return append([]Value(nil), out...), s.spend(len(in) + len(out))
 }
 
-func walk(out []Value, v Value, names []string) []Value {
+func (s *state) descend(out []Value, v Value, names []string) []Value {
 	if len(names) == 1 {
 		return step(out, v, names[0])
 	}
 	var few [4]Value
 	for _, next := range step(few[:0], v, names[0]) {
-		out = walk(out, next, names[1:])
+		if !s.visit() {
+			break
+		}
+		out = s.descend(out, next, names[1:])
 	}
 	return out
 }
@@ -166,6 +175,9 @@ func (c *compiler) call(e *expr) (eval, error) {
 			return nil, malformed(c.source, arguments[0].pos, "%s() takes the name of a type", e.text)
 		}
 		return c.typeTest(e, e.text, name, input)
+	}
+	if e.text == "sort" {
+		return c.sort(e, input)
 	}
 	f, ok := functions[e.text]
 	if !ok {
@@ -270,7 +282,7 @@ func (c *compiler) external(e *expr) (eval, error) {
 		case "resource":
 			return []Value{s.resource}, nil
 		case "rootResource":
-			return []Value{s.root}, nil
+			return []Value{s.container()}, nil
 		case "context":
 			return []Value{s.context}, nil
 		}

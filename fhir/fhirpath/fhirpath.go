@@ -60,15 +60,18 @@ func CompileFor(resourceType, source string) (*Expression, error) {
 }
 
 func compileTree(source string, tree *expr) (*Expression, error) {
+	return compileWith(compiler{source: source}, tree)
+}
+
+func compileWith(c compiler, tree *expr) (*Expression, error) {
 	if tree == nil {
-		return &Expression{source: source, run: evalEmpty}, nil
+		return &Expression{source: c.source, run: evalEmpty}, nil
 	}
-	c := compiler{source: source}
 	run, err := c.compile(tree)
 	if err != nil {
 		return nil, err
 	}
-	return &Expression{source: source, tree: tree, run: run}, nil
+	return &Expression{source: c.source, tree: tree, run: run}, nil
 }
 
 // String returns the expression as it was written.
@@ -91,7 +94,7 @@ func At(t time.Time) Option { return func(s *state) { s.now = t } }
 
 // WithRoot sets %rootResource, the resource that contains the one that is evaluated: local
 // references ("#a") are looked up in it. Without it, it is the resource itself.
-func WithRoot(root *fhir.Node) Option { return func(s *state) { s.root = Of(root) } }
+func WithRoot(root *fhir.Node) Option { return func(s *state) { s.root = root } }
 
 // With defines an environment variable, %name.
 func With(name string, values ...Value) Option {
@@ -121,7 +124,6 @@ func NewSession(resource *fhir.Node, options ...Option) *Session {
 	x := &Session{}
 	x.s.resource = Of(resource)
 	x.s.this[0] = x.s.resource
-	x.s.root = x.s.resource
 	for _, o := range options {
 		o(&x.s)
 	}
@@ -174,7 +176,7 @@ func (e *Expression) Test(resource *fhir.Node, options ...Option) (bool, error) 
 // state is one evaluation.
 type state struct {
 	resource Value
-	root     Value
+	root     *fhir.Node // nil when it is the resource
 	context  Value
 	this     [1]Value
 	total    []Value // $total of aggregate
@@ -184,6 +186,14 @@ type state struct {
 	hooks    *Hooks
 	now      time.Time
 	vars     map[string][]Value
+}
+
+// container is %rootResource.
+func (s *state) container() Value {
+	if s.root == nil {
+		return s.resource
+	}
+	return Of(s.root)
 }
 
 // eval evaluates a compiled part on a collection of input items.
@@ -202,6 +212,13 @@ func (s *state) spend(n int) error {
 
 func tooCostly() error {
 	return fault.New(fault.TooCostly, "The FHIRPath expression needs more than %d steps or %d items.", MaxSteps, MaxValues)
+}
+
+// visit counts a node that is looked at within an operation; it is false when the limit is
+// passed, and the operation may end early: the spend that follows is the fault.
+func (s *state) visit() bool {
+	s.steps++
+	return s.steps <= MaxSteps
 }
 
 // spendText counts the reading or making of a text.

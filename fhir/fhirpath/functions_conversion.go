@@ -67,10 +67,25 @@ func converted(s *state, in, outer []Value, args []eval, to converter) (Value, b
 	if err != nil || !given || v.kind != Quantity {
 		return v, ok && given, err
 	}
-	if word, isWord := calendarUnit(unit.text); isWord {
-		return v, unitOf(v) == unitOf(Value{kind: Quantity, text: word, lit: true}), nil
+	v, ok = v.to(unit.text)
+	return v, ok, nil
+}
+
+// to converts a quantity to a unit: a UCUM code or a calendar word.
+func (v Value) to(unit string) (Value, bool) {
+	target := quantity(v.num, unit)
+	if word, isWord := calendarUnit(unit); isWord {
+		target.text, target.lit = word, true
 	}
-	return v, unitOf(v) == unitOf(quantity(v.num, unit.text)), nil
+	if unitOf(v) == unitOf(target) {
+		return v, true
+	}
+	from, to, ok := units(v, target)
+	if !ok {
+		return Value{}, false
+	}
+	out, err := inUnitOf(v, from, target, to)
+	return out, err == nil
 }
 
 func toBoolean(v Value) (Value, bool) {

@@ -81,9 +81,9 @@ func resolve(s *state, in, _ []Value, _ []eval) ([]Value, error) {
 func (s *state) target(reference, named string) (Value, bool) {
 	if id, local := strings.CutPrefix(reference, "#"); local {
 		if id == "" {
-			return s.root, true
+			return s.container(), true
 		}
-		for c := range s.root.node.Get("contained").Items() {
+		for c := range s.container().node.Get("contained").Items() {
 			if c.ID() == id {
 				return Of(c), true
 			}

@@ -140,11 +140,15 @@ func withNumber(s *state, in, outer []Value, args []eval, f func(x, y float64) f
 }
 
 func power_(s *state, in, outer []Value, args []eval) ([]Value, error) {
-	out, err := withNumber(s, in, outer, args, math.Pow)
+	exponent, err := args[0](s, outer)
+	if err != nil {
+		return nil, err
+	}
+	given := func(*state, []Value) ([]Value, error) { return exponent, nil }
+	out, err := withNumber(s, in, outer, []eval{given}, math.Pow)
 	if err != nil || len(out) == 0 {
 		return nil, err
 	}
-	exponent, _ := args[0](s, outer)
 	if in[0].system().kind == Integer && exponent[0].system().kind == Integer {
 		if i, err := out[0].num.Int64(); err == nil {
 			return []Value{integer(i)}, nil

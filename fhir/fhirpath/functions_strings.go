@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"html"
 	"net/url"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -183,19 +182,6 @@ func replace(s *state, in, outer []Value, args []eval) ([]Value, error) {
 	return []Value{text(strings.ReplaceAll(v, old, with))}, s.spendText(len(v))
 }
 
-// pattern compiles a regular expression. Go's engine runs in linear time; look-around and
-// back references, which it lacks, are faults.
-func pattern(source string, full bool) (*regexp.Regexp, error) {
-	if full {
-		source = `\A(?:` + source + `)\z`
-	}
-	r, err := regexp.Compile("(?s)" + source)
-	if err != nil {
-		return nil, refuse("the regular expression cannot be used.")
-	}
-	return r, nil
-}
-
 func matches(full bool) func(s *state, in, outer []Value, args []eval) ([]Value, error) {
 	return func(s *state, in, outer []Value, args []eval) ([]Value, error) {
 		v, ok, err := single(in, String)
@@ -206,11 +192,11 @@ func matches(full bool) func(s *state, in, outer []Value, args []eval) ([]Value,
 		if err != nil || !ok {
 			return nil, err
 		}
-		r, err := pattern(x.text, full)
+		r, err := s.pattern(x.text, full)
 		if err != nil {
 			return nil, err
 		}
-		if err := s.spendText(64*len(x.text) + len(v.text)*len(x.text)); err != nil {
+		if err := s.spendMatch(r, v.text); err != nil {
 			return nil, err
 		}
 		return yesNo(r.MatchString(v.text))
@@ -225,14 +211,15 @@ func replaceMatches(s *state, in, outer []Value, args []eval) ([]Value, error) {
 	if source == "" {
 		return []Value{text(v)}, nil
 	}
-	r, err := pattern(source, false)
+	r, err := s.pattern(source, false)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.spendText(64*len(source) + len(v)*len(source)); err != nil {
+	if err := s.spendMatch(r, v); err != nil {
 		return nil, err
 	}
-	if (len(v)+1)*(len(with)+1) > maxText {
+	// A match puts in the replacement, and what $1 stands for: no more than all of the text.
+	if (len(v)+1)*(len(with)+1)+strings.Count(with, "$")*len(v) > maxText {
 		return nil, refuse("a text grows longer than %d bytes.", maxText)
 	}
 	out := r.ReplaceAllString(v, with)

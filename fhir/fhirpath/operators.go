@@ -167,7 +167,10 @@ func equals(negate bool) operator {
 		if len(a) == len(b) {
 			t = yes
 			for i := range a {
-				e := equal(a[i], b[i])
+				e := s.equal(a[i], b[i])
+				if err := s.spend(0); err != nil {
+					return nil, err
+				}
 				if e != yes {
 					t = e
 					break
@@ -182,10 +185,10 @@ func equals(negate bool) operator {
 }
 
 // equal is the equality of two items; unknown for dates of different precision.
-func equal(x, y Value) tri {
+func (s *state) equal(x, y Value) tri {
 	a, b := x.system(), y.system()
 	if a.kind == Element || b.kind == Element {
-		return triOf(a.kind == b.kind && sameNode(a.node, b.node))
+		return triOf(a.kind == b.kind && s.sameNode(a.node, b.node))
 	}
 	if t, ok := temporalPair(a, b); ok {
 		if t.bad {
@@ -221,9 +224,12 @@ func equal(x, y Value) tri {
 }
 
 // sameNode compares content; members may come in any order, numbers by value.
-func sameNode(a, b *fhir.Node) bool {
+func (s *state) sameNode(a, b *fhir.Node) bool {
 	if a == b {
 		return true
+	}
+	if !s.visit() {
+		return false
 	}
 	if a.Kind() != b.Kind() || a.Len() != b.Len() {
 		return false
@@ -231,14 +237,14 @@ func sameNode(a, b *fhir.Node) bool {
 	switch a.Kind() {
 	case fhir.Object:
 		for name, x := range a.Members() {
-			if !sameNode(x, b.Get(name)) {
+			if !s.sameNode(x, b.Get(name)) {
 				return false
 			}
 		}
 		return true
 	case fhir.Array:
 		for i := range a.Len() {
-			if !sameNode(a.At(i), b.At(i)) {
+			if !s.sameNode(a.At(i), b.At(i)) {
 				return false
 			}
 		}
@@ -261,21 +267,21 @@ func equivalence(negate bool) operator {
 			}
 			found := false
 			for j := range b {
-				if !used[j] && equivalent(a[i], b[j]) {
+				if !used[j] && s.equivalent(a[i], b[j]) {
 					used[j], found = true, true
 					break
 				}
 			}
 			same = found
 		}
-		return []Value{boolean(same != negate)}, nil
+		return []Value{boolean(same != negate)}, s.spend(0)
 	}
 }
 
-func equivalent(x, y Value) bool {
+func (s *state) equivalent(x, y Value) bool {
 	a, b := x.system(), y.system()
 	if a.kind == Element || b.kind == Element {
-		return a.kind == b.kind && alikeNode(a.node, b.node)
+		return a.kind == b.kind && s.alikeNode(a.node, b.node)
 	}
 	if t, ok := temporalPair(a, b); ok {
 		if t.bad {
@@ -301,29 +307,32 @@ func equivalent(x, y Value) bool {
 }
 
 // alikeNode is sameNode without order of items and without case; ids do not count.
-func alikeNode(a, b *fhir.Node) bool {
-	if a.Kind() != b.Kind() {
+func (s *state) alikeNode(a, b *fhir.Node) bool {
+	if a.Kind() != b.Kind() || !s.visit() {
 		return false
 	}
 	switch a.Kind() {
 	case fhir.Object:
-		for _, pair := range [...][2]*fhir.Node{{a, b}, {b, a}} {
-			for name, x := range pair[0].Members() {
-				if name != "id" && !alikeNode(x, pair[1].Get(name)) {
-					return false
-				}
+		for name, x := range a.Members() {
+			if name != "id" && !s.alikeNode(x, b.Get(name)) {
+				return false
+			}
+		}
+		for name := range b.Members() {
+			if name != "id" && a.Get(name) == nil {
+				return false
 			}
 		}
 		return true
 	case fhir.Array:
 		if a.Len() != b.Len() || a.Len() > 200 {
-			return sameNode(a, b)
+			return s.sameNode(a, b)
 		}
 		used := make([]bool, b.Len())
 	items:
 		for x := range a.Items() {
 			for j := range b.Len() {
-				if !used[j] && alikeNode(x, b.At(j)) {
+				if !used[j] && s.alikeNode(x, b.At(j)) {
 					used[j] = true
 					continue items
 				}
@@ -334,7 +343,7 @@ func alikeNode(a, b *fhir.Node) bool {
 	case fhir.String:
 		return folded(a.Text()) == folded(b.Text())
 	}
-	return sameNode(a, b)
+	return s.sameNode(a, b)
 }
 
 // folded lowers case and makes each run of white space one space.
@@ -407,12 +416,12 @@ func membership(s *state, a, b []Value) ([]Value, error) {
 	if len(a) > 1 {
 		return nil, refuse("in and contains look for a single item.")
 	}
-	return []Value{boolean(contains(b, a[0]))}, nil
+	return []Value{boolean(s.contains(b, a[0]))}, s.spend(0)
 }
 
-func contains(list []Value, v Value) bool {
+func (s *state) contains(list []Value, v Value) bool {
 	for i := range list {
-		if equal(list[i], v) == yes {
+		if s.equal(list[i], v) == yes {
 			return true
 		}
 	}
@@ -432,7 +441,7 @@ func (s *state) distinct(in []Value) ([]Value, error) {
 	out := make([]Value, 0, len(in))
 	if len(in) < 16 {
 		for _, v := range in {
-			if !contains(out, v) {
+			if !s.contains(out, v) {
 				out = append(out, v)
 			}
 		}
@@ -458,15 +467,15 @@ func newSet(n int) set { return make(set, n) }
 
 // has reports whether an equal item is in the set.
 func (x set) has(s *state, v Value) (bool, error) {
-	bucket := x[hash(v)]
-	return contains(bucket, v), s.spend(len(bucket))
+	bucket := x[s.hash(v)]
+	return s.contains(bucket, v), s.spend(len(bucket))
 }
 
 // add puts an item into the set; fresh is false when an equal one is there.
 func (x set) add(s *state, v Value) (fresh bool, err error) {
-	h := hash(v)
+	h := s.hash(v)
 	bucket := x[h]
-	if err := s.spend(len(bucket)); err != nil || contains(bucket, v) {
+	if err := s.spend(len(bucket)); err != nil || s.contains(bucket, v) {
 		return false, err
 	}
 	x[h] = append(bucket, v)
@@ -475,7 +484,7 @@ func (x set) add(s *state, v Value) (fresh bool, err error) {
 
 // hash gives equal items the same number. Dates, numbers and quantities, whose equality
 // is not that of their text, share one number for each group.
-func hash(v Value) uint64 {
+func (s *state) hash(v Value) uint64 {
 	if x := v.system(); x.kind != Element {
 		switch x.kind {
 		case String:
@@ -487,7 +496,7 @@ func hash(v Value) uint64 {
 		}
 		return 3
 	}
-	return hashNode(v.node)
+	return s.hashNode(v.node)
 }
 
 func hashText(seed uint64, s string) uint64 {
@@ -499,16 +508,19 @@ func hashText(seed uint64, s string) uint64 {
 }
 
 // hashNode does not depend on the order of members, nor on how a number is written.
-func hashNode(n *fhir.Node) uint64 {
+func (s *state) hashNode(n *fhir.Node) uint64 {
 	h := uint64(n.Kind()) + 10
+	if !s.visit() {
+		return h
+	}
 	switch n.Kind() {
 	case fhir.Object:
 		for name, x := range n.Members() {
-			h += hashText(hashNode(x), name)
+			h += hashText(s.hashNode(x), name)
 		}
 	case fhir.Array:
 		for i := range n.Len() {
-			h = h*31 + hashNode(n.At(i))
+			h = h*31 + s.hashNode(n.At(i))
 		}
 	case fhir.String, fhir.Boolean:
 		return hashText(h, n.Text())

@@ -142,8 +142,11 @@ func (b *builder) child(e *definition.Element, member, code string) *child {
 	if own := b.elements[e.Path]; own != nil {
 		return &child{member: member, typ: own}
 	}
-	if strings.HasPrefix(code, "http://hl7.org/fhirpath/System.") || strings.HasPrefix(code, "System.") {
+	switch parent, _, _ := strings.Cut(e.Path, "."); {
+	case strings.HasPrefix(code, "http://hl7.org/fhirpath/System.") || strings.HasPrefix(code, "System."):
 		code = "string" // id, url and value of the base types
+	case e.Path == parent+".id" && b.elements[parent] != nil && b.elements[parent].resource:
+		code = "id" // the definition says string, the specification id
 	}
 	c := &child{member: member, typ: b.named(code)}
 	if c.typ != nil && c.typ.primitive {

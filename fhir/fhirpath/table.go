@@ -16,7 +16,7 @@ const unlimited = math.MaxInt32
 
 // functions is the library: FHIRPath N1, chapter 5, and the additions of FHIR R4. is(),
 // as() and ofType() are compiled in types.go.
-var functions = table(existence, filtering, subsetting, combining, conversion, strings_, mathematics, tree, utility, fhirAdditions)
+var functions = table(existence, filtering, subsetting, combining, conversion, strings_, mathematics, boundary, tree, utility, fhirAdditions)
 
 func table(chapters ...map[string]function) map[string]function {
 	all := map[string]function{}

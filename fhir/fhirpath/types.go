@@ -9,6 +9,9 @@ import (
 // sections 5.2.4 and 6.3.
 func (c *compiler) typeTest(e *expr, verb, name string, input eval) (eval, error) {
 	test, known := typeMatcher(name)
+	if !known && verb == "is" && strings.HasPrefix(name, "System.") {
+		test, known = func(Value) bool { return false }, true // nothing is what does not exist
+	}
 	if !known {
 		return nil, malformed(c.source, e.pos, "the type %s is not known", name)
 	}
@@ -28,6 +31,9 @@ func (c *compiler) typeTest(e *expr, verb, name string, input eval) (eval, error
 		in, err := input(s, in)
 		if err != nil {
 			return nil, err
+		}
+		if c.strict && verb == "as" && len(in) > 1 {
+			return nil, refuse("as was applied to %d items.", len(in))
 		}
 		// FHIR R4 has search parameters that apply as to several items, so as filters too.
 		var out []Value

@@ -41,6 +41,7 @@ func Run(t *testing.T, open Opener) {
 		{"ResourceMovesBetweenCompartments", resourceMoves},
 		{"PagesStayWhileOthersWrite", pagesStay},
 		{"HistoryIsCompleteAndNewestFirst", historyIsComplete},
+		{"ChangesAreCompleteAndOldestFirst", changesAreComplete},
 		{"TimeMapsToCommits", timeMaps},
 		{"ItemsCompareAndSwap", itemsCompareAndSwap},
 		{"ItemsExpire", itemsExpire},

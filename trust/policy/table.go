@@ -146,7 +146,7 @@ Specimen                           rw   rw   -    -    -  -  r?
 SpecimenDefinition                 r    r    -    -    rw -  -
 StructureDefinition                r    r    -    -    rw -  -
 StructureMap                       r    r    -    -    rw -  -
-Subscription                       -    -    -    -    -  -  -
+Subscription                       rw   rw   rw   rw   rw -  -
 SubscriptionStatus                 -    -    -    -    -  -  -
 Substance                          rw   rw   -    -    rw -  -
 SubstanceNucleicAcid               r    r    -    -    rw -  -

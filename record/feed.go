@@ -1,0 +1,107 @@
+package record
+
+import (
+	"context"
+	"slices"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/trust/ledger"
+)
+
+// Keeper looks after a resource type of which the server owns a part, such as the status of
+// a Subscription.
+type Keeper interface {
+	// Keep is asked for every write of the type, after policy and before validation. It may
+	// change after, which is what will be stored, and returns items that are stored in the
+	// same commit. before is nil for what is new, after for a delete; a fault refuses the write.
+	Keep(ctx context.Context, a *Actor, before, after *fhir.Node) ([]store.ItemWrite, error)
+	// Kept is told after a commit that wrote a resource of the type. It must not block.
+	Kept()
+}
+
+// Keeps sets the Keeper of a type. It is for wiring, before the gate is in use.
+func (g *Gate) Keeps(resourceType string, k Keeper) {
+	if g.keepers == nil {
+		g.keepers = map[string]Keeper{}
+	}
+	g.keepers[resourceType] = k
+}
+
+// kept asks the Keeper of a type, if there is one, and remembers what is to be stored.
+func (b *builder) kept(ctx context.Context, resourceType string, before, after *fhir.Node) error {
+	k := b.actor.gate.keepers[resourceType]
+	if k == nil {
+		return nil
+	}
+	items, err := k.Keep(ctx, b.actor, before, after)
+	b.keep = append(b.keep, items...)
+	return err
+}
+
+// Changed returns a channel that is closed at the next commit of this process that changes
+// a resource. Whoever follows Changes takes the channel first and reads then.
+func (g *Gate) Changed() <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.changed == nil {
+		g.changed = make(chan struct{})
+	}
+	return g.changed
+}
+
+// announce wakes those who wait for a change.
+func (g *Gate) announce() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.changed != nil {
+		close(g.changed)
+		g.changed = nil
+	}
+}
+
+// commit hands a Changeset to the store and tells who waits for changes.
+func (g *Gate) commit(ctx context.Context, c store.Changeset) (store.Receipt, error) {
+	receipt, err := g.store.Commit(ctx, c)
+	if err != nil || len(c.Writes) == 0 {
+		return receipt, err
+	}
+	g.announce()
+	for resourceType, k := range g.keepers {
+		if slices.ContainsFunc(c.Writes, func(w store.Write) bool { return w.Type == resourceType }) {
+			k.Kept()
+		}
+	}
+	return receipt, nil
+}
+
+// Shows reports whether the actor may see a version: itself, and what its resource is now,
+// as for every read of a version. It writes no leaf: it is for background work that asks
+// before it discloses, and that writes the leaf with Disclose when it does.
+func (a *Actor) Shows(ctx context.Context, v store.Version) (bool, error) {
+	_, err := a.current(ctx, v.Type, v.ID)
+	if err == nil {
+		err = a.visible(ctx, v)
+	}
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Disclose writes the leaf of versions that leave the house without being asked for, such as
+// a notification, together with items. Nothing may leave before it has returned.
+func (a *Actor) Disclose(ctx context.Context, what string, versions []store.Version, items ...store.ItemWrite) error {
+	l := a.leaf(ledger.Export, "")
+	if len(versions) == 0 {
+		l.Action = ledger.Keep
+	}
+	l.Query, l.Count = what, len(versions)
+	for _, v := range versions {
+		addPatient(l, v.Patient)
+		l.Versions = append(l.Versions, named(v, false))
+	}
+	_, err := a.gate.store.Commit(ctx, store.Changeset{Leaf: l, Items: items})
+	return err
+}

@@ -1,0 +1,162 @@
+package watch
+
+import (
+	"context"
+	"sync"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/store"
+)
+
+// feed reads the changes of the store for all subscriptions: most of them stand at the end
+// of it, so that one page serves all, and each change is parsed once.
+type feed struct {
+	store store.Store
+	mu    sync.Mutex
+	pages []*page // the last ones
+}
+
+// Sizes of the feed.
+const (
+	pageSize  = 200
+	pagesKept = 8
+)
+
+// page is what was committed after a T, up to upTo.
+type page struct {
+	after, upTo store.T
+	changes     []*change
+}
+
+// change is one version in the feed.
+type change struct {
+	store.Version
+	once    sync.Once
+	entries []search.Entry
+	err     error
+
+	beforeOnce sync.Once
+	before     *change // nil: there was nothing
+	beforeErr  error
+}
+
+// page returns the changes after a T; the page is empty, with upTo equal to after, at the end.
+func (f *feed) page(ctx context.Context, after store.T) (*page, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, p := range f.pages {
+		if p.after == after {
+			return p, nil
+		}
+	}
+	versions, upTo, err := f.store.Changes(ctx, after, pageSize)
+	if err != nil {
+		return nil, err
+	}
+	p := &page{after: after, upTo: upTo}
+	for _, v := range versions {
+		p.changes = append(p.changes, &change{Version: v})
+	}
+	if len(versions) > 0 {
+		f.pages = append(f.pages, p)
+		if len(f.pages) > pagesKept {
+			f.pages = f.pages[1:]
+		}
+	}
+	return p, nil
+}
+
+// index returns the search entries of the version.
+func (c *change) index() ([]search.Entry, error) {
+	c.once.Do(func() {
+		var r *fhir.Node
+		if r, c.err = fhir.Parse(c.Body); c.err == nil {
+			c.entries, c.err = search.Extract(r)
+		}
+	})
+	return c.entries, c.err
+}
+
+// former returns the version before this one; nil when there was none, or a deleted one.
+func (f *feed) former(ctx context.Context, c *change) (*change, error) {
+	c.beforeOnce.Do(func() {
+		if c.Version.Version <= 1 {
+			return
+		}
+		v, err := f.store.ReadVersion(ctx, c.Type, c.ID, c.Version.Version-1)
+		switch {
+		case fault.Is(err, fault.NotFound):
+		case err != nil:
+			c.beforeErr = err
+		case !v.Deleted:
+			c.before = &change{Version: v}
+		}
+	})
+	return c.before, c.beforeErr
+}
+
+// satisfies reports whether a version satisfies an expression.
+func (c *change) satisfies(x search.Expr) (bool, error) {
+	switch x.(type) {
+	case nil, search.All:
+		return true, nil
+	}
+	entries, err := c.index()
+	if err != nil {
+		return false, err
+	}
+	return search.Match(x, search.Subject{Type: c.Type, ID: c.ID, Patient: c.Patient, Updated: c.Updated}, entries), nil
+}
+
+// wants reports whether a subscription is about a change. A deleted resource is judged by
+// what was deleted. In R4 a deletion, and a change after which the criteria do not hold any
+// more, are no events (R4 subscription.html).
+func (w *Watcher) wants(ctx context.Context, o *order, c *change) (bool, error) {
+	where, ok := o.where[c.Type]
+	_, topical := o.also[c.Type]
+	if !ok && !(o.topic != nil && topical && contains(o.types, c.Type)) {
+		return false, nil
+	}
+	if o.topic == nil {
+		if c.Deleted {
+			return false, nil
+		}
+		return c.satisfies(where)
+	}
+	former, err := w.feed.former(ctx, c)
+	if err != nil {
+		return false, err
+	}
+	now, wanted := c, o.topic.Update
+	switch {
+	case c.Deleted:
+		now, wanted = former, o.topic.Delete
+	case former == nil:
+		wanted = o.topic.Create
+	}
+	if !wanted || now == nil {
+		return false, nil
+	}
+	also := o.also[c.Type]
+	for _, x := range []search.Expr{also, where} {
+		if ok, err := now.satisfies(x); !ok || err != nil {
+			return false, err
+		}
+	}
+	if o.topic.Becomes && former != nil && !c.Deleted {
+		was, err := former.satisfies(also)
+		return !was, err
+	}
+	return true, nil
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
