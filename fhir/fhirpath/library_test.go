@@ -227,6 +227,13 @@ func TestHooks(t *testing.T) {
 			}
 		}
 	}
+	marked := node(t, `{"resourceType":"Patient","modifierExtension":[{"url":"urn:m","valueBoolean":true}]}`)
+	for expression, good := range map[string]bool{"checkModifiers('urn:m').exists()": true, "checkModifiers('urn:n')": false, "checkModifiers()": false} {
+		e, _ := Compile(expression)
+		if _, err := e.Evaluate(marked); (err == nil) != good {
+			t.Errorf("%s: %v", expression, err)
+		}
+	}
 	// A contained resource: %resource is it, %rootResource what contains it.
 	e, _ := Compile("%resource.id & %rootResource.gender")
 	out, err := e.Evaluate(p.Get("contained").At(0), WithRoot(p))
