@@ -303,7 +303,7 @@ func BenchmarkNameGiven(b *testing.B) {
 // FuzzCompile fuzzes with -fuzzminimizetime=10x: by default Go spends up to a minute on making
 // each new input smaller, and shows no executions meanwhile.
 func FuzzCompile(f *testing.F) {
-	for _, s := range []string{"Patient.name.given", "(a as b).c[0] | 'x\\u0041'", "@2024-01-01T10:00:00.000+01:00 + 3 'mo'", "iif(a, -1, 2.5 'mg')", "%x.repeat(children()).where($this ~ 'a')", "(1|2).aggregate($total*$this*9999999999,1)"} {
+	for _, s := range []string{"Patient.name.given", "(a as b).c[0] | 'x\\u0041'", "@2024-01-01T10:00:00.000+01:00 + 3 'mo'", "iif(a, -1, 2.5 'mg')", "%x.repeat(children()).where($this ~ 'a')", "name.defineVariable('v').select(%v.given.sort(-$this) | %resource.descendants())", "1.5 'mg' > 3 '[lb_av]' or @2024.lowBoundary() = today()", "(1|2).aggregate($total*$this*9999999999,1)"} {
 		f.Add(s)
 	}
 	p := node(f, patient)
