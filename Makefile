@@ -21,6 +21,8 @@ check:
 needs:
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
 	  { echo "installing Chromium for the browser tests"; apt-get update -qq && apt-get install -y -qq chromium fonts-dejavu fonts-noto-core; }
+	@{ command -v npm >/dev/null && { test -d tools/clients/node_modules/fhirclient || { echo "fetching the FHIR clients of others for the tests"; cd tools/clients && npm ci --no-audit --no-fund --ignore-scripts --omit=optional --omit=peer --loglevel=error; }; }; } || \
+	  echo "the FHIR clients of others are not to be had here: their test will say that it did not run"
 
 generate:
 	go generate ./...
