@@ -22,7 +22,7 @@ func TestEverythingOfAPatient(t *testing.T) {
 	h.seed(`{"resourceType":"Organization","id":"lab","name":"Lab"}`,
 		`{"resourceType":"Observation","id":"old","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/rosa"},"effectiveDateTime":"2019-05-01","performer":[{"reference":"Organization/lab"}]}`,
 		`{"resourceType":"Observation","id":"new","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/rosa"},"effectivePeriod":{"start":"2026-03-01"},"performer":[{"reference":"Practitioner/amara"},{"reference":"Organization/gone"}]}`,
-		`{"resourceType":"AllergyIntolerance","id":"nuts","patient":{"reference":"Patient/rosa"},"code":{"text":"nuts"},"recordedDate":"2001-01-01"}`,
+		`{"resourceType":"AllergyIntolerance","id":"nuts","clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical","code":"active"}]},"patient":{"reference":"Patient/rosa"},"code":{"text":"nuts"},"recordedDate":"2001-01-01"}`,
 		`{"resourceType":"RelatedPerson","id":"kin","patient":{"reference":"Patient/rosa"}}`,
 		`{"resourceType":"Observation","id":"others","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/sam"}}`)
 	const all = "/fhir/Patient/rosa/$everything"
