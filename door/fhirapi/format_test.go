@@ -78,7 +78,7 @@ func TestFormIsNegotiated(t *testing.T) {
 		"application/fhir+xml;q=0.5, application/fhir+json":               jsonContent,
 		"application/json;q=0.2, text/xml;q=0.7":                          xmlContent,
 		"text/csv, application/xml;q=0.1":                                 xmlContent,
-		"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8": jsonContent,
+		"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8": "text/html; charset=utf-8",
 		"*/*": jsonContent,
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), "GET", h.url+"/fhir/Patient/rosa", nil)

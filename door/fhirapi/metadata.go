@@ -56,6 +56,9 @@ func capability(resourceType string, interactions *fhir.Node, operations []strin
 		"conditionalCreate", true, "conditionalRead", "full-support", "conditionalUpdate", true, "conditionalDelete", "single",
 		"referencePolicy", fhir.Arr("literal", "logical", "enforced"))
 	params, includes := fhir.Arr(), fhir.Arr("*")
+	for _, p := range everywhere {
+		params.Append(fhir.Obj("name", p.name, "type", p.kind, "documentation", p.about))
+	}
 	for _, p := range definition.SearchParameters(resourceType) {
 		if !searchable(p) {
 			continue
@@ -75,8 +78,16 @@ func capability(resourceType string, interactions *fhir.Node, operations []strin
 	return r
 }
 
+// everywhere are the parameters of all types that are no index of their own.
+var everywhere = [...]struct{ name, kind, about string }{
+	{"_text", "string", "Words of the narrative, by their beginnings. All must be there; OR, NOT, parentheses and \"quotation marks\" work."},
+	{"_content", "string", "Words anywhere in the resource, as _text. At most 20,000 resources are read: add a condition."},
+	{"_list", "string", "The id of a List. Functional lists ($current-…) are not kept."},
+	{"_filter", "special", "The whole grammar of R4. Codes are compared with case, as in other searches."},
+}
+
 // searchable reports whether Osler searches by a parameter.
-func searchable(p *definition.SearchParameter) bool { return p.Expression != "" && p.Type != "special" }
+func searchable(p *definition.SearchParameter) bool { return p.Expression != "" }
 
 // on returns what an operation's address is about: a type, "*" for every type, or "" for
 // the whole system.

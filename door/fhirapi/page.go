@@ -301,11 +301,12 @@ func (c *call) tree(name string, n *fhir.Node) treeValue {
 	return v
 }
 
-// visitor is who a browser's request comes from: the person who is signed in there. Only a
-// page may be asked for in this way, and only by the site itself or an address that was
+// visitor is who a browser's request comes from: the person who is signed in there. Only
+// what a person looks at may be asked for in this way, and only by the site itself or an address that was
 // typed: what another site's page does never counts as the person's.
 func (s *server) visitor(c *call) error {
-	if s.Visitor == nil || !c.html || c.Method != http.MethodGet && c.Method != http.MethodHead {
+	clicked := c.Header.Get("Sec-Fetch-Mode") == "navigate" && c.Header.Get("Sec-Fetch-Site") == "same-origin" // JSON, from a page
+	if s.Visitor == nil || !c.html && !clicked || c.Method != http.MethodGet && c.Method != http.MethodHead {
 		return errNoToken
 	}
 	if site := c.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {

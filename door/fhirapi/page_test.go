@@ -46,7 +46,7 @@ func TestPages(t *testing.T) {
 	for path, wants := range map[string][]string{
 		"/fhir/Observation/o":               {"<p>Pulse <b>72</b></p>", `<a href="/fhir/Patient/rosa">Patient/rosa</a>`, "&lt;script&gt;", `href="/fhir/Observation/o/_history"`, "<dt>status</dt>"},
 		"/fhir/Patient/rosa":                {"<h1>Patient Rosa Díaz</h1>", "$everything"},
-		"/fhir/Patient":                     {"found", `<a href="/fhir/Patient/sam">Patient/sam</a>`, "Sam Hill"},
+		"/fhir/Patient":                     {"<h1>Search</h1>", `<a href="/fhir/Patient/sam">Patient/sam</a>`, "Sam Hill"},
 		"/fhir/Patient?_count=1&_sort=_id":  {"Next page", `/fhir/Patient?_count=1`},
 		"/fhir/Patient?name=zzz":            {"Nothing was found"},
 		"/fhir/Patient/rosa/_history":       {"POST", `href="/fhir/Patient/rosa/_history/1"`},
@@ -91,6 +91,8 @@ func TestVisitors(t *testing.T) {
 	if status, _, _ := h.page("/fhir/Patient/rosa", none, cookie, "Sec-Fetch-Site: cross-site"); status != 401 {
 		t.Errorf("asked by another site's page: %d", status)
 	}
+	h.get("/fhir/Patient/rosa?_format=json", none, cookie, "Sec-Fetch-Site: same-origin", "Sec-Fetch-Mode: navigate").is(200) // a click on JSON
+	h.get("/fhir/Patient/rosa?_format=json", none, cookie, "Sec-Fetch-Site: same-origin", "Sec-Fetch-Mode: cors").refused(401)
 	h.get("/fhir/Patient/rosa", none, cookie).refused(401)                                                                            // JSON
 	h.ask("PUT", "/fhir/Patient/rosa", `{"resourceType":"Patient","id":"rosa"}`, none, cookie).refused(401)                           // a write
 	h.get("/fhir/Patient/rosa", none, cookie, "Accept: application/fhir+json, text/html;q=0.1").refused(401)                          // a program

@@ -18,6 +18,7 @@ type route struct {
 func routes() []route {
 	return []route{
 		{method: "GET", pattern: "/fhir/metadata", public: true, system: true, handle: (*server).metadata},
+		{method: "GET", pattern: "/fhir/openapi.json", public: true, system: true, stream: true, handle: (*server).openAPI},
 
 		{method: "GET", pattern: "/fhir/{type}/{id}", interaction: "read", handle: (*server).read},
 		{method: "GET", pattern: "/fhir/{type}/{id}/_history/{vid}", interaction: "vread", handle: (*server).vread},
@@ -58,6 +59,8 @@ func routes() []route {
 		{method: "POST", pattern: "/fhir/{type}/{id}/$meta-add", operation: "meta-add", handle: (*server).metaAdd},
 		{method: "POST", pattern: "/fhir/{type}/{id}/$meta-delete", operation: "meta-delete", handle: (*server).metaDelete},
 		{method: "GET", pattern: "/fhir/{type}/{id}/$diff", operation: "diff", handle: (*server).diff},
+		{method: "GET", pattern: "/fhir/$async-status", system: true, handle: (*server).asyncStatus},
+		{method: "DELETE", pattern: "/fhir/$async-status", system: true, handle: (*server).asyncCancel},
 		{method: "GET", pattern: "/fhir/$export", operation: "export", system: true, handle: (*server).exportSystem},
 		{method: "POST", pattern: "/fhir/$export", system: true, handle: (*server).exportSystem},
 		{method: "GET", pattern: "/fhir/Patient/$export", operation: "export", handle: (*server).exportPatients},

@@ -59,12 +59,16 @@ type server struct {
 	outer, inner *http.ServeMux
 	// capabilities is the part of the CapabilityStatement that is the same for every request.
 	capabilities func() []byte
+	waiting      later
+	// described is that part of the OpenAPI document.
+	described func() []byte
 }
 
 // New returns the handler for the paths below /fhir.
 func New(o Options) http.Handler {
 	s := &server{Options: o, started: o.Clock.Now(), outer: http.NewServeMux()}
 	s.capabilities = sync.OnceValue(s.rest)
+	s.described = sync.OnceValue(openAPIDocument)
 	for _, rt := range routes() {
 		s.outer.HandleFunc(rt.method+" "+rt.pattern, s.wrap(rt))
 	}
@@ -100,6 +104,7 @@ type call struct {
 	given *fhir.Node // the resource, when it came as an entry of a bundle
 	sent  [32]byte   // SHA-256 of the body
 	xml   bool       // the answer is wanted in XML
+	raw   bool       // the answer is wanted as the content of a Binary
 	html  bool       // the answer is wanted as a page for people
 
 	within *place // the compartment that a search is limited to
@@ -124,7 +129,11 @@ func (s *server) wrap(rt route) http.HandlerFunc {
 		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
 		c := &call{Request: r, base: s.base(r), w: w}
 		err := s.admit(rt, c)
-		if err == nil {
+		switch {
+		case err != nil:
+		case rt.wantsLater(c):
+			err = s.later(rt, c)
+		default:
 			err = s.guard(rt, c)
 		}
 		if err != nil {
@@ -146,7 +155,11 @@ func (s *server) guard(rt route, c *call) (err error) {
 }
 
 func (s *server) admit(rt route, c *call) error {
-	if err := acceptable(c); err != nil && !rt.stream {
+	err := acceptable(c)
+	if c.rawAnswer(rt) || rt.stream {
+		err = nil
+	}
+	if err != nil {
 		return err
 	}
 	if err := unpack(c); err != nil {
@@ -156,7 +169,7 @@ func (s *server) admit(rt route, c *call) error {
 		return nil
 	}
 	scheme, token, _ := strings.Cut(c.Header.Get("Authorization"), " ")
-	if scheme == "" && c.html && !rt.stream {
+	if scheme == "" && !rt.stream {
 		if err := s.visitor(c); err != nil {
 			return err
 		}
@@ -225,6 +238,9 @@ func (c *call) body() (*fhir.Node, error) {
 		return c.given, nil
 	}
 	ct := c.Header.Get("Content-Type")
+	if c.rawBody(ct) {
+		return c.readBinary(ct)
+	}
 	if ct != "" && !jsonType(ct) && !xmlType(ct) {
 		return nil, unsupported(ct, "application/fhir+json or application/fhir+xml")
 	}

@@ -34,8 +34,8 @@ func readSort(r *reader, p Param, _ string) error {
 			if c == nil || c.expression == nil {
 				return ignore("It sorts by " + strconv.Quote(name) + ". " + unknownReason(r.query.Type, name, c != nil))
 			}
-			if c.kind == KindComposite {
-				return fault.New(fault.NotSupported, "A search cannot be sorted by %q, which is a composite.", name)
+			if c.kind == KindComposite || c.kind == KindSpecial {
+				return fault.New(fault.NotSupported, "A search cannot be sorted by %q, which is a composite or a position.", name)
 			}
 		}
 		keys = append(keys, SortKey{Param: name, Descending: descending})

@@ -127,8 +127,11 @@ func (r *reader) condition(resourceType, full, value string, depth int) (Expr, e
 		return nil, ignore("It has no value.")
 	}
 	values := splitEscaped(value, ',')
-	if len(values) > MaxValues {
+	if len(values) > MaxValues && name != "_filter" {
 		return nil, fault.New(fault.TooCostly, "The search parameter %q has %d values; the limit is %d.", name, len(values), MaxValues)
+	}
+	if x, ok, err := r.special(resourceType, name, modifier, value, values); ok {
+		return x, err
 	}
 	switch name {
 	case "_id":
@@ -137,8 +140,11 @@ func (r *reader) condition(resourceType, full, value string, depth int) (Expr, e
 		return readUpdated(modifier, values)
 	}
 	p := parametersOf(resourceType).byCode[name]
-	if p == nil || p.expression == nil || p.kind == KindSpecial {
+	if p == nil || p.expression == nil {
 		return nil, ignore(unknownReason(resourceType, name, p != nil))
+	}
+	if p.kind == KindSpecial && modifier == "" {
+		return readNear(p.code, values)
 	}
 	return r.values(p, modifier, values)
 }

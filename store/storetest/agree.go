@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/store"
 )
@@ -49,6 +50,13 @@ func (m *model) put(w store.Write, t store.T) {
 // subject prepares a version for search.Match, with the visible resources around it.
 func (m *model) subject(v modelled, t store.T, visible store.Visibility) search.Subject {
 	s := search.Subject{Type: v.Type, ID: v.ID, Patient: v.Patient, Updated: v.Updated}
+	s.Words = func(narrative bool) string {
+		r, err := fhir.Parse(v.Body)
+		if err != nil {
+			return err.Error()
+		}
+		return search.WordsOf(r, narrative)
+	}
 	s.Target = func(resourceType, id string) (search.Subject, []search.Entry, bool) {
 		for _, w := range m.at(resourceType, t) {
 			if w.ID == id && m.matches(visible(resourceType), w, t, visible) {
@@ -175,7 +183,7 @@ func (h *harness) mutate(g *generator, m *model) {
 			w.Deleted = true
 		} else {
 			w.Index = g.entries()
-			w.Body = fmt.Appendf(nil, `{"resourceType":%q,"id":%q,"meta":{"versionId":"%d"}}`, w.Type, w.ID, w.Version)
+			w.Body = g.body(w)
 		}
 		writes = append(writes, w)
 	}
