@@ -52,6 +52,7 @@ func Run(t *testing.T, open Opener) {
 		{"NextTokenIsOpaque", nextIsOpaque},
 		{"EverythingIsThereAfterReopening", reopening},
 		{"SearchAgreesWithMatch", searchAgrees},
+		{"URLsAgreeWithMatch", urlsAgree},
 		{"VerifyFindsNothingWrong", verifyIsClean},
 	} {
 		t.Run(c.name, func(t *testing.T) {
