@@ -49,6 +49,7 @@ func Run(t *testing.T, open Opener) {
 		{"IncludesIterate", includesIterate},
 		{"LongListsOfCodes", longCodeLists},
 		{"HierarchiesOfReferences", lineages},
+		{"IndexedAgain", indexedAgain},
 		{"NextTokenIsOpaque", nextIsOpaque},
 		{"EverythingIsThereAfterReopening", reopening},
 		{"SearchAgreesWithMatch", searchAgrees},
