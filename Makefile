@@ -38,7 +38,7 @@ drill:
 
 fuzz:
 	for p in $$(grep -rl --include=*_test.go 'func Fuzz' . | xargs -n1 dirname | sort -u); do \
-	  for f in $$(grep -ho 'func Fuzz[A-Za-z0-9]*' $$p/*_test.go | awk '{print $$2}'); do go test $$p -run '^$$' -fuzz "^$$f$$" -fuzztime 30s || exit 1; done; done
+	  for f in $$(grep -ho 'func Fuzz[A-Za-z0-9]*' $$p/*_test.go | awk '{print $$2}'); do go test $$p -run '^$$' -fuzz "^$$f$$" -fuzztime 30s -fuzzminimizetime 10x || exit 1; done; done
 
 # The pictures of the user guide.
 guide: needs

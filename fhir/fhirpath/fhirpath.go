@@ -7,6 +7,10 @@
 //	values, err := given.Evaluate(patient)
 //	for _, v := range values { fmt.Println(v.Text()) }
 //
+// CompileStrict also holds an expression to the definitions of a type: what people write is
+// told of a misspelled element. Quantities are those of UCUM (fhir/ucum). Rules of the
+// definitions, invariants, are evaluated with Session.Keeps.
+//
 // The files follow the chapters of the specification (FHIRPath N1, and the FHIR R4
 // supplement): lexer, parser, compile, and one functions_*.go for each chapter of the
 // function library. Functions and their arity stand in one table (table.go).
