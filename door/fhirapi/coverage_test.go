@@ -77,7 +77,8 @@ an export is NDJSON.
 | ` + "`_filter`, `_list`, `:in`, `:not-in`, `:iterate`, `:above` and `:below` on codes and references" + ` | not built yet; they are refused, never ignored |
 | units in searches | compared as written; there is no conversion |
 | profiles | stored, not checked |
-| subscriptions, ` + "`$import`, `$translate`, `$subsumes`" + ` | not built yet |
+| ` + "`$translate`, `$subsumes`" + ` | not built yet |
+| subscriptions by patients, with chained criteria, to topics of one's own | refused; see ` + "`docs/interfaces/subscriptions.md`" + ` |
 | value sets with filters, SNOMED CT, LOINC as a whole | the codes are not here; the answer says so |
 `)
 	return b.String()
