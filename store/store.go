@@ -195,7 +195,7 @@ type Store interface {
 	// commit in the order of type and id: the feed that subscriptions follow. A commit is
 	// never cut apart, so that there may be more than limit. upTo is the T up to which nothing
 	// is missing; the next call goes on after it. It is after itself when nothing was
-	// committed since.
+	// committed since. A commit with a T up to upTo never appears later.
 	Changes(ctx context.Context, after T, limit int) (versions []Version, upTo T, err error)
 	// Now returns the T of the last commit.
 	Now(ctx context.Context) (T, error)
