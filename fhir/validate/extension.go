@@ -19,6 +19,8 @@ func (c *checker) defined(n *fhir.Node) {
 	if c.options.Library == nil || !strings.Contains(url, ":") { // the parts of an extension have plain names
 		return
 	}
+	c.following++
+	defer func() { c.following-- }()
 	p, err := c.options.Library.Profile(url)
 	switch {
 	case fault.Is(err, fault.NotFound) && c.options.Strict:

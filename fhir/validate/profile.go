@@ -51,6 +51,8 @@ func (c *checker) under(f func(), members ...string) {
 
 // claim follows one profile; what is wrong with the claim is said at a member.
 func (c *checker) claim(r *fhir.Node, url string, at ...string) {
+	c.following++
+	defer func() { c.following-- }()
 	p, err := c.options.Library.Profile(url)
 	switch {
 	case fault.Is(err, fault.NotFound):
@@ -259,11 +261,11 @@ func (c *checker) holds(v item, url string) (bool, error) {
 
 // quietly runs a check, and tells whether it found no error, without keeping what it found.
 func (c *checker) quietly(f func()) bool {
-	issues, errors, advice, current, session := c.issues, c.errors, c.advice, c.current, c.session
-	c.issues, c.errors, c.advice = nil, 0, 0
+	issues, errors, advice, current, session, quiet := c.issues, c.errors, c.advice, c.current, c.session, c.quiet
+	c.issues, c.errors, c.advice, c.quiet = nil, 0, 0, true
 	f()
 	clean := c.errors == 0
-	c.issues, c.errors, c.advice, c.current, c.session = issues, errors, advice, current, session
+	c.issues, c.errors, c.advice, c.current, c.session, c.quiet = issues, errors, advice, current, session, quiet
 	return clean
 }
 

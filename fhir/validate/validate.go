@@ -45,6 +45,9 @@ type Options struct {
 	Library *profile.Library
 	// Profiles are followed besides those that the resource claims.
 	Profiles []string
+	// Advise makes warnings of what a resource breaks of profiles and of the definitions of
+	// extensions; faults against the base definitions stay errors.
+	Advise bool
 	// Member tells whether a code is in a value set; known is false when that cannot be
 	// said here. Without it, the value sets of R4 are known.
 	Member func(valueSet, system, code string) (in, known bool)
@@ -75,8 +78,10 @@ type checker struct {
 	options        Options
 	scope
 
-	depth   int // of profiles that lead into each other
-	answers map[asked]bool
+	depth     int // of profiles that lead into each other
+	following int // of profiles and extension definitions that are followed
+	quiet     bool
+	answers   map[asked]bool
 }
 
 // scope is what a check needs to know about the resource under inspection.
@@ -138,6 +143,9 @@ func (c *checker) failAt(member, kind, text string) {
 const maxAdvice = 60
 
 func (c *checker) add(severity, kind, text string) {
+	if c.options.Advise && c.following > 0 && !c.quiet && severity == "error" {
+		severity = "warning"
+	}
 	serious := severity == "error" || severity == "fatal"
 	if serious && c.errors >= MaxIssues-maxAdvice || !serious && c.advice >= maxAdvice {
 		return
