@@ -206,7 +206,7 @@ func TestHostile(t *testing.T) {
 		}
 		_, err = e.Evaluate(p)
 		took := time.Since(start)
-		if took > 3*time.Second {
+		if took > 10*time.Second { // 0.1 to 0.4 s, on a machine that has nothing or much else to do
 			t.Errorf("%s took %v", c.name, took)
 		}
 		if c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
