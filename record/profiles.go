@@ -3,9 +3,11 @@ package record
 import (
 	"context"
 	"slices"
+	"sync"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/definition"
 	"github.com/osler-emr/osler/fhir/profile"
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/fhir/validate"
@@ -37,6 +39,10 @@ func (g *Gate) FollowProfiles(p Profiles) { g.profiles = p }
 type shelf struct {
 	library *profile.Library
 	member  func(valueSet, system, code string) (in, known bool)
+
+	once     sync.Once
+	profiles map[string][]string // by type
+	failed   error
 }
 
 // shelved are the types that a shelf is made of.
@@ -81,7 +87,7 @@ func (g *Gate) canonical(ctx context.Context, kind, canonical string) (*fhir.Nod
 		return nil, nil // no url that a definition could have
 	}
 	q.Total = search.TotalNone
-	page, err := g.store.Search(ctx, store.NewPlan(q, func(string) search.Expr { return search.All{} }))
+	page, err := g.store.Search(ctx, openPlan(q, 0, nil))
 	if err != nil {
 		return nil, err
 	}
@@ -95,6 +101,32 @@ func (g *Gate) canonical(ctx context.Context, kind, canonical string) (*fhir.Nod
 		}
 	}
 	return nil, nil
+}
+
+// openPlan is a search of definitions, which are open to everyone.
+func openPlan(q search.Query, at store.T, after []byte) store.Plan {
+	p := store.NewPlan(q, func(string) search.Expr { return search.All{} })
+	p.At, p.After = at, after
+	return p
+}
+
+// profileQuery finds the stored profiles of resources.
+func profileQuery() (search.Query, error) {
+	q, err := search.Parse("StructureDefinition", []search.Param{{Name: "derivation", Value: "constraint"}, {Name: "kind", Value: "resource"},
+		{Name: "_sort", Value: "-_lastUpdated"}, {Name: "_count", Value: "200"}}, search.Strict)
+	q.Total = search.TotalNone
+	return q, err
+}
+
+func addProfile(out map[string][]string, body []byte) {
+	r, err := fhir.Parse(body)
+	if err != nil {
+		return
+	}
+	kind, url := r.Get("type").Text(), r.Get("url").Text()
+	if url != "" && definition.IsResource(kind) && !slices.Contains(out[kind], url) {
+		out[kind] = append(out[kind], url)
+	}
 }
 
 // validation returns the options for a write.

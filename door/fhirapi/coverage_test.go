@@ -75,7 +75,6 @@ an export is NDJSON.
 |---|---|
 | ` + "`_query`, `_list=$current-…`" + ` | there are no named queries and no functional lists; they are refused, never ignored |
 | ` + "`:above` and `:below` on codes" + ` | not built yet; they are refused, never ignored |
-| profiles | stored, not checked |
 | subscriptions, ` + "`$import`, `$translate`, `$subsumes`" + ` | not built yet |
 | value sets with filters, SNOMED CT, LOINC as a whole | the codes are not here; the answer says so |
 `)
