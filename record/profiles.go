@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -40,9 +41,7 @@ type shelf struct {
 	library *profile.Library
 	member  func(valueSet, system, code string) (in, known bool)
 
-	once     sync.Once
-	profiles map[string][]string // by type
-	failed   error
+	asked sync.Map // the urls of definitions that were looked for, found or not
 }
 
 // shelved are the types that a shelf is made of.
@@ -56,6 +55,8 @@ func (g *Gate) Validation(ctx context.Context) validate.Options {
 		ctx = context.WithoutCancel(ctx) // the shelf outlives the request that fills it
 		s = &shelf{}
 		find := func(kind, canonical string) (*fhir.Node, error) {
+			url, _, _ := strings.Cut(canonical, "|")
+			s.asked.Store(url, true) // before the look, so that a write in between is noticed
 			r, err := g.canonical(ctx, kind, canonical)
 			if err != nil { // what could not be read must not be kept as missing
 				g.shelf.CompareAndSwap(s, nil)
@@ -139,11 +140,30 @@ func (a *Actor) validation(ctx context.Context) validate.Options {
 	return o
 }
 
-// reshelve puts the shelf away when a definition was written.
+// reshelve puts the shelf away when a definition was written that something on it was made
+// of, or would have been. A guide that is read in does not disturb it.
 func (g *Gate) reshelve(writes []store.Write) {
-	if slices.ContainsFunc(writes, func(w store.Write) bool { return slices.Contains(shelved, w.Type) }) {
-		g.shelf.Store(nil)
+	for _, w := range writes {
+		if !slices.Contains(shelved, w.Type) {
+			continue
+		}
+		if w.Type == "StructureDefinition" {
+			g.listed.forget()
+		}
+		if s := g.shelf.Load(); s != nil && (w.Version > 1 || s.made(w.Body)) {
+			g.shelf.CompareAndSwap(s, nil)
+		}
 	}
+}
+
+// made reports whether a definition was looked for.
+func (s *shelf) made(body []byte) bool {
+	r, err := fhir.Parse(body)
+	if err != nil {
+		return true
+	}
+	_, asked := s.asked.Load(r.Get("url").Text())
+	return asked
 }
 
 // advice keeps the warnings about a resource for the one who writes it.
