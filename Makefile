@@ -21,6 +21,8 @@ check:
 needs:
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
 	  { echo "installing Chromium for the browser tests"; apt-get update -qq && apt-get install -y -qq chromium fonts-dejavu fonts-noto-core; }
+	@{ command -v npm >/dev/null && { test -d tools/clients/node_modules/fhirclient || { echo "fetching the FHIR clients of others for the tests"; cd tools/clients && npm ci --no-audit --no-fund --ignore-scripts --omit=optional --omit=peer --loglevel=error; }; }; } || \
+	  echo "the FHIR clients of others are not to be had here: their test will say that it did not run"
 
 generate:
 	go generate ./...
@@ -30,14 +32,15 @@ generate:
 bench:
 	go run ./cmd/osler bench
 
-# Long drills: hundreds of kill -9 rounds, large imports.
+# Long drills: hundreds of kill -9 rounds, large imports, 50,000 searches against the model.
 drill:
+	OSLER_DRILL=1 go test -count=1 -timeout 60m ./store/sqlite -run 'TestStore/.*Agree' -v
 	OSLER_DRILL=1 go test -count=1 -timeout 60m ./door/console -run Drill -v
 	OSLER_DRILL=1 go test -count=1 -timeout 60m ./door/fhirapi -run Races -v
 
 fuzz:
 	for p in $$(grep -rl --include=*_test.go 'func Fuzz' . | xargs -n1 dirname | sort -u); do \
-	  for f in $$(grep -ho 'func Fuzz[A-Za-z0-9]*' $$p/*_test.go | awk '{print $$2}'); do go test $$p -run '^$$' -fuzz "^$$f$$" -fuzztime 30s || exit 1; done; done
+	  for f in $$(grep -ho 'func Fuzz[A-Za-z0-9]*' $$p/*_test.go | awk '{print $$2}'); do go test $$p -run '^$$' -fuzz "^$$f$$" -fuzztime 30s -fuzzminimizetime 10x || exit 1; done; done
 
 # The pictures of the user guide.
 guide: needs

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -40,6 +41,52 @@ type parser struct {
 	src    []byte
 	pos    int
 	values int
+	open   []member // the members of the objects and arrays that have not ended yet
+	nodes  []Node   // made ahead; see node
+}
+
+// node returns a new node. Nodes are made some at a time: who keeps one keeps its
+// neighbours, which are not many.
+func (p *parser) node(n Node) *Node {
+	if len(p.nodes) == 0 {
+		p.nodes = make([]Node, min(max(p.values, 4), 32))
+	}
+	x := &p.nodes[0]
+	p.nodes = p.nodes[1:]
+	*x = n
+	return x
+}
+
+// close gives the object or array its members, those behind from.
+func (p *parser) close(n *Node, from int) *Node {
+	n.list = make([]member, len(p.open)-from)
+	copy(n.list, p.open[from:])
+	p.open = p.open[:from]
+	return n
+}
+
+// names keeps member names, which are few: a document need not have its own copy of each.
+// A name is found by its hash, and a new one takes the place of the old.
+var names [512]atomic.Pointer[string]
+
+// maxName is the length of the longest name that is kept.
+const maxName = 48
+
+func interned(b []byte) string {
+	if len(b) > maxName {
+		return string(b)
+	}
+	h := uint32(2166136261)
+	for _, c := range b {
+		h = (h ^ uint32(c)) * 16777619
+	}
+	place := &names[(h^h>>16)%uint32(len(names))]
+	if s := place.Load(); s != nil && *s == string(b) {
+		return *s
+	}
+	s := string(b)
+	place.Store(&s)
+	return s
 }
 
 func (p *parser) fail(format string, args ...any) error {
@@ -81,11 +128,11 @@ func (p *parser) value(depth int) (*Node, error) {
 	case c == '[':
 		return p.array(depth)
 	case c == '"':
-		s, err := p.text()
+		b, err := p.text()
 		if err != nil {
 			return nil, err
 		}
-		return &Node{kind: String, text: s}, nil
+		return p.node(Node{kind: String, text: string(b)}), nil
 	case c == '-' || c >= '0' && c <= '9':
 		return p.number()
 	}
@@ -96,17 +143,18 @@ func (p *parser) value(depth int) (*Node, error) {
 		if len(p.src)-p.pos >= len(w.word) && string(p.src[p.pos:p.pos+len(w.word)]) == w.word {
 			p.pos += len(w.word)
 			if w.kind == Null {
-				return &Node{kind: Null}, nil
+				return p.node(Node{kind: Null}), nil
 			}
-			return &Node{kind: Boolean, text: w.word}, nil
+			return p.node(Node{kind: Boolean, text: w.word}), nil
 		}
 	}
 	return nil, p.fail("a value was expected")
 }
 
 func (p *parser) object(depth int) (*Node, error) {
-	n := &Node{kind: Object}
-	var names map[string]bool
+	n := p.node(Node{kind: Object})
+	var seen map[string]bool
+	from := len(p.open)
 	p.pos++
 	p.space()
 	if p.pos < len(p.src) && p.src[p.pos] == '}' {
@@ -117,11 +165,12 @@ func (p *parser) object(depth int) (*Node, error) {
 		if p.pos >= len(p.src) || p.src[p.pos] != '"' {
 			return nil, p.fail("a member name in double quotes was expected")
 		}
-		name, err := p.text()
+		text, err := p.text()
 		if err != nil {
 			return nil, err
 		}
-		if names = n.remember(names); names[name] || names == nil && n.Get(name) != nil {
+		name := interned(text)
+		if seen = remember(p.open[from:], seen); seen[name] || seen == nil && has(p.open[from:], name) {
 			return nil, p.fail("the member %q stands twice in one object", name)
 		}
 		p.space()
@@ -134,9 +183,9 @@ func (p *parser) object(depth int) (*Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		n.list = append(n.list, member{name, v})
-		if names != nil {
-			names[name] = true
+		p.open = append(p.open, member{name, v})
+		if seen != nil {
+			seen[name] = true
 		}
 		p.space()
 		if p.pos >= len(p.src) {
@@ -145,7 +194,7 @@ func (p *parser) object(depth int) (*Node, error) {
 		c := p.src[p.pos]
 		p.pos++
 		if c == '}' {
-			return n, nil
+			return p.close(n, from), nil
 		}
 		if c != ',' {
 			p.pos--
@@ -160,19 +209,29 @@ func (p *parser) object(depth int) (*Node, error) {
 const wide = 32
 
 // remember returns the map of the names so far once an object is wide, and nil before.
-func (n *Node) remember(names map[string]bool) map[string]bool {
-	if names != nil || len(n.list) < wide {
-		return names
+func remember(list []member, seen map[string]bool) map[string]bool {
+	if seen != nil || len(list) < wide {
+		return seen
 	}
-	names = make(map[string]bool, 2*wide)
-	for i := range n.list {
-		names[n.list[i].name] = true
+	seen = make(map[string]bool, 2*wide)
+	for i := range list {
+		seen[list[i].name] = true
 	}
-	return names
+	return seen
+}
+
+func has(list []member, name string) bool {
+	for i := range list {
+		if list[i].name == name {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *parser) array(depth int) (*Node, error) {
-	n := &Node{kind: Array}
+	n := p.node(Node{kind: Array})
+	from := len(p.open)
 	p.pos++
 	p.space()
 	if p.pos < len(p.src) && p.src[p.pos] == ']' {
@@ -184,7 +243,7 @@ func (p *parser) array(depth int) (*Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		n.list = append(n.list, member{node: v})
+		p.open = append(p.open, member{node: v})
 		p.space()
 		if p.pos >= len(p.src) {
 			return nil, p.fail("the document ends inside an array")
@@ -192,7 +251,7 @@ func (p *parser) array(depth int) (*Node, error) {
 		c := p.src[p.pos]
 		p.pos++
 		if c == ']' {
-			return n, nil
+			return p.close(n, from), nil
 		}
 		if c != ',' {
 			p.pos--
@@ -233,58 +292,60 @@ func (p *parser) number() (*Node, error) {
 			return nil, p.fail("a digit was expected in the exponent")
 		}
 	}
-	return &Node{kind: Number, text: string(p.src[start:p.pos])}, nil
+	return p.node(Node{kind: Number, text: string(p.src[start:p.pos])}), nil
 }
 
-// text reads a string in double quotes and returns its value.
-func (p *parser) text() (string, error) {
+// text reads a string in double quotes and returns its value, which may lie in the source.
+func (p *parser) text() ([]byte, error) {
 	p.pos++
 	start := p.pos
+	var high byte
 	for p.pos < len(p.src) {
 		c := p.src[p.pos]
 		switch {
 		case c == '"':
 			s := p.src[start:p.pos]
-			if !utf8.Valid(s) {
-				return "", p.fail("the text is not valid UTF-8")
+			if high >= utf8.RuneSelf && !utf8.Valid(s) {
+				return nil, p.fail("the text is not valid UTF-8")
 			}
 			p.pos++
-			return string(s), nil
+			return s, nil
 		case c == '\\':
 			return p.escaped(start)
 		case c < 0x20:
-			return "", p.fail("a control character in a string must be escaped")
+			return nil, p.fail("a control character in a string must be escaped")
 		}
+		high |= c
 		p.pos++
 	}
-	return "", p.fail("the document ends inside a string")
+	return nil, p.fail("the document ends inside a string")
 }
 
-func (p *parser) escaped(start int) (string, error) {
+func (p *parser) escaped(start int) ([]byte, error) {
 	buf := append([]byte(nil), p.src[start:p.pos]...)
 	for p.pos < len(p.src) {
 		c := p.src[p.pos]
 		switch {
 		case c == '"':
 			if !utf8.Valid(buf) {
-				return "", p.fail("the text is not valid UTF-8")
+				return nil, p.fail("the text is not valid UTF-8")
 			}
 			p.pos++
-			return string(buf), nil
+			return buf, nil
 		case c < 0x20:
-			return "", p.fail("a control character in a string must be escaped")
+			return nil, p.fail("a control character in a string must be escaped")
 		case c != '\\':
 			buf = append(buf, c)
 			p.pos++
 		default:
 			r, err := p.escape()
 			if err != nil {
-				return "", err
+				return nil, err
 			}
 			buf = utf8.AppendRune(buf, r)
 		}
 	}
-	return "", p.fail("the document ends inside a string")
+	return nil, p.fail("the document ends inside a string")
 }
 
 func (p *parser) escape() (rune, error) {

@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/osler-emr/osler/base/clock"
@@ -16,6 +17,9 @@ type Gate struct {
 	store   store.Store
 	clock   clock.Clock
 	keepers map[string]Keeper
+
+	profiles Profiles
+	shelf    atomic.Pointer[shelf]
 
 	mu      sync.Mutex
 	changed chan struct{} // closed at the next change; nil when nobody waits

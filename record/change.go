@@ -3,6 +3,7 @@ package record
 import (
 	"time"
 
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/store"
@@ -61,6 +62,9 @@ type Result struct {
 	// Undo takes the change back within UndoWindow; see Actor.Undo.
 	Undo     string
 	Repeated bool
+	// Findings are warnings about what was stored: best practice, and profiles under
+	// ProfilesWarn.
+	Findings []fault.Issue
 }
 
 // UndoWindow is how long a change can be undone.

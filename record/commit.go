@@ -81,7 +81,7 @@ func (a *Actor) commitOnce(ctx context.Context, c Change) (Result, error) {
 			b.versions[i].T = receipt.T
 		}
 	}
-	return Result{T: receipt.T, Versions: b.versions, Undo: undo}, nil
+	return Result{T: receipt.T, Versions: b.versions, Undo: undo, Findings: b.advice}, nil
 }
 
 // builder turns one Change into writes.
@@ -96,6 +96,7 @@ type builder struct {
 	patients []string        // whose data is touched, for the leaf
 	seen     map[string]bool // "Type/id" of what this change writes
 	issues   []fault.Issue
+	advice   []fault.Issue
 	pending  []pendingPut
 	keep     []store.ItemWrite // what Keepers add
 }
@@ -249,7 +250,9 @@ func (b *builder) put(ctx context.Context, q *pendingPut) error {
 	if err := b.kept(ctx, resourceType, q.before, r); err != nil {
 		return err
 	}
-	serious := b.report(q.at, validate.Resource(r))
+	issues := validate.With(r, a.validation(ctx))
+	serious := b.report(q.at, issues)
+	b.advice = append(b.advice, advice(q.at, issues)...)
 	if err := b.references(ctx, q); err != nil {
 		return err
 	}

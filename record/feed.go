@@ -64,6 +64,9 @@ func (g *Gate) announce() {
 // commit hands a Changeset to the store and tells who waits for changes.
 func (g *Gate) commit(ctx context.Context, c store.Changeset) (store.Receipt, error) {
 	receipt, err := g.store.Commit(ctx, c)
+	if err == nil {
+		g.reshelve(c.Writes)
+	}
 	if err != nil || len(c.Writes) == 0 {
 		return receipt, err
 	}

@@ -185,6 +185,8 @@ func TestDocument(t *testing.T) {
 	if a.node.Get("type").Text() != "document" || !strings.HasPrefix(a.node.Path("identifier.value").Text(), "urn:uuid:") || a.node.Get("timestamp") == nil {
 		t.Errorf("the Bundle: %.300s", a.body)
 	}
+	h.seed(`{"resourceType":"Composition","id":"short","status":"final","type":{"text":"Letter"},"subject":{"reference":"Patient/rosa"},"date":"2026-11-20","author":[{"reference":"Practitioner/amara"}],"title":"Letter","section":[{"title":"Medicines","entry":[{"reference":"MedicationStatement/takes"}]}]}`)
+	a = h.get("/fhir/Composition/short/$document").is(200)
 	for i := range h.ask("POST", "/fhir/Bundle/$validate", string(a.body)).is(200).node.Get("issue").Items() {
 		if s := i.Get("severity").Text(); s == "error" || s == "fatal" {
 			t.Errorf("the document is not valid: %s", i.JSON())

@@ -18,11 +18,16 @@ func (s *server) metadata(c *call) error {
 		"software", fhir.Obj("name", "Osler", "version", s.Version),
 		"implementation", fhir.Obj("description", "Osler electronic medical record", "url", c.base),
 		"fhirVersion", "4.0.1", "format", fhir.Arr("application/fhir+json", "application/fhir+xml", "json", "xml"), "patchFormat", fhir.Arr(patchFormats...)).JSON()
-	b = append(b[:len(b)-1], `,"rest":`...)
-	return c.write(http.StatusOK, append(append(b, s.capabilities()...), '}'))
+	b = append(b[:len(b)-1], `,"rest":[{`...)
+	if s.Watch != nil {
+		b = append(b, `"extension":`...)
+		b = fhir.Arr(fhir.Obj("url", "http://hl7.org/fhir/StructureDefinition/capabilitystatement-websocket", "valueUri", socketAddress(c.base))).AppendJSON(b)
+		b = append(b, ',')
+	}
+	return c.write(http.StatusOK, append(append(b, s.capabilities()...), "]}"...))
 }
 
-// rest makes CapabilityStatement.rest.
+// rest makes CapabilityStatement.rest, after its extensions.
 func (s *server) rest() []byte {
 	interactions, system, operations := fhir.Arr(), fhir.Arr(), map[string][]string{}
 	for _, rt := range routes() {
@@ -45,9 +50,9 @@ func (s *server) rest() []byte {
 	for _, name := range operations[""] {
 		whole.Append(operation("", name))
 	}
-	return fhir.Arr(fhir.Obj("mode", "server",
+	return fhir.Obj("mode", "server",
 		"security", fhir.Obj("cors", true, "description", "A bearer token is needed; `osler token` issues one. What it may do depends on the account's role and the token's scopes."),
-		"resource", resources, "interaction", system, "operation", whole)).JSON()
+		"resource", resources, "interaction", system, "operation", whole).JSON()[1:]
 }
 
 func capability(resourceType string, interactions *fhir.Node, operations []string) *fhir.Node {
@@ -55,7 +60,13 @@ func capability(resourceType string, interactions *fhir.Node, operations []strin
 		"versioning", "versioned-update", "readHistory", true, "updateCreate", true,
 		"conditionalCreate", true, "conditionalRead", "full-support", "conditionalUpdate", true, "conditionalDelete", "single",
 		"referencePolicy", fhir.Arr("literal", "logical", "enforced"))
+	if resourceType == "Subscription" {
+		subscribable(r)
+	}
 	params, includes := fhir.Arr(), fhir.Arr("*")
+	for _, p := range everywhere {
+		params.Append(fhir.Obj("name", p.name, "type", p.kind, "documentation", p.about))
+	}
 	for _, p := range definition.SearchParameters(resourceType) {
 		if !searchable(p) {
 			continue
@@ -75,8 +86,16 @@ func capability(resourceType string, interactions *fhir.Node, operations []strin
 	return r
 }
 
+// everywhere are the parameters of all types that are no index of their own.
+var everywhere = [...]struct{ name, kind, about string }{
+	{"_text", "string", "Words of the narrative, by their beginnings. All must be there; OR, NOT, parentheses and \"quotation marks\" work."},
+	{"_content", "string", "Words anywhere in the resource, as _text. At most 20,000 resources are read: add a condition."},
+	{"_list", "string", "The id of a List. Functional lists ($current-…) are not kept."},
+	{"_filter", "special", "The whole grammar of R4. Codes are compared with case, as in other searches."},
+}
+
 // searchable reports whether Osler searches by a parameter.
-func searchable(p *definition.SearchParameter) bool { return p.Expression != "" && p.Type != "special" }
+func searchable(p *definition.SearchParameter) bool { return p.Expression != "" }
 
 // on returns what an operation's address is about: a type, "*" for every type, or "" for
 // the whole system.
@@ -109,6 +128,11 @@ func operation(on, name string) *fhir.Node {
 	case "diff":
 		return fhir.Obj("name", name, "definition", "urn:osler:operation:diff",
 			"documentation", "The FHIRPath Patch that leads from fromVersion (else the version before) to toVersion (else the current one).")
+	case "status", "events", "get-ws-binding-token":
+		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-"+name)
+	case "import":
+		return fhir.Obj("name", name, "definition", "urn:osler:operation:import",
+			"documentation", "NDJSON, as the body or named by a manifest (SMART bulk import), for the token of an administrator with a system scope. It can be repeated.")
 	case "export":
 		kind := map[string]string{"": "export", "Patient": "patient-export", "Group": "group-export"}[on]
 		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/"+kind,

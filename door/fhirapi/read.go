@@ -23,6 +23,9 @@ func (s *server) read(c *call) error {
 		c.w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
+	if c.raw {
+		return c.sendContent(v)
+	}
 	if c.URL.RawQuery != "" {
 		v.Body, err = shape(v.Body, c.URL.Query().Get("_summary"), c.URL.Query().Get("_elements"))
 		if err != nil {
@@ -54,6 +57,9 @@ func (s *server) vread(c *call) error {
 	}
 	if v.Deleted {
 		return fault.New(fault.Gone, "Version %d is a deletion.", n)
+	}
+	if c.raw {
+		return c.sendContent(v)
 	}
 	return c.send(http.StatusOK, v, false)
 }

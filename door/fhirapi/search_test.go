@@ -217,7 +217,7 @@ func TestCapabilities(t *testing.T) {
 	if cs.Get("fhirVersion").Text() != "4.0.1" || cs.Path("implementation.url").Text() != h.url+"/fhir" {
 		t.Errorf("metadata: %s", cs.Get("implementation").JSON())
 	}
-	values := map[string]string{"token": "a|b", "string": "x", "reference": "Patient/rosa", "date": "2026-01-01", "number": "5", "quantity": "5|http://unitsofmeasure.org|mg", "uri": "http://example.org/x"}
+	values := map[string]string{"token": "a|b", "string": "x", "reference": "Patient/rosa", "date": "2026-01-01", "number": "5", "quantity": "5|http://unitsofmeasure.org|mg", "uri": "http://example.org/x", "special": "42.25|-83.69|11.20|km"}
 	types := strings.Fields("Patient Observation Condition MedicationRequest AllergyIntolerance Encounter Practitioner Organization Appointment DiagnosticReport " +
 		"Immunization Procedure Task Communication DocumentReference ServiceRequest Coverage Claim ValueSet Location Composition Questionnaire Medication")
 	asked := 0
@@ -228,6 +228,9 @@ func TestCapabilities(t *testing.T) {
 		}
 		for p := range r.Get("searchParam").Items() {
 			code, value := p.Get("name").Text(), values[p.Get("type").Text()]
+			if code == "_filter" {
+				value = "_id eq rosa"
+			}
 			if p.Get("type").Text() == "composite" {
 				value = composite(t, name, code, values)
 			}

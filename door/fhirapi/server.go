@@ -24,10 +24,13 @@ import (
 	"github.com/osler-emr/osler/base/clock"
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
+	"github.com/osler-emr/osler/base/outbound"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/definition"
 	"github.com/osler-emr/osler/fhir/xml"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/record/job"
+	"github.com/osler-emr/osler/record/watch"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
 )
@@ -48,6 +51,11 @@ type Options struct {
 	// Base is the public URL of the door without a slash at its end, for example
 	// "https://clinic.example/fhir"; empty takes it from each request.
 	Base string
+	// Watch delivers subscriptions; without it they are kept and do nothing.
+	Watch *watch.Watcher
+	// Jobs does bulk imports, from addresses that Guard lets pass; without it there are none.
+	Jobs  *job.Desk
+	Guard outbound.Guard
 	// Version is the program's, for the CapabilityStatement.
 	Version string
 }
@@ -59,6 +67,7 @@ type server struct {
 	outer, inner *http.ServeMux
 	// capabilities is the part of the CapabilityStatement that is the same for every request.
 	capabilities func() []byte
+	waiting      later
 	// described is that part of the OpenAPI document.
 	described func() []byte
 }
@@ -103,6 +112,7 @@ type call struct {
 	given *fhir.Node // the resource, when it came as an entry of a bundle
 	sent  [32]byte   // SHA-256 of the body
 	xml   bool       // the answer is wanted in XML
+	raw   bool       // the answer is wanted as the content of a Binary
 	html  bool       // the answer is wanted as a page for people
 
 	within *place // the compartment that a search is limited to
@@ -127,7 +137,11 @@ func (s *server) wrap(rt route) http.HandlerFunc {
 		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
 		c := &call{Request: r, base: s.base(r), w: w}
 		err := s.admit(rt, c)
-		if err == nil {
+		switch {
+		case err != nil:
+		case rt.wantsLater(c):
+			err = s.later(rt, c)
+		default:
 			err = s.guard(rt, c)
 		}
 		if err != nil {
@@ -149,7 +163,11 @@ func (s *server) guard(rt route, c *call) (err error) {
 }
 
 func (s *server) admit(rt route, c *call) error {
-	if err := acceptable(c); err != nil && !rt.stream {
+	err := acceptable(c)
+	if c.rawAnswer(rt) || rt.stream {
+		err = nil
+	}
+	if err != nil {
 		return err
 	}
 	if err := unpack(c); err != nil {
@@ -228,6 +246,9 @@ func (c *call) body() (*fhir.Node, error) {
 		return c.given, nil
 	}
 	ct := c.Header.Get("Content-Type")
+	if c.rawBody(ct) {
+		return c.readBinary(ct)
+	}
 	if ct != "" && !jsonType(ct) && !xmlType(ct) {
 		return nil, unsupported(ct, "application/fhir+json or application/fhir+xml")
 	}

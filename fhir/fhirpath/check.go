@@ -7,8 +7,8 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 )
 
-// CompileStrict is Compile for a context of one FHIR type ("Patient", "Quantity"), which is
-// then held to the definitions: a path that names an element which cannot exist there, an
+// CompileStrict is Compile for a context of one FHIR type ("Patient", "Quantity") or element
+// that is declared in place ("Patient.contact"). The expression is then held to the definitions: a path that names an element which cannot exist there, an
 // order asked of a collection that has none, and as() of several items are faults. Use it
 // for what people write; the rules and search parameters of R4 are not all that strict.
 func CompileStrict(contextType, source string) (*Expression, error) {
@@ -16,7 +16,7 @@ func CompileStrict(contextType, source string) (*Expression, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := typeNamed(contextType)
+	t := elementType(contextType)
 	if t == nil {
 		return nil, fault.New(fault.NotSupported, "There is no FHIR type %q.", contextType)
 	}

@@ -10,9 +10,14 @@ import (
 type compiler struct {
 	source string
 	strict bool // as() of several items is a fault
+	loop   int  // how many criteria are around the part that is compiled
+	slots  int  // parts that are evaluated once
 }
 
 func (c *compiler) compile(e *expr) (eval, error) {
+	if c.loop > 0 && worthOnce(e) {
+		return c.once(e)
+	}
 	switch e.op {
 	case exprStep:
 		return c.path(e)
@@ -187,6 +192,10 @@ func (c *compiler) call(e *expr) (eval, error) {
 		return nil, malformed(c.source, e.pos, "%s() does not take %d arguments", e.text, len(arguments))
 	}
 	args := make([]eval, len(arguments))
+	if perItem[e.text] {
+		c.loop++
+		defer func() { c.loop-- }()
+	}
 	for i, a := range arguments {
 		var err error
 		if args[i], err = c.compile(a); err != nil {
@@ -284,7 +293,7 @@ func (c *compiler) external(e *expr) (eval, error) {
 		case "rootResource":
 			return []Value{s.container()}, nil
 		case "context":
-			return []Value{s.context}, nil
+			return []Value{s.this[0]}, nil
 		}
 		return nil, refuse("the variable %%%s is not defined.", name)
 	}, nil

@@ -18,6 +18,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/definition"
+	"github.com/osler-emr/osler/fhir/fhirpath"
 )
 
 // Finder returns the StructureDefinition with a canonical URL ("…" or "…|version"), nil
@@ -30,14 +31,24 @@ type Library struct {
 	find Finder
 
 	mu    sync.Mutex
-	trees map[string]*tree    // by canonical
-	made  map[string]*Profile // by canonical
+	trees map[string]*tree // by canonical
+	made  map[string]made  // by canonical
 }
+
+// made is a profile, or why there is none.
+type made struct {
+	profile *Profile
+	err     error
+}
+
+// maxKept is the number of profiles kept, found or not; a client that names ever new ones
+// does not fill the memory.
+const maxKept = 20_000
 
 // NewLibrary returns a library of R4's own definitions and of what find, which may be nil,
 // returns.
 func NewLibrary(find Finder) *Library {
-	return &Library{find: find, trees: map[string]*tree{}, made: map[string]*Profile{}}
+	return &Library{find: find, trees: map[string]*tree{}, made: map[string]made{}}
 }
 
 // Structure returns a StructureDefinition as it was found, nil when there is none.
@@ -48,6 +59,41 @@ func (l *Library) Structure(canonical string) *fhir.Node {
 		}
 	}
 	return definition.StructureDefinition(canonical)
+}
+
+// Profile returns a definition ready to be followed: fault.NotFound when it is not here,
+// another fault when it cannot be understood.
+func (l *Library) Profile(canonical string) (*Profile, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if m, ok := l.made[canonical]; ok {
+		return m.profile, m.err
+	}
+	p, err := l.compile(canonical)
+	if len(l.made) < maxKept {
+		l.made[canonical] = made{p, err}
+	}
+	return p, err
+}
+
+func (l *Library) compile(canonical string) (*Profile, error) {
+	t, err := l.treeOf(canonical, nil)
+	if err != nil {
+		return nil, err
+	}
+	sd := l.Structure(canonical)
+	p := &Profile{URL: sd.Get("url").Text(), Version: sd.Get("version").Text(), Name: sd.Get("name").Text(), Type: sd.Get("type").Text(),
+		Kind: sd.Get("kind").Text(), Constraint: sd.Get("derivation").Text() == "constraint", byPath: map[string]*Element{}}
+	for c := range sd.Get("context").Items() {
+		p.Contexts = append(p.Contexts, Context{c.Get("type").Text(), c.Get("expression").Text()})
+	}
+	for rule := range sd.Get("contextInvariant").Items() {
+		if x, err := fhirpath.Compile(rule.Text()); err == nil {
+			p.ContextRules = append(p.ContextRules, x)
+		}
+	}
+	p.Root = p.read(t, "", "")
+	return p, nil
 }
 
 // notFound is the fault about a definition that is not here.
@@ -61,6 +107,3 @@ func clip(s string) string {
 	}
 	return s
 }
-
-// Profile is a placeholder until the tree is compiled.
-type Profile struct{}

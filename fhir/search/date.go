@@ -228,6 +228,8 @@ func matchDate(d *Date, e *Entry) bool {
 		return e.High <= d.Low
 	case Ap:
 		return e.Low < d.High && d.Low < e.High
+	case Co:
+		return e.Low <= d.Low && d.High <= e.High
 	}
 	return within
 }

@@ -11,7 +11,7 @@ import (
 
 // Extract returns the index entries of a resource: what every search parameter of its type
 // finds in it. _id and _lastUpdated have no entries, a store answers them from the version;
-// neither have _text, _content and _query, nor the special parameter Location.near.
+// neither have _text and _content, for which it reads the resource.
 //
 // Values that cannot be read as their parameter's kind (a date that is no date, a code
 // without code) give no entry: extraction never refuses a resource that was stored.
@@ -28,25 +28,33 @@ func Extract(resource *fhir.Node) ([]Entry, error) {
 	session := fhirpath.NewSession(resource)
 	for i := range c.list {
 		p := &c.list[i]
-		if p.expression == nil || p.kind == KindSpecial || p.code == "_id" || p.code == "_lastUpdated" {
+		if p.expression == nil || p.code == "_id" || p.code == "_lastUpdated" {
 			continue
 		}
-		values, err := session.Evaluate(p.expression)
-		if err != nil {
+		var err error
+		if entries, err = extractParameter(entries, p, session); err != nil {
 			return nil, fault.Wrap(err, fault.Invalid, "The search parameter %s of %s cannot be read from this resource.", p.code, resourceType)
-		}
-		for j := range values {
-			if p.kind == KindComposite {
-				entries, err = extractComposite(entries, p, session, values[j])
-				if err != nil {
-					return nil, err
-				}
-				continue
-			}
-			entries = extractValue(entries, p.code, p.kind, values[j])
 		}
 	}
 	return entries, nil
+}
+
+// extractParameter appends the entries of one parameter.
+func extractParameter(out []Entry, p *parameter, session *fhirpath.Session) ([]Entry, error) {
+	values, err := session.Evaluate(p.expression)
+	if err != nil {
+		return nil, err
+	}
+	for j := range values {
+		if p.kind != KindComposite {
+			out = extractValue(out, p.code, p.kind, values[j])
+			continue
+		}
+		if out, err = extractComposite(out, p, session, values[j]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // extractValue appends the entries of one value.
@@ -62,6 +70,8 @@ func extractValue(out []Entry, code string, kind Kind, v fhirpath.Value) []Entry
 		return extractDate(out, code, v)
 	case KindNumber, KindQuantity:
 		return extractQuantity(out, code, kind, v)
+	case KindSpecial: // Location.near
+		return extractPosition(out, code, v)
 	case KindURI:
 		if s := v.Text(); s != "" {
 			return append(out, Entry{Param: code, Kind: KindURI, URL: s})

@@ -18,6 +18,8 @@ type Subject struct {
 	// Referrers ranges over the resources of a type whose parameter refers to this
 	// resource, for Has; nil: a Has is false.
 	Referrers func(source, param string) iter.Seq2[Subject, []Entry]
+	// Words returns what is written in the resource (WordsOf); nil: a Words is false.
+	Words func(narrative bool) string
 }
 
 // Match decides whether a resource satisfies an expression. store/sqlgen compiles the same
@@ -41,6 +43,7 @@ type Subject struct {
 //	sa  e.Low >= s.High                            all of the entry lies after the range
 //	eb  e.High <= s.Low                            all of the entry lies before the range
 //	ap  e.Low < s.High && s.Low < e.High           they overlap (the range is widened)
+//	co  e.Low <= s.Low && s.High <= e.High         the entry contains the search range
 //
 // # Number and quantity
 //
@@ -101,6 +104,8 @@ func Match(x Expr, s Subject, entries []Entry) bool {
 		return matchChain(x, s, entries)
 	case Has:
 		return matchHas(x, s)
+	case Words:
+		return matchWords(&x, s)
 	case Lineage:
 		return matchLineage(&x, s, entries)
 	}
@@ -132,6 +137,8 @@ func matchEntries(x Expr, entries []Entry) bool {
 			found = e.Param == x.Param && matchDate(&x, e)
 		case Quantity:
 			found = e.Param == x.Param && matchQuantity(&x, e)
+		case Near:
+			found = e.Param == x.Param && matchNear(&x, e)
 		case URI:
 			found = e.Param == x.Param && matchURI(&x, e)
 		case Composite:

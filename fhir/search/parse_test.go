@@ -123,7 +123,7 @@ func TestParseControls(t *testing.T) {
 }
 
 func TestParseLenientIgnoresWhatItDoesNotKnow(t *testing.T) {
-	q, err := parse(t, "Patient", "frog=1&name=ann&_text=x&gender=&_sort=_id,frog", Lenient)
+	q, err := parse(t, "Patient", "frog=1&name=ann&gender=&_sort=_id,frog", Lenient)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestParseLenientIgnoresWhatItDoesNotKnow(t *testing.T) {
 	for _, i := range q.Ignored {
 		ignored = append(ignored, i.Name+": "+i.Reason)
 	}
-	want := []string{`frog: Patient has no search parameter "frog".`, "_text: Osler does not support it.", "gender: It has no value.",
+	want := []string{`frog: Patient has no search parameter "frog".`, "gender: It has no value.",
 		`_sort: It sorts by "frog". Patient has no search parameter "frog".`}
 	if !reflect.DeepEqual(ignored, want) {
 		t.Errorf("ignored %q\nwant %q", ignored, want)
@@ -172,7 +172,17 @@ func TestParseRefuses(t *testing.T) {
 		{"Observation", "_count=x", fault.Malformed, []string{"_count", "x"}},
 		{"Patient", "_has:Observation:code:x=1", fault.Malformed, []string{"_has", "code"}},
 		{"Patient", "_id:text=1", fault.NotSupported, []string{"_id"}},
-		{"Location", "near=1|2", fault.Malformed, []string{"near", "does not support"}},
+		{"Location", "near=1", fault.Malformed, []string{"near", "latitude"}},
+		{"Location", "near=91|2", fault.Malformed, []string{"near", "-90"}},
+		{"Location", "near=1|2|3|kg", fault.Malformed, []string{"near", "length"}},
+		{"Location", "near=1|2|-3", fault.Malformed, []string{"near", "distance"}},
+		{"Location", "_sort=near", fault.NotSupported, []string{"near"}},
+		{"Patient", "_query=x", fault.NotSupported, []string{"_query"}},
+		{"Patient", "_list=$current-allergies", fault.NotSupported, []string{"$current-allergies"}},
+		{"Patient", "_list=a/b", fault.Malformed, []string{"_list"}},
+		{"Patient", "_list:not=a", fault.NotSupported, []string{"_list", ":not"}},
+		{"Patient", "_content=...", fault.Malformed, []string{"_content"}},
+		{"Patient", "_content=(a", fault.Malformed, []string{"_content", ")"}},
 		{"Frog", "", fault.NotSupported, []string{"Frog"}},
 		{"Patient", "name=%zz", fault.Malformed, []string{"name"}},
 		{"Patient", "name=" + strings.Repeat("a,", MaxValues+1), fault.TooCostly, []string{"name"}},

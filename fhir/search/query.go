@@ -82,6 +82,9 @@ type Token struct {
 	// OfType is :of-type: System and Code are those of Identifier.type, Value the value.
 	OfType bool
 	Value  string
+	// Other turns it over: an entry with another code, as ne of _filter asks for. It goes with
+	// System and Code only.
+	Other bool
 }
 
 // Coding is a code of a code system; the system may be "".
@@ -118,11 +121,19 @@ type Reference struct {
 // StringMode says how a string is compared.
 type StringMode uint8
 
-// The modes of string search: the default (starts with, normalised), :contains, :exact.
+// The modes of string search: the default (starts with, normalised), :contains, :exact; and
+// those that only _filter has, which compare normalised texts by their bytes.
 const (
 	StartsWith StringMode = iota
 	Contains
 	Exact
+	EndsWith
+	Equal
+	Unequal
+	Greater
+	GreaterEqual
+	Less
+	LessEqual
 )
 
 // Text matches string parameters.
@@ -146,6 +157,7 @@ const (
 	Sa Prefix = "sa"
 	Eb Prefix = "eb"
 	Ap Prefix = "ap"
+	Co Prefix = "co" // of _filter, for dates: the entry contains the search range
 )
 
 // Date matches date and period parameters. Low and High are the implicit range of the
@@ -185,6 +197,20 @@ type URI struct {
 	Param string
 	Mode  URIMode
 	Value string
+}
+
+// Near matches positions within a distance.
+type Near struct {
+	Param               string
+	Latitude, Longitude float64 // degrees, WGS84
+	Metres              float64
+}
+
+// Words matches resources in which a phrase is written: in the narrative (_text) or anywhere
+// (_content). It has no entries: a store reads the resource. See WordsOf.
+type Words struct {
+	Narrative bool
+	Phrase    string // normalised; the last word is the beginning of one
 }
 
 // Composite matches resources in which one group (one element) satisfies all parts.
@@ -227,6 +253,8 @@ func (Text) expr()      {}
 func (Date) expr()      {}
 func (Quantity) expr()  {}
 func (URI) expr()       {}
+func (Near) expr()      {}
+func (Words) expr()     {}
 func (Composite) expr() {}
 func (Chain) expr()     {}
 func (Has) expr()       {}

@@ -67,6 +67,20 @@ func matchText(t *Text, e *Entry) bool {
 		return e.Exact == t.Value
 	case Contains:
 		return strings.Contains(e.Norm, t.Value)
+	case EndsWith:
+		return strings.HasSuffix(e.Norm, t.Value)
+	case Equal:
+		return e.Norm == t.Value
+	case Unequal:
+		return e.Norm != t.Value
+	case Greater:
+		return e.Norm > t.Value
+	case GreaterEqual:
+		return e.Norm >= t.Value
+	case Less:
+		return e.Norm < t.Value
+	case LessEqual:
+		return e.Norm <= t.Value
 	}
 	return strings.HasPrefix(e.Norm, t.Value)
 }

@@ -129,7 +129,11 @@ func matchToken(t *Token, e *Entry) bool {
 		return e.Display != "" && strings.HasPrefix(e.Display, t.Code)
 	case t.OfType:
 		return e.Identifier && e.TypeCode == t.Code && e.Code == t.Value && (!t.HasSystem || e.TypeSystem == t.System)
-	case e.Code == "" || t.HasSystem && e.System != t.System:
+	case e.Code == "":
+		return false
+	case t.Other:
+		return t.HasSystem && e.System != t.System || !t.AnyCode && e.Code != t.Code
+	case t.HasSystem && e.System != t.System:
 		return false
 	}
 	return t.AnyCode || e.Code == t.Code

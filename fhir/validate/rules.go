@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/definition"
 	"github.com/osler-emr/osler/fhir/fhirpath"
@@ -202,11 +203,35 @@ func (c *checker) judge(r *rule, item fhirpath.Value) {
 	}
 }
 
+// evaluation is how rules are evaluated: what they ask for beyond the resource is answered
+// as in the rest of the validation.
+func (c *checker) evaluation() []fhirpath.Option {
+	hooks := fhirpath.Hooks{HTML: func(div string) bool { return (&scanner{text: div}).document() == "" }}
+	if c.options.Member != nil {
+		hooks.MemberOf = func(x fhirpath.Coded, valueSet string) (bool, error) {
+			in, known := c.member(valueSet, x.System, x.Code)
+			if !known {
+				return false, fault.New(fault.NotSupported, "The value set is not wholly known here.")
+			}
+			return in, nil
+		}
+	}
+	if c.options.Library != nil {
+		hooks.ConformsTo = func(n *fhir.Node, typeName, url string) (bool, error) {
+			return c.holds(item{node: n, index: -1, code: typeName, place: typeName}, url)
+		}
+	}
+	return []fhirpath.Option{fhirpath.WithRoot(c.container), fhirpath.WithHooks(hooks), fhirpath.WithResolver(func(ref string) *fhir.Node {
+		r, _ := c.resolve(ref)
+		return r
+	})}
+}
+
 // paths returns the session in which the invariants of the resource under inspection are
 // evaluated.
 func (c *checker) paths() *fhirpath.Session {
 	if c.session == nil {
-		c.session = fhirpath.NewSession(c.current, fhirpath.With("rootResource", fhirpath.Of(c.container)))
+		c.session = fhirpath.NewSession(c.current, c.evaluation()...)
 	}
 	return c.session
 }

@@ -27,26 +27,18 @@ func (c *checker) resource(r, container *fhir.Node) {
 		c.fail("structure", quote(t)+" is not a resource type of FHIR R4.")
 		return
 	}
-	container0, contained0, current0, session0 := c.container, c.contained, c.current, c.session
-	c.current, c.session = r, nil
+	before := c.scope
+	c.current, c.session, c.start, c.parent = r, nil, len(c.path)-1, ""
 	if container == nil {
 		c.contents(r)
 	}
+	if t == "Bundle" {
+		c.bundle, c.entry = indexOf(r), nil
+		c.inBundle(r)
+	}
 	c.object(r, definition.ShapeOf(t), t, t)
 	c.profiles(r)
-	c.container, c.contained, c.current, c.session = container0, contained0, current0, session0
-}
-
-// profiles says which profiles were not looked at.
-func (c *checker) profiles(r *fhir.Node) {
-	for range r.Get("meta").Get("profile").Items() {
-		c.push("meta", -1)
-		c.push("profile", -1)
-		c.add("information", "informational", "The resource claims to follow a profile; it was checked against base FHIR R4 only.")
-		c.pop()
-		c.pop()
-		return
-	}
+	c.scope = before
 }
 
 // object checks the members of an object against the shape of its type or backbone path,
@@ -59,6 +51,14 @@ func (c *checker) object(n *fhir.Node, shape *definition.Shape, code, place stri
 	if n.Len() == 0 {
 		c.fail("structure", "This object is empty; leave it out instead.")
 		return
+	}
+	outer := c.parent
+	c.parent = ""
+	switch {
+	case code == "Extension":
+		c.parent = n.Get("url").Text()
+	case place == "Bundle.entry":
+		c.entry = n
 	}
 	var buf [24]*definition.Element
 	seen := buf[:0]
@@ -87,9 +87,13 @@ func (c *checker) object(n *fhir.Node, shape *definition.Shape, code, place stri
 	if !substance {
 		c.fail("invariant", "An element needs content besides its id (ele-1).")
 	}
+	c.parent = outer
 	c.required(shape, seen)
 	c.special(n, code)
 	c.invariants(n, place, seen)
+	if code == "Extension" {
+		c.defined(n)
+	}
 }
 
 // element checks one member: array or single, then each value.
@@ -153,12 +157,12 @@ func (c *checker) value(v *fhir.Node, e *definition.Element, code string) {
 		c.add("information", "informational", "The content of this element was not checked.")
 		return
 	}
-	before := len(c.issues)
+	before := c.errors + c.advice
 	c.object(v, shape, code, below)
 	if e.Ruled && below == code {
 		c.atElement(v, nil, e, code)
 	}
-	if len(c.issues) == before {
+	if c.errors+c.advice == before {
 		c.typed(v, e, code)
 	}
 }

@@ -8,9 +8,14 @@
 //		fmt.Println(issue.Severity, issue.Expression, issue.Text)
 //	}
 //
-// What cannot be checked (a profile, a code of a system that is not here) is said in a
-// finding of severity information, never guessed. Profiles and the other invariants come
-// later. Findings never quote the content of a resource, so that they may be logged.
+// With a library of profiles it checks also what a resource claims to follow, or is asked to
+// (profile.go, slicing.go, target.go), and extensions against their definitions:
+//
+//	issues := validate.With(r, validate.Options{Library: library, Profiles: []string{url}})
+//
+// What cannot be checked (a profile or a code system that is not here) is said in a finding
+// of severity information, never guessed. Findings never quote the content of a resource,
+// so that they may be logged.
 package validate
 
 import (
@@ -20,6 +25,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/fhirpath"
+	"github.com/osler-emr/osler/fhir/profile"
 )
 
 // MaxIssues is the largest number of findings about one resource; one of them then says
@@ -32,6 +38,22 @@ type Options struct {
 	// example addresses, as a publisher of definitions would. A record that is kept must
 	// not lose data over such.
 	Strict bool
+	// Library holds profiles and the definitions of extensions. Without it, a resource is
+	// checked against the base definitions only, and the findings say so where a profile is
+	// claimed. With it, what a resource claims in meta.profile is checked, and every
+	// extension whose definition is known.
+	Library *profile.Library
+	// Profiles are followed besides those that the resource claims.
+	Profiles []string
+	// Advise makes warnings of what a resource breaks of profiles and of the definitions of
+	// extensions; faults against the base definitions stay errors.
+	Advise bool
+	// Member tells whether a code is in a value set; known is false when that cannot be
+	// said here. Without it, the value sets of R4 are known.
+	Member func(valueSet, system, code string) (in, known bool)
+	// Resolve finds the resource that a reference out of the resource points at, nil when
+	// it cannot; it may be nil.
+	Resolve func(reference string) *fhir.Node
 }
 
 // Resource returns the findings about a resource, errors first. No finding of severity
@@ -53,14 +75,31 @@ type checker struct {
 	issues         []fault.Issue
 	errors, advice int // findings so far, kept or not
 	path           []step
+	options        Options
+	scope
+
+	depth     int // of profiles that lead into each other
+	following int // of profiles and extension definitions that are followed
+	quiet     bool
+	answers   map[asked]bool
+}
+
+// scope is what a check needs to know about the resource under inspection.
+type scope struct {
 	// container is the resource that references such as "#a" look into, and contained what
 	// it contains, by id.
 	container *fhir.Node
 	contained map[string]string
-	// current is the resource under inspection, and session evaluates its invariants.
+	// current is the resource under inspection, and session evaluates its invariants; start
+	// is where its path begins.
 	current *fhir.Node
 	session *fhirpath.Session
-	options Options
+	start   int
+	// bundle is the bundle that the resource is in, and entry the entry.
+	bundle *index
+	entry  *fhir.Node
+	// parent is the url of the extension that holds the one under inspection.
+	parent string
 }
 
 // step is one part of the path to the place under inspection; index is -1 outside arrays.
@@ -104,21 +143,23 @@ func (c *checker) failAt(member, kind, text string) {
 const maxAdvice = 60
 
 func (c *checker) add(severity, kind, text string) {
-	switch serious := severity == "error" || severity == "fatal"; {
-	case serious:
-		if c.errors++; c.errors > MaxIssues-maxAdvice {
-			return
-		}
-		if c.errors == MaxIssues-maxAdvice {
+	if c.options.Advise && c.following > 0 && !c.quiet && severity == "error" {
+		severity = "warning"
+	}
+	serious := severity == "error" || severity == "fatal"
+	if serious && c.errors >= MaxIssues-maxAdvice || !serious && c.advice >= maxAdvice {
+		return
+	}
+	place := c.expression()
+	if slices.ContainsFunc(c.issues, func(i fault.Issue) bool { return i.Expression == place && i.Text == text }) {
+		return // a profile often says again what another said
+	}
+	if serious {
+		if c.errors++; c.errors == MaxIssues-maxAdvice {
 			kind, text = "too-long", "There are more errors than "+strconv.Itoa(MaxIssues-maxAdvice)+"; the rest is not shown."
 		}
-	default:
-		if c.advice++; c.advice > maxAdvice {
-			return
-		}
-		if c.advice == maxAdvice {
-			severity, kind, text = "information", "too-long", "There are more warnings and notes than "+strconv.Itoa(maxAdvice)+"; the rest is not shown."
-		}
+	} else if c.advice++; c.advice == maxAdvice {
+		severity, kind, text = "information", "too-long", "There are more warnings and notes than "+strconv.Itoa(maxAdvice)+"; the rest is not shown."
 	}
-	c.issues = append(c.issues, fault.Issue{Severity: severity, Type: kind, Expression: c.expression(), Text: text})
+	c.issues = append(c.issues, fault.Issue{Severity: severity, Type: kind, Expression: place, Text: text})
 }

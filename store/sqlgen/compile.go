@@ -96,7 +96,12 @@ func (c *Compiler) from(r Request) (from, where Fragment, row string, err error)
 	if by.covers >= 0 {
 		all = slices.Delete(slices.Clone(all), by.covers, by.covers+1)
 	}
-	asked, err := q.condition(search.And(all))
+	quick, slow := apart(all)
+	asked, err := q.condition(search.And(quick))
+	if err != nil {
+		return from, where, "", err
+	}
+	read, err := q.condition(search.And(slow))
 	if err != nil {
 		return from, where, "", err
 	}
@@ -114,6 +119,9 @@ func (c *Compiler) from(r Request) (from, where Fragment, row string, err error)
 	if within != nil {
 		parts = append(parts, frag("c.rid BETWEEN ? AND ?", within[0], within[1]))
 	}
+	if len(slow) > 0 { // bodies are decoded of those rows only that satisfy all the rest
+		parts = append(parts, build("CASE WHEN ", and(parts), " THEN ", read, " ELSE 0 END"))
+	}
 	from = build("FROM resource c")
 	if by.rows.SQL != "" {
 		from = build("FROM (", by.rows, ") c")
@@ -122,6 +130,32 @@ func (c *Compiler) from(r Request) (from, where Fragment, row string, err error)
 		}
 	}
 	return from, build(" WHERE ", and(parts)), q.row, nil
+}
+
+// apart puts aside the conditions for which a resource must be read.
+func apart(all []search.Expr) (quick, slow []search.Expr) {
+	for _, x := range all {
+		if reads(x) {
+			slow = append(slow, x)
+		} else {
+			quick = append(quick, x)
+		}
+	}
+	return quick, slow
+}
+
+func reads(x search.Expr) bool {
+	switch x := x.(type) {
+	case search.Words:
+		return true
+	case search.Not:
+		return reads(x.X)
+	case search.And:
+		return slices.ContainsFunc(x, reads)
+	case search.Or:
+		return slices.ContainsFunc(x, reads)
+	}
+	return false
 }
 
 // flatten takes nested Ands apart.
@@ -284,7 +318,7 @@ func (c *Compiler) drives(resourceType string, x search.Expr) ([]source, bool, e
 			out = append(out, s...)
 		}
 		return out, true, nil
-	case search.And, search.Not, search.InPatient, search.Updated, search.Missing, search.All, search.None, search.Chain, search.Has, search.Lineage:
+	case search.And, search.Not, search.InPatient, search.Updated, search.Missing, search.All, search.None, search.Chain, search.Has, search.Lineage, search.Words:
 		return nil, false, nil
 	}
 	s, err := c.sources(resourceType, x)
@@ -328,6 +362,9 @@ func (q *query) condition(x search.Expr) (Fragment, error) {
 		return q.updated(x), nil
 	case search.Missing:
 		return q.missing(x)
+	case search.Words:
+		q.rows = true
+		return q.dialect.Written(q.row+".codec", q.row+".body", x), nil
 	case search.Chain, search.Has, search.Lineage:
 		return no, unsupported("a chained parameter")
 	}

@@ -64,6 +64,27 @@ func (SQLite) Holds(column, text string) Fragment {
 	return frag("(? = '' OR instr("+column+", ?) > 0)", text, text)
 }
 
+// Ends implements Dialect.
+func (SQLite) Ends(column, text string) Fragment {
+	return frag("(? = '' OR substr("+column+", -length(?)) = ?)", text, text, text)
+}
+
+// The functions that a SQLite connection must have.
+const (
+	FunctionDistance = "osler_distance" // latitude, longitude, latitude, longitude: search.Distance
+	FunctionWritten  = "osler_written"  // codec, body, narrative, phrase: search.Words
+)
+
+// Distance implements Dialect.
+func (SQLite) Distance(latitude, longitude string, lat, lon float64) Fragment {
+	return frag(FunctionDistance+"("+latitude+", "+longitude+", ?, ?)", lat, lon)
+}
+
+// Written implements Dialect.
+func (SQLite) Written(codec, body string, x search.Words) Fragment {
+	return frag(FunctionWritten+"("+codec+", "+body+", ?, ?)", x.Narrative, x.Phrase)
+}
+
 // Begins implements Dialect.
 func (SQLite) Begins(text, column string) Fragment {
 	return frag("("+column+" <> '' AND substr(?, 1, length("+column+")) = "+column+")", text)

@@ -93,6 +93,11 @@ func (c *Compiler) sources(resourceType string, x search.Expr) ([]source, error)
 		})
 	case search.Quantity:
 		return c.quantities(resourceType, x)
+	case search.Near:
+		return c.each(resourceType, x.Param, func(p Param) source {
+			in := frag("p = ?", p.No)
+			return source{table: "qty", cost: costQuantity, where: and([]Fragment{in, c.near(x, "lo", "hi")}), check: and([]Fragment{in, c.near(x, "+lo", "+hi")})}
+		})
 	case search.URI:
 		return c.each(resourceType, x.Param, func(p Param) source {
 			return source{table: "uri", where: build(frag("p = ?", p.No), " AND ", c.uri("value", x)), probes: x.Mode == search.URIEqual, cost: costURI}
@@ -180,6 +185,8 @@ func (c *Compiler) code(p Param, x search.Token) ([]source, error) {
 // found is false when no such code was ever stored.
 func (c *Compiler) codeIn(column string, space, textSpace int64, x search.Token) (where Fragment, found bool, err error) {
 	switch {
+	case x.Other:
+		return build(column, frag(" IN (SELECT no FROM dict WHERE param = ? AND ", space), not(and(named(x))), ")"), true, nil
 	case x.Text:
 		rest := yes
 		if next, ok := successor(x.Code); ok {
@@ -196,6 +203,17 @@ func (c *Compiler) codeIn(column string, space, textSpace int64, x search.Token)
 	}
 	ks, err := c.names.Codes(space, x.Code)
 	return c.dialect.In(column, anys(ks)), len(ks) > 0, err
+}
+
+// named returns the conditions on system and code in the vocabulary.
+func named(x search.Token) (out []Fragment) {
+	if x.HasSystem {
+		out = append(out, frag("system = ?", x.System))
+	}
+	if !x.AnyCode {
+		out = append(out, frag("code = ?", x.Code))
+	}
+	return out
 }
 
 func anys(list []int64) []any {
@@ -242,6 +260,9 @@ func (c *Compiler) identifier(p Param, x search.Token) ([]source, error) {
 		}
 		parts = append(parts, typ)
 	}
+	if x.Other {
+		return c.otherIdentifier(p, x)
+	}
 	s := source{table: "ident", cost: costIdentifier}
 	if !x.AnyCode {
 		parts = append(parts, frag("value = ?", value))
@@ -259,6 +280,27 @@ func (c *Compiler) identifier(p Param, x search.Token) ([]source, error) {
 	}
 	s.where = and(parts)
 	return []source{s}, nil
+}
+
+func (c *Compiler) otherIdentifier(p Param, x search.Token) ([]source, error) {
+	var same []Fragment
+	if x.HasSystem {
+		sys := int64(0)
+		if x.System != "" {
+			var err error
+			if sys, err = c.names.Code(SpaceCode, x.System, ""); err != nil {
+				return nil, err
+			}
+			if sys == 0 {
+				sys = -1 // unknown: no entry has it
+			}
+		}
+		same = append(same, frag("sys = ?", sys))
+	}
+	if !x.AnyCode {
+		same = append(same, frag("value = ?", x.Code))
+	}
+	return []source{{table: "ident", cost: costDate, where: build(frag("p = ? AND ", p.No), not(and(same)))}}, nil
 }
 
 func (c *Compiler) identifierType(x search.Token) (Fragment, error) {
@@ -337,8 +379,27 @@ func (c *Compiler) text(norm, exact string, x search.Text) Fragment {
 		return frag(exact+" = ?", x.Value)
 	case search.Contains:
 		return c.dialect.Holds(norm, x.Value)
+	case search.EndsWith:
+		return c.dialect.Ends(norm, x.Value)
+	}
+	if compare := compared[x.Mode]; compare != "" {
+		return frag(norm+compare, x.Value)
 	}
 	return prefixed(norm, x.Value)
+}
+
+var compared = map[search.StringMode]string{
+	search.Equal: " = ?", search.Unequal: " <> ?", search.Greater: " > ?", search.GreaterEqual: " >= ?", search.Less: " < ?", search.LessEqual: " <= ?",
+}
+
+// near compares a position: first the latitude, of which a degree is 110,574 m or more, so
+// that most positions need no trigonometry.
+func (c *Compiler) near(x search.Near, lat, lon string) Fragment {
+	margin := x.Metres/110_000 + 1e-6
+	return and([]Fragment{
+		frag(lat+" >= ? AND "+lat+" <= ?", x.Latitude-margin, x.Latitude+margin),
+		build(c.dialect.Distance(lat, lon, x.Latitude, x.Longitude), frag(" <= ?", x.Metres)),
+	})
 }
 
 func prefixed(column, prefix string) Fragment {

@@ -30,6 +30,8 @@ func Ranged(prefix search.Prefix, low, high int64, lo, hi string) Fragment {
 		return frag(hi+" <= ?", low)
 	case search.Ap:
 		return frag("("+lo+" < ? AND "+hi+" > ?)", high, low)
+	case search.Co:
+		return frag("("+lo+" <= ? AND "+hi+" >= ?)", low, high)
 	}
 	return frag("("+lo+" >= ? AND "+lo+" <= ? AND "+hi+" <= ?)", low, high, high)
 }

@@ -101,6 +101,12 @@ type Dialect interface {
 	Marked(column string, param int64) Fragment
 	// Holds returns the condition that a text column contains a text.
 	Holds(column, text string) Fragment
+	// Ends returns the condition that a text column ends with a text.
+	Ends(column, text string) Fragment
+	// Distance returns search.Distance from the position in two columns, in degrees.
+	Distance(latitude, longitude string, lat, lon float64) Fragment
+	// Written returns the condition that a stored blob holds words; see search.Words.
+	Written(codec, body string, x search.Words) Fragment
 	// Begins returns the condition that the text begins with the column's value, which is
 	// not empty.
 	Begins(text, column string) Fragment

@@ -40,6 +40,8 @@ func TestInputIsBoundNeverWritten(t *testing.T) {
 		search.Date{Param: evil, Prefix: search.Prefix(evil)}, search.Quantity{Param: evil, HasUnit: true, Unit: evil}, search.Quantity{Param: evil, HasUnit: true, System: "http://unitsofmeasure.org", Code: "mg", Value: 5},
 		search.Quantity{Param: evil, HasUnit: true, System: evil, Code: evil},
 		search.URI{Param: evil, Value: evil}, search.URI{Param: evil, Mode: search.URIBelow, Value: evil}, search.URI{Param: evil, Mode: search.URIAbove, Value: evil},
+		search.Text{Param: evil, Mode: search.EndsWith, Value: evil}, search.Text{Param: evil, Mode: search.LessEqual, Value: evil},
+		search.Near{Param: evil, Latitude: 1, Longitude: 2, Metres: 3}, search.Words{Phrase: evil}, search.Token{Param: evil, Code: evil, System: evil, HasSystem: true, Other: true},
 		search.Composite{Param: evil, Parts: []search.Expr{search.Token{Param: "0", Code: evil}, search.Text{Param: "1", Value: evil}}},
 	} {
 		for _, where := range []search.Expr{x, search.And{x, x}, search.Or{x, token}, search.Not{X: x}} {

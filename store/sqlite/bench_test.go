@@ -132,3 +132,9 @@ func BenchmarkSearchQuantityAcrossUnits(b *testing.B) {
 		return search.And{search.Token{Param: "code", Code: "c3"}, search.Quantity{Param: "value-quantity", Prefix: search.Gt, Value: 5000, HasUnit: true, System: "http://unitsofmeasure.org", Code: "umol/L"}}
 	}, 20, search.SortKey{Param: "date", Descending: true})
 }
+
+func BenchmarkSearchWordsInChart(b *testing.B) {
+	benchmarkSearch(b, func(i int) search.Expr {
+		return search.And{search.Reference{Param: "patient", Type: "Patient", ID: fmt.Sprint("p", i%50)}, search.Words{Phrase: "c3"}}
+	}, 20)
+}

@@ -339,6 +339,7 @@ func (x *txn) preconditions(c *store.Changeset) error {
 			return fault.New(fault.Conflict, "The chart was changed while you worked on it. Look at the change, then try again.")
 		}
 	}
+	x.reads = 0
 	for _, p := range c.Absent {
 		n, err := x.store.count(x.names, p, 1)
 		if err != nil {

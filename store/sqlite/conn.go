@@ -16,13 +16,16 @@ import (
 type conn struct {
 	db    *sqlite3.Conn
 	stmts map[string]*sqlite3.Stmt
+
+	reads  int   // resources read for their words in this transaction
+	failed error // why a function has stopped its statement
 }
 
 // maxStatements bounds the prepared statements of a connection; searches come in many
 // shapes.
 const maxStatements = 400
 
-func openConn(path string, key []byte, cacheKiB int) (*conn, error) {
+func openConn(path string, key []byte, cacheKiB int, p *packer) (*conn, error) {
 	db, err := sqlite3.OpenFlags("file:"+uriPath(path)+"?vfs=adiantum", sqlite3.OPEN_READWRITE|sqlite3.OPEN_CREATE|sqlite3.OPEN_URI)
 	if err != nil {
 		return nil, err
@@ -44,6 +47,10 @@ PRAGMA foreign_keys=OFF;
 PRAGMA trusted_schema=OFF;
 PRAGMA cache_size=-%d;`, hex.EncodeToString(key), cacheKiB))
 	if err != nil {
+		c.close()
+		return nil, err
+	}
+	if err := c.functions(p); err != nil {
 		c.close()
 		return nil, err
 	}
@@ -165,6 +172,9 @@ func (c *conn) query(text string, args []any, row func(s *sqlite3.Stmt) (bool, e
 	}
 	err = s.Err()
 	s.Reset()
+	if err != nil && c.failed != nil {
+		err, c.failed = c.failed, nil
+	}
 	return err
 }
 
@@ -188,6 +198,7 @@ func (c *conn) number(text string, args ...any) (int64, error) {
 
 // within runs f in a read transaction, so that all its statements see one state.
 func (c *conn) within(ctx context.Context, f func() error) error {
+	c.reads, c.failed = 0, nil
 	old := c.db.SetInterrupt(ctx)
 	defer c.db.SetInterrupt(old)
 	if err := c.exec("BEGIN"); err != nil {

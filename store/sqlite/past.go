@@ -38,5 +38,15 @@ func (f *finder) matches(where search.Expr, v stored) (bool, []search.Entry, err
 		return false, nil, err
 	}
 	subject := search.Subject{Type: v.Type, ID: v.ID, Patient: v.Patient, Updated: v.Updated}
-	return search.Match(where, subject, entries), entries, nil
+	subject.Words = func(narrative bool) string {
+		words, failed := f.store.pack.words(v.codec, v.blob, narrative)
+		if failed == nil {
+			failed = f.readOne()
+		}
+		if failed != nil {
+			err = failed
+		}
+		return words
+	}
+	return search.Match(where, subject, entries), entries, err
 }

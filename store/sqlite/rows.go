@@ -122,7 +122,7 @@ func (w *rowWriter) entry(e *search.Entry) (param int64) {
 	}
 	p := w.param(e.Param, map[search.Kind]sqlgen.Flags{
 		search.KindString: sqlgen.InStr, search.KindDate: sqlgen.InDat, search.KindNumber: sqlgen.InQty,
-		search.KindQuantity: sqlgen.InQty, search.KindURI: sqlgen.InURI,
+		search.KindQuantity: sqlgen.InQty, search.KindURI: sqlgen.InURI, search.KindSpecial: sqlgen.InQty,
 	}[e.Kind])
 	switch e.Kind {
 	case search.KindString:
@@ -136,6 +136,10 @@ func (w *rowWriter) entry(e *search.Entry) (param int64) {
 		}
 	case search.KindURI:
 		w.add(w.tables.uri, p, e.URL)
+	case search.KindSpecial: // a position: latitude and longitude
+		if !math.IsNaN(e.ValueLow + e.ValueHigh) {
+			w.add(w.tables.qty, p, 0.0, e.ValueLow, e.ValueHigh, int64(0), int64(0))
+		}
 	}
 	return p
 }

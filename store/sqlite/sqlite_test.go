@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/base/clock"
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/store"
@@ -119,4 +120,34 @@ func TestCommitReadSearch(t *testing.T) {
 
 func TestStore(t *testing.T) {
 	storetest.Run(t, func(t testing.TB, dir string) store.Store { return open(t, dir) })
+}
+
+// TestWordsAreReadWithinLimits: a search for words reads no more resources than the limit,
+// and those only that satisfy the rest.
+func TestWordsAreReadWithinLimits(t *testing.T) {
+	s := open(t, t.TempDir())
+	const limit = 20_000
+	for done := 0; done <= limit; {
+		var writes []store.Write
+		for range 4000 {
+			id := fmt.Sprint("b", done)
+			writes = append(writes, store.Write{Type: "Basic", ID: id, Version: 1, Updated: start, Patient: fmt.Sprint("p", done%7), Body: fmt.Appendf(nil, `{"resourceType":"Basic","id":%q,"note":"word%d"}`, id, done)})
+			done++
+		}
+		commit(t, s, writes...)
+	}
+	ask := func(where ...search.Expr) ([]store.Version, error) {
+		page, err := s.Search(context.Background(), store.NewPlan(search.Query{Type: "Basic", Where: search.And(where), Count: 20}, everything))
+		return page.Matches, err
+	}
+	if _, err := ask(search.Words{Phrase: "nowhere"}); !fault.Is(err, fault.TooCostly) {
+		t.Errorf("more than %d resources were read: %v", limit, err)
+	}
+	got, err := ask(search.Words{Phrase: "word7001"}, search.InPatient{"p1"})
+	if err != nil || len(got) != 1 || got[0].ID != "b7001" {
+		t.Errorf("words in a chart: %v, %v", got, err)
+	}
+	if got, err := ask(search.InPatient{"p2"}, search.Or{search.ID{"b2"}, search.Words{Phrase: "word9"}}); err != nil || len(got) != 20 {
+		t.Errorf("an id or words: %d, %v", len(got), err)
+	}
 }

@@ -97,7 +97,7 @@ func (s *Store) open(o Options) (err error) {
 		return err
 	}
 	path := filepath.Join(s.dir, "record.db")
-	c, err := openConn(path, s.key, 4*o.CacheKiB)
+	c, err := openConn(path, s.key, 4*o.CacheKiB, s.pack)
 	if err != nil {
 		return openFault(err)
 	}
@@ -118,7 +118,7 @@ func (s *Store) open(o Options) (err error) {
 		return err
 	}
 	for range o.Readers {
-		r, err := openConn(path, s.key, o.CacheKiB)
+		r, err := openConn(path, s.key, o.CacheKiB, s.pack)
 		if err != nil {
 			return openFault(err)
 		}

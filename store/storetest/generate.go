@@ -5,7 +5,9 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/store"
 )
 
 // generator makes resources' entries and expressions of a small vocabulary, so that they
@@ -60,6 +62,9 @@ func (g *generator) entries() []search.Entry {
 	some(func() search.Entry { return g.date("date") })
 	some(func() search.Entry { return g.quantity("value-quantity", search.KindQuantity) })
 	some(func() search.Entry { return g.quantity("probability", search.KindNumber) })
+	some(func() search.Entry {
+		return search.Entry{Param: "near", Kind: search.KindSpecial, ValueLow: pick(g, 0.0, 42.25, -89.9, 51.5), ValueHigh: pick(g, 0.0, -83.69, 179.99, -179.99)}
+	})
 	some(func() search.Entry { return search.Entry{Param: "url", Kind: search.KindURI, URL: g.url()} })
 	for _, c := range composites {
 		some(func() search.Entry { return g.composite(c) })
@@ -175,6 +180,12 @@ func (g *generator) part(param string, kind search.Kind) search.Entry {
 	return g.quantity(param, kind)
 }
 
+// body returns a resource with a few words in it.
+func (g *generator) body(w store.Write) []byte {
+	return fhir.Obj("resourceType", w.Type, "id", w.ID, "meta", fhir.Obj("versionId", fmt.Sprint(w.Version)),
+		"text", fhir.Obj("div", "<div>"+g.word()+" <b>"+g.word()+"</b></div>"), "note", fhir.Arr(g.word(), g.word())).JSON()
+}
+
 // expr returns a random expression.
 func (g *generator) expr(depth int) search.Expr {
 	if depth > 0 {
@@ -187,7 +198,7 @@ func (g *generator) expr(depth int) search.Expr {
 			return search.Not{X: g.expr(depth - 1)}
 		case 5:
 			if g.IntN(3) == 0 {
-				return search.Chain{Param: pick(g, "subject", "encounter"), Target: g.typ(), X: g.expr(0)}
+				return search.Chain{Param: pick(g, "subject", "encounter"), Target: g.typ(), X: g.expr(g.IntN(6) / 5)}
 			}
 		case 7:
 			if g.IntN(3) == 0 {
@@ -195,7 +206,7 @@ func (g *generator) expr(depth int) search.Expr {
 			}
 		case 6:
 			if g.IntN(3) == 0 {
-				return search.Has{Source: g.typ(), Param: pick(g, "subject", "encounter"), X: g.expr(0)}
+				return search.Has{Source: g.typ(), Param: pick(g, "subject", "encounter"), X: g.expr(g.IntN(6) / 5)}
 			}
 		}
 	}
@@ -211,7 +222,11 @@ func (g *generator) exprs(depth int) []search.Expr {
 }
 
 func (g *generator) leaf() search.Expr {
-	switch g.IntN(16) {
+	switch g.IntN(18) {
+	case 16:
+		return search.Near{Param: "near", Latitude: pick(g, 0.0, 42.2, 90, 51.5), Longitude: pick(g, 0.0, -83.7, 180, -180), Metres: pick(g, 0.0, 6000, 12_000, 5e6, 20_040_000)}
+	case 17:
+		return search.Words{Narrative: g.IntN(3) == 0, Phrase: pick(g, "an", "ana", "bana an", "ba", "e", "日", "absent")}
 	case 0:
 		return pick[search.Expr](g, search.All{}, search.None{}, nil)
 	case 1:
@@ -246,7 +261,14 @@ func (g *generator) tokenExpr(param string) search.Expr {
 	case "phone":
 		t.Code = fmt.Sprint("55", g.IntN(6))
 	}
-	switch g.IntN(9) {
+	switch g.IntN(11) {
+	case 9, 10:
+		t.Other = true
+		t.System, t.HasSystem = g.system(), g.IntN(2) == 0
+		if t.HasSystem && g.IntN(3) == 0 {
+			t.AnyCode, t.Code = true, ""
+		}
+		return t
 	case 8:
 		var codes []search.Coding
 		for range g.IntN(5) {
@@ -294,7 +316,7 @@ func (g *generator) referenceExpr(param string) search.Expr {
 }
 
 func (g *generator) textExpr(param string) search.Expr {
-	return search.Text{Param: param, Mode: pick(g, search.StartsWith, search.Contains, search.Exact), Value: pick(g, "a", "an", "Xanna", "na", "日", "é", "z\U0010FFFF", "q", "")}
+	return search.Text{Param: param, Mode: search.StringMode(g.IntN(int(search.LessEqual) + 1)), Value: pick(g, "a", "an", "Xanna", "na", "日", "é", "z\U0010FFFF", "q", "")}
 }
 
 func (g *generator) prefix() search.Prefix {
@@ -303,7 +325,7 @@ func (g *generator) prefix() search.Prefix {
 
 func (g *generator) dateExpr(param string) search.Expr {
 	low, high := g.span()
-	return search.Date{Param: param, Prefix: g.prefix(), Low: low, High: high}
+	return search.Date{Param: param, Prefix: pick(g, g.prefix(), g.prefix(), g.prefix(), search.Co), Low: low, High: high}
 }
 
 func (g *generator) quantityExpr(param string) search.Expr {

@@ -1,0 +1,219 @@
+package search
+
+import (
+	"html"
+	"strings"
+	"unicode"
+
+	"github.com/osler-emr/osler/fhir"
+)
+
+// readWords reads _text (the narrative) and _content (everything that is written in a
+// resource). Words are found by their beginnings. All must be there, unless OR stands
+// between them; "words in quotation marks" follow each other; NOT and parentheses work:
+//
+//	_content=(bone OR liver) metastas NOT "no sign"
+func readWords(param string, values []string) (Expr, error) {
+	var or Or
+	for _, v := range values {
+		w := &wordReader{param: param, value: v, rest: unescape(v)}
+		x, err := w.either(0)
+		if err != nil {
+			return nil, err
+		}
+		if w.skip(); w.rest != "" {
+			return nil, malformed(param, v, "has a ) too many")
+		}
+		or = append(or, x)
+	}
+	return either(or), nil
+}
+
+type wordReader struct{ param, value, rest string }
+
+func (w *wordReader) skip() { w.rest = strings.TrimLeftFunc(w.rest, unicode.IsSpace) }
+
+// keyword takes off a word in capitals.
+func (w *wordReader) keyword(k string) bool {
+	w.skip()
+	rest, ok := strings.CutPrefix(w.rest, k)
+	if !ok || rest != "" && rest[0] != ' ' && rest[0] != '(' && rest[0] != '"' {
+		return false
+	}
+	w.rest = rest
+	return true
+}
+
+func (w *wordReader) either(depth int) (Expr, error) {
+	if depth > maxFilterDepth {
+		return nil, malformed(w.param, w.value, "has too many parentheses")
+	}
+	var or Or
+	for {
+		x, err := w.all(depth)
+		if err != nil {
+			return nil, err
+		}
+		or = append(or, x)
+		if !w.keyword("OR") {
+			return either(or), nil
+		}
+	}
+}
+
+func (w *wordReader) all(depth int) (Expr, error) {
+	var and And
+	for {
+		w.skip()
+		if w.rest == "" || w.rest[0] == ')' || strings.HasPrefix(w.rest, "OR ") || strings.HasPrefix(w.rest, "OR(") {
+			break
+		}
+		if w.keyword("AND") {
+			continue
+		}
+		x, err := w.term(depth)
+		if err != nil {
+			return nil, err
+		}
+		if and = append(and, x); len(and) > maxFilterTests {
+			return nil, malformed(w.param, w.value, "has too many words")
+		}
+	}
+	switch len(and) {
+	case 0:
+		return nil, malformed(w.param, w.value, "has no letters or digits to look for")
+	case 1:
+		return and[0], nil
+	}
+	return and, nil
+}
+
+func (w *wordReader) term(depth int) (Expr, error) {
+	if w.keyword("NOT") {
+		w.skip()
+		if depth > maxFilterDepth {
+			return nil, malformed(w.param, w.value, "has too many parentheses")
+		}
+		x, err := w.term(depth + 1)
+		return Not{X: x}, err
+	}
+	if rest, ok := strings.CutPrefix(w.rest, "("); ok {
+		w.rest = rest
+		x, err := w.either(depth + 1)
+		if err != nil {
+			return nil, err
+		}
+		if w.skip(); !strings.HasPrefix(w.rest, ")") {
+			return nil, malformed(w.param, w.value, "lacks a )")
+		}
+		w.rest = w.rest[1:]
+		return x, nil
+	}
+	var text string
+	if rest, ok := strings.CutPrefix(w.rest, `"`); ok {
+		quoted, behind, closed := strings.Cut(rest, `"`)
+		if !closed {
+			return nil, malformed(w.param, w.value, "lacks a quotation mark")
+		}
+		text, w.rest = quoted, behind
+	} else {
+		end := strings.IndexFunc(w.rest, func(r rune) bool { return r == '(' || r == ')' || r == '"' || unicode.IsSpace(r) })
+		if end < 0 {
+			end = len(w.rest)
+		}
+		if end == 0 {
+			return nil, malformed(w.param, w.value, "cannot be read as words")
+		}
+		text, w.rest = w.rest[:end], w.rest[end:]
+	}
+	words := Normalize(text)
+	if words == "" {
+		return nil, malformed(w.param, w.value, "has no letters or digits to look for")
+	}
+	return Words{Narrative: w.param == "_text", Phrase: words}, nil
+}
+
+// WordsOf returns the words of a resource in the form in which a Words condition is held to
+// them: normalised, with a space in front of each. narrative takes those of the narrative;
+// otherwise it is all text and every code, without the ids and versions of meta, without
+// attached files and addresses.
+func WordsOf(resource *fhir.Node, narrative bool) string {
+	var b strings.Builder
+	if narrative {
+		addWords(&b, plainText(resource.Path("text.div").Text()))
+	} else {
+		gatherWords(&b, resource, "", 0)
+	}
+	return b.String()
+}
+
+func addWords(b *strings.Builder, s string) {
+	if n := Normalize(s); n != "" {
+		b.WriteByte(' ')
+		b.WriteString(n)
+	}
+}
+
+// maxWordDepth is deeper than any resource that is stored.
+const maxWordDepth = 200
+
+func gatherWords(b *strings.Builder, n *fhir.Node, name string, depth int) {
+	switch n.Kind() {
+	case fhir.Object:
+		if depth > maxWordDepth {
+			return
+		}
+		for member, v := range n.Members() {
+			if member == "resourceType" || member == "meta" || depth == 0 && member == "id" {
+				continue
+			}
+			gatherWords(b, v, member, depth+1)
+		}
+	case fhir.Array:
+		for v := range n.Items() {
+			gatherWords(b, v, name, depth+1)
+		}
+	case fhir.Boolean, fhir.Null:
+	default:
+		switch name {
+		case "div":
+			addWords(b, plainText(n.Text()))
+		case "data", "system", "url", "reference", "hash":
+		default:
+			addWords(b, n.Text())
+		}
+	}
+}
+
+// plainText returns the text of XHTML, with a space for each tag.
+func plainText(s string) string {
+	if !strings.ContainsAny(s, "<&") {
+		return s
+	}
+	var b strings.Builder
+	for s != "" {
+		text, rest, tag := strings.Cut(s, "<")
+		b.WriteString(text)
+		if !tag {
+			break
+		}
+		if comment, ok := strings.CutPrefix(rest, "!--"); ok {
+			_, s, _ = strings.Cut(comment, "-->")
+		} else {
+			_, s, _ = strings.Cut(rest, ">")
+		}
+		b.WriteByte(' ')
+	}
+	return html.UnescapeString(b.String())
+}
+
+func matchWords(w *Words, s Subject) bool {
+	if s.Words == nil {
+		return false
+	}
+	return w.In(s.Words(w.Narrative))
+}
+
+// In reports whether the words of a resource (WordsOf) have the phrase: its words one after
+// the other, the last one as the beginning of a word.
+func (w Words) In(words string) bool { return w.Phrase != "" && strings.Contains(words, " "+w.Phrase) }

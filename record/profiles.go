@@ -1,0 +1,126 @@
+package record
+
+import (
+	"context"
+	"slices"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/profile"
+	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/fhir/validate"
+	"github.com/osler-emr/osler/store"
+)
+
+// Profiles is what a gate does with resources that break a profile which they claim in
+// meta.profile, or the definition of an extension. Only definitions that are known (R4's
+// own, and those that are stored) are followed; faults against the base definitions of
+// FHIR are always refused.
+type Profiles int
+
+// The policies.
+const (
+	// ProfilesReject refuses the change: a claim in the record is true. This is the default.
+	ProfilesReject Profiles = iota
+	// ProfilesWarn stores it and says so in Result.Findings: for data that comes from
+	// elsewhere and must not be lost.
+	ProfilesWarn
+	// ProfilesIgnore does not look.
+	ProfilesIgnore
+)
+
+// FollowProfiles sets the policy; it is called before the gate is used.
+func (g *Gate) FollowProfiles(p Profiles) { g.profiles = p }
+
+// shelf holds the definitions as they are stored, ready for use. It is put away when one of
+// them changes.
+type shelf struct {
+	library *profile.Library
+	member  func(valueSet, system, code string) (in, known bool)
+}
+
+// shelved are the types that a shelf is made of.
+var shelved = []string{"StructureDefinition", "ValueSet", "CodeSystem"}
+
+// Validation returns the options with which resources are checked against profiles: the
+// definitions of the record, which are open to everyone.
+func (g *Gate) Validation(ctx context.Context) validate.Options {
+	s := g.shelf.Load()
+	if s == nil {
+		ctx = context.WithoutCancel(ctx) // the shelf outlives the request that fills it
+		s = &shelf{}
+		find := func(kind, canonical string) (*fhir.Node, error) {
+			r, err := g.canonical(ctx, kind, canonical)
+			if err != nil { // what could not be read must not be kept as missing
+				g.shelf.CompareAndSwap(s, nil)
+			}
+			return r, err
+		}
+		s.library = profile.NewLibrary(func(canonical string) *fhir.Node {
+			r, _ := find("StructureDefinition", canonical)
+			return r
+		})
+		s.member = validate.Terminology(find)
+		g.shelf.Store(s)
+	}
+	return validate.Options{Library: s.library, Member: s.member}
+}
+
+// canonical reads a stored definition by its canonical: the version that is asked for, else
+// the one stored last; nil when there is none.
+func (g *Gate) canonical(ctx context.Context, kind, canonical string) (*fhir.Node, error) {
+	query, version := []search.Param{{Name: "_sort", Value: "-_lastUpdated"}, {Name: "_count", Value: "20"}}, ""
+	for i := range canonical {
+		if canonical[i] == '|' {
+			canonical, version = canonical[:i], canonical[i+1:]
+			break
+		}
+	}
+	q, err := search.Parse(kind, append(query, search.Param{Name: "url", Value: search.Escape(canonical)}), search.Strict)
+	if err != nil {
+		return nil, nil // no url that a definition could have
+	}
+	q.Total = search.TotalNone
+	page, err := g.store.Search(ctx, store.NewPlan(q, func(string) search.Expr { return search.All{} }))
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range page.Matches {
+		r, err := fhir.Parse(v.Body)
+		if err != nil {
+			return nil, err
+		}
+		if version == "" || r.Get("version").Text() == version {
+			return r, nil
+		}
+	}
+	return nil, nil
+}
+
+// validation returns the options for a write.
+func (a *Actor) validation(ctx context.Context) validate.Options {
+	if a.gate.profiles == ProfilesIgnore {
+		return validate.Options{}
+	}
+	o := a.gate.Validation(ctx)
+	o.Advise = a.gate.profiles == ProfilesWarn
+	return o
+}
+
+// reshelve puts the shelf away when a definition was written.
+func (g *Gate) reshelve(writes []store.Write) {
+	if slices.ContainsFunc(writes, func(w store.Write) bool { return slices.Contains(shelved, w.Type) }) {
+		g.shelf.Store(nil)
+	}
+}
+
+// advice keeps the warnings about a resource for the one who writes it.
+func advice(at string, issues []fault.Issue) (out []fault.Issue) {
+	for _, i := range issues {
+		if i.Severity == "warning" {
+			i.Expression = at + i.Expression
+			out = append(out, i)
+		}
+	}
+	return out
+}
