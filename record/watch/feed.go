@@ -107,7 +107,16 @@ func (c *change) satisfies(x search.Expr) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return search.Match(x, search.Subject{Type: c.Type, ID: c.ID, Patient: c.Patient, Updated: c.Updated}, entries), nil
+	return search.Match(x, search.Subject{Type: c.Type, ID: c.ID, Patient: c.Patient, Updated: c.Updated, Words: c.words}, entries), nil
+}
+
+// words returns what is written in the version, for _text and _content.
+func (c *change) words(narrative bool) string {
+	r, err := fhir.Parse(c.Body)
+	if err != nil { // index has parsed it already
+		return ""
+	}
+	return search.WordsOf(r, narrative)
 }
 
 // wants reports whether a subscription is about a change. A deleted resource is judged by

@@ -157,7 +157,7 @@ func (o *order) filter(text string) error {
 		if typed && of != t {
 			continue
 		}
-		where, err := condition(of, query)
+		where, err := condition(of, ownID(of, query))
 		if err != nil {
 			last = err
 			continue
@@ -173,6 +173,14 @@ func (o *order) filter(text string) error {
 	}
 	o.types = kept
 	return nil
+}
+
+// ownID lets "patient=Patient/7" select the Patient itself too, which has no such parameter.
+func ownID(of, query string) string {
+	if id, ok := strings.CutPrefix(query, "patient="); ok && of == "Patient" && !strings.Contains(id, "&") {
+		return "_id=" + strings.ReplaceAll(id, "Patient/", "")
+	}
+	return query
 }
 
 func and(a, b search.Expr) search.Expr {
@@ -200,7 +208,7 @@ func condition(t, query string) (search.Expr, error) {
 		return nil, fault.New(fault.NotSupported, "Criteria select resources; they have no _include, _sort, _count, _summary, _elements or _total.").At(at)
 	}
 	if !alone(q.Where) {
-		return nil, fault.New(fault.NotSupported, "Criteria are decided on the changed resource alone: chained parameters and _has cannot be used.").At(at)
+		return nil, fault.New(fault.NotSupported, "Criteria are decided on the changed resource alone: chained parameters, _has, and :below and :above on references cannot be used.").At(at)
 	}
 	return q.Where, nil
 }
@@ -208,7 +216,7 @@ func condition(t, query string) (search.Expr, error) {
 // alone reports whether an expression needs no other resource.
 func alone(x search.Expr) bool {
 	switch x := x.(type) {
-	case search.Chain, search.Has:
+	case search.Chain, search.Has, search.Lineage:
 		return false
 	case search.Not:
 		return alone(x.X)

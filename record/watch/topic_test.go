@@ -155,6 +155,45 @@ func TestTopicContentAndBatches(t *testing.T) {
 	}
 }
 
+// TestPatientsChart: one filter selects a patient's chart with the Patient itself, deletions
+// among it.
+func TestPatientsChart(t *testing.T) {
+	h := open(t)
+	c := receive(t, nil)
+	h.becomes(h.put(physician, topical("chart-changed", c.URL, "patient=Patient/rosa", "id-only", ""))[0], "active")
+	c.clear()
+	h.put(physician, pulse(1, "1-8", "rosa"))
+	h.put(physician, pulse(2, "1-8", "sam"))
+	h.put(physician, visit("e1", "planned", "rosa"))
+	h.put(physician, `{"resourceType":"Patient","id":"rosa","active":true}`)
+	h.put(physician, `{"resourceType":"Patient","id":"sam","active":true}`)
+	h.put(physician, `{"resourceType":"Practitioner","id":"x"}`)
+	h.remove("Observation", "o2")
+	h.remove("Observation", "o1")
+	h.until("four events", func() bool { return len(c.all()) >= 4 })
+	h.quiet()
+	var got []string
+	for _, r := range c.all() {
+		got = append(got, told(r.node(t))...)
+	}
+	if fmt.Sprint(got) != "[1 Observation/o1 2 Encounter/e1 3 Patient/rosa 4 Observation/o1]" {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestWordsAsCriteria(t *testing.T) {
+	h := open(t)
+	c := receive(t, nil)
+	h.becomes(h.put(physician, hook("Observation?_content=wheezing", c.URL, ""))[0], "active")
+	h.put(physician, pulse(1, "1-8", "rosa"))
+	h.put(physician, strings.Replace(pulse(2, "1-8", "rosa"), `"code":{`, `"note":[{"text":"Wheezing at night"}],"code":{`, 1))
+	h.until("one request", func() bool { return len(c.all()) >= 1 })
+	h.quiet()
+	if n := len(c.all()); n != 1 {
+		t.Errorf("%d requests", n)
+	}
+}
+
 func TestHeartbeat(t *testing.T) {
 	h := open(t)
 	c := receive(t, nil)
