@@ -84,6 +84,9 @@ func (w *Watcher) statusOf(id string, o *order, s state, kind, content string, e
 		if content != contentEmpty {
 			parts.Append(fhir.Obj("name", "focus", "valueReference", fhir.Obj("reference", w.absolute(e.Type+"/"+e.ID))))
 		}
+		if o.topic != nil && o.topic.Trigger != "" {
+			parts.Append(fhir.Obj("name", "trigger", "valueCoding", fhir.Obj("code", o.topic.Trigger)))
+		}
 		list.Append(fhir.Obj("name", "notification-event", "part", parts))
 	}
 	if s.Reason != "" && s.Failures > 0 {

@@ -181,6 +181,39 @@ func TestPatientsChart(t *testing.T) {
 	}
 }
 
+// TestPatientDataFeed: filters about several types select those types, each by its own.
+func TestPatientDataFeed(t *testing.T) {
+	h := open(t)
+	c := receive(t, nil)
+	body := strings.Replace(topical("chart-changed", c.URL, "Encounter?patient=rosa&trigger=feed-event", "id-only", ""), topicBase+"chart-changed", patientDataFeed, 1)
+	body = strings.Replace(body, `"_criteria":{"extension":[`, fmt.Sprintf(`"_criteria":{"extension":[{"url":%q,"valueString":"Observation?patient=rosa&code=1-8"},`, extFilter), 1)
+	h.becomes(h.put(physician, body)[0], "active")
+	c.clear()
+	h.put(physician, pulse(1, "1-8", "rosa"), pulse(2, "2-6", "rosa"), pulse(3, "1-8", "sam"), visit("e1", "planned", "rosa"), visit("e2", "planned", "sam"))
+	h.put(physician, `{"resourceType":"Patient","id":"rosa","active":true}`) // no filter names it
+	h.put(physician, visit("e1", "cancelled", "rosa"))
+	h.remove("Encounter", "e1") // the feed has no deletions
+	h.until("three events", func() bool { return len(c.all()) >= 3 })
+	h.quiet()
+	var got []string
+	for _, r := range c.all() {
+		n := r.node(t)
+		valid(t, n)
+		got = append(got, told(n)...)
+		if !strings.Contains(r.body, `"feed-event"`) {
+			t.Errorf("the trigger is missing: %s", r.body)
+		}
+	}
+	if fmt.Sprint(got) != "[1 Encounter/e1 2 Observation/o1 3 Encounter/e1]" {
+		t.Errorf("%v", got)
+	}
+	for old, bad := range map[string]string{"trigger=feed-event": "trigger=other", "Encounter?": "Claim?", "code=1-8": "nonsense=1"} {
+		if _, err := h.try(physician, strings.Replace(body, old, bad, 1)); !fault.Is(err, fault.Invalid) && !fault.Is(err, fault.NotSupported) {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
+
 func TestWordsAsCriteria(t *testing.T) {
 	h := open(t)
 	c := receive(t, nil)
