@@ -33,6 +33,7 @@ func (c *checker) profiles(r *fhir.Node) {
 		}
 		return
 	}
+	c.vital(r)
 	if len(c.path) == 1 {
 		for _, url := range c.options.Profiles {
 			c.claim(r, url)
