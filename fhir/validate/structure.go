@@ -28,7 +28,7 @@ func (c *checker) resource(r, container *fhir.Node) {
 		return
 	}
 	before := c.scope
-	c.current, c.session, c.start, c.parent = r, nil, len(c.path)-1, ""
+	c.current, c.session, c.start, c.parent, c.spent = r, nil, len(c.path)-1, "", 0
 	if container == nil {
 		c.contents(r)
 	}

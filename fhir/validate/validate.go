@@ -96,6 +96,7 @@ type scope struct {
 	current *fhir.Node
 	session *fhirpath.Session
 	start   int
+	spent   int
 	// bundle is the bundle that the resource is in, and entry the entry.
 	bundle *index
 	entry  *fhir.Node
