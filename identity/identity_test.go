@@ -528,3 +528,48 @@ func TestOnlyTheSystemSignsInAsSomebody(t *testing.T) {
 		t.Errorf("the second factor was lost: %+v, %v", after, err)
 	}
 }
+
+// TestActing: work in a person's name goes on with today's rights, and ends with the account
+// or with a token that was ended, not with one that expired.
+func TestActing(t *testing.T) {
+	h, ctx := open(t), context.Background()
+	a := h.account("amara", trust.Physician, "")
+	secret, err := h.IssueToken(ctx, system, a.ID, []string{"user/*.rs"}, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := h.Token(ctx, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	until, err := h.TokenUntil(ctx, p)
+	if err != nil || !until.Equal(h.clock.Now().Add(time.Hour)) {
+		t.Errorf("the token ends %v: %v", until, err)
+	}
+	if end, err := h.TokenUntil(ctx, trust.Principal{ID: a.ID, Session: "a-login"}); err != nil || !end.IsZero() {
+		t.Errorf("a login ends %v: %v", end, err)
+	}
+	acts := func(what string, want bool) {
+		t.Helper()
+		now, err := h.Acting(ctx, p, until)
+		if want && (err != nil || now.ID != a.ID || now.Role != trust.Physician || fmt.Sprint(now.Scopes) != "[user/*.rs]" || now.Session != p.Session) {
+			t.Errorf("%s: %+v %v", what, now, err)
+		}
+		if !want && state(err) != Over {
+			t.Errorf("%s: %+v %v", what, now, err)
+		}
+	}
+	acts("at first", true)
+	if err := h.Disable(ctx, system, a.ID); err != nil {
+		t.Fatal(err)
+	}
+	acts("disabled", false)
+	if err := h.Enable(ctx, system, a.ID); err != nil {
+		t.Fatal(err)
+	}
+	acts("enabled again, but its tokens were ended", false)
+	h.clock.Advance(2 * time.Hour)
+	acts("after the time of the token", true)
+	p.ID = "nobody"
+	acts("an account that is not there", false)
+}

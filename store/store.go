@@ -160,6 +160,16 @@ type LeafEntry struct {
 	Leaf  ledger.Leaf
 }
 
+// Indexing is work on the index of what is stored already.
+type Indexing struct {
+	// Name names the work; under it the store remembers how far it came.
+	Name string
+	// Types are those whose resources are indexed; none: all.
+	Types []string
+	// Extract gives the entries of a body. Other bodies than valid ones it meets never.
+	Extract func(body []byte) ([]search.Entry, error)
+}
+
 // Store is a database that keeps the record. Implementations are safe for concurrent use.
 type Store interface {
 	// Commit stores a Changeset durably (fsync) or not at all.
@@ -185,12 +195,20 @@ type Store interface {
 	// commit in the order of type and id: the feed that subscriptions follow. A commit is
 	// never cut apart, so that there may be more than limit. upTo is the T up to which nothing
 	// is missing; the next call goes on after it. It is after itself when nothing was
-	// committed since.
+	// committed since. A commit with a T up to upTo never appears later.
 	Changes(ctx context.Context, after T, limit int) (versions []Version, upTo T, err error)
 	// Now returns the T of the last commit.
 	Now(ctx context.Context) (T, error)
 	// At returns the last T whose commit is not after the wall clock time.
 	At(ctx context.Context, wall time.Time) (T, error)
+
+	// Index works off one piece of an Indexing: the entries of current and former versions
+	// become what Extract gives, without a new version. It goes on where the piece before
+	// ended, also after a restart; done says that nothing is left. Whatever is written since
+	// the first piece must come with entries of the same rules.
+	Index(ctx context.Context, i Indexing) (done bool, err error)
+	// Indexed reports whether the Indexing of a name is done.
+	Indexed(ctx context.Context, name string) (bool, error)
 
 	// Item returns one item; fault.NotFound when there is none or it has expired.
 	Item(ctx context.Context, space, key string) (Item, error)

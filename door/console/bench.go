@@ -171,7 +171,7 @@ func (b *bench) measure(ctx context.Context) error {
 	quiet := &Program{Clock: b.program.Clock, Out: io.Discard, Err: io.Discard}
 	ready, done := make(chan string, 1), make(chan error, 1)
 	go func() {
-		done <- quiet.serve(serving, b.house, quiet.site(b.house, "bench"), listenFlags{Listen: "127.0.0.1:0"},
+		done <- quiet.serve(serving, b.house, quiet.site(b.house, "bench"), listenFlags{Listen: "127.0.0.1:0"}, outwardFlags{},
 			func(address string) error { ready <- address; return nil })
 	}()
 	select {

@@ -40,7 +40,7 @@ func TestEveryImportedChartOpens(t *testing.T) {
 	}
 	ready, done := make(chan string, 1), make(chan error, 1)
 	go func() {
-		done <- p.serve(ctx, h, p.site(h, "test"), listenFlags{Listen: "127.0.0.1:0"}, func(a string) error { ready <- a; return nil })
+		done <- p.serve(ctx, h, p.site(h, "test"), listenFlags{Listen: "127.0.0.1:0"}, outwardFlags{}, func(a string) error { ready <- a; return nil })
 	}()
 	base := <-ready
 	actor := h.gate.As(by, "test")

@@ -23,6 +23,7 @@ import (
 
 type demoCommand struct {
 	listenFlags
+	outwardFlags
 	Data     string `type:"path" placeholder:"DIR" help:"Folder for the demonstration record (default: a temporary one that is removed at the end)."`
 	Accounts string `type:"path" placeholder:"FILE" help:"Write the demonstration accounts to this file, as JSON."`
 	Seed     uint64 `default:"1" help:"Another number gives other people."`
@@ -61,7 +62,7 @@ func (c *demoCommand) Run(ctx context.Context, p *Program) error {
 	site := p.site(h, "Harehills Family Practice")
 	site.Zone = zone
 	site.Demo = c.welcome(practice, accounts, dir, temporary)
-	return p.serve(ctx, h, site, c.listenFlags, func(address string) error {
+	return p.serve(ctx, h, site, c.listenFlags, c.outwardFlags, func(address string) error {
 		fmt.Fprintf(p.Out, "Made a clinic of invented people: %d resources in %.1f s.\n", len(practice.Resources), time.Since(start).Seconds())
 		fmt.Fprintf(p.Out, "Osler is ready. Open %s and choose who you are.\nFHIR is at %s/fhir; press Ctrl+C to stop.\n", address, address)
 		if temporary {

@@ -15,11 +15,13 @@ import (
 	"github.com/osler-emr/osler/door/portal"
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/record/job"
 )
 
 type serveCommand struct {
 	dataFlags
 	listenFlags
+	outwardFlags
 	Clinic   string `default:"Osler" help:"Name of the clinic, for people."`
 	Profiles string `default:"reject" enum:"reject,warn,ignore" help:"What to do with resources that break a profile which they claim: reject them, store them with a warning, or do not look. Faults against base FHIR are always refused." env:"OSLER_PROFILES"`
 }
@@ -41,7 +43,10 @@ type listenFlags struct {
 
 // Run serves a record until it is told to stop.
 func (c *serveCommand) Run(ctx context.Context, p *Program) error {
-	if err := c.check(); err != nil { // before a record is made
+	if err := c.listenFlags.check(); err != nil { // before a record is made
+		return err
+	}
+	if _, err := c.outwardFlags.read(); err != nil {
 		return err
 	}
 	h, err := p.open(ctx, c.dataFlags, true)
@@ -51,7 +56,7 @@ func (c *serveCommand) Run(ctx context.Context, p *Program) error {
 	defer h.store.Close()
 	h.gate.FollowProfiles(policies[c.Profiles])
 	site := p.site(h, c.Clinic)
-	return p.serve(ctx, h, site, c.listenFlags, func(address string) error {
+	return p.serve(ctx, h, site, c.listenFlags, c.outwardFlags, func(address string) error {
 		return p.announce(ctx, h, address)
 	})
 }
@@ -76,7 +81,7 @@ func (p *Program) site(h *house, name string) *web.Site {
 }
 
 // serve answers on an address until ctx ends; ready runs once it does.
-func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenFlags, ready func(address string) error) error {
+func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenFlags, out outwardFlags, ready func(address string) error) error {
 	if err := l.check(); err != nil {
 		return err
 	}
@@ -85,7 +90,14 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 	if err != nil {
 		return err
 	}
-	api := fhirapi.New(fhirapi.Options{Gate: h.gate, Authenticate: h.accounts.Token, Visitor: site.Visitor, Clock: p.Clock, Log: site.Log, Version: Version})
+	watcher, guard, err := p.watch(h, l, out, site.Log)
+	if err != nil {
+		return err
+	}
+	jobs := job.Open(h.store, h.gate, p.Clock, site.Log)
+	defer jobs.Close()
+	api := fhirapi.New(fhirapi.Options{Gate: h.gate, Authenticate: h.accounts.Token, Visitor: site.Visitor, Clock: p.Clock, Log: site.Log, Version: Version,
+		Base: out.base(), Watch: watcher, Jobs: jobs, Guard: guard})
 	mux := http.NewServeMux()
 	mux.Handle("/fhir", api)
 	mux.Handle("/fhir/", api)
@@ -97,6 +109,8 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 	}
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: readWithin, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) }}
+	stop := background(ctx, watcher.Run)
+	defer stop()
 	failed := make(chan error, 1)
 	go func() {
 		if site.Secure {

@@ -18,6 +18,7 @@ import (
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/sqlite"
 	"github.com/osler-emr/osler/trust"
 )
@@ -35,11 +36,12 @@ type house struct {
 	// programs are tokens with the scope system/*.rs.
 	programs map[trust.Role]string
 	log      *bytes.Buffer
+	store    store.Store
+	accounts *identity.Accounts
 }
 
-func open(t testing.TB) *house { return openWith(t, nil) }
-
-func openWith(t testing.TB, visitor func(*http.Request) (trust.Principal, error)) *house {
+// open makes a house; change may add to the options of its door.
+func open(t testing.TB, change ...func(*house, *Options)) *house {
 	t.Helper()
 	h := &house{t: t, clock: clock.NewManual(noon), tokens: map[trust.Role]string{}, programs: map[trust.Role]string{}, role: trust.Physician, log: &bytes.Buffer{}}
 	dir := t.TempDir()
@@ -77,7 +79,12 @@ func openWith(t testing.TB, visitor func(*http.Request) (trust.Principal, error)
 			t.Fatal(err)
 		}
 	}
-	server := httptest.NewServer(New(Options{Gate: h.gate, Authenticate: accounts.Token, Visitor: visitor, Clock: h.clock, Log: slog.New(slog.NewTextHandler(h.log, nil)), Version: "test"}))
+	h.store, h.accounts = s, accounts
+	o := Options{Gate: h.gate, Authenticate: accounts.Token, Clock: h.clock, Log: slog.New(slog.NewTextHandler(h.log, nil)), Version: "test"}
+	for _, f := range change {
+		f(h, &o)
+	}
+	server := httptest.NewServer(New(o))
 	h.url = server.URL
 	t.Cleanup(func() {
 		server.Close()

@@ -19,12 +19,17 @@ func (s *server) metadata(c *call) error {
 		"software", fhir.Obj("name", "Osler", "version", s.Version),
 		"implementation", fhir.Obj("description", "Osler electronic medical record", "url", c.base),
 		"fhirVersion", "4.0.1", "format", fhir.Arr("application/fhir+json", "application/fhir+xml", "json", "xml"), "patchFormat", fhir.Arr(patchFormats...)).JSON()
-	b = append(b[:len(b)-1], `,"rest":`...)
 	rest, err := s.restNow(c)
 	if err != nil {
 		return err
 	}
-	return c.write(http.StatusOK, append(append(b, rest...), '}'))
+	b = append(b[:len(b)-1], `,"rest":[{`...)
+	if s.Watch != nil {
+		b = append(b, `"extension":`...)
+		b = fhir.Arr(fhir.Obj("url", "http://hl7.org/fhir/StructureDefinition/capabilitystatement-websocket", "valueUri", socketAddress(c.base))).AppendJSON(b)
+		b = append(b, ',')
+	}
+	return c.write(http.StatusOK, append(append(b, rest...), "]}"...))
 }
 
 // capable is CapabilityStatement.rest with the profiles that were stored when it was made.
@@ -50,7 +55,7 @@ func (s *server) restNow(c *call) ([]byte, error) {
 	return d.rest, nil
 }
 
-// rest makes CapabilityStatement.rest.
+// rest makes CapabilityStatement.rest, after its extensions.
 func (s *server) rest(profiles map[string][]string) []byte {
 	interactions, system, operations := fhir.Arr(), fhir.Arr(), map[string][]string{}
 	for _, rt := range routes() {
@@ -73,9 +78,9 @@ func (s *server) rest(profiles map[string][]string) []byte {
 	for _, name := range operations[""] {
 		whole.Append(operation("", name))
 	}
-	return fhir.Arr(fhir.Obj("mode", "server",
+	return fhir.Obj("mode", "server",
 		"security", fhir.Obj("cors", true, "description", "A bearer token is needed; `osler token` issues one. What it may do depends on the account's role and the token's scopes."),
-		"resource", resources, "interaction", system, "operation", whole)).JSON()
+		"resource", resources, "interaction", system, "operation", whole).JSON()[1:]
 }
 
 func capability(resourceType string, interactions *fhir.Node, operations, profiles []string) *fhir.Node {
@@ -90,6 +95,9 @@ func capability(resourceType string, interactions *fhir.Node, operations, profil
 		"versioning", "versioned-update", "readHistory", true, "updateCreate", true,
 		"conditionalCreate", true, "conditionalRead", "full-support", "conditionalUpdate", true, "conditionalDelete", "single",
 		"referencePolicy", fhir.Arr("literal", "logical", "enforced"))
+	if resourceType == "Subscription" {
+		subscribable(r)
+	}
 	params, includes := fhir.Arr(), fhir.Arr("*")
 	for _, p := range everywhere {
 		params.Append(fhir.Obj("name", p.name, "type", p.kind, "documentation", p.about))
@@ -155,6 +163,11 @@ func operation(on, name string) *fhir.Node {
 	case "diff":
 		return fhir.Obj("name", name, "definition", "urn:osler:operation:diff",
 			"documentation", "The FHIRPath Patch that leads from fromVersion (else the version before) to toVersion (else the current one).")
+	case "status", "events", "get-ws-binding-token":
+		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-"+name)
+	case "import":
+		return fhir.Obj("name", name, "definition", "urn:osler:operation:import",
+			"documentation", "NDJSON, as the body or named by a manifest (SMART bulk import), for the token of an administrator with a system scope. It can be repeated.")
 	case "export":
 		kind := map[string]string{"": "export", "Patient": "patient-export", "Group": "group-export"}[on]
 		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/"+kind,

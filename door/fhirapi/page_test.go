@@ -72,11 +72,13 @@ func TestPages(t *testing.T) {
 
 // A browser without a token is who is signed in there, for pages of this site alone.
 func TestVisitors(t *testing.T) {
-	h := openWith(t, func(r *http.Request) (trust.Principal, error) {
-		if c, err := r.Cookie("session"); err == nil && c.Value == "rosa" {
-			return trust.Principal{ID: "rosa", Purpose: trust.Treatment, Name: "Rosa", Role: trust.Patient, Patient: "rosa"}, nil
+	h := open(t, func(_ *house, o *Options) {
+		o.Visitor = func(r *http.Request) (trust.Principal, error) {
+			if c, err := r.Cookie("session"); err == nil && c.Value == "rosa" {
+				return trust.Principal{ID: "rosa", Purpose: trust.Treatment, Name: "Rosa", Role: trust.Patient, Patient: "rosa"}, nil
+			}
+			return trust.Principal{}, fault.New(fault.Unauthorized, "Nobody is signed in in this browser.")
 		}
-		return trust.Principal{}, fault.New(fault.Unauthorized, "Nobody is signed in in this browser.")
 	})
 	const none, cookie = "Authorization: ", "Cookie: session=rosa"
 	if status, _, body := h.page("/fhir/Patient/rosa", none, cookie); status != 200 || !strings.Contains(body, "Rosa Díaz") {

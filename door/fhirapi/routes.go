@@ -71,6 +71,23 @@ func routes() []route {
 		{method: "DELETE", pattern: "/fhir/$export-status", system: true, handle: (*server).exportCancel},
 		{method: "GET", pattern: "/fhir/$export-file", system: true, stream: true, handle: (*server).exportFile},
 
+		{method: "POST", pattern: "/fhir/$import", operation: "import", system: true, handle: (*server).importStart},
+		{method: "GET", pattern: "/fhir/$import-status", system: true, handle: (*server).importStatus},
+		{method: "DELETE", pattern: "/fhir/$import-status", system: true, handle: (*server).importCancel},
+		{method: "GET", pattern: "/fhir/$import-file", system: true, stream: true, handle: (*server).importOutcome},
+
+		{method: "GET", pattern: "/fhir/Subscription/$status", handle: (*server).subscriptionStatus},
+		{method: "POST", pattern: "/fhir/Subscription/$status", handle: (*server).subscriptionStatus},
+		{method: "GET", pattern: "/fhir/Subscription/{id}/$status", operation: "status", handle: (*server).subscriptionStatus},
+		{method: "POST", pattern: "/fhir/Subscription/{id}/$status", handle: (*server).subscriptionStatus},
+		{method: "GET", pattern: "/fhir/Subscription/{id}/$events", operation: "events", handle: (*server).subscriptionEvents},
+		{method: "POST", pattern: "/fhir/Subscription/{id}/$events", handle: (*server).subscriptionEvents},
+		{method: "GET", pattern: "/fhir/Subscription/$get-ws-binding-token", handle: (*server).subscriptionBinding},
+		{method: "POST", pattern: "/fhir/Subscription/$get-ws-binding-token", handle: (*server).subscriptionBinding},
+		{method: "GET", pattern: "/fhir/Subscription/{id}/$get-ws-binding-token", operation: "get-ws-binding-token", handle: (*server).subscriptionBinding},
+		{method: "POST", pattern: "/fhir/Subscription/{id}/$get-ws-binding-token", handle: (*server).subscriptionBinding},
+		{method: "GET", pattern: "/fhir/$websocket", public: true, system: true, stream: true, handle: (*server).websocket},
+
 		{method: "GET", pattern: "/fhir/ValueSet/$expand", operation: "expand", handle: (*server).expand},
 		{method: "POST", pattern: "/fhir/ValueSet/$expand", handle: (*server).expand},
 		{method: "GET", pattern: "/fhir/ValueSet/{id}/$expand", handle: (*server).expand},

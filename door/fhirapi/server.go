@@ -25,10 +25,13 @@ import (
 	"github.com/osler-emr/osler/base/clock"
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
+	"github.com/osler-emr/osler/base/outbound"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/definition"
 	"github.com/osler-emr/osler/fhir/xml"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/record/job"
+	"github.com/osler-emr/osler/record/watch"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
 )
@@ -49,6 +52,11 @@ type Options struct {
 	// Base is the public URL of the door without a slash at its end, for example
 	// "https://clinic.example/fhir"; empty takes it from each request.
 	Base string
+	// Watch delivers subscriptions; without it they are kept and do nothing.
+	Watch *watch.Watcher
+	// Jobs does bulk imports, from addresses that Guard lets pass; without it there are none.
+	Jobs  *job.Desk
+	Guard outbound.Guard
 	// Version is the program's, for the CapabilityStatement.
 	Version string
 }

@@ -317,11 +317,25 @@ func derived(r *fhir.Node) string {
 	return hex.EncodeToString(sum[:16])
 }
 
+// Lines imports NDJSON that comes from somewhere else than a file, such as a download. What
+// is there already is recognised, so that it can be repeated after it broke off. tell, which
+// may be nil, is told after each part that was stored. The error is for what stops the
+// import; the report holds then what was done before.
+func (im *Import) Lines(ctx context.Context, name string, in io.Reader, tell func(FileReport)) (FileReport, error) {
+	f := FileReport{Name: name, Stored: map[string]int{}}
+	_, err := im.linesTold(ctx, in, &f, tell)
+	return f, err
+}
+
 // chunk is the number of NDJSON lines stored together.
 const chunk = 500
 
 // lines imports an NDJSON file: each line stands for itself.
 func (im *Import) lines(ctx context.Context, in io.Reader, f *FileReport) ([]*fhir.Node, error) {
+	return im.linesTold(ctx, in, f, nil)
+}
+
+func (im *Import) linesTold(ctx context.Context, in io.Reader, f *FileReport, tell func(FileReport)) ([]*fhir.Node, error) {
 	var all, batch []*fhir.Node
 	var numbers []int
 	flush := func() error {
@@ -333,6 +347,9 @@ func (im *Import) lines(ctx context.Context, in io.Reader, f *FileReport) ([]*fh
 			all = append(all, stored...)
 		}
 		batch, numbers = batch[:0:0], numbers[:0:0]
+		if tell != nil && err == nil {
+			tell(*f)
+		}
 		return err
 	}
 	scan := bufio.NewScanner(in)

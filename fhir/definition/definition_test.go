@@ -60,6 +60,51 @@ func TestValueSets(t *testing.T) {
 	}
 }
 
+func TestHierarchy(t *testing.T) {
+	const act = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+	if got := CodesAbove(act, "AGE"); !slices.Equal(got, []string{"OBSA"}) { // a child by a property, not by nesting
+		t.Errorf("parents of AGE: %v", got)
+	}
+	for _, parent := range CodesAbove(act, "AGE") {
+		if !slices.Contains(CodesBelow(act, parent), "AGE") {
+			t.Errorf("AGE is not a child of %s", parent)
+		}
+	}
+	if got := CodesAbove(act, "DAY"); len(got) != 2 { // one by nesting, one by a property
+		t.Errorf("parents of DAY: %v", got)
+	}
+	if CodesAbove("http://hl7.org/fhir/administrative-gender", "male") != nil || CodesBelow("urn:none", "x") != nil {
+		t.Error("parents in a flat code system, or children in none")
+	}
+	hierarchies, links := 0, 0
+	for _, url := range CodeSystems() {
+		s, _ := FindCodeSystem(url)
+		for i, parents := range s.Parents {
+			for _, p := range parents {
+				if p == i || p < 0 || p >= len(s.Codes) {
+					t.Errorf("%s: the parent of %s is at %d", url, s.Codes[i], p)
+				}
+				links++
+			}
+		}
+		if s.Parents != nil {
+			hierarchies++
+		}
+	}
+	if hierarchies != 89 || links != 6315 {
+		t.Errorf("%d code systems with a hierarchy, %d links", hierarchies, links)
+	}
+}
+
+func TestConceptMaps(t *testing.T) {
+	if n := len(ConceptMaps()); n != 19 {
+		t.Errorf("%d concept maps", n)
+	}
+	if ConceptMap("urn:none") != nil || len(ConceptMap(ConceptMaps()[0])) == 0 {
+		t.Error("concept maps are not told apart")
+	}
+}
+
 func TestSearchParametersAndCompartment(t *testing.T) {
 	p, ok := SearchParameterFor("Patient", "birthdate")
 	if !ok || p.Type != "date" {

@@ -23,6 +23,8 @@ var (
 	systemsGz []byte
 	//go:embed gen/sets.gz
 	setsGz []byte
+	//go:embed gen/maps.gz
+	mapsGz []byte
 )
 
 // table is one embedded table: lines by key, unpacked on first use, each line decoded when

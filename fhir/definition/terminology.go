@@ -2,21 +2,36 @@ package definition
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
-var systemTable = table[codeSystem]{packed: &systemsGz}
-var setTable = table[valueSet]{packed: &setsGz}
+var systemTable = table[CodeSystem]{packed: &systemsGz}
+var setTable = table[ValueSet]{packed: &setsGz}
+var mapTable = table[string]{packed: &mapsGz}
 
-type codeSystem struct {
-	complete        bool
-	codes, displays []string
-	index           map[string]int
+// CodeSystem is a code system of the definitions. Codes are told apart by their positions:
+// parents come before or after their children. It is shared: never change it.
+type CodeSystem struct {
+	URL, Name, Version string
+	Complete           bool // all codes are here
+	Caseless           bool // codes that differ by case alone are the same
+	Codes, Displays    []string
+	// Parents are the positions of the codes directly above each code; nil for a code
+	// system without a hierarchy.
+	Parents                       [][]int
+	Abstract, Retired, Deprecated map[int]bool
+
+	index map[string]int
 }
 
-type valueSet struct {
+// ValueSet is what the definitions tell of a value set: its Missing are the code systems
+// and value sets that some of it lies in and that are not here.
+type ValueSet struct {
+	URL, Name, Version string
+	Missing            []string
+
 	parts []setPart
-	open  bool // some of it lies in systems that are not here
 }
 
 type setPart struct {
@@ -27,30 +42,56 @@ type setPart struct {
 	index    map[string]int
 }
 
-func decodeSystem(_ string, text []byte) (*codeSystem, error) {
+func decodeSystem(url string, text []byte) (*CodeSystem, error) {
 	var line struct {
-		F    bool
-		C, D []string
+		F, I    bool
+		N, V    string
+		C, D    []string
+		U       []int
+		M       [][2]int
+		A, R, P []int
 	}
 	if err := json.Unmarshal(text, &line); err != nil {
 		return nil, err
 	}
-	return &codeSystem{complete: line.F, codes: line.C, displays: line.D, index: positions(line.C)}, nil
+	s := &CodeSystem{URL: url, Name: line.N, Version: line.V, Complete: line.F, Caseless: line.I, Codes: line.C, Displays: line.D,
+		Abstract: marked(line.A), Retired: marked(line.R), Deprecated: marked(line.P), index: positions(line.C)}
+	if len(line.U) > 0 {
+		s.Parents = make([][]int, len(s.Codes))
+		for i, back := range line.U {
+			if back != 0 {
+				s.Parents[i] = []int{i - back}
+			}
+		}
+		for _, more := range line.M {
+			s.Parents[more[0]] = append(s.Parents[more[0]], more[1])
+		}
+	}
+	return s, nil
 }
 
-func decodeSet(_ string, text []byte) (*valueSet, error) {
+func marked(list []int) map[int]bool {
+	m := make(map[int]bool, len(list))
+	for _, at := range list {
+		m[at] = true
+	}
+	return m
+}
+
+func decodeSet(url string, text []byte) (*ValueSet, error) {
 	var line struct {
-		P []struct {
+		N, V string
+		P    []struct {
 			S    string
 			A    bool
 			C, D []string
 		}
-		O bool
+		O []string
 	}
 	if err := json.Unmarshal(text, &line); err != nil {
 		return nil, err
 	}
-	v := &valueSet{open: line.O}
+	v := &ValueSet{URL: url, Name: line.N, Version: line.V, Missing: line.O}
 	for _, p := range line.P {
 		v.parts = append(v.parts, setPart{system: p.S, all: p.A, codes: p.C, displays: p.D, index: positions(p.C)})
 	}
@@ -65,7 +106,7 @@ func positions(codes []string) map[string]int {
 	return m
 }
 
-func setOf(url string) *valueSet {
+func setOf(url string) *ValueSet {
 	url, _, _ = strings.Cut(url, "|")
 	return setTable.get(url, decodeSet)
 }
@@ -78,7 +119,7 @@ func Contains(valueSetURL, system, code string) (in, known bool) {
 	if v == nil {
 		return false, false
 	}
-	known = !v.open
+	known = len(v.Missing) == 0
 	for _, p := range v.parts {
 		if system != "" && system != p.system {
 			continue
@@ -88,7 +129,7 @@ func Contains(valueSetURL, system, code string) (in, known bool) {
 		}
 		if p.all {
 			s := systemTable.get(p.system, decodeSystem)
-			if s == nil || !s.complete {
+			if s == nil || !s.Complete {
 				known = false
 				continue
 			}
@@ -114,7 +155,7 @@ func Expand(valueSetURL string) (concepts []Concept, known bool) {
 			if s == nil {
 				return nil, false
 			}
-			codes = s.codes
+			codes = s.Codes
 		}
 		for i, c := range codes {
 			display := ""
@@ -122,13 +163,13 @@ func Expand(valueSetURL string) (concepts []Concept, known bool) {
 				display = p.displays[i]
 			} else if s != nil {
 				if at, ok := s.index[c]; ok {
-					display = s.displays[at]
+					display = s.Displays[at]
 				}
 			}
 			concepts = append(concepts, Concept{System: p.system, Code: c, Display: display})
 		}
 	}
-	return concepts, !v.open
+	return concepts, len(v.Missing) == 0
 }
 
 // SystemOf returns the code system that a required binding implies for a bare code, or "".
@@ -163,7 +204,7 @@ func Display(system, code string) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	return s.displays[i], true
+	return s.Displays[i], true
 }
 
 // Codes returns the codes of a code system of the definitions; complete is false when the
@@ -173,12 +214,85 @@ func Codes(system string) (concepts []Concept, complete bool) {
 	if s == nil {
 		return nil, false
 	}
-	for i, c := range s.codes {
-		concepts = append(concepts, Concept{System: system, Code: c, Display: s.displays[i]})
+	for i, c := range s.Codes {
+		concepts = append(concepts, Concept{System: system, Code: c, Display: s.Displays[i]})
 	}
-	return concepts, s.complete
+	return concepts, s.Complete
 }
 
 // HasValueSet reports whether a value set (its URL may carry |version) is one of the
 // definitions, wholly known or not.
 func HasValueSet(url string) bool { return setOf(url) != nil }
+
+// FindValueSet returns a value set of the definitions by its URL, without |version.
+func FindValueSet(url string) (*ValueSet, bool) {
+	v := setTable.get(url, decodeSet)
+	return v, v != nil
+}
+
+// ValueSets returns the URLs of all value sets of the definitions.
+func ValueSets() []string { setTable.load(); return setTable.keys }
+
+// FindCodeSystem returns a code system of the definitions by its URL, without |version.
+func FindCodeSystem(url string) (*CodeSystem, bool) {
+	s := systemTable.get(url, decodeSystem)
+	return s, s != nil
+}
+
+// CodeSystems returns the URLs of the code systems of which the definitions hold codes.
+func CodeSystems() []string { systemTable.load(); return systemTable.keys }
+
+// ConceptMap returns the JSON of a ConceptMap of the definitions, without its prose; nil
+// when there is none with this URL.
+func ConceptMap(url string) []byte {
+	text := mapTable.get(url, func(_ string, text []byte) (*string, error) { s := string(text); return &s, nil })
+	if text == nil {
+		return nil
+	}
+	return []byte(*text)
+}
+
+// ConceptMaps returns the URLs of the concept maps of the definitions.
+func ConceptMaps() []string { mapTable.load(); return mapTable.keys }
+
+// Position returns where a code stands.
+func (s *CodeSystem) Position(code string) (int, bool) {
+	i, ok := s.index[code]
+	return i, ok
+}
+
+// CodesAbove returns the codes directly above a code in a code system of the definitions.
+func CodesAbove(system, code string) []string {
+	s := systemTable.get(system, decodeSystem)
+	if s == nil || s.Parents == nil {
+		return nil
+	}
+	i, ok := s.index[code]
+	if !ok {
+		return nil
+	}
+	var out []string
+	for _, p := range s.Parents[i] {
+		out = append(out, s.Codes[p])
+	}
+	return out
+}
+
+// CodesBelow returns the codes directly below a code in a code system of the definitions.
+func CodesBelow(system, code string) []string {
+	s := systemTable.get(system, decodeSystem)
+	if s == nil || s.Parents == nil {
+		return nil
+	}
+	at, ok := s.index[code]
+	if !ok {
+		return nil
+	}
+	var out []string
+	for i, parents := range s.Parents {
+		if slices.Contains(parents, at) {
+			out = append(out, s.Codes[i])
+		}
+	}
+	return out
+}

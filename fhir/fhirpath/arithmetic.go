@@ -27,7 +27,7 @@ func arithmetic(op string) operator {
 		case (op == "+" || op == "-") && b.kind == Quantity && (a.kind == Date || a.kind == DateTime || a.kind == Time):
 			return move(op, a, b)
 		case a.kind == Quantity || b.kind == Quantity:
-			return quantityArithmetic(op, a, b)
+			return s.quantityArithmetic(op, a, b)
 		case a.kind == Integer && b.kind == Integer && op != "/":
 			if v, ok := integerArithmetic(op, a.i, b.i); ok {
 				return v, nil

@@ -7,8 +7,8 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 )
 
-// CompileStrict is Compile for a context of one FHIR type ("Patient", "Quantity"), which is
-// then held to the definitions: a path that names an element which cannot exist there, an
+// CompileStrict is Compile for a context of one FHIR type ("Patient", "Quantity") or element
+// that is declared in place ("Patient.contact"). The expression is then held to the definitions: a path that names an element which cannot exist there, an
 // order asked of a collection that has none, and as() of several items are faults. Use it
 // for what people write; the rules and search parameters of R4 are not all that strict.
 func CompileStrict(contextType, source string) (*Expression, error) {
@@ -16,7 +16,7 @@ func CompileStrict(contextType, source string) (*Expression, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := typeNamed(contextType)
+	t := elementType(contextType)
 	if t == nil {
 		return nil, fault.New(fault.NotSupported, "There is no FHIR type %q.", contextType)
 	}
@@ -191,10 +191,10 @@ var ordered_ = map[string]bool{"first": true, "last": true, "tail": true, "skip"
 
 // keeping are the functions whose result is some of their input.
 var keeping = map[string]bool{"where": true, "first": true, "last": true, "tail": true, "skip": true, "take": true,
-	"single": true, "distinct": true, "trace": true, "intersect": true, "exclude": true, "sort": true}
+	"single": true, "distinct": true, "trace": true, "intersect": true, "exclude": true, "sort": true, "defineVariable": true}
 
 // onItems are the functions whose arguments are evaluated on each item of the input.
-var onItems = map[string]bool{"where": true, "select": true, "all": true, "exists": true, "trace": true, "repeat": true, "aggregate": true, "sort": true, "iif": true}
+var onItems = map[string]bool{"where": true, "select": true, "all": true, "exists": true, "trace": true, "repeat": true, "aggregate": true, "sort": true, "iif": true, "defineVariable": true}
 
 func (k *checker) call(e *expr, context static) (static, error) {
 	input := context

@@ -8,11 +8,17 @@ import (
 
 // compiler turns the syntax tree into closures.
 type compiler struct {
-	source string
-	strict bool // as() of several items is a fault
+	source  string
+	strict  bool // as() of several items is a fault
+	loop    int  // how many criteria are around the part that is compiled
+	slots   int  // parts that are evaluated once
+	defines bool // the expression defines variables
 }
 
 func (c *compiler) compile(e *expr) (eval, error) {
+	if c.loop > 0 && worthOnce(e) {
+		return c.once(e)
+	}
 	switch e.op {
 	case exprStep:
 		return c.path(e)
@@ -176,8 +182,11 @@ func (c *compiler) call(e *expr) (eval, error) {
 		}
 		return c.typeTest(e, e.text, name, input)
 	}
-	if e.text == "sort" {
+	switch e.text {
+	case "sort":
 		return c.sort(e, input)
+	case "defineVariable":
+		return c.define(e, input)
 	}
 	f, ok := functions[e.text]
 	if !ok {
@@ -187,9 +196,13 @@ func (c *compiler) call(e *expr) (eval, error) {
 		return nil, malformed(c.source, e.pos, "%s() does not take %d arguments", e.text, len(arguments))
 	}
 	args := make([]eval, len(arguments))
+	if perItem[e.text] {
+		c.loop++
+		defer func() { c.loop-- }()
+	}
 	for i, a := range arguments {
 		var err error
-		if args[i], err = c.compile(a); err != nil {
+		if args[i], err = c.scope(a); err != nil {
 			return nil, err
 		}
 	}
@@ -222,7 +235,7 @@ func (c *compiler) indexer(e *expr) (eval, error) {
 	if err != nil {
 		return nil, err
 	}
-	index, err := c.compile(e.args[1])
+	index, err := c.scope(e.args[1])
 	if err != nil {
 		return nil, err
 	}
@@ -284,7 +297,7 @@ func (c *compiler) external(e *expr) (eval, error) {
 		case "rootResource":
 			return []Value{s.container()}, nil
 		case "context":
-			return []Value{s.context}, nil
+			return []Value{s.this[0]}, nil
 		}
 		return nil, refuse("the variable %%%s is not defined.", name)
 	}, nil

@@ -41,6 +41,7 @@ type Expression struct {
 	source string
 	tree   *expr
 	run    eval
+	slots  int // parts that are evaluated once: see hoist.go
 }
 
 // Compile reads an expression. A fault names the column where it cannot be read.
@@ -71,11 +72,12 @@ func compileWith(c compiler, tree *expr) (*Expression, error) {
 	if tree == nil {
 		return &Expression{source: c.source, run: evalEmpty}, nil
 	}
-	run, err := c.compile(tree)
+	c.defines = definesVariables(tree)
+	run, err := c.scope(tree)
 	if err != nil {
 		return nil, err
 	}
-	return &Expression{source: c.source, tree: tree, run: run}, nil
+	return &Expression{source: c.source, tree: tree, run: run, slots: c.slots}, nil
 }
 
 // String returns the expression as it was written.
@@ -141,8 +143,15 @@ func (x *Session) Evaluate(e *Expression) ([]Value, error) {
 	if s.this[0].absent() {
 		return nil, nil
 	}
-	s.context, s.steps, s.index, s.total = s.this[0], 0, 0, nil
-	return e.run(s, s.this[:])
+	s.steps, s.index, s.total = 0, 0, nil
+	if e.slots > 0 {
+		s.kept = make([]kept, e.slots)
+	}
+	out, err := e.run(s, s.this[:])
+	if len(out) > 0 && &out[0] == &s.this[0] {
+		out = []Value{s.this[0]} // the next evaluation may be on another item
+	}
+	return out, err
 }
 
 // EvaluateOn is Evaluate on one item of the resource: %resource stays the resource.
@@ -181,7 +190,6 @@ func (e *Expression) Test(resource *fhir.Node, options ...Option) (bool, error) 
 type state struct {
 	resource Value
 	root     *fhir.Node // nil when it is the resource
-	context  Value
 	this     [1]Value
 	total    []Value // $total of aggregate
 	index    int64   // $index
@@ -190,6 +198,7 @@ type state struct {
 	hooks    *Hooks
 	now      time.Time
 	vars     map[string][]Value
+	kept     []kept // results of parts that are evaluated once
 }
 
 // container is %rootResource.

@@ -67,12 +67,12 @@ func converted(s *state, in, outer []Value, args []eval, to converter) (Value, b
 	if err != nil || !given || v.kind != Quantity {
 		return v, ok && given, err
 	}
-	v, ok = v.to(unit.text)
-	return v, ok, nil
+	v, ok = s.to(v, unit.text)
+	return v, ok, s.spend(0)
 }
 
 // to converts a quantity to a unit: a UCUM code or a calendar word.
-func (v Value) to(unit string) (Value, bool) {
+func (s *state) to(v Value, unit string) (Value, bool) {
 	target := quantity(v.num, unit)
 	if word, isWord := calendarUnit(unit); isWord {
 		target.text, target.lit = word, true
@@ -80,7 +80,7 @@ func (v Value) to(unit string) (Value, bool) {
 	if unitOf(v) == unitOf(target) {
 		return v, true
 	}
-	from, to, ok := units(v, target)
+	from, to, ok := s.units(v, target)
 	if !ok {
 		return Value{}, false
 	}

@@ -17,7 +17,7 @@ func (c *compiler) sort(e *expr, input eval) (eval, error) {
 			a, down[i] = a.args[0], true
 		}
 		var err error
-		if keys[i], err = c.compile(a); err != nil {
+		if keys[i], err = c.scope(a); err != nil {
 			return nil, err
 		}
 	}
@@ -68,7 +68,7 @@ func (s *state) sorted(in []Value, keys []eval, down []bool) ([]Value, error) {
 		if err != nil {
 			return 0
 		}
-		order, fault := a.compare(b, down)
+		order, fault := s.order(a, b, down)
 		if fault != nil {
 			err = fault
 		}
@@ -84,7 +84,7 @@ func (s *state) sorted(in []Value, keys []eval, down []bool) ([]Value, error) {
 	return out, nil
 }
 
-func (x sortable) compare(y sortable, down []bool) (int, error) {
+func (s *state) order(x, y sortable, down []bool) (int, error) {
 	for i := range x.keys {
 		a, b := x.keys[i], y.keys[i]
 		order := 0
@@ -96,7 +96,7 @@ func (x sortable) compare(y sortable, down []bool) (int, error) {
 			order = -1
 		default:
 			var err error
-			if order, _, err = compare(a, b); err != nil {
+			if order, _, err = s.compare(a, b); err != nil {
 				return 0, err
 			}
 		}

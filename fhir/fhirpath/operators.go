@@ -11,11 +11,11 @@ type operator func(s *state, left, right []Value) ([]Value, error)
 
 // binary compiles an operator: FHIRPath N1, chapter 6.
 func (c *compiler) binary(e *expr) (eval, error) {
-	left, err := c.compile(e.args[0])
+	left, err := c.scope(e.args[0])
 	if err != nil {
 		return nil, err
 	}
-	right, err := c.compile(e.args[1])
+	right, err := c.scope(e.args[1])
 	if err != nil {
 		return nil, err
 	}
@@ -204,7 +204,7 @@ func (s *state) equal(x, y Value) tri {
 		return yes
 	}
 	if a.kind == Quantity || b.kind == Quantity {
-		order, ok := compareQuantity(a, b)
+		order, ok := s.compareQuantity(a, b)
 		if !ok {
 			return unknown
 		}
@@ -291,7 +291,7 @@ func (s *state) equivalent(x, y Value) bool {
 		return order == 0 && known
 	}
 	if a.kind == Quantity || b.kind == Quantity {
-		return equivalentQuantity(a, b)
+		return s.equivalentQuantity(a, b)
 	}
 	if m, ok := a.asDecimal(); ok {
 		n, ok := b.asDecimal()
@@ -357,7 +357,7 @@ func ordered(accept func(order int) bool) operator {
 		if len(a) > 1 || len(b) > 1 {
 			return nil, refuse("a comparison has several items on one side.")
 		}
-		order, known, err := compare(a[0], b[0])
+		order, known, err := s.compare(a[0], b[0])
 		if err != nil || !known {
 			return nil, err
 		}
@@ -366,7 +366,7 @@ func ordered(accept func(order int) bool) operator {
 }
 
 // compare orders two items; known is false when precision or units leave it open.
-func compare(x, y Value) (order int, known bool, err error) {
+func (s *state) compare(x, y Value) (order int, known bool, err error) {
 	a, b := x.system(), y.system()
 	if isEmptyNode(a) || isEmptyNode(b) {
 		return 0, false, nil
@@ -379,7 +379,7 @@ func compare(x, y Value) (order int, known bool, err error) {
 		return order, known, nil
 	}
 	if a.kind == Quantity || b.kind == Quantity {
-		order, known = compareQuantity(a, b)
+		order, known = s.compareQuantity(a, b)
 		return order, known, nil
 	}
 	if m, ok := a.asDecimal(); ok {
@@ -458,74 +458,6 @@ func (s *state) distinct(in []Value) ([]Value, error) {
 		}
 	}
 	return out, nil
-}
-
-// set holds different items, so that looking for one does not cost all.
-type set map[uint64][]Value
-
-func newSet(n int) set { return make(set, n) }
-
-// has reports whether an equal item is in the set.
-func (x set) has(s *state, v Value) (bool, error) {
-	bucket := x[s.hash(v)]
-	return s.contains(bucket, v), s.spend(len(bucket))
-}
-
-// add puts an item into the set; fresh is false when an equal one is there.
-func (x set) add(s *state, v Value) (fresh bool, err error) {
-	h := s.hash(v)
-	bucket := x[h]
-	if err := s.spend(len(bucket)); err != nil || s.contains(bucket, v) {
-		return false, err
-	}
-	x[h] = append(bucket, v)
-	return true, nil
-}
-
-// hash gives equal items the same number. Dates, numbers and quantities, whose equality
-// is not that of their text, share one number for each group.
-func (s *state) hash(v Value) uint64 {
-	if x := v.system(); x.kind != Element {
-		switch x.kind {
-		case String:
-			return hashText(1, x.text)
-		case Boolean:
-			return uint64(x.i)
-		case Date, DateTime, Time:
-			return 2
-		}
-		return 3
-	}
-	return s.hashNode(v.node)
-}
-
-func hashText(seed uint64, s string) uint64 {
-	h := seed ^ 14695981039346656037
-	for i := range len(s) {
-		h = (h ^ uint64(s[i])) * 1099511628211
-	}
-	return h
-}
-
-// hashNode does not depend on the order of members, nor on how a number is written.
-func (s *state) hashNode(n *fhir.Node) uint64 {
-	h := uint64(n.Kind()) + 10
-	if !s.visit() {
-		return h
-	}
-	switch n.Kind() {
-	case fhir.Object:
-		for name, x := range n.Members() {
-			h += hashText(s.hashNode(x), name)
-		}
-	case fhir.Array:
-		for i := range n.Len() {
-			h = h*31 + s.hashNode(n.At(i))
-		}
-	case fhir.String, fhir.Boolean:
-		return hashText(h, n.Text())
-	}
-	return h
 }
 
 // concatenate is the & operator, for which an empty side is an empty string.

@@ -70,11 +70,15 @@ func unitOf(q Value) string {
 	return "calendar " + q.text
 }
 
+// unitSteps is what the reading and conversion of two units costs in steps.
+const unitSteps = 20
+
 // units returns the units of two quantities in UCUM, when both have one.
-func units(a, b Value) (x, y ucum.Unit, ok bool) {
+func (s *state) units(a, b Value) (x, y ucum.Unit, ok bool) {
 	if a.kind == Quantity && a.i == opaque || b.kind == Quantity && b.i == opaque {
 		return x, y, false
 	}
+	s.steps += unitSteps
 	x, err1 := ucum.Parse(unitOf(a))
 	y, err2 := ucum.Parse(unitOf(b))
 	return x, y, err1 == nil && err2 == nil
@@ -82,7 +86,7 @@ func units(a, b Value) (x, y ucum.Unit, ok bool) {
 
 // inUnit expresses two quantities in one unit: their own when it is the same, else the base
 // units of UCUM. A calendar year has 12 months.
-func inUnit(a, b Value) (x, y *big.Rat, ok bool) {
+func (s *state) inUnit(a, b Value) (x, y *big.Rat, ok bool) {
 	x, ok1 := ucum.Rational(amount(a))
 	y, ok2 := ucum.Rational(amount(b))
 	if !ok1 || !ok2 {
@@ -97,7 +101,7 @@ func inUnit(a, b Value) (x, y *big.Rat, ok bool) {
 	case w == "calendar year" && u == "calendar month":
 		return x, y.Mul(y, twelve), true
 	}
-	from, to, ok := units(a, b)
+	from, to, ok := s.units(a, b)
 	if !ok || !ucum.Comparable(from, to) {
 		return nil, nil, false
 	}
@@ -117,8 +121,8 @@ func amount(v Value) *apd.Decimal {
 	return d
 }
 
-func compareQuantity(a, b Value) (order int, ok bool) {
-	x, y, ok := inUnit(a, b)
+func (s *state) compareQuantity(a, b Value) (order int, ok bool) {
+	x, y, ok := s.inUnit(a, b)
 	if !ok {
 		return 0, false
 	}
@@ -126,7 +130,7 @@ func compareQuantity(a, b Value) (order int, ok bool) {
 }
 
 // equivalentQuantity is ~, which takes a calendar year for 'a' and a month for 'mo'.
-func equivalentQuantity(a, b Value) bool {
+func (s *state) equivalentQuantity(a, b Value) bool {
 	for _, v := range []*Value{&a, &b} {
 		if !v.lit {
 			continue
@@ -141,7 +145,7 @@ func equivalentQuantity(a, b Value) bool {
 			v.text = calendarUcum[v.text]
 		}
 	}
-	x, y, ok := inUnit(a, b)
+	x, y, ok := s.inUnit(a, b)
 	return ok && equivalentDecimal(ucum.Decimal(x), ucum.Decimal(y))
 }
 
@@ -170,28 +174,28 @@ func comparable(s *state, in, outer []Value, args []eval) ([]Value, error) {
 	if err != nil || !ok {
 		return nil, err
 	}
-	_, _, same := inUnit(a, b)
+	_, _, same := s.inUnit(a, b)
 	return yesNo(same)
 }
 
-func quantityArithmetic(op string, a, b Value) ([]Value, error) {
+func (s *state) quantityArithmetic(op string, a, b Value) ([]Value, error) {
 	switch op {
 	case "+", "-":
 		if a.kind != Quantity || b.kind != Quantity {
 			return nil, refuse("%s cannot be applied to a quantity and a number.", op)
 		}
-		return quantitySum(op, a, b)
+		return s.quantitySum(op, a, b)
 	case "*", "/":
-		return quantityProduct(op, a, b)
+		return s.quantityProduct(op, a, b)
 	}
 	return nil, refuse("%s cannot be applied to quantities.", op)
 }
 
 // quantitySum adds in the finer of the two units; it is empty when they are not comparable.
 // Degrees Celsius and Fahrenheit and the like have no common step, so they do not add up.
-func quantitySum(op string, a, b Value) ([]Value, error) {
+func (s *state) quantitySum(op string, a, b Value) ([]Value, error) {
 	if unitOf(a) != unitOf(b) {
-		x, y, ok := units(a, b)
+		x, y, ok := s.units(a, b)
 		if !ok || !ucum.Comparable(x, y) || x.Special() || y.Special() {
 			return nil, nil
 		}
@@ -222,7 +226,7 @@ func inUnitOf(v Value, from ucum.Unit, like Value, to ucum.Unit) (Value, error) 
 	return like, err
 }
 
-func quantityProduct(op string, a, b Value) ([]Value, error) {
+func (s *state) quantityProduct(op string, a, b Value) ([]Value, error) {
 	x, y := amount(a), amount(b)
 	if x == nil || y == nil {
 		return nil, refuse("%s cannot be applied to a quantity and something that is no number.", op)
@@ -244,7 +248,7 @@ func quantityProduct(op string, a, b Value) ([]Value, error) {
 	case op == "/" && u == w:
 		return []Value{quantity(d, "1")}, nil
 	}
-	unit, ok := product(op, a, b)
+	unit, ok := s.product(op, a, b)
 	if !ok {
 		return nil, nil
 	}
@@ -252,8 +256,8 @@ func quantityProduct(op string, a, b Value) ([]Value, error) {
 }
 
 // product spells the unit of a product or quotient: m2 for m.m, else the codes joined.
-func product(op string, a, b Value) (string, bool) {
-	x, y, ok := units(a, b)
+func (s *state) product(op string, a, b Value) (string, bool) {
+	x, y, ok := s.units(a, b)
 	if !ok {
 		return "", false
 	}

@@ -30,9 +30,12 @@ func readSort(r *reader, p Param, _ string) error {
 			continue
 		}
 		if name != "_id" && name != "_lastUpdated" {
-			c := r.catalogue.byCode[name]
-			if c == nil || c.expression == nil {
-				return ignore("It sorts by " + strconv.Quote(name) + ". " + unknownReason(r.query.Type, name, c != nil))
+			c, err := r.parameter(r.query.Type, name)
+			if fault.Is(err, fault.Unavailable) {
+				return err
+			}
+			if err != nil {
+				return ignore("It sorts by " + strconv.Quote(name) + ". " + err.Error())
 			}
 			if c.kind == KindComposite || c.kind == KindSpecial {
 				return fault.New(fault.NotSupported, "A search cannot be sorted by %q, which is a composite or a position.", name)
@@ -121,8 +124,11 @@ func (r *reader) checkInclude(p Param, value string, i Include, reverse bool) er
 	if i.Param == "*" {
 		return nil
 	}
-	c := parametersOf(i.Source).byCode[i.Param]
-	if c == nil || c.kind != KindReference {
+	c, err := r.parameter(i.Source, i.Param)
+	if fault.Is(err, fault.Unavailable) {
+		return err
+	}
+	if err != nil || c.kind != KindReference {
 		return malformed(p.Name, value, "does not name a reference parameter of "+i.Source)
 	}
 	return nil

@@ -31,22 +31,30 @@ func Extract(resource *fhir.Node) ([]Entry, error) {
 		if p.expression == nil || p.code == "_id" || p.code == "_lastUpdated" {
 			continue
 		}
-		values, err := session.Evaluate(p.expression)
-		if err != nil {
+		var err error
+		if entries, err = extractParameter(entries, p, session); err != nil {
 			return nil, fault.Wrap(err, fault.Invalid, "The search parameter %s of %s cannot be read from this resource.", p.code, resourceType)
-		}
-		for j := range values {
-			if p.kind == KindComposite {
-				entries, err = extractComposite(entries, p, session, values[j])
-				if err != nil {
-					return nil, err
-				}
-				continue
-			}
-			entries = extractValue(entries, p.code, p.kind, values[j])
 		}
 	}
 	return entries, nil
+}
+
+// extractParameter appends the entries of one parameter.
+func extractParameter(out []Entry, p *parameter, session *fhirpath.Session) ([]Entry, error) {
+	values, err := session.Evaluate(p.expression)
+	if err != nil {
+		return nil, err
+	}
+	for j := range values {
+		if p.kind != KindComposite {
+			out = extractValue(out, p.code, p.kind, values[j])
+			continue
+		}
+		if out, err = extractComposite(out, p, session, values[j]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // extractValue appends the entries of one value.

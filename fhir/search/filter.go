@@ -281,7 +281,7 @@ func (f *filterReader) along(resourceType string, path []link, depth int, end fu
 		}
 		return end(resourceType, l.name)
 	}
-	targets, err := linkTargets(resourceType, l)
+	targets, err := f.targets(resourceType, l)
 	if err != nil {
 		return nil, err
 	}
@@ -326,12 +326,12 @@ func (f *filterReader) behind(resourceType string, l link, rest []link, depth in
 	return And{condition, x}, nil
 }
 
-// linkTargets returns the types that a reference of a path may lead to.
-func linkTargets(resourceType string, l link) ([]string, error) {
-	p := parametersOf(resourceType).byCode[l.name]
+// targets returns the types that a reference of a path may lead to.
+func (f *filterReader) targets(resourceType string, l link) ([]string, error) {
+	p, err := f.parameter(resourceType, l.name)
 	switch {
-	case p == nil || p.expression == nil:
-		return nil, ignore(unknownReason(resourceType, l.name, p != nil))
+	case err != nil:
+		return nil, err
 	case p.kind != KindReference:
 		return nil, fault.New(fault.Malformed, "The _filter cannot follow %q, which is not a reference.", l.name)
 	case l.target != "" && (!definition.IsResource(l.target) || !p.mayTarget(l.target)):

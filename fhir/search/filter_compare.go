@@ -29,9 +29,9 @@ func (f *filterReader) compare(resourceType, name, op, value string) (Expr, erro
 		}
 		return readUpdated("", []string{op + escaped})
 	}
-	p := parametersOf(resourceType).byCode[name]
-	if p == nil || p.expression == nil || p.kind == KindSpecial {
-		return nil, ignore(unknownReason(resourceType, name, p != nil))
+	p, err := f.parameter(resourceType, name)
+	if err != nil {
+		return nil, err
 	}
 	if op == "pr" {
 		if value != "true" && value != "false" {

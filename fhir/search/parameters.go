@@ -15,6 +15,8 @@ type parameter struct {
 	expression *fhirpath.Expression
 	path       string // the expression's source, to evaluate equal ones once
 	components []parameter
+	custom     bool // of the record, not of R4
+	pending    bool // what was stored before is still being indexed
 }
 
 var kinds = map[string]Kind{

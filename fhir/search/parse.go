@@ -30,6 +30,8 @@ type Parser struct {
 	// Below and Above return a code with all that lies under or over it in its system, for
 	// :below and :above.
 	Below, Above func(system, code string) ([]string, error)
+	// Registry has the parameters of the record; nil for none but those of R4.
+	Registry *Registry
 }
 
 // Parse reads the parameters of a search URL with the zero Parser.
@@ -50,7 +52,7 @@ func (parser Parser) Parse(resourceType string, params []Param, mode Mode) (Quer
 	if len(params) > MaxParams {
 		return q, fault.New(fault.TooCostly, "The search has %d parameters; the limit is %d.", len(params), MaxParams)
 	}
-	r := reader{Parser: parser, query: &q, catalogue: parametersOf(resourceType)}
+	r := reader{Parser: parser, query: &q}
 	var where And
 	for _, p := range params {
 		x, err := r.read(p)
@@ -94,8 +96,7 @@ func ignore(reason string) error { return &unknownParameter{reason} }
 
 type reader struct {
 	Parser
-	query     *Query
-	catalogue *catalogue
+	query *Query
 }
 
 // read reads one parameter. The Expr is nil for those that only shape the result.
@@ -139,14 +140,26 @@ func (r *reader) condition(resourceType, full, value string, depth int) (Expr, e
 	case "_lastUpdated":
 		return readUpdated(modifier, values)
 	}
-	p := parametersOf(resourceType).byCode[name]
-	if p == nil || p.expression == nil {
-		return nil, ignore(unknownReason(resourceType, name, p != nil))
+	p, err := r.parameter(resourceType, name)
+	if err != nil {
+		return nil, err
 	}
 	if p.kind == KindSpecial && modifier == "" {
 		return readNear(p.code, values)
 	}
 	return r.values(p, modifier, values)
+}
+
+// parameter returns a parameter that can be searched by.
+func (r *reader) parameter(resourceType, name string) (*parameter, error) {
+	p := r.Registry.parameters(resourceType).byCode[name]
+	switch {
+	case p == nil || p.expression == nil:
+		return nil, ignore(unknownReason(resourceType, name, p != nil))
+	case p.pending:
+		return nil, fault.New(fault.Unavailable, "The search parameter %q of %s is being indexed. Try again in a while.", name, resourceType)
+	}
+	return p, nil
 }
 
 func unknownReason(resourceType, name string, defined bool) string {
@@ -335,9 +348,9 @@ func readUpdated(modifier string, values []string) (Expr, error) {
 // type that the reference may point at and that knows the rest.
 func (r *reader) chain(resourceType, full, link, rest, value string, depth int) (Expr, error) {
 	name, target, _ := strings.Cut(link, ":")
-	p := parametersOf(resourceType).byCode[name]
-	if p == nil || p.expression == nil {
-		return nil, ignore(unknownReason(resourceType, name, p != nil))
+	p, err := r.parameter(resourceType, name)
+	if err != nil {
+		return nil, err
 	}
 	if p.kind != KindReference {
 		return nil, fault.New(fault.Malformed, "The search parameter %q cannot be chained: %q is not a reference.", full, name)
@@ -386,8 +399,11 @@ func (r *reader) has(full, rest, value string, depth int) (Expr, error) {
 	if !definition.IsResource(parts[0]) {
 		return nil, fault.New(fault.Malformed, "The search parameter %q names %q, which is not a resource type of FHIR R4.", full, parts[0])
 	}
-	p := parametersOf(parts[0]).byCode[parts[1]]
-	if p == nil || p.expression == nil || p.kind != KindReference {
+	p, err := r.parameter(parts[0], parts[1])
+	if fault.Is(err, fault.Unavailable) {
+		return nil, err
+	}
+	if err != nil || p.kind != KindReference {
 		return nil, fault.New(fault.Malformed, "The search parameter %q names %q, which is not a reference parameter of %s.", full, parts[1], parts[0])
 	}
 	x, err := r.condition(parts[0], parts[2], value, depth+1)

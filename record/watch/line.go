@@ -253,7 +253,7 @@ func (l *line) owner(ctx context.Context) (trust.Principal, error) {
 
 // deliver sends a batch until it is accepted, given up, or the line is stopped.
 func (l *line) deliver(ctx context.Context, batch []store.Version, next position) error {
-	for {
+	for !l.late() { // at its end the line finds that out again, and says so
 		p, err := l.owner(ctx)
 		if err != nil {
 			return err
@@ -273,9 +273,6 @@ func (l *line) deliver(ctx context.Context, batch []store.Version, next position
 			case <-time.After(l.w.Poll):
 			case <-ctx.Done():
 				return ctx.Err()
-			}
-			if l.late() {
-				return nil
 			}
 			continue
 		}
@@ -301,6 +298,7 @@ func (l *line) deliver(ctx context.Context, batch []store.Version, next position
 			return err
 		}
 	}
+	return nil
 }
 
 // settle stores the position when there is nothing to send next: otherwise it is stored with

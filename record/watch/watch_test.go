@@ -72,6 +72,7 @@ type house struct {
 	accounts *accounts
 	options  Options
 	stop     func()
+	ended    bool
 }
 
 func open(t testing.TB, change ...func(*Options)) *house {
@@ -103,6 +104,9 @@ func openIn(t testing.TB, dir string, change ...func(*Options)) *house {
 	}
 	h.run()
 	t.Cleanup(func() {
+		if h.ended {
+			return
+		}
 		h.stop()
 		if !t.Failed() {
 			if n, err := s.Verify(context.Background(), func(problem string) { t.Error(problem) }); err != nil || n == 0 {
@@ -112,6 +116,13 @@ func openIn(t testing.TB, dir string, change ...func(*Options)) *house {
 		s.Close()
 	})
 	return h
+}
+
+// end stops the watcher and closes the record, as the end of the program does.
+func (h *house) end() {
+	h.stop()
+	h.store.Close()
+	h.ended = true
 }
 
 // run starts a watcher, as a start of the program does.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 
@@ -139,25 +140,44 @@ func (m *model) included(q search.Query, matches []modelled, t store.T, visible 
 	return out
 }
 
-// searchAgrees grows a record at random and asks the store and the model the same.
+// searchAgrees grows records at random and asks the store and the model the same: 3,000
+// questions of three records, 50,000 with OSLER_DRILL.
 func searchAgrees(h *harness) {
-	rounds, questions := 6, 120
-	if testing.Short() {
-		rounds = 2
+	records, rounds, questions := 3, 10, 100
+	switch {
+	case os.Getenv("OSLER_DRILL") != "":
+		records = 50
+	case testing.Short():
+		records = 1
 	}
-	g := &generator{rand.New(rand.NewPCG(20260301, uint64(rounds)))}
-	m := &model{}
-	for range rounds {
-		for range 25 {
-			h.mutate(g, m)
-		}
-		for range questions {
-			h.ask(g, m)
-			if h.Failed() {
-				return
+	for record := range records {
+		h.fresh(func(h *harness) {
+			g := &generator{rand.New(rand.NewPCG(20260301, uint64(record)))}
+			m := &model{}
+			for range rounds {
+				for range 25 {
+					h.mutate(g, m)
+				}
+				for range questions {
+					if h.ask(g, m); h.Failed() {
+						return
+					}
+				}
 			}
+		})
+		if h.Failed() {
+			h.Logf("this was record %d", record)
+			return
 		}
 	}
+}
+
+// fresh runs a test on a store of its own.
+func (h *harness) fresh(test func(h *harness)) {
+	dir := h.TempDir()
+	own := &harness{T: h.T, open: h.open, dir: dir, Store: h.open(h.T, dir), ctx: h.ctx}
+	defer own.Store.Close()
+	test(own)
 }
 
 // mutate commits one to three random writes.

@@ -198,7 +198,7 @@ func (g *generator) expr(depth int) search.Expr {
 			return search.Not{X: g.expr(depth - 1)}
 		case 5:
 			if g.IntN(3) == 0 {
-				return search.Chain{Param: pick(g, "subject", "encounter"), Target: g.typ(), X: g.expr(0)}
+				return search.Chain{Param: pick(g, "subject", "encounter"), Target: g.typ(), X: g.expr(g.IntN(6) / 5)}
 			}
 		case 7:
 			if g.IntN(3) == 0 {
@@ -206,7 +206,7 @@ func (g *generator) expr(depth int) search.Expr {
 			}
 		case 6:
 			if g.IntN(3) == 0 {
-				return search.Has{Source: g.typ(), Param: pick(g, "subject", "encounter"), X: g.expr(0)}
+				return search.Has{Source: g.typ(), Param: pick(g, "subject", "encounter"), X: g.expr(g.IntN(6) / 5)}
 			}
 		}
 	}

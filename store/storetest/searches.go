@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/store"
 )
@@ -222,6 +223,96 @@ func lineages(h *harness) {
 		if got := ask(c.id, c.above, c.visible); got != c.want {
 			h.Errorf("%s, above %v: %s, want %s", c.id, c.above, got, c.want)
 		}
+	}
+}
+
+// indexedAgain: new rules find what was stored before them, now and at moments of the past,
+// across a restart in the middle, while others write.
+func indexedAgain(h *harness) {
+	const n = 700
+	for i := range n {
+		h.commit(observation(fmt.Sprint("o", i), fmt.Sprint("p", i%3), 1, fmt.Sprint("c", i%5), i%9))
+	}
+	var past store.T
+	for i := range 300 { // a former version of some
+		past = h.commit(observation(fmt.Sprint("o", i), fmt.Sprint("p", (i+i%2)%3), 2, "new", 0))
+	}
+	past -= 300
+	h.commit(deletion("Observation", "o699", "p0", 2), patient("p", 1, "Ang"))
+	shade := func(body []byte) ([]search.Entry, error) {
+		r, err := fhir.Parse(body)
+		if err != nil {
+			return nil, err
+		}
+		if r.ResourceType() == "Patient" {
+			h.Error("a type was indexed that was not asked for")
+		}
+		c := r.Get("code").Text()
+		return []search.Entry{
+			{Param: "code", Kind: search.KindToken, System: "http://loinc.org", Code: c},
+			{Param: "shade", Kind: search.KindString, Norm: c + " dark", Exact: c + " Dark"},
+		}, nil
+	}
+	work := store.Indexing{Name: "shade/1", Types: []string{"Observation"}, Extract: shade}
+	for step := 0; ; step++ {
+		done, err := h.Index(h.ctx, work)
+		if err != nil || step > 2*n {
+			h.Fatalf("step %d: %v", step, err)
+		}
+		if is, err := h.Indexed(h.ctx, work.Name); err != nil || is != done {
+			h.Fatalf("step %d: done %v, indexed %v, %v", step, done, is, err)
+		}
+		if done {
+			break
+		}
+		if step == 1 { // a restart, and a write with entries of the new rules
+			if err := h.Store.Close(); err != nil {
+				h.Fatal(err)
+			}
+			h.Store = h.open(h.T, h.dir)
+			w := observation("o650", "p1", 2, "late", 0)
+			w.Index, _ = shade(w.Body)
+			h.commit(w)
+		}
+	}
+	if done, err := h.Index(h.ctx, work); err != nil || !done {
+		h.Errorf("once more: %v, %v", done, err)
+	}
+	count := func(at store.T, x search.Expr) int64 {
+		p := plan("Observation", x)
+		p.At = at
+		total, err := h.Count(h.ctx, p)
+		if err != nil {
+			h.Fatal(err)
+		}
+		return total
+	}
+	shaded := search.Text{Param: "shade", Value: "c1"}
+	for _, c := range []struct {
+		what string
+		at   store.T
+		x    search.Expr
+		want int64
+	}{
+		{"all that are", 0, search.Missing{Param: "shade"}, n - 1},
+		{"those that changed", 0, search.Text{Param: "shade", Value: "new"}, 300},
+		{"the late one", 0, search.Text{Param: "shade", Mode: search.Exact, Value: "late Dark"}, 1},
+		{"those that did not", 0, shaded, 80},
+		{"before they changed", past, shaded, n / 5},
+		{"entries of the old rules", 0, search.Missing{Param: "date"}, 0},
+		{"codes as before", 0, code("c1"), 80},
+	} {
+		if got := count(c.at, c.x); got != c.want {
+			h.Errorf("%s: %d, want %d", c.what, got, c.want)
+		}
+	}
+	// The rows of the index belong to their versions: a change leaves nothing behind.
+	h.commit(observation("o301", "p1", 2, "again", 0), observation("o306", "p0", 2, "again", 0))
+	if got := count(0, shaded); got != 78 {
+		h.Errorf("after a change: %d, want 78", got)
+	}
+	if _, err := h.Verify(h.ctx, func(problem string) { h.Error(problem) }); err != nil {
+		h.Error(err)
 	}
 }
 

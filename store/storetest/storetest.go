@@ -49,9 +49,11 @@ func Run(t *testing.T, open Opener) {
 		{"IncludesIterate", includesIterate},
 		{"LongListsOfCodes", longCodeLists},
 		{"HierarchiesOfReferences", lineages},
+		{"IndexedAgain", indexedAgain},
 		{"NextTokenIsOpaque", nextIsOpaque},
 		{"EverythingIsThereAfterReopening", reopening},
 		{"SearchAgreesWithMatch", searchAgrees},
+		{"URLsAgreeWithMatch", urlsAgree},
 		{"VerifyFindsNothingWrong", verifyIsClean},
 	} {
 		t.Run(c.name, func(t *testing.T) {

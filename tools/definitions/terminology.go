@@ -3,20 +3,35 @@ package main
 import (
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 type concept struct {
 	Code, Display string
 	Concept       []concept
-	Property      []struct{ Code, ValueCode string }
+	Property      []property
+}
+
+type property struct {
+	Code, ValueCode, ValueString string
+	ValueBoolean                 *bool
+}
+
+// text is the value as a filter writes it.
+func (p property) text() string {
+	if p.ValueBoolean != nil {
+		return strconv.FormatBool(*p.ValueBoolean)
+	}
+	return p.ValueCode + p.ValueString
 }
 
 type terminologyResource struct {
-	ResourceType, URL, Content string
-	Concept                    []concept
-	Compose                    *struct{ Include, Exclude []include }
-	Expansion                  *struct {
+	ResourceType, URL, Name, Version, Content string
+	CaseSensitive                             *bool
+	Concept                                   []concept
+	Compose                                   *struct{ Include, Exclude []include }
+	Expansion                                 *struct {
 		Contains []struct{ System, Code, Display string }
 	}
 }
@@ -28,21 +43,35 @@ type include struct {
 	Filter   []struct{ Property, Op, Value string }
 }
 
-// systemLine is a code system: codes and displays in turn. The positions of each code's
-// parents serve to resolve the filters of value sets here and are not written. A code has
-// several parents when it is nested under one and named a child of others.
+// systemLine is a code system: codes and displays in turn. A code has several parents when
+// it is nested under one and named a child of others.
 type systemLine struct {
 	Complete bool     `json:"f,omitempty"`
+	Name     string   `json:"n,omitempty"`
+	Version  string   `json:"v,omitempty"`
+	Caseless bool     `json:"i,omitempty"`
 	Codes    []string `json:"c"`
 	Displays []string `json:"d"`
-	parents  [][]int
+	// Up has for each code the distance back to its first parent, 0 for none; zeros at the
+	// end are left out. More has the further parents as pairs of positions, code and parent.
+	Up         []int    `json:"u,omitempty"`
+	More       [][2]int `json:"m,omitempty"`
+	Abstract   []int    `json:"a,omitempty"` // positions of codes that only group others
+	Retired    []int    `json:"r,omitempty"`
+	Deprecated []int    `json:"p,omitempty"`
+
+	parents    [][]int
+	properties []map[string]string
 }
 
-// setLine is a value set. Parts are whole systems or lists of codes; Open says that some
-// of it lies in systems that are not here, so that a missing code proves nothing.
+// setLine is a value set. Parts are whole systems or lists of codes; Missing are the code
+// systems and value sets that some of it lies in and that are not here, so that a missing
+// code proves nothing.
 type setLine struct {
-	Parts []setPart `json:"p,omitempty"`
-	Open  bool      `json:"o,omitempty"`
+	Name    string    `json:"n,omitempty"`
+	Version string    `json:"v,omitempty"`
+	Parts   []setPart `json:"p,omitempty"`
+	Missing []string  `json:"o,omitempty"`
 }
 
 type setPart struct {
@@ -68,7 +97,7 @@ func terminology(from, to string) error {
 		for _, r := range list {
 			switch r.ResourceType {
 			case "CodeSystem":
-				if s := system(r); len(s.Codes) > 0 {
+				if s := system(r); len(s.Codes) > 0 && r.Content != "supplement" {
 					x.systems[r.URL] = s
 				}
 			case "ValueSet":
@@ -83,9 +112,10 @@ func terminology(from, to string) error {
 	open := 0
 	for url := range x.sets {
 		s := x.expand(url, nil)
-		if s.Open {
+		if len(s.Missing) > 0 {
 			open++
 		}
+		s.Name, s.Version = x.sets[url].Name, x.sets[url].Version
 		sets[url] = s
 	}
 	if len(sets) < 1300 || open > 120 {
@@ -94,11 +124,14 @@ func terminology(from, to string) error {
 	if err := table(to, "systems", systems); err != nil {
 		return err
 	}
-	return table(to, "sets", sets)
+	if err := table(to, "sets", sets); err != nil {
+		return err
+	}
+	return conceptMaps(from, to)
 }
 
 func system(r terminologyResource) *systemLine {
-	s := &systemLine{Complete: r.Content == "complete"}
+	s := &systemLine{Complete: r.Content == "complete", Name: r.Name, Version: r.Version, Caseless: r.CaseSensitive != nil && !*r.CaseSensitive}
 	index := map[string]int{}
 	var add func(list []concept, parents []int)
 	add = func(list []concept, parents []int) {
@@ -106,6 +139,10 @@ func system(r terminologyResource) *systemLine {
 			at := len(s.Codes)
 			index[c.Code] = at
 			s.Codes, s.Displays, s.parents = append(s.Codes, c.Code), append(s.Displays, c.Display), append(s.parents, parents)
+			s.properties = append(s.properties, map[string]string{})
+			for _, p := range c.Property {
+				s.note(at, p)
+			}
 			add(c.Concept, []int{at})
 		}
 	}
@@ -117,16 +154,54 @@ func system(r terminologyResource) *systemLine {
 				other, ok := index[p.ValueCode]
 				switch at := index[c.Code]; {
 				case ok && p.Code == "subsumedBy":
-					s.parents[at] = append(slices.Clone(s.parents[at]), other)
+					s.under(at, other)
 				case ok && p.Code == "child":
-					s.parents[other] = append(slices.Clone(s.parents[other]), at)
+					s.under(other, at)
 				}
 			}
 			link(c.Concept)
 		}
 	}
 	link(r.Concept)
+	s.write()
 	return s
+}
+
+// note keeps a property of a code.
+func (s *systemLine) note(at int, p property) {
+	s.properties[at][p.Code] = p.text()
+	switch {
+	case (p.Code == "notSelectable" || p.Code == "abstract") && p.text() == "true":
+		s.Abstract = append(s.Abstract, at)
+	case p.Code == "status" && p.ValueCode == "retired":
+		s.Retired = append(s.Retired, at)
+	case p.Code == "status" && p.ValueCode == "deprecated":
+		s.Deprecated = append(s.Deprecated, at)
+	}
+}
+
+// under makes parent one more parent of a code.
+func (s *systemLine) under(at, parent int) {
+	if at != parent && !slices.Contains(s.parents[at], parent) {
+		s.parents[at] = append(slices.Clone(s.parents[at]), parent)
+	}
+}
+
+// write makes Up and More of the parents.
+func (s *systemLine) write() {
+	s.Abstract = slices.Compact(s.Abstract)
+	last := -1
+	s.Up = make([]int, len(s.Codes))
+	for i, parents := range s.parents {
+		for k, p := range parents {
+			if k > 0 {
+				s.More = append(s.More, [2]int{i, p})
+				continue
+			}
+			s.Up[i], last = i-p, i
+		}
+	}
+	s.Up = s.Up[:last+1]
 }
 
 // expand returns the parts of a value set; seen guards against circles.
@@ -140,13 +215,13 @@ func (x *expander) expand(url string, seen []string) setLine {
 		if ok && vs.Expansion != nil {
 			return x.fixed(vs)
 		}
-		return setLine{Open: true}
+		return missing(url)
 	}
 	seen = append(seen, url)
 	var out setLine
 	for _, in := range vs.Compose.Include {
 		part := x.include(in, seen)
-		out.Open = out.Open || part.Open
+		out.lacks(part.Missing)
 		out.Parts = append(out.Parts, part.Parts...)
 	}
 	for _, ex := range vs.Compose.Exclude {
@@ -154,6 +229,16 @@ func (x *expander) expand(url string, seen []string) setLine {
 	}
 	x.done[url] = out
 	return out
+}
+
+func missing(what string) setLine { return setLine{Missing: []string{what}} }
+
+func (l *setLine) lacks(what []string) {
+	for _, w := range what {
+		if !slices.Contains(l.Missing, w) {
+			l.Missing = append(l.Missing, w)
+		}
+	}
 }
 
 func (x *expander) fixed(vs terminologyResource) setLine {
@@ -169,8 +254,8 @@ func (x *expander) include(in include, seen []string) setLine {
 		var out setLine
 		for i, v := range in.ValueSet {
 			s := x.expand(v, seen)
-			if i > 0 { // an intersection of value sets: rare, not resolved here
-				return setLine{Open: true}
+			if i > 0 {
+				s = x.both(out, s)
 			}
 			out = s
 		}
@@ -178,8 +263,8 @@ func (x *expander) include(in include, seen []string) setLine {
 	}
 	s := x.systems[in.System]
 	switch {
-	case len(in.ValueSet) > 0:
-		return setLine{Open: true}
+	case len(in.ValueSet) > 0: // none in R4's own
+		return missing(in.ValueSet[0])
 	case len(in.Concept) > 0:
 		part := setPart{System: in.System}
 		for _, c := range in.Concept {
@@ -190,11 +275,38 @@ func (x *expander) include(in include, seen []string) setLine {
 		}
 		return setLine{Parts: []setPart{part}}
 	case s == nil || !s.Complete:
-		return setLine{Open: true}
+		return missing(in.System)
 	case len(in.Filter) == 0:
 		return setLine{Parts: []setPart{{System: in.System, All: true}}}
 	}
 	return x.filtered(in, s)
+}
+
+// both returns what two value sets have in common.
+func (x *expander) both(a, b setLine) setLine {
+	var out setLine
+	out.lacks(a.Missing)
+	out.lacks(b.Missing)
+	for _, p := range a.Parts {
+		p = x.listed(p)
+		codes := slices.DeleteFunc(slices.Clone(p.Codes), func(code string) bool {
+			return !slices.ContainsFunc(b.Parts, func(o setPart) bool {
+				return o.System == p.System && (o.All || slices.Contains(o.Codes, code))
+			})
+		})
+		if len(codes) > 0 {
+			out.Parts = append(out.Parts, setPart{System: p.System, Codes: codes})
+		}
+	}
+	return out
+}
+
+// listed is a part with its codes named one by one.
+func (x *expander) listed(p setPart) setPart {
+	if p.All {
+		return setPart{System: p.System, Codes: slices.Clone(x.systems[p.System].Codes)}
+	}
+	return p
 }
 
 func (x *expander) filtered(in include, s *systemLine) setLine {
@@ -204,18 +316,19 @@ func (x *expander) filtered(in include, s *systemLine) setLine {
 	}
 	for _, f := range in.Filter {
 		root := slices.Index(s.Codes, f.Value)
-		if f.Property != "concept" || root < 0 || f.Op != "is-a" && f.Op != "descendent-of" && f.Op != "is-not-a" {
-			return setLine{Open: true}
+		if f.Op != "=" && (f.Property != "concept" || root < 0 || f.Op != "is-a" && f.Op != "descendent-of" && f.Op != "is-not-a") {
+			return missing(in.System + " (filter " + f.Property + " " + f.Op + ")")
 		}
 		for i := range keep {
-			below := s.below(i, root, 20)
 			switch f.Op {
+			case "=":
+				keep[i] = keep[i] && s.properties[i][f.Property] == f.Value
 			case "is-a":
-				keep[i] = keep[i] && below
+				keep[i] = keep[i] && s.below(i, root, 20)
 			case "descendent-of":
-				keep[i] = keep[i] && below && i != root
+				keep[i] = keep[i] && s.below(i, root, 20) && i != root
 			case "is-not-a":
-				keep[i] = keep[i] && !below
+				keep[i] = keep[i] && !s.below(i, root, 20)
 			}
 		}
 	}
@@ -242,16 +355,16 @@ func (s *systemLine) below(i, root, depth int) bool {
 }
 
 func (x *expander) without(set, less setLine) setLine {
-	out := setLine{Open: set.Open || less.Open}
+	var out setLine
+	out.lacks(set.Missing)
+	out.lacks(less.Missing)
 	for _, p := range set.Parts {
-		if p.All {
-			p = setPart{System: p.System, Codes: slices.Clone(x.systems[p.System].Codes)}
-		}
+		p = x.listed(p)
 		for _, l := range less.Parts {
 			if l.System != p.System {
 				continue
 			}
-			p.Codes = slices.DeleteFunc(p.Codes, func(c string) bool { return l.All || slices.Contains(l.Codes, c) })
+			p.Codes = slices.DeleteFunc(slices.Clone(p.Codes), func(c string) bool { return l.All || slices.Contains(l.Codes, c) })
 			p.Displays = nil
 		}
 		out.Parts = append(out.Parts, p)
