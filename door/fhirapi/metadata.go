@@ -7,6 +7,7 @@ import (
 
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/definition"
+	"github.com/osler-emr/osler/fhir/search"
 )
 
 // metadata answers GET metadata: the CapabilityStatement, made from the route table and
@@ -24,11 +25,32 @@ func (s *server) metadata(c *call) error {
 		b = fhir.Arr(fhir.Obj("url", "http://hl7.org/fhir/StructureDefinition/capabilitystatement-websocket", "valueUri", socketAddress(c.base))).AppendJSON(b)
 		b = append(b, ',')
 	}
-	return c.write(http.StatusOK, append(append(b, s.capabilities()...), "]}"...))
+	known, err := s.Gate.Registry(c.Context())
+	if err != nil {
+		return err
+	}
+	return c.write(http.StatusOK, append(append(b, s.capabilities(known)...), "]}"...))
+}
+
+// abilities is CapabilityStatement.rest under the search parameters of the record.
+type abilities struct {
+	known *search.Registry
+	rest  []byte
+}
+
+// capabilities returns CapabilityStatement.rest. It is made once, and again when the record
+// has other search parameters.
+func (s *server) capabilities(known *search.Registry) []byte {
+	if made := s.abilities.Load(); made != nil && made.known == known {
+		return made.rest
+	}
+	made := &abilities{known, s.rest(known)}
+	s.abilities.Store(made)
+	return made.rest
 }
 
 // rest makes CapabilityStatement.rest, after its extensions.
-func (s *server) rest() []byte {
+func (s *server) rest(known *search.Registry) []byte {
 	interactions, system, operations := fhir.Arr(), fhir.Arr(), map[string][]string{}
 	for _, rt := range routes() {
 		switch {
@@ -44,7 +66,7 @@ func (s *server) rest() []byte {
 	system.Append(fhir.Obj("code", "batch"))
 	resources := fhir.Arr()
 	for _, t := range definition.ResourceTypes() {
-		resources.Append(capability(t, interactions, slices.Concat(operations[t], operations["*"])))
+		resources.Append(capability(t, interactions, slices.Concat(operations[t], operations["*"]), known.Custom(t)))
 	}
 	whole := fhir.Arr()
 	for _, name := range operations[""] {
@@ -55,7 +77,7 @@ func (s *server) rest() []byte {
 		"resource", resources, "interaction", system, "operation", whole).JSON()[1:]
 }
 
-func capability(resourceType string, interactions *fhir.Node, operations []string) *fhir.Node {
+func capability(resourceType string, interactions *fhir.Node, operations []string, custom []*definition.SearchParameter) *fhir.Node {
 	r := fhir.Obj("type", resourceType, "interaction", interactions,
 		"versioning", "versioned-update", "readHistory", true, "updateCreate", true,
 		"conditionalCreate", true, "conditionalRead", "full-support", "conditionalUpdate", true, "conditionalDelete", "single",
@@ -67,7 +89,7 @@ func capability(resourceType string, interactions *fhir.Node, operations []strin
 	for _, p := range everywhere {
 		params.Append(fhir.Obj("name", p.name, "type", p.kind, "documentation", p.about))
 	}
-	for _, p := range definition.SearchParameters(resourceType) {
+	for _, p := range slices.Concat(definition.SearchParameters(resourceType), custom) {
 		if !searchable(p) {
 			continue
 		}

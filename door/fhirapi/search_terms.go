@@ -9,14 +9,23 @@ import (
 	"github.com/osler-emr/osler/fhir/terminology"
 )
 
-// parser reads searches with the value sets and code systems that the caller may see.
-func (c *call) parser() search.Parser {
-	return search.Parser{ValueSet: c.codesOf}
+// parser reads searches with the search parameters of the record and with the value sets
+// and code systems that the caller may see.
+func (c *call) parser() (search.Parser, error) {
+	p, err := c.actor.Parser(c.Context())
+	p.ValueSet = c.codesOf
+	p.Below = func(system, code string) ([]string, error) { return terminology.Below(system, code, c.finder) }
+	p.Above = func(system, code string) ([]string, error) { return terminology.Above(system, code, c.finder) }
+	return p, err
 }
 
 // parse reads the parameters of a search.
 func (c *call) parse(resourceType string, params []search.Param, mode search.Mode) (search.Query, error) {
-	return c.parser().Parse(resourceType, params, mode)
+	p, err := c.parser()
+	if err != nil {
+		return search.Query{}, err
+	}
+	return p.Parse(resourceType, params, mode)
 }
 
 // parseQuery reads a search URL in its own order.
