@@ -14,8 +14,8 @@ import (
 func (c *call) parser() (search.Parser, error) {
 	p, err := c.actor.Parser(c.Context())
 	p.ValueSet = c.codesOf
-	p.Below = func(system, code string) ([]string, error) { return terminology.Below(system, code, c.finder) }
-	p.Above = func(system, code string) ([]string, error) { return terminology.Above(system, code, c.finder) }
+	p.Below = c.hierarchy(terminology.Below)
+	p.Above = c.hierarchy(terminology.Above)
 	return p, err
 }
 
@@ -35,6 +35,17 @@ func (c *call) parseQuery(resourceType, raw string, mode search.Mode) (search.Qu
 		return search.Query{}, err
 	}
 	return c.parse(resourceType, params, mode)
+}
+
+// hierarchy asks a code system for what lies under or over a code.
+func (c *call) hierarchy(ask func(system, code string, find terminology.Finder) ([]string, error)) func(system, code string) ([]string, error) {
+	return func(system, code string) ([]string, error) {
+		list, err := ask(system, code, c.finder)
+		if fault.Is(err, fault.NotFound) {
+			err = fault.New(fault.Malformed, "The code system %q has no code %q.", clip(system), clip(code))
+		}
+		return list, err
+	}
 }
 
 // codesOf expands the value set of :in, which is named by its url or by its address here.

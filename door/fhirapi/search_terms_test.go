@@ -49,9 +49,11 @@ func TestSearchByValueSetsAndHierarchies(t *testing.T) {
 		{"Location?partof:below=house", "ward bed"},
 	})
 	for path, status := range map[string]int{
-		"Observation?code:in=http://example.org/none": 400,
-		"Observation?code:in=ValueSet/none":           400,
-		"Condition?subject:below=rosa":                400,
+		"Observation?code:in=http://example.org/none":                                 400,
+		"Observation?code:in=ValueSet/none":                                           400,
+		"Encounter?class:below=http://terminology.hl7.org/CodeSystem/v3-ActCode|none": 400,
+		"Observation?code:below=http://loinc.org|2823-3":                              400,
+		"Condition?subject:below=rosa":                                                400,
 	} {
 		h.get("/fhir/" + path).refused(status)
 	}

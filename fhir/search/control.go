@@ -18,6 +18,7 @@ var controls = map[string]func(r *reader, p Param, modifier string) error{
 	"_summary":    readSummary,
 	"_elements":   readElements,
 	"_total":      readTotal,
+	"_contained":  readContained,
 	"_type":       func(r *reader, p Param, _ string) error { return nil }, // read before all others
 	"_format":     func(*reader, Param, string) error { return nil },
 	"_pretty":     func(*reader, Param, string) error { return nil },
@@ -180,6 +181,15 @@ func readElements(r *reader, p Param, _ string) error {
 		if name != "" && !slices.Contains(r.query.Elements, name) {
 			r.query.Elements = append(r.query.Elements, name)
 		}
+	}
+	return nil
+}
+
+// readContained reads _contained, which asks for resources inside of others; they are not
+// found by themselves here.
+func readContained(_ *reader, p Param, _ string) error {
+	if p.Value != "false" {
+		return fault.New(fault.NotSupported, "Contained resources are not found by themselves (%s=%s); search for those that contain them.", p.Name, p.Value)
 	}
 	return nil
 }

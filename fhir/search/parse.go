@@ -219,6 +219,9 @@ var modifiers = map[Kind][]string{
 }
 
 func (r *reader) values(p *parameter, modifier string, values []string) (Expr, error) {
+	if modifier == "ofType" { // as the value set of modifiers spells it
+		modifier = "of-type"
+	}
 	switch {
 	case modifier == "missing":
 		return readMissing(p.code, values)

@@ -177,6 +177,7 @@ func TestParseRefuses(t *testing.T) {
 		{"Location", "near=1|2|3|kg", fault.Malformed, []string{"near", "length"}},
 		{"Location", "near=1|2|-3", fault.Malformed, []string{"near", "distance"}},
 		{"Location", "_sort=near", fault.NotSupported, []string{"near"}},
+		{"Patient", "_contained=true", fault.NotSupported, []string{"_contained"}},
 		{"Patient", "_query=x", fault.NotSupported, []string{"_query"}},
 		{"Patient", "_list=$current-allergies", fault.NotSupported, []string{"$current-allergies"}},
 		{"Patient", "_list=a/b", fault.Malformed, []string{"_list"}},
