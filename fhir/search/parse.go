@@ -21,8 +21,19 @@ const (
 	Lenient
 )
 
-// maxChain is how many links a chain may have.
-const maxChain = 5
+// Limits of chains: how many links one may have, and how many may be tried in a search: a
+// link without a type is tried with every type that it may lead to.
+const (
+	maxChain = 5
+	maxLinks = 5000
+)
+
+func (r *reader) link(full string) error {
+	if r.links++; r.links > maxLinks {
+		return fault.New(fault.TooCostly, "The search parameter %q has too many meanings; name the types.", full)
+	}
+	return nil
+}
 
 // Parser reads search URLs. The zero value reads all that needs no terminology.
 type Parser struct {
@@ -103,6 +114,7 @@ func ignore(reason string) error { return &unknownParameter{reason} }
 
 type reader struct {
 	Parser
+	links int // that were tried in all chains
 	query *Query
 }
 
@@ -409,6 +421,9 @@ func (r *reader) chain(resourceType, full, link, rest, value string, depth int) 
 	for _, t := range targets {
 		if !definition.IsResource(t) {
 			continue
+		}
+		if err := r.link(full); err != nil {
+			return nil, err
 		}
 		x, err := r.condition(t, rest, value, depth+1)
 		var u *unknownParameter

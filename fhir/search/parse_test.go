@@ -177,6 +177,8 @@ func TestParseRefuses(t *testing.T) {
 		{"Location", "near=1|2|3|kg", fault.Malformed, []string{"near", "length"}},
 		{"Location", "near=1|2|-3", fault.Malformed, []string{"near", "distance"}},
 		{"Location", "_sort=near", fault.NotSupported, []string{"near"}},
+		{"Provenance", "target.based-on.based-on.based-on.based-on._id=x", fault.TooCostly, []string{"meanings"}},
+		{"Provenance", "_filter=target.based-on.based-on.based-on.based-on._id eq x", fault.TooCostly, nil},
 		{"Patient", "_contained=true", fault.NotSupported, []string{"_contained"}},
 		{"Patient", "_query=x", fault.NotSupported, []string{"_query"}},
 		{"Patient", "_list=$current-allergies", fault.NotSupported, []string{"$current-allergies"}},
