@@ -112,7 +112,6 @@ stands in ` + "`fhir/search/DESIGN.md`" + `.
 | | |
 |---|---|
 | ` + "`_query`, `_list=$current-…`" + ` | there are no named queries and no functional lists; they are refused, never ignored |
-| ` + "`:above` and `:below` on codes" + ` | not built yet; they are refused, never ignored |
 | ` + "`$translate`, `$subsumes`" + ` | not built yet |
 | subscriptions by patients, with chained criteria, to topics of one's own | refused; see ` + "`docs/interfaces/subscriptions.md`" + ` |
 | value sets with filters, SNOMED CT, LOINC as a whole | the codes are not here; the answer says so |
