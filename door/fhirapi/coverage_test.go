@@ -74,11 +74,10 @@ an export is NDJSON.
 | | |
 |---|---|
 | ` + "`_query`, `_list=$current-…`" + ` | there are no named queries and no functional lists; they are refused, never ignored |
-| ` + "`:above` and `:below` on codes" + ` | not built yet; they are refused, never ignored |
 | profiles | stored, not checked |
-| ` + "`$translate`, `$subsumes`" + ` | not built yet |
+| ` + "`$find-matches`" + ` | not built |
 | subscriptions by patients, with chained criteria, to topics of one's own | refused; see ` + "`docs/interfaces/subscriptions.md`" + ` |
-| value sets with filters, SNOMED CT, LOINC as a whole | the codes are not here; the answer says so |
+| SNOMED CT, LOINC, UCUM and other code systems as a whole | the codes are not here: 1,214 of the 1,317 value sets of R4 expand, for the others the answer names what is missing |
 `)
 	return b.String()
 }

@@ -11,7 +11,10 @@ import (
 
 // parser reads searches with the value sets and code systems that the caller may see.
 func (c *call) parser() search.Parser {
-	return search.Parser{ValueSet: c.codesOf}
+	return search.Parser{ValueSet: c.codesOf,
+		Below: func(system, code string) ([]string, error) { return terminology.Below(system, code, c.finder) },
+		Above: func(system, code string) ([]string, error) { return terminology.Above(system, code, c.finder) },
+	}
 }
 
 // parse reads the parameters of a search.
