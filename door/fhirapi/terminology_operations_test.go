@@ -331,3 +331,26 @@ func TestTerminologyInBatchAndGate(t *testing.T) {
 	h.get("/fhir/ValueSet/$validate-code?url=urn:set:parts&system=urn:parts&code=arm").is(http.StatusOK)
 	t.Logf("one stored code took %v", time.Since(start))
 }
+
+// One request on a value set of 1,000 stored codes, through HTTP, gate, audit log and store.
+func BenchmarkTerminology(b *testing.B) {
+	h := open(b)
+	var codes strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&codes, `,{"code":"c%d","display":"Code number %d"}`, i, i)
+	}
+	h.seed(`{"resourceType":"CodeSystem","url":"urn:thousand","status":"active","content":"complete","concept":[`+codes.String()[1:]+`]}`,
+		`{"resourceType":"ValueSet","id":"thousand","url":"urn:set:thousand","status":"active","compose":{"include":[{"system":"urn:thousand"}]}}`)
+	for name, path := range map[string]string{
+		"expand":                "/fhir/ValueSet/thousand/$expand",
+		"expand-page":           "/fhir/ValueSet/thousand/$expand?count=20&filter=number%207",
+		"validate-code":         "/fhir/ValueSet/thousand/$validate-code?system=urn:thousand&code=c777",
+		"validate-code-defined": "/fhir/ValueSet/$validate-code?url=http://hl7.org/fhir/ValueSet/administrative-gender&code=male",
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				h.get(path).is(http.StatusOK)
+			}
+		})
+	}
+}
