@@ -14,6 +14,9 @@ import (
 // metadata answers GET metadata: the CapabilityStatement, made from the route table and
 // the definitions.
 func (s *server) metadata(c *call) error {
+	if c.URL.Query().Get("mode") == "terminology" {
+		return s.terminologyCapabilities(c)
+	}
 	b := fhir.Obj(
 		"resourceType", "CapabilityStatement", "status", "active",
 		"date", s.started.Format("2006-01-02"), "kind", "instance",
@@ -158,9 +161,8 @@ func operation(on, name string) *fhir.Node {
 	case "everything":
 		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/OperationDefinition/"+on+"-everything",
 			"documentation", "The compartment, and what it refers to that belongs to no patient. In pages with _count; without it at once.")
-	case "expand", "validate-code", "lookup":
-		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/OperationDefinition/"+on+"-"+name,
-			"documentation", "From the definitions of FHIR R4 and from stored ValueSets and CodeSystems. What needs a code system that is not here, or a filter, is refused.")
+	case "expand", "validate-code", "lookup", "subsumes", "translate", "closure":
+		return terminologyOperation(on, name)
 	case "document":
 		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/OperationDefinition/Composition-document",
 			"documentation", "A document Bundle of the Composition and of all that it refers to, directly or on the way. It is made when it is asked for; persist is refused.")

@@ -1,11 +1,12 @@
 package fhirapi
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
@@ -29,6 +30,22 @@ func (c *call) finder(resourceType, canonical string) (*fhir.Node, error) {
 		return nil, err
 	}
 	return found[0], nil
+}
+
+// shelf is finder for one operation: what was found once is not asked for again.
+func (c *call) shelf() terminology.Finder {
+	found := map[[2]string]*fhir.Node{}
+	return func(resourceType, canonical string) (*fhir.Node, error) {
+		key := [2]string{resourceType, canonical}
+		if r, ok := found[key]; ok {
+			return r, nil
+		}
+		r, err := c.finder(resourceType, canonical)
+		if err == nil {
+			found[key] = r
+		}
+		return r, err
+	}
 }
 
 // parameters reads the simple parameters of an operation from the URL or a Parameters body.
@@ -74,129 +91,233 @@ func known(query url.Values, names ...string) error {
 	return nil
 }
 
-// codes expands the value set that an operation is about: of the address, or by its url.
-func (s *server) codes(c *call, query url.Values) (string, []definition.Concept, error) {
-	if id := c.PathValue("id"); id != "" {
-		set, err := c.actor.Read(c.Context(), "ValueSet", id)
+// inputs are the parameters of a terminology operation, of the URL and of the body.
+type inputs struct {
+	list []input
+	find terminology.Finder
+}
+
+type input struct {
+	name  string
+	value *fhir.Node // a value[x], or a resource
+	parts *fhir.Node
+}
+
+// inputs reads the parameters of an operation and refuses those that it does not have, and
+// those that are given twice. A name that ends in * may be given several times.
+func (c *call) inputs(names ...string) (*inputs, error) {
+	in := &inputs{find: c.shelf()}
+	query := c.URL.Query()
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		for _, v := range query[name] {
+			if name != "_format" && name != "_pretty" {
+				in.list = append(in.list, input{name: name, value: fhir.Str(v)})
+			}
+		}
+	}
+	if c.Method == http.MethodPost && (c.ContentLength != 0 || c.given != nil) {
+		r, err := c.body()
 		if err != nil {
-			return "", nil, err
+			return nil, err
 		}
-		list, err := terminology.ExpandSet(set, c.finder)
-		return set.Get("url").Text(), list, err
+		if r.ResourceType() != "Parameters" {
+			return nil, fault.New(fault.Malformed, "The body of an operation is a Parameters resource.").At("resourceType")
+		}
+		for p := range r.Get("parameter").Items() {
+			in.list = append(in.list, inputOf(p))
+		}
 	}
-	address := query.Get("url")
-	if address == "" {
-		return "", nil, fault.New(fault.Malformed, "Name the value set with the parameter url.")
+	seen := map[string]bool{}
+	for _, p := range in.list {
+		switch {
+		case slices.Contains(names, p.name+"*"):
+		case !slices.Contains(names, p.name):
+			return nil, fault.New(fault.NotSupported, "The parameter %q is not supported by this operation; it knows %s.", clip(p.name), strings.ReplaceAll(strings.Join(names, ", "), "*", ""))
+		case seen[p.name]:
+			return nil, fault.New(fault.Malformed, "The parameter %s is given more than once.", p.name)
+		case p.value == nil && p.parts == nil:
+			return nil, fault.New(fault.Malformed, "The parameter %s has no value.", p.name)
+		}
+		seen[p.name] = true
 	}
-	list, err := terminology.Expand(address, c.finder)
-	return address, list, err
+	return in, nil
 }
 
-// expand answers ValueSet/$expand (R4 valueset-operation-expand) with filter, offset and
-// count.
-func (s *server) expand(c *call) error {
-	query, err := c.parameters()
-	if err != nil {
-		return err
-	}
-	if err := known(query, "url", "filter", "offset", "count"); err != nil {
-		return err
-	}
-	offset, count := 0, 1000
-	for name, into := range map[string]*int{"offset": &offset, "count": &count} {
-		if v := query.Get(name); v != "" {
-			n, err := strconv.Atoi(v)
-			if err != nil || n < 0 {
-				return fault.New(fault.Malformed, "%s is not a number from 0 on.", name)
-			}
-			*into = n
+func inputOf(p *fhir.Node) input {
+	in := input{name: p.Get("name").Text(), value: p.Get("resource"), parts: p.Get("part")}
+	for name, v := range p.Members() {
+		if strings.HasPrefix(name, "value") {
+			in.value = v
 		}
 	}
-	count = min(count, 1000)
-	address, list, err := s.codes(c, query)
-	if err != nil {
-		return err
-	}
-	if filter := strings.ToLower(strings.TrimSpace(query.Get("filter"))); filter != "" {
-		kept := list[:0]
-		for _, v := range list {
-			if strings.Contains(strings.ToLower(v.Display), filter) || strings.HasPrefix(strings.ToLower(v.Code), filter) {
-				kept = append(kept, v)
-			}
-		}
-		list = kept
-	}
-	contains := fhir.Arr()
-	offset = min(offset, len(list)) // before adding to it: it may be as large as a number can be
-	for _, v := range list[offset:min(offset+count, len(list))] {
-		contains.Append(fhir.Obj("system", v.System, "code", v.Code, "display", v.Display))
-	}
-	expansion := fhir.Obj("timestamp", s.Clock.Now().UTC().Format(time.RFC3339), "total", len(list), "offset", offset)
-	if contains.Len() > 0 {
-		expansion.Set("contains", contains)
-	}
-	return c.write(http.StatusOK, fhir.Obj("resourceType", "ValueSet", "url", address, "status", "active", "expansion", expansion).JSON())
+	return in
 }
 
-// validateCode answers ValueSet/$validate-code (R4 valueset-operation-validate-code).
-func (s *server) validateCode(c *call) error {
-	query, err := c.parameters()
-	if err != nil {
-		return err
-	}
-	if err := known(query, "url", "system", "code", "display"); err != nil {
-		return err
-	}
-	code, system := query.Get("code"), query.Get("system")
-	if code == "" {
-		return fault.New(fault.Malformed, "Name the code with the parameter code, and its system with system.")
-	}
-	_, list, err := s.codes(c, query)
-	if err != nil {
-		return err
-	}
-	for _, v := range list {
-		if v.Code == code && (system == "" || system == v.System) {
-			out := fhir.Arr(fhir.Obj("name", "result", "valueBoolean", true))
-			if d := query.Get("display"); d != "" && v.Display != "" && !strings.EqualFold(d, v.Display) {
-				out = fhir.Arr(fhir.Obj("name", "result", "valueBoolean", false), fhir.Obj("name", "message", "valueString", "The code is in the value set; its display is another one."))
-			}
-			if v.Display != "" {
-				out.Append(fhir.Obj("name", "display", "valueString", v.Display))
-			}
-			return c.write(http.StatusOK, fhir.Obj("resourceType", "Parameters", "parameter", out).JSON())
+// get returns a parameter's value, or nil.
+func (in *inputs) get(name string) *fhir.Node {
+	for _, p := range in.list {
+		if p.name == name {
+			return p.value
 		}
 	}
-	return c.write(http.StatusOK, fhir.Obj("resourceType", "Parameters", "parameter", fhir.Arr(
-		fhir.Obj("name", "result", "valueBoolean", false),
-		fhir.Obj("name", "message", "valueString", "The code is not in the value set."))).JSON())
+	return nil
 }
 
-// lookup answers CodeSystem/$lookup (R4 codesystem-operation-lookup).
-func (s *server) lookup(c *call) error {
-	query, err := c.parameters()
-	if err != nil {
-		return err
-	}
-	if err := known(query, "system", "code", "display"); err != nil {
-		return err
-	}
-	system, code := query.Get("system"), query.Get("code")
-	if system == "" || code == "" {
-		return fault.New(fault.Malformed, "Name the code with the parameters system and code.")
-	}
-	list, complete, err := terminology.Codes(system, c.finder)
-	if err != nil {
-		return err
-	}
-	for _, v := range list {
-		if v.Code == code {
-			return c.write(http.StatusOK, fhir.Obj("resourceType", "Parameters", "parameter", fhir.Arr(
-				fhir.Obj("name", "name", "valueString", system), fhir.Obj("name", "display", "valueString", v.Display))).JSON())
+func (in *inputs) text(name string) string { return in.get(name).Text() }
+
+// all returns the values of a parameter that may be given several times.
+func (in *inputs) all(name string) []string {
+	var out []string
+	for _, p := range in.list {
+		if p.name == name {
+			out = append(out, p.value.Text())
 		}
 	}
-	if !complete {
-		return fault.New(fault.NotSupported, "The code system is not here, or not wholly: whether it has this code is not known.")
+	return out
+}
+
+// flag reads a boolean; given tells whether it is there.
+func (in *inputs) flag(name string) (value, given bool, err error) {
+	switch v := in.get(name); v.Text() {
+	case "true":
+		return true, true, nil
+	case "false":
+		return false, true, nil
+	default:
+		if v == nil {
+			return false, false, nil
+		}
+		return false, true, fault.New(fault.Malformed, "The parameter %s is true or false.", name)
 	}
-	return fault.New(fault.NotFound, "The code system has no such code.")
+}
+
+// number reads an integer from 0 on; -1 when it is not given.
+func (in *inputs) number(name string) (int, error) {
+	v := in.get(name)
+	if v == nil {
+		return -1, nil
+	}
+	n, err := strconv.Atoi(v.Text())
+	if err != nil || n < 0 {
+		return 0, fault.New(fault.Malformed, "%s is not a number from 0 on.", name)
+	}
+	return n, nil
+}
+
+// resource reads a parameter that is a resource of a type, or nil.
+func (in *inputs) resource(name, resourceType string) (*fhir.Node, error) {
+	r := in.get(name)
+	if r != nil && r.ResourceType() != resourceType {
+		return nil, fault.New(fault.Malformed, "The parameter %s is a %s resource, in the body of a POST.", name, resourceType)
+	}
+	return r, nil
+}
+
+// codings reads the code that is asked about: code with system, version and display, or a
+// Coding, or a CodeableConcept; one of them.
+func (in *inputs) codings(system, version string) ([]terminology.Coding, error) {
+	var ways [][]terminology.Coding
+	if code := in.text("code"); code != "" {
+		ways = append(ways, []terminology.Coding{{System: in.text(system), Version: in.text(version), Code: code, Display: in.text("display")}})
+	}
+	if coding := in.get("coding"); coding != nil {
+		ways = append(ways, []terminology.Coding{terminology.CodingOf(coding)})
+	}
+	if concept := in.get("codeableConcept"); concept != nil {
+		var list []terminology.Coding
+		for coding := range concept.Get("coding").Items() {
+			list = append(list, terminology.CodingOf(coding))
+		}
+		ways = append(ways, list)
+	}
+	if len(ways) != 1 {
+		return nil, fault.New(fault.Malformed, "Name one code: with the parameters code and %s, or as coding or codeableConcept in the body of a POST.", system)
+	}
+	if len(ways[0]) == 0 || slices.ContainsFunc(ways[0], func(c terminology.Coding) bool { return c.Code == "" }) {
+		return nil, fault.New(fault.Malformed, "A coding that is asked about has a code.")
+	}
+	return ways[0], nil
+}
+
+// canonical joins a url and the version that another parameter gives.
+func (in *inputs) canonical(url, version string) (string, error) {
+	v := in.text(version)
+	if v == "" {
+		return url, nil
+	}
+	if bare, own, ok := strings.Cut(url, "|"); ok && own != v {
+		return "", fault.New(fault.Malformed, "The version in %s is not the one in %s.", clip(bare+"|"+own), version)
+	} else if ok {
+		return url, nil
+	}
+	return url + "|" + v, nil
+}
+
+// options reads the parameters that say how value sets are read.
+func (in *inputs) options() terminology.Options {
+	return terminology.Options{Default: in.all("system-version"), Check: in.all("check-system-version"),
+		Force: in.all("force-system-version"), Supplements: in.all("useSupplement")}
+}
+
+// valueSet finds the one value set that an operation is about: that of the address, one
+// that came along, or one by its url or by the element that is bound to it. The resource is
+// nil when it is to be found by the canonical.
+func (in *inputs) valueSet(c *call) (canonical string, set *fhir.Node, err error) {
+	given, err := in.resource("valueSet", "ValueSet")
+	if err != nil {
+		return "", nil, err
+	}
+	ways := 0
+	for _, there := range []bool{c.PathValue("id") != "", given != nil, in.text("url") != "", in.text("context") != ""} {
+		if there {
+			ways++
+		}
+	}
+	switch {
+	case ways != 1:
+		return "", nil, fault.New(fault.Malformed, "Name one value set: with the parameter url, as valueSet in the body of a POST, by context, or in the address.")
+	case given != nil:
+		return "", given, nil
+	case c.PathValue("id") != "":
+		set, err = c.actor.Read(c.Context(), "ValueSet", c.PathValue("id"))
+		return "", set, err
+	case in.text("context") != "":
+		canonical, err = bindingOf(in.text("context"))
+		return canonical, nil, err
+	}
+	canonical, err = in.canonical(in.text("url"), "valueSetVersion")
+	return canonical, nil, err
+}
+
+// bindingOf returns the value set that an element of FHIR R4 is bound to. The element is
+// "Patient.gender", or that behind "#" in the URL of its StructureDefinition.
+func bindingOf(context string) (string, error) {
+	path := context
+	if _, behind, ok := strings.Cut(context, "#"); ok {
+		path = behind
+	}
+	e, ok := definition.ElementAt(path)
+	if !ok || e.Binding == "" {
+		return "", fault.New(fault.NotFound, "The context %q is not an element of FHIR R4 that is bound to a value set.", clip(context))
+	}
+	return e.Binding, nil
+}
+
+// parametersOf makes a Parameters resource; nil parameters are left out.
+func parametersOf(parameters ...*fhir.Node) []byte {
+	list := fhir.Arr()
+	list.Append(parameters...)
+	return fhir.Obj("resourceType", "Parameters", "parameter", list).JSON()
+}
+
+// output is a parameter of an answer; nil when it has no value.
+func output(name, kind, value string) *fhir.Node {
+	if value == "" {
+		return nil
+	}
+	return fhir.Obj("name", name, kind, value)
+}
+
+func verdictOf(result bool) *fhir.Node {
+	return fhir.Obj("name", "result", "valueBoolean", result)
 }

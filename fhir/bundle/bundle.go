@@ -107,6 +107,10 @@ func (b *Bundle) read(e *Entry, item *fhir.Node) *fault.Error {
 		if e.Resource == nil {
 			return fault.New(fault.Malformed, "%s needs a resource.", e.Method).At(".resource")
 		}
+		operation := b.Kind == "batch" && e.Method == "POST" && strings.HasPrefix(path[strings.LastIndexByte(path, '/')+1:], "$")
+		if operation { // its body is the operation's own matter, usually Parameters
+			return nil
+		}
 		if e.Method != "PATCH" && e.Resource.ResourceType() != e.Type {
 			return fault.New(fault.Malformed, "The request's url is not for a resource of type %s.", e.Resource.ResourceType()).At(".request.url")
 		}

@@ -71,6 +71,7 @@ func TestFaultyBundlesAreRefusedByEntry(t *testing.T) {
 		"no such verb": {`{"request":{"method":"BREW","url":"Patient"}}`, "Bundle.entry[0].request.method"},
 		"delete all":   {`{"request":{"method":"DELETE","url":"Patient"}}`, "Bundle.entry[0].request.url"},
 		"elsewhere":    {`{"request":{"method":"GET","url":"http://x.org/Patient/1"}}`, "Bundle.entry[0].request.url"},
+		"operation":    {`{"resource":{"resourceType":"Parameters"},"request":{"method":"POST","url":"ValueSet/$expand"}}`, "Bundle.entry[0].request.url"}, // only a batch has those
 		"post with id": {`{"resource":{"resourceType":"Patient"},"request":{"method":"POST","url":"Patient/1"}}`, "Bundle.entry[0].request.url"},
 		"a version":    {`{"request":{"method":"DELETE","url":"Patient/1/_history/2"}}`, "Bundle.entry[0].request.url"},
 		"no type":      {`{"resource":{"id":"x"},"request":{"method":"POST","url":"Patient"}}`, "Bundle.entry[0].resource"},

@@ -26,7 +26,8 @@ type CodeSystem struct {
 }
 
 // ValueSet is what the definitions tell of a value set: its Missing are the code systems
-// and value sets that some of it lies in and that are not here.
+// and value sets that some of it lies in and that are not here; "a part of …" when filters
+// select it.
 type ValueSet struct {
 	URL, Name, Version string
 	Missing            []string

@@ -21,7 +21,7 @@ func TestAllDefinitions(t *testing.T) {
 			}
 			continue
 		}
-		_, why, ok := strings.Cut(err.Error(), "it needs all of ")
+		_, why, ok := strings.Cut(err.Error(), "it needs ")
 		if !fault.Is(err, fault.NotSupported) || !ok {
 			t.Errorf("%s: %v", url, err)
 		}

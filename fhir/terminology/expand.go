@@ -153,7 +153,7 @@ func (w *work) imported(canonical string) ([]Entry, error) {
 // defined expands a value set of the definitions.
 func (w *work) defined(d *definition.ValueSet) ([]Entry, error) {
 	if len(d.Missing) > 0 {
-		return nil, fault.New(fault.NotSupported, "The value set %s cannot be expanded here: it needs all of %s.", d.URL, strings.Join(d.Missing, ", "))
+		return nil, fault.New(fault.NotSupported, "The value set %s cannot be expanded here: it needs %s, which is not here.", d.URL, strings.Join(d.Missing, ", "))
 	}
 	concepts, _ := definition.Expand(d.URL)
 	if err := w.spend(len(concepts)); err != nil {

@@ -276,6 +276,37 @@ func TestValidateCode(t *testing.T) {
 	}
 }
 
+// Units, languages and media types are endless: what is well formed is a code.
+func TestGrammars(t *testing.T) {
+	for _, c := range []struct {
+		set, system, code string
+		valid             bool
+	}{
+		{"ucum-units", "http://unitsofmeasure.org", "mg/dL", true}, {"ucum-units", "", "mm[Hg]", true},
+		{"ucum-units", "http://unitsofmeasure.org", "mg/dl/", false}, {"ucum-units", "urn:other", "mg", false},
+		{"all-languages", "", "de-AT", true}, {"all-languages", "", "xx-nowhere", false}, {"all-languages", "", "en_US", false},
+		{"mimetypes", "", "image/png", true}, {"mimetypes", "", "image", false}, {"mimetypes", "", "text/plain; charset=utf-8", true},
+	} {
+		a, err := ValidateCode("http://hl7.org/fhir/ValueSet/"+c.set, nothing, Coding{System: c.system, Code: c.code})
+		if err != nil || a.Valid != c.valid {
+			t.Errorf("%s in %s: %v %v", c.code, c.set, a.Valid, err)
+		}
+	}
+	units := parse(t, set("urn:s", `{"include":[{"system":"http://unitsofmeasure.org"},{"system":"urn:ietf:bcp:47","filter":[{"property":"ext-lang","op":"exists","value":"false"}]}]}`))
+	if a, err := (Options{}).ValidateInSet(units, nothing, Coding{System: "http://unitsofmeasure.org", Code: "kg"}); err != nil || !a.Valid {
+		t.Errorf("a unit: %v %v", a, err)
+	}
+	if _, err := (Options{}).ValidateInSet(units, nothing, Coding{System: "urn:ietf:bcp:47", Code: "de"}); !fault.Is(err, fault.NotSupported) {
+		t.Errorf("a filter on a grammar: %v", err)
+	}
+	if _, err := (Options{}).ExpandSet(units, nothing); !fault.Is(err, fault.NotSupported) || !strings.Contains(err.Error(), "UCUM") {
+		t.Errorf("all units: %v", err)
+	}
+	if _, err := ValidateCode("http://hl7.org/fhir/ValueSet/all-time-units", nothing, Coding{Code: "mg"}); !fault.Is(err, fault.NotSupported) {
+		t.Errorf("a part of the units: %v", err)
+	}
+}
+
 func thousand(t testing.TB) (Finder, *fhir.Node) {
 	var b strings.Builder
 	b.WriteString(`{"resourceType":"CodeSystem","url":"urn:thousand","content":"complete","concept":[`)

@@ -73,6 +73,9 @@ func (m *member) defined(canonical string) (verdict, error) {
 		}
 		return verdict{in: !m.ActiveOnly || !e.Inactive, entry: m.supplemented(e)}, nil
 	case !known:
+		if e, in, known := byGrammar(d.Missing, m.system, m.code); known {
+			return verdict{in: in, entry: e}, nil
+		}
 		_, err := m.work.defined(d) // says what is missing
 		return verdict{why: err}, nil
 	}
@@ -178,15 +181,18 @@ func (m *member) ofSystem(part *fhir.Node) (verdict, error) {
 	if err != nil {
 		return verdict{why: err}, nil
 	}
-	at, ok := s.Find(m.code)
+	e, ok, known := s.look(m.code)
 	if !ok {
-		if s.Complete() {
+		if known {
 			return verdict{}, nil
 		}
 		return verdict{why: s.partial()}, nil
 	}
 	filters := part.Get("filter")
-	if filters.Len() > 0 && !s.Complete() {
+	if filters.Len() == 0 {
+		return verdict{in: true, entry: m.supplemented(e)}, nil
+	}
+	if !s.Complete() {
 		return verdict{why: s.partial()}, nil
 	}
 	keep, err := m.filters(s, filters)
@@ -196,5 +202,5 @@ func (m *member) ofSystem(part *fhir.Node) (verdict, error) {
 	if err != nil {
 		return verdict{}, err
 	}
-	return verdict{in: keep(at), entry: m.supplemented(s.entry(at))}, nil
+	return verdict{in: keep(e.at), entry: m.supplemented(e)}, nil
 }

@@ -13,7 +13,8 @@ import (
 // definitions. Those of the definitions are shared; never change a System.
 type System struct {
 	URL, Version, Name string
-	// Content says how much of it is here: complete, fragment or example.
+	// Content says how much of it is here: complete, fragment or example; "grammar" when its
+	// codes cannot be listed.
 	Content string
 	// Meaning is what the hierarchy means; only "is-a" (or nothing said) is subsumption.
 	Meaning string
@@ -49,6 +50,9 @@ func FindSystem(canonical string, find Finder) (*System, error) {
 	}
 	url, version, _ := strings.Cut(canonical, "|")
 	s := defined(url)
+	if s == nil && version == "" {
+		s = grammatical(url)
+	}
 	switch {
 	case s == nil:
 		return nil, fault.New(fault.NotSupported, "The code system %s is not here.", clip(canonical))
@@ -126,6 +130,9 @@ func (s *System) Complete() bool { return s.Content == "complete" }
 // partial is the fault of a question that needs all codes of a system that is not wholly
 // here.
 func (s *System) partial() error {
+	if s.Content == "grammar" {
+		return fault.New(fault.NotSupported, "The code system %s (%s) has a grammar, no list of codes.", s.URL, s.Name)
+	}
 	return fault.New(fault.NotSupported, "The code system %s is not wholly here (its content is %q).", s.URL, s.Content)
 }
 

@@ -129,15 +129,15 @@ func (o Options) ValidateInSystem(s *System, codings ...Coding) (Answer, error) 
 			}
 			continue
 		}
-		at, ok := s.Find(c.Code)
-		if !ok && !s.Complete() {
+		e, ok, known := s.look(c.Code)
+		if !ok && !known {
 			return Answer{}, s.partial()
 		}
 		if !ok {
 			answer.Message = "The code system " + clip(s.URL) + " has no code " + clip(c.Code) + "."
 			continue
 		}
-		if answer = o.judge(c, s.entry(at)); answer.Valid {
+		if answer = o.judge(c, e); answer.Valid {
 			return answer, nil
 		}
 	}
@@ -146,12 +146,12 @@ func (o Options) ValidateInSystem(s *System, codings ...Coding) (Answer, error) 
 
 // Lookup finds a code of a code system; fault.NotFound when there is none.
 func (s *System) Lookup(code string) (Entry, error) {
-	at, ok := s.Find(code)
-	if !ok && !s.Complete() {
+	e, ok, known := s.look(code)
+	if !ok && !known {
 		return Entry{}, s.partial()
 	}
 	if !ok {
 		return Entry{}, fault.New(fault.NotFound, "The code system %s has no code %s.", clip(s.URL), clip(code))
 	}
-	return s.entry(at), nil
+	return e, nil
 }

@@ -274,6 +274,8 @@ func (x *expander) include(in include, seen []string) setLine {
 			}
 		}
 		return setLine{Parts: []setPart{part}}
+	case (s == nil || !s.Complete) && len(in.Filter) > 0:
+		return missing("a part of " + in.System)
 	case s == nil || !s.Complete:
 		return missing(in.System)
 	case len(in.Filter) == 0:
@@ -318,7 +320,7 @@ func (x *expander) filtered(in include, s *systemLine) setLine {
 		root := slices.Index(s.Codes, f.Value)
 		used := slices.ContainsFunc(s.properties, func(p map[string]string) bool { _, ok := p[f.Property]; return ok })
 		if f.Op == "=" && !used || f.Op != "=" && (f.Property != "concept" || root < 0 || f.Op != "is-a" && f.Op != "descendent-of" && f.Op != "is-not-a") {
-			return missing(in.System + " (filter " + f.Property + " " + f.Op + ")")
+			return missing("a part of " + in.System)
 		}
 		for i := range keep {
 			switch f.Op {
