@@ -339,11 +339,11 @@ func (l *line) attempt(ctx context.Context, a *record.Actor, p trust.Principal, 
 		if l.order.topic == nil {
 			continue
 		}
-		item, err := events[i].item(l.order.id, now)
+		more, err := events[i].items(l.order.id, now)
 		if err != nil {
 			return err
 		}
-		items = append(items, item)
+		items = append(items, more...)
 	}
 	told := shown // who is told that something changed is not told what
 	if l.order.content == contentEmpty {
