@@ -77,7 +77,7 @@ an export is NDJSON.
 | ` + "`:above` and `:below` on codes" + ` | not built yet; they are refused, never ignored |
 | profiles | stored, not checked |
 | ` + "`$translate`, `$subsumes`" + ` | not built yet |
-| subscriptions by patients, with chained criteria, to topics of one's own | refused; see ` + "`docs/interfaces/subscriptions.md`" + ` |
+| subscriptions by patients, or with chained criteria | refused; see ` + "`docs/interfaces/subscriptions.md`" + ` |
 | value sets with filters, SNOMED CT, LOINC as a whole | the codes are not here; the answer says so |
 `)
 	return b.String()

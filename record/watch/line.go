@@ -44,6 +44,11 @@ func (w *Watcher) start(ctx context.Context, o *order) *line {
 			}
 		}()
 		l.run(ctx)
+		if l.scanned > 0 { // what was looked at is not looked at again, perhaps by another rule
+			if err := l.save(context.WithoutCancel(ctx), true); err != nil && !fault.Is(err, fault.Conflict) {
+				w.Log.Warn("the position of a subscription is not stored", "subscription", o.id, "error", err)
+			}
+		}
 	}()
 	return l
 }
@@ -429,21 +434,14 @@ func (l *line) set(ctx context.Context, status, text string) error {
 	if err != nil {
 		return err
 	}
-	r.Set("status", fhir.Str(status))
-	r.Remove("error")
-	if text != "" {
-		r.Set("error", fhir.Str(text))
-		l.w.Log.Warn("a subscription has stopped", "subscription", l.order.id, "reason", text)
-	}
-	result, err := l.w.Gate.As(self, door).Commit(ctx, record.Change{What: "subscription is " + status, Dangling: true,
-		Put: []record.Put{{Resource: r, IfMatch: v.Version}}})
+	version, err := l.w.mark(ctx, v.Version, r, status, text)
 	if fault.Is(err, fault.Stale) {
 		return errOver
 	}
 	if err != nil {
 		return err
 	}
-	l.order.version, l.order.status = result.Versions[0].Version, status
+	l.order.version, l.order.status = version, status
 	if status != statusActive {
 		return errOver
 	}
