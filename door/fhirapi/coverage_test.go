@@ -75,7 +75,6 @@ an export is NDJSON.
 |---|---|
 | ` + "`_query`, `_list=$current-…`" + ` | there are no named queries and no functional lists; they are refused, never ignored |
 | ` + "`:above` and `:below` on codes" + ` | not built yet; they are refused, never ignored |
-| profiles | stored, not checked |
 | ` + "`$translate`, `$subsumes`" + ` | not built yet |
 | subscriptions by patients, or with chained criteria | refused; see ` + "`docs/interfaces/subscriptions.md`" + ` |
 | value sets with filters, SNOMED CT, LOINC as a whole | the codes are not here; the answer says so |
