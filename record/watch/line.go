@@ -279,7 +279,7 @@ func (l *line) deliver(ctx context.Context, batch []store.Version, next position
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-			continue
+			return nil // more may have come meanwhile: it goes together
 		}
 		err = l.attempt(ctx, actor, p, shown)
 		switch {
