@@ -74,7 +74,6 @@ an export is NDJSON.
 | | |
 |---|---|
 | ` + "`_query`, `_list=$current-…`" + ` | there are no named queries and no functional lists; they are refused, never ignored |
-| profiles | stored, not checked |
 | ` + "`$translate`, `$subsumes`" + ` | not built yet |
 | subscriptions by patients, with chained criteria, to topics of one's own | refused; see ` + "`docs/interfaces/subscriptions.md`" + ` |
 | value sets with filters, SNOMED CT, LOINC as a whole | the codes are not here; the answer says so |

@@ -1,6 +1,7 @@
 package fhirapi
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -19,38 +20,48 @@ func (s *server) metadata(c *call) error {
 		"software", fhir.Obj("name", "Osler", "version", s.Version),
 		"implementation", fhir.Obj("description", "Osler electronic medical record", "url", c.base),
 		"fhirVersion", "4.0.1", "format", fhir.Arr("application/fhir+json", "application/fhir+xml", "json", "xml"), "patchFormat", fhir.Arr(patchFormats...)).JSON()
+	rest, err := s.restNow(c)
+	if err != nil {
+		return err
+	}
 	b = append(b[:len(b)-1], `,"rest":[{`...)
 	if s.Watch != nil {
 		b = append(b, `"extension":`...)
 		b = fhir.Arr(fhir.Obj("url", "http://hl7.org/fhir/StructureDefinition/capabilitystatement-websocket", "valueUri", socketAddress(c.base))).AppendJSON(b)
 		b = append(b, ',')
 	}
+	return c.write(http.StatusOK, append(append(b, rest...), "]}"...))
+}
+
+// capable is CapabilityStatement.rest with the search parameters and the profiles that were
+// stored when it was made.
+type capable struct {
+	known    *search.Registry
+	profiles map[string][]string
+	rest     []byte
+}
+
+// restNow returns CapabilityStatement.rest; it is made again when the search parameters of
+// the record or its profiles change.
+func (s *server) restNow(c *call) ([]byte, error) {
 	known, err := s.Gate.Registry(c.Context())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return c.write(http.StatusOK, append(append(b, s.capabilities(known)...), "]}"...))
-}
-
-// abilities is CapabilityStatement.rest under the search parameters of the record.
-type abilities struct {
-	known *search.Registry
-	rest  []byte
-}
-
-// capabilities returns CapabilityStatement.rest. It is made once, and again when the record
-// has other search parameters.
-func (s *server) capabilities(known *search.Registry) []byte {
-	if made := s.abilities.Load(); made != nil && made.known == known {
-		return made.rest
+	profiles, err := s.Gate.Supported(c.Context())
+	if err != nil {
+		return nil, err
 	}
-	made := &abilities{known, s.rest(known)}
-	s.abilities.Store(made)
-	return made.rest
+	d := s.capable.Load()
+	if d == nil || d.known != known || !maps.EqualFunc(d.profiles, profiles, slices.Equal) {
+		d = &capable{known, profiles, s.rest(known, profiles)}
+		s.capable.Store(d)
+	}
+	return d.rest, nil
 }
 
 // rest makes CapabilityStatement.rest, after its extensions.
-func (s *server) rest(known *search.Registry) []byte {
+func (s *server) rest(known *search.Registry, profiles map[string][]string) []byte {
 	interactions, system, operations := fhir.Arr(), fhir.Arr(), map[string][]string{}
 	for _, rt := range routes() {
 		switch {
@@ -66,7 +77,7 @@ func (s *server) rest(known *search.Registry) []byte {
 	system.Append(fhir.Obj("code", "batch"))
 	resources := fhir.Arr()
 	for _, t := range definition.ResourceTypes() {
-		resources.Append(capability(t, interactions, slices.Concat(operations[t], operations["*"]), known.Custom(t)))
+		resources.Append(capability(t, interactions, slices.Concat(operations[t], operations["*"]), profiles[t], known.Custom(t)))
 	}
 	whole := fhir.Arr()
 	for _, name := range operations[""] {
@@ -77,8 +88,15 @@ func (s *server) rest(known *search.Registry) []byte {
 		"resource", resources, "interaction", system, "operation", whole).JSON()[1:]
 }
 
-func capability(resourceType string, interactions *fhir.Node, operations []string, custom []*definition.SearchParameter) *fhir.Node {
-	r := fhir.Obj("type", resourceType, "interaction", interactions,
+func capability(resourceType string, interactions *fhir.Node, operations, profiles []string, custom []*definition.SearchParameter) *fhir.Node {
+	var supported *fhir.Node
+	if len(profiles) > 0 {
+		supported = fhir.Arr()
+		for _, url := range profiles {
+			supported.Append(fhir.Str(url))
+		}
+	}
+	r := fhir.Obj("type", resourceType, "supportedProfile", supported, "interaction", interactions,
 		"versioning", "versioned-update", "readHistory", true, "updateCreate", true,
 		"conditionalCreate", true, "conditionalRead", "full-support", "conditionalUpdate", true, "conditionalDelete", "single",
 		"referencePolicy", fhir.Arr("literal", "logical", "enforced"))
@@ -161,6 +179,6 @@ func operation(on, name string) *fhir.Node {
 			"documentation", "With _type, _since and _typeFilter, as NDJSON; the token needs a system scope. The files show the record at the moment of the request and can be fetched again for a day.")
 	default:
 		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/OperationDefinition/Resource-validate",
-			"documentation", "Checks against the base definitions; profiles are not checked.")
+			"documentation", "Against FHIR R4, the profiles that the resource claims and those asked for, as far as they are stored or R4's own; mode create, update and delete ask whether the record would take the change.")
 	}
 }

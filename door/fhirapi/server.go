@@ -66,11 +66,10 @@ type server struct {
 	started time.Time
 	// outer serves requests, inner the entries of bundles.
 	outer, inner *http.ServeMux
-	// abilities is the part of the CapabilityStatement that is the same for many requests.
-	abilities atomic.Pointer[abilities]
-	waiting   later
+	waiting      later
 	// described is that part of the OpenAPI document.
 	described func() []byte
+	capable   atomic.Pointer[capable]
 }
 
 // New returns the handler for the paths below /fhir.
@@ -114,6 +113,8 @@ type call struct {
 	xml   bool       // the answer is wanted in XML
 	raw   bool       // the answer is wanted as the content of a Binary
 	html  bool       // the answer is wanted as a page for people
+
+	findings []fault.Issue // warnings about what was written
 
 	within *place // the compartment that a search is limited to
 }

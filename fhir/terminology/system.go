@@ -23,6 +23,7 @@ type System struct {
 	hierarchy bool
 	index     map[string]int
 	roles     map[string]string // property code -> what it stands for, when it is a standard one
+	declared  map[string]bool   // properties that the code system describes
 	children  func() [][]int
 }
 
@@ -139,8 +140,9 @@ func ReadSystem(r *fhir.Node) (*System, error) {
 	case s.Content == "not-present" || s.Content == "":
 		return nil, fault.New(fault.NotSupported, "The codes of the code system %s are not here, only its description.", clip(s.URL))
 	}
-	s.roles = map[string]string{}
+	s.roles, s.declared = map[string]string{}, map[string]bool{}
 	for p := range r.Get("property").Items() {
+		s.declared[p.Get("code").Text()] = true
 		if role, ok := strings.CutPrefix(p.Get("uri").Text(), "http://hl7.org/fhir/concept-properties#"); ok {
 			s.roles[p.Get("code").Text()] = role
 		}

@@ -90,7 +90,11 @@ func (c *checker) context(p *profile.Profile) {
 		}
 		names = append(names, x.Expression)
 	}
-	c.fail("structure", "The extension "+label(p)+" must not stand here; its places are "+strings.Join(names, ", ")+".")
+	severity := "warning" // R4's own definitions name their places too narrowly now and then
+	if c.options.Strict {
+		severity = "error"
+	}
+	c.add(severity, "structure", "The extension "+label(p)+" must not stand here; its places are "+strings.Join(names, ", ")+".")
 }
 
 // places names the element that holds an extension in every way a definition may: by its

@@ -55,6 +55,8 @@ func (c *checker) claim(r *fhir.Node, url string, at ...string) {
 	defer func() { c.following-- }()
 	p, err := c.options.Library.Profile(url)
 	switch {
+	case fault.Is(err, fault.NotFound) && len(at) == 0:
+		c.fail("not-found", "A profile to check against is not known here.")
 	case fault.Is(err, fault.NotFound):
 		c.under(func() { c.add("information", "informational", notChecked) }, at...)
 	case err != nil:

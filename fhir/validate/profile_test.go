@@ -165,7 +165,7 @@ func TestExtensionsAndTheirDefinitions(t *testing.T) {
 		{"extension as modifier", `"modifierExtension":[{"url":"http://x/race","extension":[{"url":"a","valueString":"x"}]}]`, "Patient.modifierExtension[0]", "does not change"},
 		{"R4's own", `"birthDate":"1970-01-01","_birthDate":{"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/patient-birthTime","valueString":"x"}]}`, "Patient.birthDate.extension[0].valueString", "not allowed"},
 	} {
-		issues := With(parse(t, `{"resourceType":"Patient",`+c.members+`}`), Options{Library: library})
+		issues := With(parse(t, `{"resourceType":"Patient",`+c.members+`}`), Options{Library: library, Strict: true})
 		switch {
 		case c.expression == "" && faulty(issues):
 			t.Errorf("%s: %+v", c.name, issues[0])

@@ -316,7 +316,8 @@ func (x *expander) filtered(in include, s *systemLine) setLine {
 	}
 	for _, f := range in.Filter {
 		root := slices.Index(s.Codes, f.Value)
-		if f.Op != "=" && (f.Property != "concept" || root < 0 || f.Op != "is-a" && f.Op != "descendent-of" && f.Op != "is-not-a") {
+		used := slices.ContainsFunc(s.properties, func(p map[string]string) bool { _, ok := p[f.Property]; return ok })
+		if f.Op == "=" && !used || f.Op != "=" && (f.Property != "concept" || root < 0 || f.Op != "is-a" && f.Op != "descendent-of" && f.Op != "is-not-a") {
 			return missing(in.System + " (filter " + f.Property + " " + f.Op + ")")
 		}
 		for i := range keep {
