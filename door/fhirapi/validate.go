@@ -8,6 +8,7 @@ import (
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/definition"
 	"github.com/osler-emr/osler/fhir/validate"
 	"github.com/osler-emr/osler/record"
 )
@@ -136,6 +137,9 @@ func (a *asked) read(body *fhir.Node, kind string) error {
 func (s *server) contentIssues(c *call, a asked) []fault.Issue {
 	o := s.Gate.Validation(c.Context())
 	o.Profiles = a.profiles
+	if t := a.resource.ResourceType(); definition.IsResource(t) {
+		o.Profiles = append(slices.Clip(o.Profiles), definition.Prefix+t) // for bindings that are not required
+	}
 	issues := validate.With(a.resource, o)
 	if want := c.PathValue("type"); a.resource.ResourceType() != want {
 		issues = append(issues, fault.Issue{Severity: "error", Type: "invalid", Expression: "resourceType", Text: "The resource is not a " + want + "."})

@@ -23,7 +23,7 @@ func (c *checker) defined(n *fhir.Node) {
 	defer func() { c.following-- }()
 	p, err := c.options.Library.Profile(url)
 	switch {
-	case fault.Is(err, fault.NotFound) && c.options.Strict:
+	case fault.Is(err, fault.NotFound) && c.options.Strict && url != parameterExtension:
 		c.fail("structure", "The definition of this extension is not known here, so it is not allowed.")
 		return
 	case err != nil:

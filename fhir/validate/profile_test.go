@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
@@ -236,4 +237,22 @@ func FuzzProfile(f *testing.F) {
 			return nil
 		})})
 	})
+}
+
+// A profile whose slices each lead back to it would be followed without end.
+func TestProfilesThatBranchWithoutEnd(t *testing.T) {
+	slice := func(name string) string {
+		return `{"id":"Patient.contained:` + name + `","path":"Patient.contained","sliceName":"` + name + `","type":[{"code":"Patient","profile":["http://x/p"]}]}`
+	}
+	library := definitions(t, strings.Replace(constrain("p", "Patient", `{"id":"Patient.contained","path":"Patient.contained","slicing":{"discriminator":[{"type":"type","path":"$this"}],"rules":"open"}},`+
+		slice("a")+","+slice("b")), `{"id":"Patient","path":"Patient"}`, `{"id":"Patient","path":"Patient","type":[{"code":"Patient","profile":["http://x/p"]}]}`, 1))
+	contained := `{"resourceType":"Patient","id":"x"}`
+	for range 12 {
+		contained = `{"resourceType":"Patient","id":"x","contained":[` + contained + `]}`
+	}
+	start := time.Now()
+	With(parse(t, contained), Options{Library: library, Profiles: []string{"http://x/p"}})
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("it took %s", took)
+	}
 }
