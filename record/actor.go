@@ -20,6 +20,7 @@ type Gate struct {
 
 	profiles Profiles
 	shelf    atomic.Pointer[shelf]
+	listed   listing
 
 	mu      sync.Mutex
 	changed chan struct{} // closed at the next change; nil when nobody waits

@@ -3,9 +3,12 @@ package record
 import (
 	"context"
 	"slices"
+	"strings"
+	"sync"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/definition"
 	"github.com/osler-emr/osler/fhir/profile"
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/fhir/validate"
@@ -37,6 +40,8 @@ func (g *Gate) FollowProfiles(p Profiles) { g.profiles = p }
 type shelf struct {
 	library *profile.Library
 	member  func(valueSet, system, code string) (in, known bool)
+
+	asked sync.Map // the urls of definitions that were looked for, found or not
 }
 
 // shelved are the types that a shelf is made of.
@@ -50,6 +55,8 @@ func (g *Gate) Validation(ctx context.Context) validate.Options {
 		ctx = context.WithoutCancel(ctx) // the shelf outlives the request that fills it
 		s = &shelf{}
 		find := func(kind, canonical string) (*fhir.Node, error) {
+			url, _, _ := strings.Cut(canonical, "|")
+			s.asked.Store(url, true) // before the look, so that a write in between is noticed
 			r, err := g.canonical(ctx, kind, canonical)
 			if err != nil { // what could not be read must not be kept as missing
 				g.shelf.CompareAndSwap(s, nil)
@@ -81,7 +88,7 @@ func (g *Gate) canonical(ctx context.Context, kind, canonical string) (*fhir.Nod
 		return nil, nil // no url that a definition could have
 	}
 	q.Total = search.TotalNone
-	page, err := g.store.Search(ctx, store.NewPlan(q, func(string) search.Expr { return search.All{} }))
+	page, err := g.store.Search(ctx, openPlan(q, 0, nil))
 	if err != nil {
 		return nil, err
 	}
@@ -97,6 +104,32 @@ func (g *Gate) canonical(ctx context.Context, kind, canonical string) (*fhir.Nod
 	return nil, nil
 }
 
+// openPlan is a search of definitions, which are open to everyone.
+func openPlan(q search.Query, at store.T, after []byte) store.Plan {
+	p := store.NewPlan(q, func(string) search.Expr { return search.All{} })
+	p.At, p.After = at, after
+	return p
+}
+
+// profileQuery finds the stored profiles of resources.
+func profileQuery() (search.Query, error) {
+	q, err := search.Parse("StructureDefinition", []search.Param{{Name: "derivation", Value: "constraint"}, {Name: "kind", Value: "resource"},
+		{Name: "_sort", Value: "-_lastUpdated"}, {Name: "_count", Value: "200"}}, search.Strict)
+	q.Total = search.TotalNone
+	return q, err
+}
+
+func addProfile(out map[string][]string, body []byte) {
+	r, err := fhir.Parse(body)
+	if err != nil {
+		return
+	}
+	kind, url := r.Get("type").Text(), r.Get("url").Text()
+	if url != "" && definition.IsResource(kind) && !slices.Contains(out[kind], url) {
+		out[kind] = append(out[kind], url)
+	}
+}
+
 // validation returns the options for a write.
 func (a *Actor) validation(ctx context.Context) validate.Options {
 	if a.gate.profiles == ProfilesIgnore {
@@ -107,11 +140,30 @@ func (a *Actor) validation(ctx context.Context) validate.Options {
 	return o
 }
 
-// reshelve puts the shelf away when a definition was written.
+// reshelve puts the shelf away when a definition was written that something on it was made
+// of, or would have been. A guide that is read in does not disturb it.
 func (g *Gate) reshelve(writes []store.Write) {
-	if slices.ContainsFunc(writes, func(w store.Write) bool { return slices.Contains(shelved, w.Type) }) {
-		g.shelf.Store(nil)
+	for _, w := range writes {
+		if !slices.Contains(shelved, w.Type) {
+			continue
+		}
+		if w.Type == "StructureDefinition" {
+			g.listed.forget()
+		}
+		if s := g.shelf.Load(); s != nil && (w.Version > 1 || s.made(w.Body)) {
+			g.shelf.CompareAndSwap(s, nil)
+		}
 	}
+}
+
+// made reports whether a definition was looked for.
+func (s *shelf) made(body []byte) bool {
+	r, err := fhir.Parse(body)
+	if err != nil {
+		return true
+	}
+	_, asked := s.asked.Load(r.Get("url").Text())
+	return asked
 }
 
 // advice keeps the warnings about a resource for the one who writes it.

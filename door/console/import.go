@@ -13,6 +13,7 @@ import (
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/exchange/bulk"
+	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust"
 )
 
@@ -36,6 +37,7 @@ func (c *importCommand) Run(ctx context.Context, p *Program) error {
 		return err
 	}
 	defer h.store.Close()
+	h.gate.FollowProfiles(record.ProfilesWarn) // an old record must not be lost over a guide
 	start := time.Now()
 	bar := &progress{w: p.Err, start: start}
 	im := bulk.Import{Actor: h.gate.As(trust.System("import"), "console"), Update: c.Update, Verify: c.Verify,

@@ -14,6 +14,7 @@ import (
 	"github.com/osler-emr/osler/door/fhirapi"
 	"github.com/osler-emr/osler/door/portal"
 	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/record/job"
 )
 
@@ -21,8 +22,12 @@ type serveCommand struct {
 	dataFlags
 	listenFlags
 	outwardFlags
-	Clinic string `default:"Osler" help:"Name of the clinic, for people."`
+	Clinic   string `default:"Osler" help:"Name of the clinic, for people."`
+	Profiles string `default:"reject" enum:"reject,warn,ignore" help:"What to do with resources that break a profile which they claim: reject them, store them with a warning, or do not look. Faults against base FHIR are always refused." env:"OSLER_PROFILES"`
 }
+
+// policies are the words for what a gate does about profiles.
+var policies = map[string]record.Profiles{"reject": record.ProfilesReject, "warn": record.ProfilesWarn, "ignore": record.ProfilesIgnore}
 
 // readWithin is how long a request may take to arrive. Without an end, a client that sends a
 // byte now and then holds its connection for ever, with or without a token.
@@ -49,6 +54,7 @@ func (c *serveCommand) Run(ctx context.Context, p *Program) error {
 		return err
 	}
 	defer h.store.Close()
+	h.gate.FollowProfiles(policies[c.Profiles])
 	site := p.site(h, c.Clinic)
 	return p.serve(ctx, h, site, c.listenFlags, c.outwardFlags, func(address string) error {
 		return p.announce(ctx, h, address)

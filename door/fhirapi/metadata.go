@@ -1,6 +1,7 @@
 package fhirapi
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -21,17 +22,44 @@ func (s *server) metadata(c *call) error {
 		"software", fhir.Obj("name", "Osler", "version", s.Version),
 		"implementation", fhir.Obj("description", "Osler electronic medical record", "url", c.base),
 		"fhirVersion", "4.0.1", "format", fhir.Arr("application/fhir+json", "application/fhir+xml", "json", "xml"), "patchFormat", fhir.Arr(patchFormats...)).JSON()
+	rest, err := s.restNow(c)
+	if err != nil {
+		return err
+	}
 	b = append(b[:len(b)-1], `,"rest":[{`...)
 	if s.Watch != nil {
 		b = append(b, `"extension":`...)
 		b = fhir.Arr(fhir.Obj("url", "http://hl7.org/fhir/StructureDefinition/capabilitystatement-websocket", "valueUri", socketAddress(c.base))).AppendJSON(b)
 		b = append(b, ',')
 	}
-	return c.write(http.StatusOK, append(append(b, s.capabilities()...), "]}"...))
+	return c.write(http.StatusOK, append(append(b, rest...), "]}"...))
+}
+
+// capable is CapabilityStatement.rest with the profiles that were stored when it was made.
+type capable struct {
+	profiles map[string][]string
+	rest     []byte
+}
+
+// restNow returns CapabilityStatement.rest; it is made again when the profiles change.
+func (s *server) restNow(c *call) ([]byte, error) {
+	profiles, err := s.Gate.Supported(c.Context())
+	if err != nil {
+		return nil, err
+	}
+	if len(profiles) == 0 {
+		return s.capabilities(), nil
+	}
+	d := s.capable.Load()
+	if d == nil || !maps.EqualFunc(d.profiles, profiles, slices.Equal) {
+		d = &capable{profiles, s.rest(profiles)}
+		s.capable.Store(d)
+	}
+	return d.rest, nil
 }
 
 // rest makes CapabilityStatement.rest, after its extensions.
-func (s *server) rest() []byte {
+func (s *server) rest(profiles map[string][]string) []byte {
 	interactions, system, operations := fhir.Arr(), fhir.Arr(), map[string][]string{}
 	for _, rt := range routes() {
 		switch {
@@ -47,7 +75,7 @@ func (s *server) rest() []byte {
 	system.Append(fhir.Obj("code", "batch"))
 	resources := fhir.Arr()
 	for _, t := range definition.ResourceTypes() {
-		resources.Append(capability(t, interactions, slices.Concat(operations[t], operations["*"])))
+		resources.Append(capability(t, interactions, slices.Concat(operations[t], operations["*"]), profiles[t]))
 	}
 	whole := fhir.Arr()
 	for _, name := range operations[""] {
@@ -58,8 +86,15 @@ func (s *server) rest() []byte {
 		"resource", resources, "interaction", system, "operation", whole).JSON()[1:]
 }
 
-func capability(resourceType string, interactions *fhir.Node, operations []string) *fhir.Node {
-	r := fhir.Obj("type", resourceType, "interaction", interactions,
+func capability(resourceType string, interactions *fhir.Node, operations, profiles []string) *fhir.Node {
+	var supported *fhir.Node
+	if len(profiles) > 0 {
+		supported = fhir.Arr()
+		for _, url := range profiles {
+			supported.Append(fhir.Str(url))
+		}
+	}
+	r := fhir.Obj("type", resourceType, "supportedProfile", supported, "interaction", interactions,
 		"versioning", "versioned-update", "readHistory", true, "updateCreate", true,
 		"conditionalCreate", true, "conditionalRead", "full-support", "conditionalUpdate", true, "conditionalDelete", "single",
 		"referencePolicy", fhir.Arr("literal", "logical", "enforced"))
@@ -97,8 +132,11 @@ var everywhere = [...]struct{ name, kind, about string }{
 	{"_filter", "special", "The whole grammar of R4. Codes are compared with case, as in other searches."},
 }
 
-// searchable reports whether Osler searches by a parameter.
-func searchable(p *definition.SearchParameter) bool { return p.Expression != "" }
+// searchable reports whether Osler searches by a parameter. Words have no expression: they
+// are read in the whole resource, or in its narrative.
+func searchable(p *definition.SearchParameter) bool {
+	return p.Expression != "" || p.Code == "_text" || p.Code == "_content"
+}
 
 // on returns what an operation's address is about: a type, "*" for every type, or "" for
 // the whole system.
@@ -141,6 +179,6 @@ func operation(on, name string) *fhir.Node {
 			"documentation", "With _type, _since and _typeFilter, as NDJSON; the token needs a system scope. The files show the record at the moment of the request and can be fetched again for a day.")
 	default:
 		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/OperationDefinition/Resource-validate",
-			"documentation", "Checks against the base definitions; profiles are not checked.")
+			"documentation", "Against FHIR R4, the profiles that the resource claims and those asked for, as far as they are stored or R4's own; mode create, update and delete ask whether the record would take the change.")
 	}
 }

@@ -75,6 +75,9 @@ func (rt route) describe(pattern string) *fhir.Node {
 	if name == "" && strings.HasSuffix(pattern, "/_search") {
 		name = "search"
 	}
+	if name == "" && strings.Contains(pattern, "{compartment}") {
+		name = "compartment search"
+	}
 	if name == "" && rt.method != http.MethodGet {
 		name = "conditional " + map[string]string{"PUT": "update", "PATCH": "patch", "DELETE": "delete"}[rt.method]
 	}

@@ -113,5 +113,7 @@ func routes() []route {
 		{method: "POST", pattern: "/fhir/CodeSystem/$lookup", handle: (*server).lookup},
 
 		{method: "POST", pattern: "/fhir/{type}/$validate", operation: "validate", handle: (*server).validate},
+		{method: "GET", pattern: "/fhir/{type}/{id}/$validate", handle: (*server).validate},
+		{method: "POST", pattern: "/fhir/{type}/{id}/$validate", handle: (*server).validate},
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/osler-emr/osler/base/clock"
@@ -70,12 +71,13 @@ type server struct {
 	waiting      later
 	// described is that part of the OpenAPI document.
 	described func() []byte
+	capable   atomic.Pointer[capable]
 }
 
 // New returns the handler for the paths below /fhir.
 func New(o Options) http.Handler {
 	s := &server{Options: o, started: o.Clock.Now(), outer: http.NewServeMux()}
-	s.capabilities = sync.OnceValue(s.rest)
+	s.capabilities = sync.OnceValue(func() []byte { return s.rest(nil) })
 	s.described = sync.OnceValue(openAPIDocument)
 	for _, rt := range routes() {
 		s.outer.HandleFunc(rt.method+" "+rt.pattern, s.wrap(rt))
@@ -114,6 +116,8 @@ type call struct {
 	xml   bool       // the answer is wanted in XML
 	raw   bool       // the answer is wanted as the content of a Binary
 	html  bool       // the answer is wanted as a page for people
+
+	findings []fault.Issue // warnings about what was written
 
 	within *place // the compartment that a search is limited to
 }

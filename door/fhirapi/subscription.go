@@ -29,7 +29,13 @@ func subscribable(r *fhir.Node) {
 		topics.Append(fhir.Obj("url", guide+"capabilitystatement-subscriptiontopic-canonical", "valueCanonical", t.URL))
 	}
 	r.SetFirst(0, "extension", topics)
-	r.Set("supportedProfile", fhir.Arr(guide+"backport-subscription"))
+	supported := fhir.Arr(guide + "backport-subscription")
+	for p := range r.Get("supportedProfile").Items() { // those that are stored
+		if p.Text() != guide+"backport-subscription" {
+			supported.Append(p)
+		}
+	}
+	r.Set("supportedProfile", supported)
 }
 
 // subscriptionStatus answers Subscription/$status and Subscription/[id]/$status.

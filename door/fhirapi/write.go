@@ -30,7 +30,7 @@ func (s *server) create(c *call) error {
 		}
 		return s.createUnless(c, q, change)
 	}
-	res, err := c.actor.Commit(c.Context(), change)
+	res, err := c.commit(change)
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (s *server) createUnless(c *call, q search.Query, change record.Change) err
 		if found {
 			return c.reply(http.StatusOK, v)
 		}
-		res, err := c.actor.Commit(c.Context(), change)
+		res, err := c.commit(change)
 		if fault.Is(err, fault.Conflict) && last == 0 {
 			continue
 		}
@@ -93,7 +93,7 @@ func (s *server) conditionalUpdate(c *call) error {
 		return err
 	}
 	if !found {
-		res, err := c.actor.Commit(c.Context(), record.Change{Put: []record.Put{{Resource: r, Create: true}}, Absent: []search.Query{q}})
+		res, err := c.commit(record.Change{Put: []record.Put{{Resource: r, Create: true}}, Absent: []search.Query{q}})
 		if err != nil {
 			return err
 		}
@@ -112,7 +112,7 @@ func (s *server) put(c *call, r *fhir.Node) error {
 		return err
 	}
 	fresh := c.Header.Get("If-None-Match") == "*"
-	res, err := c.actor.Commit(c.Context(), record.Change{Put: []record.Put{{Resource: r, IfMatch: match, Create: fresh}}, Key: idempotency(c)})
+	res, err := c.commit(record.Change{Put: []record.Put{{Resource: r, IfMatch: match, Create: fresh}}, Key: idempotency(c)})
 	if fresh && fault.Is(err, fault.Conflict) {
 		return fault.New(fault.Stale, "There is a %s with this id already; If-None-Match asks to create it only.", r.ResourceType())
 	}
@@ -160,13 +160,21 @@ func (s *server) delete(c *call, id string, match int64) error {
 	return nil
 }
 
+// commit commits a change and keeps the warnings about it for the answer.
+func (c *call) commit(change record.Change) (record.Result, error) {
+	res, err := c.actor.Commit(c.Context(), change)
+	c.findings = res.Findings
+	return res, err
+}
+
 // reply answers a write as Prefer: return asks (R4 http.html#ops).
 func (c *call) reply(status int, v store.Version) error {
 	switch prefer(c.Header, "return") {
 	case "minimal":
 		v.Body = nil
 	case "OperationOutcome":
-		v.Body = outcome(fault.Issue{Severity: "information", Type: "informational", Text: "Stored as " + v.Type + "/" + v.ID + "."}).JSON()
+		stored := fault.Issue{Severity: "information", Type: "informational", Text: "Stored as " + v.Type + "/" + v.ID + "."}
+		v.Body = outcome(append([]fault.Issue{stored}, c.findings...)...).JSON()
 	}
 	return c.send(status, v, true)
 }

@@ -191,10 +191,10 @@ var ordered_ = map[string]bool{"first": true, "last": true, "tail": true, "skip"
 
 // keeping are the functions whose result is some of their input.
 var keeping = map[string]bool{"where": true, "first": true, "last": true, "tail": true, "skip": true, "take": true,
-	"single": true, "distinct": true, "trace": true, "intersect": true, "exclude": true, "sort": true}
+	"single": true, "distinct": true, "trace": true, "intersect": true, "exclude": true, "sort": true, "defineVariable": true}
 
 // onItems are the functions whose arguments are evaluated on each item of the input.
-var onItems = map[string]bool{"where": true, "select": true, "all": true, "exists": true, "trace": true, "repeat": true, "aggregate": true, "sort": true, "iif": true}
+var onItems = map[string]bool{"where": true, "select": true, "all": true, "exists": true, "trace": true, "repeat": true, "aggregate": true, "sort": true, "iif": true, "defineVariable": true}
 
 func (k *checker) call(e *expr, context static) (static, error) {
 	input := context

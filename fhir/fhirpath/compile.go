@@ -8,10 +8,11 @@ import (
 
 // compiler turns the syntax tree into closures.
 type compiler struct {
-	source string
-	strict bool // as() of several items is a fault
-	loop   int  // how many criteria are around the part that is compiled
-	slots  int  // parts that are evaluated once
+	source  string
+	strict  bool // as() of several items is a fault
+	loop    int  // how many criteria are around the part that is compiled
+	slots   int  // parts that are evaluated once
+	defines bool // the expression defines variables
 }
 
 func (c *compiler) compile(e *expr) (eval, error) {
@@ -181,8 +182,11 @@ func (c *compiler) call(e *expr) (eval, error) {
 		}
 		return c.typeTest(e, e.text, name, input)
 	}
-	if e.text == "sort" {
+	switch e.text {
+	case "sort":
 		return c.sort(e, input)
+	case "defineVariable":
+		return c.define(e, input)
 	}
 	f, ok := functions[e.text]
 	if !ok {
@@ -198,7 +202,7 @@ func (c *compiler) call(e *expr) (eval, error) {
 	}
 	for i, a := range arguments {
 		var err error
-		if args[i], err = c.compile(a); err != nil {
+		if args[i], err = c.scope(a); err != nil {
 			return nil, err
 		}
 	}
@@ -231,7 +235,7 @@ func (c *compiler) indexer(e *expr) (eval, error) {
 	if err != nil {
 		return nil, err
 	}
-	index, err := c.compile(e.args[1])
+	index, err := c.scope(e.args[1])
 	if err != nil {
 		return nil, err
 	}

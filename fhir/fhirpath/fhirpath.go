@@ -72,7 +72,8 @@ func compileWith(c compiler, tree *expr) (*Expression, error) {
 	if tree == nil {
 		return &Expression{source: c.source, run: evalEmpty}, nil
 	}
-	run, err := c.compile(tree)
+	c.defines = definesVariables(tree)
+	run, err := c.scope(tree)
 	if err != nil {
 		return nil, err
 	}

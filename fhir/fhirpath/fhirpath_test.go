@@ -73,6 +73,8 @@ func TestEvaluate(t *testing.T) {
 		{"'abc'.substring(1) & 'x'", "bcx"},
 		{"@2024-02-29 + 1 year", "2025-02-28"},
 		{"@2024-01 < @2024-01-15", ""},
+		{"@T00:30:00 - 1 hour", "23:30:00"},
+		{"@T23:30:00 + 1 hour", "00:30:00"},
 		{"{} or true", "true"},
 		{"(2).power(3)", "8"},
 		{"7 div 2 + 7 mod 2", "4"},
@@ -204,7 +206,7 @@ func TestHostile(t *testing.T) {
 		}
 		_, err = e.Evaluate(p)
 		took := time.Since(start)
-		if took > 3*time.Second {
+		if took > 10*time.Second { // 0.1 to 0.4 s, on a machine that has nothing or much else to do
 			t.Errorf("%s took %v", c.name, took)
 		}
 		if c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
@@ -301,7 +303,7 @@ func BenchmarkNameGiven(b *testing.B) {
 // FuzzCompile fuzzes with -fuzzminimizetime=10x: by default Go spends up to a minute on making
 // each new input smaller, and shows no executions meanwhile.
 func FuzzCompile(f *testing.F) {
-	for _, s := range []string{"Patient.name.given", "(a as b).c[0] | 'x\\u0041'", "@2024-01-01T10:00:00.000+01:00 + 3 'mo'", "iif(a, -1, 2.5 'mg')", "%x.repeat(children()).where($this ~ 'a')", "(1|2).aggregate($total*$this*9999999999,1)"} {
+	for _, s := range []string{"Patient.name.given", "(a as b).c[0] | 'x\\u0041'", "@2024-01-01T10:00:00.000+01:00 + 3 'mo'", "iif(a, -1, 2.5 'mg')", "%x.repeat(children()).where($this ~ 'a')", "name.defineVariable('v').select(%v.given.sort(-$this) | %resource.descendants())", "1.5 'mg' > 3 '[lb_av]' or @2024.lowBoundary() = today()", "(1|2).aggregate($total*$this*9999999999,1)"} {
 		f.Add(s)
 	}
 	p := node(f, patient)

@@ -42,7 +42,27 @@ var fhirAdditions = map[string]function{
 	"htmlChecks":        {0, 0, htmlChecks},
 	"elementDefinition": unsupported("elementDefinition"),
 	"slice":             unsupported("slice"),
-	"checkModifiers":    unsupported("checkModifiers"),
+	"checkModifiers":    {0, unlimited, checkModifiers},
+}
+
+// checkModifiers returns its input when it has no modifier extension besides the named.
+func checkModifiers(s *state, in, outer []Value, args []eval) ([]Value, error) {
+	known := map[string]bool{}
+	for _, a := range args {
+		url, ok, err := one(s, a, outer, String)
+		if err != nil {
+			return nil, err
+		}
+		known[url.text] = ok
+	}
+	for _, v := range in {
+		for _, e := range step(nil, v, "modifierExtension") {
+			if !known[e.node.Get("url").Text()] {
+				return nil, refuse("there is a modifier extension that is not known.")
+			}
+		}
+	}
+	return in, s.spend(len(in))
 }
 
 func unsupported(name string) function {

@@ -17,7 +17,7 @@ func (c *compiler) sort(e *expr, input eval) (eval, error) {
 			a, down[i] = a.args[0], true
 		}
 		var err error
-		if keys[i], err = c.compile(a); err != nil {
+		if keys[i], err = c.scope(a); err != nil {
 			return nil, err
 		}
 	}

@@ -48,15 +48,17 @@ func fixed(e *expr) bool {
 	switch e.op {
 	case exprThis, exprIndex, exprTotal:
 		return false
+	case exprExternal:
+		return reserved(e.text)
 	case exprStep, exprCall:
-		if e.args[0] == nil || !fixed(e.args[0]) {
+		if e.args[0] == nil || !fixed(e.args[0]) || e.text == "defineVariable" {
 			return false
 		}
 		for _, a := range e.args[1:] {
 			switch {
 			case e.text == "is" || e.text == "as" || e.text == "ofType":
 			case perItem[e.text]:
-				if usesTotal(a) {
+				if varies(a) {
 					return false
 				}
 			case !fixed(a):
@@ -76,15 +78,17 @@ func fixed(e *expr) bool {
 // perItem are the functions whose arguments see nothing but the items of the input.
 var perItem = map[string]bool{"where": true, "select": true, "all": true, "exists": true, "repeat": true, "sort": true}
 
-func usesTotal(e *expr) bool {
+// varies reports that a criterion looks at more than the item: $total, or a variable that
+// may be defined anew.
+func varies(e *expr) bool {
 	if e == nil {
 		return false
 	}
-	if e.op == exprTotal {
+	if e.op == exprTotal || e.op == exprExternal && !reserved(e.text) || e.op == exprCall && e.text == "defineVariable" {
 		return true
 	}
 	for _, a := range e.args {
-		if usesTotal(a) {
+		if varies(a) {
 			return true
 		}
 	}

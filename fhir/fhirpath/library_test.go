@@ -182,6 +182,49 @@ func ruledTypes() []string {
 		"Timing", "TriggerDefinition"}
 }
 
+func TestDefineVariable(t *testing.T) {
+	p := node(t, patient)
+	for _, c := range []struct{ expression, want string }{
+		{"defineVariable('v', 'x').select(%v)", "x"},
+		{"defineVariable('n', name.first()).select(%n.given).first()", "Peter"},
+		{"name.defineVariable('n', skip(1).first()).select(%n.given)", "Jim,Jim"},
+		{"name.given.defineVariable('all').select($this & %all.count().toString())", "Peter3,James3,Jim3"},
+		{"defineVariable('n', name.first()).select(%n.family) | defineVariable('n', name.skip(1).first()).select(%n.given)", "Chalmers,Jim"},
+		{"name.select(defineVariable('g', given.first()).select(%resource.name.where(given = %g).given))", "Jim"},
+		{"name.select(defineVariable('g', given).select(%g.count()))", "2,1"},
+		{"'aaa'.replace(defineVariable('p', 'aaa').select(%p), defineVariable('p', 'b').select(%p))", "b"},
+		{"defineVariable('v', 1).name.given[defineVariable('w', 2).select(%w)]", "Jim"},
+		{"defineVariable('v').defineVariable('v')", "fault"},
+		{"defineVariable('context', 1)", "fault"},
+		{"defineVariable('a', 1).active | defineVariable('b', 2).select(%a)", "fault"},
+		{"name.select(defineVariable('v', 1).select(%v)).select(%v)", "fault"},
+		{"defineVariable({}, 1)", "fault"},
+	} {
+		e, err := CompileStrict("Patient", c.expression)
+		if err != nil {
+			t.Errorf("%s: %v", c.expression, err)
+			continue
+		}
+		for range 2 { // a session forgets what was defined
+			out, err := e.Evaluate(p)
+			got := joined(out)
+			if err != nil {
+				got = "fault"
+			}
+			if got != c.want {
+				t.Errorf("%s = %q, %v; want %q", c.expression, got, err, c.want)
+			}
+		}
+	}
+	x := NewSession(p)
+	e, _ := Compile("defineVariable('v', 1).select(%v)")
+	for range 2 {
+		if out, err := x.Evaluate(e); err != nil || joined(out) != "1" {
+			t.Errorf("%q, %v", joined(out), err)
+		}
+	}
+}
+
 func TestHooks(t *testing.T) {
 	p := node(t, `{"resourceType":"Patient","gender":"male","contained":[{"resourceType":"Organization","id":"o1"}],
 	 "text":{"status":"generated","div":"<div>x</div>"},
@@ -225,6 +268,13 @@ func TestHooks(t *testing.T) {
 			if got != strings.TrimPrefix(want, "bare ") {
 				t.Errorf("%s = %q, %v; want %q", c.expression, got, err, want)
 			}
+		}
+	}
+	marked := node(t, `{"resourceType":"Patient","modifierExtension":[{"url":"urn:m","valueBoolean":true}]}`)
+	for expression, good := range map[string]bool{"checkModifiers('urn:m').exists()": true, "checkModifiers('urn:n')": false, "checkModifiers()": false} {
+		e, _ := Compile(expression)
+		if _, err := e.Evaluate(marked); (err == nil) != good {
+			t.Errorf("%s: %v", expression, err)
 		}
 	}
 	// A contained resource: %resource is it, %rootResource what contains it.

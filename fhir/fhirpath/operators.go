@@ -11,11 +11,11 @@ type operator func(s *state, left, right []Value) ([]Value, error)
 
 // binary compiles an operator: FHIRPath N1, chapter 6.
 func (c *compiler) binary(e *expr) (eval, error) {
-	left, err := c.compile(e.args[0])
+	left, err := c.scope(e.args[0])
 	if err != nil {
 		return nil, err
 	}
-	right, err := c.compile(e.args[1])
+	right, err := c.scope(e.args[1])
 	if err != nil {
 		return nil, err
 	}

@@ -216,7 +216,11 @@ func (t temporal) add(amount int64, unit string) (temporal, bool) {
 	if amount > 1e12 || amount < -1e12 {
 		return t, false
 	}
-	at := time.Date(t.part[0], time.Month(t.part[1]), t.part[2], t.part[3], t.part[4], t.part[5], t.part[6], time.UTC)
+	year := t.part[0]
+	if t.kind == Time {
+		year = 2000 // any: a time goes around midnight, in both directions
+	}
+	at := time.Date(year, time.Month(t.part[1]), t.part[2], t.part[3], t.part[4], t.part[5], t.part[6], time.UTC)
 	switch unit {
 	case "year", "month":
 		months := amount

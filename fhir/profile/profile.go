@@ -51,6 +51,14 @@ func NewLibrary(find Finder) *Library {
 	return &Library{find: find, trees: map[string]*tree{}, made: map[string]made{}}
 }
 
+// core is the library of R4's own definitions, which all others share.
+var core = NewLibrary(nil)
+
+// shared reports whether a definition is R4's own, and not one that was found.
+func (l *Library) shared(canonical string) bool {
+	return l != core && (l.find == nil || l.find(canonical) == nil)
+}
+
 // Structure returns a StructureDefinition as it was found, nil when there is none.
 func (l *Library) Structure(canonical string) *fhir.Node {
 	if l.find != nil {
@@ -69,7 +77,13 @@ func (l *Library) Profile(canonical string) (*Profile, error) {
 	if m, ok := l.made[canonical]; ok {
 		return m.profile, m.err
 	}
-	p, err := l.compile(canonical)
+	var p *Profile
+	var err error
+	if l.shared(canonical) {
+		p, err = core.Profile(canonical)
+	} else {
+		p, err = l.compile(canonical)
+	}
 	if len(l.made) < maxKept {
 		l.made[canonical] = made{p, err}
 	}

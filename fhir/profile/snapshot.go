@@ -34,12 +34,21 @@ func (l *Library) treeOf(canonical string, open []string) (*tree, error) {
 	if slices.Contains(open, canonical) || len(open) > maxNesting {
 		return nil, fault.New(fault.Invalid, "The StructureDefinition %s is derived from itself.", clip(canonical))
 	}
+	var t *tree
+	var err error
+	if l.shared(canonical) {
+		core.mu.Lock()
+		t, err = core.treeOf(canonical, nil)
+		core.mu.Unlock()
+		if err == nil {
+			l.trees[canonical] = t
+		}
+		return t, err
+	}
 	sd := l.Structure(canonical)
 	if sd == nil {
 		return nil, notFound(canonical)
 	}
-	var t *tree
-	var err error
 	if elements := sd.Path("snapshot.element"); elements.Len() > 0 {
 		t, err = grow(elements)
 	} else {

@@ -2,6 +2,8 @@ package validate
 
 import (
 	"testing"
+
+	"github.com/osler-emr/osler/fhir"
 )
 
 // A chart's Patient of about 2 KB; the goal is 60 microseconds.
@@ -30,3 +32,25 @@ const benchPatient = `{"resourceType":"Patient","id":"p1","meta":{"versionId":"3
 "contact":[{"relationship":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0131","code":"N"}]}],"name":{"family":"Haddad","given":["Sami"]},"telecom":[{"system":"phone","value":"555 0101"}],"gender":"male"}],
 "communication":[{"language":{"coding":[{"system":"urn:ietf:bcp:47","code":"ar"}],"text":"Arabic"},"preferred":true}],
 "generalPractitioner":[{"reference":"Practitioner/7","display":"Dr Lee"}],"managingOrganization":{"reference":"Organization/1"}}`
+
+// A Patient of US Core with the profile it claims and three extensions that have
+// definitions; and the same without the library, for what following them costs.
+func BenchmarkUSCorePatient(b *testing.B) {
+	p := guide(b, "hl7.fhir.us.core-6.1.0.tgz")
+	var r *fhir.Node
+	for _, x := range p.Examples {
+		if x.Reference() == "Patient/example" {
+			r = x
+		}
+	}
+	for name, o := range map[string]Options{"base": {}, "profile": with(p)} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if issues := With(r, o); faulty(issues) {
+					b.Fatal(issues)
+				}
+			}
+		})
+	}
+}

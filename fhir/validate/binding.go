@@ -9,7 +9,7 @@ const unknownSet = "The code was not checked: the value set that it must come fr
 
 // boundText checks a primitive with a required binding.
 func (c *checker) boundText(v *fhir.Node, e *definition.Element) {
-	in, known := definition.Contains(e.Binding, "", v.Text())
+	in, known := c.member(e.Binding, "", v.Text())
 	if in {
 		return
 	}
@@ -29,7 +29,7 @@ func (c *checker) bound(v *fhir.Node, e *definition.Element, code string) {
 	}
 	in, known := false, true
 	for coding := range codings.Items() {
-		i, k := definition.Contains(e.Binding, coding.Get("system").Text(), coding.Get("code").Text())
+		i, k := c.member(e.Binding, coding.Get("system").Text(), coding.Get("code").Text())
 		in, known = in || i && coding.Get("system") != nil, known && k
 	}
 	switch {

@@ -194,6 +194,10 @@ func (c *checker) found(ref string, x *index, from *fhir.Node, must bool) {
 	case len(x.byRef[bare]) > 0 && !strings.Contains(bare, ":"):
 		c.fail("not-found", "The reference does not resolve inside of the bundle: an entry has this type and id, but its fullUrl is another.")
 	case must && (strings.HasPrefix(ref, "urn:") || !strings.Contains(bare, ":")):
-		c.fail("not-found", "The reference does not resolve inside of the bundle.")
+		severity := "warning" // what it points at may be gone, and the document be all that is left
+		if c.options.Strict {
+			severity = "error"
+		}
+		c.add(severity, "not-found", "The reference does not resolve inside of the bundle.")
 	}
 }

@@ -23,7 +23,7 @@ func (c *checker) defined(n *fhir.Node) {
 	defer func() { c.following-- }()
 	p, err := c.options.Library.Profile(url)
 	switch {
-	case fault.Is(err, fault.NotFound) && c.options.Strict:
+	case fault.Is(err, fault.NotFound) && c.options.Strict && url != parameterExtension:
 		c.fail("structure", "The definition of this extension is not known here, so it is not allowed.")
 		return
 	case err != nil:
@@ -90,7 +90,11 @@ func (c *checker) context(p *profile.Profile) {
 		}
 		names = append(names, x.Expression)
 	}
-	c.fail("structure", "The extension "+label(p)+" must not stand here; its places are "+strings.Join(names, ", ")+".")
+	severity := "warning" // R4's own definitions name their places too narrowly now and then
+	if c.options.Strict {
+		severity = "error"
+	}
+	c.add(severity, "structure", "The extension "+label(p)+" must not stand here; its places are "+strings.Join(names, ", ")+".")
 }
 
 // places names the element that holds an extension in every way a definition may: by its

@@ -103,3 +103,64 @@ func examples(t *testing.T, p *packages.Package, profiles func(*fhir.Node) []str
 	}
 	t.Logf("%d examples, %d warnings, %d notes", len(p.Examples), warnings, notes)
 }
+
+// What a profile requires is missed: each example of US Core loses each element that its
+// profile needs, and each code that a slice is known by is changed.
+func TestMutantsOfUSCoreExamplesAreRefused(t *testing.T) {
+	p := guide(t, "hl7.fhir.us.core-6.1.0.tgz")
+	o := with(p)
+	mutants := 0
+	for _, r := range p.Examples {
+		for claim := range r.Path("meta.profile").Items() {
+			follow, err := o.Library.Profile(claim.Text())
+			if err != nil || faulty(With(r, o)) {
+				continue
+			}
+			for _, e := range follow.Root.Children {
+				member := memberOf(r, e)
+				if member == "" {
+					continue
+				}
+				m := r.Clone()
+				switch {
+				case e.Min > 0:
+					m.Remove(member)
+				case slicedAndNeeded(e):
+					for x := range m.Get(member).Items() {
+						for coding := range x.Get("coding").Items() {
+							coding.Set("code", fhir.Str("mutant"))
+						}
+					}
+				default:
+					continue
+				}
+				if mutants++; !faulty(With(m, o)) {
+					t.Errorf("%s without its %s still follows %s", r.Reference(), member, claim.Text())
+				}
+			}
+		}
+	}
+	t.Logf("%d mutants", mutants)
+	if mutants < 500 {
+		t.Errorf("only %d mutants", mutants)
+	}
+}
+
+// memberOf returns the member of a resource that an element describes, "" when it is absent.
+func memberOf(r *fhir.Node, e *profile.Element) string {
+	for name := range r.Members() {
+		if name == e.Name || e.Choice && strings.HasPrefix(name, e.Name) {
+			return name
+		}
+	}
+	return ""
+}
+
+func slicedAndNeeded(e *profile.Element) bool {
+	for _, s := range e.Slices {
+		if s.Min > 0 && e.Name == "category" {
+			return true
+		}
+	}
+	return false
+}

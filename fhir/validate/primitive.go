@@ -32,6 +32,9 @@ func (c *checker) primitive(v *fhir.Node, e *definition.Element, code string) bo
 		c.narrative(v.Text())
 		return true
 	}
+	if c.options.RefuseExamples && (code == "uri" || code == "url" || code == "canonical") && example(v.Text()) {
+		c.fail("value", "The address is one that is kept for examples.")
+	}
 	if text := malformed(code, v.Text()); text != "" {
 		c.fail("value", text)
 		return false

@@ -15,6 +15,9 @@ const notChecked = "The resource claims to follow a profile that is not known he
 // maxFollowed is how deep profiles lead into each other before an answer is given up.
 const maxFollowed = 24
 
+// maxSpent is how many values of one resource are held against an element of a profile.
+const maxSpent = 300_000
+
 // profiles follows the profiles that a resource claims in meta.profile, and for the
 // resource asked about those that the caller names.
 func (c *checker) profiles(r *fhir.Node) {
@@ -33,6 +36,7 @@ func (c *checker) profiles(r *fhir.Node) {
 		}
 		return
 	}
+	c.vital(r)
 	if len(c.path) == 1 {
 		for _, url := range c.options.Profiles {
 			c.claim(r, url)
@@ -55,6 +59,8 @@ func (c *checker) claim(r *fhir.Node, url string, at ...string) {
 	defer func() { c.following-- }()
 	p, err := c.options.Library.Profile(url)
 	switch {
+	case fault.Is(err, fault.NotFound) && len(at) == 0:
+		c.fail("not-found", "A profile to check against is not known here.")
 	case fault.Is(err, fault.NotFound):
 		c.under(func() { c.add("information", "informational", notChecked) }, at...)
 	case err != nil:
@@ -84,6 +90,12 @@ func label(p *profile.Profile) string { return quote(p.URL[strings.LastIndexByte
 // conform checks one value against what a profile says about its element or slice. The base
 // definitions have been checked already.
 func (c *checker) conform(v item, e *profile.Element, p *profile.Profile) {
+	if c.spent++; c.spent > maxSpent {
+		if c.spent == maxSpent+1 {
+			c.add("warning", "too-costly", "The profiles of this resource lead too far; not all of what they say was checked.")
+		}
+		return
+	}
 	if c.depth++; c.depth > maxFollowed {
 		c.depth--
 		return

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
@@ -165,7 +166,7 @@ func TestExtensionsAndTheirDefinitions(t *testing.T) {
 		{"extension as modifier", `"modifierExtension":[{"url":"http://x/race","extension":[{"url":"a","valueString":"x"}]}]`, "Patient.modifierExtension[0]", "does not change"},
 		{"R4's own", `"birthDate":"1970-01-01","_birthDate":{"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/patient-birthTime","valueString":"x"}]}`, "Patient.birthDate.extension[0].valueString", "not allowed"},
 	} {
-		issues := With(parse(t, `{"resourceType":"Patient",`+c.members+`}`), Options{Library: library})
+		issues := With(parse(t, `{"resourceType":"Patient",`+c.members+`}`), Options{Library: library, Strict: true})
 		switch {
 		case c.expression == "" && faulty(issues):
 			t.Errorf("%s: %+v", c.name, issues[0])
@@ -236,4 +237,22 @@ func FuzzProfile(f *testing.F) {
 			return nil
 		})})
 	})
+}
+
+// A profile whose slices each lead back to it would be followed without end.
+func TestProfilesThatBranchWithoutEnd(t *testing.T) {
+	slice := func(name string) string {
+		return `{"id":"Patient.contained:` + name + `","path":"Patient.contained","sliceName":"` + name + `","type":[{"code":"Patient","profile":["http://x/p"]}]}`
+	}
+	library := definitions(t, strings.Replace(constrain("p", "Patient", `{"id":"Patient.contained","path":"Patient.contained","slicing":{"discriminator":[{"type":"type","path":"$this"}],"rules":"open"}},`+
+		slice("a")+","+slice("b")), `{"id":"Patient","path":"Patient"}`, `{"id":"Patient","path":"Patient","type":[{"code":"Patient","profile":["http://x/p"]}]}`, 1))
+	contained := `{"resourceType":"Patient","id":"x"}`
+	for range 12 {
+		contained = `{"resourceType":"Patient","id":"x","contained":[` + contained + `]}`
+	}
+	start := time.Now()
+	With(parse(t, contained), Options{Library: library, Profiles: []string{"http://x/p"}})
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("it took %s", took)
+	}
 }

@@ -28,7 +28,7 @@ func (c *checker) resource(r, container *fhir.Node) {
 		return
 	}
 	before := c.scope
-	c.current, c.session, c.start, c.parent = r, nil, len(c.path)-1, ""
+	c.current, c.session, c.start, c.parent, c.spent = r, nil, len(c.path)-1, "", 0
 	if container == nil {
 		c.contents(r)
 	}
@@ -91,6 +91,7 @@ func (c *checker) object(n *fhir.Node, shape *definition.Shape, code, place stri
 	c.required(shape, seen)
 	c.special(n, code)
 	c.invariants(n, place, seen)
+	c.whenDone(n, place)
 	if code == "Extension" {
 		c.defined(n)
 	}
@@ -201,7 +202,7 @@ func (c *checker) companion(n *fhir.Node, shape *definition.Shape, name string, 
 	}
 	if v.Kind() != fhir.Array {
 		c.push(name[1:], -1)
-		c.primitiveExtension(v, n.Get(name[1:]) != nil)
+		c.primitiveExtension(v, e, n.Get(name[1:]) != nil)
 		c.pop()
 		return seen
 	}
@@ -213,7 +214,7 @@ func (c *checker) companion(n *fhir.Node, shape *definition.Shape, name string, 
 		c.push(name[1:], i)
 		valued := n.Get(name[1:]).At(i) != nil && n.Get(name[1:]).At(i).Kind() != fhir.Null
 		if item.Kind() != fhir.Null {
-			c.primitiveExtension(item, valued)
+			c.primitiveExtension(item, e, valued)
 		} else if !valued {
 			c.fail("structure", "Neither a value nor an extension stands at this place.")
 		}
@@ -223,7 +224,10 @@ func (c *checker) companion(n *fhir.Node, shape *definition.Shape, name string, 
 	return seen
 }
 
-func (c *checker) primitiveExtension(v *fhir.Node, valued bool) {
+func (c *checker) primitiveExtension(v *fhir.Node, e *definition.Element, valued bool) {
+	if c.options.Strict && !valued && code(e) && e.Strength == "required" {
+		c.fail("code-invalid", "A code from a fixed list is required here"+choices(e)+".")
+	}
 	if v.Kind() == fhir.Object && !valued && v.Get("extension") == nil {
 		c.fail("invariant", "An element without value needs an extension (ele-1).")
 		return
@@ -236,6 +240,9 @@ func (c *checker) primitiveExtension(v *fhir.Node, valued bool) {
 	}
 	c.object(v, definition.ShapeOf("Element"), "Element", "Element")
 }
+
+// code reports whether an element is a code.
+func code(e *definition.Element) bool { return len(e.Types) == 1 && e.Types[0].Code == "code" }
 
 // unknown explains a member that is not an element of the shape.
 func unknown(shape *definition.Shape, name string) string {

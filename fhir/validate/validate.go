@@ -34,10 +34,11 @@ const MaxIssues = 200
 
 // Options change what a validation looks at.
 type Options struct {
-	// Strict takes what cannot be decided as broken, and refuses unknown extensions and
-	// example addresses, as a publisher of definitions would. A record that is kept must
-	// not lose data over such.
+	// Strict takes what cannot be decided as broken, and refuses unknown extensions, as a
+	// publisher of definitions would. A record that is kept must not lose data over such.
 	Strict bool
+	// RefuseExamples refuses addresses below example.org and its like.
+	RefuseExamples bool
 	// Library holds profiles and the definitions of extensions. Without it, a resource is
 	// checked against the base definitions only, and the findings say so where a profile is
 	// claimed. With it, what a resource claims in meta.profile is checked, and every
@@ -95,6 +96,7 @@ type scope struct {
 	current *fhir.Node
 	session *fhirpath.Session
 	start   int
+	spent   int
 	// bundle is the bundle that the resource is in, and entry the entry.
 	bundle *index
 	entry  *fhir.Node

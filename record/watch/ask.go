@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/record"
 )
@@ -39,7 +40,7 @@ func (w *Watcher) Status(ctx context.Context, a *record.Actor, ids, statuses []s
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return nil, err
 		}
-		entries.Append(fhir.Obj("resource", w.statusOf(o, s, "query-status", contentEmpty, nil), "search", fhir.Obj("mode", "match")))
+		entries.Append(fhir.Obj("resource", w.statusOf(ident.New(w.Clock.Now()), o, s, "query-status", contentEmpty, nil), "search", fhir.Obj("mode", "match")))
 	}
 	return fhir.Obj("resourceType", "Bundle", "type", "searchset", "total", fhir.Int(int64(entries.Len())), "entry", entries), nil
 }

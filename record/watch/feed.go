@@ -1,7 +1,9 @@
 package watch
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -10,18 +12,23 @@ import (
 	"github.com/osler-emr/osler/store"
 )
 
-// feed reads the changes of the store for all subscriptions: most of them stand at the end
-// of it, so that one page serves all, and each change is parsed once.
+// feed reads the changes of the store for all subscriptions. Most of them stand near the end
+// of it: the last changes are kept in a window, so that each is read and parsed once however
+// many subscriptions there are. Those that catch up read pages of their own.
 type feed struct {
 	store store.Store
 	mu    sync.Mutex
-	pages []*page // the last ones
+	// window holds the changes of the commits after low up to high, oldest first.
+	window    []*change
+	low, high store.T
+	pages     []*page // the last ones that lay before the window
 }
 
 // Sizes of the feed.
 const (
-	pageSize  = 200
-	pagesKept = 8
+	pageSize   = 200
+	pagesKept  = 4
+	windowSize = 2000
 )
 
 // page is what was committed after a T, up to upTo.
@@ -46,6 +53,60 @@ type change struct {
 func (f *feed) page(ctx context.Context, after store.T) (*page, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.high == 0 { // the window begins where the first one looks
+		f.low, f.high = after, after
+	}
+	if after < f.low {
+		return f.earlier(ctx, after)
+	}
+	if after >= f.high {
+		if err := f.extend(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return f.cut(after), nil
+}
+
+// extend reads what was committed after the window.
+func (f *feed) extend(ctx context.Context) error {
+	now, err := f.store.Now(ctx)
+	if err != nil || now <= f.high {
+		return err
+	}
+	versions, upTo, err := f.store.Changes(ctx, f.high, pageSize)
+	if err != nil {
+		return err
+	}
+	for _, v := range versions {
+		f.window = append(f.window, &change{Version: v})
+	}
+	f.high = upTo
+	if extra := len(f.window) - windowSize; extra > 0 {
+		for extra < len(f.window) && f.window[extra].T == f.window[extra-1].T { // whole commits only
+			extra++
+		}
+		f.low = f.window[extra-1].T
+		f.window = append([]*change(nil), f.window[extra:]...)
+	}
+	return nil
+}
+
+// cut returns the part of the window after a T, about a page of it.
+func (f *feed) cut(after store.T) *page {
+	from, _ := slices.BinarySearchFunc(f.window, after+1, func(c *change, t store.T) int { return cmp.Compare(c.T, t) })
+	to := min(from+pageSize, len(f.window))
+	for to > from && to < len(f.window) && f.window[to].T == f.window[to-1].T {
+		to++
+	}
+	p := &page{after: after, upTo: max(f.high, after), changes: f.window[from:to:to]}
+	if to < len(f.window) {
+		p.upTo = f.window[to-1].T
+	}
+	return p
+}
+
+// earlier reads a page that lies before the window.
+func (f *feed) earlier(ctx context.Context, after store.T) (*page, error) {
 	for _, p := range f.pages {
 		if p.after == after {
 			return p, nil
@@ -59,11 +120,8 @@ func (f *feed) page(ctx context.Context, after store.T) (*page, error) {
 	for _, v := range versions {
 		p.changes = append(p.changes, &change{Version: v})
 	}
-	if len(versions) > 0 {
-		f.pages = append(f.pages, p)
-		if len(f.pages) > pagesKept {
-			f.pages = f.pages[1:]
-		}
+	if f.pages = append(f.pages, p); len(f.pages) > pagesKept {
+		f.pages = f.pages[1:]
 	}
 	return p, nil
 }
@@ -107,7 +165,16 @@ func (c *change) satisfies(x search.Expr) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return search.Match(x, search.Subject{Type: c.Type, ID: c.ID, Patient: c.Patient, Updated: c.Updated}, entries), nil
+	return search.Match(x, search.Subject{Type: c.Type, ID: c.ID, Patient: c.Patient, Updated: c.Updated, Words: c.words}, entries), nil
+}
+
+// words returns what is written in the version, for _text and _content.
+func (c *change) words(narrative bool) string {
+	r, err := fhir.Parse(c.Body)
+	if err != nil { // index has parsed it already
+		return ""
+	}
+	return search.WordsOf(r, narrative)
 }
 
 // wants reports whether a subscription is about a change. A deleted resource is judged by
@@ -116,7 +183,7 @@ func (c *change) satisfies(x search.Expr) (bool, error) {
 func (w *Watcher) wants(ctx context.Context, o *order, c *change) (bool, error) {
 	where, ok := o.where[c.Type]
 	_, topical := o.also[c.Type]
-	if !ok && !(o.topic != nil && topical && contains(o.types, c.Type)) {
+	if !ok && !(o.topic != nil && topical && slices.Contains(o.types, c.Type)) {
 		return false, nil
 	}
 	if o.topic == nil {
@@ -150,13 +217,4 @@ func (w *Watcher) wants(ctx context.Context, o *order, c *change) (bool, error) 
 		return !was, err
 	}
 	return true, nil
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }

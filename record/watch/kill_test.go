@@ -22,13 +22,15 @@ func TestVictim(t *testing.T) {
 		t.Skip("only for TestKilled")
 	}
 	h := openIn(t, dir)
-	fmt.Println("ready")
-	for {
+	for first := true; ; first = false {
 		n, err := h.gate.As(physician, "test").Count(context.Background(), "Observation", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		h.put(physician, pulse(int(n), "8867-4", "rosa"))
+		if first {
+			fmt.Println("ready")
+		}
 	}
 }
 

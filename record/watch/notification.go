@@ -24,8 +24,7 @@ func (w *Watcher) bundle(o *order, s state, kind string, events []event) *fhir.N
 func (w *Watcher) bundleOf(o *order, s state, kind, content string, events []event) *fhir.Node {
 	now := w.Clock.Now()
 	id := ident.New(now)
-	status := w.statusOf(o, s, kind, content, events)
-	status.SetID(id)
+	status := w.statusOf(id, o, s, kind, content, events)
 	entries := fhir.Arr(fhir.Obj("fullUrl", "urn:uuid:"+id, "resource", status,
 		"request", fhir.Obj("method", "GET", "url", w.absolute("Subscription/"+o.id+"/$status")), "response", fhir.Obj("status", "200")))
 	if content == contentFull {
@@ -72,7 +71,7 @@ func (w *Watcher) absolute(reference string) string {
 }
 
 // statusOf is R5's SubscriptionStatus as Parameters.
-func (w *Watcher) statusOf(o *order, s state, kind, content string, events []event) *fhir.Node {
+func (w *Watcher) statusOf(id string, o *order, s state, kind, content string, events []event) *fhir.Node {
 	list := fhir.Arr(fhir.Obj("name", "subscription", "valueReference", fhir.Obj("reference", w.absolute("Subscription/"+o.id))))
 	if o.topic != nil {
 		list.Append(fhir.Obj("name", "topic", "valueCanonical", o.topic.URL))
@@ -85,12 +84,15 @@ func (w *Watcher) statusOf(o *order, s state, kind, content string, events []eve
 		if content != contentEmpty {
 			parts.Append(fhir.Obj("name", "focus", "valueReference", fhir.Obj("reference", w.absolute(e.Type+"/"+e.ID))))
 		}
+		if o.topic != nil && o.topic.Trigger != "" {
+			parts.Append(fhir.Obj("name", "trigger", "valueCoding", fhir.Obj("code", o.topic.Trigger)))
+		}
 		list.Append(fhir.Obj("name", "notification-event", "part", parts))
 	}
 	if s.Reason != "" && s.Failures > 0 {
 		list.Append(fhir.Obj("name", "error", "valueCodeableConcept", fhir.Obj("text", fmt.Sprintf("%d failures in a row; the last: %s", s.Failures, s.Reason))))
 	}
-	return fhir.Obj("resourceType", "Parameters", "meta", fhir.Obj("profile", fhir.Arr(profileStatus)), "parameter", list)
+	return fhir.Obj("resourceType", "Parameters", "id", id, "meta", fhir.Obj("profile", fhir.Arr(profileStatus)), "parameter", list)
 }
 
 // encode writes a resource in the form that the subscription asks for.

@@ -119,10 +119,14 @@ func (o *order) readSearch(r *fhir.Node) error {
 	return nil
 }
 
-// readTopic reads the filters of a topic: all must hold.
+// readTopic reads the filters of a topic. "Encounter?patient=Patient/7" is about Encounters, and
+// leaves out the types that no filter names; "patient=Patient/7" is for every type that has
+// such a parameter, and leaves out the others. All filters about a type must hold.
 func (o *order) readTopic(r *fhir.Node) error {
-	o.types = o.topic.Types
-	for _, t := range o.types {
+	const at = "Subscription.criteria.extension"
+	left := map[string]error{} // types that a filter cannot be asked of, and why
+	named := map[string]bool{}
+	for _, t := range o.topic.Types {
 		where, err := condition(t, o.topic.Current)
 		if err != nil {
 			return err
@@ -135,44 +139,83 @@ func (o *order) readTopic(r *fhir.Node) error {
 			continue
 		}
 		if n++; n > maxFilters {
-			return fault.New(fault.TooCostly, "A subscription has at most %d filters.", maxFilters).At("Subscription.criteria.extension")
+			return fault.New(fault.TooCostly, "A subscription has at most %d filters.", maxFilters).At(at)
 		}
-		if err := o.filter(e.Get("valueString").Text()); err != nil {
-			return err
+		t, query, typed := strings.Cut(e.Get("valueString").Text(), "?")
+		on := o.topic.Types
+		if typed {
+			if !slices.Contains(on, t) {
+				return invalid(at, "A filter is about a type that the topic does not have.")
+			}
+			on, named[t] = []string{t}, true
+		} else {
+			query = t
+		}
+		for _, t := range on {
+			if err := o.filter(t, query); err != nil {
+				left[t] = err
+				if typed {
+					return err
+				}
+			}
 		}
 	}
+	for _, t := range o.topic.Types {
+		if left[t] == nil && (len(named) == 0 || named[t]) {
+			o.types = append(o.types, t)
+		}
+	}
+	if len(o.types) > 0 {
+		return nil
+	}
+	for _, err := range left { // any of them says what is wrong
+		return err
+	}
+	return invalid(at, "The filters leave nothing of the topic.")
+}
+
+// filter adds a filter on a type.
+func (o *order) filter(t, query string) error {
+	query, err := o.triggers(query)
+	if err != nil {
+		return err
+	}
+	where, err := condition(t, ownID(t, query))
+	if err != nil {
+		return err
+	}
+	o.where[t] = and(o.where[t], where)
 	return nil
 }
 
-// filter adds "Encounter?patient=Patient/7", or "patient=Patient/7" for all types of the
-// topic that have such a parameter. A type that a filter names leaves the others out.
-func (o *order) filter(text string) error {
-	t, query, typed := strings.Cut(text, "?")
-	if !typed {
-		query = text
+// triggers takes the parameter "trigger" out of a filter, for topics that have triggers.
+func (o *order) triggers(query string) (string, error) {
+	if o.topic.Trigger == "" {
+		return query, nil
 	}
 	var kept []string
-	var last error
-	for _, of := range o.types {
-		if typed && of != t {
+	for part := range strings.SplitSeq(query, "&") {
+		value, ok := strings.CutPrefix(part, "trigger=")
+		if !ok {
+			kept = append(kept, part)
 			continue
 		}
-		where, err := condition(of, query)
-		if err != nil {
-			last = err
-			continue
+		if _, code, found := strings.Cut(value, "|"); found {
+			value = code
 		}
-		o.where[of] = and(o.where[of], where)
-		kept = append(kept, of)
-	}
-	if len(kept) == 0 {
-		if last == nil {
-			last = invalid("Subscription.criteria.extension", "A filter is about a type that the topic does not have.")
+		if value != o.topic.Trigger {
+			return "", fault.New(fault.NotSupported, "The only trigger of this topic is %s.", o.topic.Trigger).At("Subscription.criteria.extension")
 		}
-		return last
 	}
-	o.types = kept
-	return nil
+	return strings.Join(kept, "&"), nil
+}
+
+// ownID lets "patient=Patient/7" select the Patient itself too, which has no such parameter.
+func ownID(of, query string) string {
+	if id, ok := strings.CutPrefix(query, "patient="); ok && of == "Patient" && !strings.Contains(id, "&") {
+		return "_id=" + strings.ReplaceAll(id, "Patient/", "")
+	}
+	return query
 }
 
 func and(a, b search.Expr) search.Expr {
@@ -200,7 +243,7 @@ func condition(t, query string) (search.Expr, error) {
 		return nil, fault.New(fault.NotSupported, "Criteria select resources; they have no _include, _sort, _count, _summary, _elements or _total.").At(at)
 	}
 	if !alone(q.Where) {
-		return nil, fault.New(fault.NotSupported, "Criteria are decided on the changed resource alone: chained parameters and _has cannot be used.").At(at)
+		return nil, fault.New(fault.NotSupported, "Criteria are decided on the changed resource alone: chained parameters, _has, and :below and :above on references cannot be used.").At(at)
 	}
 	return q.Where, nil
 }
@@ -208,7 +251,7 @@ func condition(t, query string) (search.Expr, error) {
 // alone reports whether an expression needs no other resource.
 func alone(x search.Expr) bool {
 	switch x := x.(type) {
-	case search.Chain, search.Has:
+	case search.Chain, search.Has, search.Lineage:
 		return false
 	case search.Not:
 		return alone(x.X)

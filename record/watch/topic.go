@@ -19,6 +19,8 @@ type Topic struct {
 	Current string
 	// Becomes asks that the resource did not satisfy Current before the change.
 	Becomes bool
+	// Trigger is the one code that the topic's own filter "trigger" can have; "": no such filter.
+	Trigger string
 }
 
 // topicBase starts the canonical addresses of the topics that Osler brings.
@@ -42,7 +44,16 @@ var topics = []Topic{
 		Create: true, Update: true, Delete: true},
 	{URL: topicBase + "chart-changed", Title: "Anything in a patient's chart is new, changed or deleted.", Types: chartTypes(),
 		Create: true, Update: true, Delete: true},
+	{URL: patientDataFeed, Title: "Patient Data Feed of US Core: anything of its types is new or changed.", Types: feedTypes, Create: true, Update: true, Trigger: "feed-event"},
 }
+
+// patientDataFeed is the topic that US Core 8 defines.
+const patientDataFeed = "http://hl7.org/fhir/us/core/SubscriptionTopic/patient-data-feed"
+
+// feedTypes are the types of US Core's Patient Data Feed: the required four, and those that
+// it names as additional ones.
+var feedTypes = []string{"AllergyIntolerance", "CarePlan", "CareTeam", "Condition", "Coverage", "DiagnosticReport", "DocumentReference", "Encounter", "Goal", "Immunization",
+	"MedicationDispense", "MedicationRequest", "Observation", "Patient", "Procedure", "QuestionnaireResponse", "RelatedPerson", "ServiceRequest", "Specimen"}
 
 // chartTypes are the types of the Patient compartment.
 func chartTypes() []string {

@@ -155,6 +155,78 @@ func TestTopicContentAndBatches(t *testing.T) {
 	}
 }
 
+// TestPatientsChart: one filter selects a patient's chart with the Patient itself, deletions
+// among it.
+func TestPatientsChart(t *testing.T) {
+	h := open(t)
+	c := receive(t, nil)
+	h.becomes(h.put(physician, topical("chart-changed", c.URL, "patient=Patient/rosa", "id-only", ""))[0], "active")
+	c.clear()
+	h.put(physician, pulse(1, "1-8", "rosa"))
+	h.put(physician, pulse(2, "1-8", "sam"))
+	h.put(physician, visit("e1", "planned", "rosa"))
+	h.put(physician, `{"resourceType":"Patient","id":"rosa","active":true}`)
+	h.put(physician, `{"resourceType":"Patient","id":"sam","active":true}`)
+	h.put(physician, `{"resourceType":"Practitioner","id":"x"}`)
+	h.remove("Observation", "o2")
+	h.remove("Observation", "o1")
+	h.until("four events", func() bool { return len(c.all()) >= 4 })
+	h.quiet()
+	var got []string
+	for _, r := range c.all() {
+		got = append(got, told(r.node(t))...)
+	}
+	if fmt.Sprint(got) != "[1 Observation/o1 2 Encounter/e1 3 Patient/rosa 4 Observation/o1]" {
+		t.Errorf("%v", got)
+	}
+}
+
+// TestPatientDataFeed: filters about several types select those types, each by its own.
+func TestPatientDataFeed(t *testing.T) {
+	h := open(t)
+	c := receive(t, nil)
+	body := strings.Replace(topical("chart-changed", c.URL, "Encounter?patient=rosa&trigger=feed-event", "id-only", ""), topicBase+"chart-changed", patientDataFeed, 1)
+	body = strings.Replace(body, `"_criteria":{"extension":[`, fmt.Sprintf(`"_criteria":{"extension":[{"url":%q,"valueString":"Observation?patient=rosa&code=1-8"},`, extFilter), 1)
+	h.becomes(h.put(physician, body)[0], "active")
+	c.clear()
+	h.put(physician, pulse(1, "1-8", "rosa"), pulse(2, "2-6", "rosa"), pulse(3, "1-8", "sam"), visit("e1", "planned", "rosa"), visit("e2", "planned", "sam"))
+	h.put(physician, `{"resourceType":"Patient","id":"rosa","active":true}`) // no filter names it
+	h.put(physician, visit("e1", "cancelled", "rosa"))
+	h.remove("Encounter", "e1") // the feed has no deletions
+	h.until("three events", func() bool { return len(c.all()) >= 3 })
+	h.quiet()
+	var got []string
+	for _, r := range c.all() {
+		n := r.node(t)
+		valid(t, n)
+		got = append(got, told(n)...)
+		if !strings.Contains(r.body, `"feed-event"`) {
+			t.Errorf("the trigger is missing: %s", r.body)
+		}
+	}
+	if fmt.Sprint(got) != "[1 Encounter/e1 2 Observation/o1 3 Encounter/e1]" {
+		t.Errorf("%v", got)
+	}
+	for old, bad := range map[string]string{"trigger=feed-event": "trigger=other", "Encounter?": "Claim?", "code=1-8": "nonsense=1"} {
+		if _, err := h.try(physician, strings.Replace(body, old, bad, 1)); !fault.Is(err, fault.Invalid) && !fault.Is(err, fault.NotSupported) {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
+
+func TestWordsAsCriteria(t *testing.T) {
+	h := open(t)
+	c := receive(t, nil)
+	h.becomes(h.put(physician, hook("Observation?_content=wheezing", c.URL, ""))[0], "active")
+	h.put(physician, pulse(1, "1-8", "rosa"))
+	h.put(physician, strings.Replace(pulse(2, "1-8", "rosa"), `"code":{`, `"note":[{"text":"Wheezing at night"}],"code":{`, 1))
+	h.until("one request", func() bool { return len(c.all()) >= 1 })
+	h.quiet()
+	if n := len(c.all()); n != 1 {
+		t.Errorf("%d requests", n)
+	}
+}
+
 func TestHeartbeat(t *testing.T) {
 	h := open(t)
 	c := receive(t, nil)

@@ -550,6 +550,8 @@ func TestRefusedWhenWritten(t *testing.T) {
 		{strings.Replace(ok, "Observation?code=8867-4", "Subscription?status=active", 1), "Subscription.criteria"},
 		{strings.Replace(ok, "Observation?code=8867-4", "Observation?subject:Patient.name=x", 1), "Subscription.criteria"},
 		{strings.Replace(ok, "Observation?code=8867-4", "Patient?_has:Observation:patient:code=1", 1), "Subscription.criteria"},
+		{strings.Replace(ok, "Observation?code=8867-4", "Procedure?location:below=Location/1", 1), "Subscription.criteria"},
+		{strings.Replace(ok, "Observation?code=8867-4", "Observation?code:in=http://x.example/vs", 1), "Subscription.criteria"},
 		{strings.Replace(ok, "Observation?code=8867-4", "Observation?code=8867-4&_include=Observation:subject", 1), "Subscription.criteria"},
 		{strings.Replace(ok, "Observation?code=8867-4", "http://topics.example/unknown", 1), "Subscription.criteria"},
 		{strings.Replace(ok, "rest-hook", "sms", 1), "Subscription.channel.type"},
