@@ -29,7 +29,6 @@ func (s *server) metadata(c *call) error {
 		b = fhir.Arr(fhir.Obj("url", "http://hl7.org/fhir/StructureDefinition/capabilitystatement-websocket", "valueUri", socketAddress(c.base))).AppendJSON(b)
 		b = append(b, ',')
 	}
-<<<<<<< HEAD
 	known, err := s.Gate.Registry(c.Context())
 	if err != nil {
 		return err
@@ -44,51 +43,24 @@ func (s *server) metadata(c *call) error {
 // abilities is CapabilityStatement.rest under the search parameters and the profiles of the
 // record.
 type abilities struct {
-=======
-	return c.write(http.StatusOK, append(append(b, rest...), "]}"...))
-}
-
-// capable is CapabilityStatement.rest with the search parameters and the profiles that were
-// stored when it was made.
-type capable struct {
->>>>>>> search
 	known    *search.Registry
 	profiles map[string][]string
 	rest     []byte
 }
 
-<<<<<<< HEAD
 // capabilities returns CapabilityStatement.rest. It is made once, and again when the record
 // has other search parameters or profiles.
 func (s *server) capabilities(c *call, known *search.Registry) ([]byte, error) {
-=======
-// restNow returns CapabilityStatement.rest; it is made again when the search parameters of
-// the record or its profiles change.
-func (s *server) restNow(c *call) ([]byte, error) {
-	known, err := s.Gate.Registry(c.Context())
-	if err != nil {
-		return nil, err
-	}
->>>>>>> search
 	profiles, err := s.Gate.Supported(c.Context())
 	if err != nil {
 		return nil, err
 	}
-<<<<<<< HEAD
 	if made := s.abilities.Load(); made != nil && made.known == known && maps.EqualFunc(made.profiles, profiles, slices.Equal) {
 		return made.rest, nil
 	}
 	made := &abilities{known, profiles, s.rest(known, profiles)}
 	s.abilities.Store(made)
 	return made.rest, nil
-=======
-	d := s.capable.Load()
-	if d == nil || d.known != known || !maps.EqualFunc(d.profiles, profiles, slices.Equal) {
-		d = &capable{known, profiles, s.rest(known, profiles)}
-		s.capable.Store(d)
-	}
-	return d.rest, nil
->>>>>>> search
 }
 
 // rest makes CapabilityStatement.rest, after its extensions.

@@ -66,7 +66,9 @@ type server struct {
 	started time.Time
 	// outer serves requests, inner the entries of bundles.
 	outer, inner *http.ServeMux
-	waiting      later
+	// abilities is the part of the CapabilityStatement that is the same for many requests.
+	abilities atomic.Pointer[abilities]
+	waiting   later
 	// described is that part of the OpenAPI document.
 	described func() []byte
 }
