@@ -24,6 +24,8 @@ type Gate struct {
 
 	mu      sync.Mutex
 	changed chan struct{} // closed at the next change; nil when nobody waits
+
+	parameters parameters
 }
 
 // Open returns the gate to a store.

@@ -10,7 +10,6 @@ import (
 	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/definition"
-	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/fhir/validate"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
@@ -56,6 +55,7 @@ func (a *Actor) commitOnce(ctx context.Context, c Change) (Result, error) {
 	if r, done, err := a.repeated(ctx, c.Key); done || err != nil {
 		return r, err
 	}
+	defer a.gate.hold(c.ruling())()
 	b := &builder{actor: a, change: c, now: a.Now(), seen: map[string]bool{}}
 	if err := b.build(ctx); err != nil {
 		return Result{}, err
@@ -98,7 +98,10 @@ type builder struct {
 	issues   []fault.Issue
 	advice   []fault.Issue
 	pending  []pendingPut
-	keep     []store.ItemWrite // what Keepers add
+	// parameters are the record's search parameters beside which the change's stand; nil
+	// until they are needed.
+	parameters []*definition.SearchParameter
+	keep       []store.ItemWrite // what Keepers add
 }
 
 // pendingPut is a Put between its first look and its write.
@@ -259,7 +262,16 @@ func (b *builder) put(ctx context.Context, q *pendingPut) error {
 	if serious {
 		return nil // the index of what is not valid says nothing
 	}
-	entries, err := search.Extract(r)
+	if resourceType == typeParameter {
+		if err := b.parameter(ctx, r); err != nil {
+			return err
+		}
+	}
+	registry, err := a.gate.Registry(ctx)
+	if err != nil {
+		return err
+	}
+	entries, err := registry.Extract(r)
 	if err != nil {
 		return err
 	}

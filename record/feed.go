@@ -70,6 +70,7 @@ func (g *Gate) commit(ctx context.Context, c store.Changeset) (store.Receipt, er
 	if err != nil || len(c.Writes) == 0 {
 		return receipt, err
 	}
+	g.ruled(ctx, c.Writes)
 	g.announce()
 	for resourceType, k := range g.keepers {
 		if slices.ContainsFunc(c.Writes, func(w store.Write) bool { return w.Type == resourceType }) {

@@ -98,7 +98,7 @@ func (a *Actor) Find(ctx context.Context, resourceType, query string) ([]*fhir.N
 	if err != nil {
 		return nil, err
 	}
-	q, err := search.Parse(resourceType, params, search.Strict)
+	q, err := a.parse(ctx, resourceType, params)
 	if err != nil {
 		return nil, err
 	}
@@ -127,6 +127,14 @@ func (a *Actor) Find(ctx context.Context, resourceType, query string) ([]*fhir.N
 	return nodes, nil
 }
 
+func (a *Actor) parse(ctx context.Context, resourceType string, params []search.Param) (search.Query, error) {
+	parser, err := a.Parser(ctx)
+	if err != nil {
+		return search.Query{}, err
+	}
+	return parser.Parse(resourceType, params, search.Strict)
+}
+
 // Count returns the number of matches of a search URL.
 func (a *Actor) Count(ctx context.Context, resourceType string, query url.Values) (int64, error) {
 	var params []search.Param
@@ -135,7 +143,7 @@ func (a *Actor) Count(ctx context.Context, resourceType string, query url.Values
 			params = append(params, search.Param{Name: name, Value: value})
 		}
 	}
-	q, err := search.Parse(resourceType, params, search.Strict)
+	q, err := a.parse(ctx, resourceType, params)
 	if err != nil {
 		return 0, err
 	}

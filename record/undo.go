@@ -3,12 +3,12 @@ package record
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/fhir"
-	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
 )
@@ -126,6 +126,7 @@ func (a *Actor) Undo(ctx context.Context, token string) error {
 	if err != nil {
 		return err
 	}
+	defer a.gate.hold(slices.ContainsFunc(d.Writes, func(w doneWrite) bool { return w.Type == typeParameter }))()
 	b := &builder{actor: a, now: a.Now(), seen: map[string]bool{}, change: Change{What: "undo"}}
 	for _, w := range d.Writes {
 		b.change.Delete = append(b.change.Delete, Delete{Type: w.Type, ID: w.ID})
@@ -200,7 +201,11 @@ func (b *builder) takeBack(ctx context.Context, w doneWrite) error {
 		return err
 	}
 	stamp(r, w.Version+1, b.now)
-	entries, err := search.Extract(r)
+	registry, err := b.actor.gate.Registry(ctx)
+	if err != nil {
+		return err
+	}
+	entries, err := registry.Extract(r)
 	if err != nil {
 		return err
 	}

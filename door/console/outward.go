@@ -59,7 +59,6 @@ func (p *Program) watch(h *house, l listenFlags, out outwardFlags, log *slog.Log
 		base = map[bool]string{true: "https://", false: "http://"}[l.Cert != ""] + l.Listen + "/fhir"
 	}
 	w := watch.Open(watch.Options{Gate: h.gate, Store: h.store, Accounts: h.accounts, Clock: p.Clock, Log: log, Guard: guard, Mail: out.mail(), Base: base})
-	h.gate.Keeps("Subscription", w)
 	return w, guard, nil
 }
 

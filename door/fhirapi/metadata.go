@@ -8,6 +8,7 @@ import (
 
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/definition"
+	"github.com/osler-emr/osler/fhir/search"
 )
 
 // metadata answers GET metadata: the CapabilityStatement, made from the route table and
@@ -22,44 +23,48 @@ func (s *server) metadata(c *call) error {
 		"software", fhir.Obj("name", "Osler", "version", s.Version),
 		"implementation", fhir.Obj("description", "Osler electronic medical record", "url", c.base),
 		"fhirVersion", "4.0.1", "format", fhir.Arr("application/fhir+json", "application/fhir+xml", "json", "xml"), "patchFormat", fhir.Arr(patchFormats...)).JSON()
-	rest, err := s.restNow(c)
-	if err != nil {
-		return err
-	}
 	b = append(b[:len(b)-1], `,"rest":[{`...)
 	if s.Watch != nil {
 		b = append(b, `"extension":`...)
 		b = fhir.Arr(fhir.Obj("url", "http://hl7.org/fhir/StructureDefinition/capabilitystatement-websocket", "valueUri", socketAddress(c.base))).AppendJSON(b)
 		b = append(b, ',')
 	}
+	known, err := s.Gate.Registry(c.Context())
+	if err != nil {
+		return err
+	}
+	rest, err := s.capabilities(c, known)
+	if err != nil {
+		return err
+	}
 	return c.write(http.StatusOK, append(append(b, rest...), "]}"...))
 }
 
-// capable is CapabilityStatement.rest with the profiles that were stored when it was made.
-type capable struct {
+// abilities is CapabilityStatement.rest under the search parameters and the profiles of the
+// record.
+type abilities struct {
+	known    *search.Registry
 	profiles map[string][]string
 	rest     []byte
 }
 
-// restNow returns CapabilityStatement.rest; it is made again when the profiles change.
-func (s *server) restNow(c *call) ([]byte, error) {
+// capabilities returns CapabilityStatement.rest. It is made once, and again when the record
+// has other search parameters or profiles.
+func (s *server) capabilities(c *call, known *search.Registry) ([]byte, error) {
 	profiles, err := s.Gate.Supported(c.Context())
 	if err != nil {
 		return nil, err
 	}
-	if len(profiles) == 0 {
-		return s.capabilities(), nil
+	if made := s.abilities.Load(); made != nil && made.known == known && maps.EqualFunc(made.profiles, profiles, slices.Equal) {
+		return made.rest, nil
 	}
-	d := s.capable.Load()
-	if d == nil || !maps.EqualFunc(d.profiles, profiles, slices.Equal) {
-		d = &capable{profiles, s.rest(profiles)}
-		s.capable.Store(d)
-	}
-	return d.rest, nil
+	made := &abilities{known, profiles, s.rest(known, profiles)}
+	s.abilities.Store(made)
+	return made.rest, nil
 }
 
 // rest makes CapabilityStatement.rest, after its extensions.
-func (s *server) rest(profiles map[string][]string) []byte {
+func (s *server) rest(known *search.Registry, profiles map[string][]string) []byte {
 	interactions, system, operations := fhir.Arr(), fhir.Arr(), map[string][]string{}
 	for _, rt := range routes() {
 		switch {
@@ -75,7 +80,7 @@ func (s *server) rest(profiles map[string][]string) []byte {
 	system.Append(fhir.Obj("code", "batch"))
 	resources := fhir.Arr()
 	for _, t := range definition.ResourceTypes() {
-		resources.Append(capability(t, interactions, slices.Concat(operations[t], operations["*"]), profiles[t]))
+		resources.Append(capability(t, interactions, slices.Concat(operations[t], operations["*"]), profiles[t], known.Custom(t)))
 	}
 	whole := fhir.Arr()
 	for _, name := range operations[""] {
@@ -86,7 +91,7 @@ func (s *server) rest(profiles map[string][]string) []byte {
 		"resource", resources, "interaction", system, "operation", whole).JSON()[1:]
 }
 
-func capability(resourceType string, interactions *fhir.Node, operations, profiles []string) *fhir.Node {
+func capability(resourceType string, interactions *fhir.Node, operations, profiles []string, custom []*definition.SearchParameter) *fhir.Node {
 	var supported *fhir.Node
 	if len(profiles) > 0 {
 		supported = fhir.Arr()
@@ -105,7 +110,7 @@ func capability(resourceType string, interactions *fhir.Node, operations, profil
 	for _, p := range everywhere {
 		params.Append(fhir.Obj("name", p.name, "type", p.kind, "documentation", p.about))
 	}
-	for _, p := range definition.SearchParameters(resourceType) {
+	for _, p := range slices.Concat(definition.SearchParameters(resourceType), custom) {
 		if !searchable(p) {
 			continue
 		}

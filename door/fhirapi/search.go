@@ -12,7 +12,6 @@ import (
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
-	"github.com/osler-emr/osler/fhir/definition"
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/store"
 )
@@ -41,10 +40,14 @@ func (s *server) search(c *call) error {
 	if err != nil {
 		return err
 	}
-	for i := range params {
-		params[i].Value = own(c.base, resourceType, params[i])
+	parser, err := c.parser()
+	if err != nil {
+		return err
 	}
-	q, err := c.parse(resourceType, params, mode)
+	for i := range params {
+		params[i].Value = own(parser.Registry, c.base, resourceType, params[i])
+	}
+	q, err := parser.Parse(resourceType, params, mode)
 	if err != nil {
 		return err
 	}
@@ -64,12 +67,12 @@ const maxForm = 1 << 20
 
 // own returns a parameter's value with references to this server made relative, as they
 // are stored.
-func own(base, resourceType string, p search.Param) string {
+func own(known *search.Registry, base, resourceType string, p search.Param) string {
 	if !strings.Contains(p.Value, base+"/") {
 		return p.Value
 	}
 	name, _, _ := strings.Cut(p.Name, ":")
-	if d, ok := definition.SearchParameterFor(resourceType, name); !ok || d.Type != "reference" {
+	if d, ok := known.Parameter(resourceType, name); !ok || d.Type != "reference" {
 		return p.Value
 	}
 	return strings.ReplaceAll(p.Value, base+"/", "")

@@ -9,17 +9,23 @@ import (
 	"github.com/osler-emr/osler/fhir/terminology"
 )
 
-// parser reads searches with the value sets and code systems that the caller may see.
-func (c *call) parser() search.Parser {
-	return search.Parser{ValueSet: c.codesOf,
-		Below: func(system, code string) ([]string, error) { return terminology.Below(system, code, c.finder) },
-		Above: func(system, code string) ([]string, error) { return terminology.Above(system, code, c.finder) },
-	}
+// parser reads searches with the search parameters of the record and with the value sets
+// and code systems that the caller may see.
+func (c *call) parser() (search.Parser, error) {
+	p, err := c.actor.Parser(c.Context())
+	p.ValueSet = c.codesOf
+	p.Below = c.hierarchy(terminology.Below)
+	p.Above = c.hierarchy(terminology.Above)
+	return p, err
 }
 
 // parse reads the parameters of a search.
 func (c *call) parse(resourceType string, params []search.Param, mode search.Mode) (search.Query, error) {
-	return c.parser().Parse(resourceType, params, mode)
+	p, err := c.parser()
+	if err != nil {
+		return search.Query{}, err
+	}
+	return p.Parse(resourceType, params, mode)
 }
 
 // parseQuery reads a search URL in its own order.
@@ -29,6 +35,17 @@ func (c *call) parseQuery(resourceType, raw string, mode search.Mode) (search.Qu
 		return search.Query{}, err
 	}
 	return c.parse(resourceType, params, mode)
+}
+
+// hierarchy asks a code system for what lies under or over a code.
+func (c *call) hierarchy(ask func(system, code string, find terminology.Finder) ([]string, error)) func(system, code string) ([]string, error) {
+	return func(system, code string) ([]string, error) {
+		list, err := ask(system, code, c.finder)
+		if fault.Is(err, fault.NotFound) {
+			err = fault.New(fault.Malformed, "The code system %q has no code %q.", clip(system), clip(code))
+		}
+		return list, err
+	}
 }
 
 // codesOf expands the value set of :in, which is named by its url or by its address here.

@@ -66,18 +66,16 @@ type server struct {
 	started time.Time
 	// outer serves requests, inner the entries of bundles.
 	outer, inner *http.ServeMux
-	// capabilities is the part of the CapabilityStatement that is the same for every request.
-	capabilities func() []byte
-	waiting      later
+	// abilities is the part of the CapabilityStatement that is the same for many requests.
+	abilities atomic.Pointer[abilities]
+	waiting   later
 	// described is that part of the OpenAPI document.
 	described func() []byte
-	capable   atomic.Pointer[capable]
 }
 
 // New returns the handler for the paths below /fhir.
 func New(o Options) http.Handler {
 	s := &server{Options: o, started: o.Clock.Now(), outer: http.NewServeMux()}
-	s.capabilities = sync.OnceValue(func() []byte { return s.rest(nil) })
 	s.described = sync.OnceValue(openAPIDocument)
 	for _, rt := range routes() {
 		s.outer.HandleFunc(rt.method+" "+rt.pattern, s.wrap(rt))

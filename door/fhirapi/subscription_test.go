@@ -30,7 +30,6 @@ func watching(t testing.TB) func(*house, *Options) {
 		}
 		o.Watch = watch.Open(watch.Options{Gate: h.gate, Store: h.store, Accounts: h.accounts, Clock: h.clock, Guard: guard, Poll: 50 * time.Millisecond,
 			Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Retry: watch.Retry{First: time.Millisecond, Most: 5 * time.Millisecond, Attempts: 5}})
-		h.gate.Keeps("Subscription", o.Watch)
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan struct{})
 		go func() { defer close(done); o.Watch.Run(ctx) }()

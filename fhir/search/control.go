@@ -18,8 +18,32 @@ var controls = map[string]func(r *reader, p Param, modifier string) error{
 	"_summary":    readSummary,
 	"_elements":   readElements,
 	"_total":      readTotal,
+	"_contained":  readContained,
+	"_type":       func(r *reader, p Param, _ string) error { return nil }, // read before all others
 	"_format":     func(*reader, Param, string) error { return nil },
 	"_pretty":     func(*reader, Param, string) error { return nil },
+}
+
+// readTypes reads _type of a search over all types, which says which other parameters there
+// are; so it is read first.
+func (r *reader) readTypes(params []Param) error {
+	for _, p := range params {
+		if p.Name != "_type" {
+			continue
+		}
+		for t := range strings.SplitSeq(p.Value, ",") {
+			switch {
+			case t == "":
+			case !definition.IsResource(t):
+				return malformed(p.Name, p.Value, "names what is not a resource type of FHIR R4")
+			case r.query.Type != "" && t != r.query.Type:
+				return malformed(p.Name, p.Value, "names another type than the one that is searched")
+			case r.query.Type == "" && !slices.Contains(r.query.Types, t):
+				r.query.Types = append(r.query.Types, t)
+			}
+		}
+	}
+	return nil
 }
 
 func readSort(r *reader, p Param, _ string) error {
@@ -30,7 +54,7 @@ func readSort(r *reader, p Param, _ string) error {
 			continue
 		}
 		if name != "_id" && name != "_lastUpdated" {
-			c, err := r.parameter(r.query.Type, name)
+			c, err := r.parameter(r.common(), name)
 			if fault.Is(err, fault.Unavailable) {
 				return err
 			}
@@ -157,6 +181,15 @@ func readElements(r *reader, p Param, _ string) error {
 		if name != "" && !slices.Contains(r.query.Elements, name) {
 			r.query.Elements = append(r.query.Elements, name)
 		}
+	}
+	return nil
+}
+
+// readContained reads _contained, which asks for resources inside of others; they are not
+// found by themselves here.
+func readContained(_ *reader, p Param, _ string) error {
+	if p.Value != "false" {
+		return fault.New(fault.NotSupported, "Contained resources are not found by themselves (%s=%s); search for those that contain them.", p.Name, p.Value)
 	}
 	return nil
 }

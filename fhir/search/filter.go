@@ -207,7 +207,7 @@ func (f *filterReader) path() ([]link, error) {
 			}
 		}
 		list = append(list, l)
-		if len(list) > maxChain {
+		if len(list) > maxChain+1 {
 			return nil, fault.New(fault.TooCostly, "A path of the _filter has more than %d links.", maxChain)
 		}
 		if !strings.HasPrefix(f.rest, ".") {
@@ -290,6 +290,9 @@ func (f *filterReader) along(resourceType string, path []link, depth int, end fu
 	for _, t := range targets {
 		if !definition.IsResource(t) {
 			continue
+		}
+		if err := f.link("_filter"); err != nil {
+			return nil, err
 		}
 		x, err := f.behind(t, l, path[1:], depth, end)
 		var u *unknownParameter

@@ -2,6 +2,7 @@ package search
 
 import (
 	"errors"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,8 +21,19 @@ const (
 	Lenient
 )
 
-// maxChain is how many links a chain may have.
-const maxChain = 5
+// Limits of chains: how many links one may have, and how many may be tried in a search: a
+// link without a type is tried with every type that it may lead to.
+const (
+	maxChain = 5
+	maxLinks = 5000
+)
+
+func (r *reader) link(full string) error {
+	if r.links++; r.links > maxLinks {
+		return fault.New(fault.TooCostly, "The search parameter %q has too many meanings; name the types.", full)
+	}
+	return nil
+}
 
 // Parser reads search URLs. The zero value reads all that needs no terminology.
 type Parser struct {
@@ -53,6 +65,9 @@ func (parser Parser) Parse(resourceType string, params []Param, mode Mode) (Quer
 		return q, fault.New(fault.TooCostly, "The search has %d parameters; the limit is %d.", len(params), MaxParams)
 	}
 	r := reader{Parser: parser, query: &q}
+	if err := r.readTypes(params); err != nil {
+		return q, err
+	}
 	var where And
 	for _, p := range params {
 		x, err := r.read(p)
@@ -72,6 +87,9 @@ func (parser Parser) Parse(resourceType string, params []Param, mode Mode) (Quer
 		if !silent[p.Name] {
 			q.Applied = append(q.Applied, p)
 		}
+	}
+	if q.Count == 0 { // also with _summary=false: section 3.1.1.5.4
+		q.Summary, q.Total = SummaryCount, TotalAccurate
 	}
 	q.Where = All{}
 	switch len(where) {
@@ -96,6 +114,7 @@ func ignore(reason string) error { return &unknownParameter{reason} }
 
 type reader struct {
 	Parser
+	links int // that were tried in all chains
 	query *Query
 }
 
@@ -108,7 +127,37 @@ func (r *reader) read(p Param) (Expr, error) {
 		}
 		return nil, nil
 	}
-	return r.condition(r.query.Type, p.Name, p.Value, 0)
+	return r.top(p)
+}
+
+// common returns the type whose parameters a search over several types may use for its
+// order: the one type that _type names, else "".
+func (r *reader) common() string {
+	if r.query.Type == "" && len(r.query.Types) == 1 {
+		return r.query.Types[0]
+	}
+	return r.query.Type
+}
+
+// top reads a condition on the searched type. With several types (_type) it must mean the
+// same for each of them.
+func (r *reader) top(p Param) (Expr, error) {
+	if r.query.Type != "" || len(r.query.Types) == 0 {
+		return r.condition(r.query.Type, p.Name, p.Value, 0)
+	}
+	var first Expr
+	for i, t := range r.query.Types {
+		x, err := r.condition(t, p.Name, p.Value, 0)
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			first = x
+		} else if !reflect.DeepEqual(x, first) {
+			return nil, fault.New(fault.NotSupported, "The search parameter %q does not mean the same for %s and %s; search each type by itself, or name the type in the value.", p.Name, r.query.Types[0], t)
+		}
+	}
+	return first, nil
 }
 
 // condition reads a parameter that selects: of the searched type, or at the end of a
@@ -182,6 +231,9 @@ var modifiers = map[Kind][]string{
 }
 
 func (r *reader) values(p *parameter, modifier string, values []string) (Expr, error) {
+	if modifier == "ofType" { // as the value set of modifiers spells it
+		modifier = "of-type"
+	}
 	switch {
 	case modifier == "missing":
 		return readMissing(p.code, values)
@@ -369,6 +421,9 @@ func (r *reader) chain(resourceType, full, link, rest, value string, depth int) 
 	for _, t := range targets {
 		if !definition.IsResource(t) {
 			continue
+		}
+		if err := r.link(full); err != nil {
+			return nil, err
 		}
 		x, err := r.condition(t, rest, value, depth+1)
 		var u *unknownParameter

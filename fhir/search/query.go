@@ -312,7 +312,8 @@ const (
 
 // Query is one parsed search.
 type Query struct {
-	Type       string // "" searches all types
+	Type       string   // "" searches all types
+	Types      []string // with Type "": only these; none: all
 	Where      Expr
 	Sort       []SortKey
 	Count      int // page size; 0 with SummaryCount

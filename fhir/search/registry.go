@@ -151,7 +151,7 @@ const (
 var reserved = []string{"patient", "subject"}
 
 // ReadParameter reads a SearchParameter resource for a record that has the parameters of r
-// already. ok is false, without a fault, for one that is not to be searched by: it is not
+// besides it. ok is false, without a fault, for one that is not to be searched by: it is not
 // active, or it is one of R4 itself. Otherwise a fault says what is wrong with it, at the
 // element.
 func (r *Registry) ReadParameter(resource *fhir.Node) (p *definition.SearchParameter, ok bool, err error) {
@@ -186,6 +186,8 @@ func (r *Registry) check(p *definition.SearchParameter) error {
 	switch {
 	case p.URL == "":
 		return wrong("url", "A search parameter needs a url.")
+	case r != nil && slices.ContainsFunc(r.custom, func(o *definition.SearchParameter) bool { return o.URL == p.URL }):
+		return wrong("url", "Another search parameter of the record has this url.")
 	case !validCode(p.Code):
 		return wrong("code", "The code of a search parameter begins with a letter, has letters, digits, - and _ only, and at most 64 of them.")
 	case slices.Contains(reserved, p.Code):
@@ -247,7 +249,7 @@ func (r *Registry) checkBase(p *definition.SearchParameter, base string) error {
 		if !serves(base, t) {
 			continue
 		}
-		if other, taken := r.Parameter(t, p.Code); taken && other.URL != p.URL {
+		if other, taken := r.Parameter(t, p.Code); taken {
 			return fault.New(fault.Invalid, "%s has a search parameter %q already: %s.", t, p.Code, other.URL).At("SearchParameter.code")
 		}
 	}

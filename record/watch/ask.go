@@ -15,21 +15,27 @@ import (
 // Status answers $status of one subscription: its status, how many events it has sent, and
 // what went wrong last, as a searchset of Parameters.
 func (w *Watcher) Status(ctx context.Context, a *record.Actor, ids, statuses []string) (*fhir.Node, error) {
-	if len(ids) == 0 {
-		found, err := a.Find(ctx, "Subscription", "")
+	found := len(ids) == 0
+	if found {
+		list, err := a.Find(ctx, "Subscription", "")
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range found {
+		for _, r := range list {
 			ids = append(ids, r.ID())
 		}
 	}
 	entries := fhir.Arr()
 	for _, id := range ids {
-		if _, err := a.Read(ctx, "Subscription", id); err != nil {
-			return nil, err
+		if !found {
+			if _, err := a.Read(ctx, "Subscription", id); err != nil {
+				return nil, err
+			}
 		}
 		o, err := w.current(ctx, id)
+		if found && (fault.Is(err, fault.Gone) || fault.Is(err, fault.Invalid) || fault.Is(err, fault.NotSupported)) {
+			continue // deleted meanwhile, or stored by a program that knew more
+		}
 		if err != nil {
 			return nil, err
 		}

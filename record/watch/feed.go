@@ -177,44 +177,38 @@ func (c *change) words(narrative bool) string {
 	return search.WordsOf(r, narrative)
 }
 
-// wants reports whether a subscription is about a change. A deleted resource is judged by
-// what was deleted. In R4 a deletion, and a change after which the criteria do not hold any
-// more, are no events (R4 subscription.html).
+// wants reports whether a subscription is about a change. Filters on a deleted resource are
+// held to what was deleted. In R4 a deletion, and a change after which the criteria do not
+// hold any more, are no events (R4 subscription.html).
 func (w *Watcher) wants(ctx context.Context, o *order, c *change) (bool, error) {
-	where, ok := o.where[c.Type]
-	_, topical := o.also[c.Type]
-	if !ok && !(o.topic != nil && topical && slices.Contains(o.types, c.Type)) {
+	if !slices.Contains(o.types, c.Type) {
 		return false, nil
 	}
 	if o.topic == nil {
 		if c.Deleted {
 			return false, nil
 		}
-		return c.satisfies(where)
+		return c.satisfies(o.where[c.Type])
 	}
 	former, err := w.feed.former(ctx, c)
 	if err != nil {
 		return false, err
 	}
-	now, wanted := c, o.topic.Update
-	switch {
-	case c.Deleted:
-		now, wanted = former, o.topic.Delete
-	case former == nil:
-		wanted = o.topic.Create
+	now := c
+	if c.Deleted {
+		now = former
 	}
-	if !wanted || now == nil {
+	if now == nil {
 		return false, nil
 	}
-	also := o.also[c.Type]
-	for _, x := range []search.Expr{also, where} {
-		if ok, err := now.satisfies(x); !ok || err != nil {
+	for _, r := range o.rules[c.Type] {
+		ok, err := r.fits(c, former)
+		if err != nil {
 			return false, err
 		}
+		if ok {
+			return now.satisfies(o.where[c.Type])
+		}
 	}
-	if o.topic.Becomes && former != nil && !c.Deleted {
-		was, err := former.satisfies(also)
-		return !was, err
-	}
-	return true, nil
+	return false, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store"
@@ -102,3 +103,23 @@ func TestFeedIsTheStores(t *testing.T) {
 		t.Errorf("the window holds %d", len(f.window))
 	}
 }
+
+func TestEventsAreForgotten(t *testing.T) {
+	for number, want := range map[int64]string{1: "", eventsKept: "", eventsKept + 1: "s/000000000001", eventsKept + 500: "s/000000000500"} {
+		list, err := event{Number: number}.items("s", epoch)
+		if err != nil || len(list) == 0 || list[0].Delete || list[0].Expires.Sub(epoch) != eventsFor {
+			t.Fatalf("%+v %v", list, err)
+		}
+		forgotten := ""
+		for _, w := range list[1:] {
+			if forgotten = w.Key; !w.Delete || w.Space != list[0].Space {
+				t.Errorf("%+v", w)
+			}
+		}
+		if forgotten != want {
+			t.Errorf("event %d forgets %q, want %q", number, forgotten, want)
+		}
+	}
+}
+
+var epoch = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)

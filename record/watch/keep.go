@@ -32,7 +32,7 @@ func (w *Watcher) Keep(ctx context.Context, a *record.Actor, before, after *fhir
 	case after == nil:
 		return []store.ItemWrite{{Item: store.Item{Space: spaceState, Key: before.ID()}, Delete: true, IfVersion: -1}}, nil
 	}
-	o, err := read(after)
+	o, err := w.read(ctx, after)
 	if err != nil {
 		return nil, err
 	}

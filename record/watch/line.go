@@ -44,6 +44,11 @@ func (w *Watcher) start(ctx context.Context, o *order) *line {
 			}
 		}()
 		l.run(ctx)
+		if l.scanned > 0 { // what was looked at is not looked at again, perhaps by another rule
+			if err := l.save(context.WithoutCancel(ctx), true); err != nil && !fault.Is(err, fault.Conflict) {
+				w.Log.Warn("the position of a subscription is not stored", "subscription", o.id, "error", err)
+			}
+		}
 	}()
 	return l
 }
@@ -274,7 +279,7 @@ func (l *line) deliver(ctx context.Context, batch []store.Version, next position
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-			continue
+			return nil // more may have come meanwhile: it goes together
 		}
 		err = l.attempt(ctx, actor, p, shown)
 		switch {
@@ -339,11 +344,11 @@ func (l *line) attempt(ctx context.Context, a *record.Actor, p trust.Principal, 
 		if l.order.topic == nil {
 			continue
 		}
-		item, err := events[i].item(l.order.id, now)
+		more, err := events[i].items(l.order.id, now)
 		if err != nil {
 			return err
 		}
-		items = append(items, item)
+		items = append(items, more...)
 	}
 	told := shown // who is told that something changed is not told what
 	if l.order.content == contentEmpty {
@@ -429,21 +434,14 @@ func (l *line) set(ctx context.Context, status, text string) error {
 	if err != nil {
 		return err
 	}
-	r.Set("status", fhir.Str(status))
-	r.Remove("error")
-	if text != "" {
-		r.Set("error", fhir.Str(text))
-		l.w.Log.Warn("a subscription has stopped", "subscription", l.order.id, "reason", text)
-	}
-	result, err := l.w.Gate.As(self, door).Commit(ctx, record.Change{What: "subscription is " + status, Dangling: true,
-		Put: []record.Put{{Resource: r, IfMatch: v.Version}}})
+	version, err := l.w.mark(ctx, v.Version, r, status, text)
 	if fault.Is(err, fault.Stale) {
 		return errOver
 	}
 	if err != nil {
 		return err
 	}
-	l.order.version, l.order.status = result.Versions[0].Version, status
+	l.order.version, l.order.status = version, status
 	if status != statusActive {
 		return errOver
 	}

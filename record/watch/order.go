@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"context"
 	"net/http"
 	"net/mail"
 	"net/textproto"
@@ -62,7 +63,7 @@ type order struct {
 	topic *Topic // nil: a search of R4
 	types []string
 	where map[string]search.Expr // by type: what the resource must satisfy
-	also  map[string]search.Expr // by type: the topic's own condition
+	rules map[string][]rule      // by type: the topic's own conditions
 
 	channel, endpoint string
 	headers           []string // "Name: value", masked
@@ -74,8 +75,8 @@ type order struct {
 }
 
 // read reads a Subscription; faults name the element.
-func read(r *fhir.Node) (*order, error) {
-	o := &order{id: r.ID(), status: r.Get("status").Text(), where: map[string]search.Expr{}, also: map[string]search.Expr{}, timeout: usualTimeout, batch: 1}
+func (w *Watcher) read(ctx context.Context, r *fhir.Node) (*order, error) {
+	o := &order{id: r.ID(), status: r.Get("status").Text(), where: map[string]search.Expr{}, rules: map[string][]rule{}, timeout: usualTimeout, batch: 1}
 	o.version, _ = strconv.ParseInt(r.Path("meta.versionId").Text(), 10, 64)
 	if end := r.Get("end").Text(); end != "" {
 		var err error
@@ -85,13 +86,16 @@ func read(r *fhir.Node) (*order, error) {
 	}
 	criteria := r.Get("criteria").Text()
 	o.asked = criteria + string(r.Path("_criteria.extension").JSON())
-	o.topic = topicOf(criteria)
+	var err error
+	if o.topic, err = w.topic(ctx, criteria); err != nil {
+		return nil, err
+	}
 	steps := []func(*fhir.Node) error{o.readSearch, o.readChannel, o.readPayload}
 	switch {
 	case o.topic != nil:
 		steps[0] = o.readTopic
 	case strings.Contains(criteria, ":") && !strings.Contains(criteria, "?"):
-		return nil, fault.New(fault.NotSupported, "There is no topic with this canonical address here; the documentation lists them.").At("Subscription.criteria")
+		return nil, fault.New(fault.NotSupported, "There is no topic with this canonical address here; the documentation lists those that Osler brings.").At("Subscription.criteria")
 	}
 	for _, step := range steps {
 		if err := step(r); err != nil {
@@ -127,11 +131,11 @@ func (o *order) readTopic(r *fhir.Node) error {
 	left := map[string]error{} // types that a filter cannot be asked of, and why
 	named := map[string]bool{}
 	for _, t := range o.topic.Types {
-		where, err := condition(t, o.topic.Current)
+		rules, err := o.topic.rules(t)
 		if err != nil {
 			return err
 		}
-		o.also[t] = where
+		o.rules[t] = rules
 	}
 	n := 0
 	for e := range r.Path("_criteria.extension").Items() {

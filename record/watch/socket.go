@@ -21,7 +21,8 @@ import (
 // Limits of sockets.
 const (
 	maxSockets   = 500
-	maxBound     = 50 // subscriptions of one socket
+	maxUnbound   = 100 // of these, sockets that are bound to nothing yet
+	maxBound     = 50  // subscriptions of one socket
 	maxMessage   = 1024
 	bindWithin   = 30 * time.Second // a socket that is bound to nothing is closed
 	socketWrite  = 10 * time.Second
@@ -92,7 +93,13 @@ func (h *hub) of(id string) (list []*socket) {
 func (h *hub) add(s *socket) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closed || len(h.sockets) >= maxSockets {
+	unbound := 0
+	for other := range h.sockets {
+		if len(other.bound) == 0 {
+			unbound++
+		}
+	}
+	if h.closed || len(h.sockets) >= maxSockets || unbound >= maxUnbound {
 		return false
 	}
 	h.sockets[s] = true

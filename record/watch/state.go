@@ -19,8 +19,11 @@ const (
 	spaceEvent = "subscription-event"
 )
 
-// eventsFor is how long $events can answer about an event.
-const eventsFor = 24 * time.Hour
+// eventsFor is how long $events can answer about an event, and eventsKept about how many.
+const (
+	eventsFor  = 24 * time.Hour
+	eventsKept = 10000
+)
 
 // state is what is remembered of a subscription beside the resource: what nobody may read,
 // and how far it has come. It is one item, written in the commit of the leaf that it goes with.
@@ -84,10 +87,15 @@ func eventOf(number int64, v store.Version) event {
 	return event{Number: number, Type: v.Type, ID: v.ID, Version: v.Version, Deleted: v.Deleted, When: v.Updated, stored: v}
 }
 
-func (e event) item(subscription string, now time.Time) (store.ItemWrite, error) {
+// items remembers the event, and forgets the one that is too many.
+func (e event) items(subscription string, now time.Time) ([]store.ItemWrite, error) {
 	value, err := json.Marshal(e)
-	return store.ItemWrite{IfVersion: -1, Item: store.Item{Space: spaceEvent, Key: fmt.Sprintf("%s/%012d", subscription, e.Number),
-		Owner: subscription, Value: value, Expires: now.Add(eventsFor)}}, err
+	key := func(n int64) string { return fmt.Sprintf("%s/%012d", subscription, n) }
+	list := []store.ItemWrite{{IfVersion: -1, Item: store.Item{Space: spaceEvent, Key: key(e.Number), Owner: subscription, Value: value, Expires: now.Add(eventsFor)}}}
+	if e.Number > eventsKept {
+		list = append(list, store.ItemWrite{Delete: true, IfVersion: -1, Item: store.Item{Space: spaceEvent, Key: key(e.Number - eventsKept)}})
+	}
+	return list, err
 }
 
 // load reads the state of a subscription; the version guards against a second writer.

@@ -21,6 +21,10 @@ type Topic struct {
 	Becomes bool
 	// Trigger is the one code that the topic's own filter "trigger" can have; "": no such filter.
 	Trigger string
+
+	stored  map[string][]rule // of a topic of the record; nil for those above
+	version string
+	retired bool
 }
 
 // topicBase starts the canonical addresses of the topics that Osler brings.

@@ -2,7 +2,6 @@
 // search as criteria, and subscriptions to topics (HL7 Subscriptions R5 Backport).
 //
 //	w := watch.Open(watch.Options{Gate: gate, Store: s, Accounts: accounts, …})
-//	gate.Keeps("Subscription", w)
 //	go w.Run(ctx)
 //
 // A subscription is a resource. What a person may not see of it, and how far it has come,
@@ -90,10 +89,15 @@ type Watcher struct {
 	mu    sync.Mutex
 	lines map[string]*line
 
+	topicsMu    sync.Mutex
+	topics      map[string]*Topic // of the record, by address
+	topicsStale atomic.Bool
+
 	sent, events, failed, givenUp atomic.Int64
 }
 
-// Open returns a Watcher; Run starts it.
+// Open returns a Watcher, which looks after the Subscriptions that are written from now on;
+// Run starts to deliver. It is for wiring, before the gate is in use.
 func Open(o Options) *Watcher {
 	if o.Poll <= 0 {
 		o.Poll = 2 * time.Second
@@ -107,7 +111,11 @@ func Open(o Options) *Watcher {
 	if o.Retry.Attempts <= 0 {
 		o.Retry.Attempts = 30
 	}
-	return &Watcher{Options: o, feed: &feed{store: o.Store}, hub: newHub(o.Clock), poke: make(chan struct{}, 1), client: newGuarded(o.Guard), lines: map[string]*line{}}
+	w := &Watcher{Options: o, feed: &feed{store: o.Store}, hub: newHub(o.Clock), poke: make(chan struct{}, 1), client: newGuarded(o.Guard), lines: map[string]*line{}}
+	w.topicsStale.Store(true)
+	o.Gate.Keeps("Subscription", w)
+	o.Gate.Keeps("Basic", topicKeeper{w})
+	return w
 }
 
 // Counts returns what has been done.
@@ -162,8 +170,15 @@ func (w *Watcher) reconcile(ctx context.Context) error {
 			}
 			continue
 		}
+		if fault.Is(err, fault.NotSupported) || fault.Is(err, fault.Invalid) { // such as one on a topic that is gone
+			if err := w.unreadable(ctx, item.Key, err); err != nil {
+				return err
+			}
+			continue
+		}
 		if err != nil {
 			w.Log.Error("a subscription cannot be read", "subscription", item.Key, "error", err)
+			wanted[item.Key] = true
 			continue
 		}
 		if o.status != statusRequested && o.status != statusActive {
@@ -171,7 +186,7 @@ func (w *Watcher) reconcile(ctx context.Context) error {
 		}
 		wanted[o.id] = true
 		if l := w.lines[o.id]; l != nil {
-			if l.order.version == o.version && !l.ended() {
+			if l.order.version == o.version && l.order.topic == o.topic && !l.ended() {
 				continue
 			}
 			l.stop()
@@ -200,7 +215,44 @@ func (w *Watcher) current(ctx context.Context, id string) (*order, error) {
 	if err != nil {
 		return nil, err
 	}
-	return read(r)
+	return w.read(ctx, r)
+}
+
+// unreadable gives up a subscription that cannot be followed any more.
+func (w *Watcher) unreadable(ctx context.Context, id string, why error) error {
+	v, err := w.Store.Read(ctx, "Subscription", id, 0)
+	if err != nil {
+		return err
+	}
+	r, err := fhir.Parse(v.Body)
+	if err != nil || r.Get("status").Text() != statusActive && r.Get("status").Text() != statusRequested {
+		return err
+	}
+	if l := w.lines[id]; l != nil {
+		l.stop()
+		delete(w.lines, id)
+	}
+	_, err = w.mark(ctx, v.Version, r, statusError, reason(why))
+	if fault.Is(err, fault.Stale) {
+		return nil
+	}
+	return err
+}
+
+// mark writes a status into a Subscription and returns its version.
+func (w *Watcher) mark(ctx context.Context, version int64, r *fhir.Node, status, text string) (int64, error) {
+	r.Set("status", fhir.Str(status))
+	r.Remove("error")
+	if text != "" {
+		r.Set("error", fhir.Str(text))
+		w.Log.Warn("a subscription has stopped", "subscription", r.ID(), "reason", text)
+	}
+	result, err := w.Gate.As(self, door).Commit(ctx, record.Change{What: "subscription is " + status, Dangling: true,
+		Put: []record.Put{{Resource: r, IfMatch: version}}})
+	if err != nil {
+		return 0, err
+	}
+	return result.Versions[0].Version, nil
 }
 
 // forget removes what is remembered of a subscription that is not there any more. A commit

@@ -129,7 +129,6 @@ func (h *house) end() {
 func (h *house) run() {
 	ctx, cancel := context.WithCancel(context.Background())
 	h.w = Open(h.options)
-	h.gate.Keeps("Subscription", h.w)
 	done := make(chan struct{})
 	go func() { defer close(done); h.w.Run(ctx) }()
 	h.stop = func() { cancel(); <-done }

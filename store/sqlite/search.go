@@ -41,7 +41,7 @@ func (s *Store) Search(ctx context.Context, p store.Plan) (store.Page, error) {
 			return err
 		}
 		page.At, page.Total = store.T(f.at), -1
-		if p.Query.Total == search.TotalAccurate || p.Query.Summary == search.SummaryCount {
+		if p.Query.Total == search.TotalAccurate || p.Query.Total == search.TotalEstimate || p.Query.Summary == search.SummaryCount {
 			if page.Total, err = f.count(0); err != nil {
 				return err
 			}
@@ -120,6 +120,9 @@ func (f *finder) types() []string {
 		return []string{f.plan.Query.Type}
 	}
 	all := f.allTypes()
+	if only := f.plan.Query.Types; len(only) > 0 {
+		all = slices.DeleteFunc(all, func(t string) bool { return !slices.Contains(only, t) })
+	}
 	slices.Sort(all)
 	return all
 }
