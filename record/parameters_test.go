@@ -3,14 +3,20 @@ package record
 import (
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/osler-emr/osler/base/clock"
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/sqlite"
 	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/ledger"
 )
 
 var admin = trust.Principal{ID: "acc-ada", Name: "Ada", Role: trust.Administrator}
@@ -231,5 +237,33 @@ func TestCompositeOfTheRecord(t *testing.T) {
 	var none *search.Registry
 	if none.Custom("Patient") != nil {
 		t.Error("nothing has parameters")
+	}
+}
+
+// TestParametersThatFormerVersionsDidNotIndex: a Location that was stored before near was
+// indexed is found by it.
+func TestParametersThatFormerVersionsDidNotIndex(t *testing.T) {
+	dir := t.TempDir()
+	ring, err := seal.OpenKeyring(dir, seal.KeyFile(filepath.Join(dir, "master.key")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := sqlite.Open(ctx, dir, sqlite.Options{Keyring: ring, Readers: 2, CacheKiB: 512})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	old := store.Write{Type: "Location", ID: "l", Version: 1, Updated: noon, Body: []byte(`{"resourceType":"Location","id":"l","status":"active","position":{"latitude":42.25,"longitude":-83.69}}`),
+		Index: []search.Entry{{Param: "status", Kind: search.KindToken, System: "http://hl7.org/fhir/location-status", Code: "active"}}}
+	if _, err := s.Commit(ctx, store.Changeset{Writes: []store.Write{old}, Leaf: &ledger.Leaf{Actor: "test", Action: ledger.Create}}); err != nil {
+		t.Fatal(err)
+	}
+	c := clinic{t: t, store: s, clock: clock.NewManual(noon)}
+	c.gate = Open(s, c.clock)
+	if n := c.count("Location", "near", "42.2|-83.7|10"); n != 1 {
+		t.Errorf("near finds %d", n)
+	}
+	if n := c.count("Location", "status", "active"); n != 1 {
+		t.Errorf("status finds %d", n)
 	}
 }

@@ -112,16 +112,9 @@ stands in ` + "`fhir/search/DESIGN.md`" + `.
 | | |
 |---|---|
 | ` + "`_query`, `_list=$current-…`" + ` | there are no named queries and no functional lists; they are refused, never ignored |
-<<<<<<< HEAD
 | ` + "`$find-matches`" + ` | not built |
-| subscriptions by patients, with chained criteria, to topics of one's own | refused; see ` + "`docs/interfaces/subscriptions.md`" + ` |
-| expansions of SNOMED CT, LOINC and other code systems as a whole | the codes are not here (units, languages and media types are checked by their grammar): 1,214 of the 1,317 value sets of R4 expand, for the others the answer names what is missing |
-=======
-| ` + "`:above` and `:below` on codes" + ` | not built yet; they are refused, never ignored |
-| ` + "`$translate`, `$subsumes`" + ` | not built yet |
 | subscriptions by patients, or with chained criteria | refused; see ` + "`docs/interfaces/subscriptions.md`" + ` |
-| value sets with filters, SNOMED CT, LOINC as a whole | the codes are not here; the answer says so |
->>>>>>> subscribe
+| expansions of SNOMED CT, LOINC and other code systems as a whole | the codes are not here (units, languages and media types are checked by their grammar): 1,214 of the 1,317 value sets of R4 expand, for the others the answer names what is missing |
 `)
 	return b.String()
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -330,6 +331,27 @@ func TestTerminologyInBatchAndGate(t *testing.T) {
 	start := time.Now()
 	h.get("/fhir/ValueSet/$validate-code?url=urn:set:parts&system=urn:parts&code=arm").is(http.StatusOK)
 	t.Logf("one stored code took %v", time.Since(start))
+}
+
+// Searches ask what stands below and above a code, of stored code systems and of those of R4.
+func TestSearchBelowAndAbove(t *testing.T) {
+	h := terms(t)
+	const role = "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
+	seen := func(id, system, code string) string {
+		return `{"resourceType":"Observation","id":"` + id + `","status":"final","code":{"coding":[{"system":"` + system + `","code":"` + code + `"}]},"subject":{"reference":"Patient/rosa"}}`
+	}
+	h.seed(seen("o-arm", "urn:parts", "arm"), seen("o-head", "urn:parts", "head"), seen("o-limb", "urn:parts", "limb"), seen("o-sis", role, "SIS"), seen("o-fam", role, "FAMMEMB"))
+	for query, want := range map[string]string{
+		"code:below=urn:parts|limb": "o-arm o-limb", "code:above=urn:parts|arm": "o-arm o-limb", "code:below=urn:parts|head": "o-head",
+		"code:below=" + role + "|SIB": "o-sis", "code:above=" + role + "|SIS": "o-fam o-sis",
+	} {
+		ids := h.get("/fhir/Observation?" + query).is(http.StatusOK).ids()
+		slices.Sort(ids)
+		if got := strings.Join(ids, " "); got != want {
+			t.Errorf("%s: %q, want %q", query, got, want)
+		}
+	}
+	h.get("/fhir/Observation?code:below=http://snomed.info/sct|73211009").refused(http.StatusBadRequest, "snomed")
 }
 
 // One request on a value set of 1,000 stored codes, through HTTP, gate, audit log and store.

@@ -129,6 +129,9 @@ func (w *work) named(canonical string) ([]Entry, error) {
 	}
 	defer w.leave()
 	entries, err := w.imported(canonical)
+	if err == nil {
+		err = w.spend(len(entries)) // they are kept until the call ends
+	}
 	w.known[canonical] = &expanded{entries, err}
 	return entries, err
 }
@@ -194,16 +197,6 @@ func (w *work) set(set *fhir.Node) ([]Entry, error) {
 	if compose.Get("lockedDate") != nil {
 		w.note("compose.lockedDate was not heeded: code systems are taken as they are here")
 	}
-	var all []Entry
-	for part := range compose.Get("include").Items() {
-		some, err := w.part(part)
-		if err != nil {
-			return nil, err
-		}
-		if all = append(all, some...); len(all) > MaxWork {
-			return nil, w.spend(MaxWork)
-		}
-	}
 	out := map[key]bool{}
 	for part := range compose.Get("exclude").Items() {
 		some, err := w.part(part)
@@ -214,9 +207,22 @@ func (w *work) set(set *fhir.Node) ([]Entry, error) {
 			out[e.key()] = true
 		}
 	}
-	kept := w.unique(all, out, w.ActiveOnly || compose.Get("inactive").Text() == "false")
-	if len(kept) > MaxCodes {
-		return nil, fault.New(fault.TooCostly, "The value set has more than %d codes.", MaxCodes)
+	active := w.ActiveOnly || compose.Get("inactive").Text() == "false"
+	var kept []Entry
+	for part := range compose.Get("include").Items() { // each joined at once: a thousand includes of the same codes need no more room
+		some, err := w.part(part)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range some {
+			if k := e.key(); !out[k] && !(active && e.Inactive) {
+				out[k] = true // once
+				kept = append(kept, e)
+			}
+		}
+		if len(kept) > MaxCodes {
+			return nil, fault.New(fault.TooCostly, "The value set has more than %d codes.", MaxCodes)
+		}
 	}
 	return kept, nil
 }

@@ -25,11 +25,11 @@ import (
 
 // Limits of one call.
 const (
-	MaxCodes   = 50_000    // codes in an expansion, or in a code system
-	MaxWork    = 1_000_000 // codes looked at
-	MaxImports = 200       // different value sets
-	maxDepth   = 16        // value sets that import each other
-	maxRegex   = 500       // bytes of a pattern in a filter
+	MaxCodes   = 50_000  // codes in an expansion, or in a code system
+	MaxWork    = 500_000 // codes looked at
+	MaxImports = 200     // different value sets
+	maxDepth   = 16      // value sets that import each other
+	maxRegex   = 500     // bytes of a pattern in a filter
 )
 
 // Finder returns the stored ValueSet, CodeSystem or ConceptMap with a canonical URL, which

@@ -140,10 +140,10 @@ func (m *model) included(q search.Query, matches []modelled, t store.T, visible 
 	return out
 }
 
-// searchAgrees grows records at random and asks the store and the model the same: 3,000
-// questions of three records, 50,000 with OSLER_DRILL.
+// searchAgrees grows records at random and asks the store and the model the same: 2,000
+// questions of two records, 50,000 with OSLER_DRILL.
 func searchAgrees(h *harness) {
-	records, rounds, questions := 3, 10, 100
+	records, rounds, questions := 2, 10, 100
 	switch {
 	case os.Getenv("OSLER_DRILL") != "":
 		records = 50

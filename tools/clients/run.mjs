@@ -90,7 +90,7 @@ async function kit() {
   assert.deepEqual(values.sort(), [1, 2, 3])
   const posted = await client.search({ resourceType: 'Patient', searchParams: { family, given: 'Kit' }, options: { postSearch: true } })
   assert.ok(posted.entry.some((e) => e.resource.id === id))
-  const whole = await client.systemSearch({ searchParams: { _id: id } })
+  const whole = await client.systemSearch({ searchParams: { _id: id, _type: 'Patient' } })
   assert.equal(whole.entry?.length, 1, JSON.stringify(whole))
   assert.equal((await client.compartmentSearch({ resourceType: 'Observation', compartment: { resourceType: 'Patient', id } })).entry.length, 3)
   assert.equal((await client.history({ resourceType: 'Patient', id })).entry.length, 3)
