@@ -16,8 +16,9 @@ import (
 // of it: the last changes are kept in a window, so that each is read and parsed once however
 // many subscriptions there are. Those that catch up read pages of their own.
 type feed struct {
-	store store.Store
-	mu    sync.Mutex
+	store   store.Store
+	extract func(*fhir.Node) ([]search.Entry, error)
+	mu      sync.Mutex
 	// window holds the changes of the commits after low up to high, oldest first.
 	window    []*change
 	low, high store.T
@@ -40,6 +41,7 @@ type page struct {
 // change is one version in the feed.
 type change struct {
 	store.Version
+	extract func(*fhir.Node) ([]search.Entry, error)
 	once    sync.Once
 	entries []search.Entry
 	err     error
@@ -78,7 +80,7 @@ func (f *feed) extend(ctx context.Context) error {
 		return err
 	}
 	for _, v := range versions {
-		f.window = append(f.window, &change{Version: v})
+		f.window = append(f.window, &change{Version: v, extract: f.extract})
 	}
 	f.high = upTo
 	if extra := len(f.window) - windowSize; extra > 0 {
@@ -118,7 +120,7 @@ func (f *feed) earlier(ctx context.Context, after store.T) (*page, error) {
 	}
 	p := &page{after: after, upTo: upTo}
 	for _, v := range versions {
-		p.changes = append(p.changes, &change{Version: v})
+		p.changes = append(p.changes, &change{Version: v, extract: f.extract})
 	}
 	if f.pages = append(f.pages, p); len(f.pages) > pagesKept {
 		f.pages = f.pages[1:]
@@ -131,7 +133,7 @@ func (c *change) index() ([]search.Entry, error) {
 	c.once.Do(func() {
 		var r *fhir.Node
 		if r, c.err = fhir.Parse(c.Body); c.err == nil {
-			c.entries, c.err = search.Extract(r)
+			c.entries, c.err = c.extract(r)
 		}
 	})
 	return c.entries, c.err
@@ -149,7 +151,7 @@ func (f *feed) former(ctx context.Context, c *change) (*change, error) {
 		case err != nil:
 			c.beforeErr = err
 		case !v.Deleted:
-			c.before = &change{Version: v}
+			c.before = &change{Version: v, extract: f.extract}
 		}
 	})
 	return c.before, c.beforeErr

@@ -56,6 +56,7 @@ var unwatched = map[string]bool{"Subscription": true, "AuditEvent": true, "Param
 type order struct {
 	id      string
 	version int64
+	parser  search.Parser // knows the parameters of the record
 	status  string
 	end     time.Time // zero: none
 
@@ -84,9 +85,13 @@ func (w *Watcher) read(ctx context.Context, r *fhir.Node) (*order, error) {
 			return nil, invalid("Subscription.end", "The end is not an instant such as 2026-11-24T08:00:00Z.")
 		}
 	}
+	registry, err := w.Gate.Registry(ctx)
+	if err != nil {
+		return nil, err
+	}
+	o.parser.Registry = registry
 	criteria := r.Get("criteria").Text()
 	o.asked = criteria + string(r.Path("_criteria.extension").JSON())
-	var err error
 	if o.topic, err = w.topic(ctx, criteria); err != nil {
 		return nil, err
 	}
@@ -115,7 +120,7 @@ func (o *order) readSearch(r *fhir.Node) error {
 	if !definition.IsResource(t) || unwatched[t] {
 		return invalid("Subscription.criteria", "The criteria are a search such as Observation?code=8867-4, or the address of a topic.")
 	}
-	where, err := condition(t, query)
+	where, err := conditionOf(o.parser, t, query)
 	if err != nil {
 		return err
 	}
@@ -184,7 +189,7 @@ func (o *order) filter(t, query string) error {
 	if err != nil {
 		return err
 	}
-	where, err := condition(t, ownID(t, query))
+	where, err := conditionOf(o.parser, t, ownID(t, query))
 	if err != nil {
 		return err
 	}
@@ -229,14 +234,17 @@ func and(a, b search.Expr) search.Expr {
 	return search.And{a, b}
 }
 
-// condition parses a search that is decided on the resource alone.
-func condition(t, query string) (search.Expr, error) {
+// condition parses a search of a topic, with the parameters of R4.
+func condition(t, query string) (search.Expr, error) { return conditionOf(search.Parser{}, t, query) }
+
+// conditionOf parses a search that is decided on the resource alone.
+func conditionOf(parser search.Parser, t, query string) (search.Expr, error) {
 	const at = "Subscription.criteria"
 	params, err := search.ParseQuery(query)
 	if err != nil {
 		return nil, err
 	}
-	q, err := search.Parse(t, params, search.Strict)
+	q, err := parser.Parse(t, params, search.Strict)
 	if err != nil {
 		if f, ok := err.(*fault.Error); ok {
 			return nil, fault.New(fault.Invalid, "%s", f.Message).At(at)

@@ -214,6 +214,23 @@ func TestPatientDataFeed(t *testing.T) {
 	}
 }
 
+// TestParameterOfTheRecordAsCriteria: a search parameter that the record has made for itself
+// works in criteria as in searches.
+func TestParameterOfTheRecordAsCriteria(t *testing.T) {
+	h := open(t)
+	c := receive(t, nil)
+	h.put(importer, `{"resourceType":"SearchParameter","url":"http://clinic.example/SearchParameter/eye","name":"eye","status":"active","description":"x","code":"eye-colour","base":["Patient"],"type":"string","expression":"Patient.extension.where(url='http://clinic.example/eye').value"}`)
+	h.becomes(h.put(physician, hook("Patient?eye-colour=green", c.URL, ""))[0], "active")
+	for id, colour := range map[string]string{"rosa": "green", "sam": "blue"} {
+		h.put(physician, fmt.Sprintf(`{"resourceType":"Patient","id":%q,"extension":[{"url":"http://clinic.example/eye","valueString":%q}]}`, id, colour))
+	}
+	h.until("one request", func() bool { return len(c.all()) >= 1 })
+	h.quiet()
+	if n := len(c.all()); n != 1 {
+		t.Errorf("%d requests", n)
+	}
+}
+
 func TestWordsAsCriteria(t *testing.T) {
 	h := open(t)
 	c := receive(t, nil)

@@ -31,6 +31,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/outbound"
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
@@ -111,11 +112,21 @@ func Open(o Options) *Watcher {
 	if o.Retry.Attempts <= 0 {
 		o.Retry.Attempts = 30
 	}
-	w := &Watcher{Options: o, feed: &feed{store: o.Store}, hub: newHub(o.Clock), poke: make(chan struct{}, 1), client: newGuarded(o.Guard), lines: map[string]*line{}}
+	w := &Watcher{Options: o, feed: &feed{store: o.Store, extract: o.extract}, hub: newHub(o.Clock), poke: make(chan struct{}, 1), client: newGuarded(o.Guard), lines: map[string]*line{}}
 	w.topicsStale.Store(true)
 	o.Gate.Keeps("Subscription", w)
 	o.Gate.Keeps("Basic", topicKeeper{w})
 	return w
+}
+
+// extract returns the index entries of a resource, those of the record's own parameters
+// among them.
+func (o Options) extract(r *fhir.Node) ([]search.Entry, error) {
+	registry, err := o.Gate.Registry(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	return registry.Extract(r)
 }
 
 // Counts returns what has been done.
