@@ -207,7 +207,11 @@ func TestWebsockets(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	say(t, c, "bind nothing")
-	if got := hear(t, c); !strings.HasPrefix(got, "error") {
+	got := hear(t, c)
+	for got == "ping "+id { // what waited may have been told in two pings
+		got = hear(t, c)
+	}
+	if !strings.HasPrefix(got, "error") {
 		t.Errorf("%q", got)
 	}
 	for _, token := range []string{"", h.tokens[trust.FrontDesk]} { // nobody, and another who may read it
