@@ -2,6 +2,7 @@ package fhirapi
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -35,28 +36,28 @@ func (s *server) document(c *call) error {
 	}
 	list := []store.Version{first}
 	seen := map[string]bool{"Composition/" + first.ID: true}
-	for i := 0; i < len(list); i++ {
-		for ref := range references(list[i].Body) {
-			t, id, ok := strings.Cut(ref, "/")
-			id, _, _ = strings.Cut(id, "/_history/")
-			if !ok || !definition.IsResource(t) || seen[t+"/"+id] || strings.Contains(id, "/") {
-				continue
+	for fresh := list; len(fresh) > 0; { // round by round, each read at once
+		var refs []string
+		for _, v := range fresh {
+			for ref := range references(v.Body) {
+				t, id, ok := strings.Cut(ref, "/")
+				id, _, _ = strings.Cut(id, "/_history/")
+				if !ok || !definition.IsResource(t) || seen[t+"/"+id] || strings.Contains(id, "/") {
+					continue
+				}
+				seen[t+"/"+id] = true
+				refs = append(refs, t+"/"+id)
 			}
-			seen[t+"/"+id] = true
-			if len(list) >= maxDocument {
-				return fault.New(fault.TooCostly, "The document would hold more than %d resources.", maxDocument)
-			}
-			v, err := c.actor.ReadVersion(c.Context(), t, id, 0)
-			switch {
-			case fault.Is(err, fault.NotFound) || fault.Is(err, fault.Gone) || fault.Is(err, fault.Forbidden):
-				continue
-			case err != nil:
-				return err
-			case v.Patient != "" && v.Patient != first.Patient:
-				continue
-			}
-			list = append(list, v)
 		}
+		if len(list)+len(refs) > maxDocument {
+			return fault.New(fault.TooCostly, "The document would hold more than %d resources.", maxDocument)
+		}
+		found, err := c.actor.ReadSome(c.Context(), refs)
+		if err != nil {
+			return err
+		}
+		fresh = slices.DeleteFunc(found, func(v store.Version) bool { return v.Patient != "" && v.Patient != first.Patient })
+		list = append(list, fresh...)
 	}
 	now := s.Clock.Now().UTC().Format("2006-01-02T15:04:05.000Z07:00")
 	b := fhir.Obj("resourceType", "Bundle", "type", "document",
