@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/definition"
@@ -111,7 +112,7 @@ func capability(resourceType string, interactions *fhir.Node, operations, profil
 		params.Append(fhir.Obj("name", p.name, "type", p.kind, "documentation", p.about))
 	}
 	for _, p := range slices.Concat(definition.SearchParameters(resourceType), custom) {
-		if !searchable(p) {
+		if p.Expression == "" { // of everywhere, or not searched
 			continue
 		}
 		params.Append(fhir.Obj("name", p.Code, "definition", p.URL, "type", p.Type))
@@ -120,6 +121,13 @@ func capability(resourceType string, interactions *fhir.Node, operations, profil
 		}
 	}
 	r.Set("searchInclude", includes)
+	if back := revIncludes()[resourceType]; len(back) > 0 {
+		list := fhir.Arr()
+		for _, v := range back {
+			list.Append(fhir.Str(v))
+		}
+		r.Set("searchRevInclude", list)
+	}
 	r.Set("searchParam", params)
 	ops := fhir.Arr()
 	for _, name := range operations {
@@ -128,6 +136,23 @@ func capability(resourceType string, interactions *fhir.Node, operations, profil
 	r.Set("operation", ops)
 	return r
 }
+
+// revIncludes returns, for each type, the values of _revinclude that can find something:
+// the parameters of R4 that refer to the type by name.
+var revIncludes = sync.OnceValue(func() map[string][]string {
+	out := map[string][]string{}
+	for _, source := range definition.ResourceTypes() {
+		for _, p := range definition.SearchParameters(source) {
+			if p.Type != "reference" || p.Expression == "" || len(p.Targets) > 100 { // what may refer to anything is understood all the same
+				continue
+			}
+			for _, target := range p.Targets {
+				out[target] = append(out[target], source+":"+p.Code)
+			}
+		}
+	}
+	return out
+})
 
 // everywhere are the parameters of all types that are no index of their own.
 var everywhere = [...]struct{ name, kind, about string }{
