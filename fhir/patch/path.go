@@ -3,6 +3,7 @@ package patch
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +25,9 @@ func FHIRPath(resource, parameters *fhir.Node) (*fhir.Node, error) {
 		return nil, fault.New(fault.TooLarge, "The patch has %d operations; the limit is %d.", list.Len(), MaxOperations)
 	}
 	p := &pathPatch{root: resource.Clone()}
+	if work := size(resource) * list.Len(); work > maxWork {
+		return nil, fault.New(fault.TooCostly, "%d operations on a resource of this size are too much work for one patch; send several patches.", list.Len())
+	}
 	i := 0
 	for item := range list.Items() {
 		i++
@@ -48,6 +52,10 @@ func numbered(i int, err error) error {
 	}
 	return fault.New(code, "Operation %d of the patch: %s", i, strings.TrimSuffix(err.Error(), ".")+".")
 }
+
+// maxWork is the largest product of the values in a resource and the operations of a patch:
+// each operation looks for its place anew.
+const maxWork = 5_000_000
 
 type pathPatch struct{ root *fhir.Node }
 
@@ -219,8 +227,22 @@ func (op *operation) member(shape *definition.Shape, name string) (string, error
 	return "", fault.New(fault.Invalid, "there is no element %q here", clip(name))
 }
 
+// pathFunctions are the functions that the path of a patch may use: those that select. R4
+// allows a simple subset only, which also bounds the work.
+var pathFunctions = []string{"where", "extension", "ofType", "as", "is", "first", "last", "single", "exists", "empty", "not", "hasValue", "startsWith", "endsWith", "contains"}
+
+var (
+	literals = regexp.MustCompile(`'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"`)
+	calls    = regexp.MustCompile(`([A-Za-z_]\w*)\s*\(`)
+)
+
 // find evaluates a path.
 func (p *pathPatch) find(path string) ([]*fhir.Node, error) {
+	for _, call := range calls.FindAllStringSubmatch(literals.ReplaceAllString(path, "''"), -1) {
+		if !slices.Contains(pathFunctions, call[1]) {
+			return nil, fault.New(fault.NotSupported, "the path of a patch is one of elements, positions and %s, without %s()", strings.Join(pathFunctions, ", "), clip(call[1]))
+		}
+	}
 	x, err := fhirpath.Compile(path)
 	if err != nil {
 		return nil, err

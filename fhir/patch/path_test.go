@@ -47,6 +47,7 @@ func TestFHIRPath(t *testing.T) {
 		{"insert first", `"name":[{"text":"a"}]`, program(`insert|Patient.name|index="valueInteger":0|value="valueHumanName":{"text":"b"}`), `"name":[{"text":"b"},{"text":"a"}]`},
 		{"insert last", `"name":[{"text":"a"}]`, program(`insert|Patient.name|index="valueInteger":1|value="valueHumanName":{"text":"b"}`), `"name":[{"text":"a"},{"text":"b"}]`},
 		{"move", `"name":[{"given":["a","b","c"]}]`, program(`move|Patient.name.given|source="valueInteger":0|destination="valueInteger":2`), `"name":[{"given":["b","c","a"]}]`},
+		{"what looks like a function in a text", `"name":[{"text":"count()"}]`, program(`replace|Patient.name.where(text = 'count()').text|value="valueString":"c"`), `"name":[{"text":"c"}]`},
 		{"by a condition", `"name":[{"use":"usual","text":"a"},{"use":"official","text":"b"}]`, program(`replace|Patient.name.where(use='official').text|value="valueString":"c"`), `"name":[{"use":"usual","text":"a"},{"use":"official","text":"c"}]`},
 		{"replace what has extensions only", `"_gender":{"id":"x"}`, program(`replace|Patient.gender|value="valueCode":"male"`), `"gender":"male"`},
 		{"in a contained resource", `"contained":[{"resourceType":"Organization","id":"o","name":"a"}]`, program(`replace|Patient.contained[0].name|value="valueString":"b"`), `"contained":[{"resourceType":"Organization","id":"o","name":"b"}]`},
@@ -89,6 +90,8 @@ func TestFHIRPathRefuses(t *testing.T) {
 		program(`replace|Patient.name.count()|value="valueInteger":7`),
 		program(`replace|Patient.(|value="valueCode":"male"`),
 		program(`delete|Patient`),
+		program(`delete|Patient.descendants().where(use = 'usual')`),
+		program(`replace|Patient.name[0].text.replaceMatches('(a+)+', 'b')|value="valueString":"x"`),
 		program(`delete|Patient.name`),
 		program(`insert|Patient.name|index="valueInteger":3|value="valueHumanName":{"text":"x"}`),
 		program(`insert|Patient.name|index="valueInteger":-1|value="valueHumanName":{"text":"x"}`),
@@ -134,4 +137,14 @@ func FuzzFHIRPath(f *testing.F) {
 			t.Error("the resource itself was changed")
 		}
 	})
+}
+
+// A patch whose operations would each walk a very large resource is refused at once.
+func TestFHIRPathBoundsItsWork(t *testing.T) {
+	big := parse(t, `{"resourceType":"Patient","name":[`+strings.Repeat(`{"text":"a"},`, 30_000)+`{"text":"a"}]}`)
+	op := `{"name":"operation","part":[{"name":"type","valueCode":"delete"},{"name":"path","valueString":"Patient.name[0]"}]}`
+	_, err := FHIRPath(big, parse(t, `{"resourceType":"Parameters","parameter":[`+strings.Repeat(op+",", 200)+op+`]}`))
+	if !fault.Is(err, fault.TooCostly) {
+		t.Errorf("%v", err)
+	}
 }
