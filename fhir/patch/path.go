@@ -231,6 +231,9 @@ func (op *operation) member(shape *definition.Shape, name string) (string, error
 // allows a simple subset only, which also bounds the work.
 var pathFunctions = []string{"where", "extension", "ofType", "as", "is", "first", "last", "single", "exists", "empty", "not", "hasValue", "startsWith", "endsWith", "contains"}
 
+// operators are words that may stand before a parenthesis without being functions.
+var operators = []string{"and", "or", "xor", "implies", "in", "div", "mod"}
+
 var (
 	literals = regexp.MustCompile(`'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"`)
 	calls    = regexp.MustCompile(`([A-Za-z_]\w*)\s*\(`)
@@ -239,7 +242,7 @@ var (
 // find evaluates a path.
 func (p *pathPatch) find(path string) ([]*fhir.Node, error) {
 	for _, call := range calls.FindAllStringSubmatch(literals.ReplaceAllString(path, "''"), -1) {
-		if !slices.Contains(pathFunctions, call[1]) {
+		if !slices.Contains(pathFunctions, call[1]) && !slices.Contains(operators, call[1]) {
 			return nil, fault.New(fault.NotSupported, "the path of a patch is one of elements, positions and %s, without %s()", strings.Join(pathFunctions, ", "), clip(call[1]))
 		}
 	}

@@ -47,6 +47,7 @@ func TestFHIRPath(t *testing.T) {
 		{"insert first", `"name":[{"text":"a"}]`, program(`insert|Patient.name|index="valueInteger":0|value="valueHumanName":{"text":"b"}`), `"name":[{"text":"b"},{"text":"a"}]`},
 		{"insert last", `"name":[{"text":"a"}]`, program(`insert|Patient.name|index="valueInteger":1|value="valueHumanName":{"text":"b"}`), `"name":[{"text":"a"},{"text":"b"}]`},
 		{"move", `"name":[{"given":["a","b","c"]}]`, program(`move|Patient.name.given|source="valueInteger":0|destination="valueInteger":2`), `"name":[{"given":["b","c","a"]}]`},
+		{"by two conditions", `"name":[{"use":"usual","text":"a"},{"use":"old","text":"b"}]`, program(`delete|Patient.name.where(text = 'b' and (use = 'old' or (use.empty())))`), `"name":[{"use":"usual","text":"a"}]`},
 		{"what looks like a function in a text", `"name":[{"text":"count()"}]`, program(`replace|Patient.name.where(text = 'count()').text|value="valueString":"c"`), `"name":[{"text":"c"}]`},
 		{"by a condition", `"name":[{"use":"usual","text":"a"},{"use":"official","text":"b"}]`, program(`replace|Patient.name.where(use='official').text|value="valueString":"c"`), `"name":[{"use":"usual","text":"a"},{"use":"official","text":"c"}]`},
 		{"replace what has extensions only", `"_gender":{"id":"x"}`, program(`replace|Patient.gender|value="valueCode":"male"`), `"gender":"male"`},
