@@ -1,6 +1,7 @@
 package fhirapi
 
 import (
+	"bytes"
 	"encoding/base64"
 	"io"
 	"net/http"
@@ -73,6 +74,9 @@ func (s *server) patchOne(c *call, id string, match int64, what change) error {
 		r, current, err := c.patched(c.PathValue("type"), id, match, what)
 		if err != nil {
 			return err
+		}
+		if bytes.Equal(r.JSON(), current.Body) { // nothing changes: there is no new version
+			return c.reply(http.StatusOK, current)
 		}
 		res, err := c.actor.Commit(c.Context(), record.Change{Put: []record.Put{{Resource: r, IfMatch: current.Version}}, Key: idempotency(c)})
 		if fault.Is(err, fault.Stale) && match == 0 && try < patchTries {

@@ -27,6 +27,9 @@ func TestPatch(t *testing.T) {
 	if n := h.get("/fhir/Patient/rosa").is(http.StatusOK).node; n.Get("birthDate").Text() != "1970-05-06" {
 		t.Errorf("half of a patch was carried out: %s", n.JSON())
 	}
+	if tag := h.ask("PATCH", "/fhir/Patient/rosa", `[{"op":"test","path":"/gender","value":"female"},{"op":"replace","path":"/gender","value":"female"}]`, isPatch).is(http.StatusOK).header.Get("ETag"); tag != `W/"2"` {
+		t.Errorf("a patch that changes nothing made version %s", tag)
+	}
 	h.ask("PATCH", "/fhir/Patient?identifier=urn:mrn|S1", `[{"op":"replace","path":"/birthDate","value":"1999-12-30"}]`, isPatch).is(http.StatusOK)
 	if n := h.get("/fhir/Patient/sam").node; n.Get("birthDate").Text() != "1999-12-30" {
 		t.Errorf("by condition: %s", n.JSON())
