@@ -24,6 +24,10 @@ func Terminology(find terminology.Finder) func(valueSet, system, code string) (i
 			sets[valueSet] = s
 		}
 		mu.Unlock()
+		if s == nil && system != "" { // it does not expand, but one code may be known all the same
+			answer, err := terminology.ValidateCode(valueSet, find, terminology.Coding{System: system, Code: code})
+			return err == nil && answer.Valid, err == nil
+		}
 		return s.contains(system, code)
 	}
 }
