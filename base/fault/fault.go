@@ -12,6 +12,8 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 )
 
 // Code says what kind of fault it is; the doors derive statuses from it.
@@ -80,6 +82,50 @@ func (e *Error) At(path string) *Error { e.Path = path; return e }
 
 // With adds findings and returns the fault.
 func (e *Error) With(issues ...Issue) *Error { e.Issues = append(e.Issues, issues...); return e }
+
+// Told returns the findings as a page tells them to a person: those that stopped the
+// change, each sentence once. Forms name their fields in Expression; a finding about an
+// element of a resource has no field on a page and comes without its path, and without the
+// key of the rule that it breaks. It is empty when the fault has no findings.
+func (e *Error) Told() []Issue {
+	var out []Issue
+	seen := map[string]bool{}
+	for _, i := range e.Issues {
+		if i.Severity == "warning" || i.Severity == "information" {
+			continue
+		}
+		if ofResource(i.Expression) {
+			i.Text = plain(i)
+			i.Expression = ""
+		}
+		if !seen[i.Expression+"\n"+i.Text] {
+			seen[i.Expression+"\n"+i.Text] = true
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// ofResource reports whether an expression is a path in a resource, as in "Patient.name" or
+// "Put[1].Task.owner", and not the name of a form's field.
+func ofResource(expression string) bool {
+	head, _, dot := strings.Cut(expression, ".")
+	return dot && head != "" && head[0] >= 'A' && head[0] <= 'Z'
+}
+
+// plain is the sentence of a finding about a resource for somebody who does not know FHIR.
+func plain(i Issue) string {
+	switch i.Type {
+	case "not-found":
+		return "Something that this refers to is not in the record, or you may not see it."
+	case "invariant":
+		return "Nothing was saved, because this would break a rule of the record: " + ruleKey.ReplaceAllString(i.Text, "")
+	}
+	return ruleKey.ReplaceAllString(i.Text, "")
+}
+
+// ruleKey is the key of a rule at the end of a sentence, such as " (con-4)".
+var ruleKey = regexp.MustCompile(` \([a-z]+-[0-9]+[a-z]?\)`)
 
 // Error implements error.
 func (e *Error) Error() string {

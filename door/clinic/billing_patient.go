@@ -146,7 +146,7 @@ func (v *patientBill) again(r *web.Request, id string, edit billing.ChargeEdit, 
 				continue
 			}
 			c.Edit = edit
-			for _, issue := range f.Issues {
+			for _, issue := range f.Told() {
 				c.Faults.Add(issue.Expression, r.Lang.T("%s", issue.Text))
 			}
 			if len(c.Faults) == 0 || f.Code == fault.Stale {

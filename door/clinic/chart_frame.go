@@ -139,7 +139,7 @@ func faultsOf(r *web.Request, err error) ui.Faults {
 	if !ok {
 		return ui.Faults{{Text: web.FaultText(r, err)}}
 	}
-	for _, i := range f.Issues {
+	for _, i := range f.Told() {
 		faults.Add(i.Expression, r.Lang.T(i.Text))
 	}
 	if len(f.Issues) == 0 {

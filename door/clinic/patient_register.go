@@ -91,7 +91,7 @@ func register(w http.ResponseWriter, r *web.Request) error {
 		if !errors.As(err, &f) || f.Code != fault.Invalid && f.Code != fault.Conflict {
 			return err
 		}
-		for _, i := range f.Issues {
+		for _, i := range f.Told() {
 			g.Faults.Add(i.Expression, i.Text)
 		}
 		if len(f.Issues) == 0 {
@@ -153,7 +153,7 @@ func saveDetails(w http.ResponseWriter, r *web.Request) error {
 	case fault.Is(err, fault.Invalid):
 		var f *fault.Error
 		errors.As(err, &f)
-		for _, i := range f.Issues {
+		for _, i := range f.Told() {
 			g.Faults.Add(i.Expression, i.Text)
 		}
 		return web.Invalid(w, r, detailsTitle(r, p), detailsPage(g))

@@ -13,7 +13,7 @@ import (
 
 func problemAdd(w http.ResponseWriter, r *web.Request) error {
 	f := problemForm{Patient: r.PathValue("patient"), Back: r.FormValue("back"), Key: r.FormValue("key"),
-		Text: r.FormValue("text"), ICD: r.FormValue("icd"), Onset: strings.TrimSpace(r.FormValue("onset"))}
+		Text: r.FormValue("text"), ICD: strings.TrimSpace(r.FormValue("icd")), Onset: strings.TrimSpace(r.FormValue("onset"))}
 	d := chart.ProblemDraft{Patient: f.Patient, Text: f.Text, ICD: f.ICD, Onset: f.Onset}
 	if known, ok := problem.ByICD(f.ICD); ok { // the list's entry was chosen: its words, not the letters that found it
 		d.Text = known.Text

@@ -63,8 +63,8 @@ func plainName(p patient.Person) string { return strings.TrimSpace(p.Given + " "
 // messageOf returns a fault's sentence.
 func messageOf(err error) string {
 	if f, ok := err.(*fault.Error); ok {
-		if len(f.Issues) > 0 {
-			return f.Issues[0].Text
+		if told := f.Told(); len(told) > 0 {
+			return told[0].Text
 		}
 		return f.Message
 	}

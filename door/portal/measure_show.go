@@ -134,7 +134,7 @@ func (v *measureFormView) add(r *web.Request, err error) {
 		v.Faults.Add("", sentence(r, err))
 		return
 	}
-	for _, i := range f.Issues {
+	for _, i := range f.Told() {
 		field := i.Expression
 		if field == intake.FieldWhen {
 			field = "date"

@@ -104,6 +104,10 @@ func (s *Site) serve(area *Area, p Policy, h Handler) http.Handler {
 			req.Body = http.MaxBytesReader(w, req.Body, maxBody)
 		}
 		w.Header().Set("Cache-Control", "no-store")
+		if err := readForm(req); err != nil {
+			_ = fail(w, r, err)
+			return
+		}
 		if err := s.enter(w, r, p, h); err != nil {
 			_ = fail(w, r, err)
 		}

@@ -100,10 +100,7 @@ func fail(w http.ResponseWriter, r *Request, err error) error {
 	var f *fault.Error
 	text := "Something went wrong in Osler. Nothing was lost that was saved before. The administrator finds it in the log as request " + r.id + "."
 	if errors.As(err, &f) && code != fault.Internal {
-		text = f.Message
-		for _, i := range f.Issues {
-			text += " " + i.Text
-		}
+		text = sentences(f)
 	}
 	level := r.Site.Log.Info
 	if fault.Status(code) >= 500 {
@@ -118,6 +115,22 @@ func fail(w http.ResponseWriter, r *Request, err error) error {
 	}
 	p := ui.Page{Title: r.Lang.T(faultTitle(code)), Narrow: true}
 	return pageStatus(w, r, fault.Status(code), p, faultPage(p.Title, text))
+}
+
+// sentences is all that a fault says: its message, then its findings, nothing twice. The
+// message of a refused resource is one of its findings and is not repeated.
+func sentences(f *fault.Error) string {
+	var text []string
+	if f.Path == "" || len(f.Issues) == 0 {
+		text = append(text, f.Message)
+	}
+	for _, i := range f.Told() {
+		text = append(text, i.Text)
+	}
+	if len(text) == 0 {
+		return f.Message
+	}
+	return strings.Join(text, " ")
 }
 
 func faultTitle(code fault.Code) string {

@@ -116,6 +116,9 @@ func (r *Request) showLink(w http.ResponseWriter, v linkView) error {
 func FaultText(r *Request, err error) string {
 	var f *fault.Error
 	if errors.As(err, &f) {
+		if told := f.Told(); f.Path != "" && len(told) > 0 { // the message is one of them, as the record says it
+			return r.Lang.T("%s", told[0].Text)
+		}
 		return r.Lang.T("%s", f.Message)
 	}
 	return r.Lang.T("This cannot be used.")

@@ -32,7 +32,7 @@ func AddProblem(ctx context.Context, actor *record.Actor, d ProblemDraft) (Probl
 	if known.Visit {
 		return Problem{}, record.Result{}, fault.New(fault.Invalid, "%s is a reason for a visit, not a problem. Use it as a diagnosis of the visit.", known.Text).At("text")
 	}
-	if d.Onset != "" && Moment(d.Onset).IsZero() {
+	if d.Onset != "" && (Moment(d.Onset).IsZero() || Moment(d.Onset).Year() < 1) {
 		return Problem{}, record.Result{}, fault.New(fault.Invalid, "The start cannot be read as a date. Write a year (2019), a month (2019-03) or a day (2019-03-14).").At("onset")
 	}
 	if Moment(d.Onset).After(actor.Now()) {
@@ -106,9 +106,9 @@ func conditionOf(known problem.Problem, patient, category string, actor *record.
 // ResolveProblem marks a problem as over today; reopen takes that back.
 func ResolveProblem(ctx context.Context, actor *record.Actor, patient, id string, reopen bool) (Problem, record.Result, error) {
 	return changeCondition(ctx, actor, patient, id, "resolve problem", func(n *fhir.Node) {
+		notOver(n)
 		if reopen {
 			n.Set("clinicalStatus", coded(conditionClinical, "active"))
-			n.Remove("abatementDateTime")
 			return
 		}
 		n.Set("clinicalStatus", coded(conditionClinical, "resolved"))
@@ -121,14 +121,27 @@ func ResolveProblem(ctx context.Context, actor *record.Actor, patient, id string
 func MistakenProblem(ctx context.Context, actor *record.Actor, patient, id string) (Problem, record.Result, error) {
 	return changeCondition(ctx, actor, patient, id, "problem entered in error", func(n *fhir.Node) {
 		n.Set("verificationStatus", coded(conditionVerification, "entered-in-error"))
-		n.Remove("clinicalStatus")
+		n.Remove("clinicalStatus") // con-5; con-4 then forbids an end, too
+		notOver(n)
 	})
+}
+
+// notOver takes away when a condition ended, in whichever of the forms of FHIR an import
+// gave it.
+func notOver(n *fhir.Node) {
+	for _, form := range []string{"DateTime", "Age", "Period", "Range", "String"} {
+		n.Remove("abatement" + form)
+		n.Remove("_abatement" + form)
+	}
 }
 
 func changeCondition(ctx context.Context, actor *record.Actor, patient, id, what string, change func(*fhir.Node)) (Problem, record.Result, error) {
 	n, version, err := own(ctx, actor, patient, "Condition", id)
 	if err != nil {
 		return Problem{}, record.Result{}, err
+	}
+	if code(n.Get("verificationStatus")) == "entered-in-error" {
+		return Problem{}, record.Result{}, fault.New(fault.Conflict, "This entry was marked as a mistake and stays as it is. Add the problem again if the patient has it.")
 	}
 	change(n)
 	result, err := actor.Commit(ctx, record.Change{Put: []record.Put{{Resource: n, IfMatch: version}}, What: what})

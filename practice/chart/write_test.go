@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -150,6 +151,43 @@ func TestProblemsAreAddedResolvedAndMistaken(t *testing.T) {
 	}
 	if got := read(t, doctor, "rosa").ActiveProblems(); len(got) != 1 || got[0].Ended != "" {
 		t.Errorf("a reopened problem: %+v", got)
+	}
+}
+
+// TestProblemsThatEndedCanBeMistakesToo holds the changes to what FHIR allows: an entry in
+// error has neither a clinical status nor an end (con-4, con-5), and there is one end.
+func TestProblemsThatEndedCanBeMistakesToo(t *testing.T) {
+	doctor, _ := clinic(t)
+	over := `"subject":{"reference":"Patient/rosa"},"verificationStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-ver-status","code":"confirmed"}]},
+		"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"remission"}]},"code":{"text":"Asthma"}`
+	for name, end := range map[string]string{
+		"day": `"abatementDateTime":"2019-05-01"`, "age": `"abatementAge":{"value":40,"unit":"years","system":"http://unitsofmeasure.org","code":"a"}`,
+		"period": `"abatementPeriod":{"end":"2019"}`, "words": `"abatementString":"in her youth"`,
+	} {
+		id := "over-" + name
+		n := nodes(t, `{"resourceType":"Condition","id":"`+id+`",`+over+`,`+end+`}`)[0]
+		if _, err := doctor.Commit(ctx, record.Change{Put: []record.Put{{Resource: n}}}); err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range []struct {
+			what   string
+			change func() (Problem, record.Result, error)
+		}{
+			{"resolve", func() (Problem, record.Result, error) { return ResolveProblem(ctx, doctor, "rosa", id, false) }},
+			{"reopen", func() (Problem, record.Result, error) { return ResolveProblem(ctx, doctor, "rosa", id, true) }},
+			{"resolve again", func() (Problem, record.Result, error) { return ResolveProblem(ctx, doctor, "rosa", id, false) }},
+			{"mistaken", func() (Problem, record.Result, error) { return MistakenProblem(ctx, doctor, "rosa", id) }},
+		} {
+			if _, _, err := step.change(); err != nil {
+				t.Errorf("%s, %s: %v", name, step.what, err)
+			}
+		}
+		if _, _, err := ResolveProblem(ctx, doctor, "rosa", id, true); !fault.Is(err, fault.Conflict) {
+			t.Errorf("%s: reopening a mistake: %v", name, err)
+		}
+	}
+	if _, _, err := AddProblem(ctx, doctor, ProblemDraft{Patient: "rosa", Text: "Gout", Onset: "0000"}); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "cannot be read as a date") {
+		t.Errorf("a start in the year 0: %v", err)
 	}
 }
 

@@ -68,10 +68,11 @@ func Duplicates(ctx context.Context, actor *record.Actor, p Person) ([]Match, er
 	if p.BirthDate != "" {
 		queries = append(queries, "birthdate="+url.QueryEscape(p.BirthDate))
 	}
-	if len(p.Family) >= 2 && len(p.Given) >= 1 {
-		queries = append(queries, "family="+escape(prefix(p.Family, 4))+"&given="+escape(prefix(p.Given, 3)))
+	family, given := prefix(p.Family, 4), prefix(p.Given, 3)
+	if len(p.Family) >= 2 && search.Normalize(family) != "" && p.Given != "" && search.Normalize(given) != "" {
+		queries = append(queries, "family="+escape(family)+"&given="+escape(given))
 	}
-	if p.Phone != "" {
+	if digits(p.Phone) != "" { // "none" and "ask" are no numbers to look for
 		queries = append(queries, "phone="+digits(p.Phone))
 	}
 	seen := map[string]bool{p.ID: p.ID != ""}

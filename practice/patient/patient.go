@@ -164,35 +164,117 @@ func (p Person) Resource(base *fhir.Node) *fhir.Node {
 			"type", fhir.Obj("coding", fhir.Arr(fhir.Obj("system", "http://terminology.hl7.org/CodeSystem/v2-0203", "code", "MR"))),
 			"system", RecordNumberSystem, "value", p.RecordNumber))
 	}
-	r.Set("name", p.names(r))
+	was := FromResource(r)
+	if was.Name() != p.Name() || was.Family != p.Family || was.Prefix != p.Prefix || was.Preferred != p.Preferred {
+		r.Set("name", p.names(r))
+	}
 	p.contactPoints(r)
 	r.Set("gender", optional(p.Sex))
 	r.Set("birthDate", optional(p.BirthDate))
-	if p.Line+p.City+p.State+p.Post != "" {
-		lines := fhir.Arr(p.Line)
-		if p.Line == "" {
-			lines = nil
-		}
-		r.Set("address", fhir.Arr(fhir.Obj("use", "home", "line", lines, "city", p.City, "state", p.State, "postalCode", p.Post)))
+	if was.Line != p.Line || was.City != p.City || was.State != p.State || was.Post != p.Post {
+		putFirst(r, "address", p.address(r.Get("address").At(0)))
 	}
-	if p.Language != "" {
+	if p.Language != "" && was.Language != p.Language {
 		r.Set("communication", fhir.Arr(fhir.Obj("language",
 			fhir.Obj("coding", fhir.Arr(fhir.Obj("system", "urn:ietf:bcp:47", "code", p.Language))), "preferred", true)))
 	}
-	if p.Contact.Name != "" {
-		c := fhir.Obj("name", fhir.Obj("text", p.Contact.Name))
-		if p.Contact.Relation != "" {
-			c.SetFirst(0, "relationship", fhir.Arr(fhir.Obj("text", p.Contact.Relation)))
-		}
-		if p.Contact.Phone != "" {
-			c.Set("telecom", fhir.Arr(fhir.Obj("system", "phone", "value", p.Contact.Phone)))
-		}
-		r.Set("contact", fhir.Arr(c))
+	if was.Contact != p.Contact {
+		putFirst(r, "contact", p.Contact.resource(r.Get("contact").At(0), was.Contact))
 	}
-	if p.Doctor != "" {
+	if p.Doctor != "" && was.Doctor != p.Doctor {
 		r.Set("generalPractitioner", fhir.Arr(fhir.Obj("reference", "Practitioner/"+p.Doctor)))
 	}
 	return r
+}
+
+// address is the first address with what the person says of it; nil when nothing is said.
+// Country, district and what else stands there stay.
+func (p Person) address(before *fhir.Node) *fhir.Node {
+	if p.Line+p.City+p.State+p.Post == "" {
+		return nil
+	}
+	a := fhir.Obj("use", "home")
+	if before != nil {
+		a = before.Clone()
+	}
+	if p.Line != joined(a.Get("line")) {
+		a.Remove("_line")
+		a.Remove("line")
+		if p.Line != "" {
+			a.Set("line", fhir.Arr(p.Line))
+		}
+	}
+	a.Set("city", optional(p.City))
+	a.Set("state", optional(p.State))
+	a.Set("postalCode", optional(p.Post))
+	a.Remove("text") // it repeated what has changed
+	return a
+}
+
+// resource writes the emergency contact, also one of whom only a phone is known, over the one
+// before; nil when nothing is known.
+func (c Contact) resource(before *fhir.Node, was Contact) *fhir.Node {
+	if c == (Contact{}) {
+		return nil
+	}
+	n := fhir.Obj()
+	if before != nil {
+		n = before.Clone()
+	}
+	if c.Relation != was.Relation {
+		n.Set("relationship", textIn(c.Relation, true))
+	}
+	if c.Name != was.Name {
+		n.Set("name", textIn(c.Name, false))
+	}
+	if c.Phone != was.Phone {
+		points := fhir.Arr()
+		if c.Phone != "" {
+			points.Append(fhir.Obj("system", "phone", "value", c.Phone))
+		}
+		for t := range n.Get("telecom").Items() {
+			if t.Get("system").Text() != "phone" {
+				points.Append(t)
+			}
+		}
+		if points.Len() == 0 {
+			points = nil
+		}
+		n.Set("telecom", points)
+	}
+	return n
+}
+
+// textIn is an object that holds only a text, in a list or not; nil for "".
+func textIn(text string, listed bool) *fhir.Node {
+	switch {
+	case text == "":
+		return nil
+	case listed:
+		return fhir.Arr(fhir.Obj("text", text))
+	}
+	return fhir.Obj("text", text)
+}
+
+// putFirst replaces the first item of a list, or takes it away when it is nil; the others
+// stay.
+func putFirst(r *fhir.Node, name string, item *fhir.Node) {
+	out := fhir.Arr()
+	if item != nil {
+		out.Append(item)
+	}
+	at := 0
+	for n := range r.Get(name).Items() {
+		if at > 0 {
+			out.Append(n)
+		}
+		at++
+	}
+	if out.Len() == 0 {
+		r.Remove(name)
+		return
+	}
+	r.Set(name, out)
 }
 
 // names replaces the official and usual name and keeps others.

@@ -44,11 +44,19 @@ func (d Draft) Check() []fault.Issue {
 	return out
 }
 
+// check finds a relation to nobody: FHIR wants a name or a way to reach the contact (pat-1).
+func (c Contact) check() []fault.Issue {
+	if c.Relation == "" || c.Name != "" || c.Phone != "" {
+		return nil
+	}
+	return []fault.Issue{{Severity: "error", Type: "required", Expression: "contactName", Text: "Type the name or the phone of the emergency contact."}}
+}
+
 // Register creates a Patient with a new record number. When a likely duplicate exists and
 // the draft has no answer, it fails with fault.Conflict. An unsure answer also files a task
 // duplicate-patient.
 func Register(ctx context.Context, actor *record.Actor, d Draft) (Person, record.Result, error) {
-	if issues := d.Check(); len(issues) > 0 {
+	if issues := append(d.Check(), d.Contact.check()...); len(issues) > 0 {
 		return Person{}, record.Result{}, fault.New(fault.Invalid, "Some fields need another look.").With(issues...)
 	}
 	matches, err := Duplicates(ctx, actor, d.Person)
@@ -69,7 +77,7 @@ func Register(ctx context.Context, actor *record.Actor, d Draft) (Person, record
 	if len(likely) == 0 && len(matches) > 0 {
 		likely = []string{matches[0].Person.ID}
 	}
-	if d.Answer == Different {
+	if d.Answer == Different && len(likely) > 0 { // nobody may be left to differ from
 		r.Set("extension", different(likely))
 	}
 	change.Put = []record.Put{{Resource: r, Create: true}}
@@ -151,7 +159,11 @@ func Update(ctx context.Context, actor *record.Actor, p Person, version int64) (
 	if err != nil {
 		return record.Result{}, err
 	}
-	if issues := (Draft{Person: p}).Check(); len(issues) > 0 {
+	issues := (Draft{Person: p}).Check()
+	if p.Contact != FromResource(base).Contact {
+		issues = append(issues, p.Contact.check()...)
+	}
+	if len(issues) > 0 {
 		return record.Result{}, fault.New(fault.Invalid, "Some fields need another look.").With(issues...)
 	}
 	return actor.Commit(ctx, record.Change{What: "demographics", Put: []record.Put{{Resource: p.Resource(base), IfMatch: version}}})

@@ -1,0 +1,40 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// readForm reads a form once, and cleans what was typed. A form that is too large is told as
+// that; one that cannot be read is left to the handler, which misses its fields.
+func readForm(r *http.Request) error {
+	var large *http.MaxBytesError
+	if err := r.ParseForm(); errors.As(err, &large) {
+		return large
+	}
+	for _, values := range []url.Values{r.Form, r.PostForm} {
+		for _, list := range values {
+			for i := range list {
+				list[i] = clean(list[i])
+			}
+		}
+	}
+	return nil
+}
+
+// clean takes out of a text what the record refuses and nobody sees: control characters and
+// broken UTF-8, which come along when text is pasted from word processors and terminals.
+// Their line and page breaks become a space; tabs and line ends stay.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\v' || r == '\f':
+			return ' '
+		case r < ' ' && r != '\t' && r != '\n' && r != '\r':
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
+}
