@@ -6,6 +6,8 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -156,7 +158,22 @@ func narrative(r *fhir.Node) template.HTML {
 			return ""
 		}
 	}
-	return template.HTML(div)
+	return template.HTML(asHTML(div))
+}
+
+// empty finds the elements of XHTML that are closed where they are opened.
+var empty = regexp.MustCompile(`<([A-Za-z0-9]+)((?:\s+[^\s=<>"']+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*/>`)
+
+// asHTML gives elements of a narrative that are closed where they are opened an end tag. To a
+// browser, <a href="x"/> is a link that goes on to the end of the page.
+func asHTML(div string) string {
+	return empty.ReplaceAllStringFunc(div, func(tag string) string {
+		m := empty.FindStringSubmatch(tag)
+		if slices.Contains([]string{"br", "col", "hr", "img"}, m[1]) {
+			return tag
+		}
+		return "<" + m[1] + m[2] + "></" + m[1] + ">"
+	})
 }
 
 // label names a resource for people: its name, title, code or type.

@@ -70,6 +70,19 @@ func TestPages(t *testing.T) {
 	h.as(trust.Patient).page("/fhir/Patient/sam")
 }
 
+// What a browser reads in a narrative is what FHIR reads in it.
+func TestNarrativesEndWhereTheyEnd(t *testing.T) {
+	h := open(t)
+	basic := func(inner string) string {
+		return `{"resourceType":"Basic","id":"b","text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">` + inner + `</div>"},"code":{"text":"x"}}`
+	}
+	h.ask("PUT", "/fhir/Basic/b", basic(`a<!--><meta http-equiv=\"refresh\" content=\"0;url=https://evil.example\">-->`)).refused(422, "comment")
+	h.ask("PUT", "/fhir/Basic/b", basic(`<p>a</p><a href=\"https://evil.example\"  title='b'/><br/>`)).is(201)
+	if _, _, body := h.page("/fhir/Basic/b"); !strings.Contains(body, `<p>a</p><a href="https://evil.example"  title='b'></a><br/></div>`) {
+		t.Errorf("a link without an end: %s", body)
+	}
+}
+
 // A browser without a token is who is signed in there, for pages of this site alone.
 func TestVisitors(t *testing.T) {
 	h := open(t, func(_ *house, o *Options) {

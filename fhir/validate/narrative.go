@@ -108,6 +108,10 @@ func (s *scanner) markup() string {
 		if end < 0 {
 			return "The narrative holds a comment that is not closed."
 		}
+		if c := rest[4 : 4+end]; strings.Contains(c, "--") || strings.HasPrefix(c, ">") || strings.HasPrefix(c, "->") || strings.HasSuffix(c, "-") {
+			s.active = true // to a browser, <!--> and --!> are its end, and what follows is markup
+			return "The narrative holds a comment that a browser would end elsewhere."
+		}
 		s.pos += 4 + end + 3
 		return ""
 	case strings.HasPrefix(rest, "<!"), strings.HasPrefix(rest, "<?"):

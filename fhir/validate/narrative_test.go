@@ -29,6 +29,7 @@ func TestActiveNarrativesAreRefused(t *testing.T) {
 		`<a href="data:text/html,x">a</a>`, `<img src="data:image/svg+xml;base64,AAAA"/>`, `<a href="vbscript:x">a</a>`,
 		`<p style="width: expression(x)">a</p>`, `<p style="background: url(http://x)">a</p>`, `<p style="w: ex\70 ression(x)">a</p>`,
 		`<p style="w: ex/**/pression(x)">a</p>`,
+		`a<!--><meta http-equiv="refresh" content="0;url=https://evil.example">-->`, `a<!---><form>-->`, `a<!-- --!><form> -->`,
 	} {
 		issues := narrativeIssues(inner)
 		if len(issues) != 1 || !strings.HasPrefix(issues[0], "security Patient.text.div") {
