@@ -155,7 +155,7 @@ func noteAmend(w http.ResponseWriter, r *web.Request) error {
 
 // textOf is the text of a section in the form: what was typed, else what is signed.
 func (v noteView) textOf(s chart.Section) string {
-	if t, ok := v.Typed[s.Code]; ok {
+	if t, ok := v.Typed[s.Key]; ok {
 		return t
 	}
 	return s.Text

@@ -686,7 +686,7 @@ func amendForm(v noteView) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		for _, s := range v.Note.Sections {
-			templ_7745c5c3_Err = ui.TextArea(ui.Field{Name: "section-" + s.Code, Label: s.Title, Value: v.textOf(s), Rows: 3, Required: true}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.TextArea(ui.Field{Name: "section-" + s.Key, Label: s.Title, Value: v.textOf(s), Rows: 3}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -59,7 +59,7 @@ func readRegistration(r *web.Request) registration {
 		Contact: patient.Contact{Name: v("contactName"), Relation: v("contactRelation"), Phone: v("contactPhone")},
 	}}
 	if g.Born != "" {
-		born, err := patient.ReadBirthDate(g.Born, r.Now())
+		born, err := patient.ReadBirth(g.Born, r.Now())
 		var f *fault.Error
 		if errors.As(err, &f) {
 			g.BornFault = f.Message
@@ -141,6 +141,7 @@ func saveDetails(w http.ResponseWriter, r *web.Request) error {
 		seen = v
 	}
 	g.Typed.ID, g.Typed.RecordNumber, g.Typed.Doctor, g.Typed.Died, g.Typed.Version = p.ID, p.RecordNumber, p.Doctor, p.Died, seen
+	g.Typed.Prefix = p.Prefix // the form does not show it
 	if g.BornFault != "" {
 		g.Faults.Add("birthDate", g.BornFault)
 		return web.Invalid(w, r, detailsTitle(r, p), detailsPage(g))

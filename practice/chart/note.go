@@ -2,6 +2,8 @@ package chart
 
 import (
 	"html"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/osler-emr/osler/fhir"
@@ -33,6 +35,7 @@ type Note struct {
 
 // Section is one part of a note.
 type Section struct {
+	Key         string // tells it from the note's other sections, see SectionKeys
 	Title, Code string
 	Text        string   // plain text; paragraphs are divided by line breaks
 	Entries     []string // references that were pulled in
@@ -53,10 +56,27 @@ func NoteFrom(n *fhir.Node) Note {
 			note.SignedBy, note.SignedAt = a.Path("party.reference").Text(), a.Get("time").Text()
 		}
 	}
+	keys := SectionKeys(n)
 	for s := range n.Get("section").Items() {
-		note.Sections = append(note.Sections, sectionFrom(s))
+		section := sectionFrom(s)
+		section.Key = keys[len(note.Sections)]
+		note.Sections = append(note.Sections, section)
 	}
 	return note
+}
+
+// SectionKeys names the sections of a Composition in their order: by code, and those that
+// have none, or one that was used before, by their place too. Imported notes have such.
+func SectionKeys(n *fhir.Node) []string {
+	var out []string
+	for s := range n.Get("section").Items() {
+		key := code(s.Get("code"))
+		if key == "" || slices.Contains(out, key) {
+			key += "." + strconv.Itoa(len(out))
+		}
+		out = append(out, key)
+	}
+	return out
 }
 
 func sectionFrom(s *fhir.Node) Section {

@@ -11,8 +11,9 @@ import (
 	"github.com/osler-emr/osler/record"
 )
 
-// AmendDraft is a change of a signed note. Sections holds the new text by section code;
-// sections that are not named stay.
+// AmendDraft is a change of a signed note. Sections holds the new text by section key (its code);
+// sections that are not named stay, and one whose text is emptied goes, unless it links to
+// something.
 type AmendDraft struct {
 	Patient, Note string
 	Version       string // of the note that the writer saw
@@ -39,17 +40,32 @@ func Amend(ctx context.Context, actor *record.Actor, d AmendDraft) (chart.Note, 
 		return chart.Note{}, record.Result{}, fault.New(fault.Stale, "Someone has amended this note since you opened it. Open it again: what you typed is below.")
 	}
 	changed := false
+	kept := fhir.Arr()
+	keys, at := chart.SectionKeys(n), -1
 	for s := range n.Get("section").Items() {
-		text, ok := d.Sections[s.Path("code.coding.0.code").Text()]
+		at++
+		text, ok := d.Sections[keys[at]]
 		if !ok || text == chart.PlainText(s.Path("text.div").Text()) {
+			kept.Append(s)
 			continue
 		}
-		s.Set("text", fhir.Obj("status", "generated", "div", chart.Div(strings.TrimSpace(text))))
 		changed = true
+		switch text = strings.TrimSpace(text); {
+		case text != "":
+			s.Set("text", fhir.Obj("status", "generated", "div", chart.Div(text)))
+			kept.Append(s)
+		case s.Get("entry") != nil || s.Get("section") != nil: // what it links to stays
+			s.Remove("text")
+			kept.Append(s)
+		}
 	}
-	if !changed {
+	switch {
+	case !changed:
 		return chart.Note{}, record.Result{}, fault.New(fault.Invalid, "Nothing of the note was changed.")
+	case kept.Len() == 0:
+		return chart.Note{}, record.Result{}, fault.New(fault.Invalid, "A note cannot be emptied. Leave a word about what happened to it.")
 	}
+	n.Set("section", kept)
 	now := actor.Now().Format(time.RFC3339)
 	n.Set("status", fhir.Str("amended"))
 	n.Set("date", fhir.Str(now))

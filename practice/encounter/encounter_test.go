@@ -270,6 +270,52 @@ func TestCopyForwardIsMarkedUntilChecked(t *testing.T) {
 	}
 }
 
+func TestAnAmendmentMayTakeASectionAway(t *testing.T) {
+	c := open(t)
+	v := c.start("")
+	signed, _, err := Sign(ctx, c.as(amara), SignDraft{Patient: "rosa", Encounter: v.ID, Text: map[string]string{FieldPlan: "Left knee.", FieldSubjective: "Of another patient."}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := AmendDraft{Patient: "rosa", Note: signed.Note, Reason: "Wrong patient", Sections: map[string]string{chart.Subjective: "  \n"}}
+	if _, _, err := Amend(ctx, c.as(amara), d); err != nil {
+		t.Fatal(err)
+	}
+	note := c.chart(amara, "rosa").Notes[0]
+	if len(note.Sections) != 1 || note.Sections[0].Text != "Left knee." {
+		t.Errorf("the amended note is %+v", note)
+	}
+	d.Sections = map[string]string{chart.AssessmentPlan: ""}
+	if _, _, err := Amend(ctx, c.as(amara), d); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "cannot be emptied") {
+		t.Errorf("a note is emptied: %v", err)
+	}
+}
+
+// TestSectionsWithoutACodeAreAmendedOneByOne amends an imported note, whose sections cannot
+// be told apart by their codes.
+func TestSectionsWithoutACodeAreAmendedOneByOne(t *testing.T) {
+	c := open(t)
+	body := `{"resourceType":"Composition","id":"imported","status":"final","type":{"text":"Letter"},"title":"Letter","date":"2020-01-02","subject":{"reference":"Patient/rosa"},"author":[{"display":"Elsewhere"}],
+	 "section":[{"title":"One","text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">first</div>"}},{"title":"Two","text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">second</div>"}}]}`
+	n, err := fhir.Parse([]byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.gate.As(trust.System("import"), "test").Commit(ctx, record.Change{Put: []record.Put{{Resource: n}}}); err != nil {
+		t.Fatal(err)
+	}
+	note := chart.NoteFrom(n)
+	d := AmendDraft{Patient: "rosa", Note: "imported", Reason: "Typing", Sections: map[string]string{}}
+	for _, s := range note.Sections {
+		d.Sections[s.Key] = s.Text
+	}
+	d.Sections[note.Sections[1].Key] = "SECOND"
+	got, _, err := Amend(ctx, c.as(amara), d)
+	if err != nil || len(got.Sections) != 2 || got.Sections[0].Text != "first" || got.Sections[1].Text != "SECOND" {
+		t.Errorf("%+v, %v", got.Sections, err)
+	}
+}
+
 func TestAmendKeepsTheFormerVersion(t *testing.T) {
 	c := open(t)
 	v := c.start("")

@@ -63,8 +63,12 @@ func end(ctx context.Context, actor *record.Actor, patient, ref, status, reason 
 		}
 		n.Set("statusReason", why)
 	}
-	if m.Stated && n.Path("effectivePeriod.start") != nil && n.Path("effectivePeriod.end") == nil {
-		n.Get("effectivePeriod").Set("end", fhir.Str(actor.Now().UTC().Format(time.RFC3339)))
+	if start := n.Path("effectivePeriod.start").Text(); m.Stated && start != "" && n.Path("effectivePeriod.end") == nil {
+		end := actor.Now().UTC().Format(time.RFC3339)
+		if moment(start).After(actor.Now()) { // not begun: it ends as it begins, since no period ends before (per-1)
+			end = start
+		}
+		n.Get("effectivePeriod").Set("end", fhir.Str(end))
 	}
 	return record.Put{Resource: n, IfMatch: m.Version}, nil
 }

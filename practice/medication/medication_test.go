@@ -231,6 +231,16 @@ func TestStop(t *testing.T) {
 	}
 }
 
+// TestStopWhatHasNotBegun stops a statement about the future: its period may not end before
+// it begins.
+func TestStopWhatHasNotBegun(t *testing.T) {
+	c := open(t)
+	c.put(`{"resourceType":"MedicationStatement","id":"s2","status":"intended","subject":{"reference":"Patient/maria"},"medicationCodeableConcept":{"text":"zinc"},"effectivePeriod":{"start":"2031-10-01"}}`)
+	if _, err := Stop(t.Context(), c.as(physician), "maria", "MedicationStatement/s2", ""); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestReplacingStopsTheOtherInOneCommit(t *testing.T) {
 	c := open(t)
 	d := sentence(t, "maria", "losartan-50-mg-tablet")

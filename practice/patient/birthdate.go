@@ -53,6 +53,29 @@ func ReadBirthDate(typed string, today time.Time) (string, error) {
 	return t.Format("2006-01-02"), nil
 }
 
+// ReadBirth is ReadBirthDate for a form: a year ("1968") or a month ("3 1968", "Mar 1968",
+// "1968-03") is taken too, since that may be all that anybody knows.
+func ReadBirth(typed string, today time.Time) (string, error) {
+	parts := strings.FieldsFunc(strings.TrimSpace(typed), func(r rune) bool { return strings.ContainsRune(" .-/,\t", r) })
+	isYear := func(s string) bool { return len(s) == 4 && digits(s) == s }
+	form, whole := "", ""
+	switch {
+	case len(parts) == 1 && isYear(parts[0]):
+		form, whole = "2006", "1 1 "+parts[0]
+	case len(parts) == 2 && isYear(parts[0]) && monthNumber(parts[1]) > 0:
+		form, whole = "2006-01", "1 "+parts[1]+" "+parts[0]
+	case len(parts) == 2 && isYear(parts[1]) && monthNumber(parts[0]) > 0:
+		form, whole = "2006-01", "1 "+parts[0]+" "+parts[1]
+	default:
+		return ReadBirthDate(typed, today)
+	}
+	date, err := ReadBirthDate(whole, today)
+	if err != nil {
+		return "", err
+	}
+	return date[:len(form)], nil
+}
+
 func letters(s string) bool { return s != "" && (s[0] < '0' || s[0] > '9') }
 
 // monthNumber reads 1 to 12 or the beginning of an English month name; 0 for none.

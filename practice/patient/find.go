@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/record"
 )
 
@@ -42,7 +43,9 @@ func queriesFor(actor *record.Actor, typed string) []string {
 	words, numbers := parts(typed, actor.Now())
 	var names []string
 	for _, w := range words {
-		names = append(names, "name="+escape(strings.Trim(w, ",;")))
+		if w = strings.Trim(w, ",;"); search.Normalize(w) != "" { // signs alone are no name
+			names = append(names, "name="+escape(w))
+		}
 	}
 	if len(numbers) == 0 {
 		if len(names) == 0 || len([]rune(strings.Join(words, ""))) < 2 {

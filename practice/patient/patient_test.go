@@ -23,6 +23,16 @@ func TestBirthDatesAsPeopleTypeThem(t *testing.T) {
 	}
 }
 
+func TestABirthDateMayBeAllThatIsKnown(t *testing.T) {
+	today := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
+	for typed, want := range map[string]string{"1968": "1968", "3 1968": "1968-03", "Mar 1968": "1968-03", "1968-03": "1968-03", "14 3 68": "1968-03-14",
+		"2027": "", "1850": "", "68": "", "march": "", "13 1968": "", "unknown": "", "12 2026": ""} {
+		if got, err := ReadBirth(typed, today); got != want || (err == nil) != (want != "") {
+			t.Errorf("%q is %q, %v; want %q", typed, got, err, want)
+		}
+	}
+}
+
 func FuzzReadBirthDate(f *testing.F) {
 	f.Add("14 3 68")
 	f.Add("Mar 99999999999999999999 1")

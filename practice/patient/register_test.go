@@ -120,3 +120,12 @@ func get(t *testing.T, actor *record.Actor) *fhir.Node {
 	}
 	return n
 }
+
+func TestSignsAloneFindNobody(t *testing.T) {
+	actor := desk(t)
+	for _, typed := range []string{"--", ";;", "--- ,,", "🙂🙂", "-- Old", "'' 14 3 68"} {
+		if _, err := Find(t.Context(), actor, typed); err != nil {
+			t.Errorf("%q: %v", typed, err)
+		}
+	}
+}
