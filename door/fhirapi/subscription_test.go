@@ -256,6 +256,78 @@ func TestWebsockets(t *testing.T) {
 	}
 }
 
+// A program with a narrow token of the same account must not hear what the account's
+// subscription tells.
+func TestNarrowTokensDoNotListen(t *testing.T) {
+	h := open(t, watching(t))
+	id := h.ask("POST", "/fhir/Subscription", visits("websocket", "")).is(201).node.ID()
+	h.becomes(id, "active")
+	owner, err := h.accounts.FindByUser(t.Context(), "amara")
+	if err != nil {
+		t.Fatal(err)
+	}
+	narrow, err := h.accounts.IssueToken(t.Context(), trust.System("test"), owner.ID, []string{"user/Subscription.rs", "user/Observation.rs"}, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.tokens["narrow"] = narrow
+	h.as("narrow").ask("POST", "/fhir/Subscription/"+id+"/$get-ws-binding-token", "").refused(404)
+	c := h.socket(narrow)
+	say(t, c, "bind "+id)
+	if got := hear(t, c); !strings.HasPrefix(got, "error") {
+		t.Errorf("bound: %q", got)
+	}
+}
+
+// How many events there were says what stands in charts: $status tells it to those who may
+// read what the subscription is about.
+func TestStatusCountsForReadersOnly(t *testing.T) {
+	h := open(t, watching(t))
+	in := receive(t)
+	id := h.ask("POST", "/fhir/Subscription", with(heartRates, "URL", in.URL)).is(201).node.ID()
+	h.becomes(id, "active")
+	h.ask("POST", "/fhir/Observation", pulse).is(201)
+	in.wait(t, 1)
+	const count = "events-since-subscription-start"
+	for _, path := range []string{"/fhir/Subscription/$status", "/fhir/Subscription/" + id + "/$status"} {
+		if a := h.get(path).is(200); !strings.Contains(string(a.body), count) {
+			t.Errorf("the owner is not told: %s", a.body)
+		}
+		if a := h.as(trust.FrontDesk).get(path).is(200); strings.Contains(string(a.body), count) || !strings.Contains(string(a.body), "Subscription/"+id) {
+			t.Errorf("the desk is told: %s", a.body)
+		}
+	}
+}
+
+// A socket stays with the account that bound it: when somebody else takes a subscription over,
+// it is delivered under their rights, and the former owner hears no more of it.
+func TestSocketsDoNotOutliveOwnership(t *testing.T) {
+	h := open(t, watching(t))
+	patients := with(with(with(with(heartRates, `"rest-hook"`, `"websocket"`), `"endpoint":"URL",`, ""), `,"header":["Authorization: Bearer very-secret"]`, ""), "Observation?code=http://loinc.org|8867-4", "Patient?active=true")
+	desk := h.as(trust.FrontDesk)
+	made := desk.ask("POST", "/fhir/Subscription", patients).is(201).node
+	h.becomes(made.ID(), "active")
+	former := h.socket(h.tokens[trust.FrontDesk])
+	say(t, former, "bind "+made.ID())
+	if got := hear(t, former); got != "bound "+made.ID() {
+		t.Fatalf("%q", got)
+	}
+	h.ask("PUT", "/fhir/Subscription/"+made.ID(), with(with(patients, `"resourceType":"Subscription"`, `"resourceType":"Subscription","id":"`+made.ID()+`"`), "Patient?active=true", "Observation?code=http://loinc.org|8867-4")).is(200)
+	h.becomes(made.ID(), "active")
+	h.ask("POST", "/fhir/Observation", pulse).is(201)
+	owner := h.socket(h.tokens[trust.Physician])
+	say(t, owner, "bind "+made.ID())
+	for _, want := range []string{"bound ", "ping "} {
+		if got := hear(t, owner); got != want+made.ID() {
+			t.Errorf("the owner hears %q", got)
+		}
+	}
+	say(t, former, "nothing")
+	if got := hear(t, former); !strings.HasPrefix(got, "error") {
+		t.Errorf("the former owner hears %q", got)
+	}
+}
+
 // TestDisabledAccountGetsNothing goes through the real accounts.
 func TestDisabledAccountGetsNothing(t *testing.T) {
 	h := open(t, watching(t))

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
 )
 
@@ -15,8 +16,9 @@ import (
 //	_content=(bone OR liver) metastas NOT "no sign"
 func readWords(param string, values []string) (Expr, error) {
 	var or Or
+	terms := 0
 	for _, v := range values {
-		w := &wordReader{param: param, value: v, rest: unescape(v)}
+		w := &wordReader{param: param, value: v, rest: unescape(v), terms: &terms}
 		x, err := w.either(0)
 		if err != nil {
 			return nil, err
@@ -29,7 +31,11 @@ func readWords(param string, values []string) (Expr, error) {
 	return either(or), nil
 }
 
-type wordReader struct{ param, value, rest string }
+type wordReader struct {
+	param, value, rest string
+
+	terms *int // read so far, in all values
+}
 
 func (w *wordReader) skip() { w.rest = strings.TrimLeftFunc(w.rest, unicode.IsSpace) }
 
@@ -75,9 +81,7 @@ func (w *wordReader) all(depth int) (Expr, error) {
 		if err != nil {
 			return nil, err
 		}
-		if and = append(and, x); len(and) > maxFilterTests {
-			return nil, malformed(w.param, w.value, "has too many words")
-		}
+		and = append(and, x)
 	}
 	switch len(and) {
 	case 0:
@@ -89,6 +93,9 @@ func (w *wordReader) all(depth int) (Expr, error) {
 }
 
 func (w *wordReader) term(depth int) (Expr, error) {
+	if *w.terms++; *w.terms > maxFilterTests {
+		return nil, fault.New(fault.TooCostly, "The search parameter %q has more than %d words.", w.param, maxFilterTests)
+	}
 	if w.keyword("NOT") {
 		w.skip()
 		if depth > maxFilterDepth {

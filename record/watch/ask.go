@@ -46,6 +46,7 @@ func (w *Watcher) Status(ctx context.Context, a *record.Actor, ids, statuses []s
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return nil, err
 		}
+		s = s.toldTo(a.Principal(), o)
 		entries.Append(fhir.Obj("resource", w.statusOf(ident.New(w.Clock.Now()), o, s, "query-status", contentEmpty, nil), "search", fhir.Obj("mode", "match")))
 	}
 	return fhir.Obj("resourceType", "Bundle", "type", "searchset", "total", fhir.Int(int64(entries.Len())), "entry", entries), nil
@@ -74,6 +75,7 @@ func (w *Watcher) Events(ctx context.Context, a *record.Actor, id string, from, 
 	if err != nil {
 		return nil, err
 	}
+	s = s.toldTo(a.Principal(), o)
 	list, err := w.remembered(ctx, id, from, to)
 	if err != nil {
 		return nil, err
@@ -132,6 +134,6 @@ func (w *Watcher) BindingToken(ctx context.Context, a *record.Actor, ids []strin
 			return Binding{}, err
 		}
 	}
-	token, expires, err := w.hub.token(ids)
+	token, expires, err := w.hub.token(a.Principal(), ids)
 	return Binding{token, expires, ids}, err
 }

@@ -86,7 +86,7 @@ func (w *Watcher) send(ctx context.Context, o *order, s state, p trust.Principal
 	case channelHook:
 		err = w.hook(ctx, o, s, n, events)
 	case channelSocket:
-		return w.socket(o, n)
+		return w.socket(o, p, n)
 	case channelMail:
 		if len(events) == 0 { // nobody wants handshakes and heartbeats by mail
 			return nil

@@ -272,7 +272,7 @@ func (l *line) deliver(ctx context.Context, batch []store.Version, next position
 			l.state.At = next
 			return nil
 		}
-		if l.order.channel == channelSocket && !l.w.hub.has(l.order.id) { // wait without writing leaves
+		if l.order.channel == channelSocket && !l.w.hub.has(l.order, p) { // wait without writing leaves
 			select {
 			case <-l.w.hub.changed():
 			case <-time.After(l.w.Poll):

@@ -76,8 +76,10 @@ func (w *Watcher) statusOf(id string, o *order, s state, kind, content string, e
 	if o.topic != nil {
 		list.Append(fhir.Obj("name", "topic", "valueCanonical", o.topic.URL))
 	}
-	list.Append(fhir.Obj("name", "status", "valueCode", o.status), fhir.Obj("name", "type", "valueCode", kind),
-		fhir.Obj("name", "events-since-subscription-start", "valueString", strconv.FormatInt(s.Events, 10)))
+	list.Append(fhir.Obj("name", "status", "valueCode", o.status), fhir.Obj("name", "type", "valueCode", kind))
+	if s.Events != hidden {
+		list.Append(fhir.Obj("name", "events-since-subscription-start", "valueString", strconv.FormatInt(s.Events, 10)))
+	}
 	for _, e := range events {
 		parts := fhir.Arr(fhir.Obj("name", "event-number", "valueString", strconv.FormatInt(e.Number, 10)),
 			fhir.Obj("name", "timestamp", "valueInstant", e.When.UTC().Format(instant)))

@@ -16,6 +16,8 @@ import (
 	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Limits of sockets.
@@ -45,8 +47,9 @@ type hub struct {
 	wake    chan struct{}
 }
 
-// binding is what a token allows, once.
+// binding is what a token allows, once, and whom.
 type binding struct {
+	who     trust.Principal
 	ids     []string
 	expires time.Time
 }
@@ -56,7 +59,7 @@ type socket struct {
 	conn  *websocket.Conn
 	out   chan outgoing
 	done  chan struct{}
-	bound map[string]bool // guarded by hub.mu
+	bound map[string]trust.Principal // who has bound it to what; guarded by hub.mu
 }
 
 // outgoing is a message and where to say that it has been written.
@@ -76,18 +79,33 @@ func (h *hub) changed() <-chan struct{} {
 	return h.wake
 }
 
-// has reports whether somebody is bound to a subscription.
-func (h *hub) has(id string) bool { return len(h.of(id)) > 0 }
+// has reports whether somebody is bound to a subscription who may hear what its owner may.
+func (h *hub) has(o *order, owner trust.Principal) bool { return len(h.of(o, owner)) > 0 }
 
-func (h *hub) of(id string) (list []*socket) {
+// of returns the sockets that are bound to a subscription. It is asked each time something is
+// sent: a subscription may have got another owner since a socket was bound to it.
+func (h *hub) of(o *order, owner trust.Principal) (list []*socket) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for s := range h.sockets {
-		if s.bound[id] {
+		if who, ok := s.bound[o.id]; ok && o.heardBy(who, owner) {
 			list = append(list, s)
 		}
 	}
 	return list
+}
+
+// heardBy reports whether a client may hear what a subscription tells its owner: it is of
+// the same account, and its token allows to read what the owner's does. An account has
+// programs with narrow tokens, which must not hear more through a wider subscription.
+func (o *order) heardBy(who, owner trust.Principal) bool {
+	if who.ID == "" || who.ID != owner.ID {
+		return false
+	}
+	who.Role = owner.Role // today's
+	return !slices.ContainsFunc(o.types, func(t string) bool {
+		return policy.May(owner, policy.Read, t) == nil && policy.May(who, policy.Read, t) != nil
+	})
 }
 
 func (h *hub) add(s *socket) bool {
@@ -113,13 +131,13 @@ func (h *hub) remove(s *socket) {
 }
 
 // bind binds a socket, and wakes the lines that wait for somebody.
-func (h *hub) bind(s *socket, id string) bool {
+func (h *hub) bind(s *socket, id string, who trust.Principal) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(s.bound) >= maxBound && !s.bound[id] {
+	if _, again := s.bound[id]; len(s.bound) >= maxBound && !again {
 		return false
 	}
-	s.bound[id] = true
+	s.bound[id] = who
 	close(h.wake)
 	h.wake = make(chan struct{})
 	return true
@@ -144,7 +162,7 @@ func (h *hub) close() {
 }
 
 // token makes a token that binds a socket once.
-func (h *hub) token(ids []string) (string, time.Time, error) {
+func (h *hub) token(who trust.Principal, ids []string) (string, time.Time, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := h.clock.Now()
@@ -157,21 +175,21 @@ func (h *hub) token(ids []string) (string, time.Time, error) {
 		return "", time.Time{}, fault.New(fault.TooCostly, "Too many binding tokens are waiting to be used; try again later.")
 	}
 	secret, expires := ident.Secret(), now.Add(bindingFor)
-	h.tokens[secret] = binding{ids, expires}
+	h.tokens[secret] = binding{who, ids, expires}
 	return secret, expires, nil
 }
 
 // redeem uses a token.
-func (h *hub) redeem(secret string) ([]string, bool) {
+func (h *hub) redeem(secret string) (binding, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	b, ok := h.tokens[secret]
 	delete(h.tokens, secret)
-	return b.ids, ok && h.clock.Now().Before(b.expires)
+	return b, ok && h.clock.Now().Before(b.expires)
 }
 
 // socket sends to every client that is bound; one that takes it is enough.
-func (w *Watcher) socket(o *order, n *fhir.Node) error {
+func (w *Watcher) socket(o *order, owner trust.Principal, n *fhir.Node) error {
 	text := []byte("ping " + o.id)
 	if n != nil {
 		var err error
@@ -179,7 +197,7 @@ func (w *Watcher) socket(o *order, n *fhir.Node) error {
 			return &undelivered{cause: fault.Wrap(err, fault.NotSupported, "the notification cannot be written as %s.", o.mime)}
 		}
 	}
-	clients := w.hub.of(o.id)
+	clients := w.hub.of(o, owner)
 	answers := make(chan error, len(clients))
 	waiting := 0
 	for _, c := range clients {
@@ -220,7 +238,7 @@ func (w *Watcher) ServeSocket(rw http.ResponseWriter, r *http.Request, actor *re
 		return // Accept has answered
 	}
 	conn.SetReadLimit(maxMessage)
-	s := &socket{conn: conn, out: make(chan outgoing, socketBuffer), done: make(chan struct{}), bound: map[string]bool{}}
+	s := &socket{conn: conn, out: make(chan outgoing, socketBuffer), done: make(chan struct{}), bound: map[string]trust.Principal{}}
 	if !w.hub.add(s) {
 		conn.Close(websocket.StatusTryAgainLater, "too many sockets")
 		return
@@ -318,18 +336,18 @@ func (w *Watcher) command(ctx context.Context, s *socket, actor *record.Actor, t
 		if err := w.bindable(ctx, actor, argument); err != nil {
 			return "error: there is no such subscription by websocket of yours"
 		}
-		if !w.hub.bind(s, argument) {
+		if !w.hub.bind(s, argument, actor.Principal()) {
 			return "error: too many subscriptions on one socket"
 		}
 		s.say(ctx, "bound "+argument)
 		return ""
 	}
-	ids, ok := w.hub.redeem(argument)
+	b, ok := w.hub.redeem(argument)
 	if !ok {
 		return "error: the token is unknown, used or over; ask for another with $get-ws-binding-token"
 	}
-	for _, id := range ids {
-		if err := w.greet(ctx, s, id); err != nil {
+	for _, id := range b.ids {
+		if err := w.greet(ctx, s, id, b.who); err != nil {
 			s.say(ctx, "error: a subscription of this token is not there any more")
 		}
 	}
@@ -337,7 +355,7 @@ func (w *Watcher) command(ctx context.Context, s *socket, actor *record.Actor, t
 }
 
 // greet binds a socket by a token and sends the handshake before anything else.
-func (w *Watcher) greet(ctx context.Context, s *socket, id string) error {
+func (w *Watcher) greet(ctx context.Context, s *socket, id string, who trust.Principal) error {
 	o, err := w.current(ctx, id)
 	if err != nil {
 		return err
@@ -346,6 +364,9 @@ func (w *Watcher) greet(ctx context.Context, s *socket, id string) error {
 	if err != nil {
 		return err
 	}
+	if !o.heardBy(who, state.Owner) { // it has another owner by now
+		return fault.New(fault.NotFound, "there is no such subscription of this client")
+	}
 	text := []byte("bound " + id)
 	if o.topic != nil {
 		if text, err = encode(w.bundle(o, state, "handshake", nil), o.mime); err != nil {
@@ -353,7 +374,7 @@ func (w *Watcher) greet(ctx context.Context, s *socket, id string) error {
 		}
 	}
 	s.say(ctx, string(text))
-	if !w.hub.bind(s, id) {
+	if !w.hub.bind(s, id, who) {
 		return fault.New(fault.TooCostly, "too many subscriptions on one socket")
 	}
 	return nil
@@ -370,7 +391,7 @@ func (w *Watcher) bindable(ctx context.Context, actor *record.Actor, id string) 
 		return no
 	}
 	s, _, err := w.load(ctx, id)
-	if err != nil || !s.owns(actor.Principal()) {
+	if err != nil || !o.heardBy(actor.Principal(), s.Owner) {
 		return no
 	}
 	return nil

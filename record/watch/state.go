@@ -5,12 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // The spaces of items: what a subscription remembers, and the events of those on topics.
@@ -140,8 +142,18 @@ func (w *Watcher) remembered(ctx context.Context, id string, from, to int64) ([]
 // maxEvents is the largest number of events in one answer.
 const maxEvents = 1000
 
-// owns reports whether a principal wrote the subscription.
-func (s state) owns(p trust.Principal) bool { return p.ID != "" && s.Owner.ID == p.ID }
+// toldTo returns the state as a reader may know it. How many events there were, and that
+// sending them failed, says what stands in the record: who neither owns
+// the subscription nor may read all that it is about learns neither.
+func (s state) toldTo(p trust.Principal, o *order) state {
+	if !o.heardBy(p, s.Owner) && slices.ContainsFunc(o.types, func(t string) bool { return policy.May(p, policy.Read, t) != nil }) {
+		s.Events, s.Failures, s.Reason = hidden, 0, ""
+	}
+	return s
+}
+
+// hidden is a number of events that is not told.
+const hidden = -1
 
 func versionsOf(events []event) []store.Version {
 	list := make([]store.Version, len(events))
