@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
@@ -190,14 +191,18 @@ func (g *Gate) indexOne(ctx context.Context, j indexing) error {
 	}
 }
 
-// firstPieces is how many pieces are indexed at once, before those who wait go on.
-const firstPieces = 4
+// firstPieces is how many pieces are indexed at once, and firstTime how long no further one
+// is begun, before those who wait go on.
+const (
+	firstPieces = 4
+	firstTime   = time.Second
+)
 
 func (g *Gate) indexSome(ctx context.Context, jobs []indexing) error {
-	pieces := 0
+	pieces, began := 0, time.Now()
 	for _, j := range jobs {
 		for done := false; !done; pieces++ {
-			if pieces == firstPieces {
+			if pieces == firstPieces || time.Since(began) > firstTime {
 				return nil
 			}
 			var err error

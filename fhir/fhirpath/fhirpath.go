@@ -116,6 +116,9 @@ func With(name string, values ...Value) Option {
 // itself: %resource stays the resource, $this and %context are the item.
 func On(item Value) Option { return func(s *state) { s.this[0] = item } }
 
+// Steps lowers the limit of steps, for expressions that are evaluated on many resources.
+func Steps(n int) Option { return func(s *state) { s.begin = MaxSteps - n } }
+
 // Evaluate evaluates the expression on a resource (or on any other node).
 func (e *Expression) Evaluate(resource *fhir.Node, options ...Option) ([]Value, error) {
 	return NewSession(resource, options...).Evaluate(e)
@@ -143,7 +146,7 @@ func (x *Session) Evaluate(e *Expression) ([]Value, error) {
 	if s.this[0].absent() {
 		return nil, nil
 	}
-	s.steps, s.index, s.total = 0, 0, nil
+	s.steps, s.index, s.total = s.begin, 0, nil
 	if e.slots > 0 {
 		s.kept = make([]kept, e.slots)
 	}
@@ -194,6 +197,7 @@ type state struct {
 	total    []Value // $total of aggregate
 	index    int64   // $index
 	steps    int
+	begin    int // where the count of steps begins, see Steps
 	resolver Resolver
 	hooks    *Hooks
 	now      time.Time

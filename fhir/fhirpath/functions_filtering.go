@@ -21,6 +21,9 @@ var filtering = map[string]function{
 		err := s.each(in, func(item []Value) (bool, error) {
 			more, err := args[0](s, item)
 			out = append(out, more...)
+			if err == nil {
+				err = s.spend(len(more))
+			}
 			if err == nil && len(out) > MaxValues {
 				err = tooCostly()
 			}

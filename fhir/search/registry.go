@@ -78,13 +78,16 @@ func (r *Registry) Extract(resource *fhir.Node) ([]Entry, error) {
 	if r == nil || len(r.custom) == 0 || err != nil {
 		return entries, err
 	}
-	session := fhirpath.NewSession(resource)
+	session := fhirpath.NewSession(resource, fhirpath.Steps(maxCustomSteps))
 	c := r.parameters(resource.ResourceType())
 	for i := range c.list {
 		if p := &c.list[i]; p.custom && p.expression != nil {
-			if more, err := extractParameter(nil, p, session); err == nil {
-				entries = append(entries, more...)
+			more, err := extractParameter(nil, p, session)
+			if err != nil { // what it left behind in the session must not mislead the next
+				session = fhirpath.NewSession(resource, fhirpath.Steps(maxCustomSteps))
+				continue
 			}
+			entries = append(entries, more...)
 		}
 	}
 	return entries, nil
@@ -142,6 +145,9 @@ func (r *Registry) compile(resourceType string, d *definition.SearchParameter) (
 const (
 	maxExpression = 2000 // bytes
 	maxParts      = 3    // of a composite
+	// maxCustomSteps is what a parameter may cost on one resource: it is evaluated at each
+	// write, and on all that is there when it is new.
+	maxCustomSteps = 20_000
 	// MaxCustom is how many parameters a record may have.
 	MaxCustom = 500
 )
