@@ -98,6 +98,7 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 	defer jobs.Close()
 	api := fhirapi.New(fhirapi.Options{Gate: h.gate, Authenticate: h.accounts.Token, Visitor: site.Visitor, Clock: p.Clock, Log: site.Log, Version: Version,
 		Base: out.base(), Watch: watcher, Jobs: jobs, Guard: guard})
+	defer api.Close()
 	mux := http.NewServeMux()
 	mux.Handle("/fhir", api)
 	mux.Handle("/fhir/", api)

@@ -30,7 +30,9 @@ const (
 // later holds the requests that are answered later (Prefer: respond-async).
 type later struct {
 	sync.Mutex
-	jobs map[string]*laterJob
+	jobs   map[string]*laterJob
+	closed bool
+	work   sync.WaitGroup // what is on the way
 }
 
 // laterJob is one of them. What it holds is set before done is closed.
@@ -84,6 +86,7 @@ func (s *server) later(rt route, c *call) error {
 	work := &call{Request: r, actor: c.actor, base: c.base, w: w}
 	request := c.w.Header().Get("X-Request-Id")
 	go func() {
+		defer s.waiting.work.Done()
 		defer cancel()
 		defer close(job.done)
 		err := s.guard(rt, work)
@@ -117,10 +120,14 @@ func (s *server) later(rt route, c *call) error {
 // laterOwner is who may fetch an answer: the account, with the same token or session.
 func laterOwner(c *call) string { return c.actor.Principal().ID + " " + c.actor.Principal().Session }
 
-// add keeps a job, and lets go of those that nobody has fetched in time.
+// add keeps a job whose work is about to begin, and lets go of those that nobody has fetched
+// in time.
 func (l *later) add(id string, job *laterJob) error {
 	l.Lock()
 	defer l.Unlock()
+	if l.closed {
+		return fault.New(fault.Unavailable, "The server is stopping; ask again when it is back.")
+	}
 	own := 0
 	for other, j := range l.jobs {
 		if job.asked.Sub(j.asked) > laterFor {
@@ -137,7 +144,19 @@ func (l *later) add(id string, job *laterJob) error {
 		l.jobs = map[string]*laterJob{}
 	}
 	l.jobs[id] = job
+	l.work.Add(1)
 	return nil
+}
+
+// close cancels what is on the way, begins nothing more, and waits until all has ended.
+func (l *later) close() {
+	l.Lock()
+	l.closed = true
+	for _, j := range l.jobs {
+		j.cancel()
+	}
+	l.Unlock()
+	l.work.Wait()
 }
 
 // find returns the caller's job.

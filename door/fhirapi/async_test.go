@@ -1,12 +1,14 @@
 package fhirapi
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/trust"
 )
 
@@ -65,4 +67,25 @@ func TestAnsweredLater(t *testing.T) {
 	h.clock.Advance(laterFor + time.Minute)
 	h.get("/fhir/Patient", async).is(http.StatusAccepted)
 	h.get("/fhir/Patient?name=x", async, "Authorization: ").refused(http.StatusUnauthorized)
+}
+
+func TestWhatIsAnsweredLaterEndsWithTheDoor(t *testing.T) {
+	var l later
+	ctx, cancel := context.WithCancel(t.Context())
+	if err := l.add("a", &laterJob{cancel: cancel}); err != nil {
+		t.Fatal(err)
+	}
+	ended := false
+	go func() {
+		defer l.work.Done()
+		<-ctx.Done()
+		ended = true
+	}()
+	l.close()
+	if !ended {
+		t.Error("closed while work was on the way")
+	}
+	if err := l.add("b", &laterJob{cancel: cancel}); fault.CodeOf(err) != fault.Unavailable {
+		t.Errorf("begun after the end: %v", err)
+	}
 }

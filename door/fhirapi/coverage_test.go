@@ -118,3 +118,9 @@ stands in ` + "`fhir/search/DESIGN.md`" + `.
 `)
 	return b.String()
 }
+
+// searchable reports whether Osler searches by a parameter. Words have no expression: they
+// are read in the whole resource, or in its narrative.
+func searchable(p *definition.SearchParameter) bool {
+	return p.Expression != "" || p.Code == "_text" || p.Code == "_content"
+}

@@ -162,12 +162,6 @@ var everywhere = [...]struct{ name, kind, about string }{
 	{"_filter", "special", "The whole grammar of R4. Codes are compared with case, as in other searches."},
 }
 
-// searchable reports whether Osler searches by a parameter. Words have no expression: they
-// are read in the whole resource, or in its narrative.
-func searchable(p *definition.SearchParameter) bool {
-	return p.Expression != "" || p.Code == "_text" || p.Code == "_content"
-}
-
 // on returns what an operation's address is about: a type, "*" for every type, or "" for
 // the whole system.
 func (rt route) on() string {

@@ -73,8 +73,18 @@ type server struct {
 	described func() []byte
 }
 
-// New returns the handler for the paths below /fhir.
-func New(o Options) http.Handler {
+// Handler serves the paths below /fhir.
+type Handler struct {
+	http.Handler
+	server *server
+}
+
+// Close gives up what is answered later and waits for it, so that nothing reads a store that
+// is closed after it. Requests under way are the HTTP server's.
+func (h *Handler) Close() { h.server.waiting.close() }
+
+// New returns the handler for the paths below /fhir; close it before the store.
+func New(o Options) *Handler {
 	s := &server{Options: o, started: o.Clock.Now(), outer: http.NewServeMux()}
 	s.described = sync.OnceValue(openAPIDocument)
 	for _, rt := range routes() {
@@ -84,7 +94,7 @@ func New(o Options) http.Handler {
 	unknown := s.wrap(route{public: true, handle: (*server).unknown})
 	s.outer.HandleFunc("/fhir/", unknown)
 	s.outer.HandleFunc("/fhir", unknown)
-	return compress(func(w http.ResponseWriter, r *http.Request) {
+	return &Handler{server: s, Handler: compress(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
 			preflight(w)
 			return
@@ -94,7 +104,7 @@ func New(o Options) http.Handler {
 			return
 		}
 		s.outer.ServeHTTP(w, r)
-	})
+	})}
 }
 
 // tidy reports whether a path is one that a mux serves as it is.
