@@ -3,6 +3,8 @@ package search
 import (
 	"strings"
 	"testing"
+
+	"github.com/osler-emr/osler/base/fault"
 )
 
 // What Modifiers and Prefixes promise, Parse reads; and what they do not name is refused.
@@ -42,6 +44,19 @@ func TestCoverage(t *testing.T) {
 			if err := read(name, string(p)+values[kind]); len(Prefixes(kind)) > 0 && err != nil {
 				t.Errorf("%s=%s…: %v", name, p, err)
 			}
+		}
+	}
+}
+
+// Modifiers that look through every entry take few alternatives.
+func TestScansAreBounded(t *testing.T) {
+	many := strings.TrimSuffix(strings.Repeat("a,", 21), ",")
+	for _, name := range []string{"code:text", "value-string:contains"} {
+		if _, err := Parse("Observation", []Param{{Name: name, Value: many}}, Strict); !fault.Is(err, fault.TooCostly) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := Parse("Observation", []Param{{Name: name, Value: many[2:]}}, Strict); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

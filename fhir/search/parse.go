@@ -221,6 +221,9 @@ func unknownReason(resourceType, name string, defined bool) string {
 	return resourceType + " has no search parameter " + strconv.Quote(name) + "."
 }
 
+// maxScanned is the largest number of alternatives of a modifier for which no index helps.
+const maxScanned = 20
+
 // modifiers lists what each kind understands besides :missing; a reference also takes the
 // name of a type.
 var modifiers = map[Kind][]string{
@@ -244,6 +247,9 @@ func (r *reader) values(p *parameter, modifier string, values []string) (Expr, e
 		}
 	default:
 		return nil, fault.New(fault.NotSupported, "The search parameter %q has no modifier %q here.", p.code, ":"+modifier)
+	}
+	if (modifier == "text" || modifier == "contains") && len(values) > maxScanned {
+		return nil, fault.New(fault.TooCostly, "The search parameter %q has %d alternatives for %q; the limit is %d, since every index entry is looked through for each.", p.code, len(values), ":"+modifier, maxScanned)
 	}
 	var or Or
 	for _, v := range values {
