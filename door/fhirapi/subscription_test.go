@@ -299,6 +299,25 @@ func TestStatusCountsForReadersOnly(t *testing.T) {
 	}
 }
 
+// Who may not read what a subscription is about neither changes nor ends it, unless it is
+// their own or they are an administrator.
+func TestOthersSubscriptionsAreLeftAlone(t *testing.T) {
+	h := open(t, watching(t))
+	in := receive(t)
+	made := h.ask("POST", "/fhir/Subscription", with(heartRates, "URL", in.URL)).is(201).node
+	path := "/fhir/Subscription/" + made.ID()
+	h.becomes(made.ID(), "active")
+	off := with(with(with(heartRates, "URL", in.URL), `"requested"`, `"off"`), `"resourceType":"Subscription"`, `"resourceType":"Subscription","id":"`+made.ID()+`"`)
+	desk := h.as(trust.FrontDesk)
+	desk.ask("PUT", path, off).refused(403)
+	desk.ask("PATCH", path, `[{"op":"replace","path":"/status","value":"off"}]`, isPatch).refused(403)
+	desk.ask("DELETE", path, "").refused(403)
+	if got := h.get(path).is(200).node.Get("status").Text(); got != "active" {
+		t.Errorf("status %s", got)
+	}
+	h.ask("DELETE", path, "").is(204)
+}
+
 // A socket stays with the account that bound it: when somebody else takes a subscription over,
 // it is delivered under their rights, and the former owner hears no more of it.
 func TestSocketsDoNotOutliveOwnership(t *testing.T) {

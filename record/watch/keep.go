@@ -26,10 +26,13 @@ var self = trust.System("subscriptions")
 // status into a request: active is only what the server has tried.
 func (w *Watcher) Keep(ctx context.Context, a *record.Actor, before, after *fhir.Node) ([]store.ItemWrite, error) {
 	p := a.Principal()
-	switch {
-	case p.ID == self.ID:
+	if p.ID == self.ID {
 		return nil, nil
-	case after == nil:
+	}
+	if err := w.mayTouch(ctx, p, before); err != nil {
+		return nil, err
+	}
+	if after == nil {
 		return []store.ItemWrite{{Item: store.Item{Space: spaceState, Key: before.ID()}, Delete: true, IfVersion: -1}}, nil
 	}
 	o, err := w.read(ctx, after)
@@ -66,6 +69,26 @@ func (w *Watcher) Keep(ctx context.Context, a *record.Actor, before, after *fhir
 	hide(after, o)
 	item, err := next.item(o.id, -1)
 	return []store.ItemWrite{item}, err
+}
+
+// mayTouch refuses to change or delete somebody else's subscription to what the writer may
+// not read. An administrator may: somebody has to be able to end it.
+func (w *Watcher) mayTouch(ctx context.Context, p trust.Principal, before *fhir.Node) error {
+	if before == nil || p.Role == trust.Administrator || p.Role == trust.SystemRole {
+		return nil
+	}
+	s, _, err := w.load(ctx, before.ID())
+	if err == nil && s.Owner.ID == p.ID {
+		return nil
+	}
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	o, err := w.read(ctx, before)
+	if err != nil || slices.ContainsFunc(o.types, func(t string) bool { return policy.May(p, policy.Read, t) != nil }) {
+		return fault.New(fault.Forbidden, "This subscription is somebody else's, and about what you may not read; its owner or an administrator can change it.")
+	}
+	return nil
 }
 
 // Kept implements record.Keeper.
