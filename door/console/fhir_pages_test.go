@@ -16,7 +16,7 @@ func TestTheRecordAsFHIRPages(t *testing.T) {
 		t.Errorf("nobody is signed in, the page says %q", said)
 	}
 	p.Check()
-	p = as(t, b, base, "anna.lindqvist", webtest.Desktop)
+	as(t, b, base, "anna.lindqvist", webtest.Desktop)
 	for _, v := range []webtest.View{webtest.Desktop, webtest.Phone, webtest.Dark} {
 		p = b.Open(base+"/fhir/metadata", v)
 		p.Check()
