@@ -2,6 +2,7 @@ package fhirapi
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -40,15 +41,8 @@ func subscribable(r *fhir.Node) {
 
 // subscriptionStatus answers Subscription/$status and Subscription/[id]/$status.
 func (s *server) subscriptionStatus(c *call) error {
-	w, err := s.watching()
+	w, query, err := s.subscriptionQuery(c, "id", "status")
 	if err != nil {
-		return err
-	}
-	query, err := c.parameters()
-	if err != nil {
-		return err
-	}
-	if err := known(query, "id", "status"); err != nil {
 		return err
 	}
 	ids, statuses := query["id"], query["status"]
@@ -62,17 +56,24 @@ func (s *server) subscriptionStatus(c *call) error {
 	return c.write(http.StatusOK, b.JSON())
 }
 
-// subscriptionEvents answers Subscription/[id]/$events.
-func (s *server) subscriptionEvents(c *call) error {
+// subscriptionQuery returns the watcher, and the parameters of an operation that knows those
+// named.
+func (s *server) subscriptionQuery(c *call, names ...string) (*watch.Watcher, url.Values, error) {
 	w, err := s.watching()
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	query, err := c.parameters()
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	if err := known(query, "eventsSinceNumber", "eventsUntilNumber", "content"); err != nil {
+	return w, query, known(query, names...)
+}
+
+// subscriptionEvents answers Subscription/[id]/$events.
+func (s *server) subscriptionEvents(c *call) error {
+	w, query, err := s.subscriptionQuery(c, "eventsSinceNumber", "eventsUntilNumber", "content")
+	if err != nil {
 		return err
 	}
 	var bounds [2]int64
@@ -94,15 +95,8 @@ func (s *server) subscriptionEvents(c *call) error {
 
 // subscriptionBinding answers $get-ws-binding-token.
 func (s *server) subscriptionBinding(c *call) error {
-	w, err := s.watching()
+	w, query, err := s.subscriptionQuery(c, "id")
 	if err != nil {
-		return err
-	}
-	query, err := c.parameters()
-	if err != nil {
-		return err
-	}
-	if err := known(query, "id"); err != nil {
 		return err
 	}
 	ids := query["id"]
