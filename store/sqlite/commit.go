@@ -2,8 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"slices"
 	"sync"
@@ -160,7 +158,7 @@ func (s *Store) prepare(ctx context.Context, c store.Changeset) (*request, error
 
 // cover sees to it that the leaf names the version, its hash and its patient.
 func (r *request) cover(w *store.Write) error {
-	hash := bodyHash(w.Body)
+	hash := store.BodyHash(w.Body)
 	if w.Patient != "" && !slices.Contains(r.leaf.Patients, w.Patient) {
 		r.leaf.Patients = append(r.leaf.Patients, w.Patient)
 	}
@@ -177,12 +175,6 @@ func (r *request) cover(w *store.Write) error {
 	}
 	r.leaf.Versions = append(r.leaf.Versions, ledger.Version{Type: w.Type, ID: w.ID, Version: w.Version, Hash: hash})
 	return nil
-}
-
-// bodyHash returns the hash of a version in its leaf; a deletion has that of nothing.
-func bodyHash(body []byte) string {
-	sum := sha256.Sum256(body)
-	return hex.EncodeToString(sum[:])
 }
 
 // txn is the state of one changeset inside a transaction. What it changes in memory
@@ -322,7 +314,7 @@ func (x *txn) apply(r *request) error {
 			return err
 		}
 	}
-	if err := x.appendLeaf(r.leaf); err != nil {
+	if err := x.appendLeaf(r.leaf, r.leaf.Encode()); err != nil {
 		return err
 	}
 	r.receipt = store.Receipt{T: store.T(x.t), Leaf: x.t - 1}

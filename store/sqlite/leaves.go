@@ -30,9 +30,8 @@ func (c *conn) hashes() ledger.Reader {
 	})
 }
 
-// appendLeaf adds the changeset's leaf to the log.
-func (x *txn) appendLeaf(l ledger.Leaf) error {
-	body := l.Encode()
+// appendLeaf adds the changeset's leaf, encoded as body, to the log.
+func (x *txn) appendLeaf(l ledger.Leaf, body []byte) error {
 	first, hashes := x.tree.Append(body)
 	if err := x.exec("INSERT INTO leaf (t, at, actor, body) VALUES (?, ?, ?, ?)", x.t, x.at, l.Actor, body); err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust/ledger"
 )
 
@@ -220,7 +221,7 @@ func (v *verification) version(row stored) {
 	switch {
 	case err != nil:
 		v.say("%s/%s version %d cannot be decoded.", row.Type, row.ID, row.Version.Version)
-	case hash != bodyHash(version.Body):
+	case hash != store.BodyHash(version.Body):
 		v.say("%s/%s version %d is not what was written: its hash differs from that in entry %d of the audit log.", row.Type, row.ID, row.Version.Version, row.T-1)
 	}
 }
