@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/trust/ledger"
 )
@@ -58,6 +59,12 @@ type Moving interface {
 
 // Extract gives the index entries of a body.
 type Extract func(resourceType string, body []byte) ([]search.Entry, error)
+
+// Signer returns the key that signs the heads of a record's audit log: it follows from the
+// record's keys and the name of the log, so that it is the same wherever the record lives.
+func Signer(keys seal.Keyring, origin string) (ledger.Key, error) {
+	return ledger.NewKey(origin, ledger.Secret(keys.Key("audit-signing"), origin))
+}
 
 // BodyHash returns the hash of a version in the leaf of its commit; a deletion has that of
 // nothing.

@@ -194,8 +194,8 @@ func (s *Store) sign(ring seal.Keyring) error {
 	if !found {
 		return fault.New(fault.Internal, "The database has no id.")
 	}
-	s.origin = "osler/" + id
-	s.signer, err = ledger.NewKey(s.origin, ledger.Secret(ring.Key("audit-signing"), s.origin))
+	s.origin = originPrefix + id
+	s.signer, err = store.Signer(ring, s.origin)
 	return err
 }
 
