@@ -26,6 +26,8 @@ type Bucket interface {
 	// Put stores what r gives under a name, in place of an older file of that name. When it
 	// returns nil, the file is whole and on the disk; otherwise nothing of it is seen.
 	Put(ctx context.Context, name string, r io.Reader) error
+	// Draft begins a file whose name is not known until it is written.
+	Draft(ctx context.Context) (Draft, error)
 	// Open opens a file; a missing one is fault.NotFound.
 	Open(ctx context.Context, name string) (File, error)
 	// List ranges over the files whose names begin with prefix, in no particular order.
@@ -34,6 +36,15 @@ type Bucket interface {
 	Delete(ctx context.Context, name string) error
 	// Touch makes a file as new as one that was put now; a missing one is fault.NotFound.
 	Touch(ctx context.Context, name string) error
+}
+
+// Draft is a file that is being written and has no name yet. Either Keep or Drop ends it; Drop
+// after Keep does nothing.
+type Draft interface {
+	io.Writer
+	// Keep gives the file its name: from then on it is there, whole and durable.
+	Keep(ctx context.Context, name string) error
+	Drop()
 }
 
 // File is a file that is being read. ReadAt is safe for concurrent use.

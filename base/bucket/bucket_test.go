@@ -130,6 +130,28 @@ func TestBuckets(t *testing.T) {
 				t.Errorf("replaced: %v", err)
 			}
 
+			for _, keep := range []bool{false, true} {
+				d, err := b.Draft(ctx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := d.Write([]byte("drafted")); err != nil {
+					t.Error(err)
+				}
+				if keep {
+					if err := d.Keep(ctx, "new/draft"); err != nil {
+						t.Error(err)
+					}
+				}
+				d.Drop()
+				if got := names(t, b, "new/"); len(got) == 1 != keep {
+					t.Errorf("kept: %v, there is %v", keep, got)
+				}
+			}
+			if got := read(t, b, "new/draft"); string(got) != "drafted" {
+				t.Errorf("a draft came back as %q", got)
+			}
+
 			if err := b.Touch(ctx, "a b+c/ü$&.age"); err != nil {
 				t.Error(err)
 			}

@@ -40,42 +40,66 @@ func (f folder) path(name string) (string, error) {
 	return filepath.Join(f.dir, filepath.FromSlash(name)), valid(name)
 }
 
-func (f folder) Put(ctx context.Context, name string, r io.Reader) (err error) {
-	path, err := f.path(name)
+func (f folder) Put(ctx context.Context, name string, r io.Reader) error {
+	if err := valid(name); err != nil {
+		return err
+	}
+	d, err := f.Draft(ctx)
 	if err != nil {
 		return err
 	}
-	dir := filepath.Dir(path)
-	if err := f.makeAll(dir); err != nil {
-		return unwritten(err, name)
-	}
-	tmp, err := os.CreateTemp(dir, unfinished)
-	if err != nil {
-		return unwritten(err, name)
-	}
-	defer func() {
-		if err != nil {
-			_ = tmp.Close() // it may be closed already
-			_ = os.Remove(tmp.Name())
-		}
-	}()
+	defer d.Drop()
 	source := &remember{Reader: stopper{ctx, r}}
-	if _, err := io.Copy(tmp, source); err != nil {
+	if _, err := io.Copy(d, source); err != nil {
 		if source.err != nil { // the reader's own error, not the disk's
 			return source.err
 		}
 		return unwritten(err, name)
 	}
-	if err := errors.Join(tmp.Sync(), tmp.Close()); err != nil {
+	return d.Keep(ctx, name)
+}
+
+func (f folder) Draft(context.Context) (Draft, error) {
+	tmp, err := os.CreateTemp(f.dir, unfinished)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "No file can be written to the folder %s.", f.dir)
+	}
+	return &draft{tmp, f, false}, nil
+}
+
+type draft struct {
+	*os.File
+	folder folder
+	ended  bool
+}
+
+func (d *draft) Keep(ctx context.Context, name string) error {
+	path, err := d.folder.path(name)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Dir(path)
+	if err := d.folder.makeAll(dir); err != nil {
 		return unwritten(err, name)
 	}
-	if err := os.Rename(tmp.Name(), path); err != nil {
+	if err := errors.Join(d.Sync(), d.Close()); err != nil {
 		return unwritten(err, name)
 	}
+	if err := os.Rename(d.Name(), path); err != nil {
+		return unwritten(err, name)
+	}
+	d.ended = true
 	if err := syncFolder(dir); err != nil {
 		return unwritten(err, name)
 	}
 	return nil
+}
+
+func (d *draft) Drop() {
+	if !d.ended {
+		_ = d.Close() // it may be closed already
+		_ = os.Remove(d.Name())
+	}
 }
 
 // remember keeps the error of the reader, to tell it from that of the writer.

@@ -213,6 +213,32 @@ func (o *object) Put(ctx context.Context, name string, r io.Reader) error {
 	return o.putParts(ctx, key, buf, in)
 }
 
+// Draft writes to a file of this machine, which is uploaded when it has its name.
+func (o *object) Draft(context.Context) (Draft, error) {
+	tmp, err := os.CreateTemp("", "osler-upload-")
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "No file can be written to the folder for temporary files.")
+	}
+	return &local{tmp, o}, nil
+}
+
+type local struct {
+	*os.File
+	bucket *object
+}
+
+func (l *local) Keep(ctx context.Context, name string) error {
+	if _, err := l.Seek(0, io.SeekStart); err != nil {
+		return fault.Wrap(err, fault.Unavailable, "The file for the upload could not be read.")
+	}
+	return l.bucket.Put(ctx, name, l.File)
+}
+
+func (l *local) Drop() {
+	_ = l.Close() // it is only for the way
+	_ = os.Remove(l.Name())
+}
+
 // part is a piece of an upload.
 type part struct {
 	PartNumber int
