@@ -3,8 +3,7 @@ package sqlite
 import (
 	"crypto/sha256"
 	"encoding/hex"
-
-	"github.com/ncruces/go-sqlite3"
+	"github.com/osler-emr/osler/store/packed"
 
 	"github.com/osler-emr/osler/base/clock"
 	"github.com/osler-emr/osler/base/fault"
@@ -18,7 +17,7 @@ func (c *conn) migrate(now clock.Clock) error {
 		return err
 	}
 	done := 0
-	err := c.query("SELECT no, name, checksum FROM migration ORDER BY no", nil, func(s *sqlite3.Stmt) (bool, error) {
+	err := c.Query("SELECT no, name, checksum FROM migration ORDER BY no", nil, func(s packed.Row) (bool, error) {
 		no, name, sum := s.ColumnInt(0), s.ColumnText(1), s.ColumnText(2)
 		done++
 		switch {
