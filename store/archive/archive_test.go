@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -24,6 +25,7 @@ import (
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/archive"
+	"github.com/osler-emr/osler/store/blob"
 	"github.com/osler-emr/osler/store/sqlite"
 	"github.com/osler-emr/osler/trust/ledger"
 )
@@ -539,18 +541,23 @@ func TestContentsGoWithTheRecord(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.write(3)
-	from, err := bucket.Open(t.TempDir())
+	dir := t.TempDir()
+	from, err := bucket.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := func(key string) { // a content and the item that names it
-		if err := from.Put(ctx, key, strings.NewReader("sealed "+key)); err != nil {
-			t.Fatal(err)
-		}
-		_, err := w.store.Commit(ctx, store.Changeset{Leaf: &ledger.Leaf{Actor: "a", Action: ledger.Create}, Items: []store.ItemWrite{{Item: store.Item{Space: archive.ContentSpace, Key: key, Value: []byte{}}}}})
+	blobs := blob.New(from, w.ring.Key("content"))
+	keep := func(text string) string { // a content and the item that names it
+		c, err := blobs.Put(ctx, strings.NewReader(text), 1<<20)
 		if err != nil {
 			t.Fatal(err)
 		}
+		value := fmt.Appendf(nil, `{"hash":%q,"size":%d}`, c.Hash, c.Size)
+		_, err = w.store.Commit(ctx, store.Changeset{Leaf: &ledger.Leaf{Actor: "a", Action: ledger.Create}, Items: []store.ItemWrite{{Item: store.Item{Space: archive.ContentSpace, Key: blobs.Name(c.Hash), Value: value}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Hash
 	}
 	backup := func() archive.Backed {
 		b, err := archive.Backup{Store: w.store, Keys: w.ring, To: w.place, Lock: w.lock, Clock: w.clock, Contents: from}.Run(ctx)
@@ -559,45 +566,87 @@ func TestContentsGoWithTheRecord(t *testing.T) {
 		}
 		return b
 	}
-	name("aa")
+	hashes := []string{keep("the first letter")}
 	if b := backup(); b.Contents != 1 {
 		t.Errorf("%d contents copied, want 1", b.Contents)
 	}
-	name("bb")
+	hashes = append(hashes, keep("the second letter"))
 	middle := w.now()
-	name("cc")
-	if b := backup(); b.Contents != 2 {
-		t.Errorf("%d contents copied, want the 2 new ones", b.Contents)
+	hashes = append(hashes, keep("the third letter"))
+	if b := backup(); b.Contents != 2 || len(b.Lost) > 0 {
+		t.Errorf("%d contents copied, want the 2 new ones; lost %v", b.Contents, b.Lost)
 	}
-	to, err := bucket.Open(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	restore := func(at store.T) (*sqlite.Store, error) {
-		s, _, err := w.restore(func(r *archive.Restore) { r.Contents, r.At = to, at })
-		return s, err
-	}
-	for _, at := range []store.T{0, middle} {
-		s, err := restore(at)
+	restore := func(at store.T, copied bool) (archive.Proof, bucket.Bucket, error) {
+		to, err := bucket.Open(t.TempDir())
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, key := range []string{"aa", "bb"} { // those of an earlier moment are all named
-			f, err := to.Open(ctx, key)
+		_, p, err := w.restore(func(r *archive.Restore) {
+			r.At, r.Read = at, true
+			if copied {
+				r.Contents = to
+			}
+		})
+		return p, to, err
+	}
+	for _, at := range []store.T{0, middle} { // at the earlier moment, the two that were named by then
+		p, to, err := restore(at, true)
+		if err != nil || p.Contents < 2 {
+			t.Fatalf("at %d: %+v %v", at, p, err)
+		}
+		there := blob.New(to, w.ring.Key("content"))
+		for _, hash := range hashes[:p.Contents] {
+			f, err := there.Open(ctx, hash)
 			if err != nil {
 				t.Fatal(err)
 			}
-			b, err := io.ReadAll(io.NewSectionReader(f, 0, f.Size()))
+			text, err := io.ReadAll(f)
 			f.Close()
-			if _, gone := s.Item(ctx, archive.ContentSpace, key); err != nil || gone != nil || string(b) != "sealed "+key {
-				t.Errorf("at %d: content %s is %q: %v %v", at, key, b, err, gone)
+			if err != nil || !strings.HasSuffix(string(text), "letter") {
+				t.Errorf("at %d: %q %v", at, text, err)
 			}
 		}
 	}
-	if err := os.Remove(filepath.Join(w.path, "contents", "bb")); err != nil {
+	if p, to, err := restore(0, false); err != nil || p.Contents != 3 || len(slices.Collect(names(to))) > 0 {
+		t.Errorf("left where they are: %+v %v", p, err)
+	}
+	second := filepath.Join(w.path, "contents", blobs.Name(hashes[1]))
+	whole, err := os.ReadFile(second)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := restore(0); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "contents/bb") {
-		t.Errorf("a content is missing: %v", err)
+	flipped := bytes.Clone(whole)
+	flipped[len(flipped)/2] ^= 1
+	for _, damage := range [][]byte{flipped, whole[:len(whole)-1], nil} {
+		if err := os.WriteFile(second, damage, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if damage == nil {
+			os.Remove(second)
+		}
+		if _, _, err := restore(0, true); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "contents/"+blobs.Name(hashes[1])) {
+			t.Errorf("a content of %d bytes instead of %d: %v", len(damage), len(whole), err)
+		}
+	}
+	// The record itself has lost it: that is said, and the rest is backed up and restored.
+	if err := os.Remove(filepath.Join(dir, blobs.Name(hashes[1]))); err != nil {
+		t.Fatal(err)
+	}
+	keep("the fourth letter")
+	if b := backup(); !slices.Equal(b.Lost, []string{blobs.Name(hashes[1])}) || b.Contents != 1 {
+		t.Errorf("lost %v, copied %d", b.Lost, b.Contents)
+	}
+	if p, _, err := restore(0, true); err != nil || !slices.Equal(p.Lost, []string{blobs.Name(hashes[1])}) || p.Contents != 3 {
+		t.Errorf("%+v %v", p, err)
+	}
+}
+
+func names(b bucket.Bucket) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for e := range b.List(ctx, "") {
+			if !yield(e.Name) {
+				return
+			}
+		}
 	}
 }

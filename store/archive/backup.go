@@ -11,6 +11,7 @@ import (
 	"hash"
 	"io"
 	"slices"
+	"strings"
 
 	"filippo.io/age"
 	"github.com/klauspost/compress/zstd"
@@ -82,8 +83,8 @@ func (b Backup) Run(ctx context.Context) (Backed, error) {
 	if err != nil || out.Nothing {
 		return out, err
 	}
-	w := &backing{Backup: b, out: &out}
-	if err := w.contents(ctx); err != nil { // most of them, before the segment is begun
+	w := &backing{Backup: b, out: &out, there: map[string]bool{}}
+	if err := w.beforehand(ctx); err != nil {
 		return out, err
 	}
 	sum := &sumReader{hash: sha256.New()}
@@ -187,7 +188,7 @@ type backing struct {
 	Backup
 	out    *Backed
 	there  map[string]bool // contents in the place
-	listed bool
+	wanted []string        // contents that are named and not there
 }
 
 // segment writes the encrypted segment to w.
@@ -221,6 +222,7 @@ func (b *backing) frames(ctx context.Context, f *frameWriter) error {
 	}
 	to, err := b.Store.AllItems(ctx, func(it store.Item) error {
 		m.Items++
+		b.want(it)
 		return f.item(it)
 	})
 	if err != nil {
@@ -238,8 +240,7 @@ func (b *backing) frames(ctx context.Context, f *frameWriter) error {
 		return err
 	}
 	m.Head = string(note)
-	// A content lies in its bucket before the commit that names it: by now all those are there.
-	b.listed = false
+	// A content lies in its bucket before the commit that names it.
 	if err := b.contents(ctx); err != nil {
 		return err
 	}
@@ -272,40 +273,74 @@ func (b *backing) commits(ctx context.Context, f *frameWriter) error {
 	return nil
 }
 
-// contents copies the contents that the place does not have.
+// contentItem is what archive reads of the value of an item of ContentSpace, whose key is the
+// name of the content's file.
+type contentItem struct {
+	Hash  string `json:"hash"`
+	Size  int64  `json:"size"`
+	Going bool   `json:"going"` // nothing names it any more, and its file may be gone
+}
+
+// content returns what an item says about a content; ok is false for other items, and for
+// contents that nothing names any more.
+func content(it store.Item) (c contentItem, ok bool) {
+	if it.Space != ContentSpace {
+		return c, false
+	}
+	err := json.Unmarshal(it.Value, &c)
+	return c, err != nil || !c.Going
+}
+
+// want notes a content that the place does not have.
+func (b *backing) want(it store.Item) {
+	if _, ok := content(it); ok && b.Contents != nil && !b.there[it.Key] {
+		b.wanted = append(b.wanted, it.Key)
+	}
+}
+
+// contents copies the contents that are wanted. One that the record has lost is noted, and does
+// not keep the rest from being backed up.
 func (b *backing) contents(ctx context.Context) error {
-	if b.Contents == nil {
-		return nil
-	}
-	if b.there == nil {
-		b.there = map[string]bool{}
-		for e, err := range b.To.List(ctx, contentsAt) {
-			if err != nil {
-				return fault.Wrap(err, fault.Unavailable, "The place of the backup cannot be read.")
-			}
-			b.there[e.Name] = true
-		}
-	}
-	for e, err := range b.Contents.List(ctx, "") {
-		if err != nil {
-			return fault.Wrap(err, fault.Unavailable, "The contents of attachments cannot be listed.")
-		}
-		if b.there[contentsAt+e.Name] {
+	for _, name := range b.wanted {
+		if b.there[name] {
 			continue
 		}
-		if err := copyObject(ctx, b.Contents, e.Name, b.To, contentsAt+e.Name); err != nil {
-			if fault.Is(err, fault.NotFound) { // nothing names it any more
-				continue
+		err := copyObject(ctx, b.Contents, name, b.To, contentsAt+name)
+		if fault.Is(err, fault.NotFound) {
+			if !slices.Contains(b.out.Lost, name) {
+				b.out.Lost = append(b.out.Lost, name)
 			}
+			continue
+		}
+		if err != nil {
 			return err
 		}
-		b.there[contentsAt+e.Name] = true
+		b.there[name] = true
 		b.out.Contents++
 		if b.Progress != nil {
 			b.Progress(Progress{Contents: b.out.Contents})
 		}
 	}
+	b.wanted = nil
 	return nil
+}
+
+// beforehand copies most of the contents before the segment is begun: a first backup may have
+// hours of them.
+func (b *backing) beforehand(ctx context.Context) error {
+	if b.Contents == nil {
+		return nil
+	}
+	for e, err := range b.To.List(ctx, contentsAt) {
+		if err != nil {
+			return fault.Wrap(err, fault.Unavailable, "The place of the backup cannot be read.")
+		}
+		b.there[strings.TrimPrefix(e.Name, contentsAt)] = true
+	}
+	if _, err := b.Store.AllItems(ctx, func(it store.Item) error { b.want(it); return nil }); err != nil {
+		return err
+	}
+	return b.contents(ctx)
 }
 
 func copyObject(ctx context.Context, from bucket.Bucket, name string, to bucket.Bucket, as string) error {

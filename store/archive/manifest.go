@@ -50,6 +50,8 @@ type Manifest struct {
 	Lock     []string `json:"lock"`
 	Versions int64    `json:"versions"`
 	Items    int64    `json:"items"`
+	// Lost names the contents of attachments that the record named and did not have.
+	Lost []string `json:"lost,omitempty"`
 
 	// Segment, Size and SHA256 are those of the encrypted object.
 	Segment string `json:"segment"`

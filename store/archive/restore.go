@@ -6,6 +6,7 @@ import (
 	"errors"
 	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -14,10 +15,12 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/blob"
 	"github.com/osler-emr/osler/trust/ledger"
 )
 
-// ContentSpace is the space of the items that name the contents of attachments.
+// ContentSpace is the space of the items that name the contents of attachments: the key of an
+// item is the name of the content's file.
 const ContentSpace = "content"
 
 // Restore brings a backup into an empty store. What it was when it was backed up is proven on
@@ -34,11 +37,12 @@ type Restore struct {
 	Time time.Time
 	// Open makes the empty store: with the keys of the record, and its name.
 	Open func(ctx context.Context, origin string, keys seal.Keyring) (store.Moving, error)
-	// Contents is where the contents of attachments go; nil leaves them.
+	// Contents is where the contents of attachments go; nil leaves them where they are, and only
+	// sees to it that they are there.
 	Contents bucket.Bucket
-	// ContentName gives the object of the content that an item names; nil: its key.
-	ContentName func(key string) string
-	Extract     store.Extract
+	// Read reads every content and compares it with its hash.
+	Read    bool
+	Extract store.Extract
 	// Progress, when set, is called now and then.
 	Progress func(Progress)
 }
@@ -58,7 +62,9 @@ type Proof struct {
 	Versions int64  `json:"versions"`
 	Items    int64  `json:"items"`
 	Contents int64  `json:"contents,omitempty"`
-	Bytes    int64  `json:"bytes,omitempty"` // of the segments
+	// Lost are contents that the record did not have any more when it was backed up.
+	Lost  []string `json:"lost,omitempty"`
+	Bytes int64    `json:"bytes,omitempty"` // of the segments
 	// Beyond is how many commits the backup has behind T.
 	Beyond store.T `json:"beyond,omitempty"`
 }
@@ -328,41 +334,57 @@ func (w *restoring) itemsOf(ctx context.Context, m Manifest) iter.Seq2[store.Ite
 	}
 }
 
-// contents copies the contents that are not there, and sees to it that each that an item
-// names is.
+// contents brings the contents that items name. One that is not in the place is a damage,
+// unless the record had lost it before.
 func (w *restoring) contents(ctx context.Context) error {
-	if w.Contents == nil {
-		return nil
-	}
 	there := map[string]bool{}
 	for e, err := range w.From.List(ctx, contentsAt) {
 		if err != nil {
 			return fault.Wrap(err, fault.Unavailable, "The place of the backup cannot be read.")
 		}
-		name := e.Name[len(contentsAt):]
-		if err := copyObject(ctx, w.From, e.Name, w.Contents, name); err != nil {
-			return err
+		there[strings.TrimPrefix(e.Name, contentsAt)] = true
+	}
+	lost := w.list[len(w.list)-1].Lost
+	reader := blob.New(under{w.From, contentsAt}, w.keys.Key("content"))
+	_, err := w.to.AllItems(ctx, func(it store.Item) error {
+		c, ok := content(it)
+		switch {
+		case !ok:
+			return nil
+		case !there[it.Key] && slices.Contains(lost, it.Key):
+			w.proof.Lost = append(w.proof.Lost, it.Key)
+			return nil
+		case !there[it.Key]:
+			return fault.New(fault.Invalid, "%s is missing: an attachment of the record has its content there.", contentsAt+it.Key)
 		}
-		there[name] = true
+		if w.Read {
+			if err := reader.Verify(ctx, blob.Content{Hash: c.Hash, Size: c.Size}); err != nil {
+				return fault.Wrap(err, fault.Invalid, "%s is damaged.", contentsAt+it.Key)
+			}
+		}
+		if w.Contents != nil {
+			if err := copyObject(ctx, w.From, contentsAt+it.Key, w.Contents, it.Key); err != nil {
+				return err
+			}
+		}
 		w.proof.Contents++
 		if w.Progress != nil {
 			w.Progress(Progress{T: w.proof.T, Of: w.proof.T, Versions: w.proof.Versions, Contents: w.proof.Contents})
 		}
-	}
-	_, err := w.to.AllItems(ctx, func(it store.Item) error {
-		if it.Space != ContentSpace {
-			return nil
-		}
-		name := it.Key
-		if w.ContentName != nil {
-			name = w.ContentName(it.Key)
-		}
-		if !there[name] {
-			return fault.New(fault.Invalid, "%s is missing: an attachment of the record has its content there.", contentsAt+name)
-		}
 		return nil
 	})
 	return err
+}
+
+// under is a bucket inside of a bucket, for reading.
+type under struct {
+	bucket.Bucket
+	prefix string
+}
+
+// Open implements bucket.Bucket.
+func (u under) Open(ctx context.Context, name string) (bucket.File, error) {
+	return u.Bucket.Open(ctx, u.prefix+name)
 }
 
 // prove compares the head that the store signs with the one that the backup bears, or, at a
