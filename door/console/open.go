@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/osler-emr/osler/base/bucket"
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/identity"
@@ -21,9 +22,14 @@ type dataFlags struct {
 	KeyFile string `type:"path" placeholder:"FILE" help:"Key file that unlocks the record (default DIR/master.key; keep it elsewhere in a clinic)." env:"OSLER_KEY_FILE"`
 }
 
+// contentsFolder is where the contents of attachments lie in the folder of the record.
+const contentsFolder = "contents"
+
 // house is an opened record with everything that works on it.
 type house struct {
 	store    store.Store
+	keys     seal.Keyring
+	contents bucket.Bucket // of attachments; nil: there is no place for them
 	gate     *record.Gate
 	accounts *identity.Accounts
 }
@@ -40,14 +46,7 @@ func (p *Program) open(ctx context.Context, d dataFlags, create bool) (*house, e
 	if err := os.MkdirAll(d.Data, 0o700); err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "The folder %s cannot be used; choose another with --data", d.Data)
 	}
-	source := seal.KeyFile(filepath.Join(d.Data, "master.key"))
-	if d.KeyFile != "" {
-		source = seal.KeyFile(d.KeyFile)
-	}
-	if passphrase := os.Getenv("OSLER_PASSPHRASE"); passphrase != "" {
-		source = seal.Passphrase(passphrase)
-	}
-	keys, err := seal.OpenKeyring(d.Data, source)
+	keys, err := seal.OpenKeyring(d.Data, source(d.Data, d.KeyFile))
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +54,18 @@ func (p *Program) open(ctx context.Context, d dataFlags, create bool) (*house, e
 	if err != nil {
 		return nil, err
 	}
-	return &house{store: s, gate: record.Open(s, p.Clock), accounts: identity.Open(s, p.Clock, identity.Options{})}, nil
+	return &house{store: s, keys: keys, gate: record.Open(s, p.Clock), accounts: identity.Open(s, p.Clock, identity.Options{})}, nil
+}
+
+// source says what unlocks the record in a folder.
+func source(dir, keyFile string) seal.Source {
+	if passphrase := os.Getenv("OSLER_PASSPHRASE"); passphrase != "" {
+		return seal.Passphrase(passphrase)
+	}
+	if keyFile != "" {
+		return seal.KeyFile(keyFile)
+	}
+	return seal.KeyFile(filepath.Join(dir, "master.key"))
 }
 
 // whole refuses a folder that lost half of its record: a new data key would open nothing, and
