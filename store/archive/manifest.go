@@ -224,3 +224,12 @@ func unreadable(err error, object string) error {
 	}
 	return fault.Wrap(err, fault.Unavailable, "%s cannot be read.", object)
 }
+
+// Began returns when the newest set of a place was begun; the zero time when there is none.
+func Began(ctx context.Context, place bucket.Bucket) (time.Time, error) {
+	sets, err := readSets(ctx, place)
+	if err != nil || len(sets) == 0 || len(sets[len(sets)-1].manifests) == 0 {
+		return time.Time{}, err
+	}
+	return sets[len(sets)-1].manifests[0].Made, nil
+}
