@@ -1,9 +1,6 @@
 package packed
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/store"
 )
@@ -69,6 +66,5 @@ FROM entity e CROSS JOIN resource r ON r.RID = e.RID WHERE e.id = ? AND e.type =
 
 // BodyHash returns the hash of a version in its leaf; a deletion has that of nothing.
 func BodyHash(body []byte) string {
-	sum := sha256.Sum256(body)
-	return hex.EncodeToString(sum[:])
+	return store.BodyHash(body)
 }

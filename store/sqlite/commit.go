@@ -159,7 +159,7 @@ func (s *Store) prepare(ctx context.Context, c store.Changeset) (*request, error
 
 // cover sees to it that the leaf names the version, its hash and its patient.
 func (r *request) cover(w *store.Write) error {
-	hash := packed.BodyHash(w.Body)
+	hash := store.BodyHash(w.Body)
 	if w.Patient != "" && !slices.Contains(r.leaf.Patients, w.Patient) {
 		r.leaf.Patients = append(r.leaf.Patients, w.Patient)
 	}
@@ -287,7 +287,7 @@ func (x *txn) savepoint(r *request, shared bool) error {
 }
 
 // onceHours is how long an idempotency key is remembered.
-const onceHours = 24
+const onceHours = packed.OnceHours
 
 func (x *txn) apply(r *request) error {
 	if r.set.Key != "" {
@@ -316,7 +316,7 @@ func (x *txn) apply(r *request) error {
 			return err
 		}
 	}
-	if err := x.appendLeaf(r.leaf); err != nil {
+	if err := x.appendLeaf(r.leaf, r.leaf.Encode()); err != nil {
 		return err
 	}
 	r.receipt = store.Receipt{T: store.T(x.t), Leaf: x.t - 1}
