@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -13,13 +14,15 @@ import (
 	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/blob"
 	"github.com/osler-emr/osler/store/sqlite"
 )
 
 // dataFlags say where the record is and what unlocks it.
 type dataFlags struct {
-	Data    string `required:"" type:"path" placeholder:"DIR" help:"Folder of the record." env:"OSLER_DATA"`
-	KeyFile string `type:"path" placeholder:"FILE" help:"Key file that unlocks the record (default DIR/master.key; keep it elsewhere in a clinic)." env:"OSLER_KEY_FILE"`
+	Data     string `required:"" type:"path" placeholder:"DIR" help:"Folder of the record." env:"OSLER_DATA"`
+	KeyFile  string `type:"path" placeholder:"FILE" help:"Key file that unlocks the record (default DIR/master.key; keep it elsewhere in a clinic)." env:"OSLER_KEY_FILE"`
+	Contents string `placeholder:"PLACE" help:"Where large contents (scans, photos) lie, encrypted: a folder or s3://bucket/prefix?endpoint=…&region=… (default DIR/contents)." env:"OSLER_CONTENTS"`
 }
 
 // contentsFolder is where the contents of attachments lie in the folder of the record.
@@ -50,11 +53,16 @@ func (p *Program) open(ctx context.Context, d dataFlags, create bool) (*house, e
 	if err != nil {
 		return nil, err
 	}
+	place, err := bucket.Open(cmp.Or(d.Contents, filepath.Join(d.Data, contentsFolder)))
+	if err != nil {
+		return nil, err
+	}
 	s, err := sqlite.Open(ctx, d.Data, sqlite.Options{Keyring: keys, Clock: p.Clock})
 	if err != nil {
 		return nil, err
 	}
-	return &house{store: s, keys: keys, gate: record.Open(s, p.Clock), accounts: identity.Open(s, p.Clock, identity.Options{})}, nil
+	whole := record.WithContents(s, blob.New(place, keys.Key("content")))
+	return &house{store: whole, keys: keys, contents: place, gate: record.Open(whole, p.Clock), accounts: identity.Open(s, p.Clock, identity.Options{})}, nil
 }
 
 // source says what unlocks the record in a folder.
