@@ -135,7 +135,7 @@ func (n Names) Code(space int64, system, code string) (int64, error) {
 	if no != 0 {
 		return no, nil
 	}
-	no, err := n.number("SELECT no FROM dict WHERE param = ? AND code = ? AND system = ?", space, code, system)
+	no, err := n.word(space, code, system)
 	if err == nil && no != 0 {
 		n.remember(func(w *Words) {
 			if len(w.Codes) >= maxWords {
@@ -145,6 +145,11 @@ func (n Names) Code(space int64, system, code string) (int64, error) {
 		})
 	}
 	return no, err
+}
+
+func (n Names) word(space int64, code, system string) (int64, error) {
+	is := n.Dialect().Equal("code", code)
+	return n.number("SELECT no FROM dict WHERE param = ? AND "+is.SQL+" AND system = ?", append(append([]any{space}, is.Args...), system)...)
 }
 
 // remember keeps a word that was read: the writer may have read one that is not committed.
@@ -160,13 +165,14 @@ func (n Names) remember(set func(*Words)) {
 
 // Codes implements sqlgen.Names.
 func (n Names) Codes(space int64, code string) ([]int64, error) {
-	return n.numbers("SELECT no FROM dict WHERE param = ? AND code = ?", space, code)
+	is := n.Dialect().Equal("code", code)
+	return n.numbers("SELECT no FROM dict WHERE param = ? AND "+is.SQL, append([]any{space}, is.Args...)...)
 }
 
 // CodesOf implements sqlgen.Names.
 func (n Names) CodesOf(space int64, system string) (map[string]int64, error) {
-	out := map[string]int64{}
-	err := n.Query("SELECT no, code FROM dict WHERE param = ? AND system = ?", []any{space, system}, func(s Row) (bool, error) {
+	is, out := n.Dialect().Equal("system", system), map[string]int64{}
+	err := n.Query("SELECT no, code FROM dict WHERE param = ? AND "+is.SQL, append([]any{space}, is.Args...), func(s Row) (bool, error) {
 		out[s.ColumnText(1)] = s.ColumnInt64(0)
 		return true, nil
 	})
@@ -199,6 +205,15 @@ func (n Names) Entities(id string) ([]int64, error) {
 // Patient implements sqlgen.Names.
 func (n Names) Patient(id string) (int64, error) {
 	return n.number("SELECT no FROM patient WHERE id = ?", id)
+}
+
+// Located implements sqlgen.Names.
+func (n Names) Located(resourceType string, ids []string) ([]int64, error) {
+	typ, err := n.Type(resourceType)
+	if err != nil || typ == 0 {
+		return nil, err
+	}
+	return n.numbers("SELECT rid FROM entity WHERE id = ANY(?) AND type = ? AND rid IS NOT NULL", ids, typ)
 }
 
 // patientID returns the id of the compartment in which a row lies; "" for none.

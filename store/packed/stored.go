@@ -36,7 +36,7 @@ func (n Names) Scan(s Row) (Stored, error) {
 
 // Open decodes the body into the version.
 func (p *Packer) Open(v Stored) (store.Version, error) {
-	_, body, err := p.Unpack(v.Codec, v.Blob)
+	_, body, err := p.unpacked(v)
 	if err == nil && !v.Deleted {
 		v.Body = body
 	}
@@ -45,7 +45,7 @@ func (p *Packer) Open(v Stored) (store.Version, error) {
 
 // Entries decodes the index entries.
 func (p *Packer) Entries(v Stored) ([]search.Entry, error) {
-	index, _, err := p.Unpack(v.Codec, v.Blob)
+	index, _, err := p.unpacked(v)
 	if err != nil {
 		return nil, err
 	}
