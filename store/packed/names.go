@@ -41,20 +41,23 @@ type Vocabulary struct {
 	Words
 }
 
-// Load reads the parameters.
+// Load reads the parameters. What is known already stays: another process may have added to
+// it, and this one since.
 func (v *Vocabulary) Load(c Conn) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.Words = NewWords()
-	return c.Query("SELECT no, type, name, flags FROM param", nil, func(s Row) (bool, error) {
+	read := NewWords()
+	err := c.Query("SELECT no, type, name, flags FROM param", nil, func(s Row) (bool, error) {
 		p := sqlgen.Param{No: s.ColumnInt64(0), Flags: sqlgen.Flags(s.ColumnInt64(3))}
 		key := ParamKey{s.ColumnText(1), s.ColumnText(2)}
-		v.Params[key] = p
+		read.Params[key] = p
 		if key.Name == "" {
-			v.Types[p.No] = key.Type
+			read.Types[p.No] = key.Type
 		}
 		return true, nil
 	})
+	if err == nil {
+		v.Publish(read)
+	}
+	return err
 }
 
 // Names reads the vocabulary through a connection: sqlgen.Names. The writer's has words of
@@ -257,6 +260,7 @@ func (w Words) Clone() *Words {
 
 func (w Words) copyTo(to *Words) {
 	for k, v := range w.Params {
+		v.Flags |= to.Params[k].Flags
 		to.Params[k] = v
 	}
 	for k, v := range w.Types {
@@ -274,6 +278,9 @@ func (w Words) copyTo(to *Words) {
 func (v *Vocabulary) Publish(own Words) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.Params == nil {
+		v.Words = NewWords()
+	}
 	if len(v.Codes) > maxWords {
 		clear(v.Codes)
 	}

@@ -58,8 +58,8 @@ func (n Names) Current(resourceType, id string) (v Stored, ok bool, err error) {
 	if err != nil || typ == 0 {
 		return Stored{}, false, err
 	}
-	err = n.Query(`SELECT r.RID, r.type, r.deleted, r.t, r.updated, r.version, r.id, r.codec, r.body
-FROM entity e CROSS JOIN resource r ON r.RID = e.RID WHERE e.id = ? AND e.type = ?`, []any{id, typ}, func(s Row) (bool, error) {
+	err = n.Query(`SELECT r.rid, r.type, r.deleted, r.t, r.updated, r.version, r.id, r.codec, r.body
+FROM entity e`+n.Dialect().Join()+`resource r ON `+n.same("r.", "e.")+` WHERE e.id = ? AND e.type = ?`, []any{id, typ}, func(s Row) (bool, error) {
 		v, err = n.Scan(s)
 		ok = true
 		return false, err
