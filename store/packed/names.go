@@ -289,3 +289,15 @@ func (v *Vocabulary) Publish(own Words) {
 	}
 	own.copyTo(&v.Words)
 }
+
+// Known returns the number of a code that is in memory; 0 when the database must be asked.
+func (n Names) Known(key CodeKey) int64 {
+	if n.Own != nil {
+		if no := n.Own.Codes[key]; no != 0 {
+			return no
+		}
+	}
+	n.shared.mu.RLock()
+	defer n.shared.mu.RUnlock()
+	return n.shared.Codes[key]
+}

@@ -19,6 +19,9 @@ type Log struct {
 	Signer ledger.Key // of checkpoints
 	Origin string     // the name in them
 	Notes  string     // the file of signed checkpoints
+	// Elsewhere says that other processes keep some of the notes, so that the file may be
+	// missing.
+	Elsewhere bool
 	// Database checks the structure of the database itself.
 	Database func(c Conn, report func(problem string)) error
 }
@@ -80,7 +83,7 @@ func (v *verification) readCheckpoints() error {
 	}
 	file, err := os.ReadFile(v.log.Notes)
 	if errors.Is(err, fs.ErrNotExist) {
-		if len(v.checkpoints) > 0 {
+		if len(v.checkpoints) > 0 && !v.log.Elsewhere {
 			v.say("The file checkpoints.log is missing, although %d checkpoints were written to it.", len(v.checkpoints))
 		}
 		return nil
