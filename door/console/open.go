@@ -1,24 +1,28 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 
+	"github.com/osler-emr/osler/base/bucket"
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/blob"
 	"github.com/osler-emr/osler/store/sqlite"
 )
 
 // dataFlags say where the record is and what unlocks it.
 type dataFlags struct {
-	Data    string `required:"" type:"path" placeholder:"DIR" help:"Folder of the record." env:"OSLER_DATA"`
-	KeyFile string `type:"path" placeholder:"FILE" help:"Key file that unlocks the record (default DIR/master.key; keep it elsewhere in a clinic)." env:"OSLER_KEY_FILE"`
+	Data     string `required:"" type:"path" placeholder:"DIR" help:"Folder of the record." env:"OSLER_DATA"`
+	KeyFile  string `type:"path" placeholder:"FILE" help:"Key file that unlocks the record (default DIR/master.key; keep it elsewhere in a clinic)." env:"OSLER_KEY_FILE"`
+	Contents string `placeholder:"PLACE" help:"Where large contents (scans, photos) lie, encrypted: a folder or s3://bucket/prefix?endpoint=…&region=… (default DIR/contents)." env:"OSLER_CONTENTS"`
 }
 
 // house is an opened record with everything that works on it.
@@ -51,11 +55,16 @@ func (p *Program) open(ctx context.Context, d dataFlags, create bool) (*house, e
 	if err != nil {
 		return nil, err
 	}
+	place, err := bucket.Open(cmp.Or(d.Contents, filepath.Join(d.Data, "contents")))
+	if err != nil {
+		return nil, err
+	}
 	s, err := sqlite.Open(ctx, d.Data, sqlite.Options{Keyring: keys, Clock: p.Clock})
 	if err != nil {
 		return nil, err
 	}
-	return &house{store: s, gate: record.Open(s, p.Clock), accounts: identity.Open(s, p.Clock, identity.Options{})}, nil
+	whole := record.WithContents(s, blob.New(place, keys.Key("content")))
+	return &house{store: whole, gate: record.Open(whole, p.Clock), accounts: identity.Open(s, p.Clock, identity.Options{})}, nil
 }
 
 // whole refuses a folder that lost half of its record: a new data key would open nothing, and
