@@ -16,7 +16,7 @@ const OnceHours = 24
 // Head is the part of store.Moving that reads the tree.
 func (s *Reader) Head(ctx context.Context, l Log, t store.T) (note []byte, err error) {
 	err = s.read(ctx, func(n Names) error {
-		now, err := n.now()
+		now, err := n.Now()
 		if err != nil {
 			return err
 		}
@@ -157,12 +157,6 @@ type Moved struct {
 	Blobs  []Blob // of the Writes
 }
 
-// Blob is a version with its index entries as they are stored.
-type Blob struct {
-	Codec int
-	Bytes []byte
-}
-
 // Unfold holds a commit to its leaf, extracts the index and packs: what store.Moving's Append
 // can do for many commits at once.
 func (s *Reader) Unfold(c *store.Commit, extract store.Extract) (m Moved, err error) {
@@ -187,7 +181,7 @@ func (s *Reader) Unfold(c *store.Commit, extract store.Extract) (m Moved, err er
 // AllItems implements store.Moving.
 func (s *Reader) AllItems(ctx context.Context, each func(store.Item) error) (at store.T, err error) {
 	err = s.read(ctx, func(n Names) error {
-		now, err := n.now()
+		now, err := n.Now()
 		if err != nil {
 			return err
 		}

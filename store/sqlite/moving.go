@@ -95,7 +95,7 @@ func (x *txn) appendMoved(c *store.Commit, m *packed.Moved) error {
 		}
 	}
 	for i := range m.Writes {
-		if err := x.writeVersion(&m.Writes[i], blob{m.Blobs[i].Codec, m.Blobs[i].Bytes}); fault.Is(err, fault.Stale) {
+		if err := x.writeVersion(&m.Writes[i], m.Blobs[i]); fault.Is(err, fault.Stale) {
 			return fault.New(fault.Invalid, "A version of a %s in commit %d does not follow its former one.", m.Writes[i].Type, c.T)
 		} else if err != nil {
 			return err
