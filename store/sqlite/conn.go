@@ -7,7 +7,6 @@ import (
 	"math"
 
 	"github.com/ncruces/go-sqlite3"
-	_ "github.com/ncruces/go-sqlite3/vfs/adiantum" // registers the encrypting file system
 
 	"github.com/osler-emr/osler/base/fault"
 )
@@ -25,8 +24,8 @@ type conn struct {
 // shapes.
 const maxStatements = 400
 
-func openConn(path string, key []byte, cacheKiB int, p *packer) (*conn, error) {
-	db, err := sqlite3.OpenFlags("file:"+uriPath(path)+"?vfs=adiantum", sqlite3.OPEN_READWRITE|sqlite3.OPEN_CREATE|sqlite3.OPEN_URI)
+func openConn(vfs, path string, key []byte, cacheKiB int, p *packer) (*conn, error) {
+	db, err := sqlite3.OpenFlags("file:"+uriPath(path)+"?vfs="+vfs, sqlite3.OPEN_READWRITE|sqlite3.OPEN_CREATE|sqlite3.OPEN_URI)
 	if err != nil {
 		return nil, err
 	}
@@ -35,13 +34,16 @@ func openConn(path string, key []byte, cacheKiB int, p *packer) (*conn, error) {
 		c.close()
 		return nil, err
 	}
+	// EXTRA is FULL for the write-ahead log. When the database is made, it also syncs the folder
+	// after the rollback journal was removed: a journal that comes back after a power loss would
+	// empty the database.
 	err = db.Exec(fmt.Sprintf(`PRAGMA hexkey='%s';
 PRAGMA page_size=4096;
 PRAGMA busy_timeout=20000;
 PRAGMA temp_store=MEMORY;
 PRAGMA secure_delete=ON;
+PRAGMA synchronous=EXTRA;
 PRAGMA journal_mode=WAL;
-PRAGMA synchronous=FULL;
 PRAGMA wal_autocheckpoint=0;
 PRAGMA foreign_keys=OFF;
 PRAGMA trusted_schema=OFF;

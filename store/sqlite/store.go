@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/vfs"
 
 	"github.com/osler-emr/osler/base/clock"
 	"github.com/osler-emr/osler/base/fault"
@@ -36,6 +37,8 @@ type Options struct {
 // Store is a record in a folder. It implements store.Store.
 type Store struct {
 	dir   string
+	place place
+	vfs   string // the name of the encrypting file system
 	clock clock.Clock
 	lock  *os.File
 	pack  *packer
@@ -61,6 +64,10 @@ var _ store.Store = (*Store)(nil)
 // Open opens the record in dir, and makes it when there is none. One process can have it
 // open; a second one gets fault.Unavailable. A wrong key is fault.Forbidden.
 func Open(ctx context.Context, dir string, o Options) (*Store, error) {
+	return openAt(ctx, dir, o, system())
+}
+
+func openAt(_ context.Context, dir string, o Options, p place) (*Store, error) {
 	if !o.Keyring.Valid() {
 		return nil, fault.New(fault.Invalid, "The record needs a key to be opened.")
 	}
@@ -77,7 +84,7 @@ func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 		return nil, fault.Wrap(err, fault.Unavailable, "The data folder cannot be made.")
 	}
 	s := &Store{
-		dir: dir, clock: o.Clock, readers: make(chan *conn, o.Readers), stop: make(chan struct{}),
+		dir: dir, place: p, vfs: p.register(), clock: o.Clock, readers: make(chan *conn, o.Readers), stop: make(chan struct{}),
 		key: o.Keyring.Key("database"), cursor: o.Keyring.Key("cursor"),
 	}
 	if err := s.open(o); err != nil {
@@ -97,7 +104,7 @@ func (s *Store) open(o Options) (err error) {
 		return err
 	}
 	path := filepath.Join(s.dir, "record.db")
-	c, err := openConn(path, s.key, 4*o.CacheKiB, s.pack)
+	c, err := openConn(s.vfs, path, s.key, 4*o.CacheKiB, s.pack)
 	if err != nil {
 		return openFault(err)
 	}
@@ -111,14 +118,14 @@ func (s *Store) open(o Options) (err error) {
 	if err := s.sign(o.Keyring); err != nil {
 		return err
 	}
-	if err := mendNotes(s.checkpointFile(), s.origin); err != nil {
+	if err := s.place.mendNotes(s.checkpointFile(), s.origin); err != nil {
 		return err
 	}
 	if err := s.writer.load(); err != nil {
 		return err
 	}
 	for range o.Readers {
-		r, err := openConn(path, s.key, o.CacheKiB, s.pack)
+		r, err := openConn(s.vfs, path, s.key, o.CacheKiB, s.pack)
 		if err != nil {
 			return openFault(err)
 		}
@@ -243,6 +250,7 @@ func (s *Store) release() error {
 		}
 		errs = append(errs, s.writer.close())
 	}
+	vfs.Unregister(s.vfs)
 	if s.lock != nil {
 		errs = append(errs, s.lock.Close())
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 
 	"github.com/ncruces/go-sqlite3"
@@ -77,7 +76,7 @@ func (v *verification) readCheckpoints() error {
 	if err != nil {
 		return err
 	}
-	file, err := os.ReadFile(v.store.checkpointFile())
+	file, err := v.store.place.readAll(v.store.checkpointFile())
 	if errors.Is(err, fs.ErrNotExist) {
 		if len(v.checkpoints) > 0 {
 			v.say("The file checkpoints.log is missing, although %d checkpoints were written to it.", len(v.checkpoints))
