@@ -3,7 +3,6 @@ package sqlite
 import (
 	"archive/tar"
 	"context"
-	"encoding/hex"
 	"errors"
 	"io"
 	"io/fs"
@@ -51,7 +50,7 @@ func (s *Store) copyTo(ctx context.Context, path string) error {
 	if err := s.writer.checkpoint(false); err != nil {
 		return plain(err)
 	}
-	return plain(s.writer.db.Backup("main", "file:"+uriPath(path)+"?vfs="+s.vfs+"&hexkey="+hex.EncodeToString(s.key)))
+	return plain(s.writer.db.Backup("main", "file:"+uriPath(path)+"?vfs="+s.vfs))
 }
 
 func addFile(archive *tar.Writer, path string) error {

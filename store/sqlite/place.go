@@ -7,7 +7,8 @@ import (
 	"sync/atomic"
 
 	"github.com/ncruces/go-sqlite3/vfs"
-	"github.com/ncruces/go-sqlite3/vfs/adiantum"
+
+	"github.com/osler-emr/osler/store/sqlite/sealed"
 )
 
 // place is the disk on which a record lies. Tests give another one, which loses power.
@@ -66,9 +67,10 @@ func (p place) readAll(path string) ([]byte, error) {
 var places atomic.Int64
 
 // register makes the encrypting file system of one store known to SQLite, under a name of
-// its own.
-func (p place) register() (name string) {
+// its own. So the key is in no statement and in no address.
+func (p place) register(key []byte) (name string, files *sealed.VFS) {
 	name = fmt.Sprintf("osler-%d", places.Add(1))
-	vfs.Register(name, adiantum.Wrap(p.base, nil))
-	return name
+	files = sealed.New(p.base, key)
+	vfs.Register(name, files)
+	return name, files
 }

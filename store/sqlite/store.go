@@ -18,6 +18,7 @@ import (
 	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/sqlgen"
+	"github.com/osler-emr/osler/store/sqlite/sealed"
 	"github.com/osler-emr/osler/trust/ledger"
 )
 
@@ -38,13 +39,13 @@ type Options struct {
 type Store struct {
 	dir   string
 	place place
-	vfs   string // the name of the encrypting file system
+	files *sealed.VFS // encrypts the database
+	vfs   string      // its name
 	clock clock.Clock
 	lock  *os.File
 	pack  *packer
 	words vocabulary
 
-	key    []byte     // of the database
 	cursor []byte     // of Next tokens
 	signer ledger.Key // of checkpoints
 	origin string
@@ -84,9 +85,10 @@ func openAt(_ context.Context, dir string, o Options, p place) (*Store, error) {
 		return nil, fault.Wrap(err, fault.Unavailable, "The data folder cannot be made.")
 	}
 	s := &Store{
-		dir: dir, place: p, vfs: p.register(), clock: o.Clock, readers: make(chan *conn, o.Readers), stop: make(chan struct{}),
-		key: o.Keyring.Key("database"), cursor: o.Keyring.Key("cursor"),
+		dir: dir, place: p, clock: o.Clock, readers: make(chan *conn, o.Readers), stop: make(chan struct{}),
+		cursor: o.Keyring.Key("cursor"),
 	}
+	s.vfs, s.files = p.register(o.Keyring.Key("database"))
 	if err := s.open(o); err != nil {
 		s.release()
 		return nil, err
@@ -104,7 +106,13 @@ func (s *Store) open(o Options) (err error) {
 		return err
 	}
 	path := filepath.Join(s.dir, "record.db")
-	c, err := openConn(s.vfs, path, s.key, 4*o.CacheKiB, s.pack)
+	switch form, err := s.look(path); {
+	case err != nil:
+		return err
+	case form == formForeign:
+		return fault.New(fault.Forbidden, "The key does not open this record, or record.db is damaged.")
+	}
+	c, err := openConn(s.vfs, path, 4*o.CacheKiB, s.pack)
 	if err != nil {
 		return openFault(err)
 	}
@@ -125,7 +133,7 @@ func (s *Store) open(o Options) (err error) {
 		return err
 	}
 	for range o.Readers {
-		r, err := openConn(s.vfs, path, s.key, o.CacheKiB, s.pack)
+		r, err := openConn(s.vfs, path, o.CacheKiB, s.pack)
 		if err != nil {
 			return openFault(err)
 		}
@@ -147,8 +155,6 @@ func openFault(err error) error {
 		return err
 	case errors.Is(err, sqlite3.NOTADB):
 		return fault.New(fault.Forbidden, "The key does not open this record, or record.db is damaged.")
-	case errors.Is(err, sqlite3.CORRUPT):
-		return fault.New(fault.Internal, "The file record.db is damaged. Restore a backup.")
 	}
 	return plain(err)
 }
@@ -165,7 +171,7 @@ func plain(err error) error {
 		return fault.New(fault.Unavailable, "The request was given up before the database answered.")
 	case errors.Is(err, sqlite3.FULL):
 		return fault.New(fault.Unavailable, "The disk is full: nothing was stored. Make room and try again.")
-	case errors.Is(err, sqlite3.CORRUPT), errors.Is(err, sqlite3.NOTADB):
+	case errors.Is(err, sqlite3.CORRUPT), errors.Is(err, sqlite3.NOTADB), errors.Is(err, sqlite3.IOERR_DATA):
 		return fault.New(fault.Internal, "The file record.db is damaged. Restore a backup.")
 	case errors.As(err, &e):
 		return fault.New(fault.Internal, "The database failed: %s (%d).", e.Code().Error(), e.ExtendedCode())

@@ -22,7 +22,6 @@ package lossy
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"math/rand/v2"
@@ -66,8 +65,6 @@ type Outcome struct {
 
 // ErrPower is the error of everything after a power loss.
 var ErrPower = errors.New("the power is off")
-
-var Debug bool
 
 // Disk is a folder of files. It is safe for concurrent use.
 type Disk struct {
@@ -275,9 +272,8 @@ func (d *Disk) step(name string, kind Kind, off int64, length int) Outcome {
 		return Outcome{Err: fs.ErrPermission}
 	}
 	d.n++
-	if Debug { fmt.Println(d.boot, d.n, name, kind, off, length) }
-	for _, b := range []byte(fmt.Sprint(name, kind, off, length)) {
-		d.trace = (d.trace ^ uint64(b)) * 1099511628211
+	for _, part := range [...]uint64{uint64(len(name)), uint64(len(kind)), uint64(off), uint64(length)} {
+		d.trace = (d.trace ^ part) * 1099511628211
 	}
 	if d.n == d.crashAt {
 		d.off = true
@@ -429,6 +425,7 @@ func (f *File) Sync() error {
 	if f.disk.files[f.name] == f.node {
 		f.node.synced = true
 		f.disk.durable[f.name] = f.node
+		f.disk.removed = slices.DeleteFunc(f.disk.removed, func(r removal) bool { return r.name == f.name })
 	}
 	return nil
 }
