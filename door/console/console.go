@@ -41,6 +41,7 @@ type commands struct {
 	Export  exportCommand  `cmd:"" help:"Write one patient, or everything, as FHIR."`
 	Audit   auditCommand   `cmd:"" help:"Look after the audit log."`
 	Token   tokenCommand   `cmd:"" help:"Issue a FHIR bearer token for an account."`
+	Upgrade upgradeCommand `cmd:"" help:"Bring a record to the form of this program, or put back the copy from before."`
 	Bench   benchCommand   `cmd:"" help:"Measure import, read, search and chart pages."`
 	About   aboutCommand   `cmd:"" name:"version" help:"Print the version."`
 }

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"slices"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -11,13 +12,41 @@ import (
 
 // OpenOn opens a record whose files lie on a disk that loses power.
 func OpenOn(ctx context.Context, dir string, o Options, d *lossy.Disk) (*Store, error) {
-	return openAt(ctx, dir, o, place{base: d, open: func(path string, create bool) (file, error) {
+	return openAt(ctx, dir, o, onDisk(d))
+}
+
+func onDisk(d *lossy.Disk) place {
+	p := system()
+	p.base = d
+	p.open = func(path string, create bool) (file, error) {
 		f, err := d.OpenFile(path, create)
 		if err != nil {
 			return nil, err
 		}
 		return f, nil
-	}})
+	}
+	p.keep = func(string, Before) error { return nil }
+	return p
+}
+
+// Step is a step of the schema that only tests know.
+type Step struct{ Name, SQL string }
+
+// OpenUpgraded opens a record with steps behind those of the program, on a disk for tests
+// unless d is nil. reached is told how far the upgrade has come; it may be nil.
+func OpenUpgraded(ctx context.Context, dir string, o Options, d *lossy.Disk, reached func(string), more ...Step) (*Store, error) {
+	p := system()
+	if d != nil {
+		p = onDisk(d)
+	}
+	if reached != nil {
+		p.reached = reached
+	}
+	p.steps = slices.Clone(p.steps)
+	for _, m := range more {
+		p.steps = append(p.steps, step{m.Name, m.SQL})
+	}
+	return openAt(ctx, dir, o, p)
 }
 
 // Together commits changesets as one group, in this order, on this goroutine: what callers

@@ -16,6 +16,11 @@ type place struct {
 	base vfs.VFS // for SQLite, below the encryption
 	// open opens a file beside the database; fs.ErrNotExist when there is none.
 	open func(path string, create bool) (file, error)
+	// keep copies the record in a folder before it is upgraded.
+	keep func(dir string, b Before) error
+	// reached is told how far an upgrade has come; tests end the process there.
+	reached func(point string)
+	steps   []step
 }
 
 // file is an open file beside the database.
@@ -30,14 +35,19 @@ type file interface {
 
 // system is the disk of the machine.
 func system() place {
-	return place{base: vfs.Find(""), open: func(path string, create bool) (file, error) {
-		flags := os.O_RDWR
-		if create {
-			flags |= os.O_CREATE
-		}
-		f, err := os.OpenFile(path, flags, 0o600)
-		return osFile{f}, err
-	}}
+	return place{base: vfs.Find(""), open: openFile, keep: keepBefore, reached: func(string) {}, steps: steps}
+}
+
+func openFile(path string, create bool) (file, error) {
+	flags := os.O_RDWR
+	if create {
+		flags |= os.O_CREATE
+	}
+	f, err := os.OpenFile(path, flags, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return osFile{f}, nil
 }
 
 type osFile struct{ *os.File }

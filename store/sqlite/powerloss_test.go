@@ -302,7 +302,7 @@ func TestPowerLossLosesNothing(t *testing.T) {
 	b := newBench(t, 0)
 	acknowledged, cuts := 0, 0
 	began := time.Now()
-	for _, seed := range runs(300, 10_000) {
+	for _, seed := range runs(120, 10_000) {
 		done, n, err := b.powerLoss(seed)
 		if err != nil {
 			t.Fatalf("run %d: %v\nrun it again with OSLER_SEED=%d", seed, err, seed)
@@ -321,10 +321,7 @@ func (b *bench) powerLoss(seed uint64) (acknowledged, cuts int, err error) {
 	b.fresh(seed)
 	o := newOracle(rng)
 	for range 3 {
-		cut := int64(1 + rng.IntN(240))
-		if rng.IntN(4) == 0 {
-			cut = int64(1 + rng.IntN(30)) // while it opens
-		}
+		cut := int64(1 + rng.IntN([...]int{30, 200, 400, 900}[rng.IntN(4)])) // the first while it opens
 		b.disk.CrashAt(cut)
 		s, err := b.open()
 		for range 40 {

@@ -68,7 +68,7 @@ func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	return openAt(ctx, dir, o, system())
 }
 
-func openAt(_ context.Context, dir string, o Options, p place) (*Store, error) {
+func openAt(ctx context.Context, dir string, o Options, p place) (*Store, error) {
 	if !o.Keyring.Valid() {
 		return nil, fault.New(fault.Invalid, "The record needs a key to be opened.")
 	}
@@ -89,7 +89,7 @@ func openAt(_ context.Context, dir string, o Options, p place) (*Store, error) {
 		cursor: o.Keyring.Key("cursor"),
 	}
 	s.vfs, s.files = p.register(o.Keyring.Key("database"))
-	if err := s.open(o); err != nil {
+	if err := s.open(ctx, o); err != nil {
 		s.release()
 		return nil, err
 	}
@@ -98,11 +98,14 @@ func openAt(_ context.Context, dir string, o Options, p place) (*Store, error) {
 	return s, nil
 }
 
-func (s *Store) open(o Options) (err error) {
+func (s *Store) open(ctx context.Context, o Options) (err error) {
 	if s.lock, err = takeLock(s.dir); err != nil {
 		return err
 	}
 	if s.pack, err = newPacker(); err != nil {
+		return err
+	}
+	if err := unfinishedRollback(s.dir); err != nil {
 		return err
 	}
 	path := filepath.Join(s.dir, "record.db")
@@ -110,14 +113,16 @@ func (s *Store) open(o Options) (err error) {
 	case err != nil:
 		return err
 	case form == formForeign:
-		return fault.New(fault.Forbidden, "The key does not open this record, or record.db is damaged.")
+		if err := s.convert(ctx, path, o.Keyring.Key("database")); err != nil {
+			return err
+		}
 	}
 	c, err := openConn(s.vfs, path, 4*o.CacheKiB, s.pack)
 	if err != nil {
 		return openFault(err)
 	}
 	s.writer = newWriter(s, c)
-	if err := c.migrate(s.clock); err != nil {
+	if err := s.migrate(c); err != nil {
 		return openFault(err)
 	}
 	if err := s.words.load(c); err != nil {
