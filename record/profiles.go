@@ -11,6 +11,7 @@ import (
 	"github.com/osler-emr/osler/fhir/definition"
 	"github.com/osler-emr/osler/fhir/profile"
 	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/fhir/terminology"
 	"github.com/osler-emr/osler/fhir/validate"
 	"github.com/osler-emr/osler/store"
 )
@@ -40,6 +41,8 @@ func (g *Gate) FollowProfiles(p Profiles) { g.profiles = p }
 type shelf struct {
 	library *profile.Library
 	member  func(valueSet, system, code string) (in, known bool)
+	// subsumes compares codes of the code systems that are stored or defined.
+	subsumes func(system, a, b string) (outcome string, err error)
 
 	asked sync.Map // the urls of definitions that were looked for, found or not
 }
@@ -68,9 +71,10 @@ func (g *Gate) Validation(ctx context.Context) validate.Options {
 			return r
 		})
 		s.member = validate.Terminology(find)
+		s.subsumes = func(system, a, b string) (string, error) { return terminology.Subsumes(system, a, b, find) }
 		g.shelf.Store(s)
 	}
-	return validate.Options{Library: s.library, Member: s.member}
+	return validate.Options{Library: s.library, Member: s.member, Subsumes: s.subsumes}
 }
 
 // canonical reads a stored definition by its canonical: the version that is asked for, else

@@ -3,12 +3,10 @@ package fhirapi
 import (
 	"bytes"
 	"fmt"
-	"maps"
 	"math"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -101,17 +99,11 @@ func (s *server) wanted(c *call, names ...string) (*wanted, error) {
 			w.types = append(w.types, t)
 		}
 	}
-	if v := query.Get("_since"); query.Has("_since") {
-		if w.since, err = time.Parse(time.RFC3339Nano, strings.ReplaceAll(v, " ", "+")); err != nil {
-			return nil, fault.New(fault.Malformed, "_since=%q is not an instant such as 2026-11-24T08:00:00Z.", clip(v))
-		}
+	if w.since, err = instantOf(query, "_since"); err != nil {
+		return nil, err
 	}
-	if v := query.Get("_count"); query.Has("_count") {
-		n, err := strconv.ParseUint(v, 10, 31)
-		if err != nil || n == 0 {
-			return nil, fault.New(fault.Malformed, "_count=%q is not a positive number.", clip(v))
-		}
-		w.count = int(n)
+	if w.count, err = countOf(query); err != nil {
+		return nil, err
 	}
 	if w.period, err = readPeriod(query); err != nil {
 		return nil, err
@@ -218,28 +210,11 @@ func (s *server) bundleOf(c *call, w *wanted, own []store.Version) error {
 		page = page[:w.count]
 		next = fmt.Sprintf("%d-%d", w.at, w.skip+w.count)
 	}
-	address := func(token string) string {
-		q := maps.Clone(w.query)
-		if q.Del(pageParam); token != "" {
-			q.Set(pageParam, token)
-		}
-		return strings.TrimSuffix(c.base+c.URL.EscapedPath()[len("/fhir"):]+"?"+q.Encode(), "?")
+	b := w.startPage("searchset", int64(len(all)), w.pageLinks(w.query, next)...)
+	for _, v := range page {
+		b.found(v, v.Body, "match")
 	}
-	links := fhir.Arr(fhir.Obj("relation", "self", "url", address(w.query.Get(pageParam))))
-	if next != "" {
-		links.Append(fhir.Obj("relation", "next", "url", address(next)))
-	}
-	b := strconv.AppendInt([]byte(`{"resourceType":"Bundle","type":"searchset","total":`), int64(len(all)), 10)
-	b = links.AppendJSON(append(b, `,"link":`...))
-	for i, v := range page {
-		b = append(b, [2]string{`,"entry":[`, `,`}[min(i, 1)]...)
-		b = append(b, `{"fullUrl":"`+c.base+"/"+v.Type+"/"+v.ID+`","resource":`...)
-		b = append(append(b, v.Body...), `,"search":{"mode":"match"}}`...)
-	}
-	if len(page) > 0 {
-		b = append(b, ']')
-	}
-	return c.write(http.StatusOK, append(b, '}'))
+	return c.write(http.StatusOK, b.done())
 }
 
 // period is start and end of $everything, in Unix milliseconds, high exclusive.

@@ -140,10 +140,8 @@ func readExport(c *call, query url.Values) (export, error) {
 			}
 		}
 	}
-	if v := query.Get("_since"); v != "" {
-		if x.since, err = time.Parse(time.RFC3339Nano, v); err != nil {
-			return x, fault.New(fault.Malformed, "_since=%q is not an instant such as 2026-11-24T08:00:00Z.", clip(v))
-		}
+	if x.since, err = instantOf(query, "_since"); err != nil {
+		return x, err
 	}
 	if len(x.raw) > maxTypeFilters {
 		return x, fault.New(fault.TooCostly, "An export has at most %d _typeFilter.", maxTypeFilters)

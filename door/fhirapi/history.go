@@ -2,7 +2,6 @@ package fhirapi
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -41,54 +40,25 @@ func (s *server) history(c *call) error {
 			return err
 		}
 	}
-	address := func(token string) string {
-		v := url.Values{}
-		for _, name := range []string{"_count", "_since", "_at"} {
-			if query.Has(name) {
-				v.Set(name, query.Get(name))
-			}
-		}
-		if token != "" {
-			v.Set(pageParam, token)
-		}
-		return strings.TrimSuffix(c.base+c.URL.EscapedPath()[len("/fhir"):]+"?"+v.Encode(), "?")
+	b := c.startPage("history", -1, c.pageLinks(query, next)...)
+	for _, v := range page {
+		b.next()
+		b.b = appendVersion(b.b, c.base, v)
 	}
-	links := fhir.Arr(fhir.Obj("relation", "self", "url", address(query.Get(pageParam))))
-	if next != "" {
-		links.Append(fhir.Obj("relation", "next", "url", address(next)))
-	}
-	b := links.AppendJSON([]byte(`{"resourceType":"Bundle","type":"history","link":`))
-	for i, v := range page {
-		b = append(b, [2]string{`,"entry":[`, `,`}[min(i, 1)]...)
-		b = appendVersion(b, c.base, v)
-	}
-	if len(page) > 0 {
-		b = append(b, ']')
-	}
-	return c.write(http.StatusOK, append(b, '}'))
+	return c.write(http.StatusOK, b.done())
 }
 
 // historyFilter reads _count, _since and _at. A filter with At -1 selects nothing: there
 // was no record yet.
 func (s *server) historyFilter(c *call, query url.Values) (store.HistoryFilter, error) {
 	f := store.HistoryFilter{Type: c.PathValue("type"), ID: c.PathValue("id"), Count: 50}
-	if v := query.Get("_count"); v != "" {
-		n, err := strconv.ParseUint(v, 10, 31)
-		if errors.Is(err, strconv.ErrRange) {
-			n, err = maxHistory, nil
-		}
-		if err != nil || n < 1 {
-			return f, fault.New(fault.Malformed, "_count=%q is not a positive number.", clip(v))
-		}
-		f.Count = int(min(n, maxHistory))
+	n, err := countOf(query)
+	if err != nil {
+		return f, err
 	}
-	if query.Has("_since") {
-		v := strings.ReplaceAll(query.Get("_since"), " ", "+") // of a zone that was not escaped
-		t, err := time.Parse(time.RFC3339Nano, v)
-		if err != nil {
-			return f, fault.New(fault.Malformed, "_since=%q is not an instant such as 2026-11-24T08:00:00Z.", clip(v))
-		}
-		f.Since = t
+	f.Count = min(cmp.Or(n, f.Count), maxHistory)
+	if f.Since, err = instantOf(query, "_since"); err != nil {
+		return f, err
 	}
 	if !query.Has("_at") {
 		return f, nil
@@ -98,7 +68,6 @@ func (s *server) historyFilter(c *call, query url.Values) (store.HistoryFilter, 
 	if !ok {
 		return f, fault.New(fault.Malformed, "_at=%q is not a date or time such as 2026-11-24 or 2026-11-24T08:00:00Z.", clip(v))
 	}
-	var err error
 	if f.From, err = c.actor.Moment(c.Context(), low); err != nil {
 		return f, err
 	}

@@ -58,17 +58,11 @@ func (s *server) lastn(c *call) error {
 		return err
 	}
 	self := c.base + "/Observation/$lastn?max=" + strconv.Itoa(most) + "&" + query.Encode()
-	b := strconv.AppendInt([]byte(`{"resourceType":"Bundle","type":"searchset","total":`), int64(len(keep)), 10)
-	b = fhir.Arr(fhir.Obj("relation", "self", "url", self)).AppendJSON(append(b, `,"link":`...))
-	for i, v := range keep {
-		b = append(b, [2]string{`,"entry":[`, `,`}[min(i, 1)]...)
-		b = append(b, `{"fullUrl":"`+c.base+"/"+v.Type+"/"+v.ID+`","resource":`...)
-		b = append(append(b, v.Body...), `,"search":{"mode":"match"}}`...)
+	b := c.startPage("searchset", int64(len(keep)), fhir.Obj("relation", "self", "url", self))
+	for _, v := range keep {
+		b.found(v, v.Body, "match")
 	}
-	if len(keep) > 0 {
-		b = append(b, ']')
-	}
-	return c.write(http.StatusOK, append(b, '}'))
+	return c.write(http.StatusOK, b.done())
 }
 
 // group numbers the kind of observation: two that share a coding are of one kind, and

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -133,14 +132,7 @@ func decodePage(token string) (store.T, []byte, error) {
 
 // searchset writes the Bundle of a page.
 func (s *server) searchset(c *call, q search.Query, page store.Page, token string) ([]byte, error) {
-	b := []byte(`{"resourceType":"Bundle","type":"searchset"`)
-	if page.Total >= 0 {
-		b = strconv.AppendInt(append(b, `,"total":`...), page.Total, 10)
-	}
-	b = append(b, `,"link":`...)
-	b = fhir.Arr(s.links(c, q, page, token)...).AppendJSON(b)
-	b = append(b, `,"entry":[`...)
-	n := 0
+	b := c.startPage("searchset", page.Total, s.links(c, q, page, token)...)
 	add := func(v store.Version, mode string) error {
 		body := v.Body
 		if q.Summary != search.SummaryFalse || len(q.Elements) > 0 {
@@ -150,12 +142,7 @@ func (s *server) searchset(c *call, q search.Query, page store.Page, token strin
 			}
 			body = subset(r, q.Summary, q.Elements).JSON()
 		}
-		if n++; n > 1 {
-			b = append(b, ',')
-		}
-		b = append(b, `{"fullUrl":"`+c.base+"/"+v.Type+"/"+v.ID+`","resource":`...)
-		b = append(b, body...)
-		b = append(b, `,"search":{"mode":"`+mode+`"}}`...)
+		b.found(v, body, mode)
 		return nil
 	}
 	for _, v := range page.Matches {
@@ -169,17 +156,11 @@ func (s *server) searchset(c *call, q search.Query, page store.Page, token strin
 		}
 	}
 	for _, ig := range q.Ignored {
-		if n++; n > 1 {
-			b = append(b, ',')
-		}
 		o := outcome(fault.Issue{Severity: "warning", Type: "not-supported", Text: "The parameter " + ig.Name + " was not applied: " + ig.Reason})
-		b = append(b, `{"resource":`...)
-		b = append(o.AppendJSON(b), `,"search":{"mode":"outcome"}}`...)
+		b.next()
+		b.b = append(o.AppendJSON(append(b.b, `{"resource":`...)), `,"search":{"mode":"outcome"}}`...)
 	}
-	if n == 0 {
-		return append(b[:len(b)-len(`,"entry":[`)], '}'), nil
-	}
-	return append(b, `]}`...), nil
+	return b.done(), nil
 }
 
 // links returns self (the search as it was understood), first and next.

@@ -143,8 +143,10 @@ func faultTitle(code fault.Code) string {
 		return "Not allowed"
 	case fault.Unauthorized:
 		return "Sign in first"
-	case fault.Conflict, fault.Stale:
+	case fault.Stale:
 		return "Someone else changed this"
+	case fault.Conflict: // the message says with what
+		return "This was not done"
 	case fault.Invalid, fault.Malformed:
 		return "This cannot be used"
 	case fault.TooLarge:

@@ -21,6 +21,8 @@ type CodeSystem struct {
 	// system without a hierarchy.
 	Parents                       [][]int
 	Abstract, Retired, Deprecated map[int]bool
+	// Also are further names of the codes at some positions.
+	Also map[int]string
 
 	index map[string]int
 }
@@ -51,12 +53,13 @@ func decodeSystem(url string, text []byte) (*CodeSystem, error) {
 		U       []int
 		M       [][2]int
 		A, R, P []int
+		O       map[int]string
 	}
 	if err := json.Unmarshal(text, &line); err != nil {
 		return nil, err
 	}
 	s := &CodeSystem{URL: url, Name: line.N, Version: line.V, Complete: line.F, Caseless: line.I, Codes: line.C, Displays: line.D,
-		Abstract: marked(line.A), Retired: marked(line.R), Deprecated: marked(line.P), index: positions(line.C)}
+		Abstract: marked(line.A), Retired: marked(line.R), Deprecated: marked(line.P), Also: line.O, index: positions(line.C)}
 	if len(line.U) > 0 {
 		s.Parents = make([][]int, len(s.Codes))
 		for i, back := range line.U {
@@ -206,6 +209,25 @@ func Display(system, code string) (string, bool) {
 		return "", false
 	}
 	return s.Displays[i], true
+}
+
+// Called reports whether a text is a name of a code in a code system of the definitions, but
+// for case and white space; known is false when its names are not here.
+func Called(system, code, text string) (called, known bool) {
+	s := systemTable.get(system, decodeSystem)
+	if s == nil {
+		return false, false
+	}
+	i, ok := s.index[code]
+	if !ok || s.Displays[i] == "" {
+		return false, false
+	}
+	return Same(s.Displays[i], text) || Same(s.Also[i], text), true
+}
+
+// Same reports whether two names differ in case and white space alone.
+func Same(a, b string) bool {
+	return a == b || strings.EqualFold(strings.Join(strings.Fields(a), " "), strings.Join(strings.Fields(b), " "))
 }
 
 // Codes returns the codes of a code system of the definitions; complete is false when the

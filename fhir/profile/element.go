@@ -18,7 +18,7 @@ type Profile struct {
 	Root               *Element
 	// Contexts say where an extension may stand, and ContextRules what must hold there.
 	Contexts     []Context
-	ContextRules []*fhirpath.Expression
+	ContextRules []Rule
 
 	byPath map[string]*Element
 }

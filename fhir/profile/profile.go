@@ -102,9 +102,8 @@ func (l *Library) compile(canonical string) (*Profile, error) {
 		p.Contexts = append(p.Contexts, Context{c.Get("type").Text(), c.Get("expression").Text()})
 	}
 	for rule := range sd.Get("contextInvariant").Items() {
-		if x, err := fhirpath.Compile(rule.Text()); err == nil {
-			p.ContextRules = append(p.ContextRules, x)
-		}
+		x, _ := fhirpath.Compile(rule.Text()) // what cannot be read is told where it is asked for
+		p.ContextRules = append(p.ContextRules, Rule{Severity: "error", Human: rule.Text(), Test: x})
 	}
 	p.Root = p.read(t, "", "")
 	return p, nil

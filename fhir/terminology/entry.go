@@ -25,7 +25,11 @@ func (e Entry) Designations() []Designation {
 	}
 	add(e.named)
 	if e.from != nil {
-		add(e.from.Codes[e.at].node.Get("designation"))
+		c := e.from.Codes[e.at]
+		add(c.node.Get("designation"))
+		if c.also != "" {
+			out = append(out, Designation{Value: c.also})
+		}
 	}
 	for _, c := range e.extra {
 		add(c.Get("designation"))

@@ -35,6 +35,7 @@ type Code struct {
 	Parents                   []int
 
 	status string
+	also   string     // a further name
 	node   *fhir.Node // the concept as it is stored
 }
 
@@ -78,7 +79,7 @@ func defined(url string) *System {
 		s.Content = "fragment"
 	}
 	for i, code := range d.Codes {
-		s.Codes[i] = Code{Code: code, Display: d.Displays[i], Abstract: d.Abstract[i], Inactive: d.Retired[i]}
+		s.Codes[i] = Code{Code: code, Display: d.Displays[i], Abstract: d.Abstract[i], Inactive: d.Retired[i], also: d.Also[i]}
 		switch {
 		case d.Retired[i]:
 			s.Codes[i].status = "retired"

@@ -1,10 +1,9 @@
 package terminology
 
 import (
-	"strings"
-
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/definition"
 )
 
 // Coding is a code that is asked about. Version and Display may be empty; System too,
@@ -104,19 +103,15 @@ func quoted(s string) string { return "“" + clip(s) + "”" }
 
 // called reports whether a text is the display of a code or one of its designations.
 func (e Entry) called(text string) bool {
-	if e.Display == "" || same(e.Display, text) || e.from != nil && same(e.from.Codes[e.at].Display, text) {
+	if e.Display == "" || definition.Same(e.Display, text) || e.from != nil && definition.Same(e.from.Codes[e.at].Display, text) {
 		return true // nothing here says otherwise
 	}
 	for _, d := range e.Designations() {
-		if same(d.Value, text) {
+		if definition.Same(d.Value, text) {
 			return true
 		}
 	}
 	return false
-}
-
-func same(a, b string) bool {
-	return strings.EqualFold(strings.Join(strings.Fields(a), " "), strings.Join(strings.Fields(b), " "))
 }
 
 // ValidateInSystem tells whether one of the codings is a code of the code system.

@@ -9,6 +9,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/definition"
+	"github.com/osler-emr/osler/fhir/fhirpath"
 	"github.com/osler-emr/osler/fhir/profile"
 )
 
@@ -44,6 +45,7 @@ func (c *checker) defined(n *fhir.Node) {
 		c.fail("structure", text)
 	}
 	c.context(p)
+	c.contextRules(n, p)
 }
 
 // parts refuses parts of a complex extension that its definition does not name.
@@ -85,7 +87,11 @@ func (c *checker) context(p *profile.Profile) {
 			if c.parent != "" && c.parent == x.Expression {
 				return
 			}
-		default: // fhirpath
+		case "fhirpath":
+			if in, known := c.selected(x.Expression); in || !known {
+				return
+			}
+		default:
 			return
 		}
 		names = append(names, x.Expression)
@@ -95,6 +101,75 @@ func (c *checker) context(p *profile.Profile) {
 		severity = "error"
 	}
 	c.add(severity, "structure", "The extension "+label(p)+" must not stand here; its places are "+strings.Join(names, ", ")+".")
+}
+
+// selected reports whether an expression on the resource selects the element that holds the
+// extension under inspection; known is false, and said, when that cannot be told.
+func (c *checker) selected(expression string) (in, known bool) {
+	x, err := fhirpath.Compile(expression)
+	var all []fhirpath.Value
+	if err == nil {
+		all, err = c.paths().EvaluateOn(x, fhirpath.Of(c.current))
+	}
+	if err != nil {
+		c.add("information", "not-supported", "The place of this extension was not checked: its definition tells it in an expression that cannot be evaluated here.")
+		return false, false
+	}
+	holder := c.holder()
+	return slices.ContainsFunc(all, func(v fhirpath.Value) bool {
+		return v.Node() != nil && v.Node() == holder.Node() || v.Companion() != nil && v.Companion() == holder.Companion()
+	}), true
+}
+
+// contextRules checks what must hold of the element that the extension stands in; there,
+// %extension is the extension (R4 structuredefinition.html, contextInvariant).
+func (c *checker) contextRules(n *fhir.Node, p *profile.Profile) {
+	if len(p.ContextRules) == 0 {
+		return
+	}
+	s := fhirpath.NewSession(c.current, append(c.evaluation(), fhirpath.With("extension", fhirpath.OfType(n, "Extension")))...)
+	holder := c.holder()
+	for _, r := range p.ContextRules {
+		text := "Where the extension " + label(p) + " stands, this must hold: " + r.Human
+		var out []fhirpath.Value
+		var err error
+		if r.Test != nil {
+			out, err = s.EvaluateOn(r.Test, holder)
+		}
+		switch {
+		case err != nil || r.Test == nil:
+			c.add("information", "not-supported", "A rule could not be evaluated here, so it was not checked: "+text)
+		case len(out) != 1 || !out[0].True():
+			c.fail("invariant", text)
+		}
+	}
+}
+
+// holder is the element that holds the extension under inspection.
+func (c *checker) holder() fhirpath.Value {
+	from := min(c.start, len(c.path)-1)
+	place, code := c.current.ResourceType(), c.current.ResourceType()
+	n, extra := c.current, (*fhir.Node)(nil)
+	for _, s := range c.path[from+1 : len(c.path)-1] {
+		in := n
+		if n == nil || n.Kind() != fhir.Object { // a primitive has its extensions beside it
+			in = extra
+		}
+		n, extra = in.Get(s.name), in.Get("_"+s.name)
+		if s.index >= 0 {
+			n, extra = n.At(s.index), extra.At(s.index)
+		}
+		if e, t, ok := definition.Child(place, s.name); ok {
+			place, code = definition.Below(e, t), t
+		}
+	}
+	if n == c.current {
+		return fhirpath.Of(n)
+	}
+	if place == "" {
+		place = code
+	}
+	return fhirpath.OfElement(n, extra, place)
 }
 
 // places names the element that holds an extension in every way a definition may: by its

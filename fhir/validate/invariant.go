@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/definition"
 )
 
 // special checks what a data type must hold to besides its invariants in FHIRPath (see
@@ -15,7 +16,30 @@ func (c *checker) special(n *fhir.Node, code string) {
 		c.period(n)
 	case "Attachment":
 		c.attachment(n)
+	case "Coding":
+		c.named(n)
 	}
+}
+
+// named warns of a code under a name that is not its own: one of the two is wrong. Names
+// change and are translated, so that only a strict validation takes it as broken.
+func (c *checker) named(n *fhir.Node) {
+	display := n.Get("display").Text()
+	if display == "" {
+		return
+	}
+	system, code := n.Get("system").Text(), n.Get("code").Text()
+	if called, known := definition.Called(system, code, display); called || !known {
+		return
+	}
+	severity := "warning"
+	if c.options.Strict {
+		severity = "error"
+	}
+	own, _ := definition.Display(system, code)
+	c.push("display", -1)
+	c.add(severity, "invalid", "This is not the name of the code "+quote(code)+", which is "+quote(own)+". One of the two may be wrong.")
+	c.pop()
 }
 
 // period compares what the two ends may mean at most: "2024" to "2024-03" is no fault.

@@ -148,7 +148,11 @@ func TestExtensionsAndTheirDefinitions(t *testing.T) {
 			{"id":"Extension.extension:a.url","path":"Extension.extension.url","fixedUri":"a"},{"id":"Extension.value[x]","path":"Extension.value[x]","max":"0"}`),
 		extension("name", `{"type":"element","expression":"HumanName.family"}`, `{"id":"Extension.value[x]","path":"Extension.value[x]","min":1,"type":[{"code":"string"}]}`),
 		extension("deep", `{"type":"element","expression":"Patient.contact.name"}`, `{"id":"Extension.value[x]","path":"Extension.value[x]","min":1}`),
-		extension("stop", `{"type":"element","expression":"Element"}`, `{"id":"Extension","path":"Extension","isModifier":true}`))
+		extension("stop", `{"type":"element","expression":"Element"}`, `{"id":"Extension","path":"Extension","isModifier":true}`),
+		extension("chosen", `{"type":"fhirpath","expression":"Patient.name.where(use = 'official').given"}`, `{"id":"Extension.value[x]","path":"Extension.value[x]","min":1}`),
+		extension("odd", `{"type":"fhirpath","expression":"Patient.name.where("}`, `{"id":"Extension.value[x]","path":"Extension.value[x]","min":1}`),
+		strings.Replace(extension("ruled", `{"type":"element","expression":"HumanName"}`, `{"id":"Extension.value[x]","path":"Extension.value[x]","min":1}`),
+			`"kind"`, `"contextInvariant":["family.exists() and %extension.value = family"],"kind"`, 1))
 	race := func(parts string) string { return `"extension":[{"url":"http://x/race","extension":[` + parts + `]}]` }
 	for _, c := range []struct{ name, members, expression, words string }{
 		{"good", race(`{"url":"a","valueString":"x"}`), "", ""},
@@ -164,6 +168,12 @@ func TestExtensionsAndTheirDefinitions(t *testing.T) {
 		{"modifier", `"modifierExtension":[{"url":"http://x/stop","valueCode":"y"}]`, "", ""},
 		{"modifier as extension", `"extension":[{"url":"http://x/stop","valueCode":"y"}]`, "Patient.extension[0]", "changes the meaning"},
 		{"extension as modifier", `"modifierExtension":[{"url":"http://x/race","extension":[{"url":"a","valueString":"x"}]}]`, "Patient.modifierExtension[0]", "does not change"},
+		{"by expression", `"name":[{"use":"official","given":["x","z"],"_given":[null,{"extension":[{"url":"http://x/chosen","valueCode":"y"}]}]}]`, "", ""},
+		{"by expression, elsewhere", `"name":[{"use":"official","given":["x"]},{"given":["x"],"_given":[{"extension":[{"url":"http://x/chosen","valueCode":"y"}]}]}]`, "Patient.name[1].given[0].extension[0]", "must not stand here"},
+		{"by an expression that is none", `"extension":[{"url":"http://x/odd","valueCode":"y"}]`, "", ""},
+		{"rule of the place", `"name":[{"family":"y","extension":[{"url":"http://x/ruled","valueString":"y"}]}]`, "", ""},
+		{"rule of the place, broken", `"name":[{"family":"x","extension":[{"url":"http://x/ruled","valueString":"y"}]}]`, "Patient.name[0].extension[0]", "this must hold"},
+		{"rule of the place, not on text alone", `"name":[{"text":"x","extension":[{"url":"http://x/ruled","valueString":"y"}]}]`, "Patient.name[0].extension[0]", "this must hold"},
 		{"R4's own", `"birthDate":"1970-01-01","_birthDate":{"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/patient-birthTime","valueString":"x"}]}`, "Patient.birthDate.extension[0].valueString", "not allowed"},
 	} {
 		issues := With(parse(t, `{"resourceType":"Patient",`+c.members+`}`), Options{Library: library, Strict: true})
@@ -254,5 +264,26 @@ func TestProfilesThatBranchWithoutEnd(t *testing.T) {
 	With(parse(t, contained), Options{Library: library, Profiles: []string{"http://x/p"}})
 	if took := time.Since(start); took > 20*time.Second {
 		t.Errorf("it took %s", took)
+	}
+}
+
+// A rule that compares codes by their code system is checked where one can be asked, and
+// said to be unchecked where not.
+func TestRulesThatCompareCodes(t *testing.T) {
+	library := definitions(t, constrain("p", "Observation", `{"id":"Observation","path":"Observation","constraint":[{"key":"x-3","severity":"error","human":"Below A","expression":"code.coding.all(%resource.method.coding.first().subsumes($this))"}]}`))
+	o := Options{Profiles: []string{"http://x/p"}, Library: library}
+	body := `{"resourceType":"Observation","status":"final","code":{"coding":[{"system":"http://x/s","code":"B"}]},"method":{"coding":[{"system":"http://x/s","code":"A"}]}}`
+	unchecked := func(issues []fault.Issue) bool {
+		return slices.ContainsFunc(issues, func(i fault.Issue) bool { return i.Type == "not-supported" })
+	}
+	if !unchecked(With(parse(t, body), o)) {
+		t.Error("nothing says that the rule was not checked")
+	}
+	for outcome, holds := range map[string]bool{"subsumes": true, "equivalent": true, "not-subsumed": false} {
+		o.Subsumes = func(system, a, b string) (string, error) { return outcome, nil }
+		issues := With(parse(t, body), o)
+		if unchecked(issues) || found(issues, "Observation", "Below A") == holds {
+			t.Errorf("%s: %+v", outcome, issues)
+		}
 	}
 }

@@ -206,7 +206,7 @@ func (c *checker) judge(r *rule, item fhirpath.Value) {
 // evaluation is how rules are evaluated: what they ask for beyond the resource is answered
 // as in the rest of the validation.
 func (c *checker) evaluation() []fhirpath.Option {
-	hooks := fhirpath.Hooks{HTML: func(div string) bool { return (&scanner{text: div}).document() == "" }}
+	hooks := fhirpath.Hooks{Subsumes: c.options.Subsumes, HTML: func(div string) bool { return (&scanner{text: div}).document() == "" }}
 	if c.options.Member != nil {
 		hooks.MemberOf = func(x fhirpath.Coded, valueSet string) (bool, error) {
 			in, known := c.member(valueSet, x.System, x.Code)

@@ -52,6 +52,9 @@ type Options struct {
 	// Member tells whether a code is in a value set; known is false when that cannot be
 	// said here. Without it, the value sets of R4 are known.
 	Member func(valueSet, system, code string) (in, known bool)
+	// Subsumes compares two codes of a code system for the rules that ask, as
+	// terminology.Subsumes does; without it, those rules are not checked.
+	Subsumes func(system, a, b string) (outcome string, err error)
 	// Resolve finds the resource that a reference out of the resource points at, nil when
 	// it cannot; it may be nil.
 	Resolve func(reference string) *fhir.Node

@@ -2,8 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"slices"
 	"sync"
@@ -12,6 +10,7 @@ import (
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/packed"
 	"github.com/osler-emr/osler/store/sqlgen"
 	"github.com/osler-emr/osler/trust/ledger"
 )
@@ -69,11 +68,11 @@ func (w *writer) free()    { w.token <- struct{}{} }
 // load reads the state of the last commit.
 func (w *writer) load() error {
 	w.last, w.lastAt = 0, 0
-	_, err := w.one("SELECT t, at FROM leaf ORDER BY t DESC LIMIT 1", nil, func(s *sqlite3.Stmt) { w.last, w.lastAt = s.ColumnInt64(0), s.ColumnInt64(1) })
+	_, err := w.one("SELECT t, at FROM leaf ORDER BY t DESC LIMIT 1", nil, func(s packed.Row) { w.last, w.lastAt = s.ColumnInt64(0), s.ColumnInt64(1) })
 	if err != nil {
 		return err
 	}
-	w.tree, err = ledger.OpenTree(w.last, w.hashes())
+	w.tree, err = ledger.OpenTree(w.last, packed.Hashes(w.conn))
 	w.store.now.Store(w.last)
 	return err
 }
@@ -150,7 +149,7 @@ func (s *Store) prepare(ctx context.Context, c store.Changeset) (*request, error
 		if w.Deleted && len(w.Index) > 0 {
 			return nil, fault.New(fault.Internal, "A deletion has no index.")
 		}
-		r.blobs[i].codec, r.blobs[i].bytes = s.pack.pack(w.Index, w.Body)
+		r.blobs[i].codec, r.blobs[i].bytes = s.pack.Pack(w.Index, w.Body)
 		if err := r.cover(w); err != nil {
 			return nil, err
 		}
@@ -160,7 +159,7 @@ func (s *Store) prepare(ctx context.Context, c store.Changeset) (*request, error
 
 // cover sees to it that the leaf names the version, its hash and its patient.
 func (r *request) cover(w *store.Write) error {
-	hash := bodyHash(w.Body)
+	hash := packed.BodyHash(w.Body)
 	if w.Patient != "" && !slices.Contains(r.leaf.Patients, w.Patient) {
 		r.leaf.Patients = append(r.leaf.Patients, w.Patient)
 	}
@@ -179,18 +178,13 @@ func (r *request) cover(w *store.Write) error {
 	return nil
 }
 
-// bodyHash returns the hash of a version in its leaf; a deletion has that of nothing.
-func bodyHash(body []byte) string {
-	sum := sha256.Sum256(body)
-	return hex.EncodeToString(sum[:])
-}
-
 // txn is the state of one changeset inside a transaction. What it changes in memory
 // becomes the writer's when the transaction commits.
 type txn struct {
-	names
+	packed.Names
+	*conn
 	store  *Store
-	tables *tables
+	tables tables
 	t      int64 // the changeset's logical time
 	at     int64
 	tree   ledger.Tree
@@ -238,14 +232,14 @@ func (w *writer) transaction(batch []*request) (err error) {
 			w.broken = fault.New(fault.Unavailable, "The disk failed. Nothing more is stored until the program is restarted.")
 		}
 	}()
-	own := newWords()
+	own := packed.NewWords()
 	last, lastAt, tree := w.last, w.lastAt, w.tree
 	for _, r := range batch {
-		x := &txn{store: w.store, tables: &w.tables, t: last + 1, tree: tree, now: w.store.clock.Now().UnixMilli()}
+		x := &txn{conn: w.conn, store: w.store, tables: w.tables, t: last + 1, tree: tree, now: w.store.clock.Now().UnixMilli()}
 		x.at = max(lastAt, x.now)
-		x.names = names{conn: w.conn, shared: &w.store.words, own: &own}
+		x.Names = packed.NewNames(w.conn, &w.store.words, &own)
 		if len(batch) > 1 {
-			x.own = own.clone()
+			x.Own = own.Clone()
 		}
 		if r.err = x.savepoint(r, len(batch) > 1); r.err != nil {
 			if len(batch) == 1 {
@@ -256,14 +250,14 @@ func (w *writer) transaction(batch []*request) (err error) {
 		if !r.receipt.Repeated {
 			last, lastAt, tree = x.t, x.at, x.tree
 		}
-		own = *x.own
+		own = *x.Own
 	}
 	if err := w.exec("COMMIT"); err != nil {
 		return err
 	}
 	committed = true
 	w.last, w.lastAt, w.tree = last, lastAt, tree
-	w.store.words.publish(own)
+	w.store.words.Publish(own)
 	w.store.now.Store(last)
 	return nil
 }
@@ -341,7 +335,7 @@ func (x *txn) preconditions(c *store.Changeset) error {
 	}
 	x.reads = 0
 	for _, p := range c.Absent {
-		n, err := x.store.count(x.names, p, 1)
+		n, err := x.store.CountTo(x.Names, p, 1)
 		if err != nil {
 			return err
 		}
@@ -352,46 +346,12 @@ func (x *txn) preconditions(c *store.Changeset) error {
 	return nil
 }
 
-// clone copies the maps; they are small: what one transaction added.
-func (w words) clone() *words {
-	c := newWords()
-	w.copyTo(&c)
-	return &c
-}
-
-func (w words) copyTo(to *words) {
-	for k, v := range w.params {
-		to.params[k] = v
-	}
-	for k, v := range w.types {
-		to.types[k] = v
-	}
-	for k, v := range w.codes {
-		to.codes[k] = v
-	}
-	for k, v := range w.patients {
-		to.patients[k] = v
-	}
-}
-
-// publish makes the words of a committed transaction known to all.
-func (v *vocabulary) publish(own words) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if len(v.codes) > maxWords {
-		clear(v.codes)
-	}
-	if len(v.patients) > maxWords {
-		clear(v.patients)
-	}
-	own.copyTo(&v.words)
-}
-
-func (x *txn) ensureParam(key paramKey, flag sqlgen.Flags) (int64, error) {
-	p, ok := x.param(key)
+// EnsureParam implements packed.Dictionary.
+func (x *txn) EnsureParam(key packed.ParamKey, flag sqlgen.Flags) (int64, error) {
+	p, ok := x.Param(key)
 	switch {
 	case !ok:
-		if err := x.exec("INSERT INTO param (type, name, flags) VALUES (?, ?, ?)", key.typ, key.name, int64(flag)); err != nil {
+		if err := x.exec("INSERT INTO param (type, name, flags) VALUES (?, ?, ?)", key.Type, key.Name, int64(flag)); err != nil {
 			return 0, err
 		}
 		p = sqlgen.Param{No: x.db.LastInsertRowID(), Flags: flag}
@@ -406,14 +366,15 @@ func (x *txn) ensureParam(key paramKey, flag sqlgen.Flags) (int64, error) {
 	default:
 		return p.No, nil
 	}
-	x.own.params[key] = p
-	if key.name == "" {
-		x.own.types[p.No] = key.typ
+	x.Own.Params[key] = p
+	if key.Name == "" {
+		x.Own.Types[p.No] = key.Type
 	}
 	return p.No, nil
 }
 
-func (x *txn) ensureCode(space int64, system, code string) (int64, error) {
+// EnsureCode implements packed.Dictionary.
+func (x *txn) EnsureCode(space int64, system, code string) (int64, error) {
 	no, err := x.Code(space, system, code)
 	if err != nil || no != 0 {
 		return no, err
@@ -422,6 +383,6 @@ func (x *txn) ensureCode(space int64, system, code string) (int64, error) {
 		return 0, err
 	}
 	no = x.db.LastInsertRowID()
-	x.own.codes[codeKey{space, system, code}] = no
+	x.Own.Codes[packed.CodeKey{Space: space, System: system, Code: code}] = no
 	return no, nil
 }

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"github.com/osler-emr/osler/store/packed"
 	"math"
 
 	"github.com/ncruces/go-sqlite3"
@@ -24,7 +25,7 @@ type conn struct {
 // shapes.
 const maxStatements = 400
 
-func openConn(vfs, path string, cacheKiB int, p *packer) (*conn, error) {
+func openConn(vfs, path string, cacheKiB int, p *packed.Packer) (*conn, error) {
 	db, err := sqlite3.OpenFlags("file:"+uriPath(path)+"?vfs="+vfs, sqlite3.OPEN_READWRITE|sqlite3.OPEN_CREATE|sqlite3.OPEN_URI)
 	if err != nil {
 		return nil, err
@@ -157,7 +158,7 @@ func (c *conn) exec(text string, args ...any) error {
 }
 
 // query calls row for each row until it returns false or an error.
-func (c *conn) query(text string, args []any, row func(s *sqlite3.Stmt) (bool, error)) error {
+func (c *conn) Query(text string, args []any, row func(s packed.Row) (bool, error)) error {
 	s, err := c.prepare(text, args)
 	if err != nil {
 		return err
@@ -183,10 +184,27 @@ func (c *conn) query(text string, args []any, row func(s *sqlite3.Stmt) (bool, e
 	return err
 }
 
+// Value implements packed.Conn.
+func (c *conn) Value(r packed.Row, column int) any {
+	s, ok := r.(*sqlite3.Stmt)
+	if !ok {
+		return nil
+	}
+	switch s.ColumnType(column) {
+	case sqlite3.INTEGER:
+		return s.ColumnInt64(column)
+	case sqlite3.FLOAT:
+		return s.ColumnFloat(column)
+	case sqlite3.TEXT:
+		return s.ColumnText(column)
+	}
+	return nil
+}
+
 // one reads the first row and reports whether there was one.
-func (c *conn) one(text string, args []any, row func(s *sqlite3.Stmt)) (bool, error) {
+func (c *conn) one(text string, args []any, row func(s packed.Row)) (bool, error) {
 	found := false
-	err := c.query(text, args, func(s *sqlite3.Stmt) (bool, error) {
+	err := c.Query(text, args, func(s packed.Row) (bool, error) {
 		found = true
 		row(s)
 		return false, nil
@@ -197,7 +215,7 @@ func (c *conn) one(text string, args []any, row func(s *sqlite3.Stmt)) (bool, er
 // number reads one integer; 0 when there is no row.
 func (c *conn) number(text string, args ...any) (int64, error) {
 	var n int64
-	_, err := c.one(text, args, func(s *sqlite3.Stmt) { n = s.ColumnInt64(0) })
+	_, err := c.one(text, args, func(s packed.Row) { n = s.ColumnInt64(0) })
 	return n, err
 }
 

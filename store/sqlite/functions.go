@@ -2,9 +2,9 @@ package sqlite
 
 import (
 	"github.com/ncruces/go-sqlite3"
+	"github.com/osler-emr/osler/store/packed"
 
 	"github.com/osler-emr/osler/base/fault"
-	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/store/sqlgen"
 )
@@ -14,7 +14,7 @@ import (
 const maxReads = 20_000
 
 // functions adds to a connection what statements of sqlgen call.
-func (c *conn) functions(p *packer) error {
+func (c *conn) functions(p *packed.Packer) error {
 	const flags = sqlite3.DETERMINISTIC | sqlite3.INNOCUOUS
 	err := c.db.CreateFunction(sqlgen.FunctionDistance, 4, flags, func(ctx sqlite3.Context, arg ...sqlite3.Value) {
 		ctx.ResultFloat(search.Distance(arg[2].Float(), arg[3].Float(), arg[0].Float(), arg[1].Float()))
@@ -23,9 +23,9 @@ func (c *conn) functions(p *packer) error {
 		return err
 	}
 	return c.db.CreateFunction(sqlgen.FunctionWritten, 4, flags, func(ctx sqlite3.Context, arg ...sqlite3.Value) {
-		words, err := p.words(arg[0].Int(), arg[1].RawBlob(), arg[2].Bool())
+		words, err := p.Words(arg[0].Int(), arg[1].RawBlob(), arg[2].Bool())
 		if err == nil {
-			err = c.readOne()
+			err = c.ReadOne()
 		}
 		if err != nil {
 			c.failed = err
@@ -36,23 +36,10 @@ func (c *conn) functions(p *packer) error {
 	})
 }
 
-// readOne counts a resource that is read for its words.
-func (c *conn) readOne() error {
+// ReadOne counts a resource that is read for its words.
+func (c *conn) ReadOne() error {
 	if c.reads++; c.reads > maxReads {
 		return fault.New(fault.TooCostly, "_text and _content would read more than %d resources. Add a condition, such as a patient, a code or a date.", maxReads)
 	}
 	return nil
-}
-
-// words returns what is written in a stored version.
-func (p *packer) words(codec int, blob []byte, narrative bool) (string, error) {
-	_, body, err := p.unpack(codec, blob)
-	if err != nil {
-		return "", err
-	}
-	r, err := fhir.Parse(body)
-	if err != nil {
-		return "", damaged(err)
-	}
-	return search.WordsOf(r, narrative), nil
 }

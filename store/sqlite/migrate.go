@@ -5,11 +5,10 @@ import (
 	"encoding/hex"
 	"errors"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/osler-emr/osler/base/clock"
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
+	"github.com/osler-emr/osler/store/packed"
 )
 
 // migrate brings the database to the last step. It refuses one that was written by a newer
@@ -53,7 +52,7 @@ func (s *Store) migrate(c *conn) error {
 
 // known counts the steps that were taken, and sees that they are those of the program.
 func (c *conn) known(steps []step) (done int, err error) {
-	err = c.query("SELECT no, name, checksum FROM migration ORDER BY no", nil, func(s *sqlite3.Stmt) (bool, error) {
+	err = c.Query("SELECT no, name, checksum FROM migration ORDER BY no", nil, func(s packed.Row) (bool, error) {
 		no, name, sum := s.ColumnInt(0), s.ColumnText(1), s.ColumnText(2)
 		done++
 		switch {

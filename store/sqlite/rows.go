@@ -1,312 +1,62 @@
 package sqlite
 
 import (
-	"encoding/binary"
-	"math"
-	"slices"
 	"strings"
 
-	"github.com/osler-emr/osler/fhir/search"
-	"github.com/osler-emr/osler/store/sqlgen"
+	"github.com/osler-emr/osler/store/packed"
 )
 
-// row is one row of an index table, without its row id, which all rows of a resource share.
-type row struct {
-	table *table
-	args  []any
-	key   string // the table's name and the arguments, comparable
-}
-
-// table is an index table with its statements; the row id is the first argument.
-type table struct{ name, insert, delete string }
-
-func newTable(name, columns string) *table {
-	names := strings.Split(columns, " ")
-	return &table{
-		name:   name,
-		insert: "INSERT OR IGNORE INTO " + name + " (rid, " + strings.Join(names, ", ") + ") VALUES (?" + strings.Repeat(", ?", len(names)) + ")",
-		delete: "DELETE FROM " + name + " WHERE rid = ? AND " + strings.Join(names, " = ? AND ") + " = ?",
-	}
-}
+// table holds the statements of an index table; the row id is the first argument.
+type table struct{ insert, delete string }
 
 // tables are the index tables of a store's writer.
-type tables struct{ tok, ident, ref, dat, str, qty, uri, comp *table }
+type tables map[*packed.Table]table
 
 func newTables() tables {
-	t := tables{
-		tok: newTable("tok", "k"), ident: newTable("ident", "p value sys typ"), ref: newTable("ref", "e p"),
-		dat: newTable("dat", "p lo hi"), str: newTable("str", "p norm exact"), qty: newTable("qty", "p v lo hi unit label"),
-		uri: newTable("uri", "p value"), comp: newTable("comp", "p k0 n lo0 hi0 v0 s0 k1 lo1 hi1 v1 s1 k2 lo2 hi2 v2 s2"),
-	}
-	t.comp.delete = "DELETE FROM comp WHERE rid = ? AND p = ? AND k0 = ? AND n = ?"
-	return t
-}
-
-// rowWriter turns index entries into rows. It adds words to the vocabulary that are new.
-type rowWriter struct {
-	*txn
-	typ  string
-	rows []row
-	err  error
-	n    int // ordinal of composites
-}
-
-// hardlyRepeats are token parameters whose values are as many as people: they stand with
-// the identifiers, so that the vocabulary stays small.
-var hardlyRepeats = map[string]bool{"identifier": true, "telecom": true, "phone": true, "email": true}
-
-// longCode is the length from which a token is kept as it is.
-const longCode = 64
-
-// index returns the rows of a resource's entries and the marks of its parameters.
-func (x *txn) index(resourceType string, entries []search.Entry) (rows []row, has []byte, err error) {
-	w := &rowWriter{txn: x, typ: resourceType}
-	var present []int64
-	for i := range entries {
-		p := w.entry(&entries[i])
-		if w.err != nil {
-			return nil, nil, w.err
-		}
-		if !slices.Contains(present, p) {
-			present = append(present, p)
+	all := tables{}
+	for _, t := range packed.Tables {
+		all[t] = table{
+			insert: "INSERT OR IGNORE INTO " + t.Name + " (rid, " + strings.Join(t.Columns, ", ") + ") VALUES (?" + strings.Repeat(", ?", len(t.Columns)) + ")",
+			delete: "DELETE FROM " + t.Name + " WHERE rid = ? AND " + strings.Join(t.Columns, " = ? AND ") + " = ?",
 		}
 	}
-	slices.Sort(present)
-	for _, p := range present {
-		has = append(has, sqlgen.Mark(p)...)
-	}
-	return w.rows, has, nil
-}
-
-func (w *rowWriter) add(t *table, args ...any) {
-	key := []byte(t.name)
-	for _, a := range args {
-		switch v := a.(type) {
-		case nil:
-			key = append(key, 0)
-		case int64:
-			key = binary.AppendVarint(append(key, 1), v)
-		case float64:
-			key = binary.LittleEndian.AppendUint64(append(key, 2), math.Float64bits(v))
-		case string:
-			key = appendText(append(key, 3), v)
-		}
-	}
-	w.rows = append(w.rows, row{t, args, string(key)})
-}
-
-func (w *rowWriter) param(name string, flag sqlgen.Flags) int64 {
-	no, err := w.ensureParam(paramKey{w.typ, name}, flag)
-	if err != nil {
-		w.err = err
-	}
-	return no
-}
-
-func (w *rowWriter) code(space int64, system, code string) int64 {
-	no, err := w.ensureCode(space, system, code)
-	if err != nil {
-		w.err = err
-	}
-	return no
-}
-
-func (w *rowWriter) entry(e *search.Entry) (param int64) {
-	switch e.Kind {
-	case search.KindToken:
-		return w.token(e)
-	case search.KindReference:
-		return w.reference(e)
-	case search.KindComposite:
-		return w.composite(e)
-	}
-	p := w.param(e.Param, map[search.Kind]sqlgen.Flags{
-		search.KindString: sqlgen.InStr, search.KindDate: sqlgen.InDat, search.KindNumber: sqlgen.InQty,
-		search.KindQuantity: sqlgen.InQty, search.KindURI: sqlgen.InURI, search.KindSpecial: sqlgen.InQty,
-	}[e.Kind])
-	switch e.Kind {
-	case search.KindString:
-		w.add(w.tables.str, p, e.Norm, e.Exact)
-	case search.KindDate:
-		w.add(w.tables.dat, p, e.Low, e.High)
-	case search.KindNumber, search.KindQuantity:
-		if !math.IsNaN(e.Value + e.ValueLow + e.ValueHigh) {
-			unit, label := w.unit(p, e)
-			w.add(w.tables.qty, p, e.Value, e.ValueLow, e.ValueHigh, unit, label)
-		}
-	case search.KindURI:
-		w.add(w.tables.uri, p, e.URL)
-	case search.KindSpecial: // a position: latitude and longitude
-		if !math.IsNaN(e.ValueLow + e.ValueHigh) {
-			w.add(w.tables.qty, p, 0.0, e.ValueLow, e.ValueHigh, int64(0), int64(0))
-		}
-	}
-	return p
-}
-
-func (w *rowWriter) unit(p int64, e *search.Entry) (unit, label int64) {
-	if e.System != "" || e.Code != "" {
-		unit = w.code(p*sqlgen.Spaces+sqlgen.SpaceUnit, e.System, e.Code)
-	}
-	if e.Display != "" {
-		label = w.code(p*sqlgen.Spaces+sqlgen.SpaceLabel, "", e.Display)
-	}
-	return unit, label
-}
-
-func (w *rowWriter) token(e *search.Entry) int64 {
-	apart := e.Code != "" && (e.Identifier || hardlyRepeats[e.Param] || len(e.Code) > longCode)
-	flag := sqlgen.InTok
-	if apart {
-		flag = sqlgen.InIdent
-	}
-	p := w.param(e.Param, flag)
-	switch {
-	case apart:
-		w.identifier(p, e)
-	case e.Code != "":
-		w.add(w.tables.tok, w.code(p*sqlgen.Spaces+sqlgen.SpaceCode, e.System, e.Code))
-	}
-	if e.Display != "" {
-		w.add(w.tables.tok, w.code(p*sqlgen.Spaces+sqlgen.SpaceText, "", e.Display))
-	}
-	return p
-}
-
-func (w *rowWriter) identifier(p int64, e *search.Entry) {
-	var sys, typ int64
-	if e.System != "" {
-		sys = w.code(sqlgen.SpaceCode, e.System, "")
-	}
-	if e.TypeSystem != "" || e.TypeCode != "" {
-		typ = w.code(sqlgen.SpaceText, e.TypeSystem, e.TypeCode)
-	}
-	w.add(w.tables.ident, p, e.Code, sys, typ)
-}
-
-func (w *rowWriter) reference(e *search.Entry) int64 {
-	flag := sqlgen.Flags(0)
-	switch {
-	case e.RefID != "":
-		flag = sqlgen.InRef
-	case e.URL != "":
-		flag = sqlgen.InURI
-	case e.Code != "":
-		flag = sqlgen.InIdent
-	}
-	p := w.param(e.Param, flag)
-	if e.RefType != "" && e.RefID != "" {
-		w.add(w.tables.ref, w.entity(e.RefType, e.RefID), p)
-	}
-	if e.URL != "" {
-		w.add(w.tables.uri, p, e.URL)
-	}
-	if e.Code != "" {
-		w.identifier(p, e)
-	}
-	return p
-}
-
-func (w *rowWriter) entity(resourceType, id string) int64 {
-	no, _, err := w.ensureEntity(resourceType, id)
-	if err != nil {
-		w.err = err
-	}
-	return no
-}
-
-// maxCombinations bounds the rows of one element of a composite.
-const maxCombinations = 256
-
-// composite writes one row for each combination of the parts' values.
-func (w *rowWriter) composite(e *search.Entry) int64 {
-	p := w.param(e.Param, sqlgen.InComp)
-	combinations := [][][]any{nil}
-	for i := range sqlgen.MaxParts {
-		var values [][]any
-		for j := range e.Group {
-			if part := &e.Group[j]; part.Param == string(rune('0'+i)) {
-				values = append(values, w.part(p, int64(i), part))
-			}
-		}
-		if len(values) == 0 {
-			values = [][]any{{int64(0), nil, nil, nil, nil}}
-		}
-		var next [][][]any
-		for _, head := range combinations {
-			for _, v := range values {
-				next = append(next, append(slices.Clip(head), v))
-			}
-		}
-		combinations = next[:min(len(next), maxCombinations)]
-	}
-	for _, parts := range combinations {
-		w.n++
-		args := []any{p, parts[0][0], int64(w.n)}
-		args = append(args, parts[0][1:]...)
-		args = append(args, parts[1]...)
-		w.add(w.tables.comp, append(args, parts[2]...)...)
-	}
-	return p
-}
-
-// part returns the columns k, lo, hi, v and s of one value of a composite's part.
-func (w *rowWriter) part(p, i int64, e *search.Entry) []any {
-	switch e.Kind {
-	case search.KindToken:
-		if e.Code == "" {
-			break
-		}
-		return []any{w.code(p*sqlgen.Spaces+sqlgen.SpacePart+i, e.System, e.Code), nil, nil, nil, nil}
-	case search.KindReference:
-		if e.RefID != "" {
-			return []any{w.entity(e.RefType, e.RefID), nil, nil, nil, ""}
-		}
-		return []any{int64(0), nil, nil, nil, e.URL}
-	case search.KindDate:
-		return []any{int64(0), e.Low, e.High, nil, nil}
-	case search.KindNumber, search.KindQuantity:
-		unit, label := w.unit(p, e)
-		return []any{unit, e.ValueLow, e.ValueHigh, e.Value, label}
-	case search.KindString:
-		return []any{int64(0), nil, nil, e.Exact, e.Norm}
-	case search.KindURI:
-		return []any{int64(0), nil, nil, nil, e.URL}
-	}
-	return []any{int64(0), nil, nil, nil, nil}
+	comp := all[packed.Comp]
+	comp.delete = "DELETE FROM comp WHERE rid = ? AND p = ? AND k0 = ? AND n = ?"
+	all[packed.Comp] = comp
+	return all
 }
 
 // write replaces the rows of a resource: what was and will be stays untouched.
-func (x *txn) write(oldRID int64, old []row, newRID int64, fresh []row) error {
+func (x *txn) write(oldRID int64, old []packed.IndexRow, newRID int64, fresh []packed.IndexRow) error {
 	keep := map[string]bool{}
 	if oldRID == newRID {
 		had := make(map[string]bool, len(old))
 		for i := range old {
-			had[old[i].key] = true
+			had[old[i].Key] = true
 		}
 		for i := range fresh {
-			if had[fresh[i].key] {
-				keep[fresh[i].key] = true
+			if had[fresh[i].Key] {
+				keep[fresh[i].Key] = true
 			}
 		}
 	}
 	for _, r := range old {
-		if keep[r.key] {
+		if keep[r.Key] {
 			continue
 		}
-		args := r.args
-		if r.table == x.tables.comp {
+		args := r.Args
+		if r.Table == packed.Comp {
 			args = args[:3]
 		}
-		if err := x.exec(r.table.delete, append([]any{oldRID}, args...)...); err != nil {
+		if err := x.exec(x.tables[r.Table].delete, append([]any{oldRID}, args...)...); err != nil {
 			return err
 		}
 	}
 	for _, r := range fresh {
-		if keep[r.key] {
+		if keep[r.Key] {
 			continue
 		}
-		if err := x.exec(r.table.insert, append([]any{newRID}, r.args...)...); err != nil {
+		if err := x.exec(x.tables[r.Table].insert, append([]any{newRID}, r.Args...)...); err != nil {
 			return err
 		}
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/store"
-	"github.com/osler-emr/osler/store/sqlgen"
+	"github.com/osler-emr/osler/store/packed"
 	"github.com/osler-emr/osler/store/sqlite/sealed"
 	"github.com/osler-emr/osler/trust/ledger"
 )
@@ -37,16 +37,17 @@ type Options struct {
 
 // Store is a record in a folder. It implements store.Store.
 type Store struct {
+	*packed.Reader
+
 	dir   string
 	place place
 	files *sealed.VFS // encrypts the database
 	vfs   string      // its name
 	clock clock.Clock
 	lock  *os.File
-	pack  *packer
-	words vocabulary
+	pack  *packed.Packer
+	words packed.Vocabulary
 
-	cursor []byte     // of Next tokens
 	signer ledger.Key // of checkpoints
 	origin string
 
@@ -86,7 +87,6 @@ func openAt(ctx context.Context, dir string, o Options, p place) (*Store, error)
 	}
 	s := &Store{
 		dir: dir, place: p, clock: o.Clock, readers: make(chan *conn, o.Readers), stop: make(chan struct{}),
-		cursor: o.Keyring.Key("cursor"),
 	}
 	s.vfs, s.files = p.register(o.Keyring.Key("database"))
 	if err := s.open(ctx, o); err != nil {
@@ -102,12 +102,13 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 	if s.lock, err = takeLock(s.dir); err != nil {
 		return err
 	}
-	if s.pack, err = newPacker(); err != nil {
+	if s.pack, err = packed.NewPacker(); err != nil {
 		return err
 	}
 	if err := unfinishedRollback(s.dir); err != nil {
 		return err
 	}
+	s.Reader = packed.NewReader(s.pack, &s.words, o.Keyring.Key("cursor"), s.clock, s.read)
 	path := filepath.Join(s.dir, "record.db")
 	switch form, err := s.look(path); {
 	case err != nil:
@@ -125,7 +126,7 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 	if err := s.migrate(c); err != nil {
 		return openFault(err)
 	}
-	if err := s.words.load(c); err != nil {
+	if err := s.words.Load(c); err != nil {
 		return err
 	}
 	if err := s.sign(o.Keyring); err != nil {
@@ -199,7 +200,7 @@ func takeLock(dir string) (*os.File, error) {
 // sign makes the key of the audit log: its name is the store's own id.
 func (s *Store) sign(ring seal.Keyring) error {
 	id := ""
-	found, err := s.writer.one("SELECT value FROM meta WHERE key = 'id'", nil, func(st *sqlite3.Stmt) { id = st.ColumnText(0) })
+	found, err := s.writer.one("SELECT value FROM meta WHERE key = 'id'", nil, func(st packed.Row) { id = st.ColumnText(0) })
 	if err != nil {
 		return err
 	}
@@ -216,7 +217,7 @@ func (s *Store) sign(ring seal.Keyring) error {
 func (s *Store) VerificationKey() string { return s.signer.Public() }
 
 // read runs f on a reading connection inside one transaction.
-func (s *Store) read(ctx context.Context, f func(n names) error) error {
+func (s *Store) read(ctx context.Context, f func(packed.Conn) error) error {
 	if s.closed.Load() {
 		return fault.New(fault.Unavailable, "The record is closed.")
 	}
@@ -227,8 +228,11 @@ func (s *Store) read(ctx context.Context, f func(n names) error) error {
 		return ctx.Err()
 	}
 	defer func() { s.readers <- c }()
-	return plain(c.within(ctx, func() error { return f(names{conn: c, shared: &s.words}) }))
+	return plain(c.within(ctx, func() error { return f(c) }))
 }
+
+// Now implements store.Store.
+func (s *Store) Now(context.Context) (store.T, error) { return store.T(s.now.Load()), nil }
 
 // Close implements store.Store.
 func (s *Store) Close() error {
@@ -270,14 +274,3 @@ func (s *Store) release() error {
 
 // closeWait is how long Close waits for a running search.
 const closeWait = 10 * time.Second
-
-// patientRange returns the row ids of a patient's compartment; ok is false when there is
-// none.
-func (n names) patientRange(patient string) (low, high int64, ok bool, err error) {
-	no, err := n.Patient(patient)
-	if err != nil || no == 0 {
-		return 0, 0, false, err
-	}
-	low, high = sqlgen.Range(no)
-	return low, high, true, nil
-}

@@ -1,85 +1,30 @@
 package sqlite
 
 import (
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/osler-emr/osler/base/fault"
-	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/packed"
 	"github.com/osler-emr/osler/store/sqlgen"
 )
 
-// stored is a row of resource or history. The blob is decoded by those who need it.
-type stored struct {
-	store.Version
-	rid   int64
-	codec int
-	blob  []byte
-}
-
-// columns are those of stored, in both tables.
-const columns = "rid, type, deleted, t, updated, version, id, codec, body"
-
-// scan reads a row that begins with columns.
-func (n names) scan(s *sqlite3.Stmt) (stored, error) {
-	v := stored{rid: s.ColumnInt64(0), codec: s.ColumnInt(7), blob: s.ColumnBlob(8, nil)}
-	v.Deleted = s.ColumnInt64(2) != 0
-	v.T = store.T(s.ColumnInt64(3))
-	v.Updated = instant(s.ColumnInt64(4))
-	v.Version.Version = s.ColumnInt64(5)
-	v.ID = s.ColumnText(6)
-	var err error
-	if v.Type, err = n.typeName(s.ColumnInt64(1)); err == nil {
-		v.Patient, err = n.patientID(v.rid)
-	}
-	return v, err
-}
-
-// open decodes the body into the version.
-func (p *packer) open(v stored) (store.Version, error) {
-	_, body, err := p.unpack(v.codec, v.blob)
-	if err == nil && !v.Deleted {
-		v.Body = body
-	}
-	return v.Version, err
-}
-
-// entries decodes the index entries.
-func (p *packer) entries(v stored) ([]search.Entry, error) {
-	index, _, err := p.unpack(v.codec, v.blob)
-	if err != nil {
-		return nil, err
-	}
-	return parseEntries(index)
-}
-
-// current returns the current row of a resource; ok is false when it never existed.
-func (n names) current(resourceType, id string) (v stored, ok bool, err error) {
-	typ, err := n.Type(resourceType)
-	if err != nil || typ == 0 {
-		return stored{}, false, err
-	}
-	err = n.query(`SELECT r.rid, r.type, r.deleted, r.t, r.updated, r.version, r.id, r.codec, r.body
-FROM entity e CROSS JOIN resource r ON r.rid = e.rid WHERE e.id = ? AND e.type = ?`, []any{id, typ}, func(s *sqlite3.Stmt) (bool, error) {
-		v, err = n.scan(s)
-		ok = true
-		return false, err
-	})
-	return v, ok, err
-}
-
 // ensureEntity returns the number of a resource, and its row when it is stored.
 func (x *txn) ensureEntity(resourceType, id string) (no, rid int64, err error) {
-	typ, err := x.ensureParam(paramKey{resourceType, ""}, 0)
+	typ, err := x.EnsureParam(packed.ParamKey{Type: resourceType}, 0)
 	if err != nil {
 		return 0, 0, err
 	}
-	found, err := x.one("SELECT no, rid FROM entity WHERE id = ? AND type = ?", []any{id, typ}, func(s *sqlite3.Stmt) { no, rid = s.ColumnInt64(0), s.ColumnInt64(1) })
+	found, err := x.one("SELECT no, rid FROM entity WHERE id = ? AND type = ?", []any{id, typ}, func(s packed.Row) { no, rid = s.ColumnInt64(0), s.ColumnInt64(1) })
 	if err != nil || found {
 		return no, rid, err
 	}
 	err = x.exec("INSERT INTO entity (id, type) VALUES (?, ?)", id, typ)
 	return x.db.LastInsertRowID(), 0, err
+}
+
+// EnsureEntity implements packed.Dictionary.
+func (x *txn) EnsureEntity(resourceType, id string) (no int64, err error) {
+	no, _, err = x.ensureEntity(resourceType, id)
+	return no, err
 }
 
 // writeVersion stores a new version and makes the former one history.
@@ -88,7 +33,7 @@ func (x *txn) writeVersion(w *store.Write, b blob) error {
 	if err != nil {
 		return err
 	}
-	old, exists, err := x.current(w.Type, w.ID)
+	old, exists, err := x.Current(w.Type, w.ID)
 	if err != nil {
 		return err
 	}
@@ -99,25 +44,25 @@ func (x *txn) writeVersion(w *store.Write, b blob) error {
 	if err != nil {
 		return err
 	}
-	var before []row
+	var before []packed.IndexRow
 	if exists {
 		if before, err = x.supersede(old); err != nil {
 			return err
 		}
 	}
-	after, has, err := x.index(w.Type, w.Index)
+	after, has, err := packed.Rows(x, w.Type, w.Index)
 	if err != nil {
 		return err
 	}
-	if err := x.write(old.rid, before, rid, after); err != nil {
+	if err := x.write(old.RID, before, rid, after); err != nil {
 		return err
 	}
 	typ, err := x.Type(w.Type)
 	if err != nil {
 		return err
 	}
-	if exists && rid != old.rid {
-		if err := x.exec("DELETE FROM resource WHERE rid = ?", old.rid); err != nil {
+	if exists && rid != old.RID {
+		if err := x.exec("DELETE FROM resource WHERE rid = ?", old.RID); err != nil {
 			return err
 		}
 	}
@@ -127,7 +72,7 @@ func (x *txn) writeVersion(w *store.Write, b blob) error {
 	}
 	err = x.exec("INSERT OR REPLACE INTO resource (rid, type, deleted, t, updated, version, id, has, codec, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		rid, typ, deleted, x.t, w.Updated.UnixMilli(), w.Version, w.ID, has, b.codec, b.bytes)
-	if err != nil || exists && rid == old.rid {
+	if err != nil || exists && rid == old.RID {
 		return err
 	}
 	return x.exec("UPDATE entity SET rid = ? WHERE no = ?", rid, entity)
@@ -135,7 +80,7 @@ func (x *txn) writeVersion(w *store.Write, b blob) error {
 
 // place returns the row id of the new version: the old one while the resource stays in its
 // compartment. It notes that the compartments have changed.
-func (x *txn) place(w *store.Write, old stored, exists bool) (int64, error) {
+func (x *txn) place(w *store.Write, old packed.Stored, exists bool) (int64, error) {
 	if exists && old.Patient != w.Patient {
 		if err := x.changed(old.Patient); err != nil {
 			return 0, err
@@ -146,7 +91,7 @@ func (x *txn) place(w *store.Write, old stored, exists bool) (int64, error) {
 		return 0, err
 	}
 	if exists && old.Patient == w.Patient {
-		return old.rid, nil
+		return old.RID, nil
 	}
 	if w.Type == "Patient" && w.ID == w.Patient {
 		return patient << sqlgen.Sequence, nil // the first row of the range is kept for the Patient
@@ -174,7 +119,7 @@ func (x *txn) changed(patient string) error {
 // that it has changed. Number 0 holds what belongs to no patient; a Patient's id is never
 // empty.
 func (x *txn) ensurePatient(id string) (no, next int64, err error) {
-	found, err := x.one("SELECT no, next FROM patient WHERE id = ?", []any{id}, func(s *sqlite3.Stmt) { no, next = s.ColumnInt64(0), s.ColumnInt64(1) })
+	found, err := x.one("SELECT no, next FROM patient WHERE id = ?", []any{id}, func(s packed.Row) { no, next = s.ColumnInt64(0), s.ColumnInt64(1) })
 	if err != nil {
 		return 0, 0, err
 	}
@@ -189,20 +134,20 @@ func (x *txn) ensurePatient(id string) (no, next int64, err error) {
 		return 0, 0, err
 	}
 	no = highest + 1
-	x.own.patients[no] = id
+	x.Own.Patients[no] = id
 	return no, 1, x.exec("INSERT INTO patient (no, id, next, changed) VALUES (?, ?, 1, ?)", no, id, x.t)
 }
 
 // supersede copies the current row to history and returns its index rows.
-func (x *txn) supersede(old stored) ([]row, error) {
-	err := x.exec("INSERT INTO history (rid, type, deleted, t, until, updated, version, id, codec, body) SELECT rid, type, deleted, t, ?, updated, version, id, codec, body FROM resource WHERE rid = ?", x.t, old.rid)
+func (x *txn) supersede(old packed.Stored) ([]packed.IndexRow, error) {
+	err := x.exec("INSERT INTO history (rid, type, deleted, t, until, updated, version, id, codec, body) SELECT rid, type, deleted, t, ?, updated, version, id, codec, body FROM resource WHERE rid = ?", x.t, old.RID)
 	if err != nil {
 		return nil, err
 	}
-	entries, err := x.store.pack.entries(old)
+	entries, err := x.store.pack.Entries(old)
 	if err != nil {
 		return nil, err
 	}
-	rows, _, err := x.index(old.Type, entries)
+	rows, _, err := packed.Rows(x, old.Type, entries)
 	return rows, err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -59,6 +60,8 @@ type systemLine struct {
 	Abstract   []int    `json:"a,omitempty"` // positions of codes that only group others
 	Retired    []int    `json:"r,omitempty"`
 	Deprecated []int    `json:"p,omitempty"`
+	// Also are further names of the codes at some positions.
+	Also map[int]string `json:"o,omitempty"`
 
 	parents    [][]int
 	properties []map[string]string
@@ -105,6 +108,11 @@ func terminology(from, to string) error {
 			}
 		}
 	}
+	cvx, err := vaccines("definitions/cvx.tsv")
+	if err != nil {
+		return err
+	}
+	x.systems[vaccineSystem] = cvx
 	systems, sets := map[string]any{}, map[string]any{}
 	for url, s := range x.systems {
 		systems[url] = s
@@ -128,6 +136,30 @@ func terminology(from, to string) error {
 		return err
 	}
 	return conceptMaps(from, to)
+}
+
+const vaccineSystem = "http://hl7.org/fhir/sid/cvx"
+
+// vaccines reads the table of vaccines beside this program: a part of the code system.
+func vaccines(file string) (*systemLine, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	s := &systemLine{Name: "CVX", Also: map[int]string{}}
+	for line := range strings.Lines(string(text)) {
+		cells := strings.Split(strings.TrimSpace(line), "\t")
+		if strings.HasPrefix(line, "#") || len(cells) < 2 {
+			continue
+		}
+		if len(cells) > 2 {
+			s.Also[len(s.Codes)] = cells[2]
+		}
+		s.Codes, s.Displays, s.parents = append(s.Codes, cells[0]), append(s.Displays, cells[1]), append(s.parents, nil)
+		s.properties = append(s.properties, nil)
+	}
+	s.write()
+	return s, nil
 }
 
 func system(r terminologyResource) *systemLine {

@@ -1,4 +1,4 @@
-package sqlite
+package packed
 
 import (
 	"context"
@@ -6,19 +6,14 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/store"
 )
 
-// Now implements store.Store.
-func (s *Store) Now(context.Context) (store.T, error) { return store.T(s.now.Load()), nil }
-
 // At implements store.Store. The times of the leaves never fall, so that it can halve.
-func (s *Store) At(ctx context.Context, wall time.Time) (t store.T, err error) {
+func (s *Reader) At(ctx context.Context, wall time.Time) (t store.T, err error) {
 	want := wall.UnixMilli()
-	err = s.read(ctx, func(n names) error {
+	err = s.read(ctx, func(n Names) error {
 		high, err := n.now()
 		if err != nil {
 			return err
@@ -43,10 +38,10 @@ func (s *Store) At(ctx context.Context, wall time.Time) (t store.T, err error) {
 }
 
 // now returns the last T that the transaction sees.
-func (n names) now() (int64, error) { return n.number("SELECT max(t) FROM leaf") }
+func (n Names) now() (int64, error) { return n.number("SELECT max(t) FROM leaf") }
 
 // snapshot returns the T to read at, and whether it lies in the past.
-func (n names) snapshot(at store.T) (t int64, past bool, err error) {
+func (n Names) snapshot(at store.T) (t int64, past bool, err error) {
 	now, err := n.now()
 	switch {
 	case err != nil:
@@ -64,38 +59,38 @@ func absent(resourceType string) error {
 }
 
 // Read implements store.Store.
-func (s *Store) Read(ctx context.Context, resourceType, id string, at store.T) (store.Version, error) {
-	var v stored
-	err := s.read(ctx, func(n names) (err error) {
+func (s *Reader) Read(ctx context.Context, resourceType, id string, at store.T) (store.Version, error) {
+	var v Stored
+	err := s.read(ctx, func(n Names) (err error) {
 		v, err = n.readAt(resourceType, id, int64(at))
 		return err
 	})
 	if err != nil {
 		return store.Version{}, err
 	}
-	return s.pack.open(v)
+	return s.pack.Open(v)
 }
 
 // readAt returns the version that was current at a time; 0 is the present.
-func (n names) readAt(resourceType, id string, at int64) (stored, error) {
-	v, ok, err := n.current(resourceType, id)
+func (n Names) readAt(resourceType, id string, at int64) (Stored, error) {
+	v, ok, err := n.Current(resourceType, id)
 	if err != nil {
-		return stored{}, err
+		return Stored{}, err
 	}
 	if !ok {
-		return stored{}, absent(resourceType)
+		return Stored{}, absent(resourceType)
 	}
 	if at == 0 || int64(v.T) <= at {
 		return v, nil
 	}
 	typ, err := n.Type(resourceType)
 	if err != nil {
-		return stored{}, err
+		return Stored{}, err
 	}
 	ok = false
-	err = n.query("SELECT "+columns+" FROM history WHERE id = ? AND type = ? AND t <= ? AND until > ?", []any{id, typ, at, at}, func(st *sqlite3.Stmt) (bool, error) {
+	err = n.Query("SELECT "+Columns+" FROM history WHERE id = ? AND type = ? AND t <= ? AND until > ?", []any{id, typ, at, at}, func(st Row) (bool, error) {
 		ok = true
-		v, err = n.scan(st)
+		v, err = n.Scan(st)
 		return false, err
 	})
 	if err == nil && !ok {
@@ -105,31 +100,31 @@ func (n names) readAt(resourceType, id string, at int64) (stored, error) {
 }
 
 // ReadVersion implements store.Store.
-func (s *Store) ReadVersion(ctx context.Context, resourceType, id string, version int64) (store.Version, error) {
-	var v stored
-	err := s.read(ctx, func(n names) (err error) {
+func (s *Reader) ReadVersion(ctx context.Context, resourceType, id string, version int64) (store.Version, error) {
+	var v Stored
+	err := s.read(ctx, func(n Names) (err error) {
 		v, err = n.readVersion(resourceType, id, version)
 		return err
 	})
 	if err != nil {
 		return store.Version{}, err
 	}
-	return s.pack.open(v)
+	return s.pack.Open(v)
 }
 
-func (n names) readVersion(resourceType, id string, version int64) (stored, error) {
-	v, ok, err := n.current(resourceType, id)
+func (n Names) readVersion(resourceType, id string, version int64) (Stored, error) {
+	v, ok, err := n.Current(resourceType, id)
 	if err != nil || ok && v.Version.Version == version {
 		return v, err
 	}
 	typ, err := n.Type(resourceType)
 	if err != nil {
-		return stored{}, err
+		return Stored{}, err
 	}
 	ok = false
-	err = n.query("SELECT "+columns+" FROM history WHERE id = ? AND type = ? AND version = ?", []any{id, typ, version}, func(st *sqlite3.Stmt) (bool, error) {
+	err = n.Query("SELECT "+Columns+" FROM history WHERE id = ? AND type = ? AND version = ?", []any{id, typ, version}, func(st Row) (bool, error) {
 		ok = true
-		v, err = n.scan(st)
+		v, err = n.Scan(st)
 		return false, err
 	})
 	if err == nil && !ok {
@@ -140,10 +135,10 @@ func (n names) readVersion(resourceType, id string, version int64) (stored, erro
 
 // Compartment implements store.Store. The rows are read at once, so that no connection is
 // held while the caller works with them; bodies are decoded as they are asked for.
-func (s *Store) Compartment(ctx context.Context, patient string, types []string, at store.T) iter.Seq2[store.Version, error] {
+func (s *Reader) Compartment(ctx context.Context, patient string, types []string, at store.T) iter.Seq2[store.Version, error] {
 	return func(yield func(store.Version, error) bool) {
-		var rows []stored
-		err := s.read(ctx, func(n names) error {
+		var rows []Stored
+		err := s.read(ctx, func(n Names) error {
 			low, high, ok, err := n.patientRange(patient)
 			if err != nil || !ok {
 				return err
@@ -160,13 +155,13 @@ func (s *Store) Compartment(ctx context.Context, patient string, types []string,
 }
 
 // yield decodes rows for a caller; it returns false when the caller has enough.
-func (s *Store) yield(rows []stored, err error, yield func(store.Version, error) bool) bool {
+func (s *Reader) yield(rows []Stored, err error, yield func(store.Version, error) bool) bool {
 	if err != nil {
 		yield(store.Version{}, err)
 		return false
 	}
 	for _, r := range rows {
-		v, err := s.pack.open(r)
+		v, err := s.pack.Open(r)
 		if !yield(v, err) || err != nil {
 			return false
 		}
@@ -184,7 +179,7 @@ type span struct {
 }
 
 // span reads the live versions of a range in the order of row ids.
-func (n names) span(p span) ([]stored, error) {
+func (n Names) span(p span) ([]Stored, error) {
 	typed, err := n.typeCondition(p.types)
 	if err != nil || typed == " AND 0" {
 		return nil, err
@@ -193,18 +188,18 @@ func (n names) span(p span) ([]stored, error) {
 	if p.limit > 0 {
 		limit = int64(p.limit)
 	}
-	var rows []stored
-	collect := func(st *sqlite3.Stmt) (bool, error) {
-		v, err := n.scan(st)
+	var rows []Stored
+	collect := func(st Row) (bool, error) {
+		v, err := n.Scan(st)
 		rows = append(rows, v)
 		return true, err
 	}
-	err = n.query("SELECT "+columns+" FROM resource WHERE rid BETWEEN ? AND ? AND deleted = 0 AND t <= ?"+typed+" ORDER BY rid LIMIT ?", []any{p.low, p.high, p.at, limit}, collect)
+	err = n.Query("SELECT "+Columns+" FROM resource WHERE rid BETWEEN ? AND ? AND deleted = 0 AND t <= ?"+typed+" ORDER BY rid LIMIT ?", []any{p.low, p.high, p.at, limit}, collect)
 	if err != nil || !p.past {
 		return rows, err
 	}
-	err = n.query("SELECT "+columns+" FROM history WHERE rid BETWEEN ? AND ? AND deleted = 0 AND t <= ? AND until > ?"+typed+" ORDER BY rid LIMIT ?", []any{p.low, p.high, p.at, p.at, limit}, collect)
-	slices.SortStableFunc(rows, func(a, b stored) int { return int(min(max(a.rid-b.rid, -1), 1)) })
+	err = n.Query("SELECT "+Columns+" FROM history WHERE rid BETWEEN ? AND ? AND deleted = 0 AND t <= ? AND until > ?"+typed+" ORDER BY rid LIMIT ?", []any{p.low, p.high, p.at, p.at, limit}, collect)
+	slices.SortStableFunc(rows, func(a, b Stored) int { return int(min(max(a.RID-b.RID, -1), 1)) })
 	if p.limit > 0 && len(rows) > p.limit {
 		rows = rows[:p.limit]
 	}
@@ -212,7 +207,7 @@ func (n names) span(p span) ([]stored, error) {
 }
 
 // typeCondition returns the condition on the type column. The numbers are ours, not input.
-func (n names) typeCondition(types []string) (string, error) {
+func (n Names) typeCondition(types []string) (string, error) {
 	if len(types) == 0 {
 		return "", nil
 	}
@@ -237,12 +232,12 @@ const chunk = 500
 
 // All implements store.Store. It reads in pieces at one logical time, so that it holds
 // neither memory nor a connection while the caller works.
-func (s *Store) All(ctx context.Context, types []string, at store.T) iter.Seq2[store.Version, error] {
+func (s *Reader) All(ctx context.Context, types []string, at store.T) iter.Seq2[store.Version, error] {
 	return func(yield func(store.Version, error) bool) {
 		next, fixed := int64(-1)<<62, at
 		for {
-			var rows []stored
-			err := s.read(ctx, func(n names) error {
+			var rows []Stored
+			err := s.read(ctx, func(n Names) error {
 				t, past, err := n.snapshot(fixed)
 				if err != nil {
 					return err
@@ -254,7 +249,7 @@ func (s *Store) All(ctx context.Context, types []string, at store.T) iter.Seq2[s
 			if !s.yield(rows, err, yield) || len(rows) < chunk {
 				return
 			}
-			next = rows[len(rows)-1].rid + 1
+			next = rows[len(rows)-1].RID + 1
 		}
 	}
 }

@@ -1,12 +1,10 @@
-package sqlite
+package packed
 
 import (
 	"cmp"
 	"context"
 	"slices"
 	"strconv"
-
-	"github.com/ncruces/go-sqlite3"
 
 	"github.com/osler-emr/osler/store"
 )
@@ -15,9 +13,9 @@ func digits(n int64) string { return strconv.FormatInt(n, 10) }
 
 // History implements store.Store. Versions of one commit are never cut apart: a page may be
 // longer than Count by the rest of its last commit.
-func (s *Store) History(ctx context.Context, f store.HistoryFilter) ([]store.Version, error) {
-	var rows []stored
-	err := s.read(ctx, func(n names) (err error) {
+func (s *Reader) History(ctx context.Context, f store.HistoryFilter) ([]store.Version, error) {
+	var rows []Stored
+	err := s.read(ctx, func(n Names) (err error) {
 		rows, err = n.history(f)
 		return err
 	})
@@ -26,7 +24,7 @@ func (s *Store) History(ctx context.Context, f store.HistoryFilter) ([]store.Ver
 	}
 	out := make([]store.Version, 0, len(rows))
 	for _, r := range rows {
-		v, err := s.pack.open(r)
+		v, err := s.pack.Open(r)
 		if err != nil {
 			return nil, err
 		}
@@ -35,7 +33,7 @@ func (s *Store) History(ctx context.Context, f store.HistoryFilter) ([]store.Ver
 	return out, nil
 }
 
-func (n names) history(f store.HistoryFilter) ([]stored, error) {
+func (n Names) history(f store.HistoryFilter) ([]Stored, error) {
 	where, args := "1=1", []any(nil)
 	add := func(condition string, a ...any) { where, args = where+" AND "+condition, append(args, a...) }
 	if f.Type != "" {
@@ -64,7 +62,7 @@ func (n names) history(f store.HistoryFilter) ([]stored, error) {
 	if f.Before > 0 {
 		add("t < ?", int64(f.Before))
 	}
-	var rows []stored
+	var rows []Stored
 	for _, from := range []string{"resource", "history"} {
 		if from == "history" && f.From > 0 {
 			add("until > ?", int64(f.From))
@@ -75,19 +73,19 @@ func (n names) history(f store.HistoryFilter) ([]stored, error) {
 		}
 		rows = append(rows, part...)
 	}
-	slices.SortStableFunc(rows, func(a, b stored) int {
+	slices.SortStableFunc(rows, func(a, b Stored) int {
 		if a.T != b.T {
 			return cmp.Compare(b.T, a.T)
 		}
-		return cmp.Or(cmp.Compare(a.rid, b.rid), cmp.Compare(b.Version.Version, a.Version.Version))
+		return cmp.Or(cmp.Compare(a.RID, b.RID), cmp.Compare(b.Version.Version, a.Version.Version))
 	})
 	return rows[:pageEnd(rows, f.Count)], nil
 }
 
 // newest reads rows of one table, newest first, up to the end of the commit in which the
 // count is reached.
-func (n names) newest(from, where string, args []any, f store.HistoryFilter) (rows []stored, err error) {
-	text := "SELECT " + columns + " FROM " + from
+func (n Names) newest(from, where string, args []any, f store.HistoryFilter) (rows []Stored, err error) {
+	text := "SELECT " + Columns + " FROM " + from
 	switch {
 	case f.ID != "" && from == "resource": // resource has no index on id alone; entity has
 		text += " WHERE rid IN (SELECT rid FROM entity WHERE id = ?) AND " + where
@@ -95,8 +93,8 @@ func (n names) newest(from, where string, args []any, f store.HistoryFilter) (ro
 	default:
 		text += " WHERE " + where
 	}
-	err = n.query(text+" ORDER BY t DESC", args, func(st *sqlite3.Stmt) (bool, error) {
-		v, err := n.scan(st)
+	err = n.Query(text+" ORDER BY t DESC", args, func(st Row) (bool, error) {
+		v, err := n.Scan(st)
 		if err != nil {
 			return false, err
 		}
@@ -109,7 +107,7 @@ func (n names) newest(from, where string, args []any, f store.HistoryFilter) (ro
 	return rows, err
 }
 
-func pageEnd(rows []stored, count int) int {
+func pageEnd(rows []Stored, count int) int {
 	if count <= 0 || len(rows) <= count {
 		return len(rows)
 	}

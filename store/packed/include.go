@@ -1,9 +1,7 @@
-package sqlite
+package packed
 
 import (
 	"slices"
-
-	"github.com/ncruces/go-sqlite3"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir/search"
@@ -14,16 +12,16 @@ import (
 // visible, each once and none that is a match. After the first round only those with
 // :iterate are applied, to what the round before has brought; a hidden resource brings
 // nothing. More rounds than the limit are a fault: an answer would be partial.
-func (f *finder) included(matches []match) ([]stored, error) {
+func (f *finder) included(matches []match) ([]Stored, error) {
 	q := f.plan.Query
 	if len(q.Include)+len(q.RevInclude) == 0 || len(matches) == 0 {
 		return nil, nil
 	}
 	c := &collector{finder: f, seen: map[target]bool{}, visible: map[string]search.Expr{}}
-	from := make([]stored, len(matches))
+	from := make([]Stored, len(matches))
 	for i, m := range matches {
-		c.seen[target{m.Type, m.stored.ID}] = true
-		from[i] = m.stored
+		c.seen[target{m.Type, m.Stored.ID}] = true
+		from[i] = m.Stored
 	}
 	include, reverse := q.Include, q.RevInclude
 	for round := 0; len(from) > 0 && len(include)+len(reverse) > 0; round++ {
@@ -51,7 +49,7 @@ func iterated(list []search.Include) (out []search.Include) {
 	return out
 }
 
-func (c *collector) round(include, reverse []search.Include, from []stored) error {
+func (c *collector) round(include, reverse []search.Include, from []Stored) error {
 	for _, v := range from {
 		if err := c.referred(include, v); err != nil {
 			return err
@@ -71,15 +69,15 @@ type collector struct {
 	*finder
 	seen    map[target]bool
 	visible map[string]search.Expr // by type, chains resolved
-	out     []stored
+	out     []Stored
 }
 
 // referred adds what a resource refers to.
-func (c *collector) referred(include []search.Include, m stored) error {
+func (c *collector) referred(include []search.Include, m Stored) error {
 	if !slices.ContainsFunc(include, func(inc search.Include) bool { return of(inc, m.Type) }) {
 		return nil
 	}
-	entries, err := c.store.pack.entries(m)
+	entries, err := c.reader.pack.Entries(m)
 	if err != nil {
 		return err
 	}
@@ -113,7 +111,7 @@ func of(inc search.Include, resourceType string) bool {
 }
 
 // add takes a version in when it is live, new and visible.
-func (c *collector) add(v stored) error {
+func (c *collector) add(v Stored) error {
 	key := target{v.Type, v.ID}
 	if v.Deleted || c.seen[key] {
 		return nil
@@ -140,14 +138,14 @@ func (c *collector) add(v stored) error {
 }
 
 // sees reports whether a version satisfies a predicate.
-func (c *collector) sees(where search.Expr, v stored) (bool, error) {
+func (c *collector) sees(where search.Expr, v Stored) (bool, error) {
 	switch where.(type) {
 	case search.All:
 		return true, nil
 	case search.None:
 		return false, nil
 	}
-	current, err := c.number("SELECT t FROM resource WHERE rid = ?", v.rid)
+	current, err := c.number("SELECT t FROM resource WHERE rid = ?", v.RID)
 	if err != nil {
 		return false, err
 	}
@@ -164,7 +162,7 @@ func (c *collector) sees(where search.Expr, v stored) (bool, error) {
 }
 
 // referring adds resources that refer to others.
-func (c *collector) referring(inc search.Include, to []stored) error {
+func (c *collector) referring(inc search.Include, to []Stored) error {
 	var rids []int64
 	for _, m := range to {
 		if inc.Target != "" && inc.Target != m.Type {
@@ -200,7 +198,7 @@ func (c *collector) referring(inc search.Include, to []stored) error {
 }
 
 // sources returns the rows that refer to a resource now.
-func (c *collector) sources(inc search.Include, m stored) ([]int64, error) {
+func (c *collector) sources(inc search.Include, m Stored) ([]int64, error) {
 	e, err := c.Entity(m.Type, m.ID)
 	if err != nil || e == 0 {
 		return nil, err
@@ -219,11 +217,11 @@ func (c *collector) sources(inc search.Include, m stored) ([]int64, error) {
 }
 
 // live reads current rows that were written at or before the snapshot.
-func (c *collector) live(rids []int64) ([]stored, error) {
-	var out []stored
+func (c *collector) live(rids []int64) ([]Stored, error) {
+	var out []Stored
 	for _, rid := range rids {
-		err := c.query("SELECT "+columns+" FROM resource WHERE rid = ? AND t <= ?", []any{rid, c.at}, func(s *sqlite3.Stmt) (bool, error) {
-			v, err := c.scan(s)
+		err := c.Query("SELECT "+Columns+" FROM resource WHERE rid = ? AND t <= ?", []any{rid, c.at}, func(s Row) (bool, error) {
+			v, err := c.Scan(s)
 			out = append(out, v)
 			return false, err
 		})
@@ -236,8 +234,8 @@ func (c *collector) live(rids []int64) ([]stored, error) {
 
 // formerSources returns versions that referred to one of these resources at the snapshot
 // and are superseded by now.
-func (c *collector) formerSources(inc search.Include, to []stored) ([]stored, error) {
-	text, args := "SELECT "+columns+" FROM history WHERE until > ? AND t <= ? AND deleted = 0", []any{c.at, c.at}
+func (c *collector) formerSources(inc search.Include, to []Stored) ([]Stored, error) {
+	text, args := "SELECT "+Columns+" FROM history WHERE until > ? AND t <= ? AND deleted = 0", []any{c.at, c.at}
 	if inc.Source != "" {
 		typ, err := c.Type(inc.Source)
 		if err != nil || typ == 0 {
@@ -251,13 +249,13 @@ func (c *collector) formerSources(inc search.Include, to []stored) ([]stored, er
 			wanted[target{m.Type, m.ID}] = true
 		}
 	}
-	var out []stored
-	err := c.query(text, args, func(s *sqlite3.Stmt) (bool, error) {
-		v, err := c.scan(s)
+	var out []Stored
+	err := c.Query(text, args, func(s Row) (bool, error) {
+		v, err := c.Scan(s)
 		if err != nil {
 			return false, err
 		}
-		entries, err := c.store.pack.entries(v)
+		entries, err := c.reader.pack.Entries(v)
 		if slices.ContainsFunc(entries, func(e search.Entry) bool {
 			return e.Kind == search.KindReference && (inc.Param == "*" || inc.Param == e.Param) && wanted[target{e.RefType, e.RefID}]
 		}) {

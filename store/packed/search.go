@@ -1,11 +1,9 @@
-package sqlite
+package packed
 
 import (
 	"context"
 	"slices"
 	"strings"
-
-	"github.com/ncruces/go-sqlite3"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir/search"
@@ -16,13 +14,13 @@ import (
 // match is one row of a result: its place in the order and, once read, its version.
 type match struct {
 	sqlgen.Row
-	stored
+	Stored
 }
 
 // finder runs one plan inside one read transaction.
 type finder struct {
-	names
-	store    *Store
+	Names
+	reader   *Reader
 	plan     store.Plan
 	compiler *sqlgen.Compiler
 	at       int64 // the snapshot
@@ -31,11 +29,11 @@ type finder struct {
 }
 
 // Search implements store.Store.
-func (s *Store) Search(ctx context.Context, p store.Plan) (store.Page, error) {
+func (s *Reader) Search(ctx context.Context, p store.Plan) (store.Page, error) {
 	var matches []match
-	var included []stored
+	var included []Stored
 	var page store.Page
-	err := s.read(ctx, func(n names) error {
+	err := s.read(ctx, func(n Names) error {
 		f, err := s.finder(n, p)
 		if err != nil {
 			return err
@@ -59,14 +57,14 @@ func (s *Store) Search(ctx context.Context, p store.Plan) (store.Page, error) {
 		return store.Page{}, err
 	}
 	for _, m := range matches {
-		v, err := s.pack.open(m.stored)
+		v, err := s.pack.Open(m.Stored)
 		if err != nil {
 			return store.Page{}, err
 		}
 		page.Matches = append(page.Matches, v)
 	}
 	for _, r := range included {
-		v, err := s.pack.open(r)
+		v, err := s.pack.Open(r)
 		if err != nil {
 			return store.Page{}, err
 		}
@@ -76,16 +74,16 @@ func (s *Store) Search(ctx context.Context, p store.Plan) (store.Page, error) {
 }
 
 // Count implements store.Store.
-func (s *Store) Count(ctx context.Context, p store.Plan) (total int64, err error) {
-	err = s.read(ctx, func(n names) error {
-		total, err = s.count(n, p, 0)
+func (s *Reader) Count(ctx context.Context, p store.Plan) (total int64, err error) {
+	err = s.read(ctx, func(n Names) error {
+		total, err = s.CountTo(n, p, 0)
 		return err
 	})
 	return total, err
 }
 
-// count counts the matches of a plan, up to a limit unless it is 0.
-func (s *Store) count(n names, p store.Plan, limit int) (int64, error) {
+// CountTo counts the matches of a plan, up to a limit unless it is 0.
+func (s *Reader) CountTo(n Names, p store.Plan, limit int) (int64, error) {
 	f, err := s.finder(n, p)
 	if err != nil {
 		return 0, err
@@ -93,11 +91,11 @@ func (s *Store) count(n names, p store.Plan, limit int) (int64, error) {
 	return f.count(limit)
 }
 
-func (s *Store) finder(n names, p store.Plan) (*finder, error) {
+func (s *Reader) finder(n Names, p store.Plan) (*finder, error) {
 	if _, ok := p.Visible(p.Query.Type); !ok {
 		return nil, fault.New(fault.Internal, "A search without a rule of visibility is not run.")
 	}
-	f := &finder{names: n, store: s, plan: p, compiler: sqlgen.New(sqlgen.SQLite{}, n)}
+	f := &finder{Names: n, reader: s, plan: p, compiler: sqlgen.New(sqlgen.SQLite{}, n)}
 	at := p.At
 	if p.After != nil {
 		c, err := s.openCursor(p.After, len(p.Query.Sort))
@@ -175,7 +173,7 @@ func (f *finder) page() ([]match, []byte, error) {
 	if len(all) > count {
 		all = all[:count]
 		var err error
-		if next, err = f.store.sealCursor(cursor{store.T(f.at), all[count-1].Row}); err != nil {
+		if next, err = f.reader.sealCursor(cursor{store.T(f.at), all[count-1].Row}); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -189,10 +187,10 @@ func (f *finder) present(r sqlgen.Request) ([]match, error) {
 		return nil, err
 	}
 	var out []match
-	err = f.query(stmt.SQL, stmt.Args, func(s *sqlite3.Stmt) (bool, error) {
+	err = f.Query(stmt.SQL, stmt.Args, func(s Row) (bool, error) {
 		m := match{Row: sqlgen.Row{ID: s.ColumnInt64(0)}}
 		for i := range r.Sort {
-			m.Values = append(m.Values, value(s, i+1))
+			m.Values = append(m.Values, f.Value(s, i+1))
 		}
 		out = append(out, m)
 		return true, nil
@@ -200,35 +198,23 @@ func (f *finder) present(r sqlgen.Request) ([]match, error) {
 	return out, err
 }
 
-func value(s *sqlite3.Stmt, column int) any {
-	switch s.ColumnType(column) {
-	case sqlite3.INTEGER:
-		return s.ColumnInt64(column)
-	case sqlite3.FLOAT:
-		return s.ColumnFloat(column)
-	case sqlite3.TEXT:
-		return s.ColumnText(column)
-	}
-	return nil
-}
-
 // fill reads the rows of matches that came from the index.
 func (f *finder) fill(matches []match) error {
 	for i := range matches {
 		m := &matches[i]
-		if m.stored.ID != "" {
+		if m.Stored.ID != "" {
 			continue
 		}
-		err := f.query("SELECT "+columns+" FROM resource WHERE rid = ?", []any{m.Row.ID}, func(s *sqlite3.Stmt) (bool, error) {
-			v, err := f.scan(s)
-			m.stored = v
+		err := f.Query("SELECT "+Columns+" FROM resource WHERE rid = ?", []any{m.Row.ID}, func(s Row) (bool, error) {
+			v, err := f.Scan(s)
+			m.Stored = v
 			return false, err
 		})
 		if err != nil {
 			return err
 		}
-		if m.stored.ID == "" {
-			return damaged(nil)
+		if m.Stored.ID == "" {
+			return Damaged(nil)
 		}
 	}
 	return nil

@@ -1,8 +1,6 @@
-package sqlite
+package packed
 
 import (
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/osler-emr/osler/fhir/search"
 )
 
@@ -14,15 +12,15 @@ func (f *finder) superseded(resourceType string, where search.Expr) ([]match, er
 		return nil, err
 	}
 	var out []match
-	err = f.query("SELECT "+columns+" FROM history WHERE until > ? AND t <= ? AND type = ? AND deleted = 0", []any{f.at, f.at, typ}, func(s *sqlite3.Stmt) (bool, error) {
-		v, err := f.scan(s)
+	err = f.Query("SELECT "+Columns+" FROM history WHERE until > ? AND t <= ? AND type = ? AND deleted = 0", []any{f.at, f.at, typ}, func(s Row) (bool, error) {
+		v, err := f.Scan(s)
 		if err != nil {
 			return false, err
 		}
 		ok, entries, err := f.matches(where, v)
 		if ok {
-			m := match{stored: v}
-			m.Row.ID = v.rid
+			m := match{Stored: v}
+			m.Row.ID = v.RID
 			m.Values = sortValues(f.plan.Query.Sort, v, entries)
 			out = append(out, m)
 		}
@@ -32,16 +30,16 @@ func (f *finder) superseded(resourceType string, where search.Expr) ([]match, er
 }
 
 // matches decides about a version by its entries.
-func (f *finder) matches(where search.Expr, v stored) (bool, []search.Entry, error) {
-	entries, err := f.store.pack.entries(v)
+func (f *finder) matches(where search.Expr, v Stored) (bool, []search.Entry, error) {
+	entries, err := f.reader.pack.Entries(v)
 	if err != nil {
 		return false, nil, err
 	}
 	subject := search.Subject{Type: v.Type, ID: v.ID, Patient: v.Patient, Updated: v.Updated}
 	subject.Words = func(narrative bool) string {
-		words, failed := f.store.pack.words(v.codec, v.blob, narrative)
+		words, failed := f.reader.pack.Words(v.Codec, v.Blob, narrative)
 		if failed == nil {
-			failed = f.readOne()
+			failed = f.ReadOne()
 		}
 		if failed != nil {
 			err = failed

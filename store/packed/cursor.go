@@ -1,4 +1,4 @@
-package sqlite
+package packed
 
 import (
 	"encoding/binary"
@@ -19,7 +19,7 @@ type cursor struct {
 
 var cursorContext = []byte("osler/cursor/1")
 
-func (s *Store) sealCursor(c cursor) ([]byte, error) {
+func (s *Reader) sealCursor(c cursor) ([]byte, error) {
 	b := binary.AppendVarint(nil, int64(c.at))
 	b = binary.AppendVarint(b, c.row.ID)
 	for _, v := range c.row.Values {
@@ -37,7 +37,7 @@ func (s *Store) sealCursor(c cursor) ([]byte, error) {
 	return seal.Seal(s.cursor, b, cursorContext)
 }
 
-func (s *Store) openCursor(token []byte, values int) (cursor, error) {
+func (s *Reader) openCursor(token []byte, values int) (cursor, error) {
 	wrong := fault.New(fault.Invalid, "This is not a page of this search. Start the search again.")
 	plain, err := seal.Open(s.cursor, token, cursorContext)
 	if err != nil {

@@ -1,4 +1,4 @@
-package sqlite
+package packed
 
 import (
 	"encoding/binary"
@@ -17,9 +17,9 @@ const (
 	codecZstd  = 1
 )
 
-// packer turns bodies and their index entries into blobs and back. It is safe for
+// Packer turns bodies and their index entries into blobs and back. It is safe for
 // concurrent use.
-type packer struct {
+type Packer struct {
 	enc *zstd.Encoder
 	dec *zstd.Decoder
 }
@@ -27,7 +27,7 @@ type packer struct {
 // maxBlob bounds what a damaged or forged blob can make the decoder allocate.
 const maxBlob = 256 << 20
 
-func newPacker() (*packer, error) {
+func NewPacker() (*Packer, error) {
 	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2), zstd.WithEncoderCRC(false), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
 	if err != nil {
 		return nil, err
@@ -36,11 +36,11 @@ func newPacker() (*packer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &packer{enc, dec}, nil
+	return &Packer{enc, dec}, nil
 }
 
-func (p *packer) pack(entries []search.Entry, body []byte) (codec int, blob []byte) {
-	index := appendEntries(nil, entries)
+func (p *Packer) Pack(entries []search.Entry, body []byte) (codec int, blob []byte) {
+	index := AppendEntries(nil, entries)
 	plain := binary.AppendUvarint(make([]byte, 0, len(index)+len(body)+8), uint64(len(index)))
 	plain = append(append(plain, index...), body...)
 	blob = p.enc.EncodeAll(plain, make([]byte, 0, len(plain)/2))
@@ -50,31 +50,31 @@ func (p *packer) pack(entries []search.Entry, body []byte) (codec int, blob []by
 	return codecPlain, plain
 }
 
-func (p *packer) unpack(codec int, blob []byte) (index, body []byte, err error) {
+func (p *Packer) Unpack(codec int, blob []byte) (index, body []byte, err error) {
 	plain := blob
 	switch codec {
 	case codecPlain:
 	case codecZstd:
 		if plain, err = p.dec.DecodeAll(blob, nil); err != nil {
-			return nil, nil, damaged(err)
+			return nil, nil, Damaged(err)
 		}
 	default:
-		return nil, nil, damaged(nil)
+		return nil, nil, Damaged(nil)
 	}
 	n, k := binary.Uvarint(plain)
 	if k <= 0 || n > uint64(len(plain)-k) {
-		return nil, nil, damaged(nil)
+		return nil, nil, Damaged(nil)
 	}
 	return plain[k : k+int(n)], plain[k+int(n):], nil
 }
 
-func damaged(cause error) error {
+func Damaged(cause error) error {
 	return fault.Wrap(cause, fault.Internal, "A stored version is damaged. Run the audit verification and restore a backup.")
 }
 
-// appendEntries writes entries compactly: a bit mask of the fields that are set, then those
+// AppendEntries writes entries compactly: a bit mask of the fields that are set, then those
 // fields.
-func appendEntries(b []byte, entries []search.Entry) []byte {
+func AppendEntries(b []byte, entries []search.Entry) []byte {
 	b = binary.AppendUvarint(b, uint64(len(entries)))
 	for i := range entries {
 		b = appendEntry(b, &entries[i])
@@ -147,7 +147,7 @@ func appendEntry(b []byte, e *search.Entry) []byte {
 		}
 	}
 	if m&hasGroup != 0 {
-		b = appendEntries(b, e.Group)
+		b = AppendEntries(b, e.Group)
 	}
 	return b
 }
@@ -156,12 +156,12 @@ func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// parseEntries reads what appendEntries wrote.
-func parseEntries(b []byte) ([]search.Entry, error) {
+// ParseEntries reads what AppendEntries wrote.
+func ParseEntries(b []byte) ([]search.Entry, error) {
 	r := &entryReader{b: b}
 	out := r.entries(0)
 	if r.bad || len(r.b) > 0 {
-		return nil, damaged(nil)
+		return nil, Damaged(nil)
 	}
 	return out, nil
 }

@@ -1,11 +1,9 @@
-package sqlite
+package packed
 
 import (
 	"cmp"
 	"context"
 	"slices"
-
-	"github.com/ncruces/go-sqlite3"
 
 	"github.com/osler-emr/osler/store"
 )
@@ -13,9 +11,9 @@ import (
 // Changes implements store.Store. Current and superseded versions stand in two tables: each
 // is read by its index on t up to the end of the commit in which the limit is reached, and
 // the feed ends where the shorter of the two ends.
-func (s *Store) Changes(ctx context.Context, after store.T, limit int) (out []store.Version, upTo store.T, err error) {
-	var rows []stored
-	err = s.read(ctx, func(n names) error {
+func (s *Reader) Changes(ctx context.Context, after store.T, limit int) (out []store.Version, upTo store.T, err error) {
+	var rows []Stored
+	err = s.read(ctx, func(n Names) error {
 		now, err := n.now()
 		if err != nil {
 			return err
@@ -36,12 +34,12 @@ func (s *Store) Changes(ctx context.Context, after store.T, limit int) (out []st
 	if err != nil {
 		return nil, after, err
 	}
-	slices.SortFunc(rows, func(a, b stored) int {
+	slices.SortFunc(rows, func(a, b Stored) int {
 		return cmp.Or(cmp.Compare(a.T, b.T), cmp.Compare(a.Type, b.Type), cmp.Compare(a.ID, b.ID))
 	})
 	rows, upTo = firstCommits(rows, upTo, limit)
 	for _, r := range rows {
-		v, err := s.pack.open(r)
+		v, err := s.pack.Open(r)
 		if err != nil {
 			return nil, after, err
 		}
@@ -52,9 +50,9 @@ func (s *Store) Changes(ctx context.Context, after store.T, limit int) (out []st
 
 // oldest reads rows of one table after a T, oldest first. end is the T of the last whole
 // commit when there are more, otherwise 0.
-func (n names) oldest(from string, after store.T, limit int) (rows []stored, end store.T, err error) {
-	err = n.query("SELECT "+columns+" FROM "+from+" WHERE t > ? ORDER BY t", []any{int64(after)}, func(st *sqlite3.Stmt) (bool, error) {
-		v, err := n.scan(st)
+func (n Names) oldest(from string, after store.T, limit int) (rows []Stored, end store.T, err error) {
+	err = n.Query("SELECT "+Columns+" FROM "+from+" WHERE t > ? ORDER BY t", []any{int64(after)}, func(st Row) (bool, error) {
+		v, err := n.Scan(st)
 		if err != nil {
 			return false, err
 		}
@@ -70,7 +68,7 @@ func (n names) oldest(from string, after store.T, limit int) (rows []stored, end
 
 // firstCommits keeps the rows up to upTo, and of those whole commits until the limit is
 // reached.
-func firstCommits(rows []stored, upTo store.T, limit int) ([]stored, store.T) {
+func firstCommits(rows []Stored, upTo store.T, limit int) ([]Stored, store.T) {
 	for i, r := range rows {
 		if r.T > upTo {
 			return rows[:i], upTo

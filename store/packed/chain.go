@@ -1,4 +1,4 @@
-package sqlite
+package packed
 
 import (
 	"github.com/osler-emr/osler/base/fault"
@@ -58,7 +58,7 @@ func (f *finder) chain(x search.Chain, depth int) (search.Expr, error) {
 	}
 	ids := make([]string, len(found))
 	for i, m := range found {
-		ids[i] = m.stored.ID
+		ids[i] = m.Stored.ID
 	}
 	return refersTo(x.Param, x.Target, ids), nil
 }
@@ -80,7 +80,7 @@ func (f *finder) has(resourceType string, x search.Has, depth int) (search.Expr,
 	var ids search.ID
 	seen := map[string]bool{}
 	for _, m := range found {
-		entries, err := f.store.pack.entries(m.stored)
+		entries, err := f.reader.pack.Entries(m.Stored)
 		if err != nil {
 			return nil, err
 		}
@@ -126,10 +126,10 @@ func (f *finder) lineage(x search.Lineage, depth int) (search.Expr, error) {
 		}
 		for _, m := range found {
 			if !x.Above {
-				add(m.stored.ID)
+				add(m.Stored.ID)
 				continue
 			}
-			entries, err := f.store.pack.entries(m.stored)
+			entries, err := f.reader.pack.Entries(m.Stored)
 			if err != nil {
 				return nil, err
 			}

@@ -1,4 +1,4 @@
-package sqlite
+package packed
 
 import (
 	"github.com/osler-emr/osler/fhir/search"
@@ -6,7 +6,7 @@ import (
 
 // sortValues returns what a version is sorted by (search.SortKeys), as the statements of
 // sqlgen return it.
-func sortValues(keys []search.SortKey, v stored, entries []search.Entry) []any {
+func sortValues(keys []search.SortKey, v Stored, entries []search.Entry) []any {
 	values := search.SortKeys(keys, search.Subject{Type: v.Type, ID: v.ID, Patient: v.Patient, Updated: v.Updated}, entries)
 	out := make([]any, len(values))
 	for i, value := range values {

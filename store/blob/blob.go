@@ -1,0 +1,301 @@
+// Package blob keeps contents: what is too large to lie in a resource, such as a scanned
+// letter, a photo, a recording. A content is named by the SHA-256 of its bytes, so that the
+// same content is kept once; it is encrypted and written as a stream, and any part of it is
+// read without the rest.
+//
+//	s := blob.New(bucket, ring.Key("content"))
+//	c, err := s.Put(ctx, r, 1<<30)
+//	f, err := s.Open(ctx, c.Hash)
+//
+// A file in the bucket is an age file (age-encryption.org/v1) that holds the content and,
+// behind it, its 32 bytes of hash: a file that was changed, cut off or put in another's place
+// is noticed before its content is given out. The name of the file is derived from the hash
+// with a key, so that nobody who sees the bucket can tell whether a content that he knows is
+// in it.
+//
+// What is here does not know who may read what, nor which contents are still wanted: that is
+// the record's affair.
+package blob
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"hash"
+	"io"
+	"iter"
+	"strings"
+	"time"
+
+	"filippo.io/age"
+
+	"github.com/osler-emr/osler/base/bucket"
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/seal"
+)
+
+// Content is a content that is kept.
+type Content struct {
+	Hash string // SHA-256 in hex
+	Size int64  // bytes
+}
+
+// Store keeps contents in a bucket. It is safe for concurrent use.
+type Store struct {
+	bucket bucket.Bucket
+	lock   lock
+	names  []byte
+}
+
+// New returns the store of a bucket; the key has seal.KeySize bytes and is for this use
+// alone.
+func New(b bucket.Bucket, key []byte) *Store {
+	derive := func(use string) []byte {
+		h := hmac.New(sha256.New, key)
+		h.Write([]byte(use))
+		return h.Sum(nil)
+	}
+	return &Store{bucket: b, lock: lock{derive("osler content key")}, names: derive("osler content name")}
+}
+
+// Put keeps what r gives, at most limit bytes; more is fault.TooLarge. Nothing is seen of it
+// before it is whole and durable.
+func (s *Store) Put(ctx context.Context, r io.Reader, limit int64) (Content, error) {
+	d, err := s.bucket.Draft(ctx)
+	if err != nil {
+		return Content{}, err
+	}
+	defer d.Drop()
+	w, err := age.Encrypt(d, s.lock)
+	if err != nil {
+		return Content{}, fault.Wrap(err, fault.Unavailable, "The content cannot be written. Is the disk full?")
+	}
+	sum := &summed{Reader: io.LimitReader(stopper{ctx, r}, limit+1), hash: sha256.New()}
+	n, err := io.Copy(w, sum)
+	switch {
+	case sum.err != nil:
+		return Content{}, sum.err
+	case err != nil:
+		return Content{}, fault.Wrap(err, fault.Unavailable, "The content could not be written. Is the disk full?")
+	case n > limit:
+		return Content{}, fault.New(fault.TooLarge, "The content is larger than the limit of %d bytes.", limit)
+	}
+	trailer := sum.hash.Sum(nil)
+	if _, err := w.Write(trailer); err != nil {
+		return Content{}, fault.Wrap(err, fault.Unavailable, "The content could not be written. Is the disk full?")
+	}
+	if err := w.Close(); err != nil {
+		return Content{}, fault.Wrap(err, fault.Unavailable, "The content could not be written. Is the disk full?")
+	}
+	c := Content{hex.EncodeToString(trailer), n}
+	if s.sound(ctx, c) {
+		return c, nil
+	}
+	return c, d.Keep(ctx, s.Name(c.Hash))
+}
+
+// sound reports whether a content is here already; it then is as new as one that was put now.
+func (s *Store) sound(ctx context.Context, c Content) bool {
+	f, err := s.Open(ctx, c.Hash)
+	if err != nil {
+		return false
+	}
+	same := f.Size() == c.Size
+	return f.Close() == nil && same && s.bucket.Touch(ctx, s.Name(c.Hash)) == nil
+}
+
+// summed hashes what is read through it, and keeps the reader's error apart from the
+// writer's.
+type summed struct {
+	io.Reader
+	hash hash.Hash
+	err  error
+}
+
+func (s *summed) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	s.hash.Write(p[:n])
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
+}
+
+type stopper struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (s stopper) Read(p []byte) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return s.Reader.Read(p)
+}
+
+// Reader reads a content, from any place.
+type Reader struct {
+	*io.SectionReader
+	file bucket.File
+}
+
+// Close ends the reading.
+func (r *Reader) Close() error { return r.file.Close() }
+
+// Open opens a content. One that is not here is fault.NotFound; one whose file is damaged or
+// another's is fault.Unavailable, now or when the damaged part is read.
+func (s *Store) Open(ctx context.Context, hash string) (*Reader, error) {
+	want, err := hex.DecodeString(hash)
+	if err != nil || len(want) != sha256.Size {
+		return nil, fault.New(fault.NotFound, "There is no content of this name.")
+	}
+	f, err := s.bucket.Open(ctx, s.Name(hash))
+	if fault.Is(err, fault.NotFound) {
+		return nil, fault.New(fault.NotFound, "The content is not in the place where contents are kept.")
+	}
+	if err != nil {
+		return nil, err
+	}
+	plain, size, err := age.DecryptReaderAt(f, f.Size(), s.lock)
+	if err != nil {
+		return nil, errors.Join(damaged(err), f.Close())
+	}
+	size -= sha256.Size
+	trailer := make([]byte, sha256.Size)
+	if size < 0 {
+		return nil, errors.Join(damaged(nil), f.Close())
+	}
+	if _, err := plain.ReadAt(trailer, size); err != nil && err != io.EOF {
+		return nil, errors.Join(damaged(err), f.Close())
+	}
+	if !hmac.Equal(trailer, want) {
+		return nil, errors.Join(damaged(nil), f.Close())
+	}
+	return &Reader{io.NewSectionReader(checked{plain}, 0, size), f}, nil
+}
+
+// checked makes faults of what cannot be decrypted.
+type checked struct{ io.ReaderAt }
+
+func (c checked) ReadAt(p []byte, off int64) (int, error) {
+	n, err := c.ReaderAt.ReadAt(p, off)
+	var known *fault.Error
+	if err != nil && err != io.EOF && !errors.As(err, &known) {
+		err = damaged(err)
+	}
+	return n, err
+}
+
+func damaged(err error) error {
+	return fault.Wrap(err, fault.Unavailable, "The file of the content is damaged, or it is another's. It has to come back from a backup.")
+}
+
+// Verify reads a whole content and compares it with its hash.
+func (s *Store) Verify(ctx context.Context, c Content) error {
+	f, err := s.Open(ctx, c.Hash)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	n, err := io.Copy(sum, stopper{ctx, f})
+	if err != nil {
+		return err
+	}
+	if n != c.Size || hex.EncodeToString(sum.Sum(nil)) != c.Hash {
+		return damaged(nil)
+	}
+	return nil
+}
+
+// Name is the name of a content's file in the bucket.
+func (s *Store) Name(hash string) string {
+	h := hmac.New(sha256.New, s.names)
+	h.Write([]byte(hash))
+	name := hex.EncodeToString(h.Sum(nil))
+	return name[:2] + "/" + name[2:]
+}
+
+// File is a file in the bucket.
+type File struct {
+	Name     string
+	Modified time.Time
+}
+
+// Files ranges over the files in the bucket.
+func (s *Store) Files(ctx context.Context) iter.Seq2[File, error] {
+	return func(yield func(File, error) bool) {
+		for e, err := range s.bucket.List(ctx, "") {
+			if err == nil && !ours(e.Name) {
+				continue
+			}
+			if !yield(File{e.Name, e.Modified}, err) {
+				return
+			}
+		}
+	}
+}
+
+// ours reports whether a file has a name that Name makes.
+func ours(name string) bool {
+	dir, rest, ok := strings.Cut(name, "/")
+	_, err := hex.DecodeString(dir + rest)
+	return ok && err == nil && len(dir) == 2 && len(rest) == 62
+}
+
+// Remove removes the file of a content.
+func (s *Store) Remove(ctx context.Context, hash string) error {
+	return s.bucket.Delete(ctx, s.Name(hash))
+}
+
+// RemoveFile removes a file by its name.
+func (s *Store) RemoveFile(ctx context.Context, name string) error { return s.bucket.Delete(ctx, name) }
+
+// Copy copies the file of a content, encrypted as it is, to a bucket below a prefix, unless
+// one of the same size is there; copied tells which. Whoever has the same key can open it
+// there: so do backups, and moves to another place.
+func (s *Store) Copy(ctx context.Context, hash string, to bucket.Bucket, prefix string) (copied bool, err error) {
+	name := s.Name(hash)
+	from, err := s.bucket.Open(ctx, name)
+	if err != nil {
+		return false, err
+	}
+	defer from.Close()
+	there, err := to.Open(ctx, prefix+name)
+	if err == nil {
+		same := there.Size() == from.Size()
+		if err := there.Close(); err != nil || same {
+			return false, err
+		}
+	} else if !fault.Is(err, fault.NotFound) {
+		return false, err
+	}
+	return true, to.Put(ctx, prefix+name, io.NewSectionReader(from, 0, from.Size()))
+}
+
+// stanza is the kind of recipient in the header of our files.
+const stanza = "osler-emr.org/content"
+
+// lock wraps the key of each file with the store's.
+type lock struct{ key []byte }
+
+// Wrap implements age.Recipient.
+func (l lock) Wrap(fileKey []byte) ([]*age.Stanza, error) {
+	body, err := seal.Seal(l.key, fileKey, []byte(stanza))
+	return []*age.Stanza{{Type: stanza, Body: body}}, err
+}
+
+// Unwrap implements age.Identity.
+func (l lock) Unwrap(stanzas []*age.Stanza) ([]byte, error) {
+	for _, s := range stanzas {
+		if s.Type != stanza {
+			continue
+		}
+		if key, err := seal.Open(l.key, s.Body, []byte(stanza)); err == nil {
+			return key, nil
+		}
+	}
+	return nil, age.ErrIncorrectIdentity
+}

@@ -1,0 +1,269 @@
+package packed
+
+import (
+	"sync"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/store/sqlgen"
+)
+
+// ParamKey names a parameter of a type; with the name "" the type itself.
+type ParamKey struct{ Type, Name string }
+
+// CodeKey names a code in a space of the vocabulary; see sqlgen.Spaces.
+type CodeKey struct {
+	Space        int64
+	System, Code string
+}
+
+// Words is a part of the vocabulary in memory.
+type Words struct {
+	Params map[ParamKey]sqlgen.Param
+	Types  map[int64]string // by number
+	Codes  map[CodeKey]int64
+	// Patients are the ids of the compartments by number.
+	Patients map[int64]string
+}
+
+// NewWords returns no words.
+func NewWords() Words {
+	return Words{map[ParamKey]sqlgen.Param{}, map[int64]string{}, map[CodeKey]int64{}, map[int64]string{}}
+}
+
+// maxWords bounds what is remembered of the vocabulary's open ends; what is forgotten is
+// looked up again.
+const maxWords = 100_000
+
+// Vocabulary is the committed vocabulary that all connections share: parameters completely,
+// codes and patients as they are met. Words are never changed or removed, flags only grow.
+type Vocabulary struct {
+	mu sync.RWMutex
+	Words
+}
+
+// Load reads the parameters.
+func (v *Vocabulary) Load(c Conn) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.Words = NewWords()
+	return c.Query("SELECT no, type, name, flags FROM param", nil, func(s Row) (bool, error) {
+		p := sqlgen.Param{No: s.ColumnInt64(0), Flags: sqlgen.Flags(s.ColumnInt64(3))}
+		key := ParamKey{s.ColumnText(1), s.ColumnText(2)}
+		v.Params[key] = p
+		if key.Name == "" {
+			v.Types[p.No] = key.Type
+		}
+		return true, nil
+	})
+}
+
+// Names reads the vocabulary through a connection: sqlgen.Names. The writer's has words of
+// its own: those of the running transaction, which others must not see yet.
+type Names struct {
+	Conn
+	shared *Vocabulary
+	Own    *Words // nil for readers
+}
+
+// NewNames reads through a connection; own is nil for readers.
+func NewNames(c Conn, shared *Vocabulary, own *Words) Names { return Names{c, shared, own} }
+
+// Type implements sqlgen.Names.
+func (n Names) Type(name string) (int64, error) {
+	p, _ := n.Param(ParamKey{name, ""})
+	return p.No, nil
+}
+
+// Param returns a parameter, or a type when its name is "".
+func (n Names) Param(key ParamKey) (sqlgen.Param, bool) {
+	if n.Own != nil {
+		if p, ok := n.Own.Params[key]; ok {
+			return p, true
+		}
+	}
+	n.shared.mu.RLock()
+	defer n.shared.mu.RUnlock()
+	p, ok := n.shared.Params[key]
+	return p, ok
+}
+
+// Params implements sqlgen.Names.
+func (n Names) Params(resourceType, param string) ([]sqlgen.Param, error) {
+	if p, ok := n.Param(ParamKey{resourceType, param}); ok && param != "" {
+		return []sqlgen.Param{p}, nil
+	}
+	return nil, nil
+}
+
+// typeName returns the name of a type's number.
+func (n Names) typeName(no int64) (string, error) {
+	if n.Own != nil {
+		if name, ok := n.Own.Types[no]; ok {
+			return name, nil
+		}
+	}
+	n.shared.mu.RLock()
+	defer n.shared.mu.RUnlock()
+	if name, ok := n.shared.Types[no]; ok {
+		return name, nil
+	}
+	return "", fault.New(fault.Internal, "The database Names a resource type that it does not define.")
+}
+
+// allTypes returns the names of all types that were ever stored or referred to.
+func (n Names) allTypes() []string {
+	n.shared.mu.RLock()
+	defer n.shared.mu.RUnlock()
+	out := make([]string, 0, len(n.shared.Types))
+	for _, name := range n.shared.Types {
+		out = append(out, name)
+	}
+	return out
+}
+
+// Code implements sqlgen.Names.
+func (n Names) Code(space int64, system, code string) (int64, error) {
+	key := CodeKey{space, system, code}
+	if n.Own != nil {
+		if no := n.Own.Codes[key]; no != 0 {
+			return no, nil
+		}
+	}
+	n.shared.mu.RLock()
+	no := n.shared.Codes[key]
+	n.shared.mu.RUnlock()
+	if no != 0 {
+		return no, nil
+	}
+	no, err := n.number("SELECT no FROM dict WHERE param = ? AND code = ? AND system = ?", space, code, system)
+	if err == nil && no != 0 {
+		n.remember(func(w *Words) {
+			if len(w.Codes) >= maxWords {
+				clear(w.Codes)
+			}
+			w.Codes[key] = no
+		})
+	}
+	return no, err
+}
+
+// remember keeps a word that was read: the writer may have read one that is not committed.
+func (n Names) remember(set func(*Words)) {
+	if n.Own != nil {
+		set(n.Own)
+		return
+	}
+	n.shared.mu.Lock()
+	defer n.shared.mu.Unlock()
+	set(&n.shared.Words)
+}
+
+// Codes implements sqlgen.Names.
+func (n Names) Codes(space int64, code string) ([]int64, error) {
+	return n.numbers("SELECT no FROM dict WHERE param = ? AND code = ?", space, code)
+}
+
+// CodesOf implements sqlgen.Names.
+func (n Names) CodesOf(space int64, system string) (map[string]int64, error) {
+	out := map[string]int64{}
+	err := n.Query("SELECT no, code FROM dict WHERE param = ? AND system = ?", []any{space, system}, func(s Row) (bool, error) {
+		out[s.ColumnText(1)] = s.ColumnInt64(0)
+		return true, nil
+	})
+	return out, err
+}
+
+func (n Names) numbers(text string, args ...any) ([]int64, error) {
+	var out []int64
+	err := n.Query(text, args, func(s Row) (bool, error) {
+		out = append(out, s.ColumnInt64(0))
+		return true, nil
+	})
+	return out, err
+}
+
+// Entity implements sqlgen.Names.
+func (n Names) Entity(resourceType, id string) (int64, error) {
+	typ, err := n.Type(resourceType)
+	if err != nil || typ == 0 {
+		return 0, err
+	}
+	return n.number("SELECT no FROM entity WHERE id = ? AND type = ?", id, typ)
+}
+
+// Entities implements sqlgen.Names.
+func (n Names) Entities(id string) ([]int64, error) {
+	return n.numbers("SELECT no FROM entity WHERE id = ?", id)
+}
+
+// Patient implements sqlgen.Names.
+func (n Names) Patient(id string) (int64, error) {
+	return n.number("SELECT no FROM patient WHERE id = ?", id)
+}
+
+// patientID returns the id of the compartment in which a row lies; "" for none.
+func (n Names) patientID(rid int64) (string, error) {
+	if rid < 0 {
+		return "", nil
+	}
+	no := rid >> sqlgen.Sequence
+	if n.Own != nil {
+		if id, ok := n.Own.Patients[no]; ok {
+			return id, nil
+		}
+	}
+	n.shared.mu.RLock()
+	id, ok := n.shared.Patients[no]
+	n.shared.mu.RUnlock()
+	if ok {
+		return id, nil
+	}
+	found, err := n.one("SELECT id FROM patient WHERE no = ?", []any{no}, func(s Row) { id = s.ColumnText(0) })
+	if err == nil && !found {
+		err = Damaged(nil)
+	}
+	if err == nil {
+		n.remember(func(w *Words) {
+			if len(w.Patients) >= maxWords {
+				clear(w.Patients)
+			}
+			w.Patients[no] = id
+		})
+	}
+	return id, err
+}
+
+// Clone copies the maps; they are small: what one transaction added.
+func (w Words) Clone() *Words {
+	c := NewWords()
+	w.copyTo(&c)
+	return &c
+}
+
+func (w Words) copyTo(to *Words) {
+	for k, v := range w.Params {
+		to.Params[k] = v
+	}
+	for k, v := range w.Types {
+		to.Types[k] = v
+	}
+	for k, v := range w.Codes {
+		to.Codes[k] = v
+	}
+	for k, v := range w.Patients {
+		to.Patients[k] = v
+	}
+}
+
+// Publish makes the words of a committed transaction known to all.
+func (v *Vocabulary) Publish(own Words) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if len(v.Codes) > maxWords {
+		clear(v.Codes)
+	}
+	if len(v.Patients) > maxWords {
+		clear(v.Patients)
+	}
+	own.copyTo(&v.Words)
+}

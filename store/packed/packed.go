@@ -1,0 +1,103 @@
+// Package packed is what the SQL stores have in common: how versions, index entries and
+// words become rows, and everything that reads them. store/sqlite and store/postgres bring
+// their connections and their way of writing.
+//
+// # Layout
+//
+// A row id is patient<<20 | sequence, so that a chart is one range of the table and a
+// search inside a chart is one range of an index. Resources of no patient have negative
+// row ids. Types, parameters and codes are small numbers (tables param and dict);
+// identifiers and other values that hardly repeat stand in ident, as they are: an exact
+// comparison cannot confuse two patients as a hash could. Referred and stored resources
+// share one numbering (table entity).
+//
+// A resource's index entries are kept with its body in one compressed blob (Packer). An
+// update decodes them, and writes only the difference (Names.Index). The same entries answer
+// searches of the past: what SQL cannot know any more, search.Match decides.
+//
+//	r := packed.NewReader(pack, &words, key, clock, within)
+//	page, err := r.Search(ctx, plan)
+package packed
+
+import (
+	"context"
+	"time"
+
+	"github.com/osler-emr/osler/base/clock"
+	"github.com/osler-emr/osler/store/sqlgen"
+)
+
+// Row is a row of a result, valid until the next one is asked for. Columns count from 0; a
+// NULL reads as 0, "" or nil.
+type Row interface {
+	ColumnInt64(column int) int64
+	ColumnInt(column int) int
+	ColumnText(column int) string
+	// ColumnBlob appends the bytes to buf.
+	ColumnBlob(column int, buf []byte) []byte
+	// ColumnRawBlob returns bytes that are valid as long as the row.
+	ColumnRawBlob(column int) []byte
+}
+
+// Conn is a database connection inside of a transaction.
+type Conn interface {
+	// Query calls row for each row until it returns false or an error.
+	Query(text string, args []any, row func(Row) (bool, error)) error
+	// Value returns a column of a row as int64, float64, string or nil.
+	Value(r Row, column int) any
+	// ReadOne counts a resource that is read for its words; too many are a fault.
+	ReadOne() error
+}
+
+// Reader is the half of a store that reads. Its methods are those of store.Store.
+type Reader struct {
+	pack   *Packer
+	words  *Vocabulary
+	cursor []byte
+	clock  clock.Clock
+	within Within
+}
+
+// Within runs f on a connection inside of one read transaction.
+type Within func(ctx context.Context, f func(Conn) error) error
+
+// NewReader returns a Reader; cursor is the key of Next tokens.
+func NewReader(p *Packer, v *Vocabulary, cursor []byte, c clock.Clock, w Within) *Reader {
+	return &Reader{p, v, cursor, c, w}
+}
+
+func (s *Reader) read(ctx context.Context, f func(n Names) error) error {
+	return s.within(ctx, func(c Conn) error { return f(NewNames(c, s.words, nil)) })
+}
+
+// one reads the first row and reports whether there was one.
+func (n Names) one(text string, args []any, row func(r Row)) (bool, error) {
+	found := false
+	err := n.Query(text, args, func(r Row) (bool, error) {
+		found = true
+		row(r)
+		return false, nil
+	})
+	return found, err
+}
+
+// number reads one integer; 0 when there is no row.
+func (n Names) number(text string, args ...any) (int64, error) {
+	var v int64
+	_, err := n.one(text, args, func(r Row) { v = r.ColumnInt64(0) })
+	return v, err
+}
+
+// instant turns stored milliseconds into a time.
+func instant(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
+
+// patientRange returns the row ids of a patient's compartment; ok is false when there is
+// none.
+func (n Names) patientRange(patient string) (low, high int64, ok bool, err error) {
+	no, err := n.Patient(patient)
+	if err != nil || no == 0 {
+		return 0, 0, false, err
+	}
+	low, high = sqlgen.Range(no)
+	return low, high, true, nil
+}

@@ -1,0 +1,74 @@
+package packed
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/store"
+)
+
+// Stored is a row of resource or history. The blob is decoded by those who need it.
+type Stored struct {
+	store.Version
+	RID   int64
+	Codec int
+	Blob  []byte
+}
+
+// Columns are those of Stored, in both tables.
+const Columns = "rid, type, deleted, t, updated, version, id, codec, body"
+
+// Scan reads a row that begins with Columns.
+func (n Names) Scan(s Row) (Stored, error) {
+	v := Stored{RID: s.ColumnInt64(0), Codec: s.ColumnInt(7), Blob: s.ColumnBlob(8, nil)}
+	v.Deleted = s.ColumnInt64(2) != 0
+	v.T = store.T(s.ColumnInt64(3))
+	v.Updated = instant(s.ColumnInt64(4))
+	v.Version.Version = s.ColumnInt64(5)
+	v.ID = s.ColumnText(6)
+	var err error
+	if v.Type, err = n.typeName(s.ColumnInt64(1)); err == nil {
+		v.Patient, err = n.patientID(v.RID)
+	}
+	return v, err
+}
+
+// Open decodes the body into the version.
+func (p *Packer) Open(v Stored) (store.Version, error) {
+	_, body, err := p.Unpack(v.Codec, v.Blob)
+	if err == nil && !v.Deleted {
+		v.Body = body
+	}
+	return v.Version, err
+}
+
+// Entries decodes the index entries.
+func (p *Packer) Entries(v Stored) ([]search.Entry, error) {
+	index, _, err := p.Unpack(v.Codec, v.Blob)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEntries(index)
+}
+
+// Current returns the current row of a resource; ok is false when it never existed.
+func (n Names) Current(resourceType, id string) (v Stored, ok bool, err error) {
+	typ, err := n.Type(resourceType)
+	if err != nil || typ == 0 {
+		return Stored{}, false, err
+	}
+	err = n.Query(`SELECT r.RID, r.type, r.deleted, r.t, r.updated, r.version, r.id, r.codec, r.body
+FROM entity e CROSS JOIN resource r ON r.RID = e.RID WHERE e.id = ? AND e.type = ?`, []any{id, typ}, func(s Row) (bool, error) {
+		v, err = n.Scan(s)
+		ok = true
+		return false, err
+	})
+	return v, ok, err
+}
+
+// BodyHash returns the hash of a version in its leaf; a deletion has that of nothing.
+func BodyHash(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
+}
