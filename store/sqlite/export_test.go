@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/sqlite/lossy"
 )
@@ -26,6 +24,7 @@ func onDisk(d *lossy.Disk) place {
 		return f, nil
 	}
 	p.keep = func(string, Before) error { return nil }
+	p.free, p.hold, p.give = func(string) int64 { return -1 }, func(string) error { return nil }, func(string) {}
 	return p
 }
 
@@ -77,6 +76,6 @@ func (s *Store) Together(ctx context.Context, sets []store.Changeset) ([]store.R
 func (s *Store) CopyBack() error {
 	s.writer.acquire()
 	defer s.writer.free()
-	_, _, err := s.writer.db.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE)
-	return err
+	s.writer.copyBack()
+	return s.writer.broken
 }
