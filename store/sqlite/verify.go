@@ -15,7 +15,8 @@ func (s *Store) Verify(ctx context.Context, report func(problem string)) (int64,
 }
 
 func (s *Store) log() packed.Log {
-	return packed.Log{Signer: s.signer, Origin: s.origin, Notes: s.checkpointFile(), Database: database}
+	notes := func() ([]byte, error) { return s.place.readAll(s.checkpointFile()) }
+	return packed.Log{Signer: s.signer, Origin: s.origin, ReadNotes: notes, Database: database}
 }
 
 // database asks SQLite whether its own structure is whole.
