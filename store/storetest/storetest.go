@@ -50,6 +50,8 @@ func Run(t *testing.T, open Opener) {
 		{"LongListsOfCodes", longCodeLists},
 		{"HierarchiesOfReferences", lineages},
 		{"IndexedAgain", indexedAgain},
+		{"TypesThatWereNeverStored", unknownTypes},
+		{"EveryCharacterIsKept", everyCharacter},
 		{"NextTokenIsOpaque", nextIsOpaque},
 		{"EverythingIsThereAfterReopening", reopening},
 		{"SearchAgreesWithMatch", searchAgrees},
