@@ -70,6 +70,7 @@ type Store struct {
 	pulse  pulse
 	writer writer
 
+	trace   func(ctx context.Context, text string, args []any) // for tests
 	textsMu sync.RWMutex
 	texts   map[string]string
 
