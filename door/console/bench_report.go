@@ -31,11 +31,11 @@ type figure struct {
 	Value float64 `json:"value,omitempty"`
 	Unit  string  `json:"unit,omitempty"`
 	// Histogram counts answers by their latency.
-	Histogram []bucket `json:"histogram,omitempty"`
+	Histogram []slot `json:"histogram,omitempty"`
 }
 
-// bucket counts the answers that took up to a time and longer than the bucket before.
-type bucket struct {
+// slot counts the answers that took up to a time and longer than the slot before.
+type slot struct {
 	UpTo  float64 `json:"upToms"`
 	Count int64   `json:"count"`
 }
@@ -49,7 +49,7 @@ func (f *figure) fill(h *histogram, took, cpu time.Duration) {
 	f.CPU = perOp(cpu, h.n)
 	for i, n := range h.counts {
 		if n > 0 {
-			f.Histogram = append(f.Histogram, bucket{round(edge(i)), n})
+			f.Histogram = append(f.Histogram, slot{round(edge(i)), n})
 		}
 	}
 }
