@@ -44,6 +44,7 @@ type commands struct {
 	Store   storeCommand   `cmd:"" help:"Move a record from one store to another."`
 	Audit   auditCommand   `cmd:"" help:"Look after the audit log."`
 	Token   tokenCommand   `cmd:"" help:"Issue a FHIR bearer token for an account."`
+	Upgrade upgradeCommand `cmd:"" help:"Bring a record to the form of this program, or put back the copy from before."`
 	Bench   benchCommand   `cmd:"" help:"Measure import, read, search and chart pages."`
 	About   aboutCommand   `cmd:"" name:"version" help:"Print the version."`
 }

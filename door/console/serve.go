@@ -126,6 +126,8 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 		MaxHeaderBytes: 64 << 10, BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) }}
 	stop := background(ctx, watcher.Run)
 	defer stop()
+	stopFollow := background(ctx, h.gate.Follow)
+	defer stopFollow()
 	stopSweep := background(ctx, func(ctx context.Context) { sweep(ctx, h.gate, site.Log) })
 	defer stopSweep()
 	failed := make(chan error, 1)

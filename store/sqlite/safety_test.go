@@ -16,12 +16,14 @@ import (
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/vfs"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/sqlite"
+	"github.com/osler-emr/osler/store/sqlite/sealed"
 	"github.com/osler-emr/osler/trust/ledger"
 )
 
@@ -148,7 +150,9 @@ func tampering(t *testing.T, dir string, sql ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := sqlite3.Open("file:" + filepath.Join(dir, "record.db") + "?vfs=adiantum&hexkey=" + hex.EncodeToString(ring.Key("database")))
+	vfs.Register("tampering", sealed.New(vfs.Find(""), ring.Key("database")))
+	defer vfs.Unregister("tampering")
+	db, err := sqlite3.Open("file:" + filepath.Join(dir, "record.db") + "?vfs=tampering")
 	if err != nil {
 		t.Fatal(err)
 	}
