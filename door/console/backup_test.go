@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -218,6 +219,15 @@ func TestAServerBacksItselfUp(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("made %v, left %v", made, left)
 		}
+	}
+	// From outside, while it serves: by another process, as from a shell.
+	byHand := filepath.Join(dir, "by-hand")
+	out, err := exec.Command(binary(t), "backup", "--data", data, "--to", byHand, "--recipient", id.Recipient().String()).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "Backed up: commits 1 to") {
+		t.Errorf("a backup beside the server: %v: %s", err, out)
+	}
+	if out := must(t, "restore", "--from", byHand, "--identity", identity, "--drill"); !strings.Contains(out, "Verified:") {
+		t.Errorf("%s", out)
 	}
 	stop()
 	if code := <-done; code != "0" {
