@@ -128,8 +128,21 @@ func TestBackupAndRestoreFromTheCommandLine(t *testing.T) {
 	if out := must(t, "restore", "--from", place, "--identity", identity, "--to", data, "--replace", "--at", "1"); !strings.Contains(out, "is in "+data+".replaced-") {
 		t.Errorf("%s", out)
 	}
-	if got := exported(t, firstOf(t, dir, "record.replaced-*")); got != late {
+	old := firstOf(t, dir, "record.replaced-*")
+	if got := exported(t, old); got != late {
 		t.Errorf("the record that was put aside is not what it was")
+	}
+	// An older state is seen by who kept a checkpoint of the later one, however long it goes on.
+	notes := filepath.Join(old, "checkpoints.log")
+	if out := must(t, "audit", "verify", "--data", old, "--checkpoints", notes); !strings.Contains(out, "It goes on from all of") {
+		t.Errorf("%s", out)
+	}
+	for range 2 {
+		must(t, "audit", "verify", "--data", data) // by itself it is whole
+		if code, out := run(t, "audit", "verify", "--data", data, "--checkpoints", notes); code != 1 || !strings.Contains(out, "an older state of the record was put back") && !strings.Contains(out, "entries are others") {
+			t.Errorf("the record was put back, and the checkpoints fit: exit %d, %s", code, out)
+		}
+		must(t, "import", "--data", data, patients(t, dir, 100, 20))
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "*.restoring-*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
