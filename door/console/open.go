@@ -33,9 +33,14 @@ type databaseFlag struct {
 	Database string `placeholder:"URL" help:"PostgreSQL database that holds the record (postgres://user@host/name?sslmode=verify-full) instead of a file in the folder; the folder then holds the keys. Give a password in the environment." env:"OSLER_DATABASE"`
 }
 
+// contentsFolder is where the contents of attachments lie in the folder of the record.
+const contentsFolder = "contents"
+
 // house is an opened record with everything that works on it.
 type house struct {
 	store    store.Store
+	keys     seal.Keyring
+	contents bucket.Bucket // of attachments; nil: there is no place for them
 	gate     *record.Gate
 	accounts *identity.Accounts
 }
@@ -57,18 +62,11 @@ func (p *Program) open(ctx context.Context, d dataFlags, create bool) (*house, e
 	if err := os.MkdirAll(d.Data, 0o700); err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "The folder %s cannot be used; choose another with --data", d.Data)
 	}
-	source := seal.KeyFile(filepath.Join(d.Data, "master.key"))
-	if d.KeyFile != "" {
-		source = seal.KeyFile(d.KeyFile)
-	}
-	if passphrase := os.Getenv("OSLER_PASSPHRASE"); passphrase != "" {
-		source = seal.Passphrase(passphrase)
-	}
-	keys, err := seal.OpenKeyring(d.Data, source)
+	keys, err := seal.OpenKeyring(d.Data, source(d.Data, d.KeyFile))
 	if err != nil {
 		return nil, err
 	}
-	place, err := bucket.Open(cmp.Or(d.Contents, filepath.Join(d.Data, "contents")))
+	place, err := bucket.Open(cmp.Or(d.Contents, filepath.Join(d.Data, contentsFolder)))
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +75,18 @@ func (p *Program) open(ctx context.Context, d dataFlags, create bool) (*house, e
 		return nil, err
 	}
 	whole := record.WithContents(s, blob.New(place, keys.Key("content")))
-	return &house{store: whole, gate: record.Open(whole, p.Clock), accounts: identity.Open(s, p.Clock, identity.Options{})}, nil
+	return &house{store: whole, keys: keys, contents: place, gate: record.Open(whole, p.Clock), accounts: identity.Open(s, p.Clock, identity.Options{})}, nil
+}
+
+// source says what unlocks the record in a folder.
+func source(dir, keyFile string) seal.Source {
+	if passphrase := os.Getenv("OSLER_PASSPHRASE"); passphrase != "" {
+		return seal.Passphrase(passphrase)
+	}
+	if keyFile != "" {
+		return seal.KeyFile(keyFile)
+	}
+	return seal.KeyFile(filepath.Join(dir, "master.key"))
 }
 
 // store opens the database of the record.

@@ -52,7 +52,7 @@ func (p *Packer) Prepare(c store.Changeset, now func() time.Time) (Prepared, err
 
 // cover sees to it that the leaf names the version, its hash and its patient.
 func (r *Prepared) cover(w *store.Write) error {
-	hash := BodyHash(w.Body)
+	hash := store.BodyHash(w.Body)
 	if w.Patient != "" && !slices.Contains(r.Leaf.Patients, w.Patient) {
 		r.Leaf.Patients = append(r.Leaf.Patients, w.Patient)
 	}

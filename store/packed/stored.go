@@ -1,9 +1,6 @@
 package packed
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/store"
 )
@@ -65,10 +62,4 @@ FROM entity e`+n.Dialect().Join()+`resource r ON `+n.same("r.", "e.")+` WHERE e.
 		return false, err
 	})
 	return v, ok, err
-}
-
-// BodyHash returns the hash of a version in its leaf; a deletion has that of nothing.
-func BodyHash(body []byte) string {
-	sum := sha256.Sum256(body)
-	return hex.EncodeToString(sum[:])
 }

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust/ledger"
 )
 
@@ -22,6 +23,8 @@ type Log struct {
 	// Elsewhere says that other processes keep some of the notes, so that the file may be
 	// missing.
 	Elsewhere bool
+	// ReadNotes reads them from elsewhere, when it is not nil.
+	ReadNotes func() ([]byte, error)
 	// Database checks the structure of the database itself.
 	Database func(c Conn, report func(problem string)) error
 }
@@ -81,7 +84,11 @@ func (v *verification) readCheckpoints() error {
 	if err != nil {
 		return err
 	}
-	file, err := os.ReadFile(v.log.Notes)
+	read := v.log.ReadNotes
+	if read == nil {
+		read = func() ([]byte, error) { return os.ReadFile(v.log.Notes) }
+	}
+	file, err := read()
 	if errors.Is(err, fs.ErrNotExist) {
 		if len(v.checkpoints) > 0 && !v.log.Elsewhere {
 			v.say("The file checkpoints.log is missing, although %d checkpoints were written to it.", len(v.checkpoints))
@@ -228,7 +235,7 @@ func (v *verification) version(row Stored) {
 	switch {
 	case err != nil:
 		v.say("%s/%s version %d cannot be decoded.", row.Type, row.ID, row.Version.Version)
-	case hash != BodyHash(version.Body):
+	case hash != store.BodyHash(version.Body):
 		v.say("%s/%s version %d is not what was written: its hash differs from that in entry %d of the audit log.", row.Type, row.ID, row.Version.Version, row.T-1)
 	}
 }

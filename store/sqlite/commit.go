@@ -76,11 +76,10 @@ func (s *Store) Commit(ctx context.Context, c store.Changeset) (store.Receipt, e
 	if s.closed.Load() {
 		return store.Receipt{}, fault.New(fault.Unavailable, "The record is closed.")
 	}
-	p, err := s.pack.Prepare(c, s.clock.Now)
+	r, err := s.prepare(ctx, c)
 	if err != nil {
 		return store.Receipt{}, err
 	}
-	r := &request{ctx: ctx, Prepared: p, done: make(chan struct{})}
 	w := s.writer
 	w.mu.Lock()
 	w.queue = append(w.queue, r)
@@ -100,6 +99,11 @@ func (s *Store) Commit(ctx context.Context, c store.Changeset) (store.Receipt, e
 		w.free()
 	}
 	return r.receipt, r.err
+}
+
+func (s *Store) prepare(ctx context.Context, c store.Changeset) (*request, error) {
+	p, err := s.pack.Prepare(c, s.clock.Now)
+	return &request{ctx: ctx, Prepared: p, done: make(chan struct{})}, err
 }
 
 func (r *request) finished() bool {
@@ -232,7 +236,7 @@ func (x *txn) savepoint(r *request, shared bool) error {
 }
 
 // onceHours is how long an idempotency key is remembered.
-const onceHours = 24
+const onceHours = packed.OnceHours
 
 func (x *txn) apply(r *request) error {
 	if r.Set.Key != "" {
@@ -261,7 +265,7 @@ func (x *txn) apply(r *request) error {
 			return err
 		}
 	}
-	if err := x.appendLeaf(r.Leaf); err != nil {
+	if err := x.appendLeaf(r.Leaf, r.Leaf.Encode()); err != nil {
 		return err
 	}
 	r.receipt = store.Receipt{T: store.T(x.t), Leaf: x.t - 1}

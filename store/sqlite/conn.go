@@ -2,16 +2,15 @@ package sqlite
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"github.com/osler-emr/osler/store/packed"
 	"github.com/osler-emr/osler/store/sqlgen"
 	"math"
 
 	"github.com/ncruces/go-sqlite3"
-	_ "github.com/ncruces/go-sqlite3/vfs/adiantum" // registers the encrypting file system
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/store/sqlite/sealed"
 )
 
 // conn is one connection with its prepared statements. It serves one goroutine at a time.
@@ -27,8 +26,8 @@ type conn struct {
 // shapes.
 const maxStatements = 400
 
-func openConn(path string, key []byte, cacheKiB int, p *packed.Packer) (*conn, error) {
-	db, err := sqlite3.OpenFlags("file:"+uriPath(path)+"?vfs=adiantum", sqlite3.OPEN_READWRITE|sqlite3.OPEN_CREATE|sqlite3.OPEN_URI)
+func openConn(vfs, path string, cacheKiB int, p *packed.Packer) (*conn, error) {
+	db, err := sqlite3.OpenFlags("file:"+uriPath(path)+"?vfs="+vfs, sqlite3.OPEN_READWRITE|sqlite3.OPEN_CREATE|sqlite3.OPEN_URI)
 	if err != nil {
 		return nil, err
 	}
@@ -37,17 +36,23 @@ func openConn(path string, key []byte, cacheKiB int, p *packed.Packer) (*conn, e
 		c.close()
 		return nil, err
 	}
-	err = db.Exec(fmt.Sprintf(`PRAGMA hexkey='%s';
-PRAGMA page_size=4096;
+	if _, err := db.FileControl("main", sqlite3.FCNTL_RESERVE_BYTES, sealed.Reserve); err != nil {
+		c.close()
+		return nil, err
+	}
+	// EXTRA is FULL for the write-ahead log. When the database is made, it also syncs the folder
+	// after the rollback journal was removed: a journal that comes back after a power loss would
+	// empty the database.
+	err = db.Exec(fmt.Sprintf(`
 PRAGMA busy_timeout=20000;
 PRAGMA temp_store=MEMORY;
 PRAGMA secure_delete=ON;
+PRAGMA synchronous=EXTRA;
 PRAGMA journal_mode=WAL;
-PRAGMA synchronous=FULL;
 PRAGMA wal_autocheckpoint=0;
 PRAGMA foreign_keys=OFF;
 PRAGMA trusted_schema=OFF;
-PRAGMA cache_size=-%d;`, hex.EncodeToString(key), cacheKiB))
+PRAGMA cache_size=-%d;`, cacheKiB))
 	if err != nil {
 		c.close()
 		return nil, err

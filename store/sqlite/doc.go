@@ -2,7 +2,7 @@
 //
 // A folder holds:
 //
-//	record.db, -wal, -shm   the database; every page is encrypted (Adiantum)
+//	record.db, -wal, -shm   the database; every page is encrypted and authenticated (sealed)
 //	keyring.json            the wrapped data key (base/seal)
 //	checkpoints.log         signed heads of the audit log, outside of the database, so that
 //	                        putting back an old copy of the database is visible

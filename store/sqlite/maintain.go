@@ -3,9 +3,7 @@ package sqlite
 import (
 	"bytes"
 	"errors"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -111,14 +109,14 @@ func (w *writer) checkpoint(sweep bool) error {
 	if !grown {
 		return nil
 	}
-	return appendNote(w.store.checkpointFile(), note)
+	return w.store.place.appendNote(w.store.checkpointFile(), note)
 }
 
 func (s *Store) checkpointFile() string { return filepath.Join(s.dir, "checkpoints.log") }
 
 // mendNotes cuts off a last note that a crash has torn, so that the next one is read whole.
-func mendNotes(path, origin string) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+func (p place) mendNotes(path, origin string) error {
+	f, err := p.open(path, false)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -126,7 +124,7 @@ func mendNotes(path, origin string) error {
 		return fault.Wrap(err, fault.Unavailable, "The file checkpoints.log cannot be read.")
 	}
 	defer f.Close()
-	size, err := f.Seek(0, io.SeekEnd)
+	size, err := f.Size()
 	if err != nil {
 		return fault.Wrap(err, fault.Unavailable, "The file checkpoints.log cannot be read.")
 	}
@@ -144,7 +142,7 @@ func mendNotes(path, origin string) error {
 	if keep == -1 {
 		return fault.New(fault.Internal, "The file checkpoints.log is damaged at its end. Move it away to start a new one.")
 	}
-	return f.Truncate(size - int64(len(tail)) + int64(keep+2))
+	return errors.Join(f.Truncate(size-int64(len(tail))+int64(keep+2)), f.Sync())
 }
 
 // tornText returns the last note of the tail when it ends behind its text, before its
@@ -158,13 +156,21 @@ func tornText(tail []byte, origin string) []byte {
 }
 
 // appendNote adds a signed note to the file, durably.
-func appendNote(path string, note []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+func (p place) appendNote(path string, note []byte) error {
+	f, err := p.open(path, true)
 	if err != nil {
 		return fault.Wrap(err, fault.Unavailable, "The file checkpoints.log cannot be written.")
 	}
-	_, err = f.Write(append(append([]byte(nil), note...), '\n'))
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	defer f.Close()
+	size, err := f.Size()
+	if err == nil {
+		_, err = f.WriteAt(append(append([]byte(nil), note...), '\n'), size)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err != nil {
+		_ = f.Truncate(size) // a torn note would spoil the next one
 		return fault.Wrap(err, fault.Unavailable, "The file checkpoints.log cannot be written.")
 	}
 	return nil

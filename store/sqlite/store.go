@@ -11,12 +11,14 @@ import (
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/vfs"
 
 	"github.com/osler-emr/osler/base/clock"
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/packed"
+	"github.com/osler-emr/osler/store/sqlite/sealed"
 	"github.com/osler-emr/osler/trust/ledger"
 )
 
@@ -28,6 +30,9 @@ type Options struct {
 	Clock clock.Clock
 	// Readers is the number of connections that read; 0 for two a processor.
 	Readers int
+	// Origin is the name of the audit log of the record that is to move in (store.Moving); "" for
+	// a record of its own. It matters for a new store only.
+	Origin string
 	// CacheKiB is the page cache of each connection; 0 for 8 MiB, four times that for the
 	// writer.
 	CacheKiB int
@@ -38,12 +43,14 @@ type Store struct {
 	*packed.Reader
 
 	dir   string
+	place place
+	files *sealed.VFS // encrypts the database
+	vfs   string      // its name
 	clock clock.Clock
 	lock  *os.File
 	pack  *packed.Packer
 	words packed.Vocabulary
 
-	key    []byte     // of the database
 	signer ledger.Key // of checkpoints
 	origin string
 
@@ -62,6 +69,10 @@ var _ store.Store = (*Store)(nil)
 // Open opens the record in dir, and makes it when there is none. One process can have it
 // open; a second one gets fault.Unavailable. A wrong key is fault.Forbidden.
 func Open(ctx context.Context, dir string, o Options) (*Store, error) {
+	return openAt(ctx, dir, o, system())
+}
+
+func openAt(ctx context.Context, dir string, o Options, p place) (*Store, error) {
 	if !o.Keyring.Valid() {
 		return nil, fault.New(fault.Invalid, "The record needs a key to be opened.")
 	}
@@ -78,10 +89,10 @@ func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 		return nil, fault.Wrap(err, fault.Unavailable, "The data folder cannot be made.")
 	}
 	s := &Store{
-		dir: dir, clock: o.Clock, readers: make(chan *conn, o.Readers), stop: make(chan struct{}),
-		key: o.Keyring.Key("database"),
+		dir: dir, place: p, clock: o.Clock, readers: make(chan *conn, o.Readers), stop: make(chan struct{}),
 	}
-	if err := s.open(o); err != nil {
+	s.vfs, s.files = p.register(o.Keyring.Key("database"))
+	if err := s.open(ctx, o); err != nil {
 		s.release()
 		return nil, err
 	}
@@ -90,37 +101,51 @@ func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	return s, nil
 }
 
-func (s *Store) open(o Options) (err error) {
+func (s *Store) open(ctx context.Context, o Options) (err error) {
 	if s.lock, err = takeLock(s.dir); err != nil {
 		return err
 	}
 	if s.pack, err = packed.NewPacker(); err != nil {
 		return err
 	}
+	if err := unfinishedRollback(s.dir); err != nil {
+		return err
+	}
 	s.Reader = packed.NewReader(s.pack, &s.words, o.Keyring.Key("cursor"), s.clock, s.read)
 	path := filepath.Join(s.dir, "record.db")
-	c, err := openConn(path, s.key, 4*o.CacheKiB, s.pack)
+	switch form, err := s.look(path); {
+	case err != nil:
+		return err
+	case form == formForeign:
+		if err := s.convert(ctx, path, o.Keyring.Key("database")); err != nil {
+			return err
+		}
+	}
+	c, err := openConn(s.vfs, path, 4*o.CacheKiB, s.pack)
 	if err != nil {
 		return openFault(err)
 	}
 	s.writer = newWriter(s, c)
-	if err := c.migrate(s.clock); err != nil {
+	if err := s.migrate(c); err != nil {
 		return openFault(err)
 	}
 	if err := s.words.Load(c); err != nil {
 		return err
 	}
+	if err := s.adopt(o.Origin); err != nil {
+		return err
+	}
 	if err := s.sign(o.Keyring); err != nil {
 		return err
 	}
-	if err := mendNotes(s.checkpointFile(), s.origin); err != nil {
+	if err := s.place.mendNotes(s.checkpointFile(), s.origin); err != nil {
 		return err
 	}
 	if err := s.writer.load(); err != nil {
 		return err
 	}
 	for range o.Readers {
-		r, err := openConn(path, s.key, o.CacheKiB, s.pack)
+		r, err := openConn(s.vfs, path, o.CacheKiB, s.pack)
 		if err != nil {
 			return openFault(err)
 		}
@@ -142,8 +167,6 @@ func openFault(err error) error {
 		return err
 	case errors.Is(err, sqlite3.NOTADB):
 		return fault.New(fault.Forbidden, "The key does not open this record, or record.db is damaged.")
-	case errors.Is(err, sqlite3.CORRUPT):
-		return fault.New(fault.Internal, "The file record.db is damaged. Restore a backup.")
 	}
 	return plain(err)
 }
@@ -160,7 +183,7 @@ func plain(err error) error {
 		return fault.New(fault.Unavailable, "The request was given up before the database answered.")
 	case errors.Is(err, sqlite3.FULL):
 		return fault.New(fault.Unavailable, "The disk is full: nothing was stored. Make room and try again.")
-	case errors.Is(err, sqlite3.CORRUPT), errors.Is(err, sqlite3.NOTADB):
+	case errors.Is(err, sqlite3.CORRUPT), errors.Is(err, sqlite3.NOTADB), errors.Is(err, sqlite3.IOERR_DATA):
 		return fault.New(fault.Internal, "The file record.db is damaged. Restore a backup.")
 	case errors.As(err, &e):
 		return fault.New(fault.Internal, "The database failed: %s (%d).", e.Code().Error(), e.ExtendedCode())
@@ -190,8 +213,8 @@ func (s *Store) sign(ring seal.Keyring) error {
 	if !found {
 		return fault.New(fault.Internal, "The database has no id.")
 	}
-	s.origin = "osler/" + id
-	s.signer, err = ledger.NewKey(s.origin, ledger.Secret(ring.Key("audit-signing"), s.origin))
+	s.origin = originPrefix + id
+	s.signer, err = store.Signer(ring, s.origin)
 	return err
 }
 
@@ -248,6 +271,7 @@ func (s *Store) release() error {
 		}
 		errs = append(errs, s.writer.close())
 	}
+	vfs.Unregister(s.vfs)
 	if s.lock != nil {
 		errs = append(errs, s.lock.Close())
 	}

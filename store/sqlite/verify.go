@@ -3,15 +3,20 @@ package sqlite
 import (
 	"bytes"
 	"context"
-	"github.com/osler-emr/osler/store/packed"
 
+	"github.com/osler-emr/osler/store/packed"
 	"github.com/osler-emr/osler/trust/ledger"
 )
 
 // Verify implements store.Store. It reads one state of the database; commits go on
 // meanwhile.
 func (s *Store) Verify(ctx context.Context, report func(problem string)) (int64, error) {
-	return s.Reader.Verify(ctx, packed.Log{Signer: s.signer, Origin: s.origin, Notes: s.checkpointFile(), Database: database}, report)
+	return s.Reader.Verify(ctx, s.log(), report)
+}
+
+func (s *Store) log() packed.Log {
+	notes := func() ([]byte, error) { return s.place.readAll(s.checkpointFile()) }
+	return packed.Log{Signer: s.signer, Origin: s.origin, ReadNotes: notes, Database: database}
 }
 
 // database asks SQLite whether its own structure is whole.

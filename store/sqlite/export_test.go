@@ -1,0 +1,82 @@
+package sqlite
+
+import (
+	"context"
+	"slices"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/sqlite/lossy"
+)
+
+// OpenOn opens a record whose files lie on a disk that loses power.
+func OpenOn(ctx context.Context, dir string, o Options, d *lossy.Disk) (*Store, error) {
+	return openAt(ctx, dir, o, onDisk(d))
+}
+
+func onDisk(d *lossy.Disk) place {
+	p := system()
+	p.base = d
+	p.open = func(path string, create bool) (file, error) {
+		f, err := d.OpenFile(path, create)
+		if err != nil {
+			return nil, err
+		}
+		return f, nil
+	}
+	p.keep = func(string, Before) error { return nil }
+	return p
+}
+
+// Step is a step of the schema that only tests know.
+type Step struct{ Name, SQL string }
+
+// OpenUpgraded opens a record with steps behind those of the program, on a disk for tests
+// unless d is nil. reached is told how far the upgrade has come; it may be nil.
+func OpenUpgraded(ctx context.Context, dir string, o Options, d *lossy.Disk, reached func(string), more ...Step) (*Store, error) {
+	p := system()
+	if d != nil {
+		p = onDisk(d)
+	}
+	if reached != nil {
+		p.reached = reached
+	}
+	p.steps = slices.Clone(p.steps)
+	for _, m := range more {
+		p.steps = append(p.steps, step{m.Name, m.SQL})
+	}
+	return openAt(ctx, dir, o, p)
+}
+
+// Together commits changesets as one group, in this order, on this goroutine: what callers
+// that meet by chance get, without the chance.
+func (s *Store) Together(ctx context.Context, sets []store.Changeset) ([]store.Receipt, []error) {
+	w := s.writer
+	w.acquire()
+	defer w.free()
+	requests := make([]*request, len(sets))
+	receipts, errs := make([]store.Receipt, len(sets)), make([]error, len(sets))
+	w.mu.Lock()
+	for i, set := range sets {
+		if requests[i], errs[i] = s.prepare(ctx, set); errs[i] == nil {
+			w.queue = append(w.queue, requests[i])
+		}
+	}
+	w.mu.Unlock()
+	w.group()
+	for i, r := range requests {
+		if errs[i] == nil {
+			receipts[i], errs[i] = r.receipt, r.err
+		}
+	}
+	return receipts, errs
+}
+
+// CopyBack copies the write-ahead log into the database, as maintenance does now and then.
+func (s *Store) CopyBack() error {
+	s.writer.acquire()
+	defer s.writer.free()
+	_, _, err := s.writer.db.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE)
+	return err
+}

@@ -1,0 +1,86 @@
+package sqlite
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync/atomic"
+
+	"github.com/ncruces/go-sqlite3/vfs"
+
+	"github.com/osler-emr/osler/store/sqlite/sealed"
+)
+
+// place is the disk on which a record lies. Tests give another one, which loses power.
+type place struct {
+	base vfs.VFS // for SQLite, below the encryption
+	// open opens a file beside the database; fs.ErrNotExist when there is none.
+	open func(path string, create bool) (file, error)
+	// keep copies the record in a folder before it is upgraded.
+	keep func(dir string, b Before) error
+	// reached is told how far an upgrade has come; tests end the process there.
+	reached func(point string)
+	steps   []step
+}
+
+// file is an open file beside the database.
+type file interface {
+	io.ReaderAt
+	io.WriterAt
+	Size() (int64, error)
+	Truncate(size int64) error
+	Sync() error
+	Close() error
+}
+
+// system is the disk of the machine.
+func system() place {
+	return place{base: vfs.Find(""), open: openFile, keep: keepBefore, reached: func(string) {}, steps: steps}
+}
+
+func openFile(path string, create bool) (file, error) {
+	flags := os.O_RDWR
+	if create {
+		flags |= os.O_CREATE
+	}
+	f, err := os.OpenFile(path, flags, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return osFile{f}, nil
+}
+
+type osFile struct{ *os.File }
+
+func (f osFile) Size() (int64, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// readAll returns the content of a file.
+func (p place) readAll(path string) ([]byte, error) {
+	f, err := p.open(path, false)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	size, err := f.Size()
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.NewSectionReader(f, 0, size))
+}
+
+var places atomic.Int64
+
+// register makes the encrypting file system of one store known to SQLite, under a name of
+// its own. So the key is in no statement and in no address.
+func (p place) register(key []byte) (name string, files *sealed.VFS) {
+	name = fmt.Sprintf("osler-%d", places.Add(1))
+	files = sealed.New(p.base, key)
+	vfs.Register(name, files)
+	return name, files
+}
