@@ -14,6 +14,7 @@ import (
 	"filippo.io/age"
 
 	"github.com/osler-emr/osler/base/clock"
+	"github.com/osler-emr/osler/store/postgres/pgtest"
 )
 
 // run runs a command and returns what it printed.
@@ -51,10 +52,10 @@ func patients(t *testing.T, dir string, from, n int) string {
 }
 
 // exported is the record as NDJSON files.
-func exported(t *testing.T, data string) string {
+func exported(t *testing.T, data string, more ...string) string {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), "all")
-	must(t, "export", "--data", data, "--all", "--to", to)
+	must(t, append([]string{"export", "--data", data, "--all", "--to", to}, more...)...)
 	files, err := filepath.Glob(filepath.Join(to, "*"))
 	if err != nil {
 		t.Fatal(err)
@@ -250,5 +251,37 @@ func TestAServerBacksItselfUp(t *testing.T) {
 	must(t, "restore", "--from", place, "--identity", identity, "--to", restored, "--verify")
 	if got, want := exported(t, restored), exported(t, data); got != want {
 		t.Error("what the server has backed up is another record")
+	}
+}
+
+// TestARecordInPostgreSQLIsBackedUpAndRestored: into a folder, and into an empty database.
+func TestARecordInPostgreSQLIsBackedUpAndRestored(t *testing.T) {
+	url := pgtest.Start(t).URL()
+	dir := t.TempDir()
+	keys, place, passphrase := filepath.Join(dir, "keys"), filepath.Join(dir, "backups"), filepath.Join(dir, "passphrase")
+	if err := os.WriteFile(passphrase, []byte("correct horse\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	must(t, "import", "--data", keys, "--database", url, patients(t, dir, 0, 30))
+	must(t, "backup", "--data", keys, "--database", url, "--to", place, "--passphrase-file", passphrase)
+	must(t, "import", "--data", keys, "--database", url, patients(t, dir, 30, 30))
+	if out := must(t, "backup", "--data", keys, "--database", url, "--to", place, "--passphrase-file", passphrase); !strings.Contains(out, "/000002-") {
+		t.Errorf("%s", out)
+	}
+	want := exported(t, keys, "--database", url)
+	folder, other := filepath.Join(dir, "folder"), filepath.Join(dir, "other")
+	must(t, "restore", "--from", place, "--passphrase-file", passphrase, "--to", folder, "--verify")
+	if got := exported(t, folder); got != want {
+		t.Error("the record in the folder is another one")
+	}
+	elsewhere := pgtest.Schema(t, url)
+	must(t, "restore", "--from", place, "--passphrase-file", passphrase, "--to", other, "--database", elsewhere, "--verify")
+	if got := exported(t, other, "--database", elsewhere); got != want {
+		t.Error("the record in the other database is another one")
+	}
+	must(t, "audit", "verify", "--data", other, "--database", elsewhere)
+	code, out := run(t, "restore", "--from", place, "--passphrase-file", passphrase, "--to", filepath.Join(dir, "third"), "--database", elsewhere)
+	if code != 1 || !strings.Contains(out, "another record") && !strings.Contains(out, "holds a record already") {
+		t.Errorf("into a database that is not empty: exit %d, %s", code, out)
 	}
 }
