@@ -19,6 +19,7 @@ check:
 
 # Browser tests need Chromium; Debian and its relatives get it by package.
 needs:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { echo "installing PostgreSQL for the tests of the second store"; apt-get update -qq && apt-get install -y -qq postgresql; } || echo "PostgreSQL is not to be had here: its tests will say that they did not run"
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
 	  { echo "installing Chromium for the browser tests"; apt-get update -qq && apt-get install -y -qq chromium fonts-dejavu fonts-noto-core; }
 	@{ command -v npm >/dev/null && { test -d tools/clients/node_modules/fhirclient || { echo "fetching the FHIR clients of others for the tests"; cd tools/clients && npm ci --no-audit --no-fund --ignore-scripts --omit=optional --omit=peer --loglevel=error; }; }; } || \

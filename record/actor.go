@@ -9,12 +9,15 @@ import (
 	"github.com/osler-emr/osler/base/clock"
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/blob"
 	"github.com/osler-emr/osler/trust"
 )
 
 // Gate guards a store. One Gate serves a process.
 type Gate struct {
-	store   store.Store
+	store   store.Store // versions with their data
+	lean    store.Store // the store itself: large data stands elsewhere, see contents.go
+	blobs   *blob.Store
 	clock   clock.Clock
 	keepers map[string]Keeper
 
@@ -29,7 +32,13 @@ type Gate struct {
 }
 
 // Open returns the gate to a store.
-func Open(s store.Store, c clock.Clock) *Gate { return &Gate{store: s, clock: c} }
+func Open(s store.Store, c clock.Clock) *Gate {
+	g := &Gate{store: s, lean: s, clock: c}
+	if outside, ok := s.(*contents); ok {
+		g.lean, g.blobs = outside.Store, outside.blobs
+	}
+	return g
+}
 
 // As binds a principal. door ("clinic", "portal", "fhir", "console") goes into the audit log.
 func (g *Gate) As(p trust.Principal, door string) *Actor {

@@ -7,6 +7,7 @@ import (
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/blob"
 )
 
 // Put creates or replaces a resource. A resource without id gets one; a resource with an
@@ -20,6 +21,8 @@ type Put struct {
 	IfMatch  int64
 	// Create asks for a new resource: an id that exists already is fault.Conflict.
 	Create bool
+	// Content is the data of a Binary that was streamed before, with Actor.Keep.
+	Content *blob.Content
 }
 
 // Delete removes a resource (its history stays). Deleting what is not there is no error.

@@ -12,6 +12,7 @@ import (
 	"github.com/osler-emr/osler/fhir/definition"
 	"github.com/osler-emr/osler/fhir/validate"
 	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/blob"
 	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/ledger"
 	"github.com/osler-emr/osler/trust/policy"
@@ -108,7 +109,8 @@ type builder struct {
 type pendingPut struct {
 	at       string // "Put[3].", or "" when it is the only one
 	resource *fhir.Node
-	before   *fhir.Node // nil when it is new
+	before   *fhir.Node // nil when it is new; without large data
+	content  *blob.Content
 	current  store.Version
 }
 
@@ -164,7 +166,7 @@ func (b *builder) look(ctx context.Context, p Put, at string) error {
 	if !definition.IsResource(resourceType) {
 		return fault.New(fault.Invalid, "There is no resource type %q in FHIR R4.", resourceType).At(at + "resourceType")
 	}
-	q := pendingPut{at: at, resource: r}
+	q := pendingPut{at: at, resource: r, content: p.Content}
 	if id == "" {
 		r.SetID(ident.New(b.now))
 	} else if err := b.find(ctx, p, &q); err != nil {
@@ -186,7 +188,7 @@ func (b *builder) find(ctx context.Context, p Put, q *pendingPut) error {
 	if !legal(id) {
 		return fault.New(fault.Invalid, "An id has 1 to 64 letters, digits, - and . only.").At(where)
 	}
-	current, err := a.gate.store.Read(ctx, resourceType, id, 0)
+	current, err := a.gate.lean.Read(ctx, resourceType, id, 0)
 	missing := fault.Is(err, fault.NotFound)
 	if err != nil && !missing {
 		return err
@@ -289,9 +291,17 @@ func (b *builder) put(ctx context.Context, q *pendingPut) error {
 	if q.before != nil {
 		former = q.current.Version
 	}
+	body := r.JSON()
+	if err := unmarked(body, q.at, resourceType); err != nil {
+		return err
+	}
 	b.add(store.Write{Type: resourceType, ID: r.ID(), Version: q.current.Version + 1, Updated: b.now,
-		Patient: home, Body: r.JSON(), Index: entries}, former)
-	return nil
+		Patient: home, Body: body, Index: entries}, former)
+	if q.content != nil { // the answer is without it
+		w := &b.writes[len(b.writes)-1]
+		w.Body, err = withContent(r, body, *q.content)
+	}
+	return err
 }
 
 // report keeps findings with their place and tells whether a serious one is among them.
@@ -369,7 +379,7 @@ func (b *builder) emptyChart(ctx context.Context, v store.Version) error {
 	if v.Type != "Patient" {
 		return nil
 	}
-	for entry, err := range b.actor.gate.store.Compartment(ctx, v.ID, nil, 0) {
+	for entry, err := range b.actor.gate.lean.Compartment(ctx, v.ID, nil, 0) {
 		if err != nil {
 			return err
 		}

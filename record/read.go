@@ -36,6 +36,12 @@ func (a *Actor) Read(ctx context.Context, resourceType, id string) (*fhir.Node, 
 // visible when both itself and the current one are: an entry that was moved from one
 // patient to another is gone for the first with all its versions.
 func (a *Actor) ReadVersion(ctx context.Context, resourceType, id string, version int64) (store.Version, error) {
+	v, err := a.readLean(ctx, resourceType, id, version)
+	return a.gate.filled(ctx, v, err)
+}
+
+// readLean is ReadVersion without large data.
+func (a *Actor) readLean(ctx context.Context, resourceType, id string, version int64) (store.Version, error) {
 	what, action := policy.Read, ledger.Read
 	if version != 0 {
 		what, action = policy.VRead, ledger.VRead
@@ -93,7 +99,7 @@ func (a *Actor) ReadSome(ctx context.Context, references []string) ([]store.Vers
 		if fault.Is(err, fault.NotFound) || err == nil && v.Deleted {
 			continue
 		}
-		if err != nil {
+		if v, err = a.gate.filled(ctx, v, err); err != nil {
 			return nil, err
 		}
 		addPatient(l, v.Patient)
@@ -107,9 +113,9 @@ func (a *Actor) ReadSome(ctx context.Context, references []string) ([]store.Vers
 }
 
 // current returns the version at the actor's time, also a deleted one; fault.NotFound when
-// it is hidden or missing. It writes no leaf.
+// it is hidden or missing. It writes no leaf, and leaves large data where it lies.
 func (a *Actor) current(ctx context.Context, resourceType, id string) (store.Version, error) {
-	v, err := a.gate.store.Read(ctx, resourceType, id, a.at)
+	v, err := a.gate.lean.Read(ctx, resourceType, id, a.at)
 	if err != nil {
 		return store.Version{}, err
 	}
@@ -121,7 +127,7 @@ func (a *Actor) older(ctx context.Context, current store.Version, version int64)
 	if version > current.Version { // also what the record did not know at the actor's time
 		return store.Version{}, notFound(current.Type)
 	}
-	v, err := a.gate.store.ReadVersion(ctx, current.Type, current.ID, version)
+	v, err := a.gate.lean.ReadVersion(ctx, current.Type, current.ID, version)
 	if err != nil {
 		return store.Version{}, err
 	}
@@ -139,7 +145,7 @@ func (a *Actor) visible(ctx context.Context, v store.Version) error {
 		return notFound(v.Type)
 	}
 	for v.Deleted && v.Version > 1 {
-		before, err := a.gate.store.ReadVersion(ctx, v.Type, v.ID, v.Version-1)
+		before, err := a.gate.lean.ReadVersion(ctx, v.Type, v.ID, v.Version-1)
 		if err != nil {
 			return err
 		}

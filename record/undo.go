@@ -176,7 +176,7 @@ func written() error {
 
 // takeBack prepares the retraction of one write.
 func (b *builder) takeBack(ctx context.Context, w doneWrite) error {
-	s := b.actor.gate.store
+	s := b.actor.gate.lean // what names a content names it again
 	current, err := s.Read(ctx, w.Type, w.ID, 0)
 	if err != nil {
 		return err

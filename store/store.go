@@ -6,13 +6,13 @@
 // a T. A store obeys, it never decides: who may see what arrives as predicates inside the
 // Plan, and a Plan without them is refused.
 //
-// Only record and identity call these methods. Backends live in store/sqlite and
+// Only record and identity call these methods, and package store/archive those of Moving.
+// Backends live in store/sqlite and
 // store/postgres; store/storetest is the suite that each must pass.
 package store
 
 import (
 	"context"
-	"io"
 	"iter"
 	"time"
 
@@ -224,8 +224,9 @@ type Store interface {
 	// Checkpoint signs the present tree head and returns the signed note.
 	Checkpoint(ctx context.Context) ([]byte, error)
 
-	// Backup writes a consistent copy of the whole store.
-	Backup(ctx context.Context, w io.Writer) error
+	// Moving is how a record leaves a store and enters another.
+	Moving
+
 	// Close waits for running commits and closes the database.
 	Close() error
 }

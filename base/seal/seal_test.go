@@ -124,3 +124,31 @@ func otherKey(dir string) seal.Source {
 	os.WriteFile(path, []byte(strings.Repeat("ab", seal.KeySize)), 0o600)
 	return seal.KeyFile(path)
 }
+
+func TestADataKeyMovesIntoAnotherEnvelope(t *testing.T) {
+	from, to := t.TempDir(), t.TempDir()
+	ring, err := seal.OpenKeyring(from, seal.KeyFile(filepath.Join(from, "master.key")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved, err := seal.NewKeyring(ring.Secret())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := seal.Enclose(to, seal.Passphrase("over there"), moved); err != nil {
+		t.Fatal(err)
+	}
+	again, err := seal.OpenKeyring(to, seal.Passphrase("over there"))
+	if err != nil || !bytes.Equal(again.Key("database"), ring.Key("database")) {
+		t.Errorf("the moved key opens something else: %v", err)
+	}
+	if err := seal.Enclose(to, seal.Passphrase("over there"), moved); !fault.Is(err, fault.Conflict) {
+		t.Errorf("over an envelope: %v, want conflict", err)
+	}
+	if _, err := seal.NewKeyring([]byte("short")); !fault.Is(err, fault.Invalid) {
+		t.Errorf("a short key: %v", err)
+	}
+	if err := seal.Enclose(t.TempDir(), seal.Source{}, moved); !fault.Is(err, fault.Invalid) {
+		t.Errorf("without a source: %v", err)
+	}
+}

@@ -39,6 +39,9 @@ type commands struct {
 	Import  importCommand  `cmd:"" help:"Read FHIR files into a record: bundles, NDJSON, folders."`
 	Package packageCommand `cmd:"" help:"Look after implementation guides."`
 	Export  exportCommand  `cmd:"" help:"Write one patient, or everything, as FHIR."`
+	Backup  backupCommand  `cmd:"" help:"Back a record up to a folder or S3, encrypted; again and again, only what is new."`
+	Restore restoreCommand `cmd:"" help:"Restore a backup, as of any moment, and prove it."`
+	Store   storeCommand   `cmd:"" help:"Move a record from one store to another."`
 	Audit   auditCommand   `cmd:"" help:"Look after the audit log."`
 	Token   tokenCommand   `cmd:"" help:"Issue a FHIR bearer token for an account."`
 	Upgrade upgradeCommand `cmd:"" help:"Bring a record to the form of this program, or put back the copy from before."`

@@ -1,29 +1,38 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 
+	"github.com/osler-emr/osler/base/bucket"
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/blob"
 	"github.com/osler-emr/osler/store/sqlite"
 )
 
 // dataFlags say where the record is and what unlocks it.
 type dataFlags struct {
-	Data    string `required:"" type:"path" placeholder:"DIR" help:"Folder of the record." env:"OSLER_DATA"`
-	KeyFile string `type:"path" placeholder:"FILE" help:"Key file that unlocks the record (default DIR/master.key; keep it elsewhere in a clinic)." env:"OSLER_KEY_FILE"`
+	Data     string `required:"" type:"path" placeholder:"DIR" help:"Folder of the record." env:"OSLER_DATA"`
+	KeyFile  string `type:"path" placeholder:"FILE" help:"Key file that unlocks the record (default DIR/master.key; keep it elsewhere in a clinic)." env:"OSLER_KEY_FILE"`
+	Contents string `placeholder:"PLACE" help:"Where large contents (scans, photos) lie, encrypted: a folder or s3://bucket/prefix?endpoint=…&region=… (default DIR/contents)." env:"OSLER_CONTENTS"`
 }
+
+// contentsFolder is where the contents of attachments lie in the folder of the record.
+const contentsFolder = "contents"
 
 // house is an opened record with everything that works on it.
 type house struct {
 	store    store.Store
+	keys     seal.Keyring
+	contents bucket.Bucket // of attachments; nil: there is no place for them
 	gate     *record.Gate
 	accounts *identity.Accounts
 }
@@ -40,14 +49,11 @@ func (p *Program) open(ctx context.Context, d dataFlags, create bool) (*house, e
 	if err := os.MkdirAll(d.Data, 0o700); err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "The folder %s cannot be used; choose another with --data", d.Data)
 	}
-	source := seal.KeyFile(filepath.Join(d.Data, "master.key"))
-	if d.KeyFile != "" {
-		source = seal.KeyFile(d.KeyFile)
+	keys, err := seal.OpenKeyring(d.Data, source(d.Data, d.KeyFile))
+	if err != nil {
+		return nil, err
 	}
-	if passphrase := os.Getenv("OSLER_PASSPHRASE"); passphrase != "" {
-		source = seal.Passphrase(passphrase)
-	}
-	keys, err := seal.OpenKeyring(d.Data, source)
+	place, err := bucket.Open(cmp.Or(d.Contents, filepath.Join(d.Data, contentsFolder)))
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +61,19 @@ func (p *Program) open(ctx context.Context, d dataFlags, create bool) (*house, e
 	if err != nil {
 		return nil, err
 	}
-	return &house{store: s, gate: record.Open(s, p.Clock), accounts: identity.Open(s, p.Clock, identity.Options{})}, nil
+	whole := record.WithContents(s, blob.New(place, keys.Key("content")))
+	return &house{store: whole, keys: keys, contents: place, gate: record.Open(whole, p.Clock), accounts: identity.Open(s, p.Clock, identity.Options{})}, nil
+}
+
+// source says what unlocks the record in a folder.
+func source(dir, keyFile string) seal.Source {
+	if passphrase := os.Getenv("OSLER_PASSPHRASE"); passphrase != "" {
+		return seal.Passphrase(passphrase)
+	}
+	if keyFile != "" {
+		return seal.KeyFile(keyFile)
+	}
+	return seal.KeyFile(filepath.Join(dir, "master.key"))
 }
 
 // whole refuses a folder that lost half of its record: a new data key would open nothing, and

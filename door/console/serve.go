@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -112,6 +113,8 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 		MaxHeaderBytes: 64 << 10, BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) }}
 	stop := background(ctx, watcher.Run)
 	defer stop()
+	stopSweep := background(ctx, func(ctx context.Context) { sweep(ctx, h.gate, site.Log) })
+	defer stopSweep()
 	failed := make(chan error, 1)
 	go func() {
 		if site.Secure {
@@ -162,4 +165,23 @@ func (l listenFlags) check() error {
 		return nil
 	}
 	return fault.New(fault.Invalid, "%s can be reached from other machines, and plain HTTP would show them the record: give --cert and --cert-key, or --plain-http behind a proxy that adds TLS.", l.Listen)
+}
+
+// sweepEvery is how often contents are looked for that no version names.
+const sweepEvery = time.Hour
+
+// sweep removes contents whose upload was never finished.
+func sweep(ctx context.Context, gate *record.Gate, log *slog.Logger) {
+	for {
+		if n, err := gate.SweepContents(ctx); err != nil && ctx.Err() == nil {
+			log.Warn("contents that nothing names could not be removed; the next try is in an hour", "error", err)
+		} else if n > 0 {
+			log.Info("contents that nothing names were removed", "count", n)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(sweepEvery):
+		}
+	}
 }

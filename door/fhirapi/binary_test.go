@@ -2,11 +2,17 @@ package fhirapi
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"io"
+	"math/rand/v2"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
+	"testing/iotest"
+	"time"
 
 	"github.com/osler-emr/osler/trust"
 )
@@ -76,4 +82,142 @@ func TestBinaryContent(t *testing.T) {
 	h.get("/fhir/Patient/rosa", "Accept: image/png").refused(406)
 	h.ask("POST", "/fhir/Patient", "x", "Content-Type: image/png").refused(415)
 	h.ask("POST", "/fhir/Binary", "x", "Content-Type: ;;").refused(400)
+}
+
+// noise is a stream of n bytes that are the same each time.
+func noise(seed byte, n int64) io.Reader {
+	return io.LimitReader(rand.NewChaCha8([32]byte{seed}), n)
+}
+
+func sum(t testing.TB, r io.Reader) string {
+	t.Helper()
+	h := sha256.New()
+	if _, err := io.Copy(h, r); err != nil {
+		t.Fatal(err)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// heap tells how much more memory is in use at most while work is done.
+func heap(work func()) int64 {
+	var before, most runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	done, watched := make(chan bool), make(chan bool)
+	go func() {
+		defer close(watched)
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+			var now runtime.MemStats
+			if runtime.ReadMemStats(&now); now.HeapAlloc > most.HeapAlloc {
+				most = now
+			}
+		}
+	}()
+	work()
+	close(done)
+	<-watched
+	return int64(most.HeapAlloc) - int64(before.HeapAlloc)
+}
+
+// A content of 200 MB passes through the door in pieces.
+func TestLargeBinary(t *testing.T) {
+	h := open(t)
+	const size = 200 << 20
+	at := ""
+	used := heap(func() {
+		r, err := http.NewRequestWithContext(t.Context(), "POST", h.url+"/fhir/Binary", noise(1, size))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+h.tokens[h.role])
+		r.Header.Set("Content-Type", "video/mp4")
+		r.Header.Set("X-Security-Context", "Patient/rosa")
+		res, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.Body.Close() != nil || res.StatusCode != http.StatusCreated {
+			t.Fatalf("create: %d", res.StatusCode)
+		}
+		at = strings.TrimPrefix(res.Header.Get("Location"), h.url)
+		at = at[:strings.Index(at, "/_history")]
+		r, err = http.NewRequestWithContext(t.Context(), "GET", h.url+at, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+h.tokens[h.role])
+		if res, err = http.DefaultTransport.RoundTrip(r); err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		if got := sum(t, res.Body); got != sum(t, noise(1, size)) || res.ContentLength != size {
+			t.Errorf("something else came back, %d bytes", res.ContentLength)
+		}
+	})
+	if used > 64<<20 {
+		t.Errorf("%d MB of memory were used for %d", used>>20, size>>20)
+	}
+	whole, err := io.ReadAll(noise(1, 200_000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, part := h.raw("GET", at, "", "Range: bytes=100000-100999")
+	if res.StatusCode != http.StatusPartialContent || !bytes.Equal(part, whole[100_000:101_000]) || res.Header.Get("Content-Range") != "bytes 100000-100999/209715200" {
+		t.Errorf("a part: %d, %d bytes, %v", res.StatusCode, len(part), res.Header)
+	}
+	if res, part := h.raw("GET", at, "", "Range: bytes=100000-100999", "If-Range: "+res.Header.Get("ETag")); res.StatusCode != http.StatusPartialContent || len(part) != 1000 {
+		t.Errorf("going on with the same version: %d", res.StatusCode)
+	}
+	if res, _ := h.raw("GET", at, "", `If-None-Match: W/"1"`); res.StatusCode != http.StatusNotModified {
+		t.Errorf("had already: %d", res.StatusCode)
+	}
+	if res, body := h.raw("HEAD", at, ""); res.StatusCode != http.StatusOK || res.ContentLength != size || len(body) != 0 {
+		t.Errorf("HEAD: %d, %d bytes", res.StatusCode, res.ContentLength)
+	}
+	if res, _ := h.raw("GET", at, "", "Range: bytes=999999999999-"); res.StatusCode != http.StatusRequestedRangeNotSatisfiable {
+		t.Errorf("behind the end: %d", res.StatusCode)
+	}
+	n := h.get(at, "Accept: application/fhir+json").is(200).node
+	if n.Get("data") != nil || n.Path("_data.extension.0.valueUnsignedInt").Text() != "209715200" {
+		t.Errorf("as a resource: %.300s", n.JSON())
+	}
+	h.ask("PUT", at, string(n.JSON())).refused(422)
+	if res, _ := h.as(trust.Patient).raw("GET", at, ""); res.StatusCode != http.StatusOK {
+		t.Errorf("her own: %d", res.StatusCode)
+	}
+}
+
+// What is too large, breaks off or comes from somebody who may not write leaves nothing.
+func TestLargeBinaryRefused(t *testing.T) {
+	h := open(t, func(_ *house, o *Options) { o.MaxContent = 1 << 20 })
+	body := strings.Repeat("x", 1<<20)
+	res, got := h.raw("POST", "/fhir/Binary", body+"y", "Content-Type: text/plain")
+	if res.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(string(got), "OperationOutcome") {
+		t.Errorf("over the limit: %d %s", res.StatusCode, got)
+	}
+	if res, _ := h.raw("POST", "/fhir/Binary", body, "Content-Type: text/plain"); res.StatusCode != http.StatusCreated {
+		t.Errorf("exactly the limit: %d", res.StatusCode)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), "POST", h.url+"/fhir/Binary", iotest.TimeoutReader(io.MultiReader(noise(1, 100_000))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+h.tokens[h.role])
+	r.Header.Set("Content-Type", "text/plain")
+	if res, err := http.DefaultTransport.RoundTrip(r); err == nil {
+		t.Errorf("broken off: %d %v", res.StatusCode, res.Body.Close())
+	}
+	if res, _ := h.as(trust.FrontDesk).raw("POST", "/fhir/Binary", body, "Content-Type: text/plain", "X-Security-Context: Patient/rosa"); res.StatusCode != http.StatusForbidden && res.StatusCode != http.StatusCreated {
+		t.Errorf("front desk: %d", res.StatusCode)
+	}
+	for range 2 { // the same bytes twice are the same answer
+		if res, _ := h.as(trust.Physician).raw("POST", "/fhir/Binary", body, "Content-Type: text/plain"); res.StatusCode != http.StatusCreated {
+			t.Errorf("again: %d", res.StatusCode)
+		}
+	}
 }

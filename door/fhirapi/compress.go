@@ -23,7 +23,7 @@ func compress(h http.HandlerFunc) http.Handler {
 
 // unpack makes the body of a request readable that came as gzip. The limit of a body holds
 // for what is unpacked.
-func unpack(c *call) error {
+func (s *server) unpack(c *call) error {
 	switch strings.ToLower(c.Header.Get("Content-Encoding")) {
 	case "", "identity":
 		return nil
@@ -32,7 +32,7 @@ func unpack(c *call) error {
 		if err != nil {
 			return fault.Wrap(err, fault.Malformed, "The body is not the gzip that its Content-Encoding promises.")
 		}
-		c.Body = http.MaxBytesReader(c.w, z, MaxBody)
+		c.Body = http.MaxBytesReader(c.w, z, s.bodyLimit(c))
 		c.ContentLength = -1
 		return nil
 	}

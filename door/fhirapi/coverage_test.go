@@ -78,6 +78,7 @@ an export is NDJSON.
 | ` + "`Prefer: respond-async`" + ` | searches, histories and operations that read are answered later, by ` + "`$async-status`" + ` |
 | ` + "`Idempotency-Key`" + ` | a write that is sent again is not carried out again, for a day |
 | ` + "`X-Security-Context`" + ` | of a Binary that is sent as it is |
+| ` + "`Range`, `If-Range`" + ` | parts of a Binary that is read as it is |
 `)
 	b.WriteString("\n## Search parameters\n\n| type | in the definitions | of these searched |\n|---|---|---|\n")
 	all, used := map[string]map[string]bool{}, map[string]int{}

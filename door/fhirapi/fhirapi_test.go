@@ -13,12 +13,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/osler-emr/osler/base/bucket"
 	"github.com/osler-emr/osler/base/clock"
 	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/blob"
 	"github.com/osler-emr/osler/store/sqlite"
 	"github.com/osler-emr/osler/trust"
 )
@@ -53,7 +55,11 @@ func open(t testing.TB, change ...func(*house, *Options)) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.gate = record.Open(s, h.clock)
+	contents, err := bucket.Open(filepath.Join(dir, "contents"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.gate = record.Open(record.WithContents(s, blob.New(contents, ring.Key("content"))), h.clock)
 	accounts := identity.Open(s, h.clock, identity.Options{})
 	h.seed(`{"resourceType":"Patient","id":"rosa","active":true,"identifier":[{"type":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0203","code":"MR"}]},"system":"urn:mrn","value":"R1"}],"name":[{"family":"Díaz","given":["Rosa"]}],"gender":"female","birthDate":"1970-05-06"}`,
 		`{"resourceType":"Patient","id":"sam","identifier":[{"system":"urn:mrn","value":"S1"}],"name":[{"family":"Hill","given":["Sam"]}],"gender":"male","birthDate":"1999-12-31"}`,

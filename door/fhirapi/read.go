@@ -14,6 +14,9 @@ import (
 
 // read answers GET [type]/[id] (R4 http.html#read).
 func (s *server) read(c *call) error {
+	if c.raw {
+		return c.binary(0)
+	}
 	v, err := c.actor.ReadVersion(c.Context(), c.PathValue("type"), c.PathValue("id"), 0)
 	if err != nil {
 		return err
@@ -22,9 +25,6 @@ func (s *server) read(c *call) error {
 		c.w.Header().Set("ETag", fmt.Sprintf(`W/"%d"`, v.Version))
 		c.w.WriteHeader(http.StatusNotModified)
 		return nil
-	}
-	if c.raw {
-		return c.sendContent(v)
 	}
 	if c.URL.RawQuery != "" {
 		v.Body, err = shape(v.Body, c.URL.Query().Get("_summary"), c.URL.Query().Get("_elements"))
@@ -51,15 +51,15 @@ func (s *server) vread(c *call) error {
 	if err != nil || n < 1 {
 		return fault.New(fault.NotFound, "There is no version %q.", clip(c.PathValue("vid")))
 	}
+	if c.raw {
+		return c.binary(n)
+	}
 	v, err := c.actor.ReadVersion(c.Context(), c.PathValue("type"), c.PathValue("id"), n)
 	if err != nil {
 		return err
 	}
 	if v.Deleted {
 		return fault.New(fault.Gone, "Version %d is a deletion.", n)
-	}
-	if c.raw {
-		return c.sendContent(v)
 	}
 	return c.send(http.StatusOK, v, false)
 }

@@ -33,6 +33,7 @@ import (
 	"github.com/osler-emr/osler/record/job"
 	"github.com/osler-emr/osler/record/watch"
 	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/blob"
 	"github.com/osler-emr/osler/trust"
 )
 
@@ -57,6 +58,8 @@ type Options struct {
 	// Jobs does bulk imports, from addresses that Guard lets pass; without it there are none.
 	Jobs  *job.Desk
 	Guard outbound.Guard
+	// MaxContent is the largest content of a Binary in bytes; 0 is DefaultMaxContent.
+	MaxContent int64
 	// Version is the program's, for the CapabilityStatement.
 	Version string
 }
@@ -116,14 +119,15 @@ func tidy(p string) bool {
 // call is one request on its way through the door.
 type call struct {
 	*http.Request
-	actor *record.Actor
-	base  string
-	w     http.ResponseWriter
-	given *fhir.Node // the resource, when it came as an entry of a bundle
-	sent  [32]byte   // SHA-256 of the body
-	xml   bool       // the answer is wanted in XML
-	raw   bool       // the answer is wanted as the content of a Binary
-	html  bool       // the answer is wanted as a page for people
+	actor   *record.Actor
+	base    string
+	w       http.ResponseWriter
+	given   *fhir.Node    // the resource, when it came as an entry of a bundle
+	sent    [32]byte      // SHA-256 of the body
+	xml     bool          // the answer is wanted in XML
+	content *blob.Content // the content of a Binary that was streamed in
+	raw     bool          // the answer is wanted as the content of a Binary
+	html    bool          // the answer is wanted as a page for people
 
 	findings []fault.Issue // warnings about what was written
 
@@ -146,8 +150,8 @@ func (s *server) wrap(rt route) http.HandlerFunc {
 		if r.TLS != nil {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
 		c := &call{Request: r, base: s.base(r), w: w}
+		r.Body = http.MaxBytesReader(w, r.Body, s.bodyLimit(c))
 		err := s.admit(rt, c)
 		switch {
 		case err != nil:
@@ -182,7 +186,7 @@ func (s *server) admit(rt route, c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := unpack(c); err != nil {
+	if err := s.unpack(c); err != nil {
 		return err
 	}
 	if rt.public {

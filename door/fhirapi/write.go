@@ -162,6 +162,9 @@ func (s *server) delete(c *call, id string, match int64) error {
 
 // commit commits a change and keeps the warnings about it for the answer.
 func (c *call) commit(change record.Change) (record.Result, error) {
+	if c.content != nil { // only a single Binary comes so
+		change.Put[0].Content = c.content
+	}
 	res, err := c.actor.Commit(c.Context(), change)
 	c.findings = res.Findings
 	return res, err

@@ -89,21 +89,10 @@ func (s *Store) Put(ctx context.Context, r io.Reader, limit int64) (Content, err
 	if err := w.Close(); err != nil {
 		return Content{}, fault.Wrap(err, fault.Unavailable, "The content could not be written. Is the disk full?")
 	}
+	// One that is here already is replaced by its like: so it is as new, a damaged one is
+	// mended, and the time that it takes does not tell whether it was here.
 	c := Content{hex.EncodeToString(trailer), n}
-	if s.sound(ctx, c) {
-		return c, nil
-	}
 	return c, d.Keep(ctx, s.Name(c.Hash))
-}
-
-// sound reports whether a content is here already; it then is as new as one that was put now.
-func (s *Store) sound(ctx context.Context, c Content) bool {
-	f, err := s.Open(ctx, c.Hash)
-	if err != nil {
-		return false
-	}
-	same := f.Size() == c.Size
-	return f.Close() == nil && same && s.bucket.Touch(ctx, s.Name(c.Hash)) == nil
 }
 
 // summed hashes what is read through it, and keeps the reader's error apart from the
@@ -238,6 +227,19 @@ func (s *Store) Files(ctx context.Context) iter.Seq2[File, error] {
 	}
 }
 
+// Stat looks at a file in the bucket; a missing one is fault.NotFound.
+func (s *Store) Stat(ctx context.Context, name string) (File, error) {
+	for e, err := range s.bucket.List(ctx, name) {
+		if err != nil {
+			return File{}, err
+		}
+		if e.Name == name {
+			return File{e.Name, e.Modified}, nil
+		}
+	}
+	return File{}, fault.New(fault.NotFound, "The content is not in the place where contents are kept.")
+}
+
 // ours reports whether a file has a name that Name makes.
 func ours(name string) bool {
 	dir, rest, ok := strings.Cut(name, "/")
@@ -245,19 +247,13 @@ func ours(name string) bool {
 	return ok && err == nil && len(dir) == 2 && len(rest) == 62
 }
 
-// Remove removes the file of a content.
-func (s *Store) Remove(ctx context.Context, hash string) error {
-	return s.bucket.Delete(ctx, s.Name(hash))
-}
-
 // RemoveFile removes a file by its name.
 func (s *Store) RemoveFile(ctx context.Context, name string) error { return s.bucket.Delete(ctx, name) }
 
-// Copy copies the file of a content, encrypted as it is, to a bucket below a prefix, unless
-// one of the same size is there; copied tells which. Whoever has the same key can open it
-// there: so do backups, and moves to another place.
-func (s *Store) Copy(ctx context.Context, hash string, to bucket.Bucket, prefix string) (copied bool, err error) {
-	name := s.Name(hash)
+// Copy copies a file by its name, encrypted as it is, to a bucket below a prefix, unless one
+// of the same size is there; copied tells which. Whoever has the same key can open it there:
+// so do backups, and moves to another place.
+func (s *Store) Copy(ctx context.Context, name string, to bucket.Bucket, prefix string) (copied bool, err error) {
 	from, err := s.bucket.Open(ctx, name)
 	if err != nil {
 		return false, err

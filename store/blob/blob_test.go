@@ -104,7 +104,7 @@ func TestTheSameContentIsKeptOnce(t *testing.T) {
 			t.Error("the file tells its content")
 		}
 	}
-	if err := s.Remove(t.Context(), a.Hash); err != nil {
+	if err := s.RemoveFile(t.Context(), s.Name(a.Hash)); err != nil {
 		t.Error(err)
 	}
 	if _, err := s.Open(t.Context(), a.Hash); !fault.Is(err, fault.NotFound) {
@@ -206,7 +206,7 @@ func TestCopy(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, first := range []bool{true, false} {
-		if copied, err := s.Copy(t.Context(), c.Hash, to, "contents/"); err != nil || copied != first {
+		if copied, err := s.Copy(t.Context(), s.Name(c.Hash), to, "contents/"); err != nil || copied != first {
 			t.Errorf("copied %v, %v", copied, err)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 func (s *Reader) Changes(ctx context.Context, after store.T, limit int) (out []store.Version, upTo store.T, err error) {
 	var rows []Stored
 	err = s.read(ctx, func(n Names) error {
-		now, err := n.now()
+		now, err := n.Now()
 		if err != nil {
 			return err
 		}
@@ -51,7 +51,7 @@ func (s *Reader) Changes(ctx context.Context, after store.T, limit int) (out []s
 // oldest reads rows of one table after a T, oldest first. end is the T of the last whole
 // commit when there are more, otherwise 0.
 func (n Names) oldest(from string, after store.T, limit int) (rows []Stored, end store.T, err error) {
-	err = n.Query("SELECT "+Columns+" FROM "+from+" WHERE t > ? ORDER BY t", []any{int64(after)}, func(st Row) (bool, error) {
+	err = n.Stream("SELECT "+Columns+" FROM "+from+" WHERE t > ? ORDER BY t", []any{int64(after)}, func(st Row) (bool, error) {
 		v, err := n.Scan(st)
 		if err != nil {
 			return false, err

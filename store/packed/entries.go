@@ -20,6 +20,7 @@ const (
 // Packer turns bodies and their index entries into blobs and back. It is safe for
 // concurrent use.
 type Packer struct {
+	key []byte // nil when the database encrypts itself
 	enc *zstd.Encoder
 	dec *zstd.Decoder
 }
@@ -36,7 +37,7 @@ func NewPacker() (*Packer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Packer{enc, dec}, nil
+	return &Packer{enc: enc, dec: dec}, nil
 }
 
 func (p *Packer) Pack(entries []search.Entry, body []byte) (codec int, blob []byte) {

@@ -51,7 +51,8 @@ func (n Names) history(f store.HistoryFilter) ([]Stored, error) {
 		if err != nil || !ok {
 			return nil, err
 		}
-		add("rid BETWEEN ? AND ?", low, high)
+		in, bounds := n.between(low, high)
+		add(in, bounds...)
 	}
 	if !f.Since.IsZero() {
 		add("updated >= ?", f.Since.UnixMilli())
@@ -88,12 +89,12 @@ func (n Names) newest(from, where string, args []any, f store.HistoryFilter) (ro
 	text := "SELECT " + Columns + " FROM " + from
 	switch {
 	case f.ID != "" && from == "resource": // resource has no index on id alone; entity has
-		text += " WHERE rid IN (SELECT rid FROM entity WHERE id = ?) AND " + where
+		text += " WHERE (" + n.rows("") + ") IN (SELECT " + n.rows("") + " FROM entity WHERE id = ?) AND " + where
 		args = append([]any{f.ID}, args...)
 	default:
 		text += " WHERE " + where
 	}
-	err = n.Query(text+" ORDER BY t DESC", args, func(st Row) (bool, error) {
+	err = n.Stream(text+" ORDER BY t DESC", args, func(st Row) (bool, error) {
 		v, err := n.Scan(st)
 		if err != nil {
 			return false, err

@@ -145,9 +145,12 @@ func (c *collector) sees(where search.Expr, v Stored) (bool, error) {
 	case search.None:
 		return false, nil
 	}
-	current, err := c.number("SELECT t FROM resource WHERE rid = ?", v.RID)
-	if err != nil {
-		return false, err
+	current := int64(0) // what must be asked for over a network is rather decided here
+	if !c.Dialect().Keyed() {
+		var err error
+		if current, err = c.number("SELECT t FROM resource WHERE rid = ?", v.RID); err != nil {
+			return false, err
+		}
 	}
 	if current != int64(v.T) {
 		ok, _, err := c.matches(where, v)
@@ -207,7 +210,7 @@ func (c *collector) sources(inc search.Include, m Stored) ([]int64, error) {
 		return c.numbers("SELECT rid FROM ref WHERE e = ?", e)
 	}
 	if inc.Param == "*" {
-		return c.numbers("SELECT f.rid FROM ref f CROSS JOIN param p ON p.no = f.p WHERE f.e = ? AND p.type = ?", e, inc.Source)
+		return c.numbers("SELECT f.rid FROM ref f"+c.Dialect().Join()+"param p ON p.no = f.p WHERE f.e = ? AND p.type = ?", e, inc.Source)
 	}
 	params, err := c.Params(inc.Source, inc.Param)
 	if err != nil || len(params) == 0 {
@@ -218,18 +221,14 @@ func (c *collector) sources(inc search.Include, m Stored) ([]int64, error) {
 
 // live reads current rows that were written at or before the snapshot.
 func (c *collector) live(rids []int64) ([]Stored, error) {
+	rows, err := c.current(rids, c.at)
 	var out []Stored
 	for _, rid := range rids {
-		err := c.Query("SELECT "+Columns+" FROM resource WHERE rid = ? AND t <= ?", []any{rid, c.at}, func(s Row) (bool, error) {
-			v, err := c.Scan(s)
+		if v, ok := rows[rid]; ok {
 			out = append(out, v)
-			return false, err
-		})
-		if err != nil {
-			return nil, err
 		}
 	}
-	return out, nil
+	return out, err
 }
 
 // formerSources returns versions that referred to one of these resources at the snapshot
@@ -250,7 +249,7 @@ func (c *collector) formerSources(inc search.Include, to []Stored) ([]Stored, er
 		}
 	}
 	var out []Stored
-	err := c.Query(text, args, func(s Row) (bool, error) {
+	err := c.Stream(text, args, func(s Row) (bool, error) {
 		v, err := c.Scan(s)
 		if err != nil {
 			return false, err

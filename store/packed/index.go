@@ -98,12 +98,14 @@ func (n Names) indexNext(state string, types []string) ([]Reindexed, string, err
 	if err != nil {
 		return nil, "", err
 	}
-	text := "SELECT " + Columns + ", 0 FROM resource WHERE rid > ? AND deleted = 0" + typed + " ORDER BY rid LIMIT ?"
+	behind, args := n.between(last+1, 1<<62)
+	text := "SELECT " + Columns + ", 0 FROM resource WHERE " + behind + " AND deleted = 0" + typed + " ORDER BY " + n.rows("") + " LIMIT ?"
 	if table == indexFormer {
+		args = []any{last}
 		text = "SELECT " + Columns + ", no FROM history WHERE no > ? AND deleted = 0" + typed + " ORDER BY no LIMIT ?"
 	}
 	var list []Reindexed
-	err = n.Query(text, []any{last, indexPiece}, func(st Row) (bool, error) {
+	err = n.Query(text, append(args, indexPiece), func(st Row) (bool, error) {
 		v, err := n.Scan(st)
 		list = append(list, Reindexed{Before: v, No: st.ColumnInt64(9)})
 		return true, err
@@ -123,7 +125,7 @@ func (n Names) indexNext(state string, types []string) ([]Reindexed, string, err
 
 // extractAgain gives a version its new entries and reports whether they differ.
 func (s *Reader) extractAgain(v *Reindexed, i store.Indexing) (bool, error) {
-	before, body, err := s.pack.Unpack(v.Before.Codec, v.Before.Blob)
+	before, body, err := s.pack.unpacked(v.Before)
 	if err != nil {
 		return false, err
 	}

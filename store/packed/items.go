@@ -32,6 +32,9 @@ func (s *Reader) Item(ctx context.Context, space, key string) (it store.Item, er
 		if err == nil && !ok {
 			err = fault.New(fault.NotFound, "There is no such item.")
 		}
+		if err == nil {
+			it.Value, err = s.pack.unseal(itemName(space, key), it.Value)
+		}
 		return err
 	})
 	return it, err
@@ -45,8 +48,10 @@ func (s *Reader) Items(ctx context.Context, space, owner string) (out []store.It
 	}
 	err = s.read(ctx, func(n Names) error {
 		return n.Query(text+" ORDER BY key", args, func(st Row) (bool, error) {
-			out = append(out, scanItem(st))
-			return true, nil
+			it := scanItem(st)
+			it.Value, err = s.pack.unseal(itemName(it.Space, it.Key), it.Value)
+			out = append(out, it)
+			return true, err
 		})
 	})
 	return out, err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/sqlgen"
 	"github.com/osler-emr/osler/trust/ledger"
 )
 
@@ -15,6 +16,9 @@ import (
 func Hashes(c Conn) ledger.Reader {
 	return tlog.HashReaderFunc(func(indexes []int64) ([]ledger.Hash, error) {
 		out := make([]ledger.Hash, len(indexes))
+		if c.Dialect().Keyed() {
+			return out, hashesAtOnce(c, indexes, out)
+		}
 		for i, no := range indexes {
 			n := 0
 			found, err := NewNames(c, nil, nil).one("SELECT hash FROM hash WHERE no = ?", []any{no}, func(s Row) { n = copy(out[i][:], s.ColumnRawBlob(0)) })
@@ -29,12 +33,31 @@ func Hashes(c Conn) ledger.Reader {
 	})
 }
 
+func hashesAtOnce(c Conn, indexes []int64, out []ledger.Hash) error {
+	found := map[int64]ledger.Hash{}
+	err := c.Query("SELECT no, hash FROM hash WHERE no = ANY(?)", []any{indexes}, func(r Row) (bool, error) {
+		var h ledger.Hash
+		if n := copy(h[:], r.ColumnRawBlob(1)); n == len(h) {
+			found[r.ColumnInt64(0)] = h
+		}
+		return true, nil
+	})
+	for i, no := range indexes {
+		h, ok := found[no]
+		if !ok && err == nil {
+			err = fault.New(fault.Internal, "The audit log lacks the hash %d of its tree. Restore a backup.", no)
+		}
+		out[i] = h
+	}
+	return err
+}
+
 // Leaves implements store.Store.
 func (s *Reader) Leaves(ctx context.Context, f store.LeafFilter) (out []store.LeafEntry, err error) {
-	text, args := leafQuery(f)
 	err = s.read(ctx, func(n Names) error {
+		text, args := leafQuery(f, n.Dialect())
 		return n.Query(text, args, func(st Row) (bool, error) {
-			l, err := ledger.Decode(st.ColumnRawBlob(1))
+			l, err := s.pack.leaf(st.ColumnInt64(0), st.ColumnRawBlob(1))
 			if err != nil {
 				return false, Damaged(err)
 			}
@@ -45,13 +68,13 @@ func (s *Reader) Leaves(ctx context.Context, f store.LeafFilter) (out []store.Le
 	return out, err
 }
 
-func leafQuery(f store.LeafFilter) (string, []any) {
+func leafQuery(f store.LeafFilter, d sqlgen.Dialect) (string, []any) {
 	var where []string
 	var args []any
 	add := func(condition string, a any) { where, args = append(where, condition), append(args, a) }
 	from := "leaf l"
 	if f.Patient != "" {
-		from = "leaf_patient p CROSS JOIN leaf l ON l.t = p.t"
+		from = "leaf_patient p" + d.Join() + "leaf l ON l.t = p.t"
 		add("p.patient = ?", f.Patient)
 	}
 	if f.Actor != "" {
@@ -59,7 +82,11 @@ func leafQuery(f store.LeafFilter) (string, []any) {
 	}
 	if len(f.Actions) > 0 {
 		marks := strings.TrimSuffix(strings.Repeat("?,", len(f.Actions)), ",")
-		where = append(where, "json_extract(CAST(l.body AS TEXT), '$.action') IN ("+marks+")")
+		action := "json_extract(CAST(l.body AS TEXT), '$.action')"
+		if d.Keyed() { // bodies are sealed
+			action = "l.action"
+		}
+		where = append(where, action+" IN ("+marks+")")
 		for _, action := range f.Actions {
 			args = append(args, string(action))
 		}

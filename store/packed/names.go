@@ -41,20 +41,23 @@ type Vocabulary struct {
 	Words
 }
 
-// Load reads the parameters.
+// Load reads the parameters. What is known already stays: another process may have added to
+// it, and this one since.
 func (v *Vocabulary) Load(c Conn) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.Words = NewWords()
-	return c.Query("SELECT no, type, name, flags FROM param", nil, func(s Row) (bool, error) {
+	read := NewWords()
+	err := c.Query("SELECT no, type, name, flags FROM param", nil, func(s Row) (bool, error) {
 		p := sqlgen.Param{No: s.ColumnInt64(0), Flags: sqlgen.Flags(s.ColumnInt64(3))}
 		key := ParamKey{s.ColumnText(1), s.ColumnText(2)}
-		v.Params[key] = p
+		read.Params[key] = p
 		if key.Name == "" {
-			v.Types[p.No] = key.Type
+			read.Types[p.No] = key.Type
 		}
 		return true, nil
 	})
+	if err == nil {
+		v.Publish(read)
+	}
+	return err
 }
 
 // Names reads the vocabulary through a connection: sqlgen.Names. The writer's has words of
@@ -135,7 +138,7 @@ func (n Names) Code(space int64, system, code string) (int64, error) {
 	if no != 0 {
 		return no, nil
 	}
-	no, err := n.number("SELECT no FROM dict WHERE param = ? AND code = ? AND system = ?", space, code, system)
+	no, err := n.word(space, code, system)
 	if err == nil && no != 0 {
 		n.remember(func(w *Words) {
 			if len(w.Codes) >= maxWords {
@@ -145,6 +148,11 @@ func (n Names) Code(space int64, system, code string) (int64, error) {
 		})
 	}
 	return no, err
+}
+
+func (n Names) word(space int64, code, system string) (int64, error) {
+	is := n.Dialect().Equal("code", code)
+	return n.number("SELECT no FROM dict WHERE param = ? AND "+is.SQL+" AND system = ?", append(append([]any{space}, is.Args...), system)...)
 }
 
 // remember keeps a word that was read: the writer may have read one that is not committed.
@@ -160,13 +168,14 @@ func (n Names) remember(set func(*Words)) {
 
 // Codes implements sqlgen.Names.
 func (n Names) Codes(space int64, code string) ([]int64, error) {
-	return n.numbers("SELECT no FROM dict WHERE param = ? AND code = ?", space, code)
+	is := n.Dialect().Equal("code", code)
+	return n.numbers("SELECT no FROM dict WHERE param = ? AND "+is.SQL, append([]any{space}, is.Args...)...)
 }
 
 // CodesOf implements sqlgen.Names.
 func (n Names) CodesOf(space int64, system string) (map[string]int64, error) {
-	out := map[string]int64{}
-	err := n.Query("SELECT no, code FROM dict WHERE param = ? AND system = ?", []any{space, system}, func(s Row) (bool, error) {
+	is, out := n.Dialect().Equal("system", system), map[string]int64{}
+	err := n.Query("SELECT no, code FROM dict WHERE param = ? AND "+is.SQL, append([]any{space}, is.Args...), func(s Row) (bool, error) {
 		out[s.ColumnText(1)] = s.ColumnInt64(0)
 		return true, nil
 	})
@@ -199,6 +208,15 @@ func (n Names) Entities(id string) ([]int64, error) {
 // Patient implements sqlgen.Names.
 func (n Names) Patient(id string) (int64, error) {
 	return n.number("SELECT no FROM patient WHERE id = ?", id)
+}
+
+// Located implements sqlgen.Names.
+func (n Names) Located(resourceType string, ids []string) ([]int64, error) {
+	typ, err := n.Type(resourceType)
+	if err != nil || typ == 0 {
+		return nil, err
+	}
+	return n.numbers("SELECT rid FROM entity WHERE id = ANY(?) AND type = ? AND rid IS NOT NULL", ids, typ)
 }
 
 // patientID returns the id of the compartment in which a row lies; "" for none.
@@ -242,6 +260,7 @@ func (w Words) Clone() *Words {
 
 func (w Words) copyTo(to *Words) {
 	for k, v := range w.Params {
+		v.Flags |= to.Params[k].Flags
 		to.Params[k] = v
 	}
 	for k, v := range w.Types {
@@ -259,6 +278,9 @@ func (w Words) copyTo(to *Words) {
 func (v *Vocabulary) Publish(own Words) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.Params == nil {
+		v.Words = NewWords()
+	}
 	if len(v.Codes) > maxWords {
 		clear(v.Codes)
 	}
@@ -266,4 +288,16 @@ func (v *Vocabulary) Publish(own Words) {
 		clear(v.Patients)
 	}
 	own.copyTo(&v.Words)
+}
+
+// Known returns the number of a code that is in memory; 0 when the database must be asked.
+func (n Names) Known(key CodeKey) int64 {
+	if n.Own != nil {
+		if no := n.Own.Codes[key]; no != 0 {
+			return no
+		}
+	}
+	n.shared.mu.RLock()
+	defer n.shared.mu.RUnlock()
+	return n.shared.Codes[key]
 }

@@ -43,6 +43,13 @@ type Row interface {
 type Conn interface {
 	// Query calls row for each row until it returns false or an error.
 	Query(text string, args []any, row func(Row) (bool, error)) error
+	// Stream is Query for results that may be large or are left early; other queries may run
+	// meanwhile.
+	Stream(text string, args []any, row func(Row) (bool, error)) error
+	// Now returns the T of the last commit that the transaction sees.
+	Now() (int64, error)
+	// Dialect returns the database's words.
+	Dialect() sqlgen.Dialect
 	// Value returns a column of a row as int64, float64, string or nil.
 	Value(r Row, column int) any
 	// ReadOne counts a resource that is read for its words; too many are a fault.

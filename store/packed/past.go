@@ -12,7 +12,7 @@ func (f *finder) superseded(resourceType string, where search.Expr) ([]match, er
 		return nil, err
 	}
 	var out []match
-	err = f.Query("SELECT "+Columns+" FROM history WHERE until > ? AND t <= ? AND type = ? AND deleted = 0", []any{f.at, f.at, typ}, func(s Row) (bool, error) {
+	err = f.Stream("SELECT "+Columns+" FROM history WHERE until > ? AND t <= ? AND type = ? AND deleted = 0", []any{f.at, f.at, typ}, func(s Row) (bool, error) {
 		v, err := f.Scan(s)
 		if err != nil {
 			return false, err
@@ -37,7 +37,7 @@ func (f *finder) matches(where search.Expr, v Stored) (bool, []search.Entry, err
 	}
 	subject := search.Subject{Type: v.Type, ID: v.ID, Patient: v.Patient, Updated: v.Updated}
 	subject.Words = func(narrative bool) string {
-		words, failed := f.reader.pack.Words(v.Codec, v.Blob, narrative)
+		words, failed := f.reader.pack.written(v, narrative)
 		if failed == nil {
 			failed = f.ReadOne()
 		}

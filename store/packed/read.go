@@ -14,7 +14,7 @@ import (
 func (s *Reader) At(ctx context.Context, wall time.Time) (t store.T, err error) {
 	want := wall.UnixMilli()
 	err = s.read(ctx, func(n Names) error {
-		high, err := n.now()
+		high, err := n.Now()
 		if err != nil {
 			return err
 		}
@@ -37,12 +37,9 @@ func (s *Reader) At(ctx context.Context, wall time.Time) (t store.T, err error) 
 	return t, err
 }
 
-// now returns the last T that the transaction sees.
-func (n Names) now() (int64, error) { return n.number("SELECT max(t) FROM leaf") }
-
 // snapshot returns the T to read at, and whether it lies in the past.
 func (n Names) snapshot(at store.T) (t int64, past bool, err error) {
-	now, err := n.now()
+	now, err := n.Now()
 	switch {
 	case err != nil:
 		return 0, false, err
@@ -184,21 +181,23 @@ func (n Names) span(p span) ([]Stored, error) {
 	if err != nil || typed == " AND 0" {
 		return nil, err
 	}
-	limit := int64(-1)
+	limit := int64(1) << 62
 	if p.limit > 0 {
 		limit = int64(p.limit)
 	}
+	in, bounds := n.between(p.low, p.high)
+	bound := func(args ...any) []any { return append(slices.Clone(bounds), args...) }
 	var rows []Stored
 	collect := func(st Row) (bool, error) {
 		v, err := n.Scan(st)
 		rows = append(rows, v)
 		return true, err
 	}
-	err = n.Query("SELECT "+Columns+" FROM resource WHERE rid BETWEEN ? AND ? AND deleted = 0 AND t <= ?"+typed+" ORDER BY rid LIMIT ?", []any{p.low, p.high, p.at, limit}, collect)
+	err = n.Query("SELECT "+Columns+" FROM resource WHERE "+in+" AND deleted = 0 AND t <= ?"+typed+" ORDER BY "+n.rows("")+" LIMIT ?", bound(p.at, limit), collect)
 	if err != nil || !p.past {
 		return rows, err
 	}
-	err = n.Query("SELECT "+Columns+" FROM history WHERE rid BETWEEN ? AND ? AND deleted = 0 AND t <= ? AND until > ?"+typed+" ORDER BY rid LIMIT ?", []any{p.low, p.high, p.at, p.at, limit}, collect)
+	err = n.Query("SELECT "+Columns+" FROM history WHERE "+in+" AND deleted = 0 AND t <= ? AND until > ?"+typed+" ORDER BY "+n.rows("")+" LIMIT ?", bound(p.at, p.at, limit), collect)
 	slices.SortStableFunc(rows, func(a, b Stored) int { return int(min(max(a.RID-b.RID, -1), 1)) })
 	if p.limit > 0 && len(rows) > p.limit {
 		rows = rows[:p.limit]

@@ -95,7 +95,7 @@ func (s *Reader) finder(n Names, p store.Plan) (*finder, error) {
 	if _, ok := p.Visible(p.Query.Type); !ok {
 		return nil, fault.New(fault.Internal, "A search without a rule of visibility is not run.")
 	}
-	f := &finder{Names: n, reader: s, plan: p, compiler: sqlgen.New(sqlgen.SQLite{}, n)}
+	f := &finder{Names: n, reader: s, plan: p, compiler: sqlgen.New(n.Dialect(), n)}
 	at := p.At
 	if p.After != nil {
 		c, err := s.openCursor(p.After, len(p.Query.Sort))
@@ -182,6 +182,10 @@ func (f *finder) page() ([]match, []byte, error) {
 
 // present returns the matches among the current versions.
 func (f *finder) present(r sqlgen.Request) ([]match, error) {
+	if rest, read := sqlgen.Apart(r.Where); read != nil && !f.Dialect().Reads() {
+		r.Where = rest
+		return f.reading(r, read)
+	}
 	stmt, err := f.compiler.Select(r)
 	if err != nil {
 		return nil, err
@@ -198,22 +202,58 @@ func (f *finder) present(r sqlgen.Request) ([]match, error) {
 	return out, err
 }
 
+// readAtOnce is how many candidates are read together.
+const readAtOnce = 100
+
+// reading returns the matches that satisfy a condition for which they must be read.
+func (f *finder) reading(r sqlgen.Request, read search.Expr) (out []match, err error) {
+	limit := r.Limit
+	r.Limit = readAtOnce
+	for {
+		list, err := f.present(r)
+		if err != nil {
+			return nil, err
+		}
+		if err := f.fill(list); err != nil {
+			return nil, err
+		}
+		for _, m := range list {
+			ok, _, err := f.matches(read, m.Stored)
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				out = append(out, m)
+			}
+			if limit > 0 && len(out) == limit {
+				return out, nil
+			}
+		}
+		if len(list) < readAtOnce {
+			return out, nil
+		}
+		r.After = &list[len(list)-1].Row
+	}
+}
+
 // fill reads the rows of matches that came from the index.
 func (f *finder) fill(matches []match) error {
+	var rids []int64
+	for i := range matches {
+		if matches[i].Stored.ID == "" {
+			rids = append(rids, matches[i].Row.ID)
+		}
+	}
+	rows, err := f.current(rids, 0)
+	if err != nil {
+		return err
+	}
 	for i := range matches {
 		m := &matches[i]
 		if m.Stored.ID != "" {
 			continue
 		}
-		err := f.Query("SELECT "+Columns+" FROM resource WHERE rid = ?", []any{m.Row.ID}, func(s Row) (bool, error) {
-			v, err := f.Scan(s)
-			m.Stored = v
-			return false, err
-		})
-		if err != nil {
-			return err
-		}
-		if m.Stored.ID == "" {
+		if m.Stored = rows[m.Row.ID]; m.Stored.ID == "" {
 			return Damaged(nil)
 		}
 	}
@@ -249,7 +289,7 @@ func (f *finder) count(limit int) (int64, error) {
 }
 
 func (f *finder) countType(r sqlgen.Request) (int64, error) {
-	if r.Limit > 0 {
+	if _, read := sqlgen.Apart(r.Where); r.Limit > 0 || read != nil && !f.Dialect().Reads() {
 		rows, err := f.present(r)
 		return int64(len(rows)), err
 	}

@@ -1,9 +1,6 @@
 package packed
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/store"
 )
@@ -36,7 +33,7 @@ func (n Names) Scan(s Row) (Stored, error) {
 
 // Open decodes the body into the version.
 func (p *Packer) Open(v Stored) (store.Version, error) {
-	_, body, err := p.Unpack(v.Codec, v.Blob)
+	_, body, err := p.unpacked(v)
 	if err == nil && !v.Deleted {
 		v.Body = body
 	}
@@ -45,7 +42,7 @@ func (p *Packer) Open(v Stored) (store.Version, error) {
 
 // Entries decodes the index entries.
 func (p *Packer) Entries(v Stored) ([]search.Entry, error) {
-	index, _, err := p.Unpack(v.Codec, v.Blob)
+	index, _, err := p.unpacked(v)
 	if err != nil {
 		return nil, err
 	}
@@ -58,17 +55,11 @@ func (n Names) Current(resourceType, id string) (v Stored, ok bool, err error) {
 	if err != nil || typ == 0 {
 		return Stored{}, false, err
 	}
-	err = n.Query(`SELECT r.RID, r.type, r.deleted, r.t, r.updated, r.version, r.id, r.codec, r.body
-FROM entity e CROSS JOIN resource r ON r.RID = e.RID WHERE e.id = ? AND e.type = ?`, []any{id, typ}, func(s Row) (bool, error) {
+	err = n.Query(`SELECT r.rid, r.type, r.deleted, r.t, r.updated, r.version, r.id, r.codec, r.body
+FROM entity e`+n.Dialect().Join()+`resource r ON `+n.same("r.", "e.")+` WHERE e.id = ? AND e.type = ?`, []any{id, typ}, func(s Row) (bool, error) {
 		v, err = n.Scan(s)
 		ok = true
 		return false, err
 	})
 	return v, ok, err
-}
-
-// BodyHash returns the hash of a version in its leaf; a deletion has that of nothing.
-func BodyHash(body []byte) string {
-	sum := sha256.Sum256(body)
-	return hex.EncodeToString(sum[:])
 }

@@ -11,6 +11,18 @@ func (p *Packer) Words(codec int, blob []byte, narrative bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return wordsOf(body, narrative)
+}
+
+func (p *Packer) written(v Stored, narrative bool) (string, error) {
+	_, body, err := p.unpacked(v)
+	if err != nil {
+		return "", err
+	}
+	return wordsOf(body, narrative)
+}
+
+func wordsOf(body []byte, narrative bool) (string, error) {
 	r, err := fhir.Parse(body)
 	if err != nil {
 		return "", Damaged(err)

@@ -39,7 +39,7 @@ type Row struct {
 // Select returns the statement that yields the matches in order: the row id, then one
 // column for each sort key.
 func (c *Compiler) Select(r Request) (Fragment, error) {
-	from, where, row, err := c.from(r)
+	from, where, row, within, err := c.from(r)
 	if err != nil {
 		return Fragment{}, err
 	}
@@ -50,7 +50,7 @@ func (c *Compiler) Select(r Request) (Fragment, error) {
 		}
 		return limited(build(out, " ORDER BY c.rid"), r.Limit), nil
 	}
-	columns, joins, err := c.sortColumns(r, row)
+	columns, joins, err := c.sortColumns(r, row, within)
 	if err != nil {
 		return Fragment{}, err
 	}
@@ -63,7 +63,7 @@ func (c *Compiler) Select(r Request) (Fragment, error) {
 
 // Count returns the statement that counts the matches.
 func (c *Compiler) Count(r Request) (Fragment, error) {
-	from, where, _, err := c.from(r)
+	from, where, _, _, err := c.from(r)
 	return build("SELECT count(*) ", from, where), err
 }
 
@@ -76,20 +76,19 @@ func limited(f Fragment, limit int) Fragment {
 
 // from returns FROM and WHERE. The candidates are c.rid; row is the alias of their resource
 // rows, which are joined when something needs them.
-func (c *Compiler) from(r Request) (from, where Fragment, row string, err error) {
+func (c *Compiler) from(r Request) (from, where Fragment, row string, within *[2]int64, err error) {
 	all := flatten(r.Where, nil)
-	within, err := c.scope(all)
-	if err != nil {
-		return from, where, "", err
+	if within, err = c.scope(all); err != nil {
+		return from, where, "", nil, err
 	}
 	if within != nil && within[0] > within[1] {
-		return frag("FROM (SELECT 0 AS rid, '' AS id, 0 AS updated WHERE 1=0) c"), frag(" WHERE 1=1"), "c", nil
+		return frag("FROM (" + c.nothing() + ") c"), frag(" WHERE 1=1"), "c", nil, nil
 	}
 	by, err := c.driver(r.Type, all, within)
 	if err != nil {
-		return from, where, "", err
+		return from, where, "", nil, err
 	}
-	q := &query{Compiler: c, typ: r.Type, rid: "c.rid", row: "r"}
+	q := &query{Compiler: c, typ: r.Type, rid: "c.", row: "r", within: within}
 	if by.rows.SQL == "" {
 		q.row = "c"
 	}
@@ -99,17 +98,17 @@ func (c *Compiler) from(r Request) (from, where Fragment, row string, err error)
 	quick, slow := apart(all)
 	asked, err := q.condition(search.And(quick))
 	if err != nil {
-		return from, where, "", err
+		return from, where, "", nil, err
 	}
 	read, err := q.condition(search.And(slow))
 	if err != nil {
-		return from, where, "", err
+		return from, where, "", nil, err
 	}
 	parts := []Fragment{asked}
 	if !by.exact {
 		no, err := c.names.Type(r.Type)
 		if err != nil {
-			return from, where, "", err
+			return from, where, "", nil, err
 		}
 		parts = append(parts, frag(q.row+".deleted = 0 AND "+q.row+".type = ?", no))
 	}
@@ -117,7 +116,7 @@ func (c *Compiler) from(r Request) (from, where Fragment, row string, err error)
 		parts = append(parts, frag(q.row+".t <= ?", r.At))
 	}
 	if within != nil {
-		parts = append(parts, frag("c.rid BETWEEN ? AND ?", within[0], within[1]))
+		parts = append(parts, c.inside("c.", *within))
 	}
 	if len(slow) > 0 { // bodies are decoded of those rows only that satisfy all the rest
 		parts = append(parts, build("CASE WHEN ", and(parts), " THEN ", read, " ELSE 0 END"))
@@ -126,10 +125,20 @@ func (c *Compiler) from(r Request) (from, where Fragment, row string, err error)
 	if by.rows.SQL != "" {
 		from = build("FROM (", by.rows, ") c")
 		if q.rows || !by.exact || r.At != 0 || sortsByRow(r.Sort) {
-			from = build(from, " CROSS JOIN resource r ON r.rid = c.rid")
+			from = build(from, c.dialect.Join(), "resource r ON ", c.same("r.", "c."), c.scoped("r.", within))
 		}
 	}
-	return from, build(" WHERE ", and(parts)), q.row, nil
+	return from, build(" WHERE ", and(parts)), q.row, within, nil
+}
+
+// Apart puts aside the conditions for which a resource must be read, when there are any: a
+// database that cannot read it answers the rest, and the store decides.
+func Apart(where search.Expr) (rest, read search.Expr) {
+	quick, slow := apart(flatten(where, nil))
+	if len(slow) == 0 {
+		return where, nil
+	}
+	return search.And(quick), search.And(slow)
 }
 
 // apart puts aside the conditions for which a resource must be read.
@@ -221,7 +230,7 @@ func (c *Compiler) driver(resourceType string, all []search.Expr, within *[2]int
 			continue
 		}
 		if len(sources) == 0 {
-			return drive{union(nil, nil), true, i}, nil
+			return drive{c.union(nil, nil), true, i}, nil
 		}
 		if within == nil && home == nil {
 			if home, err = c.home(x, sources); err != nil {
@@ -240,13 +249,13 @@ func (c *Compiler) driver(resourceType string, all []search.Expr, within *[2]int
 	case best == nil && home == nil:
 		return drive{covers: -1}, nil
 	case best == nil:
-		return drive{union(home.sources, nil), true, home.at}, nil
+		return drive{c.union(home.sources, nil), true, home.at}, nil
 	}
 	exact := !slices.ContainsFunc(best, func(s source) bool { return s.loose })
 	if home == nil || rank < costReference {
-		return drive{union(best, within), exact, at}, nil
+		return drive{c.union(best, within), exact, at}, nil
 	}
-	return drive{home.split(best), exact, -1}, nil
+	return drive{c.split(home, best), exact, -1}, nil
 }
 
 // homed is a reference to a patient: most of what refers to a patient lives in the
@@ -259,11 +268,12 @@ type homed struct {
 
 // split returns the candidates of two conditions: inside of the patient's range by the
 // other index, outside of it by the reference. Both read only a few keys.
-func (h *homed) split(other []source) Fragment {
-	out := build("SELECT rid FROM (", union(other, &h.within), ")")
-	low, high := frag(" AND rid < ?", h.within[0]), frag(" AND rid > ?", h.within[1])
+func (c *Compiler) split(h *homed, other []source) Fragment {
+	out := build("SELECT ", c.columns(""), " FROM (", c.union(other, &h.within), ") h")
 	for _, s := range h.sources { // one for each parameter: a reference has one
-		out = build(out, " UNION ALL ", s.bounded(low), " UNION ALL ", s.bounded(high))
+		for _, bound := range c.outside(h.within) {
+			out = build(out, " UNION ALL ", c.bounded(s, bound))
+		}
 	}
 	return out
 }
@@ -290,13 +300,13 @@ func costOf(sources []source) int {
 }
 
 // union returns the row ids of all sources, each once.
-func union(sources []source, within *[2]int64) Fragment {
+func (c *Compiler) union(sources []source, within *[2]int64) Fragment {
 	if len(sources) == 0 {
-		return frag("SELECT 0 AS rid WHERE 1=0")
+		return frag(c.nothing())
 	}
-	out := sources[0].set(within)
+	out := c.set(sources[0], within)
 	for _, s := range sources[1:] {
-		out = build(out, " UNION ", s.set(within))
+		out = build(out, " UNION ", c.set(s, within))
 	}
 	return out
 }
@@ -329,9 +339,11 @@ func (c *Compiler) drives(resourceType string, x search.Expr) ([]source, bool, e
 type query struct {
 	*Compiler
 	typ  string
-	rid  string // the candidate's row id
+	rid  string // the alias of the candidate, with a dot
 	row  string // the alias of its resource row
 	rows bool   // whether some condition uses the row
+	// within is the patient's range to which the statement is confined; nil for none.
+	within *[2]int64
 }
 
 func (q *query) condition(x search.Expr) (Fragment, error) {
@@ -350,7 +362,7 @@ func (q *query) condition(x search.Expr) (Fragment, error) {
 		}
 		list, err := q.conditions(rest)
 		for _, s := range merged {
-			list = append(list, s.probe(q.rid))
+			list = append(list, q.probe(s))
 		}
 		return or(list), err
 	case search.Not:
@@ -374,7 +386,7 @@ func (q *query) condition(x search.Expr) (Fragment, error) {
 	}
 	var list []Fragment
 	for _, s := range sources {
-		list = append(list, s.probe(q.rid))
+		list = append(list, q.probe(s))
 	}
 	return or(list), nil
 }
@@ -400,7 +412,7 @@ func (q *query) inPatient(ids search.InPatient) (Fragment, error) {
 		}
 		if patient != 0 {
 			low, high := Range(patient)
-			out = append(out, frag(q.rid+" BETWEEN ? AND ?", low, high))
+			out = append(out, q.inside(q.rid, [2]int64{low, high}))
 		}
 	}
 	return or(out), nil

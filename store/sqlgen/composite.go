@@ -63,7 +63,8 @@ func (c *Compiler) part(p int64, x search.Expr) (Fragment, error) {
 		})
 	case search.Quantity:
 		return column(x.Param, func(n string, _ int64) (Fragment, error) {
-			where, found, err := c.measured(p, x, "lo"+n, "hi"+n, "k"+n, "s"+n)
+			low, high, label := c.dialect.Amounts(n)
+			where, found, err := c.measured(p, x, low, high, "k"+n, label)
 			if !found {
 				where = no
 			}

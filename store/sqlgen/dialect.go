@@ -14,6 +14,36 @@ type SQLite struct{}
 // array, so that lists of all lengths share one prepared statement.
 const fewValues = 8
 
+// Keyed implements Dialect: the patient is in the row id.
+func (SQLite) Keyed() bool { return false }
+
+// Join implements Dialect.
+func (SQLite) Join() string { return " CROSS JOIN " }
+
+// Unindexed implements Dialect.
+func (SQLite) Unindexed(column string) string { return "+" + column }
+
+// Equal implements Dialect.
+func (SQLite) Equal(column, text string) Fragment { return frag(column+" = ?", text) }
+
+// AtLeast implements Dialect.
+func (SQLite) AtLeast(column, text string) Fragment { return frag(column+" >= ?", text) }
+
+// Below implements Dialect.
+func (SQLite) Below(column, text string) Fragment { return frag(column+" < ?", text) }
+
+// Least implements Dialect.
+func (SQLite) Least(expression string) string { return "min(" + expression + ")" }
+
+// Greatest implements Dialect.
+func (SQLite) Greatest(expression string) string { return "max(" + expression + ")" }
+
+// Amounts implements Dialect: dates and quantities share columns.
+func (SQLite) Amounts(n string) (low, high, label string) { return "lo" + n, "hi" + n, "s" + n }
+
+// Reads implements Dialect.
+func (SQLite) Reads() bool { return true }
+
 // In implements Dialect.
 func (SQLite) In(column string, values []any) Fragment {
 	switch n := len(values); {

@@ -1,6 +1,7 @@
 package sqlgen
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/osler-emr/osler/fhir/search"
@@ -22,6 +23,8 @@ type source struct {
 	single bool
 	// loose says that the rows may be deleted; index tables have none of those.
 	loose bool
+	// rows, when not empty, are the row ids that the condition names itself.
+	rows []any
 	// cost ranks sources as drivers; lower leaves fewer rows.
 	cost int
 }
@@ -43,30 +46,34 @@ const (
 )
 
 // set returns the row ids, each once, inside of a range of them when it is given.
-func (s source) set(within *[2]int64) Fragment {
+func (c *Compiler) set(s source, within *[2]int64) Fragment {
 	if within == nil {
-		return s.bounded(Fragment{})
+		return c.bounded(s, Fragment{})
 	}
-	return s.bounded(frag(" AND rid BETWEEN ? AND ?", within[0], within[1]))
+	return c.bounded(s, build(" AND ", c.inside("", *within)))
 }
 
-func (s source) bounded(bound Fragment) Fragment {
+func (c *Compiler) bounded(s source, bound Fragment) Fragment {
 	distinct := "DISTINCT "
 	if s.single {
 		distinct = ""
 	}
-	return build("SELECT ", distinct, "rid FROM ", s.table, " WHERE ", s.where, bound)
+	return build("SELECT ", distinct, c.columns(""), " FROM ", s.table, " WHERE ", s.where, bound)
 }
 
-// probe returns the condition that a row id is in the set.
-func (s source) probe(rid string) Fragment {
+// probe returns the condition that the candidate is in the set.
+func (q *query) probe(s source) Fragment {
+	if len(s.rows) > 0 {
+		return q.dialect.In(q.rid+"rid", s.rows)
+	}
+	where := s.where
 	if s.check.SQL != "" {
-		return build("EXISTS (SELECT 1 FROM ", s.table, " WHERE ", s.check, " AND rid = ", rid, ")")
+		where = s.check
 	}
-	if s.probes {
-		return build("EXISTS (SELECT 1 FROM ", s.table, " WHERE ", s.where, " AND rid = ", rid, ")")
+	if s.probes || s.check.SQL != "" {
+		return build("EXISTS (SELECT 1 FROM ", s.table, " WHERE ", where, " AND ", q.same(s.table+".", q.rid), q.scoped("", q.within), ")")
 	}
-	return build(rid, " IN (SELECT rid FROM ", s.table, " WHERE ", s.where, ")")
+	return build("(", q.columns(q.rid), ") IN (SELECT ", q.columns(""), " FROM ", s.table, " WHERE ", where, q.scoped("", q.within), ")")
 }
 
 // sources returns the places of a leaf of the tree; it is true for a row that is in any.
@@ -88,7 +95,7 @@ func (c *Compiler) sources(resourceType string, x search.Expr) ([]source, error)
 			return source{
 				table: "dat", cost: costDate,
 				where: build(in, " AND ", Ranged(x.Prefix, x.Low, x.High, "lo", "hi")),
-				check: build(in, " AND ", Ranged(x.Prefix, x.Low, x.High, "+lo", "+hi")),
+				check: build(in, " AND ", Ranged(x.Prefix, x.Low, x.High, c.dialect.Unindexed("lo"), c.dialect.Unindexed("hi"))),
 			}
 		})
 	case search.Quantity:
@@ -96,7 +103,7 @@ func (c *Compiler) sources(resourceType string, x search.Expr) ([]source, error)
 	case search.Near:
 		return c.each(resourceType, x.Param, func(p Param) source {
 			in := frag("p = ?", p.No)
-			return source{table: "qty", cost: costQuantity, where: and([]Fragment{in, c.near(x, "lo", "hi")}), check: and([]Fragment{in, c.near(x, "+lo", "+hi")})}
+			return source{table: "qty", cost: costQuantity, where: and([]Fragment{in, c.near(x, "lo", "hi")}), check: and([]Fragment{in, c.near(x, c.dialect.Unindexed("lo"), c.dialect.Unindexed("hi"))})}
 		})
 	case search.URI:
 		return c.each(resourceType, x.Param, func(p Param) source {
@@ -125,12 +132,31 @@ func (c *Compiler) ids(resourceType string, ids search.ID) ([]source, error) {
 	for i, id := range ids {
 		values[i] = id
 	}
+	if c.dialect.Keyed() {
+		return c.located(resourceType, ids)
+	}
 	no, err := c.names.Type(resourceType)
 	if err != nil {
 		return nil, err
 	}
 	where := build(c.dialect.In("id", values), frag(" AND type = ? AND rid IS NOT NULL", no))
 	return []source{{table: "entity", where: where, single: true, loose: true, cost: costID}}, nil
+}
+
+// located looks ids up beforehand: the table that knows them is not kept by patient.
+func (c *Compiler) located(resourceType string, ids []string) ([]source, error) {
+	rows, err := c.names.Located(resourceType, ids)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	var patients []int64
+	for _, rid := range rows {
+		if p := PatientOf(rid); !slices.Contains(patients, p) {
+			patients = append(patients, p)
+		}
+	}
+	where := build(c.dialect.In("patient", anys(patients)), " AND ", c.dialect.In("rid", anys(rows)))
+	return []source{{table: "resource", where: where, rows: anys(rows), single: true, loose: true, cost: costID}}, nil
 }
 
 // shared are token parameters whose few codes most resources of a type have in common.
@@ -188,13 +214,9 @@ func (c *Compiler) codeIn(column string, space, textSpace int64, x search.Token)
 	case x.Other:
 		return build(column, frag(" IN (SELECT no FROM dict WHERE param = ? AND ", space), not(and(named(x))), ")"), true, nil
 	case x.Text:
-		rest := yes
-		if next, ok := successor(x.Code); ok {
-			rest = frag("code < ?", next)
-		}
-		return build(column, frag(" IN (SELECT no FROM dict WHERE param = ? AND code >= ? AND ", textSpace, x.Code), rest, ")"), true, nil
+		return build(column, frag(" IN (SELECT no FROM dict WHERE param = ? AND ", textSpace), c.prefixed("code", x.Code), ")"), true, nil
 	case x.AnyCode && x.HasSystem:
-		return build(column, frag(" IN (SELECT no FROM dict WHERE param = ? AND system = ?)", space, x.System)), true, nil
+		return build(column, frag(" IN (SELECT no FROM dict WHERE param = ? AND ", space), c.dialect.Equal("system", x.System), ")"), true, nil
 	case x.AnyCode:
 		return build(column, frag(" IN (SELECT no FROM dict WHERE param = ?)", space)), true, nil
 	case x.HasSystem:
@@ -265,7 +287,7 @@ func (c *Compiler) identifier(p Param, x search.Token) ([]source, error) {
 	}
 	s := source{table: "ident", cost: costIdentifier}
 	if !x.AnyCode {
-		parts = append(parts, frag("value = ?", value))
+		parts = append(parts, c.dialect.Equal("value", value))
 		s.probes = true
 	}
 	if x.HasSystem && !x.OfType {
@@ -334,12 +356,12 @@ func (c *Compiler) references(resourceType string, x search.Reference) ([]source
 	}
 	if x.Prefix {
 		return c.each(resourceType, x.Param, func(p Param) source {
-			return source{table: "uri", where: build(frag("p = ? AND ", p.No), prefixed("value", x.URL)), cost: costURI}
+			return source{table: "uri", where: build(frag("p = ? AND ", p.No), c.prefixed("value", x.URL)), cost: costURI}
 		})
 	}
 	if x.URL != "" {
 		return c.each(resourceType, x.Param, func(p Param) source {
-			return source{table: "uri", where: frag("p = ? AND value = ?", p.No, x.URL), probes: true, single: true, cost: costURI}
+			return source{table: "uri", where: build(frag("p = ? AND ", p.No), c.dialect.Equal("value", x.URL)), probes: true, single: true, cost: costURI}
 		})
 	}
 	targets, err := c.targets(x)
@@ -368,7 +390,7 @@ func (c *Compiler) texts(resourceType string, x search.Text) ([]source, error) {
 		return source{
 			table: "str", cost: costText,
 			where: build(in, " AND ", c.text("norm", "exact", x)),
-			check: build(in, " AND ", c.text("+norm", "+exact", x)),
+			check: build(in, " AND ", c.text(c.dialect.Unindexed("norm"), c.dialect.Unindexed("exact"), x)),
 		}
 	})
 }
@@ -385,7 +407,7 @@ func (c *Compiler) text(norm, exact string, x search.Text) Fragment {
 	if compare := compared[x.Mode]; compare != "" {
 		return frag(norm+compare, x.Value)
 	}
-	return prefixed(norm, x.Value)
+	return c.prefixed(norm, x.Value)
 }
 
 var compared = map[search.StringMode]string{
@@ -402,20 +424,20 @@ func (c *Compiler) near(x search.Near, lat, lon string) Fragment {
 	})
 }
 
-func prefixed(column, prefix string) Fragment {
+func (c *Compiler) prefixed(column, prefix string) Fragment {
 	next, ok := successor(prefix)
 	if !ok {
-		return frag(column+" >= ?", prefix)
+		return c.dialect.AtLeast(column, prefix)
 	}
-	return frag(column+" >= ? AND "+column+" < ?", prefix, next)
+	return build(c.dialect.AtLeast(column, prefix), " AND ", c.dialect.Below(column, next))
 }
 
 func (c *Compiler) uri(column string, x search.URI) Fragment {
 	switch x.Mode {
 	case search.URIBelow:
-		return prefixed(column, x.Value)
+		return c.prefixed(column, x.Value)
 	case search.URIAbove:
 		return c.dialect.Begins(x.Value, column)
 	}
-	return frag(column+" = ?", x.Value)
+	return c.dialect.Equal(column, x.Value)
 }

@@ -48,7 +48,7 @@ func (c *Compiler) quantities(resourceType string, x search.Quantity) ([]source,
 			return nil, err
 		}
 		if found {
-			check, _, err := c.measured(p.No, x, "+lo", "+hi", "unit", "label")
+			check, _, err := c.measured(p.No, x, c.dialect.Unindexed("lo"), c.dialect.Unindexed("hi"), "unit", "label")
 			if err != nil {
 				return nil, err
 			}

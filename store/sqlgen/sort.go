@@ -2,6 +2,7 @@ package sqlgen
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/osler-emr/osler/fhir/search"
 )
@@ -19,7 +20,7 @@ func sortsByRow(keys []search.SortKey) bool {
 
 // sortColumns returns the columns s0, s1, … and the joins that they need. The rules are
 // those of search.SortKeys: ascending takes the lowest value, descending the highest.
-func (c *Compiler) sortColumns(r Request, row string) (columns, joins Fragment, err error) {
+func (c *Compiler) sortColumns(r Request, row string, within *[2]int64) (columns, joins Fragment, err error) {
 	for i, key := range r.Sort {
 		n := strconv.Itoa(i)
 		var column Fragment
@@ -34,7 +35,7 @@ func (c *Compiler) sortColumns(r Request, row string) (columns, joins Fragment, 
 				return columns, joins, err
 			}
 			var join Fragment
-			column, join = sortColumn(key, params, "j"+n)
+			column, join = c.sortColumn(key, params, "j"+n, within)
 			joins = build(joins, join)
 		}
 		columns = build(columns, ", ", column, " AS s"+n)
@@ -44,13 +45,13 @@ func (c *Compiler) sortColumns(r Request, row string) (columns, joins Fragment, 
 
 // sortColumn returns the expression of one key. What is indexed by row id is probed for
 // each candidate; values of the other tables are gathered once and joined.
-func sortColumn(key search.SortKey, params []Param, alias string) (column, join Fragment) {
+func (c *Compiler) sortColumn(key search.SortKey, params []Param, alias string, within *[2]int64) (column, join Fragment) {
 	if len(params) == 0 {
 		return frag("NULL"), Fragment{}
 	}
-	p, end := params[0], "min"
+	p, end := params[0], c.dialect.Least
 	if key.Descending {
-		end = "max"
+		end = c.dialect.Greatest
 	}
 	pick := func(asc, desc string) string {
 		if key.Descending {
@@ -59,7 +60,7 @@ func sortColumn(key search.SortKey, params []Param, alias string) (column, join 
 		return asc
 	}
 	probe := func(table, column string) (Fragment, Fragment) {
-		return frag("(SELECT "+end+"(+"+column+") FROM "+table+" WHERE p = ? AND rid = c.rid)", p.No), Fragment{}
+		return build("(SELECT ", end(c.dialect.Unindexed(column)), " FROM ", table, frag(" WHERE p = ? AND ", p.No), c.same(table+".", "c."), c.scoped("", within), ")"), Fragment{}
 	}
 	switch {
 	case p.Flags&InDat != 0:
@@ -72,7 +73,7 @@ func sortColumn(key search.SortKey, params []Param, alias string) (column, join 
 	var lists []Fragment
 	for _, t := range gathered {
 		if p.Flags&t.flag != 0 {
-			lists = append(lists, frag(t.list, p.No*t.times))
+			lists = append(lists, c.list(t, p, within))
 		}
 	}
 	if len(lists) == 0 {
@@ -82,20 +83,29 @@ func sortColumn(key search.SortKey, params []Param, alias string) (column, join 
 	for _, more := range lists[1:] {
 		list = build(list, " UNION ALL ", more)
 	}
-	join = build(" LEFT JOIN (SELECT rid, "+end+"(v) AS v FROM (", list, ") GROUP BY rid) "+alias+" ON "+alias+".rid = c.rid")
+	join = build(" LEFT JOIN (SELECT ", c.columns(""), ", ", end("v"), " AS v FROM (", list, ") g GROUP BY ", c.columns(""), ") ", alias, " ON ", c.same(alias+".", "c."))
 	return frag(alias + ".v"), join
 }
 
+// list returns the statement of all values of a parameter in a table.
+func (c *Compiler) list(t gathering, p Param, within *[2]int64) Fragment {
+	from := strings.Join(t.from, c.dialect.Join())
+	return build("SELECT ", c.columns("x."), ", ", t.value, " AS v FROM ", from, frag(" WHERE "+t.param+" = ?", p.No*t.times), c.scoped("x.", within))
+}
+
+type gathering struct {
+	flag         Flags
+	value, param string
+	from         []string // x is the table of the rows
+	times        int64    // the parameter's number is multiplied with it
+}
+
 // gathered are the tables that have no index by row id.
-var gathered = [...]struct {
-	flag  Flags
-	list  string
-	times int64 // the parameter's number is multiplied with it
-}{
-	{InTok, "SELECT t.rid AS rid, d.code AS v FROM dict d CROSS JOIN tok t ON t.k = d.no WHERE d.param = ?", Spaces},
-	{InIdent, "SELECT rid, value AS v FROM ident WHERE p = ?", 1},
-	{InURI, "SELECT rid, value AS v FROM uri WHERE p = ?", 1},
-	{InRef, "SELECT f.rid AS rid, t.type || '/' || e.id AS v FROM ref f CROSS JOIN entity e ON e.no = f.e CROSS JOIN param t ON t.no = e.type WHERE f.p = ?", 1},
+var gathered = [...]gathering{
+	{InTok, "d.code", "d.param", []string{"dict d", "tok x ON x.k = d.no"}, Spaces},
+	{InIdent, "value", "p", []string{"ident x"}, 1},
+	{InURI, "value", "p", []string{"uri x"}, 1},
+	{InRef, "t.type || '/' || e.id", "x.p", []string{"ref x", "entity e ON e.no = x.e", "param t ON t.no = e.type"}, 1},
 }
 
 func ordering(keys []search.SortKey) Fragment {

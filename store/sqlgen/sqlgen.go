@@ -84,10 +84,32 @@ type Names interface {
 	Entities(id string) ([]int64, error)
 	// Patient returns the number of a patient's compartment; 0 when there is none.
 	Patient(id string) (int64, error)
+	// Located returns the row ids of resources of a type; those that do not exist are left
+	// out. It is asked only for a dialect whose rows are Keyed.
+	Located(resourceType string, ids []string) ([]int64, error)
 }
 
 // Dialect is what differs between databases.
 type Dialect interface {
+	// Keyed reports whether every row carries the number of its patient in a column of its
+	// own, patient, and every key and join names it.
+	Keyed() bool
+	// Join returns the word of a join whose left side is read first.
+	Join() string
+	// Unindexed returns a column in a form that keeps an index from being used for it.
+	Unindexed(column string) string
+	// Equal, AtLeast and Below compare a text column that an index leads to.
+	Equal(column, text string) Fragment
+	AtLeast(column, text string) Fragment
+	Below(column, text string) Fragment
+	// Least returns the lowest value of an expression in a group, Greatest the highest.
+	Least(expression string) string
+	Greatest(expression string) string
+	// Amounts returns the columns of a quantity in part n of a composite: its range and the
+	// number of its unit as printed.
+	Amounts(n string) (low, high, label string)
+	// Reads reports whether Written can be asked.
+	Reads() bool
 	// In returns the condition that a column is one of the values, which are all int64 or
 	// all string.
 	In(column string, values []any) Fragment

@@ -21,9 +21,10 @@ func (words) Codes(int64, string) ([]int64, error)      { return []int64{3, 4}, 
 func (words) CodesOf(int64, string) (map[string]int64, error) {
 	return map[string]int64{"mg": 7, "g": 8, "m": 9}, nil
 }
-func (words) Entity(string, string) (int64, error) { return 5, nil }
-func (words) Entities(string) ([]int64, error)     { return []int64{5}, nil }
-func (words) Patient(string) (int64, error)        { return 6, nil }
+func (words) Entity(string, string) (int64, error)      { return 5, nil }
+func (words) Entities(string) ([]int64, error)          { return []int64{5}, nil }
+func (words) Patient(string) (int64, error)             { return 6, nil }
+func (words) Located(string, []string) ([]int64, error) { return []int64{7 << 20}, nil }
 
 // TestInputIsBoundNeverWritten puts a hostile text into every field of every node: no piece
 // of it may become text of the statement, and placeholders and values must agree.
@@ -49,15 +50,17 @@ func TestInputIsBoundNeverWritten(t *testing.T) {
 				{Type: evil, Where: where, Limit: 3},
 				{Type: evil, Where: where, At: 7, Sort: []search.SortKey{{Param: evil}, {Param: "_id", Descending: true}}, After: &sqlgen.Row{Values: []any{evil, nil}, ID: 1}},
 			} {
-				f, err := sqlgen.New(sqlgen.SQLite{}, words{}).Select(r)
-				if err != nil {
-					t.Fatalf("%#v: %v", where, err)
-				}
-				if strings.Contains(f.SQL, "DROP") || strings.Contains(f.SQL, "x'") {
-					t.Errorf("%#v became %s", where, f.SQL)
-				}
-				if n := strings.Count(f.SQL, "?"); n != len(f.Args) {
-					t.Errorf("%#v: %d placeholders, %d values in %s", where, n, len(f.Args), f.SQL)
+				for _, dialect := range []sqlgen.Dialect{sqlgen.SQLite{}, sqlgen.Postgres{}} {
+					f, err := sqlgen.New(dialect, words{}).Select(r)
+					if err != nil {
+						t.Fatalf("%#v: %v", where, err)
+					}
+					if strings.Contains(f.SQL, "DROP") || strings.Contains(f.SQL, "x'") {
+						t.Errorf("%#v became %s", where, f.SQL)
+					}
+					if n := strings.Count(f.SQL, "?"); n != len(f.Args) {
+						t.Errorf("%#v: %d placeholders, %d values in %s", where, n, len(f.Args), f.SQL)
+					}
 				}
 			}
 		}

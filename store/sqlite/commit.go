@@ -20,18 +20,11 @@ const maxGroup = 256
 
 // request is a changeset that waits for its commit.
 type request struct {
+	packed.Prepared
 	ctx     context.Context
-	set     store.Changeset
-	blobs   []blob // of set.Writes
-	leaf    ledger.Leaf
 	receipt store.Receipt
 	err     error
 	done    chan struct{}
-}
-
-type blob struct {
-	codec int
-	bytes []byte
 }
 
 // writer is the one connection that writes. Who holds the token may use it.
@@ -84,10 +77,11 @@ func (s *Store) Commit(ctx context.Context, c store.Changeset) (store.Receipt, e
 	if s.closed.Load() {
 		return store.Receipt{}, fault.New(fault.Unavailable, "The record is closed.")
 	}
-	r, err := s.prepare(ctx, c)
+	p, err := s.pack.Prepare(c, s.clock.Now)
 	if err != nil {
 		return store.Receipt{}, err
 	}
+	r := &request{ctx: ctx, Prepared: p, done: make(chan struct{})}
 	w := s.writer
 	w.mu.Lock()
 	w.queue = append(w.queue, r)
@@ -128,55 +122,6 @@ func (w *writer) withdraw(r *request) bool {
 	}
 	w.queue = slices.Delete(w.queue, i, i+1)
 	return true
-}
-
-// prepare checks what needs no database and does the work that many can do at once:
-// hashing and compressing.
-func (s *Store) prepare(ctx context.Context, c store.Changeset) (*request, error) {
-	if c.Leaf == nil {
-		return nil, fault.New(fault.Internal, "A change without an audit leaf is not stored.")
-	}
-	r := &request{ctx: ctx, set: c, leaf: *c.Leaf, blobs: make([]blob, len(c.Writes)), done: make(chan struct{})}
-	r.leaf.Versions = slices.Clone(r.leaf.Versions)
-	r.leaf.Patients = slices.Clone(r.leaf.Patients)
-	if r.leaf.Time.IsZero() {
-		r.leaf.Time = s.clock.Now()
-	}
-	for i := range c.Writes {
-		w := &c.Writes[i]
-		if w.Type == "" || w.ID == "" || w.Version < 1 || w.Deleted != (w.Body == nil) {
-			return nil, fault.New(fault.Internal, "A version needs a type, an id, a number and, unless it deletes, a body.")
-		}
-		if w.Deleted && len(w.Index) > 0 {
-			return nil, fault.New(fault.Internal, "A deletion has no index.")
-		}
-		r.blobs[i].codec, r.blobs[i].bytes = s.pack.Pack(w.Index, w.Body)
-		if err := r.cover(w); err != nil {
-			return nil, err
-		}
-	}
-	return r, nil
-}
-
-// cover sees to it that the leaf names the version, its hash and its patient.
-func (r *request) cover(w *store.Write) error {
-	hash := packed.BodyHash(w.Body)
-	if w.Patient != "" && !slices.Contains(r.leaf.Patients, w.Patient) {
-		r.leaf.Patients = append(r.leaf.Patients, w.Patient)
-	}
-	for i := range r.leaf.Versions {
-		v := &r.leaf.Versions[i]
-		if v.Type != w.Type || v.ID != w.ID || v.Version != w.Version {
-			continue
-		}
-		if v.Hash != "" && v.Hash != hash {
-			return fault.New(fault.Internal, "The audit leaf has another hash than the version that it covers.")
-		}
-		v.Hash = hash
-		return nil
-	}
-	r.leaf.Versions = append(r.leaf.Versions, ledger.Version{Type: w.Type, ID: w.ID, Version: w.Version, Hash: hash})
-	return nil
 }
 
 // txn is the state of one changeset inside a transaction. What it changes in memory
@@ -307,11 +252,11 @@ func (w *writer) failed(err error) error {
 }
 
 // onceHours is how long an idempotency key is remembered.
-const onceHours = 24
+const onceHours = packed.OnceHours
 
 func (x *txn) apply(r *request) error {
-	if r.set.Key != "" {
-		t, err := x.number("SELECT t FROM once WHERE key = ? AND at > ?", r.set.Key, x.now-onceHours*3600_000)
+	if r.Set.Key != "" {
+		t, err := x.number("SELECT t FROM once WHERE key = ? AND at > ?", r.Set.Key, x.now-onceHours*3600_000)
 		if err != nil {
 			return err
 		}
@@ -319,24 +264,24 @@ func (x *txn) apply(r *request) error {
 			r.receipt = store.Receipt{T: store.T(t), Leaf: t - 1, Repeated: true}
 			return nil
 		}
-		if err := x.exec("INSERT OR REPLACE INTO once (key, t, at) VALUES (?, ?, ?)", r.set.Key, x.t, x.now); err != nil {
+		if err := x.exec("INSERT OR REPLACE INTO once (key, t, at) VALUES (?, ?, ?)", r.Set.Key, x.t, x.now); err != nil {
 			return err
 		}
 	}
-	if err := x.preconditions(&r.set); err != nil {
+	if err := x.preconditions(&r.Set); err != nil {
 		return err
 	}
-	for i := range r.set.Items {
-		if err := x.writeItem(&r.set.Items[i]); err != nil {
+	for i := range r.Set.Items {
+		if err := x.writeItem(&r.Set.Items[i]); err != nil {
 			return err
 		}
 	}
-	for i := range r.set.Writes {
-		if err := x.writeVersion(&r.set.Writes[i], r.blobs[i]); err != nil {
+	for i := range r.Set.Writes {
+		if err := x.writeVersion(&r.Set.Writes[i], r.Blobs[i]); err != nil {
 			return err
 		}
 	}
-	if err := x.appendLeaf(r.leaf); err != nil {
+	if err := x.appendLeaf(r.Leaf, r.Leaf.Encode()); err != nil {
 		return err
 	}
 	r.receipt = store.Receipt{T: store.T(x.t), Leaf: x.t - 1}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"github.com/osler-emr/osler/store/packed"
+	"github.com/osler-emr/osler/store/sqlgen"
 	"math"
 
 	"github.com/ncruces/go-sqlite3"
@@ -183,6 +184,17 @@ func (c *conn) Query(text string, args []any, row func(s packed.Row) (bool, erro
 	}
 	return err
 }
+
+// Stream implements packed.Conn: rows are read as they are asked for.
+func (c *conn) Stream(text string, args []any, row func(s packed.Row) (bool, error)) error {
+	return c.Query(text, args, row)
+}
+
+// Now implements packed.Conn.
+func (c *conn) Now() (int64, error) { return c.number("SELECT max(t) FROM leaf") }
+
+// Dialect implements packed.Conn.
+func (c *conn) Dialect() sqlgen.Dialect { return sqlgen.SQLite{} }
 
 // Value implements packed.Conn.
 func (c *conn) Value(r packed.Row, column int) any {

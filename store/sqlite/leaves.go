@@ -4,9 +4,8 @@ import (
 	"github.com/osler-emr/osler/trust/ledger"
 )
 
-// appendLeaf adds the changeset's leaf to the log.
-func (x *txn) appendLeaf(l ledger.Leaf) error {
-	body := l.Encode()
+// appendLeaf adds the changeset's leaf, encoded as body, to the log.
+func (x *txn) appendLeaf(l ledger.Leaf, body []byte) error {
 	first, hashes := x.tree.Append(body)
 	if err := x.exec("INSERT INTO leaf (t, at, actor, body) VALUES (?, ?, ?, ?)", x.t, x.at, l.Actor, body); err != nil {
 		return err

@@ -64,7 +64,7 @@ func diskFull() error {
 
 // spare reports whether a changeset is let through while the disk is full: it stores no
 // resource version.
-func spare(r *request) bool { return len(r.set.Writes) == 0 }
+func spare(r *request) bool { return len(r.Set.Writes) == 0 }
 
 // relieved reports whether the store is not tight, or no longer.
 func (w *writer) relieved() bool {

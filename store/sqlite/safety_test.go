@@ -69,10 +69,6 @@ func TestNoPlaintextInAnyFile(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
 	words := canaries(t, s)
-	var backup bytes.Buffer
-	if err := s.Backup(context.Background(), &backup); err != nil {
-		t.Fatal(err)
-	}
 	scan := func(when string) {
 		files := 0
 		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -89,7 +85,6 @@ func TestNoPlaintextInAnyFile(t *testing.T) {
 		}
 	}
 	scan("open")
-	find(t, "backup", backup.Bytes(), words)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -310,43 +305,6 @@ func TestUnknownSchemaIsRefused(t *testing.T) {
 				t.Errorf("%v, want %q", err, c.want)
 			}
 		})
-	}
-}
-
-func TestBackupRestoresTheRecord(t *testing.T) {
-	dir, copied := t.TempDir(), t.TempDir()
-	s := open(t, dir)
-	for i := range 30 {
-		commit(t, s, observation(fmt.Sprint("o", i), "p", 1, "c", start))
-	}
-	var backup bytes.Buffer
-	if err := s.Backup(context.Background(), &backup); err != nil {
-		t.Fatal(err)
-	}
-	commit(t, s, observation("later", "p", 1, "c", start))
-	if err := sqlite.Restore(bytes.NewReader(backup.Bytes()), copied); err != nil {
-		t.Fatal(err)
-	}
-	if err := sqlite.Restore(bytes.NewReader(backup.Bytes()), copied); !fault.Is(err, fault.Conflict) {
-		t.Errorf("over a record: %v, want conflict", err)
-	}
-	if err := sqlite.Restore(bytes.NewReader(backup.Bytes()[:backup.Len()/2]), t.TempDir()); !fault.Is(err, fault.Malformed) {
-		t.Errorf("cut off: %v, want malformed", err)
-	}
-	key, _ := os.ReadFile(filepath.Join(dir, "master.key"))
-	if err := os.WriteFile(filepath.Join(copied, "master.key"), key, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if problems := verify(t, copied); len(problems) > 0 {
-		t.Errorf("the restored record: %q", problems)
-	}
-	r := open(t, copied)
-	n := 0
-	for range r.All(context.Background(), nil, 0) {
-		n++
-	}
-	if n != 30 {
-		t.Errorf("%d resources restored, want 30", n)
 	}
 }
 

@@ -31,6 +31,9 @@ type Options struct {
 	Clock clock.Clock
 	// Readers is the number of connections that read; 0 for two a processor.
 	Readers int
+	// Origin is the name of the audit log of the record that is to move in (store.Moving); "" for
+	// a record of its own. It matters for a new store only.
+	Origin string
 	// CacheKiB is the page cache of each connection; 0 for 8 MiB, four times that for the
 	// writer.
 	CacheKiB int
@@ -136,6 +139,9 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 	if err := s.words.Load(c); err != nil {
 		return err
 	}
+	if err := s.adopt(o.Origin); err != nil {
+		return err
+	}
 	if err := s.sign(o.Keyring); err != nil {
 		return err
 	}
@@ -219,8 +225,8 @@ func (s *Store) sign(ring seal.Keyring) error {
 	if !found {
 		return fault.New(fault.Internal, "The database has no id.")
 	}
-	s.origin = "osler/" + id
-	s.signer, err = ledger.NewKey(s.origin, ledger.Secret(ring.Key("audit-signing"), s.origin))
+	s.origin = originPrefix + id
+	s.signer, err = store.Signer(ring, s.origin)
 	return err
 }
 

@@ -16,8 +16,12 @@ import (
 // Verify implements store.Store. It reads one state of the database; commits go on
 // meanwhile.
 func (s *Store) Verify(ctx context.Context, report func(problem string)) (int64, error) {
+	return s.Reader.Verify(ctx, s.log(), report)
+}
+
+func (s *Store) log() packed.Log {
 	notes := func() ([]byte, error) { return s.place.readAll(s.checkpointFile()) }
-	return s.Reader.Verify(ctx, packed.Log{Signer: s.signer, Origin: s.origin, ReadNotes: notes, Database: s.database}, report)
+	return packed.Log{Signer: s.signer, Origin: s.origin, ReadNotes: notes, Database: s.database}
 }
 
 // database looks at every page of the file, also at those that nothing refers to, and asks

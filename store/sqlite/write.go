@@ -28,7 +28,7 @@ func (x *txn) EnsureEntity(resourceType, id string) (no int64, err error) {
 }
 
 // writeVersion stores a new version and makes the former one history.
-func (x *txn) writeVersion(w *store.Write, b blob) error {
+func (x *txn) writeVersion(w *store.Write, b packed.Blob) error {
 	entity, _, err := x.ensureEntity(w.Type, w.ID)
 	if err != nil {
 		return err
@@ -71,7 +71,7 @@ func (x *txn) writeVersion(w *store.Write, b blob) error {
 		deleted = 1
 	}
 	err = x.exec("INSERT OR REPLACE INTO resource (rid, type, deleted, t, updated, version, id, has, codec, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		rid, typ, deleted, x.t, w.Updated.UnixMilli(), w.Version, w.ID, has, b.codec, b.bytes)
+		rid, typ, deleted, x.t, w.Updated.UnixMilli(), w.Version, w.ID, has, b.Codec, b.Bytes)
 	if err != nil || exists && rid == old.RID {
 		return err
 	}

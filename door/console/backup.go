@@ -1,0 +1,145 @@
+package console
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/osler-emr/osler/base/bucket"
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/store/archive"
+)
+
+type backupCommand struct {
+	dataFlags
+	To             string   `required:"" placeholder:"PLACE" help:"Where backups lie: a folder, or s3://bucket/prefix?endpoint=…&region=…" env:"OSLER_BACKUP_TO"`
+	Recipient      []string `xor:"lock" required:"" placeholder:"age1…" help:"Who can open it: a recipient, as age-keygen prints it. It can be repeated." env:"OSLER_BACKUP_RECIPIENT"`
+	PassphraseFile string   `xor:"lock" required:"" type:"path" placeholder:"FILE" help:"File with a passphrase that opens it, instead."`
+	Full           bool     `help:"Begin a new set with everything, instead of adding to the newest."`
+}
+
+// Run makes one backup.
+func (c *backupCommand) Run(ctx context.Context, p *Program) error {
+	lock, err := c.lock()
+	if err != nil {
+		return err
+	}
+	place, err := bucket.Open(c.To)
+	if err != nil {
+		return err
+	}
+	h, err := p.open(ctx, c.dataFlags, false)
+	if err != nil {
+		return err
+	}
+	defer h.store.Close()
+	began := time.Now()
+	bar := &bar{w: p.Err, what: "backed up"}
+	b, err := archive.Backup{Store: h.store, Keys: h.keys, Contents: h.contents, To: place, Lock: lock, Full: c.Full, Clock: p.Clock, Progress: bar.show}.Run(ctx)
+	bar.end()
+	if err != nil {
+		return err
+	}
+	if b.Nothing {
+		fmt.Fprintf(p.Out, "Nothing was committed since the last backup, which ends with commit %d of %s.\n", b.To, when(b.Last))
+		return nil
+	}
+	if b.Why != "" {
+		fmt.Fprintf(p.Out, "A new set was begun: %s.\n", b.Why)
+	}
+	took := time.Since(began)
+	fmt.Fprintf(p.Out, "Backed up: commits %d to %d (%s), %d versions, %d contents, %s, in %.1f s, as %s\n", b.From+1, b.To, when(b.Last), b.Versions, b.Contents, megabytes(b.Size), took.Seconds(), b.Segment)
+	for _, name := range b.Lost {
+		fmt.Fprintf(p.Out, "problem: the record names an attachment whose content it does not have: %s\n", name)
+	}
+	return nil
+}
+
+func (c *backupCommand) lock() (archive.Lock, error) {
+	if c.PassphraseFile == "" {
+		return archive.Recipients(c.Recipient...)
+	}
+	passphrase, err := readPassphrase(c.PassphraseFile)
+	if err != nil {
+		return archive.Lock{}, err
+	}
+	return archive.Passphrase(passphrase)
+}
+
+// readPassphrase reads the first line of a file.
+func readPassphrase(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fault.New(fault.NotFound, "The file %s with the passphrase cannot be read.", filepath.Base(path))
+	}
+	defer f.Close()
+	line, err := bufio.NewReader(io.LimitReader(f, 64<<10)).ReadString('\n')
+	if line = strings.TrimRight(line, "\r\n"); line == "" || err != nil && err != io.EOF {
+		return "", fault.New(fault.Invalid, "The file %s has no passphrase in its first line.", filepath.Base(path))
+	}
+	return line, nil
+}
+
+// unlockFlags say what opens a backup.
+type unlockFlags struct {
+	Identity       string `xor:"unlock" required:"" type:"path" placeholder:"FILE" help:"File with the age identity that opens the backup."`
+	PassphraseFile string `xor:"unlock" required:"" type:"path" placeholder:"FILE" help:"File with the passphrase that opens it, instead."`
+}
+
+func (u unlockFlags) keys() (archive.Keys, error) {
+	if u.Identity == "" {
+		passphrase, err := readPassphrase(u.PassphraseFile)
+		if err != nil {
+			return archive.Keys{}, err
+		}
+		return archive.PassphraseKeys(passphrase)
+	}
+	f, err := os.Open(u.Identity)
+	if err != nil {
+		return archive.Keys{}, fault.New(fault.NotFound, "The file %s with the identity cannot be read.", filepath.Base(u.Identity))
+	}
+	defer f.Close()
+	return archive.Identities(f)
+}
+
+// extract gives the index entries of what moves into a store. Search parameters of the
+// record's own are indexed when it is opened.
+func extract(_ string, body []byte) ([]search.Entry, error) {
+	r, err := fhir.Parse(body)
+	if err != nil {
+		return nil, err
+	}
+	return search.Extract(r)
+}
+
+// bar draws one line that is written over, on a terminal; nothing otherwise.
+type bar struct {
+	w     io.Writer
+	what  string
+	drawn time.Time
+}
+
+func (b *bar) show(p archive.Progress) {
+	if !terminal(b.w) || time.Since(b.drawn) < 200*time.Millisecond {
+		return
+	}
+	b.drawn = time.Now()
+	fmt.Fprintf(b.w, "\r%s: commit %d of %d, %d versions, %d contents   ", b.what, p.T, p.Of, p.Versions, p.Contents)
+}
+
+func (b *bar) end() {
+	if !b.drawn.IsZero() {
+		fmt.Fprintln(b.w)
+	}
+}
+
+func when(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
+
+func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }

@@ -1,0 +1,163 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"filippo.io/age"
+
+	"github.com/osler-emr/osler/base/clock"
+)
+
+// run runs a command and returns what it printed.
+func run(t *testing.T, args ...string) (code int, out string) {
+	t.Helper()
+	var b bytes.Buffer
+	code = (&Program{Clock: clock.System{}, Out: &b, Err: &b}).Run(context.Background(), args)
+	return code, b.String()
+}
+
+// must runs a command that has to end well.
+func must(t *testing.T, args ...string) string {
+	t.Helper()
+	code, out := run(t, args...)
+	if code != 0 {
+		t.Fatalf("osler %s: exit %d\n%s", strings.Join(args, " "), code, out)
+	}
+	return out
+}
+
+// patients writes an import file of n patients.
+func patients(t *testing.T, dir string, from, n int) string {
+	t.Helper()
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `{"resourceType":"Patient","id":"p%d","name":[{"family":"Family%d"}]}`+"\n", from+i, from+i)
+	}
+	name := filepath.Join(dir, fmt.Sprintf("patients-%d.ndjson", from))
+	if err := os.WriteFile(name, []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// exported is the record as NDJSON files.
+func exported(t *testing.T, data string) string {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), "all")
+	must(t, "export", "--data", data, "--all", "--to", to)
+	files, err := filepath.Glob(filepath.Join(to, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&all, "%s\n%s", filepath.Base(f), b)
+	}
+	return all.String()
+}
+
+func TestBackupAndRestoreFromTheCommandLine(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	data, place, identity := filepath.Join(dir, "record"), filepath.Join(dir, "backups"), filepath.Join(dir, "identity.txt")
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(identity, []byte(id.String()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	backup := func() string {
+		return must(t, "backup", "--data", data, "--to", place, "--recipient", id.Recipient().String())
+	}
+	must(t, "import", "--data", data, patients(t, dir, 0, 30))
+	if out := backup(); !strings.Contains(out, "Backed up: commits 1 to") {
+		t.Errorf("%s", out)
+	}
+	if out := backup(); !strings.Contains(out, "Nothing was committed since") {
+		t.Errorf("%s", out)
+	}
+	early := exported(t, data) // it is in the log, too
+	must(t, "import", "--data", data, patients(t, dir, 30, 10))
+	backup()
+	late := exported(t, data)
+
+	restored := filepath.Join(dir, "restored")
+	if out := must(t, "restore", "--from", place, "--identity", identity, "--to", restored, "--verify"); !strings.Contains(out, "Proven:") || !strings.Contains(out, "Verified:") {
+		t.Errorf("%s", out)
+	}
+	if got := exported(t, restored); got != late {
+		t.Errorf("the restored record is not the one that was backed up")
+	}
+	must(t, "audit", "verify", "--data", restored)
+	past := filepath.Join(dir, "past")
+	must(t, "restore", "--from", place, "--identity", identity, "--to", past, "--at", "1") // the first import
+	if got := exported(t, past); got != early || got == late {
+		t.Errorf("as of commit 1 the record is\n%s", got)
+	}
+	if out := must(t, "restore", "--from", place, "--identity", identity, "--drill"); !strings.Contains(out, "It was a drill") {
+		t.Errorf("%s", out)
+	}
+
+	// What is in the place of a record stays: it is refused, or put aside.
+	code, out := run(t, "restore", "--from", place, "--identity", identity, "--to", data)
+	if code != 1 || !strings.Contains(out, "--replace") {
+		t.Errorf("over a record: exit %d, %s", code, out)
+	}
+	if err := os.Truncate(firstOf(t, place, "*/000002-*.age"), 100); err != nil {
+		t.Fatal(err)
+	}
+	code, out = run(t, "restore", "--from", place, "--identity", identity, "--to", data, "--replace")
+	if got := exported(t, data); code != 1 || !strings.Contains(out, "nothing was changed") || !strings.Contains(out, "000002-") || got != late {
+		t.Errorf("a damaged backup over a record: exit %d, %s", code, out)
+	}
+	if out := must(t, "restore", "--from", place, "--identity", identity, "--to", data, "--replace", "--at", "1"); !strings.Contains(out, "is in "+data+".replaced-") {
+		t.Errorf("%s", out)
+	}
+	if got := exported(t, firstOf(t, dir, "record.replaced-*")); got != late {
+		t.Errorf("the record that was put aside is not what it was")
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*.restoring-*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func firstOf(t *testing.T, dir, pattern string) string {
+	t.Helper()
+	list, err := filepath.Glob(filepath.Join(dir, pattern))
+	if err != nil || len(list) == 0 {
+		t.Fatalf("there is no %s: %v", pattern, err)
+	}
+	return list[0]
+}
+
+func TestARecordIsCopiedToAnotherFolder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	data, copied := filepath.Join(dir, "record"), filepath.Join(dir, "copy")
+	must(t, "import", "--data", data, patients(t, dir, 0, 20))
+	for range 2 {
+		if out := must(t, "store", "copy", "--from", data, "--to", copied); !strings.Contains(out, "Copied and compared") {
+			t.Errorf("%s", out)
+		}
+		if got, want := exported(t, copied), exported(t, data); got != want {
+			t.Errorf("the copy is another record")
+		}
+		must(t, "import", "--data", data, patients(t, dir, 20, 5))
+		os.RemoveAll(copied) // exporting has written into its log, so that it went its own way
+	}
+	must(t, "import", "--data", copied, patients(t, dir, 0, 1))
+	if code, out := run(t, "store", "copy", "--from", data, "--to", copied); code != 1 || !strings.Contains(out, "another record") {
+		t.Errorf("onto another record: exit %d, %s", code, out)
+	}
+}

@@ -1,0 +1,79 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/seal"
+	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/archive"
+	"github.com/osler-emr/osler/store/sqlite"
+)
+
+type storeCommand struct {
+	Copy copyCommand `cmd:"" help:"Copy a record from one store to another, and compare the two."`
+}
+
+type copyCommand struct {
+	From    string `required:"" placeholder:"STORE" help:"Folder of the record."`
+	To      string `required:"" placeholder:"STORE" help:"Folder of the copy. What an interrupted copy has brought there is gone on with."`
+	KeyFile string `type:"path" placeholder:"FILE" help:"Key file that unlocks the record (default FROM/master.key)." env:"OSLER_KEY_FILE"`
+	ToKey   string `name:"to-key-file" type:"path" placeholder:"FILE" help:"Key file that will unlock the copy (default TO/master.key; made when it is not there)."`
+}
+
+// Run copies, and goes on where it was stopped.
+func (c *copyCommand) Run(ctx context.Context, p *Program) error {
+	from, err := p.open(ctx, dataFlags{Data: c.From, KeyFile: c.KeyFile}, false)
+	if err != nil {
+		return err
+	}
+	defer from.store.Close()
+	to, err := p.openCopy(ctx, c.To, c.ToKey, from)
+	if err != nil {
+		return err
+	}
+	defer to.Close()
+	began := time.Now()
+	copying, comparing := &bar{w: p.Err, what: "copied"}, &bar{w: p.Err, what: "compared"}
+	proof, err := archive.Copy{From: from.store, To: to, Extract: extract, Progress: copying.show, Comparing: comparing.show}.Run(ctx)
+	copying.end()
+	comparing.end()
+	if err != nil {
+		return err
+	}
+	if _, err := to.Checkpoint(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintf(p.Out, "Copied and compared: %d commits, %d versions, %d items, the same audit entries and the same signed head, in %.1f s.\n", proof.T, proof.Versions, proof.Items, time.Since(began).Seconds())
+	return nil
+}
+
+// openCopy opens the store that takes a copy: with the keys of the record, in an envelope of
+// its own.
+func (p *Program) openCopy(ctx context.Context, place, keyFile string, of *house) (store.Store, error) {
+	if strings.Contains(place, "://") {
+		return nil, fault.New(fault.NotSupported, "A record is copied to a folder; %s is none.", place)
+	}
+	if err := whole(place); err != nil {
+		return nil, err
+	}
+	unlock := source(place, keyFile)
+	if _, err := os.Stat(filepath.Join(place, seal.File)); err != nil {
+		if err := seal.Enclose(place, unlock, of.keys); err != nil {
+			return nil, err
+		}
+	}
+	keys, err := seal.OpenKeyring(place, unlock)
+	if err != nil {
+		return nil, err
+	}
+	if keys != of.keys {
+		return nil, fault.New(fault.Conflict, "The folder %s has the key of another record. Copy into an empty one.", place)
+	}
+	return sqlite.Open(ctx, place, sqlite.Options{Keyring: keys, Clock: p.Clock, Origin: of.store.Origin()})
+}

@@ -1,0 +1,565 @@
+package record
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/blob"
+	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/ledger"
+	"github.com/osler-emr/osler/trust/policy"
+)
+
+// Large data (a scanned letter in Attachment.data, a photo in Binary.data) lies outside of
+// the resource: in the store stands, instead of "data", a "_data" with an extension that names
+// the content. Whoever reads through the gate gets the data back, byte for byte: that is done
+// in one place, here, for everything that comes out of the store. Data that would make the
+// resource larger than FHIR documents are allowed to be is left out, and an extension of
+// another name tells its size; it is read as it is, with OpenBinary.
+
+const (
+	contentMark = `":{"extension":[{"url":"urn:osler:content","valueString":"`
+	sizeMark    = `":{"extension":[{"url":"urn:osler:content-size","valueUnsignedInt":`
+	// marks is what nobody may write: how both begin.
+	marks = `"urn:osler:content`
+
+	// outside is the length from which on base64 text is kept outside.
+	outside = 64 << 10
+	// fillPage is how many bytes one page of a search or history may gain at most.
+	fillPage = 2 * fhir.MaxBytes
+
+	// spaceContent holds an item for each content that a stored version names, by the name of
+	// its file.
+	spaceContent = "content"
+)
+
+// MaxContent is the largest content that can be kept, in bytes: what fits valueUnsignedInt.
+const MaxContent = 1<<31 - 1
+
+// WithContents returns a store that keeps large data in a store of contents. Gates, feeds and
+// whatever else reads versions are opened on it.
+func WithContents(s store.Store, b *blob.Store) store.Store { return &contents{s, b} }
+
+// contents is a store whose versions have their data, though it lies elsewhere.
+type contents struct {
+	store.Store // as it is: with marks
+	blobs       *blob.Store
+}
+
+// contentItem is the value of an item of spaceContent.
+type contentItem struct {
+	Hash string `json:"hash,omitempty"`
+	Size int64  `json:"size,omitempty"`
+	// Going is set while a content that nothing names is removed: nobody may name it then.
+	Going bool `json:"going,omitempty"`
+}
+
+// Commit moves large data out, and sees to it that every content that is named has its item.
+func (s *contents) Commit(ctx context.Context, c store.Changeset) (store.Receipt, error) {
+	if c.Leaf == nil { // refused there
+		return s.Store.Commit(ctx, c)
+	}
+	named := map[string]int64{}
+	for i, w := range c.Writes {
+		body, err := s.moveOut(ctx, w.Body)
+		if err != nil {
+			return store.Receipt{}, err
+		}
+		inBody := markedIn(body)
+		if len(inBody) == 0 {
+			continue
+		}
+		if len(named) == 0 {
+			leaf := *c.Leaf
+			leaf.Versions = slices.Clone(leaf.Versions)
+			c.Leaf, c.Writes = &leaf, slices.Clone(c.Writes)
+		}
+		c.Writes[i].Body = body
+		for k := range c.Leaf.Versions { // the store hashes what is stored
+			if v := &c.Leaf.Versions[k]; v.Type == w.Type && v.ID == w.ID {
+				v.Hash = ""
+			}
+		}
+		for _, m := range inBody {
+			named[m.hash] = m.size
+		}
+	}
+	if len(named) == 0 {
+		return s.Store.Commit(ctx, c)
+	}
+	return s.commitNamed(ctx, c, named)
+}
+
+// commitNamed commits what names contents. A content that was not named before may be on its
+// way out, in this process or in another (see SweepContents): its item is looked at first, then
+// its file, and the commit asks that the item is as it was seen.
+func (s *contents) commitNamed(ctx context.Context, c store.Changeset, named map[string]int64) (store.Receipt, error) {
+	own := c.Items
+	for try := 0; ; try++ {
+		c.Items = own[:len(own):len(own)]
+		for hash, size := range named {
+			item, known, err := s.item(ctx, s.blobs.Name(hash))
+			switch {
+			case err != nil:
+				return store.Receipt{}, err
+			case item.Going:
+				return store.Receipt{}, fault.New(fault.Unavailable, "The content is just being removed, as nothing named it. Send it again in a moment.")
+			case known:
+				continue
+			}
+			f, err := s.blobs.Open(ctx, hash)
+			if err == nil {
+				err = f.Close()
+			}
+			if err != nil {
+				return store.Receipt{}, err
+			}
+			value, err := json.Marshal(contentItem{Hash: hash, Size: size})
+			if err != nil {
+				return store.Receipt{}, err
+			}
+			c.Items = append(c.Items, store.ItemWrite{Item: store.Item{Space: spaceContent, Key: s.blobs.Name(hash), Value: value}})
+		}
+		receipt, err := s.Store.Commit(ctx, c)
+		// Somebody else may have named the same content in between. Any other conflict comes again.
+		if !fault.Is(err, fault.Conflict) || len(c.Items) == len(own) || try == 3 {
+			return receipt, err
+		}
+	}
+}
+
+func (s *contents) item(ctx context.Context, name string) (value contentItem, known bool, err error) {
+	item, err := s.Item(ctx, spaceContent, name)
+	if fault.Is(err, fault.NotFound) {
+		return value, false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(item.Value, &value)
+	}
+	return value, err == nil, err
+}
+
+// mark is the name of a content in a stored body.
+type mark struct {
+	from, to int    // in the body: from the quote before the member's name to the last brace
+	name     string // of the member, without its underscore
+	hash     string
+	size     int64
+}
+
+// markedIn returns the contents that a stored body names.
+func markedIn(body []byte) (out []mark) {
+	for at := 0; ; {
+		i := bytes.Index(body[at:], []byte(contentMark))
+		if i < 0 {
+			return out
+		}
+		i += at
+		at = i + len(contentMark)
+		m := mark{from: bytes.LastIndexByte(body[:i], '"')}
+		value, rest, ok := bytes.Cut(body[at:min(len(body), at+100)], []byte(`"`))
+		hash, size, ok2 := strings.Cut(string(value), "/")
+		n, err := strconv.ParseInt(size, 10, 64)
+		if !ok || !ok2 || err != nil || !bytes.HasPrefix(rest, []byte(`}]}`)) || m.from < 0 || body[m.from+1] != '_' {
+			continue
+		}
+		m.name, m.hash, m.size = string(body[m.from+2:i]), hash, n
+		m.to = at + len(value) + len(`"}]}`)
+		at = m.to
+		out = append(out, m)
+	}
+}
+
+// markOf is how a body names a content, from the quote before the member's name.
+func markOf(name string, c blob.Content) string {
+	return `"_` + name + contentMark + c.Hash + "/" + strconv.FormatInt(c.Size, 10) + `"}]}`
+}
+
+// moveOut returns a body with its large data replaced by marks. Only what comes back
+// byte for byte is moved: canonical base64 that has no extensions of its own.
+func (s *contents) moveOut(ctx context.Context, body []byte) ([]byte, error) {
+	if len(body) < outside {
+		return body, nil
+	}
+	var out []byte
+	done, name, named := 0, "", 0 // up to where body is in out; the last name, and where it begins
+	for i := 0; ; {
+		q := bytes.IndexByte(body[i:], '"')
+		if q < 0 {
+			break
+		}
+		start := i + q
+		end := closing(body, start)
+		i = end + 1
+		if i < len(body) && body[i] == ':' {
+			name, named = string(body[start+1:end]), start
+			continue
+		}
+		text := body[start+1 : end]
+		if len(text) < outside || start != named+len(name)+3 || bytes.Contains(body, []byte(`"_`+name+`"`)) {
+			continue
+		}
+		c, err := s.blobs.Put(ctx, base64.NewDecoder(base64.StdEncoding.Strict(), bytes.NewReader(text)), MaxContent)
+		var odd base64.CorruptInputError
+		if errors.As(err, &odd) || errors.Is(err, io.ErrUnexpectedEOF) {
+			continue // text that only looks like base64
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(append(out, body[done:named]...), markOf(name, c)...)
+		done = end + 1
+	}
+	if done == 0 {
+		return body, nil
+	}
+	return append(out, body[done:]...), nil
+}
+
+// closing returns where the string that begins at a quote ends.
+func closing(body []byte, quote int) int {
+	for i := quote + 1; i < len(body); {
+		q := bytes.IndexByte(body[i:], '"')
+		if q < 0 {
+			break
+		}
+		i += q
+		escapes := 0
+		for body[i-1-escapes] == '\\' {
+			escapes++
+		}
+		if escapes%2 == 0 {
+			return i
+		}
+		i++
+	}
+	return len(body) - 1
+}
+
+// fill puts the data back into a version. room is how many bytes it may gain; what does not
+// fit is left out, and its size told.
+func (s *contents) fill(ctx context.Context, v store.Version, room *int) (store.Version, error) {
+	if !bytes.Contains(v.Body, []byte(contentMark)) {
+		return v, nil
+	}
+	var out []byte
+	done, length := 0, len(v.Body)
+	for _, m := range markedIn(v.Body) {
+		out = append(out, v.Body[done:m.from]...)
+		done = m.to
+		encoded := base64.StdEncoding.EncodedLen(int(min(m.size, fhir.MaxBytes)))
+		if length+encoded > fhir.MaxBytes || encoded > *room {
+			out = append(out, `"_`+m.name+sizeMark+strconv.FormatInt(m.size, 10)+`}]}`...)
+			continue
+		}
+		length, *room = length+encoded, *room-encoded
+		var err error
+		if out, err = s.encode(ctx, append(out, `"`+m.name+`":"`...), m); err != nil {
+			return store.Version{}, err
+		}
+		out = append(out, '"')
+	}
+	v.Body = append(out, v.Body[done:]...)
+	return v, nil
+}
+
+// encode appends a content as base64.
+func (s *contents) encode(ctx context.Context, out []byte, m mark) ([]byte, error) {
+	f, err := s.blobs.Open(ctx, m.hash)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	plain := make([]byte, m.size)
+	if n, err := io.ReadFull(f, plain); err != nil || f.Size() != m.size {
+		return nil, fault.Wrap(err, fault.Unavailable, "The content could be read for %d of its %d bytes only.", n, m.size)
+	}
+	return base64.StdEncoding.AppendEncode(out, plain), nil
+}
+
+func (s *contents) one(ctx context.Context, v store.Version, err error) (store.Version, error) {
+	if err != nil {
+		return v, err
+	}
+	room := fhir.MaxBytes
+	return s.fill(ctx, v, &room)
+}
+
+// filled puts the data back into a version that was read without it.
+func (g *Gate) filled(ctx context.Context, v store.Version, err error) (store.Version, error) {
+	if s, ok := g.store.(*contents); ok {
+		return s.one(ctx, v, err)
+	}
+	return v, err
+}
+
+func (s *contents) list(ctx context.Context, room *int, list []store.Version) (err error) {
+	for i := range list {
+		if list[i], err = s.fill(ctx, list[i], room); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *contents) each(ctx context.Context, all iter.Seq2[store.Version, error]) iter.Seq2[store.Version, error] {
+	return func(yield func(store.Version, error) bool) {
+		for v, err := range all {
+			if !yield(s.one(ctx, v, err)) {
+				return
+			}
+		}
+	}
+}
+
+// Read implements store.Store.
+func (s *contents) Read(ctx context.Context, resourceType, id string, at store.T) (store.Version, error) {
+	v, err := s.Store.Read(ctx, resourceType, id, at)
+	return s.one(ctx, v, err)
+}
+
+// ReadVersion implements store.Store.
+func (s *contents) ReadVersion(ctx context.Context, resourceType, id string, version int64) (store.Version, error) {
+	v, err := s.Store.ReadVersion(ctx, resourceType, id, version)
+	return s.one(ctx, v, err)
+}
+
+// Search implements store.Store.
+func (s *contents) Search(ctx context.Context, p store.Plan) (store.Page, error) {
+	page, err := s.Store.Search(ctx, p)
+	room := fillPage
+	if err == nil {
+		err = s.list(ctx, &room, page.Matches)
+	}
+	if err == nil {
+		err = s.list(ctx, &room, page.Included)
+	}
+	return page, err
+}
+
+// Compartment implements store.Store.
+func (s *contents) Compartment(ctx context.Context, patient string, types []string, at store.T) iter.Seq2[store.Version, error] {
+	return s.each(ctx, s.Store.Compartment(ctx, patient, types, at))
+}
+
+// All implements store.Store.
+func (s *contents) All(ctx context.Context, types []string, at store.T) iter.Seq2[store.Version, error] {
+	return s.each(ctx, s.Store.All(ctx, types, at))
+}
+
+// History implements store.Store.
+func (s *contents) History(ctx context.Context, f store.HistoryFilter) ([]store.Version, error) {
+	list, err := s.Store.History(ctx, f)
+	room := fillPage
+	if err == nil {
+		err = s.list(ctx, &room, list)
+	}
+	return list, err
+}
+
+// Changes implements store.Store.
+func (s *contents) Changes(ctx context.Context, after store.T, limit int) ([]store.Version, store.T, error) {
+	list, upTo, err := s.Store.Changes(ctx, after, limit)
+	room := fillPage
+	if err == nil {
+		err = s.list(ctx, &room, list)
+	}
+	return list, upTo, err
+}
+
+// Verify implements store.Store: it also reads every content and compares it with its hash.
+func (s *contents) Verify(ctx context.Context, report func(problem string)) (int64, error) {
+	n, err := s.Store.Verify(ctx, report)
+	if err != nil {
+		return n, err
+	}
+	items, err := s.Items(ctx, spaceContent, "")
+	if err != nil {
+		return n, err
+	}
+	for _, item := range items {
+		var value contentItem
+		if err := json.Unmarshal(item.Value, &value); err != nil {
+			return n, err
+		}
+		if value.Going {
+			continue
+		}
+		err := s.blobs.Verify(ctx, blob.Content{Hash: value.Hash, Size: value.Size})
+		switch {
+		case ctx.Err() != nil:
+			return n, ctx.Err()
+		case err != nil:
+			report(fmt.Sprintf("The content %s… is not as it was kept: %v", value.Hash[:min(12, len(value.Hash))], err))
+		}
+	}
+	return n, nil
+}
+
+// Keep takes a content in as a stream: at most limit bytes, and at most MaxContent. It becomes
+// part of the record with a Put of a Binary that has it as its Content, within a day.
+func (a *Actor) Keep(ctx context.Context, r io.Reader, limit int64) (blob.Content, error) {
+	if a.gate.blobs == nil {
+		return blob.Content{}, fault.New(fault.NotSupported, "This record has no place for contents.")
+	}
+	if err := a.may(ctx, policy.Update, "Binary", ""); err != nil {
+		if err := a.may(ctx, policy.Create, "Binary", ""); err != nil {
+			return blob.Content{}, err
+		}
+	}
+	return a.gate.blobs.Put(ctx, r, min(limit, MaxContent))
+}
+
+// withContent returns the body of a Binary whose data is a content.
+func withContent(r *fhir.Node, body []byte, c blob.Content) ([]byte, error) {
+	if r.ResourceType() != "Binary" || r.Get("data") != nil || r.Get("_data") != nil {
+		return nil, fault.New(fault.Internal, "A content is the data of a Binary without other data.")
+	}
+	return append(append(body[:len(body)-1:len(body)-1], ","+markOf("data", c)...), '}'), nil
+}
+
+// unmarked refuses a body that names contents: only the gate does that, or anybody could read
+// them under a name of his own.
+func unmarked(body []byte, at, resourceType string) error {
+	if bytes.Contains(body, []byte(marks)) {
+		return fault.New(fault.Invalid, "The resource has the extension urn:osler:content, which only this server makes. If it was read from here without its data, send the data too, or leave the resource as it is.").At(at + resourceType)
+	}
+	return nil
+}
+
+// Binary is a Binary that is read as what it holds.
+type Binary struct {
+	Version  store.Version // without the data
+	Resource *fhir.Node    // without the data
+	Size     int64
+	io.ReadSeekCloser
+}
+
+// OpenBinary opens the content of a Binary (the current one for version 0) under the same
+// rules as ReadVersion.
+func (a *Actor) OpenBinary(ctx context.Context, id string, version int64) (*Binary, error) {
+	v, err := a.readLean(ctx, "Binary", id, version)
+	if err != nil {
+		return nil, err
+	}
+	r, err := fhir.Parse(v.Body)
+	if err != nil {
+		return nil, err
+	}
+	b := &Binary{Version: v, Resource: r}
+	b.Version.Body = nil
+	for _, m := range markedIn(v.Body) {
+		if m.name != "data" || a.gate.blobs == nil {
+			continue
+		}
+		r.Remove("_data")
+		f, err := a.gate.blobs.Open(ctx, m.hash)
+		if err != nil {
+			return nil, err
+		}
+		b.Size, b.ReadSeekCloser = f.Size(), f
+		return b, nil
+	}
+	plain, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(r.Get("data").Text()), ""))
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "The data of this Binary is not base64; ask for it as application/fhir+json.")
+	}
+	r.Remove("data")
+	b.Size, b.ReadSeekCloser = int64(len(plain)), nothingToClose{bytes.NewReader(plain)}
+	return b, nil
+}
+
+type nothingToClose struct{ *bytes.Reader }
+
+func (nothingToClose) Close() error { return nil }
+
+// keptUnnamed is how long a content may lie that no version names: uploads that were never
+// committed are removed then.
+const keptUnnamed = 24 * time.Hour
+
+// SweepContents removes the contents that no version names, older than a day. Versions keep
+// theirs for ever, also deleted and former ones.
+func (g *Gate) SweepContents(ctx context.Context) (removed int, err error) {
+	if g.blobs == nil {
+		return 0, nil
+	}
+	items, err := g.lean.Items(ctx, spaceContent, "")
+	if err != nil {
+		return 0, err
+	}
+	named := make(map[string]bool, len(items))
+	for _, item := range items {
+		var value contentItem
+		if err := json.Unmarshal(item.Value, &value); err != nil {
+			return 0, err
+		}
+		named[item.Key] = true
+		if value.Going { // a sweep was cut off
+			if err := g.removeUnnamed(ctx, item); err != nil {
+				return removed, err
+			}
+			removed++
+		}
+	}
+	for f, err := range g.blobs.Files(ctx) {
+		if err != nil {
+			return removed, err
+		}
+		if named[f.Name] || !g.left(f) {
+			continue
+		}
+		value, err := json.Marshal(contentItem{Going: true})
+		if err != nil {
+			return removed, err
+		}
+		item := store.Item{Space: spaceContent, Key: f.Name, Value: value, Version: 1}
+		err = g.sweeping(ctx, store.ItemWrite{Item: item}) // somebody may have named it since
+		if err == nil {
+			err = g.removeUnnamed(ctx, item)
+		}
+		if fault.Is(err, fault.Conflict) {
+			continue
+		}
+		if err != nil {
+			return removed, err
+		}
+		removed++
+	}
+	return removed, nil
+}
+
+// left reports whether a file that nothing names has lain long enough.
+func (g *Gate) left(f blob.File) bool { return g.clock.Now().Sub(f.Modified) >= keptUnnamed }
+
+// removeUnnamed removes a file whose item says that it goes, unless it was put again since,
+// and then the item.
+func (g *Gate) removeUnnamed(ctx context.Context, item store.Item) error {
+	f, err := g.blobs.Stat(ctx, item.Key)
+	if err == nil && g.left(f) {
+		err = g.blobs.RemoveFile(ctx, item.Key)
+	}
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	return g.sweeping(ctx, store.ItemWrite{Item: item, Delete: true, IfVersion: item.Version})
+}
+
+func (g *Gate) sweeping(ctx context.Context, w store.ItemWrite) error {
+	l := g.As(trust.System("contents"), "gate").leaf(ledger.Keep, "")
+	l.Query = "remove a content that nothing names"
+	_, err := g.lean.Commit(ctx, store.Changeset{Leaf: l, Items: []store.ItemWrite{w}})
+	return err
+}

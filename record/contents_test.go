@@ -1,0 +1,382 @@
+package record
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/osler-emr/osler/base/bucket"
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/blob"
+	"github.com/osler-emr/osler/trust/ledger"
+)
+
+// keeping is a clinic that keeps contents in a folder.
+func keeping(t testing.TB) (clinic, string) {
+	c := open(t)
+	dir := t.TempDir()
+	b, err := bucket.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.gate = Open(WithContents(c.store, blob.New(b, bytes.Repeat([]byte{1}, 32))), c.clock)
+	return c, dir
+}
+
+func noise(seed byte, n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{seed}).Read(b)
+	return b
+}
+
+func scan(seed byte, n int) string { return base64.StdEncoding.EncodeToString(noise(seed, n)) }
+
+func binary(patient, data string) string {
+	return `{"resourceType":"Binary","contentType":"image/png","securityContext":{"reference":"Patient/` + patient + `"},"data":"` + data + `"}`
+}
+
+func everything(t testing.TB, resourceType string) search.Query {
+	q, err := search.Parse(resourceType, nil, search.Strict)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+// files counts the files below a folder.
+func files(t testing.TB, dir string) (n int) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(_ string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			n++
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// Large data lies outside of what is stored, and nobody who reads can tell.
+func TestLargeDataLiesOutside(t *testing.T) {
+	c, dir := keeping(t)
+	letter := `{"resourceType":"DocumentReference","status":"current","subject":{"reference":"Patient/rosa"},"extension":[{"url":"urn:x","valueBase64Binary":"` + scan(1, 70_000) + `"}],
+		"content":[{"attachment":{"contentType":"application/pdf","data":"` + scan(2, 100_000) + `","title":"Letter"}},{"attachment":{"contentType":"text/plain","data":"aGVsbG8="}},
+		{"attachment":{"contentType":"application/pdf","data":"` + scan(2, 100_000) + `","title":"The same"}}]}`
+	long := `{"resourceType":"Basic","code":{"text":"` + strings.Repeat("not base64, and long. ", 5000) + `"},"subject":{"reference":"Patient/rosa"}}`
+	extended := `{"resourceType":"Binary","contentType":"image/png","securityContext":{"reference":"Patient/rosa"},"data":"` + scan(3, 70_000) + `","_data":{"extension":[{"url":"urn:y","valueString":"seen by me"}]}}`
+	want := map[string][]byte{}
+	for _, body := range []string{letter, binary("rosa", scan(1, 70_000)), long, extended} {
+		v := c.commit(physician, body).Versions[0]
+		want[v.Type+"/"+v.ID] = v.Body
+		lean, err := c.store.Read(ctx, v.Type, v.ID, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if stays := body == long || body == extended; stays != bytes.Equal(lean.Body, v.Body) || !stays && len(lean.Body) > 3000 {
+			t.Errorf("%s: %d bytes are stored of %d", v.Type, len(lean.Body), len(v.Body))
+		}
+	}
+	if n := files(t, dir); n != 2 {
+		t.Errorf("%d files for 2 contents", n)
+	}
+
+	a := c.as(physician)
+	same := func(how string, v store.Version, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(how, err)
+		}
+		if b, ok := want[v.Type+"/"+v.ID]; ok && !bytes.Equal(b, v.Body) {
+			t.Errorf("%s: %s came back with %d bytes instead of %d", how, v.Type, len(v.Body), len(b))
+		}
+	}
+	count := func(how string, got, most int) {
+		t.Helper()
+		if got < most {
+			t.Errorf("%s: %d of %d", how, got, most)
+		}
+	}
+	for ref := range want {
+		kind, id, _ := strings.Cut(ref, "/")
+		v, err := a.ReadVersion(ctx, kind, id, 0)
+		same("read", v, err)
+		v, err = a.ReadVersion(ctx, kind, id, 1)
+		same("vread", v, err)
+		some, err := a.ReadSome(ctx, []string{ref})
+		if len(some) == 1 {
+			same("read some", some[0], err)
+		}
+		n, err := a.Read(ctx, kind, id)
+		if err != nil || !bytes.Equal(n.JSON(), want[ref]) {
+			t.Errorf("as a tree: %v", err)
+		}
+		count("read some", len(some), 1)
+		page, err := a.Search(ctx, everything(t, kind), 0, nil)
+		count("search", len(page.Matches), 1)
+		for _, v := range page.Matches {
+			same("search", v, err)
+		}
+		list, err := a.History(ctx, store.HistoryFilter{Type: kind, Count: 10})
+		count("history", len(list), 1)
+		for _, v := range list {
+			same("history", v, err)
+		}
+	}
+	n := 0
+	for v, err := range a.ChartVersions(ctx, "rosa") {
+		same("chart", v, err)
+		n++
+	}
+	count("chart", n, 4)
+	n = 0
+	for v, err := range a.All(ctx) {
+		same("all", v, err)
+		n++
+	}
+	count("all", n, 4)
+	list, _, err := c.gate.store.Changes(ctx, 0, 1000)
+	count("changes", len(list), 4)
+	for _, v := range list {
+		same("changes", v, err)
+	}
+	if _, err := c.gate.store.Verify(ctx, func(problem string) { t.Error(problem) }); err != nil {
+		t.Error(err)
+	}
+}
+
+// Nobody names a content but the gate: who could would read what is not his.
+func TestForgedNamesOfContents(t *testing.T) {
+	c, _ := keeping(t)
+	v := c.commit(physician, binary("rosa", scan(1, 100_000))).Versions[0]
+	lean, err := c.store.Read(ctx, v.Type, v.ID, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []string{
+		strings.Replace(string(lean.Body), "Patient/rosa", "Patient/sam", 1),
+		`{"resourceType":"Binary","contentType":"image/png","_data":{"extension":[{"url":"urn:osler:content-size","valueUnsignedInt":5}]}}`,
+		`{"resourceType":"Patient","name":[{"_family":{"extension":[{"valueString":"x","url":"urn:osler:content"}]}}]}`,
+	} {
+		r := c.read(body)
+		r.Remove("id")
+		if _, err := c.as(physician).Commit(ctx, Change{Put: []Put{{Resource: r}}}); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+}
+
+func (c clinic) stream(patient string, content []byte) (Result, error) {
+	a := c.as(physician)
+	kept, err := a.Keep(ctx, bytes.NewReader(content), 1<<30)
+	if err != nil {
+		return Result{}, err
+	}
+	return a.Commit(ctx, Change{Put: []Put{{Resource: c.read(`{"resourceType":"Binary","contentType":"image/png","securityContext":{"reference":"Patient/` + patient + `"}}`), Content: &kept}}})
+}
+
+func TestStreamedContents(t *testing.T) {
+	c, _ := keeping(t)
+	for _, size := range []int{100_000, 40 << 20} {
+		content := noise(5, size)
+		r, err := c.stream("rosa", content)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := r.Versions[0]
+		if bytes.Contains(v.Body, []byte("urn:osler")) {
+			t.Error("the answer tells how contents are stored")
+		}
+		b, err := c.as(rosa).OpenBinary(ctx, v.ID, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(b)
+		if err != nil || !bytes.Equal(got, content) || b.Size != int64(size) || b.Resource.Get("_data") != nil || b.Resource.Get("contentType").Text() != "image/png" {
+			t.Errorf("%d bytes of %d: %v", len(got), size, err)
+		}
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+		if l := c.leaves("rosa")[0]; l.Action != ledger.Read || l.Actor != rosa.ID || l.Count != 1 {
+			t.Errorf("the leaf of the reading: %+v", l)
+		}
+		n, err := c.as(rosa).Read(ctx, "Binary", v.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if large := base64.StdEncoding.EncodedLen(size) > fhir.MaxBytes; large {
+			told := n.Path("_data.extension.0")
+			if n.Get("data") != nil || told.Get("url").Text() != "urn:osler:content-size" || told.Get("valueUnsignedInt").Text() != fmt.Sprint(size) {
+				t.Errorf("too large for a resource, and shown as %.300s", n.JSON())
+			}
+			if _, err := c.as(physician).Commit(ctx, Change{Put: []Put{{Resource: n}}}); !fault.Is(err, fault.Invalid) {
+				t.Errorf("written back without its data: %v", err)
+			}
+		} else if n.Get("data").Text() != base64.StdEncoding.EncodeToString(content) {
+			t.Error("other data in the resource")
+		}
+		for _, stranger := range []*Actor{c.as(sam), c.as(desk)} {
+			if _, err := stranger.OpenBinary(ctx, v.ID, 0); !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Forbidden) {
+				t.Errorf("a stranger opens it: %v", err)
+			}
+		}
+	}
+	if _, err := c.as(physician).Keep(ctx, bytes.NewReader(make([]byte, 101)), 100); !fault.Is(err, fault.TooLarge) {
+		t.Errorf("over the limit: %v", err)
+	}
+	if _, err := c.as(desk).Keep(ctx, strings.NewReader("x"), 100); err != nil && !fault.Is(err, fault.Forbidden) {
+		t.Error(err)
+	}
+	// The small ones in resources open in the same way.
+	v := c.commit(physician, binary("rosa", "aGVsbG8=")).Versions[0]
+	b, err := c.as(physician).OpenBinary(ctx, v.ID, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(b); err != nil || string(got) != "hello" || b.Size != 5 {
+		t.Errorf("%q %v", got, err)
+	}
+}
+
+func TestUndoOfContents(t *testing.T) {
+	c, _ := keeping(t)
+	v := c.commit(physician, binary("rosa", scan(1, 100_000))).Versions[0]
+	before, err := c.as(physician).Read(ctx, "Binary", v.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := before.Clone()
+	other.Set("data", fhir.Str(scan(2, 80_000)))
+	r, err := c.as(physician).Commit(ctx, Change{Put: []Put{{Resource: other}}, Key: "k"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := c.as(physician).Commit(ctx, Change{Put: []Put{{Resource: other}}, Key: "k"})
+	if err != nil || !again.Repeated || !bytes.Equal(again.Versions[0].Body, r.Versions[0].Body) {
+		t.Errorf("sent twice: %v", err)
+	}
+	if err := c.as(physician).Undo(ctx, r.Undo); err != nil {
+		t.Fatal(err)
+	}
+	after, err := c.as(physician).Read(ctx, "Binary", v.ID)
+	if err != nil || after.Get("data").Text() != before.Get("data").Text() {
+		t.Errorf("after the undo: %v", err)
+	}
+}
+
+// The same content may be named by many at once.
+func TestOneContentByMany(t *testing.T) {
+	c, dir := keeping(t)
+	content := noise(9, 200_000)
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			if _, err := c.stream("rosa", content); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if n := files(t, dir); n != 1 {
+		t.Errorf("%d files", n)
+	}
+}
+
+func (c clinic) sweep(want int) {
+	c.t.Helper()
+	if n, err := c.gate.SweepContents(ctx); err != nil || n != want {
+		c.t.Errorf("swept %d, want %d: %v", n, want, err)
+	}
+}
+
+// age makes all files as old as they are after a time.
+func age(t testing.TB, dir string, by time.Duration) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			err = os.Chtimes(path, noon.Add(-by), noon.Add(-by))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSweepOfContents(t *testing.T) {
+	c, dir := keeping(t)
+	if _, err := c.stream("rosa", noise(1, 1000)); err != nil {
+		t.Fatal(err)
+	}
+	left := noise(2, 1000)
+	if _, err := c.as(physician).Keep(ctx, bytes.NewReader(left), 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	age(t, dir, 20*time.Hour)
+	c.sweep(0)
+	age(t, dir, 25*time.Hour)
+	c.sweep(1)
+	if n := files(t, dir); n != 1 {
+		t.Errorf("%d files are left", n)
+	}
+	c.sweep(0)
+
+	// A sweep that was cut off: until the next one, the content cannot be named.
+	kept, err := c.as(physician).Keep(ctx, bytes.NewReader(left), 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := c.gate.blobs.Name(kept.Hash)
+	if err := c.gate.sweeping(ctx, store.ItemWrite{Item: store.Item{Space: spaceContent, Key: name, Value: []byte(`{"going":true}`)}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.stream("rosa", left); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("named while it goes: %v", err)
+	}
+	age(t, dir, 25*time.Hour)
+	c.sweep(1)
+	if _, err := c.stream("rosa", left); err != nil {
+		t.Errorf("after the sweep: %v", err)
+	}
+	// What was kept before it went is not named once it is gone.
+	gone, err := c.as(physician).Keep(ctx, bytes.NewReader(noise(3, 1000)), 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	age(t, dir, 25*time.Hour)
+	c.sweep(1)
+	_, err = c.as(physician).Commit(ctx, Change{Put: []Put{{Resource: c.read(`{"resourceType":"Binary","contentType":"image/png"}`), Content: &gone}}})
+	if !fault.Is(err, fault.NotFound) {
+		t.Errorf("named after it was gone: %v", err)
+	}
+}
+
+func TestLostContentIsFound(t *testing.T) {
+	c, dir := keeping(t)
+	v := c.commit(physician, binary("rosa", scan(1, 100_000))).Versions[0]
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	var problems []string
+	if _, err := c.gate.store.Verify(ctx, func(problem string) { problems = append(problems, problem) }); err != nil || len(problems) != 1 {
+		t.Errorf("%v %v", problems, err)
+	}
+	var f *fault.Error
+	if _, err := c.as(physician).Read(ctx, "Binary", v.ID); !errors.As(err, &f) {
+		t.Errorf("a lost content is read as %v", err)
+	}
+}

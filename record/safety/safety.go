@@ -1,0 +1,323 @@
+// Package safety backs the record up by itself, and shows again and again that a backup can be
+// restored.
+//
+//	k, err := safety.Open(ctx, safety.Options{Store: s, Gate: gate, Keys: ring, Place: place, …})
+//	go k.Run(ctx)
+//
+// A backup is made every so often; once a week it begins a new set. A drill restores
+// the newest backup to the side, reads all of it back, and holds the head of its audit log to that
+// of the living record. It runs when the last backup that was proven so is most of a day old. What
+// came of both is an item (record.Safety), which the page "Safety" shows.
+//
+// A drill has to open a backup. The server does it with an identity of its own, which is an item of
+// the record: who can read it can read the record anyway. So a drill shows that a backup is
+// whole, not that its owner still has the other identity: that, only a person can show.
+//
+// After a drill that found a damage the next backup begins anew.
+package safety
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"filippo.io/age"
+
+	"github.com/osler-emr/osler/base/bucket"
+	"github.com/osler-emr/osler/base/clock"
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/seal"
+	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/archive"
+	"github.com/osler-emr/osler/trust"
+)
+
+const (
+	keyIdentity = "identity"
+	// setFor is how long one set goes on.
+	setFor = 7 * 24 * time.Hour
+	// provenFor is how old the last proven backup gets before a drill: less than record.ProofFor
+	// by the time that a drill may take or fail.
+	provenFor = 20 * time.Hour
+	// again is how long a failure is left alone.
+	again = 15 * time.Minute
+	// busyFor is how long another process may be at it.
+	busyFor = 2 * time.Hour
+)
+
+// Options of a Keeper.
+type Options struct {
+	Store store.Store
+	Gate  *record.Gate
+	Keys  seal.Keyring
+	Clock clock.Clock
+	Log   *slog.Logger
+	// Place is where backups go; Name says it to people.
+	Place bucket.Bucket
+	Name  string
+	// Recipients are those who can open a backup, beside the drill.
+	Recipients []string
+	// Contents holds the contents of attachments; nil when there are none.
+	Contents bucket.Bucket
+	Every    time.Duration
+	// Alone says that no other process has the store open: what seems to be under way was
+	// interrupted.
+	Alone bool
+	// Drills says whether backups are restored to the side: Side makes an empty store for that,
+	// and remove, called when it is closed, throws it away.
+	Drills  bool
+	Side    func(ctx context.Context, origin string, keys seal.Keyring) (s store.Store, remove func() error, err error)
+	Extract store.Extract
+}
+
+// Keeper makes backups and drills. One serves a process; several processes of a store take turns.
+type Keeper struct {
+	Options
+	lock archive.Lock
+	keys archive.Keys // of the drill
+}
+
+// Open checks the options, and makes the identity of the drills when there is none.
+func Open(ctx context.Context, o Options) (*Keeper, error) {
+	if o.Every < time.Second {
+		return nil, fault.New(fault.Invalid, "A backup every %v is too often.", o.Every)
+	}
+	if _, err := archive.Recipients(o.Recipients...); err != nil {
+		return nil, err
+	}
+	k := &Keeper{Options: o}
+	recipients := o.Recipients
+	if o.Drills {
+		own, err := k.identity(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if k.keys, err = archive.Identities(strings.NewReader(own.String())); err != nil {
+			return nil, err
+		}
+		recipients = append([]string{own.Recipient().String()}, recipients...)
+	}
+	var err error
+	k.lock, err = archive.Recipients(recipients...)
+	return k, err
+}
+
+// identity returns the identity with which drills open backups.
+func (k *Keeper) identity(ctx context.Context) (*age.X25519Identity, error) {
+	for range 2 {
+		item, err := k.Store.Item(ctx, record.SpaceSafety, keyIdentity)
+		if err == nil {
+			return age.ParseX25519Identity(string(item.Value))
+		}
+		if !fault.Is(err, fault.NotFound) {
+			return nil, err
+		}
+		id, err := age.GenerateX25519Identity()
+		if err != nil {
+			return nil, err
+		}
+		err = k.actor().Disclose(ctx, "make the identity with which restore drills open backups", nil,
+			store.ItemWrite{Item: store.Item{Space: record.SpaceSafety, Key: keyIdentity, Value: []byte(id.String())}})
+		if err != nil && !fault.Is(err, fault.Conflict) { // another process was first
+			return nil, err
+		}
+	}
+	return nil, fault.New(fault.Internal, "The identity of the restore drills cannot be kept.")
+}
+
+func (k *Keeper) actor() *record.Actor { return k.Gate.As(trust.System("safety"), "safety") }
+
+// Run does what is due until ctx ends.
+func (k *Keeper) Run(ctx context.Context) {
+	ticker := time.NewTicker(min(time.Minute, max(k.Every/4, time.Second)))
+	defer ticker.Stop()
+	for {
+		if err := k.Due(ctx); err != nil && ctx.Err() == nil {
+			k.Log.Error("the safety of the record", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// Due makes a backup and a drill if they are due. What fails is kept and tried again; the
+// error is that of keeping it.
+func (k *Keeper) Due(ctx context.Context) error {
+	s, version, err := k.state(ctx)
+	if err != nil {
+		return err
+	}
+	now := k.Clock.Now()
+	if k.due(now, s.Backup, now.Sub(s.Kept.Began) >= k.Every) {
+		if err := k.backup(ctx, s, version); err != nil {
+			return ignoreConflict(err)
+		}
+		if s, version, err = k.state(ctx); err != nil {
+			return err
+		}
+	}
+	if k.Drills && !s.Kept.Ended.IsZero() && k.due(now, s.Drill, now.Sub(s.Proof.Made) >= provenFor) {
+		return ignoreConflict(k.drill(ctx, s, version))
+	}
+	return nil
+}
+
+// due reports whether something is to be done now that was last done in run: not while it is
+// being done elsewhere, and not soon after it failed.
+func (k *Keeper) due(now time.Time, run record.SafetyRun, is bool) bool {
+	switch {
+	case !is:
+		return false
+	case run.Began.IsZero():
+		return true
+	case run.Ended.IsZero():
+		return k.Alone || now.Sub(run.Began) > busyFor
+	case run.Failed != "":
+		return now.Sub(run.Ended) > again
+	}
+	return true
+}
+
+// ignoreConflict: another process has begun the same.
+func ignoreConflict(err error) error {
+	if fault.Is(err, fault.Conflict) {
+		return nil
+	}
+	return err
+}
+
+// state reads what is known, and puts in how this server is set up.
+func (k *Keeper) state(ctx context.Context) (s record.Safety, version int64, err error) {
+	item, err := k.Store.Item(ctx, record.SpaceSafety, record.KeySafety)
+	if err == nil {
+		err = json.Unmarshal(item.Value, &s)
+	} else if fault.Is(err, fault.NotFound) {
+		err = nil
+	}
+	s.Place, s.Every, s.Drills = k.Name, k.Every, k.Drills
+	return s, item.Version, err
+}
+
+// keep stores what is known, with an entry in the audit log that says what was done.
+func (k *Keeper) keep(ctx context.Context, what string, s record.Safety, version int64) error {
+	value, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	return k.actor().Disclose(ctx, what, nil, store.ItemWrite{IfVersion: version,
+		Item: store.Item{Space: record.SpaceSafety, Key: record.KeySafety, Value: value}})
+}
+
+// backup makes a backup. The audit log tells of it before anything leaves the house.
+func (k *Keeper) backup(ctx context.Context, s record.Safety, version int64) error {
+	s.Backup = record.SafetyRun{Began: k.Clock.Now()}
+	if err := k.keep(ctx, "begin a backup to "+k.Name, s, version); err != nil {
+		return err
+	}
+	b, err := archive.Backup{Store: k.Store, Keys: k.Keys, Contents: k.Contents, To: k.Place, Lock: k.lock, Full: s.Full || k.old(ctx), Clock: k.Clock}.Run(ctx)
+	run := &s.Backup
+	if run.Ended = k.Clock.Now(); err != nil {
+		run.Failed = reason(err)
+		k.Log.Error("a backup failed", "error", err)
+	} else {
+		run.Made, run.T, run.Last, run.Head, run.Object, run.Versions, run.Bytes, run.Lost = b.Made, b.To, b.Last, b.Head, b.Segment, b.Versions, b.Size, len(b.Lost)
+		s.Kept, s.Full = *run, false
+		if b.Why != "" {
+			k.Log.Warn("a new set of backups was begun", "why", b.Why)
+		}
+		if run.Lost > 0 {
+			k.Log.Error("the record lacks contents of attachments", "number", run.Lost)
+		}
+	}
+	return k.keep(context.WithoutCancel(ctx), outcome("backup", run), s, version+1)
+}
+
+// old reports whether the newest set is to be followed by a new one.
+func (k *Keeper) old(ctx context.Context) bool {
+	began, err := archive.Began(ctx, k.Place)
+	return err == nil && !began.IsZero() && k.Clock.Now().Sub(began) > setFor
+}
+
+func outcome(what string, run *record.SafetyRun) string {
+	if run.Failed != "" {
+		return what + " failed"
+	}
+	return fmt.Sprintf("%s up to commit %d", what, run.T)
+}
+
+// reason says an error to a person.
+func reason(err error) string {
+	var f *fault.Error
+	switch {
+	case errors.Is(err, context.Canceled):
+		return "The server was stopped meanwhile."
+	case errors.As(err, &f):
+		return f.Message
+	}
+	return "Osler could not go on; the server's log says why."
+}
+
+// drill restores the newest backup to the side.
+func (k *Keeper) drill(ctx context.Context, s record.Safety, version int64) error {
+	s.Drill = record.SafetyRun{Began: k.Clock.Now()}
+	if err := k.keep(ctx, "begin a restore drill", s, version); err != nil {
+		return err
+	}
+	p, err := k.restore(ctx)
+	run := &s.Drill
+	if run.Ended = k.Clock.Now(); err != nil {
+		run.Failed = reason(err)
+		s.Full = s.Full || fault.Is(err, fault.Invalid)
+		k.Log.Error("a restore drill failed", "error", err)
+	} else {
+		run.Made, run.T, run.Last, run.Head, run.Object, run.Versions, run.Bytes, run.Lost = p.Made, p.T, p.Last, p.Head, p.Set, p.Versions, p.Bytes, len(p.Lost)
+		s.Proof = *run
+	}
+	return k.keep(context.WithoutCancel(ctx), outcome("restore drill", run), s, version+1)
+}
+
+// restore brings the newest backup into a store beside, and proves it.
+func (k *Keeper) restore(ctx context.Context) (p archive.Proof, err error) {
+	var side store.Store
+	var remove func() error
+	defer func() {
+		if side != nil {
+			err = errors.Join(err, side.Close(), remove())
+		}
+	}()
+	p, err = archive.Restore{From: k.Place, Keys: k.keys, Extract: k.Extract, Read: true,
+		Open: func(ctx context.Context, origin string, keys seal.Keyring) (store.Moving, error) {
+			var err error
+			side, remove, err = k.Side(ctx, origin, keys)
+			return side, err
+		}}.Run(ctx)
+	if err != nil {
+		return p, err
+	}
+	problems := 0
+	if _, err := side.Verify(ctx, func(problem string) {
+		problems++
+		k.Log.Error("a restored record does not verify", "problem", problem)
+	}); err != nil {
+		return p, err
+	}
+	if problems > 0 {
+		return p, fault.New(fault.Invalid, "The restored record does not verify: %d problems; the server's log names them.", problems)
+	}
+	living, err := k.Store.Head(ctx, p.T)
+	if err != nil {
+		return p, err
+	}
+	if string(living) != p.Head {
+		return p, fault.New(fault.Invalid, "The newest backup is of another state than the record had at commit %d: one of them was put back.", p.T)
+	}
+	return p, nil
+}

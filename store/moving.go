@@ -1,0 +1,110 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"iter"
+	"time"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/seal"
+	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/trust/ledger"
+)
+
+// Commit is one commit as it moves from store to store: whatever was written, without the
+// index, which the receiving store makes anew.
+type Commit struct {
+	T  T
+	At time.Time // when it was stored, to the millisecond; never before that of an earlier T
+	// Leaf holds the audit leaf as the bytes that the tree hashes: they are never encoded anew.
+	Leaf []byte
+	// Key is the idempotency key of the commit while it is remembered, otherwise "".
+	Key string
+	// Versions are in the order in which they lie in the store, so that a store that takes
+	// them in this order lays them the same way.
+	Versions []Version
+}
+
+// Moving is the part of a Store with which a record leaves one store and enters another: a
+// backup, a restored backup, a copy. A record keeps its name, its times, its audit tree and
+// its signatures when it moves; package store/archive does the moving.
+type Moving interface {
+	// Origin returns the name of the audit log, which the record has for life and its
+	// checkpoints bear. A store that is to take a moved record is made with its Origin.
+	Origin() string
+	// Head signs the head of the audit log as it was at t (0: the present) and returns the
+	// note. Unlike Checkpoint it keeps nothing. Two stores with the same origin, key and first
+	// t leaves return the same bytes. A t that is not there yet is fault.NotFound.
+	Head(ctx context.Context, t T) (note []byte, err error)
+	// Commits returns whole commits after a T, oldest first and without a gap; none means that
+	// there are no more. It returns at most limit, and fewer when their bodies are large: the
+	// answer is bounded in memory unless a single commit is beyond the bound.
+	Commits(ctx context.Context, after T, limit int) ([]Commit, error)
+	// Append stores commits under their own T, time and leaf, all or nothing, onto a store whose
+	// Now is the T before the first. extract gives the index entries of a version that is not
+	// Deleted; it is called from several goroutines. A gap in T, a time that goes back, a version
+	// that does not follow its former one, and a version whose leaf does not bear its hash are
+	// fault.Invalid; a store that is further already or not so far is fault.Conflict.
+	Append(ctx context.Context, commits []Commit, extract Extract) error
+	// AllItems calls each for every item that has not expired, by space and key, of one state of
+	// the store, and returns the T of that state.
+	AllItems(ctx context.Context, each func(Item) error) (at T, err error)
+	// ReplaceItems makes these all the items that there are, with their versions, or, when
+	// the sequence gives an error, changes nothing. It writes no leaf: it is for a record that
+	// moves in, before anybody uses it.
+	ReplaceItems(ctx context.Context, items iter.Seq2[Item, error]) error
+}
+
+// Extract gives the index entries of a body.
+type Extract func(resourceType string, body []byte) ([]search.Entry, error)
+
+// Signer returns the key that signs the heads of a record's audit log: it follows from the
+// record's keys and the name of the log, so that it is the same wherever the record lives.
+func Signer(keys seal.Keyring, origin string) (ledger.Key, error) {
+	return ledger.NewKey(origin, ledger.Secret(keys.Key("audit-signing"), origin))
+}
+
+// BodyHash returns the hash of a version in the leaf of its commit; a deletion has that of
+// nothing.
+func BodyHash(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
+}
+
+// Check holds a commit to its own leaf: each version has its hash in it, and each hash its
+// version. It returns the leaf, decoded.
+func (c *Commit) Check() (ledger.Leaf, error) {
+	l, err := ledger.Decode(c.Leaf)
+	if err != nil {
+		return l, fault.Wrap(err, fault.Invalid, "Entry %d of the audit log cannot be read.", c.T-1)
+	}
+	type name struct {
+		typ, id string
+		version int64
+	}
+	hashes := make(map[name]string, len(l.Versions))
+	for _, v := range l.Versions {
+		if v.Hash != "" {
+			hashes[name{v.Type, v.ID, v.Version}] = v.Hash
+		}
+	}
+	for i := range c.Versions {
+		v := &c.Versions[i]
+		n := name{v.Type, v.ID, v.Version}
+		switch hash, ok := hashes[n]; {
+		case v.T != c.T || v.Type == "" || v.ID == "" || v.Version < 1 || v.Deleted != (v.Body == nil):
+			return l, fault.New(fault.Invalid, "A version of commit %d is not whole.", c.T)
+		case !ok:
+			return l, fault.New(fault.Invalid, "A version of a %s in commit %d has no entry in the audit log.", v.Type, c.T)
+		case hash != BodyHash(v.Body):
+			return l, fault.New(fault.Invalid, "A version of a %s in commit %d is not what was written: its hash differs from that in the audit log.", v.Type, c.T)
+		}
+		delete(hashes, n)
+	}
+	for n := range hashes {
+		return l, fault.New(fault.Invalid, "A version of a %s is missing: entry %d of the audit log says that it was written.", n.typ, c.T-1)
+	}
+	return l, nil
+}

@@ -1,0 +1,263 @@
+// Package pgtest gives tests a throw-away PostgreSQL.
+//
+//	url := pgtest.URL(t) // an empty schema of its own; skips where there is no PostgreSQL
+//	c := pgtest.Start(t) // a cluster that the test may kill, pause and start again
+//
+// The server of URL is shared by the tests of a process and does not wait for the disk; that
+// of Start does. Both end with the process, even when it is killed. OSLER_TEST_POSTGRES names
+// a server to be used instead.
+package pgtest
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+var shared struct {
+	once    sync.Once
+	cluster *Cluster
+	err     error
+}
+
+var schemas atomic.Int64
+
+// URL returns the URL of an empty schema. Tests that call it are skipped where PostgreSQL is
+// not installed.
+func URL(t testing.TB) string {
+	t.Helper()
+	base := os.Getenv("OSLER_TEST_POSTGRES")
+	if base == "" {
+		bin(t)
+		shared.once.Do(func() {
+			shared.cluster = &Cluster{careless: true}
+			if shared.err = shared.cluster.make(); shared.err == nil {
+				shared.err = shared.cluster.Run()
+			}
+		})
+		if shared.err != nil {
+			t.Fatal(shared.err)
+		}
+		base = shared.cluster.URL()
+	}
+	return Schema(t, base)
+}
+
+// Schema makes an empty schema in a database and returns the URL that leads to it.
+func Schema(t testing.TB, base string) string {
+	t.Helper()
+	name := fmt.Sprintf("t%d_%d", os.Getpid(), schemas.Add(1))
+	run := func(text string) error {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		c, err := pgx.Connect(ctx, base)
+		if err != nil {
+			return err
+		}
+		defer c.Close(ctx)
+		_, err = c.Exec(ctx, text)
+		return err
+	}
+	if err := run("CREATE SCHEMA " + name); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = run("DROP SCHEMA " + name + " CASCADE") })
+	u, err := url.Parse(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	q.Set("search_path", name)
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+// bin returns the folder of PostgreSQL's programs, and skips the test when there is none.
+func bin(t testing.TB) string {
+	t.Helper()
+	dir := programs()
+	if dir == "" {
+		t.Skip("skipped: no PostgreSQL")
+	}
+	return dir
+}
+
+func programs() string {
+	all, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	slices.Sort(all)
+	if len(all) > 0 {
+		return filepath.Dir(all[len(all)-1])
+	}
+	if path, err := exec.LookPath("initdb"); err == nil {
+		return filepath.Dir(path)
+	}
+	return ""
+}
+
+// Cluster is a PostgreSQL of its own.
+type Cluster struct {
+	dir      string
+	careless bool // fsync off
+	settings []string
+	stop     func() error
+	pid      int
+}
+
+// Start makes and starts a cluster that keeps its commits; settings are lines of
+// postgresql.conf. It ends with the test.
+func Start(t testing.TB, settings ...string) *Cluster {
+	t.Helper()
+	bin(t)
+	c := &Cluster{settings: settings}
+	t.Cleanup(func() {
+		if c.stop != nil {
+			_ = c.stop()
+		}
+		os.RemoveAll(c.dir)
+	})
+	if err := c.make(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Run(); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Dir returns the folder of the cluster; its data are in the folder data.
+func (c *Cluster) Dir() string { return c.dir }
+
+// URL returns the URL of the cluster's database.
+func (c *Cluster) URL() string {
+	return "postgres:///postgres?" + url.Values{"host": {c.dir}, "user": {"osler"}, "sslmode": {"disable"}}.Encode()
+}
+
+// as returns the command by which a program runs as a user that is not root, which
+// PostgreSQL refuses.
+func as() []string {
+	if os.Getuid() != 0 {
+		return nil
+	}
+	return []string{"setpriv", "--reuid", "postgres", "--regid", "postgres", "--clear-groups"}
+}
+
+// own gives a folder to that user.
+func own(dir string) error {
+	if os.Getuid() != 0 {
+		return nil
+	}
+	u, err := user.Lookup("postgres")
+	if err != nil {
+		return err
+	}
+	uid, err := strconv.Atoi(u.Uid)
+	if err != nil {
+		return err
+	}
+	gid, err := strconv.Atoi(u.Gid)
+	if err != nil {
+		return err
+	}
+	return os.Chown(dir, uid, gid)
+}
+
+func (c *Cluster) make() (err error) {
+	if c.dir, err = os.MkdirTemp("", "osler-pg-"); err != nil { // short: a socket's path has a limit
+		return err
+	}
+	if err := own(c.dir); err != nil {
+		return err
+	}
+	args := append(as(), filepath.Join(programs(), "initdb"), "-D", filepath.Join(c.dir, "data"), "-U", "osler", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+	if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w\n%s", err, out)
+	}
+	return c.configure(filepath.Join(c.dir, "data"), c.settings...)
+}
+
+func (c *Cluster) configure(data string, settings ...string) error {
+	lines := []string{"listen_addresses = ''", "unix_socket_directories = '" + c.dir + "'", "max_connections = 200", "shared_buffers = 64MB", "log_min_messages = fatal"}
+	if c.careless {
+		lines = append(lines, "fsync = off", "full_page_writes = off", "synchronous_commit = off")
+	}
+	f, err := os.OpenFile(filepath.Join(data, "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = f.WriteString(strings.Join(append(lines, settings...), "\n") + "\n")
+	return err
+}
+
+// Run starts the server and waits until it answers. The server is stopped by a shell that
+// reads from a pipe of this process: when the process ends, however it does, so does it.
+func (c *Cluster) Run() error {
+	script := `"$@" & server=$!; echo $server; cat >/dev/null; kill -INT $server 2>/dev/null; wait $server`
+	if c.careless { // nobody else removes it
+		script += `; rm -rf "` + c.dir + `"`
+	}
+	args := append([]string{"-c", script, "sh"}, append(as(), filepath.Join(programs(), "postgres"), "-D", filepath.Join(c.dir, "data"))...)
+	cmd := exec.Command("sh", args...)
+	log, err := os.OpenFile(filepath.Join(c.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd.Stderr = log
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	if _, err := fmt.Fscan(out, &c.pid); err != nil {
+		return err
+	}
+	c.stop = func() error {
+		in.Close()
+		c.stop = nil
+		return cmd.Wait()
+	}
+	return c.wait()
+}
+
+func (c *Cluster) wait() (err error) {
+	for range 600 {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		var conn *pgx.Conn
+		if conn, err = pgx.Connect(ctx, c.URL()); err == nil {
+			err = conn.Close(ctx)
+			cancel()
+			return err
+		}
+		cancel()
+		time.Sleep(50 * time.Millisecond)
+	}
+	return err
+}
+
+// Stop stops the server; clients are thrown out.
+func (c *Cluster) Stop() error {
+	if c.stop == nil {
+		return nil
+	}
+	return c.stop()
+}

@@ -1,0 +1,167 @@
+package postgres
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// A database that stands still answers nothing, not even with an error. Requests that wait
+// for long are therefore checked: when a new connection cannot be made either, twice, the
+// database is away, and they end. A slow search on a database that lives is left alone.
+
+const (
+	beatEvery = 500 * time.Millisecond
+	// slow is the age from which a request makes the pulse be taken.
+	slow = 1500 * time.Millisecond
+)
+
+// pulse knows the requests that are under way.
+type pulse struct {
+	mu      sync.Mutex
+	running map[*beat]bool
+}
+
+type beat struct {
+	since  time.Time
+	cancel context.CancelCauseFunc
+}
+
+func (p *pulse) begin(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	b := &beat{since: time.Now(), cancel: cancel}
+	p.mu.Lock()
+	if p.running == nil {
+		p.running = map[*beat]bool{}
+	}
+	p.running[b] = true
+	p.mu.Unlock()
+	return ctx, func() {
+		p.mu.Lock()
+		delete(p.running, b)
+		p.mu.Unlock()
+		cancel(nil)
+	}
+}
+
+// older returns the requests that began before a moment.
+func (p *pulse) older(moment time.Time) (out []*beat) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for b := range p.running {
+		if b.since.Before(moment) {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// beat ends the requests of a database that is away.
+func (s *Store) beat(ctx context.Context) {
+	ticker := time.NewTicker(beatEvery)
+	defer ticker.Stop()
+	failed := 0
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		waiting := s.pulse.older(time.Now().Add(-slow))
+		if len(waiting) == 0 || s.answers(ctx) {
+			failed = 0
+			continue
+		}
+		if failed++; failed < 2 {
+			continue
+		}
+		for _, b := range waiting {
+			b.cancel(away(nil))
+		}
+	}
+}
+
+// answers reports whether a new connection is answered.
+func (s *Store) answers(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	c, err := pgconn.ConnectConfig(ctx, &s.pool.Config().ConnConfig.Config)
+	if err != nil {
+		return false
+	}
+	defer c.Close(ctx)
+	return c.Ping(ctx) == nil
+}
+
+// Watch calls f after every commit, of this or another process, that the database tells of:
+// perhaps once for several, and always once after the connection was lost. f must not block.
+func (s *Store) Watch(f func()) {
+	s.watchMu.Lock()
+	defer s.watchMu.Unlock()
+	s.watchers = append(s.watchers, f)
+}
+
+func (s *Store) wake() {
+	s.watchMu.Lock()
+	defer s.watchMu.Unlock()
+	for _, f := range s.watchers {
+		f()
+	}
+}
+
+// listen hears of the commits of other processes, and connects again when it hears nothing
+// any more.
+func (s *Store) listen(ctx context.Context) {
+	for ctx.Err() == nil {
+		_ = s.hear(ctx)
+		s.wake() // something may have been missed
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// heardEvery is how often a silent connection is asked whether it lives.
+const heardEvery = 10 * time.Second
+
+func (s *Store) hear(ctx context.Context) error {
+	c, err := pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		end, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = c.Close(end)
+	}()
+	if _, err := c.Exec(ctx, "LISTEN "+s.channel()); err != nil { // the name is ours: hexadecimal digits
+		return err
+	}
+	s.wake()
+	for {
+		wait, cancel := context.WithTimeout(ctx, heardEvery)
+		n, err := c.WaitForNotification(wait)
+		cancel()
+		switch {
+		case err == nil && n.Payload != s.self:
+			s.wake()
+		case err == nil || ctx.Err() != nil:
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+		case wait.Err() != nil && !c.IsClosed():
+			alive, cancel := context.WithTimeout(ctx, connectWait)
+			err := c.Ping(alive)
+			cancel()
+			if err != nil {
+				return err
+			}
+		default:
+			return err
+		}
+	}
+}

@@ -1,0 +1,355 @@
+package postgres
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/osler-emr/osler/base/clock"
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/ident"
+	"github.com/osler-emr/osler/base/seal"
+	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/packed"
+	"github.com/osler-emr/osler/trust/ledger"
+)
+
+// Options says how a store is opened.
+type Options struct {
+	// URL names the database: postgres://user@host/name?sslmode=verify-full. Required.
+	URL string
+	// Dir is the folder of the process: checkpoints.log is kept there. Required.
+	Dir string
+	// Keyring holds the keys; see seal.OpenKeyring. All processes of one database need the
+	// same. Required.
+	Keyring seal.Keyring
+	// Clock dates commits. The system's clock when nil.
+	Clock clock.Clock
+	// Connections is how many connections are held at most; 0 for four a processor, and
+	// eight at least.
+	Connections int
+	// Partitions, above 0, splits the tables of patients of a new database by the hash of the
+	// patient's number.
+	Partitions int
+	// Careless opens a database that does not keep its commits over a power failure, which is
+	// refused otherwise. It is for tests.
+	Careless bool
+}
+
+// Store is a record in a PostgreSQL database. It implements store.Store.
+type Store struct {
+	*packed.Reader
+
+	dir   string
+	clock clock.Clock
+	pack  *packed.Packer
+	words packed.Vocabulary
+	known atomic.Int64 // the changes of the table param that words holds
+	terms terms        // numbers of resources
+
+	signer ledger.Key // of checkpoints
+	origin string
+
+	self   string // names this process in what commits tell others
+	pool   *pgxpool.Pool
+	pulse  pulse
+	writer writer
+
+	textsMu sync.RWMutex
+	texts   map[string]string
+
+	watchMu  sync.Mutex
+	watchers []func()
+
+	stop   context.CancelFunc
+	idle   sync.WaitGroup // background work
+	closed atomic.Bool
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open opens the record in a database, and makes its tables when there are none. Several
+// processes can have it open.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	if !o.Keyring.Valid() {
+		return nil, fault.New(fault.Invalid, "The record needs a key to be opened.")
+	}
+	if o.Clock == nil {
+		o.Clock = clock.System{}
+	}
+	if o.Connections == 0 {
+		o.Connections = max(4*runtime.NumCPU(), 8)
+	}
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "The data folder cannot be made.")
+	}
+	p, err := packed.NewPacker()
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{dir: o.Dir, clock: o.Clock, self: ident.New(o.Clock.Now()), pack: p.WithKey(o.Keyring.Key("postgres"))}
+	s.writer.token = make(chan struct{}, 1)
+	s.writer.token <- struct{}{}
+	s.Reader = packed.NewReader(s.pack, &s.words, o.Keyring.Key("cursor"), s.clock, s.read)
+	if s.pool, err = s.connect(ctx, o); err != nil {
+		return nil, err
+	}
+	if err := s.open(ctx, o); err != nil {
+		s.pool.Close()
+		return nil, err
+	}
+	background, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	for _, work := range []func(context.Context){s.maintain, s.listen, s.beat} {
+		s.idle.Add(1)
+		go func() {
+			defer s.idle.Done()
+			work(background)
+		}()
+	}
+	return s, nil
+}
+
+// connectWait is how long a connection may take to be made.
+const connectWait = 2 * time.Second
+
+// connect makes the pool. What the settings of a connection are is decided here, whatever the
+// server's defaults say: the order of joins is ours, and a commit waits for the disk.
+func (s *Store) connect(ctx context.Context, o Options) (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig(o.URL)
+	if err != nil { // its text quotes the URL
+		return nil, fault.New(fault.Invalid, "The URL of the database cannot be read. It looks like postgres://user@host/name?sslmode=verify-full.")
+	}
+	config.MaxConns = int32(o.Connections)
+	config.MaxConnIdleTime = 10 * time.Minute
+	if u, err := url.Parse(o.URL); err != nil || u.Query().Get("connect_timeout") == "" {
+		config.ConnConfig.ConnectTimeout = connectWait
+	}
+	for name, value := range map[string]string{
+		"application_name": "osler", "join_collapse_limit": "1", "from_collapse_limit": "1", "jit": "off",
+		"cursor_tuple_fraction": "0.1", "DateStyle": "ISO", "standard_conforming_strings": "on",
+	} {
+		if _, set := config.ConnConfig.RuntimeParams[name]; !set {
+			config.ConnConfig.RuntimeParams[name] = value
+		}
+	}
+	config.ConnConfig.OnNotice = s.writer.notice
+	config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.Exec(ctx, "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'")
+		return err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, plain(err)
+	}
+	return pool, nil
+}
+
+// open prepares the database and reads what does not change.
+func (s *Store) open(ctx context.Context, o Options) error {
+	err := s.with(ctx, func(ctx context.Context, c *pgx.Conn) error {
+		if err := durable(ctx, c, o.Careless); err != nil {
+			return err
+		}
+		if err := migrate(ctx, c, s.clock, o.Partitions); err != nil {
+			return err
+		}
+		return s.identify(ctx, c, o.Keyring)
+	})
+	if err != nil {
+		return plain(err)
+	}
+	return s.read(ctx, func(packed.Conn) error { return nil }) // reads the vocabulary
+}
+
+// durable refuses a server that forgets commits.
+func durable(ctx context.Context, c *pgx.Conn, careless bool) error {
+	var version int
+	var fsync, pages string
+	if err := c.QueryRow(ctx, "SELECT current_setting('server_version_num')::int, current_setting('fsync'), current_setting('full_page_writes')").Scan(&version, &fsync, &pages); err != nil {
+		return err
+	}
+	switch {
+	case version < 150000:
+		return fault.New(fault.NotSupported, "This is PostgreSQL %d; 15 or newer is needed.", version/10000)
+	case !careless && (fsync != "on" || pages != "on"):
+		return fault.New(fault.Invalid, "This database loses commits when the power fails: fsync and full_page_writes must be on in postgresql.conf. A record is not kept in it.")
+	}
+	return nil
+}
+
+// identify reads the record's own id, which is the name of its audit log, and checks that the
+// key is the one with which the record was made.
+func (s *Store) identify(ctx context.Context, c *pgx.Conn, ring seal.Keyring) error {
+	proof, err := seal.Seal(ring.Key("postgres"), []byte("osler"), []byte("meta/proof"))
+	if err != nil {
+		return err
+	}
+	for key, value := range map[string][]byte{"id": []byte(ident.New(s.clock.Now())), "proof": proof} {
+		if _, err := c.Exec(ctx, "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT DO NOTHING", []byte(key), value); err != nil {
+			return err
+		}
+	}
+	var id []byte
+	if err := c.QueryRow(ctx, "SELECT (SELECT value FROM meta WHERE key = 'id'), (SELECT value FROM meta WHERE key = 'proof')").Scan(&id, &proof); err != nil {
+		return err
+	}
+	if _, err := seal.Open(ring.Key("postgres"), proof, []byte("meta/proof")); err != nil {
+		return fault.New(fault.Forbidden, "The key in this data folder does not open the record in this database. Every process needs the keyring.json and the key file with which the record was made.")
+	}
+	s.origin = "osler/" + string(id)
+	s.signer, err = ledger.NewKey(s.origin, ledger.Secret(ring.Key("audit-signing"), s.origin))
+	return err
+}
+
+// channel is the name under which commits are told.
+func (s *Store) channel() string {
+	sum := sha256.Sum256([]byte(s.origin))
+	return "osler_" + hex.EncodeToString(sum[:8])
+}
+
+// VerificationKey returns the public key with which the checkpoints of this store's audit
+// log are verified.
+func (s *Store) VerificationKey() string { return s.signer.Public() }
+
+// acquireWait is how long a request waits for a free connection.
+const acquireWait = 4 * time.Second
+
+// with runs f on a connection. It ends early when the database does not answer any more.
+func (s *Store) with(ctx context.Context, f func(ctx context.Context, c *pgx.Conn) error) error {
+	ctx, done := s.pulse.begin(ctx)
+	defer done()
+	wait, cancel := context.WithTimeout(ctx, acquireWait)
+	c, err := s.pool.Acquire(wait)
+	cancel()
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			return cause
+		}
+		if wait.Err() != nil {
+			return fault.Wrap(errLost, fault.Unavailable, "No connection to the database is free. Try again in a moment.")
+		}
+		return err
+	}
+	defer c.Release()
+	if err = f(ctx, c.Conn()); err != nil && ctx.Err() != nil {
+		err = errors.Join(context.Cause(ctx), err)
+		if errors.Is(err, errLost) {
+			return away(nil)
+		}
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// read runs f inside of one transaction that reads, with the vocabulary of its moment.
+func (s *Store) read(ctx context.Context, f func(packed.Conn) error) error {
+	if s.closed.Load() {
+		return fault.New(fault.Unavailable, "The record is closed.")
+	}
+	begun := false
+	attempt := func() error {
+		return s.with(ctx, func(ctx context.Context, c *pgx.Conn) error {
+			t, params, err := beginRead(ctx, c)
+			if err != nil {
+				return err
+			}
+			begun = true
+			n := &conn{Conn: c, ctx: ctx, store: s, t: t}
+			err = s.learn(n, params)
+			if err == nil {
+				err = f(n)
+			}
+			if _, end := c.Exec(ctx, "COMMIT"); err == nil {
+				err = end
+			}
+			return err
+		})
+	}
+	err := attempt()
+	for tries := 0; tries < 3 && !begun && err != nil && ctx.Err() == nil && stale(err); tries++ {
+		err = attempt() // the connection was left over from before the database went away
+	}
+	return plain(err)
+}
+
+// stale reports whether a connection that was at rest turned out to be dead.
+func stale(err error) bool {
+	var connect *pgconn.ConnectError
+	return lost(err) && !errors.As(err, &connect) && !errors.Is(err, errLost)
+}
+
+func beginRead(ctx context.Context, c *pgx.Conn) (t, params int64, err error) {
+	b := &pgx.Batch{}
+	b.Queue("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+	b.Queue("SELECT t, params FROM head").QueryRow(func(r pgx.Row) error { return r.Scan(&t, &params) })
+	err = c.SendBatch(ctx, b).Close()
+	return t, params, err
+}
+
+// learn reads the parameters when another process has added to them.
+func (s *Store) learn(c *conn, params int64) error {
+	if s.known.Load() >= params && params > 0 {
+		return nil
+	}
+	if err := s.words.Load(c); err != nil {
+		return err
+	}
+	raise(&s.known, params)
+	return nil
+}
+
+func raise(v *atomic.Int64, to int64) {
+	for {
+		old := v.Load()
+		if old >= to || v.CompareAndSwap(old, to) {
+			return
+		}
+	}
+}
+
+// Now implements store.Store.
+func (s *Store) Now(ctx context.Context) (t store.T, err error) {
+	err = s.with(ctx, func(ctx context.Context, c *pgx.Conn) error {
+		return c.QueryRow(ctx, "SELECT t FROM head").Scan(&t)
+	})
+	return t, plain(err)
+}
+
+// Backup implements store.Store: a database has other ways.
+func (s *Store) Backup(context.Context, io.Writer) error {
+	return fault.New(fault.NotSupported, "A record in PostgreSQL is backed up with `osler backup`, or with the database's own tools.")
+}
+
+// Close implements store.Store.
+func (s *Store) Close() error {
+	if s.closed.Swap(true) {
+		return nil
+	}
+	s.stop()
+	s.idle.Wait()
+	<-s.writer.token // running commits have ended
+	ctx, cancel := context.WithTimeout(context.Background(), acquireWait)
+	defer cancel()
+	err := s.checkpoint(ctx, false)
+	s.pool.Close()
+	if lost(err) {
+		return nil // what was committed is safe; the head is signed next time
+	}
+	return plain(err)
+}
+
+func (s *Store) checkpointFile() string { return filepath.Join(s.dir, "checkpoints.log") }
