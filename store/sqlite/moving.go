@@ -2,14 +2,11 @@ package sqlite
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
-
-	"github.com/ncruces/go-sqlite3"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/store"
@@ -170,10 +167,7 @@ func (s *Store) alone(ctx context.Context, f func(x *txn) error) error {
 		if !w.db.GetAutocommit() {
 			_ = w.db.Exec("ROLLBACK")
 		}
-		if errors.Is(err, sqlite3.IOERR) || errors.Is(err, sqlite3.CORRUPT) {
-			w.broken = fault.New(fault.Unavailable, "The disk failed. Nothing more is stored until the program is restarted.")
-		}
-		return plain(err)
+		return plain(w.failed(err))
 	}
 	w.last, w.lastAt, w.tree = x.t, x.at, x.tree
 	s.words.Publish(own)
