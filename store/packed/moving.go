@@ -38,7 +38,7 @@ func (s *Reader) Head(ctx context.Context, l Log, t store.T) (note []byte, err e
 
 // maxMoved is how many bytes of packed versions and leaves one answer of Commits holds, unless
 // a single commit has more.
-const maxMoved = 8 << 20
+const maxMoved = 2 << 20
 
 // Commits implements store.Moving. Like Changes it reads both tables by their index on t, and
 // ends where the first of them, or the leaves, reach the bound.

@@ -42,6 +42,7 @@ type writer struct {
 	lastAt int64 // its time, Unix milliseconds
 	tree   ledger.Tree
 	broken error // set when the disk failed: no further commit is taken
+	tight  bool  // set while the disk is full
 	pages  int   // in the write-ahead log
 }
 
@@ -150,11 +151,7 @@ func (w *writer) group() {
 	if n == 0 {
 		return
 	}
-	if err := w.transaction(batch); err != nil {
-		for _, r := range batch {
-			r.receipt, r.err = store.Receipt{}, plain(err)
-		}
-	}
+	w.commit(batch)
 	for _, r := range batch {
 		close(r.done)
 	}
@@ -163,11 +160,14 @@ func (w *writer) group() {
 // transaction runs the changesets of a batch. The error is that of the whole transaction;
 // each changeset's own stands in its request.
 func (w *writer) transaction(batch []*request) (err error) {
+	if len(batch) == 0 {
+		return nil
+	}
 	if w.broken != nil {
 		return w.broken
 	}
 	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
-		return err
+		return w.failed(err)
 	}
 	committed := false
 	defer func() {
@@ -177,9 +177,7 @@ func (w *writer) transaction(batch []*request) (err error) {
 		if !w.db.GetAutocommit() {
 			_ = w.db.Exec("ROLLBACK")
 		}
-		if errors.Is(err, sqlite3.IOERR) || errors.Is(err, sqlite3.CORRUPT) {
-			w.broken = fault.New(fault.Unavailable, "The disk failed. Nothing more is stored until the program is restarted.")
-		}
+		err = w.failed(err)
 	}()
 	own := packed.NewWords()
 	last, lastAt, tree := w.last, w.lastAt, w.tree
@@ -190,10 +188,11 @@ func (w *writer) transaction(batch []*request) (err error) {
 		if len(batch) > 1 {
 			x.Own = own.Clone()
 		}
-		if r.err = x.savepoint(r, len(batch) > 1); r.err != nil {
-			if len(batch) == 1 {
-				return r.err
+		if err := x.savepoint(r, len(batch) > 1); err != nil {
+			if len(batch) == 1 || w.lost(err) {
+				return err
 			}
+			r.err = plain(err)
 			continue
 		}
 		if !r.receipt.Repeated {
@@ -218,7 +217,7 @@ func (x *txn) savepoint(r *request, shared bool) error {
 		return err
 	}
 	if !shared {
-		return plain(x.apply(r))
+		return x.apply(r)
 	}
 	if err := x.exec("SAVEPOINT changeset"); err != nil {
 		return err
@@ -232,7 +231,28 @@ func (x *txn) savepoint(r *request, shared bool) error {
 	if release := x.exec("RELEASE changeset"); release != nil && err == nil {
 		err = release
 	}
-	return plain(err)
+	return err
+}
+
+// lost reports whether an error has undone the whole transaction, and not only the changeset
+// that met it: SQLite rolls back by itself when the disk fails or is full.
+func (w *writer) lost(err error) bool {
+	return errors.Is(err, sqlite3.IOERR) || errors.Is(err, sqlite3.FULL) || errors.Is(err, sqlite3.READONLY) || errors.Is(err, sqlite3.CORRUPT) || w.db.GetAutocommit()
+}
+
+// failed remembers that the disk has failed, and returns the error for those who wait. After
+// a failed sync nobody knows what is on the disk; the system may have forgotten what was to be
+// written, and say at the next try that all is well. So nothing is tried again. A full disk
+// and one that was made read-only have taken nothing, and are asked again.
+func (w *writer) failed(err error) error {
+	switch {
+	case errors.Is(err, sqlite3.READONLY):
+		return fault.Wrap(err, fault.Unavailable, "The disk takes no changes: it is mounted read-only. Nothing was stored.")
+	case errors.Is(err, sqlite3.IOERR), errors.Is(err, sqlite3.CORRUPT):
+		w.broken = fault.Wrap(err, fault.Unavailable, "The disk failed. Nothing more is stored until the program is restarted; look at the disk first.")
+		return w.broken
+	}
+	return err
 }
 
 // onceHours is how long an idempotency key is remembered.

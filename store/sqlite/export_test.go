@@ -4,9 +4,8 @@ import (
 	"context"
 	"slices"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/packed"
 	"github.com/osler-emr/osler/store/sqlite/lossy"
 )
 
@@ -26,6 +25,7 @@ func onDisk(d *lossy.Disk) place {
 		return f, nil
 	}
 	p.keep = func(string, Before) error { return nil }
+	p.free, p.hold, p.give = func(string) int64 { return -1 }, func(string) error { return nil }, func(string) {}
 	return p
 }
 
@@ -59,7 +59,9 @@ func (s *Store) Together(ctx context.Context, sets []store.Changeset) ([]store.R
 	receipts, errs := make([]store.Receipt, len(sets)), make([]error, len(sets))
 	w.mu.Lock()
 	for i, set := range sets {
-		if requests[i], errs[i] = s.prepare(ctx, set); errs[i] == nil {
+		var p packed.Prepared
+		if p, errs[i] = s.pack.Prepare(set, s.clock.Now); errs[i] == nil {
+			requests[i] = &request{ctx: ctx, Prepared: p, done: make(chan struct{})}
 			w.queue = append(w.queue, requests[i])
 		}
 	}
@@ -77,6 +79,6 @@ func (s *Store) Together(ctx context.Context, sets []store.Changeset) ([]store.R
 func (s *Store) CopyBack() error {
 	s.writer.acquire()
 	defer s.writer.free()
-	_, _, err := s.writer.db.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE)
-	return err
+	s.writer.copyBack()
+	return s.writer.broken
 }

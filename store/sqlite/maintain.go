@@ -57,9 +57,19 @@ func (w *writer) rest() {
 	if waiting && w.pages < walLimit {
 		return
 	}
-	if _, _, err := w.db.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE); err == nil {
-		w.pages = 0
+	w.copyBack()
+}
+
+// copyBack copies the write-ahead log back as far as nobody reads it.
+func (w *writer) copyBack() {
+	if w.broken != nil {
+		return
 	}
+	if _, _, err := w.db.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE); err != nil {
+		_ = w.failed(err)
+		return
+	}
+	w.pages = 0
 }
 
 // checkpoint signs the head of the log when it has grown since the last time, keeps the
@@ -85,7 +95,7 @@ func (w *writer) checkpoint(sweep bool) error {
 	}
 	now := w.store.clock.Now().UnixMilli()
 	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
-		return err
+		return w.failed(err)
 	}
 	err = func() error {
 		if sweep {
@@ -104,7 +114,7 @@ func (w *writer) checkpoint(sweep bool) error {
 		if !w.db.GetAutocommit() {
 			_ = w.db.Exec("ROLLBACK")
 		}
-		return err
+		return w.failed(err)
 	}
 	if !grown {
 		return nil

@@ -18,6 +18,11 @@ type place struct {
 	open func(path string, create bool) (file, error)
 	// keep copies the record in a folder before it is upgraded.
 	keep func(dir string, b Before) error
+	// free tells how many bytes can be written, -1 when nobody knows; hold and give take and
+	// give back what is kept for a full disk.
+	free func(dir string) int64
+	hold func(dir string) error
+	give func(dir string)
 	// reached is told how far an upgrade has come; tests end the process there.
 	reached func(point string)
 	steps   []step
@@ -35,7 +40,7 @@ type file interface {
 
 // system is the disk of the machine.
 func system() place {
-	return place{base: vfs.Find(""), open: openFile, keep: keepBefore, reached: func(string) {}, steps: steps}
+	return place{base: vfs.Find(""), open: openFile, keep: keepBefore, free: free, hold: holdReserve, give: giveReserve, reached: func(string) {}, steps: steps}
 }
 
 func openFile(path string, create bool) (file, error) {

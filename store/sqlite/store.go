@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -122,10 +123,16 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 		}
 	}
 	c, err := openConn(s.vfs, path, 4*o.CacheKiB, s.pack)
+	crowded := errors.Is(err, sqlite3.FULL) || errors.Is(err, syscall.ENOSPC)
+	if crowded {
+		s.place.give(s.dir) // charts are to be read although the disk is full
+		c, err = openConn(s.vfs, path, 4*o.CacheKiB, s.pack)
+	}
 	if err != nil {
 		return openFault(err)
 	}
 	s.writer = newWriter(s, c)
+	s.writer.tight = crowded
 	if err := s.migrate(c); err != nil {
 		return openFault(err)
 	}
@@ -156,6 +163,9 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 		s.readers <- r
 		s.opened++
 	}
+	if !crowded && errors.Is(s.place.hold(s.dir), syscall.ENOSPC) {
+		s.writer.tight = true // what is left is for those who only look
+	}
 	return nil
 }
 
@@ -185,6 +195,8 @@ func plain(err error) error {
 		return fault.New(fault.Unavailable, "The disk is full: nothing was stored. Make room and try again.")
 	case errors.Is(err, sqlite3.CORRUPT), errors.Is(err, sqlite3.NOTADB), errors.Is(err, sqlite3.IOERR_DATA):
 		return fault.New(fault.Internal, "The file record.db is damaged. Restore a backup.")
+	case errors.Is(err, sqlite3.IOERR), errors.Is(err, sqlite3.CANTOPEN), errors.Is(err, sqlite3.READONLY):
+		return fault.Wrap(err, fault.Unavailable, "The disk failed, or the files of the record cannot be opened for writing. Look at the disk and the rights of the folder.")
 	case errors.As(err, &e):
 		return fault.New(fault.Internal, "The database failed: %s (%d).", e.Code().Error(), e.ExtendedCode())
 	}

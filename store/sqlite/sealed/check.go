@@ -13,6 +13,10 @@ type Log struct {
 	// longer what was written, 0 for none. Recovery would take it for the end of the log, and
 	// silently forget what was committed behind it.
 	Damaged int64
+	// Sure is up to which byte of the log damage is found: behind it lie the last two
+	// transactions, of which a damaged frame may be one that a crash has torn, and what the
+	// log held before it began anew.
+	Sure int64
 }
 
 // CheckLog looks at a write-ahead log that nobody has open. A frame that does not open may
@@ -50,6 +54,7 @@ type logCheck struct {
 	bad    int64 // first frame that does not open and is not known to have been synced
 	commit bool  // the frame before ended a transaction …
 	sum    [8]byte
+	end    int64 // where the frame lies that ended the transaction before
 }
 
 func (c *logCheck) next(no int64, frame []byte) {
@@ -70,7 +75,9 @@ func (c *logCheck) next(no int64, frame []byte) {
 		c.Damaged = c.bad
 	}
 	c.sum = [8]byte(plain[16:24])
-	c.commit = binary.BigEndian.Uint32(plain[4:8]) != 0
+	if c.commit = binary.BigEndian.Uint32(plain[4:8]) != 0; c.commit {
+		c.Sure, c.end = c.end, logHeader+no*frameSize
+	}
 }
 
 // chain continues SQLite's checksum over a frame: the first 8 bytes of its header and its
@@ -97,4 +104,45 @@ func fletcher(a, b uint32, data []byte) (uint32, uint32) {
 func headerSum(h [logHeader]byte) bool {
 	a, b := fletcher(0, 0, h[:24])
 	return binary.BigEndian.Uint32(h[24:28]) == a && binary.BigEndian.Uint32(h[28:32]) == b
+}
+
+// lockPage is the page in which SQLite's locks lie; nothing is ever written there.
+const lockPage = 1 << 30 / PageSize
+
+// CheckPages reads a whole database and calls bad with the number, from 0, of each page that
+// is not what was written. Pages that were never written are not counted. A page that is being
+// written meanwhile may be called bad too: look at it again.
+func (v *VFS) CheckPages(file io.ReaderAt, size int64, bad func(no int64) error) error {
+	const many = 64
+	buffer := make([]byte, many*PageSize)
+	for first := int64(0); first*PageSize < size; first += many {
+		part := buffer[:min(many*PageSize, size-first*PageSize)]
+		if _, err := file.ReadAt(part, first*PageSize); err != nil {
+			return err
+		}
+		for i := int64(0); i*PageSize < int64(len(part)); i++ {
+			page := part[i*PageSize : min((i+1)*PageSize, int64(len(part)))]
+			if first+i == lockPage || zero(page) {
+				continue
+			}
+			if len(page) == PageSize {
+				if _, ok := v.keys.open(page, kindPage, first+i); ok {
+					continue
+				}
+			}
+			if err := bad(first + i); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func zero(b []byte) bool {
+	for _, c := range b {
+		if c != 0 {
+			return false
+		}
+	}
+	return true
 }

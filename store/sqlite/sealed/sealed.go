@@ -107,6 +107,8 @@ func (u under) write(p []byte, off int64) error {
 	switch {
 	case full(err):
 		return vfs.SystemError(err, sqlite3.FULL)
+	case errors.Is(err, syscall.EROFS):
+		return vfs.SystemError(err, sqlite3.READONLY)
 	case err == nil && n < len(p):
 		return vfs.SystemError(io.ErrShortWrite, sqlite3.IOERR_WRITE)
 	}
