@@ -63,6 +63,7 @@ type Store struct {
 	pack  *packed.Packer
 	words packed.Vocabulary
 	known atomic.Int64 // the changes of the table param that words holds
+	seen  atomic.Int64 // the highest T that was seen
 	terms terms        // numbers of resources
 
 	signer ledger.Key // of checkpoints
@@ -285,11 +286,18 @@ func (s *Store) read(ctx context.Context, f func(packed.Conn) error) error {
 	begun := false
 	attempt := func() error {
 		return s.withEnd(ctx, func(ctx context.Context, c *pgx.Conn) error {
+			seen := s.seen.Load()
 			t, params, err := beginRead(ctx, c)
 			if err != nil {
 				return err
 			}
 			begun = true
+			if t < seen { // T never goes back: an older state was put back
+				s.known.Store(0)
+				s.seen.Store(t)
+				s.words.Forget()
+			}
+			raise(&s.seen, t)
 			n := &conn{Conn: c, ctx: ctx, store: s, t: t}
 			if err = s.learn(n, params); err == nil {
 				err = f(n)
