@@ -33,9 +33,10 @@ generate:
 bench:
 	go run ./cmd/osler bench
 
-# Long drills: hundreds of kill -9 rounds, large imports, 50,000 searches against the model.
+# Long drills: hundreds of kill -9 rounds, a hundred backups under load restored, large imports, 50,000 searches against the model.
 drill:
 	OSLER_DRILL=1 go test -count=1 -timeout 60m ./store/sqlite -run 'TestStore/.*Agree' -v
+	OSLER_DRILL=1 go test -count=1 -timeout 60m ./store/archive -run 'WhileOthersWrite' -v
 	OSLER_DRILL=1 go test -count=1 -timeout 60m ./door/console -run Drill -v
 	OSLER_DRILL=1 go test -count=1 -timeout 60m ./door/fhirapi -run Races -v
 

@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
@@ -61,6 +62,89 @@ func (g *Gate) announce() {
 	}
 }
 
+// watched is a store in which other processes commit too: it calls f when they may have.
+type watched interface{ Watch(f func()) }
+
+// Follow takes over what other processes commit until ctx ends: it wakes those who wait for
+// changes, and forgets what a change has made wrong. A store of one process needs none.
+func (g *Gate) Follow(ctx context.Context) {
+	s, ok := g.lean.(watched)
+	if !ok {
+		return
+	}
+	wake := make(chan struct{}, 1)
+	wake <- struct{}{}
+	s.Watch(func() {
+		select {
+		case wake <- struct{}{}:
+		default:
+		}
+	})
+	at := store.T(-1)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-wake:
+		}
+		next, err := g.catchUp(ctx, at)
+		if err == nil {
+			at = next
+			continue
+		}
+		select { // the store does not answer: it will be asked again
+		case <-ctx.Done():
+		case <-time.After(followAgain):
+			select {
+			case wake <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+const (
+	// followAgain is how long Follow waits after a failure.
+	followAgain = time.Second
+	// followPage is how many versions it reads at a time.
+	followPage = 200
+)
+
+// catchUp takes over the commits after a T; before the first call everything that is cached
+// is younger than the T that it returns.
+func (g *Gate) catchUp(ctx context.Context, at store.T) (store.T, error) {
+	if at < 0 {
+		return g.lean.Now(ctx)
+	}
+	for {
+		versions, upTo, err := g.lean.Changes(ctx, at, followPage)
+		if err != nil || upTo == at {
+			return at, err
+		}
+		writes := make([]store.Write, len(versions))
+		for i, v := range versions {
+			writes[i] = store.Write{Type: v.Type, ID: v.ID, Version: v.Version, Deleted: v.Deleted, Body: v.Body}
+		}
+		g.takeOver(ctx, writes)
+		at = upTo
+	}
+}
+
+// takeOver is what follows from writes of another process. Whoever is extracting entries by
+// the old rules is waited for.
+func (g *Gate) takeOver(ctx context.Context, writes []store.Write) {
+	if slices.ContainsFunc(writes, func(w store.Write) bool { return w.Type == typeParameter }) {
+		defer g.hold(true)()
+	}
+	g.reshelve(writes)
+	g.committed(ctx, writes)
+}
+
+// settle is how long new rules wait for the other processes to have heard of them, before
+// what is stored is indexed by them: what is written since must come with entries of the same
+// rules (store.Indexing). A commit is told of within milliseconds.
+const settle = 2 * time.Second
+
 // commit hands a Changeset to the store and tells who waits for changes.
 func (g *Gate) commit(ctx context.Context, c store.Changeset) (store.Receipt, error) {
 	receipt, err := g.store.Commit(ctx, c)
@@ -70,14 +154,28 @@ func (g *Gate) commit(ctx context.Context, c store.Changeset) (store.Receipt, er
 	if err != nil || len(c.Writes) == 0 {
 		return receipt, err
 	}
-	g.ruled(ctx, c.Writes)
+	if _, shared := g.lean.(watched); shared && slices.ContainsFunc(c.Writes, func(w store.Write) bool { return w.Type == typeParameter }) {
+		select {
+		case <-ctx.Done():
+		case <-time.After(settle):
+		}
+	}
+	g.committed(ctx, c.Writes)
+	return receipt, nil
+}
+
+// committed tells of writes that are stored.
+func (g *Gate) committed(ctx context.Context, writes []store.Write) {
+	if len(writes) == 0 {
+		return
+	}
+	g.ruled(ctx, writes)
 	g.announce()
 	for resourceType, k := range g.keepers {
-		if slices.ContainsFunc(c.Writes, func(w store.Write) bool { return w.Type == resourceType }) {
+		if slices.ContainsFunc(writes, func(w store.Write) bool { return w.Type == resourceType }) {
 			k.Kept()
 		}
 	}
-	return receipt, nil
 }
 
 // Shows reports whether the actor may see a version: itself, and what its resource is now,

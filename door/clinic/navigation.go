@@ -4,18 +4,27 @@ import (
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/practice/task"
+	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust"
 )
 
-// navigation is the top bar of a role: only what the role can open. The count of open work
-// is asked once for each page; when it cannot be had the page is still shown, without a
-// number. Without a request it is a clinician's.
+// navigation is the top bar of a role: only what the role can open. The count of open work,
+// and whether the backups are a worry, is asked once for each page; when it cannot be had the
+// page is still shown, without a number. Without a request it is a clinician's.
 func navigation(r *web.Request) []ui.NavItem {
 	if r == nil || r.Actor == nil {
 		return navigationOf(trust.Physician)
 	}
 	list := navigationOf(r.Principal().Role)
 	for i := range list {
+		if list[i].Href == "/safety" {
+			s, err := r.Actor.Safety(r.Context())
+			if err != nil {
+				r.Site.Log.Warn("the safety of the record is not known", "error", err.Error())
+			} else if s.Worry(r.Now()) > record.NoBackups {
+				list[i].Count, list[i].Urgent = 1, true
+			}
+		}
 		if list[i].Href != "/inbox" {
 			continue
 		}
@@ -38,9 +47,9 @@ func navigationOf(role trust.Role) []ui.NavItem {
 	case trust.Biller:
 		return []ui.NavItem{{Label: "Billing", Href: "/billing"}, {Label: "Statements", Href: "/statements"}, {Label: "Fees", Href: "/fees"}}
 	case trust.Administrator:
-		return []ui.NavItem{{Label: "People", Href: "/people"}, {Label: "Fees", Href: "/fees"}, {Label: "Audit", Href: "/audit"}}
+		return []ui.NavItem{{Label: "People", Href: "/people"}, {Label: "Fees", Href: "/fees"}, {Label: "Audit", Href: "/audit"}, {Label: "Safety", Href: "/safety", CountLabel: "warning"}}
 	case trust.Auditor:
-		return []ui.NavItem{{Label: "Audit", Href: "/audit"}}
+		return []ui.NavItem{{Label: "Audit", Href: "/audit"}, {Label: "Safety", Href: "/safety", CountLabel: "warning"}}
 	}
 	return []ui.NavItem{{Label: "Today", Href: "/today"}, {Label: "Charts", Href: "/charts"},
 		{Label: "Inbox", Href: "/inbox", CountLabel: "open"}, {Label: "Schedule", Href: "/schedule"}}

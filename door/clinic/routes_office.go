@@ -2,12 +2,13 @@ package clinic
 
 import "github.com/osler-emr/osler/door/web"
 
-// office is the part of the site map beside the patients' charts: audit, duplicates, billing
-// and people.
+// office is the part of the site map beside the patients' charts: audit, safety, duplicates,
+// billing and people.
 func office(m *web.Mux) {
 	m.Page("GET /audit", web.Audit, audit)
 	m.Page("POST /audit/verify", web.Audit, auditVerify)
 	m.Page("GET /audit/export.csv", web.Audit, auditExport)
+	m.Page("GET /safety", web.Audit, safetyShow)
 
 	m.Page("GET /duplicates", web.Desk, duplicateList)
 	m.Page("GET /duplicates/{task}", web.Desk, duplicateShow)

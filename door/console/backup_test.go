@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"filippo.io/age"
 
@@ -39,6 +40,8 @@ func patients(t *testing.T, dir string, from, n int) string {
 	for i := range n {
 		fmt.Fprintf(&b, `{"resourceType":"Patient","id":"p%d","name":[{"family":"Family%d"}]}`+"\n", from+i, from+i)
 	}
+	// A scanned letter, whose content lies outside of the record.
+	fmt.Fprintf(&b, `{"resourceType":"Binary","id":"letter%d","contentType":"application/pdf","data":"%s"}`+"\n", from, strings.Repeat(fmt.Sprintf("L%03d", from), 30_000))
 	name := filepath.Join(dir, fmt.Sprintf("patients-%d.ndjson", from))
 	if err := os.WriteFile(name, []byte(b.String()), 0o600); err != nil {
 		t.Fatal(err)
@@ -81,7 +84,7 @@ func TestBackupAndRestoreFromTheCommandLine(t *testing.T) {
 		return must(t, "backup", "--data", data, "--to", place, "--recipient", id.Recipient().String())
 	}
 	must(t, "import", "--data", data, patients(t, dir, 0, 30))
-	if out := backup(); !strings.Contains(out, "Backed up: commits 1 to") {
+	if out := backup(); !strings.Contains(out, "Backed up: commits 1 to") || !strings.Contains(out, " 1 contents") {
 		t.Errorf("%s", out)
 	}
 	if out := backup(); !strings.Contains(out, "Nothing was committed since") {
@@ -147,7 +150,7 @@ func TestARecordIsCopiedToAnotherFolder(t *testing.T) {
 	data, copied := filepath.Join(dir, "record"), filepath.Join(dir, "copy")
 	must(t, "import", "--data", data, patients(t, dir, 0, 20))
 	for range 2 {
-		if out := must(t, "store", "copy", "--from", data, "--to", copied); !strings.Contains(out, "Copied and compared") {
+		if out := must(t, "store", "copy", "--from", data, "--to", copied); !strings.Contains(out, "Copied and compared") || !strings.Contains(out, " contents") {
 			t.Errorf("%s", out)
 		}
 		if got, want := exported(t, copied), exported(t, data); got != want {
@@ -159,5 +162,70 @@ func TestARecordIsCopiedToAnotherFolder(t *testing.T) {
 	must(t, "import", "--data", copied, patients(t, dir, 0, 1))
 	if code, out := run(t, "store", "copy", "--from", data, "--to", copied); code != 1 || !strings.Contains(out, "another record") {
 		t.Errorf("onto another record: exit %d, %s", code, out)
+	}
+}
+
+// TestAServerBacksItselfUp: a server makes a backup and a drill when it starts; the owner's
+// identity opens what it made.
+func TestAServerBacksItselfUp(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	data, place, identity := filepath.Join(dir, "record"), filepath.Join(dir, "backups"), filepath.Join(dir, "identity.txt")
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(identity, []byte(id.String()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--backup-to", place}, "needs a recipient"},
+		{[]string{"--backup-recipient", id.Recipient().String()}, "--backup-to"},
+		{[]string{"--backup-to", place, "--backup-recipient", id.String()}, "AGE-SECRET-KEY-…"},
+		{[]string{"--backup-to", place, "--backup-recipient", id.Recipient().String(), "--backup-every", "1s"}, "too often"},
+	} {
+		code, out := run(t, append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0"}, c.args...)...)
+		if code != 1 || !strings.Contains(out, c.want) || strings.Contains(out, id.String()) {
+			t.Errorf("%q: exit %d, %s", c.args, code, out)
+		}
+	}
+	if _, err := os.Stat(data); err == nil {
+		t.Error("a record was made for a server that does not start")
+	}
+	must(t, "import", "--data", data, patients(t, dir, 0, 10))
+	if err := os.Mkdir(filepath.Join(data, "drill-left"), 0o700); err != nil { // by one that was killed
+		t.Fatal(err)
+	}
+
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	done := make(chan string)
+	var said bytes.Buffer
+	go func() {
+		p := &Program{Clock: clock.System{}, Out: &said, Err: &said}
+		code := p.Run(ctx, []string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--backup-to", place, "--backup-recipient", id.Recipient().String()})
+		done <- fmt.Sprint(code)
+	}()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		left, _ := filepath.Glob(filepath.Join(data, "drill-*"))
+		made, _ := filepath.Glob(filepath.Join(place, "*", "*.json"))
+		if len(made) > 0 && len(left) == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("made %v, left %v", made, left)
+		}
+	}
+	stop()
+	if code := <-done; code != "0" {
+		t.Fatalf("exit %s: %s", code, said.String())
+	}
+	restored := filepath.Join(dir, "restored")
+	must(t, "restore", "--from", place, "--identity", identity, "--to", restored, "--verify")
+	if got, want := exported(t, restored), exported(t, data); got != want {
+		t.Error("what the server has backed up is another record")
 	}
 }

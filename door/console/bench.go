@@ -1,22 +1,21 @@
 package console
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
+	"iter"
 	"net/http"
 	"os"
-	"runtime"
-	"slices"
-	"sync"
+	"path/filepath"
+	"runtime/pprof"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/exchange/synthetic"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/identity"
@@ -26,21 +25,15 @@ import (
 
 type benchCommand struct {
 	Patients int           `default:"300" help:"Patients in the record."`
-	For      time.Duration `default:"3s" help:"How long each read measurement runs."`
+	For      time.Duration `default:"3s" help:"How long each row is measured."`
+	Only     string        `placeholder:"WORD" help:"Measure only rows whose name has this word."`
 	JSON     bool          `help:"Print the figures as JSON."`
-}
-
-// figure is one measured row.
-type figure struct {
-	Name    string  `json:"name"`
-	Clients int     `json:"clients"`
-	Rate    float64 `json:"perSecond"`
-	P50     float64 `json:"p50ms"`
-	P99     float64 `json:"p99ms"`
-	Errors  int     `json:"errors"`
-	// Value and Unit are for what is not a rate: a size, a duration.
-	Value float64 `json:"value,omitempty"`
-	Unit  string  `json:"unit,omitempty"`
+	Out      string        `type:"path" placeholder:"FILE" help:"Write the figures to a file, as JSON."`
+	Against  string        `type:"existingfile" placeholder:"FILE" help:"Print ratios to the figures in a file that an earlier run wrote."`
+	Growth   bool          `help:"Measure at 1,000, 2,000, 4,000, 8,000 and 16,000 patients instead. Takes long."`
+	Million  bool          `help:"Import a million resources instead, and compare the first tenth with the last. Takes long."`
+	Here     bool          `help:"Serve inside of this process instead of a second one, as profiles and tests need it."`
+	Profile  string        `type:"path" placeholder:"FILE" help:"Write a CPU profile of the rows, with --here of the server too; of the import with --only \"import, in process\"."`
 }
 
 // Run measures on a fresh record in a temporary folder, over HTTP on loopback, with
@@ -51,277 +44,243 @@ func (c *benchCommand) Run(ctx context.Context, p *Program) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{program: p, command: c}
-	opening := time.Now()
-	if b.house, err = p.open(ctx, dataFlags{Data: dir}, true); err != nil {
-		return err
+	b := &bench{program: p, command: c, dir: dir, data: dataFlags{Data: filepath.Join(dir, "record")}}
+	b.report.begin()
+	switch {
+	case c.Million:
+		err = b.million(ctx)
+	case c.Growth:
+		err = b.growth(ctx)
+	default:
+		err = b.whole(ctx)
 	}
-	b.add(figure{Name: "create an empty record", Value: ms(time.Since(opening)), Unit: "ms"})
-	stored, err := b.fill(ctx)
 	if err != nil {
 		return err
 	}
-	if err := b.house.store.Close(); err != nil { // which empties the write-ahead log
-		return err
-	}
-	if err := b.disk(dir, stored); err != nil {
-		return err
-	}
-	opening = time.Now()
-	if b.house, err = p.open(ctx, dataFlags{Data: dir}, false); err != nil {
-		return err
-	}
-	defer func() { b.house.store.Close() }()
-	b.add(figure{Name: "open the record again", Value: ms(time.Since(opening)), Unit: "ms"})
-	if err := b.measure(ctx); err != nil {
-		return err
-	}
-	var mem runtime.MemStats
-	runtime.ReadMemStats(&mem)
-	b.add(figure{Name: "memory, client included", Value: float64(mem.Sys) / 1e6, Unit: "MB"})
-	return b.print(p.Out)
+	return b.report.finish(p.Out, c)
 }
 
+// bench is one run.
 type bench struct {
-	program    *Program
-	command    *benchCommand
-	house      *house
-	figures    []figure
-	patients   []string
-	token      string
-	base       string
-	session    *http.Cookie
-	httpClient *http.Client
+	program *Program
+	command *benchCommand
+	dir     string
+	data    dataFlags
+	report  report
+
+	house *house // open while nothing serves
+	next  func() ([]*fhir.Node, bool)
+	full  string // a patient with many encounters
+
+	patients []string
+	base     string // of the server
+	pid      int    // of the process that serves
+	doctor   string // the account that asks
+	token    string
+	session  *http.Cookie
+	client   *http.Client
 }
 
-func (b *bench) add(f figure) { b.figures = append(b.figures, f) }
-
-func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-
-// fill imports the population with four writers, as transactions of one patient each.
-func (b *bench) fill(ctx context.Context) (int64, error) {
-	actor := b.house.gate.As(trust.System("bench"), "console")
-	var stored atomic.Int64
-	start := time.Now()
-	group, gctx := errgroup.WithContext(ctx)
-	group.SetLimit(4)
-	first := true
-	for resources := range synthetic.Population(7, b.command.Patients, b.program.Clock.Now()) {
-		for _, r := range resources {
-			if r.ResourceType() == "Patient" {
-				b.patients = append(b.patients, r.ID())
-			}
-		}
-		write := func() error { n, err := put(gctx, actor, resources); stored.Add(int64(n)); return err }
-		if first { // the clinic itself, which all refer to
-			first = false
-			if err := write(); err != nil {
-				return 0, err
-			}
-			continue
-		}
-		group.Go(write)
-	}
-	if err := group.Wait(); err != nil {
-		return 0, err
-	}
-	b.add(figure{Name: "import, resources", Clients: 4, Rate: float64(stored.Load()) / time.Since(start).Seconds()})
-	return stored.Load(), nil
-}
-
-// disk adds what the closed record takes on disk.
-func (b *bench) disk(dir string, stored int64) error {
-	size := int64(0)
-	files, err := os.ReadDir(dir)
+// whole is the ordinary run: every row at one size.
+func (b *bench) whole(ctx context.Context) error {
+	b.limits(ctx)
+	done, err := b.populate(ctx, b.command.Patients+b.command.Patients/4)
 	if err != nil {
 		return err
 	}
-	for _, f := range files {
-		info, err := f.Info()
-		if err != nil {
-			return err
-		}
-		size += info.Size()
+	defer done()
+	profiled := b.profile("import")
+	took, before, stored := time.Duration(0), cpuOf(os.Getpid()), int64(0)
+	if took, stored, err = b.grow(ctx, b.command.Patients); err != nil {
+		return err
 	}
-	b.add(figure{Name: "disk for each resource", Value: float64(size) / float64(stored) / 1000, Unit: "kB"})
-	return nil
+	profiled()
+	b.report.add(figure{Name: "import, in process", Clients: importers, Rate: float64(stored) / took.Seconds(), CPU: perOp(cpuOf(os.Getpid())-before, stored)})
+	if err := b.fill(ctx); err != nil {
+		return err
+	}
+	if err := b.close(ctx, stored); err != nil {
+		return err
+	}
+	b.begin(ctx)
+	return b.serving(ctx, func() error {
+		b.rest()
+		defer b.profile("rows")()
+		b.rows(ctx)
+		b.peak()
+		return nil
+	})
 }
 
-func put(ctx context.Context, actor *record.Actor, resources []*fhir.Node) (int, error) {
+// profile writes a CPU profile until it is ended: of the import when only that is measured,
+// else of the rows.
+func (b *bench) profile(what string) (end func()) {
+	if b.command.Profile == "" || (what == "import") != (b.command.Only == "import, in process") {
+		return func() {}
+	}
+	f, err := os.Create(b.command.Profile)
+	if err == nil {
+		err = pprof.StartCPUProfile(f)
+	}
+	if err != nil {
+		fmt.Fprintln(b.program.Err, "The profile cannot be written:", err)
+		return func() {}
+	}
+	return func() { pprof.StopCPUProfile(); f.Close() }
+}
+
+// populate makes the record, with an account that asks, and the source of n patients.
+func (b *bench) populate(ctx context.Context, n int) (done func(), err error) {
+	opening := time.Now()
+	if b.house, err = b.program.open(ctx, b.data, true); err != nil {
+		return nil, err
+	}
+	b.report.add(figure{Name: "create an empty record", Value: ms(time.Since(opening)), Unit: "ms"})
+	doctor, err := b.house.accounts.Create(ctx, trust.System("bench"), identity.Draft{User: "bench.doctor", Name: "Bench Doctor", Role: trust.Physician, Password: benchPassword})
+	if err != nil {
+		return nil, errors.Join(err, b.house.store.Close())
+	}
+	b.doctor = doctor.ID
+	b.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	next, stop := iter.Pull(synthetic.Population(7, n, b.program.Clock.Now()))
+	b.next = next
+	return func() {
+		stop()
+		b.client.CloseIdleConnections()
+		if b.house != nil {
+			b.house.store.Close()
+		}
+	}, nil
+}
+
+const (
+	// importers is how many transactions are imported at once.
+	importers = 4
+	// batch is how many patients are made before they are imported, so that the making
+	// is not measured.
+	batch = 40
+)
+
+// grow imports patients until there are n, a transaction each, and returns the time that
+// took without the making of them.
+func (b *bench) grow(ctx context.Context, n int) (took time.Duration, stored int64, err error) {
+	actor := b.house.gate.As(trust.System("bench"), "console")
+	for len(b.patients) < n {
+		var lives [][]*fhir.Node
+		for len(lives) < batch && len(b.patients) < n {
+			resources, ok := b.next()
+			if !ok {
+				return took, stored, fault.New(fault.Internal, "The population ended early.")
+			}
+			first := len(b.patients) == 0 && len(lives) == 0 && stored == 0
+			for _, r := range resources {
+				if r.ResourceType() == "Patient" {
+					b.patients = append(b.patients, r.ID())
+					first = false
+				}
+			}
+			if first { // the clinic itself, which all refer to
+				if err := put(ctx, actor, resources); err != nil {
+					return took, stored, err
+				}
+				stored += int64(len(resources))
+				continue
+			}
+			lives = append(lives, resources)
+		}
+		start := time.Now()
+		group, gctx := errgroup.WithContext(ctx)
+		group.SetLimit(importers)
+		var count atomic.Int64
+		for _, resources := range lives {
+			group.Go(func() error { count.Add(int64(len(resources))); return put(gctx, actor, resources) })
+		}
+		if err := group.Wait(); err != nil {
+			return took, stored, err
+		}
+		took += time.Since(start)
+		stored += count.Load()
+	}
+	return took, stored, nil
+}
+
+func put(ctx context.Context, actor *record.Actor, resources []*fhir.Node) error {
 	change := record.Change{What: "benchmark"}
 	for _, r := range resources {
 		change.Put = append(change.Put, record.Put{Resource: r, Create: true})
 	}
 	_, err := actor.Commit(ctx, change)
-	return len(change.Put), err
-}
-
-// measure serves the record and asks it.
-func (b *bench) measure(ctx context.Context) error {
-	doctor, err := b.house.accounts.Create(ctx, trust.System("bench"), identity.Draft{User: "bench.doctor", Name: "Bench Doctor",
-		Role: trust.Physician, Password: "correct horse battery staple 7"})
-	if err != nil {
-		return err
-	}
-	if b.token, err = b.house.accounts.IssueToken(ctx, trust.System("bench"), doctor.ID, []string{"user/*.cruds"}, time.Hour); err != nil {
-		return err
-	}
-	serving, stop := context.WithCancel(ctx)
-	defer stop()
-	quiet := &Program{Clock: b.program.Clock, Out: io.Discard, Err: io.Discard}
-	ready, done := make(chan string, 1), make(chan error, 1)
-	go func() {
-		done <- quiet.serve(serving, b.house, quiet.site(b.house, "bench"), listenFlags{Listen: "127.0.0.1:0"}, outwardFlags{},
-			func(address string) error { ready <- address; return nil })
-	}()
-	select {
-	case b.base = <-ready:
-	case err := <-done:
-		return err
-	}
-	b.httpClient = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	if err := b.signIn(ctx); err != nil {
-		return err
-	}
-	patient := func(i int) string { return b.patients[(i*7919)%len(b.patients)] }
-	for _, m := range []struct {
-		name    string
-		clients []int
-		path    func(i int) string
-	}{
-		{"read Patient", []int{1, 8, 32}, func(i int) string { return "/fhir/Patient/" + patient(i) }},
-		{"Patient by name", []int{1, 8}, func(i int) string { return fmt.Sprintf("/fhir/Patient?family=%c&_count=10", 'a'+i%20) }},
-		{"Observation by patient, code, sorted", []int{1, 8}, func(i int) string {
-			return "/fhir/Observation?patient=" + patient(i) + "&code=http://loinc.org|85354-9&_sort=-date&_count=20"
-		}},
-		{"Patient $everything", []int{1, 8}, func(i int) string { return "/fhir/Patient/" + patient(i) + "/$everything" }},
-		{"chart page", []int{1, 8}, func(i int) string { return "/p/" + patient(i) }},
-	} {
-		for _, clients := range m.clients {
-			b.add(b.load(ctx, m.name, clients, m.path))
-		}
-	}
-	b.add(b.writes(ctx, 1))
-	b.add(b.writes(ctx, 32))
-	stop()
-	return <-done
-}
-
-// signIn makes a session for the chart page.
-func (b *bench) signIn(ctx context.Context) error {
-	_, secret, err := b.house.accounts.SignIn(ctx, "bench.doctor", "correct horse battery staple 7", "", "127.0.0.1")
-	if err != nil {
-		return err
-	}
-	b.session = &http.Cookie{Name: "osler-session", Value: secret}
-	return nil
-}
-
-func (b *bench) get(ctx context.Context, path string) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, b.base+path, nil)
-	if err != nil {
-		return err
-	}
-	r.Header.Set("Authorization", "Bearer "+b.token)
-	r.AddCookie(b.session)
-	return b.do(r, http.StatusOK)
-}
-
-func (b *bench) do(r *http.Request, want int) error {
-	res, err := b.httpClient.Do(r)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	n, err := io.Copy(io.Discard, res.Body)
-	if err == nil && (res.StatusCode != want || n == 0) {
-		err = fault.New(fault.Internal, "status %d with %d bytes", res.StatusCode, n)
-	}
 	return err
 }
 
-func (b *bench) load(ctx context.Context, name string, clients int, path func(int) string) figure {
-	return b.run(name, clients, func(i int) error { return b.get(ctx, path(i)) })
+// encounters is how many visits the fullest chart has.
+const encounters = 700
+
+// fill gives one patient many visits.
+func (b *bench) fill(ctx context.Context) error {
+	actor := b.house.gate.As(trust.System("bench"), "console")
+	for _, id := range b.patients {
+		var visit *fhir.Node
+		for r, err := range actor.Chart(ctx, id, "Encounter") {
+			if err != nil {
+				return err
+			}
+			visit = r
+		}
+		if visit == nil {
+			continue
+		}
+		b.full = id
+		now := b.program.Clock.Now()
+		var visits []*fhir.Node
+		for i := range encounters {
+			v := visit.Clone()
+			v.SetID(ident.New(now))
+			start := now.AddDate(0, 0, -7*(i+1))
+			v.Set("period", fhir.Obj("start", start.Format(time.RFC3339), "end", start.Add(20*time.Minute).Format(time.RFC3339)))
+			visits = append(visits, v)
+		}
+		return put(ctx, actor, visits)
+	}
+	return fault.New(fault.Internal, "No patient of the population has a visit.")
 }
 
-// writes creates blood pressures.
-func (b *bench) writes(ctx context.Context, clients int) figure {
-	return b.run("create Observation", clients, func(i int) error {
-		body := fhir.Obj("resourceType", "Observation", "status", "final",
-			"code", fhir.Obj("coding", fhir.Arr(fhir.Obj("system", "http://loinc.org", "code", "8867-4"))),
-			"subject", fhir.Obj("reference", "Patient/"+b.patients[i%len(b.patients)]),
-			"effectiveDateTime", b.program.Clock.Now().Format(time.RFC3339),
-			"valueQuantity", fhir.Obj("value", 60+i%40, "unit", "/min", "system", "http://unitsofmeasure.org", "code", "/min"))
-		r, err := http.NewRequestWithContext(ctx, http.MethodPost, b.base+"/fhir/Observation", newBody(body))
-		if err != nil {
+const benchPassword = "correct horse battery staple 7"
+
+// sign makes the token and the session with which the server is asked.
+func (b *bench) sign(ctx context.Context) (err error) {
+	if b.token, err = b.house.accounts.IssueToken(ctx, trust.System("bench"), b.doctor, []string{"user/*.cruds"}, time.Hour); err != nil {
+		return err
+	}
+	_, secret, err := b.house.accounts.SignIn(ctx, "bench.doctor", benchPassword, "", "127.0.0.1")
+	b.session = &http.Cookie{Name: "osler-session", Value: secret}
+	return err
+}
+
+// close closes the record, which empties the write-ahead log, and adds what it takes on disk.
+func (b *bench) close(ctx context.Context, stored int64) error {
+	err := b.sign(ctx)
+	err = errors.Join(err, b.house.store.Close())
+	b.house = nil
+	if err != nil {
+		return err
+	}
+	size := int64(0)
+	err = filepath.WalkDir(b.data.Data, func(_ string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
 			return err
 		}
-		r.Header.Set("Authorization", "Bearer "+b.token)
-		r.Header.Set("Content-Type", "application/fhir+json")
-		return b.do(r, http.StatusCreated)
-	})
-}
-
-func (b *bench) run(name string, clients int, ask func(i int) error) figure {
-	var mu sync.Mutex
-	var times []time.Duration
-	var next atomic.Int64
-	f := figure{Name: name, Clients: clients}
-	end := time.Now().Add(b.command.For)
-	start := time.Now()
-	var group sync.WaitGroup
-	for range clients {
-		group.Go(func() {
-			var own []time.Duration
-			failed := 0
-			for time.Now().Before(end) {
-				at := time.Now()
-				if ask(int(next.Add(1))) != nil {
-					failed++
-					continue
-				}
-				own = append(own, time.Since(at))
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			times = append(times, own...)
-			f.Errors += failed
-		})
-	}
-	group.Wait()
-	slices.Sort(times)
-	if n := len(times); n > 0 {
-		f.Rate = float64(n) / time.Since(start).Seconds()
-		f.P50, f.P99 = ms(times[n/2]), ms(times[min(n-1, n*99/100)])
-	}
-	return f
-}
-
-func (b *bench) print(w io.Writer) error {
-	if b.command.JSON {
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", "  ")
-		return enc.Encode(b.figures)
-	}
-	fmt.Fprintf(w, "%d patients; encryption, validation, audit and fsync on; %d cores, client included\n", len(b.patients), runtime.NumCPU())
-	fmt.Fprintf(w, "%-40s %8s %10s %9s %9s %7s\n", "", "clients", "per s", "p50 ms", "p99 ms", "errors")
-	failed := 0
-	for _, f := range b.figures {
-		switch {
-		case f.Unit != "":
-			fmt.Fprintf(w, "%-40s %19.1f %s\n", f.Name, f.Value, f.Unit)
-		case f.P50 == 0:
-			fmt.Fprintf(w, "%-40s %8d %10.0f %9s %9s %7d\n", f.Name, f.Clients, f.Rate, "", "", f.Errors)
-		default:
-			fmt.Fprintf(w, "%-40s %8d %10.0f %9.2f %9.2f %7d\n", f.Name, f.Clients, f.Rate, f.P50, f.P99, f.Errors)
+		info, err := d.Info()
+		if err == nil {
+			size += info.Size()
 		}
-		failed += f.Errors
-	}
-	if failed > 0 {
-		return fault.New(fault.Internal, "%d requests failed: the figures do not count.", failed)
-	}
-	return nil
+		return err
+	})
+	b.report.Resources = stored
+	b.report.Patients = len(b.patients)
+	b.report.add(figure{Name: "disk for each resource", Value: float64(size) / float64(stored) / 1000, Unit: "kB"})
+	return err
 }
 
-func newBody(n *fhir.Node) io.Reader { return bytes.NewReader(n.JSON()) }
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

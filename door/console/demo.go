@@ -24,6 +24,7 @@ import (
 type demoCommand struct {
 	listenFlags
 	outwardFlags
+	databaseFlag
 	Data     string `type:"path" placeholder:"DIR" help:"Folder for the demonstration record (default: a temporary one that is removed at the end)."`
 	Accounts string `type:"path" placeholder:"FILE" help:"Write the demonstration accounts to this file, as JSON."`
 	Seed     uint64 `default:"1" help:"Another number gives other people."`
@@ -39,14 +40,14 @@ func (c *demoCommand) Run(ctx context.Context, p *Program) error {
 	if temporary {
 		defer os.RemoveAll(dir)
 	}
-	h, err := p.open(ctx, dataFlags{Data: dir}, true)
+	h, err := p.open(ctx, dataFlags{Data: dir, databaseFlag: c.databaseFlag}, true)
 	if err != nil {
 		return err
 	}
 	defer h.store.Close()
 	if has, err := h.accounts.HasAccounts(ctx); err != nil || has {
 		if err == nil {
-			err = fault.New(fault.Conflict, "The folder %s holds a record already; the demonstration makes its own. Give another folder, or none.", dir)
+			err = fault.New(fault.Conflict, "There is a record already; the demonstration makes its own. Give another folder or database, or none.")
 		}
 		return err
 	}

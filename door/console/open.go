@@ -15,18 +15,26 @@ import (
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/blob"
+	"github.com/osler-emr/osler/store/postgres"
 	"github.com/osler-emr/osler/store/sqlite"
 )
 
 // dataFlags say where the record is and what unlocks it.
 type dataFlags struct {
-	Data     string `required:"" type:"path" placeholder:"DIR" help:"Folder of the record." env:"OSLER_DATA"`
-	KeyFile  string `type:"path" placeholder:"FILE" help:"Key file that unlocks the record (default DIR/master.key; keep it elsewhere in a clinic)." env:"OSLER_KEY_FILE"`
+	Data    string `required:"" type:"path" placeholder:"DIR" help:"Folder of the record." env:"OSLER_DATA"`
+	KeyFile string `type:"path" placeholder:"FILE" help:"Key file that unlocks the record (default DIR/master.key; keep it elsewhere in a clinic)." env:"OSLER_KEY_FILE"`
+	databaseFlag
 	Contents string `placeholder:"PLACE" help:"Where large contents (scans, photos) lie, encrypted: a folder or s3://bucket/prefix?endpoint=…&region=… (default DIR/contents)." env:"OSLER_CONTENTS"`
 }
 
 // contentsFolder is where the contents of attachments lie in the folder of the record.
 const contentsFolder = "contents"
+
+// databaseFlag says in which database the record is. What stands on a command line can be
+// seen by others on the machine: a password belongs into the environment or ~/.pgpass.
+type databaseFlag struct {
+	Database string `placeholder:"URL" help:"PostgreSQL database that holds the record (postgres://user@host/name?sslmode=verify-full) instead of a file in the folder; the folder then holds the keys. Give a password in the environment." env:"OSLER_DATABASE"`
+}
 
 // house is an opened record with everything that works on it.
 type house struct {
@@ -39,7 +47,12 @@ type house struct {
 
 // open opens the record in a folder; create makes it when there is none.
 func (p *Program) open(ctx context.Context, d dataFlags, create bool) (*house, error) {
-	if _, err := os.Stat(filepath.Join(d.Data, "record.db")); err != nil && !create {
+	_, err := os.Stat(filepath.Join(d.Data, "record.db"))
+	embedded := err == nil
+	switch {
+	case embedded && d.Database != "":
+		return nil, fault.New(fault.Conflict, "The folder %s holds a record of its own. Give another folder for the keys of a record in PostgreSQL.", d.Data)
+	case !embedded && d.Database == "" && !create:
 		return nil, fault.New(fault.NotFound, "There is no record in %s; `osler serve --data` creates one.", d.Data)
 	}
 	private()
@@ -57,7 +70,7 @@ func (p *Program) open(ctx context.Context, d dataFlags, create bool) (*house, e
 	if err != nil {
 		return nil, err
 	}
-	s, err := sqlite.Open(ctx, d.Data, sqlite.Options{Keyring: keys, Clock: p.Clock})
+	s, err := p.store(ctx, d, keys, create)
 	if err != nil {
 		return nil, err
 	}
@@ -74,6 +87,14 @@ func source(dir, keyFile string) seal.Source {
 		return seal.KeyFile(keyFile)
 	}
 	return seal.KeyFile(filepath.Join(dir, "master.key"))
+}
+
+// store opens the database of the record.
+func (p *Program) store(ctx context.Context, d dataFlags, keys seal.Keyring, create bool) (store.Store, error) {
+	if d.Database == "" {
+		return sqlite.Open(ctx, d.Data, sqlite.Options{Keyring: keys, Clock: p.Clock})
+	}
+	return postgres.Open(ctx, postgres.Options{URL: d.Database, Dir: d.Data, Keyring: keys, Clock: p.Clock, Existing: !create})
 }
 
 // whole refuses a folder that lost half of its record: a new data key would open nothing, and

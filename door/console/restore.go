@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/archive"
+	"github.com/osler-emr/osler/store/blob"
 	"github.com/osler-emr/osler/store/sqlite"
 	"github.com/osler-emr/osler/trust"
 )
@@ -28,13 +30,15 @@ type restoreCommand struct {
 	Set     string `placeholder:"NAME" help:"Set to restore (default: the newest)."`
 	Verify  bool   `help:"Read everything back afterwards, contents of attachments too, as osler audit verify does."`
 	Replace bool   `help:"Put a record that is in DIR aside, under another name, when the restored one is proven."`
-	KeyFile string `type:"path" placeholder:"FILE" help:"Key file that will unlock the restored record (default DIR/master.key; made when it is not there)." env:"OSLER_KEY_FILE"`
+	// Contents is as in dataFlags.
+	Contents string `placeholder:"PLACE" help:"Where the contents of attachments go: a folder or s3://bucket/prefix?endpoint=…&region=… (default DIR/contents)." env:"OSLER_CONTENTS"`
+	KeyFile  string `type:"path" placeholder:"FILE" help:"Key file that will unlock the restored record (default DIR/master.key; made when it is not there)." env:"OSLER_KEY_FILE"`
 }
 
 // Run restores to the side, and moves what is proven into its place. Nothing is ever wiped.
 func (c *restoreCommand) Run(ctx context.Context, p *Program) error {
 	private()
-	r := archive.Restore{Set: c.Set, Extract: extract, Read: c.Verify || c.Drill}
+	r := archive.Restore{Set: c.Set, Extract: extract, Read: c.Drill}
 	var err error
 	if r.At, r.Time, err = parseMoment(c.At); err != nil {
 		return err
@@ -96,7 +100,7 @@ func (c *restoreCommand) target() (aside string, err error) {
 // restore brings the record into side, proves it and notes in its log that it was restored.
 func (c *restoreCommand) restore(ctx context.Context, p *Program, r archive.Restore, side, aside string) (err error) {
 	began := time.Now()
-	var s store.Store
+	var s, whole store.Store // without and with the contents of attachments
 	defer func() {
 		if s != nil {
 			err = errors.Join(err, s.Close())
@@ -109,11 +113,17 @@ func (c *restoreCommand) restore(ctx context.Context, p *Program, r archive.Rest
 			}
 		}
 		var err error
-		s, err = sqlite.Open(ctx, side, sqlite.Options{Keyring: keys, Clock: p.Clock, Origin: origin})
-		return s, err
+		if s, err = sqlite.Open(ctx, side, sqlite.Options{Keyring: keys, Clock: p.Clock, Origin: origin}); err != nil {
+			s = nil
+			return nil, err
+		}
+		if whole = s; !c.Drill {
+			whole = record.WithContents(s, blob.New(r.Contents, keys.Key("content")))
+		}
+		return s, nil
 	}
 	if !c.Drill {
-		if r.Contents, err = bucket.Open(filepath.Join(side, contentsFolder)); err != nil {
+		if r.Contents, err = bucket.Open(cmp.Or(c.Contents, filepath.Join(side, contentsFolder))); err != nil {
 			return err
 		}
 	}
@@ -139,7 +149,7 @@ func (c *restoreCommand) restore(ctx context.Context, p *Program, r archive.Rest
 		fmt.Fprintf(p.Out, "problem: the record had lost the content of an attachment before it was backed up: %s\n", name)
 	}
 	if c.Verify || c.Drill {
-		if err := proveAgain(ctx, p, s); err != nil {
+		if err := proveAgain(ctx, p, whole); err != nil {
 			return err
 		}
 	}

@@ -23,6 +23,7 @@ type serveCommand struct {
 	dataFlags
 	listenFlags
 	outwardFlags
+	safetyFlags
 	Clinic   string `default:"Osler" help:"Name of the clinic, for people."`
 	Profiles string `default:"reject" enum:"reject,warn,ignore" help:"What to do with resources that break a profile which they claim: reject them, store them with a warning, or do not look. Faults against base FHIR are always refused." env:"OSLER_PROFILES"`
 }
@@ -50,6 +51,9 @@ func (c *serveCommand) Run(ctx context.Context, p *Program) error {
 	if _, err := c.outwardFlags.read(); err != nil {
 		return err
 	}
+	if err := c.safetyFlags.check(); err != nil {
+		return err
+	}
 	h, err := p.open(ctx, c.dataFlags, true)
 	if err != nil {
 		return err
@@ -57,6 +61,14 @@ func (c *serveCommand) Run(ctx context.Context, p *Program) error {
 	defer h.store.Close()
 	h.gate.FollowProfiles(policies[c.Profiles])
 	site := p.site(h, c.Clinic)
+	keeper, err := p.keepSafe(ctx, h, c.Data, c.safetyFlags, site.Log)
+	if err != nil {
+		return err
+	}
+	if keeper != nil {
+		stop := background(ctx, keeper.Run)
+		defer stop()
+	}
 	return p.serve(ctx, h, site, c.listenFlags, c.outwardFlags, func(address string) error {
 		return p.announce(ctx, h, address)
 	})
@@ -113,6 +125,8 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 		MaxHeaderBytes: 64 << 10, BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) }}
 	stop := background(ctx, watcher.Run)
 	defer stop()
+	stopFollow := background(ctx, h.gate.Follow)
+	defer stopFollow()
 	stopSweep := background(ctx, func(ctx context.Context) { sweep(ctx, h.gate, site.Log) })
 	defer stopSweep()
 	failed := make(chan error, 1)

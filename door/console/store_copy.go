@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/osler-emr/osler/base/bucket"
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/store"
@@ -23,12 +25,15 @@ type copyCommand struct {
 	From    string `required:"" placeholder:"STORE" help:"Folder of the record."`
 	To      string `required:"" placeholder:"STORE" help:"Folder of the copy. What an interrupted copy has brought there is gone on with."`
 	KeyFile string `type:"path" placeholder:"FILE" help:"Key file that unlocks the record (default FROM/master.key)." env:"OSLER_KEY_FILE"`
-	ToKey   string `name:"to-key-file" type:"path" placeholder:"FILE" help:"Key file that will unlock the copy (default TO/master.key; made when it is not there)."`
+	// Contents is as in dataFlags.
+	Contents   string `placeholder:"PLACE" help:"Where the contents of attachments of the record lie (default FROM/contents)." env:"OSLER_CONTENTS"`
+	ToContents string `placeholder:"PLACE" help:"Where those of the copy will lie (default TO/contents)."`
+	ToKey      string `name:"to-key-file" type:"path" placeholder:"FILE" help:"Key file that will unlock the copy (default TO/master.key; made when it is not there)."`
 }
 
 // Run copies, and goes on where it was stopped.
 func (c *copyCommand) Run(ctx context.Context, p *Program) error {
-	from, err := p.open(ctx, dataFlags{Data: c.From, KeyFile: c.KeyFile}, false)
+	from, err := p.open(ctx, dataFlags{Data: c.From, KeyFile: c.KeyFile, Contents: c.Contents}, false)
 	if err != nil {
 		return err
 	}
@@ -38,9 +43,13 @@ func (c *copyCommand) Run(ctx context.Context, p *Program) error {
 		return err
 	}
 	defer to.Close()
+	contents, err := bucket.Open(cmp.Or(c.ToContents, filepath.Join(c.To, contentsFolder)))
+	if err != nil {
+		return err
+	}
 	began := time.Now()
 	copying, comparing := &bar{w: p.Err, what: "copied"}, &bar{w: p.Err, what: "compared"}
-	proof, err := archive.Copy{From: from.store, To: to, Extract: extract, Progress: copying.show, Comparing: comparing.show}.Run(ctx)
+	proof, err := archive.Copy{From: from.store, To: to, FromContents: from.contents, ToContents: contents, Extract: extract, Progress: copying.show, Comparing: comparing.show}.Run(ctx)
 	copying.end()
 	comparing.end()
 	if err != nil {
@@ -49,7 +58,7 @@ func (c *copyCommand) Run(ctx context.Context, p *Program) error {
 	if _, err := to.Checkpoint(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintf(p.Out, "Copied and compared: %d commits, %d versions, %d items, the same audit entries and the same signed head, in %.1f s.\n", proof.T, proof.Versions, proof.Items, time.Since(began).Seconds())
+	fmt.Fprintf(p.Out, "Copied and compared: %d commits, %d versions, %d items, %d contents, the same audit entries and the same signed head, in %.1f s.\n", proof.T, proof.Versions, proof.Items, proof.Contents, time.Since(began).Seconds())
 	return nil
 }
 

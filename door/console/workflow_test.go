@@ -89,6 +89,11 @@ func TestBookingTheFirstFreePlace(t *testing.T) {
 		p.Check()
 		p.Picture("schedule-" + v.Name)
 	}
+	bookTheFirstFreePlace(t, base)
+}
+
+func bookTheFirstFreePlace(t *testing.T, base string) {
+	t.Helper()
 	p := as(t, webtest.Start(t), base, "tom.reyes", webtest.Desktop)
 	p.Goto(base + "/schedule")
 	p.Type("#f-bookq", "oka")

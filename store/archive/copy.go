@@ -6,6 +6,7 @@ import (
 	"errors"
 	"iter"
 
+	"github.com/osler-emr/osler/base/bucket"
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust/ledger"
@@ -15,7 +16,9 @@ import (
 // goes on where a former run has stopped, then reads both through and compares them.
 type Copy struct {
 	From, To store.Moving
-	Extract  store.Extract
+	// FromContents and ToContents hold the contents of attachments; nil leaves them where they are.
+	FromContents, ToContents bucket.Bucket
+	Extract                  store.Extract
 	// Progress, when set, is called now and then; for the comparison Comparing is, too.
 	Progress  func(Progress)
 	Comparing func(Progress)
@@ -54,9 +57,39 @@ func (c Copy) Run(ctx context.Context) (Proof, error) {
 			c.Progress(Progress{T: at, Of: end})
 		}
 	}
+	contents, err := c.contents(ctx)
+	if err != nil {
+		return Proof{}, err
+	}
 	p, err := c.compare(ctx, end)
-	p.Items = items
+	p.Items, p.Contents = items, contents
 	return p, err
+}
+
+// contents copies the contents that items name and that are not there, and returns how many
+// are named.
+func (c Copy) contents(ctx context.Context) (n int64, err error) {
+	if c.FromContents == nil || c.ToContents == nil {
+		return 0, nil
+	}
+	there := map[string]bool{}
+	for e, err := range c.ToContents.List(ctx, "") {
+		if err != nil {
+			return 0, fault.Wrap(err, fault.Unavailable, "The contents of attachments cannot be listed.")
+		}
+		there[e.Name] = true
+	}
+	_, err = c.To.AllItems(ctx, func(it store.Item) error {
+		if _, ok := content(it); !ok {
+			return nil
+		}
+		n++
+		if there[it.Key] {
+			return nil
+		}
+		return copyObject(ctx, c.FromContents, it.Key, c.ToContents, it.Key)
+	})
+	return n, err
 }
 
 // resume returns how far the target has come, if what it has is the beginning of the source.

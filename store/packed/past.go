@@ -11,8 +11,17 @@ func (f *finder) superseded(resourceType string, where search.Expr) ([]match, er
 	if err != nil || typ == 0 {
 		return nil, err
 	}
+	text, args := "SELECT "+Columns+" FROM history WHERE until > ? AND t <= ? AND type = ? AND deleted = 0", []any{f.at, f.at, typ}
+	within, err := f.compiler.Within(where)
+	switch {
+	case err != nil || within != nil && within[0] > within[1]:
+		return nil, err
+	case within != nil && f.Dialect().Keyed():
+		in, bounds := f.between(within[0], within[1])
+		text, args = text+" AND "+in, append(args, bounds...)
+	}
 	var out []match
-	err = f.Stream("SELECT "+Columns+" FROM history WHERE until > ? AND t <= ? AND type = ? AND deleted = 0", []any{f.at, f.at, typ}, func(s Row) (bool, error) {
+	err = f.Stream(text, args, func(s Row) (bool, error) {
 		v, err := f.Scan(s)
 		if err != nil {
 			return false, err

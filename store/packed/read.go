@@ -178,7 +178,7 @@ type span struct {
 // span reads the live versions of a range in the order of row ids.
 func (n Names) span(p span) ([]Stored, error) {
 	typed, err := n.typeCondition(p.types)
-	if err != nil || typed == " AND 0" {
+	if err != nil || typed == " AND 1=0" {
 		return nil, err
 	}
 	limit := int64(1) << 62
@@ -221,7 +221,7 @@ func (n Names) typeCondition(types []string) (string, error) {
 		}
 	}
 	if list == "" {
-		return " AND 0", nil
+		return " AND 1=0", nil
 	}
 	return " AND +type IN (" + list[1:] + ")", nil
 }

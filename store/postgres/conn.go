@@ -123,6 +123,7 @@ func give(rows []*row, each func(packed.Row) (bool, error)) (done bool, err erro
 }
 
 func (c *conn) all(text string, args []any) ([]*row, error) {
+	c.store.noted(c.ctx, text, args)
 	rows, err := c.Conn.Query(c.ctx, c.store.numbered(text), bound(args)...)
 	if err != nil {
 		return nil, err
@@ -173,6 +174,7 @@ func (c *conn) Stream(text string, args []any, each func(packed.Row) (bool, erro
 		}
 		c.open[c.depth] = false
 	}
+	c.store.noted(c.ctx, text, args)
 	if _, err := c.Exec(c.ctx, "DECLARE "+name+" NO SCROLL CURSOR FOR "+c.store.numbered(text), bound(args)...); err != nil {
 		return err
 	}
@@ -191,6 +193,13 @@ func (c *conn) Stream(text string, args []any, each func(packed.Row) (bool, erro
 		if done, err := give(rows, each); err != nil || done || len(rows) < fetch {
 			return err
 		}
+	}
+}
+
+// noted tells a test of a statement.
+func (s *Store) noted(ctx context.Context, text string, args []any) {
+	if s.trace != nil {
+		s.trace(ctx, text, args)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 
 // migrate brings the database to the last step, in one transaction that other processes wait
 // for. It refuses one that was written by a newer program, or whose steps are not ours.
-func migrate(ctx context.Context, c *pgx.Conn, now clock.Clock, partitions int) error {
+func migrate(ctx context.Context, c *pgx.Conn, now clock.Clock, o Options) error {
 	return pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtext('osler ' || current_schema()))"); err != nil {
 			return err
@@ -26,8 +26,11 @@ func migrate(ctx context.Context, c *pgx.Conn, now clock.Clock, partitions int) 
 		if err != nil {
 			return err
 		}
+		if done == 0 && o.Existing {
+			return fault.New(fault.NotFound, "There is no record in this database; `osler serve` makes one.")
+		}
 		for ; done < len(steps); done++ {
-			if err := apply(ctx, tx, done, now, partitions); err != nil {
+			if err := apply(ctx, tx, done, now, o.Partitions); err != nil {
 				return err
 			}
 		}

@@ -44,6 +44,8 @@ type Options struct {
 	// Partitions, above 0, splits the tables of patients of a new database by the hash of the
 	// patient's number.
 	Partitions int
+	// Existing refuses a database without a record, instead of making one.
+	Existing bool
 	// Careless opens a database that does not keep its commits over a power failure, which is
 	// refused otherwise. It is for tests.
 	Careless bool
@@ -68,6 +70,7 @@ type Store struct {
 	pulse  pulse
 	writer writer
 
+	trace   func(ctx context.Context, text string, args []any) // for tests
 	textsMu sync.RWMutex
 	texts   map[string]string
 
@@ -164,7 +167,7 @@ func (s *Store) open(ctx context.Context, o Options) error {
 		if err := durable(ctx, c, o.Careless); err != nil {
 			return err
 		}
-		if err := migrate(ctx, c, s.clock, o.Partitions); err != nil {
+		if err := migrate(ctx, c, s.clock, o); err != nil {
 			return err
 		}
 		return s.identify(ctx, c, o.Keyring)
@@ -234,12 +237,13 @@ func (s *Store) with(ctx context.Context, f func(ctx context.Context, c *pgx.Con
 	defer done()
 	wait, cancel := context.WithTimeout(ctx, acquireWait)
 	c, err := s.pool.Acquire(wait)
+	late := wait.Err() != nil
 	cancel()
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			return cause
 		}
-		if wait.Err() != nil {
+		if late {
 			return fault.Wrap(errLost, fault.Unavailable, "No connection to the database is free. Try again in a moment.")
 		}
 		return err

@@ -3,6 +3,7 @@ package sqlgen
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/osler-emr/osler/fhir/search"
 )
@@ -43,6 +44,9 @@ func (c *Compiler) Select(r Request) (Fragment, error) {
 	if err != nil {
 		return Fragment{}, err
 	}
+	if where.SQL == nowhere.SQL {
+		return frag("SELECT 0 AS rid" + strings.Repeat(", NULL", len(r.Sort)) + nowhere.SQL), nil
+	}
 	if len(r.Sort) == 0 {
 		out := build("SELECT c.rid ", from, where)
 		if r.After != nil {
@@ -64,8 +68,14 @@ func (c *Compiler) Select(r Request) (Fragment, error) {
 // Count returns the statement that counts the matches.
 func (c *Compiler) Count(r Request) (Fragment, error) {
 	from, where, _, _, err := c.from(r)
+	if where.SQL == nowhere.SQL {
+		return frag("SELECT 0"), err
+	}
 	return build("SELECT count(*) ", from, where), err
 }
+
+// nowhere is the WHERE of what cannot match.
+var nowhere = frag(" WHERE 1=0")
 
 func limited(f Fragment, limit int) Fragment {
 	if limit == 0 {
@@ -82,7 +92,7 @@ func (c *Compiler) from(r Request) (from, where Fragment, row string, within *[2
 		return from, where, "", nil, err
 	}
 	if within != nil && within[0] > within[1] {
-		return frag("FROM (" + c.nothing() + ") c"), frag(" WHERE 1=1"), "c", nil, nil
+		return Fragment{}, nowhere, "", nil, nil
 	}
 	by, err := c.driver(r.Type, all, within)
 	if err != nil {
@@ -180,6 +190,10 @@ func flatten(x search.Expr, out []search.Expr) []search.Expr {
 	}
 	return append(out, x)
 }
+
+// Within returns the range of row ids of the one patient to whom a condition confines what
+// matches; nil when it does not. An empty range (low above high) says that nothing can match.
+func (c *Compiler) Within(where search.Expr) (*[2]int64, error) { return c.scope(flatten(where, nil)) }
 
 // scope returns the range of row ids to which the conditions confine a match: that of a
 // single patient. An empty range (low above high) says that nothing can match.

@@ -47,9 +47,9 @@ func (c *Compiler) outside(within [2]int64) []Fragment {
 // nothing is a statement without rows.
 func (c *Compiler) nothing() string {
 	if c.dialect.Keyed() {
-		return "SELECT 0 AS patient, 0 AS rid, '' AS id, 0 AS updated WHERE 1=0"
+		return "SELECT 0 AS patient, 0 AS rid WHERE 1=0"
 	}
-	return "SELECT 0 AS rid, '' AS id, 0 AS updated WHERE 1=0"
+	return "SELECT 0 AS rid WHERE 1=0"
 }
 
 // PatientOf returns the number of the patient in whose range a row id lies; 0 for the rows of

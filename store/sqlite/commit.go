@@ -77,11 +77,10 @@ func (s *Store) Commit(ctx context.Context, c store.Changeset) (store.Receipt, e
 	if s.closed.Load() {
 		return store.Receipt{}, fault.New(fault.Unavailable, "The record is closed.")
 	}
-	p, err := s.pack.Prepare(c, s.clock.Now)
+	r, err := s.prepare(ctx, c)
 	if err != nil {
 		return store.Receipt{}, err
 	}
-	r := &request{ctx: ctx, Prepared: p, done: make(chan struct{})}
 	w := s.writer
 	w.mu.Lock()
 	w.queue = append(w.queue, r)
@@ -101,6 +100,11 @@ func (s *Store) Commit(ctx context.Context, c store.Changeset) (store.Receipt, e
 		w.free()
 	}
 	return r.receipt, r.err
+}
+
+func (s *Store) prepare(ctx context.Context, c store.Changeset) (*request, error) {
+	p, err := s.pack.Prepare(c, s.clock.Now)
+	return &request{ctx: ctx, Prepared: p, done: make(chan struct{})}, err
 }
 
 func (r *request) finished() bool {

@@ -3,7 +3,10 @@ package storetest
 import (
 	"bytes"
 	"fmt"
+	"iter"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
@@ -313,6 +316,92 @@ func indexedAgain(h *harness) {
 	}
 	if _, err := h.Verify(h.ctx, func(problem string) { h.Error(problem) }); err != nil {
 		h.Error(err)
+	}
+}
+
+// unknownTypes: a type of which nothing is stored is no error, wherever it is asked for.
+func unknownTypes(h *harness) {
+	h.commit(patient("p", 1, "Ang"))
+	never := []string{"Basic"}
+	for _, list := range []iter.Seq2[store.Version, error]{h.Compartment(h.ctx, "p", never, 0), h.All(h.ctx, never, 0), h.All(h.ctx, never, 1), h.Compartment(h.ctx, "nobody", nil, 0)} {
+		for v, err := range list {
+			h.Errorf("there is %s %v", v.ID, err)
+		}
+	}
+	if v, err := h.History(h.ctx, store.HistoryFilter{Type: "Basic"}); err != nil || len(v) > 0 {
+		h.Errorf("history: %v, %v", v, err)
+	}
+	if got := h.ids(plan("Basic", search.All{})); len(got) > 0 {
+		h.Errorf("search: %v", got)
+	}
+	work := store.Indexing{Name: "basic/1", Types: never, Extract: func([]byte) ([]search.Entry, error) { return nil, nil }}
+	for range 3 {
+		if done, err := h.Index(h.ctx, work); err != nil || done {
+			if err != nil {
+				h.Errorf("index: %v", err)
+			}
+			return
+		}
+	}
+	h.Error("the indexing of a type without resources does not end")
+}
+
+// everyCharacter: texts of an index hold any character and any length, and are found and put
+// in order by their bytes.
+func everyCharacter(h *harness) {
+	long := strings.Repeat("x", 5000)
+	texts := []string{"a\x00b", "a\x00c", "a\x01b", "a", "a b", "A", "é", "z\U0010FFFF", "\uFFFD", "日本", `%_\'"?$1`, long + "1", long + "2"}
+	for i, text := range texts {
+		w := observation(fmt.Sprintf("t%02d", i), "p", 1, "x", 0)
+		w.Index = []search.Entry{
+			{Param: "name", Kind: search.KindString, Norm: text, Exact: text}, {Param: "url", Kind: search.KindURI, URL: text},
+			{Param: "identifier", Kind: search.KindToken, System: "s" + text, Code: text, Identifier: true},
+			{Param: "code", Kind: search.KindToken, System: "http://a.example", Code: text, Display: text},
+		}
+		h.commit(w)
+	}
+	for i, text := range texts {
+		want := fmt.Sprintf("[t%02d]", i)
+		for _, x := range []search.Expr{
+			search.Text{Param: "name", Mode: search.Exact, Value: text}, search.URI{Param: "url", Value: text}, search.Token{Param: "identifier", HasSystem: true, System: "s" + text, Code: text},
+			search.Token{Param: "identifier", Code: text}, search.Token{Param: "code", HasSystem: true, System: "http://a.example", Code: text},
+			search.Coded{Param: "code", Codes: []search.Coding{{System: "http://a.example", Code: text}}}, search.Coded{Param: "identifier", Codes: []search.Coding{{System: "s" + text, Code: text}}},
+		} {
+			if got := fmt.Sprint(h.ids(plan("Observation", x))); got != want {
+				h.Errorf("%.30q by %.60v: %s, want %s", text, x, got, want)
+			}
+		}
+		n := 0
+		for _, other := range texts {
+			if strings.HasPrefix(other, text) {
+				n++
+			}
+		}
+		for _, x := range []search.Expr{search.Text{Param: "name", Value: text}, search.Token{Param: "code", Text: true, Code: text}, search.URI{Param: "url", Mode: search.URIBelow, Value: text}} {
+			if got := h.ids(plan("Observation", x)); len(got) != n {
+				h.Errorf("%.30q in front, by %T: %v, want %d", text, x, got, n)
+			}
+		}
+	}
+	for _, param := range []string{"name", "url", "identifier", "code"} {
+		p := store.NewPlan(search.Query{Type: "Observation", Where: search.All{}, Count: 3, Sort: []search.SortKey{{Param: param}}}, all)
+		var got []string
+		for {
+			page, err := h.Search(h.ctx, p)
+			if err != nil {
+				h.Fatal(err)
+			}
+			for _, v := range page.Matches {
+				i, _ := strconv.Atoi(v.ID[1:])
+				got = append(got, texts[i])
+			}
+			if p.After = page.Next; page.Next == nil {
+				break
+			}
+		}
+		if len(got) != len(texts) || !slices.IsSorted(got) {
+			h.Errorf("by %s: %.200q", param, got)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,8 +23,8 @@ import (
 // closes it; the time of its clock does not matter.
 type Opener func(t testing.TB, dir string) store.Store
 
-// Run runs the suite.
-func Run(t *testing.T, open Opener) {
+// Run runs the suite, or of it the tests that are named.
+func Run(t *testing.T, open Opener, only ...string) {
 	for _, c := range []struct {
 		name string
 		test func(*harness)
@@ -50,12 +51,17 @@ func Run(t *testing.T, open Opener) {
 		{"LongListsOfCodes", longCodeLists},
 		{"HierarchiesOfReferences", lineages},
 		{"IndexedAgain", indexedAgain},
+		{"TypesThatWereNeverStored", unknownTypes},
+		{"EveryCharacterIsKept", everyCharacter},
 		{"NextTokenIsOpaque", nextIsOpaque},
 		{"EverythingIsThereAfterReopening", reopening},
 		{"SearchAgreesWithMatch", searchAgrees},
 		{"URLsAgreeWithMatch", urlsAgree},
 		{"VerifyFindsNothingWrong", verifyIsClean},
 	} {
+		if len(only) > 0 && !slices.Contains(only, c.name) {
+			continue
+		}
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()

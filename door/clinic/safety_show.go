@@ -1,0 +1,75 @@
+package clinic
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/record"
+)
+
+// safetyView is what is known of the record's backups, at a moment.
+type safetyView struct {
+	record.Safety
+	Worry record.Worry
+}
+
+// safetyShow shows whether the record could be restored.
+func safetyShow(w http.ResponseWriter, r *web.Request) error {
+	s, err := r.Actor.Safety(r.Context())
+	if err != nil {
+		return err
+	}
+	return web.Page(w, r, ui.Page{Title: r.Lang.T("Safety"), Active: "/safety", Sheets: []string{"office.css"}}, safetyPage(safetyView{s, s.Worry(r.Now())}))
+}
+
+// worryWords says what is wrong and what to do; "" when nothing is.
+func worryWords(ctx context.Context, v safetyView) string {
+	switch v.Worry {
+	case record.NoBackups:
+		return ui.T(ctx, "This server makes no backups by itself. Start it with --backup-to and --backup-recipient, or see to it that “osler backup” runs every hour.")
+	case record.BackupFailed:
+		if v.Backup.Failed == "" {
+			return ui.T(ctx, "The last backup is older than it should be. Tell whoever is responsible for the machine.")
+		}
+		return ui.T(ctx, "The last backup failed. It is tried again by itself; if it keeps failing, tell whoever is responsible for the machine.")
+	case record.NothingProven:
+		return ui.T(ctx, "No backup of the last 24 hours was proven by a restore drill. A drill runs by itself once a day; if this does not go away, tell whoever is responsible for the machine.")
+	case record.DrillFailed:
+		return ui.T(ctx, "The last restore drill failed: the newest backup could not be restored. The next backup begins anew. Tell whoever is responsible for the machine.")
+	}
+	return ""
+}
+
+// runTag is how a backup or drill ended.
+func runTag(ctx context.Context, run record.SafetyRun, never, good string) (tone ui.Tone, icon, text string) {
+	switch {
+	case run.Began.IsZero():
+		return ui.Caution, "q", never
+	case run.Ended.IsZero():
+		return ui.Plain, "clock", ui.T(ctx, "under way")
+	case run.Failed != "":
+		return ui.Critical, "stop", ui.T(ctx, "failed")
+	}
+	return ui.Good, "shield", good
+}
+
+// often is how often backups are made: "1h", not "1h0m0s".
+func often(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+// took is how long a run was at it.
+func took(run record.SafetyRun) string {
+	return run.Ended.Sub(run.Began).Round(100 * time.Millisecond).String()
+}

@@ -1,0 +1,104 @@
+package clinic
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/osler-emr/osler/door/webtest"
+	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/trust"
+)
+
+// knows keeps what a safety keeper would have found.
+func (h house) knows(s record.Safety) {
+	h.t.Helper()
+	value, err := json.Marshal(s)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	err = h.site.Gate.As(trust.System("safety"), "safety").Disclose(h.t.Context(), "backup", nil,
+		store.ItemWrite{IfVersion: -1, Item: store.Item{Space: record.SpaceSafety, Key: record.KeySafety, Value: value}})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// safe is the state of a record that was backed up and proven an hour ago.
+func safe() record.Safety {
+	backup := record.SafetyRun{Began: noon.Add(-time.Hour), Ended: noon.Add(-time.Hour + 3*time.Second), Made: noon.Add(-time.Hour), T: 4711, Last: noon.Add(-time.Hour), Object: "20261124T110000Z-000000/000001-0000.age", Versions: 812, Bytes: 912_000}
+	drill := backup
+	drill.Ended, drill.Head = drill.Began.Add(12*time.Second), "osler/x\n4711\nAAAA=\n\n— osler/x signature\n"
+	return record.Safety{Place: "s3://clinic-backup", Every: time.Hour, Drills: true, Backup: backup, Kept: backup, Drill: drill, Proof: drill}
+}
+
+func TestTheAdministratorSeesWhetherTheRecordIsSafe(t *testing.T) {
+	h := officeHouse(t)
+	sam, _ := h.enters("sam")
+	if a := sam.get("/safety"); a.status != http.StatusOK || !a.says("makes no backups by itself") || !a.says("none yet") {
+		t.Errorf("without backups: %d %s", a.status, a.body)
+	}
+	h.knows(safe())
+	a := sam.get("/safety")
+	for _, want := range []string{"made, up to commit 4711", "restored and verified", "s3://clinic-backup", "812", "in 12s", "osler/x"} {
+		if !a.says(want) {
+			t.Errorf("a safe record: %q is not on the page", want)
+		}
+	}
+	if a.says("No backup of the last 24 hours") || a.says("failed") {
+		t.Errorf("a safe record gives an alarm: %s", a.body)
+	}
+	old := safe()
+	old.Proof.Made = noon.Add(-25 * time.Hour)
+	h.knows(old)
+	if a := sam.get("/people"); !a.says("warning") {
+		t.Error("an old proof is not in the navigation")
+	}
+	if a := sam.get("/safety"); !a.says("No backup of the last 24 hours was proven") {
+		t.Errorf("an old proof is no alarm: %s", a.body)
+	}
+	failed := safe()
+	failed.Drill.Failed = "20261124T110000Z-000000/000001-0000.age is damaged or cut off."
+	h.knows(failed)
+	if a := sam.get("/safety"); !a.says("The last restore drill failed") || !a.says("000001-0000.age is damaged") {
+		t.Errorf("a failed drill: %s", a.body)
+	}
+	late := safe()
+	late.Backup.Failed = "The shelf is full."
+	h.knows(late)
+	if a := sam.get("/safety"); !a.says("The last backup failed") || !a.says("The shelf is full.") {
+		t.Errorf("a failed backup: %s", a.body)
+	}
+	anna, _ := h.enters("anna")
+	if a := anna.get("/safety"); a.status != http.StatusForbidden {
+		t.Errorf("a physician opens it: %d", a.status)
+	}
+}
+
+func TestSafetyPageInABrowser(t *testing.T) {
+	h := officeHouse(t)
+	b := webtest.Start(t)
+	for _, look := range []webtest.View{webtest.Desktop, webtest.Phone} {
+		p := b.Open(h.url+"/sign-in", look)
+		p.SignIn(h.url, "sam", phrase)
+		for i, state := range []func() record.Safety{
+			func() record.Safety { return record.Safety{} },
+			safe,
+			func() record.Safety {
+				s := safe()
+				s.Drill.Failed = "20261124T110000Z-000000/000001-0000.age is damaged or cut off."
+				s.Kept.Lost = 2
+				return s
+			},
+		} {
+			h.knows(state())
+			p.Goto(h.url + "/safety")
+			p.Check()
+			p.Picture("office-safety-" + itoa(int64(i)) + "-" + look.Name)
+		}
+		p.Click(".um summary")
+		p.Submit("form[action='/sign-out'] button")
+	}
+}

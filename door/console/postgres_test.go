@@ -1,0 +1,150 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/osler-emr/osler/base/clock"
+	"github.com/osler-emr/osler/store/postgres/pgtest"
+	"github.com/osler-emr/osler/trust"
+)
+
+// printed is what a program has said so far.
+type printed struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (p *printed) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.buf.Write(b)
+}
+
+func (p *printed) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.buf.String()
+}
+
+// runs starts a program in process and returns the address at which it answers.
+func runs(t *testing.T, said *printed, args ...string) string {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	ready, ended := make(chan string, 1), make(chan int, 1)
+	p := &Program{Clock: clock.System{}, Out: said, Err: said, Ready: func(a string) { ready <- a }}
+	go func() { ended <- p.Run(ctx, append(args, "--listen", "127.0.0.1:0")) }()
+	t.Cleanup(func() {
+		stop()
+		<-ended
+	})
+	select {
+	case a := <-ready:
+		return a
+	case code := <-ended:
+		ended <- code
+		t.Fatalf("%v ended with %d: %s", args, code, said)
+	case <-time.After(2 * time.Minute):
+		t.Fatalf("%v is not ready: %s", args, said)
+	}
+	return ""
+}
+
+// TestTheClinicOnPostgreSQL: the demonstration runs on a database; a second program on the
+// same database answers with what the first has written; nothing that is said holds the
+// password.
+func TestTheClinicOnPostgreSQL(t *testing.T) {
+	url := strings.Replace(pgtest.Start(t).URL(), "postgres://", "postgres://osler:hush-hush@", 1)
+	url = strings.Replace(url, "&user=osler", "", 1)
+	dir := filepath.Join(t.TempDir(), "keys")
+	var said printed
+	first := runs(t, &said, "demo", "--data", dir, "--database", url)
+	second := runs(t, &said, "serve", "--data", dir, "--database", url)
+	bookTheFirstFreePlace(t, first)
+
+	p := &Program{Clock: clock.System{}, Out: &said, Err: &said}
+	h, err := p.open(t.Context(), dataFlags{Data: dir, databaseFlag: databaseFlag{url}}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := h.accounts.FindByUser(t.Context(), "anna.lindqvist")
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := h.accounts.IssueToken(t.Context(), trust.System("test"), a.ID, []string{"user/*.cruds"}, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	call := func(want int, method, at, body string, header ...string) string {
+		t.Helper()
+		r, err := http.NewRequest(method, at, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+		r.Header.Set("Content-Type", "application/fhir+json")
+		for i := 0; i < len(header); i += 2 {
+			r.Header.Set(header[i], header[i+1])
+		}
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		text, err := io.ReadAll(res.Body)
+		if err != nil || res.StatusCode != want {
+			t.Fatalf("%s %s: %s, want %d (%v)\n%s", method, at, res.Status, want, err, text)
+		}
+		return string(text)
+	}
+	person := func(family string) string {
+		return fmt.Sprintf(`{"resourceType":"Patient","id":"two-doors","name":[{"family":%q}]}`, family)
+	}
+	call(201, "PUT", first+"/fhir/Patient/two-doors", person("Zwei"))
+	if got := call(200, "GET", second+"/fhir/Patient/two-doors", ""); !strings.Contains(got, "Zwei") {
+		t.Errorf("the second program reads %s", got)
+	}
+	call(200, "PUT", second+"/fhir/Patient/two-doors", person("Deux"), "If-Match", `W/"1"`)
+	call(412, "PUT", first+"/fhir/Patient/two-doors", person("Due"), "If-Match", `W/"1"`)
+	if got := call(200, "GET", first+"/fhir/Patient?family=deux", ""); !strings.Contains(got, `"two-doors"`) {
+		t.Errorf("the first program does not find what the second wrote: %s", got)
+	}
+	if got := call(200, "GET", first+"/fhir/Patient/two-doors/_history", ""); strings.Count(got, `"versionId"`) != 2 {
+		t.Errorf("the history has not both versions: %s", got)
+	}
+	if code := p.Run(t.Context(), []string{"audit", "verify", "--data", dir, "--database", url}); code != 0 {
+		t.Errorf("the audit log does not verify: %s", &said)
+	}
+	if strings.Contains(said.String(), "hush-hush") {
+		t.Errorf("the password of the database is printed: %s", &said)
+	}
+}
+
+// TestADatabaseThatIsNotThereIsSaid: in a sentence, without the password.
+func TestADatabaseThatIsNotThereIsSaid(t *testing.T) {
+	for args, want := range map[string]string{
+		"postgres://osler:hush-hush@/osler?host=/nowhere": "cannot be reached",
+		"mysql://osler:hush-hush@nowhere/osler":           "postgres://",
+		"postgres://osler:hush-hush@nowhere:x/osler":      "cannot be read",
+	} {
+		var said printed
+		p := &Program{Clock: clock.System{}, Out: &said, Err: &said}
+		if code := p.Run(t.Context(), []string{"serve", "--data", t.TempDir(), "--database", args, "--listen", "127.0.0.1:0"}); code != 1 {
+			t.Errorf("%s: exit %d", args, code)
+		}
+		if got := said.String(); !strings.Contains(got, want) || strings.Contains(got, "hush") {
+			t.Errorf("%s: %s", args, got)
+		}
+	}
+}
