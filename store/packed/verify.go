@@ -20,11 +20,11 @@ type Log struct {
 	Signer ledger.Key // of checkpoints
 	Origin string     // the name in them
 	Notes  string     // the file of signed checkpoints
-	// ReadNotes reads them from elsewhere, when it is not nil.
-	ReadNotes func() ([]byte, error)
 	// Elsewhere says that other processes keep some of the notes, so that the file may be
 	// missing.
 	Elsewhere bool
+	// ReadNotes reads them from elsewhere, when it is not nil.
+	ReadNotes func() ([]byte, error)
 	// Database checks the structure of the database itself.
 	Database func(c Conn, report func(problem string)) error
 }
