@@ -148,6 +148,9 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 	if err := s.place.mendNotes(s.checkpointFile(), s.origin); err != nil {
 		return err
 	}
+	if err := s.firstNote(); err != nil {
+		return err
+	}
 	if err := s.writer.load(); err != nil {
 		return err
 	}
