@@ -2,9 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"errors"
-
-	"github.com/ncruces/go-sqlite3"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/store"
@@ -54,10 +51,7 @@ func (s *Store) reindex(ctx context.Context, name, state string, list []packed.R
 		if !w.db.GetAutocommit() {
 			_ = w.db.Exec("ROLLBACK")
 		}
-		if errors.Is(err, sqlite3.IOERR) || errors.Is(err, sqlite3.CORRUPT) {
-			w.broken = fault.New(fault.Unavailable, "The disk failed. Nothing more is stored until the program is restarted.")
-		}
-		return plain(err)
+		return plain(w.failed(err))
 	}
 	s.words.Publish(own)
 	w.rest()
