@@ -230,6 +230,9 @@ func (w *writer) transaction(batch []*request) (err error) {
 	committed = true
 	w.last, w.lastAt, w.tree = last, lastAt, tree
 	w.aside.settled(last)
+	for _, r := range batch {
+		w.store.items.forget(r.Set.Items...)
+	}
 	w.store.words.Publish(own)
 	w.store.now.Store(last)
 	return nil

@@ -143,6 +143,7 @@ func (s *Store) alone(ctx context.Context, f func(x *txn) error) error {
 	}
 	w.last, w.lastAt, w.tree = x.t, x.at, x.tree
 	w.aside.settled(w.last)
+	s.items.forgetAll()
 	s.words.Publish(own)
 	s.now.Store(w.last)
 	w.rest()

@@ -55,6 +55,7 @@ type Store struct {
 	signer ledger.Key // of checkpoints
 	origin string
 
+	items   itemCache
 	readers chan *conn
 	opened  int // readers
 	writer  *writer
