@@ -37,6 +37,7 @@ bench:
 drill:
 	OSLER_DRILL=1 go test -count=1 -timeout 60m ./store/sqlite -run 'TestStore/.*Agree' -v
 	OSLER_DRILL=1 go test -count=1 -timeout 60m ./store/archive -run 'WhileOthersWrite' -v
+	OSLER_DRILL=1 go test -count=1 -timeout 120m ./store/postgres -run "Die|Replica|Lost|Agree" -v
 	OSLER_DRILL=1 go test -count=1 -timeout 60m ./door/console -run Drill -v
 	OSLER_DRILL=1 go test -count=1 -timeout 60m ./door/fhirapi -run Races -v
 

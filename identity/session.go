@@ -80,7 +80,7 @@ func (a *Accounts) find(ctx context.Context, secret string) (Session, credential
 	if err := json.Unmarshal(item.Value, &s); err != nil {
 		return Session{}, credentials{}, err
 	}
-	if s.ID == "" || !a.clock.Now().Before(s.Created.Add(SessionFor)) { // a ticket, or too old
+	if s.ID == "" || !a.clock.Now().Before(s.Created.Add(SessionFor)) || a.rewound(s.Created) { // a ticket, or too old
 		return Session{}, credentials{}, refuse(Over)
 	}
 	c, err := a.load(ctx, s.Account)
@@ -99,7 +99,7 @@ func (a *Accounts) Session(ctx context.Context, secret string) (Session, Account
 		return Session{}, Account{}, err
 	}
 	now := a.clock.Now()
-	if s.Locked || now.Sub(s.Seen) >= c.Idle() {
+	if s.Locked || now.Sub(s.Seen) >= c.Idle() || a.rewound(s.Seen) {
 		s.Locked = true
 		return s, c.Account, refuse(Idle)
 	}

@@ -25,6 +25,7 @@ type token struct {
 	ID      string    `json:"id"`
 	Account string    `json:"account"`
 	Scopes  []string  `json:"scopes"`
+	Issued  time.Time `json:"issued,omitzero"`
 	Expires time.Time `json:"expires"`
 }
 
@@ -58,7 +59,7 @@ func (a *Accounts) IssueToken(ctx context.Context, by trust.Principal, account s
 	}
 	now := a.clock.Now()
 	secret := tokenPrefix + ident.Secret()
-	t := token{ID: ident.New(now), Account: account, Scopes: scopes, Expires: now.Add(ttl)}
+	t := token{ID: ident.New(now), Account: account, Scopes: scopes, Issued: now, Expires: now.Add(ttl)}
 	w, err := write(spaceToken, digest(secret), account, t, t.Expires, 0)
 	if err != nil {
 		return "", err
@@ -85,7 +86,7 @@ func (a *Accounts) Token(ctx context.Context, secret string) (trust.Principal, e
 	if err := json.Unmarshal(item.Value, &t); err != nil {
 		return trust.Principal{}, err
 	}
-	if len(t.Scopes) == 0 || !a.clock.Now().Before(t.Expires) {
+	if len(t.Scopes) == 0 || !a.clock.Now().Before(t.Expires) || a.rewound(t.Issued) {
 		return trust.Principal{}, refuse(Over)
 	}
 	c, err := a.load(ctx, t.Account)

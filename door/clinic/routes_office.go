@@ -9,6 +9,7 @@ func office(m *web.Mux) {
 	m.Page("POST /audit/verify", web.Audit, auditVerify)
 	m.Page("GET /audit/export.csv", web.Audit, auditExport)
 	m.Page("GET /safety", web.Audit, safetyShow)
+	m.Page("POST /safety", web.Administrator, safetyBackUp)
 
 	m.Page("GET /duplicates", web.Desk, duplicateList)
 	m.Page("GET /duplicates/{task}", web.Desk, duplicateShow)

@@ -6,15 +6,18 @@ import (
 	"strings"
 	"time"
 
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/trust"
 )
 
 // safetyView is what is known of the record's backups, at a moment.
 type safetyView struct {
 	record.Safety
-	Worry record.Worry
+	Worry  record.Worry
+	MayAsk bool
 }
 
 // safetyShow shows whether the record could be restored.
@@ -23,7 +26,17 @@ func safetyShow(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return web.Page(w, r, ui.Page{Title: r.Lang.T("Safety"), Active: "/safety", Sheets: []string{"office.css"}}, safetyPage(safetyView{s, s.Worry(r.Now())}))
+	return web.Page(w, r, ui.Page{Title: r.Lang.T("Safety"), Active: "/safety", Sheets: []string{"office.css"}}, safetyPage(safetyView{s, s.Worry(r.Now()), r.Site.BackUp != nil && r.Principal().Role == trust.Administrator}))
+}
+
+// safetyBackUp begins a backup and a drill that would come by themselves later.
+func safetyBackUp(w http.ResponseWriter, r *web.Request) error {
+	if r.Site.BackUp == nil {
+		return fault.New(fault.NotSupported, "This server makes no backups by itself.")
+	}
+	r.Site.BackUp()
+	r.Say(r.Lang.T("A backup and a restore drill were begun. Look here again in a moment."), "")
+	return web.Redirect(w, r, "/safety")
 }
 
 // worryWords says what is wrong and what to do; "" when nothing is.

@@ -71,6 +71,21 @@ func TestTheAdministratorSeesWhetherTheRecordIsSafe(t *testing.T) {
 	if a := sam.get("/safety"); !a.says("The last backup failed") || !a.says("The shelf is full.") {
 		t.Errorf("a failed backup: %s", a.body)
 	}
+	if a := sam.post("/safety"); a.status != http.StatusBadRequest || a.says("Back up now") {
+		t.Errorf("a backup where there are none: %d", a.status)
+	}
+	asked := 0
+	h.site.BackUp = func() { asked++ }
+	if a := sam.post("/safety"); a.path != "/safety" || asked != 1 || !a.says("were begun") || !a.says("Back up now") {
+		t.Errorf("a backup that is asked for: %d %s, asked %d times", a.status, a.path, asked)
+	}
+	ines, _ := h.enters("ines")
+	if a := ines.get("/safety"); a.status != http.StatusOK || a.says("Back up now") {
+		t.Errorf("the auditor: %d", a.status)
+	}
+	if a := ines.post("/safety"); a.status != http.StatusForbidden || asked != 1 {
+		t.Errorf("the auditor asks for a backup: %d", a.status)
+	}
 	anna, _ := h.enters("anna")
 	if a := anna.get("/safety"); a.status != http.StatusForbidden {
 		t.Errorf("a physician opens it: %d", a.status)
@@ -79,6 +94,7 @@ func TestTheAdministratorSeesWhetherTheRecordIsSafe(t *testing.T) {
 
 func TestSafetyPageInABrowser(t *testing.T) {
 	h := officeHouse(t)
+	h.site.BackUp = func() {}
 	b := webtest.Start(t)
 	for _, look := range []webtest.View{webtest.Desktop, webtest.Phone} {
 		p := b.Open(h.url+"/sign-in", look)

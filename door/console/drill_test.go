@@ -68,6 +68,12 @@ func binary(t *testing.T) string {
 func prepared(t *testing.T) (dir, token string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "record")
+	return dir, preparedIn(t, dir)
+}
+
+// preparedIn makes the record in a folder.
+func preparedIn(t *testing.T, dir string) (token string) {
+	t.Helper()
 	p := &Program{Clock: clock.System{}, Out: io.Discard, Err: io.Discard}
 	ctx := context.Background()
 	h, err := p.open(ctx, dataFlags{Data: dir}, true)
@@ -84,7 +90,7 @@ func prepared(t *testing.T) (dir, token string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return dir, token
+	return token
 }
 
 // server is a running program.
@@ -95,7 +101,12 @@ type server struct {
 
 func start(t *testing.T, dir string) *server {
 	t.Helper()
-	cmd := exec.Command(binary(t), "serve", "--data", dir, "--listen", "127.0.0.1:0")
+	return launch(t, exec.Command(binary(t), "serve", "--data", dir, "--listen", "127.0.0.1:0"))
+}
+
+// launch starts a command that serves.
+func launch(t *testing.T, cmd *exec.Cmd) *server {
+	t.Helper()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -27,14 +27,14 @@ type dataFlags struct {
 	Contents string `placeholder:"PLACE" help:"Where large contents (scans, photos) lie, encrypted: a folder or s3://bucket/prefix?endpoint=…&region=… (default DIR/contents)." env:"OSLER_CONTENTS"`
 }
 
-// contentsFolder is where the contents of attachments lie in the folder of the record.
-const contentsFolder = "contents"
-
 // databaseFlag says in which database the record is. What stands on a command line can be
 // seen by others on the machine: a password belongs into the environment or ~/.pgpass.
 type databaseFlag struct {
 	Database string `placeholder:"URL" help:"PostgreSQL database that holds the record (postgres://user@host/name?sslmode=verify-full) instead of a file in the folder; the folder then holds the keys. Give a password in the environment." env:"OSLER_DATABASE"`
 }
+
+// contentsFolder is where the contents of attachments lie in the folder of the record.
+const contentsFolder = "contents"
 
 // house is an opened record with everything that works on it.
 type house struct {

@@ -59,8 +59,8 @@ func runs(t *testing.T, said *printed, args ...string) string {
 }
 
 // TestTheClinicOnPostgreSQL: the demonstration runs on a database; a second program on the
-// same database answers with what the first has written; nothing that is said holds the
-// password.
+// same database answers with what the first has written; the record moves into a folder and
+// into another database; nothing that is said holds the password.
 func TestTheClinicOnPostgreSQL(t *testing.T) {
 	url := strings.Replace(pgtest.Start(t).URL(), "postgres://", "postgres://osler:hush-hush@", 1)
 	url = strings.Replace(url, "&user=osler", "", 1)
@@ -125,6 +125,17 @@ func TestTheClinicOnPostgreSQL(t *testing.T) {
 	}
 	if code := p.Run(t.Context(), []string{"audit", "verify", "--data", dir, "--database", url}); code != 0 {
 		t.Errorf("the audit log does not verify: %s", &said)
+	}
+	folder, again := filepath.Join(t.TempDir(), "copy"), filepath.Join(t.TempDir(), "again")
+	elsewhere := pgtest.Schema(t, url)
+	for _, args := range [][]string{
+		{"store", "copy", "--from", url, "--from-keys", dir, "--to", folder},
+		{"store", "copy", "--from", folder, "--to", elsewhere, "--to-keys", again},
+		{"audit", "verify", "--data", again, "--database", elsewhere},
+	} {
+		if code := p.Run(t.Context(), args); code != 0 {
+			t.Fatalf("%v: exit %d: %s", args, code, &said)
+		}
 	}
 	if strings.Contains(said.String(), "hush-hush") {
 		t.Errorf("the password of the database is printed: %s", &said)

@@ -66,6 +66,7 @@ func (c *serveCommand) Run(ctx context.Context, p *Program) error {
 		return err
 	}
 	if keeper != nil {
+		site.BackUp = keeper.Ask
 		stop := background(ctx, keeper.Run)
 		defer stop()
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/archive"
+	"github.com/osler-emr/osler/store/postgres"
 	"github.com/osler-emr/osler/store/sqlite"
 )
 
@@ -22,9 +23,11 @@ type storeCommand struct {
 }
 
 type copyCommand struct {
-	From    string `required:"" placeholder:"STORE" help:"Folder of the record."`
-	To      string `required:"" placeholder:"STORE" help:"Folder of the copy. What an interrupted copy has brought there is gone on with."`
-	KeyFile string `type:"path" placeholder:"FILE" help:"Key file that unlocks the record (default FROM/master.key)." env:"OSLER_KEY_FILE"`
+	From     string `required:"" placeholder:"STORE" help:"Folder of the record, or postgres://user@host/name with --from-keys."`
+	To       string `required:"" placeholder:"STORE" help:"Folder of the copy, or postgres://user@host/name with --to-keys. What an interrupted copy has brought there is gone on with."`
+	FromKeys string `type:"path" placeholder:"DIR" help:"Folder of the keys of a record in PostgreSQL."`
+	ToKeys   string `type:"path" placeholder:"DIR" help:"Folder for the keys of a copy in PostgreSQL."`
+	KeyFile  string `type:"path" placeholder:"FILE" help:"Key file that unlocks the record (default FROM/master.key)." env:"OSLER_KEY_FILE"`
 	// Contents is as in dataFlags.
 	Contents   string `placeholder:"PLACE" help:"Where the contents of attachments of the record lie (default FROM/contents)." env:"OSLER_CONTENTS"`
 	ToContents string `placeholder:"PLACE" help:"Where those of the copy will lie (default TO/contents)."`
@@ -33,17 +36,26 @@ type copyCommand struct {
 
 // Run copies, and goes on where it was stopped.
 func (c *copyCommand) Run(ctx context.Context, p *Program) error {
-	from, err := p.open(ctx, dataFlags{Data: c.From, KeyFile: c.KeyFile, Contents: c.Contents}, false)
+	source, err := placed(c.From, c.FromKeys, "--from-keys")
+	if err != nil {
+		return err
+	}
+	target, err := placed(c.To, c.ToKeys, "--to-keys")
+	if err != nil {
+		return err
+	}
+	source.KeyFile, source.Contents = c.KeyFile, c.Contents
+	from, err := p.open(ctx, source, false)
 	if err != nil {
 		return err
 	}
 	defer from.store.Close()
-	to, err := p.openCopy(ctx, c.To, c.ToKey, from)
+	to, err := p.openCopy(ctx, target, c.ToKey, from)
 	if err != nil {
 		return err
 	}
 	defer to.Close()
-	contents, err := bucket.Open(cmp.Or(c.ToContents, filepath.Join(c.To, contentsFolder)))
+	contents, err := bucket.Open(cmp.Or(c.ToContents, filepath.Join(target.Data, contentsFolder)))
 	if err != nil {
 		return err
 	}
@@ -62,14 +74,26 @@ func (c *copyCommand) Run(ctx context.Context, p *Program) error {
 	return nil
 }
 
+// placed says where a store is: in a folder, or in a database with its keys in one.
+func placed(store, keys, flag string) (dataFlags, error) {
+	if !strings.Contains(store, "://") {
+		return dataFlags{Data: store}, nil
+	}
+	if keys == "" {
+		return dataFlags{}, fault.New(fault.Invalid, "A record in PostgreSQL has its keys in a folder: give it with %s.", flag)
+	}
+	return dataFlags{Data: keys, databaseFlag: databaseFlag{store}}, nil
+}
+
 // openCopy opens the store that takes a copy: with the keys of the record, in an envelope of
 // its own.
-func (p *Program) openCopy(ctx context.Context, place, keyFile string, of *house) (store.Store, error) {
-	if strings.Contains(place, "://") {
-		return nil, fault.New(fault.NotSupported, "A record is copied to a folder; %s is none.", place)
-	}
+func (p *Program) openCopy(ctx context.Context, to dataFlags, keyFile string, of *house) (store.Store, error) {
+	place := to.Data
 	if err := whole(place); err != nil {
 		return nil, err
+	}
+	if err := os.MkdirAll(place, 0o700); err != nil {
+		return nil, fault.Wrap(err, fault.Invalid, "The folder %s cannot be used", place)
 	}
 	unlock := source(place, keyFile)
 	if _, err := os.Stat(filepath.Join(place, seal.File)); err != nil {
@@ -83,6 +107,9 @@ func (p *Program) openCopy(ctx context.Context, place, keyFile string, of *house
 	}
 	if keys != of.keys {
 		return nil, fault.New(fault.Conflict, "The folder %s has the key of another record. Copy into an empty one.", place)
+	}
+	if to.Database != "" {
+		return postgres.Open(ctx, postgres.Options{URL: to.Database, Dir: place, Keyring: keys, Clock: p.Clock, Origin: of.store.Origin()})
 	}
 	return sqlite.Open(ctx, place, sqlite.Options{Keyring: keys, Clock: p.Clock, Origin: of.store.Origin()})
 }

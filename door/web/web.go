@@ -50,6 +50,8 @@ type Site struct {
 	Zone     *time.Location // of the clinic; nil is UTC
 	Secure   bool           // served over TLS: cookies get the __Host- prefix and HSTS is sent
 	Demo     *Demo          // set only for demonstration data
+	// BackUp begins a backup and a restore drill; nil when the server makes none by itself.
+	BackUp func()
 }
 
 // Demo are the accounts that the demonstration's first page offers.

@@ -79,7 +79,8 @@ type Options struct {
 type Keeper struct {
 	Options
 	lock archive.Lock
-	keys archive.Keys // of the drill
+	keys archive.Keys  // of the drill
+	ask  chan struct{} // somebody does not want to wait
 }
 
 // Open checks the options, and makes the identity of the drills when there is none.
@@ -90,7 +91,7 @@ func Open(ctx context.Context, o Options) (*Keeper, error) {
 	if _, err := archive.Recipients(o.Recipients...); err != nil {
 		return nil, err
 	}
-	k := &Keeper{Options: o}
+	k := &Keeper{Options: o, ask: make(chan struct{}, 1)}
 	recipients := o.Recipients
 	if o.Drills {
 		own, err := k.identity(ctx)
@@ -132,15 +133,26 @@ func (k *Keeper) identity(ctx context.Context) (*age.X25519Identity, error) {
 
 func (k *Keeper) actor() *record.Actor { return k.Gate.As(trust.System("safety"), "safety") }
 
+// Ask makes Run back up and drill now, whatever is due.
+func (k *Keeper) Ask() {
+	select {
+	case k.ask <- struct{}{}:
+	default: // asked already
+	}
+}
+
 // Run does what is due until ctx ends.
 func (k *Keeper) Run(ctx context.Context) {
 	ticker := time.NewTicker(min(time.Minute, max(k.Every/4, time.Second)))
 	defer ticker.Stop()
-	for {
-		if err := k.Due(ctx); err != nil && ctx.Err() == nil {
+	for asked := false; ; {
+		if err := k.do(ctx, asked); err != nil && ctx.Err() == nil {
 			k.Log.Error("the safety of the record", "error", err)
 		}
+		asked = false
 		select {
+		case <-k.ask:
+			asked = true
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
@@ -150,13 +162,16 @@ func (k *Keeper) Run(ctx context.Context) {
 
 // Due makes a backup and a drill if they are due. What fails is kept and tried again; the
 // error is that of keeping it.
-func (k *Keeper) Due(ctx context.Context) error {
+func (k *Keeper) Due(ctx context.Context) error { return k.do(ctx, false) }
+
+// do makes a backup and a drill if they are due, or asked for.
+func (k *Keeper) do(ctx context.Context, asked bool) error {
 	s, version, err := k.state(ctx)
 	if err != nil {
 		return err
 	}
 	now := k.Clock.Now()
-	if k.due(now, s.Backup, now.Sub(s.Kept.Began) >= k.Every) {
+	if asked && !k.busy(now, s.Backup) || k.due(now, s.Backup, now.Sub(s.Kept.Began) >= k.Every) {
 		if err := k.backup(ctx, s, version); err != nil {
 			return ignoreConflict(err)
 		}
@@ -164,7 +179,7 @@ func (k *Keeper) Due(ctx context.Context) error {
 			return err
 		}
 	}
-	if k.Drills && !s.Kept.Ended.IsZero() && k.due(now, s.Drill, now.Sub(s.Proof.Made) >= provenFor) {
+	if k.Drills && !s.Kept.Ended.IsZero() && (asked && !k.busy(now, s.Drill) || k.due(now, s.Drill, now.Sub(s.Proof.Made) >= provenFor)) {
 		return ignoreConflict(k.drill(ctx, s, version))
 	}
 	return nil
@@ -178,12 +193,17 @@ func (k *Keeper) due(now time.Time, run record.SafetyRun, is bool) bool {
 		return false
 	case run.Began.IsZero():
 		return true
-	case run.Ended.IsZero():
-		return k.Alone || now.Sub(run.Began) > busyFor
+	case k.busy(now, run):
+		return false
 	case run.Failed != "":
 		return now.Sub(run.Ended) > again
 	}
 	return true
+}
+
+// busy reports whether another process is at it.
+func (k *Keeper) busy(now time.Time, run record.SafetyRun) bool {
+	return !k.Alone && !run.Began.IsZero() && run.Ended.IsZero() && now.Sub(run.Began) <= busyFor
 }
 
 // ignoreConflict: another process has begun the same.

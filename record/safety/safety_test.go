@@ -261,3 +261,26 @@ func TestWhoMayKnow(t *testing.T) {
 		t.Errorf("without a recipient: %v", err)
 	}
 }
+
+func TestABackupThatIsAskedForDoesNotWait(t *testing.T) {
+	p := newPractice(t)
+	p.commit("one")
+	k := p.keeper()
+	first := p.due(k)
+	p.commit("two")
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); k.Run(ctx) }()
+	k.Ask()
+	k.Ask() // twice is once
+	for deadline := time.Now().Add(time.Minute); p.known().Proof.T <= first.Proof.T; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("nothing was done: %+v", p.known())
+		}
+	}
+	stop()
+	<-done
+	if s := p.known(); s.Kept.T <= first.Kept.T || s.Proof.T != s.Kept.T {
+		t.Errorf("%+v", s)
+	}
+}

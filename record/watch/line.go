@@ -113,6 +113,13 @@ func (l *line) work(ctx context.Context) (err error) {
 		}
 		return err
 	}
+	now, err := l.w.Store.Now(ctx)
+	if err != nil {
+		return err
+	}
+	if l.state.At.T > now { // the record was restored to a moment before: what comes now is new
+		l.state.At = position{T: now}
+	}
 	l.saved, l.scanned = time.Now(), 0
 	if l.order.status == statusRequested {
 		if err := l.activate(ctx); err != nil {

@@ -24,6 +24,7 @@ import (
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/sqlite"
 	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/ledger"
 )
 
 var (
@@ -709,4 +710,31 @@ func output(t testing.TB) io.Writer {
 		}
 	})
 	return writer(func(b []byte) (int, error) { mu.Lock(); defer mu.Unlock(); return log.Write(b) })
+}
+
+// TestGoesOnInARestoredRecord: a record that was restored to a moment before a subscription's
+// position tells what comes from then on; it does not wait until the numbers are reached again.
+func TestGoesOnInARestoredRecord(t *testing.T) {
+	h := open(t)
+	c := receive(t, nil)
+	id := h.put(physician, hook("Observation?code=8867-4", c.URL, `,"payload":"application/fhir+json"`))[0]
+	h.becomes(id, "active")
+	h.stop()
+	ctx := context.Background()
+	s, version, err := h.w.load(ctx, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.At = position{T: s.At.T + 10_000}
+	item, err := s.item(id, version)
+	if err == nil {
+		_, err = h.store.Commit(ctx, store.Changeset{Leaf: &ledger.Leaf{Actor: "test", Action: ledger.Keep}, Items: []store.ItemWrite{item}})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.run()
+	h.quiet()
+	h.put(physician, pulse(1, "8867-4", "rosa"))
+	h.until("the notification", func() bool { return len(c.all()) > 0 })
 }

@@ -38,7 +38,7 @@ func (s *Reader) Head(ctx context.Context, l Log, t store.T) (note []byte, err e
 
 // maxMoved is how many bytes of packed versions and leaves one answer of Commits holds, unless
 // a single commit has more.
-const maxMoved = 8 << 20
+const maxMoved = 2 << 20
 
 // Commits implements store.Moving. Like Changes it reads both tables by their index on t, and
 // ends where the first of them, or the leaves, reach the bound.
@@ -62,13 +62,18 @@ func (s *Reader) Commits(ctx context.Context, after store.T, limit int) (out []s
 	if err != nil {
 		return nil, err
 	}
+	for i := range out {
+		if out[i].Leaf, err = s.pack.unseal(leafName(int64(out[i].T)), out[i].Leaf); err != nil {
+			return nil, err
+		}
+	}
 	return out, s.place(out, rows)
 }
 
 // leavesAfter reads commits without their versions.
 func (n Names) leavesAfter(after store.T, limit int) (out []store.Commit, err error) {
 	size := 0
-	err = n.Query("SELECT t, at, body FROM leaf WHERE t > ? ORDER BY t LIMIT ?", []any{int64(after), limit}, func(st Row) (bool, error) {
+	err = n.Stream("SELECT t, at, body FROM leaf WHERE t > ? ORDER BY t LIMIT ?", []any{int64(after), limit}, func(st Row) (bool, error) {
 		c := store.Commit{T: store.T(st.ColumnInt64(0)), At: instant(st.ColumnInt64(1)), Leaf: st.ColumnBlob(2, nil)}
 		if c.T != after+store.T(len(out))+1 {
 			return false, fault.New(fault.Internal, "The audit log lacks the entry %d. Restore a backup.", after+store.T(len(out)))
@@ -84,7 +89,7 @@ func (n Names) leavesAfter(after store.T, limit int) (out []store.Commit, err er
 func (n Names) upTo(from string, after, end store.T) (rows []Stored, whole store.T, err error) {
 	whole = end
 	size := 0
-	err = n.Query("SELECT "+Columns+" FROM "+from+" WHERE t > ? AND t <= ? ORDER BY t", []any{int64(after), int64(end)}, func(st Row) (bool, error) {
+	err = n.Stream("SELECT "+Columns+" FROM "+from+" WHERE t > ? AND t <= ? ORDER BY t", []any{int64(after), int64(end)}, func(st Row) (bool, error) {
 		v, err := n.Scan(st)
 		if err != nil {
 			return false, err
@@ -186,8 +191,12 @@ func (s *Reader) AllItems(ctx context.Context, each func(store.Item) error) (at 
 			return err
 		}
 		at = store.T(now)
-		return n.Query("SELECT "+ItemColumns+" FROM item WHERE expires = 0 OR expires > ? ORDER BY space, key", []any{s.clock.Now().UnixMilli()}, func(st Row) (bool, error) {
-			return true, each(scanItem(st))
+		return n.Stream("SELECT "+ItemColumns+" FROM item WHERE expires = 0 OR expires > ? ORDER BY space, key", []any{s.clock.Now().UnixMilli()}, func(st Row) (bool, error) {
+			it := scanItem(st)
+			if it.Value, err = s.pack.unseal(itemName(it.Space, it.Key), it.Value); err != nil {
+				return false, err
+			}
+			return true, each(it)
 		})
 	})
 	return at, err

@@ -120,6 +120,12 @@ func (s *Store) group() {
 		return
 	}
 	if err := s.insist(batch); err != nil {
+		if lost(err) { // who has waited behind it has waited long enough
+			w.mu.Lock()
+			batch = append(batch, w.queue...)
+			w.queue = nil
+			w.mu.Unlock()
+		}
 		for _, r := range batch {
 			r.receipt, r.err = store.Receipt{}, plain(err)
 		}
@@ -129,14 +135,19 @@ func (s *Store) group() {
 	}
 }
 
-// patience is how long a group is tried again after the first failure of the connection.
-const patience = 4 * time.Second
+const (
+	// patience is how long a group is tried, when its connection is lost.
+	patience = 4500 * time.Millisecond
+	// leastPatience is what is left of it, however late that happens.
+	leastPatience = 500 * time.Millisecond
+)
 
 var errUnknown = fault.Wrap(errLost, fault.Unavailable, "The database went away while this was being stored, and it is not known whether it was. Look, then try again.")
 
 // insist commits a batch. When the connection is lost, it finds out whether the group was
 // committed, and commits it anew when it was not.
 func (s *Store) insist(batch []*request) error {
+	began := time.Now()
 	var limit context.Context
 	for {
 		key := make([]byte, 16)
@@ -147,7 +158,7 @@ func (s *Store) insist(batch []*request) error {
 		}
 		if limit == nil {
 			var cancel context.CancelFunc
-			limit, cancel = context.WithTimeout(context.Background(), patience)
+			limit, cancel = context.WithTimeout(context.Background(), max(patience-time.Since(began), leastPatience))
 			defer cancel()
 		}
 		if sent != nil {

@@ -219,26 +219,28 @@ func (p *pending) place(r resource, no, typ, rid int64) {
 	p.terms[r] = &newTerm{no, typ, rid}
 }
 
-// exchange replaces the index rows of a resource: what was and will be stays untouched.
+// exchange replaces the index rows of a resource: what was and will be stays untouched. A
+// row that the entries name twice is one.
 func (p *pending) exchange(oldRID int64, old []packed.IndexRow, newRID int64, fresh []packed.IndexRow) {
-	keep := map[string]bool{}
-	if oldRID == newRID {
-		for i := range fresh {
-			keep[fresh[i].Key] = true
-		}
-	}
-	had := map[string]bool{}
-	for _, r := range old {
-		had[r.Key] = oldRID == newRID
-		if !keep[r.Key] {
+	had, has := rowSet(old), rowSet(fresh)
+	for key, r := range had {
+		if _, stays := has[key]; !stays || oldRID != newRID {
 			p.note(change{oldRID, r, false})
 		}
 	}
-	for _, r := range fresh {
-		if !had[r.Key] {
+	for key, r := range has {
+		if _, was := had[key]; !was || oldRID != newRID {
 			p.note(change{newRID, r, true})
 		}
 	}
+}
+
+func rowSet(rows []packed.IndexRow) map[string]packed.IndexRow {
+	out := make(map[string]packed.IndexRow, len(rows))
+	for _, r := range rows {
+		out[r.Key] = r
+	}
+	return out
 }
 
 // note adds a change. A row that the same transaction added is not written when it is

@@ -5,7 +5,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/packed"
 	"github.com/osler-emr/osler/store/sqlgen"
@@ -18,40 +17,14 @@ func (s *Store) Index(ctx context.Context, i store.Indexing) (done bool, err err
 	if err != nil || piece.Finished {
 		return piece.Finished, err
 	}
-	select {
-	case <-s.writer.token:
-	case <-ctx.Done():
-		return false, ctx.Err()
-	}
-	defer func() { s.writer.token <- struct{}{} }()
-	if s.closed.Load() {
-		return false, fault.New(fault.Unavailable, "The record is closed.")
-	}
-	err = s.with(ctx, func(ctx context.Context, c *pgx.Conn) (err error) {
-		defer func() {
-			if err != nil && !c.IsClosed() {
-				_, _ = c.Exec(ctx, "ROLLBACK")
-			}
-		}()
-		x, err := s.begin(ctx, c, nil)
-		if err != nil {
-			return err
-		}
+	err = s.alone(ctx, nil, func(x *txn) error {
 		if err := x.reindex(piece.Versions); err != nil {
 			return err
 		}
-		b := &pgx.Batch{}
-		x.queue(b)
-		x.queueHead(b)
-		b.Queue("INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value", []byte(packed.IndexKey(i.Name)), []byte(piece.State))
-		b.Queue("COMMIT")
-		if err := x.SendBatch(ctx, b).Close(); err != nil {
-			return err
-		}
-		s.publish(x, nil)
-		return nil
+		_, err := x.Exec(x.ctx, "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value", []byte(packed.IndexKey(i.Name)), []byte(piece.State))
+		return err
 	})
-	return err == nil && piece.Last(), plain(err)
+	return err == nil && piece.Last(), err
 }
 
 // reindex notes the new entries of versions. What was written anew since has entries of the

@@ -71,7 +71,7 @@ func (s *Store) checkpoint(ctx context.Context, sweep bool) error {
 		}
 		if sweep {
 			b.Queue("DELETE FROM item WHERE expires > 0 AND expires <= $1", x.now)
-			b.Queue("DELETE FROM once WHERE at <= $1", x.now-onceHours*3600_000)
+			b.Queue("DELETE FROM once WHERE at <= $1", x.now-packed.OnceHours*3600_000)
 			b.Queue("DELETE FROM outcome WHERE at <= $1", x.now-outcomeHours*3600_000)
 		}
 		b.Queue("COMMIT")
@@ -114,7 +114,11 @@ func (s *Store) Checkpoint(ctx context.Context) (note []byte, err error) {
 
 // Verify implements store.Store. It reads one state of the database; commits go on meanwhile.
 func (s *Store) Verify(ctx context.Context, report func(problem string)) (int64, error) {
-	return s.Reader.Verify(ctx, packed.Log{Signer: s.signer, Origin: s.origin, Notes: s.checkpointFile(), Elsewhere: true, Database: structure}, report)
+	return s.Reader.Verify(ctx, s.log(), report)
+}
+
+func (s *Store) log() packed.Log {
+	return packed.Log{Signer: s.signer, Origin: s.origin, Notes: s.checkpointFile(), Elsewhere: true, Database: structure}
 }
 
 // structure has nothing to ask: PostgreSQL checks its pages itself (data checksums).

@@ -16,7 +16,7 @@ import (
 const (
 	beatEvery = 500 * time.Millisecond
 	// slow is the age from which a request makes the pulse be taken.
-	slow = 1500 * time.Millisecond
+	slow = time.Second
 )
 
 // pulse knows the requests that are under way.

@@ -44,6 +44,9 @@ type Options struct {
 	// Partitions, above 0, splits the tables of patients of a new database by the hash of the
 	// patient's number.
 	Partitions int
+	// Origin is the name of the record that will move into a database in which nothing was
+	// committed yet (store.Moving). "" keeps the name that the database has.
+	Origin string
 	// Existing refuses a database without a record, instead of making one.
 	Existing bool
 	// Careless opens a database that does not keep its commits over a power failure, which is
@@ -170,7 +173,7 @@ func (s *Store) open(ctx context.Context, o Options) error {
 		if err := migrate(ctx, c, s.clock, o); err != nil {
 			return err
 		}
-		return s.identify(ctx, c, o.Keyring)
+		return s.identify(ctx, c, o.Keyring, o.Origin)
 	})
 	if err != nil {
 		return plain(err)
@@ -196,7 +199,7 @@ func durable(ctx context.Context, c *pgx.Conn, careless bool) error {
 
 // identify reads the record's own id, which is the name of its audit log, and checks that the
 // key is the one with which the record was made.
-func (s *Store) identify(ctx context.Context, c *pgx.Conn, ring seal.Keyring) error {
+func (s *Store) identify(ctx context.Context, c *pgx.Conn, ring seal.Keyring, origin string) error {
 	proof, err := seal.Seal(ring.Key("postgres"), []byte("osler"), []byte("meta/proof"))
 	if err != nil {
 		return err
@@ -213,8 +216,13 @@ func (s *Store) identify(ctx context.Context, c *pgx.Conn, ring seal.Keyring) er
 	if _, err := seal.Open(ring.Key("postgres"), proof, []byte("meta/proof")); err != nil {
 		return fault.New(fault.Forbidden, "The key in this data folder does not open the record in this database. Every process needs the keyring.json and the key file with which the record was made.")
 	}
-	s.origin = "osler/" + string(id)
-	s.signer, err = ledger.NewKey(s.origin, ledger.Secret(ring.Key("audit-signing"), s.origin))
+	s.origin = originPrefix + string(id)
+	if origin != "" && origin != s.origin {
+		if err := s.adopt(ctx, c, origin); err != nil {
+			return err
+		}
+	}
+	s.signer, err = store.Signer(ring, s.origin)
 	return err
 }
 

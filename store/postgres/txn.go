@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -239,7 +240,7 @@ func (x *txn) readOthers(b *pgx.Batch, batch []*request) {
 		}, spaces, names, x.now)
 	}
 	if len(keys) > 0 {
-		each("SELECT key, t FROM once WHERE key = ANY($1) AND at > $2", func(r *row) { x.once[r.ColumnText(0)] = r.ColumnInt64(1) }, keys, x.now-onceHours*3600_000)
+		each("SELECT key, t FROM once WHERE key = ANY($1) AND at > $2", func(r *row) { x.once[r.ColumnText(0)] = r.ColumnInt64(1) }, keys, x.now-packed.OnceHours*3600_000)
 	}
 }
 
@@ -409,9 +410,6 @@ func (x *txn) EnsureEntity(resourceType, id string) (int64, error) {
 	return x.head.entity, nil
 }
 
-// onceHours is how long an idempotency key is remembered.
-const onceHours = 24
-
 // changeset checks a changeset and, when nothing stands in its way, notes what it writes.
 func (x *txn) changeset(r *request) error {
 	if err := r.ctx.Err(); err != nil {
@@ -514,10 +512,7 @@ func (x *txn) checkVersions(c *store.Changeset) error {
 func (x *txn) apply(r *request) error {
 	x.head.t++
 	x.head.at = max(x.head.at, x.now)
-	if r.Set.Key != "" {
-		x.once[r.Set.Key] = x.head.t
-		x.pending.once = append(x.pending.once, []any{r.Set.Key, x.head.t, x.now})
-	}
+	x.keep(r.Set.Key, x.now)
 	for i := range r.Set.Items {
 		if err := x.writeItem(&r.Set.Items[i]); err != nil {
 			return err
@@ -528,11 +523,19 @@ func (x *txn) apply(r *request) error {
 			return err
 		}
 	}
-	if err := x.appendLeaf(r.Leaf); err != nil {
+	if err := x.appendLeaf(r.Leaf, r.Leaf.Encode()); err != nil {
 		return err
 	}
 	r.receipt = store.Receipt{T: store.T(x.head.t), Leaf: x.head.t - 1}
 	return nil
+}
+
+// keep remembers an idempotency key.
+func (x *txn) keep(key string, at int64) {
+	if key != "" {
+		x.once[key] = x.head.t
+		x.pending.once = append(x.pending.once, []any{key, x.head.t, at})
+	}
 }
 
 func (x *txn) writeItem(w *store.ItemWrite) error {
@@ -548,12 +551,15 @@ func (x *txn) writeItem(w *store.ItemWrite) error {
 	if err != nil {
 		return err
 	}
-	expires := int64(0)
-	if !w.Expires.IsZero() {
-		expires = w.Expires.UnixMilli()
-	}
-	x.pending.items[name] = []any{w.Space, w.Key, w.Owner, nonNil(value), version, expires}
+	x.pending.items[name] = []any{w.Space, w.Key, w.Owner, nonNil(value), version, expiry(w.Expires)}
 	return nil
+}
+
+func expiry(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
 }
 
 func nonNil(b []byte) []byte {
@@ -650,9 +656,8 @@ func (x *txn) touch(patient string, no int64) {
 	x.pending.touched[no] = x.head.t
 }
 
-// appendLeaf adds the changeset's leaf to the log.
-func (x *txn) appendLeaf(l ledger.Leaf) error {
-	body := l.Encode()
+// appendLeaf adds a leaf to the log; body are its bytes.
+func (x *txn) appendLeaf(l ledger.Leaf, body []byte) error {
 	first, hashes := x.head.tree.Append(body)
 	sealed, err := x.store.pack.SealLeaf(x.head.t, body)
 	if err != nil {

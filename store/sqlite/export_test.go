@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/packed"
 	"github.com/osler-emr/osler/store/sqlite/lossy"
 )
 
@@ -60,7 +61,9 @@ func (s *Store) Together(ctx context.Context, sets []store.Changeset) ([]store.R
 	receipts, errs := make([]store.Receipt, len(sets)), make([]error, len(sets))
 	w.mu.Lock()
 	for i, set := range sets {
-		if requests[i], errs[i] = s.prepare(ctx, set); errs[i] == nil {
+		var p packed.Prepared
+		if p, errs[i] = s.pack.Prepare(set, s.clock.Now); errs[i] == nil {
+			requests[i] = &request{ctx: ctx, Prepared: p, done: make(chan struct{})}
 			w.queue = append(w.queue, requests[i])
 		}
 	}

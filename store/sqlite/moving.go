@@ -5,8 +5,8 @@ import (
 	"iter"
 	"runtime"
 	"strings"
-
-	"golang.org/x/sync/errgroup"
+	"sync"
+	"sync/atomic"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/store"
@@ -51,37 +51,73 @@ func (s *Store) Head(ctx context.Context, t store.T) ([]byte, error) {
 	return s.Reader.Head(ctx, s.log(), t)
 }
 
-// Append implements store.Moving.
+// Append implements store.Moving. While some commits are written, those behind them are held
+// to their leaves, indexed and packed.
 func (s *Store) Append(ctx context.Context, commits []store.Commit, extract store.Extract) error {
 	if len(commits) == 0 {
 		return nil
 	}
-	list := make([]packed.Moved, len(commits))
-	g, inner := errgroup.WithContext(ctx)
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for i := range commits {
-		g.Go(func() (err error) {
-			if err := inner.Err(); err != nil {
-				return err
-			}
-			list[i], err = s.Unfold(&commits[i], extract)
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
+	ahead := s.unfold(ctx, commits, extract)
+	defer ahead.end()
 	return s.alone(ctx, func(x *txn) error {
 		if now := store.T(x.t); now != commits[0].T-1 {
 			return fault.New(fault.Conflict, "Commit %d cannot follow: the store is at %d.", commits[0].T, now)
 		}
 		for i := range commits {
-			if err := x.appendMoved(&commits[i], &list[i]); err != nil {
+			m, err := ahead.wait(i)
+			if err != nil {
+				return err
+			}
+			if err := x.appendMoved(&commits[i], m); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// unfolding does the work of packed.Reader.Unfold for a list of commits, in their order.
+type unfolding struct {
+	list   []packed.Moved
+	ready  []chan error
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+}
+
+func (s *Store) unfold(ctx context.Context, commits []store.Commit, extract store.Extract) *unfolding {
+	ctx, cancel := context.WithCancel(ctx)
+	u := &unfolding{list: make([]packed.Moved, len(commits)), ready: make([]chan error, len(commits)), cancel: cancel}
+	for i := range u.ready {
+		u.ready[i] = make(chan error, 1)
+	}
+	var next atomic.Int64
+	for range runtime.GOMAXPROCS(0) {
+		u.work.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(commits) {
+					return
+				}
+				err := ctx.Err()
+				if err == nil {
+					u.list[i], err = s.Unfold(&commits[i], extract)
+				}
+				u.ready[i] <- err
+			}
+		})
+	}
+	return u
+}
+
+func (u *unfolding) wait(i int) (*packed.Moved, error) {
+	err := <-u.ready[i]
+	return &u.list[i], err
+}
+
+// end stops what is still under way.
+func (u *unfolding) end() {
+	u.cancel()
+	u.work.Wait()
 }
 
 func (x *txn) appendMoved(c *store.Commit, m *packed.Moved) error {

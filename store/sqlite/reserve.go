@@ -27,11 +27,11 @@ const (
 	tightPages = 256
 )
 
-// holdReserve takes the reserve. A disk too small for it is served without one.
+// holdReserve takes the reserve.
 func holdReserve(dir string) error {
 	path := filepath.Join(dir, "reserve")
 	if info, err := os.Stat(path); err == nil && info.Size() == reserveSize {
-		return nil
+		return nil // taken already
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

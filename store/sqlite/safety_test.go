@@ -1,7 +1,6 @@
 package sqlite_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/base64"
@@ -9,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -24,6 +22,7 @@ import (
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/sqlite"
 	"github.com/osler-emr/osler/store/sqlite/sealed"
+	"github.com/osler-emr/osler/store/storetest"
 	"github.com/osler-emr/osler/trust/ledger"
 )
 
@@ -332,82 +331,12 @@ func TestOpeningAnExistingStoreIsQuick(t *testing.T) {
 	}
 }
 
-// TestKilledWritersLoseNothing kills a child process while it commits, again and again on
-// one record: whatever it has acknowledged is there, and the log verifies.
+// TestKilledWritersLoseNothing kills a process that works on the record: a few times in every
+// test run, a thousand times in `make drill`.
 func TestKilledWritersLoseNothing(t *testing.T) {
-	if dir := os.Getenv("OSLER_TEST_CRASH_DIR"); dir != "" {
-		crashChild(t, dir)
-		return
-	}
 	rounds := 12
-	if testing.Short() {
-		rounds = 3
+	if os.Getenv("OSLER_DRILL") != "" {
+		rounds = 1000
 	}
-	dir := t.TempDir()
-	acknowledged := map[string]bool{}
-	for round := range rounds {
-		for _, id := range killedChild(t, dir, time.Duration(40+round*13)*time.Millisecond) {
-			acknowledged[id] = true
-		}
-		s := open(t, dir)
-		for id := range acknowledged {
-			if v, err := s.Read(context.Background(), "Observation", id, 0); err != nil || !bytes.Contains(v.Body, []byte(id)) {
-				t.Fatalf("round %d: acknowledged %s is lost: %v", round, id, err)
-			}
-		}
-		if _, err := s.Verify(context.Background(), func(p string) { t.Errorf("round %d: %s", round, p) }); err != nil {
-			t.Fatal(err)
-		}
-		s.Close()
-	}
-	t.Logf("%d commits acknowledged in %d rounds", len(acknowledged), rounds)
-	if len(acknowledged) == 0 {
-		t.Error("no child acknowledged anything: the test proves nothing")
-	}
-}
-
-func killedChild(t *testing.T, dir string, after time.Duration) (ids []string) {
-	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestKilledWritersLoseNothing$", "-test.v=false")
-	cmd.Env = append(os.Environ(), "OSLER_TEST_CRASH_DIR="+dir)
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		if id, ok := strings.CutPrefix(lines.Text(), "stored "); ok {
-			if len(ids) == 0 { // the time runs from the first commit
-				time.AfterFunc(after, func() { cmd.Process.Kill() })
-			}
-			ids = append(ids, id)
-		}
-	}
-	_ = cmd.Wait() // killed
-	return ids
-}
-
-func crashChild(t *testing.T, dir string) {
-	s := open(t, dir)
-	lines := make(chan string)
-	for w := range 4 {
-		go func() {
-			for i := 0; ; i++ {
-				id := fmt.Sprintf("%d-%d-%d", os.Getpid(), w, i)
-				_, err := s.Commit(context.Background(), store.Changeset{
-					Writes: []store.Write{observation(id, fmt.Sprint("p", w), 1, "c", start)}, Leaf: &ledger.Leaf{Actor: "child", Action: ledger.Create},
-				})
-				if err != nil {
-					return
-				}
-				lines <- id
-			}
-		}()
-	}
-	for id := range lines {
-		fmt.Println("stored", id)
-	}
+	storetest.Kill(t, func(t testing.TB, dir string) store.Store { return open(t, dir) }, t.TempDir(), rounds)
 }

@@ -170,8 +170,8 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 		s.readers <- r
 		s.opened++
 	}
-	if !crowded {
-		_ = s.place.hold(s.dir) // a disk too small for it is served without
+	if !crowded && errors.Is(s.place.hold(s.dir), syscall.ENOSPC) {
+		s.writer.tight = true // what is left is for those who only look
 	}
 	return nil
 }

@@ -1,3 +1,5 @@
+//go:build unix
+
 // Package pgtest gives tests a throw-away PostgreSQL.
 //
 //	url := pgtest.URL(t) // an empty schema of its own; skips where there is no PostgreSQL
@@ -21,6 +23,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -260,4 +263,99 @@ func (c *Cluster) Stop() error {
 		return nil
 	}
 	return c.stop()
+}
+
+// Kill ends the server as a power failure of the machine would end its processes: at once.
+func (c *Cluster) Kill() error {
+	for _, pid := range c.processes() {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	return c.Stop()
+}
+
+// Pause stops all processes of the server in their tracks; Continue lets them go on.
+func (c *Cluster) Pause() { c.signal(syscall.SIGSTOP) }
+
+// Continue lets a paused server go on.
+func (c *Cluster) Continue() { c.signal(syscall.SIGCONT) }
+
+func (c *Cluster) signal(s syscall.Signal) {
+	for _, pid := range c.processes() {
+		_ = syscall.Kill(pid, s)
+	}
+}
+
+// processes returns the server's own process, then its children.
+func (c *Cluster) processes() []int {
+	out := []int{c.pid}
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", c.pid, c.pid))
+	if err != nil {
+		return out
+	}
+	for _, f := range strings.Fields(string(text)) {
+		if pid, err := strconv.Atoi(f); err == nil {
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+// Standby makes and starts a streaming replica, for which every commit of c waits from now on
+// until the replica has applied it.
+func (c *Cluster) Standby(t testing.TB) *Cluster {
+	t.Helper()
+	s := &Cluster{}
+	t.Cleanup(func() {
+		if s.stop != nil {
+			_ = s.stop()
+		}
+		os.RemoveAll(s.dir)
+	})
+	var err error
+	if s.dir, err = os.MkdirTemp("", "osler-pg-"); err != nil {
+		t.Fatal(err)
+	}
+	if err := own(s.dir); err != nil {
+		t.Fatal(err)
+	}
+	s.run(t, "pg_basebackup", "-h", c.dir, "-U", "osler", "-D", filepath.Join(s.dir, "data"), "-R", "-c", "fast", "-X", "stream")
+	if err := s.configure(filepath.Join(s.dir, "data")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Run(); err != nil {
+		t.Fatal(err)
+	}
+	c.run(t, "psql", c.URL(), "-q", "-c", "ALTER SYSTEM SET synchronous_standby_names = '*'", "-c", "ALTER SYSTEM SET synchronous_commit = 'remote_apply'", "-c", "SELECT pg_reload_conf()")
+	for range 200 {
+		if strings.Contains(c.run(t, "psql", c.URL(), "-At", "-c", "SELECT sync_state FROM pg_stat_replication"), "sync") {
+			return s
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatal("the replica does not follow")
+	return nil
+}
+
+// Promote makes a replica the primary.
+func (c *Cluster) Promote(t testing.TB) {
+	t.Helper()
+	c.run(t, "psql", c.URL(), "-q", "-c", "SELECT pg_promote()")
+}
+
+// run runs one of PostgreSQL's programs.
+func (c *Cluster) run(t testing.TB, program string, args ...string) string {
+	t.Helper()
+	all := append(as(), append([]string{filepath.Join(programs(), program)}, args...)...)
+	cmd := exec.Command(all[0], all[1:]...)
+	cmd.Dir = c.dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", program, err, out)
+	}
+	return string(out)
+}
+
+// Both returns a URL that leads to whichever of two clusters takes changes.
+func Both(a, b *Cluster) string {
+	return "postgres:///postgres?" + url.Values{"host": {a.dir + "," + b.dir}, "user": {"osler"}, "sslmode": {"disable"}, "target_session_attrs": {"read-write"}}.Encode()
 }
