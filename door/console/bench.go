@@ -40,7 +40,7 @@ type benchCommand struct {
 // Run measures on a fresh record in a temporary folder, over HTTP on loopback, with
 // encryption, validation, audit and durable commits on.
 func (c *benchCommand) Run(ctx context.Context, p *Program) error {
-	if c.Database != "" && (c.Growth || c.Million) {
+	if c.Database != "" && (c.Growth > 0 || c.Million) {
 		return fault.New(fault.NotSupported, "On a database only the ordinary run is measured: growth needs an empty one for each size.")
 	}
 	dir, err := os.MkdirTemp("", "osler-bench-")
