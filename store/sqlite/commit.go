@@ -41,9 +41,10 @@ type writer struct {
 	last   int64 // T
 	lastAt int64 // its time, Unix milliseconds
 	tree   ledger.Tree
-	broken error // set when the disk failed: no further commit is taken
-	tight  bool  // set while the disk is full
-	pages  int   // in the write-ahead log
+	broken error    // set when the disk failed: no further commit is taken
+	tight  bool     // set while the disk is full
+	pages  int      // in the write-ahead log
+	owed   [][]byte // signed notes that are not in checkpoints.log yet
 }
 
 func newWriter(s *Store, c *conn) *writer {
