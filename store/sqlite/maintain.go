@@ -47,6 +47,20 @@ func (s *Store) maintain() {
 	}
 }
 
+// later has the write-ahead log copied back in the background, so that no commit waits for
+// it; unless it has grown so much that it must not go on.
+func (w *writer) later() {
+	switch {
+	case w.pages >= walLimit:
+		w.rest()
+	case w.pages >= walPages:
+		select {
+		case w.aside.full <- struct{}{}:
+		default:
+		}
+	}
+}
+
 // rest copies the write-ahead log back when it has grown.
 func (w *writer) rest() {
 	if w.pages < walPages {
@@ -80,17 +94,21 @@ func (w *writer) checkpoint(sweep bool) error {
 	if w.broken != nil {
 		return w.broken
 	}
+	if err := w.settle(); err != nil {
+		return err
+	}
 	last, err := w.number("SELECT max(size) FROM checkpoint")
 	if err != nil {
 		return err
 	}
-	grown := w.last > last
+	size := w.tree.Size()
+	grown := size > last
 	if !grown && !sweep {
 		return nil
 	}
 	var note []byte
 	if grown {
-		if note, err = w.store.signer.Sign(ledger.Checkpoint{Origin: w.store.origin, Size: w.last, Root: w.tree.Root()}); err != nil {
+		if note, err = w.store.signer.Sign(ledger.Checkpoint{Origin: w.store.origin, Size: size, Root: w.tree.Root()}); err != nil {
 			return err
 		}
 	}
@@ -105,7 +123,7 @@ func (w *writer) checkpoint(sweep bool) error {
 			}
 		}
 		if grown {
-			if err := w.exec("INSERT INTO checkpoint (size, at, note) VALUES (?, ?, ?)", w.last, now, note); err != nil {
+			if err := w.exec("INSERT INTO checkpoint (size, at, note) VALUES (?, ?, ?)", size, now, note); err != nil {
 				return err
 			}
 		}
