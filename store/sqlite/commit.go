@@ -49,6 +49,7 @@ type writer struct {
 	broken error       // set when the disk failed: no further commit is taken
 	tight  bool        // set while the disk is full
 	pages  int         // in the write-ahead log
+	owed   [][]byte    // signed notes that are not in checkpoints.log yet
 }
 
 func newWriter(s *Store, c *conn) *writer {
