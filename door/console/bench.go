@@ -31,7 +31,7 @@ type benchCommand struct {
 	JSON     bool          `help:"Print the figures as JSON."`
 	Out      string        `type:"path" placeholder:"FILE" help:"Write the figures to a file, as JSON."`
 	Against  string        `type:"existingfile" placeholder:"FILE" help:"Print ratios to the figures in a file that an earlier run wrote."`
-	Growth   bool          `help:"Measure at 1,000, 2,000, 4,000, 8,000 and 16,000 patients instead. Takes long."`
+	Growth   int           `placeholder:"N" help:"Measure at 1,000, 2,000, 4,000 … patients instead, up to N. Takes long."`
 	Million  bool          `help:"Import a million resources instead, and compare the first tenth with the last. Takes long."`
 	Here     bool          `help:"Serve inside of this process instead of a second one, as profiles and tests need it."`
 	Profile  string        `type:"path" placeholder:"FILE" help:"Write a CPU profile of the rows, with --here of the server too; of the import with --only \"import, in process\"."`
@@ -40,7 +40,7 @@ type benchCommand struct {
 // Run measures on a fresh record in a temporary folder, over HTTP on loopback, with
 // encryption, validation, audit and durable commits on.
 func (c *benchCommand) Run(ctx context.Context, p *Program) error {
-	if c.Database != "" && (c.Growth || c.Million) {
+	if c.Database != "" && (c.Growth > 0 || c.Million) {
 		return fault.New(fault.NotSupported, "On a database only the ordinary run is measured: growth needs an empty one for each size.")
 	}
 	dir, err := os.MkdirTemp("", "osler-bench-")
@@ -53,7 +53,7 @@ func (c *benchCommand) Run(ctx context.Context, p *Program) error {
 	switch {
 	case c.Million:
 		err = b.million(ctx)
-	case c.Growth:
+	case c.Growth > 0:
 		err = b.growth(ctx)
 	default:
 		err = b.whole(ctx)

@@ -8,20 +8,25 @@ import (
 	"time"
 )
 
-// sizes are the numbers of patients at which a growing record is measured.
-var sizes = []int{1000, 2000, 4000, 8000, 16000}
+// sizes returns the numbers of patients at which a growing record is measured: a thousand,
+// doubled up to a last one.
+func sizes(last int) (all []int) {
+	for n := 1000; n < last; n *= 2 {
+		all = append(all, n)
+	}
+	return append(all, last)
+}
 
 // growth measures the same rows while the record grows: what is about one patient must not
 // become slower.
 func (b *bench) growth(ctx context.Context) error {
-	last := sizes[len(sizes)-1]
-	done, err := b.populate(ctx, last)
+	done, err := b.populate(ctx, b.command.Growth)
 	if err != nil {
 		return err
 	}
 	defer done()
 	var all int64
-	for _, n := range sizes {
+	for _, n := range sizes(b.command.Growth) {
 		if b.house == nil {
 			if b.house, err = b.program.open(ctx, b.data, false); err != nil {
 				return err

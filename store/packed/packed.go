@@ -56,6 +56,11 @@ type Conn interface {
 	ReadOne() error
 }
 
+// Later is a Conn whose store keeps leaves that come alone elsewhere for a while: the T of the
+// last commit when the transaction began may be later than Now. Nothing but leaves lies
+// between the two.
+type Later interface{ Latest() int64 }
+
 // Reader is the half of a store that reads. Its methods are those of store.Store.
 type Reader struct {
 	pack   *Packer

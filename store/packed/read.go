@@ -43,12 +43,22 @@ func (n Names) snapshot(at store.T) (t int64, past bool, err error) {
 	switch {
 	case err != nil:
 		return 0, false, err
+	case int64(at) > now && int64(at) <= n.latest():
+		return int64(at), false, nil
 	case at < 0 || int64(at) > now:
 		return 0, false, fault.New(fault.Invalid, "The record has no state %d yet: the last is %d.", at, now)
 	case at == 0:
 		return now, false, nil
 	}
 	return int64(at), int64(at) < now, nil
+}
+
+// latest returns the T of the last commit of which all but the leaf is in the tables.
+func (n Names) latest() int64 {
+	if l, ok := n.Conn.(Later); ok {
+		return l.Latest()
+	}
+	return 0
 }
 
 func absent(resourceType string) error {

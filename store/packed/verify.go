@@ -90,7 +90,7 @@ func (v *verification) readCheckpoints() error {
 	}
 	file, err := read()
 	if errors.Is(err, fs.ErrNotExist) {
-		if len(v.checkpoints) > 0 && !v.log.Elsewhere {
+		if len(v.checkpoints) > 1 && !v.log.Elsewhere { // a crash may come before the first one is in it
 			v.say("The file checkpoints.log is missing, although %d checkpoints were written to it.", len(v.checkpoints))
 		}
 		return nil

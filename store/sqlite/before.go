@@ -33,7 +33,7 @@ const (
 )
 
 // recordFiles are those that make a record together.
-var recordFiles = []string{"record.db", seal.File, "checkpoints.log"}
+var recordFiles = []string{"record.db", seal.File, "checkpoints.log", leavesFile}
 
 // keepBefore copies the files of a record that nobody writes and whose log is empty. A copy
 // of the same state, which an earlier attempt has made, is kept instead.
@@ -181,7 +181,7 @@ func putBack(dir, source, aside string) error {
 	if err := os.MkdirAll(aside, 0o700); err != nil {
 		return err
 	}
-	for _, name := range []string{"record.db", "record.db-wal", "checkpoints.log"} {
+	for _, name := range []string{"record.db", "record.db-wal", "checkpoints.log", leavesFile} {
 		to := filepath.Join(aside, name)
 		if _, err := os.Stat(to); err == nil {
 			continue

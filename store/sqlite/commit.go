@@ -22,6 +22,7 @@ const maxGroup = 256
 type request struct {
 	packed.Prepared
 	ctx     context.Context
+	body    []byte // of the leaf, when it comes alone
 	receipt store.Receipt
 	err     error
 	done    chan struct{}
@@ -37,22 +38,28 @@ type writer struct {
 	mu    sync.Mutex
 	queue []*request
 
-	// What the last commit left; valid while the token is held.
-	last   int64 // T
+	// Who has the turn gives out logical times. It is taken after the token, or without it.
+	turn   chan struct{}
+	last   int64 // the last T that was given out, durably
 	lastAt int64 // its time, Unix milliseconds
-	tree   ledger.Tree
-	broken error // set when the disk failed: no further commit is taken
-	tight  bool  // set while the disk is full
-	pages  int   // in the write-ahead log
+	aside  aside
+
+	// Valid while the token is held.
+	tree   ledger.Tree // of the leaves in the tables
+	broken error       // set when the disk failed: no further commit is taken
+	tight  bool        // set while the disk is full
+	pages  int         // in the write-ahead log
 }
 
 func newWriter(s *Store, c *conn) *writer {
-	w := &writer{conn: c, store: s, tables: newTables(), token: make(chan struct{}, 1)}
+	w := &writer{conn: c, store: s, tables: newTables(), token: make(chan struct{}, 1), turn: make(chan struct{}, 1)}
+	w.aside.wake, w.aside.full = make(chan struct{}, 1), make(chan struct{}, 1)
 	c.db.WALHook(func(_ *sqlite3.Conn, _ string, pages int) error {
 		w.pages = pages
 		return nil
 	})
 	w.token <- struct{}{}
+	w.turn <- struct{}{}
 	return w
 }
 
@@ -67,6 +74,7 @@ func (w *writer) load() error {
 		return err
 	}
 	w.tree, err = ledger.OpenTree(w.last, packed.Hashes(w.conn))
+	w.aside.moved.Store(w.last)
 	w.store.now.Store(w.last)
 	return err
 }
@@ -75,13 +83,18 @@ func (w *writer) load() error {
 // that gets the token commits for all that wait.
 func (s *Store) Commit(ctx context.Context, c store.Changeset) (store.Receipt, error) {
 	if s.closed.Load() {
-		return store.Receipt{}, fault.New(fault.Unavailable, "The record is closed.")
+		return store.Receipt{}, errClosed
 	}
 	r, err := s.prepare(ctx, c)
 	if err != nil {
 		return store.Receipt{}, err
 	}
 	w := s.writer
+	if r.lone() {
+		if done, err := w.note(ctx, r); done || err != nil {
+			return r.receipt, err
+		}
+	}
 	w.mu.Lock()
 	w.queue = append(w.queue, r)
 	w.mu.Unlock()
@@ -96,7 +109,7 @@ func (s *Store) Commit(ctx context.Context, c store.Changeset) (store.Receipt, e
 		for !r.finished() {
 			w.group()
 		}
-		w.rest()
+		w.later()
 		w.free()
 	}
 	return r.receipt, r.err
@@ -141,7 +154,8 @@ type txn struct {
 	now    int64 // wall clock
 }
 
-// group commits what waits, as one transaction, and answers.
+// group commits what waits, as one transaction, and answers. Leaves that wait alone come
+// along: the disk is asked once for all of them.
 func (w *writer) group() {
 	w.mu.Lock()
 	n := min(len(w.queue), maxGroup)
@@ -151,6 +165,9 @@ func (w *writer) group() {
 	if n == 0 {
 		return
 	}
+	<-w.turn
+	defer func() { w.turn <- struct{}{} }()
+	batch = append(w.aside.take(), batch...)
 	w.commit(batch)
 	for _, r := range batch {
 		close(r.done)
@@ -158,10 +175,31 @@ func (w *writer) group() {
 }
 
 // transaction runs the changesets of a batch. The error is that of the whole transaction;
-// each changeset's own stands in its request.
-func (w *writer) transaction(batch []*request) (err error) {
+// each changeset's own stands in its request. Few changesets fail, and savepoints cost a copy
+// of each page that is changed: so the batch is first tried without, and again with them when
+// one of it failed.
+func (w *writer) transaction(batch []*request) error {
 	if len(batch) == 0 {
 		return nil
+	}
+	err := w.attempt(batch, false)
+	if errors.Is(err, errApart) {
+		for _, r := range batch {
+			r.receipt, r.err = store.Receipt{}, nil
+		}
+		err = w.attempt(batch, true)
+	}
+	return err
+}
+
+// errApart says that a changeset failed, so that those of its batch must be kept apart.
+var errApart = errors.New("a changeset of the batch failed")
+
+// attempt is one try of transaction, with each changeset under a savepoint when they are
+// apart.
+func (w *writer) attempt(batch []*request, apart bool) (err error) {
+	if w.broken == nil && w.aside.down.Load() {
+		w.broken = errDisk
 	}
 	if w.broken != nil {
 		return w.broken
@@ -180,17 +218,27 @@ func (w *writer) transaction(batch []*request) (err error) {
 		err = w.failed(err)
 	}()
 	own := packed.NewWords()
-	last, lastAt, tree := w.last, w.lastAt, w.tree
+	first := &txn{conn: w.conn, store: w.store, tables: w.tables, tree: w.tree}
+	if err := first.move(w.aside.waiting()); err != nil {
+		return err
+	}
+	last, lastAt, tree := w.last, w.lastAt, first.tree
 	for _, r := range batch {
 		x := &txn{conn: w.conn, store: w.store, tables: w.tables, t: last + 1, tree: tree, now: w.store.clock.Now().UnixMilli()}
 		x.at = max(lastAt, x.now)
 		x.Names = packed.NewNames(w.conn, &w.store.words, &own)
-		if len(batch) > 1 {
+		if r.err = r.ctx.Err(); r.err != nil { // given up
+			continue
+		}
+		if apart {
 			x.Own = own.Clone()
 		}
-		if err := x.savepoint(r, len(batch) > 1); err != nil {
-			if len(batch) == 1 || w.lost(err) {
+		if err := x.savepoint(r, apart); err != nil {
+			switch {
+			case len(batch) == 1 || w.lost(err):
 				return err
+			case !apart:
+				return errApart
 			}
 			r.err = plain(err)
 			continue
@@ -205,6 +253,10 @@ func (w *writer) transaction(batch []*request) (err error) {
 	}
 	committed = true
 	w.last, w.lastAt, w.tree = last, lastAt, tree
+	w.aside.settled(last)
+	for _, r := range batch {
+		w.store.items.forget(r.Set.Items...)
+	}
 	w.store.words.Publish(own)
 	w.store.now.Store(last)
 	return nil
@@ -212,11 +264,8 @@ func (w *writer) transaction(batch []*request) (err error) {
 
 // savepoint applies one changeset; when it fails, nothing of it is left and the others of
 // the batch go on.
-func (x *txn) savepoint(r *request, shared bool) error {
-	if err := r.ctx.Err(); err != nil {
-		return err
-	}
-	if !shared {
+func (x *txn) savepoint(r *request, apart bool) error {
+	if !apart || r.body != nil { // of a leaf alone nothing can fail but the disk
 		return x.apply(r)
 	}
 	if err := x.exec("SAVEPOINT changeset"); err != nil {
@@ -250,6 +299,7 @@ func (w *writer) failed(err error) error {
 		return fault.Wrap(err, fault.Unavailable, "The disk takes no changes: it is mounted read-only. Nothing was stored.")
 	case errors.Is(err, sqlite3.IOERR), errors.Is(err, sqlite3.CORRUPT):
 		w.broken = fault.Wrap(err, fault.Unavailable, "The disk failed. Nothing more is stored until the program is restarted; look at the disk first.")
+		w.aside.down.Store(true)
 		return w.broken
 	}
 	return err
@@ -285,7 +335,11 @@ func (x *txn) apply(r *request) error {
 			return err
 		}
 	}
-	if err := x.appendLeaf(r.Leaf, r.Leaf.Encode()); err != nil {
+	body := r.body
+	if body == nil {
+		body = r.Leaf.Encode()
+	}
+	if err := x.appendLeaf(r.Leaf, body); err != nil {
 		return err
 	}
 	r.receipt = store.Receipt{T: store.T(x.t), Leaf: x.t - 1}

@@ -18,6 +18,7 @@ type conn struct {
 	db    *sqlite3.Conn
 	stmts map[string]*sqlite3.Stmt
 
+	latest int64 // the last T when this transaction began: its leaf may not be in the tables yet
 	reads  int   // resources read for their words in this transaction
 	failed error // why a function has stopped its statement
 }
@@ -192,6 +193,9 @@ func (c *conn) Stream(text string, args []any, row func(s packed.Row) (bool, err
 
 // Now implements packed.Conn.
 func (c *conn) Now() (int64, error) { return c.number("SELECT max(t) FROM leaf") }
+
+// Latest implements packed.Later.
+func (c *conn) Latest() int64 { return c.latest }
 
 // Dialect implements packed.Conn.
 func (c *conn) Dialect() sqlgen.Dialect { return sqlgen.SQLite{} }

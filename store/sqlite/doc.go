@@ -6,7 +6,10 @@
 //	keyring.json            the wrapped data key (base/seal)
 //	checkpoints.log         signed heads of the audit log, outside of the database, so that
 //	                        putting back an old copy of the database is visible
+//	leaves.log              audit leaves of reads that are not in the database yet (aside.go)
 //	lock                    held by the one process that has the record open
+//	reserve                 room for audit entries and sign-outs when the disk is full (reserve.go)
+//	upgrades                copies from before upgrades (before.go)
 //
 // # Layout
 //
@@ -32,4 +35,12 @@
 // Commits that meet at the same time share one transaction, each under a savepoint of its
 // own; whoever comes first does the work for those who wait (commit.go). A commit is
 // answered after the disk has confirmed it.
+//
+// The audit leaf of a read changes nothing that a search could find. It is made durable in
+// leaves.log and answered; many at a time are moved into the tables later, under the T that
+// they have from the beginning, and before anything that comes after them.
+//
+// After an error of the disk nothing is tried again until a restart: nobody knows what the
+// system has forgotten. A full or read-only disk has taken nothing, and is asked again
+// (commit.go, failed). docs/operations/reliability.md tells how all this is drilled.
 package sqlite

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/packed"
@@ -25,6 +26,7 @@ func onDisk(d *lossy.Disk) place {
 		return f, nil
 	}
 	p.keep = func(string, Before) error { return nil }
+	p.after = func(time.Duration) <-chan time.Time { return nil }
 	p.free, p.hold, p.give = func(string) int64 { return -1 }, func(string) error { return nil }, func(string) {}
 	return p
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/store/packed"
 	"github.com/osler-emr/osler/trust/ledger"
 )
 
@@ -46,6 +47,20 @@ func (s *Store) maintain() {
 	}
 }
 
+// later has the write-ahead log copied back in the background, so that no commit waits for
+// it; unless it has grown so much that it must not go on.
+func (w *writer) later() {
+	switch {
+	case w.pages >= walLimit:
+		w.rest()
+	case w.pages >= walPages:
+		select {
+		case w.aside.full <- struct{}{}:
+		default:
+		}
+	}
+}
+
 // rest copies the write-ahead log back when it has grown.
 func (w *writer) rest() {
 	if w.pages < walPages {
@@ -79,17 +94,21 @@ func (w *writer) checkpoint(sweep bool) error {
 	if w.broken != nil {
 		return w.broken
 	}
+	if err := w.settle(); err != nil {
+		return err
+	}
 	last, err := w.number("SELECT max(size) FROM checkpoint")
 	if err != nil {
 		return err
 	}
-	grown := w.last > last
+	size := w.tree.Size()
+	grown := size > last
 	if !grown && !sweep {
 		return nil
 	}
 	var note []byte
 	if grown {
-		if note, err = w.store.signer.Sign(ledger.Checkpoint{Origin: w.store.origin, Size: w.last, Root: w.tree.Root()}); err != nil {
+		if note, err = w.store.signer.Sign(ledger.Checkpoint{Origin: w.store.origin, Size: size, Root: w.tree.Root()}); err != nil {
 			return err
 		}
 	}
@@ -104,7 +123,7 @@ func (w *writer) checkpoint(sweep bool) error {
 			}
 		}
 		if grown {
-			if err := w.exec("INSERT INTO checkpoint (size, at, note) VALUES (?, ?, ?)", w.last, now, note); err != nil {
+			if err := w.exec("INSERT INTO checkpoint (size, at, note) VALUES (?, ?, ?)", size, now, note); err != nil {
 				return err
 			}
 		}
@@ -153,6 +172,27 @@ func (p place) mendNotes(path, origin string) error {
 		return fault.New(fault.Internal, "The file checkpoints.log is damaged at its end. Move it away to start a new one.")
 	}
 	return errors.Join(f.Truncate(size-int64(len(tail))+int64(keep+2)), f.Sync())
+}
+
+// firstNote writes the very first note again: the power may have gone when the database had it
+// already and the folder did not know the file yet. A file that is missing later was taken
+// away, as the verification says.
+func (s *Store) firstNote() error {
+	if f, err := s.place.open(s.checkpointFile(), false); !errors.Is(err, fs.ErrNotExist) {
+		if err == nil {
+			err = f.Close()
+		}
+		return err
+	}
+	var notes [][]byte
+	err := s.writer.Query("SELECT note FROM checkpoint ORDER BY size LIMIT 2", nil, func(st packed.Row) (bool, error) {
+		notes = append(notes, bytes.Clone(st.ColumnBlob(0, nil)))
+		return true, nil
+	})
+	if err != nil || len(notes) != 1 {
+		return err
+	}
+	return s.place.appendNote(s.checkpointFile(), notes[0])
 }
 
 // tornText returns the last note of the tail when it ends behind its text, before its

@@ -45,6 +45,9 @@ func (s *Store) Origin() string { return s.origin }
 
 // Head implements store.Moving.
 func (s *Store) Head(ctx context.Context, t store.T) ([]byte, error) {
+	if err := s.settle(ctx); err != nil {
+		return nil, err
+	}
 	return s.Reader.Head(ctx, s.log(), t)
 }
 
@@ -154,6 +157,11 @@ func (s *Store) alone(ctx context.Context, f func(x *txn) error) error {
 	case w.broken != nil:
 		return w.broken
 	}
+	<-w.turn
+	defer func() { w.turn <- struct{}{} }()
+	if err := w.settle(); err != nil {
+		return plain(err)
+	}
 	own := packed.NewWords()
 	x := &txn{conn: w.conn, store: s, tables: w.tables, t: w.last, at: w.lastAt, tree: w.tree, now: s.clock.Now().UnixMilli(), Names: packed.NewNames(w.conn, &s.words, &own)}
 	err := w.exec("BEGIN IMMEDIATE")
@@ -170,6 +178,8 @@ func (s *Store) alone(ctx context.Context, f func(x *txn) error) error {
 		return plain(w.failed(err))
 	}
 	w.last, w.lastAt, w.tree = x.t, x.at, x.tree
+	w.aside.settled(w.last)
+	s.items.forgetAll()
 	s.words.Publish(own)
 	s.now.Store(w.last)
 	w.rest()

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"sync/atomic"
+	"time"
 
 	"github.com/ncruces/go-sqlite3/vfs"
 
@@ -26,6 +27,8 @@ type place struct {
 	// reached is told how far an upgrade has come; tests end the process there.
 	reached func(point string)
 	steps   []step
+	// after tells that a time is over; tests that repeat themselves have none.
+	after func(time.Duration) <-chan time.Time
 }
 
 // file is an open file beside the database.
@@ -40,7 +43,7 @@ type file interface {
 
 // system is the disk of the machine.
 func system() place {
-	return place{base: vfs.Find(""), open: openFile, keep: keepBefore, free: free, hold: holdReserve, give: giveReserve, reached: func(string) {}, steps: steps}
+	return place{base: vfs.Find(""), open: openFile, keep: keepBefore, free: free, hold: holdReserve, give: giveReserve, reached: func(string) {}, steps: steps, after: time.After}
 }
 
 func openFile(path string, create bool) (file, error) {

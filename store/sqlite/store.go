@@ -55,6 +55,7 @@ type Store struct {
 	signer ledger.Key // of checkpoints
 	origin string
 
+	items   itemCache
 	readers chan *conn
 	opened  int // readers
 	writer  *writer
@@ -97,8 +98,9 @@ func openAt(ctx context.Context, dir string, o Options, p place) (*Store, error)
 		s.release()
 		return nil, err
 	}
-	s.idle.Add(1)
+	s.idle.Add(2)
 	go s.maintain()
+	go s.settling()
 	return s, nil
 }
 
@@ -142,14 +144,22 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 	if err := s.adopt(o.Origin); err != nil {
 		return err
 	}
-	if err := s.sign(o.Keyring); err != nil {
+	if err := s.sign(c, o.Keyring); err != nil {
 		return err
 	}
 	if err := s.place.mendNotes(s.checkpointFile(), s.origin); err != nil {
 		return err
 	}
+	if err := s.firstNote(); err != nil {
+		return err
+	}
 	if err := s.writer.load(); err != nil {
 		return err
+	}
+	s.writer.aside.log = &leafLog{path: filepath.Join(s.dir, leavesFile), place: s.place, key: o.Keyring.Key("leaves"), origin: s.origin,
+		synced: func() error { return syncFolder(s.dir) }}
+	if err := s.writer.recover(); err != nil {
+		return plain(err)
 	}
 	for range o.Readers {
 		r, err := openConn(s.vfs, path, o.CacheKiB, s.pack)
@@ -216,9 +226,9 @@ func takeLock(dir string) (*os.File, error) {
 }
 
 // sign makes the key of the audit log: its name is the store's own id.
-func (s *Store) sign(ring seal.Keyring) error {
+func (s *Store) sign(c *conn, ring seal.Keyring) error {
 	id := ""
-	found, err := s.writer.one("SELECT value FROM meta WHERE key = 'id'", nil, func(st packed.Row) { id = st.ColumnText(0) })
+	found, err := c.one("SELECT value FROM meta WHERE key = 'id'", nil, func(st packed.Row) { id = st.ColumnText(0) })
 	if err != nil {
 		return err
 	}
@@ -246,6 +256,7 @@ func (s *Store) read(ctx context.Context, f func(packed.Conn) error) error {
 		return ctx.Err()
 	}
 	defer func() { s.readers <- c }()
+	c.latest = s.now.Load()
 	return plain(c.within(ctx, func() error { return f(c) }))
 }
 
@@ -261,6 +272,8 @@ func (s *Store) Close() error {
 	s.idle.Wait()
 	s.writer.acquire()
 	defer s.writer.free()
+	<-s.writer.turn // who has it now is the last to write a leaf
+	s.writer.turn <- struct{}{}
 	err := s.writer.checkpoint(false)
 	return errors.Join(err, s.release())
 }
@@ -277,6 +290,9 @@ func (s *Store) release() error {
 		}
 	}
 	if s.writer != nil {
+		if s.writer.aside.log != nil {
+			errs = append(errs, s.writer.aside.log.close(len(s.writer.aside.waiting()) == 0))
+		}
 		if s.closed.Load() {
 			_, _, err := s.writer.db.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE)
 			errs = append(errs, err)

@@ -16,6 +16,9 @@ import (
 // Verify implements store.Store. It reads one state of the database; commits go on
 // meanwhile.
 func (s *Store) Verify(ctx context.Context, report func(problem string)) (int64, error) {
+	if err := s.settle(ctx); err != nil {
+		return 0, err
+	}
 	return s.Reader.Verify(ctx, s.log(), report)
 }
 
