@@ -148,7 +148,8 @@ func (s *Store) connect(ctx context.Context, o Options) (*pgxpool.Pool, error) {
 	}
 	for name, value := range map[string]string{
 		"application_name": "osler", "join_collapse_limit": "1", "from_collapse_limit": "1", "jit": "off",
-		"cursor_tuple_fraction": "0.1", "DateStyle": "ISO", "standard_conforming_strings": "on",
+		"cursor_tuple_fraction": "0.1", "standard_conforming_strings": "on",
+		"idle_in_transaction_session_timeout": "300000", // of a reader that stands still; writers have less
 	} {
 		if _, set := config.ConnConfig.RuntimeParams[name]; !set {
 			config.ConnConfig.RuntimeParams[name] = value
