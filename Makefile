@@ -36,6 +36,7 @@ bench:
 # Long drills: hundreds of kill -9 rounds, a hundred backups under load restored, large imports, 50,000 searches against the model.
 drill:
 	OSLER_DRILL=1 go test -count=1 -timeout 60m ./store/sqlite -run 'TestStore/.*Agree' -v
+	OSLER_DRILL=1 go test -count=1 -timeout 180m ./store/sqlite -run 'PowerLoss|EveryOperation|EveryFlippedBit|Killed|Upgrade|Linear' -v
 	OSLER_DRILL=1 go test -count=1 -timeout 60m ./store/archive -run 'WhileOthersWrite' -v
 	OSLER_DRILL=1 go test -count=1 -timeout 120m ./store/postgres -run "Die|Replica|Lost|Agree" -v
 	OSLER_DRILL=1 go test -count=1 -timeout 60m ./door/console -run Drill -v

@@ -1,17 +1,24 @@
 package console
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"os"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/trust/ledger"
 )
 
 type auditCommand struct {
 	Verify verifyCommand `cmd:"" help:"Prove the audit log and every stored version, offline."`
 }
 
-type verifyCommand struct{ dataFlags }
+type verifyCommand struct {
+	dataFlags
+	Checkpoints string `type:"path" placeholder:"FILE" help:"Signed checkpoints that were kept elsewhere, as in checkpoints.log: they have to fit as well."`
+}
 
 // Run verifies and prints each problem; any problem is a failure.
 func (c *verifyCommand) Run(ctx context.Context, p *Program) error {
@@ -28,9 +35,52 @@ func (c *verifyCommand) Run(ctx context.Context, p *Program) error {
 	if err != nil {
 		return err
 	}
+	kept := 0
+	if c.Checkpoints != "" {
+		if kept, err = holdToCheckpoints(ctx, h.store, c.Checkpoints, func(problem string) {
+			problems++
+			fmt.Fprintln(p.Out, "problem:", problem)
+		}); err != nil {
+			return err
+		}
+	}
 	if problems > 0 {
 		return fault.New(fault.Invalid, "The record does not verify: %d problems in %d audit entries.", problems, leaves)
 	}
 	fmt.Fprintf(p.Out, "The record verifies: %d audit entries, every stored version matches its entry.\n", leaves)
+	if kept > 0 {
+		fmt.Fprintf(p.Out, "It goes on from all of %d checkpoints in %s.\n", kept, c.Checkpoints)
+	}
 	return nil
+}
+
+// holdToCheckpoints compares checkpoints that were kept elsewhere with what the log signs at
+// the same place, and returns how many there are. A record that was put back to an older state
+// has fewer entries than a checkpoint says, or others.
+func holdToCheckpoints(ctx context.Context, s store.Moving, path string, report func(string)) (int, error) {
+	file, err := os.ReadFile(path)
+	if err != nil {
+		return 0, fault.New(fault.NotFound, "The file %s with checkpoints cannot be read.", path)
+	}
+	notes, rest := ledger.SplitNotes(file)
+	if len(notes) == 0 || len(rest) > 0 {
+		return 0, fault.New(fault.Invalid, "The file %s does not hold checkpoints, or its end is cut off.", path)
+	}
+	for i, note := range notes {
+		text, _, _ := bytes.Cut(note, []byte("\n\n"))
+		c, err := ledger.ParseCheckpoint(string(text) + "\n")
+		if err != nil || c.Size == 0 {
+			return 0, fault.New(fault.Invalid, "Checkpoint %d in %s cannot be read.", i+1, path)
+		}
+		head, err := s.Head(ctx, store.T(c.Size))
+		switch {
+		case fault.Is(err, fault.NotFound):
+			report(fmt.Sprintf("A checkpoint that was kept counts %d entries, more than there are: entries were cut off, or an older state of the record was put back.", c.Size))
+		case err != nil:
+			return 0, err
+		case !bytes.Equal(head, note):
+			report(fmt.Sprintf("A checkpoint of %d entries that was kept does not fit: the first %d entries are others, or it is that of another record.", c.Size, c.Size))
+		}
+	}
+	return len(notes), nil
 }

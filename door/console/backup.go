@@ -2,6 +2,7 @@ package console
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -12,9 +13,12 @@ import (
 
 	"github.com/osler-emr/osler/base/bucket"
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/archive"
+	"github.com/osler-emr/osler/store/sqlite"
 )
 
 type backupCommand struct {
@@ -35,14 +39,14 @@ func (c *backupCommand) Run(ctx context.Context, p *Program) error {
 	if err != nil {
 		return err
 	}
-	h, err := p.open(ctx, c.dataFlags, false)
+	r, err := p.openBeside(ctx, c.dataFlags)
 	if err != nil {
 		return err
 	}
-	defer h.store.Close()
+	defer r.Close()
 	began := time.Now()
 	bar := &bar{w: p.Err, what: "backed up"}
-	b, err := archive.Backup{Store: h.store, Keys: h.keys, Contents: h.contents, To: place, Lock: lock, Full: c.Full, Clock: p.Clock, Progress: bar.show}.Run(ctx)
+	b, err := archive.Backup{Store: r.Moving, Keys: r.keys, Contents: r.contents, To: place, Lock: lock, Full: c.Full, Clock: p.Clock, Progress: bar.show}.Run(ctx)
 	bar.end()
 	if err != nil {
 		return err
@@ -60,6 +64,44 @@ func (c *backupCommand) Run(ctx context.Context, p *Program) error {
 		fmt.Fprintf(p.Out, "problem: the record names an attachment whose content it does not have: %s\n", name)
 	}
 	return nil
+}
+
+// beside is a record that is read although a server may have it open.
+type beside struct {
+	store.Moving
+	io.Closer
+	keys     seal.Keyring
+	contents bucket.Bucket
+}
+
+func (p *Program) openBeside(ctx context.Context, d dataFlags) (beside, error) {
+	if d.Database != "" { // several processes share it anyway
+		h, err := p.open(ctx, d, false)
+		if err != nil {
+			return beside{}, err
+		}
+		return beside{h.store, h.store, h.keys, h.contents}, nil
+	}
+	if _, err := os.Stat(filepath.Join(d.Data, "record.db")); err != nil {
+		return beside{}, fault.New(fault.NotFound, "There is no record in %s; `osler serve --data` creates one.", d.Data)
+	}
+	private()
+	if err := whole(d.Data); err != nil {
+		return beside{}, err
+	}
+	keys, err := seal.OpenKeyring(d.Data, source(d.Data, d.KeyFile))
+	if err != nil {
+		return beside{}, err
+	}
+	contents, err := bucket.Open(cmp.Or(d.Contents, filepath.Join(d.Data, contentsFolder)))
+	if err != nil {
+		return beside{}, err
+	}
+	s, err := sqlite.OpenBeside(d.Data, sqlite.Options{Keyring: keys, Clock: p.Clock})
+	if err != nil {
+		return beside{}, err
+	}
+	return beside{s, s, keys, contents}, nil
 }
 
 func (c *backupCommand) lock() (archive.Lock, error) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"filippo.io/age"
 
 	"github.com/osler-emr/osler/base/clock"
+	"github.com/osler-emr/osler/store/postgres/pgtest"
 )
 
 // run runs a command and returns what it printed.
@@ -50,10 +52,10 @@ func patients(t *testing.T, dir string, from, n int) string {
 }
 
 // exported is the record as NDJSON files.
-func exported(t *testing.T, data string) string {
+func exported(t *testing.T, data string, more ...string) string {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), "all")
-	must(t, "export", "--data", data, "--all", "--to", to)
+	must(t, append([]string{"export", "--data", data, "--all", "--to", to}, more...)...)
 	files, err := filepath.Glob(filepath.Join(to, "*"))
 	if err != nil {
 		t.Fatal(err)
@@ -127,8 +129,21 @@ func TestBackupAndRestoreFromTheCommandLine(t *testing.T) {
 	if out := must(t, "restore", "--from", place, "--identity", identity, "--to", data, "--replace", "--at", "1"); !strings.Contains(out, "is in "+data+".replaced-") {
 		t.Errorf("%s", out)
 	}
-	if got := exported(t, firstOf(t, dir, "record.replaced-*")); got != late {
+	old := firstOf(t, dir, "record.replaced-*")
+	if got := exported(t, old); got != late {
 		t.Errorf("the record that was put aside is not what it was")
+	}
+	// An older state is seen by who kept a checkpoint of the later one, however long it goes on.
+	notes := filepath.Join(old, "checkpoints.log")
+	if out := must(t, "audit", "verify", "--data", old, "--checkpoints", notes); !strings.Contains(out, "It goes on from all of") {
+		t.Errorf("%s", out)
+	}
+	for range 2 {
+		must(t, "audit", "verify", "--data", data) // by itself it is whole
+		if code, out := run(t, "audit", "verify", "--data", data, "--checkpoints", notes); code != 1 || !strings.Contains(out, "an older state of the record was put back") && !strings.Contains(out, "entries are others") {
+			t.Errorf("the record was put back, and the checkpoints fit: exit %d, %s", code, out)
+		}
+		must(t, "import", "--data", data, patients(t, dir, 100, 20))
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "*.restoring-*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
@@ -219,6 +234,15 @@ func TestAServerBacksItselfUp(t *testing.T) {
 			t.Fatalf("made %v, left %v", made, left)
 		}
 	}
+	// From outside, while it serves: by another process, as from a shell.
+	byHand := filepath.Join(dir, "by-hand")
+	out, err := exec.Command(binary(t), "backup", "--data", data, "--to", byHand, "--recipient", id.Recipient().String()).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "Backed up: commits 1 to") {
+		t.Errorf("a backup beside the server: %v: %s", err, out)
+	}
+	if out := must(t, "restore", "--from", byHand, "--identity", identity, "--drill"); !strings.Contains(out, "Verified:") {
+		t.Errorf("%s", out)
+	}
 	stop()
 	if code := <-done; code != "0" {
 		t.Fatalf("exit %s: %s", code, said.String())
@@ -227,5 +251,37 @@ func TestAServerBacksItselfUp(t *testing.T) {
 	must(t, "restore", "--from", place, "--identity", identity, "--to", restored, "--verify")
 	if got, want := exported(t, restored), exported(t, data); got != want {
 		t.Error("what the server has backed up is another record")
+	}
+}
+
+// TestARecordInPostgreSQLIsBackedUpAndRestored: into a folder, and into an empty database.
+func TestARecordInPostgreSQLIsBackedUpAndRestored(t *testing.T) {
+	url := pgtest.Start(t).URL()
+	dir := t.TempDir()
+	keys, place, passphrase := filepath.Join(dir, "keys"), filepath.Join(dir, "backups"), filepath.Join(dir, "passphrase")
+	if err := os.WriteFile(passphrase, []byte("correct horse\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	must(t, "import", "--data", keys, "--database", url, patients(t, dir, 0, 30))
+	must(t, "backup", "--data", keys, "--database", url, "--to", place, "--passphrase-file", passphrase)
+	must(t, "import", "--data", keys, "--database", url, patients(t, dir, 30, 30))
+	if out := must(t, "backup", "--data", keys, "--database", url, "--to", place, "--passphrase-file", passphrase); !strings.Contains(out, "/000002-") {
+		t.Errorf("%s", out)
+	}
+	want := exported(t, keys, "--database", url)
+	folder, other := filepath.Join(dir, "folder"), filepath.Join(dir, "other")
+	must(t, "restore", "--from", place, "--passphrase-file", passphrase, "--to", folder, "--verify")
+	if got := exported(t, folder); got != want {
+		t.Error("the record in the folder is another one")
+	}
+	elsewhere := pgtest.Schema(t, url)
+	must(t, "restore", "--from", place, "--passphrase-file", passphrase, "--to", other, "--database", elsewhere, "--verify")
+	if got := exported(t, other, "--database", elsewhere); got != want {
+		t.Error("the record in the other database is another one")
+	}
+	must(t, "audit", "verify", "--data", other, "--database", elsewhere)
+	code, out := run(t, "restore", "--from", place, "--passphrase-file", passphrase, "--to", filepath.Join(dir, "third"), "--database", elsewhere)
+	if code != 1 || !strings.Contains(out, "another record") && !strings.Contains(out, "holds a record already") {
+		t.Errorf("into a database that is not empty: exit %d, %s", code, out)
 	}
 }

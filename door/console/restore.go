@@ -17,19 +17,21 @@ import (
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/archive"
 	"github.com/osler-emr/osler/store/blob"
+	"github.com/osler-emr/osler/store/postgres"
 	"github.com/osler-emr/osler/store/sqlite"
 	"github.com/osler-emr/osler/trust"
 )
 
 type restoreCommand struct {
 	unlockFlags
-	From    string `required:"" placeholder:"PLACE" help:"Where the backups lie: a folder, or s3://bucket/prefix?endpoint=…&region=…" env:"OSLER_BACKUP_TO"`
-	To      string `xor:"what" required:"" type:"path" placeholder:"DIR" help:"Folder of the restored record."`
-	Drill   bool   `xor:"what" required:"" help:"Restore to a temporary folder, verify, and throw it away."`
-	At      string `placeholder:"T|TIME" help:"End with this commit, or with the last one up to this time (2026-11-27T14:05:00Z)."`
-	Set     string `placeholder:"NAME" help:"Set to restore (default: the newest)."`
-	Verify  bool   `help:"Read everything back afterwards, contents of attachments too, as osler audit verify does."`
-	Replace bool   `help:"Put a record that is in DIR aside, under another name, when the restored one is proven."`
+	From     string `required:"" placeholder:"PLACE" help:"Where the backups lie: a folder, or s3://bucket/prefix?endpoint=…&region=…" env:"OSLER_BACKUP_TO"`
+	To       string `xor:"what" required:"" type:"path" placeholder:"DIR" help:"Folder of the restored record."`
+	Drill    bool   `xor:"what" required:"" help:"Restore to a temporary folder, verify, and throw it away."`
+	At       string `placeholder:"T|TIME" help:"End with this commit, or with the last one up to this time (2026-11-27T14:05:00Z)."`
+	Set      string `placeholder:"NAME" help:"Set to restore (default: the newest)."`
+	Verify   bool   `help:"Read everything back afterwards, contents of attachments too, as osler audit verify does."`
+	Replace  bool   `help:"Put a record that is in DIR aside, under another name, when the restored one is proven."`
+	Database string `placeholder:"URL" help:"Restore into this PostgreSQL database, which has to be empty; DIR then gets the keys."`
 	// Contents is as in dataFlags.
 	Contents string `placeholder:"PLACE" help:"Where the contents of attachments go: a folder or s3://bucket/prefix?endpoint=…&region=… (default DIR/contents)." env:"OSLER_CONTENTS"`
 	KeyFile  string `type:"path" placeholder:"FILE" help:"Key file that will unlock the restored record (default DIR/master.key; made when it is not there)." env:"OSLER_KEY_FILE"`
@@ -88,8 +90,8 @@ func (c *restoreCommand) target() (aside string, err error) {
 	case err != nil:
 		return "", fault.New(fault.Invalid, "The folder %s cannot be read.", c.To)
 	}
-	if _, err := os.Stat(filepath.Join(c.To, "record.db")); err != nil {
-		return "", fault.New(fault.Conflict, "The folder %s is not empty and holds no record. Restore into another.", c.To)
+	if _, err := os.Stat(filepath.Join(c.To, "record.db")); err != nil || c.Database != "" {
+		return "", fault.New(fault.Conflict, "The folder %s is not empty, and holds no record that could be put aside. Restore into another.", c.To)
 	}
 	if !c.Replace {
 		return "", fault.New(fault.Conflict, "The folder %s holds a record. Restore into another folder, or add --replace: then it is put aside under another name.", c.To)
@@ -113,8 +115,8 @@ func (c *restoreCommand) restore(ctx context.Context, p *Program, r archive.Rest
 			}
 		}
 		var err error
-		if s, err = sqlite.Open(ctx, side, sqlite.Options{Keyring: keys, Clock: p.Clock, Origin: origin}); err != nil {
-			s = nil
+		if s, err = c.open(ctx, p, side, origin, keys); err != nil {
+			s = nil // an interface that holds a nil store would be closed
 			return nil, err
 		}
 		if whole = s; !c.Drill {
@@ -132,6 +134,9 @@ func (c *restoreCommand) restore(ctx context.Context, p *Program, r archive.Rest
 	proof, err := r.Run(ctx)
 	line.end()
 	if err != nil {
+		if c.Database != "" && s != nil && !c.Drill {
+			return fmt.Errorf("nothing was restored; drop what the database holds before you try again: %w", err)
+		}
 		return fmt.Errorf("nothing was restored, and nothing was changed: %w", err)
 	}
 	if _, err := s.Checkpoint(ctx); err != nil {
@@ -157,6 +162,21 @@ func (c *restoreCommand) restore(ctx context.Context, p *Program, r archive.Rest
 		return nil
 	}
 	return noteRestored(ctx, p, s, proof, aside)
+}
+
+// open makes the empty store of the restored record. A drill never touches a database.
+func (c *restoreCommand) open(ctx context.Context, p *Program, side, origin string, keys seal.Keyring) (store.Store, error) {
+	if c.Database == "" || c.Drill {
+		return sqlite.Open(ctx, side, sqlite.Options{Keyring: keys, Clock: p.Clock, Origin: origin})
+	}
+	s, err := postgres.Open(ctx, postgres.Options{URL: c.Database, Dir: side, Keyring: keys, Clock: p.Clock, Origin: origin})
+	if err != nil {
+		return nil, err
+	}
+	if now, err := s.Now(ctx); err != nil || now > 0 {
+		return nil, errors.Join(err, s.Close(), fault.New(fault.Conflict, "The database holds a record already. Restore into an empty one."))
+	}
+	return s, nil
 }
 
 // proveAgain reads all of a store back.

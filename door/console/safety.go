@@ -43,10 +43,11 @@ func (f safetyFlags) check() error {
 const drillFolder = "drill-"
 
 // keepSafe makes what backs the record up; nil when nothing is to be.
-func (p *Program) keepSafe(ctx context.Context, h *house, data string, f safetyFlags, log *slog.Logger) (*safety.Keeper, error) {
+func (p *Program) keepSafe(ctx context.Context, h *house, d dataFlags, f safetyFlags, log *slog.Logger) (*safety.Keeper, error) {
 	if f.BackupTo == "" {
 		return nil, nil
 	}
+	data := d.Data
 	place, err := bucket.Open(f.BackupTo)
 	if err != nil {
 		return nil, err
@@ -61,7 +62,7 @@ func (p *Program) keepSafe(ctx context.Context, h *house, data string, f safetyF
 		}
 	}
 	return safety.Open(ctx, safety.Options{Store: h.store, Gate: h.gate, Keys: h.keys, Clock: p.Clock, Log: log, Place: place, Name: f.BackupTo,
-		Recipients: f.BackupRecipient, Contents: h.contents, Every: f.BackupEvery, Alone: true, Drills: f.RestoreDrills, Extract: extract,
+		Recipients: f.BackupRecipient, Contents: h.contents, Every: f.BackupEvery, Alone: d.Database == "", Drills: f.RestoreDrills, Extract: extract,
 		Side: func(ctx context.Context, origin string, keys seal.Keyring) (store.Store, func() error, error) {
 			dir, err := os.MkdirTemp(data, drillFolder)
 			if err != nil {

@@ -68,7 +68,7 @@ func (c *serveCommand) Run(ctx context.Context, p *Program) error {
 	defer h.store.Close()
 	h.gate.FollowProfiles(policies[c.Profiles])
 	site := p.site(h, c.Clinic)
-	keeper, err := p.keepSafe(ctx, h, c.Data, c.safetyFlags, site.Log)
+	keeper, err := p.keepSafe(ctx, h, c.dataFlags, c.safetyFlags, site.Log)
 	if err != nil {
 		return err
 	}

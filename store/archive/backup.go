@@ -241,7 +241,7 @@ func (b *backing) frames(ctx context.Context, f *frameWriter) error {
 	}
 	m.Head = string(note)
 	// A content lies in its bucket before the commit that names it.
-	if err := b.contents(ctx); err != nil {
+	if m.Lost, err = b.contents(ctx); err != nil {
 		return err
 	}
 	return f.json(kindEnd, m.inside())
@@ -298,22 +298,20 @@ func (b *backing) want(it store.Item) {
 	}
 }
 
-// contents copies the contents that are wanted. One that the record has lost is noted, and does
-// not keep the rest from being backed up.
-func (b *backing) contents(ctx context.Context) error {
+// contents copies the contents that are wanted, and returns those that the record has lost:
+// they do not keep the rest from being backed up.
+func (b *backing) contents(ctx context.Context) (lost []string, err error) {
 	for _, name := range b.wanted {
 		if b.there[name] {
 			continue
 		}
 		err := copyObject(ctx, b.Contents, name, b.To, contentsAt+name)
 		if fault.Is(err, fault.NotFound) {
-			if !slices.Contains(b.out.Lost, name) {
-				b.out.Lost = append(b.out.Lost, name)
-			}
+			lost = append(lost, name)
 			continue
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 		b.there[name] = true
 		b.out.Contents++
@@ -322,7 +320,7 @@ func (b *backing) contents(ctx context.Context) error {
 		}
 	}
 	b.wanted = nil
-	return nil
+	return lost, nil
 }
 
 // beforehand copies most of the contents before the segment is begun: a first backup may have
@@ -340,7 +338,8 @@ func (b *backing) beforehand(ctx context.Context) error {
 	if _, err := b.Store.AllItems(ctx, func(it store.Item) error { b.want(it); return nil }); err != nil {
 		return err
 	}
-	return b.contents(ctx)
+	_, err := b.contents(ctx) // what is missing now may not be named any more in a moment
+	return err
 }
 
 func copyObject(ctx context.Context, from bucket.Bucket, name string, to bucket.Bucket, as string) error {

@@ -26,7 +26,7 @@ func (n Names) Item(space, key string, now int64) (it store.Item, ok bool, err e
 
 // Item implements store.Store.
 func (s *Reader) Item(ctx context.Context, space, key string) (it store.Item, err error) {
-	err = s.read(ctx, func(n Names) error {
+	err = s.ask(ctx, func(n Names) (err error) {
 		var ok bool
 		it, ok, err = n.Item(space, key, s.clock.Now().UnixMilli())
 		if err == nil && !ok {

@@ -274,6 +274,13 @@ func (w Words) copyTo(to *Words) {
 	}
 }
 
+// Forget drops what is known.
+func (v *Vocabulary) Forget() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.Words = NewWords()
+}
+
 // Publish makes the words of a committed transaction known to all.
 func (v *Vocabulary) Publish(own Words) {
 	v.mu.Lock()

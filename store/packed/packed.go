@@ -68,6 +68,7 @@ type Reader struct {
 	cursor []byte
 	clock  clock.Clock
 	within Within
+	lone   Within // nil: within serves
 }
 
 // Within runs f on a connection inside of one read transaction.
@@ -75,7 +76,19 @@ type Within func(ctx context.Context, f func(Conn) error) error
 
 // NewReader returns a Reader; cursor is the key of Next tokens.
 func NewReader(p *Packer, v *Vocabulary, cursor []byte, c clock.Clock, w Within) *Reader {
-	return &Reader{p, v, cursor, c, w}
+	return &Reader{pack: p, words: v, cursor: cursor, clock: c, within: w}
+}
+
+// Lone sets how a question is asked that one statement answers: without a transaction, where
+// that saves something. What it answers with an error is asked again in one.
+func (s *Reader) Lone(w Within) { s.lone = w }
+
+// ask is read for what one statement answers. f may run twice.
+func (s *Reader) ask(ctx context.Context, f func(n Names) error) error {
+	if s.lone != nil && s.lone(ctx, func(c Conn) error { return f(NewNames(c, s.words, nil)) }) == nil {
+		return nil
+	}
+	return s.read(ctx, f)
 }
 
 func (s *Reader) read(ctx context.Context, f func(n Names) error) error {

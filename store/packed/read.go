@@ -68,7 +68,11 @@ func absent(resourceType string) error {
 // Read implements store.Store.
 func (s *Reader) Read(ctx context.Context, resourceType, id string, at store.T) (store.Version, error) {
 	var v Stored
-	err := s.read(ctx, func(n Names) (err error) {
+	read := s.ask
+	if at != 0 { // it may need two
+		read = s.read
+	}
+	err := read(ctx, func(n Names) (err error) {
 		v, err = n.readAt(resourceType, id, int64(at))
 		return err
 	})

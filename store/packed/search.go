@@ -151,7 +151,7 @@ func (f *finder) page() ([]match, []byte, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		present, err := f.present(f.request(typ, where, count+1))
+		present, err := f.rows(f.request(typ, where, count+1))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -180,6 +180,37 @@ func (f *finder) page() ([]match, []byte, error) {
 	return all, next, f.fill(all)
 }
 
+// rows returns the matches among the current versions, with their versions where one
+// question saves another.
+func (f *finder) rows(r sqlgen.Request) (out []match, err error) {
+	if _, read := sqlgen.Apart(r.Where); read != nil || !f.Dialect().Keyed() {
+		return f.present(r)
+	}
+	stmt, err := f.compiler.Select(r)
+	if err != nil || stmt.Empty() {
+		return nil, err
+	}
+	within, err := f.compiler.Within(r.Where)
+	if err != nil {
+		return nil, err
+	}
+	text, args := "SELECT "+columnsOf("r.")+", m.* FROM ("+stmt.SQL+") m JOIN resource r ON r.rid = m.rid AND r.patient = CASE WHEN m.rid < 0 THEN 0 ELSE (m.rid >> 20)::int4 END", stmt.Args
+	if within != nil && within[0] <= within[1] {
+		text, args = text+" AND r.patient = ?", append(slices.Clone(args), within[0]>>sqlgen.Sequence)
+	}
+	err = f.Query(text, args, func(s Row) (bool, error) {
+		v, err := f.Scan(s)
+		m := match{Stored: v, Row: sqlgen.Row{ID: v.RID}}
+		for i := range r.Sort {
+			m.Values = append(m.Values, f.Value(s, columnCount+1+i))
+		}
+		out = append(out, m)
+		return true, err
+	})
+	slices.SortFunc(out, func(a, b match) int { return compare(r.Sort, a.Row, b.Row) })
+	return out, err
+}
+
 // present returns the matches among the current versions.
 func (f *finder) present(r sqlgen.Request) ([]match, error) {
 	if rest, read := sqlgen.Apart(r.Where); read != nil && !f.Dialect().Reads() {
@@ -187,7 +218,7 @@ func (f *finder) present(r sqlgen.Request) ([]match, error) {
 		return f.reading(r, read)
 	}
 	stmt, err := f.compiler.Select(r)
-	if err != nil {
+	if err != nil || stmt.Empty() {
 		return nil, err
 	}
 	var out []match
@@ -210,7 +241,7 @@ func (f *finder) reading(r sqlgen.Request, read search.Expr) (out []match, err e
 	limit := r.Limit
 	r.Limit = readAtOnce
 	for {
-		list, err := f.present(r)
+		list, err := f.rows(r)
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,8 @@
 package packed
 
 import (
+	"strings"
+
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/store"
 )
@@ -15,6 +17,12 @@ type Stored struct {
 
 // Columns are those of Stored, in both tables.
 const Columns = "rid, type, deleted, t, updated, version, id, codec, body"
+
+// columnCount is how many they are.
+const columnCount = 9
+
+// columnsOf names them in a table; an alias ends with a dot.
+func columnsOf(alias string) string { return alias + strings.ReplaceAll(Columns, ", ", ", "+alias) }
 
 // Scan reads a row that begins with Columns.
 func (n Names) Scan(s Row) (Stored, error) {

@@ -119,7 +119,16 @@ func (s *Store) group() {
 	if n == 0 {
 		return
 	}
-	if err := s.insist(batch); err != nil {
+	err := s.insist(batch)
+	if err != nil && !lost(err) && len(batch) > 1 { // one of them is to blame: each is tried alone
+		for _, r := range batch {
+			if err := s.insist([]*request{r}); err != nil {
+				r.receipt, r.err = store.Receipt{}, plain(err)
+			}
+		}
+		err = nil
+	}
+	if err != nil {
 		if lost(err) { // who has waited behind it has waited long enough
 			w.mu.Lock()
 			batch = append(batch, w.queue...)
@@ -150,8 +159,7 @@ func (s *Store) insist(batch []*request) error {
 	began := time.Now()
 	var limit context.Context
 	for {
-		key := make([]byte, 16)
-		rand.Read(key) // never fails (crypto/rand, Go 1.24)
+		key := newKey()
 		sent, err := s.transaction(batch, key)
 		if err == nil || !lost(err) {
 			return err
@@ -177,6 +185,13 @@ func (s *Store) insist(batch []*request) error {
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
+}
+
+// newKey returns the key of a group.
+func newKey() []byte {
+	key := make([]byte, 16)
+	rand.Read(key) // never fails (crypto/rand, Go 1.24)
+	return key
 }
 
 // outcome reports whether a group was committed. It first waits until no transaction that
@@ -256,6 +271,7 @@ func (s *Store) publish(x *txn, batch []*request) {
 	s.words.Publish(*x.Own)
 	s.terms.publish(x.terms)
 	raise(&s.known, x.head.params)
+	raise(&s.seen, x.head.t)
 	s.writer.last = x.head
 	if s.writer.single.Load() {
 		for _, r := range batch {

@@ -358,18 +358,22 @@ func (x *txn) flush() error {
 	return x.SendBatch(x.ctx, b).Close()
 }
 
-// commit writes what is pending and commits. Others are told of it.
+// commit writes what is pending and commits.
 func (x *txn) commit(key []byte) error {
 	b := &pgx.Batch{}
 	x.queue(b)
-	x.queueHead(b)
-	b.Queue("INSERT INTO outcome (key, at) VALUES ($1, $2)", key, x.now)
-	b.Queue("SELECT pg_notify($1, $2)", x.store.channel(), x.store.self)
+	x.queueHead(b, key)
 	b.Queue("COMMIT")
 	return x.SendBatch(x.ctx, b).Close()
 }
 
-func (x *txn) queueHead(b *pgx.Batch) {
+// queueHead writes the head, with the key by which the group will be known, and tells others.
+func (x *txn) queueHead(b *pgx.Batch, key []byte) {
 	h := &x.head
-	b.Queue("UPDATE head SET t = $1, at = $2, params = $3, param = $4, dict = $5, entity = $6, patient = $7, history = $8", h.t, h.at, h.params, h.param, h.dict, h.entity, h.patient, h.history)
+	h.mark = key
+	b.Queue("UPDATE head SET t = $1, at = $2, params = $3, param = $4, dict = $5, entity = $6, patient = $7, history = $8, mark = $9", h.t, h.at, h.params, h.param, h.dict, h.entity, h.patient, h.history, key)
+	b.Queue("INSERT INTO outcome (key, at) VALUES ($1, $2)", key, x.now)
+	if x.wrote {
+		b.Queue("SELECT pg_notify($1, $2)", x.store.channel(), x.store.self)
+	}
 }

@@ -73,8 +73,7 @@ func (s *Store) alone(ctx context.Context, batch []*request, f func(x *txn) erro
 		}
 		b := &pgx.Batch{}
 		x.queue(b)
-		x.queueHead(b)
-		b.Queue("SELECT pg_notify($1, $2)", s.channel(), s.self)
+		x.queueHead(b, newKey())
 		b.Queue("COMMIT")
 		if err := c.SendBatch(ctx, b).Close(); err != nil {
 			return err

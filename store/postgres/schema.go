@@ -20,10 +20,10 @@ var steps = []step{
 	{"first", `
 CREATE TABLE meta (key bytea PRIMARY KEY, value bytea NOT NULL);
 -- The one row that a commit locks: the last T, its time, and the last numbers given away.
--- params counts the changes of the table param.
+-- params counts the changes of the table param; mark is the key of the last group (outcome).
 CREATE TABLE head (one int2 PRIMARY KEY CHECK (one = 1), t int8 NOT NULL, at int8 NOT NULL, params int8 NOT NULL,
-  param int8 NOT NULL, dict int8 NOT NULL, entity int8 NOT NULL, patient int8 NOT NULL, history int8 NOT NULL);
-INSERT INTO head VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0);
+  param int8 NOT NULL, dict int8 NOT NULL, entity int8 NOT NULL, patient int8 NOT NULL, history int8 NOT NULL, mark bytea NOT NULL);
+INSERT INTO head VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0, '');
 
 -- The vocabulary. A param with name '' is a resource type; flags say which tables hold its values.
 CREATE TABLE param (no int4 PRIMARY KEY, type bytea NOT NULL, name bytea NOT NULL, flags int4 NOT NULL, UNIQUE (type, name));

@@ -63,6 +63,7 @@ type Store struct {
 	pack  *packed.Packer
 	words packed.Vocabulary
 	known atomic.Int64 // the changes of the table param that words holds
+	seen  atomic.Int64 // the highest T that was seen
 	terms terms        // numbers of resources
 
 	signer ledger.Key // of checkpoints
@@ -110,6 +111,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s.writer.token = make(chan struct{}, 1)
 	s.writer.token <- struct{}{}
 	s.Reader = packed.NewReader(s.pack, &s.words, o.Keyring.Key("cursor"), s.clock, s.read)
+	s.Lone(s.lone)
 	if s.pool, err = s.connect(ctx, o); err != nil {
 		return nil, err
 	}
@@ -241,6 +243,11 @@ const acquireWait = 4 * time.Second
 
 // with runs f on a connection. It ends early when the database does not answer any more.
 func (s *Store) with(ctx context.Context, f func(ctx context.Context, c *pgx.Conn) error) error {
+	return s.withEnd(ctx, f, (*pgxpool.Conn).Release)
+}
+
+// withEnd is with for which end gives the connection back when f has succeeded.
+func (s *Store) withEnd(ctx context.Context, f func(ctx context.Context, c *pgx.Conn) error, end func(*pgxpool.Conn)) error {
 	ctx, done := s.pulse.begin(ctx)
 	defer done()
 	wait, cancel := context.WithTimeout(ctx, acquireWait)
@@ -256,8 +263,12 @@ func (s *Store) with(ctx context.Context, f func(ctx context.Context, c *pgx.Con
 		}
 		return err
 	}
+	if err = f(ctx, c.Conn()); err == nil {
+		end(c)
+		return nil
+	}
 	defer c.Release()
-	if err = f(ctx, c.Conn()); err != nil && ctx.Err() != nil {
+	if ctx.Err() != nil {
 		err = errors.Join(context.Cause(ctx), err)
 		if errors.Is(err, errLost) {
 			return away(nil)
@@ -274,28 +285,55 @@ func (s *Store) read(ctx context.Context, f func(packed.Conn) error) error {
 	}
 	begun := false
 	attempt := func() error {
-		return s.with(ctx, func(ctx context.Context, c *pgx.Conn) error {
+		return s.withEnd(ctx, func(ctx context.Context, c *pgx.Conn) error {
+			seen := s.seen.Load()
 			t, params, err := beginRead(ctx, c)
 			if err != nil {
 				return err
 			}
 			begun = true
+			if t < seen { // T never goes back: an older state was put back
+				s.known.Store(0)
+				s.seen.Store(t)
+				s.words.Forget()
+			}
+			raise(&s.seen, t)
 			n := &conn{Conn: c, ctx: ctx, store: s, t: t}
-			err = s.learn(n, params)
-			if err == nil {
+			if err = s.learn(n, params); err == nil {
 				err = f(n)
 			}
-			if _, end := c.Exec(ctx, "COMMIT"); err == nil {
-				err = end
+			if err != nil && !c.IsClosed() {
+				_, _ = c.Exec(ctx, "ROLLBACK")
 			}
 			return err
-		})
+		}, s.leave)
 	}
 	err := attempt()
 	for tries := 0; tries < 3 && !begun && err != nil && ctx.Err() == nil && stale(err); tries++ {
 		err = attempt() // the connection was left over from before the database went away
 	}
 	return plain(err)
+}
+
+// leave ends a transaction that has read all that was asked. Nobody waits for it but the
+// closing of the pool.
+func (s *Store) leave(c *pgxpool.Conn) {
+	go func() {
+		defer c.Release()
+		ctx, cancel := context.WithTimeout(context.Background(), acquireWait)
+		defer cancel()
+		_, _ = c.Exec(ctx, "COMMIT") // a connection on which it fails is thrown away
+	}()
+}
+
+// lone runs f on a connection outside of a transaction, when the vocabulary is known.
+func (s *Store) lone(ctx context.Context, f func(packed.Conn) error) error {
+	if s.closed.Load() || s.known.Load() == 0 {
+		return errors.New("not now")
+	}
+	return s.with(ctx, func(ctx context.Context, c *pgx.Conn) error {
+		return f(&conn{Conn: c, ctx: ctx, store: s})
+	})
 }
 
 // stale reports whether a connection that was at rest turned out to be dead.

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"sync"
@@ -21,6 +22,7 @@ type head struct {
 	t, at, params                         int64
 	param, dict, entity, patient, history int64
 	tree                                  ledger.Tree // of t leaves
+	mark                                  []byte      // the key of the group that left it so
 }
 
 // resource names a resource.
@@ -67,6 +69,7 @@ type txn struct {
 	asked       map[*store.Write]*prepared
 
 	pending pending
+	wrote   bool  // whether there are versions among it, of which others are told
 	failed  error // why the whole transaction cannot go on
 }
 
@@ -92,6 +95,12 @@ func (t *terms) get(r resource) int64 {
 	return t.known[r]
 }
 
+func (t *terms) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.known = nil
+}
+
 func (t *terms) publish(fresh map[resource]int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -115,11 +124,14 @@ func (s *Store) begin(ctx context.Context, c *pgx.Conn, batch []*request) (*txn,
 	x.pending.init()
 	var current []*row
 	b := &pgx.Batch{}
-	lock(b, &x.head)
+	known := lock(b, &x.head, s.writer.last.mark)
 	x.readCurrent(b, batch, &current)
 	x.readOthers(b, batch)
 	if err := c.SendBatch(ctx, b).Close(); err != nil {
 		return nil, err
+	}
+	if !*known {
+		s.forget()
 	}
 	x.conn.t = x.head.t
 	if err := s.learn(x.conn, x.params); err != nil {
@@ -128,7 +140,7 @@ func (s *Store) begin(ctx context.Context, c *pgx.Conn, batch []*request) (*txn,
 	if err := x.edge(); err != nil {
 		return nil, err
 	}
-	x.before = x.head
+	x.before, s.writer.last = x.head, x.head
 	for _, r := range current {
 		if err := x.take(r); err != nil {
 			return nil, err
@@ -138,19 +150,32 @@ func (s *Store) begin(ctx context.Context, c *pgx.Conn, batch []*request) (*txn,
 }
 
 // lock begins a transaction that writes. It waits for other processes within limits, and is
-// ended by the server when this process stands still.
-func lock(b *pgx.Batch, h *head) {
+// ended by the server when this process stands still. known tells whether the group with a
+// mark, the last of this process, is part of what is stored.
+func lock(b *pgx.Batch, h *head, mark []byte) (known *bool) {
+	known = new(bool)
 	b.Queue("BEGIN")
 	b.Queue("SELECT set_config('lock_timeout', '4000', true), set_config('idle_in_transaction_session_timeout', '5000', true)")
-	b.Queue("SELECT t, at, params, param, dict, entity, patient, history FROM head FOR UPDATE").QueryRow(func(r pgx.Row) error {
-		return r.Scan(&h.t, &h.at, &h.params, &h.param, &h.dict, &h.entity, &h.patient, &h.history)
+	b.Queue("SELECT t, at, params, param, dict, entity, patient, history, mark, mark = $1 OR EXISTS (SELECT 1 FROM outcome WHERE key = $1) FROM head FOR UPDATE OF head", nonNil(mark)).QueryRow(func(r pgx.Row) error {
+		return r.Scan(&h.t, &h.at, &h.params, &h.param, &h.dict, &h.entity, &h.patient, &h.history, &h.mark, known)
 	})
+	return known
+}
+
+// forget drops everything that is cached: the database is not the one that it was when it was
+// read. A replica without the last commits took over, or an older state was put back.
+func (s *Store) forget() {
+	s.known.Store(0)
+	s.seen.Store(0)
+	s.words.Forget()
+	s.terms.forget()
+	s.writer.last = head{}
 }
 
 // edge finds the edge of the audit tree: the one of the last group, unless another process
 // has committed since.
 func (x *txn) edge() (err error) {
-	if last := &x.store.writer.last; last.t == x.head.t && last.tree.Size() == x.head.t {
+	if last := &x.store.writer.last; last.t == x.head.t && bytes.Equal(last.mark, x.head.mark) {
 		x.head.tree = last.tree
 		return nil
 	}
@@ -581,6 +606,7 @@ func (x *txn) writeVersion(w *store.Write, b packed.Blob) error {
 		return err
 	}
 	rid := x.place(w, e)
+	x.wrote = true
 	if e.exists {
 		x.head.history++
 		old := &e.Stored

@@ -74,6 +74,9 @@ func (c *Compiler) Count(r Request) (Fragment, error) {
 	return build("SELECT count(*) ", from, where), err
 }
 
+// Empty reports whether a statement that Select returned has no rows, whatever is stored.
+func (f Fragment) Empty() bool { return strings.HasSuffix(f.SQL, nowhere.SQL) }
+
 // nowhere is the WHERE of what cannot match.
 var nowhere = frag(" WHERE 1=0")
 

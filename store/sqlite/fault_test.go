@@ -55,7 +55,7 @@ func TestEveryOperationFailsOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stride := int64(61)
+	stride := int64(151)
 	if os.Getenv("OSLER_DRILL") != "" {
 		stride = 1
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/store/packed"
 	"github.com/osler-emr/osler/trust/ledger"
 )
 
@@ -171,6 +172,27 @@ func (p place) mendNotes(path, origin string) error {
 		return fault.New(fault.Internal, "The file checkpoints.log is damaged at its end. Move it away to start a new one.")
 	}
 	return errors.Join(f.Truncate(size-int64(len(tail))+int64(keep+2)), f.Sync())
+}
+
+// firstNote writes the very first note again: the power may have gone when the database had it
+// already and the folder did not know the file yet. A file that is missing later was taken
+// away, as the verification says.
+func (s *Store) firstNote() error {
+	if f, err := s.place.open(s.checkpointFile(), false); !errors.Is(err, fs.ErrNotExist) {
+		if err == nil {
+			err = f.Close()
+		}
+		return err
+	}
+	var notes [][]byte
+	err := s.writer.Query("SELECT note FROM checkpoint ORDER BY size LIMIT 2", nil, func(st packed.Row) (bool, error) {
+		notes = append(notes, bytes.Clone(st.ColumnBlob(0, nil)))
+		return true, nil
+	})
+	if err != nil || len(notes) != 1 {
+		return err
+	}
+	return s.place.appendNote(s.checkpointFile(), notes[0])
 }
 
 // tornText returns the last note of the tail when it ends behind its text, before its

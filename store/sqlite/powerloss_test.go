@@ -312,7 +312,7 @@ func TestPowerLossLosesNothing(t *testing.T) {
 	b := newBench(t, 0)
 	acknowledged, cuts := 0, 0
 	began := time.Now()
-	for _, seed := range runs(60, 3_400) {
+	for _, seed := range runs(40, 3_400) {
 		done, n, err := b.powerLoss(seed)
 		if err != nil {
 			t.Fatalf("run %d: %v\nrun it again with OSLER_SEED=%d", seed, err, seed)

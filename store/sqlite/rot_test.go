@@ -76,7 +76,7 @@ func TestEveryFlippedBitIsFound(t *testing.T) {
 	notes := int64(len(b.disk.Bytes("checkpoints.log")))
 	for place, f := range files {
 		found := map[rotten]int{}
-		for _, seed := range runs(40, 2500) {
+		for _, seed := range runs(20, 2500) {
 			disk := f.disk.Copy(seed, filepath.Join(b.dir, fmt.Sprint("rot-", place, seed)))
 			at, bit, ok := disk.Rot(f.name)
 			if !ok {

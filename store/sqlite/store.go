@@ -144,10 +144,13 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 	if err := s.adopt(o.Origin); err != nil {
 		return err
 	}
-	if err := s.sign(o.Keyring); err != nil {
+	if err := s.sign(c, o.Keyring); err != nil {
 		return err
 	}
 	if err := s.place.mendNotes(s.checkpointFile(), s.origin); err != nil {
+		return err
+	}
+	if err := s.firstNote(); err != nil {
 		return err
 	}
 	if err := s.writer.load(); err != nil {
@@ -223,9 +226,9 @@ func takeLock(dir string) (*os.File, error) {
 }
 
 // sign makes the key of the audit log: its name is the store's own id.
-func (s *Store) sign(ring seal.Keyring) error {
+func (s *Store) sign(c *conn, ring seal.Keyring) error {
 	id := ""
-	found, err := s.writer.one("SELECT value FROM meta WHERE key = 'id'", nil, func(st packed.Row) { id = st.ColumnText(0) })
+	found, err := c.one("SELECT value FROM meta WHERE key = 'id'", nil, func(st packed.Row) { id = st.ColumnText(0) })
 	if err != nil {
 		return err
 	}

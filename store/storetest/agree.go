@@ -150,6 +150,13 @@ func searchAgrees(h *harness) {
 	case testing.Short():
 		records = 1
 	}
+	searchesAgree(h, records, rounds, questions)
+}
+
+// searchAgreesInBrief asks 300 questions.
+func searchAgreesInBrief(h *harness) { searchesAgree(h, 1, 3, 100) }
+
+func searchesAgree(h *harness, records, rounds, questions int) {
 	for record := range records {
 		h.fresh(func(h *harness) {
 			g := &generator{rand.New(rand.NewPCG(20260301, uint64(record)))}

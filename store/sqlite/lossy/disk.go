@@ -56,7 +56,7 @@ type Op struct {
 type Outcome struct {
 	// Err is returned.
 	Err error
-	// Half does the first half of a write all the same: a short write.
+	// Half does the first half of a write all the same, to the end of a sector: a short write.
 	Half bool
 	// Forget drops what is pending of the file, as Linux does after a failed sync: the next
 	// one succeeds without it.
@@ -376,8 +376,8 @@ func (f *File) WriteAt(p []byte, off int64) (int, error) {
 	o := f.disk.step(f.name, Write, off, len(p))
 	done := len(p)
 	if o.Err != nil {
-		if done = 0; o.Half {
-			done = len(p) / 2
+		if done = 0; o.Half { // a sector is written or not
+			done = int(max((off+int64(len(p))/2)/512*512-off, 0))
 		}
 	}
 	if done > 0 {
