@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -11,7 +12,7 @@ import (
 
 // A database that stands still answers nothing, not even with an error. Requests that wait
 // for long are therefore checked: when a new connection cannot be made either, twice, the
-// database is away, and they end. A slow search on a database that lives is left alone.
+// database is away, and they end, unless others were answered meanwhile. A slow search on a database that lives is left alone.
 
 const (
 	beatEvery = 500 * time.Millisecond
@@ -21,8 +22,9 @@ const (
 
 // pulse knows the requests that are under way.
 type pulse struct {
-	mu      sync.Mutex
-	running map[*beat]bool
+	answered atomic.Int64 // requests
+	mu       sync.Mutex
+	running  map[*beat]bool
 }
 
 type beat struct {
@@ -71,7 +73,8 @@ func (s *Store) beat(ctx context.Context) {
 		case <-ticker.C:
 		}
 		waiting := s.pulse.older(time.Now().Add(-slow))
-		if len(waiting) == 0 || s.answers(ctx) {
+		answered := s.pulse.answered.Load()
+		if len(waiting) == 0 || s.answers(ctx) || s.pulse.answered.Load() > answered { // busy, but it answers others
 			failed = 0
 			continue
 		}

@@ -279,6 +279,7 @@ func (s *Store) withEnd(ctx context.Context, f func(ctx context.Context, c *pgx.
 		return err
 	}
 	if err = f(ctx, c.Conn()); err == nil {
+		s.pulse.answered.Add(1)
 		end(c)
 		return nil
 	}
