@@ -72,6 +72,7 @@ type Store struct {
 	self   string // names this process in what commits tell others
 	pool   *pgxpool.Pool
 	pulse  pulse
+	lines  lines
 	writer writer
 
 	trace   func(ctx context.Context, text string, args []any) // for tests
@@ -155,8 +156,14 @@ func (s *Store) connect(ctx context.Context, o Options) (*pgxpool.Pool, error) {
 		}
 	}
 	config.ConnConfig.OnNotice = s.writer.notice
+	s.through(config)
 	config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
-		_, err := c.Exec(ctx, "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'")
+		var pid int32
+		var since int64
+		err := c.QueryRow(ctx, "SELECT pg_backend_pid(), coalesce((SELECT (extract(epoch FROM backend_start) * 1000000)::int8 FROM pg_stat_activity WHERE pid = pg_backend_pid()), 0), CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', false) END").Scan(&pid, &since, nil)
+		if err == nil {
+			s.named(c, pid, since)
+		}
 		return err
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
@@ -248,6 +255,9 @@ func (s *Store) with(ctx context.Context, f func(ctx context.Context, c *pgx.Con
 
 // withEnd is with for which end gives the connection back when f has succeeded.
 func (s *Store) withEnd(ctx context.Context, f func(ctx context.Context, c *pgx.Conn) error, end func(*pgxpool.Conn)) error {
+	if s.pulse.away.Load() {
+		return away(nil)
+	}
 	ctx, done := s.pulse.begin(ctx)
 	defer done()
 	wait, cancel := context.WithTimeout(ctx, acquireWait)
@@ -264,6 +274,7 @@ func (s *Store) withEnd(ctx context.Context, f func(ctx context.Context, c *pgx.
 		return err
 	}
 	if err = f(ctx, c.Conn()); err == nil {
+		s.pulse.ended.Add(1)
 		end(c)
 		return nil
 	}
