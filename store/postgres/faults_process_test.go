@@ -57,7 +57,7 @@ func TestFaultASessionOfTheServerDies(t *testing.T) {
 	l := start8(s)
 	l.more(t, 30)
 	killed, slowest := 0, time.Duration(0)
-	for range rounds(2) {
+	for range rounds(1) {
 		pids := sessions(t, c)
 		if len(pids) == 0 {
 			t.Fatal("no session is found")

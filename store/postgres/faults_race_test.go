@@ -65,7 +65,7 @@ func TestFaultFourProcessesRace(t *testing.T) {
 	for i := range stores {
 		stores[i] = open(t, postgres.Options{URL: url, Dir: dir})
 	}
-	n := 12
+	n := 6
 	if os.Getenv("OSLER_DRILL") != "" {
 		n = 600
 	}

@@ -30,6 +30,9 @@ type line struct {
 
 var opened = time.Now()
 
+// backendStart, with a pid, names a session of a server for good.
+const backendStart = "(extract(epoch FROM backend_start) * 1000000)::int8"
+
 func (l *line) wait() func() {
 	l.waits.CompareAndSwap(0, int64(time.Since(opened)))
 	return func() { l.waits.Store(0) }
@@ -120,7 +123,7 @@ func (s *Store) judge(ctx context.Context, c *pgx.Conn, waiting []*line) error {
 	for i, l := range waiting {
 		pids[i] = l.pid
 	}
-	rows, err := c.Query(ctx, `SELECT pid, coalesce((extract(epoch FROM backend_start) * 1000000)::int8, 0), coalesce(wait_event_type = 'Client', false), coalesce(state_change::text, '') || coalesce(query_start::text, '')
+	rows, err := c.Query(ctx, `SELECT pid, coalesce(`+backendStart+`, 0), coalesce(wait_event_type = 'Client', false), coalesce(state_change::text, '') || coalesce(query_start::text, '')
 FROM pg_stat_activity WHERE pid = ANY($1)`, pids)
 	if err != nil {
 		return err
@@ -150,7 +153,7 @@ FROM pg_stat_activity WHERE pid = ANY($1)`, pids)
 			continue
 		}
 		if i >= 0 {
-			if _, err := c.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND (extract(epoch FROM backend_start) * 1000000)::int8 = $2", l.pid, l.since); err != nil {
+			if _, err := c.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND "+backendStart+" = $2", l.pid, l.since); err != nil {
 				return err
 			}
 		}

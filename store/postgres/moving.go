@@ -62,6 +62,9 @@ func (s *Store) alone(ctx context.Context, batch []*request, f func(x *txn) erro
 			}
 		}()
 		x, err := s.begin(ctx, c, batch)
+		if err == nil { // indexing thousands of versions on a busy machine takes longer than a commit may stand still
+			_, err = c.Exec(ctx, "SELECT set_config('idle_in_transaction_session_timeout', '300000', true)")
+		}
 		if err == nil {
 			err = x.prepare(batch)
 		}

@@ -149,7 +149,8 @@ func (s *Store) connect(ctx context.Context, o Options) (*pgxpool.Pool, error) {
 	}
 	for name, value := range map[string]string{
 		"application_name": "osler", "join_collapse_limit": "1", "from_collapse_limit": "1", "jit": "off",
-		"cursor_tuple_fraction": "0.1", "DateStyle": "ISO", "standard_conforming_strings": "on",
+		"cursor_tuple_fraction": "0.1", "standard_conforming_strings": "on",
+		"idle_in_transaction_session_timeout": "300000", // of a reader that stands still; writers have less
 	} {
 		if _, set := config.ConnConfig.RuntimeParams[name]; !set {
 			config.ConnConfig.RuntimeParams[name] = value
@@ -157,20 +158,33 @@ func (s *Store) connect(ctx context.Context, o Options) (*pgxpool.Pool, error) {
 	}
 	config.ConnConfig.OnNotice = s.writer.notice
 	s.through(config)
-	config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
-		var pid int32
-		var since int64
-		err := c.QueryRow(ctx, "SELECT pg_backend_pid(), coalesce((SELECT (extract(epoch FROM backend_start) * 1000000)::int8 FROM pg_stat_activity WHERE pid = pg_backend_pid()), 0), CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', false) END").Scan(&pid, &since, nil)
-		if err == nil {
-			s.named(c, pid, since)
-		}
-		return err
-	}
+	config.AfterConnect = s.prepareConn
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, plain(err)
 	}
 	return pool, nil
+}
+
+// prepareConn looks at a new connection: a replica answers from the past and takes no changes.
+func (s *Store) prepareConn(ctx context.Context, c *pgx.Conn) error {
+	var replica bool
+	var wait string
+	var pid int32
+	var since int64
+	if err := c.QueryRow(ctx, "SELECT pg_is_in_recovery(), current_setting('synchronous_commit'), pg_backend_pid(), coalesce((SELECT "+backendStart+" FROM pg_stat_activity WHERE pid = pg_backend_pid()), 0)").Scan(&replica, &wait, &pid, &since); err != nil {
+		return err
+	}
+	if replica {
+		return away(errors.New("the server is a replica"))
+	}
+	if wait == "off" {
+		if _, err := c.Exec(ctx, "SET synchronous_commit = on"); err != nil {
+			return err
+		}
+	}
+	s.named(c, pid, since)
+	return nil
 }
 
 // open prepares the database and reads what does not change.

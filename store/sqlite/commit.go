@@ -49,6 +49,7 @@ type writer struct {
 	broken error       // set when the disk failed: no further commit is taken
 	tight  bool        // set while the disk is full
 	pages  int         // in the write-ahead log
+	owed   [][]byte    // signed notes that are not in checkpoints.log yet
 }
 
 func newWriter(s *Store, c *conn) *writer {
@@ -152,6 +153,8 @@ type txn struct {
 	at     int64
 	tree   ledger.Tree
 	now    int64 // wall clock
+	// entities are the numbers that this transaction has met; nil keeps none.
+	entities map[[2]string]int64
 }
 
 // group commits what waits, as one transaction, and answers. Leaves that wait alone come
@@ -223,15 +226,16 @@ func (w *writer) attempt(batch []*request, apart bool) (err error) {
 		return err
 	}
 	last, lastAt, tree := w.last, w.lastAt, first.tree
+	entities := map[[2]string]int64{}
 	for _, r := range batch {
 		x := &txn{conn: w.conn, store: w.store, tables: w.tables, t: last + 1, tree: tree, now: w.store.clock.Now().UnixMilli()}
-		x.at = max(lastAt, x.now)
+		x.at, x.entities = max(lastAt, x.now), entities
 		x.Names = packed.NewNames(w.conn, &w.store.words, &own)
 		if r.err = r.ctx.Err(); r.err != nil { // given up
 			continue
 		}
-		if apart {
-			x.Own = own.Clone()
+		if apart { // what it adds may be taken back
+			x.Own, x.entities = own.Clone(), map[[2]string]int64{}
 		}
 		if err := x.savepoint(r, apart); err != nil {
 			switch {
