@@ -161,6 +161,9 @@ func (s *Store) insist(batch []*request) error {
 	for {
 		key := newKey()
 		sent, err := s.transaction(batch, key)
+		if held(err) {
+			s.evict(context.Background())
+		}
 		if err == nil || !lost(err) {
 			return err
 		}

@@ -75,6 +75,12 @@ func gone(e *pgconn.PgError) bool {
 	return strings.HasPrefix(e.Code, "08")
 }
 
+// held reports whether another transaction kept the lock of the head for too long.
+func held(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && e.Code == "55P03"
+}
+
 // lost reports whether the connection failed, so that nothing is known of what was last sent.
 func lost(err error) bool {
 	if err == nil {

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,7 +13,8 @@ import (
 
 // A database that stands still answers nothing, not even with an error. Requests that wait
 // for long are therefore checked: when a new connection cannot be made either, twice, the
-// database is away, and they end, unless others were answered meanwhile. A slow search on a database that lives is left alone.
+// database is away: they end, and new ones fail at once until it answers again. A slow search
+// on a database that lives is left alone.
 
 const (
 	beatEvery = 500 * time.Millisecond
@@ -22,9 +24,11 @@ const (
 
 // pulse knows the requests that are under way.
 type pulse struct {
-	answered atomic.Int64 // requests
-	mu       sync.Mutex
-	running  map[*beat]bool
+	mu      sync.Mutex
+	running map[*beat]bool
+
+	ended atomic.Int64 // requests that the database has answered
+	away  atomic.Bool
 }
 
 type beat struct {
@@ -72,30 +76,38 @@ func (s *Store) beat(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		waiting := s.pulse.older(time.Now().Add(-slow))
-		answered := s.pulse.answered.Load()
-		if len(waiting) == 0 || s.answers(ctx) || s.pulse.answered.Load() > answered { // busy, but it answers others
+		ended := s.pulse.ended.Load()
+		waiting, silent := s.pulse.older(time.Now().Add(-slow)), s.waiting(slow)
+		if failed == 0 && len(waiting) == 0 && len(silent) == 0 || s.answers(ctx, silent) || ended != s.pulse.ended.Load() {
 			failed = 0
+			s.pulse.away.Store(false)
 			continue
 		}
 		if failed++; failed < 2 {
 			continue
 		}
-		for _, b := range waiting {
+		s.pulse.away.Store(true)
+		for _, b := range s.pulse.older(time.Now()) {
 			b.cancel(away(nil))
 		}
 	}
 }
 
-// answers reports whether a new connection is answered.
-func (s *Store) answers(ctx context.Context) bool {
+// answers reports whether a new connection is answered, and asks it for lines that wait.
+func (s *Store) answers(ctx context.Context, silent []*line) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	c, err := pgconn.ConnectConfig(ctx, &s.pool.Config().ConnConfig.Config)
+	config := s.pool.Config().ConnConfig
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec // statements are used once
+	c, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return false
+		var said *pgconn.PgError // also a refusal is an answer
+		return errors.As(err, &said) && !gone(said)
 	}
 	defer c.Close(ctx)
+	if len(silent) > 0 {
+		return s.judge(ctx, c, silent) == nil
+	}
 	return c.Ping(ctx) == nil
 }
 

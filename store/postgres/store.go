@@ -72,6 +72,7 @@ type Store struct {
 	self   string // names this process in what commits tell others
 	pool   *pgxpool.Pool
 	pulse  pulse
+	lines  lines
 	writer writer
 
 	trace   func(ctx context.Context, text string, args []any) // for tests
@@ -156,7 +157,8 @@ func (s *Store) connect(ctx context.Context, o Options) (*pgxpool.Pool, error) {
 		}
 	}
 	config.ConnConfig.OnNotice = s.writer.notice
-	config.AfterConnect = prepareConn
+	s.through(config)
+	config.AfterConnect = s.prepareConn
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, plain(err)
@@ -165,20 +167,24 @@ func (s *Store) connect(ctx context.Context, o Options) (*pgxpool.Pool, error) {
 }
 
 // prepareConn looks at a new connection: a replica answers from the past and takes no changes.
-func prepareConn(ctx context.Context, c *pgx.Conn) error {
+func (s *Store) prepareConn(ctx context.Context, c *pgx.Conn) error {
 	var replica bool
 	var wait string
-	if err := c.QueryRow(ctx, "SELECT pg_is_in_recovery(), current_setting('synchronous_commit')").Scan(&replica, &wait); err != nil {
+	var pid int32
+	var since int64
+	if err := c.QueryRow(ctx, "SELECT pg_is_in_recovery(), current_setting('synchronous_commit'), pg_backend_pid(), coalesce((SELECT "+backendStart+" FROM pg_stat_activity WHERE pid = pg_backend_pid()), 0)").Scan(&replica, &wait, &pid, &since); err != nil {
 		return err
 	}
 	if replica {
 		return away(errors.New("the server is a replica"))
 	}
-	if wait != "off" {
-		return nil
+	if wait == "off" {
+		if _, err := c.Exec(ctx, "SET synchronous_commit = on"); err != nil {
+			return err
+		}
 	}
-	_, err := c.Exec(ctx, "SET synchronous_commit = on")
-	return err
+	s.named(c, pid, since)
+	return nil
 }
 
 // open prepares the database and reads what does not change.
@@ -263,6 +269,9 @@ func (s *Store) with(ctx context.Context, f func(ctx context.Context, c *pgx.Con
 
 // withEnd is with for which end gives the connection back when f has succeeded.
 func (s *Store) withEnd(ctx context.Context, f func(ctx context.Context, c *pgx.Conn) error, end func(*pgxpool.Conn)) error {
+	if s.pulse.away.Load() {
+		return away(nil)
+	}
 	ctx, done := s.pulse.begin(ctx)
 	defer done()
 	wait, cancel := context.WithTimeout(ctx, acquireWait)
@@ -279,7 +288,7 @@ func (s *Store) withEnd(ctx context.Context, f func(ctx context.Context, c *pgx.
 		return err
 	}
 	if err = f(ctx, c.Conn()); err == nil {
-		s.pulse.answered.Add(1)
+		s.pulse.ended.Add(1)
 		end(c)
 		return nil
 	}
