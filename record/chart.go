@@ -17,9 +17,12 @@ import (
 // Chart ranges over all current resources in a patient's compartment that the principal
 // may see, of the given types (none: all), the Patient included: one range scan, one audit
 // leaf. A patient who is hidden or missing is fault.NotFound.
+//
+// Large data (a scanned letter) is left out, but for the Patient's photo; OpenBinary and Read
+// give it. A page that names twenty letters must not have them in memory.
 func (a *Actor) Chart(ctx context.Context, patient string, types ...string) iter.Seq2[*fhir.Node, error] {
 	return func(yield func(*fhir.Node, error) bool) {
-		for v, err := range a.ChartVersions(ctx, patient, types...) {
+		for v, err := range a.chart(ctx, patient, types, a.gate.sized) {
 			var r *fhir.Node
 			if err == nil {
 				r, err = fhir.Parse(v.Body)
@@ -31,8 +34,13 @@ func (a *Actor) Chart(ctx context.Context, patient string, types ...string) iter
 	}
 }
 
-// ChartVersions is Chart with the stored bytes, for export and $everything.
+// ChartVersions is Chart with the stored bytes and all data, for export and $everything.
 func (a *Actor) ChartVersions(ctx context.Context, patient string, types ...string) iter.Seq2[store.Version, error] {
+	return a.chart(ctx, patient, types, a.gate.filled)
+}
+
+// chart ranges over a chart; fill puts large data into what may be seen, or says how large it is.
+func (a *Actor) chart(ctx context.Context, patient string, types []string, fill func(context.Context, store.Version, error) (store.Version, error)) iter.Seq2[store.Version, error] {
 	return func(yield func(store.Version, error) bool) {
 		if err := a.openChart(ctx, patient, types); err != nil {
 			yield(store.Version{}, err)
@@ -42,7 +50,9 @@ func (a *Actor) ChartVersions(ctx context.Context, patient string, types ...stri
 		if len(types) > 0 && len(some) == 0 { // to the store, no type would mean all
 			return
 		}
-		a.filtered(ctx, a.gate.store.Compartment(ctx, patient, some, a.at), yield)
+		a.filtered(ctx, a.gate.lean.Compartment(ctx, patient, some, a.at), func(v store.Version, err error) bool {
+			return yield(fill(ctx, v, err))
+		})
 	}
 }
 

@@ -380,3 +380,37 @@ func TestLostContentIsFound(t *testing.T) {
 		t.Errorf("a lost content is read as %v", err)
 	}
 }
+
+// A chart that is drawn names large data and does not hold it; what is exported holds it.
+func TestAChartIsReadWithoutItsScans(t *testing.T) {
+	c, _ := keeping(t)
+	c.commit(physician, `{"resourceType":"DocumentReference","status":"current","subject":{"reference":"Patient/rosa"},"content":[{"attachment":{"contentType":"application/pdf","data":"`+scan(2, 100_000)+`"}}]}`)
+	c.commit(physician, binary("rosa", scan(1, 70_000)))
+	a := c.as(physician)
+	seen := 0
+	for r, err := range a.Chart(ctx, "rosa", "DocumentReference", "Binary") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		holder, size := r, "70000"
+		if r.ResourceType() == "DocumentReference" {
+			holder, size = r.Path("content.0.attachment"), "100000"
+		}
+		if holder.Get("data") != nil || holder.Path("_data.extension.0.valueUnsignedInt").Text() != size || len(r.JSON()) > 1000 {
+			t.Errorf("%s: %d bytes: %.200s", r.ResourceType(), len(r.JSON()), r.JSON())
+		}
+		if _, err := a.Commit(ctx, Change{Put: []Put{{Resource: r}}}); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%s was stored without its data: %v", r.ResourceType(), err)
+		}
+		seen++
+	}
+	for v, err := range a.ChartVersions(ctx, "rosa", "DocumentReference", "Binary") {
+		if err != nil || len(v.Body) < 70_000 {
+			t.Errorf("%s is exported with %d bytes, %v", v.Type, len(v.Body), err)
+		}
+		seen++
+	}
+	if seen != 4 {
+		t.Errorf("%d of 4", seen)
+	}
+}

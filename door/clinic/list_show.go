@@ -14,11 +14,3 @@ func immunizationsShow(w http.ResponseWriter, r *web.Request) error {
 	}
 	return web.Page(w, r, chartPage(r, c, "Immunizations"), immunizationsPage(frameOf(c, "immunizations"), c.Immunizations))
 }
-
-func documentsShow(w http.ResponseWriter, r *web.Request) error {
-	c, err := chart.Read(r.Context(), r.Actor, r.PathValue("patient"))
-	if err != nil {
-		return err
-	}
-	return web.Page(w, r, chartPage(r, c, "Documents"), documentsPage(frameOf(c, "documents"), c.Documents))
-}

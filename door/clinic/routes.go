@@ -56,6 +56,8 @@ func routes(m *web.Mux) {
 	m.Page("POST /p/{patient}/vitals", web.Clinical, vitalsRecord)
 	m.Page("GET /p/{patient}/immunizations", web.Clinical, immunizationsShow)
 	m.Page("GET /p/{patient}/documents", web.Clinical, documentsShow)
+	m.Stream("POST /p/{patient}/documents", web.Clinical, web.MaxUpload, documentAdd)
+	m.Stream("GET /p/{patient}/documents/{document}", web.Clinical, web.MaxUpload, documentOpen)
 	m.Page("GET /p/{patient}/timeline", web.Clinical, timelineShow)
 	m.Page("GET /p/{patient}/notes", web.Clinical, notesShow)
 	m.Page("GET /p/{patient}/notes/{note}", web.Clinical, noteShow)

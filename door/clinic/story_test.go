@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/osler-emr/osler/base/bucket"
 	"github.com/osler-emr/osler/base/clock"
 	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/door/web"
@@ -22,6 +23,7 @@ import (
 	"github.com/osler-emr/osler/practice/message"
 	"github.com/osler-emr/osler/practice/task"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/store/blob"
 	"github.com/osler-emr/osler/store/sqlite"
 	"github.com/osler-emr/osler/trust"
 )
@@ -48,7 +50,12 @@ func open(t *testing.T) house {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	h := house{t: t, clock: c, site: &web.Site{Gate: record.Open(s, c), Clock: c, Log: slog.New(slog.DiscardHandler), Clinic: "Harehills",
+	place, err := bucket.Open(filepath.Join(dir, "contents"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := record.WithContents(s, blob.New(place, ring.Key("content")))
+	h := house{t: t, clock: c, site: &web.Site{Gate: record.Open(whole, c), Clock: c, Log: slog.New(slog.DiscardHandler), Clinic: "Harehills",
 		Accounts: identity.Open(s, c, identity.Options{Cost: identity.Cost{KiB: 64, Passes: 1}})}}
 	h.commit(trust.System("import"),
 		`{"resourceType":"Patient","id":"maria","name":[{"family":"Okafor","given":["Maria"]}],"birthDate":"1968-03-14","gender":"female"}`,

@@ -47,6 +47,7 @@ type listenFlags struct {
 	Listen string `default:"127.0.0.1:8080" help:"Address to listen on."`
 	Cert   string `type:"path" placeholder:"FILE" help:"TLS certificate (PEM); with --cert-key."`
 	Key    string `name:"cert-key" type:"path" placeholder:"FILE" help:"Key of the TLS certificate (PEM)."`
+	Most   int64  `name:"max-content" default:"1024" placeholder:"MB" help:"Largest file (scan, photo, recording) that is taken in, in MB; at most 2047."`
 	Plain  bool   `name:"plain-http" help:"Allow plain HTTP on an address that other machines reach: only behind a proxy that adds TLS."`
 }
 
@@ -106,7 +107,7 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 	if err := l.check(); err != nil {
 		return err
 	}
-	site.Secure = l.Cert != ""
+	site.Secure, site.MaxContent = l.Cert != "", l.Most<<20
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(collectAt)
 	}
@@ -121,7 +122,7 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 	jobs := job.Open(h.store, h.gate, p.Clock, site.Log)
 	defer jobs.Close()
 	api := fhirapi.New(fhirapi.Options{Gate: h.gate, Authenticate: h.accounts.Token, Visitor: site.Visitor, Clock: p.Clock, Log: site.Log, Version: Version,
-		Base: out.base(), Watch: watcher, Jobs: jobs, Guard: guard})
+		MaxContent: l.Most << 20, Base: out.base(), Watch: watcher, Jobs: jobs, Guard: guard})
 	defer api.Close()
 	mux := http.NewServeMux()
 	mux.Handle("/fhir", api)
@@ -173,6 +174,9 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 
 // check refuses plain HTTP where other machines can listen in.
 func (l listenFlags) check() error {
+	if l.Most < 0 || l.Most > 2047 {
+		return fault.New(fault.Invalid, "The largest file has 1 to 2047 MB, not %d: correct --max-content.", l.Most)
+	}
 	if (l.Cert == "") != (l.Key == "") {
 		return fault.New(fault.Invalid, "TLS needs both --cert and --cert-key.")
 	}

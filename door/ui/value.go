@@ -232,3 +232,21 @@ func diedText(ctx context.Context, born, died string) string {
 	}
 	return s
 }
+
+// bytesText is a size as people read it: two digits are enough to know whether it will load.
+func bytesText(ctx context.Context, n int64) string {
+	number := func(unit float64) string {
+		x := float64(n) / unit
+		if x < 9.95 {
+			return lang.Number(strconv.FormatFloat(x, 'f', 1, 64))
+		}
+		return lang.Number(strconv.FormatFloat(x, 'f', 0, 64))
+	}
+	switch {
+	case n >= 1e9:
+		return T(ctx, "%s GB", number(1e9))
+	case n >= 999_500:
+		return T(ctx, "%s MB", number(1e6))
+	}
+	return T(ctx, "%s kB", number(1e3))
+}

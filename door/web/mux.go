@@ -17,6 +17,7 @@ import (
 const (
 	maxBody     = 2 << 20          // bytes of a form
 	maxDuration = 30 * time.Second // of a handler
+	maxStream   = 2 * time.Hour    // of a handler that takes in or gives out a file
 )
 
 // Route is one declared route, for the site map and tests.
@@ -36,14 +37,20 @@ type Mux struct {
 }
 
 // Page declares a route with its policy. A pattern is "METHOD /path/{name}".
-func (m *Mux) Page(pattern string, p Policy, h Handler) {
+func (m *Mux) Page(pattern string, p Policy, h Handler) { m.add(pattern, p, h, 0) }
+
+// Stream declares a route that takes in or gives out a file, as a stream: what comes may have
+// up to limit bytes, and there is time for it. Its handler reads the form with Request.Upload.
+func (m *Mux) Stream(pattern string, p Policy, limit int64, h Handler) { m.add(pattern, p, h, limit) }
+
+func (m *Mux) add(pattern string, p Policy, h Handler, limit int64) {
 	method, path, ok := strings.Cut(pattern, " ")
 	if !ok || p == 0 || h == nil || !strings.HasPrefix(path, "/") || method == "" {
 		m.faults = append(m.faults, fmt.Sprintf("the route %q needs a method, a path, a policy and a handler", pattern))
 		return
 	}
 	*m.routes = append(*m.routes, Route{pattern, p, m.area.Door})
-	m.mux.Handle(pattern, m.site.serve(m.area, p, h))
+	m.mux.Handle(pattern, m.site.serve(m.area, p, h, limit))
 }
 
 // Handler returns the site's handler, or an error when a route is not declared well. It
@@ -82,13 +89,14 @@ func (s *Site) build(areas []Area) (h http.Handler, routes []Route, err error) {
 	})
 	mux.Handle("/", s.serve(&own, Public, func(http.ResponseWriter, *Request) error {
 		return fault.New(fault.NotFound, "There is no page at this address.")
-	}))
+	}, 0))
 	cross := http.NewCrossOriginProtection()
 	return s.headers(cross.Handler(mux)), routes, nil
 }
 
-// serve wraps a handler: who is it, may it come, time and body limits, faults and panics.
-func (s *Site) serve(area *Area, p Policy, h Handler) http.Handler {
+// serve wraps a handler: who is it, may it come, time and body limits, faults and panics. A
+// stream of up to limit bytes is not held back until it is whole, as a page is.
+func (s *Site) serve(area *Area, p Policy, h Handler, limit int64) http.Handler {
 	inner := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r := &Request{Request: req, Site: s, area: area, id: ident.New(s.Clock.Now())}
 		defer func() {
@@ -101,7 +109,7 @@ func (s *Site) serve(area *Area, p Policy, h Handler) http.Handler {
 			}
 		}()
 		if req.Method != http.MethodGet && req.Method != http.MethodHead {
-			req.Body = http.MaxBytesReader(w, req.Body, maxBody)
+			req.Body = http.MaxBytesReader(w, req.Body, max(limit, maxBody))
 		}
 		w.Header().Set("Cache-Control", "no-store")
 		if err := readForm(req); err != nil {
@@ -112,7 +120,22 @@ func (s *Site) serve(area *Area, p Policy, h Handler) http.Handler {
 			_ = fail(w, r, err)
 		}
 	})
+	if limit > 0 {
+		return unhurried(inner)
+	}
 	return http.TimeoutHandler(inner, maxDuration, "The answer took too long. Go back and try again.\n")
+}
+
+// unhurried gives a handler the time that a file needs. The server's own limits, which are for
+// pages, come back with the next request.
+func unhurried(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := http.NewResponseController(w)
+		until := time.Now().Add(maxStream)
+		_, _ = c.SetReadDeadline(until), c.SetWriteDeadline(until) // where there are none, none is needed
+		defer func() { _ = c.SetWriteDeadline(time.Time{}) }()
+		h.ServeHTTP(w, r)
+	})
 }
 
 // enter finds out who it is and runs the handler when the policy admits it.

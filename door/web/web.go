@@ -50,6 +50,8 @@ type Site struct {
 	Zone     *time.Location // of the clinic; nil is UTC
 	Secure   bool           // served over TLS: cookies get the __Host- prefix and HSTS is sent
 	Demo     *Demo          // set only for demonstration data
+	// MaxContent is the largest file that is taken in, in bytes; 0 is 1 GiB.
+	MaxContent int64
 	// BackUp begins a backup and a restore drill; nil when the server makes none by itself.
 	BackUp func()
 }

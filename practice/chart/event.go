@@ -112,23 +112,3 @@ func procedureFrom(n *fhir.Node) Procedure {
 		When: firstText(n.Get("performedDateTime").Text(), n.Path("performedPeriod.start").Text(), n.Get("performedString").Text()),
 	}
 }
-
-// Document is a paper or file from elsewhere.
-type Document struct {
-	ID, Title, Kind, Date, Author string
-	ContentType                   string
-	Binary                        string // id of the Binary that holds it, or ""
-	Data                          string // base64, when it is inside
-	Status                        string
-	Origin                        Origin
-}
-
-func documentFrom(n *fhir.Node) Document {
-	a := n.Path("content.0.attachment")
-	return Document{
-		ID: n.ID(), Kind: words(n.Get("type")), Title: firstText(n.Get("description").Text(), a.Get("title").Text(), words(n.Get("type"))),
-		Date:   firstText(n.Get("date").Text(), n.Path("context.period.start").Text()),
-		Author: firstText(n.Path("author.0.display").Text(), n.Path("author.0.reference").Text()), ContentType: a.Get("contentType").Text(),
-		Binary: idIn(a.Get("url").Text(), "Binary"), Data: a.Get("data").Text(), Status: n.Get("status").Text(), Origin: originOf(n),
-	}
-}

@@ -1,0 +1,212 @@
+package chart
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/ident"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/record"
+)
+
+// Document is a paper or a picture: a letter from elsewhere, a scan, a photo.
+type Document struct {
+	ID, Title, Kind, Date, Author string // Date is that of the paper where it is known
+	ContentType                   string
+	Size                          int64 // bytes; 0 when it is not recorded
+	Held                          bool  // the record has its content: OpenDocument opens it
+	Status                        string
+	Origin                        Origin
+}
+
+// Wrong reports whether it was entered by mistake.
+func (d Document) Wrong() bool { return d.Status == "entered-in-error" }
+
+// FileName is a name under which the document can be saved. It is of the kind and the date
+// only: the folder of downloads is no place for what a title says.
+func (d Document) FileName() string {
+	ending := map[string]string{"application/pdf": ".pdf", "image/jpeg": ".jpg", "image/png": ".png", "image/gif": ".gif", "image/webp": ".webp",
+		"image/tiff": ".tiff", "image/heic": ".heic"}[d.ContentType]
+	day, _, _ := strings.Cut(d.Date, "T")
+	return strings.Trim("document-"+day, "-") + ending
+}
+
+func documentFrom(n *fhir.Node) Document {
+	a := n.Path("content.0.attachment")
+	d := Document{
+		ID: n.ID(), Kind: words(n.Get("type")), Title: firstText(n.Get("description").Text(), a.Get("title").Text(), words(n.Get("type"))),
+		Date:   firstText(n.Path("context.period.start").Text(), a.Get("creation").Text(), n.Get("date").Text()),
+		Author: firstText(n.Path("author.0.display").Text(), n.Path("author.0.reference").Text()), ContentType: a.Get("contentType").Text(),
+		Status: n.Get("status").Text(), Origin: originOf(n),
+	}
+	left := a.Path("_data.extension.0.valueUnsignedInt").Text() // how record.Actor.Chart tells the size
+	d.Size, _ = strconv.ParseInt(firstText(a.Get("size").Text(), left), 10, 64)
+	if data := a.Get("data").Text(); d.Size == 0 && data != "" {
+		d.Size = int64(base64.StdEncoding.DecodedLen(len(data)) - strings.Count(data[max(0, len(data)-2):], "="))
+	}
+	d.Held = idIn(a.Get("url").Text(), "Binary") != "" || a.Get("data") != nil || left != ""
+	return d
+}
+
+// Kind is a kind of document that a person chooses when a paper is filed.
+type Kind struct{ Code, Text string } // LOINC
+
+// DocumentKinds are the kinds of documents, the commonest first. The first is taken when none
+// is chosen.
+func DocumentKinds() []Kind {
+	return []Kind{
+		{"34109-9", "Note"}, {"11488-4", "Consult note"}, {"18842-5", "Discharge summary"}, {"11502-2", "Laboratory report"},
+		{"18748-4", "Diagnostic imaging study"}, {"57133-1", "Referral note"}, {"72170-4", "Photographic image"}, {"59284-0", "Consent Document"},
+		{"64290-0", "Health insurance card"},
+	}
+}
+
+// DocumentAccept names the files that AddDocument takes, as browsers ask for it.
+const DocumentAccept = "application/pdf,image/jpeg,image/png,image/gif,image/webp,image/tiff,image/heic"
+
+// DocumentDraft is a document as a person files it.
+type DocumentDraft struct {
+	Patient string
+	Kind    string // code of one of DocumentKinds; "" takes the first
+	Title   string // "" takes the words of the kind
+	Date    string // of the paper: FHIR date; "" is not recorded
+	Key     string // makes a repeated submission harmless
+
+	// File is what is kept: a PDF or a picture of at most Limit bytes. It is read once, as a
+	// stream.
+	File  io.Reader
+	Limit int64
+}
+
+// AddDocument files a paper or a picture in a chart: its content in a Binary, and the
+// DocumentReference that tells what it is.
+func AddDocument(ctx context.Context, actor *record.Actor, d DocumentDraft) (Document, record.Result, error) {
+	kind, err := d.check(actor.Now())
+	if err != nil {
+		return Document{}, record.Result{}, err
+	}
+	if _, err := Read(ctx, actor, d.Patient, "Patient"); err != nil { // before anything is taken in
+		return Document{}, record.Result{}, err
+	}
+	start := make([]byte, 512)
+	n, err := io.ReadFull(d.File, start)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return Document{}, record.Result{}, err
+	}
+	start = start[:n]
+	form := formOf(start)
+	switch {
+	case n == 0:
+		return Document{}, record.Result{}, fault.New(fault.Invalid, "Choose a file: a PDF or a picture.").At("file")
+	case form == "":
+		return Document{}, record.Result{}, fault.New(fault.Invalid, "This file is neither a PDF nor a picture. Scan or photograph the paper, or save it as PDF.").At("file")
+	}
+	content, err := actor.Keep(ctx, io.MultiReader(bytes.NewReader(start), d.File), d.Limit)
+	if fault.Is(err, fault.TooLarge) {
+		return Document{}, record.Result{}, fault.New(fault.TooLarge, "The file is larger than %d MB. Make it smaller: fewer pages, or a lower resolution.", d.Limit>>20).At("file")
+	}
+	if err != nil {
+		return Document{}, record.Result{}, err
+	}
+	id := ident.New(actor.Now())
+	binary := fhir.Obj("resourceType", "Binary", "id", id, "contentType", form, "securityContext", reference("Patient/"+d.Patient))
+	doc := d.resource(actor, kind, fhir.Obj("contentType", form, "url", "Binary/"+id, "size", int(content.Size), "creation", d.Date))
+	key := d.Key
+	if key != "" {
+		key += "/" + content.Hash
+	}
+	result, err := actor.Commit(ctx, record.Change{Put: []record.Put{{Resource: doc, Create: true}, {Resource: binary, Create: true, Content: &content}},
+		What: "add document", Key: key})
+	return stored(doc, result, documentFrom), result, err
+}
+
+func (d *DocumentDraft) check(now time.Time) (Kind, error) {
+	d.Title = strings.Join(strings.Fields(d.Title), " ")
+	d.Date = strings.TrimSpace(d.Date)
+	kinds := DocumentKinds()
+	kind := kinds[0]
+	for _, k := range kinds {
+		if k.Code == d.Kind {
+			kind = k
+		}
+	}
+	switch {
+	case d.Kind != "" && kind.Code != d.Kind:
+		return kind, fault.New(fault.Invalid, "Choose the kind from the list.").At("kind")
+	case len(d.Title) > 200:
+		return kind, fault.New(fault.Invalid, "The title is too long. Use a few words.").At("title")
+	case d.Date != "" && (Moment(d.Date).IsZero() || Moment(d.Date).Year() < 1):
+		return kind, fault.New(fault.Invalid, "The date cannot be read. Write a year (2019), a month (2019-03) or a day (2019-03-14).").At("date")
+	case Moment(d.Date).After(now):
+		return kind, fault.New(fault.Invalid, "The date lies in the future. Correct it.").At("date")
+	case d.File == nil:
+		return kind, fault.New(fault.Invalid, "Choose a file: a PDF or a picture.").At("file")
+	}
+	return kind, nil
+}
+
+func (d DocumentDraft) resource(actor *record.Actor, kind Kind, attachment *fhir.Node) *fhir.Node {
+	n := fhir.New("DocumentReference")
+	n.Set("status", fhir.Str("current"))
+	n.Set("type", concept(LOINC, kind.Code, kind.Text, ""))
+	n.Set("subject", reference("Patient/"+d.Patient))
+	n.Set("date", fhir.Str(actor.Now().Format(time.RFC3339)))
+	if who := reference(actor.Principal().Reference()); who != nil {
+		n.Set("author", fhir.Arr(who))
+	}
+	n.Set("description", fhir.Str(firstText(d.Title, kind.Text)))
+	n.Set("content", fhir.Arr(fhir.Obj("attachment", attachment)))
+	return n
+}
+
+// formOf tells from its first bytes what a file is: a PDF or a picture, "" for others. What
+// the sender says about it is not asked.
+func formOf(start []byte) string {
+	for _, f := range []struct {
+		at          int
+		magic, form string
+	}{
+		{0, "%PDF-", "application/pdf"}, {0, "\xff\xd8\xff", "image/jpeg"}, {0, "\x89PNG\r\n\x1a\n", "image/png"}, {0, "GIF8", "image/gif"},
+		{8, "WEBP", "image/webp"}, {0, "II*\x00", "image/tiff"}, {0, "MM\x00*", "image/tiff"}, {4, "ftyphei", "image/heic"}, {4, "ftypmif1", "image/heic"},
+	} {
+		if len(start) >= f.at && bytes.HasPrefix(start[f.at:], []byte(f.magic)) {
+			return f.form
+		}
+	}
+	return ""
+}
+
+// OpenDocument opens the content of a document of a patient. One whose content is not in the
+// record is fault.NotFound.
+func OpenDocument(ctx context.Context, actor *record.Actor, patient, id string) (Document, io.ReadSeekCloser, error) {
+	n, _, err := own(ctx, actor, patient, "DocumentReference", id)
+	if err != nil {
+		return Document{}, nil, err
+	}
+	d, a := documentFrom(n), n.Path("content.0.attachment")
+	if binary := idIn(a.Get("url").Text(), "Binary"); binary != "" {
+		b, err := actor.OpenBinary(ctx, binary, 0)
+		if err != nil {
+			return Document{}, nil, err
+		}
+		d.Size, d.ContentType = b.Size, firstText(b.Resource.Get("contentType").Text(), d.ContentType)
+		return d, b, nil
+	}
+	plain, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(a.Get("data").Text()), ""))
+	if err != nil || len(plain) == 0 {
+		return Document{}, nil, fault.New(fault.NotFound, "The record has no content for this document, only that there is one.")
+	}
+	d.Size = int64(len(plain))
+	return d, held{bytes.NewReader(plain)}, nil
+}
+
+// held is a content in memory.
+type held struct{ *bytes.Reader }
+
+func (held) Close() error { return nil }
