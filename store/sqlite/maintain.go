@@ -168,6 +168,15 @@ func (p place) mendNotes(path, origin string) error {
 	if _, err := f.ReadAt(tail, size-int64(len(tail))); err != nil {
 		return fault.Wrap(err, fault.Unavailable, "The file checkpoints.log cannot be read.")
 	}
+	if hole := bytes.IndexByte(tail, 0); hole >= 0 { // its middle has not reached the disk: back to the last whole one
+		end := bytes.LastIndex(tail[:hole], []byte("\n\n"))
+		for end >= 0 && !bytes.HasPrefix(tail[bytes.LastIndexByte(tail[:end], '\n')+1:end], []byte("— ")) {
+			end = bytes.LastIndex(tail[:end], []byte("\n\n"))
+		}
+		if end >= 0 {
+			return errors.Join(f.Truncate(size-int64(len(tail))+int64(end+2)), f.Sync())
+		}
+	}
 	if len(tail) == 0 || bytes.HasSuffix(tail, []byte("\n\n")) && !bytes.HasSuffix(tail, tornText(tail, origin)) {
 		return nil
 	}
