@@ -295,13 +295,19 @@ func (k *Keeper) drill(ctx context.Context, s record.Safety, version int64) erro
 	run := &s.Drill
 	if run.Ended = k.Clock.Now(); err != nil {
 		run.Failed = reason(err)
-		s.Full = s.Full || fault.Is(err, fault.Invalid)
+		s.Full = s.Full || damaged(err)
 		k.Log.Error("a restore drill failed", "error", err)
 	} else {
 		run.Made, run.T, run.Last, run.Head, run.Object, run.Versions, run.Bytes, run.Lost = p.Made, p.T, p.Last, p.Head, p.Set, p.Versions, p.Bytes, len(p.Lost)
 		s.Proof = *run
 	}
 	return k.keep(context.WithoutCancel(ctx), outcome("restore drill", run), s, version+1)
+}
+
+// damaged reports whether a drill failed over what lies in the place: something is missing, was
+// changed, or does not open.
+func damaged(err error) bool {
+	return fault.Is(err, fault.Invalid) || fault.Is(err, fault.NotFound) || fault.Is(err, fault.Forbidden)
 }
 
 // restore brings the newest backup into a store beside, and proves it.

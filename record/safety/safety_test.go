@@ -218,6 +218,19 @@ func TestADrillFindsADamageAndTheNextBackupBeginsAnew(t *testing.T) {
 	if s.Drill.Failed != "" || s.Worry(p.clock.Now()) != record.NoWorry || s.Kept.Object[:22] == good.Kept.Object[:22] {
 		t.Errorf("the next backup does not begin anew: %+v", s)
 	}
+	// The same when the segment is gone.
+	good = s
+	if err := os.Remove(filepath.Join(p.place, s.Kept.Object)); err != nil {
+		t.Fatal(err)
+	}
+	p.clock.Advance(21 * time.Hour)
+	if s = p.due(k); s.Drill.Failed == "" || s.Worry(p.clock.Now()) != record.DrillFailed {
+		t.Errorf("a missing segment: %+v", s)
+	}
+	p.clock.Advance(time.Hour)
+	if s = p.due(k); s.Drill.Failed != "" || s.Kept.Object[:22] == good.Kept.Object[:22] {
+		t.Errorf("the next backup does not begin anew: %+v", s)
+	}
 }
 
 // full is a place that takes nothing.

@@ -449,6 +449,33 @@ func TestWhatWasFinishedIsRestored(t *testing.T) {
 	w.equal(s, w.now())
 }
 
+// TestADamagedSetIsLeftAlone: the next backup begins a new set, and the damage of the old one
+// does not stand in the way of restoring that.
+func TestADamagedSetIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.write(5)
+	first := w.backup()
+	manifest := filepath.Join(w.path, strings.TrimSuffix(first.Segment, ".age")+".json")
+	for _, damage := range []string{"{}", "", strings.Repeat("x", 2<<20)} {
+		if err := os.WriteFile(manifest, []byte(damage), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := w.restore(func(r *archive.Restore) { r.Set = first.Set }); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), filepath.Base(manifest)) {
+			t.Errorf("a manifest of %d bytes: %v", len(damage), err)
+		}
+	}
+	w.write(2)
+	if second := w.backup(); second.Set == first.Set || second.From != 0 || !strings.Contains(second.Why, first.Set) {
+		t.Errorf("a backup behind a damaged set: %+v", second)
+	}
+	s, _, err := w.restore(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.equal(s, w.now())
+}
+
 func TestNothingReadableLiesInThePlace(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

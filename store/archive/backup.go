@@ -122,6 +122,8 @@ func (b Backup) place(ctx context.Context) (out Backed, err error) {
 	if n := len(sets); n > 0 && !b.Full {
 		last, ok := sets[n-1].newest()
 		switch {
+		case sets[n-1].damage != nil:
+			out.Why = "the set " + sets[n-1].name + " is damaged"
 		case !ok:
 			out.Why = "the first backup of the set " + sets[n-1].name + " was not finished"
 		case last.Origin != out.Origin:

@@ -107,6 +107,7 @@ type set struct {
 	name      string
 	manifests []Manifest // by To, then Number
 	alone     []string   // segments without a manifest: half written, or the manifest is lost
+	damage    error      // of a manifest that cannot be read; it is nobody's who uses another set
 }
 
 // readSets reads all sets of a place, oldest first.
@@ -136,15 +137,16 @@ func readSets(ctx context.Context, place bucket.Bucket) ([]*set, error) {
 	}
 	for _, object := range manifests {
 		text, err := readAll(ctx, place, object, maxManifest)
-		if err != nil {
+		if err != nil && !fault.Is(err, fault.Invalid) {
 			return nil, err
 		}
+		name, _, _ := strings.Cut(object, "/")
 		m, err := parseManifest(text, object)
 		if err != nil {
-			return nil, err
+			sets[name].damage = err
+			continue
 		}
 		delete(segments, m.Segment)
-		name, _, _ := strings.Cut(object, "/")
 		sets[name].manifests = append(sets[name].manifests, m)
 	}
 	for segment := range segments {

@@ -108,6 +108,9 @@ func (r Restore) plan(ctx context.Context) ([]Manifest, error) {
 		return nil, fault.New(fault.NotFound, "There is no backup in this place.")
 	}
 	s := sets[len(sets)-1]
+	if s.damage != nil {
+		return nil, s.damage
+	}
 	last, ok := s.newest()
 	if object := s.unfinished(); object != "" && (!ok || r.At == 0 && r.Time.IsZero() || r.At > last.To || r.Time.After(last.Made)) {
 		if !ok {

@@ -129,7 +129,9 @@ func (o *oracle) happened(set store.Changeset) {
 // answered notes what a store said to a change.
 func (o *oracle) answered(set store.Changeset, r store.Receipt, err error) error {
 	if err != nil {
-		if !strings.Contains(err.Error(), "othing was stored") { // else it is said not to be there
+		// Else it is said not to be there; as is what comes after a failure of the disk. If it
+		// is there all the same, the number of commits tells.
+		if !strings.Contains(err.Error(), "othing was stored") && !o.overlaps(set) {
 			o.doubtful = append(o.doubtful, set)
 		}
 		o.refusals = append(o.refusals, err)
@@ -141,6 +143,27 @@ func (o *oracle) answered(set store.Changeset, r store.Receipt, err error) error
 		return fmt.Errorf("acknowledged as commit %d, want %d", r.T, o.t)
 	}
 	return nil
+}
+
+// overlaps reports whether a change is about the same versions as a doubtful one before it.
+func (o *oracle) overlaps(set store.Changeset) bool {
+	for _, d := range o.doubtful {
+		for _, a := range d.Writes {
+			for _, b := range set.Writes {
+				if a.ID == b.ID {
+					return true
+				}
+			}
+		}
+		for _, a := range d.Items {
+			for _, b := range set.Items {
+				if a.Key == b.Key {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // settle finds out which of the doubtful changes are there. Each is there whole or not at
