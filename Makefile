@@ -38,7 +38,7 @@ drill:
 	OSLER_DRILL=1 go test -count=1 -timeout 60m ./store/sqlite -run 'TestStore/.*Agree' -v
 	OSLER_DRILL=1 go test -count=1 -timeout 180m ./store/sqlite -run 'PowerLoss|EveryOperation|EveryFlippedBit|Killed|Upgrade|Linear' -v
 	OSLER_DRILL=1 go test -count=1 -timeout 60m ./store/archive -run 'WhileOthersWrite' -v
-	OSLER_DRILL=1 go test -count=1 -timeout 120m ./store/postgres -run "Die|Replica|Lost|Killed|Linear|Move|Agree" -v
+	OSLER_DRILL=1 go test -count=1 -timeout 180m ./store/postgres -run "Die|Replica|Lost|Killed|Linear|Move|Fault|Agree" -v
 	OSLER_DRILL=1 go test -count=1 -timeout 60m ./door/console -run Drill -v
 	OSLER_DRILL=1 go test -count=1 -timeout 60m ./door/fhirapi -run Races -v
 

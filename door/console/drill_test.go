@@ -74,9 +74,15 @@ func prepared(t *testing.T) (dir, token string) {
 // preparedIn makes the record in a folder.
 func preparedIn(t *testing.T, dir string) (token string) {
 	t.Helper()
+	return preparedAt(t, dataFlags{Data: dir})
+}
+
+// preparedAt makes the record in a place.
+func preparedAt(t *testing.T, place dataFlags) (token string) {
+	t.Helper()
 	p := &Program{Clock: clock.System{}, Out: io.Discard, Err: io.Discard}
 	ctx := context.Background()
-	h, err := p.open(ctx, dataFlags{Data: dir}, true)
+	h, err := p.open(ctx, place, true)
 	if err != nil {
 		t.Fatal(err)
 	}
