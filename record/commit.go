@@ -96,6 +96,7 @@ type builder struct {
 	former   []int64         // version with the content before, 0 when there was none; one for each write
 	patients []string        // whose data is touched, for the leaf
 	seen     map[string]bool // "Type/id" of what this change writes
+	met      map[string]bool // "Type/id" of what it refers to, and is there
 	issues   []fault.Issue
 	advice   []fault.Issue
 	pending  []pendingPut

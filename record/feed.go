@@ -110,11 +110,20 @@ const (
 	followPage = 200
 )
 
-// catchUp takes over the commits after a T; before the first call everything that is cached
-// is younger than the T that it returns.
+// catchUp takes over the commits after a T. At the beginning, and when the record went back
+// to an older state, it forgets whatever is cached.
 func (g *Gate) catchUp(ctx context.Context, at store.T) (store.T, error) {
-	if at < 0 {
-		return g.lean.Now(ctx)
+	now, err := g.lean.Now(ctx)
+	if err != nil {
+		return at, err
+	}
+	if at < 0 || now < at {
+		defer g.hold(true)()
+		g.listed.forget()
+		g.shelf.Store(nil)
+		g.parameters.registry.Store(nil)
+		g.announce()
+		return now, nil
 	}
 	for {
 		versions, upTo, err := g.lean.Changes(ctx, at, followPage)

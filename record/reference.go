@@ -144,12 +144,20 @@ func (b *builder) resolves(ctx context.Context, reference string) (bool, error) 
 	if t == "" {
 		return false, nil
 	}
-	if b.seen[t+"/"+id] {
+	key := t + "/" + id
+	if b.seen[key] || b.met[key] {
 		return true, nil
 	}
 	v, err := b.actor.current(ctx, t, id)
 	if fault.Is(err, fault.NotFound) {
 		return false, nil
 	}
-	return err == nil && !v.Deleted, err
+	if err != nil || v.Deleted {
+		return false, err
+	}
+	if b.met == nil {
+		b.met = map[string]bool{}
+	}
+	b.met[key] = true
+	return true, nil
 }

@@ -78,7 +78,7 @@ func (b *bench) answers(ctx context.Context, name string, opening time.Time) err
 
 // begin measures a first start from nothing.
 func (b *bench) begin(ctx context.Context) {
-	if b.command.Here || !b.command.wants("first start") {
+	if b.command.Here || b.data.Database != "" || !b.command.wants("first start") {
 		return
 	}
 	opening := time.Now()
@@ -102,6 +102,9 @@ func (p *Program) child(ctx context.Context, d dataFlags) (*exec.Cmd, string, er
 	}
 	cmd := exec.CommandContext(ctx, self, append([]string{"serve", "--listen", "127.0.0.1:0"}, d.args()...)...)
 	cmd.Stderr = p.Err
+	if d.Database != "" { // it may hold a password, which others would see on the command line
+		cmd.Env = append(os.Environ(), "OSLER_DATABASE="+d.Database)
+	}
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -59,8 +60,8 @@ func runs(t *testing.T, said *printed, args ...string) string {
 }
 
 // TestTheClinicOnPostgreSQL: the demonstration runs on a database; a second program on the
-// same database answers with what the first has written; the record moves into a folder and
-// into another database; nothing that is said holds the password.
+// same database answers with what the first has written; nothing that is said holds the
+// password.
 func TestTheClinicOnPostgreSQL(t *testing.T) {
 	url := strings.Replace(pgtest.Start(t).URL(), "postgres://", "postgres://osler:hush-hush@", 1)
 	url = strings.Replace(url, "&user=osler", "", 1)
@@ -126,19 +127,44 @@ func TestTheClinicOnPostgreSQL(t *testing.T) {
 	if code := p.Run(t.Context(), []string{"audit", "verify", "--data", dir, "--database", url}); code != 0 {
 		t.Errorf("the audit log does not verify: %s", &said)
 	}
-	folder, again := filepath.Join(t.TempDir(), "copy"), filepath.Join(t.TempDir(), "again")
-	elsewhere := pgtest.Schema(t, url)
+	if strings.Contains(said.String(), "hush-hush") {
+		t.Errorf("the password of the database is printed: %s", &said)
+	}
+}
+
+// TestARecordInPostgreSQLMoves: into a folder, from there into another database, and as a
+// backup into a folder.
+func TestARecordInPostgreSQLMoves(t *testing.T) {
+	c, tmp := pgtest.Start(t), t.TempDir()
+	one, two := pgtest.Schema(t, c.URL()), pgtest.Schema(t, c.URL())
+	in := func(name string) string { return filepath.Join(tmp, name) }
+	for name, content := range map[string]string{"patient.json": `{"resourceType":"Patient","id":"p","name":[{"family":"Ang"}]}`, "passphrase": "a passphrase for backups 12"} {
+		if err := os.WriteFile(in(name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, args := range [][]string{
-		{"store", "copy", "--from", url, "--from-keys", dir, "--to", folder},
-		{"store", "copy", "--from", folder, "--to", elsewhere, "--to-keys", again},
-		{"audit", "verify", "--data", again, "--database", elsewhere},
+		{"import", "--data", in("one"), "--database", one, in("patient.json")},
+		{"store", "copy", "--from", one, "--from-keys", in("one"), "--to", in("folder")},
+		{"store", "copy", "--from", in("folder"), "--to", two, "--to-keys", in("two")},
+		{"audit", "verify", "--data", in("two"), "--database", two},
+		{"backup", "--data", in("two"), "--database", two, "--to", in("backups"), "--passphrase-file", in("passphrase")},
+		{"restore", "--from", in("backups"), "--to", in("restored"), "--passphrase-file", in("passphrase")},
+		{"export", "--data", in("restored"), "--patient", "p", "--to", in("out.json")},
 	} {
+		var said printed
+		p := &Program{Clock: clock.System{}, Out: &said, Err: &said}
 		if code := p.Run(t.Context(), args); code != 0 {
 			t.Fatalf("%v: exit %d: %s", args, code, &said)
 		}
 	}
-	if strings.Contains(said.String(), "hush-hush") {
-		t.Errorf("the password of the database is printed: %s", &said)
+	if out, err := os.ReadFile(in("out.json")); err != nil || !strings.Contains(string(out), "Ang") {
+		t.Errorf("what comes out in the end: %s, %v", out, err)
+	}
+	var said printed
+	p := &Program{Clock: clock.System{}, Out: &said, Err: &said}
+	if code := p.Run(t.Context(), []string{"token", "--data", in("one"), "--database", pgtest.Schema(t, c.URL()), "--user", "nobody", "--scope", "user/*.rs"}); code != 1 || !strings.Contains(said.String(), "no record in this database") {
+		t.Errorf("a token for a database without a record: exit %d, %s", code, &said)
 	}
 }
 

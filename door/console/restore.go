@@ -31,7 +31,7 @@ type restoreCommand struct {
 	Set      string `placeholder:"NAME" help:"Set to restore (default: the newest)."`
 	Verify   bool   `help:"Read everything back afterwards, contents of attachments too, as osler audit verify does."`
 	Replace  bool   `help:"Put a record that is in DIR aside, under another name, when the restored one is proven."`
-	Database string `placeholder:"URL" help:"Restore into this PostgreSQL database, which has to be empty; DIR then gets the keys." env:"OSLER_DATABASE"`
+	Database string `placeholder:"URL" help:"Restore into this PostgreSQL database, which has to be empty; DIR then gets the keys."`
 	// Contents is as in dataFlags.
 	Contents string `placeholder:"PLACE" help:"Where the contents of attachments go: a folder or s3://bucket/prefix?endpoint=…&region=… (default DIR/contents)." env:"OSLER_CONTENTS"`
 	KeyFile  string `type:"path" placeholder:"FILE" help:"Key file that will unlock the restored record (default DIR/master.key; made when it is not there)." env:"OSLER_KEY_FILE"`

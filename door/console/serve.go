@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -34,6 +36,11 @@ var policies = map[string]record.Profiles{"reject": record.ProfilesReject, "warn
 // readWithin is how long a request may take to arrive. Without an end, a client that sends a
 // byte now and then holds its connection for ever, with or without a token.
 const readWithin = 2 * time.Minute
+
+// collectAt is how much garbage, in percent of what is in use, a server lets gather. Charts and
+// bundles are made and thrown away: at twice the usual a chart page takes an eighth less
+// processor time, for some tens of megabytes. GOGC has its usual meaning.
+const collectAt = 200
 
 // listenFlags say where the server answers.
 type listenFlags struct {
@@ -101,6 +108,9 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 		return err
 	}
 	site.Secure, site.MaxContent = l.Cert != "", l.Most<<20
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(collectAt)
+	}
 	pages, err := site.Handler(clinic.Area(), portal.Area())
 	if err != nil {
 		return err

@@ -25,7 +25,7 @@ func TestBackupWhileOthersWrite(t *testing.T) {
 	}
 	w := newWorld(t)
 	w.write(5)
-	stop := make(chan struct{})
+	stop, turns := make(chan struct{}), make(chan struct{}, 1000) // so many commits may come in a round
 	var wait sync.WaitGroup
 	for writer := range 4 {
 		wait.Go(func() {
@@ -33,7 +33,7 @@ func TestBackupWhileOthersWrite(t *testing.T) {
 				select {
 				case <-stop:
 					return
-				default:
+				case <-turns:
 				}
 				c := store.Changeset{Leaf: &ledger.Leaf{Actor: fmt.Sprint("w", writer), Action: ledger.Create},
 					// The item counts what its writer has committed, so that items and record can be held to each other.
@@ -50,11 +50,20 @@ func TestBackupWhileOthersWrite(t *testing.T) {
 	}
 	defer wait.Wait()
 	defer close(stop)
+	beside := store.T(0) // commits that came while a backup was made
 	for round := range rounds {
+		for range 200 {
+			select {
+			case turns <- struct{}{}:
+			default:
+			}
+		}
+		before := w.now()
 		b, err := archive.Backup{Store: w.store, Keys: w.ring, To: w.place, Lock: w.lock, Clock: w.clock, Full: round%10 == 9}.Run(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
+		beside += w.now() - before
 		w.clock.Advance(1e9) // sets have names to the second
 		s, p, err := w.restore(nil)
 		if err != nil || p.T != b.To {
@@ -75,6 +84,10 @@ func TestBackupWhileOthersWrite(t *testing.T) {
 			}
 		}
 		s.Close()
+	}
+	t.Logf("%d rounds, up to commit %d; %d commits came while backups were made", rounds, w.now(), beside)
+	if beside == 0 {
+		t.Error("nobody wrote while backups were made")
 	}
 }
 

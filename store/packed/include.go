@@ -2,6 +2,7 @@ package packed
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir/search"
@@ -50,10 +51,16 @@ func iterated(list []search.Include) (out []search.Include) {
 }
 
 func (c *collector) round(include, reverse []search.Include, from []Stored) error {
+	var targets []target
 	for _, v := range from {
-		if err := c.referred(include, v); err != nil {
+		list, err := c.referred(include, v)
+		if err != nil {
 			return err
 		}
+		targets = append(targets, list...)
+	}
+	if err := c.addTargets(targets); err != nil {
+		return err
 	}
 	for _, inc := range reverse {
 		if err := c.referring(inc, from); err != nil {
@@ -72,14 +79,14 @@ type collector struct {
 	out     []Stored
 }
 
-// referred adds what a resource refers to.
-func (c *collector) referred(include []search.Include, m Stored) error {
+// referred returns what a resource refers to.
+func (c *collector) referred(include []search.Include, m Stored) (out []target, err error) {
 	if !slices.ContainsFunc(include, func(inc search.Include) bool { return of(inc, m.Type) }) {
-		return nil
+		return nil, nil
 	}
 	entries, err := c.reader.pack.Entries(m)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, inc := range include {
 		if !of(inc, m.Type) {
@@ -87,22 +94,66 @@ func (c *collector) referred(include []search.Include, m Stored) error {
 		}
 		for i := range entries {
 			e := &entries[i]
-			if e.Kind != search.KindReference || e.RefID == "" || inc.Param != "*" && inc.Param != e.Param || inc.Target != "" && inc.Target != e.RefType {
-				continue
-			}
-			v, err := c.readAt(e.RefType, e.RefID, c.at)
-			if fault.Is(err, fault.NotFound) {
-				continue // an outside or deleted target: nothing to include
-			}
-			if err != nil {
-				return err
-			}
-			if err := c.add(v); err != nil {
-				return err
+			if e.Kind == search.KindReference && e.RefID != "" && (inc.Param == "*" || inc.Param == e.Param) && (inc.Target == "" || inc.Target == e.RefType) {
+				out = append(out, target{e.RefType, e.RefID})
 			}
 		}
 	}
+	return out, nil
+}
+
+// addTargets adds resources by their names.
+func (c *collector) addTargets(targets []target) error {
+	at, err := c.lookup(targets)
+	if err != nil {
+		return err
+	}
+	for _, t := range targets {
+		v, err := at(t)
+		if fault.Is(err, fault.NotFound) {
+			continue // an outside or deleted target: nothing to include
+		}
+		if err != nil {
+			return err
+		}
+		if err := c.add(v); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// lookup returns the function that finds a resource as it was at the snapshot. Where each
+// question is a round trip, all are asked at once.
+func (c *collector) lookup(targets []target) (func(target) (Stored, error), error) {
+	one := func(t target) (Stored, error) { return c.readAt(t.typ, t.id, c.at) }
+	if !c.Dialect().Keyed() || len(targets) < 2 {
+		return one, nil
+	}
+	var types, ids []string
+	asked := map[target]bool{}
+	for _, t := range targets {
+		if !asked[t] && !c.seen[t] {
+			asked[t] = true
+			types, ids = append(types, t.typ), append(ids, t.id)
+		}
+	}
+	found := map[target]Stored{}
+	err := c.Query("SELECT "+columnsOf("r.")+" FROM unnest(?::bytea[], ?::bytea[]) u(type, id) JOIN param p ON p.type = u.type AND p.name = ''::bytea JOIN entity e ON e.id = u.id AND e.type = p.no JOIN resource r ON "+c.same("r.", "e."), []any{types, ids}, func(r Row) (bool, error) {
+		v, err := c.Scan(r)
+		found[target{v.Type, v.ID}] = v
+		return true, err
+	})
+	return func(t target) (Stored, error) {
+		v, ok := found[t]
+		switch {
+		case !ok:
+			return Stored{}, absent(t.typ)
+		case int64(v.T) > c.at:
+			return one(t)
+		}
+		return v, nil
+	}, err
 }
 
 // of reports whether an include is about references in resources of a type.
@@ -167,15 +218,17 @@ func (c *collector) sees(where search.Expr, v Stored) (bool, error) {
 // referring adds resources that refer to others.
 func (c *collector) referring(inc search.Include, to []Stored) error {
 	var rids []int64
-	for _, m := range to {
-		if inc.Target != "" && inc.Target != m.Type {
-			continue
+	left := slices.DeleteFunc(slices.Clone(to), func(m Stored) bool { return inc.Target != "" && inc.Target != m.Type })
+	for len(left) > 0 {
+		n := 1
+		if c.Dialect().Keyed() { // one question instead of many
+			n = len(left)
 		}
-		found, err := c.sources(inc, m)
+		found, err := c.sources(inc, left[:n])
 		if err != nil {
 			return err
 		}
-		rids = append(rids, found...)
+		rids, left = append(rids, found...), left[n:]
 		if len(rids) > 4*search.MaxIncluded {
 			return fault.New(fault.TooCostly, "The page would include more than %d resources. Ask for fewer matches with _count, or include less.", search.MaxIncluded)
 		}
@@ -200,23 +253,34 @@ func (c *collector) referring(inc search.Include, to []Stored) error {
 	return nil
 }
 
-// sources returns the rows that refer to a resource now.
-func (c *collector) sources(inc search.Include, m Stored) ([]int64, error) {
-	e, err := c.Entity(m.Type, m.ID)
-	if err != nil || e == 0 {
-		return nil, err
+// sources returns the rows that refer to resources now.
+func (c *collector) sources(inc search.Include, to []Stored) ([]int64, error) {
+	text, args := "SELECT f.rid FROM ref f WHERE f.e = ?", []any(nil)
+	if c.Dialect().Keyed() {
+		var types, ids []string
+		for _, m := range to {
+			types, ids = append(types, m.Type), append(ids, m.ID)
+		}
+		text = "SELECT f.rid FROM unnest(?::bytea[], ?::bytea[]) u(type, id) JOIN param t ON t.type = u.type AND t.name = ''::bytea JOIN entity e ON e.id = u.id AND e.type = t.no JOIN ref f ON f.e = e.no WHERE 1=1"
+		args = []any{types, ids}
+	} else {
+		e, err := c.Entity(to[0].Type, to[0].ID)
+		if err != nil || e == 0 {
+			return nil, err
+		}
+		args = []any{e}
 	}
-	if inc.Source == "" {
-		return c.numbers("SELECT rid FROM ref WHERE e = ?", e)
-	}
-	if inc.Param == "*" {
-		return c.numbers("SELECT f.rid FROM ref f"+c.Dialect().Join()+"param p ON p.no = f.p WHERE f.e = ? AND p.type = ?", e, inc.Source)
+	switch {
+	case inc.Source == "":
+		return c.numbers(text, args...)
+	case inc.Param == "*":
+		return c.numbers(strings.Replace(text, " WHERE ", c.Dialect().Join()+"param p ON p.no = f.p WHERE ", 1)+" AND p.type = ?", append(args, inc.Source)...)
 	}
 	params, err := c.Params(inc.Source, inc.Param)
 	if err != nil || len(params) == 0 {
 		return nil, err
 	}
-	return c.numbers("SELECT rid FROM ref WHERE e = ? AND p = ?", e, params[0].No)
+	return c.numbers(text+" AND f.p = ?", append(args, params[0].No)...)
 }
 
 // live reads current rows that were written at or before the snapshot.

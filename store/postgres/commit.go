@@ -255,7 +255,7 @@ func (s *Store) transaction(batch []*request, key []byte) (sent *txn, err error)
 	})
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) && !gone(refused) {
-		sent = nil
+		sent = nil // the server says that it did not commit
 	}
 	if err != nil {
 		return sent, err

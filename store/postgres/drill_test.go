@@ -270,3 +270,43 @@ func TestTwoProcessesRace(t *testing.T) {
 		}
 	}
 }
+
+// TestAReplicaIsNotARecord: a store that is led to a replica says that the database cannot be
+// reached, instead of answering from the past.
+func TestAReplicaIsNotARecord(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 6 s")
+	}
+	primary := pgtest.Start(t)
+	standby := primary.Standby(t)
+	s := durable(t, primary.URL())
+	if _, err := s.Commit(context.Background(), store.Changeset{Writes: []store.Write{observation("a", "p", "c1")}, Leaf: &ledger.Leaf{Actor: "test", Action: ledger.Create}}); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	_, err := postgres.Open(context.Background(), postgres.Options{URL: standby.URL(), Dir: dir, Keyring: keys(t, dir, dir), Connections: 4})
+	if !fault.Is(err, fault.Unavailable) {
+		t.Errorf("a replica is opened: %v", err)
+	}
+}
+
+// TestAServerThatForgetsIsRefused: without fsync a record is not kept, unless a test says so.
+func TestAServerThatForgetsIsRefused(t *testing.T) {
+	c := pgtest.Start(t, "fsync = off")
+	dir := t.TempDir()
+	o := postgres.Options{URL: c.URL(), Dir: dir, Keyring: keys(t, dir, dir)}
+	if _, err := postgres.Open(context.Background(), o); !fault.Is(err, fault.Invalid) {
+		t.Errorf("a server without fsync is taken: %v", err)
+	}
+	o.Careless = true
+	s, err := postgres.Open(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	other := t.TempDir()
+	o.Dir, o.Keyring = other, keys(t, other, other)
+	if _, err := postgres.Open(context.Background(), o); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("another key opens the record: %v", err)
+	}
+}

@@ -358,20 +358,22 @@ func (x *txn) flush() error {
 	return x.SendBatch(x.ctx, b).Close()
 }
 
-// commit writes what is pending and commits. Others are told of it.
+// commit writes what is pending and commits.
 func (x *txn) commit(key []byte) error {
 	b := &pgx.Batch{}
 	x.queue(b)
 	x.queueHead(b, key)
-	b.Queue("SELECT pg_notify($1, $2)", x.store.channel(), x.store.self)
 	b.Queue("COMMIT")
 	return x.SendBatch(x.ctx, b).Close()
 }
 
-// queueHead writes the head, with the key by which the group will be known.
+// queueHead writes the head, with the key by which the group will be known, and tells others.
 func (x *txn) queueHead(b *pgx.Batch, key []byte) {
 	h := &x.head
 	h.mark = key
 	b.Queue("UPDATE head SET t = $1, at = $2, params = $3, param = $4, dict = $5, entity = $6, patient = $7, history = $8, mark = $9", h.t, h.at, h.params, h.param, h.dict, h.entity, h.patient, h.history, key)
 	b.Queue("INSERT INTO outcome (key, at) VALUES ($1, $2)", key, x.now)
+	if x.wrote {
+		b.Queue("SELECT pg_notify($1, $2)", x.store.channel(), x.store.self)
+	}
 }

@@ -62,6 +62,9 @@ func (s *Store) alone(ctx context.Context, batch []*request, f func(x *txn) erro
 			}
 		}()
 		x, err := s.begin(ctx, c, batch)
+		if err == nil { // indexing thousands of versions on a busy machine takes longer than a commit may stand still
+			_, err = c.Exec(ctx, "SELECT set_config('idle_in_transaction_session_timeout', '300000', true)")
+		}
 		if err == nil {
 			err = x.prepare(batch)
 		}
@@ -74,7 +77,6 @@ func (s *Store) alone(ctx context.Context, batch []*request, f func(x *txn) erro
 		b := &pgx.Batch{}
 		x.queue(b)
 		x.queueHead(b, newKey())
-		b.Queue("SELECT pg_notify($1, $2)", s.channel(), s.self)
 		b.Queue("COMMIT")
 		if err := c.SendBatch(ctx, b).Close(); err != nil {
 			return err

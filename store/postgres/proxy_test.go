@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/postgres"
@@ -31,6 +32,7 @@ const (
 	never  = iota
 	before // the server never gets the commit
 	after  // the server commits, the answer is lost
+	late   // the server gets the commit after it has given the client up
 )
 
 // through starts a proxy and returns the URL that leads through it.
@@ -105,6 +107,9 @@ func (p *proxy) serve(client net.Conn) {
 			case before:
 				p.cuts.Add(1)
 				return
+			case late:
+				p.cuts.Add(1)
+				time.Sleep(6 * time.Second)
 			case after:
 				p.cuts.Add(1)
 				deaf.Store(true)
@@ -143,5 +148,59 @@ func TestACommitWhoseAnswerIsLost(t *testing.T) {
 	}
 	if _, err := s.Verify(context.Background(), func(problem string) { t.Error(problem) }); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAProcessStandsStillWhileItCommits: it holds the lock for longer than the server allows.
+// The others go on, and what it had in hand is stored once, with a T of its own.
+func TestAProcessStandsStillWhileItCommits(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 8 s")
+	}
+	base := pgtest.URL(t)
+	p, through := through(t, base)
+	dir := t.TempDir()
+	slow, other := open(t, postgres.Options{URL: through, Dir: dir}), open(t, postgres.Options{URL: base, Dir: dir})
+	commit := func(s *postgres.Store, id string) (store.Receipt, error) {
+		return s.Commit(context.Background(), store.Changeset{Writes: []store.Write{observation(id, "p", "c1")}, Leaf: &ledger.Leaf{Actor: "test", Action: ledger.Create}})
+	}
+	if _, err := commit(other, "first"); err != nil {
+		t.Fatal(err)
+	}
+	p.cut.Store(late)
+	done := make(chan error, 1)
+	go func() {
+		_, err := commit(slow, "slow")
+		done <- err
+	}()
+	for p.cuts.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	acknowledged := int64(1)
+	for i := range 4 { // the first one or two may fail while the lock is held
+		if _, err := commit(other, fmt.Sprint("other", i)); err == nil {
+			acknowledged++
+		} else if !fault.Is(err, fault.Unavailable) {
+			t.Error(err)
+		}
+	}
+	if acknowledged < 3 {
+		t.Errorf("the other process stored %d changes while the first stood still", acknowledged)
+	}
+	if err := <-done; err == nil {
+		acknowledged++
+	} else if _, missing := slow.Read(context.Background(), "Observation", "slow", 0); missing == nil {
+		t.Errorf("what was refused is stored: %v", err)
+	}
+	if now, err := other.Now(context.Background()); err != nil || int64(now) != acknowledged {
+		t.Errorf("%d commits, %d were acknowledged: %v", now, acknowledged, err)
+	}
+	for _, s := range []*postgres.Store{slow, other} {
+		if _, err := s.Checkpoint(context.Background()); err != nil {
+			t.Error(err)
+		}
+		if _, err := s.Verify(context.Background(), func(problem string) { t.Error(problem) }); err != nil {
+			t.Error(err)
+		}
 	}
 }

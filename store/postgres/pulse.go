@@ -96,8 +96,8 @@ func (s *Store) answers(ctx context.Context) bool {
 	return c.Ping(ctx) == nil
 }
 
-// Watch calls f after every commit, of this or another process, that the database tells of:
-// perhaps once for several, and always once after the connection was lost. f must not block.
+// Watch calls f after every commit of another process that changes a resource: perhaps once
+// for several, and always once after the connection was lost. f must not block.
 func (s *Store) Watch(f func()) {
 	s.watchMu.Lock()
 	defer s.watchMu.Unlock()

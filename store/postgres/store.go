@@ -148,22 +148,37 @@ func (s *Store) connect(ctx context.Context, o Options) (*pgxpool.Pool, error) {
 	}
 	for name, value := range map[string]string{
 		"application_name": "osler", "join_collapse_limit": "1", "from_collapse_limit": "1", "jit": "off",
-		"cursor_tuple_fraction": "0.1", "DateStyle": "ISO", "standard_conforming_strings": "on",
+		"cursor_tuple_fraction": "0.1", "standard_conforming_strings": "on",
+		"idle_in_transaction_session_timeout": "300000", // of a reader that stands still; writers have less
 	} {
 		if _, set := config.ConnConfig.RuntimeParams[name]; !set {
 			config.ConnConfig.RuntimeParams[name] = value
 		}
 	}
 	config.ConnConfig.OnNotice = s.writer.notice
-	config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
-		_, err := c.Exec(ctx, "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'")
-		return err
-	}
+	config.AfterConnect = prepareConn
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, plain(err)
 	}
 	return pool, nil
+}
+
+// prepareConn looks at a new connection: a replica answers from the past and takes no changes.
+func prepareConn(ctx context.Context, c *pgx.Conn) error {
+	var replica bool
+	var wait string
+	if err := c.QueryRow(ctx, "SELECT pg_is_in_recovery(), current_setting('synchronous_commit')").Scan(&replica, &wait); err != nil {
+		return err
+	}
+	if replica {
+		return away(errors.New("the server is a replica"))
+	}
+	if wait != "off" {
+		return nil
+	}
+	_, err := c.Exec(ctx, "SET synchronous_commit = on")
+	return err
 }
 
 // open prepares the database and reads what does not change.

@@ -69,6 +69,7 @@ type txn struct {
 	asked       map[*store.Write]*prepared
 
 	pending pending
+	wrote   bool  // whether there are versions among it, of which others are told
 	failed  error // why the whole transaction cannot go on
 }
 
@@ -605,6 +606,7 @@ func (x *txn) writeVersion(w *store.Write, b packed.Blob) error {
 		return err
 	}
 	rid := x.place(w, e)
+	x.wrote = true
 	if e.exists {
 		x.head.history++
 		old := &e.Stored

@@ -278,6 +278,9 @@ func (x *txn) move(list []leaf) error {
 
 // settle moves the leaves of the log, for those who read the tables of the audit log.
 func (s *Store) settle(ctx context.Context) error {
+	if s.writer == nil { // the log is another process's
+		return nil
+	}
 	if s.closed.Load() || len(s.writer.aside.waiting()) == 0 {
 		return nil
 	}
@@ -358,4 +361,12 @@ func (s *Store) Commits(ctx context.Context, after store.T, limit int) ([]store.
 		return nil, err
 	}
 	return s.Reader.Commits(ctx, after, limit)
+}
+
+// AllItems implements store.Moving.
+func (s *Store) AllItems(ctx context.Context, each func(store.Item) error) (store.T, error) {
+	if err := s.settle(ctx); err != nil {
+		return 0, err
+	}
+	return s.Reader.AllItems(ctx, each)
 }

@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/sqlite"
+	"github.com/osler-emr/osler/store/sqlite/lossy"
 	"github.com/osler-emr/osler/trust/ledger"
 )
 
@@ -192,4 +195,37 @@ func BenchmarkReadThenLeaf(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkSlowDisk32Writers counts how many changes share a sync of 4 ms.
+func BenchmarkSlowDisk32Writers(b *testing.B) {
+	place := newBench(b, 1)
+	var syncs atomic.Int64
+	place.disk.Fault = func(op lossy.Op) lossy.Outcome {
+		if op.Kind == lossy.Sync && op.File == "record.db-wal" {
+			syncs.Add(1)
+			time.Sleep(4 * time.Millisecond)
+		}
+		return lossy.Outcome{}
+	}
+	s, err := place.open()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	var next atomic.Int64
+	before := syncs.Load()
+	b.ResetTimer()
+	b.SetParallelism(16) // on two processors, 32
+	b.RunParallel(func(p *testing.PB) {
+		for p.Next() {
+			i := next.Add(1)
+			w := observation(fmt.Sprint("o", i), fmt.Sprint("p", i%50), 1, fmt.Sprint("c", i%40), start)
+			if _, err := s.Commit(context.Background(), store.Changeset{Writes: []store.Write{w}, Leaf: &ledger.Leaf{Actor: "bench", Action: ledger.Create}}); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+	b.ReportMetric(float64(next.Load())/float64(syncs.Load()-before), "commits/sync")
 }

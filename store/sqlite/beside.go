@@ -16,7 +16,8 @@ import (
 )
 
 // Beside is a record that is read while another process may serve it: for backups from
-// outside. It takes no lock, and nothing is written through it.
+// outside. It takes no lock, and nothing is written through it. Entries of the audit log that
+// the other process has not moved into the tables yet (aside.go) are not seen.
 type Beside struct {
 	s *Store
 }
@@ -107,7 +108,9 @@ func (s *Store) readLearning(ctx context.Context, f func(packed.Conn) error) err
 func (b *Beside) Origin() string { return b.s.origin }
 
 // Head implements store.Moving.
-func (b *Beside) Head(ctx context.Context, t store.T) ([]byte, error) { return b.s.Head(ctx, t) }
+func (b *Beside) Head(ctx context.Context, t store.T) ([]byte, error) {
+	return b.s.Reader.Head(ctx, b.s.log(), t)
+}
 
 // Commits implements store.Moving.
 func (b *Beside) Commits(ctx context.Context, after store.T, limit int) ([]store.Commit, error) {

@@ -49,6 +49,7 @@ type writer struct {
 	broken error       // set when the disk failed: no further commit is taken
 	tight  bool        // set while the disk is full
 	pages  int         // in the write-ahead log
+	owed   [][]byte    // signed notes that are not in checkpoints.log yet
 }
 
 func newWriter(s *Store, c *conn) *writer {
@@ -152,6 +153,8 @@ type txn struct {
 	at     int64
 	tree   ledger.Tree
 	now    int64 // wall clock
+	// entities are the numbers that this transaction has met; nil keeps none.
+	entities map[[2]string]int64
 }
 
 // group commits what waits, as one transaction, and answers. Leaves that wait alone come
@@ -175,11 +178,29 @@ func (w *writer) group() {
 }
 
 // transaction runs the changesets of a batch. The error is that of the whole transaction;
-// each changeset's own stands in its request.
-func (w *writer) transaction(batch []*request) (err error) {
+// each changeset's own stands in its request. Few changesets fail, and savepoints cost a copy
+// of each page that is changed: so the batch is first tried without, and again with them when
+// one of it failed.
+func (w *writer) transaction(batch []*request) error {
 	if len(batch) == 0 {
 		return nil
 	}
+	err := w.attempt(batch, false)
+	if errors.Is(err, errApart) {
+		for _, r := range batch {
+			r.receipt, r.err = store.Receipt{}, nil
+		}
+		err = w.attempt(batch, true)
+	}
+	return err
+}
+
+// errApart says that a changeset failed, so that those of its batch must be kept apart.
+var errApart = errors.New("a changeset of the batch failed")
+
+// attempt is one try of transaction, with each changeset under a savepoint when they are
+// apart.
+func (w *writer) attempt(batch []*request, apart bool) (err error) {
 	if w.broken == nil && w.aside.down.Load() {
 		w.broken = errDisk
 	}
@@ -205,16 +226,23 @@ func (w *writer) transaction(batch []*request) (err error) {
 		return err
 	}
 	last, lastAt, tree := w.last, w.lastAt, first.tree
+	entities := map[[2]string]int64{}
 	for _, r := range batch {
 		x := &txn{conn: w.conn, store: w.store, tables: w.tables, t: last + 1, tree: tree, now: w.store.clock.Now().UnixMilli()}
-		x.at = max(lastAt, x.now)
+		x.at, x.entities = max(lastAt, x.now), entities
 		x.Names = packed.NewNames(w.conn, &w.store.words, &own)
-		if len(batch) > 1 {
-			x.Own = own.Clone()
+		if r.err = r.ctx.Err(); r.err != nil { // given up
+			continue
 		}
-		if err := x.savepoint(r, len(batch) > 1); err != nil {
-			if len(batch) == 1 || w.lost(err) {
+		if apart { // what it adds may be taken back
+			x.Own, x.entities = own.Clone(), map[[2]string]int64{}
+		}
+		if err := x.savepoint(r, apart); err != nil {
+			switch {
+			case len(batch) == 1 || w.lost(err):
 				return err
+			case !apart:
+				return errApart
 			}
 			r.err = plain(err)
 			continue
@@ -240,11 +268,8 @@ func (w *writer) transaction(batch []*request) (err error) {
 
 // savepoint applies one changeset; when it fails, nothing of it is left and the others of
 // the batch go on.
-func (x *txn) savepoint(r *request, shared bool) error {
-	if err := r.ctx.Err(); err != nil {
-		return err
-	}
-	if !shared || r.body != nil { // of a leaf alone nothing can fail but the disk
+func (x *txn) savepoint(r *request, apart bool) error {
+	if !apart || r.body != nil { // of a leaf alone nothing can fail but the disk
 		return x.apply(r)
 	}
 	if err := x.exec("SAVEPOINT changeset"); err != nil {

@@ -8,6 +8,8 @@
 //	                        putting back an old copy of the database is visible
 //	leaves.log              audit leaves of reads that are not in the database yet (aside.go)
 //	lock                    held by the one process that has the record open
+//	reserve                 room for audit entries and sign-outs when the disk is full (reserve.go)
+//	upgrades                copies from before upgrades (before.go)
 //
 // # Layout
 //
@@ -37,4 +39,8 @@
 // The audit leaf of a read changes nothing that a search could find. It is made durable in
 // leaves.log and answered; many at a time are moved into the tables later, under the T that
 // they have from the beginning, and before anything that comes after them.
+//
+// After an error of the disk nothing is tried again until a restart: nobody knows what the
+// system has forgotten. A full or read-only disk has taken nothing, and is asked again
+// (commit.go, failed). docs/operations/reliability.md tells how all this is drilled.
 package sqlite

@@ -138,7 +138,14 @@ func (w *writer) checkpoint(sweep bool) error {
 	if !grown {
 		return nil
 	}
-	return w.store.place.appendNote(w.store.checkpointFile(), note)
+	w.owed = append(w.owed, note)
+	for len(w.owed) > 0 { // also those that the disk did not take before
+		if err := w.store.place.appendNote(w.store.checkpointFile(), w.owed[0]); err != nil {
+			return err
+		}
+		w.owed = w.owed[1:]
+	}
+	return nil
 }
 
 func (s *Store) checkpointFile() string { return filepath.Join(s.dir, "checkpoints.log") }

@@ -73,7 +73,7 @@ func TestEveryFlippedBitIsFound(t *testing.T) {
 	if err != nil || log.Sure < 60*4120 {
 		t.Fatalf("the log is too short: %+v %v", log, err)
 	}
-	notes := int64(len(b.disk.Bytes("checkpoints.log")))
+	signed := b.disk.Bytes("checkpoints.log")
 	for place, f := range files {
 		found := map[rotten]int{}
 		for _, seed := range runs(20, 2500) {
@@ -90,7 +90,8 @@ func TestEveryFlippedBitIsFound(t *testing.T) {
 				t.Fatalf("%s: bit %d of byte %d (run %d): %v", place, bit, at, seed, err)
 			}
 			harmless := place == "database of a crashed record" || // the log has the page anew
-				place == "checkpoints" && at >= notes-2 // the note looks torn, and the database has it
+				place == "checkpoints" && (at >= int64(len(signed))-2 || // the last note looks torn, and the database has it
+					signed[at+1] == '=') // bits of base64 that say nothing: it is the same signature
 			if what == mended && !harmless {
 				t.Fatalf("%s: bit %d of byte %d (run %d) was not found", place, bit, at, seed)
 			}

@@ -23,19 +23,29 @@ func (x *txn) ensureEntity(resourceType, id string) (no, rid int64, err error) {
 
 // EnsureEntity implements packed.Dictionary.
 func (x *txn) EnsureEntity(resourceType, id string) (no int64, err error) {
+	key := [2]string{resourceType, id}
+	if no = x.entities[key]; no != 0 {
+		return no, nil
+	}
 	no, _, err = x.ensureEntity(resourceType, id)
+	if err == nil && x.entities != nil {
+		x.entities[key] = no
+	}
 	return no, err
 }
 
 // writeVersion stores a new version and makes the former one history.
 func (x *txn) writeVersion(w *store.Write, b packed.Blob) error {
-	entity, _, err := x.ensureEntity(w.Type, w.ID)
+	entity, row, err := x.ensureEntity(w.Type, w.ID)
 	if err != nil {
 		return err
 	}
-	old, exists, err := x.Current(w.Type, w.ID)
-	if err != nil {
-		return err
+	var old packed.Stored
+	exists := false
+	if row != 0 {
+		if old, exists, err = x.Current(w.Type, w.ID); err != nil {
+			return err
+		}
 	}
 	if old.Version.Version != w.Version-1 {
 		return fault.New(fault.Stale, "This %s was changed by someone else: version %d is current, version %d was expected.", w.Type, old.Version.Version, w.Version-1)

@@ -1,0 +1,53 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/osler-emr/osler/base/clock"
+)
+
+// TestUpgradeAndBack upgrades a record of an older program and puts it back.
+func TestUpgradeAndBack(t *testing.T) {
+	dir := t.TempDir()
+	old := os.DirFS("../../store/sqlite/testdata/upgrade/first-adiantum")
+	if err := os.CopyFS(dir, old); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(filepath.Join(dir, "record.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(want int, args ...string) string {
+		t.Helper()
+		var out bytes.Buffer
+		p := &Program{Clock: clock.System{}, Out: &out, Err: &out}
+		if code := p.Run(context.Background(), append(args, "--data", dir)); code != want {
+			t.Fatalf("%v ended with %d: %s", args, code, out.String())
+		}
+		return out.String()
+	}
+	if said := run(1, "upgrade", "--rollback"); !strings.Contains(said, "No upgrade has made a copy") {
+		t.Errorf("before any upgrade: %s", said)
+	}
+	if said := run(0, "upgrade"); !strings.Contains(said, "18 commits, made before the step sealed-pages") {
+		t.Errorf("upgraded: %s", said)
+	}
+	run(0, "audit", "verify")
+	if after, err := os.ReadFile(filepath.Join(dir, "record.db")); err != nil || bytes.Equal(after, before) {
+		t.Fatalf("the record was not upgraded: %v", err)
+	}
+	if said := run(0, "upgrade", "--rollback"); !strings.Contains(said, "is the record again") {
+		t.Errorf("rolled back: %s", said)
+	}
+	if after, err := os.ReadFile(filepath.Join(dir, "record.db")); err != nil || !bytes.Equal(after, before) {
+		t.Errorf("the record is not what it was: %v", err)
+	}
+	if said := run(1, "upgrade", "--rollback", "--copy", "nowhere"); !strings.Contains(said, "There is no copy of this name") {
+		t.Errorf("an unknown copy: %s", said)
+	}
+}
