@@ -431,8 +431,14 @@ func (a *Actor) Keep(ctx context.Context, r io.Reader, limit int64) (blob.Conten
 			return blob.Content{}, err
 		}
 	}
+	if a.principal.Role == trust.Patient {
+		limit = min(limit, maxOfPatient)
+	}
 	return a.gate.blobs.Put(ctx, r, min(limit, MaxContent))
 }
+
+// maxOfPatient is the largest file of a patient, in bytes: photos and papers, not films.
+const maxOfPatient = 64 << 20
 
 // withContent returns the body of a Binary whose data is a content.
 func withContent(r *fhir.Node, body []byte, c blob.Content) ([]byte, error) {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/osler-emr/osler/base/bucket"
 	"github.com/osler-emr/osler/base/clock"
 	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/door/web"
@@ -23,6 +24,7 @@ import (
 	"github.com/osler-emr/osler/practice/message"
 	"github.com/osler-emr/osler/practice/task"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/store/blob"
 	"github.com/osler-emr/osler/store/sqlite"
 	"github.com/osler-emr/osler/trust"
 )
@@ -54,7 +56,11 @@ func start(t testing.TB) *clinic {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	c.gate = record.Open(s, c.clock)
+	place, err := bucket.Open(filepath.Join(dir, "contents"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.gate = record.Open(record.WithContents(s, blob.New(place, ring.Key("content"))), c.clock)
 	practice := synthetic.Clinic(1, noon)
 	system := trust.System("demo")
 	for chunk := range slices.Chunk(practice.Resources, 1000) {
@@ -322,7 +328,7 @@ func TestNobodySeesAnotherPatientsData(t *testing.T) {
 }
 
 // pages are all pages without an id.
-var pages = []string{"/portal", "/portal/more", "/portal/results", "/portal/medicines", "/portal/health", "/portal/visits", "/portal/messages",
+var pages = []string{"/portal", "/portal/more", "/portal/results", "/portal/medicines", "/portal/health", "/portal/visits", "/portal/documents", "/portal/messages",
 	"/portal/messages/new", "/portal/measure", "/portal/measure/pressure", "/portal/measure/weight", "/portal/measure/symptom", "/portal/access",
 	"/portal/share", "/portal/record", "/portal/emergency"}
 

@@ -9,6 +9,7 @@ package portal
 import (
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/practice/intake"
 	"github.com/osler-emr/osler/practice/message"
 )
 
@@ -69,6 +70,10 @@ func routes(m *web.Mux) {
 	m.Page("GET /portal/measure", web.Patient, measure)
 	m.Page("GET /portal/measure/{kind}", web.Patient, measureForm)
 	m.Page("POST /portal/measure/{kind}", web.Patient, measureSave)
+
+	m.Page("GET /portal/documents", web.Patient, documents)
+	m.Stream("POST /portal/documents", web.Patient, intake.MaxFile+1<<20, documentSend)
+	m.Stream("GET /portal/documents/{document}", web.Patient, intake.MaxFile, documentOpen)
 
 	m.Page("GET /portal/access", web.Patient, access)
 	m.Page("GET /portal/share", web.Patient, share)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
 	"io"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/trust"
 )
 
 // Document is a paper or a picture: a letter from elsewhere, a scan, a photo.
@@ -84,35 +86,46 @@ type DocumentDraft struct {
 	Limit int64
 }
 
-// AddDocument files a paper or a picture in a chart: its content in a Binary, and the
-// DocumentReference that tells what it is.
+// AddDocument files a paper or a picture in a chart.
 func AddDocument(ctx context.Context, actor *record.Actor, d DocumentDraft) (Document, record.Result, error) {
-	kind, err := d.check(actor.Now())
+	change, err := FileDocument(ctx, actor, d)
 	if err != nil {
 		return Document{}, record.Result{}, err
 	}
+	result, err := actor.Commit(ctx, change)
+	return stored(change.Put[0].Resource, result, documentFrom), result, err
+}
+
+// FileDocument takes the file of a document in and returns the change that puts it into the
+// chart: the DocumentReference, which tells what it is, and the Binary with its content. A
+// discipline may add to it what else belongs to the same step.
+func FileDocument(ctx context.Context, actor *record.Actor, d DocumentDraft) (record.Change, error) {
+	kind, err := d.check(actor.Now())
+	if err != nil {
+		return record.Change{}, err
+	}
 	if _, err := Read(ctx, actor, d.Patient, "Patient"); err != nil { // before anything is taken in
-		return Document{}, record.Result{}, err
+		return record.Change{}, err
 	}
 	start := make([]byte, 512)
 	n, err := io.ReadFull(d.File, start)
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		return Document{}, record.Result{}, err
+		return record.Change{}, err
 	}
 	start = start[:n]
 	form := formOf(start)
 	switch {
 	case n == 0:
-		return Document{}, record.Result{}, fault.New(fault.Invalid, "Choose a file: a PDF or a picture.").At("file")
+		return record.Change{}, fault.New(fault.Invalid, "Choose a file: a PDF or a picture.").At("file")
 	case form == "":
-		return Document{}, record.Result{}, fault.New(fault.Invalid, "This file is neither a PDF nor a picture. Scan or photograph the paper, or save it as PDF.").At("file")
+		return record.Change{}, fault.New(fault.Invalid, "This file is neither a PDF nor a picture. Scan or photograph the paper, or save it as PDF.").At("file")
 	}
 	content, err := actor.Keep(ctx, io.MultiReader(bytes.NewReader(start), d.File), d.Limit)
 	if fault.Is(err, fault.TooLarge) {
-		return Document{}, record.Result{}, fault.New(fault.TooLarge, "The file is larger than %d MB. Make it smaller: fewer pages, or a lower resolution.", d.Limit>>20).At("file")
+		return record.Change{}, fault.New(fault.TooLarge, "The file is larger than %d MB. Make it smaller: fewer pages, or a lower resolution.", d.Limit>>20).At("file")
 	}
 	if err != nil {
-		return Document{}, record.Result{}, err
+		return record.Change{}, err
 	}
 	id := ident.New(actor.Now())
 	binary := fhir.Obj("resourceType", "Binary", "id", id, "contentType", form, "securityContext", reference("Patient/"+d.Patient))
@@ -121,9 +134,8 @@ func AddDocument(ctx context.Context, actor *record.Actor, d DocumentDraft) (Doc
 	if key != "" {
 		key += "/" + content.Hash
 	}
-	result, err := actor.Commit(ctx, record.Change{Put: []record.Put{{Resource: doc, Create: true}, {Resource: binary, Create: true, Content: &content}},
-		What: "add document", Key: key})
-	return stored(doc, result, documentFrom), result, err
+	return record.Change{Put: []record.Put{{Resource: doc, Create: true}, {Resource: binary, Create: true, Content: &content}},
+		What: "add document", Key: key}, nil
 }
 
 func (d *DocumentDraft) check(now time.Time) (Kind, error) {
@@ -153,7 +165,12 @@ func (d *DocumentDraft) check(now time.Time) (Kind, error) {
 
 func (d DocumentDraft) resource(actor *record.Actor, kind Kind, attachment *fhir.Node) *fhir.Node {
 	n := fhir.New("DocumentReference")
+	n.SetID(ident.New(actor.Now()))
 	n.Set("status", fhir.Str("current"))
+	if actor.Principal().Role == trust.Patient { // nobody of the clinic has looked at it
+		n.Set("meta", fhir.Obj("tag", fhir.Arr(fhir.Obj("system", originSystem, "code", string(Reported)))))
+		n.Set("docStatus", fhir.Str("preliminary"))
+	}
 	n.Set("type", concept(LOINC, kind.Code, kind.Text, ""))
 	n.Set("subject", reference("Patient/"+d.Patient))
 	n.Set("date", fhir.Str(actor.Now().Format(time.RFC3339)))
@@ -194,6 +211,9 @@ func OpenDocument(ctx context.Context, actor *record.Actor, patient, id string) 
 		b, err := actor.OpenBinary(ctx, binary, 0)
 		if err != nil {
 			return Document{}, nil, err
+		}
+		if home := b.Version.Patient; home != "" && home != patient { // a link never shows another's papers
+			return Document{}, nil, errors.Join(fault.New(fault.NotFound, "There is no such entry in this chart."), b.Close())
 		}
 		d.Size, d.ContentType = b.Size, firstText(b.Resource.Get("contentType").Text(), d.ContentType)
 		return d, b, nil

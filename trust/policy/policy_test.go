@@ -140,7 +140,8 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("%q sees %s", role, name)
 			}
 		}
-		if name != "Observation" {
+		// What patients report is judged by rules: TestWriteRules.
+		if !slices.Contains([]string{"Observation", "DocumentReference", "Binary"}, name) {
 			if err := May(patient, Create, name); err == nil {
 				t.Errorf("a patient creates %s", name)
 			}
@@ -189,6 +190,8 @@ func TestWriteRules(t *testing.T) {
 		incoming = `{"resourceType":"Communication","status":"completed","subject":{"reference":"Patient/p1"},"sender":{"reference":"Practitioner/n1"},"recipient":[{"reference":"Patient/p1"}]}`
 		refill   = `{"resourceType":"Task","status":"requested","code":{"coding":[{"system":"urn:osler:task","code":"refill-request"}]},"for":{"reference":"Patient/p1"},"requester":{"reference":"Patient/p1"}}`
 		stated   = `{"resourceType":"MedicationStatement","status":"active","subject":{"reference":"Patient/p1"},"informationSource":{"reference":"Patient/p1"}}`
+		photo    = `{"resourceType":"DocumentReference","meta":{"tag":[{"system":"urn:osler:origin","code":"patient-reported"}]},"status":"current","docStatus":"preliminary","subject":{"reference":"Patient/p1"},"author":[{"reference":"Patient/p1"}]}`
+		pixels   = `{"resourceType":"Binary","contentType":"image/jpeg","securityContext":{"reference":"Patient/p1"}}`
 		answers  = `{"resourceType":"QuestionnaireResponse","status":"completed","subject":{"reference":"Patient/p1"},"source":{"reference":"Patient/p1"}}`
 		draft    = `{"resourceType":"MedicationRequest","status":"draft"}`
 		note     = `{"resourceType":"Composition","status":"final","author":[{"reference":"Practitioner/n1"}],"attester":[{"mode":"legal","party":{"reference":"Practitioner/n1"}}],"title":"Visit"}`
@@ -240,6 +243,18 @@ func TestWriteRules(t *testing.T) {
 		{"refill cancelled and redirected", trust.Patient, refill, swap("requested", "cancelled", `"for":{"reference":"Patient/p1"`, `"for":{"reference":"Patient/p2"`).Replace(refill), false},
 		{"medicine stated", trust.Patient, "", stated, true},
 		{"medicine stated by the clinic changed", trust.Patient, swap(`"informationSource":{"reference":"Patient/p1"`, `"informationSource":{"reference":"Practitioner/n1"`).Replace(stated), stated, false},
+		{"own photo", trust.Patient, "", photo, true},
+		{"photo about another", trust.Patient, "", swap(`"subject":{"reference":"Patient/p1"`, `"subject":{"reference":"Patient/p2"`).Replace(photo), false},
+		{"photo in the clinic's name", trust.Patient, "", swap(`[{"reference":"Patient/p1"`, `[{"reference":"Practitioner/n1"`).Replace(photo), false},
+		{"photo without the tag", trust.Patient, "", swap("patient-reported", "imported").Replace(photo), false},
+		{"photo as final", trust.Patient, "", swap("preliminary", "final").Replace(photo), false},
+		{"photo that replaces a document", trust.Patient, "", swap(`"status"`, `"relatesTo":[{"code":"replaces","target":{"reference":"DocumentReference/7"}}],"status"`).Replace(photo), false},
+		{"photo changed", trust.Patient, photo, photo, false},
+		{"photo deleted", trust.Patient, photo, "", false},
+		{"file of the own photo", trust.Patient, "", pixels, true},
+		{"file in another's record", trust.Patient, "", swap("Patient/p1", "Patient/p2").Replace(pixels), false},
+		{"file in nobody's record", trust.Patient, "", `{"resourceType":"Binary","contentType":"image/jpeg"}`, false},
+		{"file changed", trust.Patient, pixels, pixels, false},
 		{"answers", trust.Patient, "", answers, true},
 		{"answers about another", trust.Patient, "", swap(`"subject":{"reference":"Patient/p1"`, `"subject":{"reference":"Patient/p2"`).Replace(answers), false},
 		{"delete the own measurement", trust.Patient, pressure, "", false},

@@ -76,6 +76,8 @@ var writes = map[place]func(p trust.Principal, before, after *fhir.Node) string{
 	{trust.FrontDesk, "Task"}:                deskTask,
 	{trust.Patient, "Observation"}:           patientObservation,
 	{trust.Patient, "Communication"}:         patientMessage,
+	{trust.Patient, "Binary"}:                patientFile,
+	{trust.Patient, "DocumentReference"}:     patientDocument,
 	{trust.Patient, "Task"}:                  patientTask,
 	{trust.Patient, "QuestionnaireResponse"}: patientAnswers,
 	{trust.Patient, "MedicationStatement"}:   patientMedication,
@@ -191,13 +193,17 @@ func deskTask(_ trust.Principal, before, after *fhir.Node) string {
 
 func self(p trust.Principal) string { return "Patient/" + p.Patient }
 
-// ownMeasurement is a measurement that the patient reported.
-func ownMeasurement(p trust.Principal, o *fhir.Node) bool {
-	tagged := false
-	for t := range o.Path("meta.tag").Items() {
+// reportedBy reports whether a resource is tagged as what a patient says.
+func reported(r *fhir.Node) (tagged bool) {
+	for t := range r.Path("meta.tag").Items() {
 		tagged = tagged || t.Get("system").Text() == originSystem && t.Get("code").Text() == "patient-reported"
 	}
-	return tagged && only(o.Get("subject"), self(p)) && only(o.Get("performer"), self(p))
+	return tagged
+}
+
+// ownMeasurement is a measurement that the patient reported.
+func ownMeasurement(p trust.Principal, o *fhir.Node) bool {
+	return reported(o) && only(o.Get("subject"), self(p)) && only(o.Get("performer"), self(p))
 }
 
 func patientObservation(p trust.Principal, before, after *fhir.Node) string {
@@ -206,6 +212,28 @@ func patientObservation(p trust.Principal, before, after *fhir.Node) string {
 	}
 	if before != nil && (!ownMeasurement(p, before) || !statusIn(before, "preliminary")) {
 		return "the clinic has this measurement already; report a new one."
+	}
+	return ""
+}
+
+// patientFile lets patients send a photo or a paper, which then stays as it is.
+func patientFile(p trust.Principal, before, after *fhir.Node) string {
+	if before != nil {
+		return "what was sent stays as it is; send it again."
+	}
+	if !only(after.Get("securityContext"), self(p)) {
+		return "patients send files into their own record: securityContext names it."
+	}
+	return ""
+}
+
+func patientDocument(p trust.Principal, before, after *fhir.Node) string {
+	if before != nil {
+		return "what was sent stays as it is; send it again."
+	}
+	if !reported(after) || !only(after.Get("subject"), self(p)) || !only(after.Get("author"), self(p)) || !statusIn(after, "current") ||
+		after.Get("docStatus").Text() != "preliminary" || after.Get("authenticator") != nil || after.Get("relatesTo") != nil {
+		return "patients send documents as preliminary, with themselves as subject and author and the tag patient-reported."
 	}
 	return ""
 }

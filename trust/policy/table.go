@@ -25,7 +25,7 @@ Appointment                        rw   rw   rw   r    -  -  r?
 AppointmentResponse                rw   rw   rw   -    -  -  r?
 AuditEvent                         -    -    -    -    -  r  -
 Basic                              rw   r    -    -    -  -  r?
-Binary                             rw   rw   -    -    -  -  r?
+Binary                             rw   rw   -    -    -  -  r?w?
 BiologicallyDerivedProduct         rw   r    -    -    -  -  -
 BodyStructure                      rw   rw   -    -    -  -  r?
 Bundle                             rw   r    -    -    -  -  -
@@ -58,7 +58,7 @@ DeviceRequest                      rw   r    -    -    -  -  r?
 DeviceUseStatement                 rw   rw   -    -    -  -  r?
 DiagnosticReport                   rw   rw   -    -    -  -  r?
 DocumentManifest                   rw   rw   -    -    -  -  r?
-DocumentReference                  rw   rw   -    -    -  -  r?
+DocumentReference                  rw   rw   -    -    -  -  r?w?
 EffectEvidenceSynthesis            r    r    -    -    rw -  -
 Encounter                          rw   rw   -    r    -  -  r?
 Endpoint                           rw   r    -    -    rw -  -
