@@ -36,14 +36,6 @@ func (n Names) between(low, high int64) (string, []any) {
 	return "(patient, rid) >= (?, ?)", []any{sqlgen.PatientOf(low), low}
 }
 
-// at returns the condition that a row is one.
-func (n Names) at(rid int64) (string, []any) {
-	if n.Dialect().Keyed() {
-		return "patient = ? AND rid = ?", []any{sqlgen.PatientOf(rid), rid}
-	}
-	return "rid = ?", []any{rid}
-}
-
 // current reads the current versions of rows. Those that are written after a T are left out,
 // unless it is 0.
 func (n Names) current(rids []int64, at int64) (map[int64]Stored, error) {

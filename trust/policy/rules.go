@@ -193,7 +193,7 @@ func deskTask(_ trust.Principal, before, after *fhir.Node) string {
 
 func self(p trust.Principal) string { return "Patient/" + p.Patient }
 
-// reportedBy reports whether a resource is tagged as what a patient says.
+// reported reports whether a resource is tagged as what a patient says.
 func reported(r *fhir.Node) (tagged bool) {
 	for t := range r.Path("meta.tag").Items() {
 		tagged = tagged || t.Get("system").Text() == originSystem && t.Get("code").Text() == "patient-reported"
