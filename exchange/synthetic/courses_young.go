@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/definition"
 )
 
 // vaccine is a CVX code with its name in the clinic.
@@ -30,7 +31,8 @@ var (
 )
 
 func (c *chart) immunize(x vaccine, at time.Time, encounter *fhir.Node) *fhir.Node {
-	n := set(resource(c.dice, "Immunization"), "status", "completed", "vaccineCode", concept(x.text, code{cvx, x.cvx, x.text}),
+	name, _ := definition.Display(cvx, x.cvx) // the clinic has shorter ones
+	n := set(resource(c.dice, "Immunization"), "status", "completed", "vaccineCode", concept(x.text, code{cvx, x.cvx, name}),
 		"patient", c.ref())
 	if encounter != nil {
 		n.Set("encounter", encounter)
