@@ -40,10 +40,6 @@ const (
 	outside = 64 << 10
 	// fillPage is how many bytes one page of a search or history may gain at most.
 	fillPage = 2 * fhir.MaxBytes
-
-	// spaceContent holds an item for each content that a stored version names, by the name of
-	// its file.
-	spaceContent = "content"
 )
 
 // MaxContent is the largest content that can be kept, in bytes: what fits valueUnsignedInt.
@@ -57,14 +53,6 @@ func WithContents(s store.Store, b *blob.Store) store.Store { return &contents{s
 type contents struct {
 	store.Store // as it is: with marks
 	blobs       *blob.Store
-}
-
-// contentItem is the value of an item of spaceContent.
-type contentItem struct {
-	Hash string `json:"hash,omitempty"`
-	Size int64  `json:"size,omitempty"`
-	// Going is set while a content that nothing names is removed: nobody may name it then.
-	Going bool `json:"going,omitempty"`
 }
 
 // Commit moves large data out, and sees to it that every content that is named has its item.
@@ -127,11 +115,11 @@ func (s *contents) commitNamed(ctx context.Context, c store.Changeset, named map
 			if err != nil {
 				return store.Receipt{}, err
 			}
-			value, err := json.Marshal(contentItem{Hash: hash, Size: size})
+			value, err := json.Marshal(blob.Named{Hash: hash, Size: size})
 			if err != nil {
 				return store.Receipt{}, err
 			}
-			c.Items = append(c.Items, store.ItemWrite{Item: store.Item{Space: spaceContent, Key: s.blobs.Name(hash), Value: value}})
+			c.Items = append(c.Items, store.ItemWrite{Item: store.Item{Space: blob.Space, Key: s.blobs.Name(hash), Value: value}})
 		}
 		receipt, err := s.Store.Commit(ctx, c)
 		// Somebody else may have named the same content in between. Any other conflict comes again.
@@ -141,8 +129,8 @@ func (s *contents) commitNamed(ctx context.Context, c store.Changeset, named map
 	}
 }
 
-func (s *contents) item(ctx context.Context, name string) (value contentItem, known bool, err error) {
-	item, err := s.Item(ctx, spaceContent, name)
+func (s *contents) item(ctx context.Context, name string) (value blob.Named, known bool, err error) {
+	item, err := s.Item(ctx, blob.Space, name)
 	if fault.Is(err, fault.NotFound) {
 		return value, false, nil
 	}
@@ -397,12 +385,12 @@ func (s *contents) Verify(ctx context.Context, report func(problem string)) (int
 	if err != nil {
 		return n, err
 	}
-	items, err := s.Items(ctx, spaceContent, "")
+	items, err := s.Items(ctx, blob.Space, "")
 	if err != nil {
 		return n, err
 	}
 	for _, item := range items {
-		var value contentItem
+		var value blob.Named
 		if err := json.Unmarshal(item.Value, &value); err != nil {
 			return n, err
 		}
@@ -513,13 +501,13 @@ func (g *Gate) SweepContents(ctx context.Context) (removed int, err error) {
 	if g.blobs == nil {
 		return 0, nil
 	}
-	items, err := g.lean.Items(ctx, spaceContent, "")
+	items, err := g.lean.Items(ctx, blob.Space, "")
 	if err != nil {
 		return 0, err
 	}
 	named := make(map[string]bool, len(items))
 	for _, item := range items {
-		var value contentItem
+		var value blob.Named
 		if err := json.Unmarshal(item.Value, &value); err != nil {
 			return 0, err
 		}
@@ -538,11 +526,11 @@ func (g *Gate) SweepContents(ctx context.Context) (removed int, err error) {
 		if named[f.Name] || !g.left(f) {
 			continue
 		}
-		value, err := json.Marshal(contentItem{Going: true})
+		value, err := json.Marshal(blob.Named{Going: true})
 		if err != nil {
 			return removed, err
 		}
-		item := store.Item{Space: spaceContent, Key: f.Name, Value: value, Version: 1}
+		item := store.Item{Space: blob.Space, Key: f.Name, Value: value, Version: 1}
 		err = g.sweeping(ctx, store.ItemWrite{Item: item}) // somebody may have named it since
 		if err == nil {
 			err = g.removeUnnamed(ctx, item)

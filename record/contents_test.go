@@ -341,7 +341,7 @@ func TestSweepOfContents(t *testing.T) {
 		t.Fatal(err)
 	}
 	name := c.gate.blobs.Name(kept.Hash)
-	if err := c.gate.sweeping(ctx, store.ItemWrite{Item: store.Item{Space: spaceContent, Key: name, Value: []byte(`{"going":true}`)}}); err != nil {
+	if err := c.gate.sweeping(ctx, store.ItemWrite{Item: store.Item{Space: blob.Space, Key: name, Value: []byte(`{"going":true}`)}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.stream("rosa", left); !fault.Is(err, fault.Unavailable) {

@@ -98,7 +98,9 @@ func missing(name string) error {
 	return fault.New(fault.NotFound, "The file %s is not there.", name)
 }
 
-// stopper ends the reading when the context ends.
+// Until returns a reader that ends with the context.
+func Until(ctx context.Context, r io.Reader) io.Reader { return stopper{ctx, r} }
+
 type stopper struct {
 	ctx context.Context
 	io.Reader

@@ -49,7 +49,7 @@ func (f folder) Put(ctx context.Context, name string, r io.Reader) error {
 		return err
 	}
 	defer d.Drop()
-	source := &remember{Reader: stopper{ctx, r}}
+	source := &remember{Reader: Until(ctx, r)}
 	if _, err := io.Copy(d, source); err != nil {
 		if source.err != nil { // the reader's own error, not the disk's
 			return source.err

@@ -198,7 +198,7 @@ func (o *object) Put(ctx context.Context, name string, r io.Reader) error {
 	if err := valid(name); err != nil {
 		return err
 	}
-	key, in := o.prefix+name, &remember{Reader: stopper{ctx, r}}
+	key, in := o.prefix+name, &remember{Reader: Until(ctx, r)}
 	buf := make([]byte, partSize)
 	n, err := io.ReadFull(in, buf)
 	switch {

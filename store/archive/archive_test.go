@@ -580,7 +580,7 @@ func TestContentsGoWithTheRecord(t *testing.T) {
 			t.Fatal(err)
 		}
 		value := fmt.Appendf(nil, `{"hash":%q,"size":%d}`, c.Hash, c.Size)
-		_, err = w.store.Commit(ctx, store.Changeset{Leaf: &ledger.Leaf{Actor: "a", Action: ledger.Create}, Items: []store.ItemWrite{{Item: store.Item{Space: archive.ContentSpace, Key: blobs.Name(c.Hash), Value: value}}}})
+		_, err = w.store.Commit(ctx, store.Changeset{Leaf: &ledger.Leaf{Actor: "a", Action: ledger.Create}, Items: []store.ItemWrite{{Item: store.Item{Space: blob.Space, Key: blobs.Name(c.Hash), Value: value}}}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -22,6 +22,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/blob"
 )
 
 // step is how many commits are read at once.
@@ -275,18 +276,10 @@ func (b *backing) commits(ctx context.Context, f *frameWriter) error {
 	return nil
 }
 
-// contentItem is what archive reads of the value of an item of ContentSpace, whose key is the
-// name of the content's file.
-type contentItem struct {
-	Hash  string `json:"hash"`
-	Size  int64  `json:"size"`
-	Going bool   `json:"going"` // nothing names it any more, and its file may be gone
-}
-
 // content returns what an item says about a content; ok is false for other items, and for
 // contents that nothing names any more.
-func content(it store.Item) (c contentItem, ok bool) {
-	if it.Space != ContentSpace {
+func content(it store.Item) (c blob.Named, ok bool) {
+	if it.Space != blob.Space {
 		return c, false
 	}
 	err := json.Unmarshal(it.Value, &c)

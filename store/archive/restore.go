@@ -19,10 +19,6 @@ import (
 	"github.com/osler-emr/osler/trust/ledger"
 )
 
-// ContentSpace is the space of the items that name the contents of attachments: the key of an
-// item is the name of the content's file.
-const ContentSpace = "content"
-
 // Restore brings a backup into an empty store. What it was when it was backed up is proven on
 // the way (see the package comment); the caller opens it for others only when Run has
 // returned without an error.
@@ -296,7 +292,7 @@ func (w *restoring) items(ctx context.Context) error {
 	}
 	return w.to.ReplaceItems(ctx, func(yield func(store.Item, error) bool) {
 		for it, err := range w.itemsOf(ctx, from) {
-			if err == nil && it.Space == ContentSpace && from.To != last.To {
+			if err == nil && it.Space == blob.Space && from.To != last.To {
 				continue
 			}
 			w.proof.Items++
@@ -308,7 +304,7 @@ func (w *restoring) items(ctx context.Context) error {
 			return
 		}
 		for it, err := range w.itemsOf(ctx, last) {
-			if err == nil && it.Space != ContentSpace {
+			if err == nil && it.Space != blob.Space {
 				continue
 			}
 			w.proof.Items++

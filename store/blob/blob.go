@@ -42,6 +42,18 @@ type Content struct {
 	Size int64  // bytes
 }
 
+// Space is where the items of a record lie that name its contents; the key of an item is the
+// name of the content's file (Store.Name).
+const Space = "content"
+
+// Named is the value of such an item.
+type Named struct {
+	Hash string `json:"hash,omitempty"`
+	Size int64  `json:"size,omitempty"`
+	// Going is set while a content that no version names is removed: nobody may name it then.
+	Going bool `json:"going,omitempty"`
+}
+
 // Store keeps contents in a bucket. It is safe for concurrent use.
 type Store struct {
 	bucket bucket.Bucket
@@ -72,7 +84,7 @@ func (s *Store) Put(ctx context.Context, r io.Reader, limit int64) (Content, err
 	if err != nil {
 		return Content{}, fault.Wrap(err, fault.Unavailable, "The content cannot be written. Is the disk full?")
 	}
-	sum := &summed{Reader: io.LimitReader(stopper{ctx, r}, limit+1), hash: sha256.New()}
+	sum := &summed{Reader: io.LimitReader(bucket.Until(ctx, r), limit+1), hash: sha256.New()}
 	n, err := io.Copy(w, sum)
 	switch {
 	case sum.err != nil:
@@ -110,18 +122,6 @@ func (s *summed) Read(p []byte) (int, error) {
 		s.err = err
 	}
 	return n, err
-}
-
-type stopper struct {
-	ctx context.Context
-	io.Reader
-}
-
-func (s stopper) Read(p []byte) (int, error) {
-	if err := s.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return s.Reader.Read(p)
 }
 
 // Reader reads a content, from any place.
@@ -189,7 +189,7 @@ func (s *Store) Verify(ctx context.Context, c Content) error {
 	}
 	defer f.Close()
 	sum := sha256.New()
-	n, err := io.Copy(sum, stopper{ctx, f})
+	n, err := io.Copy(sum, bucket.Until(ctx, f))
 	if err != nil {
 		return err
 	}
