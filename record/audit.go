@@ -17,7 +17,10 @@ import (
 func (a *Actor) leaf(action ledger.Action, resourceType string, patients ...string) *ledger.Leaf {
 	p := a.principal
 	l := &ledger.Leaf{Time: a.Now(), Actor: p.ID, Name: p.Name, Role: string(p.Role), Purpose: string(p.Purpose),
-		Session: p.Session, Action: action, Type: resourceType, Door: a.door}
+		Session: p.Session, Action: action, Type: resourceType, Door: a.door, Client: p.Client}
+	if p.Proxy != nil {
+		l.Proxy = p.Proxy.ID
+	}
 	for _, id := range patients {
 		addPatient(l, id)
 	}

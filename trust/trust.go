@@ -5,19 +5,25 @@
 // by trust/policy; what it did is kept by trust/ledger.
 package trust
 
+import "time"
+
 // Role is what a person is in this clinic.
 type Role string
 
 // The roles that Osler ships.
 const (
-	Physician     Role = "physician"
-	Nurse         Role = "nurse"
-	FrontDesk     Role = "front-desk"
-	Biller        Role = "biller"
-	Administrator Role = "administrator"
-	Auditor       Role = "auditor"
-	Patient       Role = "patient"
-	SystemRole    Role = "system" // background work and the command line of the machine's owner
+	Physician        Role = "physician"
+	Nurse            Role = "nurse"
+	FrontDesk        Role = "front-desk"
+	Biller           Role = "biller"
+	Administrator    Role = "administrator"
+	Auditor          Role = "auditor"
+	MedicalAssistant Role = "medical-assistant"
+	Pharmacist       Role = "pharmacist"
+	Laboratory       Role = "laboratory"
+	Records          Role = "records"
+	Patient          Role = "patient" // own record, or, with Proxy, that of whom one cares for
+	SystemRole       Role = "system"  // background work and the command line of the machine's owner
 )
 
 // Purpose is why data is used: a code of HL7 v3 ActReason (PurposeOfUse).
@@ -29,6 +35,8 @@ const (
 	Payment        Purpose = "HPAYMT"
 	Operations     Purpose = "HOPERAT"
 	PatientRequest Purpose = "PATRQT"
+	Emergency      Purpose = "ETREAT" // treatment of an emergency, as a channel or program states it
+	BreakGlass     Purpose = "BTG"    // what a Glass opens
 )
 
 // Principal is who acts. It is a value: copying it is safe, changing the copy changes
@@ -48,6 +56,37 @@ type Principal struct {
 	// Scopes limits a bearer token (SMART scopes such as "user/*.rs"); empty means
 	// all that the role may do.
 	Scopes []string
+	// Client is the id of the program that acts with the principal's consent (a SMART app,
+	// a backend service); "" for a person in a browser.
+	Client string
+	// Proved is when the person last proved who they are in this session, by a password,
+	// code or passkey; zero for tokens. Grave acts ask for a recent one.
+	Proved time.Time
+	// Clearance holds the sensitivity labels (codes of HL7 v3 ActCode, such as "PSY") that
+	// the person may see beyond those that the role covers.
+	Clearance []string
+	// Glass holds what the person has opened by break-glass.
+	Glass []Glass
+	// Proxy says that a person acts for Patient with rights of their own kind: a parent, a
+	// guardian, a carer. nil for a patient's own account.
+	Proxy *Proxy
+}
+
+// Glass is a record opened by break-glass: one patient, for a while, with a reason.
+type Glass struct {
+	ID      string // of the grant, as the audit log and the review queue name it
+	Patient string
+	Until   time.Time
+}
+
+// Proxy is in what capacity somebody acts for a patient.
+type Proxy struct {
+	ID      string // of the grant
+	Related string // id of the RelatedPerson
+	// Level is what it covers: "full", or "limited", which leaves out what is confidential
+	// to an adolescent.
+	Level string
+	Until time.Time
 }
 
 // System returns the principal of a named piece of background work, such as "import".
@@ -71,3 +110,14 @@ func (p Principal) Staff() bool { return p.Role != Patient && p.Role != "" }
 
 // Clinical reports whether the principal treats patients.
 func (p Principal) Clinical() bool { return p.Role == Physician || p.Role == Nurse }
+
+// Opened returns the break-glass grant of the principal for a patient at a time; the zero
+// Glass when there is none.
+func (p Principal) Opened(patient string, now time.Time) Glass {
+	for _, g := range p.Glass {
+		if g.Patient == patient && patient != "" && now.Before(g.Until) {
+			return g
+		}
+	}
+	return Glass{}
+}

@@ -63,6 +63,9 @@ type Leaf struct {
 	Outcome  string    `json:"outcome,omitempty"` // empty is success; else a fault code
 	Reason   string    `json:"reason,omitempty"`  // a reason given by the person
 	Door     string    `json:"door,omitempty"`    // clinic, portal, fhir, console
+	Client   string    `json:"client,omitempty"`  // the program that acted for the person
+	Glass    string    `json:"glass,omitempty"`   // the break-glass grant under which it was done
+	Proxy    string    `json:"proxy,omitempty"`   // the grant under which the person acted for the patient
 }
 
 // Encode returns the leaf's canonical bytes: compact JSON in the order of the fields.
