@@ -109,7 +109,17 @@ func (p Principal) Reference() string {
 func (p Principal) Staff() bool { return p.Role != Patient && p.Role != "" }
 
 // Clinical reports whether the principal treats patients.
-func (p Principal) Clinical() bool { return p.Role == Physician || p.Role == Nurse }
+func (p Principal) Clinical() bool {
+	switch p.Role {
+	case Physician, Nurse, MedicalAssistant, Pharmacist, Laboratory:
+		return true
+	}
+	return false
+}
+
+// OpensCharts reports whether the principal works with whole charts: who treats patients,
+// and the health records department.
+func (p Principal) OpensCharts() bool { return p.Clinical() || p.Role == Records }
 
 // Opened returns the break-glass grant of the principal for a patient at a time; the zero
 // Glass when there is none.
