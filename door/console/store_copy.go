@@ -82,7 +82,7 @@ func placed(store, keys, flag string) (dataFlags, error) {
 	if keys == "" {
 		return dataFlags{}, fault.New(fault.Invalid, "A record in PostgreSQL has its keys in a folder: give it with %s.", flag)
 	}
-	return dataFlags{Data: keys, databaseFlag: databaseFlag{store}}, nil
+	return dataFlags{Data: keys, databaseFlag: databaseFlag{Database: store}}, nil
 }
 
 // openCopy opens the store that takes a copy: with the keys of the record, in an envelope of

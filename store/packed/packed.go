@@ -61,6 +61,10 @@ type Conn interface {
 // between the two.
 type Later interface{ Latest() int64 }
 
+// Follower is a Conn that may belong to a replica. Behind is then what a read fails with that
+// asks for a T which the replica has not reached, and which the caller tries on the primary.
+type Follower interface{ Behind() error }
+
 // Reader is the half of a store that reads. Its methods are those of store.Store.
 type Reader struct {
 	pack   *Packer

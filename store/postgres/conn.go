@@ -19,12 +19,13 @@ import (
 // conn is a connection inside of a transaction: packed.Conn.
 type conn struct {
 	*pgx.Conn
-	ctx   context.Context
-	store *Store
-	t     int64 // the last T that the transaction sees
-	reads int   // resources read for their words
-	depth int   // streams that run inside of each other
-	open  []bool
+	ctx     context.Context
+	store   *Store
+	t       int64 // the last T that the transaction sees
+	follows bool  // a replica's
+	reads   int   // resources read for their words
+	depth   int   // streams that run inside of each other
+	open    []bool
 }
 
 // maxReads is how many resources a search for words may read; a tenth of a millisecond each.

@@ -359,3 +359,39 @@ func (c *Cluster) run(t testing.TB, program string, args ...string) string {
 func Both(a, b *Cluster) string {
 	return "postgres:///postgres?" + url.Values{"host": {a.dir + "," + b.dir}, "user": {"osler"}, "sslmode": {"disable"}, "target_session_attrs": {"read-write"}}.Encode()
 }
+
+// Async makes the commits of c wait for no replica any more.
+func (c *Cluster) Async(t testing.TB) {
+	t.Helper()
+	c.run(t, "psql", c.URL(), "-q", "-c", "ALTER SYSTEM SET synchronous_standby_names = ''", "-c", "ALTER SYSTEM SET synchronous_commit = 'on'", "-c", "SELECT pg_reload_conf()")
+	for range 200 {
+		if strings.Contains(c.run(t, "psql", c.URL(), "-At", "-c", "SELECT sync_state FROM pg_stat_replication"), "async") {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Fatal("the primary still waits for its replica")
+}
+
+// Replay lets a replica apply what it receives, or stops it.
+func (c *Cluster) Replay(t testing.TB, on bool) {
+	t.Helper()
+	what := "pg_wal_replay_pause"
+	if on {
+		what = "pg_wal_replay_resume"
+	}
+	c.run(t, "psql", c.URL(), "-q", "-c", "SELECT "+what+"()")
+}
+
+// At returns the URL by which a replica leads to the schema of another URL.
+func (c *Cluster) At(t testing.TB, other string) string {
+	t.Helper()
+	u, err := url.Parse(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	q.Set("host", c.dir)
+	u.RawQuery = q.Encode()
+	return u.String()
+}
