@@ -65,6 +65,17 @@ type Later interface{ Latest() int64 }
 // asks for a T which the replica has not reached, and which the caller tries on the primary.
 type Follower interface{ Behind() error }
 
+// Scattered is a Conn whose rows of patients may lie on several servers, each of which may show
+// what was committed after T. Then every read is as of T, and rows of patients are not joined
+// with others.
+type Scattered interface{ Scattered() bool }
+
+// scattered reports whether the connection is such a one.
+func (n Names) scattered() bool {
+	s, ok := n.Conn.(Scattered)
+	return ok && s.Scattered()
+}
+
 // Reader is the half of a store that reads. Its methods are those of store.Store.
 type Reader struct {
 	pack   *Packer

@@ -93,6 +93,9 @@ func (c *conn) Now() (int64, error) { return c.t, nil }
 // Dialect implements packed.Conn.
 func (c *conn) Dialect() sqlgen.Dialect { return sqlgen.Postgres{} }
 
+// Scattered implements packed.Scattered.
+func (c *conn) Scattered() bool { return c.store.scattered }
+
 // ReadOne implements packed.Conn.
 func (c *conn) ReadOne() error {
 	if c.reads++; c.reads > maxReads {

@@ -78,8 +78,9 @@ type Store struct {
 	lines lines
 	hears atomic.Bool // whether the commits of other processes are told to this one
 
-	replicas replicas
-	writer   writer
+	scattered bool // over the servers of a Citus cluster
+	replicas  replicas
+	writer    writer
 
 	trace   func(ctx context.Context, text string, args []any) // for tests
 	textsMu sync.RWMutex
@@ -203,7 +204,7 @@ func (s *Store) prepareConn(ctx context.Context, c *pgx.Conn) error {
 		}
 	}
 	s.named(c, pid, since)
-	return nil
+	return s.scatter(ctx, c)
 }
 
 // open prepares the database and reads what does not change.
@@ -219,6 +220,9 @@ func (s *Store) open(ctx context.Context, o Options) error {
 	})
 	if err != nil {
 		return plain(err)
+	}
+	if err := s.spread(ctx); err != nil {
+		return err
 	}
 	return s.read(ctx, func(packed.Conn) error { return nil }) // reads the vocabulary
 }
@@ -336,7 +340,7 @@ func (s *Store) read(ctx context.Context, f func(packed.Conn) error) error {
 	attempt := func() error {
 		return s.withEnd(ctx, func(ctx context.Context, c *pgx.Conn) error {
 			seen := s.seen.Load()
-			t, params, err := beginRead(ctx, c)
+			t, params, err := s.beginRead(ctx, c)
 			if err != nil {
 				return err
 			}
@@ -380,6 +384,9 @@ func (s *Store) lone(ctx context.Context, f func(packed.Conn) error) error {
 	if s.closed.Load() || s.known.Load() == 0 {
 		return errors.New("not now")
 	}
+	if s.scattered { // one question takes several statements
+		return errors.New("not here")
+	}
 	return s.with(ctx, func(ctx context.Context, c *pgx.Conn) error {
 		return f(&conn{Conn: c, ctx: ctx, store: s})
 	})
@@ -391,7 +398,10 @@ func stale(err error) bool {
 	return lost(err) && !errors.As(err, &connect) && !errors.Is(err, errLost)
 }
 
-func beginRead(ctx context.Context, c *pgx.Conn) (t, params int64, err error) {
+func (s *Store) beginRead(ctx context.Context, c *pgx.Conn) (t, params int64, err error) {
+	if err := s.pass(ctx, c); err != nil {
+		return 0, 0, err
+	}
 	b := &pgx.Batch{}
 	b.Queue("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 	b.Queue("SELECT t, params FROM head").QueryRow(func(r pgx.Row) error { return r.Scan(&t, &params) })

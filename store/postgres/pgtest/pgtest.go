@@ -207,7 +207,18 @@ func (c *Cluster) configure(data string, settings ...string) error {
 
 // Run starts the server and waits until it answers. The server is stopped by a shell that
 // reads from a pipe of this process: when the process ends, however it does, so does it.
-func (c *Cluster) Run() error {
+func (c *Cluster) Run() (err error) {
+	for range 5 { // a process of the server that was killed may still hold its memory
+		if err = c.begin(); err == nil {
+			return nil
+		}
+		_ = c.Stop()
+		time.Sleep(200 * time.Millisecond)
+	}
+	return err
+}
+
+func (c *Cluster) begin() error {
 	script := `"$@" & server=$!; echo $server; cat >/dev/null; kill -INT $server 2>/dev/null; wait $server`
 	if c.careless { // nobody else removes it
 		script += `; rm -rf "` + c.dir + `"`
@@ -252,6 +263,9 @@ func (c *Cluster) wait() (err error) {
 			return err
 		}
 		cancel()
+		if syscall.Kill(c.pid, 0) != nil {
+			return fmt.Errorf("the server ended: %w", err)
+		}
 		time.Sleep(50 * time.Millisecond)
 	}
 	return err
