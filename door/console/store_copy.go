@@ -19,7 +19,8 @@ import (
 )
 
 type storeCommand struct {
-	Copy copyCommand `cmd:"" help:"Copy a record from one store to another, and compare the two."`
+	Copy       copyCommand       `cmd:"" help:"Copy a record from one store to another, and compare the two."`
+	Distribute distributeCommand `cmd:"" help:"Spread a record in PostgreSQL over the servers of a Citus cluster."`
 }
 
 type copyCommand struct {

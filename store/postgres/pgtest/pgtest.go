@@ -11,6 +11,7 @@
 package pgtest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -115,6 +116,7 @@ type Cluster struct {
 	dir      string
 	careless bool // fsync off
 	settings []string
+	port     int
 	stop     func() error
 	pid      int
 }
@@ -124,7 +126,7 @@ type Cluster struct {
 func Start(t testing.TB, settings ...string) *Cluster {
 	t.Helper()
 	bin(t)
-	c := &Cluster{settings: settings}
+	c := &Cluster{settings: settings, port: portOf(settings)}
 	t.Cleanup(func() {
 		if c.stop != nil {
 			_ = c.stop()
@@ -145,7 +147,7 @@ func (c *Cluster) Dir() string { return c.dir }
 
 // URL returns the URL of the cluster's database.
 func (c *Cluster) URL() string {
-	return "postgres:///postgres?" + url.Values{"host": {c.dir}, "user": {"osler"}, "sslmode": {"disable"}}.Encode()
+	return "postgres:///postgres?" + url.Values{"host": {c.dir}, "port": {strconv.Itoa(cmp.Or(c.port, 5432))}, "user": {"osler"}, "sslmode": {"disable"}}.Encode()
 }
 
 // as returns the command by which a program runs as a user that is not root, which
@@ -230,7 +232,7 @@ func (c *Cluster) begin() error {
 		return err
 	}
 	defer log.Close()
-	cmd.Stderr = log
+	cmd.Stderr, cmd.Env = log, c.home()
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return err
