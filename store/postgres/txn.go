@@ -548,6 +548,7 @@ func (x *txn) apply(r *request) error {
 			return err
 		}
 	}
+	r.Leaf.At = x.head.at
 	if err := x.appendLeaf(r.Leaf, r.Leaf.Encode()); err != nil {
 		return err
 	}
@@ -694,7 +695,7 @@ func (x *txn) appendLeaf(l ledger.Leaf, body []byte) error {
 		x.pending.hashes = append(x.pending.hashes, []any{first + int64(i), slices.Clone(h[:])})
 	}
 	named := map[string]bool{}
-	for _, p := range l.Patients {
+	for _, p := range slices.Concat(l.Patients, l.Marks()) {
 		if !named[p] {
 			named[p] = true
 			x.pending.leafPatients = append(x.pending.leafPatients, []any{p, x.head.t})
