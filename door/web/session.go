@@ -197,7 +197,7 @@ func (s *Site) cookie(name, value string, seconds int) *http.Cookie {
 // areaOf returns the web that a role lives in, nil when the site has none.
 func areaOf(areas []Area, role trust.Role) *Area {
 	for i := range areas {
-		if areas[i].Patients == (role == trust.Patient) {
+		if !areas[i].Shared && areas[i].Patients == (role == trust.Patient) {
 			return &areas[i]
 		}
 	}
