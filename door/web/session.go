@@ -51,7 +51,9 @@ func (s *Site) identify(w http.ResponseWriter, r *Request) (locked bool, err err
 		r.Lang = lang.For(account.Language)
 	}
 	if !locked {
-		r.Actor = s.Gate.As(identity.Principal(account, session), r.area.Door)
+		p := identity.Principal(account, session)
+		p.Network = identity.Network(r.RemoteAddr)
+		r.Actor = s.Gate.As(p, r.area.Door)
 	}
 	return locked, nil
 }
@@ -71,7 +73,9 @@ func (s *Site) Visitor(r *http.Request) (trust.Principal, error) {
 	if err != nil {
 		return trust.Principal{}, err
 	}
-	return identity.Principal(account, session), nil
+	p := identity.Principal(account, session)
+	p.Network = identity.Network(r.RemoteAddr)
+	return p, nil
 }
 
 // begin puts a new session into the browser.
