@@ -140,7 +140,8 @@ func (a *Accounts) draft(ctx context.Context, d Draft) (credentials, error) {
 		return credentials{}, fault.New(fault.Invalid, "The account needs the person's name.")
 	}
 	switch d.Role {
-	case trust.Physician, trust.Nurse, trust.FrontDesk, trust.Biller, trust.Administrator, trust.Auditor:
+	case trust.Physician, trust.Nurse, trust.FrontDesk, trust.Biller, trust.Administrator, trust.Auditor,
+		trust.MedicalAssistant, trust.Pharmacist, trust.Laboratory, trust.Records:
 		if d.Patient != "" {
 			return credentials{}, fault.New(fault.Invalid, "A staff account cannot be linked to a patient; make a second account with the role patient.")
 		}
