@@ -35,8 +35,12 @@ func addPatient(l *ledger.Leaf, id string) {
 
 // write stores a leaf on its own.
 func (a *Actor) write(ctx context.Context, l *ledger.Leaf) error {
-	_, err := a.gate.store.Commit(ctx, store.Changeset{Leaf: l})
-	return err
+	for _, part := range a.glassed(l) {
+		if _, err := a.gate.store.Commit(ctx, store.Changeset{Leaf: part}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // refused stores a leaf about a refusal and returns the refusal.
