@@ -32,7 +32,7 @@ type Log struct {
 // Verify checks the audit log against its tree and the signed checkpoints, and every stored
 // version against its leaf; see store.Store.
 func (s *Reader) Verify(ctx context.Context, l Log, report func(problem string)) (int64, error) {
-	v := &verification{reader: s, log: l, report: report, covered: map[covered]string{}}
+	v := &verification{reader: s, log: l, report: report, covered: map[covered]string{}, shreds: map[shred]bool{}}
 	err := s.read(ctx, func(n Names) error {
 		v.Names = n
 		if err := l.Database(n, report); err != nil {
@@ -63,6 +63,7 @@ type verification struct {
 	tree        ledger.Tree
 	checkpoints []ledger.Checkpoint // by size
 	covered     map[covered]string  // the hash
+	shreds      map[shred]bool
 }
 
 func (v *verification) say(format string, args ...any) { v.report(fmt.Sprintf(format, args...)) }
@@ -167,7 +168,31 @@ func (v *verification) leaf(t int64, body []byte) error {
 			v.covered[covered{t, c.Type, c.ID, c.Version}] = c.Hash
 		}
 	}
+	if l.Action == ledger.Shred {
+		for _, p := range l.Patients {
+			v.shreds[shred{t, p}] = true
+		}
+	}
 	return v.patients(t, l)
+}
+
+// shred is what a leaf says that destroys a patient's keys.
+type shred struct {
+	t       int64
+	patient string
+}
+
+// shredded checks that a version without content belongs to a patient whose keys were
+// destroyed: the record's key says so, and, unless that came with a restored backup, an entry of
+// the audit log.
+func (v *verification) shredded(row Stored) {
+	k := row.Key
+	switch {
+	case k == nil || !k.Gone || !k.Proven:
+		v.say("%s/%s version %d has lost its content, and its patient was not shredded.", row.Type, row.ID, row.Version.Version)
+	case k.At > 0 && !v.shreds[shred{k.At, row.Patient}]:
+		v.say("%s/%s version %d has lost its content, and the audit log does not say that its patient was shredded.", row.Type, row.ID, row.Version.Version)
+	}
 }
 
 // patients checks that the entry is found under the patients that it names.
@@ -231,6 +256,10 @@ func (v *verification) version(row Stored) {
 		return
 	}
 	delete(v.covered, key)
+	if row.Codec == Shredded {
+		v.shredded(row)
+		return
+	}
 	version, err := v.reader.pack.Open(row)
 	switch {
 	case err != nil:
