@@ -98,6 +98,9 @@ CREATE TABLE leaf_patient (patient bytea NOT NULL, t int8 NOT NULL, PRIMARY KEY 
 CREATE TABLE hash (no int8 PRIMARY KEY, hash bytea NOT NULL);
 CREATE TABLE checkpoint (size int8 PRIMARY KEY, at int8 NOT NULL, note bytea NOT NULL);
 `},
+	{"dictionary", `
+-- From here on, bodies are compressed with a dictionary (store/packed), which programs of before do not have.
+`},
 }
 
 // statements returns the SQL of a step; partitions above 0 split the tables of patients.

@@ -67,4 +67,7 @@ CREATE TABLE leaf_patient (patient TEXT, t INT, PRIMARY KEY (patient, t)) STRICT
 CREATE TABLE hash (no INTEGER PRIMARY KEY, hash BLOB NOT NULL) STRICT;
 CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, at INT NOT NULL, note BLOB NOT NULL) STRICT;
 `},
+	{"dictionary", `
+-- From here on, bodies are compressed with a dictionary (store/packed), which programs of before do not have.
+`},
 }
