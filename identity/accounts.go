@@ -407,7 +407,7 @@ func again(f func() error) error {
 // leaf returns an audit leaf about an account.
 func (a *Accounts) leaf(by trust.Principal, action ledger.Action, what, patient string) *ledger.Leaf {
 	l := &ledger.Leaf{Time: a.clock.Now(), Actor: by.ID, Name: by.Name, Role: string(by.Role), Purpose: string(by.Purpose),
-		Session: by.Session, Action: action, Query: what}
+		Session: by.Session, Action: action, Query: what, Client: by.Client, Network: by.Network}
 	if patient != "" {
 		l.Patients = []string{patient}
 	}

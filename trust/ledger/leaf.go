@@ -35,6 +35,8 @@ const (
 	Account Action = "account" // accounts, permissions, tokens
 	Import  Action = "import"
 	Keep    Action = "keep" // server-side items that are not resources: drafts, sessions
+	// Asked is a request that touched nothing of the record, or that was not valid.
+	Asked Action = "asked"
 	// Disclose is data that left for somebody outside of the clinic.
 	Disclose Action = "disclose"
 )
