@@ -49,6 +49,8 @@ type Store struct {
 	vfs   string      // its name
 	clock clock.Clock
 	lock  *os.File
+	// copied is set when this start has copied the record before it changed it.
+	copied bool
 	pack  *packed.Packer
 	words packed.Vocabulary
 
