@@ -23,6 +23,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-webauthn/webauthn/webauthn"
+
 	"github.com/osler-emr/osler/base/clock"
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
@@ -55,6 +57,12 @@ type Options struct {
 	Issuer string
 	// Cost is the work of one password hash; DefaultCost when zero. Tests lower it.
 	Cost Cost
+	// PasswordAlone lets accounts without a second factor in. A clinic never sets it: it is for
+	// tests of other things.
+	PasswordAlone bool
+	// Key proves that a challenge for passkeys was made here. Processes that share a store share
+	// it; a random one when empty.
+	Key []byte
 }
 
 // Open returns the accounts that a store keeps.
@@ -64,6 +72,9 @@ func Open(s store.Store, c clock.Clock, o Options) *Accounts {
 	}
 	if o.Cost == (Cost{}) {
 		o.Cost = DefaultCost
+	}
+	if len(o.Key) == 0 {
+		o.Key = []byte(ident.Secret())
 	}
 	return &Accounts{store: s, clock: c, options: o, hashing: make(chan struct{}, hashers),
 		decoy: hashPassword(ident.Secret(), o.Cost)}
@@ -81,9 +92,17 @@ type Account struct {
 	Created      time.Time  `json:"created"`
 	TOTPEnabled  bool       `json:"totpEnabled,omitempty"`
 	Disabled     bool       `json:"disabled,omitempty"`
+	// Passkeys of the account, in the order in which they were added.
+	Passkeys []Passkey `json:"passkeys,omitempty"`
+	// RecoveryLeft is how many recovery codes have not been used.
+	RecoveryLeft int `json:"recoveryLeft,omitempty"`
 	// Invited is set until the person has chosen a password through the invitation.
 	Invited bool `json:"invited,omitempty"`
 }
+
+// Strong reports whether the account has a second factor. Without one nobody gets further than
+// the page on which it is set up, unless Options.PasswordAlone says otherwise.
+func (a Account) Strong() bool { return a.TOTPEnabled || len(a.Passkeys) > 0 }
 
 // Draft describes an account to be made.
 type Draft struct {
@@ -106,7 +125,13 @@ type credentials struct {
 	TOTP        string `json:"totp,omitempty"`        // base32 secret in use
 	TOTPPending string `json:"totpPending,omitempty"` // enrolled, not yet confirmed
 	TOTPStep    int64  `json:"totpStep,omitempty"`    // last time step whose code was used
-	version     int64
+	// Keys are the public keys of Passkeys, by their id.
+	Keys map[string]webauthn.Credential `json:"keys,omitempty"`
+	// FirstBy is the session in which the first second factor was set up.
+	FirstBy string `json:"firstBy,omitempty"`
+	// Recovery holds the hashes of the recovery codes that are left.
+	Recovery []string `json:"recovery,omitempty"`
+	version  int64
 }
 
 // Create makes an account with a password. Only system principals may: people are invited
@@ -327,12 +352,12 @@ func (a *Accounts) setPassword(ctx context.Context, by trust.Principal, id, pass
 
 // ChangePassword lets a person choose a new password; the present one is asked for, and
 // wrong ones count towards the lockout. All sessions and tokens end: sign in again.
-func (a *Accounts) ChangePassword(ctx context.Context, id, present, next, address string) error {
+func (a *Accounts) ChangePassword(ctx context.Context, id, present, next string, from Place) error {
 	c, err := a.load(ctx, id)
 	if err != nil {
 		return err
 	}
-	if err := a.confirm(ctx, c, present, address); err != nil {
+	if err := a.confirm(ctx, c, present, from); err != nil {
 		return err
 	}
 	return a.setPassword(ctx, Principal(c.Account, Session{}), id, next)
@@ -355,8 +380,21 @@ func (a *Accounts) change(ctx context.Context, by trust.Principal, id, what stri
 	return a.update(ctx, by, id, what, func(c *credentials) error { f(c); return nil })
 }
 
+// changeWith is change with further writes.
+func (a *Accounts) changeWith(ctx context.Context, by trust.Principal, id, what string, f func(*credentials) []store.ItemWrite) error {
+	if !administers(by) {
+		return onlyAdministrators()
+	}
+	var more []store.ItemWrite
+	return a.updateWith(ctx, by, id, what, func(c *credentials) error { more = f(c); return nil }, func() []store.ItemWrite { return more })
+}
+
 // update reads, changes and writes an account, again when someone else wrote in between.
 func (a *Accounts) update(ctx context.Context, by trust.Principal, id, what string, f func(*credentials) error) error {
+	return a.updateWith(ctx, by, id, what, f, func() []store.ItemWrite { return nil })
+}
+
+func (a *Accounts) updateWith(ctx context.Context, by trust.Principal, id, what string, f func(*credentials) error, more func() []store.ItemWrite) error {
 	return again(func() error {
 		c, err := a.load(ctx, id)
 		if err != nil {
@@ -369,7 +407,7 @@ func (a *Accounts) update(ctx context.Context, by trust.Principal, id, what stri
 		if err != nil {
 			return err
 		}
-		_, err = a.store.Commit(ctx, store.Changeset{Items: []store.ItemWrite{w}, Leaf: a.leaf(by, ledger.Account, what+" "+c.User, c.Patient)})
+		_, err = a.store.Commit(ctx, store.Changeset{Items: append(more(), w), Leaf: a.leaf(by, ledger.Account, what+" "+c.User, c.Patient)})
 		return err
 	})
 }

@@ -107,7 +107,7 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 	if err := l.check(); err != nil {
 		return err
 	}
-	site.Secure, site.MaxContent = l.Cert != "", l.Most<<20
+	site.Secure, site.MaxContent, site.Address = l.Cert != "", l.Most<<20, out.PublicURL
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(collectAt)
 	}
