@@ -48,6 +48,7 @@ type Accounts struct {
 	clock   clock.Clock
 	options Options
 	hashing chan struct{} // a place for each password that is being hashed
+	keepers []Keeper
 	decoy   string        // hash that unknown users' passwords are compared with
 }
 
@@ -63,6 +64,8 @@ type Options struct {
 	// Key proves that a challenge for passkeys was made here. Processes that share a store share
 	// it; a random one when empty.
 	Key []byte
+	// CheckEvery is how often While looks; CheckEvery when zero. Tests shorten it.
+	CheckEvery time.Duration
 }
 
 // Open returns the accounts that a store keeps.
@@ -72,6 +75,9 @@ func Open(s store.Store, c clock.Clock, o Options) *Accounts {
 	}
 	if o.Cost == (Cost{}) {
 		o.Cost = DefaultCost
+	}
+	if o.CheckEvery == 0 {
+		o.CheckEvery = CheckEvery
 	}
 	if len(o.Key) == 0 {
 		o.Key = []byte(ident.Secret())
@@ -96,6 +102,8 @@ type Account struct {
 	Passkeys []Passkey `json:"passkeys,omitempty"`
 	// RecoveryLeft is how many recovery codes have not been used.
 	RecoveryLeft int `json:"recoveryLeft,omitempty"`
+	// Grants are the roles for which the person may make accounts, given by an administrator.
+	Grants []trust.Role `json:"grants,omitempty"`
 	// Invited is set until the person has chosen a password through the invitation.
 	Invited bool `json:"invited,omitempty"`
 }
@@ -164,12 +172,12 @@ func (a *Accounts) draft(ctx context.Context, d Draft) (credentials, error) {
 	if strings.TrimSpace(d.Name) == "" {
 		return credentials{}, fault.New(fault.Invalid, "The account needs the person's name.")
 	}
-	switch d.Role {
-	case trust.Physician, trust.Nurse, trust.FrontDesk, trust.Biller, trust.Administrator, trust.Auditor:
+	switch {
+	case staffRole(d.Role):
 		if d.Patient != "" {
 			return credentials{}, fault.New(fault.Invalid, "A staff account cannot be linked to a patient; make a second account with the role patient.")
 		}
-	case trust.Patient:
+	case d.Role == trust.Patient:
 		if d.Patient == "" || d.Practitioner != "" {
 			return credentials{}, fault.New(fault.Invalid, "A patient's account must be linked to exactly one patient and to no practitioner.")
 		}
@@ -191,6 +199,16 @@ func (a *Accounts) draft(ctx context.Context, d Draft) (credentials, error) {
 		c.TOTP, c.TOTPEnabled = d.TOTPSecret, true
 	}
 	return c, nil
+}
+
+// staffRole reports whether a role is one of people who work in the clinic.
+func staffRole(r trust.Role) bool {
+	switch r {
+	case trust.Physician, trust.Nurse, trust.MedicalAssistant, trust.Pharmacist, trust.Laboratory, trust.Records,
+		trust.FrontDesk, trust.Biller, trust.Administrator, trust.Auditor:
+		return true
+	}
+	return false
 }
 
 // UserName returns the canonical form of a user name: 2 to 64 lower-case letters, digits
@@ -299,9 +317,10 @@ func (a *Accounts) List(ctx context.Context, by trust.Principal) ([]Account, err
 	return out, nil
 }
 
-// Disable ends an account: its sessions and tokens stop working at once. Nobody can
-// disable the own account, so that a clinic is not left without an administrator.
-func (a *Accounts) Disable(ctx context.Context, by trust.Principal, id string) error {
+// Deactivate ends an account until Enable: nobody signs in with it, and all that is open ends,
+// sessions, tokens and what keepers hold at once, streams and exports within CheckEvery. Nobody
+// can deactivate the own account, so that a clinic is not left without an administrator.
+func (a *Accounts) Deactivate(ctx context.Context, by trust.Principal, id string) error {
 	if by.ID == id {
 		return fault.New(fault.Forbidden, "You cannot disable your own account; another administrator can.")
 	}
@@ -311,7 +330,28 @@ func (a *Accounts) Disable(ctx context.Context, by trust.Principal, id string) e
 	return a.EndAll(ctx, by, id)
 }
 
-// Enable takes Disable back.
+// SetRole gives an account another role of staff; it counts from the next request on. An
+// administrator does it, never for the own account, and no patient's account becomes staff's.
+func (a *Accounts) SetRole(ctx context.Context, by trust.Principal, id string, role trust.Role) error {
+	if !administers(by) {
+		return onlyAdministrators()
+	}
+	if by.ID == id {
+		return fault.New(fault.Forbidden, "Nobody changes the own role; another administrator can.")
+	}
+	if !staffRole(role) {
+		return fault.New(fault.Invalid, "There is no role %q for staff.", role)
+	}
+	return a.update(ctx, by, id, "give role "+string(role)+" to", func(c *credentials) error {
+		if c.Role == trust.Patient {
+			return fault.New(fault.Invalid, "A patient's account has no other role; a colleague who is a patient too has two accounts.")
+		}
+		c.Role, c.Grants = role, nil
+		return nil
+	})
+}
+
+// Enable takes Deactivate back.
 func (a *Accounts) Enable(ctx context.Context, by trust.Principal, id string) error {
 	return a.change(ctx, by, id, "enable account", func(c *credentials) { c.Disabled = false })
 }

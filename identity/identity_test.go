@@ -100,7 +100,7 @@ func TestWrongAndUnknownLookAlike(t *testing.T) {
 	h, ctx := open(t), context.Background()
 	h.account("amara", trust.Physician, "")
 	b := h.account("ben", trust.Nurse, "")
-	if err := h.Disable(ctx, system, b.ID); err != nil {
+	if err := h.Deactivate(ctx, system, b.ID); err != nil {
 		t.Fatal(err)
 	}
 	answers := map[string][]string{}
@@ -448,7 +448,7 @@ func TestTokens(t *testing.T) {
 		t.Errorf("expired token: %v", err)
 	}
 	token, _ = h.IssueToken(ctx, me, a.ID, []string{"user/*.rs"}, time.Hour)
-	if err := h.Disable(ctx, system, a.ID); err != nil {
+	if err := h.Deactivate(ctx, system, a.ID); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := h.Token(ctx, token); state(err) != Over {
@@ -477,8 +477,8 @@ func TestWhoMayDoWhat(t *testing.T) {
 	b := h.account("ben", trust.Nurse, "")
 	me := Principal(a, Session{})
 	for what, err := range map[string]error{
-		"disable another": h.Disable(ctx, me, b.ID),
-		"disable self":    h.Disable(ctx, trust.Principal{ID: a.ID, Role: trust.Administrator}, a.ID),
+		"disable another": h.Deactivate(ctx, me, b.ID),
+		"disable self":    h.Deactivate(ctx, trust.Principal{ID: a.ID, Role: trust.Administrator}, a.ID),
 		"set a password":  h.SetPassword(ctx, trust.Principal{ID: "x", Role: trust.Administrator}, b.ID, phrase),
 		"end sessions":    h.EndAll(ctx, me, b.ID),
 		"set a language":  h.SetLanguage(ctx, me, b.ID, "es"),
@@ -562,7 +562,7 @@ func TestActing(t *testing.T) {
 		}
 	}
 	acts("at first", true)
-	if err := h.Disable(ctx, system, a.ID); err != nil {
+	if err := h.Deactivate(ctx, system, a.ID); err != nil {
 		t.Fatal(err)
 	}
 	acts("disabled", false)

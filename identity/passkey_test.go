@@ -218,7 +218,7 @@ func TestPasskeysThatAreRefused(t *testing.T) {
 	if _, _, err := h.SignInPasskey(ctx, site, late, address); state(err) != WrongPasskey {
 		t.Errorf("an answer after %v: %v", challengeFor, err)
 	}
-	if err := h.Disable(ctx, system, amara.ID); err != nil {
+	if err := h.Deactivate(ctx, system, amara.ID); err != nil {
 		t.Fatal(err)
 	}
 	good.counter += 10

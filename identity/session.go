@@ -209,7 +209,7 @@ func (a *Accounts) SignOut(ctx context.Context, secret string) error {
 	return err
 }
 
-// EndAll ends all sessions and tokens of an account. The person and administrators may.
+// EndAll ends all sessions and tokens of an account, and what keepers hold for it. The person and administrators may.
 func (a *Accounts) EndAll(ctx context.Context, by trust.Principal, account string) error {
 	if by.ID != account && !administers(by) {
 		return onlyAdministrators()
@@ -222,6 +222,11 @@ func (a *Accounts) EndAll(ctx context.Context, by trust.Principal, account strin
 		}
 		for _, item := range items {
 			gone = append(gone, store.ItemWrite{Item: store.Item{Space: space, Key: item.Key}, Delete: true, IfVersion: -1})
+		}
+	}
+	for _, k := range a.keepers {
+		if err := k.End(ctx, by, account); err != nil {
+			return err
 		}
 	}
 	if len(gone) == 0 {

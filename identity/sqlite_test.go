@@ -89,7 +89,7 @@ func TestOnSQLite(t *testing.T) {
 	if p, err := a.Token(ctx, token); err != nil || p.ID != nina.ID {
 		t.Errorf("%+v %v", p, err)
 	}
-	if err := a.Disable(ctx, by, nina.ID); err != nil {
+	if err := a.Deactivate(ctx, by, nina.ID); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := a.Session(ctx, secret); state(err) != Over {

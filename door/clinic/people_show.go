@@ -90,7 +90,7 @@ func accountDisable(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := r.Site.Accounts.Disable(r.Context(), r.Principal(), a.ID); err != nil {
+	if err := r.Site.Accounts.Deactivate(r.Context(), r.Principal(), a.ID); err != nil {
 		return err
 	}
 	if err := staff.SetActive(r.Context(), r.Actor, a.Practitioner, false); err != nil {

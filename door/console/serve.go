@@ -121,7 +121,7 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 	}
 	jobs := job.Open(h.store, h.gate, p.Clock, site.Log)
 	defer jobs.Close()
-	api := fhirapi.New(fhirapi.Options{Gate: h.gate, Authenticate: h.accounts.Token, Visitor: site.Visitor, Clock: p.Clock, Log: site.Log, Version: Version,
+	api := fhirapi.New(fhirapi.Options{Gate: h.gate, Authenticate: h.accounts.Token, Visitor: site.Visitor, While: h.accounts.While, Clock: p.Clock, Log: site.Log, Version: Version,
 		MaxContent: l.Most << 20, Base: out.base(), Watch: watcher, Jobs: jobs, Guard: guard})
 	defer api.Close()
 	mux := http.NewServeMux()

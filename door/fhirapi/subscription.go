@@ -143,6 +143,7 @@ func (s *server) websocket(c *call) error {
 			return err
 		}
 		c.actor = s.Gate.As(p, "fhir")
+		defer s.while(c)()
 	}
 	w.ServeSocket(c.w, c.Request, c.actor)
 	return nil

@@ -166,6 +166,9 @@ func (s *Site) enter(w http.ResponseWriter, r *Request, p Policy, h Handler) err
 	if err := s.takeProof(w, r); err != nil {
 		return err
 	}
+	ctx, stop := s.Accounts.While(r.Context(), r.Principal())
+	defer stop()
+	r.Request = r.WithContext(ctx)
 	var missing *unproved
 	if err := h(w, r); !errors.As(err, &missing) {
 		return err
