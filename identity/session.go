@@ -48,7 +48,7 @@ func Principal(a Account, s Session) trust.Principal {
 	}
 	purpose := trust.Operations
 	switch a.Role {
-	case trust.Physician, trust.Nurse:
+	case trust.Physician, trust.Nurse, trust.MedicalAssistant, trust.Pharmacist, trust.Laboratory:
 		purpose = trust.Treatment
 	case trust.Biller:
 		purpose = trust.Payment

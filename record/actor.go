@@ -29,6 +29,9 @@ type Gate struct {
 	changed chan struct{} // closed at the next change; nil when nobody waits
 
 	parameters parameters
+
+	strangersSince time.Time // the minute that strangers counts in
+	strangers      int
 }
 
 // Open returns the gate to a store.

@@ -416,5 +416,5 @@ func (b *builder) leaf() *ledger.Leaf {
 	for _, v := range b.versions { // a delete that found nothing is named without a version
 		l.Versions = append(l.Versions, named(v, true))
 	}
-	return l
+	return b.actor.underGlass(l)
 }

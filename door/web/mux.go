@@ -12,6 +12,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/trust/ledger"
 )
 
 // Limits of one request.
@@ -124,7 +125,15 @@ func (s *Site) serve(area *Area, p Policy, h Handler, limit int64) http.Handler 
 			_ = fail(w, r, err)
 			return
 		}
-		if err := s.enter(w, r, p, h); err != nil {
+		ctx, tally := ledger.WithTally(req.Context())
+		r.Request = req.WithContext(ctx)
+		err := s.enter(w, r, p, h)
+		if tally.Count() == 0 && r.Actor != nil { // the answer is still held back
+			if unwritten := r.Actor.Asked(ctx, req.Pattern, err); unwritten != nil && err == nil {
+				s.Log.Error("a request without an entry in the audit log", "request", r.id, "error", unwritten.Error())
+			}
+		}
+		if err != nil {
 			_ = fail(w, r, err)
 		}
 	})

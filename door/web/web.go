@@ -106,12 +106,16 @@ const (
 	Administrator
 	Auditor
 	Patient
+	MedicalAssistant
+	Pharmacist
+	Laboratory
+	Records
 )
 
 // The usual sets. What a role may read and write inside a page is trust/policy's decision;
 // this one only says who gets the page at all.
 const (
-	Clinical = Physician | Nurse
+	Clinical = Physician | Nurse | MedicalAssistant | Pharmacist | Laboratory | Records // who opens charts
 	Staff    = Clinical | FrontDesk | Biller | Administrator | Auditor
 	Desk     = Clinical | FrontDesk
 	Audit    = Auditor | Administrator
@@ -124,7 +128,8 @@ func (p Policy) admits(role trust.Role) bool {
 	bit := map[trust.Role]Policy{
 		trust.Physician: Physician, trust.Nurse: Nurse, trust.FrontDesk: FrontDesk,
 		trust.Biller: Biller, trust.Administrator: Administrator, trust.Auditor: Auditor,
-		trust.Patient: Patient,
+		trust.Patient: Patient, trust.MedicalAssistant: MedicalAssistant, trust.Pharmacist: Pharmacist,
+		trust.Laboratory: Laboratory, trust.Records: Records,
 	}[role]
 	return bit != 0 && p&bit != 0
 }

@@ -83,6 +83,14 @@ func (w *writer) load() error {
 // Commit implements store.Store. Concurrent commits share transactions: the first caller
 // that gets the token commits for all that wait.
 func (s *Store) Commit(ctx context.Context, c store.Changeset) (store.Receipt, error) {
+	r, err := s.commit(ctx, c)
+	if err == nil {
+		ledger.Committed(ctx)
+	}
+	return r, err
+}
+
+func (s *Store) commit(ctx context.Context, c store.Changeset) (store.Receipt, error) {
 	if s.closed.Load() {
 		return store.Receipt{}, errClosed
 	}
@@ -339,8 +347,9 @@ func (x *txn) apply(r *request) error {
 			return err
 		}
 	}
-	body := r.body
-	if body == nil {
+	body := ledger.Stamp(r.body, x.at)
+	r.Leaf.At = x.at
+	if r.body == nil {
 		body = r.Leaf.Encode()
 	}
 	if err := x.appendLeaf(r.Leaf, body); err != nil {
