@@ -229,6 +229,11 @@ func TestAbuseD05(t *testing.T) {
 		// the refresh
 		{"refresh token unknown", "invalid_grant", func() reply { return h.token(refreshing("made-up")) }},
 		{"access token as refresh token", "invalid_grant", func() reply { return h.token(refreshing(h.tokens("rosa", everything).text("access_token"))) }},
+		{"refresh of a program with a secret without it", "invalid_client", func() reply {
+			got := h.token(h.redeeming(h.secret, h.code("rosa", h.request(h.secret, everything)), "client_id", ""), h.basicOf(h.secret))
+			return h.token(refreshing(got.text("refresh_token"), "client_id", ""))
+		}},
+		{"refresh token that nobody knows, without a program", "invalid_grant", func() reply { return h.token(refreshing("made-up", "client_id", "")) }},
 		{"refresh that widens", "invalid_scope", func() reply {
 			return h.token(refreshing(h.tokens("rosa", everything).text("refresh_token"), "scope", "patient/*.cruds"))
 		}},

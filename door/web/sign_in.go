@@ -13,7 +13,8 @@ import (
 // signInView is what the sign-in pages show.
 type signInView struct {
 	User, Next string
-	Ticket     string // the second step asks for a code
+	Ticket     string        // the second step asks for a code
+	Demo       []DemoAccount // of a demonstration: one click instead of a password
 	Fault      string
 }
 
@@ -33,6 +34,9 @@ func signInPage(w http.ResponseWriter, r *Request) error {
 
 func showSignIn(w http.ResponseWriter, r *Request, v signInView) error {
 	p := ui.Page{Title: r.Lang.T("Sign in"), Narrow: true}
+	if r.Site.Demo != nil {
+		v.Demo = r.Site.Demo.Accounts
+	}
 	body := signInForm(r.Site.Clinic, v)
 	if v.Ticket != "" {
 		body = codeForm(r.Site.Clinic, v)
