@@ -158,6 +158,7 @@ type LeafFilter struct {
 type LeafEntry struct {
 	Index int64
 	Leaf  ledger.Leaf
+	Raw   []byte // the bytes that the tree hashes. Do not change them.
 }
 
 // Indexing is work on the index of what is stored already.
@@ -217,6 +218,11 @@ type Store interface {
 
 	// Leaves returns audit leaves.
 	Leaves(ctx context.Context, f LeafFilter) ([]LeafEntry, error)
+	// ProveLeaf returns the proof that entry index is in the log of the first size entries,
+	// ProveGrowth the one that the log of newer entries begins with that of older; see
+	// trust/ledger. What is not there is fault.NotFound or fault.Invalid.
+	ProveLeaf(ctx context.Context, index int64, size T) ([]ledger.Hash, error)
+	ProveGrowth(ctx context.Context, older, newer T) ([]ledger.Hash, error)
 	// Verify checks the audit log against its tree and signed checkpoints, and every
 	// stored version against the hash in its leaf. It reports each problem through report and returns the number
 	// of leaves checked.

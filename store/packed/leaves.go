@@ -52,16 +52,39 @@ func hashesAtOnce(c Conn, indexes []int64, out []ledger.Hash) error {
 	return err
 }
 
+// ProveLeaf implements store.Store.
+func (s *Reader) ProveLeaf(ctx context.Context, index int64, size store.T) (proof []ledger.Hash, err error) {
+	err = s.read(ctx, func(n Names) error {
+		proof, err = ledger.ProveLeaf(int64(size), index, Hashes(n))
+		return err
+	})
+	return proof, err
+}
+
+// ProveGrowth implements store.Store.
+func (s *Reader) ProveGrowth(ctx context.Context, older, newer store.T) (proof []ledger.Hash, err error) {
+	err = s.read(ctx, func(n Names) error {
+		proof, err = ledger.ProveGrowth(int64(older), int64(newer), Hashes(n))
+		return err
+	})
+	return proof, err
+}
+
 // Leaves implements store.Store.
 func (s *Reader) Leaves(ctx context.Context, f store.LeafFilter) (out []store.LeafEntry, err error) {
 	err = s.read(ctx, func(n Names) error {
 		text, args := leafQuery(f, n.Dialect())
 		return n.Query(text, args, func(st Row) (bool, error) {
-			l, err := s.pack.leaf(st.ColumnInt64(0), st.ColumnRawBlob(1))
+			t := st.ColumnInt64(0)
+			raw, err := s.pack.unseal(leafName(t), st.ColumnBlob(1, nil))
 			if err != nil {
 				return false, Damaged(err)
 			}
-			out = append(out, store.LeafEntry{Index: st.ColumnInt64(0) - 1, Leaf: l})
+			l, err := ledger.Decode(raw)
+			if err != nil {
+				return false, Damaged(err)
+			}
+			out = append(out, store.LeafEntry{Index: t - 1, Leaf: l, Raw: raw})
 			return true, nil
 		})
 	})
