@@ -25,15 +25,7 @@ func (a *Actor) leaf(action ledger.Action, resourceType string, patients ...stri
 	for _, id := range patients {
 		addPatient(l, id)
 	}
-	a.opened(l)
 	return l
-}
-
-// opened marks a leaf about a patient whose record the actor has opened by break-glass.
-func (a *Actor) opened(l *ledger.Leaf) {
-	for i := 0; i < len(l.Patients) && l.Glass == "" && len(a.principal.Glass) > 0; i++ {
-		l.Glass = a.principal.Opened(l.Patients[i], l.Time).ID
-	}
 }
 
 func addPatient(l *ledger.Leaf, id string) {
@@ -44,9 +36,12 @@ func addPatient(l *ledger.Leaf, id string) {
 
 // write stores a leaf on its own.
 func (a *Actor) write(ctx context.Context, l *ledger.Leaf) error {
-	a.opened(l)
-	_, err := a.gate.store.Commit(ctx, store.Changeset{Leaf: l})
-	return err
+	for _, part := range a.glassed(l) {
+		if _, err := a.gate.store.Commit(ctx, store.Changeset{Leaf: part}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // refused stores a leaf about a refusal and returns the refusal.
