@@ -152,6 +152,15 @@ type LeafFilter struct {
 	From, To time.Time       // zero: open
 	Before   int64           // continue: only leaves with a smaller index; 0 starts at the newest
 	Limit    int
+	// Mark is a word under which what is rare is listed (ledger.Leaf.Marks): only such leaves.
+	// Leaves of programs before November 2026 have none.
+	Mark string
+	// Where, when set, is asked of each leaf that fits otherwise.
+	Where func(ledger.Leaf) bool
+	// Scan bounds how many leaves are looked at, 0 not. When it is reached before Limit, there
+	// may be more: then Reached, which must be set, gets the index to go on before.
+	Scan    int
+	Reached *int64
 }
 
 // LeafEntry is an audit leaf with its index.
