@@ -43,6 +43,7 @@ type commands struct {
 	Restore restoreCommand `cmd:"" help:"Restore a backup, as of any moment, and prove it."`
 	Store   storeCommand   `cmd:"" help:"Move a record from one store to another."`
 	Audit   auditCommand   `cmd:"" help:"Look after the audit log."`
+	Witness witnessCommand `cmd:"" help:"Witness other clinics' audit logs: remember how far they were, and sign that they only grew."`
 	Token   tokenCommand   `cmd:"" help:"Issue a FHIR bearer token for an account."`
 	Upgrade upgradeCommand `cmd:"" help:"Bring a record to the form of this program, or put back the copy from before."`
 	Bench   benchCommand   `cmd:"" help:"Measure import, read, search and chart pages."`

@@ -29,6 +29,7 @@ type serveCommand struct {
 	listenFlags
 	outwardFlags
 	safetyFlags
+	witnessFlags
 	Clinic   string `default:"Osler" help:"Name of the clinic, for people."`
 	Profiles string `default:"reject" enum:"reject,warn,ignore" help:"What to do with resources that break a profile which they claim: reject them, store them with a warning, or do not look. Faults against base FHIR are always refused." env:"OSLER_PROFILES"`
 }
@@ -79,6 +80,15 @@ func (c *serveCommand) Run(ctx context.Context, p *Program) error {
 	if keeper != nil {
 		site.BackUp = keeper.Ask
 		stop := background(ctx, keeper.Run)
+		defer stop()
+	}
+	pusher, err := p.witnesses(h, c.Data, c.witnessFlags)
+	if err != nil {
+		return err
+	}
+	if pusher != nil {
+		site.Witnesses = pusher.States
+		stop := background(ctx, pusher.Run)
 		defer stop()
 	}
 	return p.serve(ctx, h, site, c.listenFlags, c.outwardFlags, func(address string) error {
