@@ -48,7 +48,7 @@ func Principal(a Account, s Session) trust.Principal {
 	}
 	purpose := trust.Operations
 	switch a.Role {
-	case trust.Physician, trust.Nurse:
+	case trust.Physician, trust.Nurse, trust.MedicalAssistant, trust.Pharmacist, trust.Laboratory:
 		purpose = trust.Treatment
 	case trust.Biller:
 		purpose = trust.Payment
@@ -182,7 +182,7 @@ func (a *Accounts) EndAll(ctx context.Context, by trust.Principal, account strin
 		return onlyAdministrators()
 	}
 	var gone []store.ItemWrite
-	for _, space := range []string{spaceSession, spaceToken} {
+	for _, space := range []string{spaceSession, spaceToken, GrantsSpace} {
 		items, err := a.store.Items(ctx, space, account)
 		if err != nil {
 			return err

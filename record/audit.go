@@ -33,8 +33,24 @@ func addPatient(l *ledger.Leaf, id string) {
 	}
 }
 
+// underGlass marks a leaf that touches a record which the actor has opened by break-glass:
+// with the grant, and with its purpose.
+func (a *Actor) underGlass(l *ledger.Leaf) *ledger.Leaf {
+	if len(a.principal.Glass) == 0 {
+		return l
+	}
+	for _, patient := range l.Patients {
+		if g := a.principal.Opened(patient, l.Time); g.ID != "" {
+			l.Glass, l.Purpose = g.ID, string(trust.BreakGlass)
+			break
+		}
+	}
+	return l
+}
+
 // write stores a leaf on its own.
 func (a *Actor) write(ctx context.Context, l *ledger.Leaf) error {
+	a.underGlass(l)
 	_, err := a.gate.store.Commit(ctx, store.Changeset{Leaf: l})
 	return err
 }

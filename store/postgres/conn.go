@@ -19,13 +19,14 @@ import (
 // conn is a connection inside of a transaction: packed.Conn.
 type conn struct {
 	*pgx.Conn
-	ctx   context.Context
-	store *Store
-	t     int64 // the last T that the transaction sees
-	old   bool  // it may see words that were removed since
-	reads int   // resources read for their words
-	depth int   // streams that run inside of each other
-	open  []bool
+	ctx     context.Context
+	store   *Store
+	t       int64 // the last T that the transaction sees
+	old     bool  // it may see words that were removed since
+	follows bool  // a replica's
+	reads   int   // resources read for their words
+	depth   int   // streams that run inside of each other
+	open    []bool
 }
 
 // maxReads is how many resources a search for words may read; a tenth of a millisecond each.
@@ -95,6 +96,9 @@ func (c *conn) Old() bool { return c.old }
 
 // Dialect implements packed.Conn.
 func (c *conn) Dialect() sqlgen.Dialect { return sqlgen.Postgres{} }
+
+// Scattered implements packed.Scattered.
+func (c *conn) Scattered() bool { return c.store.scattered }
 
 // ReadOne implements packed.Conn.
 func (c *conn) ReadOne() error {

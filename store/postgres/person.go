@@ -158,6 +158,7 @@ func (s *Store) Shred(ctx context.Context, patient string, leaf ledger.Leaf) (re
 			return err
 		}
 		receipt = store.Receipt{T: store.T(x.head.t), Leaf: x.head.t - 1}
+		leaf.At = x.head.at
 		return x.appendLeaf(leaf, leaf.Encode())
 	})
 	if err != nil {

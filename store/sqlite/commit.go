@@ -343,8 +343,9 @@ func (x *txn) apply(r *request) error {
 			return err
 		}
 	}
-	body := r.body
-	if body == nil {
+	body := ledger.Stamp(r.body, x.at)
+	r.Leaf.At = x.at
+	if r.body == nil {
 		if err := x.SealDetails(&r.Leaf); err != nil {
 			return err
 		}

@@ -116,6 +116,7 @@ func (s *Store) Shred(ctx context.Context, patient string, leaf ledger.Leaf) (re
 			return err
 		}
 		receipt = store.Receipt{T: store.T(x.t), Leaf: x.t - 1}
+		leaf.At = x.at
 		return x.appendLeaf(leaf, leaf.Encode())
 	})
 	if err == nil {
