@@ -88,6 +88,11 @@ func (s *Reader) Leaves(ctx context.Context, f store.LeafFilter) (out []store.Le
 			if err != nil {
 				return false, Damaged(err)
 			}
+			if f.Where != nil { // it may ask for what is sealed
+				if err := n.openDetails(&l); err != nil {
+					return false, err
+				}
+			}
 			seen++
 			if fits(l, f) {
 				out = append(out, store.LeafEntry{Index: t - 1, Leaf: l, Raw: raw})
