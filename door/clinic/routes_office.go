@@ -15,6 +15,7 @@ func office(m *web.Mux) {
 	m.Page("POST /p/{patient}/emergency-access", web.Physician|web.Nurse, glassOpen)
 	m.Page("POST /glass/{grant}/end", web.Physician|web.Nurse|web.Audit, glassEnd)
 	m.Page("GET /privacy", web.Audit, privacy)
+	m.Page("POST /privacy/ages", web.Administrator, agesSet)
 	m.Page("POST /privacy/glass/{grant}", web.Audit, glassReview)
 
 	m.Page("GET /duplicates", web.Desk, duplicateList)
@@ -43,4 +44,6 @@ func office(m *web.Mux) {
 	m.Page("GET /p/{patient}/portal", web.Desk, portalAccess)
 	m.Page("POST /p/{patient}/portal", web.Desk, portalInvite)
 	m.Page("POST /p/{patient}/portal/{account}/link", web.Desk, portalLink)
+	m.Page("POST /p/{patient}/proxies", web.Desk, proxyAdd)
+	m.Page("POST /p/{patient}/proxies/{grant}/end", web.Desk, proxyEnd)
 }

@@ -154,7 +154,7 @@ func deviceOf(agent string) string {
 
 // reader returns the context in which components are drawn.
 func (r *Request) reader() context.Context {
-	return ui.With(r.Context(), ui.Reader{Lang: r.Lang, Zone: r.Site.zone(), Now: r.Site.Clock.Now(), Patient: r.area.Patients})
+	return ui.With(r.Context(), ui.Reader{Lang: r.Lang, Zone: r.Site.zone(), Now: r.Site.Clock.Now(), Patient: r.area.Patients, Home: r.area.Home, Base: r.Base})
 }
 
 // fill completes a page with what the request and the site know.
@@ -168,8 +168,12 @@ func (r *Request) fill(w http.ResponseWriter, p *ui.Page) {
 		p.NoFind = policy.May(r.Principal(), policy.Search, "Patient") != nil
 		if r.area.Nav != nil {
 			p.Nav = r.area.Nav(r)
+			for i := range p.Nav {
+				p.Nav[i].Href = r.At(p.Nav[i].Href)
+			}
 		}
 	}
+	p.Active, p.Acting = r.At(p.Active), r.Acting
 	if p.Patient != nil {
 		if g := r.Principal().Opened(p.Patient.ID, r.Now()); g.ID != "" {
 			p.Patient.Glass, p.Patient.GlassUntil = g.ID, g.Until

@@ -167,6 +167,10 @@ type Request struct {
 	// no Actor.
 	Account identity.Account
 	Session identity.Session
+	// Base stands for the area's Home in all addresses while a person acts for somebody else,
+	// and Acting says so on the page.
+	Base   string
+	Acting *ui.Acting
 
 	area   *Area
 	id     string // request id, for the log and the fault page
@@ -185,6 +189,11 @@ func (r *Request) Principal() trust.Principal {
 		return trust.Principal{}
 	}
 	return r.Actor.Principal()
+}
+
+// At returns where a page of this web is for the person: see Base.
+func (r *Request) At(path string) string {
+	return ui.Reader{Home: r.area.Home, Base: r.Base}.At(path)
 }
 
 // Now returns the site's time in the clinic's zone.
