@@ -90,8 +90,11 @@ type Draft struct {
 	User, Name   string
 	Role         trust.Role
 	Practitioner string // required for nobody, but staff without one cannot sign clinical entries
-	Patient      string // required for the role patient, refused for others
+	Patient      string // required for the role patient (but see Proxy), refused for others
 	Language     string
+	// Proxy makes an account of the portal for somebody who is no patient here: it sees nothing
+	// until GrantProxy. It has no Patient.
+	Proxy bool
 	// Password is chosen by the person through CompleteSetUp or CompleteInvite; only
 	// system principals (the demonstration clinic) may give one to Create.
 	Password string
@@ -146,7 +149,7 @@ func (a *Accounts) draft(ctx context.Context, d Draft) (credentials, error) {
 			return credentials{}, fault.New(fault.Invalid, "A staff account cannot be linked to a patient; make a second account with the role patient.")
 		}
 	case trust.Patient:
-		if d.Patient == "" || d.Practitioner != "" {
+		if d.Patient == "" != d.Proxy || d.Practitioner != "" {
 			return credentials{}, fault.New(fault.Invalid, "A patient's account must be linked to exactly one patient and to no practitioner.")
 		}
 	default:

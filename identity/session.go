@@ -182,7 +182,7 @@ func (a *Accounts) EndAll(ctx context.Context, by trust.Principal, account strin
 		return onlyAdministrators()
 	}
 	var gone []store.ItemWrite
-	for _, space := range []string{spaceSession, spaceToken} {
+	for _, space := range []string{spaceSession, spaceToken, GrantsSpace} {
 		items, err := a.store.Items(ctx, space, account)
 		if err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/fhir/definition"
 	"github.com/osler-emr/osler/fhir/validate"
 	"github.com/osler-emr/osler/store"
@@ -282,7 +283,7 @@ func (b *builder) put(ctx context.Context, q *pendingPut) error {
 	if err != nil {
 		return err
 	}
-	touched := patients(r, entries)
+	touched := search.Patients(r, entries)
 	home := ""
 	if len(touched) == 1 {
 		home = touched[0]
@@ -425,5 +426,5 @@ func (b *builder) leaf() *ledger.Leaf {
 	for _, v := range b.versions { // a delete that found nothing is named without a version
 		l.Versions = append(l.Versions, named(v, true))
 	}
-	return b.actor.marked(l)
+	return b.actor.underGlass(l)
 }

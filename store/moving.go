@@ -1,9 +1,11 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"iter"
 	"time"
 
@@ -64,6 +66,33 @@ type Extract func(resourceType string, body []byte) ([]search.Entry, error)
 // record's keys and the name of the log, so that it is the same wherever the record lives.
 func Signer(keys seal.Keyring, origin string) (ledger.Key, error) {
 	return ledger.NewKey(origin, ledger.Secret(keys.Key("audit-signing"), origin))
+}
+
+// HoldTo compares checkpoints that were kept elsewhere with what the log signs at the same
+// places, and reports each that does not fit. A record that was put back to an older state has
+// fewer entries than a checkpoint says, or others; neither shows in the record itself when the
+// checkpoints in it were put back too.
+func HoldTo(ctx context.Context, s Moving, notes [][]byte, report func(problem string)) error {
+	for i, note := range notes {
+		text, _, _ := bytes.Cut(note, []byte("\n\n"))
+		c, err := ledger.ParseCheckpoint(string(text) + "\n")
+		if err != nil || c.Size == 0 {
+			return fault.New(fault.Invalid, "Checkpoint %d of those that were kept cannot be read.", i+1)
+		}
+		head, err := s.Head(ctx, T(c.Size))
+		if fault.Is(err, fault.NotFound) {
+			report(fmt.Sprintf("A checkpoint that was kept counts %d entries, more than there are: entries were cut off, or an older state of the record was put back.", c.Size))
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		here, _, _ := bytes.Cut(head, []byte("\n\n"))
+		if !bytes.Equal(here, text) {
+			report(fmt.Sprintf("A checkpoint of %d entries that was kept does not fit: the first %d entries are others, or it is that of another record.", c.Size, c.Size))
+		}
+	}
+	return nil
 }
 
 // BodyHash returns the hash of a version in the leaf of its commit; a deletion has that of

@@ -56,6 +56,9 @@ type Principal struct {
 	// Scopes limits a bearer token (SMART scopes such as "user/*.rs"); empty means
 	// all that the role may do.
 	Scopes []string
+	// Launch is the id of the patient that a program was started for (SMART's launch context):
+	// scopes of the context patient mean this patient when a member of staff uses the program.
+	Launch string
 	// Client is the id of the program that acts with the principal's consent (a SMART app,
 	// a backend service); "" for a person in a browser.
 	Client string

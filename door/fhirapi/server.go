@@ -45,6 +45,9 @@ type Options struct {
 	Gate *record.Gate
 	// Authenticate returns the principal of a bearer token; fault.Unauthorized otherwise.
 	Authenticate func(ctx context.Context, token string) (trust.Principal, error)
+	// Programs says that programs get tokens by SMART App Launch at the same server; the
+	// CapabilityStatement then says where.
+	Programs bool
 	// Visitor returns who is signed in in the browser that a request comes from;
 	// fault.Unauthorized when nobody is. It may be nil. It is asked for pages only.
 	Visitor func(r *http.Request) (trust.Principal, error)

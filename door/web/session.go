@@ -51,9 +51,25 @@ func (s *Site) identify(w http.ResponseWriter, r *Request) (locked bool, err err
 		r.Lang = lang.For(account.Language)
 	}
 	if !locked {
-		r.Actor = s.Gate.As(identity.Principal(account, session), r.area.Door)
+		p, err := s.principal(r.Context(), account, session)
+		if err != nil {
+			return false, err
+		}
+		r.Actor = s.Gate.As(p, r.area.Door)
 	}
 	return locked, nil
+}
+
+// principal is who acts in a session, with the records that the person has opened by
+// break-glass.
+func (s *Site) principal(ctx context.Context, a identity.Account, session identity.Session) (trust.Principal, error) {
+	p := identity.Principal(a, session)
+	if !identity.MayBreakGlass(p.Role) {
+		return p, nil
+	}
+	var err error
+	p.Glass, err = s.Accounts.Glass(ctx, p.ID)
+	return p, err
 }
 
 // Visitor returns who is signed in in the browser that a request comes from, for doors that
@@ -71,7 +87,7 @@ func (s *Site) Visitor(r *http.Request) (trust.Principal, error) {
 	if err != nil {
 		return trust.Principal{}, err
 	}
-	return identity.Principal(account, session), nil
+	return s.principal(r.Context(), account, session)
 }
 
 // begin puts a new session into the browser.
@@ -91,6 +107,9 @@ func accepted(header string) lang.Language {
 	}
 	return lang.For("")
 }
+
+// Address is where a request comes from, for the lockout.
+func (r *Request) Address() string { return address(r) }
 
 // address is where a request comes from, for the lockout and the audit log.
 func address(r *Request) string {
@@ -117,6 +136,11 @@ func (r *Request) fill(w http.ResponseWriter, p *ui.Page) {
 		p.NoFind = policy.May(r.Principal(), policy.Search, "Patient") != nil
 		if r.area.Nav != nil {
 			p.Nav = r.area.Nav(r)
+		}
+	}
+	if p.Patient != nil {
+		if g := r.Principal().Opened(p.Patient.ID, r.Now()); g.ID != "" {
+			p.Patient.Glass, p.Patient.GlassUntil = g.ID, g.Until
 		}
 	}
 	p.Toast = r.said
@@ -173,7 +197,7 @@ func (s *Site) cookie(name, value string, seconds int) *http.Cookie {
 // areaOf returns the web that a role lives in, nil when the site has none.
 func areaOf(areas []Area, role trust.Role) *Area {
 	for i := range areas {
-		if areas[i].Patients == (role == trust.Patient) {
+		if !areas[i].Shared && areas[i].Patients == (role == trust.Patient) {
 			return &areas[i]
 		}
 	}

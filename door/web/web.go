@@ -86,7 +86,10 @@ type Area struct {
 	Nav func(r *Request) []ui.NavItem
 	// Patients says that readers of this area are patients: long dates, their words.
 	Patients bool
-	Routes   func(m *Mux)
+	// Shared says that the pages are for readers of every area: they show in the area of
+	// whoever is signed in, with its navigation and shell.
+	Shared bool
+	Routes func(m *Mux)
 }
 
 // Policy is who may use a route: a set of roles, or Public. The zero Policy is refused at

@@ -183,7 +183,7 @@ func (f *finder) page() ([]match, []byte, error) {
 // rows returns the matches among the current versions, with their versions where one
 // question saves another.
 func (f *finder) rows(r sqlgen.Request) (out []match, err error) {
-	if _, read := sqlgen.Apart(r.Where); read != nil || !f.Dialect().Keyed() {
+	if _, read := sqlgen.Apart(r.Where); read != nil || !f.Dialect().Keyed() || f.scattered() {
 		return f.present(r)
 	}
 	stmt, err := f.compiler.Select(r)

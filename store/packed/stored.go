@@ -3,6 +3,7 @@ package packed
 import (
 	"strings"
 
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/store"
 )
@@ -63,11 +64,31 @@ func (n Names) Current(resourceType, id string) (v Stored, ok bool, err error) {
 	if err != nil || typ == 0 {
 		return Stored{}, false, err
 	}
+	if n.scattered() {
+		return n.currentIn(typ, id)
+	}
 	err = n.Query(`SELECT r.rid, r.type, r.deleted, r.t, r.updated, r.version, r.id, r.codec, r.body
 FROM entity e`+n.Dialect().Join()+`resource r ON `+n.same("r.", "e.")+` WHERE e.id = ? AND e.type = ?`, []any{id, typ}, func(s Row) (bool, error) {
 		v, err = n.Scan(s)
 		ok = true
 		return false, err
 	})
+	return v, ok, err
+}
+
+// currentIn is Current for a scattered database: first where the row lies, then the row.
+func (n Names) currentIn(typ int64, id string) (v Stored, ok bool, err error) {
+	rid := int64(0)
+	placed, err := n.one("SELECT rid FROM entity WHERE id = ? AND type = ? AND rid IS NOT NULL", []any{id, typ}, func(s Row) { rid = s.ColumnInt64(0) })
+	if err != nil || !placed {
+		return Stored{}, false, err
+	}
+	rows, err := n.current([]int64{rid}, 0)
+	if err != nil {
+		return Stored{}, false, err
+	}
+	if v, ok = rows[rid]; !ok {
+		err = fault.New(fault.Unavailable, "The resource was moved to another patient just now. Try again.")
+	}
 	return v, ok, err
 }

@@ -48,13 +48,18 @@ type writer struct {
 	// single is set when the server committed without the replica that it should have waited
 	// for.
 	single atomic.Bool
-	last   head // of the last group; valid while the token is held
+	// half is set when a server of a distributed record did not commit its part yet.
+	half atomic.Bool
+	last head // of the last group; valid while the token is held
 }
 
 // notice hears what the server says beside its answers.
 func (w *writer) notice(_ *pgconn.PgConn, n *pgconn.Notice) {
-	if n.Routine == "SyncRepWaitForLSN" {
+	switch {
+	case n.Routine == "SyncRepWaitForLSN":
 		w.single.Store(true)
+	case halfCommitted(n.Message):
+		w.half.Store(true)
 	}
 }
 
@@ -231,6 +236,7 @@ func (s *Store) transaction(batch []*request, key []byte) (sent *txn, err error)
 		ctx = context.WithoutCancel(batch[0].ctx)
 	}
 	s.writer.single.Store(false)
+	s.writer.half.Store(false)
 	var x *txn
 	err = s.with(ctx, func(ctx context.Context, c *pgx.Conn) (err error) {
 		defer func() {
@@ -276,6 +282,15 @@ func (s *Store) publish(x *txn, batch []*request) {
 	raise(&s.known, x.head.params)
 	raise(&s.seen, x.head.t)
 	s.writer.last = x.head
+	if s.writer.half.Swap(false) {
+		if err := s.finish(); err != nil {
+			for _, r := range batch {
+				if r.err == nil && !r.receipt.Repeated {
+					r.receipt, r.err = store.Receipt{}, err
+				}
+			}
+		}
+	}
 	if s.writer.single.Load() {
 		for _, r := range batch {
 			if r.err == nil && !r.receipt.Repeated {

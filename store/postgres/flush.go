@@ -374,6 +374,6 @@ func (x *txn) queueHead(b *pgx.Batch, key []byte) {
 	b.Queue("UPDATE head SET t = $1, at = $2, params = $3, param = $4, dict = $5, entity = $6, patient = $7, history = $8, mark = $9", h.t, h.at, h.params, h.param, h.dict, h.entity, h.patient, h.history, key)
 	b.Queue("INSERT INTO outcome (key, at) VALUES ($1, $2)", key, x.now)
 	if x.wrote {
-		b.Queue("SELECT pg_notify($1, $2)", x.store.channel(), x.store.self)
+		b.Queue("SELECT pg_notify($1, $2)", x.store.channel(), x.store.tell(x.head.t))
 	}
 }

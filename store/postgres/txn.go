@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir/search"
@@ -124,7 +125,7 @@ func (s *Store) begin(ctx context.Context, c *pgx.Conn, batch []*request) (*txn,
 	x.pending.init()
 	var current []*row
 	b := &pgx.Batch{}
-	known := lock(b, &x.head, s.writer.last.mark)
+	known := s.lock(b, &x.head, s.writer.last.mark)
 	x.readCurrent(b, batch, &current)
 	x.readOthers(b, batch)
 	if err := c.SendBatch(ctx, b).Close(); err != nil {
@@ -137,10 +138,16 @@ func (s *Store) begin(ctx context.Context, c *pgx.Conn, batch []*request) (*txn,
 	if err := s.learn(x.conn, x.params); err != nil {
 		return nil, err
 	}
-	if err := x.edge(); err != nil {
+	err := x.edge()
+	if err != nil {
 		return nil, err
 	}
 	x.before, s.writer.last = x.head, x.head
+	if s.scattered {
+		if current, err = x.fetchCurrent(current); err != nil {
+			return nil, err
+		}
+	}
 	for _, r := range current {
 		if err := x.take(r); err != nil {
 			return nil, err
@@ -152,10 +159,11 @@ func (s *Store) begin(ctx context.Context, c *pgx.Conn, batch []*request) (*txn,
 // lock begins a transaction that writes. It waits for other processes within limits, and is
 // ended by the server when this process stands still. known tells whether the group with a
 // mark, the last of this process, is part of what is stored.
-func lock(b *pgx.Batch, h *head, mark []byte) (known *bool) {
+func (s *Store) lock(b *pgx.Batch, h *head, mark []byte) (known *bool) {
 	known = new(bool)
 	b.Queue("BEGIN")
 	b.Queue("SELECT set_config('lock_timeout', '4000', true), set_config('idle_in_transaction_session_timeout', '5000', true)")
+	s.hold(b)
 	b.Queue("SELECT t, at, params, param, dict, entity, patient, history, mark, mark = $1 OR EXISTS (SELECT 1 FROM outcome WHERE key = $1) FROM head FOR UPDATE OF head", nonNil(mark)).QueryRow(func(r pgx.Row) error {
 		return r.Scan(&h.t, &h.at, &h.params, &h.param, &h.dict, &h.entity, &h.patient, &h.history, &h.mark, known)
 	})
@@ -187,6 +195,42 @@ const currentText = `SELECT r.rid, r.type, r.deleted, r.t, r.updated, r.version,
 FROM unnest($1::bytea[], $2::bytea[]) u(type, id) JOIN param p ON p.type = u.type AND p.name = ''::bytea
 JOIN entity e ON e.id = u.id AND e.type = p.no LEFT JOIN resource r ON r.patient = e.patient AND r.rid = e.rid`
 
+// currentPlaces is currentText for a distributed record: where the resources lie.
+const currentPlaces = `SELECT e.patient, e.rid, e.no, u.type, u.id
+FROM unnest($1::bytea[], $2::bytea[]) u(type, id) JOIN param p ON p.type = u.type AND p.name = ''::bytea JOIN entity e ON e.id = u.id AND e.type = p.no`
+
+// fetchCurrent turns the rows of currentPlaces into those of currentText.
+func (x *txn) fetchCurrent(places []*row) ([]*row, error) {
+	var patients, rids []int64
+	for _, p := range places {
+		if p.values[1] != nil {
+			patients, rids = append(patients, p.ColumnInt64(0)), append(rids, p.ColumnInt64(1))
+		}
+	}
+	found := map[int64]*row{}
+	if len(rids) > 0 {
+		slices.Sort(patients)
+		rows, err := x.all("SELECT rid, type, deleted, t, updated, version, id, codec, body FROM resource WHERE patient = ANY(?) AND rid = ANY(?)", []any{slices.Compact(patients), rids})
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rows {
+			found[r.ColumnInt64(0)] = r
+		}
+	}
+	out := make([]*row, 0, len(places))
+	for _, p := range places {
+		r := &row{fields: make([]pgconn.FieldDescription, 9), values: make([][]byte, 9)}
+		if p.values[1] != nil {
+			if r = found[p.ColumnInt64(1)]; r == nil {
+				return nil, fault.New(fault.Internal, "The database is damaged: a resource is not where it should be.")
+			}
+		}
+		out = append(out, &row{fields: slices.Concat(r.fields, p.fields[2:]), values: slices.Concat(r.values, p.values[2:])})
+	}
+	return out, nil
+}
+
 func (x *txn) readCurrent(b *pgx.Batch, batch []*request, to *[]*row) {
 	var types, ids [][]byte
 	for _, r := range batch {
@@ -200,7 +244,11 @@ func (x *txn) readCurrent(b *pgx.Batch, batch []*request, to *[]*row) {
 		}
 	}
 	if len(ids) > 0 {
-		b.Queue(currentText, types, ids).Query(func(rows pgx.Rows) (err error) {
+		text := currentText
+		if x.store.scattered {
+			text = currentPlaces
+		}
+		b.Queue(text, types, ids).Query(func(rows pgx.Rows) (err error) {
 			*to, err = collect(rows)
 			return err
 		})
@@ -548,6 +596,7 @@ func (x *txn) apply(r *request) error {
 			return err
 		}
 	}
+	r.Leaf.At = x.head.at
 	if err := x.appendLeaf(r.Leaf, r.Leaf.Encode()); err != nil {
 		return err
 	}
@@ -694,7 +743,7 @@ func (x *txn) appendLeaf(l ledger.Leaf, body []byte) error {
 		x.pending.hashes = append(x.pending.hashes, []any{first + int64(i), slices.Clone(h[:])})
 	}
 	named := map[string]bool{}
-	for _, p := range l.Patients {
+	for _, p := range slices.Concat(l.Patients, l.Marks()) {
 		if !named[p] {
 			named[p] = true
 			x.pending.leafPatients = append(x.pending.leafPatients, []any{p, x.head.t})

@@ -153,7 +153,8 @@ func (w *writer) writeAside() bool {
 	group := make([]leaf, len(batch))
 	at := max(w.lastAt, w.store.clock.Now().UnixMilli())
 	for i, r := range batch {
-		group[i] = leaf{t: w.last + 1 + int64(i), at: at, Leaf: r.Leaf, body: r.body}
+		r.Leaf.At = at
+		group[i] = leaf{t: w.last + 1 + int64(i), at: at, Leaf: r.Leaf, body: ledger.Stamp(r.body, at)}
 	}
 	room, err := w.aside.log.append(group, w.aside.moved.Load())
 	if w.aside.log.broken {

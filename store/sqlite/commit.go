@@ -339,8 +339,9 @@ func (x *txn) apply(r *request) error {
 			return err
 		}
 	}
-	body := r.body
-	if body == nil {
+	body := ledger.Stamp(r.body, x.at)
+	r.Leaf.At = x.at
+	if r.body == nil {
 		body = r.Leaf.Encode()
 	}
 	if err := x.appendLeaf(r.Leaf, body); err != nil {

@@ -150,7 +150,7 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 	if err := s.place.mendNotes(s.checkpointFile(), s.origin); err != nil {
 		return err
 	}
-	if err := s.firstNote(); err != nil {
+	if err := s.lastNotes(); err != nil {
 		return err
 	}
 	if err := s.writer.load(); err != nil {

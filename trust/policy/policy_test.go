@@ -375,7 +375,7 @@ func TestScopes(t *testing.T) {
 func TestParseScope(t *testing.T) {
 	for text, letters := range map[string]string{
 		"user/*.rs": "rs", "patient/Observation.read": "rs", "system/Patient.cruds": "cruds", "user/Patient.*": "cruds", "user/Patient.write": "cud",
-		"user/Observation.rs?category=laboratory": "", "user/Nope.rs": "", "user/Patient.sr": "", "user/Patient.": "", "user/Patient": "",
+		"user/Nope.rs": "", "user/Patient.sr": "", "user/Patient.": "", "user/Patient": "",
 		"admin/Patient.rs": "", "user/Patient.rr": "", "": "", "/": "", "user/.": "",
 	} {
 		s, err := ParseScope(text)
