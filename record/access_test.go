@@ -425,3 +425,54 @@ func TestChartsOfColleagues(t *testing.T) {
 		t.Errorf("the colleague as a patient sees %v", got)
 	}
 }
+
+// TestEveryDecisionIsExplained asks about each role, with and without what opens or closes a
+// chart: the answer must fit the decision (Explain refuses otherwise) and end with its cause.
+func TestEveryDecisionIsExplained(t *testing.T) {
+	c := open(t)
+	id := c.commit(physician, vitals("rosa"), suboxone).Versions[1].ID
+	roles := []trust.Role{trust.Physician, trust.Nurse, trust.MedicalAssistant, trust.Pharmacist, trust.Laboratory, trust.FrontDesk, trust.Biller,
+		trust.Records, trust.Administrator, trust.Auditor, trust.Patient, trust.SystemRole, ""}
+	ask := func(when string) {
+		t.Helper()
+		for _, role := range roles {
+			for _, glass := range []bool{false, true} {
+				p := trust.Principal{ID: "x", Name: "X", Role: role, Practitioner: "amara"}
+				if role == trust.Patient {
+					p.Practitioner, p.Patient = "", "sam"
+				}
+				if glass {
+					p.Glass = []trust.Glass{{ID: "g", Patient: "rosa", Until: c.clock.Now().Add(time.Hour)}}
+				}
+				for _, resource := range []string{"", "MedicationRequest/" + id} {
+					e, err := c.as(sysadmin).Explain(ctx, p, "rosa", resource)
+					if err != nil {
+						t.Fatalf("%s, %s, %s: %v", when, role, resource, err)
+					}
+					shut, open := false, false
+					for _, s := range e.Steps {
+						shut, open = shut || s.Shut, open || s.Open
+						if strings.Contains(s.Text, "substance") {
+							t.Errorf("an administrator is told of the label: %s", s.Text)
+						}
+					}
+					if e.Allowed == shut || e.Allowed && !open {
+						t.Errorf("%s, %s, %s: allowed %v by %+v", when, role, resource, e.Allowed, e.Steps)
+					}
+				}
+			}
+		}
+	}
+	ask("practice-wide")
+	c.mode(House{Mode: policy.Restricted})
+	ask("restricted")
+	c.commit(trust.System("import"), `{"resourceType":"CareTeam","status":"active","subject":{"reference":"Patient/rosa"},"participant":[{"member":{"reference":"Practitioner/amara"}}]}`)
+	ask("care team")
+	c.commit(trust.System("import"), `{"resourceType":"Consent","id":"no","status":"active","scope":{"coding":[{"code":"patient-privacy"}]},"category":[{"coding":[{"code":"x"}]}],"patient":{"reference":"Patient/rosa"},"policyRule":{"text":"x"},"provision":{"type":"deny","securityLabel":[{"code":"SUD"}]}}`)
+	ask("class denied")
+	c.commit(trust.System("import"), `{"resourceType":"Consent","status":"active","scope":{"coding":[{"code":"patient-privacy"}]},"category":[{"coding":[{"code":"x"}]}],"patient":{"reference":"Patient/rosa"},"policyRule":{"text":"x"},"provision":{"type":"deny"}}`)
+	ask("all denied")
+	if _, err := c.as(nurse).Explain(ctx, nurse, "rosa", ""); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("a nurse asks: %v", err)
+	}
+}
