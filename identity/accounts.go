@@ -12,7 +12,8 @@
 //	actor := gate.As(identity.Principal(account, session), "clinic")
 //
 // Passwords are kept as argon2id hashes, all other secrets (256 random bits) as SHA-256.
-// Nothing of one request stays in process memory: several processes can share one store.
+// Nothing of one request stays in process memory (but how a stored value is read): several
+// processes can share one store.
 // Every change here is one Changeset with an audit leaf. What a person may do is
 // trust/policy's affair; clinical data is record's.
 package identity
@@ -47,6 +48,8 @@ type Accounts struct {
 	options Options
 	hashing chan struct{} // a place for each password that is being hashed
 	decoy   string        // hash that unknown users' passwords are compared with
+	tokens  decoded[token]
+	people  decoded[Account]
 }
 
 // Options tune Accounts; the zero value is right for a clinic.
@@ -211,17 +214,31 @@ func noAccount() error { return fault.New(fault.NotFound, "There is no such acco
 
 // load returns an account's credentials; fault.NotFound when there is none.
 func (a *Accounts) load(ctx context.Context, id string) (credentials, error) {
-	if id == "" || strings.Contains(id, "/") {
-		return credentials{}, noAccount()
-	}
-	item, err := a.store.Item(ctx, spaceAccount, id)
-	if fault.Is(err, fault.NotFound) {
-		return credentials{}, noAccount()
-	}
+	item, err := a.accountItem(ctx, id)
 	if err != nil {
 		return credentials{}, err
 	}
 	return decodeAccount(item)
+}
+
+// account is load for those who only ask who somebody is, as every request does.
+func (a *Accounts) account(ctx context.Context, id string) (Account, error) {
+	item, err := a.accountItem(ctx, id)
+	if err != nil {
+		return Account{}, err
+	}
+	return a.people.of(item.Value)
+}
+
+func (a *Accounts) accountItem(ctx context.Context, id string) (store.Item, error) {
+	if id == "" || strings.Contains(id, "/") {
+		return store.Item{}, noAccount()
+	}
+	item, err := a.store.Item(ctx, spaceAccount, id)
+	if fault.Is(err, fault.NotFound) {
+		return store.Item{}, noAccount()
+	}
+	return item, err
 }
 
 func decodeAccount(item store.Item) (credentials, error) {
@@ -390,7 +407,7 @@ func again(f func() error) error {
 // leaf returns an audit leaf about an account.
 func (a *Accounts) leaf(by trust.Principal, action ledger.Action, what, patient string) *ledger.Leaf {
 	l := &ledger.Leaf{Time: a.clock.Now(), Actor: by.ID, Name: by.Name, Role: string(by.Role), Purpose: string(by.Purpose),
-		Session: by.Session, Action: action, Query: what}
+		Session: by.Session, Action: action, Query: what, Client: by.Client, Network: by.Network}
 	if patient != "" {
 		l.Patients = []string{patient}
 	}

@@ -145,6 +145,7 @@ func (a *Accounts) enter(ctx context.Context, c credentials, code, address strin
 		return Session{}, "", err
 	}
 	leaf := a.leaf(Principal(c.Account, s), ledger.SignIn, "from "+network(address), c.Patient)
+	leaf.Network = network(address)
 	_, err = a.store.Commit(ctx, store.Changeset{Items: append(items, w), Leaf: leaf})
 	if fault.Is(err, fault.Conflict) {
 		return Session{}, "", refuse(WrongCode)
@@ -164,7 +165,7 @@ func (a *Accounts) halfway(ctx context.Context, c credentials, address string) e
 		return err
 	}
 	leaf := a.leaf(Principal(c.Account, Session{}), ledger.SignIn, "first step from "+network(address), c.Patient)
-	leaf.Outcome = string(NeedsCode)
+	leaf.Outcome, leaf.Network = string(NeedsCode), network(address)
 	if _, err := a.store.Commit(ctx, store.Changeset{Items: []store.ItemWrite{w}, Leaf: leaf}); err != nil {
 		return err
 	}
@@ -174,7 +175,7 @@ func (a *Accounts) halfway(ctx context.Context, c credentials, address string) e
 // refused counts a failure and returns the refusal. The user name as typed is not
 // audited: people type passwords into the wrong field.
 func (a *Accounts) refused(ctx context.Context, user, address string, c credentials, s State) error {
-	leaf := &ledger.Leaf{Time: a.clock.Now(), Actor: "unknown", Action: ledger.SignIn, Query: "from " + network(address), Outcome: string(fault.Unauthorized)}
+	leaf := &ledger.Leaf{Time: a.clock.Now(), Actor: "unknown", Action: ledger.SignIn, Query: "from " + network(address), Network: network(address), Outcome: string(fault.Unauthorized)}
 	if c.ID != "" {
 		leaf.Actor, leaf.Name, leaf.Role = c.ID, c.Name, string(c.Role)
 		if c.Patient != "" {

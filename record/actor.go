@@ -30,9 +30,11 @@ type Gate struct {
 
 	parameters parameters
 
-	fresh    bool // the record was empty when the gate was opened
-	setting  atomic.Pointer[houseRead]
-	verdicts verdicts
+	strangersSince time.Time // the minute that strangers counts in
+	strangers      int
+	fresh          bool // the record was empty when the gate was opened
+	setting        atomic.Pointer[houseRead]
+	verdicts       verdicts
 }
 
 // Open returns the gate to a store.

@@ -12,6 +12,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/trust/ledger"
 )
 
 // Limits of one request.
@@ -120,11 +121,15 @@ func (s *Site) serve(area *Area, p Policy, h Handler, limit int64) http.Handler 
 			req.Body = http.MaxBytesReader(w, req.Body, max(limit, maxBody))
 		}
 		w.Header().Set("Cache-Control", "no-store")
-		if err := readForm(req); err != nil {
-			_ = fail(w, r, err)
-			return
+		ctx, tally := ledger.WithTally(req.Context())
+		r.Request = req.WithContext(ctx)
+		err := s.enter(w, r, p, h)
+		if tally.Count() == 0 && r.Actor != nil { // the answer is still held back
+			if unwritten := r.Actor.Asked(ctx, req.Pattern, err); unwritten != nil && err == nil {
+				s.Log.Error("a request without an entry in the audit log", "request", r.id, "error", unwritten.Error())
+			}
 		}
-		if err := s.enter(w, r, p, h); err != nil {
+		if err != nil {
 			_ = fail(w, r, err)
 		}
 	})
@@ -146,7 +151,8 @@ func unhurried(h http.Handler) http.Handler {
 	})
 }
 
-// enter finds out who it is and runs the handler when the policy admits it.
+// enter finds out who it is and runs the handler when the policy admits it. Before that
+// nothing of what was sent is read: a stranger's form costs nothing.
 func (s *Site) enter(w http.ResponseWriter, r *Request, p Policy, h Handler) error {
 	locked, err := s.identify(w, r)
 	if err != nil {
@@ -154,6 +160,9 @@ func (s *Site) enter(w http.ResponseWriter, r *Request, p Policy, h Handler) err
 	}
 	switch {
 	case p&Public != 0:
+		if err := readForm(r.Request); err != nil {
+			return err
+		}
 		return h(w, r)
 	case locked:
 		return stopLocked(w, r)
@@ -163,6 +172,9 @@ func (s *Site) enter(w http.ResponseWriter, r *Request, p Policy, h Handler) err
 		return Redirect(w, r, "/sign-in?next="+nextOf(r))
 	case !p.admits(r.Principal().Role):
 		return fault.New(fault.Forbidden, "Your role does not open this page. Ask an administrator if you need it.")
+	}
+	if err := readForm(r.Request); err != nil {
+		return err
 	}
 	return h(w, r)
 }

@@ -51,7 +51,7 @@ func (s *Site) identify(w http.ResponseWriter, r *Request) (locked bool, err err
 		r.Lang = lang.For(account.Language)
 	}
 	if !locked {
-		p, err := s.principal(r.Context(), account, session)
+		p, err := s.principal(r.Request, account, session)
 		if err != nil {
 			return false, err
 		}
@@ -62,13 +62,14 @@ func (s *Site) identify(w http.ResponseWriter, r *Request) (locked bool, err err
 
 // principal is who acts in a session, with the records that the person has opened by
 // break-glass.
-func (s *Site) principal(ctx context.Context, a identity.Account, session identity.Session) (trust.Principal, error) {
+func (s *Site) principal(r *http.Request, a identity.Account, session identity.Session) (trust.Principal, error) {
 	p := identity.Principal(a, session)
+	p.Network = identity.Network(r.RemoteAddr)
 	if !identity.MayBreakGlass(p.Role) {
 		return p, nil
 	}
 	var err error
-	p.Glass, err = s.Accounts.Glass(ctx, p.ID)
+	p.Glass, err = s.Accounts.Glass(r.Context(), p.ID)
 	return p, err
 }
 
@@ -87,7 +88,7 @@ func (s *Site) Visitor(r *http.Request) (trust.Principal, error) {
 	if err != nil {
 		return trust.Principal{}, err
 	}
-	return s.principal(r.Context(), account, session)
+	return s.principal(r, account, session)
 }
 
 // begin puts a new session into the browser.
