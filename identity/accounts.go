@@ -12,7 +12,8 @@
 //	actor := gate.As(identity.Principal(account, session), "clinic")
 //
 // Passwords are kept as argon2id hashes, all other secrets (256 random bits) as SHA-256.
-// Nothing of one request stays in process memory: several processes can share one store.
+// Nothing of one request stays in process memory (but how a stored value is read): several
+// processes can share one store.
 // Every change here is one Changeset with an audit leaf. What a person may do is
 // trust/policy's affair; clinical data is record's.
 package identity
@@ -49,7 +50,9 @@ type Accounts struct {
 	options Options
 	hashing chan struct{} // a place for each password that is being hashed
 	keepers []Keeper
-	decoy   string        // hash that unknown users' passwords are compared with
+	decoy   string // hash that unknown users' passwords are compared with
+	tokens  decoded[token]
+	people  decoded[Account]
 }
 
 // Options tune Accounts; the zero value is right for a clinic.
@@ -117,8 +120,11 @@ type Draft struct {
 	User, Name   string
 	Role         trust.Role
 	Practitioner string // required for nobody, but staff without one cannot sign clinical entries
-	Patient      string // required for the role patient, refused for others
+	Patient      string // required for the role patient (but see Proxy), refused for others
 	Language     string
+	// Proxy makes an account of the portal for somebody who is no patient here: it sees nothing
+	// until GrantProxy. It has no Patient.
+	Proxy bool
 	// Password is chosen by the person through CompleteSetUp or CompleteInvite; only
 	// system principals (the demonstration clinic) may give one to Create.
 	Password string
@@ -178,7 +184,7 @@ func (a *Accounts) draft(ctx context.Context, d Draft) (credentials, error) {
 			return credentials{}, fault.New(fault.Invalid, "A staff account cannot be linked to a patient; make a second account with the role patient.")
 		}
 	case d.Role == trust.Patient:
-		if d.Patient == "" || d.Practitioner != "" {
+		if d.Patient == "" != d.Proxy || d.Practitioner != "" {
 			return credentials{}, fault.New(fault.Invalid, "A patient's account must be linked to exactly one patient and to no practitioner.")
 		}
 	default:
@@ -250,17 +256,31 @@ func noAccount() error { return fault.New(fault.NotFound, "There is no such acco
 
 // load returns an account's credentials; fault.NotFound when there is none.
 func (a *Accounts) load(ctx context.Context, id string) (credentials, error) {
-	if id == "" || strings.Contains(id, "/") {
-		return credentials{}, noAccount()
-	}
-	item, err := a.store.Item(ctx, spaceAccount, id)
-	if fault.Is(err, fault.NotFound) {
-		return credentials{}, noAccount()
-	}
+	item, err := a.accountItem(ctx, id)
 	if err != nil {
 		return credentials{}, err
 	}
 	return decodeAccount(item)
+}
+
+// account is load for those who only ask who somebody is, as every request does.
+func (a *Accounts) account(ctx context.Context, id string) (Account, error) {
+	item, err := a.accountItem(ctx, id)
+	if err != nil {
+		return Account{}, err
+	}
+	return a.people.of(item.Value)
+}
+
+func (a *Accounts) accountItem(ctx context.Context, id string) (store.Item, error) {
+	if id == "" || strings.Contains(id, "/") {
+		return store.Item{}, noAccount()
+	}
+	item, err := a.store.Item(ctx, spaceAccount, id)
+	if fault.Is(err, fault.NotFound) {
+		return store.Item{}, noAccount()
+	}
+	return item, err
 }
 
 func decodeAccount(item store.Item) (credentials, error) {
@@ -464,7 +484,7 @@ func again(f func() error) error {
 // leaf returns an audit leaf about an account.
 func (a *Accounts) leaf(by trust.Principal, action ledger.Action, what, patient string) *ledger.Leaf {
 	l := &ledger.Leaf{Time: a.clock.Now(), Actor: by.ID, Name: by.Name, Role: string(by.Role), Purpose: string(by.Purpose),
-		Session: by.Session, Action: action, Query: what}
+		Session: by.Session, Action: action, Query: what, Client: by.Client, Network: by.Network}
 	if patient != "" {
 		l.Patients = []string{patient}
 	}

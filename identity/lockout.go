@@ -57,6 +57,10 @@ func network(address string) string {
 	return ip.String()
 }
 
+// Network returns what the audit log says of where a request came from: an IPv4 address, or the
+// /64 of an IPv6 one, from an address with or without a port.
+func Network(address string) string { return network(address) }
+
 func userBucket(user string) string { return bucket("user", strings.ToLower(strings.TrimSpace(user))) }
 func addressBucket(address string) string {
 	return bucket("address", network(address))

@@ -335,6 +335,7 @@ func (a *Accounts) start(ctx context.Context, c credentials, from Place, b begun
 		return Session{}, "", err
 	}
 	leaf := a.leaf(Principal(c.Account, Session{ID: s.ID}), ledger.SignIn, "from "+network(from.Address)+" by "+b.how, c.Patient)
+	leaf.Network = network(from.Address)
 	_, err = a.store.Commit(ctx, store.Changeset{Items: append(b.items, w, forgiven(c.User)), Leaf: leaf})
 	if fault.Is(err, fault.Conflict) {
 		return Session{}, "", refuse(WrongCode)

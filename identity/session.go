@@ -66,7 +66,7 @@ func Principal(a Account, s Session) trust.Principal {
 	}
 	purpose := trust.Operations
 	switch a.Role {
-	case trust.Physician, trust.Nurse:
+	case trust.Physician, trust.Nurse, trust.MedicalAssistant, trust.Pharmacist, trust.Laboratory:
 		purpose = trust.Treatment
 	case trust.Biller:
 		purpose = trust.Payment
@@ -215,7 +215,7 @@ func (a *Accounts) EndAll(ctx context.Context, by trust.Principal, account strin
 		return onlyAdministrators()
 	}
 	var gone []store.ItemWrite
-	for _, space := range []string{spaceSession, spaceToken} {
+	for _, space := range []string{spaceSession, spaceToken, GrantsSpace} {
 		items, err := a.store.Items(ctx, space, account)
 		if err != nil {
 			return err
@@ -225,7 +225,7 @@ func (a *Accounts) EndAll(ctx context.Context, by trust.Principal, account strin
 		}
 	}
 	for _, k := range a.keepers {
-		if err := k.End(ctx, by, account); err != nil {
+		if err := k.EndAccount(ctx, by, account); err != nil {
 			return err
 		}
 	}

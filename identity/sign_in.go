@@ -155,7 +155,7 @@ func (a *Accounts) halfway(ctx context.Context, c credentials, from Place) error
 		return err
 	}
 	leaf := a.leaf(Principal(c.Account, Session{}), ledger.SignIn, "first step from "+network(from.Address), c.Patient)
-	leaf.Outcome = string(NeedsCode)
+	leaf.Outcome, leaf.Network = string(NeedsCode), network(from.Address)
 	if _, err := a.store.Commit(ctx, store.Changeset{Items: []store.ItemWrite{w}, Leaf: leaf}); err != nil {
 		return err
 	}
@@ -165,7 +165,7 @@ func (a *Accounts) halfway(ctx context.Context, c credentials, from Place) error
 // refused counts a failure and returns the refusal. The user name as typed is not
 // audited: people type passwords into the wrong field.
 func (a *Accounts) refused(ctx context.Context, user string, from Place, c credentials, s State) error {
-	leaf := &ledger.Leaf{Time: a.clock.Now(), Actor: "unknown", Action: ledger.SignIn, Query: "from " + network(from.Address), Outcome: string(fault.Unauthorized)}
+	leaf := &ledger.Leaf{Time: a.clock.Now(), Actor: "unknown", Action: ledger.SignIn, Query: "from " + network(from.Address), Network: network(from.Address), Outcome: string(fault.Unauthorized)}
 	if c.ID != "" {
 		leaf.Actor, leaf.Name, leaf.Role = c.ID, c.Name, string(c.Role)
 		if c.Patient != "" {

@@ -85,24 +85,24 @@ func (a *Accounts) Token(ctx context.Context, secret string) (trust.Principal, e
 	if err != nil {
 		return trust.Principal{}, err
 	}
-	var t token
-	if err := json.Unmarshal(item.Value, &t); err != nil {
+	t, err := a.tokens.of(item.Value)
+	if err != nil {
 		return trust.Principal{}, err
 	}
 	if len(t.Scopes) == 0 || !a.clock.Now().Before(t.Expires) || a.rewound(t.Issued) {
 		return trust.Principal{}, refuse(Over)
 	}
-	c, err := a.load(ctx, t.Account)
-	if fault.Is(err, fault.NotFound) || err == nil && c.Disabled {
+	account, err := a.account(ctx, t.Account)
+	if fault.Is(err, fault.NotFound) || err == nil && account.Disabled {
 		return trust.Principal{}, refuse(Over)
 	}
 	if err != nil {
 		return trust.Principal{}, err
 	}
-	if !a.enough(c.Account) {
+	if !a.enough(account) {
 		return trust.Principal{}, refuse(NeedsFactor)
 	}
-	p := Principal(c.Account, Session{ID: t.ID})
+	p := Principal(account, Session{ID: t.ID})
 	p.Scopes = t.Scopes
 	return p, nil
 }

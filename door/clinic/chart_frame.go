@@ -38,7 +38,7 @@ func chartParts() []chartPart {
 		{"Problems", "problems", "p"}, {"Allergies", "allergies", "a"}, {"Orders", "orders", "o"}, {"Vitals", "vitals", "v"},
 		{"Immunizations", "immunizations", "i"}, {"Documents", "documents", "d"}, {"Messages", "messages", "c"},
 		{"Timeline", "timeline", "t"}, {"Charges", "charges", "y"},
-		{"Details", "details", "x"}, {"Emergency sheet", "emergency", "e"},
+		{"Details", "details", "x"}, {"Emergency sheet", "emergency", "e"}, {"Emergency access", "emergency-access", "g"},
 	}
 }
 

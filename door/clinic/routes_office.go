@@ -2,7 +2,7 @@ package clinic
 
 import "github.com/osler-emr/osler/door/web"
 
-// office is the part of the site map beside the patients' charts: audit, safety, duplicates,
+// office is the part of the site map beside the patients' charts: audit, safety, emergency access, duplicates,
 // billing and people.
 func office(m *web.Mux) {
 	m.Page("GET /audit", web.Audit, audit)
@@ -10,6 +10,12 @@ func office(m *web.Mux) {
 	m.Page("GET /audit/export.csv", web.Audit, web.Fresh(web.Exporting, auditExport))
 	m.Page("GET /safety", web.Audit, safetyShow)
 	m.Page("POST /safety", web.Administrator, safetyBackUp)
+
+	m.Page("GET /p/{patient}/emergency-access", web.Physician|web.Nurse, glassForm)
+	m.Page("POST /p/{patient}/emergency-access", web.Physician|web.Nurse, glassOpen)
+	m.Page("POST /glass/{grant}/end", web.Physician|web.Nurse|web.Audit, glassEnd)
+	m.Page("GET /privacy", web.Audit, privacy)
+	m.Page("POST /privacy/glass/{grant}", web.Audit, glassReview)
 
 	m.Page("GET /duplicates", web.Desk, duplicateList)
 	m.Page("GET /duplicates/{task}", web.Desk, duplicateShow)

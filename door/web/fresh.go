@@ -125,8 +125,7 @@ func (s *Site) takeProof(w http.ResponseWriter, r *Request) error {
 	}
 	s.begin(w, secret)
 	r.Session = session
-	s.bind(r)
-	return nil
+	return s.bind(r)
 }
 
 func (r *Request) proofOf(v url.Values) identity.Proof {

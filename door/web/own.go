@@ -12,15 +12,7 @@ import (
 // ownArea holds the pages that belong to no web of their own: the first page, sign-in,
 // lock, settings, drafts and undo. A signed-in person sees them in the shell of the own web.
 func (s *Site) ownArea(areas []Area) Area {
-	in := func(h Handler) Handler {
-		return func(w http.ResponseWriter, r *Request) error {
-			if a := areaOf(areas, r.Account.Role); a != nil && r.Actor != nil {
-				r.area = a
-				r.Actor = s.Gate.As(r.Actor.Principal(), a.Door)
-			}
-			return h(w, r)
-		}
-	}
+	in := s.inOwn(areas)
 	return Area{Door: "web", Shell: plain, Routes: func(m *Mux) {
 		m.Page("GET /{$}", Public, in(first))
 		m.Page("GET /sign-in", Public, signInPage)
@@ -52,6 +44,19 @@ func (s *Site) ownArea(areas []Area) Area {
 		m.Page("POST /undo", SignedIn, in(undo))
 		m.Page("POST /draft", SignedIn, in(saveDraft))
 	}}
+}
+
+// inOwn shows pages in the area of whoever is signed in.
+func (s *Site) inOwn(areas []Area) func(Handler) Handler {
+	return func(h Handler) Handler {
+		return func(w http.ResponseWriter, r *Request) error {
+			if a := areaOf(areas, r.Account.Role); a != nil && r.Actor != nil {
+				r.area = a
+				r.Actor = s.Gate.As(r.Actor.Principal(), a.Door)
+			}
+			return h(w, r)
+		}
+	}
 }
 
 // plain is the shell of pages without a signed-in person.

@@ -54,14 +54,33 @@ func (s *Site) identify(w http.ResponseWriter, r *Request) (locked bool, err err
 		r.Lang = lang.For(account.Language)
 	}
 	if !locked && !r.weak {
-		s.bind(r)
+		if err := s.bind(r); err != nil {
+			return false, err
+		}
 	}
 	return locked, nil
 }
 
 // bind makes the request's actor out of its session and account.
-func (s *Site) bind(r *Request) {
-	r.Actor = s.Gate.As(identity.Principal(r.Account, r.Session), r.area.Door)
+func (s *Site) bind(r *Request) error {
+	p, err := s.principal(r.Request, r.Account, r.Session)
+	if err == nil {
+		r.Actor = s.Gate.As(p, r.area.Door)
+	}
+	return err
+}
+
+// principal is who acts in a session, with the records that the person has opened by
+// break-glass.
+func (s *Site) principal(r *http.Request, a identity.Account, session identity.Session) (trust.Principal, error) {
+	p := identity.Principal(a, session)
+	p.Network = identity.Network(r.RemoteAddr)
+	if !identity.MayBreakGlass(p.Role) {
+		return p, nil
+	}
+	var err error
+	p.Glass, err = s.Accounts.Glass(r.Context(), p.ID)
+	return p, err
 }
 
 // Visitor returns who is signed in in the browser that a request comes from, for doors that
@@ -79,7 +98,7 @@ func (s *Site) Visitor(r *http.Request) (trust.Principal, error) {
 	if err != nil {
 		return trust.Principal{}, err
 	}
-	return identity.Principal(account, session), nil
+	return s.principal(r, account, session)
 }
 
 // begin puts a new session into the browser.
@@ -100,7 +119,12 @@ func accepted(header string) lang.Language {
 	return lang.For("")
 }
 
-// place is where a request comes from, for the lockout, the audit log and the list of sessions.
+// Place is where a request comes from, for the lockout, the audit log and the list of sessions.
+func (r *Request) Place() identity.Place { return place(r) }
+
+// Address is the network address of Place.
+func (r *Request) Address() string { return place(r).Address }
+
 func place(r *Request) identity.Place {
 	p := identity.Place{Address: r.RemoteAddr, Device: deviceOf(r.UserAgent())}
 	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
@@ -146,6 +170,11 @@ func (r *Request) fill(w http.ResponseWriter, p *ui.Page) {
 		p.NoFind = policy.May(r.Principal(), policy.Search, "Patient") != nil
 		if r.area.Nav != nil {
 			p.Nav = r.area.Nav(r)
+		}
+	}
+	if p.Patient != nil {
+		if g := r.Principal().Opened(p.Patient.ID, r.Now()); g.ID != "" {
+			p.Patient.Glass, p.Patient.GlassUntil = g.ID, g.Until
 		}
 	}
 	p.Toast = r.said
@@ -202,7 +231,7 @@ func (s *Site) cookie(name, value string, seconds int) *http.Cookie {
 // areaOf returns the web that a role lives in, nil when the site has none.
 func areaOf(areas []Area, role trust.Role) *Area {
 	for i := range areas {
-		if areas[i].Patients == (role == trust.Patient) {
+		if !areas[i].Shared && areas[i].Patients == (role == trust.Patient) {
 			return &areas[i]
 		}
 	}

@@ -1,0 +1,218 @@
+package proof
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/osler-emr/osler/base/bucket"
+	"github.com/osler-emr/osler/base/clock"
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/seal"
+	"github.com/osler-emr/osler/door/clinic"
+	"github.com/osler-emr/osler/door/fhirapi"
+	"github.com/osler-emr/osler/door/portal"
+	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/identity"
+	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/record/job"
+	"github.com/osler-emr/osler/record/watch"
+	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/blob"
+	"github.com/osler-emr/osler/store/sqlite"
+	"github.com/osler-emr/osler/trust"
+)
+
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// person is somebody who uses the clinic, with what identifies them at both doors.
+type person struct {
+	role    trust.Role
+	account identity.Account
+	cookie  string // of a signed-in browser
+	bearer  string // of an app that may do all that the person may
+}
+
+// house is a whole Osler in process: the pages and FHIR on a real store.
+type house struct {
+	t       testing.TB
+	clock   *clock.Manual
+	store   store.Store
+	gate    *record.Gate
+	site    *web.Site
+	watch   *watch.Watcher
+	people  map[string]*person // by user name
+	handler http.Handler
+	log     *strings.Builder
+	dir     string
+}
+
+// staff are the people of every house: one of each role, and two patients.
+var staff = []identity.Draft{
+	{User: "amara", Name: "Dr Amara Osei", Role: trust.Physician, Practitioner: "amara"},
+	{User: "nina", Name: "Nina Park", Role: trust.Nurse, Practitioner: "nina"},
+	{User: "mo", Name: "Mo Abadi", Role: trust.MedicalAssistant, Practitioner: "mo"},
+	{User: "phil", Name: "Phil Adeyemi", Role: trust.Pharmacist, Practitioner: "phil"},
+	{User: "lara", Name: "Lara Berg", Role: trust.Laboratory, Practitioner: "lara"},
+	{User: "dana", Name: "Dana Cole", Role: trust.FrontDesk, Practitioner: "dana"},
+	{User: "bill", Name: "Bill Ito", Role: trust.Biller, Practitioner: "bill"},
+	{User: "rex", Name: "Rex Moss", Role: trust.Records, Practitioner: "rex"},
+	{User: "ada", Name: "Ada Quist", Role: trust.Administrator},
+	{User: "gus", Name: "Gus Weil", Role: trust.Auditor},
+	{User: "rosa", Name: "Rosa Díaz", Role: trust.Patient, Patient: "rosa"},
+	{User: "sam", Name: "Sam Hill", Role: trust.Patient, Patient: "sam"},
+}
+
+// open makes a house that holds some resources.
+func open(t testing.TB, bodies ...string) *house {
+	t.Helper()
+	h := &house{t: t, clock: clock.NewManual(noon), people: map[string]*person{}, log: &strings.Builder{}, dir: t.TempDir()}
+	ring, err := seal.OpenKeyring(h.dir, seal.KeyFile(filepath.Join(h.dir, "master.key")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := sqlite.Open(t.Context(), h.dir, sqlite.Options{Keyring: ring, Clock: h.clock, Readers: 1, CacheKiB: 1024})
+	if err != nil {
+		t.Fatal(err)
+	}
+	place, err := bucket.Open(filepath.Join(h.dir, "contents"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.store = record.WithContents(s, blob.New(place, ring.Key("content")))
+	h.gate = record.Open(h.store, h.clock)
+	h.seed(bodies...)
+	log := slog.New(slog.NewTextHandler(h.log, nil))
+	h.site = &web.Site{Gate: h.gate, Clock: h.clock, Log: log, Clinic: "Harehills",
+		Accounts: identity.Open(s, h.clock, identity.Options{Cost: identity.Cost{KiB: 64, Passes: 1}, PasswordAlone: true})}
+	for _, d := range staff {
+		h.hire(d)
+	}
+	pages, err := h.site.Handler(clinic.Area(), portal.Area())
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.watch = watch.Open(watch.Options{Gate: h.gate, Store: h.store, Accounts: h.site.Accounts, Clock: h.clock, Log: log, Base: "http://osler.example/fhir"})
+	jobs := job.Open(h.store, h.gate, h.clock, log)
+	api := fhirapi.New(fhirapi.Options{Gate: h.gate, Authenticate: h.site.Accounts.Token, Visitor: h.site.Visitor, Clock: h.clock, Log: log,
+		Base: "http://osler.example/fhir", Watch: h.watch, Jobs: jobs, Version: "test"})
+	mux := http.NewServeMux()
+	mux.Handle("/fhir", api)
+	mux.Handle("/fhir/", api)
+	mux.Handle("/", pages)
+	h.handler = mux
+	t.Cleanup(func() {
+		jobs.Close()
+		api.Close()
+		s.Close()
+	})
+	return h
+}
+
+// hire makes an account with a signed-in browser and a token.
+func (h *house) hire(d identity.Draft) *person {
+	h.t.Helper()
+	ctx, system := context.Background(), trust.System("test")
+	d.Password = "seven quiet rivers run"
+	a, err := h.site.Accounts.Create(ctx, system, d)
+	if err != nil {
+		h.t.Fatalf("%s: %v", d.User, err)
+	}
+	p := &person{role: d.Role, account: a}
+	if _, p.cookie, err = h.site.Accounts.SignInAs(ctx, system, d.User, identity.Place{Address: "127.0.0.1"}); err != nil {
+		h.t.Fatal(err)
+	}
+	scopes := []string{"user/*.cruds"}
+	if d.Role == trust.Patient {
+		scopes = []string{"patient/*.cruds"}
+	}
+	if p.bearer, err = h.site.Accounts.IssueToken(ctx, system, a.ID, scopes, 24*time.Hour); err != nil {
+		h.t.Fatal(err)
+	}
+	h.people[d.User] = p
+	return p
+}
+
+// seed stores resources as an import does, in one commit.
+func (h *house) seed(bodies ...string) {
+	h.t.Helper()
+	if len(bodies) == 0 {
+		return
+	}
+	change := record.Change{Dangling: true}
+	for _, b := range bodies {
+		change.Put = append(change.Put, record.Put{Resource: parsed(h.t, b)})
+	}
+	if _, err := h.gate.As(trust.System("test"), "test").Commit(context.Background(), change); err != nil {
+		h.t.Fatalf("%v: %+v", err, fault.CodeOf(err))
+	}
+}
+
+func parsed(t testing.TB, body string) *fhir.Node {
+	t.Helper()
+	n, err := fhir.Parse([]byte(body))
+	if err != nil {
+		t.Fatalf("%v: %.300s", err, body)
+	}
+	return n
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// ask sends a request in process. who is a user name, "" for a stranger; at /fhir the person
+// comes with a token, elsewhere with a browser. headers are "Name: value"; an empty value
+// takes the header away.
+func (h *house) ask(who, method, path, body string, headers ...string) answer {
+	r := httptest.NewRequest(method, "http://osler.example"+path, strings.NewReader(body))
+	r.RemoteAddr = "192.0.2.7:4711"
+	fhirDoor := path == "/fhir" || strings.HasPrefix(path, "/fhir/") || strings.HasPrefix(path, "/fhir?")
+	if p := h.people[who]; p != nil && fhirDoor {
+		r.Header.Set("Authorization", "Bearer "+p.bearer)
+	} else if p != nil {
+		r.AddCookie(&http.Cookie{Name: "osler-session", Value: p.cookie})
+	}
+	if body != "" || method == http.MethodPost {
+		r.Header.Set("Content-Type", map[bool]string{true: "application/fhir+json", false: "application/x-www-form-urlencoded"}[fhirDoor])
+	}
+	for _, line := range headers {
+		name, value, _ := strings.Cut(line, ": ")
+		if r.Header.Set(name, value); value == "" {
+			r.Header.Del(name)
+		}
+	}
+	w := httptest.NewRecorder()
+	h.handler.ServeHTTP(w, r)
+	return answer{w.Code, w.Header(), w.Body.String()}
+}
+
+// stored names what is stored, for "nothing has changed": the newest version and the number
+// of all.
+func (h *house) stored() string {
+	list, err := h.store.History(context.Background(), store.HistoryFilter{Count: 1})
+	if err != nil || len(list) == 0 {
+		h.t.Fatalf("%d versions: %v", len(list), err)
+	}
+	v := list[0]
+	return v.Type + "/" + v.ID + "/" + string(rune('0'+v.Version%10)) + "@" + v.Updated.String()
+}
+
+func (h *house) users() []string {
+	var names []string
+	for name := range h.people {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
