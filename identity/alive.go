@@ -17,8 +17,8 @@ const CheckEvery = 20 * time.Second
 // Keeper keeps access of another kind than sessions and tokens, such as what a person has
 // granted to apps. Join makes it take part when an account ends.
 type Keeper interface {
-	// End ends all that the keeper holds for an account.
-	End(ctx context.Context, by trust.Principal, account string) error
+	// EndAccount ends all that the keeper holds for an account.
+	EndAccount(ctx context.Context, by trust.Principal, account string) error
 	// Holds reports whether what a principal with a Client came by is still good.
 	Holds(ctx context.Context, p trust.Principal) (bool, error)
 }
@@ -35,32 +35,39 @@ func (a *Accounts) Still(ctx context.Context, p trust.Principal) error {
 	if p.Role == trust.SystemRole {
 		return nil
 	}
-	c, err := a.load(ctx, p.ID)
-	if fault.Is(err, fault.NotFound) || err == nil && (c.Disabled || c.Role != p.Role || !a.enough(c.Account)) {
+	if p.Client != "" { // a program, whose keeper looks at the account too where there is one
+		for _, k := range a.keepers {
+			if there, err := k.Holds(ctx, p); err != nil || there {
+				return err
+			}
+		}
 		return refuse(Over)
 	}
+	c, err := a.Usable(ctx, p.ID)
 	if err != nil {
 		return err
 	}
-	there := false
-	switch {
-	case p.Client != "":
-		for _, k := range a.keepers {
-			if there, err = k.Holds(ctx, p); err != nil || there {
-				break
-			}
-		}
-	case len(p.Scopes) > 0:
-		var t token
-		t, err = a.tokenOf(ctx, p)
-		there = t.ID != ""
-	default:
+	there := c.Role == p.Role
+	if there && len(p.Scopes) > 0 {
+		t, tokenErr := a.tokenOf(ctx, p)
+		there, err = t.ID != "", tokenErr
+	} else if there {
 		there, err = a.hasSession(ctx, p)
 	}
 	if err == nil && !there {
 		return refuse(Over)
 	}
 	return err
+}
+
+// Usable returns an account that may act: there, not ended, and with the second factor that it
+// needs. Otherwise it is a Refusal (Over). Other keepers of access ask it for each request.
+func (a *Accounts) Usable(ctx context.Context, id string) (Account, error) {
+	c, err := a.load(ctx, id)
+	if fault.Is(err, fault.NotFound) || err == nil && (c.Disabled || !a.enough(c.Account)) {
+		return Account{}, refuse(Over)
+	}
+	return c.Account, err
 }
 
 func (a *Accounts) hasSession(ctx context.Context, p trust.Principal) (bool, error) {

@@ -12,15 +12,15 @@ import (
 // apps is a keeper as an OAuth server is one.
 type apps map[string]bool
 
-func (k apps) End(_ context.Context, _ trust.Principal, account string) error {
+func (k apps) EndAccount(_ context.Context, _ trust.Principal, account string) error {
 	delete(k, account)
 	return nil
 }
 func (k apps) Holds(_ context.Context, p trust.Principal) (bool, error) { return k[p.ID], nil }
 
-// TestAbuseH9AnEndedAccountIsOutEverywhere: sessions, tokens and apps at once, and work that
+// TestAnEndedAccountIsOutEverywhere: sessions, tokens and apps at once, and work that
 // goes on ends by itself; a removed role counts the same way (A15).
-func TestAbuseH9AnEndedAccountIsOutEverywhere(t *testing.T) {
+func TestAnEndedAccountIsOutEverywhere(t *testing.T) {
 	h, ctx := open(t), context.Background()
 	h.options.CheckEvery = 20 * time.Millisecond
 	a := h.account("amara", trust.Physician, "")

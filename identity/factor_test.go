@@ -19,9 +19,9 @@ func strict(t *testing.T) house {
 	return house{Open(m, c, Options{Cost: Cost{KiB: 64, Passes: 1}}), m, c, t}
 }
 
-// TestAbuseH6APasswordAloneOpensNothing: in the default configuration neither a session nor a
+// TestAPasswordAloneOpensNothing: in the default configuration neither a session nor a
 // token of an account without a second factor becomes somebody who may do anything.
-func TestAbuseH6APasswordAloneOpensNothing(t *testing.T) {
+func TestAPasswordAloneOpensNothing(t *testing.T) {
 	h, ctx := strict(t), context.Background()
 	a := h.account("amara", trust.Physician, "")
 	_, secret, err := h.SignIn(ctx, "amara", phrase, "", address)

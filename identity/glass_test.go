@@ -238,7 +238,7 @@ func TestGlassOnSQLite(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	a := Open(s, c, Options{Cost: Cost{KiB: 64, Passes: 1}})
+	a := Open(s, c, Options{Cost: Cost{KiB: 64, Passes: 1}, PasswordAlone: true})
 	account, err := a.Create(ctx, system, Draft{User: "anna", Name: "Dr Anna", Role: trust.Physician, Practitioner: "n1", Password: phrase})
 	if err != nil {
 		t.Fatal(err)

@@ -225,7 +225,7 @@ func (a *Accounts) EndAll(ctx context.Context, by trust.Principal, account strin
 		}
 	}
 	for _, k := range a.keepers {
-		if err := k.End(ctx, by, account); err != nil {
+		if err := k.EndAccount(ctx, by, account); err != nil {
 			return err
 		}
 	}

@@ -108,7 +108,7 @@ func build(t testing.TB, wrapped func(*sqlite.Store) store.Store, bodies ...stri
 	h.seed(bodies...)
 	log := slog.New(slog.NewTextHandler(h.log, nil))
 	h.site = &web.Site{Gate: h.gate, Clock: h.clock, Log: log, Clinic: "Harehills",
-		Accounts: identity.Open(wrapped(s), h.clock, identity.Options{Cost: identity.Cost{KiB: 64, Passes: 1}})}
+		Accounts: identity.Open(wrapped(s), h.clock, identity.Options{Cost: identity.Cost{KiB: 64, Passes: 1}, PasswordAlone: true})}
 	for _, d := range staff {
 		h.hire(d)
 	}

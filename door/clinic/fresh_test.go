@@ -21,9 +21,9 @@ func (b browser) pastSigning() {
 	}
 }
 
-// TestAbuseV753SigningAsksWhoItIs: OWASP ASVS 7.5.3. A note is not signed at a workstation that
+// TestSigningAsksWhoItIs: OWASP ASVS 7.5.3. A note is not signed at a workstation that
 // somebody else found open, and whoever it is loses nothing that was typed by being asked.
-func TestAbuseV753SigningAsksWhoItIs(t *testing.T) {
+func TestSigningAsksWhoItIs(t *testing.T) {
 	h := openChart(t)
 	anna := h.signedIn("anna")
 	visit := anna.startVisit()

@@ -129,6 +129,7 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 		return err
 	}
 	programs := oauth.Open(oauth.Options{Store: h.store, Accounts: h.accounts, Clock: p.Clock, Key: h.keys.Key("oauth-signing"), Guard: guard, Log: site.Log})
+	h.accounts.Join(programs)
 	apps := &smart.Door{Server: programs, Base: out.base(), Log: site.Log, Example: site.Demo != nil}
 	pages, err := site.Handler(clinic.Area(), portal.Area(), apps.Area())
 	if err != nil {

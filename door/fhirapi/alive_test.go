@@ -8,9 +8,9 @@ import (
 	"github.com/osler-emr/osler/trust"
 )
 
-// TestAbuseH9SocketsOfAnEndedAccountClose: real connections that were open when the account ended
+// TestSocketsOfAnEndedAccountClose: real connections that were open when the account ended
 // are closed, and its token opens nothing any more.
-func TestAbuseH9SocketsOfAnEndedAccountClose(t *testing.T) {
+func TestSocketsOfAnEndedAccountClose(t *testing.T) {
 	h := open(t, watching(t))
 	id := h.ask("POST", "/fhir/Subscription", with(with(with(heartRates, `"rest-hook"`, `"websocket"`), `"endpoint":"URL",`, ""), `,"header":["Authorization: Bearer very-secret"]`, "")).is(201).node.ID()
 	h.becomes(id, "active")

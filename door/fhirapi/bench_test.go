@@ -37,7 +37,7 @@ func BenchmarkHandler(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer s.Close()
-	gate, accounts := record.Open(s, clock.System{}), identity.Open(s, clock.System{}, identity.Options{})
+	gate, accounts := record.Open(s, clock.System{}), identity.Open(s, clock.System{}, identity.Options{PasswordAlone: true})
 	doctor, err := accounts.Create(b.Context(), trust.System("bench"), identity.Draft{User: "doctor", Name: "Bench Doctor", Role: trust.Physician, Password: "correct horse battery staple 7"})
 	if err != nil {
 		b.Fatal(err)

@@ -192,6 +192,16 @@ func (s *server) wrap(rt route) http.HandlerFunc {
 	}
 }
 
+// while makes a call end when its person may not be here any more.
+func (s *server) while(c *call) context.CancelFunc {
+	if s.While == nil || c.actor == nil {
+		return func() {}
+	}
+	ctx, stop := s.While(c.Context(), c.actor.Principal())
+	c.Request = c.WithContext(ctx)
+	return stop
+}
+
 // noted writes the audit leaf of a call that left none: one that was not valid, that asked for
 // nothing of the record, or that came with a token that is not good.
 func (s *server) noted(rt route, c *call, outcome error) error {
@@ -205,16 +215,6 @@ func (s *server) noted(rt route, c *call, outcome error) error {
 		return s.Gate.Stranger(c.Context(), "fhir", identity.Network(c.RemoteAddr), what, outcome)
 	}
 	return nil
-}
-
-// while makes a call end when its person may not be here any more.
-func (s *server) while(c *call) context.CancelFunc {
-	if s.While == nil || c.actor == nil {
-		return func() {}
-	}
-	ctx, stop := s.While(c.Context(), c.actor.Principal())
-	c.Request = c.WithContext(ctx)
-	return stop
 }
 
 // guard runs the handler and turns a panic into an internal error.

@@ -76,7 +76,7 @@ func openHouse(t *testing.T) *house {
 	must(t, err)
 	h.store = s
 	gate := record.Open(s, h.clock)
-	h.users = identity.Open(s, h.clock, identity.Options{Cost: identity.Cost{KiB: 64, Passes: 1}})
+	h.users = identity.Open(s, h.clock, identity.Options{Cost: identity.Cost{KiB: 64, Passes: 1}, PasswordAlone: true})
 	change := record.Change{Dangling: true}
 	for _, b := range seeds {
 		n, err := fhir.Parse([]byte(b))

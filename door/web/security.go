@@ -129,7 +129,9 @@ func (r *Request) factorSet(w http.ResponseWriter, v securityView, said string) 
 		}
 		r.Site.begin(w, secret)
 		r.Session, r.weak = session, false
-		r.Site.bind(r)
+		if err := r.Site.bind(r); err != nil {
+			return err
+		}
 	}
 	a, err := r.Site.Accounts.FindByID(r.Context(), r.Account.ID)
 	if err != nil {

@@ -119,10 +119,12 @@ func accepted(header string) lang.Language {
 	return lang.For("")
 }
 
-// Address is where a request comes from, for the lockout.
+// Place is where a request comes from, for the lockout, the audit log and the list of sessions.
+func (r *Request) Place() identity.Place { return place(r) }
+
+// Address is the network address of Place.
 func (r *Request) Address() string { return place(r).Address }
 
-// place is where a request comes from, for the lockout, the audit log and the list of sessions.
 func place(r *Request) identity.Place {
 	p := identity.Place{Address: r.RemoteAddr, Device: deviceOf(r.UserAgent())}
 	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {

@@ -83,8 +83,8 @@ func (s *Server) person(ctx context.Context, g grant) (trust.Principal, error) {
 		p.Session, p.Scopes = g.ID, g.Scopes
 		return p, err
 	}
-	a, err := s.Accounts.FindByID(ctx, g.Account)
-	if fault.Is(err, fault.NotFound) {
+	a, err := s.Accounts.Usable(ctx, g.Account)
+	if fault.Is(err, fault.Unauthorized) {
 		return trust.Principal{}, over
 	}
 	if err != nil {
