@@ -169,7 +169,7 @@ func must(t testing.TB, err error) {
 
 func (h *house) signIn(user string) {
 	h.t.Helper()
-	_, secret, err := h.users.SignInAs(h.t.Context(), trust.System("test"), user, "127.0.0.1")
+	_, secret, err := h.users.SignInAs(h.t.Context(), trust.System("test"), user, identity.Place{Address: "127.0.0.1"})
 	must(h.t, err)
 	h.cookies[user] = "osler-session=" + secret
 }

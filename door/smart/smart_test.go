@@ -15,6 +15,7 @@ import (
 
 	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/fhir/definition"
+	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/identity/oauth"
 	"github.com/osler-emr/osler/trust"
 )
@@ -303,7 +304,7 @@ func TestBackendService(t *testing.T) {
 	if a := h.send("GET", at(manifest.Output[0].URL), "", "Authorization: Bearer "+access); a.status != 401 {
 		t.Errorf("a blocked service: %d", a.status)
 	}
-	if _, _, err := h.users.SignInAs(t.Context(), trust.System("test"), "client:"+h.backend.ID, ""); err == nil {
+	if _, _, err := h.users.SignInAs(t.Context(), trust.System("test"), "client:"+h.backend.ID, identity.Place{}); err == nil {
 		t.Error("somebody signs in as a service")
 	}
 }
@@ -343,7 +344,7 @@ func TestDeactivation(t *testing.T) {
 	}
 	h.signIn("rosa")
 	got = h.tokens("rosa", "launch/patient offline_access patient/*.rs")
-	must(t, h.users.Disable(t.Context(), trust.System("test"), a.ID))
+	must(t, h.users.Deactivate(t.Context(), trust.System("test"), a.ID))
 	if r := h.fhir(got.text("access_token"), "GET", "Patient/rosa"); r.status != 401 {
 		t.Errorf("after disabling: %d", r.status)
 	}
