@@ -30,7 +30,7 @@ func (d *Door) gallery(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	v := galleryView{Patient: c.Patient.ID, Staff: true}
-	p := ui.Page{Title: r.Lang.T("Programs"), Active: "/charts", Patient: banner(c), Sheets: []string{"chart.css"}}
+	p := ui.Page{Title: r.Lang.T("Programs"), Active: "/charts", Patient: banner(c), Narrow: true, Sheets: []string{"chart.css"}}
 	if visit, ok := c.OpenVisit(); ok {
 		v.Visit = visit.ID
 	}

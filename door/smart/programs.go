@@ -33,7 +33,7 @@ type programForm struct {
 }
 
 func programsTitle(r *web.Request) ui.Page {
-	return ui.Page{Title: r.Lang.T("Programs"), Active: "/programs", Sheets: []string{"office.css"}}
+	return ui.Page{Title: r.Lang.T("Programs"), Active: "/programs", Narrow: true, Sheets: []string{"office.css"}}
 }
 
 // programs is the administrators' list.

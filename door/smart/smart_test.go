@@ -2,6 +2,8 @@ package smart
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -11,6 +13,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 
+	"github.com/osler-emr/osler/base/lang"
+	"github.com/osler-emr/osler/fhir/definition"
 	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/identity/oauth"
 	"github.com/osler-emr/osler/trust"
@@ -343,5 +347,73 @@ func TestDeactivation(t *testing.T) {
 	must(t, h.users.Deactivate(t.Context(), trust.System("test"), a.ID))
 	if r := h.fhir(got.text("access_token"), "GET", "Patient/rosa"); r.status != 401 {
 		t.Errorf("after disabling: %d", r.status)
+	}
+}
+
+// TestKeysByAddress: keys that lie at an address are fetched through the guard, kept for a
+// while, and fetched again when a program signs with a new one.
+func TestKeysByAddress(t *testing.T) {
+	h := openHouse(t)
+	kid, fetched := "k1", 0
+	keys := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fetched++
+		_ = json.NewEncoder(w).Encode(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: h.key.Public(), KeyID: kid, Use: "sig"}}})
+	}))
+	defer keys.Close()
+	c, _, err := h.server.Register(t.Context(), h.admin, oauth.Client{Name: "At an address", Auth: oauth.AuthKey, JWKSURI: keys.URL, Role: trust.Physician, Scopes: []string{"system/*.rs"}})
+	must(t, err)
+	ask := func(kid string) int {
+		return h.token(h.serving(sign(t, jose.ES384, h.key, map[string]any{"kid": kid, "jku": keys.URL}, h.claimed(c)))).status
+	}
+	if ask("k1") != 200 || ask("k1") != 200 || fetched != 1 {
+		t.Errorf("fetched %d times", fetched)
+	}
+	kid = "k2"
+	if ask("k2") != 401 { // not at every request
+		t.Error("an unknown key is looked for at once")
+	}
+	h.clock.Advance(time.Minute)
+	if ask("k2") != 200 || ask("k1") != 401 || fetched != 2 {
+		t.Errorf("after the change: fetched %d times", fetched)
+	}
+	if _, _, err := h.server.Register(t.Context(), h.admin, oauth.Client{Name: "Inside", Auth: oauth.AuthKey, JWKSURI: "https://10.0.0.1/keys", Role: trust.Physician, Scopes: []string{"system/*.rs"}}); err == nil {
+		t.Error("keys in the clinic's network are fetched")
+	}
+}
+
+// TestServiceCannotOpenPages: a service has no account; its token opens no page.
+func TestServiceCannotOpenPages(t *testing.T) {
+	h := openHouse(t)
+	access := h.token(h.serving(h.assertion(h.backend))).text("access_token")
+	for _, path := range []string{"/today", "/settings", "/programs", "/portal"} {
+		if a := h.send("GET", path, "", "Authorization: Bearer "+access, "Cookie: osler-session="+access); a.status != 303 || !strings.HasPrefix(a.header.Get("Location"), "/sign-in") {
+			t.Errorf("%s: %d", path, a.status)
+		}
+	}
+}
+
+// TestEveryScopeHasWords: whatever a program may ask for is said in a sentence, in every
+// language of patients.
+func TestEveryScopeHasWords(t *testing.T) {
+	for _, tag := range []string{"en", "es", "ar"} {
+		l := lang.For(tag)
+		for _, name := range append(definition.ResourceTypes(), "*") {
+			for _, letters := range []string{"r", "rs", "c", "cruds", "u", "d", "cu", "crs", "read", "write", "*"} {
+				for _, staff := range []bool{true, false} {
+					for _, context := range []string{"patient", "user", "system"} {
+						a, ok := say(l, context+"/"+name+"."+letters, staff)
+						if !ok || a.Text == "" || strings.Contains(a.Text, "%!") || strings.Contains(a.Text, "%s") {
+							t.Fatalf("%s/%s.%s: %q", context, name, letters, a.Text)
+						}
+					}
+				}
+			}
+		}
+		if a, _ := say(l, labScope, false); tag == "en" && a.Text != "Read your laboratory results" || tag != "en" && strings.Contains(a.Text, "laboratory results") {
+			t.Errorf("%s: %q", tag, a.Text)
+		}
+	}
+	if a, _ := say(lang.For("en"), "patient/Observation.rs?code=1234-5", false); a.Note != "Only those with code = 1234-5" {
+		t.Errorf("a limit that has no words: %+v", a)
 	}
 }

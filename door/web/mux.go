@@ -186,14 +186,19 @@ func (s *Site) enter(w http.ResponseWriter, r *Request, p Policy, h Handler) err
 	if err := s.takeProof(w, r); err != nil {
 		return err
 	}
+	outer := r.Request
 	ctx, stop := s.Accounts.While(r.Context(), r.Principal())
 	defer stop()
 	r.Request = r.WithContext(ctx)
 	var missing *unproved
-	if err := h(w, r); !errors.As(err, &missing) {
-		return err
+	err = h(w, r)
+	if errors.As(err, &missing) {
+		return ask(w, r, missing.demand)
 	}
-	return ask(w, r, missing.demand)
+	if err != nil { // the fault is drawn after stop, when nothing is drawn any more in ctx
+		r.Request = outer
+	}
+	return err
 }
 
 func (s *Site) log() {

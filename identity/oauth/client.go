@@ -434,12 +434,33 @@ func (s *Server) proven(ctx context.Context, k kept, right bool) (Client, error)
 	if right && k.Status == Approved {
 		return k.Client, nil
 	}
-	l := s.leaf(servicePrincipal(k.Client), ledger.SignIn, k.ID, "program proves who it is")
-	l.Outcome = string(fault.Unauthorized)
-	if err := s.commit(ctx, l); err != nil {
-		return Client{}, err
+	if s.tells(k.ID) {
+		l := s.leaf(servicePrincipal(k.Client), ledger.SignIn, k.ID, "program proves who it is")
+		l.Outcome = string(fault.Unauthorized)
+		if err := s.commit(ctx, l); err != nil {
+			return Client{}, err
+		}
 	}
 	return Client{}, unknownClient()
+}
+
+// failureEvery is how often the failure of a program to prove itself is audited. The id of a
+// program is no secret: whoever knows it must not fill the log.
+const failureEvery = 10 * time.Second
+
+// tells reports whether a failure of a program is to be audited now.
+func (s *Server) tells(id string) bool {
+	now := s.Clock.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if last, known := s.failed[id]; known && now.Sub(last) < failureEvery && !now.Before(last) {
+		return false
+	}
+	if len(s.failed) >= maxSets {
+		clear(s.failed)
+	}
+	s.failed[id] = now
+	return true
 }
 
 func unknownClient() error {

@@ -78,8 +78,9 @@ type Server struct {
 	Options
 	fetch *http.Client
 
-	mu   sync.Mutex
-	sets map[string]fetchedKeys // by jwks_uri
+	mu     sync.Mutex
+	sets   map[string]fetchedKeys // by jwks_uri
+	failed map[string]time.Time   // by program: its last failure that was audited
 }
 
 // Open returns the server of a store.
@@ -87,7 +88,7 @@ func Open(o Options) *Server {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{Options: o, fetch: o.Guard.Client(5 * time.Second), sets: map[string]fetchedKeys{}}
+	return &Server{Options: o, fetch: o.Guard.Client(5 * time.Second), sets: map[string]fetchedKeys{}, failed: map[string]time.Time{}}
 }
 
 // Place is under which addresses a request found the server.
