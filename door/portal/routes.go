@@ -76,6 +76,8 @@ func routes(m *web.Mux) {
 	m.Stream("GET /portal/documents/{document}", web.Patient, intake.MaxFile, documentOpen)
 
 	m.Page("GET /portal/access", web.Patient, access)
+	m.Page("GET /portal/access/proof", web.Patient, accessProof)
+	m.Page("GET /portal/access/disclosures", web.Patient, accessDisclosed)
 	m.Page("GET /portal/share", web.Patient, share)
 	m.Page("GET /portal/download", web.Patient, download)
 	m.Page("GET /portal/record", web.Patient, wholeRecord)
