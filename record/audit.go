@@ -105,6 +105,40 @@ func (a *Actor) Looked(ctx context.Context, f store.LeafFilter) ([]store.LeafEnt
 	return entries, a.write(ctx, l)
 }
 
+// accountingYears is how far back an accounting of disclosures goes (45 CFR 164.528).
+const accountingYears = 6
+
+// Accounting returns, newest first, what an accounting of disclosures lists of a patient's record
+// over six years: what was exported, printed or given to others, what was read for another purpose
+// than treatment, payment, running the clinic or the patient's own wish, and what was opened by
+// break-glass. A patient asks for the own one.
+func (a *Actor) Accounting(ctx context.Context, patient string) ([]store.LeafEntry, error) {
+	if patient == "" {
+		patient = a.principal.Patient
+	}
+	if patient == "" {
+		return nil, fault.New(fault.Invalid, "Say whose record the accounting is about.")
+	}
+	return a.Looked(ctx, store.LeafFilter{Patient: patient, From: a.Now().AddDate(-accountingYears, 0, 0), Where: disclosed})
+}
+
+func disclosed(l ledger.Leaf) bool {
+	switch l.Action {
+	case ledger.Export, ledger.Print, ledger.Disclose:
+		return l.Role != string(trust.Patient) || l.Proxy != "" // one's own download is no disclosure
+	case ledger.Refused:
+		return false
+	}
+	if l.Glass != "" {
+		return true
+	}
+	switch trust.Purpose(l.Purpose) {
+	case "", trust.Treatment, trust.Payment, trust.Operations, trust.PatientRequest:
+		return false
+	}
+	return true
+}
+
 // lookedFor says in a leaf what of the log was looked at.
 func lookedFor(f store.LeafFilter) string {
 	text := "audit log"

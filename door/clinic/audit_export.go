@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/door/web"
@@ -39,7 +40,22 @@ func auditExport(w http.ResponseWriter, r *web.Request) error {
 	return writeAudit(csv.NewWriter(w), entries)
 }
 
-var auditColumns = []string{"entry", "time", "account", "name", "role", "purpose", "door", "action", "type", "details", "patients", "resources", "count", "outcome", "reason", "session"}
+// auditAccounting answers with the accounting of disclosures of one patient as a table file.
+func auditAccounting(w http.ResponseWriter, r *web.Request) error {
+	patient := readAuditFilter(r).Patient
+	entries, err := r.Actor.Accounting(r.Context(), patient)
+	if err != nil {
+		return err
+	}
+	if err := r.Actor.Note(r.Context(), ledger.Export, patient, "accounting of disclosures, "+strconv.Itoa(len(entries))+" entries"); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="disclosures-`+r.Now().Format(time.DateOnly)+`.csv"`)
+	return writeAudit(csv.NewWriter(w), entries)
+}
+
+var auditColumns = []string{"entry", "time", "account", "name", "role", "purpose", "door", "network", "program", "break-glass", "proxy", "action", "type", "details", "patients", "resources", "count", "outcome", "reason", "session"}
 
 func writeAudit(out *csv.Writer, entries []store.LeafEntry) error {
 	if err := out.Write(auditColumns); err != nil {
@@ -55,10 +71,10 @@ func writeAudit(out *csv.Writer, entries []store.LeafEntry) error {
 			}
 			resources = append(resources, name)
 		}
-		row := []string{strconv.FormatInt(e.Index, 10), l.Time.Format("2006-01-02T15:04:05.000Z07:00"), l.Actor, l.Name, l.Role, l.Purpose, l.Door,
+		row := []string{strconv.FormatInt(e.Index, 10), l.Time.Format("2006-01-02T15:04:05.000Z07:00"), l.Actor, l.Name, l.Role, l.Purpose, l.Door, l.Network, l.Client, l.Glass, l.Proxy,
 			string(l.Action), l.Type, l.Query, strings.Join(l.Patients, " "), strings.Join(resources, " "), strconv.Itoa(l.Count), l.Outcome, l.Reason, l.Session}
 		for i := range row {
-			row[i] = guarded(row[i])
+			row[i] = web.Cell(row[i])
 		}
 		if err := out.Write(row); err != nil {
 			return err
@@ -66,13 +82,4 @@ func writeAudit(out *csv.Writer, entries []store.LeafEntry) error {
 	}
 	out.Flush()
 	return out.Error()
-}
-
-// guarded keeps a spreadsheet from running a cell as a formula: what begins like one gets an
-// apostrophe in front (OWASP, CSV injection).
-func guarded(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r\n", rune(cell[0])) {
-		return "'" + cell
-	}
-	return cell
 }

@@ -12,7 +12,9 @@ import (
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/record/witness"
 	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/ledger"
 )
 
@@ -24,6 +26,8 @@ type auditView struct {
 	Entries []store.LeafEntry
 	People  []ui.Option
 	Next    string // query of the next page; "" on the last
+	Reached int64  // the entry that the search came to without filling the page; 0 when it is through
+	Witness []witness.State
 	State   record.Verified
 	Newest  int64 // entries in the log, 0 when the page is not the first
 }
@@ -34,8 +38,16 @@ type auditFilter struct {
 	Patient  string // Patient id
 	Did      string // key of auditGroups
 	From, To string // days, 2026-11-24
+	Door     string // clinic, portal, fhir, console
+	Purpose  string // code of the purpose of use
+	Outcome  string // "done", "not": refused or failed
+	Glass    bool   // only what was done by break-glass
 	Faults   ui.Faults
 }
+
+// auditScan is how many entries one page looks at: with a filter that hardly anything fits the
+// page says how far it came and goes on from there, and each answer comes soon.
+const auditScan = 50_000
 
 // auditGroups are the kinds of action that can be asked for.
 var auditGroups = []struct {
@@ -71,14 +83,20 @@ func audit(w http.ResponseWriter, r *web.Request) error {
 		f.Before = before
 	}
 	f.Limit = auditPageSize + 1
+	f.Scan, f.Reached = auditScan, &v.Reached
+	if r.Site.Witnesses != nil {
+		v.Witness = r.Site.Witnesses()
+	}
 	if v.Entries, err = r.Actor.Looked(r.Context(), f); err != nil {
 		return err
 	}
 	if len(v.Entries) > auditPageSize {
 		v.Entries = v.Entries[:auditPageSize]
-		q := v.Filter.query()
-		q.Set("before", strconv.FormatInt(v.Entries[auditPageSize-1].Index, 10))
-		v.Next = q.Encode()
+		v.Reached = v.Entries[auditPageSize-1].Index
+		v.Next = v.Filter.before(v.Reached)
+		v.Reached = 0
+	} else if v.Reached > 0 {
+		v.Next = v.Filter.before(v.Reached)
 	}
 	if !v.Filter.set() && f.Before == 0 && len(v.Entries) > 0 {
 		v.Newest = v.Entries[0].Index + 1
@@ -102,7 +120,8 @@ func auditVerify(w http.ResponseWriter, r *web.Request) error {
 
 func readAuditFilter(r *web.Request) auditFilter {
 	v := func(name string) string { return strings.TrimSpace(r.FormValue(name)) }
-	return auditFilter{Person: v("person"), Patient: strings.TrimPrefix(v("patient"), "Patient/"), Did: v("did"), From: v("from"), To: v("to")}
+	return auditFilter{Person: v("person"), Patient: strings.TrimPrefix(v("patient"), "Patient/"), Did: v("did"), From: v("from"), To: v("to"),
+		Door: v("door"), Purpose: v("purpose"), Outcome: v("outcome"), Glass: v("glass") != ""}
 }
 
 // leaves turns the filter into the store's; what cannot be read becomes a fault.
@@ -112,6 +131,13 @@ func (f *auditFilter) leaves(r *web.Request) store.LeafFilter {
 		if g.Key == f.Did {
 			out.Actions = g.Actions
 		}
+	}
+	if f.Glass {
+		out.Mark = ledger.MarkGlass
+	}
+	if f.Door != "" || f.Purpose != "" || f.Outcome != "" {
+		asked := *f
+		out.Where = asked.fits
 	}
 	day := func(field, value string) time.Time {
 		if value == "" {
@@ -133,9 +159,40 @@ func (f *auditFilter) leaves(r *web.Request) store.LeafFilter {
 	return out
 }
 
+// fits asks of a leaf what the store has no index for.
+func (f auditFilter) fits(l ledger.Leaf) bool {
+	done := l.Outcome == "" && l.Action != ledger.Refused
+	return (f.Door == "" || l.Door == f.Door) && (f.Purpose == "" || l.Purpose == f.Purpose) && (f.Outcome == "" || done == (f.Outcome == "done"))
+}
+
+// before is the query of the page that goes on before an entry.
+func (f auditFilter) before(index int64) string {
+	q := f.query()
+	q.Set("before", strconv.FormatInt(index, 10))
+	return q.Encode()
+}
+
+func auditDoors(ctx context.Context) []ui.Option {
+	return []ui.Option{{Value: "", Label: ui.T(ctx, "Anywhere")}, {Value: "clinic", Label: ui.T(ctx, "Clinic pages")}, {Value: "portal", Label: ui.T(ctx, "Patient portal")},
+		{Value: "fhir", Label: ui.T(ctx, "FHIR, apps")}, {Value: "console", Label: ui.T(ctx, "Command line")}}
+}
+
+func auditPurposes(ctx context.Context) []ui.Option {
+	out := []ui.Option{{Value: "", Label: ui.T(ctx, "Any purpose")}}
+	for _, p := range []trust.Purpose{trust.Treatment, trust.Payment, trust.Operations, trust.PatientRequest, trust.Emergency, trust.BreakGlass} {
+		out = append(out, ui.Option{Value: string(p), Label: ui.T(ctx, purposeWord(string(p)))})
+	}
+	return out
+}
+
+func auditOutcomes(ctx context.Context) []ui.Option {
+	return []ui.Option{{Value: "", Label: ui.T(ctx, "Any outcome")}, {Value: "done", Label: ui.T(ctx, "Done")}, {Value: "not", Label: ui.T(ctx, "Refused or failed")}}
+}
+
 func (f auditFilter) query() url.Values {
 	q := url.Values{}
-	for name, value := range map[string]string{"person": f.Person, "patient": f.Patient, "did": f.Did, "from": f.From, "to": f.To} {
+	for name, value := range map[string]string{"person": f.Person, "patient": f.Patient, "did": f.Did, "from": f.From, "to": f.To, "door": f.Door, "purpose": f.Purpose, "outcome": f.Outcome,
+		"glass": map[bool]string{true: "1"}[f.Glass]} {
 		if value != "" {
 			q.Set(name, value)
 		}
@@ -175,7 +232,8 @@ func auditWords(ctx context.Context, l ledger.Leaf) string {
 	verbs := map[ledger.Action]string{ledger.Read: "Opened", ledger.VRead: "Opened a former version of", ledger.History: "Opened the history of",
 		ledger.Search: "Searched", ledger.Create: "Wrote a new", ledger.Update: "Changed", ledger.Delete: "Deleted", ledger.Batch: "Wrote several entries",
 		ledger.Export: "Exported", ledger.Print: "Printed", ledger.SignIn: "Signed in", ledger.SignOut: "Signed out or locked",
-		ledger.Refused: "Was refused", ledger.Account: "Accounts", ledger.Import: "Imported", ledger.Keep: "Own work kept"}
+		ledger.Refused: "Was refused", ledger.Account: "Accounts", ledger.Import: "Imported", ledger.Keep: "Own work kept",
+		ledger.Asked: "Opened a page", ledger.Disclose: "Gave to others"}
 	verb, ok := verbs[l.Action]
 	if !ok {
 		verb = string(l.Action)
@@ -209,6 +267,10 @@ func purposeWord(purpose string) string {
 		return "running the clinic"
 	case "PATRQT":
 		return "own record"
+	case "ETREAT":
+		return "emergency treatment"
+	case "BTG":
+		return "break-glass"
 	case "":
 		return "not said"
 	}

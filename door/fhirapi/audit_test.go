@@ -104,8 +104,8 @@ func TestAuditEventsAreAViewOfTheLog(t *testing.T) {
 		t.Errorf("%d reads of rosa's record, want 1", n)
 	}
 	for query, want := range map[string]int{"?patient=sam&action=R": 1, "?entity=Patient/sam&action=R": 1, "?outcome=4&action=E": 1, "?date=lt2000-01-01": 0, "?patient=sam&action=R&date=ge2026": 1,
-		"?agent=urn:osler:account|" + auditor.ID + "&outcome=0": 5} {
-		if n := len(ines.get("/fhir/AuditEvent" + query).is(http.StatusOK).ids()); n < want || query[1] != 'a' && n > want+1 {
+		"?agent=urn:osler:account|" + auditor.ID: 1} {
+		if n := len(ines.get("/fhir/AuditEvent" + query).is(http.StatusOK).ids()); n < want || !strings.Contains(query, "agent") && n > want+1 {
 			t.Errorf("AuditEvent%s finds %d, want %d", query, n, want)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 
 // read answers GET [type]/[id] (R4 http.html#read).
 func (s *server) read(c *call) error {
-	if c.PathValue("type") == auditType {
+	if c.PathValue("type") == auditType && strings.HasPrefix(c.PathValue("id"), "log-") { // others were imported
 		return s.auditRead(c)
 	}
 	if c.raw {

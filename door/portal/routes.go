@@ -96,6 +96,8 @@ func bothPages(m *web.Mux, at string) {
 	m.Stream("GET "+at+"/documents/{document}", web.Patient, intake.MaxFile, acting(documentOpen))
 
 	page("GET", "/access", access)
+	page("GET", "/access/proof", accessProof)
+	page("GET", "/access/disclosures", accessDisclosed)
 	page("GET", "/share", share)
 	page("GET", "/download", download)
 	page("GET", "/record", wholeRecord)
