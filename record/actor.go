@@ -32,9 +32,9 @@ type Gate struct {
 
 	strangersSince time.Time // the minute that strangers counts in
 	strangers      int
-	fresh    bool // the record was empty when the gate was opened
-	setting  atomic.Pointer[houseRead]
-	verdicts verdicts
+	fresh          bool // the record was empty when the gate was opened
+	setting        atomic.Pointer[houseRead]
+	verdicts       verdicts
 }
 
 // Open returns the gate to a store.

@@ -65,6 +65,8 @@ type Options struct {
 	Guard outbound.Guard
 	// MaxContent is the largest content of a Binary in bytes; 0 is DefaultMaxContent.
 	MaxContent int64
+	// PageKey seals the addresses of pages; without one they live as long as the process.
+	PageKey []byte
 	// Version is the program's, for the CapabilityStatement.
 	Version string
 }
@@ -94,6 +96,12 @@ func (h *Handler) Close() { h.server.waiting.close() }
 // New returns the handler for the paths below /fhir; close it before the store.
 func New(o Options) *Handler {
 	s := &server{Options: o, started: o.Clock.Now(), outer: http.NewServeMux()}
+	if s.PageKey == nil {
+		s.PageKey = pageKey()
+	}
+	if reason := undeclared(routes()); reason != "" {
+		panic("fhirapi: " + reason)
+	}
 	s.described = sync.OnceValue(openAPIDocument)
 	for _, rt := range routes() {
 		s.outer.HandleFunc(rt.method+" "+rt.pattern, s.wrap(rt))

@@ -23,6 +23,7 @@ type conn struct {
 	store   *Store
 	t       int64 // the last T that the transaction sees
 	follows bool  // a replica's
+	old     bool  // it may see words that were removed since
 	reads   int   // resources read for their words
 	depth   int   // streams that run inside of each other
 	open    []bool
@@ -89,6 +90,9 @@ func (c *conn) Value(r packed.Row, column int) any {
 
 // Now implements packed.Conn.
 func (c *conn) Now() (int64, error) { return c.t, nil }
+
+// Old implements packed.Old.
+func (c *conn) Old() bool { return c.old }
 
 // Dialect implements packed.Conn.
 func (c *conn) Dialect() sqlgen.Dialect { return sqlgen.Postgres{} }
