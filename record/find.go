@@ -19,7 +19,15 @@ import (
 // plan returns the search under what the actor may see.
 func (a *Actor) plan(ctx context.Context, q search.Query, at store.T, after []byte) (store.Plan, error) {
 	rules, err := a.rules(ctx)
-	p := store.NewPlan(q, func(resourceType string) search.Expr { return rules.Sees(a.principal, resourceType) })
+	sees := map[string]search.Expr{} // a store asks more than once, of one search at a time
+	p := store.NewPlan(q, func(resourceType string) search.Expr {
+		x, ok := sees[resourceType]
+		if !ok {
+			x = rules.Sees(a.principal, resourceType)
+			sees[resourceType] = x
+		}
+		return x
+	})
 	p.At, p.After = at, after
 	if a.at != 0 && (at == 0 || at > a.at) {
 		p.At = a.at

@@ -87,7 +87,7 @@ func (r Rules) labelled(p trust.Principal) search.Expr {
 	}
 	if p.Staff() {
 		for _, class := range Classes() {
-			parts = append(parts, search.Not{X: search.And{bearing(class.Codes), r.Objects(class)}})
+			parts = append(parts, search.Not{X: search.And{class.borne, r.Objects(class)}})
 		}
 	}
 	if len(parts) == 0 {
@@ -103,6 +103,7 @@ func (r Rules) Objects(c Class) search.Expr { return r.agreed("deny/label/" + c.
 type Class struct {
 	Name  string
 	Codes []string
+	borne search.Expr // is true of what bears one of the codes: made once, every search asks it
 }
 
 // Classes returns the classes of labels.
@@ -114,10 +115,13 @@ var classes = func() (out []Class) {
 		switch {
 		case l.Class == "":
 		case i < 0:
-			out = append(out, Class{l.Class, []string{l.Code}})
+			out = append(out, Class{Name: l.Class, Codes: []string{l.Code}})
 		default:
 			out[i].Codes = append(out[i].Codes, l.Code)
 		}
+	}
+	for i := range out {
+		out[i].borne = bearing(out[i].Codes)
 	}
 	return out
 }()
