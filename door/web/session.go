@@ -65,7 +65,7 @@ func (s *Site) identify(w http.ResponseWriter, r *Request) (locked bool, err err
 func (s *Site) principal(r *http.Request, a identity.Account, session identity.Session) (trust.Principal, error) {
 	p := identity.Principal(a, session)
 	p.Network = identity.Network(r.RemoteAddr)
-	if !identity.MayBreakGlass(p.Role) {
+	if policy.MayBreakGlass(p) != nil {
 		return p, nil
 	}
 	var err error
