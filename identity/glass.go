@@ -13,6 +13,7 @@ import (
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/ledger"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // The spaces of break-glass. Opening writes all three in one commit, so that no grant can
@@ -124,11 +125,6 @@ func (g GlassGrant) End() time.Time {
 	return g.Until
 }
 
-// MayBreakGlass reports whether a role may open records in an emergency: those who treat.
-func MayBreakGlass(r trust.Role) bool {
-	return r == trust.Physician || r == trust.Nurse || r == trust.Pharmacist
-}
-
 // ReviewsGlass reports whether a role reviews what was opened.
 func ReviewsGlass(r trust.Role) bool {
 	return r == trust.Auditor || r == trust.Administrator || r == trust.Records
@@ -150,7 +146,7 @@ type GlassRequest struct {
 // at hand, and asks nothing of any other system. A record that the person has open already
 // stays open as it is. A refused password is a Refusal, and counts towards the lockout.
 func (a *Accounts) BreakGlass(ctx context.Context, by trust.Principal, q GlassRequest) (GlassGrant, error) {
-	if !MayBreakGlass(by.Role) || by.Session == "" || len(by.Scopes) > 0 || by.Client != "" {
+	if policy.MayBreakGlass(by) != nil || by.Session == "" {
 		return GlassGrant{}, fault.New(fault.Forbidden, "Emergency access is for clinicians who have signed in themselves.")
 	}
 	if err := q.check(); err != nil {
@@ -179,6 +175,7 @@ func (a *Accounts) BreakGlass(ctx context.Context, by trust.Principal, q GlassRe
 	if err != nil {
 		return GlassGrant{}, err
 	}
+	open.Patient, kept.Patient = g.Patient, g.Patient // destroyed with the patient's key
 	waiting := store.ItemWrite{Item: store.Item{Space: spaceGlassWaiting, Key: g.ID, Owner: "waiting", Value: []byte(`{}`)}}
 	_, err = a.store.Commit(ctx, store.Changeset{Items: []store.ItemWrite{open, kept, waiting}, Leaf: a.glassLeaf(by, g, "emergency access opened: "+string(g.Reason), g.Text)})
 	return g, err
@@ -296,6 +293,7 @@ func (a *Accounts) EndGlass(ctx context.Context, by trust.Principal, id string) 
 		if err != nil {
 			return err
 		}
+		kept.Patient = g.Patient
 		gone := store.ItemWrite{Item: store.Item{Space: spaceGlass, Key: g.ID}, Delete: true, IfVersion: -1}
 		_, err = a.store.Commit(ctx, store.Changeset{Items: []store.ItemWrite{kept, gone}, Leaf: a.glassLeaf(by, g, "emergency access ended", "")})
 		return err
@@ -377,6 +375,7 @@ func (a *Accounts) ReviewGlass(ctx context.Context, by trust.Principal, id strin
 	if err != nil {
 		return GlassGrant{}, err
 	}
+	kept.Patient = g.Patient
 	done := store.ItemWrite{Item: store.Item{Space: spaceGlassWaiting, Key: g.ID}, Delete: true, IfVersion: -1}
 	leaf := a.glassLeaf(by, g, "emergency access reviewed: "+string(outcome), "") // the patient reads the log, and not the comment
 	leaf.Purpose = string(by.Purpose)                                             // a review is no break-glass

@@ -10,6 +10,8 @@ import (
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/practice/chart"
+	"github.com/osler-emr/osler/practice/patient"
+	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/minor"
 )
@@ -28,15 +30,54 @@ func glassPage(r *web.Request) ui.Page {
 
 // readGlass is the form for a patient; it shows no more than who it is.
 func readGlass(r *web.Request) (glassView, error) {
-	n, err := r.Actor.Read(r.Context(), "Patient", r.PathValue("patient"))
+	id := r.PathValue("patient")
+	v := glassView{Reason: r.FormValue("reason"), Text: r.FormValue("text")}
+	proved := r.Principal().Proved
+	v.Proved = !proved.IsZero() && r.Now().Sub(proved) <= identity.ProofFor
+	n, err := r.Actor.Read(r.Context(), "Patient", id)
+	if fault.Is(err, fault.NotFound) { // the chart is closed, or there is none
+		k, err := r.Actor.Glimpse(r.Context(), id)
+		v.Patient = chart.Patient{ID: k.ID, Family: k.Family, Given: k.Given, Born: k.Born}
+		return v, err
+	}
 	if err != nil {
-		return glassView{}, err
+		return v, err
 	}
 	p := chart.PatientFrom(n)
-	proved := r.Principal().Proved
-	return glassView{Patient: chart.Patient{ID: p.ID, Family: p.Family, Given: p.Given, Title: p.Title, Born: p.Born},
-		Reason: r.FormValue("reason"), Text: r.FormValue("text"),
-		Proved: !proved.IsZero() && r.Now().Sub(proved) <= identity.ProofFor}, nil
+	v.Patient = chart.Patient{ID: p.ID, Family: p.Family, Given: p.Given, Title: p.Title, Born: p.Born}
+	return v, nil
+}
+
+// closedView is the search for people whose charts are closed to the reader.
+type closedView struct {
+	Family, Born string
+	Asked        bool
+	Found        []record.Known
+	Faults       ui.Faults
+}
+
+// closedForm asks for name and date of birth: a closed chart is found by who knows both.
+func closedForm(w http.ResponseWriter, r *web.Request) error {
+	return web.Page(w, r, glassPage(r), closedPage(closedView{}))
+}
+
+// closedFind finds closed charts. It is a POST, so that no name stands in an address.
+func closedFind(w http.ResponseWriter, r *web.Request) error {
+	v := closedView{Family: r.FormValue("family"), Born: r.FormValue("born"), Asked: true}
+	born, err := patient.ReadBirthDate(v.Born, r.Now())
+	if err != nil {
+		v.Faults.Add("born", r.Lang.T("Type the whole date of birth."))
+		return web.Invalid(w, r, glassPage(r), closedPage(v))
+	}
+	v.Found, err = r.Actor.FindClosed(r.Context(), v.Family, born)
+	if refused(err) {
+		v.Faults = faultsOf(r, err)
+		return web.Invalid(w, r, glassPage(r), closedPage(v))
+	}
+	if err != nil {
+		return err
+	}
+	return web.Page(w, r, glassPage(r), closedPage(v))
 }
 
 // glassForm asks why, and once more who.

@@ -8,6 +8,7 @@ import (
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/practice/patient"
 	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // found is what the palette and the chart list show for what was typed.
@@ -17,6 +18,7 @@ type found struct {
 	Verbs  []verb
 	Front  bool // the reader works at the desk: opening means the demographics
 	Bills  bool // the reader works in billing: opening means the account
+	Glass  bool // the reader may open a closed chart in an emergency
 }
 
 // verb is something to do that the palette offers, named for the patient it acts on.
@@ -41,7 +43,8 @@ func patientFind(w http.ResponseWriter, r *web.Request) error {
 
 func find(r *web.Request, typed string) (found, error) {
 	people, err := patient.Find(r.Context(), r.Actor, typed)
-	return found{Typed: strings.TrimSpace(typed), People: people, Front: !r.Principal().OpensCharts(), Bills: r.Principal().Role == trust.Biller}, err
+	return found{Typed: strings.TrimSpace(typed), People: people, Front: !r.Principal().OpensCharts(), Bills: r.Principal().Role == trust.Biller,
+		Glass: policy.MayBreakGlass(r.Principal()) == nil}, err
 }
 
 // verbsFor returns what can be done in a chart, by the words that were typed.

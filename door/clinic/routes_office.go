@@ -14,9 +14,12 @@ func office(m *web.Mux) {
 	m.Page("GET /safety", web.Audit, safetyShow)
 	m.Page("POST /safety", web.Administrator, safetyBackUp)
 
-	m.Page("GET /p/{patient}/emergency-access", web.Physician|web.Nurse, glassForm)
-	m.Page("POST /p/{patient}/emergency-access", web.Physician|web.Nurse, glassOpen)
-	m.Page("POST /glass/{grant}/end", web.Physician|web.Nurse|web.Audit, glassEnd)
+	const opening = web.Physician | web.Nurse | web.Pharmacist // as policy.MayBreakGlass
+	m.Page("GET /emergency-access", opening, closedForm)
+	m.Page("POST /emergency-access", opening, closedFind)
+	m.Page("GET /p/{patient}/emergency-access", opening, glassForm)
+	m.Page("POST /p/{patient}/emergency-access", opening, glassOpen)
+	m.Page("POST /glass/{grant}/end", opening|web.Audit, glassEnd)
 	m.Page("GET /privacy", web.Audit, privacy)
 	m.Page("POST /privacy/ages", web.Administrator, agesSet)
 	m.Page("POST /privacy/glass/{grant}", web.Audit, glassReview)

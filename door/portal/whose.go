@@ -39,6 +39,7 @@ func acting(h web.Handler) web.Handler {
 		if err != nil {
 			return err
 		}
+		p.Network = r.Principal().Network
 		actor := r.Site.Gate.As(p, "portal")
 		name, err := nameFor(r, actor, person)
 		if err != nil {

@@ -75,7 +75,7 @@ func (s *Site) bind(r *Request) error {
 func (s *Site) principal(r *http.Request, a identity.Account, session identity.Session) (trust.Principal, error) {
 	p := identity.Principal(a, session)
 	p.Network = identity.Network(r.RemoteAddr)
-	if !identity.MayBreakGlass(p.Role) {
+	if policy.MayBreakGlass(p) != nil {
 		return p, nil
 	}
 	var err error

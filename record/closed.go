@@ -1,0 +1,107 @@
+package record
+
+import (
+	"context"
+	"strings"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/lang"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/trust/ledger"
+	"github.com/osler-emr/osler/trust/policy"
+)
+
+// Known is all that is told of a person whose chart is closed, to who may break glass: enough
+// to be sure that it is the person in front of them.
+type Known struct{ ID, Family, Given, Born string }
+
+// closedMost is how many closed charts FindClosed names.
+const closedMost = 10
+
+// FindClosed finds people whose charts are closed to the actor, so that break-glass can be
+// offered. The family name and the whole date of birth have to be known: nobody leafs through
+// who is a patient. It is for who may break glass only, and each search is in the log of those
+// whom it found.
+func (a *Actor) FindClosed(ctx context.Context, family, born string) ([]Known, error) {
+	if err := policy.MayBreakGlass(a.principal); err != nil || a.at != 0 {
+		if err == nil {
+			err = notFound("Patient")
+		}
+		return nil, a.refused(ctx, err, policy.Search, "Patient", "", "")
+	}
+	family = strings.TrimSpace(family)
+	if len([]rune(search.Normalize(family))) < 2 || strings.ContainsAny(family, `,|$\`) {
+		return nil, fault.New(fault.Invalid, "Type the family name as it is in the register.").At("family")
+	}
+	if p, ok := lang.ParsePartial(born); !ok || p.Day == 0 || p.Clock {
+		return nil, fault.New(fault.Invalid, "Type the whole date of birth.").At("born")
+	}
+	q, err := a.parse(ctx, "Patient", []search.Param{{Name: "family", Value: family}, {Name: "birthdate", Value: born}})
+	if err != nil {
+		return nil, err
+	}
+	q.Count, q.Total = closedMost, search.TotalNone
+	page, err := a.gate.lean.Search(ctx, store.NewPlan(q, func(string) search.Expr { return search.All{} }))
+	if err != nil {
+		return nil, err
+	}
+	l := a.leaf(ledger.Search, "Patient")
+	l.Query = "closed charts by name and date of birth"
+	var out []Known
+	for _, v := range page.Matches {
+		switch err := a.visible(ctx, v); {
+		case fault.Is(err, fault.NotFound):
+		case err != nil:
+			return nil, err
+		default:
+			continue // open: the usual search finds it
+		}
+		k, err := knownOf(v)
+		if err != nil {
+			return nil, err
+		}
+		addPatient(l, v.Patient)
+		out = append(out, k)
+	}
+	l.Count = len(out)
+	return out, a.write(ctx, l)
+}
+
+// Glimpse returns who has a closed chart, for the form that asks why it is to be opened.
+// fault.NotFound for all others, and for who may not break glass.
+func (a *Actor) Glimpse(ctx context.Context, patient string) (Known, error) {
+	closed, err := a.Closed(ctx, patient)
+	if err != nil {
+		return Known{}, err
+	}
+	if !closed {
+		return Known{}, notFound("Patient")
+	}
+	v, err := a.gate.lean.Read(ctx, "Patient", patient, 0)
+	if err != nil {
+		return Known{}, err
+	}
+	return knownOf(v)
+}
+
+func knownOf(v store.Version) (Known, error) {
+	n, err := fhir.Parse(v.Body)
+	if err != nil {
+		return Known{}, err
+	}
+	k := Known{ID: v.ID, Born: n.Get("birthDate").Text()}
+	name := n.Get("name").At(0)
+	for x := range n.Get("name").Items() {
+		if x.Get("use").Text() == "official" {
+			name = x
+			break
+		}
+	}
+	k.Family, k.Given = name.Get("family").Text(), name.Get("given").At(0).Text()
+	if k.Family == "" {
+		k.Family = name.Get("text").Text()
+	}
+	return k, nil
+}
