@@ -108,7 +108,7 @@ func build(t testing.TB, wrapped func(*sqlite.Store) store.Store, bodies ...stri
 	h.seed(bodies...)
 	log := slog.New(slog.NewTextHandler(h.log, nil))
 	h.site = &web.Site{Gate: h.gate, Clock: h.clock, Log: log, Clinic: "Harehills",
-		Accounts: identity.Open(wrapped(s), h.clock, identity.Options{Cost: identity.Cost{KiB: 64, Passes: 1}})}
+		Accounts: identity.Open(wrapped(s), h.clock, identity.Options{Cost: identity.Cost{KiB: 64, Passes: 1}, PasswordAlone: true})}
 	for _, d := range staff {
 		h.hire(d)
 	}
@@ -156,7 +156,7 @@ func (h *house) hire(d identity.Draft) *person {
 	if err != nil {
 		h.t.Fatalf("%s: %v", d.User, err)
 	}
-	if _, p.cookie, err = h.site.Accounts.SignInAs(ctx, system, d.User, "127.0.0.1"); err != nil {
+	if _, p.cookie, err = h.site.Accounts.SignInAs(ctx, system, d.User, identity.Place{Address: "127.0.0.1"}); err != nil {
 		h.t.Fatal(err)
 	}
 	scopes := []string{"user/*.cruds"}

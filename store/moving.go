@@ -1,9 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"iter"
 	"time"
 
@@ -55,6 +58,13 @@ type Moving interface {
 	// the sequence gives an error, changes nothing. It writes no leaf: it is for a record that
 	// moves in, before anybody uses it.
 	ReplaceItems(ctx context.Context, items iter.Seq2[Item, error]) error
+	// PersonKeys calls each for every patient who has keys, and for those whose keys were
+	// destroyed.
+	PersonKeys(ctx context.Context, each func(PersonKey) error) error
+	// AdoptKeys tells which keys the patients of the record that moves in have. It is called
+	// before the first Append, and again when a move goes on. A patient whose keys were
+	// destroyed meanwhile is shredded here, too.
+	AdoptKeys(ctx context.Context, keys []PersonKey) error
 }
 
 // Extract gives the index entries of a body.
@@ -64,6 +74,33 @@ type Extract func(resourceType string, body []byte) ([]search.Entry, error)
 // record's keys and the name of the log, so that it is the same wherever the record lives.
 func Signer(keys seal.Keyring, origin string) (ledger.Key, error) {
 	return ledger.NewKey(origin, ledger.Secret(keys.Key("audit-signing"), origin))
+}
+
+// HoldTo compares checkpoints that were kept elsewhere with what the log signs at the same
+// places, and reports each that does not fit. A record that was put back to an older state has
+// fewer entries than a checkpoint says, or others; neither shows in the record itself when the
+// checkpoints in it were put back too.
+func HoldTo(ctx context.Context, s Moving, notes [][]byte, report func(problem string)) error {
+	for i, note := range notes {
+		text, _, _ := bytes.Cut(note, []byte("\n\n"))
+		c, err := ledger.ParseCheckpoint(string(text) + "\n")
+		if err != nil || c.Size == 0 {
+			return fault.New(fault.Invalid, "Checkpoint %d of those that were kept cannot be read.", i+1)
+		}
+		head, err := s.Head(ctx, T(c.Size))
+		if fault.Is(err, fault.NotFound) {
+			report(fmt.Sprintf("A checkpoint that was kept counts %d entries, more than there are: entries were cut off, or an older state of the record was put back.", c.Size))
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		here, _, _ := bytes.Cut(head, []byte("\n\n"))
+		if !bytes.Equal(here, text) {
+			report(fmt.Sprintf("A checkpoint of %d entries that was kept does not fit: the first %d entries are others, or it is that of another record.", c.Size, c.Size))
+		}
+	}
+	return nil
 }
 
 // BodyHash returns the hash of a version in the leaf of its commit; a deletion has that of
@@ -98,7 +135,7 @@ func (c *Commit) Check() (ledger.Leaf, error) {
 			return l, fault.New(fault.Invalid, "A version of commit %d is not whole.", c.T)
 		case !ok:
 			return l, fault.New(fault.Invalid, "A version of a %s in commit %d has no entry in the audit log.", v.Type, c.T)
-		case hash != BodyHash(v.Body):
+		case hash != BodyHash(v.Body) && !(v.Shredded && v.Deleted && v.Patient != ""):
 			return l, fault.New(fault.Invalid, "A version of a %s in commit %d is not what was written: its hash differs from that in the audit log.", v.Type, c.T)
 		}
 		delete(hashes, n)
@@ -107,4 +144,24 @@ func (c *Commit) Check() (ledger.Leaf, error) {
 		return l, fault.New(fault.Invalid, "A version of a %s is missing: entry %d of the audit log says that it was written.", n.typ, c.T-1)
 	}
 	return l, nil
+}
+
+// PersonKey is the key of a patient, as it moves with the record.
+type PersonKey struct {
+	Patient string
+	// Root is the secret from which the keys for leaves, contents and backups follow; nil when
+	// it was destroyed.
+	Root []byte
+	// Shredded says that the keys were destroyed, At.
+	Shredded bool
+	At       time.Time
+}
+
+// PersonUse derives the key of a patient for one use, such as "contents" or "backup".
+func PersonUse(root []byte, use string) []byte {
+	key, err := hkdf.Key(sha256.New, root, nil, "osler/1/patient/"+use, seal.KeySize)
+	if err != nil { // only for outputs beyond 255 blocks
+		panic(err)
+	}
+	return key
 }

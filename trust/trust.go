@@ -56,9 +56,15 @@ type Principal struct {
 	// Scopes limits a bearer token (SMART scopes such as "user/*.rs"); empty means
 	// all that the role may do.
 	Scopes []string
+	// Launch is the id of the patient that a program was started for (SMART's launch context):
+	// scopes of the context patient mean this patient when a member of staff uses the program.
+	Launch string
 	// Client is the id of the program that acts with the principal's consent (a SMART app,
 	// a backend service); "" for a person in a browser.
 	Client string
+	// Network is from where the principal came, for the audit log: an IPv4 address or the
+	// network of an IPv6 one; "" for who works on the machine itself.
+	Network string
 	// Proved is when the person last proved who they are in this session, by a password,
 	// code or passkey; zero for tokens. Grave acts ask for a recent one.
 	Proved time.Time
@@ -109,7 +115,17 @@ func (p Principal) Reference() string {
 func (p Principal) Staff() bool { return p.Role != Patient && p.Role != "" }
 
 // Clinical reports whether the principal treats patients.
-func (p Principal) Clinical() bool { return p.Role == Physician || p.Role == Nurse }
+func (p Principal) Clinical() bool {
+	switch p.Role {
+	case Physician, Nurse, MedicalAssistant, Pharmacist, Laboratory:
+		return true
+	}
+	return false
+}
+
+// OpensCharts reports whether the principal works with whole charts: who treats patients,
+// and the health records department.
+func (p Principal) OpensCharts() bool { return p.Clinical() || p.Role == Records }
 
 // Opened returns the break-glass grant of the principal for a patient at a time; the zero
 // Glass when there is none.

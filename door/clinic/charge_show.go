@@ -46,7 +46,7 @@ func chargesShow(w http.ResponseWriter, r *web.Request) error {
 	v := chargesView{Frame: frameOf(c, "charges"), Charges: billing.ChargesFrom(c.Resources("ChargeItem"), c.Resources("Invoice")), May: mayWrite(r, "Invoice"), Key: nonce(r),
 		Statements: billing.StatementsFrom(c.Resources("Invoice"), c.Resources("ChargeItem"))}
 	v.Open, v.OpenCount, v.Adds = billing.Open(v.Charges)
-	v.Frame.Wide = !r.Principal().Clinical() // the other parts of the chart are not for billing
+	v.Frame.Wide = !r.Principal().OpensCharts() // the other parts of the chart are not for billing
 	return web.Page(w, r, chartPage(r, c, "Charges"), chargesPage(v))
 }
 

@@ -37,8 +37,8 @@ func chartParts() []chartPart {
 		{"Summary", "", "s"}, {"Notes", "notes", "n"}, {"Results", "results", "r"}, {"Medications", "medications", "m"},
 		{"Problems", "problems", "p"}, {"Allergies", "allergies", "a"}, {"Orders", "orders", "o"}, {"Vitals", "vitals", "v"},
 		{"Immunizations", "immunizations", "i"}, {"Documents", "documents", "d"}, {"Messages", "messages", "c"},
-		{"Timeline", "timeline", "t"}, {"Charges", "charges", "y"},
-		{"Details", "details", "x"}, {"Emergency sheet", "emergency", "e"},
+		{"Timeline", "timeline", "t"}, {"Charges", "charges", "y"}, {"Programs", "programs", "u"},
+		{"Details", "details", "x"}, {"Emergency sheet", "emergency", "e"}, {"Emergency access", "emergency-access", "g"},
 	}
 }
 

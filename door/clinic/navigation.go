@@ -25,6 +25,13 @@ func navigation(r *web.Request) []ui.NavItem {
 				list[i].Count, list[i].Urgent = 1, true
 			}
 		}
+		if list[i].Href == "/privacy" {
+			n, err := r.Site.Accounts.GlassToReview(r.Context(), r.Principal())
+			if err != nil {
+				r.Site.Log.Warn("emergency access not counted", "error", err.Error())
+			}
+			list[i].Count, list[i].Urgent = n, n > 0
+		}
 		if list[i].Href != "/inbox" {
 			continue
 		}
@@ -44,12 +51,14 @@ func navigationOf(role trust.Role) []ui.NavItem {
 	case trust.FrontDesk:
 		return []ui.NavItem{{Label: "Schedule", Href: "/schedule"}, {Label: "Charts", Href: "/charts"},
 			{Label: "Register", Href: "/register"}, {Label: "Inbox", Href: "/inbox", CountLabel: "open"}}
+	case trust.Pharmacist, trust.Laboratory, trust.Records:
+		return []ui.NavItem{{Label: "Charts", Href: "/charts"}, {Label: "Inbox", Href: "/inbox", CountLabel: "open"}}
 	case trust.Biller:
 		return []ui.NavItem{{Label: "Billing", Href: "/billing"}, {Label: "Statements", Href: "/statements"}, {Label: "Fees", Href: "/fees"}}
 	case trust.Administrator:
-		return []ui.NavItem{{Label: "People", Href: "/people"}, {Label: "Fees", Href: "/fees"}, {Label: "Audit", Href: "/audit"}, {Label: "Safety", Href: "/safety", CountLabel: "warning"}}
+		return []ui.NavItem{{Label: "People", Href: "/people"}, {Label: "Fees", Href: "/fees"}, {Label: "Programs", Href: "/programs"}, {Label: "Audit", Href: "/audit"}, {Label: "Privacy", Href: "/privacy", CountLabel: "to review"}, {Label: "Safety", Href: "/safety", CountLabel: "warning"}}
 	case trust.Auditor:
-		return []ui.NavItem{{Label: "Audit", Href: "/audit"}, {Label: "Safety", Href: "/safety", CountLabel: "warning"}}
+		return []ui.NavItem{{Label: "Audit", Href: "/audit"}, {Label: "Privacy", Href: "/privacy", CountLabel: "to review"}, {Label: "Safety", Href: "/safety", CountLabel: "warning"}}
 	}
 	return []ui.NavItem{{Label: "Today", Href: "/today"}, {Label: "Charts", Href: "/charts"},
 		{Label: "Inbox", Href: "/inbox", CountLabel: "open"}, {Label: "Schedule", Href: "/schedule"}}

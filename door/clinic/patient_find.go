@@ -29,7 +29,7 @@ func patientFind(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	if id := r.FormValue("patient"); id != "" && r.Principal().Clinical() {
+	if id := r.FormValue("patient"); id != "" && r.Principal().OpensCharts() {
 		p, err := patient.Get(r.Context(), r.Actor, id)
 		if err != nil {
 			return err
@@ -41,7 +41,7 @@ func patientFind(w http.ResponseWriter, r *web.Request) error {
 
 func find(r *web.Request, typed string) (found, error) {
 	people, err := patient.Find(r.Context(), r.Actor, typed)
-	return found{Typed: strings.TrimSpace(typed), People: people, Front: !r.Principal().Clinical(), Bills: r.Principal().Role == trust.Biller}, err
+	return found{Typed: strings.TrimSpace(typed), People: people, Front: !r.Principal().OpensCharts(), Bills: r.Principal().Role == trust.Biller}, err
 }
 
 // verbsFor returns what can be done in a chart, by the words that were typed.

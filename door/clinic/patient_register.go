@@ -124,7 +124,7 @@ func details(w http.ResponseWriter, r *web.Request) error {
 
 func detailsTitle(r *web.Request, p patient.Person) ui.Page {
 	b := bannerOf(registered(p), chart.Allergies{})
-	b.NoClinical = !r.Principal().Clinical()
+	b.NoClinical = !r.Principal().OpensCharts()
 	return ui.Page{Title: r.Lang.T("Details"), Active: "/charts", Patient: b}
 }
 

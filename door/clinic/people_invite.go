@@ -88,8 +88,12 @@ var roleMeans = []struct {
 }{
 	{trust.Physician, "opens charts, prescribes, orders, signs notes"},
 	{trust.Nurse, "opens charts, records vital signs, prepares prescriptions and orders for signature"},
+	{trust.MedicalAssistant, "opens charts, records vital signs and histories, prepares prescriptions and orders for signature; reads notes and writes none"},
+	{trust.Pharmacist, "medicines, allergies, results and problems; dispenses, holds and releases prescriptions; no notes and no documents"},
+	{trust.Laboratory, "laboratory orders, specimens and results; nothing else of a chart"},
 	{trust.FrontDesk, "schedule, registration, administrative messages; no clinical content"},
 	{trust.Biller, "charges, statements, diagnosis codes; no notes and no results"},
+	{trust.Records, "reads charts to release and correct them, files documents and consents; writes nothing clinical"},
 	{trust.Administrator, "people and fees, audit log; no patient data"},
 	{trust.Auditor, "audit log only"},
 }

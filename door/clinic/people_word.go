@@ -7,6 +7,7 @@ import (
 
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/identity"
+	"github.com/osler-emr/osler/practice/staff"
 	"github.com/osler-emr/osler/trust"
 )
 
@@ -15,6 +16,10 @@ func roleWord(r trust.Role) string {
 	switch r {
 	case trust.FrontDesk:
 		return "Front desk"
+	case trust.MedicalAssistant:
+		return "Medical assistant"
+	case trust.Records:
+		return "Health records"
 	case trust.SystemRole:
 		return "Osler itself"
 	case "":
@@ -25,7 +30,7 @@ func roleWord(r trust.Role) string {
 
 func trustRole(s string) trust.Role { return trust.Role(s) }
 
-var roleOrder = []trust.Role{trust.Physician, trust.Nurse, trust.FrontDesk, trust.Biller, trust.Administrator, trust.Auditor, trust.Patient}
+var roleOrder = append(staff.Roles(), trust.Patient)
 
 // sortAccounts puts staff before patients, by role and name.
 func sortAccounts(list []identity.Account) {

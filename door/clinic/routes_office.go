@@ -2,14 +2,20 @@ package clinic
 
 import "github.com/osler-emr/osler/door/web"
 
-// office is the part of the site map beside the patients' charts: audit, safety, duplicates,
+// office is the part of the site map beside the patients' charts: audit, safety, emergency access, duplicates,
 // billing and people.
 func office(m *web.Mux) {
 	m.Page("GET /audit", web.Audit, audit)
 	m.Page("POST /audit/verify", web.Audit, auditVerify)
-	m.Page("GET /audit/export.csv", web.Audit, auditExport)
+	m.Page("GET /audit/export.csv", web.Audit, web.Fresh(web.Exporting, auditExport))
 	m.Page("GET /safety", web.Audit, safetyShow)
 	m.Page("POST /safety", web.Administrator, safetyBackUp)
+
+	m.Page("GET /p/{patient}/emergency-access", web.Physician|web.Nurse, glassForm)
+	m.Page("POST /p/{patient}/emergency-access", web.Physician|web.Nurse, glassOpen)
+	m.Page("POST /glass/{grant}/end", web.Physician|web.Nurse|web.Audit, glassEnd)
+	m.Page("GET /privacy", web.Audit, privacy)
+	m.Page("POST /privacy/glass/{grant}", web.Audit, glassReview)
 
 	m.Page("GET /duplicates", web.Desk, duplicateList)
 	m.Page("GET /duplicates/{task}", web.Desk, duplicateShow)
@@ -27,13 +33,13 @@ func office(m *web.Mux) {
 
 	m.Page("GET /people", web.Administrator, accountList)
 	m.Page("GET /people/invite", web.Administrator, staffInviteForm)
-	m.Page("POST /people/invite", web.Administrator, staffInvite)
+	m.Page("POST /people/invite", web.Administrator, web.Fresh(web.Granting, staffInvite))
 	m.Page("GET /people/{account}", web.Administrator, accountShow)
-	m.Page("POST /people/{account}/link", web.Administrator, accountLink)
-	m.Page("POST /people/{account}/end", web.Administrator, accountEnd)
-	m.Page("POST /people/{account}/factor", web.Administrator, accountFactor)
-	m.Page("POST /people/{account}/disable", web.Administrator, accountDisable)
-	m.Page("POST /people/{account}/enable", web.Administrator, accountEnable)
+	m.Page("POST /people/{account}/link", web.Administrator, web.Fresh(web.Granting, accountLink))
+	m.Page("POST /people/{account}/end", web.Administrator, web.Fresh(web.Granting, accountEnd))
+	m.Page("POST /people/{account}/factor", web.Administrator, web.Fresh(web.Granting, accountFactor))
+	m.Page("POST /people/{account}/disable", web.Administrator, web.Fresh(web.Granting, accountDisable))
+	m.Page("POST /people/{account}/enable", web.Administrator, web.Fresh(web.Granting, accountEnable))
 	m.Page("GET /p/{patient}/portal", web.Desk, portalAccess)
 	m.Page("POST /p/{patient}/portal", web.Desk, portalInvite)
 	m.Page("POST /p/{patient}/portal/{account}/link", web.Desk, portalLink)

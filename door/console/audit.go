@@ -1,7 +1,6 @@
 package console
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -54,9 +53,7 @@ func (c *verifyCommand) Run(ctx context.Context, p *Program) error {
 	return nil
 }
 
-// holdToCheckpoints compares checkpoints that were kept elsewhere with what the log signs at
-// the same place, and returns how many there are. A record that was put back to an older state
-// has fewer entries than a checkpoint says, or others.
+// holdToCheckpoints compares the checkpoints in a file with the record; see store.HoldTo.
 func holdToCheckpoints(ctx context.Context, s store.Moving, path string, report func(string)) (int, error) {
 	file, err := os.ReadFile(path)
 	if err != nil {
@@ -66,21 +63,5 @@ func holdToCheckpoints(ctx context.Context, s store.Moving, path string, report 
 	if len(notes) == 0 || len(rest) > 0 {
 		return 0, fault.New(fault.Invalid, "The file %s does not hold checkpoints, or its end is cut off.", path)
 	}
-	for i, note := range notes {
-		text, _, _ := bytes.Cut(note, []byte("\n\n"))
-		c, err := ledger.ParseCheckpoint(string(text) + "\n")
-		if err != nil || c.Size == 0 {
-			return 0, fault.New(fault.Invalid, "Checkpoint %d in %s cannot be read.", i+1, path)
-		}
-		head, err := s.Head(ctx, store.T(c.Size))
-		switch {
-		case fault.Is(err, fault.NotFound):
-			report(fmt.Sprintf("A checkpoint that was kept counts %d entries, more than there are: entries were cut off, or an older state of the record was put back.", c.Size))
-		case err != nil:
-			return 0, err
-		case !bytes.Equal(head, note):
-			report(fmt.Sprintf("A checkpoint of %d entries that was kept does not fit: the first %d entries are others, or it is that of another record.", c.Size, c.Size))
-		}
-	}
-	return len(notes), nil
+	return len(notes), store.HoldTo(ctx, s, notes, report)
 }

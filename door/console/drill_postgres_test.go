@@ -18,7 +18,7 @@ import (
 func TestDrillPostgreSQL(t *testing.T) {
 	c := pgtest.Start(t)
 	dir := filepath.Join(t.TempDir(), "keys")
-	token := preparedAt(t, dataFlags{Data: dir, databaseFlag: databaseFlag{c.URL()}})
+	token := preparedAt(t, dataFlags{Data: dir, databaseFlag: databaseFlag{Database: c.URL()}})
 	begin := func() *server {
 		t.Helper()
 		return launch(t, exec.Command(binary(t), "serve", "--data", dir, "--database", c.URL(), "--listen", "127.0.0.1:0"))

@@ -30,7 +30,8 @@ type dataFlags struct {
 // databaseFlag says in which database the record is. What stands on a command line can be
 // seen by others on the machine: a password belongs into the environment or ~/.pgpass.
 type databaseFlag struct {
-	Database string `placeholder:"URL" help:"PostgreSQL database that holds the record (postgres://user@host/name?sslmode=verify-full) instead of a file in the folder; the folder then holds the keys. Give a password in the environment." env:"OSLER_DATABASE"`
+	Database string   `placeholder:"URL" help:"PostgreSQL database that holds the record (postgres://user@host/name?sslmode=verify-full) instead of a file in the folder; the folder then holds the keys. Give a password in the environment." env:"OSLER_DATABASE"`
+	Replica  []string `placeholder:"URL" help:"Replica of the database (streaming replication) that answers searches while it has everything. May be given several times; in the environment with commas between." env:"OSLER_REPLICA"`
 }
 
 // contentsFolder is where the contents of attachments lie in the folder of the record.
@@ -75,7 +76,13 @@ func (p *Program) open(ctx context.Context, d dataFlags, create bool) (*house, e
 		return nil, err
 	}
 	whole := record.WithContents(s, blob.New(place, keys.Key("content")))
-	return &house{store: whole, keys: keys, contents: place, gate: record.Open(whole, p.Clock), accounts: identity.Open(s, p.Clock, identity.Options{})}, nil
+	gate := record.Open(whole, p.Clock)
+	if create {
+		if err := gate.Found(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return &house{store: whole, keys: keys, contents: place, gate: gate, accounts: identity.Open(s, p.Clock, identity.Options{Key: keys.Key("identity")})}, nil
 }
 
 // source says what unlocks the record in a folder.
@@ -94,7 +101,7 @@ func (p *Program) store(ctx context.Context, d dataFlags, keys seal.Keyring, cre
 	if d.Database == "" {
 		return sqlite.Open(ctx, d.Data, sqlite.Options{Keyring: keys, Clock: p.Clock})
 	}
-	return postgres.Open(ctx, postgres.Options{URL: d.Database, Dir: d.Data, Keyring: keys, Clock: p.Clock, Existing: !create})
+	return postgres.Open(ctx, postgres.Options{URL: d.Database, Replicas: d.Replica, Dir: d.Data, Keyring: keys, Clock: p.Clock, Existing: !create})
 }
 
 // whole refuses a folder that lost half of its record: a new data key would open nothing, and

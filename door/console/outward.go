@@ -49,17 +49,12 @@ func (o outwardFlags) base() string {
 }
 
 // watch makes what looks after the subscriptions of a house.
-func (p *Program) watch(h *house, l listenFlags, out outwardFlags, log *slog.Logger) (*watch.Watcher, outbound.Guard, error) {
-	guard, err := out.read()
-	if err != nil {
-		return nil, guard, err
-	}
+func (p *Program) watch(h *house, accounts watch.Accounts, l listenFlags, out outwardFlags, guard outbound.Guard, log *slog.Logger) *watch.Watcher {
 	base := out.base()
 	if base == "" { // good enough for a demonstration
 		base = map[bool]string{true: "https://", false: "http://"}[l.Cert != ""] + l.Listen + "/fhir"
 	}
-	w := watch.Open(watch.Options{Gate: h.gate, Store: h.store, Accounts: h.accounts, Clock: p.Clock, Log: log, Guard: guard, Mail: out.mail(), Base: base})
-	return w, guard, nil
+	return watch.Open(watch.Options{Gate: h.gate, Store: h.store, Accounts: accounts, Clock: p.Clock, Log: log, Guard: guard, Mail: out.mail(), Base: base})
 }
 
 // background runs work beside the server; the function that is returned ends it and waits.

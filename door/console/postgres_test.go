@@ -72,7 +72,7 @@ func TestTheClinicOnPostgreSQL(t *testing.T) {
 	bookTheFirstFreePlace(t, first)
 
 	p := &Program{Clock: clock.System{}, Out: &said, Err: &said}
-	h, err := p.open(t.Context(), dataFlags{Data: dir, databaseFlag: databaseFlag{url}}, false)
+	h, err := p.open(t.Context(), dataFlags{Data: dir, databaseFlag: databaseFlag{Database: url}}, false)
 	if err != nil {
 		t.Fatal(err)
 	}

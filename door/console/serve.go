@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -16,7 +17,9 @@ import (
 	"github.com/osler-emr/osler/door/clinic"
 	"github.com/osler-emr/osler/door/fhirapi"
 	"github.com/osler-emr/osler/door/portal"
+	"github.com/osler-emr/osler/door/smart"
 	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/identity/oauth"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/record/job"
 )
@@ -107,26 +110,30 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 	if err := l.check(); err != nil {
 		return err
 	}
-	site.Secure, site.MaxContent = l.Cert != "", l.Most<<20
+	site.Secure, site.MaxContent, site.Address = l.Cert != "", l.Most<<20, out.PublicURL
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(collectAt)
 	}
-	pages, err := site.Handler(clinic.Area(), portal.Area())
+	guard, err := out.read()
 	if err != nil {
 		return err
 	}
-	watcher, guard, err := p.watch(h, l, out, site.Log)
+	programs := oauth.Open(oauth.Options{Store: h.store, Accounts: h.accounts, Clock: p.Clock, Key: h.keys.Key("oauth-signing"), Guard: guard, Log: site.Log})
+	apps := &smart.Door{Server: programs, Base: out.base(), Log: site.Log, Example: site.Demo != nil}
+	pages, err := site.Handler(clinic.Area(), portal.Area(), apps.Area())
 	if err != nil {
 		return err
 	}
+	watcher := p.watch(h, programs, l, out, guard, site.Log)
 	jobs := job.Open(h.store, h.gate, p.Clock, site.Log)
 	defer jobs.Close()
-	api := fhirapi.New(fhirapi.Options{Gate: h.gate, Authenticate: h.accounts.Token, Visitor: site.Visitor, Clock: p.Clock, Log: site.Log, Version: Version,
+	api := fhirapi.New(fhirapi.Options{Gate: h.gate, Authenticate: programs.Authenticate, Programs: true, Visitor: site.Visitor, While: h.accounts.While, Clock: p.Clock, Log: site.Log, Version: Version,
 		MaxContent: l.Most << 20, PageKey: h.keys.Key("page address"), Base: out.base(), Watch: watcher, Jobs: jobs, Guard: guard})
 	defer api.Close()
 	mux := http.NewServeMux()
 	mux.Handle("/fhir", api)
 	mux.Handle("/fhir/", api)
+	apps.Mount(mux)
 	mux.Handle("/", pages)
 
 	listener, err := net.Listen("tcp", l.Listen)
@@ -151,6 +158,12 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 	}()
 	scheme := map[bool]string{true: "https", false: "http"}[site.Secure]
 	address := scheme + "://" + listener.Addr().String()
+	if apps.Example {
+		if err := smart.RegisterExample(ctx, programs, cmp.Or(out.PublicURL, address)); err != nil {
+			server.Close()
+			return err
+		}
+	}
 	if err := ready(address); err != nil {
 		server.Close()
 		return err

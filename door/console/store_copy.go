@@ -19,7 +19,8 @@ import (
 )
 
 type storeCommand struct {
-	Copy copyCommand `cmd:"" help:"Copy a record from one store to another, and compare the two."`
+	Copy       copyCommand       `cmd:"" help:"Copy a record from one store to another, and compare the two."`
+	Distribute distributeCommand `cmd:"" help:"Spread a record in PostgreSQL over the servers of a Citus cluster."`
 }
 
 type copyCommand struct {
@@ -82,7 +83,7 @@ func placed(store, keys, flag string) (dataFlags, error) {
 	if keys == "" {
 		return dataFlags{}, fault.New(fault.Invalid, "A record in PostgreSQL has its keys in a folder: give it with %s.", flag)
 	}
-	return dataFlags{Data: keys, databaseFlag: databaseFlag{store}}, nil
+	return dataFlags{Data: keys, databaseFlag: databaseFlag{Database: store}}, nil
 }
 
 // openCopy opens the store that takes a copy: with the keys of the record, in an envelope of

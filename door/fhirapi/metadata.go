@@ -30,6 +30,8 @@ func (s *server) metadata(c *call) error {
 		b = fhir.Arr(fhir.Obj("url", "http://hl7.org/fhir/StructureDefinition/capabilitystatement-websocket", "valueUri", socketAddress(c.base))).AppendJSON(b)
 		b = append(b, ',')
 	}
+	b = append(b, `"security":`...)
+	b = append(s.security(c).AppendJSON(b), ',')
 	known, err := s.Gate.Registry(c.Context())
 	if err != nil {
 		return err
@@ -88,8 +90,24 @@ func (s *server) rest(known *search.Registry, profiles map[string][]string) []by
 		whole.Append(operation("", name))
 	}
 	return fhir.Obj("mode", "server",
-		"security", fhir.Obj("cors", true, "description", "A bearer token is needed; `osler token` issues one. What it may do depends on the account's role and the token's scopes."),
 		"resource", resources, "interaction", system, "operation", whole).JSON()[1:]
+}
+
+// security says how a program gets a token: by hand, or by SMART App Launch.
+func (s *server) security(c *call) *fhir.Node {
+	const by = "What it may do depends on the account's role and the token's scopes."
+	if !s.Programs {
+		return fhir.Obj("cors", true, "description", "A bearer token is needed; `osler token` issues one. "+by)
+	}
+	at := strings.TrimSuffix(c.base, "/fhir") + "/oauth/"
+	addresses := fhir.Arr()
+	for _, name := range []string{"authorize", "token", "introspect", "revoke", "register"} {
+		addresses.Append(fhir.Obj("url", name, "valueUri", at+name))
+	}
+	return fhir.Obj("extension", fhir.Arr(fhir.Obj("url", "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris", "extension", addresses)),
+		"cors", true,
+		"service", fhir.Arr(fhir.Obj("coding", fhir.Arr(fhir.Obj("system", "http://terminology.hl7.org/CodeSystem/restful-security-service", "code", "SMART-on-FHIR")))),
+		"description", "A bearer token is needed: by SMART App Launch 2.2, see .well-known/smart-configuration, or `osler token`. "+by)
 }
 
 func capability(resourceType string, interactions *fhir.Node, operations, profiles []string, custom []*definition.SearchParameter) *fhir.Node {

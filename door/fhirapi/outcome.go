@@ -47,7 +47,11 @@ func (s *server) fail(c *call, id string, err error) {
 		s.Log.Error("fhir request failed", "request", id, "method", c.Method, "error", err)
 	}
 	if code == fault.Unauthorized {
-		c.w.Header().Set("WWW-Authenticate", `Bearer realm="osler"`)
+		challenge := `Bearer realm="osler"`
+		if c.Header.Get("Authorization") != "" { // RFC 6750 3.1
+			challenge += `, error="invalid_token"`
+		}
+		c.w.Header().Set("WWW-Authenticate", challenge)
 	}
 	if code == fault.NotFound && c.Method != http.MethodGet && c.Method != http.MethodHead {
 		s.Log.Debug("fhir request refused", "request", id, "status", status)

@@ -129,6 +129,9 @@ func decodePage(token string) ([]byte, error) {
 // searchset writes the Bundle of a page.
 func (s *server) searchset(c *call, q search.Query, page store.Page, token string) ([]byte, error) {
 	b := c.startPage("searchset", page.Total, s.links(c, q, page, token)...)
+	if q.Summary == search.SummaryFalse && len(q.Elements) == 0 {
+		b.expect(page.Matches, page.Included)
+	}
 	add := func(v store.Version, mode string) error {
 		body := v.Body
 		if q.Summary != search.SummaryFalse || len(q.Elements) > 0 {

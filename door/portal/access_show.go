@@ -8,6 +8,7 @@ import (
 
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/ledger"
@@ -25,7 +26,8 @@ type accessView struct {
 	People  int
 	Own     int // days on which the patient opened it
 	OwnLast time.Time
-	Full    bool // the log holds more than the page shows
+	Full    bool                  // the log holds more than the page shows
+	Glass   []identity.GlassGrant // emergency access, newest first
 }
 
 type accessDay struct {
@@ -42,6 +44,7 @@ type accessLine struct {
 	Looked, Did []string // in words, each once
 	Why         string
 	Refused     bool
+	Glass       bool // by emergency access
 	Reason      string
 }
 
@@ -54,7 +57,11 @@ func access(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return web.Page(w, r, ui.Page{Title: r.Lang.T("Who looked at my record"), Active: "/portal/access"}, accessPage(accessOf(r, entries)))
+	v := accessOf(r, entries)
+	if v.Glass, err = r.Site.Accounts.GlassAbout(r.Context(), r.Principal(), id); err != nil {
+		return err
+	}
+	return web.Page(w, r, ui.Page{Title: r.Lang.T("Who looked at my record"), Active: "/portal/access"}, accessPage(v))
 }
 
 // accessOf gathers the lines of the log, newest first, into one line a person and day.
@@ -91,9 +98,14 @@ func (d *accessDay) add(e store.LeafEntry) {
 	if l.Reason != "" {
 		x.Reason = l.Reason
 	}
+	if l.Glass != "" && l.Purpose == string(trust.BreakGlass) {
+		x.Glass, x.Why = true, whyWord(l.Purpose)
+	}
 	switch l.Action {
 	case ledger.Refused:
 		x.Refused = true
+	case ledger.Account:
+		x.Did = once(x.Did, accountWords(l))
 	case ledger.Create, ledger.Update, ledger.Delete, ledger.Batch, ledger.Import:
 		x.Did = once(x.Did, wroteWords(l)...)
 	case ledger.Export:
@@ -136,6 +148,17 @@ func lookedWords(l ledger.Leaf) []string {
 		out = []string{"your name in a list"}
 	}
 	return out
+}
+
+// accountWords says what was done about the ways into the record.
+func accountWords(l ledger.Leaf) string {
+	switch {
+	case l.Glass == "":
+		return "who can sign in to your record"
+	case l.Purpose == string(trust.BreakGlass):
+		return "" // the tag says it
+	}
+	return "the review of an emergency access"
 }
 
 func wroteWords(l ledger.Leaf) []string {
@@ -203,6 +226,8 @@ func whyWord(purpose string) string {
 		return "to run the clinic"
 	case trust.PatientRequest:
 		return "because you asked"
+	case trust.BreakGlass, trust.Emergency:
+		return "in an emergency"
 	}
 	return "reason not recorded"
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // photo sends a form with a file, as a browser does.
-func (c *clinic) photo(user, title, content string) (status int, page string) {
+func (c *house) photo(user, title, content string) (status int, page string) {
 	c.t.Helper()
 	var body bytes.Buffer
 	m := multipart.NewWriter(&body)

@@ -15,6 +15,7 @@ import (
 const (
 	visitSoon  = 14 * 24 * time.Hour // a visit to think of
 	supplyLow  = 14                  // days of supply left
+	glassNews  = 14 * 24 * time.Hour // emergency access is news for so long
 	mostToDo   = 3
 	resultsNew = 30 * 24 * time.Hour // a result that nobody opened counts as new
 )
@@ -75,6 +76,9 @@ func readHome(r *web.Request) (homeView, error) {
 	for _, t := range threads {
 		v.Unread += t.UnreadBy("Patient/" + c.Patient.ID)
 	}
+	if err := v.addGlass(r); err != nil {
+		return v, err
+	}
 	v.addMessages(r, threads, staff)
 	v.addResults(r)
 	v.addVisit(r)
@@ -83,6 +87,17 @@ func readHome(r *web.Request) (homeView, error) {
 	}
 	v.ToDo = v.ToDo[:min(len(v.ToDo), mostToDo)]
 	return v, nil
+}
+
+// addGlass tells that the record was opened by emergency access.
+func (v *homeView) addGlass(r *web.Request) error {
+	list, err := r.Site.Accounts.GlassAbout(r.Context(), r.Principal(), v.Patient.ID)
+	if err != nil || len(list) == 0 || r.Now().Sub(list[0].Opened) > glassNews {
+		return err
+	}
+	v.ToDo = append(v.ToDo, toDo{Title: r.Lang.T("Your record was opened in an emergency"), When: list[0].Opened.Format(time.RFC3339),
+		Text: list[0].Name, Action: r.Lang.T("Look"), Href: "/portal/access"})
+	return nil
 }
 
 func (v *homeView) addMessages(r *web.Request, threads []message.Thread, staff team) {

@@ -17,6 +17,7 @@ import (
 	"github.com/osler-emr/osler/base/bucket"
 	"github.com/osler-emr/osler/base/clock"
 	"github.com/osler-emr/osler/base/seal"
+	"github.com/osler-emr/osler/door/clinic"
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/exchange/synthetic"
 	"github.com/osler-emr/osler/identity"
@@ -33,19 +34,20 @@ var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
 const password = "three quiet herons wade"
 
-// clinic is a running site with the invented clinic's patients.
-type clinic struct {
+// house is a running site with the invented clinic's patients.
+type house struct {
 	t       testing.TB
 	url     string
 	gate    *record.Gate
+	logins  *identity.Accounts
 	clock   *clock.Manual
 	people  map[string]synthetic.Account // by user name
 	clients map[string]*http.Client
 }
 
-func start(t testing.TB) *clinic {
+func start(t testing.TB) *house {
 	t.Helper()
-	c := &clinic{t: t, clock: clock.NewManual(noon), people: map[string]synthetic.Account{}, clients: map[string]*http.Client{}}
+	c := &house{t: t, clock: clock.NewManual(noon), people: map[string]synthetic.Account{}, clients: map[string]*http.Client{}}
 	dir := t.TempDir()
 	ring, err := seal.OpenKeyring(dir, seal.KeyFile(filepath.Join(dir, "master.key")))
 	if err != nil {
@@ -72,7 +74,8 @@ func start(t testing.TB) *clinic {
 			t.Fatal(err)
 		}
 	}
-	accounts := identity.Open(s, c.clock, identity.Options{Cost: identity.Cost{KiB: 64, Passes: 1}})
+	accounts := identity.Open(s, c.clock, identity.Options{Cost: identity.Cost{KiB: 64, Passes: 1}, PasswordAlone: true})
+	c.logins = accounts
 	for _, a := range practice.Accounts {
 		c.people[a.User] = a
 		if a.Role != trust.Patient {
@@ -84,7 +87,7 @@ func start(t testing.TB) *clinic {
 		}
 	}
 	site := &web.Site{Gate: c.gate, Accounts: accounts, Clock: c.clock, Clinic: "Harehills Family Practice"}
-	h, err := site.Handler(Area())
+	h, err := site.Handler(clinic.Area(), Area())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +98,7 @@ func start(t testing.TB) *clinic {
 }
 
 // as signs a patient in through the form, without any script, and returns the browser.
-func (c *clinic) as(user string) *http.Client {
+func (c *house) as(user string) *http.Client {
 	c.t.Helper()
 	if b := c.clients[user]; b != nil {
 		return b
@@ -113,7 +116,7 @@ func (c *clinic) as(user string) *http.Client {
 }
 
 // see opens a page and returns its status and HTML.
-func (c *clinic) see(user, path string) (int, string) {
+func (c *house) see(user, path string) (int, string) {
 	c.t.Helper()
 	r, err := c.as(user).Get(c.url + path)
 	if err != nil {
@@ -128,7 +131,7 @@ func (c *clinic) see(user, path string) (int, string) {
 }
 
 // send posts a form and follows the redirect; it returns where it ended.
-func (c *clinic) send(user, path string, form url.Values) (status int, at, body string) {
+func (c *house) send(user, path string, form url.Values) (status int, at, body string) {
 	c.t.Helper()
 	r, err := c.as(user).PostForm(c.url+path, form)
 	if err != nil {
@@ -143,7 +146,7 @@ func (c *clinic) send(user, path string, form url.Values) (status int, at, body 
 }
 
 // must returns the first group of a pattern in a page.
-func (c *clinic) must(body, pattern string) string {
+func (c *house) must(body, pattern string) string {
 	c.t.Helper()
 	m := regexp.MustCompile(pattern).FindStringSubmatch(body)
 	if m == nil {
@@ -159,7 +162,7 @@ func plainText(body string) string {
 	return strings.Join(strings.Fields(tags.ReplaceAllString(body, " ")), " ")
 }
 
-func (c *clinic) staff(user string) *record.Actor {
+func (c *house) staff(user string) *record.Actor {
 	a := c.people[user]
 	return c.gate.As(trust.Principal{ID: "u-" + user, Name: a.Name, Role: a.Role, Practitioner: a.Practitioner, Purpose: trust.Treatment}, "clinic")
 }

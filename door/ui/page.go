@@ -3,6 +3,7 @@ package ui
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/a-h/templ"
 )
@@ -64,7 +65,8 @@ type Banner struct {
 	Photo        string // URL on this site; "" shows initials
 	Allergies    Allergies
 	Visit        string // "Visit in progress, Room 3, since 10:20"
-	Emergency    string // reason of an emergency access in force
+	Glass        string // id of the reader's emergency access to this record, while it lasts
+	GlassUntil   time.Time
 	AsOf         string // the chart is read as it was at this time
 	NoClinical   bool   // the reader's role may not see clinical data (PAB-0008)
 }
@@ -96,6 +98,12 @@ const shown = 4
 
 func (a Allergies) first() []Allergy { return a.Items[:min(shown, len(a.Items))] }
 func (a Allergies) more() int        { return max(0, len(a.Items)-shown) }
+
+// glassLeft is how long the emergency access still lasts, in whole minutes, rounded up so that
+// the last minute is not "0".
+func (b Banner) glassLeft(now time.Time) int {
+	return int((b.GlassUntil.Sub(now) + time.Minute - 1) / time.Minute)
+}
 
 func sexWord(s string) string {
 	if s == "" {

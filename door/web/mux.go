@@ -1,9 +1,11 @@
 package web
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/trust/ledger"
 )
 
 // Limits of one request.
@@ -34,6 +37,7 @@ type Mux struct {
 	mux    *http.ServeMux
 	routes *[]Route
 	faults []string
+	wrap   func(Handler) Handler // around every handler of a shared area; nil for none
 }
 
 // Page declares a route with its policy. A pattern is "METHOD /path/{name}".
@@ -48,6 +52,9 @@ func (m *Mux) add(pattern string, p Policy, h Handler, limit int64) {
 	if !ok || p == 0 || h == nil || !strings.HasPrefix(path, "/") || method == "" {
 		m.faults = append(m.faults, fmt.Sprintf("the route %q needs a method, a path, a policy and a handler", pattern))
 		return
+	}
+	if m.wrap != nil {
+		h = m.wrap(h)
 	}
 	*m.routes = append(*m.routes, Route{pattern, p, m.area.Door})
 	m.mux.Handle(pattern, m.site.serve(m.area, p, h, limit))
@@ -77,6 +84,9 @@ func (s *Site) build(areas []Area) (h http.Handler, routes []Route, err error) {
 	own := s.ownArea(areas)
 	for _, a := range append([]Area{own}, areas...) {
 		m := &Mux{site: s, area: &a, mux: mux, routes: &routes}
+		if a.Shared {
+			m.wrap = s.inOwn(areas)
+		}
 		a.Routes(m)
 		if len(m.faults) > 0 {
 			return nil, nil, fmt.Errorf("web: %s", strings.Join(m.faults, "; "))
@@ -112,7 +122,15 @@ func (s *Site) serve(area *Area, p Policy, h Handler, limit int64) http.Handler 
 			req.Body = http.MaxBytesReader(w, req.Body, max(limit, maxBody))
 		}
 		w.Header().Set("Cache-Control", "no-store")
-		if err := s.enter(w, r, p, h); err != nil {
+		ctx, tally := ledger.WithTally(req.Context())
+		r.Request = req.WithContext(ctx)
+		err := s.enter(w, r, p, h)
+		if tally.Count() == 0 && r.Actor != nil { // the answer is still held back
+			if unwritten := r.Actor.Asked(ctx, req.Pattern, err); unwritten != nil && err == nil {
+				s.Log.Error("a request without an entry in the audit log", "request", r.id, "error", unwritten.Error())
+			}
+		}
+		if err != nil {
 			_ = fail(w, r, err)
 		}
 	})
@@ -149,6 +167,12 @@ func (s *Site) enter(w http.ResponseWriter, r *Request, p Policy, h Handler) err
 		return h(w, r)
 	case locked:
 		return stopLocked(w, r)
+	case r.weak && p&Entering != 0 && p.admits(r.Account.Role):
+		return h(w, r)
+	case r.weak && (r.Method != http.MethodGet || r.HX()):
+		return fault.New(fault.Unauthorized, "Your account needs a second factor before it opens anything: set one up first.")
+	case r.weak:
+		return Redirect(w, r, "/secure?next="+nextOf(r))
 	case r.Actor == nil && (r.Method != http.MethodGet || r.HX()):
 		return fault.New(fault.Unauthorized, "You are not signed in any more. Sign in again in another tab, then come back: this page keeps what you typed.")
 	case r.Actor == nil:
@@ -159,7 +183,21 @@ func (s *Site) enter(w http.ResponseWriter, r *Request, p Policy, h Handler) err
 	if err := readForm(r.Request); err != nil {
 		return err
 	}
-	return h(w, r)
+	if err := s.takeProof(w, r); err != nil {
+		return err
+	}
+	whole := r.Request
+	ctx, stop := s.Accounts.While(r.Context(), r.Principal())
+	defer func() { // a fault is told after this: its page is not drawn with a context that has ended
+		stop()
+		r.Request = whole
+	}()
+	r.Request = r.WithContext(ctx)
+	var missing *unproved
+	if err := h(w, r); !errors.As(err, &missing) {
+		return err
+	}
+	return ask(w, r, missing.demand)
 }
 
 func (s *Site) log() {
@@ -182,12 +220,33 @@ func Bounded(next http.Handler) http.Handler {
 	})
 }
 
+// contentPolicy is what a page may load, and where its forms may lead.
+func contentPolicy(forms string) string {
+	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action " + forms + "; frame-ancestors 'none'; base-uri 'none'"
+}
+
+// FormsLeadTo lets the forms of a page lead to addresses outside of this site, by way of the
+// redirect that answers them: back to a program that somebody lets in. Call it before Page.
+func FormsLeadTo(w http.ResponseWriter, addresses ...string) {
+	forms := "'self'"
+	for _, a := range addresses {
+		u, err := url.Parse(a)
+		switch {
+		case err != nil || strings.ContainsAny(a, " ;,'\""):
+		case u.Host != "":
+			forms += " " + u.Scheme + "://" + u.Host
+		case u.Scheme != "":
+			forms += " " + u.Scheme + ":"
+		}
+	}
+	w.Header().Set("Content-Security-Policy", contentPolicy(forms))
+}
+
 // headers sets what every answer carries.
 func (s *Site) headers(next http.Handler) http.Handler {
-	const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", policy)
+		h.Set("Content-Security-Policy", contentPolicy("'self'"))
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")

@@ -12,15 +12,7 @@ import (
 // ownArea holds the pages that belong to no web of their own: the first page, sign-in,
 // lock, settings, drafts and undo. A signed-in person sees them in the shell of the own web.
 func (s *Site) ownArea(areas []Area) Area {
-	in := func(h Handler) Handler {
-		return func(w http.ResponseWriter, r *Request) error {
-			if a := areaOf(areas, r.Account.Role); a != nil && r.Actor != nil {
-				r.area = a
-				r.Actor = s.Gate.As(r.Actor.Principal(), a.Door)
-			}
-			return h(w, r)
-		}
-	}
+	in := s.inOwn(areas)
 	return Area{Door: "web", Shell: plain, Routes: func(m *Mux) {
 		m.Page("GET /{$}", Public, in(first))
 		m.Page("GET /sign-in", Public, signInPage)
@@ -31,6 +23,7 @@ func (s *Site) ownArea(areas []Area) Area {
 		m.Page("POST /lock", SignedIn, lock)
 		m.Page("GET /locked", Public, lockedPage)
 		m.Page("POST /locked", Public, unlock)
+		m.Page("POST /prove", SignedIn, in(prove))
 		m.Page("GET /stay", SignedIn, stay)
 		m.Page("GET /set-up/{secret}", Public, setUpPage)
 		m.Page("POST /set-up/{secret}", Public, setUp)
@@ -38,12 +31,32 @@ func (s *Site) ownArea(areas []Area) Area {
 		m.Page("POST /invite/{secret}", Public, invite)
 		m.Page("GET /settings", SignedIn, in(settingsPage))
 		m.Page("POST /settings", SignedIn, in(settings))
-		m.Page("POST /settings/password", SignedIn, in(changePassword))
-		m.Page("POST /settings/second-factor", SignedIn, in(enrol))
-		m.Page("POST /settings/second-factor/confirm", SignedIn, in(confirmEnrolment))
+		m.Page("GET /settings/security", SignedIn, in(securityPage))
+		m.Page("POST /settings/password", SignedIn, in(Fresh(Granting, changePassword)))
+		m.Page("GET /secure", SignedIn|Entering, in(securePage))
+		m.Page("POST /settings/passkeys", SignedIn|Entering, in(enrolling(passkeyAdd)))
+		m.Page("POST /settings/passkeys/{passkey}/remove", SignedIn, in(Fresh(Granting, passkeyRemove)))
+		m.Page("POST /settings/second-factor", SignedIn|Entering, in(enrolling(enrol)))
+		m.Page("POST /settings/second-factor/confirm", SignedIn|Entering, in(enrolling(confirmEnrolment)))
+		m.Page("POST /settings/second-factor/remove", SignedIn, in(Fresh(Granting, factorRemove)))
+		m.Page("POST /settings/recovery", SignedIn, in(Fresh(Granting, recovery)))
+		m.Page("POST /settings/sessions/{session}/end", SignedIn, in(sessionEnd))
 		m.Page("POST /undo", SignedIn, in(undo))
 		m.Page("POST /draft", SignedIn, in(saveDraft))
 	}}
+}
+
+// inOwn shows pages in the area of whoever is signed in.
+func (s *Site) inOwn(areas []Area) func(Handler) Handler {
+	return func(h Handler) Handler {
+		return func(w http.ResponseWriter, r *Request) error {
+			if a := areaOf(areas, r.Account.Role); a != nil && r.Actor != nil {
+				r.area = a
+				r.Actor = s.Gate.As(r.Actor.Principal(), a.Door)
+			}
+			return h(w, r)
+		}
+	}
 }
 
 // plain is the shell of pages without a signed-in person.
@@ -55,6 +68,8 @@ func first(w http.ResponseWriter, r *Request) error {
 	switch {
 	case r.Actor != nil && r.area.Home != "":
 		return Redirect(w, r, r.area.home(r.Account.Role))
+	case r.weak:
+		return Redirect(w, r, "/secure")
 	case r.Account.ID != "" && r.Actor == nil:
 		return Redirect(w, r, "/locked")
 	case r.Site.Demo != nil:

@@ -52,6 +52,9 @@ type Site struct {
 	Demo     *Demo          // set only for demonstration data
 	// MaxContent is the largest file that is taken in, in bytes; 0 is 1 GiB.
 	MaxContent int64
+	// Address under which people reach this site, "https://osler.example"; "" when nobody named it.
+	// Passkeys work for it, or for localhost.
+	Address string
 	// BackUp begins a backup and a restore drill; nil when the server makes none by itself.
 	BackUp func()
 }
@@ -86,7 +89,10 @@ type Area struct {
 	Nav func(r *Request) []ui.NavItem
 	// Patients says that readers of this area are patients: long dates, their words.
 	Patients bool
-	Routes   func(m *Mux)
+	// Shared says that the pages are for readers of every area: they show in the area of
+	// whoever is signed in, with its navigation and shell.
+	Shared bool
+	Routes func(m *Mux)
 }
 
 // Policy is who may use a route: a set of roles, or Public. The zero Policy is refused at
@@ -103,12 +109,19 @@ const (
 	Administrator
 	Auditor
 	Patient
+	MedicalAssistant
+	Pharmacist
+	Laboratory
+	Records
 )
+
+// Entering, beside roles, opens a route also to who has to set a second factor up first.
+const Entering Policy = 1 << 15
 
 // The usual sets. What a role may read and write inside a page is trust/policy's decision;
 // this one only says who gets the page at all.
 const (
-	Clinical = Physician | Nurse
+	Clinical = Physician | Nurse | MedicalAssistant | Pharmacist | Laboratory | Records // who opens charts
 	Staff    = Clinical | FrontDesk | Biller | Administrator | Auditor
 	Desk     = Clinical | FrontDesk
 	Audit    = Auditor | Administrator
@@ -121,7 +134,8 @@ func (p Policy) admits(role trust.Role) bool {
 	bit := map[trust.Role]Policy{
 		trust.Physician: Physician, trust.Nurse: Nurse, trust.FrontDesk: FrontDesk,
 		trust.Biller: Biller, trust.Administrator: Administrator, trust.Auditor: Auditor,
-		trust.Patient: Patient,
+		trust.Patient: Patient, trust.MedicalAssistant: MedicalAssistant, trust.Pharmacist: Pharmacist,
+		trust.Laboratory: Laboratory, trust.Records: Records,
 	}[role]
 	return bit != 0 && p&bit != 0
 }
@@ -155,6 +169,11 @@ type Request struct {
 	id     string // request id, for the log and the fault page
 	said   *ui.Toast
 	choice view
+	// weak says that somebody signed in with a password alone, who has to set a second factor up
+	// before anything else. There is an Account, a Session and no Actor.
+	weak bool
+	// proofFault says why the answer to Fresh's question was not good enough.
+	proofFault string
 }
 
 // Principal returns who acts; the zero Principal when nobody is signed in.

@@ -34,7 +34,8 @@ func (p Person) Name() string {
 
 // Roles are the roles of staff, in the order of choice.
 func Roles() []trust.Role {
-	return []trust.Role{trust.Physician, trust.Nurse, trust.FrontDesk, trust.Biller, trust.Administrator, trust.Auditor}
+	return []trust.Role{trust.Physician, trust.Nurse, trust.MedicalAssistant, trust.Pharmacist, trust.Laboratory,
+		trust.FrontDesk, trust.Biller, trust.Records, trust.Administrator, trust.Auditor}
 }
 
 // Check returns what is missing, with the names of the form's fields.

@@ -139,11 +139,30 @@ func (c *collector) lookup(targets []target) (func(target) (Stored, error), erro
 		}
 	}
 	found := map[target]Stored{}
+	if c.scattered() {
+		places, err := c.numbers("SELECT e.rid FROM unnest(?::bytea[], ?::bytea[]) u(type, id) JOIN param p ON p.type = u.type AND p.name = ''::bytea JOIN entity e ON e.id = u.id AND e.type = p.no WHERE e.rid IS NOT NULL", types, ids)
+		if err != nil {
+			return nil, err
+		}
+		rows, err := c.current(places, 0)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range rows {
+			found[target{v.Type, v.ID}] = v
+		}
+		return c.among(found, one), nil
+	}
 	err := c.Query("SELECT "+columnsOf("r.")+" FROM unnest(?::bytea[], ?::bytea[]) u(type, id) JOIN param p ON p.type = u.type AND p.name = ''::bytea JOIN entity e ON e.id = u.id AND e.type = p.no JOIN resource r ON "+c.same("r.", "e."), []any{types, ids}, func(r Row) (bool, error) {
 		v, err := c.Scan(r)
 		found[target{v.Type, v.ID}] = v
 		return true, err
 	})
+	return c.among(found, one), err
+}
+
+// among finds a resource among those that were read; one that was written since is asked for.
+func (c *collector) among(found map[target]Stored, one func(target) (Stored, error)) func(target) (Stored, error) {
 	return func(t target) (Stored, error) {
 		v, ok := found[t]
 		switch {
@@ -153,7 +172,7 @@ func (c *collector) lookup(targets []target) (func(target) (Stored, error), erro
 			return one(t)
 		}
 		return v, nil
-	}, err
+	}
 }
 
 // of reports whether an include is about references in resources of a type.
@@ -263,6 +282,13 @@ func (c *collector) sources(inc search.Include, to []Stored) ([]int64, error) {
 		}
 		text = "SELECT f.rid FROM unnest(?::bytea[], ?::bytea[]) u(type, id) JOIN param t ON t.type = u.type AND t.name = ''::bytea JOIN entity e ON e.id = u.id AND e.type = t.no JOIN ref f ON f.e = e.no WHERE 1=1"
 		args = []any{types, ids}
+		if c.scattered() {
+			named, err := c.numbers("SELECT e.no FROM unnest(?::bytea[], ?::bytea[]) u(type, id) JOIN param t ON t.type = u.type AND t.name = ''::bytea JOIN entity e ON e.id = u.id AND e.type = t.no", types, ids)
+			if err != nil || len(named) == 0 {
+				return nil, err
+			}
+			text, args = "SELECT f.rid FROM ref f WHERE f.e = ANY(?)", []any{named}
+		}
 	} else {
 		e, err := c.Entity(to[0].Type, to[0].ID)
 		if err != nil || e == 0 {

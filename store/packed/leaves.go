@@ -56,7 +56,7 @@ func hashesAtOnce(c Conn, indexes []int64, out []ledger.Hash) error {
 func (s *Reader) Leaves(ctx context.Context, f store.LeafFilter) (out []store.LeafEntry, err error) {
 	err = s.read(ctx, func(n Names) error {
 		text, args := leafQuery(f, n.Dialect())
-		return n.Query(text, args, func(st Row) (bool, error) {
+		err := n.Query(text, args, func(st Row) (bool, error) {
 			l, err := s.pack.leaf(st.ColumnInt64(0), st.ColumnRawBlob(1))
 			if err != nil {
 				return false, Damaged(err)
@@ -64,6 +64,10 @@ func (s *Reader) Leaves(ctx context.Context, f store.LeafFilter) (out []store.Le
 			out = append(out, store.LeafEntry{Index: st.ColumnInt64(0) - 1, Leaf: l})
 			return true, nil
 		})
+		for i := 0; err == nil && i < len(out); i++ {
+			err = n.openDetails(&out[i].Leaf)
+		}
+		return err
 	})
 	return out, err
 }

@@ -1,6 +1,7 @@
 package packed
 
 import (
+	"maps"
 	"sync"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -21,29 +22,69 @@ type Words struct {
 	Params map[ParamKey]sqlgen.Param
 	Types  map[int64]string // by number
 	Codes  map[CodeKey]int64
-	// Patients are the ids of the compartments by number.
-	Patients map[int64]string
+	// Patients are the compartments by number.
+	Patients map[int64]Compartment
+	numbers  map[string]int64 // of Patients, by id
+	// Compartments are the numbers of compartments that were asked for, by id.
+	Compartments map[string]int64
+	// Entities are the numbers of resources that were referred to in a search.
+	Entities map[EntityKey]int64
+}
+
+// EntityKey names a resource by the number of its type.
+type EntityKey struct {
+	Type int64
+	ID   string
 }
 
 // NewWords returns no words.
 func NewWords() Words {
-	return Words{map[ParamKey]sqlgen.Param{}, map[int64]string{}, map[CodeKey]int64{}, map[int64]string{}}
+	return Words{map[ParamKey]sqlgen.Param{}, map[int64]string{}, map[CodeKey]int64{}, map[int64]Compartment{}, map[string]int64{}, map[string]int64{}, map[EntityKey]int64{}}
 }
 
 // maxWords bounds what is remembered of the vocabulary's open ends; what is forgotten is
 // looked up again.
 const maxWords = 100_000
 
+// maxPatients bounds the patients in memory; each has keys, of about a kilobyte when they are
+// in use.
+const maxPatients = 50_000
+
 // Vocabulary is the committed vocabulary that all connections share: parameters completely,
-// codes and patients as they are met. Words are never changed or removed, flags only grow.
+// codes and patients as they are met. Words are never changed, flags only grow; words are
+// removed when a patient is shredded, whereupon all is forgotten (Renew).
 type Vocabulary struct {
 	mu sync.RWMutex
 	Words
+	keys  Keychain
+	epoch int // how often words were forgotten
 }
 
 // Load reads the parameters. What is known already stays: another process may have added to
 // it, and this one since.
 func (v *Vocabulary) Load(c Conn) error {
+	read, err := params(c)
+	if err == nil {
+		v.Publish(read)
+	}
+	return err
+}
+
+// Renew forgets the words and reads the parameters anew. What others still read from before is
+// not remembered any more.
+func (v *Vocabulary) Renew(c Conn) error {
+	read, err := params(c)
+	if err != nil {
+		return err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.Words = read
+	v.epoch++
+	return nil
+}
+
+func params(c Conn) (Words, error) {
 	read := NewWords()
 	err := c.Query("SELECT no, type, name, flags FROM param", nil, func(s Row) (bool, error) {
 		p := sqlgen.Param{No: s.ColumnInt64(0), Flags: sqlgen.Flags(s.ColumnInt64(3))}
@@ -54,10 +95,7 @@ func (v *Vocabulary) Load(c Conn) error {
 		}
 		return true, nil
 	})
-	if err == nil {
-		v.Publish(read)
-	}
-	return err
+	return read, err
 }
 
 // Names reads the vocabulary through a connection: sqlgen.Names. The writer's has words of
@@ -66,10 +104,23 @@ type Names struct {
 	Conn
 	shared *Vocabulary
 	Own    *Words // nil for readers
+	epoch  int
 }
 
+// Old is a Conn that may read a state from before words were forgotten: what it reads is not
+// remembered.
+type Old interface{ Old() bool }
+
 // NewNames reads through a connection; own is nil for readers.
-func NewNames(c Conn, shared *Vocabulary, own *Words) Names { return Names{c, shared, own} }
+func NewNames(c Conn, shared *Vocabulary, own *Words) Names {
+	n := Names{Conn: c, shared: shared, Own: own}
+	if shared != nil {
+		shared.mu.RLock()
+		n.epoch = shared.epoch
+		shared.mu.RUnlock()
+	}
+	return n
+}
 
 // Type implements sqlgen.Names.
 func (n Names) Type(name string) (int64, error) {
@@ -126,28 +177,9 @@ func (n Names) allTypes() []string {
 
 // Code implements sqlgen.Names.
 func (n Names) Code(space int64, system, code string) (int64, error) {
-	key := CodeKey{space, system, code}
-	if n.Own != nil {
-		if no := n.Own.Codes[key]; no != 0 {
-			return no, nil
-		}
-	}
-	n.shared.mu.RLock()
-	no := n.shared.Codes[key]
-	n.shared.mu.RUnlock()
-	if no != 0 {
-		return no, nil
-	}
-	no, err := n.word(space, code, system)
-	if err == nil && no != 0 {
-		n.remember(func(w *Words) {
-			if len(w.Codes) >= maxWords {
-				clear(w.Codes)
-			}
-			w.Codes[key] = no
-		})
-	}
-	return no, err
+	return recall(n, CodeKey{space, system, code}, func(w *Words) map[CodeKey]int64 { return w.Codes }, func() (int64, error) {
+		return n.word(space, code, system)
+	})
 }
 
 func (n Names) word(space int64, code, system string) (int64, error) {
@@ -161,9 +193,14 @@ func (n Names) remember(set func(*Words)) {
 		set(n.Own)
 		return
 	}
+	if o, ok := n.Conn.(Old); ok && o.Old() {
+		return
+	}
 	n.shared.mu.Lock()
 	defer n.shared.mu.Unlock()
-	set(&n.shared.Words)
+	if n.epoch == n.shared.epoch {
+		set(&n.shared.Words)
+	}
 }
 
 // Codes implements sqlgen.Names.
@@ -197,7 +234,10 @@ func (n Names) Entity(resourceType, id string) (int64, error) {
 	if err != nil || typ == 0 {
 		return 0, err
 	}
-	return n.number("SELECT no FROM entity WHERE id = ? AND type = ?", id, typ)
+	key := EntityKey{typ, id}
+	return recall(n, key, func(w *Words) map[EntityKey]int64 { return w.Entities }, func() (int64, error) {
+		return n.number("SELECT no FROM entity WHERE id = ? AND type = ?", id, typ)
+	})
 }
 
 // Entities implements sqlgen.Names.
@@ -207,7 +247,36 @@ func (n Names) Entities(id string) ([]int64, error) {
 
 // Patient implements sqlgen.Names.
 func (n Names) Patient(id string) (int64, error) {
-	return n.number("SELECT no FROM patient WHERE id = ?", id)
+	return recall(n, id, func(w *Words) map[string]int64 { return w.Compartments }, func() (int64, error) {
+		return n.number("SELECT no FROM patient WHERE id = ?", id)
+	})
+}
+
+// recall returns a number that is known, or asks for it and keeps it. What has none yet may get
+// one later.
+func recall[K comparable](n Names, key K, of func(*Words) map[K]int64, ask func() (int64, error)) (int64, error) {
+	if n.Own != nil {
+		if no := of(n.Own)[key]; no != 0 {
+			return no, nil
+		}
+	}
+	n.shared.mu.RLock()
+	no := of(&n.shared.Words)[key]
+	n.shared.mu.RUnlock()
+	if no != 0 {
+		return no, nil
+	}
+	no, err := ask()
+	if err == nil && no != 0 {
+		n.remember(func(w *Words) {
+			m := of(w)
+			if len(m) >= maxWords {
+				clear(m)
+			}
+			m[key] = no
+		})
+	}
+	return no, err
 }
 
 // Located implements sqlgen.Names.
@@ -224,31 +293,21 @@ func (n Names) patientID(rid int64) (string, error) {
 	if rid < 0 {
 		return "", nil
 	}
-	no := rid >> sqlgen.Sequence
-	if n.Own != nil {
-		if id, ok := n.Own.Patients[no]; ok {
-			return id, nil
-		}
+	c, err := n.compartment(rid>>sqlgen.Sequence, false)
+	return c.ID, err
+}
+
+// SetPatient adds a compartment.
+func (w *Words) SetPatient(no int64, c Compartment) {
+	w.Patients[no] = c
+	w.numbers[c.ID] = no
+}
+
+func (w *Words) boundPatients() {
+	if len(w.Patients) >= maxPatients {
+		clear(w.Patients)
+		clear(w.numbers)
 	}
-	n.shared.mu.RLock()
-	id, ok := n.shared.Patients[no]
-	n.shared.mu.RUnlock()
-	if ok {
-		return id, nil
-	}
-	found, err := n.one("SELECT id FROM patient WHERE no = ?", []any{no}, func(s Row) { id = s.ColumnText(0) })
-	if err == nil && !found {
-		err = Damaged(nil)
-	}
-	if err == nil {
-		n.remember(func(w *Words) {
-			if len(w.Patients) >= maxWords {
-				clear(w.Patients)
-			}
-			w.Patients[no] = id
-		})
-	}
-	return id, err
 }
 
 // Clone copies the maps; they are small: what one transaction added.
@@ -270,8 +329,10 @@ func (w Words) copyTo(to *Words) {
 		to.Codes[k] = v
 	}
 	for k, v := range w.Patients {
-		to.Patients[k] = v
+		to.SetPatient(k, v)
 	}
+	maps.Copy(to.Compartments, w.Compartments)
+	maps.Copy(to.Entities, w.Entities)
 }
 
 // Forget drops what is known.
@@ -279,6 +340,7 @@ func (v *Vocabulary) Forget() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.Words = NewWords()
+	v.epoch++
 }
 
 // Publish makes the words of a committed transaction known to all.
@@ -291,8 +353,12 @@ func (v *Vocabulary) Publish(own Words) {
 	if len(v.Codes) > maxWords {
 		clear(v.Codes)
 	}
-	if len(v.Patients) > maxWords {
-		clear(v.Patients)
+	v.boundPatients()
+	if len(v.Compartments) > maxWords {
+		clear(v.Compartments)
+	}
+	if len(v.Entities) > maxWords {
+		clear(v.Entities)
 	}
 	own.copyTo(&v.Words)
 }

@@ -61,6 +61,21 @@ type Conn interface {
 // between the two.
 type Later interface{ Latest() int64 }
 
+// Follower is a Conn that may belong to a replica. Behind is then what a read fails with that
+// asks for a T which the replica has not reached, and which the caller tries on the primary.
+type Follower interface{ Behind() error }
+
+// Scattered is a Conn whose rows of patients may lie on several servers, each of which may show
+// what was committed after T. Then every read is as of T, and rows of patients are not joined
+// with others.
+type Scattered interface{ Scattered() bool }
+
+// scattered reports whether the connection is such a one.
+func (n Names) scattered() bool {
+	s, ok := n.Conn.(Scattered)
+	return ok && s.Scattered()
+}
+
 // Reader is the half of a store that reads. Its methods are those of store.Store.
 type Reader struct {
 	pack   *Packer

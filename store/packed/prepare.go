@@ -31,6 +31,7 @@ func (p *Packer) Prepare(c store.Changeset, now func() time.Time) (Prepared, err
 	r := Prepared{Set: c, Leaf: *c.Leaf, Blobs: make([]Blob, len(c.Writes))}
 	r.Leaf.Versions = slices.Clone(r.Leaf.Versions)
 	r.Leaf.Patients = slices.Clone(r.Leaf.Patients)
+	r.Leaf.At = 0 // what the store says when it commits
 	if r.Leaf.Time.IsZero() {
 		r.Leaf.Time = now()
 	}

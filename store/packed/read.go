@@ -45,12 +45,22 @@ func (n Names) snapshot(at store.T) (t int64, past bool, err error) {
 		return 0, false, err
 	case int64(at) > now && int64(at) <= n.latest():
 		return int64(at), false, nil
+	case int64(at) > now && n.behind() != nil:
+		return 0, false, n.behind()
 	case at < 0 || int64(at) > now:
 		return 0, false, fault.New(fault.Invalid, "The record has no state %d yet: the last is %d.", at, now)
 	case at == 0:
-		return now, false, nil
+		return now, n.scattered(), nil
 	}
-	return int64(at), int64(at) < now, nil
+	return int64(at), int64(at) < now || n.scattered(), nil
+}
+
+// behind is an error when the connection is a replica's that lags: the caller asks elsewhere.
+func (n Names) behind() error {
+	if f, ok := n.Conn.(Follower); ok {
+		return f.Behind()
+	}
+	return nil
 }
 
 // latest returns the T of the last commit of which all but the leaf is in the tables.
@@ -90,6 +100,11 @@ func (n Names) readAt(resourceType, id string, at int64) (Stored, error) {
 	}
 	if !ok {
 		return Stored{}, absent(resourceType)
+	}
+	if at == 0 && n.scattered() {
+		if at, err = n.Now(); err != nil {
+			return Stored{}, err
+		}
 	}
 	if at == 0 || int64(v.T) <= at {
 		return v, nil

@@ -3,8 +3,10 @@ package packed
 import (
 	"strings"
 
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/sqlgen"
 )
 
 // Stored is a row of resource or history. The blob is decoded by those who need it.
@@ -13,6 +15,8 @@ type Stored struct {
 	RID   int64
 	Codec int
 	Blob  []byte
+	// Key is the key of the patient, when the blob is sealed with it.
+	Key *PersonKey
 }
 
 // Columns are those of Stored, in both tables.
@@ -33,9 +37,16 @@ func (n Names) Scan(s Row) (Stored, error) {
 	v.Version.Version = s.ColumnInt64(5)
 	v.ID = s.ColumnText(6)
 	var err error
-	if v.Type, err = n.typeName(s.ColumnInt64(1)); err == nil {
-		v.Patient, err = n.patientID(v.RID)
+	if v.Type, err = n.typeName(s.ColumnInt64(1)); err != nil || v.RID < 0 {
+		return v, err
 	}
+	no := v.RID >> sqlgen.Sequence
+	c, err := n.compartment(no, false)
+	if err == nil && v.Codec&sealedByPatient != 0 && !c.Key.has(v.Blob) { // another process gave it a new generation
+		c, err = n.compartment(no, true)
+	}
+	v.Patient, v.Key = c.ID, c.Key
+	v.Shredded = v.Codec == codecShredded
 	return v, err
 }
 
@@ -63,11 +74,31 @@ func (n Names) Current(resourceType, id string) (v Stored, ok bool, err error) {
 	if err != nil || typ == 0 {
 		return Stored{}, false, err
 	}
+	if n.scattered() {
+		return n.currentIn(typ, id)
+	}
 	err = n.Query(`SELECT r.rid, r.type, r.deleted, r.t, r.updated, r.version, r.id, r.codec, r.body
 FROM entity e`+n.Dialect().Join()+`resource r ON `+n.same("r.", "e.")+` WHERE e.id = ? AND e.type = ?`, []any{id, typ}, func(s Row) (bool, error) {
 		v, err = n.Scan(s)
 		ok = true
 		return false, err
 	})
+	return v, ok, err
+}
+
+// currentIn is Current for a scattered database: first where the row lies, then the row.
+func (n Names) currentIn(typ int64, id string) (v Stored, ok bool, err error) {
+	rid := int64(0)
+	placed, err := n.one("SELECT rid FROM entity WHERE id = ? AND type = ? AND rid IS NOT NULL", []any{id, typ}, func(s Row) { rid = s.ColumnInt64(0) })
+	if err != nil || !placed {
+		return Stored{}, false, err
+	}
+	rows, err := n.current([]int64{rid}, 0)
+	if err != nil {
+		return Stored{}, false, err
+	}
+	if v, ok = rows[rid]; !ok {
+		err = fault.New(fault.Unavailable, "The resource was moved to another patient just now. Try again.")
+	}
 	return v, ok, err
 }

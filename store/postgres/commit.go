@@ -15,6 +15,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/packed"
+	"github.com/osler-emr/osler/trust/ledger"
 )
 
 // maxGroup is how many changesets share one transaction.
@@ -48,13 +49,18 @@ type writer struct {
 	// single is set when the server committed without the replica that it should have waited
 	// for.
 	single atomic.Bool
-	last   head // of the last group; valid while the token is held
+	// half is set when a server of a distributed record did not commit its part yet.
+	half atomic.Bool
+	last head // of the last group; valid while the token is held
 }
 
 // notice hears what the server says beside its answers.
 func (w *writer) notice(_ *pgconn.PgConn, n *pgconn.Notice) {
-	if n.Routine == "SyncRepWaitForLSN" {
+	switch {
+	case n.Routine == "SyncRepWaitForLSN":
 		w.single.Store(true)
+	case halfCommitted(n.Message):
+		w.half.Store(true)
 	}
 }
 
@@ -62,18 +68,20 @@ func (w *writer) notice(_ *pgconn.PgConn, n *pgconn.Notice) {
 // that gets the token commits for all that wait. Groups of several processes wait for each
 // other at the row head.
 func (s *Store) Commit(ctx context.Context, c store.Changeset) (store.Receipt, error) {
+	r, err := s.commit(ctx, c)
+	if err == nil {
+		ledger.Committed(ctx)
+	}
+	return r, err
+}
+
+func (s *Store) commit(ctx context.Context, c store.Changeset) (store.Receipt, error) {
 	if s.closed.Load() {
 		return store.Receipt{}, fault.New(fault.Unavailable, "The record is closed.")
 	}
 	p, err := s.pack.Prepare(c, s.clock.Now)
 	if err != nil {
 		return store.Receipt{}, err
-	}
-	for i := range c.Writes {
-		w := &c.Writes[i]
-		if p.Blobs[i].Bytes, err = s.pack.SealVersion(w.Type, w.ID, w.Version, p.Blobs[i].Bytes); err != nil {
-			return store.Receipt{}, err
-		}
 	}
 	r := &request{Prepared: p, ctx: ctx, done: make(chan struct{})}
 	w := &s.writer
@@ -231,6 +239,7 @@ func (s *Store) transaction(batch []*request, key []byte) (sent *txn, err error)
 		ctx = context.WithoutCancel(batch[0].ctx)
 	}
 	s.writer.single.Store(false)
+	s.writer.half.Store(false)
 	var x *txn
 	err = s.with(ctx, func(ctx context.Context, c *pgx.Conn) (err error) {
 		defer func() {
@@ -276,6 +285,15 @@ func (s *Store) publish(x *txn, batch []*request) {
 	raise(&s.known, x.head.params)
 	raise(&s.seen, x.head.t)
 	s.writer.last = x.head
+	if s.writer.half.Swap(false) {
+		if err := s.finish(); err != nil {
+			for _, r := range batch {
+				if r.err == nil && !r.receipt.Repeated {
+					r.receipt, r.err = store.Receipt{}, err
+				}
+			}
+		}
+	}
 	if s.writer.single.Load() {
 		for _, r := range batch {
 			if r.err == nil && !r.receipt.Repeated {

@@ -19,12 +19,14 @@ import (
 // conn is a connection inside of a transaction: packed.Conn.
 type conn struct {
 	*pgx.Conn
-	ctx   context.Context
-	store *Store
-	t     int64 // the last T that the transaction sees
-	reads int   // resources read for their words
-	depth int   // streams that run inside of each other
-	open  []bool
+	ctx     context.Context
+	store   *Store
+	t       int64 // the last T that the transaction sees
+	follows bool  // a replica's
+	old     bool  // it may see words that were removed since
+	reads   int   // resources read for their words
+	depth   int   // streams that run inside of each other
+	open    []bool
 }
 
 // maxReads is how many resources a search for words may read; a tenth of a millisecond each.
@@ -89,8 +91,14 @@ func (c *conn) Value(r packed.Row, column int) any {
 // Now implements packed.Conn.
 func (c *conn) Now() (int64, error) { return c.t, nil }
 
+// Old implements packed.Old.
+func (c *conn) Old() bool { return c.old }
+
 // Dialect implements packed.Conn.
 func (c *conn) Dialect() sqlgen.Dialect { return sqlgen.Postgres{} }
+
+// Scattered implements packed.Scattered.
+func (c *conn) Scattered() bool { return c.store.scattered }
 
 // ReadOne implements packed.Conn.
 func (c *conn) ReadOne() error {

@@ -26,3 +26,6 @@ func (s *Store) Explain(ctx context.Context, text string, args []any) (string, e
 	})
 	return strings.Join(lines, "\n"), err
 }
+
+// Dir returns the folder of the process.
+func (s *Store) Dir() string { return s.dir }

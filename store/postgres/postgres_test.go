@@ -18,6 +18,14 @@ var start = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 
 // urls gives each folder its schema.
 func opener(t testing.TB, o postgres.Options) storetest.Opener {
+	return openerAt(t, pgtest.URL, func(url string) postgres.Options {
+		o.URL = url
+		return o
+	})
+}
+
+// openerAt is opener for a server of one's own.
+func openerAt(t testing.TB, schema func(testing.TB) string, options func(url string) postgres.Options) storetest.Opener {
 	urls := map[string]string{}
 	mu := make(chan struct{}, 1)
 	mu <- struct{}{}
@@ -26,12 +34,12 @@ func opener(t testing.TB, o postgres.Options) storetest.Opener {
 		<-mu
 		url := urls[dir]
 		if url == "" {
-			url = pgtest.URL(t)
+			url = schema(t)
 			urls[dir] = url
 		}
 		mu <- struct{}{}
-		o := o
-		o.URL, o.Dir = url, dir
+		o := options(url)
+		o.Dir = dir
 		return open(t, o)
 	}
 }

@@ -156,13 +156,15 @@ func (s *Store) hear(ctx context.Context) error {
 	if _, err := c.Exec(ctx, "LISTEN "+s.channel()); err != nil { // the name is ours: hexadecimal digits
 		return err
 	}
+	s.hears.Store(true)
+	defer s.hears.Store(false)
 	s.wake()
 	for {
 		wait, cancel := context.WithTimeout(ctx, heardEvery)
 		n, err := c.WaitForNotification(wait)
 		cancel()
 		switch {
-		case err == nil && n.Payload != s.self:
+		case err == nil && s.told(n.Payload):
 			s.wake()
 		case err == nil || ctx.Err() != nil:
 			if ctx.Err() != nil {

@@ -49,6 +49,9 @@ type Options struct {
 	Origin string
 	// Existing refuses a database without a record, instead of making one.
 	Existing bool
+	// Replicas are URLs of databases that follow the one of URL (streaming replication): they
+	// answer searches and charts when they have all that this process knows of.
+	Replicas []string
 	// Careless opens a database that does not keep its commits over a power failure, which is
 	// refused otherwise. It is for tests.
 	Careless bool
@@ -69,11 +72,15 @@ type Store struct {
 	signer ledger.Key // of checkpoints
 	origin string
 
-	self   string // names this process in what commits tell others
-	pool   *pgxpool.Pool
-	pulse  pulse
-	lines  lines
-	writer writer
+	self  string // names this process in what commits tell others
+	pool  *pgxpool.Pool
+	pulse pulse
+	lines lines
+	hears atomic.Bool // whether the commits of other processes are told to this one
+
+	scattered bool // over the servers of a Citus cluster
+	replicas  replicas
+	writer    writer
 
 	trace   func(ctx context.Context, text string, args []any) // for tests
 	textsMu sync.RWMutex
@@ -111,13 +118,18 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{dir: o.Dir, clock: o.Clock, self: ident.New(o.Clock.Now()), pack: p.WithKey(o.Keyring.Key("postgres"))}
 	s.writer.token = make(chan struct{}, 1)
 	s.writer.token <- struct{}{}
+	s.words.SetMaster(o.Keyring.Key("patient-keys"))
 	s.Reader = packed.NewReader(s.pack, &s.words, o.Keyring.Key("cursor"), s.clock, s.read)
 	s.Lone(s.lone)
 	if s.pool, err = s.connect(ctx, o); err != nil {
 		return nil, err
 	}
-	if err := s.open(ctx, o); err != nil {
-		s.pool.Close()
+	err = s.open(ctx, o)
+	if err == nil {
+		err = s.follow(ctx, o)
+	}
+	if err != nil {
+		s.closePools()
 		return nil, err
 	}
 	background, stop := context.WithCancel(context.Background())
@@ -138,13 +150,29 @@ const connectWait = 2 * time.Second
 // connect makes the pool. What the settings of a connection are is decided here, whatever the
 // server's defaults say: the order of joins is ours, and a commit waits for the disk.
 func (s *Store) connect(ctx context.Context, o Options) (*pgxpool.Pool, error) {
-	config, err := pgxpool.ParseConfig(o.URL)
+	config, err := s.configure(o.URL, o.Connections)
+	if err != nil {
+		return nil, err
+	}
+	config.ConnConfig.OnNotice = s.writer.notice
+	s.through(config)
+	config.AfterConnect = s.prepareConn
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, plain(err)
+	}
+	return pool, nil
+}
+
+// configure reads a URL.
+func (s *Store) configure(address string, connections int) (*pgxpool.Config, error) {
+	config, err := pgxpool.ParseConfig(address)
 	if err != nil { // its text quotes the URL
 		return nil, fault.New(fault.Invalid, "The URL of the database cannot be read. It looks like postgres://user@host/name?sslmode=verify-full.")
 	}
-	config.MaxConns = int32(o.Connections)
+	config.MaxConns = int32(connections)
 	config.MaxConnIdleTime = 10 * time.Minute
-	if u, err := url.Parse(o.URL); err != nil || u.Query().Get("connect_timeout") == "" {
+	if u, err := url.Parse(address); err != nil || u.Query().Get("connect_timeout") == "" {
 		config.ConnConfig.ConnectTimeout = connectWait
 	}
 	for name, value := range map[string]string{
@@ -156,14 +184,7 @@ func (s *Store) connect(ctx context.Context, o Options) (*pgxpool.Pool, error) {
 			config.ConnConfig.RuntimeParams[name] = value
 		}
 	}
-	config.ConnConfig.OnNotice = s.writer.notice
-	s.through(config)
-	config.AfterConnect = s.prepareConn
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		return nil, plain(err)
-	}
-	return pool, nil
+	return config, nil
 }
 
 // prepareConn looks at a new connection: a replica answers from the past and takes no changes.
@@ -184,7 +205,7 @@ func (s *Store) prepareConn(ctx context.Context, c *pgx.Conn) error {
 		}
 	}
 	s.named(c, pid, since)
-	return nil
+	return s.scatter(ctx, c)
 }
 
 // open prepares the database and reads what does not change.
@@ -201,7 +222,13 @@ func (s *Store) open(ctx context.Context, o Options) error {
 	if err != nil {
 		return plain(err)
 	}
-	return s.read(ctx, func(packed.Conn) error { return nil }) // reads the vocabulary
+	if err := s.spread(ctx); err != nil {
+		return err
+	}
+	if err := s.read(ctx, func(packed.Conn) error { return nil }); err != nil { // reads the vocabulary
+		return err
+	}
+	return s.giveKeys(ctx)
 }
 
 // durable refuses a server that forgets commits.
@@ -308,11 +335,16 @@ func (s *Store) read(ctx context.Context, f func(packed.Conn) error) error {
 	if s.closed.Load() {
 		return fault.New(fault.Unavailable, "The record is closed.")
 	}
+	if r := s.pick(); r != nil {
+		if served, err := s.readReplica(ctx, r, f); served || ctx.Err() != nil {
+			return plain(err)
+		}
+	}
 	begun := false
 	attempt := func() error {
 		return s.withEnd(ctx, func(ctx context.Context, c *pgx.Conn) error {
 			seen := s.seen.Load()
-			t, params, err := beginRead(ctx, c)
+			t, params, err := s.beginRead(ctx, c)
 			if err != nil {
 				return err
 			}
@@ -323,7 +355,7 @@ func (s *Store) read(ctx context.Context, f func(packed.Conn) error) error {
 				s.words.Forget()
 			}
 			raise(&s.seen, t)
-			n := &conn{Conn: c, ctx: ctx, store: s, t: t}
+			n := &conn{Conn: c, ctx: ctx, store: s, t: t, old: params < s.known.Load()}
 			if err = s.learn(n, params); err == nil {
 				err = f(n)
 			}
@@ -356,6 +388,9 @@ func (s *Store) lone(ctx context.Context, f func(packed.Conn) error) error {
 	if s.closed.Load() || s.known.Load() == 0 {
 		return errors.New("not now")
 	}
+	if s.scattered { // one question takes several statements
+		return errors.New("not here")
+	}
 	return s.with(ctx, func(ctx context.Context, c *pgx.Conn) error {
 		return f(&conn{Conn: c, ctx: ctx, store: s})
 	})
@@ -367,7 +402,10 @@ func stale(err error) bool {
 	return lost(err) && !errors.As(err, &connect) && !errors.Is(err, errLost)
 }
 
-func beginRead(ctx context.Context, c *pgx.Conn) (t, params int64, err error) {
+func (s *Store) beginRead(ctx context.Context, c *pgx.Conn) (t, params int64, err error) {
+	if err := s.pass(ctx, c); err != nil {
+		return 0, 0, err
+	}
 	b := &pgx.Batch{}
 	b.Queue("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 	b.Queue("SELECT t, params FROM head").QueryRow(func(r pgx.Row) error { return r.Scan(&t, &params) })
@@ -380,8 +418,15 @@ func (s *Store) learn(c *conn, params int64) error {
 	if s.known.Load() >= params && params > 0 {
 		return nil
 	}
-	if err := s.words.Load(c); err != nil {
-		return err
+	if s.known.Load() == 0 {
+		if err := s.words.Load(c); err != nil {
+			return err
+		}
+	} else { // another process may also have shredded a patient, or changed keys
+		if err := s.words.Renew(c); err != nil {
+			return err
+		}
+		s.words.ForgetKEKs()
 	}
 	raise(&s.known, params)
 	return nil
@@ -420,11 +465,18 @@ func (s *Store) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), acquireWait)
 	defer cancel()
 	err := s.checkpoint(ctx, false)
-	s.pool.Close()
+	s.closePools()
 	if lost(err) {
 		return nil // what was committed is safe; the head is signed next time
 	}
 	return plain(err)
+}
+
+func (s *Store) closePools() {
+	for _, r := range s.replicas.list {
+		r.pool.Close()
+	}
+	s.pool.Close()
 }
 
 func (s *Store) checkpointFile() string { return filepath.Join(s.dir, "checkpoints.log") }

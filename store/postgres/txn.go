@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir/search"
@@ -67,8 +68,10 @@ type txn struct {
 	asking      bool
 	gaps        int // how often something was not known
 	asked       map[*store.Write]*prepared
+	keyRows     map[string][]packed.KeyRow // of patients, as begin has read them
 
 	pending pending
+	erased  bool  // a patient was shredded
 	wrote   bool  // whether there are versions among it, of which others are told
 	failed  error // why the whole transaction cannot go on
 }
@@ -119,12 +122,13 @@ func (s *Store) begin(ctx context.Context, c *pgx.Conn, batch []*request) (*txn,
 		conn: &conn{Conn: c, ctx: ctx, store: s}, now: s.clock.Now().UnixMilli(),
 		entities: map[resource]*entity{}, compartments: map[string]*compartment{}, items: map[itemName]int64{}, once: map[string]int64{},
 		terms: map[resource]int64{}, wantedCodes: map[packed.CodeKey]bool{}, wantedTerms: map[resource]bool{}, asked: map[*store.Write]*prepared{},
+		keyRows: map[string][]packed.KeyRow{},
 	}
 	x.Names = packed.NewNames(x.conn, &s.words, &own)
 	x.pending.init()
 	var current []*row
 	b := &pgx.Batch{}
-	known := lock(b, &x.head, s.writer.last.mark)
+	known := s.lock(b, &x.head, s.writer.last.mark)
 	x.readCurrent(b, batch, &current)
 	x.readOthers(b, batch)
 	if err := c.SendBatch(ctx, b).Close(); err != nil {
@@ -137,10 +141,19 @@ func (s *Store) begin(ctx context.Context, c *pgx.Conn, batch []*request) (*txn,
 	if err := s.learn(x.conn, x.params); err != nil {
 		return nil, err
 	}
-	if err := x.edge(); err != nil {
+	err := x.edge()
+	if err != nil {
 		return nil, err
 	}
 	x.before, s.writer.last = x.head, x.head
+	if s.scattered {
+		if current, err = x.fetchCurrent(current); err != nil {
+			return nil, err
+		}
+	}
+	if err := x.openKeys(); err != nil {
+		return nil, err
+	}
 	for _, r := range current {
 		if err := x.take(r); err != nil {
 			return nil, err
@@ -152,10 +165,11 @@ func (s *Store) begin(ctx context.Context, c *pgx.Conn, batch []*request) (*txn,
 // lock begins a transaction that writes. It waits for other processes within limits, and is
 // ended by the server when this process stands still. known tells whether the group with a
 // mark, the last of this process, is part of what is stored.
-func lock(b *pgx.Batch, h *head, mark []byte) (known *bool) {
+func (s *Store) lock(b *pgx.Batch, h *head, mark []byte) (known *bool) {
 	known = new(bool)
 	b.Queue("BEGIN")
 	b.Queue("SELECT set_config('lock_timeout', '4000', true), set_config('idle_in_transaction_session_timeout', '5000', true)")
+	s.hold(b)
 	b.Queue("SELECT t, at, params, param, dict, entity, patient, history, mark, mark = $1 OR EXISTS (SELECT 1 FROM outcome WHERE key = $1) FROM head FOR UPDATE OF head", nonNil(mark)).QueryRow(func(r pgx.Row) error {
 		return r.Scan(&h.t, &h.at, &h.params, &h.param, &h.dict, &h.entity, &h.patient, &h.history, &h.mark, known)
 	})
@@ -187,6 +201,42 @@ const currentText = `SELECT r.rid, r.type, r.deleted, r.t, r.updated, r.version,
 FROM unnest($1::bytea[], $2::bytea[]) u(type, id) JOIN param p ON p.type = u.type AND p.name = ''::bytea
 JOIN entity e ON e.id = u.id AND e.type = p.no LEFT JOIN resource r ON r.patient = e.patient AND r.rid = e.rid`
 
+// currentPlaces is currentText for a distributed record: where the resources lie.
+const currentPlaces = `SELECT e.patient, e.rid, e.no, u.type, u.id
+FROM unnest($1::bytea[], $2::bytea[]) u(type, id) JOIN param p ON p.type = u.type AND p.name = ''::bytea JOIN entity e ON e.id = u.id AND e.type = p.no`
+
+// fetchCurrent turns the rows of currentPlaces into those of currentText.
+func (x *txn) fetchCurrent(places []*row) ([]*row, error) {
+	var patients, rids []int64
+	for _, p := range places {
+		if p.values[1] != nil {
+			patients, rids = append(patients, p.ColumnInt64(0)), append(rids, p.ColumnInt64(1))
+		}
+	}
+	found := map[int64]*row{}
+	if len(rids) > 0 {
+		slices.Sort(patients)
+		rows, err := x.all("SELECT rid, type, deleted, t, updated, version, id, codec, body FROM resource WHERE patient = ANY(?) AND rid = ANY(?)", []any{slices.Compact(patients), rids})
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rows {
+			found[r.ColumnInt64(0)] = r
+		}
+	}
+	out := make([]*row, 0, len(places))
+	for _, p := range places {
+		r := &row{fields: make([]pgconn.FieldDescription, 9), values: make([][]byte, 9)}
+		if p.values[1] != nil {
+			if r = found[p.ColumnInt64(1)]; r == nil {
+				return nil, fault.New(fault.Internal, "The database is damaged: a resource is not where it should be.")
+			}
+		}
+		out = append(out, &row{fields: slices.Concat(r.fields, p.fields[2:]), values: slices.Concat(r.values, p.values[2:])})
+	}
+	return out, nil
+}
+
 func (x *txn) readCurrent(b *pgx.Batch, batch []*request, to *[]*row) {
 	var types, ids [][]byte
 	for _, r := range batch {
@@ -200,7 +250,11 @@ func (x *txn) readCurrent(b *pgx.Batch, batch []*request, to *[]*row) {
 		}
 	}
 	if len(ids) > 0 {
-		b.Queue(currentText, types, ids).Query(func(rows pgx.Rows) (err error) {
+		text := currentText
+		if x.store.scattered {
+			text = currentPlaces
+		}
+		b.Queue(text, types, ids).Query(func(rows pgx.Rows) (err error) {
 			*to, err = collect(rows)
 			return err
 		})
@@ -238,7 +292,15 @@ func (x *txn) readOthers(b *pgx.Batch, batch []*request) {
 		for _, u := range r.Set.Unchanged {
 			want(u.Patient)
 		}
+		for _, id := range r.Leaf.Patients { // their keys seal its details
+			if !x.store.words.Knows(id) {
+				want(id)
+			}
+		}
 		for i := range r.Set.Items {
+			if id := r.Set.Items[i].Patient; id != "" {
+				want(id)
+			}
 			spaces, names = append(spaces, []byte(r.Set.Items[i].Space)), append(names, []byte(r.Set.Items[i].Key))
 		}
 		if r.Set.Key != "" {
@@ -254,9 +316,10 @@ func (x *txn) readOthers(b *pgx.Batch, batch []*request) {
 		})
 	}
 	if len(patients) > 0 {
-		each("SELECT no, id, next, changed FROM patient WHERE id = ANY($1)", func(r *row) {
+		each("SELECT p.no, p.id, p.next, p.changed, k.gen, k.kek, k.key FROM patient p LEFT JOIN patient_key k ON k.no = p.no WHERE p.id = ANY($1)", func(r *row) {
 			id := r.ColumnText(1)
 			x.compartments[id] = &compartment{no: r.ColumnInt64(0), id: id, next: r.ColumnInt64(2), changed: r.ColumnInt64(3)}
+			x.keyRows[id] = append(x.keyRows[id], packed.KeyRow{No: r.ColumnInt64(0), Generation: r.ColumnInt64(4), KEK: r.ColumnInt64(5), Key: r.ColumnBlob(6, nil)})
 		}, patients)
 	}
 	if len(names) > 0 {
@@ -444,7 +507,7 @@ func (x *txn) changeset(r *request) error {
 		r.receipt = store.Receipt{T: store.T(t), Leaf: t - 1, Repeated: true}
 		return nil
 	}
-	for _, check := range []func(*store.Changeset) error{x.unchanged, x.absent, x.checkItems, x.checkVersions} {
+	for _, check := range []func(*store.Changeset) error{x.alive, x.unchanged, x.absent, x.checkItems, x.checkVersions} {
 		if err := check(&r.Set); err != nil {
 			return err
 		}
@@ -548,6 +611,10 @@ func (x *txn) apply(r *request) error {
 			return err
 		}
 	}
+	r.Leaf.At = x.head.at
+	if err := x.SealDetails(&r.Leaf); err != nil {
+		return err
+	}
 	if err := x.appendLeaf(r.Leaf, r.Leaf.Encode()); err != nil {
 		return err
 	}
@@ -570,13 +637,28 @@ func (x *txn) writeItem(w *store.ItemWrite) error {
 		x.pending.items[name] = nil
 		return nil
 	}
-	version := x.items[name] + 1
-	x.items[name] = version
-	value, err := x.store.pack.SealItem(w.Space, w.Key, w.Value)
+	it := w.Item
+	it.Version = x.items[name] + 1
+	x.items[name] = it.Version
+	return x.putItem(&it)
+}
+
+// putItem notes an item, sealed when it is about a patient.
+func (x *txn) putItem(it *store.Item) error {
+	k, err := x.Person(it.Patient)
+	if err == nil && k == nil && it.Patient != "" { // before anything else of the patient
+		if _, err = x.newCompartment(it.Patient); err == nil {
+			k, err = x.Person(it.Patient)
+		}
+	}
 	if err != nil {
 		return err
 	}
-	x.pending.items[name] = []any{w.Space, w.Key, w.Owner, nonNil(value), version, expiry(w.Expires)}
+	value, err := x.store.pack.SealItemWith(k, it)
+	if err != nil {
+		return err
+	}
+	x.pending.items[itemName{it.Space, it.Key}] = []any{it.Space, it.Key, it.Owner, nonNil(value), it.Version, expiry(it.Expires), it.Patient}
 	return nil
 }
 
@@ -605,7 +687,13 @@ func (x *txn) writeVersion(w *store.Write, b packed.Blob) error {
 	if e.no, err = x.EnsureEntity(w.Type, w.ID); err != nil {
 		return err
 	}
-	rid := x.place(w, e)
+	rid, err := x.place(w, e)
+	if err != nil {
+		return err
+	}
+	if b, err = x.SealFor(x.store.pack, rid, w.Type, w.ID, w.Version, b); err != nil {
+		return err
+	}
 	x.wrote = true
 	if e.exists {
 		x.head.history++
@@ -638,39 +726,35 @@ func (x *txn) writeVersion(w *store.Write, b packed.Blob) error {
 
 // place returns the row id of the new version: the old one while the resource stays in its
 // compartment. It notes that the compartments have changed.
-func (x *txn) place(w *store.Write, e *entity) int64 {
+func (x *txn) place(w *store.Write, e *entity) (int64, error) {
 	if e.exists && e.Patient != w.Patient && e.Patient != "" {
 		x.touch(e.Patient, sqlgen.PatientOf(e.RID))
 	}
 	p := x.compartments[w.Patient]
 	if p == nil {
-		p = &compartment{id: w.Patient, next: 1, fresh: true}
-		if w.Patient != "" { // number 0 holds what belongs to no patient
-			x.head.patient++
-			p.no = x.head.patient
-			x.Own.Patients[p.no] = p.id
+		var err error
+		if p, err = x.newCompartment(w.Patient); err != nil {
+			return 0, err
 		}
-		x.compartments[w.Patient] = p
 		p.changed = x.head.t
-		x.pending.compartments[p] = true
 	}
 	if w.Patient != "" {
 		p.changed = x.head.t
 		x.pending.compartments[p] = true
 	}
 	if e.exists && e.Patient == w.Patient {
-		return e.RID
+		return e.RID, nil
 	}
 	if w.Type == "Patient" && w.ID == w.Patient {
-		return p.no << sqlgen.Sequence // the first row of the range is kept for the Patient
+		return p.no << sqlgen.Sequence, nil // the first row of the range is kept for the Patient
 	}
 	next := p.next
 	p.next++
 	x.pending.compartments[p] = true
 	if p.no == 0 {
-		return -next
+		return -next, nil
 	}
-	return p.no<<sqlgen.Sequence | next
+	return p.no<<sqlgen.Sequence | next, nil
 }
 
 func (x *txn) touch(patient string, no int64) {
@@ -694,7 +778,7 @@ func (x *txn) appendLeaf(l ledger.Leaf, body []byte) error {
 		x.pending.hashes = append(x.pending.hashes, []any{first + int64(i), slices.Clone(h[:])})
 	}
 	named := map[string]bool{}
-	for _, p := range l.Patients {
+	for _, p := range slices.Concat(l.Patients, l.Marks()) {
 		if !named[p] {
 			named[p] = true
 			x.pending.leafPatients = append(x.pending.leafPatients, []any{p, x.head.t})

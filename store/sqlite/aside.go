@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/packed"
 	"github.com/osler-emr/osler/trust/ledger"
 )
 
@@ -44,18 +46,36 @@ type leaf struct {
 
 const (
 	// settleAt is how many leaves wait before they are moved at once.
-	settleAt = 256
+	settleAt = 1000
 	// settleAfter is how long a leaf waits at most while nothing is written.
-	settleAfter = 200 * time.Millisecond
+	settleAfter = 500 * time.Millisecond
 )
 
 // maxLone is the size of a leaf from which it goes into the tables at once.
 const maxLone = halfSize / 8
 
+// alone reports whether a request is a leaf and nothing else.
+func (r *request) alone() bool {
+	return len(r.Set.Writes)+len(r.Set.Items)+len(r.Set.Unchanged)+len(r.Set.Absent) == 0 && r.Set.Key == ""
+}
+
+// sealLone seals the details of a leaf that comes alone: of patients who are stored already.
+func (s *Store) sealLone(ctx context.Context, r *request) error {
+	if !r.alone() || !packed.Detailed(&r.Leaf) {
+		return nil
+	}
+	if done, err := s.words.SealKnown(&r.Leaf); done || err != nil {
+		return err
+	}
+	return s.read(ctx, func(c packed.Conn) error {
+		return packed.NewNames(c, &s.words, nil).SealDetails(&r.Leaf)
+	})
+}
+
 // lone reports whether a request is a leaf alone, and small enough for the log; then it is
 // encoded.
 func (r *request) lone() bool {
-	if len(r.Set.Writes)+len(r.Set.Items)+len(r.Set.Unchanged)+len(r.Set.Absent) > 0 || r.Set.Key != "" {
+	if !r.alone() {
 		return false
 	}
 	r.body = r.Leaf.Encode()
@@ -153,7 +173,8 @@ func (w *writer) writeAside() bool {
 	group := make([]leaf, len(batch))
 	at := max(w.lastAt, w.store.clock.Now().UnixMilli())
 	for i, r := range batch {
-		group[i] = leaf{t: w.last + 1 + int64(i), at: at, Leaf: r.Leaf, body: r.body}
+		r.Leaf.At = at
+		group[i] = leaf{t: w.last + 1 + int64(i), at: at, Leaf: r.Leaf, body: ledger.Stamp(r.body, at)}
 	}
 	room, err := w.aside.log.append(group, w.aside.moved.Load())
 	if w.aside.log.broken {
@@ -268,6 +289,9 @@ func (w *writer) moved(list []leaf) error {
 // move adds leaves of the log to the tables, under the times that they have.
 func (x *txn) move(list []leaf) error {
 	for i := range list {
+		if i%8 == 7 { // requests that wait for a processor go first
+			runtime.Gosched()
+		}
 		x.t, x.at = list[i].t, list[i].at
 		if err := x.appendLeaf(list[i].Leaf, list[i].body); err != nil {
 			return err

@@ -1,6 +1,8 @@
 package sqlite
 
 import (
+	"slices"
+
 	"github.com/osler-emr/osler/trust/ledger"
 )
 
@@ -15,7 +17,7 @@ func (x *txn) appendLeaf(l ledger.Leaf, body []byte) error {
 			return err
 		}
 	}
-	for _, p := range l.Patients {
+	for _, p := range slices.Concat(l.Patients, l.Marks()) {
 		if err := x.exec("INSERT OR IGNORE INTO leaf_patient (patient, t) VALUES (?, ?)", p, x.t); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
+	"math"
 	"path/filepath"
 	"time"
 
@@ -190,25 +191,58 @@ func (p place) mendNotes(path, origin string) error {
 	return errors.Join(f.Truncate(size-int64(len(tail))+int64(keep+2)), f.Sync())
 }
 
-// firstNote writes the very first note again: the power may have gone when the database had it
-// already and the folder did not know the file yet. A file that is missing later was taken
-// away, as the verification says.
-func (s *Store) firstNote() error {
-	if f, err := s.place.open(s.checkpointFile(), false); !errors.Is(err, fs.ErrNotExist) {
-		if err == nil {
-			err = f.Close()
+// lastNotes writes those notes again that the database has and the file not yet, at its end:
+// the power may have gone between the two, or torn the last one, or left a file that the folder
+// did not know yet. A file that is missing later, or that lacks notes in its middle, was
+// tampered with, as the verification says.
+func (s *Store) lastNotes() error {
+	newest, err := s.newestNote()
+	if errors.Is(err, fs.ErrNotExist) {
+		n, err := s.writer.number("SELECT count(*) FROM (SELECT 1 FROM checkpoint LIMIT 2)")
+		if err != nil || n != 1 {
+			return err
 		}
+	} else if err != nil {
 		return err
 	}
 	var notes [][]byte
-	err := s.writer.Query("SELECT note FROM checkpoint ORDER BY size LIMIT 2", nil, func(st packed.Row) (bool, error) {
+	err = s.writer.Query("SELECT note FROM checkpoint WHERE size > ? ORDER BY size", []any{newest}, func(st packed.Row) (bool, error) {
 		notes = append(notes, bytes.Clone(st.ColumnBlob(0, nil)))
 		return true, nil
 	})
-	if err != nil || len(notes) != 1 {
-		return err
+	for i := 0; i < len(notes) && err == nil; i++ {
+		err = s.place.appendNote(s.checkpointFile(), notes[i])
 	}
-	return s.place.appendNote(s.checkpointFile(), notes[0])
+	return err
+}
+
+// newestNote returns the size that the last note in the file counts.
+func (s *Store) newestNote() (int64, error) {
+	f, err := s.place.open(s.checkpointFile(), false)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	size, err := f.Size()
+	if err != nil {
+		return 0, err
+	}
+	tail := make([]byte, min(size, 8<<10))
+	if _, err := f.ReadAt(tail, size-int64(len(tail))); err != nil {
+		return 0, fault.Wrap(err, fault.Unavailable, "The file checkpoints.log cannot be read.")
+	}
+	if last := bytes.LastIndex(tail, []byte("\n\n"+s.origin+"\n")); last >= 0 {
+		tail = tail[last+2:]
+	}
+	notes, _ := ledger.SplitNotes(tail)
+	if len(notes) == 0 {
+		return 0, nil
+	}
+	c, err := s.signer.Open(notes[0])
+	if err != nil {
+		return math.MaxInt64, nil // not ours: left as it is, for the verification to tell
+	}
+	return c.Size, nil
 }
 
 // tornText returns the last note of the tail when it ends behind its text, before its

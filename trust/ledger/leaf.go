@@ -10,6 +10,7 @@ package ledger
 
 import (
 	"encoding/json"
+	"strconv"
 	"time"
 )
 
@@ -33,7 +34,12 @@ const (
 	Refused Action = "refused" // a read or write that policy denied
 	Account Action = "account" // accounts, permissions, tokens
 	Import  Action = "import"
-	Keep    Action = "keep" // server-side items that are not resources: drafts, sessions
+	Shred   Action = "shred" // a patient's keys and data were destroyed
+	Keep    Action = "keep"  // server-side items that are not resources: drafts, sessions
+	// Asked is a request that touched nothing of the record, or that was not valid.
+	Asked Action = "asked"
+	// Disclose is data that left for somebody outside of the clinic.
+	Disclose Action = "disclose"
 )
 
 // Version names a resource version in a leaf.
@@ -66,16 +72,103 @@ type Leaf struct {
 	Client   string    `json:"client,omitempty"`  // the program that acted for the person
 	Glass    string    `json:"glass,omitempty"`   // the break-glass grant under which it was done
 	Proxy    string    `json:"proxy,omitempty"`   // the grant under which the person acted for the patient
+	Network  string    `json:"network,omitempty"` // from where: an address, or for IPv6 its network
+	// Sealed holds the details that may tell about the patients (Query, Reason, and Name when the
+	// actor is a patient), encrypted by the store with the patients' keys: the tree hashes this
+	// form, so that proofs outlive the keys. A store that returns a leaf fills the details in.
+	Sealed []byte `json:"sealed,omitempty"`
+	// Erased says that the details cannot be read any more: a patient's key was destroyed.
+	Erased bool `json:"-"`
+	// At is when the store took the leaf, in milliseconds of Unix time: what it is sorted and
+	// found by. It is the last
+	// member (Stamp). Leaves of programs before November 2026 do not say it.
+	At int64 `json:"at,omitempty"`
 }
 
-// Encode returns the leaf's canonical bytes: compact JSON in the order of the fields.
+// Details are the fields of a leaf that are sealed.
+type Details struct {
+	Query  string `json:"query,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	Name   string `json:"name,omitempty"`
+}
+
+// patientRole is the role (trust.Patient) whose display name is a patient's.
+const patientRole = "patient"
+
+// Details returns what of a leaf is sealed.
+func (l Leaf) Details() Details {
+	d := Details{Query: l.Query, Reason: l.Reason}
+	if l.Role == patientRole {
+		d.Name = l.Name
+	}
+	return d
+}
+
+// WithDetails returns the leaf with its details filled in.
+func (l Leaf) WithDetails(d Details) Leaf {
+	l.Query, l.Reason = d.Query, d.Reason
+	if l.Role == patientRole {
+		l.Name = d.Name
+	}
+	return l
+}
+
+// Encode returns the leaf's canonical bytes: compact JSON in the order of the fields. Details that
+// are sealed stand in it in that form alone.
 func (l Leaf) Encode() []byte {
+	if len(l.Sealed) > 0 {
+		l = l.WithDetails(Details{})
+	}
 	b, err := json.Marshal(l)
 	if err != nil { // no field of Leaf can fail to marshal
 		panic(err)
 	}
 	return b
 }
+
+// Stamp returns the bytes of a leaf that was encoded without At, with it: the same that
+// Encode would give. The store learns the time only when it commits, and encodes before.
+func Stamp(leaf []byte, at int64) []byte {
+	if at == 0 || len(leaf) < 2 {
+		return leaf
+	}
+	out := make([]byte, 0, len(leaf)+24)
+	out = append(append(out, leaf[:len(leaf)-1]...), `,"at":`...)
+	return append(strconv.AppendInt(out, at, 10), '}')
+}
+
+// Marks returns the words under which a leaf is listed, so that what is rare is found without
+// reading a whole log: that a record was opened in an emergency, a refusal, an export. What
+// most leaves do, reading and writing, has no mark. Marks begin with "!", which no id does.
+func (l Leaf) Marks() []string {
+	if l.At == 0 {
+		return nil // was not listed when it was written
+	}
+	var out []string
+	switch l.Action {
+	case Refused, Export, Print, SignIn, SignOut, Account, Import, Disclose:
+		out = append(out, MarkAction(l.Action))
+	}
+	if l.Glass != "" {
+		out = append(out, MarkGlass)
+	}
+	if l.Outcome != "" && l.Action != Refused {
+		out = append(out, MarkFailed)
+	}
+	return out
+}
+
+// The marks that are not an action's.
+const (
+	MarkGlass  = "!glass"  // under a break-glass grant
+	MarkFailed = "!failed" // did not succeed, other than a refusal
+)
+
+// MarkAction returns the mark of an action; see Marked.
+func MarkAction(a Action) string { return "!" + string(a) }
+
+// Marked reports whether leaves of an action have a mark.
+func Marked(a Action) bool { return len(Leaf{Action: a, At: 1}.Marks()) > 0 }
 
 // Decode reads what Encode wrote.
 func Decode(b []byte) (Leaf, error) {

@@ -54,7 +54,7 @@ func May(p trust.Principal, i Interaction, resourceType string) error {
 	if !allowed {
 		return fault.New(fault.Forbidden, "The role %s may not %s %s.", p.Role, i, resourceType)
 	}
-	if !scoped(p, resourceType, letter) {
+	if _, none := scope(p, resourceType, letter).(search.None); none {
 		return fault.New(fault.Forbidden, "The scopes of this token do not allow to %s %s.", i, resourceType)
 	}
 	return nil
@@ -63,9 +63,15 @@ func May(p trust.Principal, i Interaction, resourceType string) error {
 // Visible returns the predicate of the resources of a type that a principal may see; None
 // when it may see none.
 func Visible(p trust.Principal, resourceType string) search.Expr {
-	if !scoped(p, resourceType, 'r') && !scoped(p, resourceType, 's') {
+	granted := scope(p, resourceType, 'r', 's')
+	if _, none := granted.(search.None); none {
 		return search.None{}
 	}
+	return both(visible(p, resourceType), granted)
+}
+
+// visible is what the role may see, whatever the scopes of a token are.
+func visible(p trust.Principal, resourceType string) search.Expr {
 	c := cell(p.Role, resourceType)
 	switch {
 	case strings.HasPrefix(c, "r?"):
@@ -86,6 +92,9 @@ func Decide(p trust.Principal, i Interaction, before, after *fhir.Node) error {
 	}
 	resourceType := resource.ResourceType()
 	if err := May(p, i, resourceType); err != nil {
+		return err
+	}
+	if err := covered(p, i, before, after); err != nil {
 		return err
 	}
 	if i != Create && i != Update && i != Delete || !strings.Contains(cell(p.Role, resourceType), "w?") {
@@ -115,7 +124,7 @@ func MayAudit(p trust.Principal, patient string) error {
 	if p.Role == trust.Patient {
 		allowed = p.Patient != "" && patient == p.Patient
 	}
-	if !allowed || !scoped(p, "AuditEvent", 'r') && !scoped(p, "AuditEvent", 's') {
+	if !allowed || scope(p, "AuditEvent", 'r', 's') != (search.All{}) {
 		return fault.New(fault.Forbidden, "Only auditors and administrators read the audit log; patients read about their own record.")
 	}
 	return nil

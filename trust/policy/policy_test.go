@@ -147,6 +147,22 @@ func TestRefusals(t *testing.T) {
 			}
 		}
 	}
+	for role, names := range map[trust.Role][]string{ // minimum necessary
+		trust.Laboratory: {"Condition", "MedicationRequest", "AllergyIntolerance", "Composition", "DocumentReference", "Binary", "Claim"},
+		trust.Pharmacist: {"Composition", "DocumentReference", "Binary", "QuestionnaireResponse", "Claim"},
+		trust.Records:    {"Claim", "Account", "Invoice"}, trust.MedicalAssistant: {"Claim", "Account", "Invoice"},
+	} {
+		for _, name := range names {
+			if _, none := Visible(as(role), name).(search.None); !none {
+				t.Errorf("%s sees %s", role, name)
+			}
+		}
+	}
+	for _, name := range clinical {
+		if !slices.Contains([]string{"DocumentReference", "Binary"}, name) && May(as(trust.Records), Create, name) == nil {
+			t.Errorf("the records department writes %s", name)
+		}
+	}
 	for _, name := range Types() {
 		if _, none := Visible(trust.Principal{Role: trust.Patient}, name).(search.None); !none && strings.HasPrefix(cell(trust.Patient, name), "r?") {
 			t.Errorf("a patient's account without a patient sees %s", name)
@@ -196,6 +212,8 @@ func TestWriteRules(t *testing.T) {
 		draft    = `{"resourceType":"MedicationRequest","status":"draft"}`
 		note     = `{"resourceType":"Composition","status":"final","author":[{"reference":"Practitioner/n1"}],"attester":[{"mode":"legal","party":{"reference":"Practitioner/n1"}}],"title":"Visit"}`
 		order    = `{"resourceType":"ServiceRequest","status":"active","code":{"text":"HbA1c"}}`
+		labOrder = `{"resourceType":"ServiceRequest","status":"active","category":[{"coding":[{"system":"http://snomed.info/sct","code":"108252007"}]}]}`
+		tested   = `{"resourceType":"Observation","status":"final","category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"laboratory"}]}]}`
 		double   = `{"resourceType":"Task","status":"requested","code":{"coding":[{"system":"urn:osler:task","code":"duplicate-patient"}]}}`
 	)
 	swap := strings.NewReplacer
@@ -271,6 +289,21 @@ func TestWriteRules(t *testing.T) {
 		{"desk makes a clinical task", trust.FrontDesk, "", swap("duplicate-patient", "review-result").Replace(double), false},
 		{"desk sends a clinical message", trust.FrontDesk, "", message, false},
 		{"desk sends an administrative message", trust.FrontDesk, "", swap("patient-message", "administrative").Replace(message), true},
+		{"pharmacist prepares a prescription", trust.Pharmacist, "", draft, true},
+		{"pharmacist signs a prescription", trust.Pharmacist, draft, swap("draft", "active").Replace(draft), false},
+		{"pharmacist holds a prescription", trust.Pharmacist, swap("draft", "active").Replace(draft), swap(`"draft"`, `"on-hold","statusReason":{"text":"interaction"}`).Replace(draft), true},
+		{"pharmacist releases what a physician never signed", trust.Pharmacist, swap("draft", "on-hold").Replace(draft), swap("draft", "active").Replace(draft), false},
+		{"pharmacist changes what is prescribed", trust.Pharmacist, swap("draft", "active").Replace(draft), swap(`"draft"`, `"active","doNotPerform":true`).Replace(draft), false},
+		{"assistant signs a prescription", trust.MedicalAssistant, draft, swap("draft", "active").Replace(draft), false},
+		{"assistant writes a note", trust.MedicalAssistant, "", note, false},
+		{"laboratory files a result", trust.Laboratory, "", tested, true},
+		{"laboratory files vital signs", trust.Laboratory, "", swap(`"laboratory"`, `"vital-signs"`).Replace(tested), false},
+		{"laboratory takes vital signs over", trust.Laboratory, swap(`"laboratory"`, `"vital-signs"`).Replace(tested), tested, false},
+		{"laboratory completes its order", trust.Laboratory, labOrder, swap("active", "completed").Replace(labOrder), true},
+		{"laboratory orders", trust.Laboratory, "", labOrder, false},
+		{"laboratory completes another's order", trust.Laboratory, order, swap("active", "completed").Replace(order), false},
+		{"records files a diagnosis", trust.Records, "", `{"resourceType":"Condition"}`, false},
+		{"records files a consent", trust.Records, "", `{"resourceType":"Consent"}`, true},
 		{"biller changes a diagnosis", trust.Biller, "", `{"resourceType":"Condition"}`, false},
 		{"biller claims", trust.Biller, "", `{"resourceType":"Claim"}`, true},
 	} {
@@ -342,7 +375,7 @@ func TestScopes(t *testing.T) {
 func TestParseScope(t *testing.T) {
 	for text, letters := range map[string]string{
 		"user/*.rs": "rs", "patient/Observation.read": "rs", "system/Patient.cruds": "cruds", "user/Patient.*": "cruds", "user/Patient.write": "cud",
-		"user/Observation.rs?category=laboratory": "", "user/Nope.rs": "", "user/Patient.sr": "", "user/Patient.": "", "user/Patient": "",
+		"user/Nope.rs": "", "user/Patient.sr": "", "user/Patient.": "", "user/Patient": "",
 		"admin/Patient.rs": "", "user/Patient.rr": "", "": "", "/": "", "user/.": "",
 	} {
 		s, err := ParseScope(text)

@@ -34,6 +34,10 @@ func restricted(p trust.Principal, resourceType string) search.Expr {
 		case "Task":
 			return code("code", taskSystem, "duplicate-patient")
 		}
+	case trust.Laboratory:
+		if of, ok := laboratoryWork[resourceType]; ok {
+			return code("category", of.System, of.Code)
+		}
 	}
 	return search.None{}
 }
@@ -68,19 +72,25 @@ func code(param, system, value string) search.Expr {
 // refused, as the end of a sentence, or "". before is nil for a create. What a rule covers
 // is never deleted.
 var writes = map[place]func(p trust.Principal, before, after *fhir.Node) string{
-	{trust.Physician, "Composition"}:         signedNote,
-	{trust.Nurse, "Composition"}:             signedNote,
-	{trust.Nurse, "MedicationRequest"}:       nursePrescription,
-	{trust.Nurse, "ServiceRequest"}:          nurseOrder,
-	{trust.FrontDesk, "Communication"}:       deskMessage,
-	{trust.FrontDesk, "Task"}:                deskTask,
-	{trust.Patient, "Observation"}:           patientObservation,
-	{trust.Patient, "Communication"}:         patientMessage,
-	{trust.Patient, "Binary"}:                patientFile,
-	{trust.Patient, "DocumentReference"}:     patientDocument,
-	{trust.Patient, "Task"}:                  patientTask,
-	{trust.Patient, "QuestionnaireResponse"}: patientAnswers,
-	{trust.Patient, "MedicationStatement"}:   patientMedication,
+	{trust.Physician, "Composition"}:              signedNote,
+	{trust.Nurse, "Composition"}:                  signedNote,
+	{trust.Nurse, "MedicationRequest"}:            nursePrescription,
+	{trust.Nurse, "ServiceRequest"}:               nurseOrder,
+	{trust.FrontDesk, "Communication"}:            deskMessage,
+	{trust.FrontDesk, "Task"}:                     deskTask,
+	{trust.MedicalAssistant, "MedicationRequest"}: nursePrescription,
+	{trust.MedicalAssistant, "ServiceRequest"}:    nurseOrder,
+	{trust.Pharmacist, "MedicationRequest"}:       pharmacistPrescription,
+	{trust.Laboratory, "Observation"}:             laboratoryResult,
+	{trust.Laboratory, "DiagnosticReport"}:        laboratoryResult,
+	{trust.Laboratory, "ServiceRequest"}:          laboratoryOrder,
+	{trust.Patient, "Observation"}:                patientObservation,
+	{trust.Patient, "Communication"}:              patientMessage,
+	{trust.Patient, "Binary"}:                     patientFile,
+	{trust.Patient, "DocumentReference"}:          patientDocument,
+	{trust.Patient, "Task"}:                       patientTask,
+	{trust.Patient, "QuestionnaireResponse"}:      patientAnswers,
+	{trust.Patient, "MedicationStatement"}:        patientMedication,
 }
 
 func statusIn(r *fhir.Node, values ...string) bool {
@@ -173,6 +183,44 @@ func nurseOrder(_ trust.Principal, before, after *fhir.Node) string {
 	}
 	if !statusIn(after, "draft", "on-hold") || before != nil && !statusIn(before, "draft", "on-hold") {
 		return "a nurse prepares orders as draft or on-hold and completes them, a physician signs them."
+	}
+	return ""
+}
+
+// Pharmacists prepare prescriptions as nurses do, and hold or release signed ones.
+func pharmacistPrescription(p trust.Principal, before, after *fhir.Node) string {
+	if before != nil && statusIn(before, "active", "on-hold") && statusIn(after, "active", "on-hold", "completed") &&
+		!(statusIn(before, "on-hold") && before.Get("statusReason") == nil) && sameBut(before, after, "status", "statusReason", "note") {
+		return ""
+	}
+	if nursePrescription(p, before, after) != "" {
+		return "a pharmacist prepares prescriptions as draft or on-hold, and holds, releases or completes signed ones with a reason, without changing what is prescribed."
+	}
+	return ""
+}
+
+// laboratoryWork says by which category the laboratory recognises its own.
+var laboratoryWork = map[string]search.Coding{
+	"Observation":      {System: "http://terminology.hl7.org/CodeSystem/observation-category", Code: "laboratory"},
+	"DiagnosticReport": {System: "http://terminology.hl7.org/CodeSystem/v2-0074", Code: "LAB"},
+	"ServiceRequest":   {System: "http://snomed.info/sct", Code: "108252007"},
+}
+
+func ofLaboratory(r *fhir.Node) bool {
+	of := laboratoryWork[r.ResourceType()]
+	return hasCode(r.Get("category"), of.System, of.Code)
+}
+
+func laboratoryResult(_ trust.Principal, before, after *fhir.Node) string {
+	if !ofLaboratory(after) || before != nil && !ofLaboratory(before) {
+		return "the laboratory writes results of the category laboratory only."
+	}
+	return ""
+}
+
+func laboratoryOrder(_ trust.Principal, before, after *fhir.Node) string {
+	if before == nil || !ofLaboratory(before) || !statusIn(before, "active", "on-hold") || !sameBut(before, after, "status") || !statusIn(after, "completed", "on-hold", "active") {
+		return "the laboratory changes the status of laboratory orders only."
 	}
 	return ""
 }

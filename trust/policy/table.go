@@ -15,159 +15,161 @@ import (
 //     r?   read what the rule in reads selects; w? write what the rule in writes accepts
 //
 // Every resource type of fhir/definition has a row; a type without one may not be touched.
-// Columns: physician, nurse, front desk, biller, administrator, auditor, patient.
+// Columns: physician, nurse, front desk, biller, administrator, auditor, medical assistant,
+// pharmacist, laboratory, records, patient.
 const table = `
-Account                            rw   r    rw   rw   -  -  r?
-ActivityDefinition                 r    r    -    -    rw -  -
-AdverseEvent                       rw   rw   -    -    -  -  r?
-AllergyIntolerance                 rw   rw   -    -    -  -  r?
-Appointment                        rw   rw   rw   r    -  -  r?
-AppointmentResponse                rw   rw   rw   -    -  -  r?
-AuditEvent                         -    -    -    -    -  r  -
-Basic                              rw   r    -    -    -  -  r?
-Binary                             rw   rw   -    -    -  -  r?w?
-BiologicallyDerivedProduct         rw   r    -    -    -  -  -
-BodyStructure                      rw   rw   -    -    -  -  r?
-Bundle                             rw   r    -    -    -  -  -
-CapabilityStatement                r    r    r    r    rw r  r
-CarePlan                           rw   rw   -    -    -  -  r?
-CareTeam                           rw   rw   -    -    -  -  r?
-CatalogEntry                       rw   r    -    -    rw -  -
-ChargeItem                         rw   r    -    rw   -  -  r?
-ChargeItemDefinition               r    r    -    rw   rw -  -
-Claim                              rw   -    -    rw   -  -  r?
-ClaimResponse                      rw   -    -    rw   -  -  r?
-ClinicalImpression                 rw   r    -    -    -  -  r?
-CodeSystem                         r    r    -    r    rw -  -
-Communication                      rw   rw   r?w? -    -  -  r?w?
-CommunicationRequest               rw   rw   -    -    -  -  r?
-CompartmentDefinition              r    r    -    -    rw -  -
-Composition                        rw?  rw?  -    -    -  -  r?
-ConceptMap                         r    r    -    -    rw -  -
-Condition                          rw   rw   -    r    -  -  r?
-Consent                            rw   rw   -    -    -  -  r?
-Contract                           rw   r    -    r    -  -  r?
-Coverage                           rw   rw   rw   rw   -  -  r?
-CoverageEligibilityRequest         rw   r    rw   rw   -  -  r?
-CoverageEligibilityResponse        rw   r    rw   rw   -  -  r?
-DetectedIssue                      rw   rw   -    -    -  -  r?
-Device                             rw   rw   -    -    -  -  r?
-DeviceDefinition                   r    r    -    -    rw -  -
-DeviceMetric                       rw   rw   -    -    -  -  -
-DeviceRequest                      rw   r    -    -    -  -  r?
-DeviceUseStatement                 rw   rw   -    -    -  -  r?
-DiagnosticReport                   rw   rw   -    -    -  -  r?
-DocumentManifest                   rw   rw   -    -    -  -  r?
-DocumentReference                  rw   rw   -    -    -  -  r?w?
-EffectEvidenceSynthesis            r    r    -    -    rw -  -
-Encounter                          rw   rw   -    r    -  -  r?
-Endpoint                           rw   r    -    -    rw -  -
-EnrollmentRequest                  rw   -    rw   rw   -  -  r?
-EnrollmentResponse                 rw   -    rw   rw   -  -  -
-EpisodeOfCare                      rw   rw   -    -    -  -  r?
-EventDefinition                    r    r    -    -    rw -  -
-Evidence                           r    r    -    -    rw -  -
-EvidenceVariable                   r    r    -    -    rw -  -
-ExampleScenario                    r    r    -    -    rw -  -
-ExplanationOfBenefit               rw   -    -    rw   -  -  r?
-FamilyMemberHistory                rw   rw   -    -    -  -  r?
-Flag                               rw   rw   -    -    -  -  r?
-Goal                               rw   rw   -    -    -  -  r?
-GraphDefinition                    r    r    -    -    rw -  -
-Group                              rw   r    -    -    -  -  -
-GuidanceResponse                   rw   r    -    -    -  -  r?
-HealthcareService                  rw   r    r    r    rw -  r
-ImagingStudy                       rw   r    -    -    -  -  r?
-Immunization                       rw   rw   -    -    -  -  r?
-ImmunizationEvaluation             rw   rw   -    -    -  -  r?
-ImmunizationRecommendation         rw   rw   -    -    -  -  r?
-ImplementationGuide                r    r    -    -    rw -  -
-InsurancePlan                      rw   r    r    rw   rw -  -
-Invoice                            rw   r    r    rw   -  -  r?
-Library                            r    r    -    -    rw -  -
-Linkage                            rw   r    -    -    -  -  -
-List                               rw   rw   -    -    -  -  r?
-Location                           rw   r    r    r    rw -  r
-Measure                            r    r    -    -    rw -  -
-MeasureReport                      rw   r    -    -    -  -  -
-Media                              rw   rw   -    -    -  -  r?
-Medication                         rw   r    -    -    rw -  r
-MedicationAdministration           rw   rw   -    -    -  -  r?
-MedicationDispense                 rw   rw   -    -    -  -  r?
-MedicationKnowledge                rw   r    -    -    rw -  -
-MedicationRequest                  rw   rw?  -    -    -  -  r?
-MedicationStatement                rw   rw   -    -    -  -  r?w?
-MedicinalProduct                   r    r    -    -    rw -  -
-MedicinalProductAuthorization      r    r    -    -    rw -  -
-MedicinalProductContraindication   r    r    -    -    rw -  -
-MedicinalProductIndication         r    r    -    -    rw -  -
-MedicinalProductIngredient         r    r    -    -    rw -  -
-MedicinalProductInteraction        r    r    -    -    rw -  -
-MedicinalProductManufactured       r    r    -    -    rw -  -
-MedicinalProductPackaged           r    r    -    -    rw -  -
-MedicinalProductPharmaceutical     r    r    -    -    rw -  -
-MedicinalProductUndesirableEffect  r    r    -    -    rw -  -
-MessageDefinition                  r    r    -    -    rw -  -
-MessageHeader                      rw   r    -    -    -  -  -
-MolecularSequence                  rw   r    -    -    -  -  r?
-NamingSystem                       r    r    -    -    rw -  -
-NutritionOrder                     rw   rw   -    -    -  -  r?
-Observation                        rw   rw   -    -    -  -  r?w?
-ObservationDefinition              r    r    -    -    rw -  -
-OperationDefinition                r    r    -    -    rw -  -
-OperationOutcome                   -    -    -    -    -  -  -
-Organization                       rw   r    rw   r    rw -  r
-OrganizationAffiliation            rw   r    r    r    rw -  r
-Parameters                         -    -    -    -    -  -  -
-Patient                            rw   rw   rw   r    -  -  r?
-PaymentNotice                      rw   -    -    rw   -  -  -
-PaymentReconciliation              rw   -    -    rw   -  -  -
-Person                             rw   r    rw   -    -  -  -
-PlanDefinition                     r    r    -    -    rw -  -
-Practitioner                       rw   r    r    r    rw -  r
-PractitionerRole                   rw   r    r    r    rw -  r
-Procedure                          rw   rw   -    r    -  -  r?
-Provenance                         rw   r    -    -    -  r  r?
-Questionnaire                      rw   r    -    -    rw -  r
-QuestionnaireResponse              rw   rw   -    -    -  -  r?w?
-RelatedPerson                      rw   rw   rw   r    -  -  r?
-RequestGroup                       rw   r    -    -    -  -  r?
-ResearchDefinition                 r    r    -    -    rw -  -
-ResearchElementDefinition          r    r    -    -    rw -  -
-ResearchStudy                      rw   r    -    -    -  -  -
-ResearchSubject                    rw   r    -    -    -  -  r?
-RiskAssessment                     rw   r    -    -    -  -  r?
-RiskEvidenceSynthesis              r    r    -    -    rw -  -
-Schedule                           rw   rw   rw   -    -  -  -
-SearchParameter                    r    r    -    -    rw -  -
-ServiceRequest                     rw   rw?  -    -    -  -  r?
-Slot                               rw   rw   rw   -    -  -  -
-Specimen                           rw   rw   -    -    -  -  r?
-SpecimenDefinition                 r    r    -    -    rw -  -
-StructureDefinition                r    r    -    -    rw -  -
-StructureMap                       r    r    -    -    rw -  -
-Subscription                       rw   rw   rw   rw   rw -  -
-SubscriptionStatus                 -    -    -    -    -  -  -
-Substance                          rw   rw   -    -    rw -  -
-SubstanceNucleicAcid               r    r    -    -    rw -  -
-SubstancePolymer                   r    r    -    -    rw -  -
-SubstanceProtein                   r    r    -    -    rw -  -
-SubstanceReferenceInformation      r    r    -    -    rw -  -
-SubstanceSourceMaterial            r    r    -    -    rw -  -
-SubstanceSpecification             r    r    -    -    rw -  -
-SupplyDelivery                     rw   rw   -    -    -  -  r?
-SupplyRequest                      rw   rw   -    -    -  -  r?
-Task                               rw   rw   r?w? -    -  -  r?w?
-TerminologyCapabilities            r    r    -    -    rw -  -
-TestReport                         -    -    -    -    rw -  -
-TestScript                         -    -    -    -    rw -  -
-ValueSet                           r    r    -    r    rw -  -
-VerificationResult                 rw   r    r    r    rw -  -
-VisionPrescription                 rw   r    -    -    -  -  r?
+Account                            rw   r    rw   rw   -   -  -    -    -     -   r?
+ActivityDefinition                 r    r    -    -    rw  -  r    r    r     r   -
+AdverseEvent                       rw   rw   -    -    -   -  r    rw   -     r   r?
+AllergyIntolerance                 rw   rw   -    -    -   -  rw   rw   -     r   r?
+Appointment                        rw   rw   rw   r    -   -  rw   r    -     r   r?
+AppointmentResponse                rw   rw   rw   -    -   -  rw   -    -     r   r?
+AuditEvent                         -    -    -    -    -   r  -    -    -     -   -
+Basic                              rw   r    -    -    -   -  r    -    -     r   r?
+Binary                             rw   rw   -    -    -   -  rw   -    -     rw  r?w?
+BiologicallyDerivedProduct         rw   r    -    -    -   -  r    -    -     r   -
+BodyStructure                      rw   rw   -    -    -   -  r    -    -     r   r?
+Bundle                             rw   r    -    -    -   -  -    -    -     r   -
+CapabilityStatement                r    r    r    r    rw  r  r    r    r     r   r
+CarePlan                           rw   rw   -    -    -   -  r    r    -     r   r?
+CareTeam                           rw   rw   -    -    -   -  r    r    r     r   r?
+CatalogEntry                       rw   r    -    -    rw  -  r    -    -     r   -
+ChargeItem                         rw   r    -    rw   -   -  -    -    -     -   r?
+ChargeItemDefinition               r    r    -    rw   rw  -  -    -    -     -   -
+Claim                              rw   -    -    rw   -   -  -    -    -     -   r?
+ClaimResponse                      rw   -    -    rw   -   -  -    -    -     -   r?
+ClinicalImpression                 rw   r    -    -    -   -  r    -    -     r   r?
+CodeSystem                         r    r    -    r    rw  -  r    r    r     r   -
+Communication                      rw   rw   r?w? -    -   -  rw   rw   rw    rw  r?w?
+CommunicationRequest               rw   rw   -    -    -   -  r    -    -     r   r?
+CompartmentDefinition              r    r    -    -    rw  -  r    r    r     r   -
+Composition                        rw?  rw?  -    -    -   -  r    -    -     r   r?
+ConceptMap                         r    r    -    -    rw  -  r    r    r     r   -
+Condition                          rw   rw   -    r    -   -  r    r    -     r   r?
+Consent                            rw   rw   -    -    -   -  r    r    r     rw  r?
+Contract                           rw   r    -    r    -   -  -    -    -     r   r?
+Coverage                           rw   rw   rw   rw   -   -  rw   r    -     r   r?
+CoverageEligibilityRequest         rw   r    rw   rw   -   -  -    -    -     -   r?
+CoverageEligibilityResponse        rw   r    rw   rw   -   -  -    -    -     -   r?
+DetectedIssue                      rw   rw   -    -    -   -  r    rw   -     r   r?
+Device                             rw   rw   -    -    -   -  r    -    rw    r   r?
+DeviceDefinition                   r    r    -    -    rw  -  r    r    r     r   -
+DeviceMetric                       rw   rw   -    -    -   -  r    -    rw    r   -
+DeviceRequest                      rw   r    -    -    -   -  r    -    -     r   r?
+DeviceUseStatement                 rw   rw   -    -    -   -  r    -    -     r   r?
+DiagnosticReport                   rw   rw   -    -    -   -  r    r    r?w?  r   r?
+DocumentManifest                   rw   rw   -    -    -   -  r    -    -     rw  r?
+DocumentReference                  rw   rw   -    -    -   -  rw   -    -     rw  r?w?
+EffectEvidenceSynthesis            r    r    -    -    rw  -  r    -    -     r   -
+Encounter                          rw   rw   -    r    -   -  rw   r    r     r   r?
+Endpoint                           rw   r    -    -    rw  -  r    r    r     r   -
+EnrollmentRequest                  rw   -    rw   rw   -   -  -    -    -     -   r?
+EnrollmentResponse                 rw   -    rw   rw   -   -  -    -    -     -   -
+EpisodeOfCare                      rw   rw   -    -    -   -  r    -    -     r   r?
+EventDefinition                    r    r    -    -    rw  -  r    r    r     r   -
+Evidence                           r    r    -    -    rw  -  r    -    -     r   -
+EvidenceVariable                   r    r    -    -    rw  -  r    -    -     r   -
+ExampleScenario                    r    r    -    -    rw  -  r    r    r     r   -
+ExplanationOfBenefit               rw   -    -    rw   -   -  -    -    -     -   r?
+FamilyMemberHistory                rw   rw   -    -    -   -  rw   -    -     r   r?
+Flag                               rw   rw   -    -    -   -  rw   r    -     r   r?
+Goal                               rw   rw   -    -    -   -  r    r    -     r   r?
+GraphDefinition                    r    r    -    -    rw  -  r    r    r     r   -
+Group                              rw   r    -    -    -   -  r    -    -     r   -
+GuidanceResponse                   rw   r    -    -    -   -  r    -    -     r   r?
+HealthcareService                  rw   r    r    r    rw  -  r    r    r     r   r
+ImagingStudy                       rw   r    -    -    -   -  r    -    -     r   r?
+Immunization                       rw   rw   -    -    -   -  rw   rw   -     r   r?
+ImmunizationEvaluation             rw   rw   -    -    -   -  r    r    -     r   r?
+ImmunizationRecommendation         rw   rw   -    -    -   -  r    r    -     r   r?
+ImplementationGuide                r    r    -    -    rw  -  r    r    r     r   -
+InsurancePlan                      rw   r    r    rw   rw  -  r    -    -     r   -
+Invoice                            rw   r    r    rw   -   -  -    -    -     -   r?
+Library                            r    r    -    -    rw  -  r    r    r     r   -
+Linkage                            rw   r    -    -    -   -  -    -    -     r   -
+List                               rw   rw   -    -    -   -  r    r    -     r   r?
+Location                           rw   r    r    r    rw  -  r    r    r     r   r
+Measure                            r    r    -    -    rw  -  r    -    -     r   -
+MeasureReport                      rw   r    -    -    -   -  -    -    -     -   -
+Media                              rw   rw   -    -    -   -  rw   -    -     r   r?
+Medication                         rw   r    -    -    rw  -  r    rw   -     r   r
+MedicationAdministration           rw   rw   -    -    -   -  r    rw   -     r   r?
+MedicationDispense                 rw   rw   -    -    -   -  r    rw   -     r   r?
+MedicationKnowledge                rw   r    -    -    rw  -  r    rw   -     r   -
+MedicationRequest                  rw   rw?  -    -    -   -  rw?  rw?  -     r   r?
+MedicationStatement                rw   rw   -    -    -   -  rw   rw   -     r   r?w?
+MedicinalProduct                   r    r    -    -    rw  -  r    r    -     r   -
+MedicinalProductAuthorization      r    r    -    -    rw  -  r    r    -     r   -
+MedicinalProductContraindication   r    r    -    -    rw  -  r    r    -     r   -
+MedicinalProductIndication         r    r    -    -    rw  -  r    r    -     r   -
+MedicinalProductIngredient         r    r    -    -    rw  -  r    r    -     r   -
+MedicinalProductInteraction        r    r    -    -    rw  -  r    r    -     r   -
+MedicinalProductManufactured       r    r    -    -    rw  -  r    r    -     r   -
+MedicinalProductPackaged           r    r    -    -    rw  -  r    r    -     r   -
+MedicinalProductPharmaceutical     r    r    -    -    rw  -  r    r    -     r   -
+MedicinalProductUndesirableEffect  r    r    -    -    rw  -  r    r    -     r   -
+MessageDefinition                  r    r    -    -    rw  -  r    r    r     r   -
+MessageHeader                      rw   r    -    -    -   -  -    -    -     r   -
+MolecularSequence                  rw   r    -    -    -   -  -    -    -     r   r?
+NamingSystem                       r    r    -    -    rw  -  r    r    r     r   -
+NutritionOrder                     rw   rw   -    -    -   -  r    r    -     r   r?
+Observation                        rw   rw   -    -    -   -  rw   r    r?w?  r   r?w?
+ObservationDefinition              r    r    -    -    rw  -  r    r    r     r   -
+OperationDefinition                r    r    -    -    rw  -  r    r    r     r   -
+OperationOutcome                   -    -    -    -    -   -  -    -    -     -   -
+Organization                       rw   r    rw   r    rw  -  r    r    r     r   r
+OrganizationAffiliation            rw   r    r    r    rw  -  r    r    r     r   r
+Parameters                         -    -    -    -    -   -  -    -    -     -   -
+Patient                            rw   rw   rw   r    -   -  rw   r    r     rw  r?
+PaymentNotice                      rw   -    -    rw   -   -  -    -    -     -   -
+PaymentReconciliation              rw   -    -    rw   -   -  -    -    -     -   -
+Person                             rw   r    rw   -    -   -  -    -    -     rw  -
+PlanDefinition                     r    r    -    -    rw  -  r    r    r     r   -
+Practitioner                       rw   r    r    r    rw  -  r    r    r     r   r
+PractitionerRole                   rw   r    r    r    rw  -  r    r    r     r   r
+Procedure                          rw   rw   -    r    -   -  r    r    -     r   r?
+Provenance                         rw   r    -    -    -   r  -    -    -     r   r?
+Questionnaire                      rw   r    -    -    rw  -  r    r    r     r   r
+QuestionnaireResponse              rw   rw   -    -    -   -  rw   -    -     r   r?w?
+RelatedPerson                      rw   rw   rw   r    -   -  rw   r    r     rw  r?
+RequestGroup                       rw   r    -    -    -   -  r    -    -     r   r?
+ResearchDefinition                 r    r    -    -    rw  -  r    -    -     r   -
+ResearchElementDefinition          r    r    -    -    rw  -  r    -    -     r   -
+ResearchStudy                      rw   r    -    -    -   -  -    -    -     -   -
+ResearchSubject                    rw   r    -    -    -   -  -    -    -     -   r?
+RiskAssessment                     rw   r    -    -    -   -  r    r    -     r   r?
+RiskEvidenceSynthesis              r    r    -    -    rw  -  r    -    -     r   -
+Schedule                           rw   rw   rw   -    -   -  rw   -    -     r   -
+SearchParameter                    r    r    -    -    rw  -  r    r    r     r   -
+ServiceRequest                     rw   rw?  -    -    -   -  rw?  -    r?w?  r   r?
+Slot                               rw   rw   rw   -    -   -  rw   -    -     r   -
+Specimen                           rw   rw   -    -    -   -  rw   -    rw    r   r?
+SpecimenDefinition                 r    r    -    -    rw  -  r    r    r     r   -
+StructureDefinition                r    r    -    -    rw  -  r    r    r     r   -
+StructureMap                       r    r    -    -    rw  -  r    r    r     r   -
+Subscription                       rw   rw   rw   rw   rw  -  -    -    -     -   -
+SubscriptionStatus                 -    -    -    -    -   -  -    -    -     -   -
+Substance                          rw   rw   -    -    rw  -  r    r    rw    r   -
+SubstanceNucleicAcid               r    r    -    -    rw  -  r    r    -     r   -
+SubstancePolymer                   r    r    -    -    rw  -  r    r    -     r   -
+SubstanceProtein                   r    r    -    -    rw  -  r    r    -     r   -
+SubstanceReferenceInformation      r    r    -    -    rw  -  r    r    -     r   -
+SubstanceSourceMaterial            r    r    -    -    rw  -  r    r    -     r   -
+SubstanceSpecification             r    r    -    -    rw  -  r    r    -     r   -
+SupplyDelivery                     rw   rw   -    -    -   -  r    -    -     r   r?
+SupplyRequest                      rw   rw   -    -    -   -  r    -    -     r   r?
+Task                               rw   rw   r?w? -    -   -  rw   rw   rw    rw  r?w?
+TerminologyCapabilities            r    r    -    -    rw  -  r    r    r     r   -
+TestReport                         -    -    -    -    rw  -  -    -    -     -   -
+TestScript                         -    -    -    -    rw  -  -    -    -     -   -
+ValueSet                           r    r    -    r    rw  -  r    r    r     r   -
+VerificationResult                 rw   r    r    r    rw  -  r    -    -     r   -
+VisionPrescription                 rw   r    -    -    -   -  r    -    -     r   r?
 `
 
 // columns are the roles of the table, in its order.
-var columns = []trust.Role{trust.Physician, trust.Nurse, trust.FrontDesk, trust.Biller, trust.Administrator, trust.Auditor, trust.Patient}
+var columns = []trust.Role{trust.Physician, trust.Nurse, trust.FrontDesk, trust.Biller, trust.Administrator, trust.Auditor,
+	trust.MedicalAssistant, trust.Pharmacist, trust.Laboratory, trust.Records, trust.Patient}
 
 // rows is the table, read once: resource type to the cell of each role.
 var rows = func() map[string][]string {

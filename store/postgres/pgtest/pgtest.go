@@ -11,6 +11,7 @@
 package pgtest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -115,6 +116,7 @@ type Cluster struct {
 	dir      string
 	careless bool // fsync off
 	settings []string
+	port     int
 	stop     func() error
 	pid      int
 }
@@ -124,7 +126,7 @@ type Cluster struct {
 func Start(t testing.TB, settings ...string) *Cluster {
 	t.Helper()
 	bin(t)
-	c := &Cluster{settings: settings}
+	c := &Cluster{settings: settings, port: portOf(settings)}
 	t.Cleanup(func() {
 		if c.stop != nil {
 			_ = c.stop()
@@ -145,7 +147,7 @@ func (c *Cluster) Dir() string { return c.dir }
 
 // URL returns the URL of the cluster's database.
 func (c *Cluster) URL() string {
-	return "postgres:///postgres?" + url.Values{"host": {c.dir}, "user": {"osler"}, "sslmode": {"disable"}}.Encode()
+	return "postgres:///postgres?" + url.Values{"host": {c.dir}, "port": {strconv.Itoa(cmp.Or(c.port, 5432))}, "user": {"osler"}, "sslmode": {"disable"}}.Encode()
 }
 
 // as returns the command by which a program runs as a user that is not root, which
@@ -207,7 +209,18 @@ func (c *Cluster) configure(data string, settings ...string) error {
 
 // Run starts the server and waits until it answers. The server is stopped by a shell that
 // reads from a pipe of this process: when the process ends, however it does, so does it.
-func (c *Cluster) Run() error {
+func (c *Cluster) Run() (err error) {
+	for range 5 { // a process of the server that was killed may still hold its memory
+		if err = c.begin(); err == nil {
+			return nil
+		}
+		_ = c.Stop()
+		time.Sleep(200 * time.Millisecond)
+	}
+	return err
+}
+
+func (c *Cluster) begin() error {
 	script := `"$@" & server=$!; echo $server; cat >/dev/null; kill -INT $server 2>/dev/null; wait $server`
 	if c.careless { // nobody else removes it
 		script += `; rm -rf "` + c.dir + `"`
@@ -219,7 +232,7 @@ func (c *Cluster) Run() error {
 		return err
 	}
 	defer log.Close()
-	cmd.Stderr = log
+	cmd.Stderr, cmd.Env = log, c.home()
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return err
@@ -252,6 +265,9 @@ func (c *Cluster) wait() (err error) {
 			return err
 		}
 		cancel()
+		if syscall.Kill(c.pid, 0) != nil {
+			return fmt.Errorf("the server ended: %w", err)
+		}
 		time.Sleep(50 * time.Millisecond)
 	}
 	return err
@@ -358,4 +374,40 @@ func (c *Cluster) run(t testing.TB, program string, args ...string) string {
 // Both returns a URL that leads to whichever of two clusters takes changes.
 func Both(a, b *Cluster) string {
 	return "postgres:///postgres?" + url.Values{"host": {a.dir + "," + b.dir}, "user": {"osler"}, "sslmode": {"disable"}, "target_session_attrs": {"read-write"}}.Encode()
+}
+
+// Async makes the commits of c wait for no replica any more.
+func (c *Cluster) Async(t testing.TB) {
+	t.Helper()
+	c.run(t, "psql", c.URL(), "-q", "-c", "ALTER SYSTEM SET synchronous_standby_names = ''", "-c", "ALTER SYSTEM SET synchronous_commit = 'on'", "-c", "SELECT pg_reload_conf()")
+	for range 200 {
+		if strings.Contains(c.run(t, "psql", c.URL(), "-At", "-c", "SELECT sync_state FROM pg_stat_replication"), "async") {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Fatal("the primary still waits for its replica")
+}
+
+// Replay lets a replica apply what it receives, or stops it.
+func (c *Cluster) Replay(t testing.TB, on bool) {
+	t.Helper()
+	what := "pg_wal_replay_pause"
+	if on {
+		what = "pg_wal_replay_resume"
+	}
+	c.run(t, "psql", c.URL(), "-q", "-c", "SELECT "+what+"()")
+}
+
+// At returns the URL by which a replica leads to the schema of another URL.
+func (c *Cluster) At(t testing.TB, other string) string {
+	t.Helper()
+	u, err := url.Parse(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	q.Set("host", c.dir)
+	u.RawQuery = q.Encode()
+	return u.String()
 }

@@ -1,25 +1,24 @@
-package record
+package search
 
 import (
 	"slices"
 
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/definition"
-	"github.com/osler-emr/osler/fhir/search"
 )
 
-// patients returns the ids of the patients in whose compartment a resource lives. A
+// Patients returns the ids of the patients in whose compartment a resource lives. A
 // resource with exactly one is at home there; others are shared and no patient sees them.
 //
 // The parameters are those of FHIR's Patient compartment. A type that FHIR leaves out of it
 // (Task, Device, …) belongs to the patient that its parameter "patient" or "subject" names,
 // and a Binary to the patient of its securityContext.
-func patients(r *fhir.Node, entries []search.Entry) []string {
+func Patients(r *fhir.Node, entries []Entry) []string {
 	switch r.ResourceType() {
 	case "Patient":
 		return []string{r.ID()}
 	case "Binary":
-		if t, id := target(r.Path("securityContext.reference").Text()); t == "Patient" {
+		if t, id, ok := relative(r.Path("securityContext.reference").Text()); ok && t == "Patient" {
 			return []string{id}
 		}
 		return nil
@@ -31,7 +30,7 @@ func patients(r *fhir.Node, entries []search.Entry) []string {
 	var ids []string
 	for i := range entries {
 		e := &entries[i]
-		if e.Kind == search.KindReference && e.RefType == "Patient" && e.RefID != "" &&
+		if e.Kind == KindReference && e.RefType == "Patient" && e.RefID != "" &&
 			slices.Contains(params, e.Param) && !slices.Contains(ids, e.RefID) {
 			ids = append(ids, e.RefID)
 		}

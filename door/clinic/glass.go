@@ -1,0 +1,183 @@
+package clinic
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/identity"
+	"github.com/osler-emr/osler/practice/chart"
+)
+
+// glassView is the form of emergency access, as it was typed.
+type glassView struct {
+	Patient      chart.Patient // name and birth date only
+	Reason, Text string
+	Proved       bool // the session has a fresh proof: no password is asked for
+	Faults       ui.Faults
+}
+
+func glassPage(r *web.Request) ui.Page {
+	return ui.Page{Title: r.Lang.T("Emergency access"), Active: "/charts", Narrow: true, Sheets: []string{"office.css"}}
+}
+
+// readGlass is the form for a patient; it shows no more than who it is.
+func readGlass(r *web.Request) (glassView, error) {
+	n, err := r.Actor.Read(r.Context(), "Patient", r.PathValue("patient"))
+	if err != nil {
+		return glassView{}, err
+	}
+	p := chart.PatientFrom(n)
+	proved := r.Principal().Proved
+	return glassView{Patient: chart.Patient{ID: p.ID, Family: p.Family, Given: p.Given, Title: p.Title, Born: p.Born},
+		Reason: r.FormValue("reason"), Text: r.FormValue("text"),
+		Proved: !proved.IsZero() && r.Now().Sub(proved) <= identity.ProofFor}, nil
+}
+
+// glassForm asks why, and once more who.
+func glassForm(w http.ResponseWriter, r *web.Request) error {
+	id := r.PathValue("patient")
+	if r.Principal().Opened(id, r.Now()).ID != "" {
+		return web.Redirect(w, r, "/p/"+id)
+	}
+	v, err := readGlass(r)
+	if err != nil {
+		return err
+	}
+	return web.Page(w, r, glassPage(r), glassFormPage(v))
+}
+
+// glassOpen opens the record for an hour and goes there.
+func glassOpen(w http.ResponseWriter, r *web.Request) error {
+	v, err := readGlass(r)
+	if err != nil {
+		return err
+	}
+	_, err = r.Site.Accounts.BreakGlass(r.Context(), r.Principal(), identity.GlassRequest{Patient: v.Patient.ID,
+		Reason: identity.GlassReason(v.Reason), Text: v.Text, Password: r.FormValue("password"), Address: r.Address()})
+	var refusal *identity.Refusal
+	switch {
+	case errors.As(err, &refusal) && refusal.State == identity.Waiting:
+		v.Faults.Add("password", web.FaultText(r, err))
+	case errors.As(err, &refusal):
+		v.Faults.Add("password", r.Lang.T("The password is not right."))
+	case refused(err) || fault.Is(err, fault.TooLarge):
+		v.Faults = faultsOf(r, err)
+	case err != nil:
+		return err
+	default:
+		return web.Redirect(w, r, "/p/"+v.Patient.ID)
+	}
+	return web.Invalid(w, r, glassPage(r), glassFormPage(v))
+}
+
+// glassEnd closes the record before its time.
+func glassEnd(w http.ResponseWriter, r *web.Request) error {
+	g, err := r.Site.Accounts.EndGlass(r.Context(), r.Principal(), r.PathValue("grant"))
+	if err != nil {
+		return err
+	}
+	r.Say(r.Lang.T("Emergency access has ended."), "")
+	if g.Account == r.Principal().ID {
+		return web.Redirect(w, r, "/charts")
+	}
+	return web.Redirect(w, r, "/privacy")
+}
+
+// privacyView is the desk of the privacy officer.
+type privacyView struct {
+	Waiting, Done []glassLine
+	Faults        ui.Faults
+	At            string // grant whose form has the faults
+	Comment       string
+}
+
+// comment is what was typed into the form of a line.
+func (v privacyView) comment(l glassLine) string {
+	if v.At != l.Grant.ID {
+		return ""
+	}
+	return v.Comment
+}
+
+// glassLine is one emergency access with what the reader may know of the patient.
+type glassLine struct {
+	Grant identity.GlassGrant
+	Open  bool
+	Name  ui.Name // empty for a reader whose role opens no charts
+	Own   bool    // the reader opened it
+}
+
+// doneShown is how many reviewed accesses the page lists.
+const doneShown = 50
+
+func readPrivacy(r *web.Request) (privacyView, error) {
+	list, err := r.Site.Accounts.GlassGrants(r.Context(), r.Principal())
+	if err != nil {
+		return privacyView{}, err
+	}
+	var v privacyView
+	var ids []string
+	for _, g := range list {
+		l := glassLine{Grant: g, Open: g.Open(r.Now()), Own: g.Account == r.Principal().ID}
+		if g.Review == nil {
+			v.Waiting = append(v.Waiting, l)
+		} else if len(v.Done) < doneShown {
+			v.Done = append(v.Done, l)
+		} else {
+			continue
+		}
+		ids = append(ids, g.Patient)
+	}
+	slices.Reverse(v.Waiting) // who has waited longest comes first
+	if !mayRead(r, "Patient") {
+		return v, nil
+	}
+	who, err := people(r.Context(), r.Actor, ids)
+	if err != nil {
+		return v, err
+	}
+	for _, part := range [][]glassLine{v.Waiting, v.Done} {
+		for i := range part {
+			if p, ok := who[part[i].Grant.Patient]; ok {
+				part[i].Name = nameOf(p)
+			}
+		}
+	}
+	return v, nil
+}
+
+func privacyPage(r *web.Request) ui.Page {
+	return ui.Page{Title: r.Lang.T("Privacy"), Active: "/privacy", Sheets: []string{"office.css"}}
+}
+
+// privacy lists what waits for a review, then what was reviewed.
+func privacy(w http.ResponseWriter, r *web.Request) error {
+	v, err := readPrivacy(r)
+	if err != nil {
+		return err
+	}
+	return web.Page(w, r, privacyPage(r), privacyDesk(v))
+}
+
+// glassReview keeps what the review of one access found.
+func glassReview(w http.ResponseWriter, r *web.Request) error {
+	_, err := r.Site.Accounts.ReviewGlass(r.Context(), r.Principal(), r.PathValue("grant"),
+		identity.GlassOutcome(r.FormValue("outcome")), r.FormValue("comment"))
+	if refused(err) || fault.Is(err, fault.TooLarge) {
+		v, again := readPrivacy(r)
+		if again != nil {
+			return again
+		}
+		v.Faults, v.At, v.Comment = faultsOf(r, err), r.PathValue("grant"), r.FormValue("comment")
+		return web.Invalid(w, r, privacyPage(r), privacyDesk(v))
+	}
+	if err != nil {
+		return err
+	}
+	r.Say(r.Lang.T("Reviewed. The patient sees the outcome."), "")
+	return web.Redirect(w, r, "/privacy")
+}

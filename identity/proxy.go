@@ -1,0 +1,376 @@
+package identity
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/ident"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/ledger"
+	"github.com/osler-emr/osler/trust/minor"
+)
+
+// The spaces of proxies, written together: a grant is found by who acts and by for whom.
+const (
+	spaceProxy    = "proxy"     // key: grant id, owner: account of who acts
+	spaceProxyFor = "proxy-for" // key: grant id, owner: patient; holds the account
+	spaceHouse    = "house"     // how the clinic is set up
+	keyAges       = "ages"      // the jurisdiction whose ages count
+)
+
+// MaxCarerFor is how long a grant for an adult lasts at most, before somebody looks at it anew.
+const MaxCarerFor = 2 * 366 * 24 * time.Hour
+
+// ProxyKind is in what capacity somebody acts for a patient.
+type ProxyKind string
+
+// The kinds.
+const (
+	Parent   ProxyKind = "parent"
+	Guardian ProxyKind = "guardian"
+	Carer    ProxyKind = "carer"
+)
+
+// Word is the kind in a word; "" for one that does not exist.
+func (k ProxyKind) Word() string {
+	return map[ProxyKind]string{Parent: "parent", Guardian: "guardian", Carer: "carer"}[k]
+}
+
+// ProxyGrant lets one account see, and act in, the record of another person.
+type ProxyGrant struct {
+	ID      string      `json:"id"`
+	Account string      `json:"account"`
+	Name    string      `json:"name"` // of who acts
+	Patient string      `json:"patient"`
+	Related string      `json:"related"` // id of the RelatedPerson
+	Kind    ProxyKind   `json:"kind"`
+	Level   minor.Level `json:"level"` // as granted; age may narrow it
+	Made    time.Time   `json:"made"`
+	MadeBy  string      `json:"madeBy"`
+	// Until is when it ends in any case; zero for a parent or guardian of a child, whose right
+	// ends with an age.
+	Until   time.Time `json:"until,omitzero"`
+	Ended   time.Time `json:"ended,omitzero"`
+	EndedBy string    `json:"endedBy,omitempty"`
+
+	version int64
+}
+
+// ProxyStanding is a grant as it counts now.
+type ProxyStanding struct {
+	ProxyGrant
+	Level minor.Level // minor.Over when it does not count any more
+	Until time.Time   // until when it stays so
+}
+
+// Stands reports whether the grant counts.
+func (s ProxyStanding) Stands() bool { return s.Level != minor.Over }
+
+// ProxyDraft asks for a grant.
+type ProxyDraft struct {
+	Account string // id of the account of who acts
+	Patient string
+	Related string // id of the RelatedPerson
+	Kind    ProxyKind
+	Level   minor.Level
+	Until   time.Time
+}
+
+// MayGrantProxy reports whether a principal lets others see a patient's record: staff who
+// register people, and an adult patient for the own record. A proxy makes no further ones.
+func MayGrantProxy(by trust.Principal, patient string) bool {
+	switch by.Role {
+	case trust.Physician, trust.Nurse, trust.FrontDesk, trust.Records, trust.MedicalAssistant, trust.SystemRole:
+		return by.Client == "" && len(by.Scopes) == 0
+	case trust.Patient:
+		return by.Proxy == nil && by.Client == "" && len(by.Scopes) == 0 && patient != "" && by.Patient == patient
+	}
+	return false
+}
+
+func notYours() error {
+	return fault.New(fault.Forbidden, "Access for parents and carers is given by the clinic, or by the patient when of age.")
+}
+
+// GrantProxy lets an account act for a patient. The patient's date of birth is looked up, not
+// told: for a child the ages of the jurisdiction count, for an adult an end is needed.
+func (a *Accounts) GrantProxy(ctx context.Context, by trust.Principal, d ProxyDraft) (ProxyGrant, error) {
+	if !MayGrantProxy(by, d.Patient) {
+		return ProxyGrant{}, notYours()
+	}
+	c, err := a.load(ctx, d.Account)
+	if err != nil {
+		return ProxyGrant{}, err
+	}
+	now := a.clock.Now()
+	switch {
+	case c.Role != trust.Patient || c.Disabled:
+		return ProxyGrant{}, fault.New(fault.Invalid, "Parents and carers act through an account of the portal, never through one of the staff.").At("user")
+	case d.Related == "":
+		return ProxyGrant{}, fault.New(fault.Invalid, "The record has to name the person who acts.").At("name")
+	case c.Patient == d.Patient:
+		return ProxyGrant{}, fault.New(fault.Invalid, "This is the patient’s own account.").At("user")
+	case d.Kind.Word() == "":
+		return ProxyGrant{}, fault.New(fault.Invalid, "Choose whether the person is a parent, a guardian or a carer.").At("kind")
+	case d.Level != minor.Full && d.Level != minor.Limited:
+		return ProxyGrant{}, fault.New(fault.Invalid, "Choose how much the person sees.").At("level")
+	case !d.Until.IsZero() && !d.Until.After(now):
+		return ProxyGrant{}, fault.New(fault.Invalid, "The last day is over already.").At("until")
+	}
+	born, err := a.born(ctx, d.Patient)
+	if err != nil {
+		return ProxyGrant{}, err
+	}
+	if born == "" {
+		return ProxyGrant{}, fault.New(fault.Invalid, "The date of birth is not recorded: without it nobody knows whose consent counts. Record it first.").At("patient")
+	}
+	rule, err := a.Ages(ctx)
+	if err != nil {
+		return ProxyGrant{}, err
+	}
+	adult := minor.Reached(born, rule.End, now)
+	switch {
+	case adult && d.Kind == Parent:
+		return ProxyGrant{}, fault.New(fault.Invalid, "The patient is of age: a parent’s rights have ended. As a carer the person needs the patient’s consent.").At("kind")
+	case !adult && by.Role == trust.Patient:
+		return ProxyGrant{}, notYours()
+	case (adult || d.Kind == Carer) && (d.Until.IsZero() || d.Until.Sub(now) > MaxCarerFor):
+		return ProxyGrant{}, fault.New(fault.Invalid, "Choose a last day, at most two years from now.").At("until")
+	}
+	mine, err := a.proxies(ctx, d.Account)
+	if err != nil {
+		return ProxyGrant{}, err
+	}
+	for _, g := range mine {
+		if s, err := a.standing(ctx, g); err != nil || g.Patient == d.Patient && s.Stands() {
+			if err == nil {
+				err = fault.New(fault.Conflict, "This person has access already. End it first to change it.").At("user")
+			}
+			return ProxyGrant{}, err
+		}
+	}
+	g := ProxyGrant{ID: ident.New(now), Account: c.ID, Name: c.Name, Patient: d.Patient, Related: d.Related, Kind: d.Kind, Level: d.Level,
+		Made: now, MadeBy: by.Name, Until: d.Until}
+	one, err := write(spaceProxy, g.ID, g.Account, g, time.Time{}, 0)
+	if err != nil {
+		return ProxyGrant{}, err
+	}
+	two := store.ItemWrite{Item: store.Item{Space: spaceProxyFor, Key: g.ID, Owner: g.Patient, Value: []byte(g.Account)}}
+	leaf := a.leaf(by, ledger.Account, "let "+c.User+" act as "+string(g.Kind)+", "+string(g.Level), g.Patient)
+	leaf.Proxy = g.ID
+	_, err = a.store.Commit(ctx, store.Changeset{Items: []store.ItemWrite{one, two}, Leaf: leaf})
+	return g, err
+}
+
+// born reads the date of birth of a patient, which decides whose rights count. It is read anew
+// each time, so that a corrected date counts at once.
+func (a *Accounts) born(ctx context.Context, patient string) (string, error) {
+	v, err := a.store.Read(ctx, "Patient", patient, 0)
+	if fault.Is(err, fault.NotFound) || err == nil && v.Deleted {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	n, err := fhir.Parse(v.Body)
+	if err != nil {
+		return "", err
+	}
+	return n.Get("birthDate").Text(), nil
+}
+
+// standing works out what a grant amounts to now.
+func (a *Accounts) standing(ctx context.Context, g ProxyGrant) (ProxyStanding, error) {
+	s := ProxyStanding{ProxyGrant: g, Level: minor.Over, Until: g.Until}
+	now := a.clock.Now()
+	if !g.Ended.IsZero() || a.rewound(g.Made) || !g.Until.IsZero() && !now.Before(g.Until) {
+		return s, nil
+	}
+	born, err := a.born(ctx, g.Patient)
+	if err != nil {
+		return s, err
+	}
+	rule, err := a.Ages(ctx)
+	if err != nil {
+		return s, err
+	}
+	if g.Kind != Parent && !g.Until.IsZero() && minor.Reached(born, rule.End, g.Made) { // given by or for an adult
+		s.Level = g.Level
+		return s, nil
+	}
+	level, until := rule.Stands(born, now)
+	if level == minor.Full {
+		level = g.Level
+	}
+	s.Level = level
+	if s.Until.IsZero() || until.Before(s.Until) {
+		s.Until = until
+	}
+	return s, nil
+}
+
+func (a *Accounts) proxies(ctx context.Context, account string) ([]ProxyGrant, error) {
+	if account == "" { // the store would list everybody's
+		return nil, nil
+	}
+	items, err := a.store.Items(ctx, spaceProxy, account)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]ProxyGrant, 0, len(items))
+	for _, item := range items {
+		g := ProxyGrant{version: item.Version}
+		if err := json.Unmarshal(item.Value, &g); err != nil {
+			return nil, err
+		}
+		list = append(list, g)
+	}
+	return list, nil
+}
+
+// Proxies returns for whom an account may act now.
+func (a *Accounts) Proxies(ctx context.Context, account string) ([]ProxyStanding, error) {
+	list, err := a.proxies(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	var out []ProxyStanding
+	for _, g := range list {
+		s, err := a.standing(ctx, g)
+		if err != nil {
+			return nil, err
+		}
+		if s.Stands() {
+			out = append(out, s)
+		}
+	}
+	return out, nil
+}
+
+// ProxiesFor returns who acts or acted for a patient, the newest first, to those who may
+// grant it.
+func (a *Accounts) ProxiesFor(ctx context.Context, by trust.Principal, patient string) ([]ProxyStanding, error) {
+	if patient == "" || !MayGrantProxy(by, patient) {
+		return nil, notYours()
+	}
+	items, err := a.store.Items(ctx, spaceProxyFor, patient)
+	if err != nil {
+		return nil, err
+	}
+	var out []ProxyStanding
+	for _, item := range items {
+		g, err := a.proxyGrant(ctx, item.Key)
+		if err != nil {
+			return nil, err
+		}
+		s, err := a.standing(ctx, g)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	slices.SortFunc(out, func(x, y ProxyStanding) int { return y.Made.Compare(x.Made) })
+	return out, nil
+}
+
+func (a *Accounts) proxyGrant(ctx context.Context, id string) (ProxyGrant, error) {
+	item, err := a.store.Item(ctx, spaceProxy, id)
+	if fault.Is(err, fault.NotFound) {
+		return ProxyGrant{}, fault.New(fault.NotFound, "There is no such access.")
+	}
+	if err != nil {
+		return ProxyGrant{}, err
+	}
+	g := ProxyGrant{version: item.Version}
+	return g, json.Unmarshal(item.Value, &g)
+}
+
+// ActFor returns the principal of a person who acts for a patient: judged anew at every
+// request, so that what was taken back or has ended with a birthday is over at once.
+func (a *Accounts) ActFor(ctx context.Context, account Account, s Session, patient string) (trust.Principal, error) {
+	list, err := a.Proxies(ctx, account.ID)
+	if err != nil {
+		return trust.Principal{}, err
+	}
+	i := slices.IndexFunc(list, func(x ProxyStanding) bool { return x.Patient == patient })
+	if i < 0 || account.Role != trust.Patient {
+		return trust.Principal{}, fault.New(fault.NotFound, "You have no access to this record, or it has ended.")
+	}
+	p := Principal(account, s)
+	if p.ID == "" {
+		return p, fault.New(fault.Unauthorized, "Your session is locked or has ended; sign in again.")
+	}
+	g := list[i]
+	p.Patient, p.Proxy = patient, &trust.Proxy{ID: g.ID, Related: g.Related, Level: string(g.Level), Until: g.Until}
+	return p, nil
+}
+
+// EndProxy takes a grant back at once. The clinic and the patient may, and the person who acts.
+func (a *Accounts) EndProxy(ctx context.Context, by trust.Principal, id string) (ProxyGrant, error) {
+	var g ProxyGrant
+	err := again(func() (err error) {
+		if g, err = a.proxyGrant(ctx, id); err != nil {
+			return err
+		}
+		if by.ID != g.Account && !MayGrantProxy(by, g.Patient) {
+			return fault.New(fault.NotFound, "There is no such access.")
+		}
+		if !g.Ended.IsZero() {
+			return nil
+		}
+		g.Ended, g.EndedBy = a.clock.Now(), by.Name
+		w, err := write(spaceProxy, g.ID, g.Account, g, time.Time{}, g.version)
+		if err != nil {
+			return err
+		}
+		leaf := a.leaf(by, ledger.Account, "end access as "+string(g.Kind), g.Patient)
+		leaf.Proxy = g.ID
+		_, err = a.store.Commit(ctx, store.Changeset{Items: []store.ItemWrite{w}, Leaf: leaf})
+		return err
+	})
+	return g, err
+}
+
+// PortalAccount returns the account of the portal with a user name, when it bears a name:
+// whoever gives access says whose account it is, so that a slip of one letter opens nothing to
+// a stranger. What does not fit is the same fault.NotFound as what does not exist.
+func (a *Accounts) PortalAccount(ctx context.Context, user, name string) (Account, error) {
+	none := fault.New(fault.NotFound, "There is no portal account with this user name and this name. Ask the person how both are written.").At("user")
+	c, err := a.loadUser(ctx, user)
+	if fault.Is(err, fault.NotFound) || err == nil && (c.Role != trust.Patient || c.Disabled || !strings.EqualFold(strings.Join(strings.Fields(c.Name), " "), strings.Join(strings.Fields(name), " "))) {
+		return Account{}, none
+	}
+	return c.Account, err
+}
+
+// Ages returns the row of ages that the clinic has chosen, or the careful default.
+func (a *Accounts) Ages(ctx context.Context) (minor.Rule, error) {
+	item, err := a.store.Item(ctx, spaceHouse, keyAges)
+	if fault.Is(err, fault.NotFound) {
+		return minor.For(""), nil
+	}
+	if err != nil {
+		return minor.Rule{}, err
+	}
+	return minor.For(string(item.Value)), nil
+}
+
+// SetAges chooses the jurisdiction whose ages count. Administrators may.
+func (a *Accounts) SetAges(ctx context.Context, by trust.Principal, code string) error {
+	if !administers(by) {
+		return onlyAdministrators()
+	}
+	rule, err := minor.Find(code)
+	if err != nil {
+		return err
+	}
+	w := store.ItemWrite{IfVersion: -1, Item: store.Item{Space: spaceHouse, Key: keyAges, Value: []byte(rule.Code)}}
+	_, err = a.store.Commit(ctx, store.Changeset{Items: []store.ItemWrite{w}, Leaf: a.leaf(by, ledger.Account, "ages of minors: "+rule.Name, "")})
+	return err
+}
