@@ -81,6 +81,16 @@ func (g *generator) value(p *definition.SearchParameter) string {
 	code := []string{"active", "final", "draft", "preliminary", "booked", "completed", "requested", "PSY", "patient-reported", "staff-message", "review-result", "M0", "M1", "M2", "72-1", "181-1", "5-1", "amara",
 		"http://loinc.org|" + codes[0], codes[1], codes[2], "http://snomed.info/sct|172", "1181", "15", "urn:mrn|", "urn:mrn|M1", "|x", "S72", "S181", "I5", "male", "female", "true", "false", "text/plain", "AMB", "laboratory"}
 	number := []string{"72", "720", "721", "1811", "5", "50", "51", "gt100", "lt100", "ne720", "ap720", "ge1810"}
+	switch p.Code { // rather what may match
+	case "status", "lifecycle-status":
+		return of(g, []string{"active", "final", "draft", "preliminary", "booked", "completed", "requested", "finished", "current", "issued", "billable"})
+	case "code", "type", "category":
+		return of(g, []string{"http://loinc.org|" + codes[0], codes[1], codes[2], "172", "1181", "15", "11506-3", "patient-message", "staff-message", "administrative", "laboratory", "refill-request", "review-result", "duplicate-patient"})
+	case "_id":
+		return g.id(of(g, g.types))
+	case "family", "name":
+		return of(g, families)
+	}
 	switch p.Type {
 	case "string":
 		return of(g, text)
@@ -238,6 +248,47 @@ func (g *generator) query(kind string) string {
 	return q.Encode()
 }
 
+// asking is a chain or a reverse chain about a type that is there, with a value that may match.
+func (g *generator) asking() request {
+	for range 200 {
+		kind := g.kind()
+		list := definition.SearchParameters(kind)
+		if len(list) == 0 {
+			continue
+		}
+		p := of(g, list)
+		if g.chance(60) {
+			for _, code := range []string{"code", "status", "category", "_id", "family"} {
+				if q, ok := definition.SearchParameterFor(kind, code); ok && g.chance(40) {
+					p = q
+				}
+			}
+		}
+		if p.Type == "reference" || p.Type == "composite" {
+			continue
+		}
+		value := url.QueryEscape(g.value(p))
+		total := of(g, []string{"", "", "&_total=accurate", "&_summary=count"})
+		if g.chance(50) {
+			source, by := g.referrer(kind)
+			if q, ok := definition.SearchParameterFor(source, by); !ok || !slices.Contains(q.Targets, kind) {
+				continue
+			}
+			return request{method: http.MethodGet, path: "/fhir/" + source + "?" + by + ":" + kind + "." + p.Code + "=" + value + total}
+		}
+		by := of(g, list)
+		if by.Type != "reference" || len(by.Targets) == 0 {
+			continue
+		}
+		target := of(g, by.Targets)
+		if slices.Contains(by.Targets, "Patient") && g.chance(60) {
+			target = "Patient"
+		}
+		return request{method: http.MethodGet, path: "/fhir/" + target + "?_has:" + kind + ":" + by.Code + ":" + p.Code + "=" + value + total}
+	}
+	return request{method: http.MethodGet, path: "/fhir/Patient"}
+}
+
 func (g *generator) next() request {
 	kind := g.kind()
 	id := g.id(kind)
@@ -246,6 +297,8 @@ func (g *generator) next() request {
 		return request{method: http.MethodGet, path: strings.TrimSuffix("/fhir/"+path, "?")}
 	}
 	switch n := g.IntN(100); {
+	case n < 10:
+		return g.asking()
 	case n < 42:
 		return request{method: http.MethodGet, path: strings.TrimSuffix("/fhir/"+kind+"?"+g.query(kind), "?")}
 	case n < 46:

@@ -129,7 +129,7 @@ func build(t testing.TB, wrapped func(*sqlite.Store) store.Store, bodies ...stri
 	mux.Handle("/fhir", api)
 	mux.Handle("/fhir/", api)
 	mux.Handle("/", pages)
-	h.handler = mux
+	h.handler = web.Bounded(mux)
 	t.Cleanup(func() {
 		jobs.Close()
 		api.Close()

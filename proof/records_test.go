@@ -34,6 +34,7 @@ func records() (all []entry) {
 			return r.Replace(fmt.Sprintf(`{"resourceType":%q,"id":"{id}",%s}`, kind, rest))
 		}})
 	}
+	others := map[string]string{"rosa": "s", "sam": "k", "kim": "r"} // what was measured is told to another, a leak if anybody sees it
 	for i, p := range []string{"rosa", "sam", "kim"} {
 		n := func(what string) string { return fmt.Sprintf("%s-%s", p[:1], what) }
 		add(p, fmt.Sprintf(`Patient "active":true,"identifier":[{"system":"urn:mrn","value":"M%d"},{"system":"urn:ssn","value":"{value}-%d"}],"name":[{"family":"{family}","given":[%q]}],"gender":"female","birthDate":"{day}","telecom":[{"system":"phone","value":"555-{value}"}],"generalPractitioner":[{"reference":"Practitioner/{actor}"}]`, i, i, p))
@@ -41,7 +42,7 @@ func records() (all []entry) {
 		patient := fmt.Sprintf(`"patient":{"reference":"Patient/%s"}`, p)
 		add(n("cond"), `Condition "code":{"coding":[{"system":"http://snomed.info/sct","code":"1{value}"}],"text":"{word}"},"recordedDate":"{day}",`+subject+`,"encounter":{"reference":"Encounter/`+n("enc")+`"}`)
 		for k, meta := range []string{"", `"meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"PSY"}]},`, `"meta":{"tag":[{"system":"urn:osler:origin","code":"patient-reported"}]},`} {
-			add(n(fmt.Sprintf("obs%d", k)), `Observation `+meta+`"status":"final","category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"laboratory"}]}],"code":{"coding":[{"system":"http://loinc.org","code":"{code}"}],"text":"{word}"},`+subject+fmt.Sprintf(`,"effectiveDateTime":"{day}","performer":[{"reference":"Practitioner/{actor}"}],"valueQuantity":{"value":{value}%d,"unit":"/min","system":"http://unitsofmeasure.org","code":"/min"}`, k))
+			add(n(fmt.Sprintf("obs%d", k)), `Observation `+meta+`"status":"final","category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"laboratory"}]}],"code":{"coding":[{"system":"http://loinc.org","code":"{code}"}],"text":"{word}"},`+subject+fmt.Sprintf(`,"effectiveDateTime":"{day}","performer":[{"reference":"Practitioner/{actor}"}],"derivedFrom":[{"reference":"Observation/`+others[p]+`-obs0"}],"valueQuantity":{"value":{value}%d,"unit":"/min","system":"http://unitsofmeasure.org","code":"/min"}`, k))
 		}
 		for _, status := range []string{"active", "draft"} {
 			add(n("rx-"+status), `MedicationRequest "status":"`+status+`","intent":"order","medicationCodeableConcept":{"coding":[{"system":"http://www.nlm.nih.gov/research/umls/rxnorm","code":"9{value}"}],"text":"{word}"},`+subject+`,"authoredOn":"{day}","requester":{"reference":"Practitioner/{actor}"}`)
@@ -56,9 +57,9 @@ func records() (all []entry) {
 			add(n("com-"+category), `Communication "status":"completed","category":[{"coding":[{"system":"urn:osler:message","code":"`+category+`"}]}],`+subject+`,"sender":{"reference":"Practitioner/{actor}"},"recipient":[{"reference":"Patient/`+p+`"}],"sent":"{day}T10:00:00Z","payload":[{"contentString":"{word}"}]`)
 		}
 		for _, code := range []string{"refill-request", "review-result", "duplicate-patient"} {
-			add(n("task-"+code), `Task "status":"requested","intent":"order","code":{"coding":[{"system":"urn:osler:task","code":"`+code+`"}]},"for":{"reference":"Patient/`+p+`"},"requester":{"reference":"Patient/`+p+`"},"description":"{word}","authoredOn":"{day}"`)
+			add(n("task-"+code), `Task "status":"requested","intent":"order","code":{"coding":[{"system":"urn:osler:task","code":"`+code+`"}]},"for":{"reference":"Patient/`+p+`"},"focus":{"reference":"Condition/`+n("cond")+`"},"requester":{"reference":"Patient/`+p+`"},"description":"{word}","authoredOn":"{day}"`)
 		}
-		add(n("appt"), `Appointment "status":"booked","description":"{word}","start":"{day}T09:00:00Z","end":"{day}T09:20:00Z","participant":[{"actor":{"reference":"Patient/`+p+`"},"status":"accepted"},{"actor":{"reference":"Practitioner/{actor}"},"status":"accepted"}]`)
+		add(n("appt"), `Appointment "status":"booked","description":"{word}","reasonReference":[{"reference":"Condition/`+n("cond")+`"}],"start":"{day}T09:00:00Z","end":"{day}T09:20:00Z","participant":[{"actor":{"reference":"Patient/`+p+`"},"status":"accepted"},{"actor":{"reference":"Practitioner/{actor}"},"status":"accepted"}]`)
 		add(n("cov"), `Coverage "status":"active","beneficiary":{"reference":"Patient/`+p+`"},"payor":[{"reference":"Organization/org"}],"subscriberId":"S{value}"`)
 		add(n("claim"), `Claim "status":"active","type":{"text":"professional"},"use":"claim",`+patient+`,"created":"{day}","provider":{"reference":"Practitioner/{actor}"},"priority":{"text":"normal"},"insurance":[{"sequence":1,"focal":true,"coverage":{"reference":"Coverage/`+n("cov")+`"}}],"diagnosis":[{"sequence":1,"diagnosisCodeableConcept":{"text":"{word}"}}]`)
 		add(n("charge"), `ChargeItem "status":"billable","code":{"text":"{word}"},`+subject+`,"occurrenceDateTime":"{day}"`)
@@ -66,7 +67,7 @@ func records() (all []entry) {
 		add(n("acct"), `Account "status":"active","name":"{word}","subject":[{"reference":"Patient/`+p+`"}]`)
 		add(n("doc"), `DocumentReference "status":"current","description":"{word}",`+subject+`,"date":"{day}T08:00:00Z","content":[{"attachment":{"contentType":"text/plain","url":"Binary/`+n("bin")+`","title":"{word}.txt"}}]`)
 		add(n("bin"), `Binary "contentType":"text/plain","securityContext":{"reference":"Patient/`+p+`"},"data":"`+[]string{"YQ==", "Yg==", "Yw=="}[i]+`"`)
-		add(n("rep"), `DiagnosticReport "status":"final","code":{"coding":[{"system":"http://loinc.org","code":"{code}"}]},`+subject+`,"issued":"{day}T08:00:00Z","conclusion":"{word}","result":[{"reference":"Observation/`+n("obs0")+`"},{"reference":"Observation/`+n("obs1")+`"}]`)
+		add(n("rep"), `DiagnosticReport "status":"final","code":{"coding":[{"system":"http://loinc.org","code":"{code}"}]},`+subject+`,"issued":"{day}T08:00:00Z","conclusion":"{word}","basedOn":[{"reference":"ServiceRequest/`+n("order-draft")+`"}],"result":[{"reference":"Observation/`+n("obs0")+`"},{"reference":"Observation/`+n("obs1")+`"}]`)
 		for _, status := range []string{"active", "draft"} {
 			add(n("order-"+status), `ServiceRequest "status":"`+status+`","intent":"order","code":{"text":"{word}"},`+subject+`,"authoredOn":"{day}"`)
 		}

@@ -62,9 +62,9 @@ func TestURL(t *testing.T) {
 	}
 }
 
-// TestDial goes to a real server that must not be reached: by number, by name, and through
+// TestAbuseD11Dial goes to a real server that must not be reached: by number, by name, and through
 // a redirect from one that may be.
-func TestDial(t *testing.T) {
+func TestAbuseD11Dial(t *testing.T) {
 	var hits atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		hits.Add(1)

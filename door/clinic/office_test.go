@@ -252,7 +252,7 @@ func TestTheAuditorSeesAReadJustMade(t *testing.T) {
 	}
 }
 
-func TestCellsAreNoFormulas(t *testing.T) {
+func TestAbuseC12CellsAreNoFormulas(t *testing.T) {
 	for in, want := range map[string]string{"=1+1": "'=1+1", "+cmd": "'+cmd", "-2": "'-2", "@x": "'@x", "\tx": "'\tx", "name=oka": "name=oka", "": ""} {
 		if got := web.Cell(in); got != want {
 			t.Errorf("Cell(%q) = %q, want %q", in, got, want)

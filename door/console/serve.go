@@ -151,7 +151,7 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 	if err != nil {
 		return fault.New(fault.Unavailable, "The address %s cannot be used (%v); choose another with --listen.", l.Listen, err)
 	}
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: readWithin, IdleTimeout: 2 * time.Minute,
+	server := &http.Server{Handler: web.Bounded(mux), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: readWithin, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) }}
 	stop := background(ctx, watcher.Run)
 	defer stop()

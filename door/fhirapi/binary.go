@@ -118,7 +118,7 @@ func (c *call) binary(version int64) error {
 	h := c.w.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Disposition", "attachment")
-	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
+	h.Set("Content-Security-Policy", "sandbox; default-src 'none'; frame-ancestors 'none'")
 	h.Set("ETag", fmt.Sprintf(`"%d"`, b.Version.Version)) // strong: the bytes are the same, so that a download can go on
 	h.Set(gzhttp.HeaderNoCompression, "1")
 	if ref := b.Resource.Path("securityContext.reference").Text(); ref != "" {

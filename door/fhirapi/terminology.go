@@ -79,7 +79,7 @@ func (c *call) parameters() (url.Values, error) {
 // known refuses parameters that an operation does not have here: left out, they would
 // change the answer.
 func known(query url.Values, names ...string) error {
-	for name := range query {
+	for _, name := range slices.Sorted(maps.Keys(query)) {
 		ok := name == "_format" || name == "_pretty"
 		for _, n := range names {
 			ok = ok || n == name

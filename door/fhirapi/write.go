@@ -1,6 +1,7 @@
 package fhirapi
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -141,6 +142,10 @@ func (s *server) conditionalRemove(c *call) error {
 	if err != nil {
 		return err
 	}
+	match, err := c.version("If-Match")
+	if err != nil {
+		return err
+	}
 	v, found, err := s.single(c, q)
 	if err != nil {
 		return err
@@ -148,7 +153,7 @@ func (s *server) conditionalRemove(c *call) error {
 	if !found {
 		return c.write(http.StatusOK, outcome(fault.Issue{Severity: "information", Type: "not-found", Text: "Nothing matched; nothing was deleted."}).JSON())
 	}
-	return s.delete(c, v.ID, v.Version)
+	return s.delete(c, v.ID, cmp.Or(match, v.Version))
 }
 
 func (s *server) delete(c *call, id string, match int64) error {

@@ -186,17 +186,17 @@ func (s *Site) enter(w http.ResponseWriter, r *Request, p Policy, h Handler) err
 	if err := s.takeProof(w, r); err != nil {
 		return err
 	}
-	outer := r.Request
+	whole := r.Request
 	ctx, stop := s.Accounts.While(r.Context(), r.Principal())
-	defer stop()
+	defer func() { // a fault is told after this: its page is not drawn with a context that has ended
+		stop()
+		r.Request = whole
+	}()
 	r.Request = r.WithContext(ctx)
 	var missing *unproved
 	err = h(w, r)
 	if errors.As(err, &missing) {
 		return ask(w, r, missing.demand)
-	}
-	if err != nil { // the fault is drawn after stop, when nothing is drawn any more in ctx
-		r.Request = outer
 	}
 	return err
 }
@@ -205,6 +205,20 @@ func (s *Site) log() {
 	if s.Log == nil {
 		s.Log = slog.New(slog.DiscardHandler)
 	}
+}
+
+// Bounded sets what keeps a browser in bounds on every answer, for what stands before the
+// doors themselves: the redirect of an untidy address. The doors set their own.
+func Bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
 }
 
 // contentPolicy is what a page may load, and where its forms may lead.

@@ -22,7 +22,7 @@ func write(w http.ResponseWriter, r *Request, status int, c templ.Component) err
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, err := w.Write(b.Bytes())
+	_, err := w.Write(shown(b.Bytes()))
 	if err != nil { // the reader went away; nothing can be said any more
 		r.Site.Log.Debug("answer not written", "request", r.id)
 	}

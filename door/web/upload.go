@@ -108,8 +108,8 @@ func SendFile(w http.ResponseWriter, r *Request, name, contentType string, conte
 	}
 	h := w.Header()
 	h.Set("Content-Type", contentType)
-	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
-	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": unhidden(name)}))
+	h.Set("Content-Security-Policy", "sandbox; default-src 'none'; frame-ancestors 'none'")
 	http.ServeContent(w, r.Request, "", time.Time{}, content)
 	return nil
 }

@@ -82,7 +82,7 @@ func pack(entries ...entry) []byte {
 
 var manifest = entry{name: "package/package.json", body: `{"name":"x","version":"1.0.0"}`}
 
-func TestHostilePackages(t *testing.T) {
+func TestAbuseC05HostilePackages(t *testing.T) {
 	bomb := strings.Repeat("a", minRatio)
 	whole := pack(manifest, entry{name: "package/ValueSet-a.json", body: `{"resourceType":"ValueSet","url":"http://x"}`})
 	for _, c := range []struct {

@@ -141,7 +141,7 @@ func FuzzFHIRPath(f *testing.F) {
 }
 
 // A patch whose operations would each walk a very large resource is refused at once.
-func TestFHIRPathBoundsItsWork(t *testing.T) {
+func TestAbuseC23FHIRPathBoundsItsWork(t *testing.T) {
 	big := parse(t, `{"resourceType":"Patient","name":[`+strings.Repeat(`{"text":"a"},`, 30_000)+`{"text":"a"}]}`)
 	op := `{"name":"operation","part":[{"name":"type","valueCode":"delete"},{"name":"path","valueString":"Patient.name[0]"}]}`
 	_, err := FHIRPath(big, parse(t, `{"resourceType":"Parameters","parameter":[`+strings.Repeat(op+",", 200)+op+`]}`))

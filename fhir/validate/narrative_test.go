@@ -20,7 +20,7 @@ func narrativeIssues(inner string) []string {
 	return out
 }
 
-func TestActiveNarrativesAreRefused(t *testing.T) {
+func TestAbuseC09ActiveNarrativesAreRefused(t *testing.T) {
 	for _, inner := range []string{
 		`<script>alert(1)</script>`, `<SCRIPT>x</SCRIPT>`, `<iframe src="x"/>`, `<object/>`, `<svg/>`, `<form/>`, `<input/>`,
 		`<style>p{}</style>`, `<link/>`, `<base/>`, `<math/>`, `<video/>`, `<button/>`, `<meta/>`, `<p onclick="x()">a</p>`,

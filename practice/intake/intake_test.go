@@ -166,7 +166,7 @@ func TestWhatCannotBeRightIsNotStored(t *testing.T) {
 	}
 }
 
-func TestASecondClickStoresNothing(t *testing.T) {
+func TestAbuseD20ASecondClickStoresNothing(t *testing.T) {
 	me := open(t).As(maria, "portal")
 	for range 2 {
 		if _, _, err := Record(t.Context(), me, Draft{Kind: Weight, Weight: "71.5", Key: "form-1"}); err != nil {

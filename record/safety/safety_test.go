@@ -187,7 +187,7 @@ func TestBackupsAndDrillsWhenTheyAreDue(t *testing.T) {
 	}
 }
 
-func TestADrillFindsADamageAndTheNextBackupBeginsAnew(t *testing.T) {
+func TestAbuseD28ADrillFindsADamageAndTheNextBackupBeginsAnew(t *testing.T) {
 	p := newPractice(t)
 	p.commit("one")
 	k := p.keeper()

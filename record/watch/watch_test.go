@@ -616,8 +616,8 @@ func TestSecretsStayWhereTheyBelong(t *testing.T) {
 	}
 }
 
-// TestNoRedirects: an answer that leads elsewhere is a failure; nothing is sent there.
-func TestNoRedirects(t *testing.T) {
+// TestAbuseD12NoRedirects: an answer that leads elsewhere is a failure; nothing is sent there.
+func TestAbuseD12NoRedirects(t *testing.T) {
 	h := open(t, func(o *Options) { o.Retry.Attempts = 2 })
 	var inner *receiver
 	other := receive(t, nil)
@@ -634,8 +634,8 @@ func TestNoRedirects(t *testing.T) {
 	}
 }
 
-// TestBlockedWhenDialled: a name that leads to this machine is found out when it is used.
-func TestBlockedWhenDialled(t *testing.T) {
+// TestAbuseD11BlockedWhenDialled: a name that leads to this machine is found out when it is used.
+func TestAbuseD11BlockedWhenDialled(t *testing.T) {
 	h := open(t, func(o *Options) { o.Guard = outbound.Guard{} })
 	c := receive(t, nil)
 	at := strings.Replace(c.URL, "http://127.0.0.1", "https://localhost", 1)

@@ -272,7 +272,7 @@ func TestARestoredRecordIsEqual(t *testing.T) {
 	w.equal(again, w.now())
 }
 
-func TestARestoreEndsAtAnyMoment(t *testing.T) {
+func TestAbuseD24ARestoreEndsAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ends := map[store.T][]store.Item{}

@@ -42,11 +42,11 @@ var diskFaults = []diskFault{
 // scenarioSteps is the length of the day's work in which each operation fails once.
 const scenarioSteps = 40
 
-// TestEveryOperationFailsOnce lets operation n of a day's work fail, for every n, in every
+// TestAbuseD19EveryOperationFailsOnce lets operation n of a day's work fail, for every n, in every
 // way. Nothing is acknowledged that is not stored, what is refused is refused in a clear
 // sentence, charts can be read meanwhile, and a full disk is forgotten when it is no longer
 // full; after a failed sync nothing more is stored until a restart.
-func TestEveryOperationFailsOnce(t *testing.T) {
+func TestAbuseD19EveryOperationFailsOnce(t *testing.T) {
 	b := newBench(t, 0)
 	kinds := map[int64]lossy.Kind{}
 	b.seen = func(op lossy.Op) { kinds[op.N] = op.Kind }

@@ -273,7 +273,7 @@ func TestPowerLossDuringUpgrade(t *testing.T) {
 	}
 }
 
-func TestFailedUpgradeRefusesAndNamesTheStep(t *testing.T) {
+func TestAbuseD25FailedUpgradeRefusesAndNamesTheStep(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
 	commit(t, s, observation("a", "p", 1, "c", start))
