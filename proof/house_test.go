@@ -156,7 +156,7 @@ func (h *house) hire(d identity.Draft) *person {
 	if err != nil {
 		h.t.Fatalf("%s: %v", d.User, err)
 	}
-	if _, p.cookie, err = h.site.Accounts.SignInAs(ctx, system, d.User, "127.0.0.1"); err != nil {
+	if _, p.cookie, err = h.site.Accounts.SignInAs(ctx, system, d.User, identity.Place{Address: "127.0.0.1"}); err != nil {
 		h.t.Fatal(err)
 	}
 	scopes := []string{"user/*.cruds"}

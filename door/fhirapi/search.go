@@ -21,6 +21,9 @@ const pageParam = "_page"
 // spliced from stored bytes.
 func (s *server) search(c *call) error {
 	resourceType := c.PathValue("type")
+	if resourceType == auditType {
+		return s.auditEvents(c)
+	}
 	raw, err := rawQuery(c)
 	if err != nil {
 		return err

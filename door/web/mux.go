@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -166,6 +167,12 @@ func (s *Site) enter(w http.ResponseWriter, r *Request, p Policy, h Handler) err
 		return h(w, r)
 	case locked:
 		return stopLocked(w, r)
+	case r.weak && p&Entering != 0 && p.admits(r.Account.Role):
+		return h(w, r)
+	case r.weak && (r.Method != http.MethodGet || r.HX()):
+		return fault.New(fault.Unauthorized, "Your account needs a second factor before it opens anything: set one up first.")
+	case r.weak:
+		return Redirect(w, r, "/secure?next="+nextOf(r))
 	case r.Actor == nil && (r.Method != http.MethodGet || r.HX()):
 		return fault.New(fault.Unauthorized, "You are not signed in any more. Sign in again in another tab, then come back: this page keeps what you typed.")
 	case r.Actor == nil:
@@ -176,7 +183,17 @@ func (s *Site) enter(w http.ResponseWriter, r *Request, p Policy, h Handler) err
 	if err := readForm(r.Request); err != nil {
 		return err
 	}
-	return h(w, r)
+	if err := s.takeProof(w, r); err != nil {
+		return err
+	}
+	ctx, stop := s.Accounts.While(r.Context(), r.Principal())
+	defer stop()
+	r.Request = r.WithContext(ctx)
+	var missing *unproved
+	if err := h(w, r); !errors.As(err, &missing) {
+		return err
+	}
+	return ask(w, r, missing.demand)
 }
 
 func (s *Site) log() {
