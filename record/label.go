@@ -203,3 +203,12 @@ func (a *Actor) Label(ctx context.Context, resourceType, id string, add, remove 
 	c := Change{Put: []Put{{Resource: r, IfMatch: v.Version}}, What: what, Reason: reason, by: a.principal.Role, handed: true}
 	return system.Commit(ctx, c)
 }
+
+// Unlabelled returns a resource without what the server owns of its labels, to compare what
+// somebody sent with what is stored.
+func Unlabelled(r *fhir.Node) *fhir.Node {
+	c := r.Clone()
+	replace(c, "security", nil)
+	replace(c, "tag", nil)
+	return c
+}

@@ -38,6 +38,10 @@ func office(m *web.Mux) {
 	m.Page("POST /fees/start", web.Fees, feeStart)
 	m.Page("POST /fees/{code}", web.Fees, feeSave)
 
+	m.Page("GET /access", web.Audit, accessShow)
+	m.Page("POST /access", web.Administrator, accessChange)
+	m.Page("POST /access/why", web.Audit, accessWhy)
+
 	m.Page("GET /people", web.Administrator, accountList)
 	m.Page("GET /people/invite", web.Administrator, staffInviteForm)
 	m.Page("POST /people/invite", web.Administrator, web.Fresh(web.Granting, staffInvite))

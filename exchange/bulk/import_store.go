@@ -286,11 +286,11 @@ func follow(n *fhir.Node, moved map[string]string) {
 }
 
 // Equal reports whether two resources say the same: all of their content but the version
-// and time that a server gives.
+// and time that a server gives, and the labels that it sets.
 func Equal(a, b *fhir.Node) bool { return bytes.Equal(content(a), content(b)) }
 
 func content(r *fhir.Node) []byte {
-	c := r.Clone()
+	c := record.Unlabelled(r)
 	if meta := c.Get("meta"); meta != nil {
 		meta.Remove("versionId")
 		meta.Remove("lastUpdated")

@@ -1,0 +1,75 @@
+package clinic
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/osler-emr/osler/door/webtest"
+)
+
+// account returns the id of an account by its user name.
+func (h house) account(user string) string {
+	h.t.Helper()
+	a, err := h.site.Accounts.FindByUser(h.t.Context(), user)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return a.ID
+}
+
+func TestTheAdministratorChoosesWhoSeesCharts(t *testing.T) {
+	h := officeHouse(t)
+	sam, _ := h.enters("sam")
+	anna, _ := h.enters("anna")
+	if a := anna.get("/p/kasia"); a.status != http.StatusOK {
+		t.Fatalf("practice-wide, a physician opens a chart: %d", a.status)
+	}
+	if a := sam.post("/access", "mode", "nonsense"); a.status != http.StatusUnprocessableEntity && a.status != http.StatusBadRequest {
+		t.Errorf("a mode that there is not: %d", a.status)
+	}
+	if a := sam.post("/access", "mode", "restricted", "reason", "grown"); a.path != "/access" || !a.says("Changed.") || !a.says("Chosen by Sam Whitlock") {
+		t.Fatalf("the change: %d %s", a.status, a.body)
+	}
+	if a := anna.get("/p/kasia"); a.status != http.StatusNotFound {
+		t.Errorf("restricted, a physician opens the chart of a stranger: %d", a.status)
+	}
+	ines, _ := h.enters("ines")
+	why := []string{"person", h.account("anna"), "patient", "kasia"}
+	if a := ines.post("/access/why", why...); !a.says("cannot see it") || !a.says("Nothing binds the person to the patient") {
+		t.Errorf("why not: %d %s", a.status, a.body)
+	}
+	if a := ines.post("/access", "mode", "practice-wide"); a.status != http.StatusForbidden {
+		t.Errorf("an auditor changes it: %d", a.status)
+	}
+	if a := ines.get("/access"); strings.Contains(a.body, "opt-in") || a.status != http.StatusOK {
+		t.Errorf("an auditor is offered the change: %d", a.status)
+	}
+	if a := anna.get("/access"); a.status != http.StatusForbidden {
+		t.Errorf("a physician: %d", a.status)
+	}
+	if a := sam.post("/access", "mode", "practice-wide"); a.path != "/access" {
+		t.Errorf("back: %d", a.status)
+	}
+	if a := ines.post("/access/why", why...); !a.says("can see it") || !a.says("practice-wide") {
+		t.Errorf("why: %d %s", a.status, a.body)
+	}
+	if a := ines.post("/access/why", "person", h.account("anna"), "patient", "nobody"); !a.says("no such entry") {
+		t.Errorf("nobody: %d %s", a.status, a.body)
+	}
+	if a := anna.get("/p/kasia"); a.status != http.StatusOK {
+		t.Errorf("and the physician is let in again: %d", a.status)
+	}
+}
+
+func TestAccessPageInABrowser(t *testing.T) {
+	h := officeHouse(t)
+	b := webtest.Start(t)
+	for _, look := range []webtest.View{webtest.Desktop, webtest.Phone} {
+		p := b.Open(h.url+"/sign-in", look)
+		p.SignIn(h.url, "sam", phrase)
+		p.Goto(h.url + "/access")
+		p.Check()
+		p.Picture("office-access-" + look.Name)
+	}
+}
