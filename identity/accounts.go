@@ -242,14 +242,18 @@ func accountItems(c credentials) ([]store.ItemWrite, error) {
 	if err != nil {
 		return nil, err
 	}
-	name := store.ItemWrite{Item: store.Item{Space: spaceAccount, Key: "user/" + c.User, Owner: "name", Value: []byte(c.ID)}}
+	name := store.ItemWrite{Item: store.Item{Space: spaceAccount, Key: "user/" + c.User, Owner: "name", Patient: c.Patient, Value: []byte(c.ID)}}
 	return []store.ItemWrite{w, name}, nil
 }
 
 // write returns the write of an item with a JSON value.
 func write(space, key, owner string, value any, expires time.Time, ifVersion int64) (store.ItemWrite, error) {
 	b, err := json.Marshal(value)
-	return store.ItemWrite{Item: store.Item{Space: space, Key: key, Owner: owner, Value: b, Expires: expires}, IfVersion: ifVersion}, err
+	patient := "" // whose account it is: it is destroyed with the patient's data
+	if c, ok := value.(credentials); ok {
+		patient = c.Patient
+	}
+	return store.ItemWrite{Item: store.Item{Space: space, Key: key, Owner: owner, Patient: patient, Value: b, Expires: expires}, IfVersion: ifVersion}, err
 }
 
 func noAccount() error { return fault.New(fault.NotFound, "There is no such account.") }

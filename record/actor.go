@@ -20,6 +20,7 @@ type Gate struct {
 	blobs   *blob.Store
 	clock   clock.Clock
 	keepers map[string]Keeper
+	holder  Holder
 
 	profiles Profiles
 	shelf    atomic.Pointer[shelf]

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -97,11 +98,28 @@ func (a *Actor) Looked(ctx context.Context, f store.LeafFilter) ([]store.LeafEnt
 		}
 	}
 	l := a.leaf(ledger.Search, "AuditEvent")
-	l.Count, l.Query = len(entries), "audit log"
+	l.Count, l.Query = len(entries), lookedFor(f)
 	if f.Patient != "" && !own { // own looks would only fill the own list
 		addPatient(l, f.Patient)
 	}
 	return entries, a.write(ctx, l)
+}
+
+// lookedFor says in a leaf what of the log was looked at.
+func lookedFor(f store.LeafFilter) string {
+	text := "audit log"
+	for _, part := range []struct{ name, value string }{{"person", f.Actor}, {"kind", strings.TrimPrefix(f.Mark, "!")}} {
+		if part.value != "" {
+			text += ", " + part.name + " " + part.value
+		}
+	}
+	if !f.From.IsZero() {
+		text += ", from " + f.From.Format(time.DateOnly)
+	}
+	if !f.To.IsZero() {
+		text += ", to " + f.To.Format(time.DateOnly)
+	}
+	return text
 }
 
 // forPatient keeps of a leaf what it says about one patient.

@@ -37,6 +37,8 @@ type Moving interface {
 	// Origin returns the name of the audit log, which the record has for life and its
 	// checkpoints bear. A store that is to take a moved record is made with its Origin.
 	Origin() string
+	// PublicKey returns the key that verifies the checkpoints, in text form; see ledger.OpenKey.
+	PublicKey() string
 	// Head signs the head of the audit log as it was at t (0: the present) and returns the
 	// note. Unlike Checkpoint it keeps nothing. Two stores with the same origin, key and first
 	// t leaves return the same bytes. A t that is not there yet is fault.NotFound.

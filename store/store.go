@@ -160,12 +160,22 @@ type LeafFilter struct {
 	From, To time.Time       // zero: open
 	Before   int64           // continue: only leaves with a smaller index; 0 starts at the newest
 	Limit    int
+	// Mark is a word under which what is rare is listed (ledger.Leaf.Marks): only such leaves.
+	// Leaves of programs before November 2026 have none.
+	Mark string
+	// Where, when set, is asked of each leaf that fits otherwise.
+	Where func(ledger.Leaf) bool
+	// Scan bounds how many leaves are looked at, 0 not. When it is reached before Limit, there
+	// may be more: then Reached, which must be set, gets the index to go on before.
+	Scan    int
+	Reached *int64
 }
 
 // LeafEntry is an audit leaf with its index.
 type LeafEntry struct {
 	Index int64
 	Leaf  ledger.Leaf
+	Raw   []byte // the bytes that the tree hashes. Do not change them.
 }
 
 // Indexing is work on the index of what is stored already.
@@ -225,6 +235,11 @@ type Store interface {
 
 	// Leaves returns audit leaves.
 	Leaves(ctx context.Context, f LeafFilter) ([]LeafEntry, error)
+	// ProveLeaf returns the proof that entry index is in the log of the first size entries,
+	// ProveGrowth the one that the log of newer entries begins with that of older; see
+	// trust/ledger. What is not there is fault.NotFound or fault.Invalid.
+	ProveLeaf(ctx context.Context, index int64, size T) ([]ledger.Hash, error)
+	ProveGrowth(ctx context.Context, older, newer T) ([]ledger.Hash, error)
 	// Verify checks the audit log against its tree and signed checkpoints, and every
 	// stored version against the hash in its leaf. It reports each problem through report and returns the number
 	// of leaves checked.

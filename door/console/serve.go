@@ -29,6 +29,7 @@ type serveCommand struct {
 	listenFlags
 	outwardFlags
 	safetyFlags
+	witnessFlags
 	Clinic   string `default:"Osler" help:"Name of the clinic, for people."`
 	Profiles string `default:"reject" enum:"reject,warn,ignore" help:"What to do with resources that break a profile which they claim: reject them, store them with a warning, or do not look. Faults against base FHIR are always refused." env:"OSLER_PROFILES"`
 }
@@ -81,6 +82,15 @@ func (c *serveCommand) Run(ctx context.Context, p *Program) error {
 		stop := background(ctx, keeper.Run)
 		defer stop()
 	}
+	pusher, err := p.witnesses(h, c.Data, c.witnessFlags)
+	if err != nil {
+		return err
+	}
+	if pusher != nil {
+		site.Witnesses = pusher.States
+		stop := background(ctx, pusher.Run)
+		defer stop()
+	}
 	return p.serve(ctx, h, site, c.listenFlags, c.outwardFlags, func(address string) error {
 		return p.announce(ctx, h, address)
 	})
@@ -129,7 +139,7 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 	jobs := job.Open(h.store, h.gate, p.Clock, site.Log)
 	defer jobs.Close()
 	api := fhirapi.New(fhirapi.Options{Gate: h.gate, Authenticate: programs.Authenticate, Programs: true, Visitor: site.Visitor, While: h.accounts.While, Clock: p.Clock, Log: site.Log, Version: Version,
-		MaxContent: l.Most << 20, Base: out.base(), Watch: watcher, Jobs: jobs, Guard: guard})
+		MaxContent: l.Most << 20, PageKey: h.keys.Key("page address"), Base: out.base(), Watch: watcher, Jobs: jobs, Guard: guard})
 	defer api.Close()
 	mux := http.NewServeMux()
 	mux.Handle("/fhir", api)

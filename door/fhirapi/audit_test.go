@@ -2,9 +2,14 @@ package fhirapi
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir/validate"
+	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/record/job"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
@@ -78,4 +83,61 @@ func strangersWritten(h *house) int64 {
 		return 0
 	}
 	return 1 << 62
+}
+
+// TestAuditEventsAreAViewOfTheLog: an auditor searches and reads them, a patient those about the
+// own record and nothing about others, a physician none.
+func TestAuditEventsAreAViewOfTheLog(t *testing.T) {
+	h := open(t)
+	auditor, err := h.accounts.Create(t.Context(), trust.System("test"), identity.Draft{User: "ines", Name: "Ines", Role: trust.Auditor, Password: "correct horse battery staple 7"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.tokens[trust.Auditor], err = h.accounts.IssueToken(t.Context(), trust.System("test"), auditor.ID, []string{"user/*.rs"}, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	h.get("/fhir/Patient/rosa").is(http.StatusOK)
+	h.get("/fhir/Patient/sam").is(http.StatusOK)
+	h.get("/fhir/Patient/nobody").is(http.StatusNotFound)
+	ines := h.as(trust.Auditor)
+	if n := len(ines.get("/fhir/AuditEvent?patient=Patient/rosa&action=R").is(http.StatusOK).ids()); n != 1 {
+		t.Errorf("%d reads of rosa's record, want 1", n)
+	}
+	for query, want := range map[string]int{"?patient=sam&action=R": 1, "?entity=Patient/sam&action=R": 1, "?outcome=4&action=E": 1, "?date=lt2000-01-01": 0, "?patient=sam&action=R&date=ge2026": 1,
+		"?agent=urn:osler:account|" + auditor.ID + "&outcome=0": 5} {
+		if n := len(ines.get("/fhir/AuditEvent" + query).is(http.StatusOK).ids()); n < want || query[1] != 'a' && n > want+1 {
+			t.Errorf("AuditEvent%s finds %d, want %d", query, n, want)
+		}
+	}
+	first := ines.get("/fhir/AuditEvent?patient=rosa&_count=1").is(http.StatusOK)
+	seen := map[string]bool{}
+	for a := first; ; a = ines.follow(a.link("next")) {
+		for _, id := range a.ids() {
+			if seen[id] {
+				t.Fatalf("%s stands on two pages", id)
+			}
+			seen[id] = true
+			one := ines.get("/fhir/AuditEvent/" + id[strings.LastIndex(id, "/")+1:]).is(http.StatusOK)
+			if issues := validate.Resource(one.node); slices.ContainsFunc(issues, func(i fault.Issue) bool { return i.Severity == "error" }) {
+				t.Errorf("%s is not valid: %+v\n%s", id, issues, one.body)
+			}
+		}
+		if a.link("next") == "" {
+			break
+		}
+	}
+	if len(seen) < 2 {
+		t.Errorf("%d entries about rosa", len(seen))
+	}
+	rosa := h.as(trust.Patient)
+	own := rosa.get("/fhir/AuditEvent").is(http.StatusOK)
+	if len(own.ids()) == 0 || strings.Contains(string(own.body), "Patient/sam") {
+		t.Errorf("a patient sees %d entries; others among them: %v", len(own.ids()), strings.Contains(string(own.body), "Patient/sam"))
+	}
+	others := ines.get("/fhir/AuditEvent?patient=sam&action=R").ids()
+	rosa.get("/fhir/AuditEvent/" + others[0][strings.LastIndex(others[0], "/")+1:]).is(http.StatusNotFound)
+	rosa.get("/fhir/AuditEvent?patient=sam").is(http.StatusForbidden)
+	h.get("/fhir/AuditEvent").is(http.StatusForbidden)
+	h.get("/fhir/AuditEvent/log-1").is(http.StatusForbidden)
+	ines.get("/fhir/AuditEvent/log-999999").is(http.StatusNotFound)
 }

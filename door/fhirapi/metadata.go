@@ -110,7 +110,21 @@ func (s *server) security(c *call) *fhir.Node {
 		"description", "A bearer token is needed: by SMART App Launch 2.2, see .well-known/smart-configuration, or `osler token`. "+by)
 }
 
+// auditCapability is that of AuditEvent, which is a view of the audit log.
+func auditCapability() *fhir.Node {
+	params := fhir.Arr()
+	for _, p := range auditParams {
+		params.Append(fhir.Obj("name", p.name, "type", p.kind, "documentation", p.about))
+	}
+	return fhir.Obj("type", auditType, "documentation", "A view of the audit log: read and searched, never written.",
+		"interaction", fhir.Arr(fhir.Obj("code", "read"), fhir.Obj("code", "search-type")), "versioning", "no-version", "readHistory", false, "updateCreate", false,
+		"searchParam", params)
+}
+
 func capability(resourceType string, interactions *fhir.Node, operations, profiles []string, custom []*definition.SearchParameter) *fhir.Node {
+	if resourceType == auditType {
+		return auditCapability()
+	}
 	var supported *fhir.Node
 	if len(profiles) > 0 {
 		supported = fhir.Arr()

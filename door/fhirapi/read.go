@@ -14,6 +14,9 @@ import (
 
 // read answers GET [type]/[id] (R4 http.html#read).
 func (s *server) read(c *call) error {
+	if c.PathValue("type") == auditType {
+		return s.auditRead(c)
+	}
 	if c.raw {
 		return c.binary(0)
 	}

@@ -68,6 +68,8 @@ type Options struct {
 	Guard outbound.Guard
 	// MaxContent is the largest content of a Binary in bytes; 0 is DefaultMaxContent.
 	MaxContent int64
+	// PageKey seals the addresses of pages; without one they live as long as the process.
+	PageKey []byte
 	// Version is the program's, for the CapabilityStatement.
 	Version string
 }
@@ -97,6 +99,12 @@ func (h *Handler) Close() { h.server.waiting.close() }
 // New returns the handler for the paths below /fhir; close it before the store.
 func New(o Options) *Handler {
 	s := &server{Options: o, started: o.Clock.Now(), outer: http.NewServeMux()}
+	if s.PageKey == nil {
+		s.PageKey = pageKey()
+	}
+	if reason := undeclared(routes()); reason != "" {
+		panic("fhirapi: " + reason)
+	}
 	s.described = sync.OnceValue(openAPIDocument)
 	for _, rt := range routes() {
 		s.outer.HandleFunc(rt.method+" "+rt.pattern, s.wrap(rt))
@@ -184,16 +192,6 @@ func (s *server) wrap(rt route) http.HandlerFunc {
 	}
 }
 
-// while makes a call end when its person may not be here any more.
-func (s *server) while(c *call) context.CancelFunc {
-	if s.While == nil || c.actor == nil {
-		return func() {}
-	}
-	ctx, stop := s.While(c.Context(), c.actor.Principal())
-	c.Request = c.WithContext(ctx)
-	return stop
-}
-
 // noted writes the audit leaf of a call that left none: one that was not valid, that asked for
 // nothing of the record, or that came with a token that is not good.
 func (s *server) noted(rt route, c *call, outcome error) error {
@@ -207,6 +205,16 @@ func (s *server) noted(rt route, c *call, outcome error) error {
 		return s.Gate.Stranger(c.Context(), "fhir", identity.Network(c.RemoteAddr), what, outcome)
 	}
 	return nil
+}
+
+// while makes a call end when its person may not be here any more.
+func (s *server) while(c *call) context.CancelFunc {
+	if s.While == nil || c.actor == nil {
+		return func() {}
+	}
+	ctx, stop := s.While(c.Context(), c.actor.Principal())
+	c.Request = c.WithContext(ctx)
+	return stop
 }
 
 // guard runs the handler and turns a panic into an internal error.

@@ -73,6 +73,11 @@ func TestStandaloneLaunch(t *testing.T) {
 	if again.status != 200 || h.fhir(again.text("access_token"), "GET", "Observation/rosa-lab").status != 200 || again.text("refresh_token") == got.text("refresh_token") || again.text("patient") != "rosa" {
 		t.Fatalf("refresh: %d %s", again.status, again.body)
 	}
+	// fhirclient leaves client_id out, as SMART's table of a refresh does.
+	again = h.token(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {again.text("refresh_token")}})
+	if again.status != 200 {
+		t.Fatalf("refresh without client_id: %d %s", again.status, again.body)
+	}
 	list := h.send("GET", "/settings/apps", "", "Cookie: "+h.cookies["rosa"])
 	at := strings.Index(list.body, "/settings/apps/")
 	if at < 0 || !strings.Contains(list.body, "Read your whole health record") {

@@ -122,10 +122,6 @@ func (s *Site) serve(area *Area, p Policy, h Handler, limit int64) http.Handler 
 			req.Body = http.MaxBytesReader(w, req.Body, max(limit, maxBody))
 		}
 		w.Header().Set("Cache-Control", "no-store")
-		if err := readForm(req); err != nil {
-			_ = fail(w, r, err)
-			return
-		}
 		ctx, tally := ledger.WithTally(req.Context())
 		r.Request = req.WithContext(ctx)
 		err := s.enter(w, r, p, h)
@@ -156,7 +152,8 @@ func unhurried(h http.Handler) http.Handler {
 	})
 }
 
-// enter finds out who it is and runs the handler when the policy admits it.
+// enter finds out who it is and runs the handler when the policy admits it. Before that
+// nothing of what was sent is read: a stranger's form costs nothing.
 func (s *Site) enter(w http.ResponseWriter, r *Request, p Policy, h Handler) error {
 	locked, err := s.identify(w, r)
 	if err != nil {
@@ -164,6 +161,9 @@ func (s *Site) enter(w http.ResponseWriter, r *Request, p Policy, h Handler) err
 	}
 	switch {
 	case p&Public != 0:
+		if err := readForm(r.Request); err != nil {
+			return err
+		}
 		return h(w, r)
 	case locked:
 		return stopLocked(w, r)
@@ -179,6 +179,9 @@ func (s *Site) enter(w http.ResponseWriter, r *Request, p Policy, h Handler) err
 		return Redirect(w, r, "/sign-in?next="+nextOf(r))
 	case !p.admits(r.Principal().Role):
 		return fault.New(fault.Forbidden, "Your role does not open this page. Ask an administrator if you need it.")
+	}
+	if err := readForm(r.Request); err != nil {
+		return err
 	}
 	if err := s.takeProof(w, r); err != nil {
 		return err

@@ -13,10 +13,11 @@ import (
 // signInView is what the sign-in pages show.
 type signInView struct {
 	User, Next string
-	Ticket     string // the second step asks for a code
-	Code       bool   // of an authenticator app
-	Passkey    string // what a passkey is asked; "" where there is none
-	HasPasskey bool   // the account of the second step has a passkey
+	Ticket     string        // the second step asks for a code
+	Code       bool          // of an authenticator app
+	Passkey    string        // what a passkey is asked; "" where there is none
+	HasPasskey bool          // the account of the second step has a passkey
+	Demo       []DemoAccount // of a demonstration: one click instead of a password
 	Fault      string
 }
 
@@ -42,6 +43,9 @@ func showSignIn(w http.ResponseWriter, r *Request, v signInView) error {
 			return err
 		}
 		v.Passkey = options
+	}
+	if r.Site.Demo != nil {
+		v.Demo = r.Site.Demo.Accounts
 	}
 	body := signInForm(r.Site.Clinic, v)
 	if v.Ticket != "" {

@@ -36,6 +36,7 @@ import (
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/record/witness"
 	"github.com/osler-emr/osler/trust"
 )
 
@@ -57,6 +58,8 @@ type Site struct {
 	Address string
 	// BackUp begins a backup and a restore drill; nil when the server makes none by itself.
 	BackUp func()
+	// Witnesses tells how it stands with the witnesses of the audit log; nil when there are none.
+	Witnesses func() []witness.State
 }
 
 // Demo are the accounts that the demonstration's first page offers.

@@ -2,13 +2,13 @@ package packed
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/store"
-	"github.com/osler-emr/osler/store/sqlgen"
 	"github.com/osler-emr/osler/trust/ledger"
 )
 
@@ -52,17 +52,56 @@ func hashesAtOnce(c Conn, indexes []int64, out []ledger.Hash) error {
 	return err
 }
 
+// ProveLeaf implements store.Store.
+func (s *Reader) ProveLeaf(ctx context.Context, index int64, size store.T) (proof []ledger.Hash, err error) {
+	err = s.read(ctx, func(n Names) error {
+		proof, err = ledger.ProveLeaf(int64(size), index, Hashes(n))
+		return err
+	})
+	return proof, err
+}
+
+// ProveGrowth implements store.Store.
+func (s *Reader) ProveGrowth(ctx context.Context, older, newer store.T) (proof []ledger.Hash, err error) {
+	err = s.read(ctx, func(n Names) error {
+		proof, err = ledger.ProveGrowth(int64(older), int64(newer), Hashes(n))
+		return err
+	})
+	return proof, err
+}
+
 // Leaves implements store.Store.
 func (s *Reader) Leaves(ctx context.Context, f store.LeafFilter) (out []store.LeafEntry, err error) {
 	err = s.read(ctx, func(n Names) error {
-		text, args := leafQuery(f, n.Dialect())
-		err := n.Query(text, args, func(st Row) (bool, error) {
-			l, err := s.pack.leaf(st.ColumnInt64(0), st.ColumnRawBlob(1))
+		text, args, err := n.leafQuery(f)
+		if err != nil {
+			return err
+		}
+		seen := 0
+		err = n.Stream(text, args, func(st Row) (bool, error) {
+			t := st.ColumnInt64(0)
+			raw, err := s.pack.unseal(leafName(t), st.ColumnBlob(1, nil))
 			if err != nil {
 				return false, Damaged(err)
 			}
-			out = append(out, store.LeafEntry{Index: st.ColumnInt64(0) - 1, Leaf: l})
-			return true, nil
+			l, err := ledger.Decode(raw)
+			if err != nil {
+				return false, Damaged(err)
+			}
+			if f.Where != nil { // it may ask for what is sealed
+				if err := n.openDetails(&l); err != nil {
+					return false, err
+				}
+			}
+			seen++
+			if fits(l, f) {
+				out = append(out, store.LeafEntry{Index: t - 1, Leaf: l, Raw: raw})
+			}
+			if f.Scan > 0 && seen == f.Scan && f.Reached != nil {
+				*f.Reached = t - 1
+				return false, nil
+			}
+			return f.Limit == 0 || len(out) < f.Limit, nil
 		})
 		for i := 0; err == nil && i < len(out); i++ {
 			err = n.openDetails(&out[i].Leaf)
@@ -72,48 +111,80 @@ func (s *Reader) Leaves(ctx context.Context, f store.LeafFilter) (out []store.Le
 	return out, err
 }
 
-func leafQuery(f store.LeafFilter, d sqlgen.Dialect) (string, []any) {
+// fits asks of a leaf what the question to the database did not.
+func fits(l ledger.Leaf, f store.LeafFilter) bool {
+	return (f.Actor == "" || l.Actor == f.Actor) && (len(f.Actions) == 0 || slices.Contains(f.Actions, l.Action)) &&
+		(f.Mark == "" || slices.Contains(l.Marks(), f.Mark)) && (f.Where == nil || f.Where(l))
+}
+
+// leafQuery asks for candidates by the one index that finds the fewest: a patient's list, a
+// mark's, a person's, or the log itself. Times are turned into places in the log, whose times
+// never fall. fits does the rest.
+func (n Names) leafQuery(f store.LeafFilter) (string, []any, error) {
 	var where []string
 	var args []any
 	add := func(condition string, a any) { where, args = append(where, condition), append(args, a) }
-	from := "leaf l"
-	if f.Patient != "" {
-		from = "leaf_patient p" + d.Join() + "leaf l ON l.t = p.t"
-		add("p.patient = ?", f.Patient)
+	d := n.Dialect()
+	from, t := "leaf l", "l.t"
+	listed := f.Patient
+	if listed == "" {
+		listed = f.Mark
 	}
-	if f.Actor != "" {
+	switch {
+	case listed != "":
+		from, t = "leaf_patient p"+d.Join()+"leaf l ON l.t = p.t", "p.t"
+		add("p.patient = ?", listed)
+	case f.Actor != "":
 		add("l.actor = ?", f.Actor)
-	}
-	if len(f.Actions) > 0 {
+	case len(f.Actions) > 0 && d.Keyed():
 		marks := strings.TrimSuffix(strings.Repeat("?,", len(f.Actions)), ",")
-		action := "json_extract(CAST(l.body AS TEXT), '$.action')"
-		if d.Keyed() { // bodies are sealed
-			action = "l.action"
-		}
-		where = append(where, action+" IN ("+marks+")")
+		where = append(where, "l.action IN ("+marks+")")
 		for _, action := range f.Actions {
 			args = append(args, string(action))
 		}
 	}
 	if !f.From.IsZero() {
-		add("l.at >= ?", f.From.UnixMilli())
+		first, err := n.leavesBefore(f.From.UnixMilli())
+		if err != nil {
+			return "", nil, err
+		}
+		add(t+" > ?", first)
 	}
 	if !f.To.IsZero() {
-		add("l.at < ?", f.To.UnixMilli())
+		last, err := n.leavesBefore(f.To.UnixMilli())
+		if err != nil {
+			return "", nil, err
+		}
+		add(t+" <= ?", last)
 	}
 	if f.Before > 0 {
-		add("l.t <= ?", f.Before) // leaf t has index t-1
+		add(t+" <= ?", f.Before) // leaf t has index t-1
 	}
 	text := "SELECT l.t, l.body FROM " + from
 	if len(where) > 0 {
 		text += " WHERE " + strings.Join(where, " AND ")
 	}
-	text += " ORDER BY l.t DESC"
-	if f.Patient != "" {
-		text = strings.Replace(text, "ORDER BY l.t", "ORDER BY p.t", 1)
+	return text + " ORDER BY " + t + " DESC", args, nil
+}
+
+// leavesBefore returns how many leaves were stored before a time.
+func (n Names) leavesBefore(ms int64) (int64, error) {
+	high, err := n.Now()
+	if err != nil {
+		return 0, err
 	}
-	if f.Limit > 0 {
-		text, args = text+" LIMIT ?", append(args, f.Limit)
+	low := int64(0)
+	for low < high {
+		middle := low + (high-low+1)/2
+		at, err := n.number("SELECT at FROM leaf WHERE t = ?", middle)
+		if err != nil {
+			return 0, err
+		}
+		if at < ms {
+			low = middle
+		} else {
+			high = middle - 1
+		}
 	}
-	return text, args
+	return low, nil
 }

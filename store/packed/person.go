@@ -619,6 +619,21 @@ func (v *Vocabulary) Adopt(keys []store.PersonKey) {
 	}
 }
 
+// Reroot gives a patient another root, and returns the rows. The body keys stay.
+func (n Names) Reroot(no int64, k *PersonKey, root []byte) (*PersonKey, []KeyRow, error) {
+	out := &PersonKey{bodies: k.bodies, newest: k.newest}
+	copy(out.root[:], root)
+	var rows []KeyRow
+	for generation := range k.bodies {
+		row, err := n.wrap(no, generation, out)
+		if err != nil {
+			return nil, nil, err
+		}
+		rows = append(rows, row)
+	}
+	return out, rows, nil
+}
+
 // Unequal says that a patient in a store has other keys than where the record comes from.
 func (k *PersonKey) Unequal(with store.PersonKey) bool {
 	return k == nil || !k.Gone && !bytes.Equal(k.root[:], with.Root)

@@ -289,6 +289,25 @@ func (v *verification) entry(e entry, body []byte) {
 	}
 }
 
+// shred is what a leaf says that destroys a patient's keys.
+type shred struct {
+	t       int64
+	patient string
+}
+
+// shredded checks that a version without content belongs to a patient whose keys were
+// destroyed: the record's key says so, and, unless that came with a restored backup, an entry of
+// the audit log.
+func (v *verification) shredded(row Stored) {
+	k := row.Key
+	switch {
+	case k == nil || !k.Gone || !k.Proven:
+		v.say("%s/%s version %d has lost its content, and its patient was not shredded.", row.Type, row.ID, row.Version.Version)
+	case k.At > 0 && !v.shreds[shred{k.At, row.Patient}]:
+		v.say("%s/%s version %d has lost its content, and the audit log does not say that its patient was shredded.", row.Type, row.ID, row.Version.Version)
+	}
+}
+
 // under returns the words that a leaf is listed under, each once.
 func under(l ledger.Leaf) []string {
 	names := slices.Concat(l.Patients, l.Marks())
@@ -311,25 +330,6 @@ func (l *listed) add(name string, t int64) {
 	l.count++
 	for i := range l.sum {
 		l.sum[i] += binary.BigEndian.Uint64(h[i*8:])
-	}
-}
-
-// shred is what a leaf says that destroys a patient's keys.
-type shred struct {
-	t       int64
-	patient string
-}
-
-// shredded checks that a version without content belongs to a patient whose keys were
-// destroyed: the record's key says so, and, unless that came with a restored backup, an entry of
-// the audit log.
-func (v *verification) shredded(row Stored) {
-	k := row.Key
-	switch {
-	case k == nil || !k.Gone || !k.Proven:
-		v.say("%s/%s version %d has lost its content, and its patient was not shredded.", row.Type, row.ID, row.Version.Version)
-	case k.At > 0 && !v.shreds[shred{k.At, row.Patient}]:
-		v.say("%s/%s version %d has lost its content, and the audit log does not say that its patient was shredded.", row.Type, row.ID, row.Version.Version)
 	}
 }
 
@@ -432,12 +432,12 @@ func (v *verification) version(row Stored) {
 	}
 	version, err := v.reader.pack.Open(row)
 	switch {
+	case row.Patient != "" && !slices.Contains(want.patients, row.Patient):
+		v.say("%s/%s version %d lies in the chart of a patient whom entry %d of the audit log does not name.", row.Type, row.ID, row.Version.Version, row.T-1)
 	case err != nil:
 		v.say("%s/%s version %d cannot be decoded.", row.Type, row.ID, row.Version.Version)
 	case want.hash != store.BodyHash(version.Body):
 		v.say("%s/%s version %d is not what was written: its hash differs from that in entry %d of the audit log.", row.Type, row.ID, row.Version.Version, row.T-1)
-	case row.Patient != "" && !slices.Contains(want.patients, row.Patient):
-		v.say("%s/%s version %d lies in the chart of a patient whom entry %d of the audit log does not name.", row.Type, row.ID, row.Version.Version, row.T-1)
 	case !dated(version):
 		v.say("%s/%s version %d is filed under another time than it says itself.", row.Type, row.ID, row.Version.Version)
 	}

@@ -22,8 +22,8 @@ type conn struct {
 	ctx     context.Context
 	store   *Store
 	t       int64 // the last T that the transaction sees
-	follows bool  // a replica's
 	old     bool  // it may see words that were removed since
+	follows bool  // a replica's
 	reads   int   // resources read for their words
 	depth   int   // streams that run inside of each other
 	open    []bool

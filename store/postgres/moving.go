@@ -179,3 +179,6 @@ func (s *Store) ReplaceItems(ctx context.Context, list iter.Seq2[store.Item, err
 		return nil
 	})
 }
+
+// PublicKey implements store.Moving.
+func (s *Store) PublicKey() string { return s.signer.Public() }

@@ -115,7 +115,10 @@ func (s *Store) AdoptKeys(ctx context.Context, keys []store.PersonKey) error {
 			if err != nil {
 				return err
 			}
-			if no == 0 {
+			if no == 0 { // in the same order, so that versions lie as they did
+				if _, err := x.newCompartment(k.Patient); err != nil {
+					return err
+				}
 				continue
 			}
 			c, err := x.Compartment(no)
@@ -125,7 +128,7 @@ func (s *Store) AdoptKeys(ctx context.Context, keys []store.PersonKey) error {
 			case k.Shredded && !c.Key.Gone:
 				err = x.erase(no, k.Patient, 0, k.At.UnixMilli())
 			case !k.Shredded && c.Key.Unequal(k):
-				err = fault.New(fault.Conflict, "A patient has other keys here than where the record comes from. Copy into an empty store.")
+				err = x.reroot(no, c, k.Root)
 			}
 			if err != nil {
 				return err
@@ -158,6 +161,7 @@ func (s *Store) Shred(ctx context.Context, patient string, leaf ledger.Leaf) (re
 			return err
 		}
 		receipt = store.Receipt{T: store.T(x.head.t), Leaf: x.head.t - 1}
+		leaf.At = x.head.at
 		return x.appendLeaf(leaf, leaf.Encode())
 	})
 	if err != nil {
@@ -243,4 +247,14 @@ func (s *Store) vacuum(ctx context.Context) error {
 		_, err := c.Exec(ctx, "VACUUM resource, history, tok, ident, ref, dat, str, qty, uri, comp, dict, item, patient_key")
 		return err
 	}))
+}
+
+// reroot gives a patient the root that the record has where it comes from.
+func (x *txn) reroot(no int64, c packed.Compartment, root []byte) error {
+	k, rows, err := x.Reroot(no, c.Key, root)
+	for i := 0; err == nil && i < len(rows); i++ {
+		_, err = x.Exec(x.ctx, "UPDATE patient_key SET kek = $1, key = $2 WHERE no = $3 AND gen = $4", rows[i].KEK, rows[i].Key, no, rows[i].Generation)
+	}
+	x.Own.SetPatient(no, packed.Compartment{ID: c.ID, Key: k})
+	return err
 }

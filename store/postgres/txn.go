@@ -146,13 +146,13 @@ func (s *Store) begin(ctx context.Context, c *pgx.Conn, batch []*request) (*txn,
 		return nil, err
 	}
 	x.before, s.writer.last = x.head, x.head
+	if err := x.openKeys(); err != nil {
+		return nil, err
+	}
 	if s.scattered {
 		if current, err = x.fetchCurrent(current); err != nil {
 			return nil, err
 		}
-	}
-	if err := x.openKeys(); err != nil {
-		return nil, err
 	}
 	for _, r := range current {
 		if err := x.take(r); err != nil {

@@ -394,3 +394,19 @@ func (s *Store) AllItems(ctx context.Context, each func(store.Item) error) (stor
 	}
 	return s.Reader.AllItems(ctx, each)
 }
+
+// ProveLeaf implements store.Store.
+func (s *Store) ProveLeaf(ctx context.Context, index int64, size store.T) ([]ledger.Hash, error) {
+	if err := s.settle(ctx); err != nil {
+		return nil, err
+	}
+	return s.Reader.ProveLeaf(ctx, index, size)
+}
+
+// ProveGrowth implements store.Store.
+func (s *Store) ProveGrowth(ctx context.Context, older, newer store.T) ([]ledger.Hash, error) {
+	if err := s.settle(ctx); err != nil {
+		return nil, err
+	}
+	return s.Reader.ProveGrowth(ctx, older, newer)
+}

@@ -149,3 +149,6 @@ func (b *Beside) Close() error {
 	}
 	return b.s.release()
 }
+
+// PublicKey implements store.Moving.
+func (b *Beside) PublicKey() string { return b.s.signer.Public() }

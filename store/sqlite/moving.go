@@ -208,3 +208,6 @@ func (s *Store) ReplaceItems(ctx context.Context, items iter.Seq2[store.Item, er
 		return nil
 	})
 }
+
+// PublicKey implements store.Moving.
+func (s *Store) PublicKey() string { return s.signer.Public() }

@@ -69,7 +69,10 @@ func (s *Store) AdoptKeys(ctx context.Context, keys []store.PersonKey) error {
 			if err != nil {
 				return err
 			}
-			if no == 0 {
+			if no == 0 { // in the same order, so that versions lie as they did
+				if _, err := x.newPatient(k.Patient, 0); err != nil {
+					return err
+				}
 				continue
 			}
 			c, err := x.Compartment(no)
@@ -80,7 +83,7 @@ func (s *Store) AdoptKeys(ctx context.Context, keys []store.PersonKey) error {
 				shredded = true
 				err = x.erase(no, k.Patient, 0, k.At.UnixMilli())
 			case !k.Shredded && c.Key.Unequal(k):
-				err = fault.New(fault.Conflict, "A patient has other keys here than where the record comes from. Copy into an empty store.")
+				err = x.reroot(no, c, k.Root)
 			}
 			if err != nil {
 				return err
@@ -116,6 +119,7 @@ func (s *Store) Shred(ctx context.Context, patient string, leaf ledger.Leaf) (re
 			return err
 		}
 		receipt = store.Receipt{T: store.T(x.t), Leaf: x.t - 1}
+		leaf.At = x.at
 		return x.appendLeaf(leaf, leaf.Encode())
 	})
 	if err == nil {
@@ -217,4 +221,14 @@ func (s *Store) cleanse(ctx context.Context) error {
 		return fault.Wrap(err, fault.Unavailable, "The patient's keys are destroyed, but the copies from before upgrades could not be removed from the folder %s.", upgradesFolder)
 	}
 	return nil
+}
+
+// reroot gives a patient the root that the record has where it comes from.
+func (x *txn) reroot(no int64, c packed.Compartment, root []byte) error {
+	k, rows, err := x.Reroot(no, c.Key, root)
+	for i := 0; err == nil && i < len(rows); i++ {
+		err = x.exec("UPDATE patient_key SET kek = ?, key = ? WHERE no = ? AND gen = ?", rows[i].KEK, rows[i].Key, no, rows[i].Generation)
+	}
+	x.Own.SetPatient(no, packed.Compartment{ID: c.ID, Key: k})
+	return err
 }

@@ -51,8 +51,8 @@ type Store struct {
 	lock  *os.File
 	// copied is set when this start has copied the record before it changed it.
 	copied bool
-	pack  *packed.Packer
-	words packed.Vocabulary
+	pack   *packed.Packer
+	words  packed.Vocabulary
 
 	signer ledger.Key // of checkpoints
 	origin string

@@ -46,7 +46,7 @@ func Canaries(ctx context.Context, s store.Store, id string, n int) (words []str
 		}
 		l := leaf()
 		l.Patients, l.Query, l.Reason = []string{id}, word("query"), word("reason")
-		set := store.Changeset{Leaf: l, Writes: []store.Write{version("Patient", id), version("Observation", "canary"), version("DocumentReference", "letter")},
+		set := store.Changeset{Leaf: l, Writes: []store.Write{version("Patient", id), version("Observation", "canary-"+id), version("DocumentReference", "letter-"+id)},
 			Items: []store.ItemWrite{
 				{IfVersion: -1, Item: store.Item{Space: "draft", Key: word("itemkey"), Owner: word("owner"), Patient: id, Value: []byte(word("draft"))}},
 				{IfVersion: -1, Item: store.Item{Space: "message", Key: word("itemkey"), Patient: id, Value: []byte(word("message"))}}}}
@@ -127,7 +127,7 @@ func shredLeavesNothing(h *harness) {
 		if err != nil || !v.Deleted || !v.Shredded || v.Body != nil {
 			h.Errorf("%s: the patient is read as %+v, %v", when, v, err)
 		}
-		if v, err = h.ReadVersion(h.ctx, "Observation", "canary", 1); err != nil || !v.Shredded {
+		if v, err = h.ReadVersion(h.ctx, "Observation", "canary-p", 1); err != nil || !v.Shredded {
 			h.Errorf("%s: a former version is %+v, %v", when, v, err)
 		}
 		if _, err := h.Commit(h.ctx, store.Changeset{Leaf: leaf(), Writes: []store.Write{observation("late", "p", 1, "c", 1)}}); !fault.Is(err, fault.Gone) {

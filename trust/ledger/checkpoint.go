@@ -68,6 +68,14 @@ func OpenKey(public string) (Key, error) {
 // check the log without trusting its owner.
 func (k Key) Public() string { return k.public }
 
+// Origin returns the name of the log whose key it is.
+func (k Key) Origin() string {
+	if k.verifier == nil {
+		return ""
+	}
+	return k.verifier.Name()
+}
+
 // signer is note's Ed25519 signer for a key that is already at hand.
 type signer struct {
 	name string

@@ -77,12 +77,12 @@ type Leaf struct {
 	// actor is a patient), encrypted by the store with the patients' keys: the tree hashes this
 	// form, so that proofs outlive the keys. A store that returns a leaf fills the details in.
 	Sealed []byte `json:"sealed,omitempty"`
+	// At is when the store took the leaf, in milliseconds of Unix time: what it is sorted and
+	// found by. It is the last member (Stamp). Leaves of programs before November 2026 do not
+	// say it.
+	At int64 `json:"at,omitempty"`
 	// Erased says that the details cannot be read any more: a patient's key was destroyed.
 	Erased bool `json:"-"`
-	// At is when the store took the leaf, in milliseconds of Unix time: what it is sorted and
-	// found by. It is the last
-	// member (Stamp). Leaves of programs before November 2026 do not say it.
-	At int64 `json:"at,omitempty"`
 }
 
 // Details are the fields of a leaf that are sealed.
@@ -146,7 +146,7 @@ func (l Leaf) Marks() []string {
 	}
 	var out []string
 	switch l.Action {
-	case Refused, Export, Print, SignIn, SignOut, Account, Import, Disclose:
+	case Refused, Export, Print, SignIn, SignOut, Account, Import, Disclose, Shred:
 		out = append(out, MarkAction(l.Action))
 	}
 	if l.Glass != "" {
