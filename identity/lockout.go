@@ -57,6 +57,10 @@ func network(address string) string {
 	return ip.String()
 }
 
+// Network returns what the audit log says of where a request came from: an IPv4 address, or the
+// /64 of an IPv6 one, from an address with or without a port.
+func Network(address string) string { return network(address) }
+
 func userBucket(user string) string { return bucket("user", strings.ToLower(strings.TrimSpace(user))) }
 func addressBucket(address string) string {
 	return bucket("address", network(address))
@@ -76,9 +80,14 @@ func (a *Accounts) attempts(ctx context.Context, key string) (attempts, error) {
 }
 
 // locked returns until when a user name or an address has to wait; zero for not at all.
-func (a *Accounts) locked(ctx context.Context, user, address string) (time.Time, error) {
+func (a *Accounts) locked(ctx context.Context, user string, from Place) (time.Time, error) {
+	return a.lockedAt(ctx, userBucket(user), addressBucket(from.Address))
+}
+
+// lockedAt returns until when one of the buckets has to wait.
+func (a *Accounts) lockedAt(ctx context.Context, keys ...string) (time.Time, error) {
 	var until time.Time
-	for _, key := range []string{userBucket(user), addressBucket(address)} {
+	for _, key := range keys {
 		n, err := a.attempts(ctx, key)
 		if err != nil {
 			return until, err
@@ -103,13 +112,13 @@ func wait(failures, free int) time.Duration {
 }
 
 // failed counts a failure for the user name and the address, with its audit leaf.
-func (a *Accounts) failed(ctx context.Context, user, address string, leaf *ledger.Leaf) error {
+func (a *Accounts) failed(ctx context.Context, user string, from Place, leaf *ledger.Leaf) error {
 	return again(func() error {
 		u, err := a.counted(ctx, userBucket(user), freeUser, rememberFor)
 		if err != nil {
 			return err
 		}
-		n, err := a.counted(ctx, addressBucket(address), freeAddress, addressFor)
+		n, err := a.counted(ctx, addressBucket(from.Address), freeAddress, addressFor)
 		if err != nil {
 			return err
 		}

@@ -30,6 +30,12 @@ type Gate struct {
 	changed chan struct{} // closed at the next change; nil when nobody waits
 
 	parameters parameters
+
+	strangersSince time.Time // the minute that strangers counts in
+	strangers      int
+	fresh          bool // the record was empty when the gate was opened
+	setting        atomic.Pointer[houseRead]
+	verdicts       verdicts
 }
 
 // Open returns the gate to a store.
@@ -38,6 +44,8 @@ func Open(s store.Store, c clock.Clock) *Gate {
 	if outside, ok := s.(*contents); ok {
 		g.lean, g.blobs = outside.Store, outside.blobs
 	}
+	now, err := s.Now(context.Background())
+	g.fresh = err == nil && now == 0
 	return g
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"time"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/store"
@@ -17,7 +18,7 @@ import (
 func (a *Actor) leaf(action ledger.Action, resourceType string, patients ...string) *ledger.Leaf {
 	p := a.principal
 	l := &ledger.Leaf{Time: a.Now(), Actor: p.ID, Name: p.Name, Role: string(p.Role), Purpose: string(p.Purpose),
-		Session: p.Session, Action: action, Type: resourceType, Door: a.door, Client: p.Client}
+		Session: p.Session, Action: action, Type: resourceType, Door: a.door, Client: p.Client, Network: p.Network}
 	if p.Proxy != nil {
 		l.Proxy = p.Proxy.ID
 	}
@@ -33,26 +34,14 @@ func addPatient(l *ledger.Leaf, id string) {
 	}
 }
 
-// underGlass marks a leaf that touches a record which the actor has opened by break-glass:
-// with the grant, and with its purpose.
-func (a *Actor) underGlass(l *ledger.Leaf) *ledger.Leaf {
-	if len(a.principal.Glass) == 0 {
-		return l
-	}
-	for _, patient := range l.Patients {
-		if g := a.principal.Opened(patient, l.Time); g.ID != "" {
-			l.Glass, l.Purpose = g.ID, string(trust.BreakGlass)
-			break
-		}
-	}
-	return l
-}
-
 // write stores a leaf on its own.
 func (a *Actor) write(ctx context.Context, l *ledger.Leaf) error {
-	a.underGlass(l)
-	_, err := a.gate.store.Commit(ctx, store.Changeset{Leaf: l})
-	return err
+	for _, part := range a.glassed(l) {
+		if _, err := a.gate.store.Commit(ctx, store.Changeset{Leaf: part}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // refused stores a leaf about a refusal and returns the refusal.
@@ -123,6 +112,43 @@ func forPatient(l ledger.Leaf, patient string) ledger.Leaf {
 	}
 	return l
 }
+
+// Asked writes the leaf of a request that left none otherwise: a page without anything of the
+// record, a change that was refused because it was not valid. what names the route, never what
+// was sent.
+func (a *Actor) Asked(ctx context.Context, what string, outcome error) error {
+	l := a.leaf(ledger.Asked, "")
+	l.Query = what
+	if outcome != nil {
+		l.Outcome = string(fault.CodeOf(outcome))
+	}
+	return a.write(ctx, l)
+}
+
+// Stranger writes the leaf of a request that came with something to prove who it is, a token
+// for example, that is not good. A flood of them is counted, not written one by one.
+func (g *Gate) Stranger(ctx context.Context, door, network, what string, outcome error) error {
+	now := g.clock.Now()
+	g.mu.Lock()
+	if now.Sub(g.strangersSince) >= time.Minute {
+		g.strangersSince, g.strangers = now, 0
+	}
+	g.strangers++
+	n := g.strangers
+	g.mu.Unlock()
+	if n > strangersShown && n%1000 != 0 {
+		return nil
+	}
+	l := &ledger.Leaf{Time: now, Actor: "unknown", Action: ledger.SignIn, Door: door, Network: network, Query: what, Outcome: string(fault.CodeOf(outcome))}
+	if n > strangersShown {
+		l.Count = n
+	}
+	_, err := g.store.Commit(ctx, store.Changeset{Leaf: l})
+	return err
+}
+
+// strangersShown is how many of them are written in a minute.
+const strangersShown = 60
 
 // Note writes an audit leaf of its own, for prints, exports and the like.
 func (a *Actor) Note(ctx context.Context, action ledger.Action, patient, what string) error {

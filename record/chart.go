@@ -82,7 +82,7 @@ func (a *Actor) openChart(ctx context.Context, patient string, types []string) e
 // visibleTypes returns those of the types of which the actor may see some.
 func (a *Actor) visibleTypes(types []string) []string {
 	return slices.DeleteFunc(slices.Clone(types), func(t string) bool {
-		_, none := a.sees(t).(search.None)
+		_, none := policy.Visible(a.principal, t).(search.None)
 		return none
 	})
 }
@@ -90,9 +90,14 @@ func (a *Actor) visibleTypes(types []string) []string {
 // filtered yields the versions that the actor may see. Where it may see all of a type,
 // nothing is decoded.
 func (a *Actor) filtered(ctx context.Context, versions iter.Seq2[store.Version, error], yield func(store.Version, error) bool) {
+	j, err := a.judge(ctx)
+	if err != nil {
+		yield(store.Version{}, err)
+		return
+	}
 	for v, err := range versions {
 		if err == nil {
-			err = a.visible(ctx, v)
+			err = a.stillSeen(ctx, j, v)
 			if fault.Is(err, fault.NotFound) {
 				continue
 			}
@@ -105,6 +110,16 @@ func (a *Actor) filtered(ctx context.Context, versions iter.Seq2[store.Version, 
 			return
 		}
 	}
+}
+
+// stillSeen judges a version, and at an earlier time also what its resource is now.
+func (a *Actor) stillSeen(ctx context.Context, j *judge, v store.Version) error {
+	if a.at != 0 {
+		if _, err := j.current(ctx, v.Type, v.ID); err != nil {
+			return err
+		}
+	}
+	return j.sees(ctx, v)
 }
 
 // All ranges over every current resource that the principal may see; for export. One

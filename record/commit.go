@@ -67,7 +67,11 @@ func (a *Actor) commitOnce(ctx context.Context, c Change) (Result, error) {
 		set.Unchanged = []store.Unchanged{{Patient: c.Unchanged, Since: c.SeenAt}}
 	}
 	for _, q := range c.Absent {
-		set.Absent = append(set.Absent, a.plan(q, 0, nil))
+		plan, err := a.plan(ctx, q, 0, nil)
+		if err != nil {
+			return Result{}, err
+		}
+		set.Absent = append(set.Absent, plan)
 	}
 	undo, err := b.items(ctx, &set)
 	if err != nil {
@@ -288,6 +292,9 @@ func (b *builder) put(ctx context.Context, q *pendingPut) error {
 		err := fault.New(fault.Forbidden, "Patients write into their own record only.")
 		return a.refused(ctx, err, what, resourceType, r.ID(), q.current.Patient)
 	}
+	if err := b.inEmergency(ctx, what, resourceType, r.ID(), append(touched, q.current.Patient)...); err != nil {
+		return err
+	}
 	b.patients = append(append(b.patients, touched...), q.current.Patient)
 	former := int64(0)
 	if q.before != nil {
@@ -365,6 +372,9 @@ func (b *builder) delete(ctx context.Context, d Delete) error {
 	if err := policy.Decide(a.principal, policy.Delete, before, nil); err != nil {
 		return a.refused(ctx, err, policy.Delete, d.Type, d.ID, current.Patient)
 	}
+	if err := b.inEmergency(ctx, policy.Delete, d.Type, d.ID, current.Patient); err != nil {
+		return err
+	}
 	if err := b.emptyChart(ctx, current); err != nil {
 		return err
 	}
@@ -416,5 +426,5 @@ func (b *builder) leaf() *ledger.Leaf {
 	for _, v := range b.versions { // a delete that found nothing is named without a version
 		l.Versions = append(l.Versions, named(v, true))
 	}
-	return b.actor.underGlass(l)
+	return b.actor.marked(l)
 }

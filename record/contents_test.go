@@ -31,6 +31,7 @@ func keeping(t testing.TB) (clinic, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.found()
 	c.gate = Open(WithContents(c.store, blob.New(b, bytes.Repeat([]byte{1}, 32))), c.clock)
 	return c, dir
 }

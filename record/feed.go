@@ -178,6 +178,9 @@ func (g *Gate) committed(ctx context.Context, writes []store.Write) {
 	if len(writes) == 0 {
 		return
 	}
+	if slices.ContainsFunc(writes, func(w store.Write) bool { return slices.Contains(decisive, w.Type) }) {
+		g.verdicts.forget()
+	}
 	g.ruled(ctx, writes)
 	g.announce()
 	for resourceType, k := range g.keepers {

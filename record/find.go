@@ -11,22 +11,20 @@ import (
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/ledger"
 	"github.com/osler-emr/osler/trust/policy"
 )
 
 // plan returns the search under what the actor may see.
-func (a *Actor) plan(q search.Query, at store.T, after []byte) store.Plan {
-	p := store.NewPlan(q, a.sees)
+func (a *Actor) plan(ctx context.Context, q search.Query, at store.T, after []byte) (store.Plan, error) {
+	rules, err := a.rules(ctx)
+	p := store.NewPlan(q, func(resourceType string) search.Expr { return rules.Sees(a.principal, resourceType) })
 	p.At, p.After = at, after
 	if a.at != 0 && (at == 0 || at > a.at) {
 		p.At = a.at
 	}
-	return p
-}
-
-func (a *Actor) sees(resourceType string) search.Expr {
-	return policy.Visible(a.principal, resourceType)
+	return p, err
 }
 
 // Search runs a parsed query and returns one page of stored bytes. after is the Next of
@@ -37,8 +35,15 @@ func (a *Actor) Search(ctx context.Context, q search.Query, at store.T, after []
 			return store.Page{}, err
 		}
 	}
-	page, err := a.gate.store.Search(ctx, a.plan(q, at, after))
-	if err == nil && after != nil {
+	plan, err := a.plan(ctx, q, at, after)
+	if err != nil {
+		return store.Page{}, err
+	}
+	page, err := a.gate.store.Search(ctx, plan)
+	if err == nil && (after != nil || plan.At != 0) {
+		if a.at != 0 && a.principal.Role != trust.SystemRole { // it would count what is hidden since
+			page.Total = -1
+		}
 		for _, list := range []*[]store.Version{&page.Matches, &page.Included} {
 			if *list, err = a.Still(ctx, *list); err != nil {
 				break
@@ -61,10 +66,21 @@ func (a *Actor) Search(ctx context.Context, q search.Query, at store.T, after []
 // Still takes out of a list, which is of an earlier moment, what the actor may not see any
 // more: an old page address must not show what has moved to another chart.
 func (a *Actor) Still(ctx context.Context, list []store.Version) ([]store.Version, error) {
+	if a.principal.Role == trust.SystemRole || len(list) == 0 {
+		return list, nil
+	}
+	seen, err := a.seenNow(ctx, list)
+	if err != nil {
+		return nil, err
+	}
+	j, err := a.judge(ctx)
+	if err != nil {
+		return nil, err
+	}
 	kept := list[:0]
 	for _, v := range list {
-		if !policy.SeesAll(a.principal, v.Type) {
-			_, err := a.current(ctx, v.Type, v.ID)
+		if !seen[v.Type+"/"+v.ID] { // hidden, or deleted since
+			_, err := j.current(ctx, v.Type, v.ID)
 			if fault.Is(err, fault.NotFound) {
 				continue
 			}
@@ -75,6 +91,33 @@ func (a *Actor) Still(ctx context.Context, list []store.Version) ([]store.Versio
 		kept = append(kept, v)
 	}
 	return kept, nil
+}
+
+// seenNow returns which of the resources are there and visible now, one question a type.
+func (a *Actor) seenNow(ctx context.Context, list []store.Version) (map[string]bool, error) {
+	ids := map[string]search.ID{}
+	for _, v := range list {
+		ids[v.Type] = append(ids[v.Type], v.ID)
+	}
+	seen := map[string]bool{}
+	now := *a
+	now.at = 0
+	for resourceType, some := range ids {
+		for part := range slices.Chunk(some, search.MaxCount) {
+			plan, err := now.plan(ctx, search.Query{Type: resourceType, Where: part, Count: search.MaxCount}, 0, nil)
+			if err != nil {
+				return nil, err
+			}
+			page, err := a.gate.lean.Search(ctx, plan)
+			if err != nil {
+				return nil, err
+			}
+			for _, v := range page.Matches {
+				seen[v.Type+"/"+v.ID] = true
+			}
+		}
+	}
+	return seen, nil
 }
 
 // described returns the parameters of a query for the audit log.
@@ -150,7 +193,11 @@ func (a *Actor) Count(ctx context.Context, resourceType string, query url.Values
 	if err := a.may(ctx, policy.Search, resourceType, ""); err != nil {
 		return 0, err
 	}
-	n, err := a.gate.store.Count(ctx, a.plan(q, 0, nil))
+	plan, err := a.plan(ctx, q, 0, nil)
+	if err != nil {
+		return 0, err
+	}
+	n, err := a.gate.store.Count(ctx, plan)
 	if err != nil {
 		return 0, err
 	}

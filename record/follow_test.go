@@ -36,6 +36,7 @@ func (s *shared) tell() {
 func TestFollow(t *testing.T) {
 	c := open(t)
 	s := &shared{Store: c.store}
+	c.found()
 	here := clinic{t: t, gate: Open(s, c.clock), store: s, clock: c.clock}
 	keeper := &stamper{}
 	here.gate.Keeps("Basic", keeper)

@@ -22,9 +22,13 @@ func (a *Actor) History(ctx context.Context, f store.HistoryFilter) ([]store.Ver
 	if a.at != 0 && (f.At == 0 || f.At > a.at) {
 		f.At = a.at
 	}
+	j, err := a.judge(ctx)
+	if err != nil {
+		return nil, err
+	}
 	now := map[string]error{} // what visible says about the current versions
 	if f.ID != "" {
-		_, err := a.current(ctx, f.Type, f.ID)
+		_, err := j.current(ctx, f.Type, f.ID)
 		if fault.Is(err, fault.NotFound) {
 			return nil, a.refused(ctx, notFound(f.Type), policy.History, f.Type, f.ID, "")
 		}
@@ -44,7 +48,7 @@ func (a *Actor) History(ctx context.Context, f store.HistoryFilter) ([]store.Ver
 			break
 		}
 		for _, v := range versions {
-			ok, err := a.inHistory(ctx, v, now)
+			ok, err := j.inHistory(ctx, v, now)
 			if err != nil {
 				return nil, err
 			}
@@ -63,15 +67,15 @@ func (a *Actor) History(ctx context.Context, f store.HistoryFilter) ([]store.Ver
 }
 
 // inHistory reports whether a version and the current version of its resource are visible.
-func (a *Actor) inHistory(ctx context.Context, v store.Version, now map[string]error) (bool, error) {
+func (j *judge) inHistory(ctx context.Context, v store.Version, now map[string]error) (bool, error) {
 	key := v.Type + "/" + v.ID
 	err, known := now[key]
 	if !known {
-		_, err = a.current(ctx, v.Type, v.ID)
+		_, err = j.current(ctx, v.Type, v.ID)
 		now[key] = err
 	}
 	if err == nil {
-		err = a.visible(ctx, v)
+		err = j.sees(ctx, v)
 	}
 	if fault.Is(err, fault.NotFound) {
 		return false, nil

@@ -132,6 +132,7 @@ func TestIndexingGoesOnAfterARestart(t *testing.T) {
 	c.many(0, 1500)
 	c.commit(admin, shoe("s1", "shoe"))
 	for range 3 { // as a new process would: nothing is known but what is stored
+		c.found()
 		c.gate = Open(c.store, c.clock)
 		if _, err := c.gate.Registry(ctx); err != nil {
 			t.Fatal(err)

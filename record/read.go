@@ -115,11 +115,29 @@ func (a *Actor) ReadSome(ctx context.Context, references []string) ([]store.Vers
 // current returns the version at the actor's time, also a deleted one; fault.NotFound when
 // it is hidden or missing. It writes no leaf, and leaves large data where it lies.
 func (a *Actor) current(ctx context.Context, resourceType, id string) (store.Version, error) {
-	v, err := a.gate.lean.Read(ctx, resourceType, id, a.at)
+	j, err := a.judge(ctx)
 	if err != nil {
 		return store.Version{}, err
 	}
-	return v, a.visible(ctx, v)
+	return j.current(ctx, resourceType, id)
+}
+
+// current is Actor.current. What is hidden now is hidden at every earlier time.
+func (j *judge) current(ctx context.Context, resourceType, id string) (store.Version, error) {
+	v, err := j.a.gate.lean.Read(ctx, resourceType, id, j.a.at)
+	if err != nil {
+		return store.Version{}, err
+	}
+	if j.a.at != 0 {
+		now, err := j.a.gate.lean.Read(ctx, resourceType, id, 0)
+		if err == nil {
+			err = j.sees(ctx, now)
+		}
+		if err != nil {
+			return store.Version{}, err
+		}
+	}
+	return v, j.sees(ctx, v)
 }
 
 // older returns a former version of a resource whose current version is visible.
@@ -137,25 +155,11 @@ func (a *Actor) older(ctx context.Context, current store.Version, version int64)
 // visible returns fault.NotFound unless the actor may see a version. A deleted one is
 // judged by what was deleted.
 func (a *Actor) visible(ctx context.Context, v store.Version) error {
-	expr := policy.Visible(a.principal, v.Type)
-	if _, all := expr.(search.All); all {
-		return nil
+	j, err := a.judge(ctx)
+	if err != nil {
+		return err
 	}
-	if _, none := expr.(search.None); none {
-		return notFound(v.Type)
-	}
-	for v.Deleted && v.Version > 1 {
-		before, err := a.gate.lean.ReadVersion(ctx, v.Type, v.ID, v.Version-1)
-		if err != nil {
-			return err
-		}
-		v = before
-	}
-	ok, err := matches(expr, v)
-	if err == nil && !ok {
-		return notFound(v.Type)
-	}
-	return err
+	return j.sees(ctx, v)
 }
 
 // matches evaluates a predicate on one version. The own compartment, which most

@@ -190,3 +190,11 @@ func TestFindSaysWhenThereIsMore(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// found writes the setting of the clinic, for tests that open the record once more.
+func (c clinic) found() {
+	c.t.Helper()
+	if err := c.gate.Found(ctx); err != nil {
+		c.t.Fatal(err)
+	}
+}

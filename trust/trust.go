@@ -62,6 +62,9 @@ type Principal struct {
 	// Client is the id of the program that acts with the principal's consent (a SMART app,
 	// a backend service); "" for a person in a browser.
 	Client string
+	// Network is from where the principal came, for the audit log: an IPv4 address or the
+	// network of an IPv6 one; "" for who works on the machine itself.
+	Network string
 	// Proved is when the person last proved who they are in this session, by a password,
 	// code or passkey; zero for tokens. Grave acts ask for a recent one.
 	Proved time.Time

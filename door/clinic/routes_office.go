@@ -7,7 +7,7 @@ import "github.com/osler-emr/osler/door/web"
 func office(m *web.Mux) {
 	m.Page("GET /audit", web.Audit, audit)
 	m.Page("POST /audit/verify", web.Audit, auditVerify)
-	m.Page("GET /audit/export.csv", web.Audit, auditExport)
+	m.Page("GET /audit/export.csv", web.Audit, web.Fresh(web.Exporting, auditExport))
 	m.Page("GET /safety", web.Audit, safetyShow)
 	m.Page("POST /safety", web.Administrator, safetyBackUp)
 
@@ -33,13 +33,13 @@ func office(m *web.Mux) {
 
 	m.Page("GET /people", web.Administrator, accountList)
 	m.Page("GET /people/invite", web.Administrator, staffInviteForm)
-	m.Page("POST /people/invite", web.Administrator, staffInvite)
+	m.Page("POST /people/invite", web.Administrator, web.Fresh(web.Granting, staffInvite))
 	m.Page("GET /people/{account}", web.Administrator, accountShow)
-	m.Page("POST /people/{account}/link", web.Administrator, accountLink)
-	m.Page("POST /people/{account}/end", web.Administrator, accountEnd)
-	m.Page("POST /people/{account}/factor", web.Administrator, accountFactor)
-	m.Page("POST /people/{account}/disable", web.Administrator, accountDisable)
-	m.Page("POST /people/{account}/enable", web.Administrator, accountEnable)
+	m.Page("POST /people/{account}/link", web.Administrator, web.Fresh(web.Granting, accountLink))
+	m.Page("POST /people/{account}/end", web.Administrator, web.Fresh(web.Granting, accountEnd))
+	m.Page("POST /people/{account}/factor", web.Administrator, web.Fresh(web.Granting, accountFactor))
+	m.Page("POST /people/{account}/disable", web.Administrator, web.Fresh(web.Granting, accountDisable))
+	m.Page("POST /people/{account}/enable", web.Administrator, web.Fresh(web.Granting, accountEnable))
 	m.Page("GET /p/{patient}/portal", web.Desk, portalAccess)
 	m.Page("POST /p/{patient}/portal", web.Desk, portalInvite)
 	m.Page("POST /p/{patient}/portal/{account}/link", web.Desk, portalLink)

@@ -76,7 +76,13 @@ func (p *Program) open(ctx context.Context, d dataFlags, create bool) (*house, e
 		return nil, err
 	}
 	whole := record.WithContents(s, blob.New(place, keys.Key("content")))
-	return &house{store: whole, keys: keys, contents: place, gate: record.Open(whole, p.Clock), accounts: identity.Open(s, p.Clock, identity.Options{})}, nil
+	gate := record.Open(whole, p.Clock)
+	if create {
+		if err := gate.Found(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return &house{store: whole, keys: keys, contents: place, gate: gate, accounts: identity.Open(s, p.Clock, identity.Options{Key: keys.Key("identity")})}, nil
 }
 
 // source says what unlocks the record in a folder.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,6 +46,17 @@ func (p *pageBundle) found(v store.Version, body []byte, mode string) {
 	p.b = append(p.b, `{"fullUrl":"`+p.base+"/"+v.Type+"/"+v.ID+`","resource":`...)
 	p.b = append(p.b, body...)
 	p.b = append(p.b, `,"search":{"mode":"`+mode+`"}}`...)
+}
+
+// expect makes room for versions at once, as they are stored.
+func (p *pageBundle) expect(lists ...[]store.Version) {
+	size := len(p.b) + 1
+	for _, list := range lists {
+		for _, v := range list {
+			size += len(v.Body) + len(p.base) + len(v.Type) + len(v.ID) + 80
+		}
+	}
+	p.b = slices.Grow(p.b, size-len(p.b))
 }
 
 // done ends the Bundle.

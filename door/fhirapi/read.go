@@ -41,7 +41,11 @@ func (c *call) has(v store.Version) bool {
 	if h := c.Header.Get("If-None-Match"); h != "" {
 		return strings.TrimSpace(h) == "*" || strings.Contains(h, fmt.Sprintf(`"%d"`, v.Version))
 	}
-	since, err := http.ParseTime(c.Header.Get("If-Modified-Since"))
+	h := c.Header.Get("If-Modified-Since")
+	if h == "" {
+		return false
+	}
+	since, err := http.ParseTime(h)
 	return err == nil && !v.Updated.After(since)
 }
 

@@ -29,12 +29,14 @@ import (
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/definition"
 	"github.com/osler-emr/osler/fhir/xml"
+	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/record/job"
 	"github.com/osler-emr/osler/record/watch"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/blob"
 	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/ledger"
 )
 
 // MaxBody is the largest request body in bytes: a transaction of a whole life.
@@ -51,8 +53,11 @@ type Options struct {
 	// Visitor returns who is signed in in the browser that a request comes from;
 	// fault.Unauthorized when nobody is. It may be nil. It is asked for pages only.
 	Visitor func(r *http.Request) (trust.Principal, error)
-	Clock   clock.Clock
-	Log     *slog.Logger
+	// While returns a context that ends when a principal may not be here any more, for answers that
+	// take long. It may be nil.
+	While func(ctx context.Context, p trust.Principal) (context.Context, context.CancelFunc)
+	Clock clock.Clock
+	Log   *slog.Logger
 	// Base is the public URL of the door without a slash at its end, for example
 	// "https://clinic.example/fhir"; empty takes it from each request.
 	Base string
@@ -63,6 +68,8 @@ type Options struct {
 	Guard outbound.Guard
 	// MaxContent is the largest content of a Binary in bytes; 0 is DefaultMaxContent.
 	MaxContent int64
+	// PageKey seals the addresses of pages; without one they live as long as the process.
+	PageKey []byte
 	// Version is the program's, for the CapabilityStatement.
 	Version string
 }
@@ -92,6 +99,12 @@ func (h *Handler) Close() { h.server.waiting.close() }
 // New returns the handler for the paths below /fhir; close it before the store.
 func New(o Options) *Handler {
 	s := &server{Options: o, started: o.Clock.Now(), outer: http.NewServeMux()}
+	if s.PageKey == nil {
+		s.PageKey = pageKey()
+	}
+	if reason := undeclared(routes()); reason != "" {
+		panic("fhirapi: " + reason)
+	}
 	s.described = sync.OnceValue(openAPIDocument)
 	for _, rt := range routes() {
 		s.outer.HandleFunc(rt.method+" "+rt.pattern, s.wrap(rt))
@@ -153,9 +166,14 @@ func (s *server) wrap(rt route) http.HandlerFunc {
 		if r.TLS != nil {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
+		ctx, tally := ledger.WithTally(r.Context())
+		r = r.WithContext(ctx)
 		c := &call{Request: r, base: s.base(r), w: w}
 		r.Body = http.MaxBytesReader(w, r.Body, s.bodyLimit(c))
 		err := s.admit(rt, c)
+		if err == nil {
+			defer s.while(c)()
+		}
 		switch {
 		case err != nil:
 		case rt.wantsLater(c):
@@ -163,10 +181,40 @@ func (s *server) wrap(rt route) http.HandlerFunc {
 		default:
 			err = s.guard(rt, c)
 		}
+		if tally.Count() == 0 {
+			if unwritten := s.noted(rt, c, err); unwritten != nil && err == nil {
+				s.Log.Error("a request without an entry in the audit log", "request", id, "error", unwritten.Error())
+			}
+		}
 		if err != nil {
 			s.fail(c, id, err)
 		}
 	}
+}
+
+// noted writes the audit leaf of a call that left none: one that was not valid, that asked for
+// nothing of the record, or that came with a token that is not good.
+func (s *server) noted(rt route, c *call, outcome error) error {
+	what := strings.TrimSpace(rt.method + " " + rt.pattern)
+	switch {
+	case rt.public:
+		return nil
+	case c.actor != nil:
+		return c.actor.Asked(c.Context(), what, outcome)
+	case outcome != nil && c.Header.Get("Authorization") != "":
+		return s.Gate.Stranger(c.Context(), "fhir", identity.Network(c.RemoteAddr), what, outcome)
+	}
+	return nil
+}
+
+// while makes a call end when its person may not be here any more.
+func (s *server) while(c *call) context.CancelFunc {
+	if s.While == nil || c.actor == nil {
+		return func() {}
+	}
+	ctx, stop := s.While(c.Context(), c.actor.Principal())
+	c.Request = c.WithContext(ctx)
+	return stop
 }
 
 // guard runs the handler and turns a panic into an internal error.
@@ -209,6 +257,7 @@ func (s *server) admit(rt route, c *call) error {
 	if err != nil {
 		return err
 	}
+	p.Network = identity.Network(c.RemoteAddr)
 	c.actor = s.Gate.As(p, "fhir")
 	return knownType(c)
 }

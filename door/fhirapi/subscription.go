@@ -8,6 +8,7 @@ import (
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/record/watch"
 )
 
@@ -142,7 +143,9 @@ func (s *server) websocket(c *call) error {
 		if err != nil {
 			return err
 		}
+		p.Network = identity.Network(c.RemoteAddr)
 		c.actor = s.Gate.As(p, "fhir")
+		defer s.while(c)()
 	}
 	w.ServeSocket(c.w, c.Request, c.actor)
 	return nil

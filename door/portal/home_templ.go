@@ -586,6 +586,10 @@ func morePage() templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
+		templ_7745c5c3_Err = job("/portal/programs", "link", "Programs", ui.T(ctx, "Apps that work with your record, and which have access")).Render(ctx, templ_7745c5c3_Buffer)
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
 		templ_7745c5c3_Err = job("/portal/emergency", "warn", "Emergency sheet", ui.T(ctx, "One page to print and carry")).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err

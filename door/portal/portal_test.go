@@ -74,7 +74,7 @@ func start(t testing.TB) *house {
 			t.Fatal(err)
 		}
 	}
-	accounts := identity.Open(s, c.clock, identity.Options{Cost: identity.Cost{KiB: 64, Passes: 1}})
+	accounts := identity.Open(s, c.clock, identity.Options{Cost: identity.Cost{KiB: 64, Passes: 1}, PasswordAlone: true})
 	c.logins = accounts
 	for _, a := range practice.Accounts {
 		c.people[a.User] = a

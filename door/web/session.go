@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/lang"
@@ -40,6 +41,8 @@ func (s *Site) identify(w http.ResponseWriter, r *Request) (locked bool, err err
 	switch {
 	case errors.As(err, &refused) && refused.State == identity.Idle:
 		locked = true
+	case errors.As(err, &refused) && refused.State == identity.NeedsFactor:
+		r.weak = true
 	case fault.Is(err, fault.Unauthorized):
 		http.SetCookie(w, s.cookie(sessionCookie, "", -1))
 		return false, nil
@@ -50,25 +53,33 @@ func (s *Site) identify(w http.ResponseWriter, r *Request) (locked bool, err err
 	if account.Language != "" {
 		r.Lang = lang.For(account.Language)
 	}
-	if !locked {
-		p, err := s.principal(r.Context(), account, session)
-		if err != nil {
+	if !locked && !r.weak {
+		if err := s.bind(r); err != nil {
 			return false, err
 		}
-		r.Actor = s.Gate.As(p, r.area.Door)
 	}
 	return locked, nil
 }
 
+// bind makes the request's actor out of its session and account.
+func (s *Site) bind(r *Request) error {
+	p, err := s.principal(r.Request, r.Account, r.Session)
+	if err == nil {
+		r.Actor = s.Gate.As(p, r.area.Door)
+	}
+	return err
+}
+
 // principal is who acts in a session, with the records that the person has opened by
 // break-glass.
-func (s *Site) principal(ctx context.Context, a identity.Account, session identity.Session) (trust.Principal, error) {
+func (s *Site) principal(r *http.Request, a identity.Account, session identity.Session) (trust.Principal, error) {
 	p := identity.Principal(a, session)
+	p.Network = identity.Network(r.RemoteAddr)
 	if !identity.MayBreakGlass(p.Role) {
 		return p, nil
 	}
 	var err error
-	p.Glass, err = s.Accounts.Glass(ctx, p.ID)
+	p.Glass, err = s.Accounts.Glass(r.Context(), p.ID)
 	return p, err
 }
 
@@ -82,12 +93,12 @@ func (s *Site) Visitor(r *http.Request) (trust.Principal, error) {
 	session, account, err := s.Accounts.Session(r.Context(), c.Value)
 	var refused *identity.Refusal
 	if errors.As(err, &refused) {
-		return trust.Principal{}, fault.New(fault.Unauthorized, "Your session is locked or has ended; sign in again.")
+		return trust.Principal{}, fault.New(fault.Unauthorized, "Your session is locked, has ended, or waits for its second factor; open Osler in this browser first.")
 	}
 	if err != nil {
 		return trust.Principal{}, err
 	}
-	return s.principal(r.Context(), account, session)
+	return s.principal(r, account, session)
 }
 
 // begin puts a new session into the browser.
@@ -109,15 +120,36 @@ func accepted(header string) lang.Language {
 }
 
 // Address is where a request comes from, for the lockout.
-func (r *Request) Address() string { return address(r) }
+func (r *Request) Address() string { return place(r).Address }
 
-// address is where a request comes from, for the lockout and the audit log.
-func address(r *Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
+// place is where a request comes from, for the lockout, the audit log and the list of sessions.
+func place(r *Request) identity.Place {
+	p := identity.Place{Address: r.RemoteAddr, Device: deviceOf(r.UserAgent())}
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		p.Address = host
 	}
-	return host
+	return p
+}
+
+// deviceOf says in few words what a browser calls itself, so that a person knows a session again.
+func deviceOf(agent string) string {
+	find := func(list ...string) string {
+		for i := 0; i+1 < len(list); i += 2 {
+			if strings.Contains(agent, list[i]) {
+				return list[i+1]
+			}
+		}
+		return ""
+	}
+	browser := find("Edg/", "Edge", "OPR/", "Opera", "Firefox/", "Firefox", "FxiOS/", "Firefox", "Chrome/", "Chrome", "CriOS/", "Chrome", "Safari/", "Safari")
+	system := find("iPhone", "iPhone", "iPad", "iPad", "Android", "Android", "Windows", "Windows", "Mac OS X", "Mac", "CrOS", "ChromeOS", "Linux", "Linux")
+	switch {
+	case browser == "" && system == "":
+		return ""
+	case browser == "" || system == "":
+		return browser + system
+	}
+	return browser + " on " + system
 }
 
 // reader returns the context in which components are drawn.

@@ -52,6 +52,9 @@ type Site struct {
 	Demo     *Demo          // set only for demonstration data
 	// MaxContent is the largest file that is taken in, in bytes; 0 is 1 GiB.
 	MaxContent int64
+	// Address under which people reach this site, "https://osler.example"; "" when nobody named it.
+	// Passkeys work for it, or for localhost.
+	Address string
 	// BackUp begins a backup and a restore drill; nil when the server makes none by itself.
 	BackUp func()
 }
@@ -112,6 +115,9 @@ const (
 	Records
 )
 
+// Entering, beside roles, opens a route also to who has to set a second factor up first.
+const Entering Policy = 1 << 15
+
 // The usual sets. What a role may read and write inside a page is trust/policy's decision;
 // this one only says who gets the page at all.
 const (
@@ -163,6 +169,11 @@ type Request struct {
 	id     string // request id, for the log and the fault page
 	said   *ui.Toast
 	choice view
+	// weak says that somebody signed in with a password alone, who has to set a second factor up
+	// before anything else. There is an Account, a Session and no Actor.
+	weak bool
+	// proofFault says why the answer to Fresh's question was not good enough.
+	proofFault string
 }
 
 // Principal returns who acts; the zero Principal when nobody is signed in.

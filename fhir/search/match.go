@@ -18,6 +18,9 @@ type Subject struct {
 	// Referrers ranges over the resources of a type whose parameter refers to this
 	// resource, for Has; nil: a Has is false.
 	Referrers func(source, param string) iter.Seq2[Subject, []Entry]
+	// Beside reports whether a resource of a type that satisfies X lives now in the compartment
+	// of Patient, for Beside; nil: a Beside is false.
+	Beside func(x Beside) bool
 	// Words returns what is written in the resource (WordsOf); nil: a Words is false.
 	Words func(narrative bool) string
 }
@@ -96,6 +99,10 @@ func Match(x Expr, s Subject, entries []Entry) bool {
 		return slices.Contains(x, s.ID)
 	case InPatient:
 		return s.Patient != "" && slices.Contains(x, s.Patient)
+	case Shared:
+		return s.Patient == ""
+	case Beside:
+		return s.Patient != "" && s.Beside != nil && s.Beside(x)
 	case Updated:
 		return (x.From.IsZero() || !s.Updated.Before(x.From)) && (x.To.IsZero() || s.Updated.Before(x.To))
 	case Missing:

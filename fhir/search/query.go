@@ -236,6 +236,20 @@ type Has struct {
 	X      Expr
 }
 
+// Beside is true for resources that live in the compartment of a patient in which a resource
+// of a type lives that satisfies X: the charts in which somebody is in the care team. It is
+// how access predicates name patients, and always asks about the present, also in a search
+// at an earlier moment: who may see a chart is decided by what is so now. X has no chains.
+type Beside struct {
+	Type string
+	X    Expr
+}
+
+// Shared is true for resources that live in no patient's compartment.
+type Shared struct{}
+
+func (Beside) expr()    {}
+func (Shared) expr()    {}
 func (All) expr()       {}
 func (None) expr()      {}
 func (And) expr()       {}

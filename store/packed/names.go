@@ -1,6 +1,7 @@
 package packed
 
 import (
+	"maps"
 	"sync"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -24,11 +25,21 @@ type Words struct {
 	// Patients are the compartments by number.
 	Patients map[int64]Compartment
 	numbers  map[string]int64 // of Patients, by id
+	// Compartments are the numbers of compartments that were asked for, by id.
+	Compartments map[string]int64
+	// Entities are the numbers of resources that were referred to in a search.
+	Entities map[EntityKey]int64
+}
+
+// EntityKey names a resource by the number of its type.
+type EntityKey struct {
+	Type int64
+	ID   string
 }
 
 // NewWords returns no words.
 func NewWords() Words {
-	return Words{map[ParamKey]sqlgen.Param{}, map[int64]string{}, map[CodeKey]int64{}, map[int64]Compartment{}, map[string]int64{}}
+	return Words{map[ParamKey]sqlgen.Param{}, map[int64]string{}, map[CodeKey]int64{}, map[int64]Compartment{}, map[string]int64{}, map[string]int64{}, map[EntityKey]int64{}}
 }
 
 // maxWords bounds what is remembered of the vocabulary's open ends; what is forgotten is
@@ -166,28 +177,9 @@ func (n Names) allTypes() []string {
 
 // Code implements sqlgen.Names.
 func (n Names) Code(space int64, system, code string) (int64, error) {
-	key := CodeKey{space, system, code}
-	if n.Own != nil {
-		if no := n.Own.Codes[key]; no != 0 {
-			return no, nil
-		}
-	}
-	n.shared.mu.RLock()
-	no := n.shared.Codes[key]
-	n.shared.mu.RUnlock()
-	if no != 0 {
-		return no, nil
-	}
-	no, err := n.word(space, code, system)
-	if err == nil && no != 0 {
-		n.remember(func(w *Words) {
-			if len(w.Codes) >= maxWords {
-				clear(w.Codes)
-			}
-			w.Codes[key] = no
-		})
-	}
-	return no, err
+	return recall(n, CodeKey{space, system, code}, func(w *Words) map[CodeKey]int64 { return w.Codes }, func() (int64, error) {
+		return n.word(space, code, system)
+	})
 }
 
 func (n Names) word(space int64, code, system string) (int64, error) {
@@ -242,7 +234,10 @@ func (n Names) Entity(resourceType, id string) (int64, error) {
 	if err != nil || typ == 0 {
 		return 0, err
 	}
-	return n.number("SELECT no FROM entity WHERE id = ? AND type = ?", id, typ)
+	key := EntityKey{typ, id}
+	return recall(n, key, func(w *Words) map[EntityKey]int64 { return w.Entities }, func() (int64, error) {
+		return n.number("SELECT no FROM entity WHERE id = ? AND type = ?", id, typ)
+	})
 }
 
 // Entities implements sqlgen.Names.
@@ -252,7 +247,36 @@ func (n Names) Entities(id string) ([]int64, error) {
 
 // Patient implements sqlgen.Names.
 func (n Names) Patient(id string) (int64, error) {
-	return n.number("SELECT no FROM patient WHERE id = ?", id)
+	return recall(n, id, func(w *Words) map[string]int64 { return w.Compartments }, func() (int64, error) {
+		return n.number("SELECT no FROM patient WHERE id = ?", id)
+	})
+}
+
+// recall returns a number that is known, or asks for it and keeps it. What has none yet may get
+// one later.
+func recall[K comparable](n Names, key K, of func(*Words) map[K]int64, ask func() (int64, error)) (int64, error) {
+	if n.Own != nil {
+		if no := of(n.Own)[key]; no != 0 {
+			return no, nil
+		}
+	}
+	n.shared.mu.RLock()
+	no := of(&n.shared.Words)[key]
+	n.shared.mu.RUnlock()
+	if no != 0 {
+		return no, nil
+	}
+	no, err := ask()
+	if err == nil && no != 0 {
+		n.remember(func(w *Words) {
+			m := of(w)
+			if len(m) >= maxWords {
+				clear(m)
+			}
+			m[key] = no
+		})
+	}
+	return no, err
 }
 
 // Located implements sqlgen.Names.
@@ -307,6 +331,8 @@ func (w Words) copyTo(to *Words) {
 	for k, v := range w.Patients {
 		to.SetPatient(k, v)
 	}
+	maps.Copy(to.Compartments, w.Compartments)
+	maps.Copy(to.Entities, w.Entities)
 }
 
 // Forget drops what is known.
@@ -328,6 +354,12 @@ func (v *Vocabulary) Publish(own Words) {
 		clear(v.Codes)
 	}
 	v.boundPatients()
+	if len(v.Compartments) > maxWords {
+		clear(v.Compartments)
+	}
+	if len(v.Entities) > maxWords {
+		clear(v.Entities)
+	}
 	own.copyTo(&v.Words)
 }
 

@@ -2,6 +2,7 @@ package packed
 
 import (
 	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/store/sqlgen"
 )
 
 // superseded returns the matches among the versions that were current at the snapshot and
@@ -45,6 +46,13 @@ func (f *finder) matches(where search.Expr, v Stored) (bool, []search.Entry, err
 		return false, nil, err
 	}
 	subject := search.Subject{Type: v.Type, ID: v.ID, Patient: v.Patient, Updated: v.Updated}
+	subject.Beside = func(x search.Beside) bool {
+		ok, failed := f.beside(x, v.Patient)
+		if failed != nil {
+			err = failed
+		}
+		return ok
+	}
 	subject.Words = func(narrative bool) string {
 		words, failed := f.reader.pack.written(v, narrative)
 		if failed == nil {
@@ -55,5 +63,16 @@ func (f *finder) matches(where search.Expr, v Stored) (bool, []search.Entry, err
 		}
 		return words
 	}
-	return search.Match(where, subject, entries), entries, err
+	ok := search.Match(where, subject, entries)
+	return ok && err == nil, entries, err
+}
+
+// beside reports whether a resource lives now in a patient's compartment.
+func (f *finder) beside(x search.Beside, patient string) (bool, error) {
+	stmt, err := f.compiler.Count(sqlgen.Request{Type: x.Type, Where: search.And{search.InPatient{patient}, x.X}})
+	if err != nil {
+		return false, err
+	}
+	n, err := f.number(stmt.SQL, stmt.Args...)
+	return n > 0, err
 }

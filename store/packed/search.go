@@ -183,20 +183,23 @@ func (f *finder) page() ([]match, []byte, error) {
 // rows returns the matches among the current versions, with their versions where one
 // question saves another.
 func (f *finder) rows(r sqlgen.Request) (out []match, err error) {
-	if _, read := sqlgen.Apart(r.Where); read != nil || !f.Dialect().Keyed() || f.scattered() {
+	if _, read := sqlgen.Apart(r.Where); read != nil || f.scattered() {
 		return f.present(r)
 	}
 	stmt, err := f.compiler.Select(r)
 	if err != nil || stmt.Empty() {
 		return nil, err
 	}
-	within, err := f.compiler.Within(r.Where)
-	if err != nil {
-		return nil, err
-	}
-	text, args := "SELECT "+columnsOf("r.")+", m.* FROM ("+stmt.SQL+") m JOIN resource r ON r.rid = m.rid AND r.patient = CASE WHEN m.rid < 0 THEN 0 ELSE (m.rid >> 20)::int4 END", stmt.Args
-	if within != nil && within[0] <= within[1] {
-		text, args = text+" AND r.patient = ?", append(slices.Clone(args), within[0]>>sqlgen.Sequence)
+	text, args := "SELECT "+columnsOf("r.")+", m.* FROM ("+stmt.SQL+") m"+f.Dialect().Join()+"resource r ON r.rid = m.rid", stmt.Args
+	if f.Dialect().Keyed() {
+		within, err := f.compiler.Within(r.Where)
+		if err != nil {
+			return nil, err
+		}
+		text += " AND r.patient = CASE WHEN m.rid < 0 THEN 0 ELSE (m.rid >> 20)::int4 END"
+		if within != nil && within[0] <= within[1] {
+			text, args = text+" AND r.patient = ?", append(slices.Clone(args), within[0]>>sqlgen.Sequence)
+		}
 	}
 	err = f.Query(text, args, func(s Row) (bool, error) {
 		v, err := f.Scan(s)

@@ -15,6 +15,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/packed"
+	"github.com/osler-emr/osler/trust/ledger"
 )
 
 // maxGroup is how many changesets share one transaction.
@@ -67,6 +68,14 @@ func (w *writer) notice(_ *pgconn.PgConn, n *pgconn.Notice) {
 // that gets the token commits for all that wait. Groups of several processes wait for each
 // other at the row head.
 func (s *Store) Commit(ctx context.Context, c store.Changeset) (store.Receipt, error) {
+	r, err := s.commit(ctx, c)
+	if err == nil {
+		ledger.Committed(ctx)
+	}
+	return r, err
+}
+
+func (s *Store) commit(ctx context.Context, c store.Changeset) (store.Receipt, error) {
 	if s.closed.Load() {
 		return store.Receipt{}, fault.New(fault.Unavailable, "The record is closed.")
 	}

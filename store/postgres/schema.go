@@ -107,6 +107,9 @@ CREATE INDEX patient_key_kek ON patient_key (kek);
 ALTER TABLE item ADD COLUMN patient bytea NOT NULL DEFAULT '';
 CREATE INDEX item_patient ON item (patient) WHERE patient <> '';
 `},
+	{"dictionary", `
+-- From here on, bodies are compressed with a dictionary (store/packed), which programs of before do not have.
+`},
 }
 
 // statements returns the SQL of a step; partitions above 0 split the tables of patients.

@@ -101,7 +101,8 @@ func (c *Compiler) from(r Request) (from, where Fragment, row string, within *[2
 	if err != nil {
 		return from, where, "", nil, err
 	}
-	q := &query{Compiler: c, typ: r.Type, rid: "c.", row: "r", within: within}
+	few := by.rank < costToken || r.Limit > 0 && len(r.Sort) == 0
+	q := &query{Compiler: c, typ: r.Type, rid: "c.", row: "r", within: within, few: few}
 	if by.rows.SQL == "" {
 		q.row = "c"
 	}
@@ -232,6 +233,8 @@ type drive struct {
 	exact bool
 	// covers is the place of the condition that they all satisfy; -1 for none.
 	covers int
+	// rank is the cost of the best index among them.
+	rank int
 }
 
 // driver chooses the drive of a statement.
@@ -247,7 +250,7 @@ func (c *Compiler) driver(resourceType string, all []search.Expr, within *[2]int
 			continue
 		}
 		if len(sources) == 0 {
-			return drive{c.union(nil, nil), true, i}, nil
+			return drive{c.union(nil, nil), true, i, costID}, nil
 		}
 		if within == nil && home == nil {
 			if home, err = c.home(x, sources); err != nil {
@@ -264,15 +267,15 @@ func (c *Compiler) driver(resourceType string, all []search.Expr, within *[2]int
 	}
 	switch {
 	case best == nil && home == nil:
-		return drive{covers: -1}, nil
+		return drive{covers: -1, rank: costScan}, nil
 	case best == nil:
-		return drive{c.union(home.sources, nil), true, home.at}, nil
+		return drive{c.union(home.sources, nil), true, home.at, costReference}, nil
 	}
 	exact := !slices.ContainsFunc(best, func(s source) bool { return s.loose })
 	if home == nil || rank < costReference {
-		return drive{c.union(best, within), exact, at}, nil
+		return drive{c.union(best, within), exact, at, rank}, nil
 	}
-	return drive{c.split(home, best), exact, -1}, nil
+	return drive{c.split(home, best), exact, -1, costReference}, nil
 }
 
 // homed is a reference to a patient: most of what refers to a patient lives in the
@@ -345,7 +348,7 @@ func (c *Compiler) drives(resourceType string, x search.Expr) ([]source, bool, e
 			out = append(out, s...)
 		}
 		return out, true, nil
-	case search.And, search.Not, search.InPatient, search.Updated, search.Missing, search.All, search.None, search.Chain, search.Has, search.Lineage, search.Words:
+	case nil, search.And, search.Not, search.InPatient, search.Updated, search.Missing, search.All, search.None, search.Chain, search.Has, search.Lineage, search.Words, search.Beside, search.Shared:
 		return nil, false, nil
 	}
 	s, err := c.sources(resourceType, x)
@@ -359,6 +362,7 @@ type query struct {
 	rid  string // the alias of the candidate, with a dot
 	row  string // the alias of its resource row
 	rows bool   // whether some condition uses the row
+	few  bool   // whether there are few candidates, so that each may be asked about its patient
 	// within is the patient's range to which the statement is confined; nil for none.
 	within *[2]int64
 }
@@ -387,6 +391,10 @@ func (q *query) condition(x search.Expr) (Fragment, error) {
 		return not(f), err
 	case search.InPatient:
 		return q.inPatient(x)
+	case search.Shared:
+		return q.shared(), nil
+	case search.Beside:
+		return q.beside(x)
 	case search.Updated:
 		return q.updated(x), nil
 	case search.Missing:

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -45,9 +46,9 @@ type leaf struct {
 
 const (
 	// settleAt is how many leaves wait before they are moved at once.
-	settleAt = 256
+	settleAt = 1000
 	// settleAfter is how long a leaf waits at most while nothing is written.
-	settleAfter = 200 * time.Millisecond
+	settleAfter = 500 * time.Millisecond
 )
 
 // maxLone is the size of a leaf from which it goes into the tables at once.
@@ -288,6 +289,9 @@ func (w *writer) moved(list []leaf) error {
 // move adds leaves of the log to the tables, under the times that they have.
 func (x *txn) move(list []leaf) error {
 	for i := range list {
+		if i%8 == 7 { // requests that wait for a processor go first
+			runtime.Gosched()
+		}
 		x.t, x.at = list[i].t, list[i].at
 		if err := x.appendLeaf(list[i].Leaf, list[i].body); err != nil {
 			return err

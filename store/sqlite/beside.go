@@ -37,7 +37,7 @@ func OpenBeside(dir string, o Options) (*Beside, error) {
 		o.CacheKiB = 8 << 10
 	}
 	path := filepath.Join(dir, "record.db")
-	s := &Store{dir: dir, place: system(), clock: o.Clock, readers: make(chan *conn, 1), stop: make(chan struct{})}
+	s := &Store{dir: dir, place: system(), clock: o.Clock, free: make(chan struct{}, 1), stop: make(chan struct{})}
 	s.vfs, s.files = s.place.register(o.Keyring.Key("database"))
 	if err := s.openBeside(path, o); err != nil {
 		s.closed.Store(true)
@@ -75,8 +75,8 @@ func (s *Store) openBeside(path string, o Options) (err error) {
 	if err != nil {
 		return openFault(err)
 	}
-	s.readers <- c
 	s.opened++
+	s.giveBack(c)
 	// The write-ahead log is the other process's: it is not copied back when this one closes.
 	if _, err := c.db.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true); err != nil {
 		return plain(err)

@@ -83,6 +83,14 @@ func (w *writer) load() error {
 // Commit implements store.Store. Concurrent commits share transactions: the first caller
 // that gets the token commits for all that wait.
 func (s *Store) Commit(ctx context.Context, c store.Changeset) (store.Receipt, error) {
+	r, err := s.commit(ctx, c)
+	if err == nil {
+		ledger.Committed(ctx)
+	}
+	return r, err
+}
+
+func (s *Store) commit(ctx context.Context, c store.Changeset) (store.Receipt, error) {
 	if s.closed.Load() {
 		return store.Receipt{}, errClosed
 	}

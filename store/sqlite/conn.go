@@ -237,19 +237,26 @@ func (c *conn) number(text string, args ...any) (int64, error) {
 
 // within runs f in a read transaction, so that all its statements see one state.
 func (c *conn) within(ctx context.Context, f func() error) error {
+	return c.interruptible(ctx, func() error {
+		if err := c.exec("BEGIN"); err != nil {
+			return err
+		}
+		err := f()
+		c.db.SetInterrupt(context.Background()) // the end of the transaction must not be interrupted
+		if end := c.exec("COMMIT"); end != nil && err == nil {
+			err = end
+		}
+		if !c.db.GetAutocommit() {
+			_ = c.db.Exec("ROLLBACK")
+		}
+		return err
+	})
+}
+
+// interruptible runs f so that its statements end with ctx.
+func (c *conn) interruptible(ctx context.Context, f func() error) error {
 	c.reads, c.failed = 0, nil
 	old := c.db.SetInterrupt(ctx)
 	defer c.db.SetInterrupt(old)
-	if err := c.exec("BEGIN"); err != nil {
-		return err
-	}
-	err := f()
-	c.db.SetInterrupt(old) // the end of the transaction must not be interrupted
-	if end := c.exec("COMMIT"); end != nil && err == nil {
-		err = end
-	}
-	if !c.db.GetAutocommit() {
-		_ = c.db.Exec("ROLLBACK")
-	}
-	return err
+	return f()
 }

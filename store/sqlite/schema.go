@@ -76,4 +76,7 @@ CREATE INDEX patient_key_kek ON patient_key (kek);
 ALTER TABLE item ADD COLUMN patient TEXT NOT NULL DEFAULT '';
 CREATE INDEX item_patient ON item (patient) WHERE patient <> '';
 `},
+	{"dictionary", `
+-- From here on, bodies are compressed with a dictionary (store/packed), which programs of before do not have.
+`},
 }

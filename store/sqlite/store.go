@@ -49,15 +49,19 @@ type Store struct {
 	vfs   string      // its name
 	clock clock.Clock
 	lock  *os.File
-	pack  *packed.Packer
-	words packed.Vocabulary
+	// copied is set when this start has copied the record before it changed it.
+	copied bool
+	pack   *packed.Packer
+	words  packed.Vocabulary
 
 	signer ledger.Key // of checkpoints
 	origin string
 
 	items   itemCache
-	readers chan *conn
-	opened  int // readers
+	free    chan struct{} // one for each connection that nobody reads with
+	resting sync.Mutex
+	readers []*conn // those; the last was used last
+	opened  int     // all that read
 	writer  *writer
 	now     atomic.Int64 // the T of the last commit
 
@@ -91,7 +95,7 @@ func openAt(ctx context.Context, dir string, o Options, p place) (*Store, error)
 		return nil, fault.Wrap(err, fault.Unavailable, "The data folder cannot be made.")
 	}
 	s := &Store{
-		dir: dir, place: p, clock: o.Clock, readers: make(chan *conn, o.Readers), stop: make(chan struct{}),
+		dir: dir, place: p, clock: o.Clock, free: make(chan struct{}, o.Readers), stop: make(chan struct{}),
 	}
 	s.vfs, s.files = p.register(o.Keyring.Key("database"))
 	if err := s.open(ctx, o); err != nil {
@@ -116,6 +120,7 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 	}
 	s.Reader = packed.NewReader(s.pack, &s.words, o.Keyring.Key("cursor"), s.clock, s.read)
 	path := filepath.Join(s.dir, "record.db")
+	s.Lone(s.single)
 	switch form, err := s.look(path); {
 	case err != nil:
 		return err
@@ -174,8 +179,8 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 			r.close()
 			return err
 		}
-		s.readers <- r
 		s.opened++
+		s.giveBack(r)
 	}
 	if !crowded && errors.Is(s.place.hold(s.dir), syscall.ENOSPC) {
 		s.writer.tight = true // what is left is for those who only look
@@ -250,18 +255,51 @@ func (s *Store) VerificationKey() string { return s.signer.Public() }
 
 // read runs f on a reading connection inside one transaction.
 func (s *Store) read(ctx context.Context, f func(packed.Conn) error) error {
-	if s.closed.Load() {
-		return fault.New(fault.Unavailable, "The record is closed.")
+	c, err := s.borrow(ctx)
+	if err != nil {
+		return err
 	}
-	var c *conn
-	select {
-	case c = <-s.readers:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	defer func() { s.readers <- c }()
-	c.latest = s.now.Load()
+	defer s.giveBack(c)
 	return plain(c.within(ctx, func() error { return f(c) }))
+}
+
+// single is read for what one statement answers: it is a transaction by itself, and what it
+// looks up while it runs belongs to that.
+func (s *Store) single(ctx context.Context, f func(packed.Conn) error) error {
+	c, err := s.borrow(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.giveBack(c)
+	return plain(c.interruptible(ctx, func() error { return f(c) }))
+}
+
+// borrow takes a reading connection: the one that was used last, because it still knows the
+// pages that are read all the time.
+func (s *Store) borrow(ctx context.Context) (*conn, error) {
+	if s.closed.Load() {
+		return nil, errClosed
+	}
+	select {
+	case <-s.free:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	s.resting.Lock()
+	defer s.resting.Unlock()
+	last := len(s.readers) - 1
+	c := s.readers[last]
+	s.readers = s.readers[:last]
+	c.latest = s.now.Load()
+	return c, nil
+}
+
+// giveBack is the end of borrow.
+func (s *Store) giveBack(c *conn) {
+	s.resting.Lock()
+	s.readers = append(s.readers, c)
+	s.resting.Unlock()
+	s.free <- struct{}{}
 }
 
 // Now implements store.Store.
@@ -287,8 +325,11 @@ func (s *Store) release() error {
 	var errs []error
 	for ; s.opened > 0; s.opened-- {
 		select {
-		case c := <-s.readers:
-			errs = append(errs, c.close())
+		case <-s.free:
+			s.resting.Lock()
+			errs = append(errs, s.readers[len(s.readers)-1].close())
+			s.readers = s.readers[:len(s.readers)-1]
+			s.resting.Unlock()
 		case <-time.After(closeWait):
 			errs = append(errs, fault.New(fault.Unavailable, "A search still runs while the record is closed."))
 		}

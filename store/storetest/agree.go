@@ -58,6 +58,11 @@ func (m *model) subject(v modelled, t store.T, visible store.Visibility) search.
 		}
 		return search.WordsOf(r, narrative)
 	}
+	s.Beside = func(x search.Beside) bool {
+		return slices.ContainsFunc(m.versions, func(w modelled) bool {
+			return w.to == 0 && !w.Deleted && w.Type == x.Type && w.Patient == v.Patient && search.Match(x.X, search.Subject{Type: w.Type, ID: w.ID, Patient: w.Patient, Updated: w.Updated}, w.Index)
+		})
+	}
 	s.Target = func(resourceType, id string) (search.Subject, []search.Entry, bool) {
 		for _, w := range m.at(resourceType, t) {
 			if w.ID == id && m.matches(visible(resourceType), w, t, visible) {

@@ -222,7 +222,11 @@ func (g *generator) exprs(depth int) []search.Expr {
 }
 
 func (g *generator) leaf() search.Expr {
-	switch g.IntN(18) {
+	switch g.IntN(21) {
+	case 18, 19:
+		return search.Beside{Type: g.typ(), X: g.besides()}
+	case 20:
+		return search.Shared{}
 	case 16:
 		return search.Near{Param: "near", Latitude: pick(g, 0.0, 42.2, 90, 51.5), Longitude: pick(g, 0.0, -83.7, 180, -180), Metres: pick(g, 0.0, 6000, 12_000, 5e6, 20_040_000)}
 	case 17:
@@ -251,6 +255,22 @@ func (g *generator) leaf() search.Expr {
 		return g.uriExpr("url")
 	}
 	return g.compositeExpr(pick(g, composites...))
+}
+
+// besides returns a condition as access rules have them: without another Beside, and without
+// words, for which resources must be read.
+func (g *generator) besides() search.Expr {
+	leaf := func() search.Expr {
+		for {
+			x := g.leaf()
+			switch x.(type) {
+			case search.Beside, search.Words:
+				continue
+			}
+			return x
+		}
+	}
+	return pick[search.Expr](g, leaf(), leaf(), search.And{leaf(), leaf()}, search.Or{leaf(), leaf()}, search.Not{X: leaf()})
 }
 
 func (g *generator) tokenExpr(param string) search.Expr {

@@ -34,8 +34,10 @@ const (
 	Refused Action = "refused" // a read or write that policy denied
 	Account Action = "account" // accounts, permissions, tokens
 	Import  Action = "import"
-	Keep    Action = "keep"  // server-side items that are not resources: drafts, sessions
 	Shred   Action = "shred" // a patient's keys and data were destroyed
+	Keep    Action = "keep"  // server-side items that are not resources: drafts, sessions
+	// Asked is a request that touched nothing of the record, or that was not valid.
+	Asked Action = "asked"
 	// Disclose is data that left for somebody outside of the clinic.
 	Disclose Action = "disclose"
 )
@@ -76,7 +78,7 @@ type Leaf struct {
 	// form, so that proofs outlive the keys. A store that returns a leaf fills the details in.
 	Sealed []byte `json:"sealed,omitempty"`
 	// At is when the store took the leaf, in milliseconds of Unix time: what it is sorted and
-	// found by. Leaves of programs before November 2026 do not say it.
+	// found by. It is the last member (Stamp). Leaves of programs before November 2026 do not say it.
 	At int64 `json:"at,omitempty"`
 	// Erased says that the details cannot be read any more: a patient's key was destroyed.
 	Erased bool `json:"-"`

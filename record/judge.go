@@ -1,0 +1,226 @@
+package record
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/ledger"
+	"github.com/osler-emr/osler/trust/policy"
+)
+
+// judge decides for one operation what the actor may see. It evaluates on single versions the
+// predicate that a search joins (policy.Rules.Sees): the part about charts by asking the store
+// once for each patient, the part about labels on the version.
+type judge struct {
+	a     *Actor
+	rules policy.Rules
+	open  map[string]openChart // by patient
+}
+
+// openChart says whether a chart is open, and since when that is known.
+type openChart struct {
+	open bool
+	at   time.Time
+}
+
+func (a *Actor) judge(ctx context.Context) (*judge, error) {
+	rules, err := a.rules(ctx)
+	return &judge{a: a, rules: rules, open: map[string]openChart{}}, err
+}
+
+// sees returns fault.NotFound unless the actor may see a version. A deleted one is judged by
+// what was deleted.
+func (j *judge) sees(ctx context.Context, v store.Version) error {
+	a := j.a
+	base := policy.Visible(a.principal, v.Type)
+	if _, none := base.(search.None); none {
+		return notFound(v.Type)
+	}
+	_, all := base.(search.All)
+	if all && a.principal.Role == trust.SystemRole {
+		return nil
+	}
+	for v.Deleted && v.Version > 1 {
+		before, err := a.gate.lean.ReadVersion(ctx, v.Type, v.ID, v.Version-1)
+		if err != nil {
+			return err
+		}
+		v = before
+	}
+	ok, err := true, error(nil)
+	if !all {
+		ok, err = matches(base, v)
+	}
+	if ok && err == nil && j.rules.Opened(a.principal, v.Patient).ID == "" {
+		ok, err = j.unopened(ctx, v)
+	}
+	if err == nil && !ok {
+		return notFound(v.Type)
+	}
+	return err
+}
+
+// unopened judges a version without break-glass.
+func (j *judge) unopened(ctx context.Context, v store.Version) (bool, error) {
+	if v.Patient != "" && policy.InCharts(v.Type) {
+		if open, err := j.chart(ctx, v.Patient); !open || err != nil {
+			return false, err
+		}
+	}
+	labels := labelsOf(v.Body)
+	if len(labels) == 0 {
+		return true, nil
+	}
+	hidden := policy.Hidden(j.a.principal)
+	if slices.ContainsFunc(labels, func(l string) bool { return slices.Contains(hidden, l) }) {
+		return false, nil
+	}
+	if v.Patient == "" || !j.a.principal.Staff() {
+		return true, nil
+	}
+	for _, class := range policy.Classes() {
+		if !slices.ContainsFunc(labels, func(l string) bool { return slices.Contains(class.Codes, l) }) {
+			continue
+		}
+		if refused, err := j.a.gate.holds(ctx, v.Patient, j.rules.Objects(class)); refused || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// chart reports whether a chart is open to the actor, break-glass left aside.
+func (j *judge) chart(ctx context.Context, patient string) (bool, error) {
+	if known, ok := j.open[patient]; ok && time.Since(known.at) < houseFresh {
+		return known.open, nil
+	}
+	at := time.Now()
+	open, err := j.a.gate.verdict(ctx, j.a.principal, j.rules, patient)
+	if err != nil {
+		return false, err
+	}
+	if len(j.open) > 100 { // an export passes patient by patient
+		clear(j.open)
+	}
+	j.open[patient] = openChart{open, at}
+	return open, nil
+}
+
+// holds reports whether a predicate about charts is true of a patient.
+func (g *Gate) holds(ctx context.Context, patient string, x search.Expr) (bool, error) {
+	q := search.Query{Type: "Patient", Where: search.And{search.ID{patient}, x}}
+	n, err := g.store.Count(ctx, store.NewPlan(q, func(string) search.Expr { return search.All{} }))
+	return n > 0, err
+}
+
+// verdicts remembers for which charts a person was let in, while nothing is written that
+// could change it. A store that other processes write to is asked every time.
+type verdicts struct {
+	mu    sync.Mutex
+	epoch int64
+	known map[verdictKey]bool
+}
+
+type verdictKey struct {
+	practitioner, patient string
+	role                  trust.Role
+	clearance             string
+	mode                  policy.Mode
+	optIn                 bool
+	minute                int64
+}
+
+const maxVerdicts = 10_000
+
+func (v *verdicts) forget() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.epoch++
+	clear(v.known)
+}
+
+// decisive are the types on which access depends.
+var decisive = []string{"Patient", "Consent", "CareTeam", "Appointment", "Encounter", "Task", "MedicationRequest", "ServiceRequest", "Composition"}
+
+// verdict decides whether a chart is open to a principal.
+func (g *Gate) verdict(ctx context.Context, p trust.Principal, rules policy.Rules, patient string) (bool, error) {
+	x := rules.Chart(p).Expr()
+	if _, all := x.(search.All); all {
+		return true, nil
+	}
+	if _, shared := g.lean.(watched); shared {
+		return g.holds(ctx, patient, x)
+	}
+	clearance, _ := json.Marshal(p.Clearance)
+	key := verdictKey{p.Practitioner, patient, p.Role, string(clearance), rules.Mode, rules.OptIn, rules.Now.Unix() / 60}
+	g.verdicts.mu.Lock()
+	open, ok := g.verdicts.known[key]
+	epoch := g.verdicts.epoch
+	g.verdicts.mu.Unlock()
+	if ok {
+		return open, nil
+	}
+	open, err := g.holds(ctx, patient, x)
+	if err != nil {
+		return false, err
+	}
+	g.verdicts.mu.Lock()
+	defer g.verdicts.mu.Unlock()
+	if g.verdicts.epoch == epoch {
+		if g.verdicts.known == nil || len(g.verdicts.known) >= maxVerdicts {
+			g.verdicts.known = map[verdictKey]bool{}
+		}
+		g.verdicts.known[key] = open
+	}
+	return open, nil
+}
+
+// labelsOf returns the sensitivity labels of a stored body. Most have none, which a look at
+// the bytes tells.
+func labelsOf(body []byte) (codes []string) {
+	if !bytes.Contains(body, []byte(`"security"`)) {
+		return nil
+	}
+	var r struct {
+		Meta struct {
+			Security []struct{ System, Code string }
+		}
+	}
+	if json.Unmarshal(body, &r) != nil {
+		return []string{""} // not ours: hidden from nobody, and never so
+	}
+	for _, s := range r.Meta.Security {
+		if s.System == policy.LabelSystem {
+			codes = append(codes, s.Code)
+		}
+	}
+	return codes
+}
+
+// Closed tells whether a chart exists and is closed to the actor, so that break-glass can be
+// offered. Who may not break glass gets the answer for missing charts, in any case, and both
+// leave the same leaf: there is nothing to learn.
+func (a *Actor) Closed(ctx context.Context, patient string) (bool, error) {
+	if policy.MayBreakGlass(a.principal) != nil || a.at != 0 {
+		return false, a.refused(ctx, notFound("Patient"), policy.Read, "Patient", patient, "")
+	}
+	v, err := a.gate.lean.Read(ctx, "Patient", patient, 0)
+	if fault.Is(err, fault.NotFound) || err == nil && v.Deleted {
+		return false, a.refused(ctx, notFound("Patient"), policy.Read, "Patient", patient, "")
+	}
+	if err != nil {
+		return false, err
+	}
+	closed := fault.Is(a.visible(ctx, v), fault.NotFound)
+	l := a.leaf(ledger.Read, "Patient", patient)
+	l.Query = "asked whether the chart is closed"
+	return closed, a.write(ctx, l)
+}

@@ -1,0 +1,177 @@
+package policy
+
+import (
+	"slices"
+	"time"
+
+	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/trust"
+)
+
+// How long what binds a person to a patient lasts.
+const (
+	visitsFor       = 30 * 24 * time.Hour // after a visit that the person took part in
+	appointmentsFor = 7 * 24 * time.Hour  // around an appointment with the person
+	houseFor        = 24 * time.Hour      // around anybody's appointment, for who works on the floor
+	ordersFor       = 90 * 24 * time.Hour // after an order, a prescription or a note of the person
+	workFor         = 30 * 24 * time.Hour // after an order, for the pharmacy and the laboratory
+)
+
+// Ground is one fact that opens a chart to a person, or closes it.
+type Ground struct {
+	Name string // "care-team"
+	Text string // "is in the patient's care team"
+	X    search.Expr
+}
+
+// Chart is what decides whether a chart is open to a principal. Expr is the decision; the
+// parts are there to explain it.
+type Chart struct {
+	// Free says that no relation is needed.
+	Free bool
+	// Ways are the relations that open a chart, one is enough.
+	Ways []Ground
+	// Bars close it whatever the relation is.
+	Bars []Ground
+}
+
+// Expr returns the predicate, for resources of any type that lives in charts. What lives in
+// no chart is open as far as the role goes.
+func (c Chart) Expr() search.Expr {
+	var parts search.And
+	if !c.Free {
+		parts = append(parts, anyOf(c.Ways))
+	}
+	for _, bar := range c.Bars {
+		parts = append(parts, search.Not{X: bar.X})
+	}
+	if len(parts) == 0 {
+		return search.All{}
+	}
+	return search.Or{search.Shared{}, parts}
+}
+
+func anyOf(grounds []Ground) search.Or {
+	out := search.Or{}
+	for _, g := range grounds {
+		out = append(out, g.X)
+	}
+	return out
+}
+
+// Chart returns what decides whether charts are open to a principal.
+//
+// Staff who treat need a relation when the clinic is restricted: the care team, the own
+// panel, a visit, an appointment, an order or note, a task that a colleague has passed on; for
+// nurses and medical assistants also that the patient is in the house, for the pharmacy and
+// the laboratory that there is work for them. The front desk, billing and health records
+// work for all patients within what their roles show. Patients see their own chart, which
+// Visible says.
+func (r Rules) Chart(p trust.Principal) Chart {
+	switch p.Role {
+	case trust.Patient, trust.SystemRole, trust.Administrator, trust.Auditor:
+		return Chart{Free: true}
+	}
+	c := Chart{Free: r.Mode == PracticeWide || !p.Clinical(), Ways: r.ways(p)}
+	c.Bars = append(r.objections(p), r.protected(p, c.Ways)...)
+	return c
+}
+
+// ways returns the relations of a person to patients.
+func (r Rules) ways(p trust.Principal) (out []Ground) {
+	way := func(name, text, resourceType string, x ...search.Expr) {
+		out = append(out, Ground{name, text, search.Beside{Type: resourceType, X: search.And(x)}})
+	}
+	me := func(param string) search.Expr {
+		return search.Reference{Param: param, Type: "Practitioner", ID: p.Practitioner}
+	}
+	status := func(list ...string) search.Expr {
+		var out search.Or
+		for _, s := range list {
+			out = append(out, search.Token{Param: "status", Code: s})
+		}
+		return out
+	}
+	if p.Practitioner != "" {
+		way("panel", "is the patient's general practitioner", "Patient", me("general-practitioner"))
+		way("care-team", "is in the patient's care team", "CareTeam", me("participant"), status("active", "proposed"))
+		way("appointment", "has an appointment with the patient within 7 days", "Appointment", me("actor"), r.around("date", appointmentsFor), search.Not{X: status("cancelled", "entered-in-error")})
+		way("visit", "took part in a visit of the last 30 days, or in one that is open", "Encounter", me("participant"),
+			search.Or{r.since("date", visitsFor), status("in-progress", "arrived", "triaged")}, search.Not{X: status("cancelled", "entered-in-error")})
+		way("task", "has an open task about the patient", "Task", me("owner"), status("requested", "received", "accepted", "ready", "in-progress", "on-hold"))
+		way("prescription", "prescribed for the patient in the last 90 days", "MedicationRequest", me("requester"), r.since("authoredon", ordersFor))
+		way("order", "ordered for the patient in the last 90 days", "ServiceRequest", me("requester"), r.since("authored", ordersFor))
+		way("note", "wrote a note about the patient in the last 90 days", "Composition", me("author"), r.since("date", ordersFor))
+	}
+	switch p.Role {
+	case trust.Nurse, trust.MedicalAssistant, trust.FrontDesk:
+		way("house", "the patient has an appointment here within a day", "Appointment", r.around("date", houseFor), search.Not{X: status("cancelled", "entered-in-error")})
+		if p.Role != trust.FrontDesk {
+			way("in-house", "the patient is here: a visit is open", "Encounter", status("in-progress", "arrived", "triaged"))
+		}
+	case trust.Pharmacist:
+		way("pharmacy", "the patient has a prescription of the last 30 days", "MedicationRequest", r.since("authoredon", workFor))
+	case trust.Laboratory:
+		of := laboratoryWork["ServiceRequest"]
+		way("laboratory", "the patient has a laboratory order of the last 30 days", "ServiceRequest", r.since("authored", workFor), code("category", of.System, of.Code))
+	}
+	return out
+}
+
+// around and since are taken to the hour, so that a decision does not change within a page.
+func (r Rules) around(param string, d time.Duration) search.Expr {
+	now := r.Now.Truncate(time.Hour)
+	return search.Date{Param: param, Prefix: search.Ap, Low: now.Add(-d).UnixMilli(), High: now.Add(d + time.Hour).UnixMilli()}
+}
+
+func (r Rules) since(param string, d time.Duration) search.Expr {
+	low := r.Now.Truncate(time.Hour).Add(-d).UnixMilli()
+	return search.Date{Param: param, Prefix: search.Ge, Low: low, High: low + 1}
+}
+
+// ConsentSystem is the system of the tags by which Osler says how it has read a Consent:
+// "deny/all", "permit/all", "deny/Practitioner/7", "deny/label/mental". trust/consent writes
+// them, the record keeps clients from doing so.
+const ConsentSystem = "urn:osler:consent"
+
+// agreed is a consent that is in force and says something.
+func (r Rules) agreed(says ...string) search.Expr {
+	now := r.Now.Truncate(time.Minute).UnixMilli()
+	// An entry of the parameter period is the time for which the consent holds.
+	holds := search.Or{search.Missing{Param: "period", Missing: true}, search.Date{Param: "period", Prefix: search.Ap, Low: now, High: now + 1}}
+	return search.Beside{Type: "Consent", X: search.And{tagged("_tag", ConsentSystem, says), search.Token{Param: "status", Code: "active"}, holds}}
+}
+
+// objections are what patients have said about their charts.
+func (r Rules) objections(p trust.Principal) (out []Ground) {
+	if p.Practitioner != "" {
+		out = append(out, Ground{"named", "the patient does not want this person to see the chart", r.agreed("deny/Practitioner/" + p.Practitioner)})
+	}
+	if !p.OpensCharts() {
+		return out
+	}
+	out = append(out, Ground{"objection", "the patient has objected to the use of the chart, or a consent could not be read", r.agreed("deny/all")})
+	if r.OptIn {
+		out = append(out, Ground{"no-consent", "the patient has not consented yet, as this clinic asks for", search.Not{X: r.agreed("permit/all")}})
+	}
+	return out
+}
+
+// protected are charts of people whom colleagues and the public are curious about: only who
+// has to do with them, or is cleared for it, sees these.
+func (r Rules) protected(p trust.Principal, ways []Ground) []Ground {
+	var codes []string
+	for _, l := range Labels {
+		if l.Chart && !slices.Contains(p.Clearance, l.Code) {
+			codes = append(codes, l.Code)
+		}
+	}
+	if len(codes) == 0 {
+		return nil
+	}
+	x := search.Expr(search.Beside{Type: "Patient", X: bearing(codes)})
+	if len(ways) > 0 {
+		x = search.And{x, search.Not{X: anyOf(ways)}}
+	}
+	return []Ground{{"protected", "the chart is that of a colleague or a well-known person, and nothing binds this person to the patient", x}}
+}

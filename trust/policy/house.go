@@ -1,0 +1,134 @@
+package policy
+
+import (
+	"slices"
+	"time"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir/definition"
+	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/trust"
+)
+
+// Mode says which charts the people of a clinic see.
+type Mode string
+
+// The modes.
+const (
+	// PracticeWide lets all who treat patients here see all charts.
+	PracticeWide Mode = "practice-wide"
+	// Restricted lets them see the charts of patients with whom they have to do; see Chart.
+	Restricted Mode = "restricted"
+)
+
+// Rules are what decides beside the role: how the clinic is set up, and the time. The zero
+// Rules are those of a clinic whose setting cannot be read: restricted, without which
+// nothing is lost, since break-glass and administrators still work.
+type Rules struct {
+	Mode Mode
+	// OptIn says that a chart is closed to those who treat until the patient has consented;
+	// otherwise it is open until the patient objects.
+	OptIn bool
+	Now   time.Time
+}
+
+// Sees returns the predicate of the resources of a type that a principal may see: what role
+// and token allow, in charts that are open to the principal, without what labels hide. It is
+// the one predicate of the house: stores join it at every occurrence of the type, and single
+// reads evaluate it.
+func (r Rules) Sees(p trust.Principal, resourceType string) search.Expr {
+	base := Visible(p, resourceType)
+	if _, none := base.(search.None); none || p.Role == trust.SystemRole {
+		return base
+	}
+	clear := r.labelled(p)
+	chart := search.Expr(search.All{})
+	if InCharts(resourceType) {
+		chart = r.Chart(p).Expr()
+	}
+	x := joined(chart, clear)
+	if _, all := x.(search.All); all {
+		return base
+	}
+	if opened := r.opened(p); len(opened) > 0 && InCharts(resourceType) {
+		x = search.Or{opened, x}
+	}
+	return joined(base, x)
+}
+
+// opened are the patients whose charts the principal has opened by break-glass.
+func (r Rules) opened(p trust.Principal) (out search.InPatient) {
+	if MayBreakGlass(p) != nil {
+		return nil
+	}
+	for _, g := range p.Glass {
+		if p.Opened(g.Patient, r.Now).ID != "" && !slices.Contains(out, g.Patient) {
+			out = append(out, g.Patient)
+		}
+	}
+	return out
+}
+
+// Opened returns the break-glass grant under which a principal acts on a patient's chart; the
+// zero Glass when there is none that counts.
+func (r Rules) Opened(p trust.Principal, patient string) trust.Glass {
+	if MayBreakGlass(p) != nil {
+		return trust.Glass{}
+	}
+	return p.Opened(patient, r.Now)
+}
+
+// MayBreakGlass tells whether a principal may open a chart that is closed to it, in an
+// emergency and with a reason: physicians, nurses and pharmacists in person. It depends on
+// the role and the token only.
+func MayBreakGlass(p trust.Principal) error {
+	switch p.Role {
+	case trust.Physician, trust.Nurse, trust.Pharmacist:
+		if len(p.Scopes) == 0 && p.Client == "" {
+			return nil
+		}
+	}
+	return fault.New(fault.Forbidden, "Only physicians, nurses and pharmacists open a closed chart in an emergency, in person and not through a program.")
+}
+
+// emergency are the types that may be written in a chart that is open by break-glass only:
+// what an emergency asks for. Who may see the chart otherwise is not among them.
+var emergency = []string{"AllergyIntolerance", "Binary", "Communication", "Composition", "Condition", "DetectedIssue", "DiagnosticReport",
+	"DocumentReference", "Encounter", "Flag", "Immunization", "MedicationAdministration", "MedicationDispense", "MedicationRequest",
+	"MedicationStatement", "Observation", "Procedure", "ServiceRequest", "Specimen", "Task"}
+
+// Emergency judges a write in a chart that only break-glass has opened.
+func Emergency(i Interaction, resourceType string) error {
+	if i == Delete || !slices.Contains(emergency, resourceType) {
+		return fault.New(fault.Forbidden, "This chart is open to you for an emergency: you may write orders, notes, results and what else the emergency asks for, but not %s %s.", i, resourceType)
+	}
+	return nil
+}
+
+// InCharts reports whether resources of a type live in charts: those of FHIR's Patient
+// compartment, and those whose patient or subject a search parameter names.
+func InCharts(resourceType string) bool { return inCharts[resourceType] }
+
+var inCharts = func() map[string]bool {
+	m := map[string]bool{"Patient": true, "Binary": true}
+	compartment := definition.Compartment("Patient")
+	for name := range rows {
+		_, patient := definition.SearchParameterFor(name, "patient")
+		_, subject := definition.SearchParameterFor(name, "subject")
+		if len(compartment[name]) > 0 || patient || subject {
+			m[name] = true
+		}
+	}
+	return m
+}()
+
+// joined is And, without what is true anyway.
+func joined(a, b search.Expr) search.Expr {
+	if _, all := a.(search.All); all {
+		return b
+	}
+	if _, all := b.(search.All); all {
+		return a
+	}
+	return search.And{a, b}
+}

@@ -1,0 +1,135 @@
+package policy
+
+import (
+	"slices"
+
+	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/trust"
+)
+
+// LabelSystem is the code system of sensitivity labels in meta.security.
+const LabelSystem = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+
+// Label is a kind of information that not everybody in a clinic needs to see.
+type Label struct {
+	Code string // of HL7 v3 ActCode
+	Text string
+	// Class is what a patient can object to as one; "" for none.
+	Class string
+	// Chart says that the label stands on a Patient and closes the whole chart.
+	Chart bool
+	// Cleared are the roles that see it without more.
+	Cleared []trust.Role
+}
+
+// Labels are the sensitivity labels that Osler knows. Who prescribes and who releases records
+// must see what is there; a nurse sees all but what 42 CFR Part 2 protects and psychotherapy
+// notes, until the account is cleared.
+var Labels = []Label{
+	{"ETH", "substance use", "substance", false, treating},
+	{"SUD", "substance use disorder", "substance", false, treating},
+	{"ETHUD", "alcohol use disorder", "substance", false, treating},
+	{"OPIOIDUD", "opioid use disorder", "substance", false, treating},
+	{"PSY", "mental health", "mental", false, caring},
+	{"PSYTHPN", "psychotherapy notes", "mental", false, nil},
+	{"HIV", "HIV", "hiv", false, tested},
+	{"SEX", "sexual and reproductive health", "sexual", false, tested},
+	{"STD", "sexually transmitted disease", "sexual", false, tested},
+	{"SDV", "violence and abuse", "sexual", false, caring},
+	{"GDIS", "genetics", "genetic", false, tested},
+	{"ADOL", "confidential to an adolescent", "adolescent", false, caring},
+	{"CEL", "well-known person", "", true, nil},
+	{"EMP", "colleague", "", true, nil},
+}
+
+var (
+	treating = []trust.Role{trust.Physician, trust.Pharmacist, trust.Records}
+	caring   = append([]trust.Role{trust.Nurse}, treating...)
+	tested   = append([]trust.Role{trust.Laboratory}, caring...)
+)
+
+// LabelOf returns a label by its code.
+func LabelOf(code string) (Label, bool) {
+	i := slices.IndexFunc(Labels, func(l Label) bool { return l.Code == code })
+	if i < 0 {
+		return Label{}, false
+	}
+	return Labels[i], true
+}
+
+// Cleared reports whether a principal sees what a label marks.
+func Cleared(p trust.Principal, l Label) bool {
+	switch p.Role {
+	case trust.SystemRole:
+		return true
+	case trust.Patient:
+		// A parent with limited rights does not see what is confidential to the adolescent.
+		return p.Proxy == nil || p.Proxy.Level == "full" && l.Code != "ADOL"
+	}
+	return slices.Contains(l.Cleared, p.Role) || slices.Contains(p.Clearance, l.Code)
+}
+
+// Hidden returns the codes of the labels that hide what they mark from a principal.
+func Hidden(p trust.Principal) (codes []string) {
+	for _, l := range Labels {
+		if !l.Chart && !Cleared(p, l) {
+			codes = append(codes, l.Code)
+		}
+	}
+	return codes
+}
+
+// labelled returns the predicate of what no label hides from a principal.
+func (r Rules) labelled(p trust.Principal) search.Expr {
+	var parts search.And
+	if hidden := Hidden(p); len(hidden) > 0 {
+		parts = append(parts, search.Not{X: bearing(hidden)})
+	}
+	if p.Staff() {
+		for _, class := range Classes() {
+			parts = append(parts, search.Not{X: search.And{bearing(class.Codes), r.Objects(class)}})
+		}
+	}
+	if len(parts) == 0 {
+		return search.All{}
+	}
+	return parts
+}
+
+// Objects is true of charts whose patients do not want a class to be seen.
+func (r Rules) Objects(c Class) search.Expr { return r.agreed("deny/label/" + c.Name) }
+
+// Class is what a patient can object to as one.
+type Class struct {
+	Name  string
+	Codes []string
+}
+
+// Classes returns the classes of labels.
+func Classes() []Class { return classes }
+
+var classes = func() (out []Class) {
+	for _, l := range Labels {
+		i := slices.IndexFunc(out, func(c Class) bool { return c.Name == l.Class })
+		switch {
+		case l.Class == "":
+		case i < 0:
+			out = append(out, Class{l.Class, []string{l.Code}})
+		default:
+			out[i].Codes = append(out[i].Codes, l.Code)
+		}
+	}
+	return out
+}()
+
+// bearing is true of what bears one of the labels.
+func bearing(codes []string) search.Expr { return tagged("_security", LabelSystem, codes) }
+
+// tagged asks for codes as a list, which a store compiles without looking each of them up.
+func tagged(param, system string, codes []string) search.Expr {
+	var list []search.Coding
+	for _, c := range codes {
+		list = append(list, search.Coding{System: system, Code: c})
+	}
+	return search.Coded{Param: param, Codes: search.SortCodings(list)}
+}
