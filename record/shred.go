@@ -155,14 +155,50 @@ func (a *Actor) dropAbout(ctx context.Context, patient string) error {
 	if a.gate.blobs == nil {
 		return nil
 	}
-	contents, err := a.gate.lean.Items(ctx, blob.Space, "")
-	for i := 0; err == nil && i < len(contents); i++ {
-		if contents[i].Patient == patient {
-			if err = a.gate.blobs.RemoveFile(ctx, contents[i].Key); fault.Is(err, fault.NotFound) {
-				err = nil
+	return a.dropContents(ctx, patient)
+}
+
+// dropContents removes the contents that only versions of the patient name. The same content is
+// kept once for all who have it: so all others are asked, which reads the whole record when the
+// patient has contents at all.
+func (a *Actor) dropContents(ctx context.Context, patient string) error {
+	own := map[string]bool{}
+	versions, err := a.gate.lean.History(ctx, store.HistoryFilter{Patient: patient, Count: 1 << 30})
+	for i := 0; err == nil && i < len(versions); i++ {
+		for _, m := range markedIn(versions[i].Body) {
+			own[m.hash] = true
+		}
+	}
+	for at := store.T(0); err == nil && len(own) > 0; {
+		var list []store.Commit
+		if list, err = a.gate.lean.Commits(ctx, at, 1000); err != nil || len(list) == 0 {
+			break
+		}
+		for _, c := range list {
+			at = c.T
+			for i := range c.Versions {
+				if c.Versions[i].Patient == patient {
+					continue
+				}
+				for _, m := range markedIn(c.Versions[i].Body) {
+					delete(own, m.hash)
+				}
 			}
 		}
 	}
+	if err != nil || len(own) == 0 {
+		return err
+	}
+	set := store.Changeset{Leaf: a.leaf(ledger.Keep, "", patient)}
+	set.Leaf.Query = "remove the contents of the patient"
+	for hash := range own {
+		name := a.gate.blobs.Name(hash)
+		if err := a.gate.blobs.RemoveFile(ctx, name); err != nil && !fault.Is(err, fault.NotFound) {
+			return err
+		}
+		set.Items = append(set.Items, store.ItemWrite{Item: store.Item{Space: blob.Space, Key: name}, Delete: true, IfVersion: -1})
+	}
+	_, err = a.gate.lean.Commit(ctx, set)
 	return err
 }
 
