@@ -24,6 +24,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-webauthn/webauthn/webauthn"
+
 	"github.com/osler-emr/osler/base/clock"
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
@@ -47,7 +49,8 @@ type Accounts struct {
 	clock   clock.Clock
 	options Options
 	hashing chan struct{} // a place for each password that is being hashed
-	decoy   string        // hash that unknown users' passwords are compared with
+	keepers []Keeper
+	decoy   string // hash that unknown users' passwords are compared with
 	tokens  decoded[token]
 	people  decoded[Account]
 }
@@ -58,6 +61,14 @@ type Options struct {
 	Issuer string
 	// Cost is the work of one password hash; DefaultCost when zero. Tests lower it.
 	Cost Cost
+	// PasswordAlone lets accounts without a second factor in. A clinic never sets it: it is for
+	// tests of other things.
+	PasswordAlone bool
+	// Key proves that a challenge for passkeys was made here. Processes that share a store share
+	// it; a random one when empty.
+	Key []byte
+	// CheckEvery is how often While looks; CheckEvery when zero. Tests shorten it.
+	CheckEvery time.Duration
 }
 
 // Open returns the accounts that a store keeps.
@@ -67,6 +78,12 @@ func Open(s store.Store, c clock.Clock, o Options) *Accounts {
 	}
 	if o.Cost == (Cost{}) {
 		o.Cost = DefaultCost
+	}
+	if o.CheckEvery == 0 {
+		o.CheckEvery = CheckEvery
+	}
+	if len(o.Key) == 0 {
+		o.Key = []byte(ident.Secret())
 	}
 	return &Accounts{store: s, clock: c, options: o, hashing: make(chan struct{}, hashers),
 		decoy: hashPassword(ident.Secret(), o.Cost)}
@@ -84,9 +101,19 @@ type Account struct {
 	Created      time.Time  `json:"created"`
 	TOTPEnabled  bool       `json:"totpEnabled,omitempty"`
 	Disabled     bool       `json:"disabled,omitempty"`
+	// Passkeys of the account, in the order in which they were added.
+	Passkeys []Passkey `json:"passkeys,omitempty"`
+	// RecoveryLeft is how many recovery codes have not been used.
+	RecoveryLeft int `json:"recoveryLeft,omitempty"`
+	// Grants are the roles for which the person may make accounts, given by an administrator.
+	Grants []trust.Role `json:"grants,omitempty"`
 	// Invited is set until the person has chosen a password through the invitation.
 	Invited bool `json:"invited,omitempty"`
 }
+
+// Strong reports whether the account has a second factor. Without one nobody gets further than
+// the page on which it is set up, unless Options.PasswordAlone says otherwise.
+func (a Account) Strong() bool { return a.TOTPEnabled || len(a.Passkeys) > 0 }
 
 // Draft describes an account to be made.
 type Draft struct {
@@ -112,7 +139,13 @@ type credentials struct {
 	TOTP        string `json:"totp,omitempty"`        // base32 secret in use
 	TOTPPending string `json:"totpPending,omitempty"` // enrolled, not yet confirmed
 	TOTPStep    int64  `json:"totpStep,omitempty"`    // last time step whose code was used
-	version     int64
+	// Keys are the public keys of Passkeys, by their id.
+	Keys map[string]webauthn.Credential `json:"keys,omitempty"`
+	// FirstBy is the session in which the first second factor was set up.
+	FirstBy string `json:"firstBy,omitempty"`
+	// Recovery holds the hashes of the recovery codes that are left.
+	Recovery []string `json:"recovery,omitempty"`
+	version  int64
 }
 
 // Create makes an account with a password. Only system principals may: people are invited
@@ -145,13 +178,12 @@ func (a *Accounts) draft(ctx context.Context, d Draft) (credentials, error) {
 	if strings.TrimSpace(d.Name) == "" {
 		return credentials{}, fault.New(fault.Invalid, "The account needs the person's name.")
 	}
-	switch d.Role {
-	case trust.Physician, trust.Nurse, trust.FrontDesk, trust.Biller, trust.Administrator, trust.Auditor,
-		trust.MedicalAssistant, trust.Pharmacist, trust.Laboratory, trust.Records:
+	switch {
+	case staffRole(d.Role):
 		if d.Patient != "" {
 			return credentials{}, fault.New(fault.Invalid, "A staff account cannot be linked to a patient; make a second account with the role patient.")
 		}
-	case trust.Patient:
+	case d.Role == trust.Patient:
 		if d.Patient == "" != d.Proxy || d.Practitioner != "" {
 			return credentials{}, fault.New(fault.Invalid, "A patient's account must be linked to exactly one patient and to no practitioner.")
 		}
@@ -173,6 +205,16 @@ func (a *Accounts) draft(ctx context.Context, d Draft) (credentials, error) {
 		c.TOTP, c.TOTPEnabled = d.TOTPSecret, true
 	}
 	return c, nil
+}
+
+// staffRole reports whether a role is one of people who work in the clinic.
+func staffRole(r trust.Role) bool {
+	switch r {
+	case trust.Physician, trust.Nurse, trust.MedicalAssistant, trust.Pharmacist, trust.Laboratory, trust.Records,
+		trust.FrontDesk, trust.Biller, trust.Administrator, trust.Auditor:
+		return true
+	}
+	return false
 }
 
 // UserName returns the canonical form of a user name: 2 to 64 lower-case letters, digits
@@ -200,14 +242,18 @@ func accountItems(c credentials) ([]store.ItemWrite, error) {
 	if err != nil {
 		return nil, err
 	}
-	name := store.ItemWrite{Item: store.Item{Space: spaceAccount, Key: "user/" + c.User, Owner: "name", Value: []byte(c.ID)}}
+	name := store.ItemWrite{Item: store.Item{Space: spaceAccount, Key: "user/" + c.User, Owner: "name", Patient: c.Patient, Value: []byte(c.ID)}}
 	return []store.ItemWrite{w, name}, nil
 }
 
 // write returns the write of an item with a JSON value.
 func write(space, key, owner string, value any, expires time.Time, ifVersion int64) (store.ItemWrite, error) {
 	b, err := json.Marshal(value)
-	return store.ItemWrite{Item: store.Item{Space: space, Key: key, Owner: owner, Value: b, Expires: expires}, IfVersion: ifVersion}, err
+	patient := "" // whose account it is: it is destroyed with the patient's data
+	if c, ok := value.(credentials); ok {
+		patient = c.Patient
+	}
+	return store.ItemWrite{Item: store.Item{Space: space, Key: key, Owner: owner, Patient: patient, Value: b, Expires: expires}, IfVersion: ifVersion}, err
 }
 
 func noAccount() error { return fault.New(fault.NotFound, "There is no such account.") }
@@ -295,9 +341,10 @@ func (a *Accounts) List(ctx context.Context, by trust.Principal) ([]Account, err
 	return out, nil
 }
 
-// Disable ends an account: its sessions and tokens stop working at once. Nobody can
-// disable the own account, so that a clinic is not left without an administrator.
-func (a *Accounts) Disable(ctx context.Context, by trust.Principal, id string) error {
+// Deactivate ends an account until Enable: nobody signs in with it, and all that is open ends,
+// sessions, tokens and what keepers hold at once, streams and exports within CheckEvery. Nobody
+// can deactivate the own account, so that a clinic is not left without an administrator.
+func (a *Accounts) Deactivate(ctx context.Context, by trust.Principal, id string) error {
 	if by.ID == id {
 		return fault.New(fault.Forbidden, "You cannot disable your own account; another administrator can.")
 	}
@@ -307,7 +354,28 @@ func (a *Accounts) Disable(ctx context.Context, by trust.Principal, id string) e
 	return a.EndAll(ctx, by, id)
 }
 
-// Enable takes Disable back.
+// SetRole gives an account another role of staff; it counts from the next request on. An
+// administrator does it, never for the own account, and no patient's account becomes staff's.
+func (a *Accounts) SetRole(ctx context.Context, by trust.Principal, id string, role trust.Role) error {
+	if !administers(by) {
+		return onlyAdministrators()
+	}
+	if by.ID == id {
+		return fault.New(fault.Forbidden, "Nobody changes the own role; another administrator can.")
+	}
+	if !staffRole(role) {
+		return fault.New(fault.Invalid, "There is no role %q for staff.", role)
+	}
+	return a.update(ctx, by, id, "give role "+string(role)+" to", func(c *credentials) error {
+		if c.Role == trust.Patient {
+			return fault.New(fault.Invalid, "A patient's account has no other role; a colleague who is a patient too has two accounts.")
+		}
+		c.Role, c.Grants = role, nil
+		return nil
+	})
+}
+
+// Enable takes Deactivate back.
 func (a *Accounts) Enable(ctx context.Context, by trust.Principal, id string) error {
 	return a.change(ctx, by, id, "enable account", func(c *credentials) { c.Disabled = false })
 }
@@ -348,12 +416,12 @@ func (a *Accounts) setPassword(ctx context.Context, by trust.Principal, id, pass
 
 // ChangePassword lets a person choose a new password; the present one is asked for, and
 // wrong ones count towards the lockout. All sessions and tokens end: sign in again.
-func (a *Accounts) ChangePassword(ctx context.Context, id, present, next, address string) error {
+func (a *Accounts) ChangePassword(ctx context.Context, id, present, next string, from Place) error {
 	c, err := a.load(ctx, id)
 	if err != nil {
 		return err
 	}
-	if err := a.confirm(ctx, c, present, address); err != nil {
+	if err := a.confirm(ctx, c, present, from); err != nil {
 		return err
 	}
 	return a.setPassword(ctx, Principal(c.Account, Session{}), id, next)
@@ -376,8 +444,21 @@ func (a *Accounts) change(ctx context.Context, by trust.Principal, id, what stri
 	return a.update(ctx, by, id, what, func(c *credentials) error { f(c); return nil })
 }
 
+// changeWith is change with further writes.
+func (a *Accounts) changeWith(ctx context.Context, by trust.Principal, id, what string, f func(*credentials) []store.ItemWrite) error {
+	if !administers(by) {
+		return onlyAdministrators()
+	}
+	var more []store.ItemWrite
+	return a.updateWith(ctx, by, id, what, func(c *credentials) error { more = f(c); return nil }, func() []store.ItemWrite { return more })
+}
+
 // update reads, changes and writes an account, again when someone else wrote in between.
 func (a *Accounts) update(ctx context.Context, by trust.Principal, id, what string, f func(*credentials) error) error {
+	return a.updateWith(ctx, by, id, what, f, func() []store.ItemWrite { return nil })
+}
+
+func (a *Accounts) updateWith(ctx context.Context, by trust.Principal, id, what string, f func(*credentials) error, more func() []store.ItemWrite) error {
 	return again(func() error {
 		c, err := a.load(ctx, id)
 		if err != nil {
@@ -390,7 +471,7 @@ func (a *Accounts) update(ctx context.Context, by trust.Principal, id, what stri
 		if err != nil {
 			return err
 		}
-		_, err = a.store.Commit(ctx, store.Changeset{Items: []store.ItemWrite{w}, Leaf: a.leaf(by, ledger.Account, what+" "+c.User, c.Patient)})
+		_, err = a.store.Commit(ctx, store.Changeset{Items: append(more(), w), Leaf: a.leaf(by, ledger.Account, what+" "+c.User, c.Patient)})
 		return err
 	})
 }

@@ -18,7 +18,7 @@ import (
 const why = "Unconscious in the waiting room"
 
 func ask(patient string) GlassRequest {
-	return GlassRequest{Patient: patient, Reason: GlassEmergency, Text: why, Password: phrase, Address: address}
+	return GlassRequest{Patient: patient, Reason: GlassEmergency, Text: why, Password: phrase, Address: address.Address}
 }
 
 // in is the principal of an account in a session.

@@ -18,10 +18,12 @@ import (
 const (
 	secretTOTP = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 	phrase     = "a calm quiet river"
-	address    = "192.0.2.7:5000"
 )
 
-var system = trust.System("test")
+var (
+	system  = trust.System("test")
+	address = Place{Address: "192.0.2.7:5000", Device: "Firefox on Windows"}
+)
 
 type house struct {
 	*Accounts
@@ -34,7 +36,7 @@ func open(t *testing.T) house {
 	t.Helper()
 	c := clock.NewManual(noon)
 	m := newMemory(c)
-	return house{Open(m, c, Options{Cost: Cost{KiB: 64, Passes: 1}}), m, c, t}
+	return house{Open(m, c, Options{Cost: Cost{KiB: 64, Passes: 1}, PasswordAlone: true}), m, c, t}
 }
 
 func (h house) account(user string, role trust.Role, totp string) Account {
@@ -98,7 +100,7 @@ func TestWrongAndUnknownLookAlike(t *testing.T) {
 	h, ctx := open(t), context.Background()
 	h.account("amara", trust.Physician, "")
 	b := h.account("ben", trust.Nurse, "")
-	if err := h.Disable(ctx, system, b.ID); err != nil {
+	if err := h.Deactivate(ctx, system, b.ID); err != nil {
 		t.Fatal(err)
 	}
 	answers := map[string][]string{}
@@ -109,7 +111,7 @@ func TestWrongAndUnknownLookAlike(t *testing.T) {
 		}
 		for i := range 7 {
 			leaves := len(h.store.leaves)
-			_, _, err := h.SignIn(ctx, user, password, "", fmt.Sprintf("192.0.2.%d", i))
+			_, _, err := h.SignIn(ctx, user, password, "", Place{Address: fmt.Sprintf("192.0.2.%d", i)})
 			answers[user] = append(answers[user], fmt.Sprintf("%v %s +%d", err, state(err), len(h.store.leaves)-leaves))
 		}
 	}
@@ -158,10 +160,10 @@ func TestOneAddressManyNames(t *testing.T) {
 	for i := range freeAddress + 1 {
 		h.SignIn(ctx, fmt.Sprintf("guess%d", i), "wrong wrong wrong", "", address)
 	}
-	if _, _, err := h.SignIn(ctx, "amara", phrase, "", "192.0.2.7:6000"); state(err) != Waiting {
+	if _, _, err := h.SignIn(ctx, "amara", phrase, "", Place{Address: "192.0.2.7:6000"}); state(err) != Waiting {
 		t.Errorf("the address must wait: %v", err)
 	}
-	if _, _, err := h.SignIn(ctx, "amara", phrase, "", "192.0.2.8:5000"); err != nil {
+	if _, _, err := h.SignIn(ctx, "amara", phrase, "", Place{Address: "192.0.2.8:5000"}); err != nil {
 		t.Errorf("another address must not: %v", err)
 	}
 	if network("[2001:db8::1]:443") != network("2001:db8:0:0:ffff::9") || network("[2001:db8::1]:443") == network("2001:db8:0:1::1") {
@@ -247,10 +249,10 @@ func TestEnrol(t *testing.T) {
 	if _, _, err := h.SignIn(ctx, "amara", phrase, "", address); state(err) != NeedsCode {
 		t.Errorf("after confirming: %v", err)
 	}
-	if err := h.RemoveTOTP(ctx, me, a.ID); !fault.Is(err, fault.Forbidden) {
-		t.Errorf("removing the own factor: %v", err)
+	if err := h.RemoveTOTP(ctx, system, a.ID); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("removing another person's factor: %v", err)
 	}
-	if err := h.RemoveTOTP(ctx, system, a.ID); err != nil {
+	if err := h.RemoveTOTP(ctx, me, a.ID); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := h.SignIn(ctx, "amara", phrase, "", address); err != nil {
@@ -290,10 +292,10 @@ func TestSessionLocksAndEnds(t *testing.T) {
 		if p := Principal(a, s); p.Role != "" || p.ID != "" {
 			t.Errorf("a locked session acts as %+v", p)
 		}
-		if _, _, err := h.Unlock(ctx, secret, "wrong wrong wrong", address); state(err) != Wrong {
+		if _, _, err := h.Unlock(ctx, secret, Proof{Password: "wrong wrong wrong"}, address); state(err) != Wrong {
 			t.Errorf("unlock with a wrong password: %v", err)
 		}
-		if _, _, err := h.Unlock(ctx, secret, phrase, address); err != nil {
+		if _, _, err := h.Unlock(ctx, secret, Proof{Password: phrase}, address); err != nil {
 			t.Errorf("unlock: %v", err)
 		}
 		if _, _, err := h.Session(ctx, secret); err != nil {
@@ -306,7 +308,7 @@ func TestSessionLocksAndEnds(t *testing.T) {
 			t.Errorf("after lock: %v", err)
 		}
 		h.clock.Advance(SessionFor)
-		if _, _, err := h.Unlock(ctx, secret, phrase, address); state(err) != Over {
+		if _, _, err := h.Unlock(ctx, secret, Proof{Password: phrase}, address); state(err) != Over {
 			t.Errorf("after %v: %v", SessionFor, err)
 		}
 	}
@@ -446,7 +448,7 @@ func TestTokens(t *testing.T) {
 		t.Errorf("expired token: %v", err)
 	}
 	token, _ = h.IssueToken(ctx, me, a.ID, []string{"user/*.rs"}, time.Hour)
-	if err := h.Disable(ctx, system, a.ID); err != nil {
+	if err := h.Deactivate(ctx, system, a.ID); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := h.Token(ctx, token); state(err) != Over {
@@ -475,8 +477,8 @@ func TestWhoMayDoWhat(t *testing.T) {
 	b := h.account("ben", trust.Nurse, "")
 	me := Principal(a, Session{})
 	for what, err := range map[string]error{
-		"disable another": h.Disable(ctx, me, b.ID),
-		"disable self":    h.Disable(ctx, trust.Principal{ID: a.ID, Role: trust.Administrator}, a.ID),
+		"disable another": h.Deactivate(ctx, me, b.ID),
+		"disable self":    h.Deactivate(ctx, trust.Principal{ID: a.ID, Role: trust.Administrator}, a.ID),
 		"set a password":  h.SetPassword(ctx, trust.Principal{ID: "x", Role: trust.Administrator}, b.ID, phrase),
 		"end sessions":    h.EndAll(ctx, me, b.ID),
 		"set a language":  h.SetLanguage(ctx, me, b.ID, "es"),
@@ -560,7 +562,7 @@ func TestActing(t *testing.T) {
 		}
 	}
 	acts("at first", true)
-	if err := h.Disable(ctx, system, a.ID); err != nil {
+	if err := h.Deactivate(ctx, system, a.ID); err != nil {
 		t.Fatal(err)
 	}
 	acts("disabled", false)

@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -137,8 +138,8 @@ func (a *Accounts) CompleteSetUp(ctx context.Context, secret string, d Draft) (A
 // chooses one. Administrators invite everybody; physicians, nurses and the front desk
 // invite patients.
 func (a *Accounts) Invite(ctx context.Context, by trust.Principal, d Draft) (Account, string, error) {
-	if !mayInvite(by, d.Role) {
-		return Account{}, "", onlyAdministrators()
+	if err := a.mayInvite(ctx, by, d.Role); err != nil {
+		return Account{}, "", err
 	}
 	d.Password, d.TOTPSecret = "", ""
 	c, err := a.draft(ctx, d)
@@ -164,8 +165,8 @@ func (a *Accounts) Invite(ctx context.Context, by trust.Principal, d Draft) (Acc
 // OfPatient returns the accounts with which a patient's own record is opened, oldest first.
 // Whoever may invite patients may ask.
 func (a *Accounts) OfPatient(ctx context.Context, by trust.Principal, patient string) ([]Account, error) {
-	if !mayInvite(by, trust.Patient) {
-		return nil, onlyAdministrators()
+	if err := a.mayInvite(ctx, by, trust.Patient); err != nil {
+		return nil, err
 	}
 	items, err := a.store.Items(ctx, spaceAccount, "account")
 	if err != nil {
@@ -184,11 +185,65 @@ func (a *Accounts) OfPatient(ctx context.Context, by trust.Principal, patient st
 	return out, nil
 }
 
-func mayInvite(by trust.Principal, role trust.Role) bool {
-	if administers(by) {
+// mayInvite reports whether somebody may make accounts with a role, and new links for them:
+// administrators for all, those who meet patients for patients, and whom an administrator gave
+// the right for the roles of that right. What is granted is never more than the role itself
+// opens: nobody can be given a right to make administrators.
+func (a *Accounts) mayInvite(ctx context.Context, by trust.Principal, role trust.Role) error {
+	if administers(by) || role == trust.Patient && (by.Role == trust.Physician || by.Role == trust.Nurse || by.Role == trust.FrontDesk) {
+		return nil
+	}
+	if by.ID != "" && grantable(role) {
+		c, err := a.load(ctx, by.ID)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return err
+		}
+		if !c.Disabled && c.Role == by.Role && slices.Contains(c.Grants, role) {
+			return nil
+		}
+	}
+	return onlyAdministrators()
+}
+
+// grantable reports whether the right to make accounts of a role can be handed on.
+func grantable(role trust.Role) bool {
+	switch role {
+	case trust.Patient, trust.FrontDesk, trust.MedicalAssistant, trust.Biller, trust.Nurse:
 		return true
 	}
-	return role == trust.Patient && (by.Role == trust.Physician || by.Role == trust.Nurse || by.Role == trust.FrontDesk)
+	return false
+}
+
+// Grant gives a member of staff the right to make accounts of some roles (delegated
+// administration), in place of what was granted before; none takes it back. Administrators do
+// it, never for themselves. The right does not include changing roles or granting further.
+func (a *Accounts) Grant(ctx context.Context, by trust.Principal, id string, roles ...trust.Role) error {
+	if by.ID == id {
+		return fault.New(fault.Forbidden, "Nobody grants rights to the own account.")
+	}
+	for _, r := range roles {
+		if !grantable(r) {
+			return fault.New(fault.Forbidden, "Accounts with the role %q are made by administrators only.", r)
+		}
+	}
+	what := "grant invitations to"
+	if len(roles) == 0 {
+		what = "take invitations from"
+	}
+	return a.changeChecked(ctx, by, id, what, func(c *credentials) error {
+		if c.Role == trust.Patient {
+			return fault.New(fault.Invalid, "A patient's account cannot invite others.")
+		}
+		c.Grants = roles
+		return nil
+	})
+}
+
+func (a *Accounts) changeChecked(ctx context.Context, by trust.Principal, id, what string, f func(*credentials) error) error {
+	if !administers(by) {
+		return onlyAdministrators()
+	}
+	return a.update(ctx, by, id, what, f)
 }
 
 // ResetLink makes a new link for a person who forgot the password or lost the invitation;
@@ -198,8 +253,8 @@ func (a *Accounts) ResetLink(ctx context.Context, by trust.Principal, id string)
 	if err != nil {
 		return "", err
 	}
-	if !mayInvite(by, c.Role) {
-		return "", onlyAdministrators()
+	if err := a.mayInvite(ctx, by, c.Role); err != nil {
+		return "", err
 	}
 	old, err := a.store.Items(ctx, spaceSetup, id)
 	if err != nil {

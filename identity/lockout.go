@@ -80,9 +80,14 @@ func (a *Accounts) attempts(ctx context.Context, key string) (attempts, error) {
 }
 
 // locked returns until when a user name or an address has to wait; zero for not at all.
-func (a *Accounts) locked(ctx context.Context, user, address string) (time.Time, error) {
+func (a *Accounts) locked(ctx context.Context, user string, from Place) (time.Time, error) {
+	return a.lockedAt(ctx, userBucket(user), addressBucket(from.Address))
+}
+
+// lockedAt returns until when one of the buckets has to wait.
+func (a *Accounts) lockedAt(ctx context.Context, keys ...string) (time.Time, error) {
 	var until time.Time
-	for _, key := range []string{userBucket(user), addressBucket(address)} {
+	for _, key := range keys {
 		n, err := a.attempts(ctx, key)
 		if err != nil {
 			return until, err
@@ -107,13 +112,13 @@ func wait(failures, free int) time.Duration {
 }
 
 // failed counts a failure for the user name and the address, with its audit leaf.
-func (a *Accounts) failed(ctx context.Context, user, address string, leaf *ledger.Leaf) error {
+func (a *Accounts) failed(ctx context.Context, user string, from Place, leaf *ledger.Leaf) error {
 	return again(func() error {
 		u, err := a.counted(ctx, userBucket(user), freeUser, rememberFor)
 		if err != nil {
 			return err
 		}
-		n, err := a.counted(ctx, addressBucket(address), freeAddress, addressFor)
+		n, err := a.counted(ctx, addressBucket(from.Address), freeAddress, addressFor)
 		if err != nil {
 			return err
 		}

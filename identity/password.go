@@ -24,9 +24,10 @@ type Cost struct {
 // DefaultCost is OWASP's recommendation for argon2id with one lane: 19 MiB, two passes.
 var DefaultCost = Cost{KiB: 19 << 10, Passes: 2}
 
-// Limits of passwords. There are no composition rules and no expiry (NIST SP 800-63B).
+// Limits of passwords. There are no composition rules and no expiry (NIST SP 800-63B-4).
 const (
-	MinPassword = 12  // characters
+	MinPassword = 12  // characters, beside a second factor
+	MinAlone    = 15  // characters of a password that is all there is
 	MaxPassword = 256 // bytes
 )
 
@@ -65,6 +66,14 @@ func CheckPassword(password, user string) error {
 	return nil
 }
 
+// CheckPassword is the package's CheckPassword with the length that these accounts need.
+func (a *Accounts) CheckPassword(password, user string) error {
+	if a.options.PasswordAlone && len([]rune(password)) < MinAlone {
+		return fault.New(fault.Invalid, "A password has at least %d characters; a few words in a row are easy to remember.", MinAlone)
+	}
+	return CheckPassword(password, user)
+}
+
 // few reports whether a password has fewer than five different characters.
 func few(password string) bool {
 	seen := map[rune]bool{}
@@ -76,7 +85,7 @@ func few(password string) bool {
 
 // newHash checks a new password and hashes it.
 func (a *Accounts) newHash(ctx context.Context, password, user string) (hash string, err error) {
-	if err := CheckPassword(password, user); err != nil {
+	if err := a.CheckPassword(password, user); err != nil {
 		return "", err
 	}
 	err = a.hash(ctx, func() { hash = hashPassword(password, a.options.Cost) })

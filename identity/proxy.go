@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -98,63 +99,81 @@ func notYours() error {
 	return fault.New(fault.Forbidden, "Access for parents and carers is given by the clinic, or by the patient when of age.")
 }
 
+// CheckProxy reports what GrantProxy would refuse, before anything is written for it. Account
+// may be "", for one that is still to be made, and Related too.
+func (a *Accounts) CheckProxy(ctx context.Context, by trust.Principal, d ProxyDraft) error {
+	if !MayGrantProxy(by, d.Patient) {
+		return notYours()
+	}
+	if d.Account != "" {
+		if err := a.checkProxyAccount(ctx, d); err != nil {
+			return err
+		}
+	}
+	now := a.clock.Now()
+	switch {
+	case d.Kind.Word() == "":
+		return fault.New(fault.Invalid, "Choose whether the person is a parent, a guardian or a carer.").At("kind")
+	case d.Level != minor.Full && d.Level != minor.Limited:
+		return fault.New(fault.Invalid, "Choose how much the person sees.").At("level")
+	case !d.Until.IsZero() && !d.Until.After(now):
+		return fault.New(fault.Invalid, "The last day is over already.").At("until")
+	}
+	born, err := a.born(ctx, d.Patient)
+	if err != nil {
+		return err
+	}
+	if _, known := minor.Birthday(born, 0); !known {
+		return fault.New(fault.Invalid, "The date of birth is not recorded: without it nobody knows whose consent counts. Record it first.").At("kind")
+	}
+	rule, err := a.Ages(ctx)
+	if err != nil {
+		return err
+	}
+	adult := minor.Reached(born, rule.End, now)
+	switch {
+	case adult && d.Kind == Parent:
+		return fault.New(fault.Invalid, "The patient is of age: a parent’s rights have ended. As a carer the person needs the patient’s consent.").At("kind")
+	case !adult && by.Role == trust.Patient:
+		return notYours()
+	case (adult || d.Kind == Carer) && (d.Until.IsZero() || d.Until.Sub(now) > MaxCarerFor):
+		return fault.New(fault.Invalid, "Choose a last day, at most two years from now.").At("until")
+	}
+	return nil
+}
+
+// checkProxyAccount checks who is to act.
+func (a *Accounts) checkProxyAccount(ctx context.Context, d ProxyDraft) error {
+	c, err := a.load(ctx, d.Account)
+	switch {
+	case err != nil:
+		return err
+	case c.Role != trust.Patient || c.Disabled:
+		return fault.New(fault.Invalid, "Parents and carers act through an account of the portal, never through one of the staff.").At("user")
+	case c.Patient == d.Patient:
+		return fault.New(fault.Invalid, "This is the patient’s own account.").At("user")
+	}
+	mine, err := a.Proxies(ctx, d.Account)
+	if err == nil && slices.ContainsFunc(mine, func(s ProxyStanding) bool { return s.Patient == d.Patient }) {
+		err = fault.New(fault.Conflict, "This person has access already. End it first to change it.").At("user")
+	}
+	return err
+}
+
 // GrantProxy lets an account act for a patient. The patient's date of birth is looked up, not
 // told: for a child the ages of the jurisdiction count, for an adult an end is needed.
 func (a *Accounts) GrantProxy(ctx context.Context, by trust.Principal, d ProxyDraft) (ProxyGrant, error) {
-	if !MayGrantProxy(by, d.Patient) {
-		return ProxyGrant{}, notYours()
+	if err := a.CheckProxy(ctx, by, d); err != nil {
+		return ProxyGrant{}, err
+	}
+	if d.Related == "" {
+		return ProxyGrant{}, fault.New(fault.Invalid, "The record has to name the person who acts.").At("name")
 	}
 	c, err := a.load(ctx, d.Account)
 	if err != nil {
 		return ProxyGrant{}, err
 	}
 	now := a.clock.Now()
-	switch {
-	case c.Role != trust.Patient || c.Disabled:
-		return ProxyGrant{}, fault.New(fault.Invalid, "Parents and carers act through an account of the portal, never through one of the staff.").At("user")
-	case d.Related == "":
-		return ProxyGrant{}, fault.New(fault.Invalid, "The record has to name the person who acts.").At("name")
-	case c.Patient == d.Patient:
-		return ProxyGrant{}, fault.New(fault.Invalid, "This is the patient’s own account.").At("user")
-	case d.Kind.Word() == "":
-		return ProxyGrant{}, fault.New(fault.Invalid, "Choose whether the person is a parent, a guardian or a carer.").At("kind")
-	case d.Level != minor.Full && d.Level != minor.Limited:
-		return ProxyGrant{}, fault.New(fault.Invalid, "Choose how much the person sees.").At("level")
-	case !d.Until.IsZero() && !d.Until.After(now):
-		return ProxyGrant{}, fault.New(fault.Invalid, "The last day is over already.").At("until")
-	}
-	born, err := a.born(ctx, d.Patient)
-	if err != nil {
-		return ProxyGrant{}, err
-	}
-	if born == "" {
-		return ProxyGrant{}, fault.New(fault.Invalid, "The date of birth is not recorded: without it nobody knows whose consent counts. Record it first.").At("patient")
-	}
-	rule, err := a.Ages(ctx)
-	if err != nil {
-		return ProxyGrant{}, err
-	}
-	adult := minor.Reached(born, rule.End, now)
-	switch {
-	case adult && d.Kind == Parent:
-		return ProxyGrant{}, fault.New(fault.Invalid, "The patient is of age: a parent’s rights have ended. As a carer the person needs the patient’s consent.").At("kind")
-	case !adult && by.Role == trust.Patient:
-		return ProxyGrant{}, notYours()
-	case (adult || d.Kind == Carer) && (d.Until.IsZero() || d.Until.Sub(now) > MaxCarerFor):
-		return ProxyGrant{}, fault.New(fault.Invalid, "Choose a last day, at most two years from now.").At("until")
-	}
-	mine, err := a.proxies(ctx, d.Account)
-	if err != nil {
-		return ProxyGrant{}, err
-	}
-	for _, g := range mine {
-		if s, err := a.standing(ctx, g); err != nil || g.Patient == d.Patient && s.Stands() {
-			if err == nil {
-				err = fault.New(fault.Conflict, "This person has access already. End it first to change it.").At("user")
-			}
-			return ProxyGrant{}, err
-		}
-	}
 	g := ProxyGrant{ID: ident.New(now), Account: c.ID, Name: c.Name, Patient: d.Patient, Related: d.Related, Kind: d.Kind, Level: d.Level,
 		Made: now, MadeBy: by.Name, Until: d.Until}
 	one, err := write(spaceProxy, g.ID, g.Account, g, time.Time{}, 0)
@@ -183,6 +202,16 @@ func (a *Accounts) born(ctx context.Context, patient string) (string, error) {
 		return "", err
 	}
 	return n.Get("birthDate").Text(), nil
+}
+
+// adult reports whether a patient is of age where the clinic is.
+func (a *Accounts) adult(ctx context.Context, patient string) (bool, error) {
+	born, err := a.born(ctx, patient)
+	if err != nil {
+		return false, err
+	}
+	rule, err := a.Ages(ctx)
+	return minor.Reached(born, rule.End, a.clock.Now()), err
 }
 
 // standing works out what a grant amounts to now.
@@ -311,7 +340,8 @@ func (a *Accounts) ActFor(ctx context.Context, account Account, s Session, patie
 	return p, nil
 }
 
-// EndProxy takes a grant back at once. The clinic and the patient may, and the person who acts.
+// EndProxy takes a grant back at once. The clinic may, a patient who
+// is of age, and the person who acts.
 func (a *Accounts) EndProxy(ctx context.Context, by trust.Principal, id string) (ProxyGrant, error) {
 	var g ProxyGrant
 	err := again(func() (err error) {
@@ -320,6 +350,11 @@ func (a *Accounts) EndProxy(ctx context.Context, by trust.Principal, id string) 
 		}
 		if by.ID != g.Account && !MayGrantProxy(by, g.Patient) {
 			return fault.New(fault.NotFound, "There is no such access.")
+		}
+		if by.Role == trust.Patient && by.ID != g.Account {
+			if adult, err := a.adult(ctx, g.Patient); err != nil || !adult {
+				return cmp.Or(err, notYours())
+			}
 		}
 		if !g.Ended.IsZero() {
 			return nil

@@ -98,6 +98,9 @@ func TestAbuseA16ProxyEndsWithAgeAndRevocation(t *testing.T) {
 	if _, err := h.EndProxy(ctx, h.in(h.account("eve", trust.Patient, "")), g.ID); !fault.Is(err, fault.NotFound) {
 		t.Errorf("a stranger ends it: %v", err)
 	}
+	if _, err := h.EndProxy(ctx, trust.Principal{ID: "sam", Role: trust.Patient, Patient: "sam"}, g.ID); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("a child ends it: %v", err)
+	}
 	if _, err := h.EndProxy(ctx, desk, g.ID); err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,10 @@ import (
 	"context"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/ident"
+	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/ledger"
 )
 
 // Enrolment is what a person needs to set an authenticator app up.
@@ -17,7 +20,7 @@ type Enrolment struct {
 // ConfirmTOTP; until then the former one, if any, stays in use.
 func (a *Accounts) EnrolTOTP(ctx context.Context, by trust.Principal, id string) (Enrolment, error) {
 	if by.ID != id {
-		return Enrolment{}, fault.New(fault.Forbidden, "A second factor is set up by its owner.")
+		return Enrolment{}, onlyOwner()
 	}
 	e := Enrolment{Secret: newTOTPSecret()}
 	err := a.update(ctx, by, id, "enrol second factor", func(c *credentials) error {
@@ -31,25 +34,87 @@ func (a *Accounts) EnrolTOTP(ctx context.Context, by trust.Principal, id string)
 // ConfirmTOTP turns the second factor on: the code proves that the app has the secret.
 func (a *Accounts) ConfirmTOTP(ctx context.Context, by trust.Principal, id, code string) error {
 	if by.ID != id {
-		return fault.New(fault.Forbidden, "A second factor is set up by its owner.")
+		return onlyOwner()
 	}
 	return a.update(ctx, by, id, "confirm second factor", func(c *credentials) error {
 		step, ok := totpStep(c.TOTPPending, code, a.clock.Now(), 0)
 		if c.TOTPPending == "" || !ok {
 			return fault.New(fault.Invalid, "The code does not fit. Check that the clock of your phone is right, and type the code that the app shows now.")
 		}
+		c.first(by)
 		c.TOTP, c.TOTPPending, c.TOTPStep, c.TOTPEnabled = c.TOTPPending, "", step, true
 		return nil
 	})
 }
 
-// RemoveTOTP turns the second factor off, for a person whose phone is lost. An
-// administrator does it, for somebody else.
-func (a *Accounts) RemoveTOTP(ctx context.Context, by trust.Principal, id string) error {
-	if by.ID == id {
-		return fault.New(fault.Forbidden, "Your own second factor is removed by another administrator.")
-	}
-	return a.change(ctx, by, id, "remove second factor", func(c *credentials) {
-		c.TOTP, c.TOTPPending, c.TOTPStep, c.TOTPEnabled = "", "", 0, false
+// Strengthen lets a session that began with a password alone go on, after its person has set a
+// second factor up in it. The session gets a new secret.
+func (a *Accounts) Strengthen(ctx context.Context, secret string) (Session, string, error) {
+	fresh := ident.Secret()
+	var s Session
+	err := again(func() (err error) {
+		var c credentials
+		if s, c, err = a.find(ctx, secret); err != nil {
+			return err
+		}
+		if !c.Strong() {
+			return refuse(NeedsFactor)
+		}
+		s.Weak = false // find has seen that it was set up in this session
+		return a.renew(ctx, s, fresh, a.leaf(who(c.Account, s), ledger.SignIn, "second factor set up", ""))
 	})
+	return s, fresh, err
+}
+
+// first notes in which session an account got its first second factor: that session may go on,
+// every other that knows the password only has to sign in again.
+func (c *credentials) first(by trust.Principal) {
+	if !c.Strong() {
+		c.FirstBy = by.Session
+	}
+}
+
+// Self names the person of a session that may not do anything yet, for setting a second factor
+// up. Principal is for everything else.
+func Self(a Account, s Session) trust.Principal { return who(a, s) }
+
+// RemoveTOTP turns the authenticator app off. While it is the only second factor it stays.
+func (a *Accounts) RemoveTOTP(ctx context.Context, by trust.Principal, id string) error {
+	if by.ID != id {
+		return onlyOwner()
+	}
+	return a.update(ctx, by, id, "remove authenticator app", func(c *credentials) error {
+		if len(c.Passkeys) == 0 && !a.options.PasswordAlone {
+			return fault.New(fault.Conflict, "This is your only second factor. Add another one first, then remove it.")
+		}
+		c.TOTP, c.TOTPPending, c.TOTPStep, c.TOTPEnabled = "", "", 0, false
+		return nil
+	})
+}
+
+// ResetFactors is for a person who lost the second factor for good. It takes every second
+// factor, the recovery codes and the password away, ends all sessions and tokens, and returns
+// the secret of a one-time link: behind it the person chooses a password, and then sets a
+// second factor up. Whoever knows the old password gets nowhere. Administrators do it, for
+// somebody else, and hand the link to the person themselves.
+func (a *Accounts) ResetFactors(ctx context.Context, by trust.Principal, id string) (string, error) {
+	if by.ID == id {
+		return "", fault.New(fault.Forbidden, "Your own second factor is reset by another administrator.")
+	}
+	var gone []store.ItemWrite
+	err := a.changeWith(ctx, by, id, "reset second factors", func(c *credentials) []store.ItemWrite {
+		for _, p := range c.Passkeys {
+			gone = append(gone, store.ItemWrite{Item: store.Item{Space: spaceAccount, Key: "passkey/" + p.ID}, Delete: true, IfVersion: -1})
+		}
+		c.TOTP, c.TOTPPending, c.TOTPStep, c.TOTPEnabled, c.FirstBy = "", "", 0, false, ""
+		c.Passkeys, c.Keys, c.Recovery, c.RecoveryLeft, c.Hash = nil, nil, nil, 0, ""
+		return gone
+	})
+	if err != nil {
+		return "", err
+	}
+	if err := a.EndAll(ctx, by, id); err != nil {
+		return "", err
+	}
+	return a.ResetLink(ctx, by, id)
 }

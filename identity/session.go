@@ -29,9 +29,27 @@ type Session struct {
 	Created time.Time `json:"created"`
 	Seen    time.Time `json:"seen"` // last activity, to the minute
 	Locked  bool      `json:"locked,omitempty"`
+	// Proved is when the person last proved who they are, by at least one factor; Full, when
+	// they last did so by all that a sign-in asks for. Grave acts ask for a recent one.
+	Proved time.Time `json:"proved,omitzero"`
+	Full   time.Time `json:"full,omitzero"`
+	// Weak says that the session began with a password alone: it opens nothing but the page on
+	// which a second factor is set up.
+	Weak bool `json:"weak,omitempty"`
+
+	// From is where it began.
+	From Place `json:"from,omitzero"`
+	// How it began: "passkey", "password and code".
+	How string `json:"how,omitempty"`
 
 	key     string
 	version int64
+}
+
+// Place is where somebody is who signs in.
+type Place struct {
+	Address string `json:"address,omitempty"` // as the server sees it
+	Device  string `json:"device,omitempty"`  // what they use, in few words: "Firefox on Windows"
 }
 
 // digest is how secrets are kept: they are random, so that a plain hash is enough.
@@ -40,10 +58,10 @@ func digest(secret string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Principal returns who acts in a session. A locked session has the zero Principal, which
-// may do nothing.
+// Principal returns who acts in a session. A locked session, and one that has not shown a second
+// factor yet, has the zero Principal, which may do nothing.
 func Principal(a Account, s Session) trust.Principal {
-	if s.Locked || a.Disabled {
+	if s.Locked || s.Weak || a.Disabled {
 		return trust.Principal{}
 	}
 	purpose := trust.Operations
@@ -56,7 +74,7 @@ func Principal(a Account, s Session) trust.Principal {
 		purpose = trust.PatientRequest
 	}
 	return trust.Principal{ID: a.ID, Name: a.Name, Role: a.Role, Purpose: purpose,
-		Practitioner: a.Practitioner, Patient: a.Patient, Session: s.ID}
+		Practitioner: a.Practitioner, Patient: a.Patient, Session: s.ID, Proved: s.Proved}
 }
 
 // Idle returns after how long without a request sessions of the account lock.
@@ -69,7 +87,7 @@ func (a Account) Idle() time.Duration {
 
 // find returns the session behind a secret and its account, locked or not.
 func (a *Accounts) find(ctx context.Context, secret string) (Session, credentials, error) {
-	item, err := a.store.Item(ctx, spaceSession, digest(secret))
+	item, err := a.place(ctx, digest(secret))
 	if fault.Is(err, fault.NotFound) {
 		return Session{}, credentials{}, refuse(Over)
 	}
@@ -87,31 +105,61 @@ func (a *Accounts) find(ctx context.Context, secret string) (Session, credential
 	if fault.Is(err, fault.NotFound) || err == nil && c.Disabled {
 		return Session{}, credentials{}, refuse(Over)
 	}
+	if err == nil && s.Weak && c.Strong() && c.FirstBy != s.ID { // the second factor came meanwhile, and not from here
+		return Session{}, credentials{}, refuse(Over)
+	}
 	return s, c, err
+}
+
+// place returns the item of a session, also by its former key for a little while.
+func (a *Accounts) place(ctx context.Context, key string) (store.Item, error) {
+	item, err := a.store.Item(ctx, spaceSession, key)
+	if err != nil {
+		return item, err
+	}
+	var m moved
+	if err := json.Unmarshal(item.Value, &m); err == nil && m.To != "" {
+		return a.store.Item(ctx, spaceSession, m.To)
+	}
+	return item, nil
+}
+
+// idle reports whether a session waits for its person.
+func (a *Accounts) idle(s Session, c Account) bool {
+	return s.Locked || a.clock.Now().Sub(s.Seen) >= c.Idle() || a.rewound(s.Seen)
 }
 
 // Session returns the session behind a cookie's secret and who it belongs to, and notes
 // the activity. For a session that is locked, or idle for too long, it returns both
-// and a Refusal with state Idle, so that the page can say whose password unlocks it.
+// and a Refusal with state Idle, so that the page can say whose password unlocks it; for one
+// whose person has yet to set a second factor up, both and a Refusal with state NeedsFactor.
 func (a *Accounts) Session(ctx context.Context, secret string) (Session, Account, error) {
 	s, c, err := a.find(ctx, secret)
 	if err != nil {
 		return Session{}, Account{}, err
 	}
 	now := a.clock.Now()
-	if s.Locked || now.Sub(s.Seen) >= c.Idle() || a.rewound(s.Seen) {
+	if a.idle(s, c.Account) {
 		s.Locked = true
 		return s, c.Account, refuse(Idle)
 	}
 	if now.Sub(s.Seen) >= touchEvery {
 		s.Seen = now
-		leaf := a.leaf(Principal(c.Account, s), ledger.Keep, "session in use", "")
+		leaf := a.leaf(who(c.Account, s), ledger.Keep, "session in use", "")
 		// A request at the same time may have noted it, or locked the session: leave that.
 		if err := a.keep(ctx, s, leaf); err != nil && !fault.Is(err, fault.Conflict) {
 			return Session{}, Account{}, err
 		}
 	}
+	if s.Weak {
+		return s, c.Account, refuse(NeedsFactor)
+	}
 	return s, c.Account, nil
+}
+
+// who names the person of a session in the audit log, whatever the session may do.
+func who(a Account, s Session) trust.Principal {
+	return Principal(a, Session{ID: s.ID})
 }
 
 func (a *Accounts) keep(ctx context.Context, s Session, leaf *ledger.Leaf, more ...store.ItemWrite) error {
@@ -133,31 +181,17 @@ func (a *Accounts) Lock(ctx context.Context, secret string) error {
 		if err != nil {
 			return err
 		}
-		leaf := a.leaf(Principal(c.Account, s), ledger.SignOut, "lock session", "")
+		leaf := a.leaf(who(c.Account, s), ledger.SignOut, "lock session", "")
 		s.Locked = true
 		return a.keep(ctx, s, leaf)
 	})
 }
 
-// Unlock opens a locked session with the account's password. Wrong ones count towards the
-// lockout.
-func (a *Accounts) Unlock(ctx context.Context, secret, password, address string) (Session, Account, error) {
-	s, c, err := a.find(ctx, secret)
-	if err != nil {
-		return Session{}, Account{}, err
-	}
-	if err := a.confirm(ctx, c, password, address); err != nil {
-		return Session{}, Account{}, err
-	}
-	err = again(func() error {
-		if s, c, err = a.find(ctx, secret); err != nil {
-			return err
-		}
-		s.Locked, s.Seen = false, a.clock.Now()
-		leaf := a.leaf(Principal(c.Account, s), ledger.SignIn, "unlock session from "+network(address), "")
-		return a.keep(ctx, s, leaf, forgiven(c.User))
-	})
-	return s, c.Account, err
+// Unlock opens a locked session with a proof of its person: the password, as at the sign-in
+// with which the session began all factors were asked for. Wrong ones count towards the
+// lockout. The session gets a new secret for the cookie.
+func (a *Accounts) Unlock(ctx context.Context, secret string, p Proof, from Place) (Session, string, error) {
+	return a.reopen(ctx, secret, p, from, "unlock session")
 }
 
 // SignOut ends a session; ending what is not there is no error.
@@ -169,14 +203,13 @@ func (a *Accounts) SignOut(ctx context.Context, secret string) error {
 	if err != nil {
 		return err
 	}
-	s.Locked = false // a locked session is ended by its owner as well
 	gone := store.ItemWrite{Item: store.Item{Space: spaceSession, Key: s.key}, Delete: true, IfVersion: -1}
 	_, err = a.store.Commit(ctx, store.Changeset{Items: []store.ItemWrite{gone},
-		Leaf: a.leaf(Principal(c.Account, s), ledger.SignOut, "sign out", "")})
+		Leaf: a.leaf(who(c.Account, s), ledger.SignOut, "sign out", "")})
 	return err
 }
 
-// EndAll ends all sessions and tokens of an account. The person and administrators may.
+// EndAll ends all sessions and tokens of an account, and what keepers hold for it. The person and administrators may.
 func (a *Accounts) EndAll(ctx context.Context, by trust.Principal, account string) error {
 	if by.ID != account && !administers(by) {
 		return onlyAdministrators()
@@ -189,6 +222,11 @@ func (a *Accounts) EndAll(ctx context.Context, by trust.Principal, account strin
 		}
 		for _, item := range items {
 			gone = append(gone, store.ItemWrite{Item: store.Item{Space: space, Key: item.Key}, Delete: true, IfVersion: -1})
+		}
+	}
+	for _, k := range a.keepers {
+		if err := k.End(ctx, by, account); err != nil {
+			return err
 		}
 	}
 	if len(gone) == 0 {

@@ -22,7 +22,11 @@ const (
 	WrongCode State = "wrong-code" // the second factor's code is wrong, old or used
 	Waiting   State = "waiting"    // too many failures: try again after Until
 	Idle      State = "idle"       // the session is locked: Unlock with the password
-	Over      State = "over"       // the session, ticket or token has ended: sign in again
+	// WrongPasskey: the passkey is not known here, or its answer is wrong, late or used
+	WrongPasskey State = "wrong-passkey"
+	// NeedsFactor: the password is right, and the account has no second factor yet: set one up
+	NeedsFactor State = "needs-factor"
+	Over        State = "over" // the session, ticket or token has ended: sign in again
 )
 
 // Refusal is the error of a sign-in or session that is not (yet) accepted. It wraps a
@@ -31,7 +35,9 @@ type Refusal struct {
 	State  State
 	Until  time.Time // Waiting: when the next attempt will be looked at
 	Ticket string    // NeedsCode: the secret for SecondStep, good for five minutes
-	cause  *fault.Error
+	// Code and Passkey say which second factors the account has: NeedsCode.
+	Code, Passkey bool
+	cause         *fault.Error
 }
 
 // Error implements error.
@@ -42,11 +48,13 @@ func (r *Refusal) Unwrap() error { return r.cause }
 
 func refuse(s State) *Refusal {
 	message := map[State]string{
-		Wrong:     "The user name or the password is not right.",
-		NeedsCode: "Type the code that your authenticator app shows.",
-		WrongCode: "The code is not right, or was used before. Wait for the next one and type it.",
-		Idle:      "The session is locked. Nothing that you typed is lost: unlock it with your password.",
-		Over:      "You are not signed in any more. Sign in again.",
+		Wrong:        "The user name or the password is not right.",
+		NeedsCode:    "Type the code that your authenticator app shows.",
+		WrongCode:    "The code is not right, or was used before. Wait for the next one and type it.",
+		WrongPasskey: "This passkey does not open an account here, or it took too long. Try again, or sign in with your password.",
+		NeedsFactor:  "Your account needs a second factor: set one up, then go on.",
+		Idle:         "The session is locked. Nothing that you typed is lost: unlock it with your password.",
+		Over:         "You are not signed in any more. Sign in again.",
 	}[s]
 	return &Refusal{State: s, cause: fault.New(fault.Unauthorized, "%s", message)}
 }
@@ -68,8 +76,8 @@ type ticket struct {
 // yet. The secret goes into the cookie and is kept nowhere else. Errors that a person can
 // do something about are *Refusal. Attempts that come too early (Waiting) are not looked at,
 // and not audited either: otherwise an attacker could fill the log with them.
-func (a *Accounts) SignIn(ctx context.Context, user, password, code, address string) (Session, string, error) {
-	until, err := a.locked(ctx, user, address)
+func (a *Accounts) SignIn(ctx context.Context, user, password, code string, from Place) (Session, string, error) {
+	until, err := a.locked(ctx, user, from)
 	if err != nil {
 		return Session{}, "", err
 	}
@@ -85,16 +93,16 @@ func (a *Accounts) SignIn(ctx context.Context, user, password, code, address str
 		return Session{}, "", err
 	}
 	if !ok || c.Disabled {
-		return Session{}, "", a.refused(ctx, user, address, c, Wrong)
+		return Session{}, "", a.refused(ctx, user, from, c, Wrong)
 	}
-	if c.TOTPEnabled && code == "" {
-		return Session{}, "", a.halfway(ctx, c, address)
+	if c.Strong() && code == "" {
+		return Session{}, "", a.halfway(ctx, c, from)
 	}
-	return a.enter(ctx, c, code, address)
+	return a.enter(ctx, c, code, from)
 }
 
 // SecondStep ends a sign-in that needs a code.
-func (a *Accounts) SecondStep(ctx context.Context, secret, code, address string) (Session, string, error) {
+func (a *Accounts) SecondStep(ctx context.Context, secret, code string, from Place) (Session, string, error) {
 	item, err := a.store.Item(ctx, spaceSession, digest(secret))
 	if fault.Is(err, fault.NotFound) {
 		return Session{}, "", refuse(Over)
@@ -110,7 +118,7 @@ func (a *Accounts) SecondStep(ctx context.Context, secret, code, address string)
 	if err != nil || c.Disabled {
 		return Session{}, "", refuse(Over)
 	}
-	until, err := a.locked(ctx, c.User, address)
+	until, err := a.locked(ctx, c.User, from)
 	if err != nil {
 		return Session{}, "", err
 	}
@@ -118,54 +126,36 @@ func (a *Accounts) SecondStep(ctx context.Context, secret, code, address string)
 		return Session{}, "", waiting(until)
 	}
 	used := store.ItemWrite{Item: store.Item{Space: spaceSession, Key: item.Key}, Delete: true, IfVersion: -1}
-	return a.enter(ctx, c, code, address, used)
+	return a.enter(ctx, c, code, from, used)
 }
 
 // enter checks the second factor, if there is one, and starts the session.
-func (a *Accounts) enter(ctx context.Context, c credentials, code, address string, more ...store.ItemWrite) (Session, string, error) {
-	now := a.clock.Now()
-	items := append(more, forgiven(c.User))
-	if c.TOTPEnabled {
-		step, ok := totpStep(c.TOTP, code, now, c.TOTPStep)
-		if !ok {
-			return Session{}, "", a.refused(ctx, c.User, address, c, WrongCode)
-		}
-		c.TOTPStep = step
-		// Two sign-ins with one code race for this version: one of them fails.
-		w, err := write(spaceAccount, c.ID, "account", c, time.Time{}, c.version)
+func (a *Accounts) enter(ctx context.Context, c credentials, code string, from Place, more ...store.ItemWrite) (Session, string, error) {
+	b := begun{strong: a.options.PasswordAlone, how: "password", items: more}
+	if c.Strong() {
+		used, err := a.secondFactor(ctx, c, code, from)
 		if err != nil {
 			return Session{}, "", err
 		}
-		items = append(items, w)
+		b.strong, b.how, b.items = true, "password and code", append(b.items, used...)
+		if isRecovery(code) {
+			b.how = "password and recovery code"
+		}
 	}
-	secret := ident.Secret()
-	s := Session{ID: ident.New(now), Account: c.ID, Created: now, Seen: now}
-	w, err := write(spaceSession, digest(secret), c.ID, s, s.Created.Add(SessionFor), 0)
-	if err != nil {
-		return Session{}, "", err
-	}
-	leaf := a.leaf(Principal(c.Account, s), ledger.SignIn, "from "+network(address), c.Patient)
-	leaf.Network = network(address)
-	_, err = a.store.Commit(ctx, store.Changeset{Items: append(items, w), Leaf: leaf})
-	if fault.Is(err, fault.Conflict) {
-		return Session{}, "", refuse(WrongCode)
-	}
-	if err != nil {
-		return Session{}, "", err
-	}
-	return s, secret, nil
+	return a.start(ctx, c, from, b)
 }
 
 // halfway keeps the first step of a sign-in and returns the refusal that asks for the code.
-func (a *Accounts) halfway(ctx context.Context, c credentials, address string) error {
+func (a *Accounts) halfway(ctx context.Context, c credentials, from Place) error {
 	r := refuse(NeedsCode)
+	r.Code, r.Passkey = c.TOTPEnabled, len(c.Passkeys) > 0
 	r.Ticket = ident.Secret()
 	w, err := write(spaceSession, digest(r.Ticket), c.ID, ticket{Pending: true, Account: c.ID}, a.clock.Now().Add(ticketFor), 0)
 	if err != nil {
 		return err
 	}
-	leaf := a.leaf(Principal(c.Account, Session{}), ledger.SignIn, "first step from "+network(address), c.Patient)
-	leaf.Outcome, leaf.Network = string(NeedsCode), network(address)
+	leaf := a.leaf(Principal(c.Account, Session{}), ledger.SignIn, "first step from "+network(from.Address), c.Patient)
+	leaf.Outcome, leaf.Network = string(NeedsCode), network(from.Address)
 	if _, err := a.store.Commit(ctx, store.Changeset{Items: []store.ItemWrite{w}, Leaf: leaf}); err != nil {
 		return err
 	}
@@ -174,23 +164,23 @@ func (a *Accounts) halfway(ctx context.Context, c credentials, address string) e
 
 // refused counts a failure and returns the refusal. The user name as typed is not
 // audited: people type passwords into the wrong field.
-func (a *Accounts) refused(ctx context.Context, user, address string, c credentials, s State) error {
-	leaf := &ledger.Leaf{Time: a.clock.Now(), Actor: "unknown", Action: ledger.SignIn, Query: "from " + network(address), Network: network(address), Outcome: string(fault.Unauthorized)}
+func (a *Accounts) refused(ctx context.Context, user string, from Place, c credentials, s State) error {
+	leaf := &ledger.Leaf{Time: a.clock.Now(), Actor: "unknown", Action: ledger.SignIn, Query: "from " + network(from.Address), Network: network(from.Address), Outcome: string(fault.Unauthorized)}
 	if c.ID != "" {
 		leaf.Actor, leaf.Name, leaf.Role = c.ID, c.Name, string(c.Role)
 		if c.Patient != "" {
 			leaf.Patients = []string{c.Patient}
 		}
 	}
-	if err := a.failed(ctx, user, address, leaf); err != nil {
+	if err := a.failed(ctx, user, from, leaf); err != nil {
 		return err
 	}
 	return refuse(s)
 }
 
 // confirm asks for the password of an account again; wrong ones count.
-func (a *Accounts) confirm(ctx context.Context, c credentials, password, address string) error {
-	until, err := a.locked(ctx, c.User, address)
+func (a *Accounts) confirm(ctx context.Context, c credentials, password string, from Place) error {
+	until, err := a.locked(ctx, c.User, from)
 	if err != nil {
 		return err
 	}
@@ -202,14 +192,14 @@ func (a *Accounts) confirm(ctx context.Context, c credentials, password, address
 		return err
 	}
 	if !ok || c.Disabled {
-		return a.refused(ctx, c.User, address, c, Wrong)
+		return a.refused(ctx, c.User, from, c, Wrong)
 	}
 	return nil
 }
 
 // SignInAs starts a session for an account without its password and code. System principals
 // only: the demonstration, whose accounts hold invented data and are offered by a button.
-func (a *Accounts) SignInAs(ctx context.Context, by trust.Principal, user, address string) (Session, string, error) {
+func (a *Accounts) SignInAs(ctx context.Context, by trust.Principal, user string, from Place) (Session, string, error) {
 	if by.Role != trust.SystemRole {
 		return Session{}, "", fault.New(fault.Forbidden, "Nobody signs in as somebody else.")
 	}
@@ -220,6 +210,5 @@ func (a *Accounts) SignInAs(ctx context.Context, by trust.Principal, user, addre
 	if c.Disabled {
 		return Session{}, "", refuse(Wrong)
 	}
-	c.TOTPEnabled = false // only in this copy: enter writes the account just for its code
-	return a.enter(ctx, c, "", address)
+	return a.start(ctx, c, from, begun{strong: true, how: "button"})
 }

@@ -26,7 +26,7 @@ func TestOnSQLite(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	a := Open(s, c, Options{Cost: Cost{KiB: 64, Passes: 1}})
+	a := Open(s, c, Options{Cost: Cost{KiB: 64, Passes: 1}, PasswordAlone: true})
 	link, err := a.SetUpLink(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +80,7 @@ func TestOnSQLite(t *testing.T) {
 	if _, _, err := a.Session(ctx, secret); state(err) != Idle {
 		t.Errorf("idle: %v", err)
 	}
-	if _, _, err := a.Unlock(ctx, secret, phrase, address); err != nil {
+	if _, _, err := a.Unlock(ctx, secret, Proof{Password: phrase}, address); err != nil {
 		t.Error(err)
 	}
 	if _, who, err := a.Session(ctx, secret); err != nil || who.ID != nina.ID {
@@ -89,7 +89,7 @@ func TestOnSQLite(t *testing.T) {
 	if p, err := a.Token(ctx, token); err != nil || p.ID != nina.ID {
 		t.Errorf("%+v %v", p, err)
 	}
-	if err := a.Disable(ctx, by, nina.ID); err != nil {
+	if err := a.Deactivate(ctx, by, nina.ID); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := a.Session(ctx, secret); state(err) != Over {

@@ -57,6 +57,9 @@ func (a *Accounts) IssueToken(ctx context.Context, by trust.Principal, account s
 	if c.Disabled {
 		return "", fault.New(fault.Conflict, "The account is disabled.")
 	}
+	if !a.enough(c.Account) {
+		return "", fault.New(fault.Conflict, "The account has no second factor yet. Its owner signs in once and sets one up; then it can have tokens.")
+	}
 	now := a.clock.Now()
 	secret := tokenPrefix + ident.Secret()
 	t := token{ID: ident.New(now), Account: account, Scopes: scopes, Issued: now, Expires: now.Add(ttl)}
@@ -96,10 +99,16 @@ func (a *Accounts) Token(ctx context.Context, secret string) (trust.Principal, e
 	if err != nil {
 		return trust.Principal{}, err
 	}
+	if !a.enough(account) {
+		return trust.Principal{}, refuse(NeedsFactor)
+	}
 	p := Principal(account, Session{ID: t.ID})
 	p.Scopes = t.Scopes
 	return p, nil
 }
+
+// enough reports whether an account has the second factor that it needs.
+func (a *Accounts) enough(c Account) bool { return c.Strong() || a.options.PasswordAlone }
 
 // TokenUntil returns when the token of a principal ends by itself; the zero time for a
 // principal without one, such as a login session.
@@ -114,7 +123,7 @@ func (a *Accounts) TokenUntil(ctx context.Context, p trust.Principal) (time.Time
 // until: otherwise it is a Refusal (Over). A token whose time is over ends nothing.
 func (a *Accounts) Acting(ctx context.Context, was trust.Principal, until time.Time) (trust.Principal, error) {
 	c, err := a.load(ctx, was.ID)
-	if fault.Is(err, fault.NotFound) || err == nil && c.Disabled {
+	if fault.Is(err, fault.NotFound) || err == nil && (c.Disabled || !a.enough(c.Account)) {
 		return trust.Principal{}, refuse(Over)
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package record
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -244,5 +245,234 @@ func TestBreakGlass(t *testing.T) {
 		if closed != q.closed || fault.Is(err, fault.NotFound) != q.missing {
 			t.Errorf("%s asks for %s: %v %v", q.who.Name, q.patient, closed, err)
 		}
+	}
+}
+
+const suboxone = `{"resourceType":"MedicationRequest","status":"active","intent":"order","subject":{"reference":"Patient/rosa"},"requester":{"reference":"Practitioner/amara"},"medicationCodeableConcept":{"text":"Suboxone 8-2 mg film"}}`
+
+// prescriptions returns what a person finds, and checks that reads, history, chart, count and
+// includes agree.
+func (c clinic) prescriptions(p trust.Principal, id string) bool {
+	c.t.Helper()
+	a := c.as(p)
+	found, err := a.Find(ctx, "MedicationRequest", "")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	n, _ := a.Count(ctx, "MedicationRequest", nil)
+	_, err = a.Read(ctx, "MedicationRequest", id)
+	_, old := a.ReadVersion(ctx, "MedicationRequest", id, 1)
+	versions, _ := a.History(ctx, store.HistoryFilter{Type: "MedicationRequest", ID: id})
+	chart := 0
+	for _, err := range a.Chart(ctx, "rosa", "MedicationRequest") {
+		if err == nil {
+			chart++
+		}
+	}
+	included, failed := a.Find(ctx, "Patient", "_id=rosa&_revinclude=MedicationRequest:subject")
+	if failed != nil {
+		c.t.Fatal(failed)
+	}
+	missing, failed := a.Find(ctx, "Patient", "_id=rosa&_has:MedicationRequest:subject:status=active")
+	if failed != nil {
+		c.t.Fatal(failed)
+	}
+	sees := len(found) == 1
+	for what, got := range map[string]bool{"count": n == 1, "read": err == nil, "version": old == nil, "history": len(versions) > 0, "chart": chart == 1, "revinclude": len(included) == 2, "_has": len(missing) == 1} {
+		if got != sees {
+			c.t.Errorf("%s finds it: %v, but %s: %v", p.Name, sees, what, got)
+		}
+	}
+	return sees
+}
+
+func TestLabelsHideWhatTheyMark(t *testing.T) {
+	c := open(t)
+	id := c.commit(physician, suboxone).Versions[0].ID
+	v, _ := c.store.Read(ctx, "MedicationRequest", id, 0)
+	if got := labelsOf(v.Body); !slices.Contains(got, "SUD") {
+		t.Fatalf("labels %v", got)
+	}
+	cleared, glass := nurse, nurse
+	cleared.Clearance = []string{"SUD", "ETH", "OPIOIDUD"}
+	glass.Glass = []trust.Glass{{ID: "g", Patient: "rosa", Until: c.clock.Now().Add(time.Hour)}}
+	limited := rosa
+	limited.Proxy = &trust.Proxy{ID: "x", Level: "limited"}
+	for _, who := range []struct {
+		p    trust.Principal
+		sees bool
+	}{{physician, true}, {nurse, false}, {cleared, true}, {glass, true}, {rosa, true}, {limited, false},
+		{trust.Principal{ID: "p", Name: "Pia", Role: trust.Pharmacist}, true}} {
+		if got := c.prescriptions(who.p, id); got != who.sees {
+			t.Errorf("%s %s: %v", who.p.Role, who.p.Name, got)
+		}
+	}
+	// A client neither drops labels nor sets them.
+	bare := c.read(strings.Replace(suboxone, `"status"`, `"id":"`+id+`","meta":{"security":[{"system":"urn:s","code":"x"}]},"status"`, 1))
+	c.commit(physician, string(bare.JSON()))
+	plain := c.commit(physician, `{"resourceType":"MedicationRequest","meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"PSY"}]},"status":"active","intent":"order","subject":{"reference":"Patient/sam"},"medicationCodeableConcept":{"text":"lisinopril 10 mg"}}`).Versions[0]
+	if got := labelsOf(plain.Body); len(got) != 0 {
+		t.Errorf("a client set %v", got)
+	}
+	now, _ := c.store.Read(ctx, "MedicationRequest", id, 0)
+	if got := labelsOf(now.Body); !slices.Contains(got, "SUD") || !strings.Contains(string(now.Body), "urn:s") {
+		t.Errorf("after a client's update: %s", now.Body)
+	}
+	if _, err := c.as(trust.System("clean")).Commit(ctx, Change{Delete: []Delete{{Type: "MedicationRequest", ID: plain.ID}}}); err != nil {
+		t.Fatal(err)
+	}
+	// By hand: with a privilege, a reason and a leaf.
+	for _, p := range []trust.Principal{nurse, desk, rosa, sysadmin} {
+		if _, err := c.as(p).Label(ctx, "MedicationRequest", id, nil, []string{"SUD"}, "why"); !fault.Is(err, fault.Forbidden) {
+			t.Errorf("%s takes a label off: %v", p.Role, err)
+		}
+	}
+	if _, err := c.as(physician).Label(ctx, "MedicationRequest", id, nil, []string{"SUD", "ETH", "OPIOIDUD"}, "for pain"); err != nil {
+		t.Fatal(err)
+	}
+	if l := c.leaves("rosa")[0]; l.Actor != physician.ID || l.Role != "physician" || l.Reason != "for pain" || !strings.Contains(l.Query, "-SUD") {
+		t.Errorf("leaf %+v", l)
+	}
+	if _, err := c.as(nurse).Read(ctx, "MedicationRequest", id); err != nil {
+		t.Errorf("without its labels: %v", err)
+	}
+	c.commit(physician, string(bare.JSON()))
+	if _, err := c.as(nurse).Read(ctx, "MedicationRequest", id); err != nil {
+		t.Errorf("what was taken off came back: %v", err)
+	}
+	if _, err := c.as(physician).Label(ctx, "MedicationRequest", id, []string{"PSYTHPN"}, nil, "notes"); err != nil {
+		t.Fatal(err)
+	}
+	if c.prescriptions(physician, id) || c.prescriptions(nurse, id) {
+		t.Error("labelled now, and seen at once or in history")
+	}
+}
+
+func TestConsentsDecide(t *testing.T) {
+	c := open(t)
+	c.commit(physician, vitals("rosa"), vitals("sam"))
+	consent := func(provision string) string {
+		t.Helper()
+		r := c.commit(trust.System("import"), `{"resourceType":"Consent","status":"active","scope":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/consentscope","code":"patient-privacy"}]},"category":[{"coding":[{"system":"http://loinc.org","code":"59284-0"}]}],"patient":{"reference":"Patient/rosa"},"policyRule":{"text":"x"},"provision":`+provision+`}`)
+		return r.Versions[0].ID
+	}
+	revoke := func(id string) {
+		t.Helper()
+		if _, err := c.as(trust.System("import")).Commit(ctx, Change{Delete: []Delete{{Type: "Consent", ID: id}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sees := func(p trust.Principal, want ...string) {
+		t.Helper()
+		if got := c.charts(p); !slices.Equal(got, want) {
+			t.Errorf("%s sees %v, want %v", p.Name, got, want)
+		}
+	}
+	id := consent(`{"type":"permit","provision":[{"type":"deny","actor":[{"role":{"coding":[{"code":"IRCP"}]},"reference":{"reference":"Practitioner/nina"}}]}]}`)
+	sees(nurse, "sam")
+	sees(physician, "rosa", "sam")
+	revoke(id)
+	sees(nurse, "rosa", "sam")
+	id = consent(`{"type":"deny","purpose":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActReason","code":"TREAT"}]}`) // cannot be evaluated
+	sees(physician, "sam")
+	sees(rosa, "rosa")
+	glass := physician
+	glass.Glass = []trust.Glass{{ID: "g", Patient: "rosa", Until: c.clock.Now().Add(time.Hour)}}
+	sees(glass, "rosa", "sam")
+	revoke(id)
+	sees(physician, "rosa", "sam")
+	consent(`{"type":"deny","period":{"end":"2026-01-01"}}`) // over
+	sees(physician, "rosa", "sam")
+
+	rx := c.commit(physician, suboxone).Versions[0].ID
+	id = consent(`{"type":"deny","securityLabel":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"SUD"}]}`)
+	if c.prescriptions(physician, rx) {
+		t.Error("the patient does not want it to be seen")
+	}
+	sees(physician, "rosa", "sam")
+	revoke(id)
+	if !c.prescriptions(physician, rx) {
+		t.Error("the consent is gone")
+	}
+
+	c.mode(House{Mode: policy.PracticeWide, OptIn: true})
+	sees(physician)
+	id = consent(`{"type":"permit"}`)
+	sees(physician, "rosa")
+	revoke(id)
+	sees(physician)
+}
+
+func TestChartsOfColleagues(t *testing.T) {
+	c := open(t)
+	c.commit(physician, vitals("rosa"), vitals("sam"))
+	if _, err := c.as(physician).Label(ctx, "Patient", "rosa", []string{"EMP"}, nil, "works here"); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.charts(physician); !slices.Equal(got, []string{"sam"}) {
+		t.Errorf("a physician sees %v", got)
+	}
+	cleared := physician
+	cleared.Clearance = []string{"EMP"}
+	if got := c.charts(cleared); len(got) != 2 {
+		t.Errorf("who is cleared sees %v", got)
+	}
+	c.commit(trust.System("import"), `{"resourceType":"CareTeam","status":"active","subject":{"reference":"Patient/rosa"},"participant":[{"member":{"reference":"Practitioner/amara"}}]}`)
+	if got := c.charts(physician); len(got) != 2 {
+		t.Errorf("who treats the colleague sees %v", got)
+	}
+	if got := c.charts(rosa); !slices.Equal(got, []string{"rosa"}) {
+		t.Errorf("the colleague as a patient sees %v", got)
+	}
+}
+
+// TestEveryDecisionIsExplained asks about each role, with and without what opens or closes a
+// chart: the answer must fit the decision (Explain refuses otherwise) and end with its cause.
+func TestEveryDecisionIsExplained(t *testing.T) {
+	c := open(t)
+	id := c.commit(physician, vitals("rosa"), suboxone).Versions[1].ID
+	roles := []trust.Role{trust.Physician, trust.Nurse, trust.MedicalAssistant, trust.Pharmacist, trust.Laboratory, trust.FrontDesk, trust.Biller,
+		trust.Records, trust.Administrator, trust.Auditor, trust.Patient, trust.SystemRole, ""}
+	ask := func(when string) {
+		t.Helper()
+		for _, role := range roles {
+			for _, glass := range []bool{false, true} {
+				p := trust.Principal{ID: "x", Name: "X", Role: role, Practitioner: "amara"}
+				if role == trust.Patient {
+					p.Practitioner, p.Patient = "", "sam"
+				}
+				if glass {
+					p.Glass = []trust.Glass{{ID: "g", Patient: "rosa", Until: c.clock.Now().Add(time.Hour)}}
+				}
+				for _, resource := range []string{"", "MedicationRequest/" + id} {
+					e, err := c.as(sysadmin).Explain(ctx, p, "rosa", resource)
+					if err != nil {
+						t.Fatalf("%s, %s, %s: %v", when, role, resource, err)
+					}
+					shut, open := false, false
+					for _, s := range e.Steps {
+						shut, open = shut || s.Shut, open || s.Open
+						if strings.Contains(s.Text, "substance") {
+							t.Errorf("an administrator is told of the label: %s", s.Text)
+						}
+					}
+					if e.Allowed == shut || e.Allowed && !open {
+						t.Errorf("%s, %s, %s: allowed %v by %+v", when, role, resource, e.Allowed, e.Steps)
+					}
+				}
+			}
+		}
+	}
+	ask("practice-wide")
+	c.mode(House{Mode: policy.Restricted})
+	ask("restricted")
+	c.commit(trust.System("import"), `{"resourceType":"CareTeam","status":"active","subject":{"reference":"Patient/rosa"},"participant":[{"member":{"reference":"Practitioner/amara"}}]}`)
+	ask("care team")
+	c.commit(trust.System("import"), `{"resourceType":"Consent","id":"no","status":"active","scope":{"coding":[{"code":"patient-privacy"}]},"category":[{"coding":[{"code":"x"}]}],"patient":{"reference":"Patient/rosa"},"policyRule":{"text":"x"},"provision":{"type":"deny","securityLabel":[{"code":"SUD"}]}}`)
+	ask("class denied")
+	c.commit(trust.System("import"), `{"resourceType":"Consent","status":"active","scope":{"coding":[{"code":"patient-privacy"}]},"category":[{"coding":[{"code":"x"}]}],"patient":{"reference":"Patient/rosa"},"policyRule":{"text":"x"},"provision":{"type":"deny"}}`)
+	ask("all denied")
+	if _, err := c.as(nurse).Explain(ctx, nurse, "rosa", ""); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("a nurse asks: %v", err)
 	}
 }

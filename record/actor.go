@@ -20,6 +20,7 @@ type Gate struct {
 	blobs   *blob.Store
 	clock   clock.Clock
 	keepers map[string]Keeper
+	holder  Holder
 
 	profiles Profiles
 	shelf    atomic.Pointer[shelf]
@@ -32,9 +33,9 @@ type Gate struct {
 
 	strangersSince time.Time // the minute that strangers counts in
 	strangers      int
-	fresh    bool // the record was empty when the gate was opened
-	setting  atomic.Pointer[houseRead]
-	verdicts verdicts
+	fresh          bool // the record was empty when the gate was opened
+	setting        atomic.Pointer[houseRead]
+	verdicts       verdicts
 }
 
 // Open returns the gate to a store.

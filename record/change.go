@@ -8,6 +8,7 @@ import (
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/blob"
+	"github.com/osler-emr/osler/trust"
 )
 
 // Put creates or replaces a resource. A resource without id gets one; a resource with an
@@ -55,6 +56,9 @@ type Change struct {
 	Dangling bool
 	// Drop names a draft that this change makes obsolete.
 	Drop string
+
+	by     trust.Role // of who labels by hand: the leaf's
+	handed bool       // the labels of the resource are set by hand
 }
 
 // Result tells what a commit became.

@@ -9,8 +9,8 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/fhir"
-	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/fhir/definition"
+	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/fhir/validate"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/blob"
@@ -108,7 +108,8 @@ type builder struct {
 	// parameters are the record's search parameters beside which the change's stand; nil
 	// until they are needed.
 	parameters []*definition.SearchParameter
-	keep       []store.ItemWrite // what Keepers add
+	keep       []store.ItemWrite    // what Keepers add
+	births     map[string]time.Time // by patient, for labels
 }
 
 // pendingPut is a Put between its first look and its write.
@@ -255,6 +256,11 @@ func (b *builder) put(ctx context.Context, q *pendingPut) error {
 		what = policy.Update
 	}
 	stamp(r, q.current.Version+1, b.now)
+	if !b.change.handed {
+		if err := b.label(ctx, q.before, r); err != nil {
+			return err
+		}
+	}
 	if err := policy.Decide(a.principal, what, q.before, r); err != nil {
 		return a.refused(ctx, err, what, resourceType, r.ID(), q.current.Patient)
 	}
@@ -423,8 +429,11 @@ func (b *builder) leaf() *ledger.Leaf {
 		l.Action = ledger.Import
 	}
 	l.Query, l.Reason = b.change.What, b.change.Reason
+	if b.change.by != "" {
+		l.Role = string(b.change.by)
+	}
 	for _, v := range b.versions { // a delete that found nothing is named without a version
 		l.Versions = append(l.Versions, named(v, true))
 	}
-	return b.actor.marked(l)
+	return b.actor.underGlass(l)
 }

@@ -59,10 +59,14 @@ func (a *Actor) SaveDraft(ctx context.Context, key string, value []byte, ifVersi
 	if err != nil {
 		return Draft{}, err
 	}
+	patient, err := a.about(ctx, key)
+	if err != nil {
+		return Draft{}, err
+	}
 	l := a.leaf(ledger.Keep, "")
 	l.Query = "draft " + key
 	_, err = a.gate.store.Commit(ctx, store.Changeset{Leaf: l, Items: []store.ItemWrite{{IfVersion: ifVersion,
-		Item: store.Item{Space: spaceDraft, Key: a.draftKey(key), Owner: a.principal.ID, Value: stored}}}})
+		Item: store.Item{Space: spaceDraft, Key: a.draftKey(key), Owner: a.principal.ID, Patient: patient, Value: stored}}}})
 	if fault.Is(err, fault.Conflict) {
 		other, missing := a.Draft(ctx, key)
 		if missing != nil && !fault.Is(missing, fault.NotFound) {

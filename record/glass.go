@@ -39,8 +39,8 @@ func (a *Actor) glassed(l *ledger.Leaf) []*ledger.Leaf {
 	return out
 }
 
-// marked is glassed for a leaf that belongs to a commit and cannot be taken apart.
-func (a *Actor) marked(l *ledger.Leaf) *ledger.Leaf {
+// underGlass is glassed for a leaf that belongs to a commit and cannot be taken apart.
+func (a *Actor) underGlass(l *ledger.Leaf) *ledger.Leaf {
 	for _, patient := range l.Patients {
 		if g := a.opened(patient); g.ID != "" {
 			l.Purpose, l.Glass = string(trust.BreakGlass), g.ID

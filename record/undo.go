@@ -55,6 +55,7 @@ type doneDraft struct {
 func (b *builder) items(ctx context.Context, set *store.Changeset) (string, error) {
 	a, c := b.actor, b.change
 	d := done{Made: b.now}
+	patient := ""
 	for i, w := range b.writes {
 		d.Writes = append(d.Writes, doneWrite{w.Type, w.ID, w.Version, b.former[i]})
 	}
@@ -65,6 +66,7 @@ func (b *builder) items(ctx context.Context, set *store.Changeset) (string, erro
 		}
 		if err == nil {
 			d.Draft = &doneDraft{c.Drop, item.Value}
+			patient = item.Patient
 			set.Items = append(set.Items, store.ItemWrite{Item: store.Item{Space: spaceDraft, Key: item.Key}, Delete: true, IfVersion: -1})
 		}
 	}
@@ -74,7 +76,7 @@ func (b *builder) items(ctx context.Context, set *store.Changeset) (string, erro
 		if err != nil {
 			return "", err
 		}
-		set.Items = append(set.Items, store.ItemWrite{Item: store.Item{Space: spaceUndo, Key: d.Undo, Owner: a.principal.ID, Value: value,
+		set.Items = append(set.Items, store.ItemWrite{Item: store.Item{Space: spaceUndo, Key: d.Undo, Owner: a.principal.ID, Patient: patient, Value: value,
 			Expires: b.now.Add(UndoWindow)}})
 	}
 	if c.Key != "" {
@@ -139,7 +141,11 @@ func (a *Actor) Undo(ctx context.Context, token string) error {
 	set := store.Changeset{Writes: b.writes, Leaf: b.leaf(), Items: []store.ItemWrite{
 		{Item: store.Item{Space: spaceUndo, Key: token}, Delete: true, IfVersion: 1}}}
 	if _, err := a.Draft(ctx, d.draftKey()); d.Draft != nil && fault.Is(err, fault.NotFound) {
-		set.Items = append(set.Items, store.ItemWrite{Item: store.Item{Space: spaceDraft, Key: a.draftKey(d.Draft.Key), Owner: a.principal.ID, Value: d.Draft.Value}})
+		patient, err := a.about(ctx, d.Draft.Key)
+		if err != nil {
+			return err
+		}
+		set.Items = append(set.Items, store.ItemWrite{Item: store.Item{Space: spaceDraft, Key: a.draftKey(d.Draft.Key), Owner: a.principal.ID, Patient: patient, Value: d.Draft.Value}})
 	}
 	_, err = a.gate.commit(ctx, set)
 	if fault.Is(err, fault.Stale) {

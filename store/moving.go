@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -59,6 +60,13 @@ type Moving interface {
 	// the sequence gives an error, changes nothing. It writes no leaf: it is for a record that
 	// moves in, before anybody uses it.
 	ReplaceItems(ctx context.Context, items iter.Seq2[Item, error]) error
+	// PersonKeys calls each for every patient who has keys, and for those whose keys were
+	// destroyed.
+	PersonKeys(ctx context.Context, each func(PersonKey) error) error
+	// AdoptKeys tells which keys the patients of the record that moves in have. It is called
+	// before the first Append, and again when a move goes on. A patient whose keys were
+	// destroyed meanwhile is shredded here, too.
+	AdoptKeys(ctx context.Context, keys []PersonKey) error
 }
 
 // Extract gives the index entries of a body.
@@ -129,7 +137,7 @@ func (c *Commit) Check() (ledger.Leaf, error) {
 			return l, fault.New(fault.Invalid, "A version of commit %d is not whole.", c.T)
 		case !ok:
 			return l, fault.New(fault.Invalid, "A version of a %s in commit %d has no entry in the audit log.", v.Type, c.T)
-		case hash != BodyHash(v.Body):
+		case hash != BodyHash(v.Body) && !(v.Shredded && v.Deleted && v.Patient != ""):
 			return l, fault.New(fault.Invalid, "A version of a %s in commit %d is not what was written: its hash differs from that in the audit log.", v.Type, c.T)
 		}
 		delete(hashes, n)
@@ -138,4 +146,24 @@ func (c *Commit) Check() (ledger.Leaf, error) {
 		return l, fault.New(fault.Invalid, "A version of a %s is missing: entry %d of the audit log says that it was written.", n.typ, c.T-1)
 	}
 	return l, nil
+}
+
+// PersonKey is the key of a patient, as it moves with the record.
+type PersonKey struct {
+	Patient string
+	// Root is the secret from which the keys for leaves, contents and backups follow; nil when
+	// it was destroyed.
+	Root []byte
+	// Shredded says that the keys were destroyed, At.
+	Shredded bool
+	At       time.Time
+}
+
+// PersonUse derives the key of a patient for one use, such as "contents" or "backup".
+func PersonUse(root []byte, use string) []byte {
+	key, err := hkdf.Key(sha256.New, root, nil, "osler/1/patient/"+use, seal.KeySize)
+	if err != nil { // only for outputs beyond 255 blocks
+		panic(err)
+	}
+	return key
 }

@@ -33,6 +33,9 @@ type Version struct {
 	Patient string // id of the patient whose compartment it lives in; "" for none
 	Deleted bool
 	Body    []byte // JSON, complete with id and meta; nil when Deleted. Do not change it.
+	// Shredded says that the content was destroyed together with the patient's keys; it is
+	// Deleted, too.
+	Shredded bool
 }
 
 // Write is one new version of a resource.
@@ -48,6 +51,8 @@ type Write struct {
 	Deleted bool
 	Body    []byte // JSON, complete with id and meta; nil when Deleted
 	Index   []search.Entry
+	// Shredded is as in Version: such versions come with a record that moves in, and only then.
+	Shredded bool
 }
 
 // Item is a small server-side record that is not a resource. Space names a kind
@@ -55,8 +60,11 @@ type Write struct {
 type Item struct {
 	Space, Key string
 	// Owner groups items of a space, so that they can be listed (all drafts of a person).
-	Owner   string
-	Value   []byte
+	Owner string
+	Value []byte
+	// Patient is the id of the patient whom the item is about, "" for none. Such an item is
+	// sealed with the patient's key and destroyed together with it.
+	Patient string
 	Version int64     // set by the store: 1, 2, …
 	Expires time.Time // zero: never. Expired items are not returned and are removed in time.
 }
@@ -238,6 +246,16 @@ type Store interface {
 	Verify(ctx context.Context, report func(problem string)) (leaves int64, err error)
 	// Checkpoint signs the present tree head and returns the signed note.
 	Checkpoint(ctx context.Context) ([]byte, error)
+
+	// Shred destroys the keys of a patient, and with them, in every copy and backup that holds
+	// only sealed data, what they seal; and it removes what lies in this store: bodies, index,
+	// words that nobody else uses, items. Versions stay as Shredded, leaves stay and verify. The
+	// leaf says so in the audit log, in the same commit. A patient who is shredded already, or was
+	// never stored, is fault.NotFound.
+	Shred(ctx context.Context, patient string, leaf ledger.Leaf) (Receipt, error)
+	// PersonKey returns the key of a patient; fault.NotFound when there is none (the store has
+	// not written for the patient since there are keys, or never).
+	PersonKey(ctx context.Context, patient string) (PersonKey, error)
 
 	// Moving is how a record leaves a store and enters another.
 	Moving

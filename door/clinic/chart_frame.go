@@ -37,7 +37,7 @@ func chartParts() []chartPart {
 		{"Summary", "", "s"}, {"Notes", "notes", "n"}, {"Results", "results", "r"}, {"Medications", "medications", "m"},
 		{"Problems", "problems", "p"}, {"Allergies", "allergies", "a"}, {"Orders", "orders", "o"}, {"Vitals", "vitals", "v"},
 		{"Immunizations", "immunizations", "i"}, {"Documents", "documents", "d"}, {"Messages", "messages", "c"},
-		{"Timeline", "timeline", "t"}, {"Charges", "charges", "y"},
+		{"Timeline", "timeline", "t"}, {"Charges", "charges", "y"}, {"Programs", "programs", "u"},
 		{"Details", "details", "x"}, {"Emergency sheet", "emergency", "e"}, {"Emergency access", "emergency-access", "g"},
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/practice/chart"
+	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/minor"
 )
 
 // glassView is the form of emergency access, as it was typed.
@@ -90,6 +92,8 @@ func glassEnd(w http.ResponseWriter, r *web.Request) error {
 // privacyView is the desk of the privacy officer.
 type privacyView struct {
 	Waiting, Done []glassLine
+	Ages          minor.Rule
+	Administers   bool
 	Faults        ui.Faults
 	At            string // grant whose form has the faults
 	Comment       string
@@ -119,7 +123,10 @@ func readPrivacy(r *web.Request) (privacyView, error) {
 	if err != nil {
 		return privacyView{}, err
 	}
-	var v privacyView
+	v := privacyView{Administers: r.Principal().Role == trust.Administrator}
+	if v.Ages, err = r.Site.Accounts.Ages(r.Context()); err != nil {
+		return v, err
+	}
 	var ids []string
 	for _, g := range list {
 		l := glassLine{Grant: g, Open: g.Open(r.Now()), Own: g.Account == r.Principal().ID}

@@ -56,7 +56,7 @@ func navigationOf(role trust.Role) []ui.NavItem {
 	case trust.Biller:
 		return []ui.NavItem{{Label: "Billing", Href: "/billing"}, {Label: "Statements", Href: "/statements"}, {Label: "Fees", Href: "/fees"}}
 	case trust.Administrator:
-		return []ui.NavItem{{Label: "People", Href: "/people"}, {Label: "Fees", Href: "/fees"}, {Label: "Audit", Href: "/audit"}, {Label: "Privacy", Href: "/privacy", CountLabel: "to review"}, {Label: "Safety", Href: "/safety", CountLabel: "warning"}}
+		return []ui.NavItem{{Label: "People", Href: "/people"}, {Label: "Fees", Href: "/fees"}, {Label: "Programs", Href: "/programs"}, {Label: "Audit", Href: "/audit"}, {Label: "Privacy", Href: "/privacy", CountLabel: "to review"}, {Label: "Safety", Href: "/safety", CountLabel: "warning"}}
 	case trust.Auditor:
 		return []ui.NavItem{{Label: "Audit", Href: "/audit"}, {Label: "Privacy", Href: "/privacy", CountLabel: "to review"}, {Label: "Safety", Href: "/safety", CountLabel: "warning"}}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/practice/patient"
 	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/minor"
 )
 
 // portalView is a patient's own way into the record.
@@ -20,6 +21,8 @@ type portalView struct {
 	Link     string // shown once
 	For      identity.Account
 	Faults   ui.Faults
+	Proxy    proxyView // who acts for the patient
+	TooYoung int       // the age from which the patient may have an account, when younger
 }
 
 // portalAccess shows whether a patient can sign in to the portal.
@@ -37,7 +40,17 @@ func loadPortal(r *web.Request) (portalView, error) {
 		return portalView{}, err
 	}
 	v := portalView{Person: p, User: proposedUser(p)}
-	v.Accounts, err = r.Site.Accounts.OfPatient(r.Context(), r.Principal(), p.ID)
+	if v.Accounts, err = r.Site.Accounts.OfPatient(r.Context(), r.Principal(), p.ID); err != nil {
+		return v, err
+	}
+	rule, err := r.Site.Accounts.Ages(r.Context())
+	if err != nil {
+		return v, err
+	}
+	if _, known := minor.Birthday(p.BirthDate, 0); known && !minor.Reached(p.BirthDate, rule.Account, r.Now()) {
+		v.TooYoung = rule.Account
+	}
+	v.Proxy, err = readProxies(r, p, rule)
 	return v, err
 }
 
@@ -68,6 +81,10 @@ func portalInvite(w http.ResponseWriter, r *web.Request) error {
 	v.User = strings.TrimSpace(r.FormValue("user"))
 	if len(v.Accounts) > 0 {
 		v.Faults.Add("", r.Lang.T("This patient has an account already; make a new link for it instead."))
+		return v.show(w, r)
+	}
+	if v.TooYoung > 0 {
+		v.Faults.Add("user", r.Lang.T("The patient may have an own account from the age of %d. Until then a parent or guardian acts: give them access below.", v.TooYoung))
 		return v.show(w, r)
 	}
 	name := strings.TrimSpace(v.Person.Given + " " + v.Person.Family)

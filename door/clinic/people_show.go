@@ -3,7 +3,6 @@ package clinic
 import (
 	"net/http"
 
-	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/identity"
@@ -43,7 +42,7 @@ func accountList(w http.ResponseWriter, r *web.Request) error {
 		if a.Invited && !a.Disabled {
 			v.Waiting++
 		}
-		if !a.Invited && !a.Disabled && !a.TOTPEnabled {
+		if !a.Invited && !a.Disabled && !a.Strong() {
 			v.NoSecond++
 		}
 	}
@@ -91,7 +90,7 @@ func accountDisable(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := r.Site.Accounts.Disable(r.Context(), r.Principal(), a.ID); err != nil {
+	if err := r.Site.Accounts.Deactivate(r.Context(), r.Principal(), a.ID); err != nil {
 		return err
 	}
 	if err := staff.SetActive(r.Context(), r.Actor, a.Practitioner, false); err != nil {
@@ -130,18 +129,17 @@ func accountEnd(w http.ResponseWriter, r *web.Request) error {
 	return web.Redirect(w, r, "/people/"+a.ID)
 }
 
-// accountFactor takes the second factor off, for a lost phone.
+// accountFactor is for a lost phone or key: everything that opens the account is taken away, and
+// a one-time link, shown once, lets the person set it up anew.
 func accountFactor(w http.ResponseWriter, r *web.Request) error {
-	a, err := r.Site.Accounts.FindByID(r.Context(), r.PathValue("account"))
+	id := r.PathValue("account")
+	secret, err := r.Site.Accounts.ResetFactors(r.Context(), r.Principal(), id)
 	if err != nil {
 		return err
 	}
-	if !a.TOTPEnabled {
-		return fault.New(fault.Conflict, "This account has no second factor.")
-	}
-	if err := r.Site.Accounts.RemoveTOTP(r.Context(), r.Principal(), a.ID); err != nil {
+	a, err := r.Site.Accounts.FindByID(r.Context(), id)
+	if err != nil {
 		return err
 	}
-	r.Say(r.Lang.T("The second factor is off. Ask %s to set it up again under Settings.", a.Name), "")
-	return web.Redirect(w, r, "/people/"+a.ID)
+	return web.Page(w, r, peopleTitle(r), accountPage(accountOf(r, a, secret)))
 }

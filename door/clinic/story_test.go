@@ -40,6 +40,12 @@ type house struct {
 
 func open(t *testing.T) house {
 	t.Helper()
+	return openWith(t, identity.Options{Cost: identity.Cost{KiB: 64, Passes: 1}, PasswordAlone: true})
+}
+
+// openWith is open with other ways to sign in: without PasswordAlone as a clinic has it.
+func openWith(t *testing.T, o identity.Options) house {
+	t.Helper()
 	dir, c := t.TempDir(), clock.NewManual(noon)
 	ring, err := seal.OpenKeyring(dir, seal.KeyFile(filepath.Join(dir, "master.key")))
 	if err != nil {
@@ -56,7 +62,7 @@ func open(t *testing.T) house {
 	}
 	whole := record.WithContents(s, blob.New(place, ring.Key("content")))
 	h := house{t: t, clock: c, site: &web.Site{Gate: record.Open(whole, c), Clock: c, Log: slog.New(slog.DiscardHandler), Clinic: "Harehills",
-		Accounts: identity.Open(s, c, identity.Options{Cost: identity.Cost{KiB: 64, Passes: 1}})}}
+		Accounts: identity.Open(s, c, o)}}
 	h.commit(trust.System("import"),
 		`{"resourceType":"Patient","id":"maria","name":[{"family":"Okafor","given":["Maria"]}],"birthDate":"1968-03-14","gender":"female"}`,
 		`{"resourceType":"Practitioner","id":"anna","name":[{"family":"Lindqvist","given":["Anna"]}]}`,

@@ -143,7 +143,7 @@ func (b *bench) populate(ctx context.Context, n int) (done func(), err error) {
 		return nil, errors.Join(err, b.house.store.Close(), fault.New(fault.Conflict, "The database holds a record already. Measure on an empty one."))
 	}
 	b.report.add(figure{Name: "create an empty record", Value: ms(time.Since(opening)), Unit: "ms"})
-	doctor, err := b.house.accounts.Create(ctx, trust.System("bench"), identity.Draft{User: "bench.doctor", Name: "Bench Doctor", Role: trust.Physician, Password: benchPassword})
+	doctor, err := b.house.accounts.Create(ctx, trust.System("bench"), identity.Draft{User: "bench.doctor", Name: "Bench Doctor", Role: trust.Physician, Password: benchPassword, TOTPSecret: benchFactor})
 	if err != nil {
 		return nil, errors.Join(err, b.house.store.Close())
 	}
@@ -253,14 +253,17 @@ func (b *bench) fill(ctx context.Context) error {
 	return fault.New(fault.Internal, "No patient of the population has a visit.")
 }
 
-const benchPassword = "correct horse battery staple 7"
+const (
+	benchPassword = "correct horse battery staple 7"
+	benchFactor   = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+)
 
 // sign makes the token and the session with which the server is asked.
 func (b *bench) sign(ctx context.Context) (err error) {
 	if b.token, err = b.house.accounts.IssueToken(ctx, trust.System("bench"), b.doctor, []string{"user/*.cruds"}, time.Hour); err != nil {
 		return err
 	}
-	_, secret, err := b.house.accounts.SignIn(ctx, "bench.doctor", benchPassword, "", "127.0.0.1")
+	_, secret, err := b.house.accounts.SignInAs(ctx, trust.System("bench"), "bench.doctor", identity.Place{Address: "127.0.0.1"})
 	b.session = &http.Cookie{Name: "osler-session", Value: secret}
 	return err
 }

@@ -31,10 +31,10 @@ func TestEveryImportedChartOpens(t *testing.T) {
 		t.Fatalf("import: %v, %d problems, %d of %d differ", err, report.Problems(), report.Different, report.Checked)
 	}
 	by := trust.System("test")
-	if _, err := h.accounts.Create(ctx, by, identity.Draft{User: "reader", Name: "Reader", Role: trust.Physician, Password: "a long enough password 9"}); err != nil {
+	if _, err := h.accounts.Create(ctx, by, identity.Draft{User: "reader", Name: "Reader", Role: trust.Physician, Password: "a long enough password 9", TOTPSecret: drillFactor}); err != nil {
 		t.Fatal(err)
 	}
-	_, secret, err := h.accounts.SignInAs(ctx, by, "reader", "127.0.0.1")
+	_, secret, err := h.accounts.SignInAs(ctx, by, "reader", identity.Place{Address: "127.0.0.1"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,6 +42,7 @@ type commands struct {
 	Backup  backupCommand  `cmd:"" help:"Back a record up to a folder or S3, encrypted; again and again, only what is new."`
 	Restore restoreCommand `cmd:"" help:"Restore a backup, as of any moment, and prove it."`
 	Store   storeCommand   `cmd:"" help:"Move a record from one store to another."`
+	Shred   shredCommand   `cmd:"" help:"Destroy a patient's keys and data for good; two people, one after the other."`
 	Audit   auditCommand   `cmd:"" help:"Look after the audit log."`
 	Witness witnessCommand `cmd:"" help:"Witness other clinics' audit logs: remember how far they were, and sign that they only grew."`
 	Token   tokenCommand   `cmd:"" help:"Issue a FHIR bearer token for an account."`

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"syscall"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/identity"
 )
 
 // smallDisk mounts a file system of its own, which the test can fill.
@@ -162,7 +164,7 @@ func TestDrillDiskFull(t *testing.T) {
 func signIn(t *testing.T, base string) func(method, path string) string {
 	t.Helper()
 	jar, _ := cookiejar.New(nil)
-	client := &http.Client{Jar: jar}
+	client, ticket := &http.Client{Jar: jar}, ""
 	ask := func(method, path string, form url.Values) string {
 		t.Helper()
 		r, err := http.NewRequest(method, base+path, strings.NewReader(form.Encode()))
@@ -179,9 +181,20 @@ func signIn(t *testing.T, base string) func(method, path string) string {
 			body, _ := io.ReadAll(res.Body)
 			t.Fatalf("%s %s: %s %.400s", method, path, res.Status, body)
 		}
+		if method == "POST" && path == "/sign-in" {
+			body, _ := io.ReadAll(res.Body)
+			if m := regexp.MustCompile(`name="ticket" value="([^"]+)"`).FindSubmatch(body); m != nil {
+				ticket = string(m[1])
+			}
+		}
 		return res.Request.URL.Path
 	}
-	if at := ask("POST", "/sign-in", url.Values{"user": {"drill"}, "password": {"a long enough password 9"}}); strings.HasPrefix(at, "/sign-in") {
+	ask("POST", "/sign-in", url.Values{"user": {"drill"}, "password": {"a long enough password 9"}})
+	code, err := identity.TOTPCode(drillFactor, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at := ask("POST", "/sign-in/code", url.Values{"ticket": {ticket}, "code": {code}}); strings.HasPrefix(at, "/sign-in") {
 		t.Fatalf("not signed in, but at %s", at)
 	}
 	return func(method, path string) string { t.Helper(); return ask(method, path, nil) }

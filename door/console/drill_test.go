@@ -88,7 +88,7 @@ func preparedAt(t *testing.T, place dataFlags) (token string) {
 	}
 	defer h.store.Close()
 	by := trust.System("drill")
-	a, err := h.accounts.Create(ctx, by, identity.Draft{User: "drill", Name: "Drill", Role: trust.Physician, Password: "a long enough password 9"})
+	a, err := h.accounts.Create(ctx, by, identity.Draft{User: "drill", Name: "Drill", Role: trust.Physician, Password: "a long enough password 9", TOTPSecret: drillFactor})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -386,3 +386,6 @@ func TestNoPlaintextInTheDataFolder(t *testing.T) {
 	<-done
 	look("after it stopped")
 }
+
+// drillFactor is the second factor of the accounts of drills.
+const drillFactor = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"

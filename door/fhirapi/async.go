@@ -89,8 +89,9 @@ func (s *server) later(rt route, c *call) error {
 		defer s.waiting.work.Done()
 		defer cancel()
 		defer close(job.done)
+		defer s.while(work)()
 		err := s.guard(rt, work)
-		if ctx.Err() != nil {
+		if work.Context().Err() != nil {
 			err = fault.New(fault.TooCostly, "The work was given up: it was cancelled, or not finished within %v.", laterWork)
 		}
 		if err == nil && w.body.Len() > laterBytes {

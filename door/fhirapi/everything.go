@@ -108,14 +108,16 @@ func (s *server) wanted(c *call, names ...string) (*wanted, error) {
 	if w.period, err = readPeriod(query); err != nil {
 		return nil, err
 	}
-	return w, w.snapshot()
+	return w, w.snapshot(s)
 }
 
 // snapshot settles the time at which the record is read: every page shows the same.
-func (w *wanted) snapshot() (err error) {
+func (w *wanted) snapshot(s *server) (err error) {
 	token := w.query.Get(pageParam)
 	if token == "" {
 		w.at, err = w.actor.Snapshot(w.Context())
+	} else if token, err = s.openPage(token); err != nil {
+		return err
 	} else if n, err := fmt.Sscanf(token, "%d-%d", &w.at, &w.skip); err != nil || n != 2 || w.at <= 0 || w.skip < 1 {
 		return fault.New(fault.Malformed, "The page address cannot be read; start again.")
 	}
@@ -208,7 +210,9 @@ func (s *server) bundleOf(c *call, w *wanted, own []store.Version) error {
 	next := ""
 	if w.count > 0 && len(page) > w.count {
 		page = page[:w.count]
-		next = fmt.Sprintf("%d-%d", w.at, w.skip+w.count)
+		if next, err = s.sealPage(fmt.Sprintf("%d-%d", w.at, w.skip+w.count)); err != nil {
+			return err
+		}
 	}
 	b := w.startPage("searchset", int64(len(all)), w.pageLinks(w.query, next)...)
 	for _, v := range page {

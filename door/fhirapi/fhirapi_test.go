@@ -60,7 +60,7 @@ func open(t testing.TB, change ...func(*house, *Options)) *house {
 		t.Fatal(err)
 	}
 	h.gate = record.Open(record.WithContents(s, blob.New(contents, ring.Key("content"))), h.clock)
-	accounts := identity.Open(s, h.clock, identity.Options{})
+	accounts := identity.Open(s, h.clock, identity.Options{PasswordAlone: true, CheckEvery: 300 * time.Millisecond})
 	h.seed(`{"resourceType":"Patient","id":"rosa","active":true,"identifier":[{"type":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0203","code":"MR"}]},"system":"urn:mrn","value":"R1"}],"name":[{"family":"Díaz","given":["Rosa"]}],"gender":"female","birthDate":"1970-05-06"}`,
 		`{"resourceType":"Patient","id":"sam","identifier":[{"system":"urn:mrn","value":"S1"}],"name":[{"family":"Hill","given":["Sam"]}],"gender":"male","birthDate":"1999-12-31"}`,
 		`{"resourceType":"Practitioner","id":"amara","identifier":[{"system":"urn:npi","value":"7"}],"name":[{"family":"Osei"}]}`)
@@ -86,7 +86,7 @@ func open(t testing.TB, change ...func(*house, *Options)) *house {
 		}
 	}
 	h.store, h.accounts = s, accounts
-	o := Options{Gate: h.gate, Authenticate: accounts.Token, Clock: h.clock, Log: slog.New(slog.NewTextHandler(h.log, nil)), Version: "test"}
+	o := Options{Gate: h.gate, Authenticate: accounts.Token, While: accounts.While, Clock: h.clock, Log: slog.New(slog.NewTextHandler(h.log, nil)), Version: "test"}
 	for _, f := range change {
 		f(h, &o)
 	}

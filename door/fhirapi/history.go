@@ -29,7 +29,7 @@ func (s *server) history(c *call) error {
 	if err != nil {
 		return err
 	}
-	skip, err := historyPage(query.Get(pageParam), &f)
+	skip, err := s.historyPage(query.Get(pageParam), &f)
 	if err != nil {
 		return err
 	}
@@ -37,6 +37,11 @@ func (s *server) history(c *call) error {
 	next := ""
 	if f.At >= 0 {
 		if page, next, err = s.historyRows(c, f, skip); err != nil {
+			return err
+		}
+	}
+	if next != "" {
+		if next, err = s.sealPage(next); err != nil {
 			return err
 		}
 	}
@@ -79,9 +84,12 @@ func (s *server) historyFilter(c *call, query url.Values) (store.HistoryFilter, 
 
 // historyPage reads a page's address: the commit at which it begins, and how many versions
 // of that commit stand on pages before it.
-func historyPage(token string, f *store.HistoryFilter) (skip int, err error) {
+func (s *server) historyPage(token string, f *store.HistoryFilter) (skip int, err error) {
 	if token == "" {
 		return 0, nil
+	}
+	if token, err = s.openPage(token); err != nil {
+		return 0, err
 	}
 	at, rest, _ := strings.Cut(token, "-")
 	t, err := strconv.ParseInt(at, 10, 64)

@@ -114,6 +114,11 @@ func (s *server) importStart(c *call) error {
 	client := s.Guard.Client(importWithin)
 	j, err := desk.Start(c.Context(), c.actor, importKind, func(ctx context.Context, tell func(string, any)) (any, error) {
 		defer client.CloseIdleConnections()
+		if s.While != nil { // an import ends with the account of whom began it
+			var stop context.CancelFunc
+			ctx, stop = s.While(ctx, by)
+			defer stop()
+		}
 		return m.run(ctx, im, client, tell)
 	})
 	if err != nil {

@@ -2,7 +2,6 @@ package fhirapi
 
 import (
 	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"io"
 	"net/http"
@@ -30,7 +29,7 @@ func (s *server) search(c *call) error {
 		return err
 	}
 	raw, token := cutParam(raw, pageParam)
-	at, after, err := decodePage(token)
+	after, err := decodePage(token)
 	if err != nil {
 		return err
 	}
@@ -53,7 +52,7 @@ func (s *server) search(c *call) error {
 	if err != nil {
 		return err
 	}
-	page, err := c.actor.Search(c.Context(), c.within.limit(q), at, after)
+	page, err := c.actor.Search(c.Context(), c.within.limit(q), 0, after)
 	if err != nil {
 		return err
 	}
@@ -116,21 +115,18 @@ func cutParam(raw, name string) (rest, value string) {
 	return strings.Join(kept, "&"), value
 }
 
-func encodePage(at store.T, after []byte) string {
-	b := binary.AppendUvarint(nil, uint64(at))
-	return base64.RawURLEncoding.EncodeToString(append(b, after...))
-}
+// The position that the store gives is sealed and holds the snapshot.
+func encodePage(after []byte) string { return base64.RawURLEncoding.EncodeToString(after) }
 
-func decodePage(token string) (store.T, []byte, error) {
+func decodePage(token string) ([]byte, error) {
 	if token == "" {
-		return 0, nil, nil
+		return nil, nil
 	}
-	b, err := base64.RawURLEncoding.DecodeString(token)
-	at, n := binary.Uvarint(b)
-	if err != nil || n <= 0 || n >= len(b) {
-		return 0, nil, fault.Wrap(errors.Join(err), fault.Malformed, "The page address cannot be read; start the search again.")
+	after, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil || len(after) == 0 {
+		return nil, fault.Wrap(errors.Join(err), fault.Malformed, "The page address cannot be read; start the search again.")
 	}
-	return store.T(at), b[n:], nil
+	return after, nil
 }
 
 // searchset writes the Bundle of a page.
@@ -191,7 +187,7 @@ func (s *server) links(c *call, q search.Query, page store.Page, token string) [
 		links = append(links, fhir.Obj("relation", "first", "url", address("")))
 	}
 	if page.Next != nil {
-		links = append(links, fhir.Obj("relation", "next", "url", address(encodePage(page.At, page.Next))))
+		links = append(links, fhir.Obj("relation", "next", "url", address(encodePage(page.Next))))
 	}
 	return links
 }

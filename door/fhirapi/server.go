@@ -53,8 +53,11 @@ type Options struct {
 	// Visitor returns who is signed in in the browser that a request comes from;
 	// fault.Unauthorized when nobody is. It may be nil. It is asked for pages only.
 	Visitor func(r *http.Request) (trust.Principal, error)
-	Clock   clock.Clock
-	Log     *slog.Logger
+	// While returns a context that ends when a principal may not be here any more, for answers that
+	// take long. It may be nil.
+	While func(ctx context.Context, p trust.Principal) (context.Context, context.CancelFunc)
+	Clock clock.Clock
+	Log   *slog.Logger
 	// Base is the public URL of the door without a slash at its end, for example
 	// "https://clinic.example/fhir"; empty takes it from each request.
 	Base string
@@ -65,6 +68,8 @@ type Options struct {
 	Guard outbound.Guard
 	// MaxContent is the largest content of a Binary in bytes; 0 is DefaultMaxContent.
 	MaxContent int64
+	// PageKey seals the addresses of pages; without one they live as long as the process.
+	PageKey []byte
 	// Version is the program's, for the CapabilityStatement.
 	Version string
 }
@@ -94,6 +99,12 @@ func (h *Handler) Close() { h.server.waiting.close() }
 // New returns the handler for the paths below /fhir; close it before the store.
 func New(o Options) *Handler {
 	s := &server{Options: o, started: o.Clock.Now(), outer: http.NewServeMux()}
+	if s.PageKey == nil {
+		s.PageKey = pageKey()
+	}
+	if reason := undeclared(routes()); reason != "" {
+		panic("fhirapi: " + reason)
+	}
 	s.described = sync.OnceValue(openAPIDocument)
 	for _, rt := range routes() {
 		s.outer.HandleFunc(rt.method+" "+rt.pattern, s.wrap(rt))
@@ -160,6 +171,9 @@ func (s *server) wrap(rt route) http.HandlerFunc {
 		c := &call{Request: r, base: s.base(r), w: w}
 		r.Body = http.MaxBytesReader(w, r.Body, s.bodyLimit(c))
 		err := s.admit(rt, c)
+		if err == nil {
+			defer s.while(c)()
+		}
 		switch {
 		case err != nil:
 		case rt.wantsLater(c):
@@ -191,6 +205,16 @@ func (s *server) noted(rt route, c *call, outcome error) error {
 		return s.Gate.Stranger(c.Context(), "fhir", identity.Network(c.RemoteAddr), what, outcome)
 	}
 	return nil
+}
+
+// while makes a call end when its person may not be here any more.
+func (s *server) while(c *call) context.CancelFunc {
+	if s.While == nil || c.actor == nil {
+		return func() {}
+	}
+	ctx, stop := s.While(c.Context(), c.actor.Principal())
+	c.Request = c.WithContext(ctx)
+	return stop
 }
 
 // guard runs the handler and turns a panic into an internal error.

@@ -145,6 +145,7 @@ func (s *server) websocket(c *call) error {
 		}
 		p.Network = identity.Network(c.RemoteAddr)
 		c.actor = s.Gate.As(p, "fhir")
+		defer s.while(c)()
 	}
 	w.ServeSocket(c.w, c.Request, c.actor)
 	return nil

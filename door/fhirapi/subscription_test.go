@@ -357,7 +357,7 @@ func TestDisabledAccountGetsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := h.accounts.Disable(t.Context(), trust.System("test"), a.ID); err != nil {
+	if err := h.accounts.Deactivate(t.Context(), trust.System("test"), a.ID); err != nil {
 		t.Fatal(err)
 	}
 	h.seed(pulse)

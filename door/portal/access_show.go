@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/identity"
@@ -49,6 +50,9 @@ type accessLine struct {
 }
 
 func access(w http.ResponseWriter, r *web.Request) error {
+	if limited(r) { // who was seen, and for what, may be what is confidential
+		return fault.New(fault.Forbidden, "Who looked at this record is shown to the patient.")
+	}
 	id, err := own(r)
 	if err != nil {
 		return err

@@ -23,6 +23,7 @@ const (
 // homeView is the first page: what to do, what is new, where everything is.
 type homeView struct {
 	Patient   chart.Patient
+	Acting    bool // the reader is somebody else
 	ToDo      []toDo
 	New       []resultLine // results that were not opened, the most pressing first
 	Next      *chart.Appointment
@@ -51,7 +52,7 @@ func readHome(r *web.Request) (homeView, error) {
 	if err != nil {
 		return homeView{}, err
 	}
-	v := homeView{Patient: c.Patient}
+	v := homeView{Patient: c.Patient, Acting: r.Base != ""}
 	staff, err := readTeam(ctx, r.Actor)
 	if err != nil {
 		return v, err
@@ -91,6 +92,9 @@ func readHome(r *web.Request) (homeView, error) {
 
 // addGlass tells that the record was opened by emergency access.
 func (v *homeView) addGlass(r *web.Request) error {
+	if limited(r) {
+		return nil
+	}
 	list, err := r.Site.Accounts.GlassAbout(r.Context(), r.Principal(), v.Patient.ID)
 	if err != nil || len(list) == 0 || r.Now().Sub(list[0].Opened) > glassNews {
 		return err
@@ -158,5 +162,5 @@ func (v *homeView) addSupply(r *web.Request, meds medication.Medicines) error {
 }
 
 func more(w http.ResponseWriter, r *web.Request) error {
-	return web.Page(w, r, ui.Page{Title: r.Lang.T("More"), Active: "/portal/more"}, morePage())
+	return web.Page(w, r, ui.Page{Title: r.Lang.T("More"), Active: "/portal/more"}, morePage(limited(r)))
 }

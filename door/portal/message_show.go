@@ -26,6 +26,7 @@ type messagesView struct {
 type threadView struct {
 	Thread            *message.Thread
 	Me                string
+	For               string // id of the patient whom the writer acts for
 	Team              team
 	To, Subject, Text string
 	Options           []ui.Option
@@ -73,7 +74,7 @@ func readThread(r *web.Request) (threadView, error) {
 	if err != nil {
 		return threadView{}, err
 	}
-	v := threadView{Thread: &t, Me: "Patient/" + id}
+	v := threadView{Thread: &t, Me: "Patient/" + id, For: r.PathValue("person")}
 	if v.Team, err = readTeam(r.Context(), r.Actor); err != nil {
 		return v, err
 	}
@@ -84,6 +85,9 @@ func readThread(r *web.Request) (threadView, error) {
 func (v threadView) draftKey() string {
 	if v.Thread != nil {
 		return "portal/reply/" + v.Thread.ID
+	}
+	if v.For != "" {
+		return "portal/message/" + v.For
 	}
 	return "portal/message"
 }
@@ -142,7 +146,7 @@ func newMessage(r *web.Request) (threadView, error) {
 	if err != nil {
 		return threadView{}, err
 	}
-	v := threadView{Me: "Patient/" + c.Patient.ID}
+	v := threadView{Me: "Patient/" + c.Patient.ID, For: r.PathValue("person")}
 	if v.Team, err = readTeam(r.Context(), r.Actor); err != nil {
 		return v, err
 	}
@@ -238,7 +242,7 @@ func messageSend(w http.ResponseWriter, r *web.Request) error {
 		return showThread(w, r, v)
 	}
 	_, err = message.Send(r.Context(), r.Actor, message.Draft{Patient: r.Principal().Patient, To: []string{"Practitioner/" + v.To},
-		Subject: strings.TrimSpace(v.Subject), Text: v.Text, Key: formKey(r)})
+		Subject: strings.TrimSpace(v.Subject), Text: signed(r, v.Text), Key: formKey(r)})
 	return v.sent(w, r, err)
 }
 
@@ -249,7 +253,7 @@ func messageReply(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	v.Text = r.FormValue("text")
-	_, err = message.Send(r.Context(), r.Actor, message.Draft{Thread: v.Thread.ID, Text: v.Text, Key: formKey(r)})
+	_, err = message.Send(r.Context(), r.Actor, message.Draft{Thread: v.Thread.ID, Text: signed(r, v.Text), Key: formKey(r)})
 	return v.sent(w, r, err)
 }
 

@@ -74,7 +74,7 @@ func start(t testing.TB) *house {
 			t.Fatal(err)
 		}
 	}
-	accounts := identity.Open(s, c.clock, identity.Options{Cost: identity.Cost{KiB: 64, Passes: 1}})
+	accounts := identity.Open(s, c.clock, identity.Options{Cost: identity.Cost{KiB: 64, Passes: 1}, PasswordAlone: true})
 	c.logins = accounts
 	for _, a := range practice.Accounts {
 		c.people[a.User] = a
@@ -95,6 +95,33 @@ func start(t testing.TB) *house {
 	t.Cleanup(server.Close)
 	c.url = server.URL
 	return c
+}
+
+// enter signs anybody in through the form.
+func (c *house) enter(user string) {
+	c.t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.clients[user] = &http.Client{Jar: jar}
+	if status, path, page := c.send(user, "/sign-in", url.Values{"user": {user}, "password": {password}}); status != 200 || path == "/sign-in" {
+		c.t.Fatalf("%s signs in: status %d at %s: %s", user, status, path, plainText(page))
+	}
+}
+
+// enterBy chooses a password through an invitation and signs in.
+func (c *house) enterBy(link, user string) {
+	c.t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.clients[user] = &http.Client{Jar: jar}
+	if status, _, page := c.send(user, link, url.Values{"password": {password}, "again": {password}}); status != 200 {
+		c.t.Fatalf("%s: %d %s", link, status, plainText(page))
+	}
+	c.enter(user)
 }
 
 // as signs a patient in through the form, without any script, and returns the browser.

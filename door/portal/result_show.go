@@ -164,7 +164,7 @@ func resultAsk(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	saved, err := message.Send(r.Context(), r.Actor, message.Draft{Patient: r.Principal().Patient, To: to,
-		Subject: r.Lang.T("Question about: %s", v.Line.Name), Text: text, Key: formKey(r)})
+		Subject: r.Lang.T("Question about: %s", v.Line.Name), Text: signed(r, text), Key: formKey(r)})
 	if fault.Is(err, fault.Invalid) || fault.Is(err, fault.TooLarge) {
 		v.Faults.Add("text", sentence(r, err))
 		return showResult(w, r, v)

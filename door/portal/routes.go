@@ -7,6 +7,8 @@
 package portal
 
 import (
+	"slices"
+
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/practice/intake"
@@ -34,6 +36,12 @@ func navigation(r *web.Request) []ui.NavItem {
 	if r == nil || r.Actor == nil {
 		return list
 	}
+	if r.Principal().Patient == "" { // who is no patient, and has not chosen for whom to act
+		return []ui.NavItem{{Label: "Whose record", Href: "/whose", Icon: "user"}}
+	}
+	if limited(r) {
+		list = slices.DeleteFunc(list, func(n ui.NavItem) bool { return n.Href == "/portal/access" })
+	}
 	unread, err := message.CountUnread(r.Context(), r.Actor)
 	if err != nil {
 		r.Site.Log.Warn("messages not counted", "error", err.Error())
@@ -43,43 +51,55 @@ func navigation(r *web.Request) []ui.NavItem {
 	return list
 }
 
-// routes is the site map.
+// routes is the site map. Every page has two addresses: of the own record, and of that of a
+// person whom the reader acts for. Whose record it is stands in the address and nowhere else.
 func routes(m *web.Mux) {
-	m.Page("GET /portal", web.Patient, home)
-	m.Page("GET /portal/more", web.Patient, more)
+	m.Page("GET /whose", web.Patient, whose)
+	m.Page("POST /whose/carers", web.Patient, carerAdd)
+	m.Page("POST /whose/{grant}/end", web.Patient, carerEnd)
+	for _, at := range []string{"/portal", "/portal/for/{person}"} {
+		bothPages(m, at)
+	}
+}
 
-	m.Page("GET /portal/results", web.Patient, results)
-	m.Page("GET /portal/results/{id}", web.Patient, resultShow)
-	m.Page("POST /portal/results/{id}/ask", web.Patient, resultAsk)
+func bothPages(m *web.Mux, at string) {
+	page := func(method, path string, h web.Handler) { m.Page(method+" "+at+path, web.Patient, acting(h)) }
 
-	m.Page("GET /portal/medicines", web.Patient, medicines)
-	m.Page("POST /portal/medicines/refill", web.Patient, refillAsk)
-	m.Page("POST /portal/medicines/refill/{task}/cancel", web.Patient, refillCancel)
-	m.Page("POST /portal/medicines/tell", web.Patient, medicineTell)
+	page("GET", "", home)
+	page("GET", "/more", more)
 
-	m.Page("GET /portal/health", web.Patient, health)
-	m.Page("GET /portal/visits", web.Patient, visits)
-	m.Page("GET /portal/visits/{id}", web.Patient, visitShow)
+	page("GET", "/results", results)
+	page("GET", "/results/{id}", resultShow)
+	page("POST", "/results/{id}/ask", resultAsk)
 
-	m.Page("GET /portal/messages", web.Patient, messages)
-	m.Page("GET /portal/messages/new", web.Patient, messageNew)
-	m.Page("POST /portal/messages", web.Patient, messageSend)
-	m.Page("GET /portal/messages/{thread}", web.Patient, messageShow)
-	m.Page("POST /portal/messages/{thread}", web.Patient, messageReply)
+	page("GET", "/medicines", medicines)
+	page("POST", "/medicines/refill", refillAsk)
+	page("POST", "/medicines/refill/{task}/cancel", refillCancel)
+	page("POST", "/medicines/tell", medicineTell)
 
-	m.Page("GET /portal/measure", web.Patient, measure)
-	m.Page("GET /portal/measure/{kind}", web.Patient, measureForm)
-	m.Page("POST /portal/measure/{kind}", web.Patient, measureSave)
+	page("GET", "/health", health)
+	page("GET", "/visits", visits)
+	page("GET", "/visits/{id}", visitShow)
 
-	m.Page("GET /portal/documents", web.Patient, documents)
-	m.Stream("POST /portal/documents", web.Patient, intake.MaxFile+1<<20, documentSend)
-	m.Stream("GET /portal/documents/{document}", web.Patient, intake.MaxFile, documentOpen)
+	page("GET", "/messages", messages)
+	page("GET", "/messages/new", messageNew)
+	page("POST", "/messages", messageSend)
+	page("GET", "/messages/{thread}", messageShow)
+	page("POST", "/messages/{thread}", messageReply)
 
-	m.Page("GET /portal/access", web.Patient, access)
-	m.Page("GET /portal/access/proof", web.Patient, accessProof)
-	m.Page("GET /portal/access/disclosures", web.Patient, accessDisclosed)
-	m.Page("GET /portal/share", web.Patient, share)
-	m.Page("GET /portal/download", web.Patient, download)
-	m.Page("GET /portal/record", web.Patient, wholeRecord)
-	m.Page("GET /portal/emergency", web.Patient, emergencySheet)
+	page("GET", "/measure", measure)
+	page("GET", "/measure/{kind}", measureForm)
+	page("POST", "/measure/{kind}", measureSave)
+
+	page("GET", "/documents", documents)
+	m.Stream("POST "+at+"/documents", web.Patient, intake.MaxFile+1<<20, acting(documentSend))
+	m.Stream("GET "+at+"/documents/{document}", web.Patient, intake.MaxFile, acting(documentOpen))
+
+	page("GET", "/access", access)
+	page("GET", "/access/proof", accessProof)
+	page("GET", "/access/disclosures", accessDisclosed)
+	page("GET", "/share", share)
+	page("GET", "/download", download)
+	page("GET", "/record", wholeRecord)
+	page("GET", "/emergency", emergencySheet)
 }

@@ -86,5 +86,5 @@ func emergencySheet(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return web.Render(w, r, sheet.Page(s, sheet.Frame{Back: "/portal/share", Clinic: r.Site.Clinic, By: r.Principal().Name, Role: r.Lang.T("patient")}))
+	return web.Render(w, r, sheet.Page(s, sheet.Frame{Back: r.At("/portal/share"), Clinic: r.Site.Clinic, By: r.Principal().Name, Role: r.Lang.T("patient")}))
 }

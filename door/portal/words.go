@@ -42,6 +42,9 @@ func pageContext(r *web.Request) context.Context {
 	return ui.With(r.Context(), ui.Reader{Lang: r.Lang, Zone: r.Now().Location(), Now: r.Now(), Patient: true})
 }
 
+// at is where a page of the portal is for the reader, who may act for somebody else.
+func at(ctx context.Context, path string) string { return ui.From(ctx).At(path) }
+
 // writer is who wrote a message.
 func writer(ctx context.Context, t team, me string, m message.Message) string {
 	if m.Sender == me {

@@ -160,6 +160,6 @@ func (d *Door) consent(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	leave(w, r, request.Answer(url.Values{"code": {code}, "iss": {d.place(r.Request).Issuer()}}))
+	leave(w, r, request.Answer(url.Values{"code": {code}}))
 	return nil
 }

@@ -169,7 +169,7 @@ func must(t testing.TB, err error) {
 
 func (h *house) signIn(user string) {
 	h.t.Helper()
-	_, secret, err := h.users.SignInAs(h.t.Context(), trust.System("test"), user, "127.0.0.1")
+	_, secret, err := h.users.SignInAs(h.t.Context(), trust.System("test"), user, identity.Place{Address: "127.0.0.1"})
 	must(h.t, err)
 	h.cookies[user] = "osler-session=" + secret
 }
@@ -306,4 +306,17 @@ func (h *house) assertion(c oauth.Client) string {
 func (h *house) serving(assertion string, change ...string) url.Values {
 	return with(url.Values{"grant_type": {"client_credentials"}, "scope": {"system/*.rs"},
 		"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}, "client_assertion": {assertion}}, change...)
+}
+
+// emptyServer is a server that knows nobody.
+func emptyServer(t testing.TB) *oauth.Server {
+	t.Helper()
+	dir := t.TempDir()
+	ring, err := seal.OpenKeyring(dir, seal.KeyFile(filepath.Join(dir, "master.key")))
+	must(t, err)
+	c := clock.NewManual(noon)
+	s, err := sqlite.Open(t.Context(), dir, sqlite.Options{Keyring: ring, Clock: c, Readers: 1, CacheKiB: 1024})
+	must(t, err)
+	t.Cleanup(func() { s.Close() })
+	return oauth.Open(oauth.Options{Store: s, Accounts: identity.Open(s, c, identity.Options{}), Clock: c, Key: ring.Key("oauth-signing")})
 }

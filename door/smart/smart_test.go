@@ -11,6 +11,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 
+	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/identity/oauth"
 	"github.com/osler-emr/osler/trust"
 )
@@ -71,6 +72,11 @@ func TestStandaloneLaunch(t *testing.T) {
 	again := h.token(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {got.text("refresh_token")}, "client_id": {h.public.ID}})
 	if again.status != 200 || h.fhir(again.text("access_token"), "GET", "Observation/rosa-lab").status != 200 || again.text("refresh_token") == got.text("refresh_token") || again.text("patient") != "rosa" {
 		t.Fatalf("refresh: %d %s", again.status, again.body)
+	}
+	// fhirclient leaves client_id out, as SMART's table of a refresh does.
+	again = h.token(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {again.text("refresh_token")}})
+	if again.status != 200 {
+		t.Fatalf("refresh without client_id: %d %s", again.status, again.body)
 	}
 	list := h.send("GET", "/settings/apps", "", "Cookie: "+h.cookies["rosa"])
 	at := strings.Index(list.body, "/settings/apps/")
@@ -294,7 +300,7 @@ func TestBackendService(t *testing.T) {
 	if a := h.send("GET", at(manifest.Output[0].URL), "", "Authorization: Bearer "+access); a.status != 401 {
 		t.Errorf("a blocked service: %d", a.status)
 	}
-	if _, _, err := h.users.SignInAs(t.Context(), trust.System("test"), "client:"+h.backend.ID, ""); err == nil {
+	if _, _, err := h.users.SignInAs(t.Context(), trust.System("test"), "client:"+h.backend.ID, identity.Place{}); err == nil {
 		t.Error("somebody signs in as a service")
 	}
 }
@@ -334,7 +340,7 @@ func TestDeactivation(t *testing.T) {
 	}
 	h.signIn("rosa")
 	got = h.tokens("rosa", "launch/patient offline_access patient/*.rs")
-	must(t, h.users.Disable(t.Context(), trust.System("test"), a.ID))
+	must(t, h.users.Deactivate(t.Context(), trust.System("test"), a.ID))
 	if r := h.fhir(got.text("access_token"), "GET", "Patient/rosa"); r.status != 401 {
 		t.Errorf("after disabling: %d", r.status)
 	}

@@ -29,7 +29,14 @@ type Page struct {
 	NoKeys  bool   // single-key shortcuts are switched off
 	NoFind  bool   // the reader's role finds no patients: no search in the top bar
 	Demo    bool   // demonstration data
+	Acting  *Acting
 	Toast   *Toast
+}
+
+// Acting says whose record a page of the portal shows, to people who can open several.
+type Acting struct {
+	Name    string // of the person whom the reader acts for; "" is the own record
+	Limited bool
 }
 
 // NavItem is one entry of the main navigation.

@@ -15,6 +15,7 @@ package ui
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/osler-emr/osler/base/lang"
@@ -26,6 +27,21 @@ type Reader struct {
 	Zone    *time.Location
 	Now     time.Time
 	Patient bool // patients read dates and flags in their own words
+	// Home is the first page of the reader's web, and Base what stands in its place while the
+	// reader acts for somebody else: "/portal" and "/portal/for/7". See At.
+	Home, Base string
+}
+
+// At returns where a page of the reader's web is: under Base instead of Home while the reader
+// acts for somebody. Other addresses stay as they are.
+func (r Reader) At(path string) string {
+	if r.Base == "" || r.Home == "" || strings.HasPrefix(path, r.Base) {
+		return path
+	}
+	if rest, ok := strings.CutPrefix(path, r.Home); ok && (rest == "" || strings.ContainsAny(rest[:1], "/?#")) {
+		return r.Base + rest
+	}
+	return path
 }
 
 type readerKey struct{}

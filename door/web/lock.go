@@ -10,6 +10,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/identity"
+	"github.com/osler-emr/osler/trust"
 )
 
 // held is a form that arrived while the session was locked. It waits in the lock page and
@@ -25,6 +26,8 @@ type lockView struct {
 	Name, Next string
 	Fault      string
 	Held       held
+	Passkey    string // what the person's passkey is asked
+	Demo       bool   // the demonstration's accounts unlock by a button
 }
 
 const heldPrefix = "held."
@@ -58,7 +61,7 @@ func heldOf(path string, values url.Values, prefix string) held {
 }
 
 func showLocked(w http.ResponseWriter, r *Request, status int, v lockView) error {
-	v.Name = r.Account.Name
+	v.Name, v.Demo, v.Passkey = r.Account.Name, r.Site.demoAccount(r.Account.User), r.askPasskey()
 	return pageStatus(w, r, status, ui.Page{Title: r.Lang.T("Locked"), Narrow: true}, lockForm(r.Site.Clinic, v))
 }
 
@@ -86,8 +89,18 @@ func unlock(w http.ResponseWriter, r *Request) error {
 		return Redirect(w, r, "/sign-in")
 	}
 	v := lockView{Next: r.FormValue("next"), Held: heldOf(r.FormValue("held-path"), r.PostForm, heldPrefix)}
-	_, _, err = r.Site.Accounts.Unlock(r.Context(), c.Value, r.FormValue("password"), address(r))
+	proof := identity.Proof{Password: r.FormValue("password"), Passkey: r.FormValue("passkey")}
+	proof.Relying, _ = r.relying()
+	var secret string
+	if r.FormValue("demo") != "" && r.Site.demoAccount(r.Account.User) {
+		_, secret, err = r.Site.Accounts.ProveAs(r.Context(), trust.System("demo"), c.Value, place(r))
+	} else {
+		_, secret, err = r.Site.Accounts.Unlock(r.Context(), c.Value, proof, place(r))
+	}
 	var refused *identity.Refusal
+	if err == nil {
+		r.Site.begin(w, secret)
+	}
 	switch {
 	case err == nil && v.Held.Path != "" && local(v.Held.Path):
 		return Page(w, r, ui.Page{Title: r.Lang.T("Unlocked"), Narrow: true}, sendAgain(v.Held))

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -121,10 +122,6 @@ func (s *Site) serve(area *Area, p Policy, h Handler, limit int64) http.Handler 
 			req.Body = http.MaxBytesReader(w, req.Body, max(limit, maxBody))
 		}
 		w.Header().Set("Cache-Control", "no-store")
-		if err := readForm(req); err != nil {
-			_ = fail(w, r, err)
-			return
-		}
 		ctx, tally := ledger.WithTally(req.Context())
 		r.Request = req.WithContext(ctx)
 		err := s.enter(w, r, p, h)
@@ -155,7 +152,8 @@ func unhurried(h http.Handler) http.Handler {
 	})
 }
 
-// enter finds out who it is and runs the handler when the policy admits it.
+// enter finds out who it is and runs the handler when the policy admits it. Before that
+// nothing of what was sent is read: a stranger's form costs nothing.
 func (s *Site) enter(w http.ResponseWriter, r *Request, p Policy, h Handler) error {
 	locked, err := s.identify(w, r)
 	if err != nil {
@@ -163,9 +161,18 @@ func (s *Site) enter(w http.ResponseWriter, r *Request, p Policy, h Handler) err
 	}
 	switch {
 	case p&Public != 0:
+		if err := readForm(r.Request); err != nil {
+			return err
+		}
 		return h(w, r)
 	case locked:
 		return stopLocked(w, r)
+	case r.weak && p&Entering != 0 && p.admits(r.Account.Role):
+		return h(w, r)
+	case r.weak && (r.Method != http.MethodGet || r.HX()):
+		return fault.New(fault.Unauthorized, "Your account needs a second factor before it opens anything: set one up first.")
+	case r.weak:
+		return Redirect(w, r, "/secure?next="+nextOf(r))
 	case r.Actor == nil && (r.Method != http.MethodGet || r.HX()):
 		return fault.New(fault.Unauthorized, "You are not signed in any more. Sign in again in another tab, then come back: this page keeps what you typed.")
 	case r.Actor == nil:
@@ -173,7 +180,20 @@ func (s *Site) enter(w http.ResponseWriter, r *Request, p Policy, h Handler) err
 	case !p.admits(r.Principal().Role):
 		return fault.New(fault.Forbidden, "Your role does not open this page. Ask an administrator if you need it.")
 	}
-	return h(w, r)
+	if err := readForm(r.Request); err != nil {
+		return err
+	}
+	if err := s.takeProof(w, r); err != nil {
+		return err
+	}
+	ctx, stop := s.Accounts.While(r.Context(), r.Principal())
+	defer stop()
+	r.Request = r.WithContext(ctx)
+	var missing *unproved
+	if err := h(w, r); !errors.As(err, &missing) {
+		return err
+	}
+	return ask(w, r, missing.demand)
 }
 
 func (s *Site) log() {

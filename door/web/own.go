@@ -23,6 +23,7 @@ func (s *Site) ownArea(areas []Area) Area {
 		m.Page("POST /lock", SignedIn, lock)
 		m.Page("GET /locked", Public, lockedPage)
 		m.Page("POST /locked", Public, unlock)
+		m.Page("POST /prove", SignedIn, in(prove))
 		m.Page("GET /stay", SignedIn, stay)
 		m.Page("GET /set-up/{secret}", Public, setUpPage)
 		m.Page("POST /set-up/{secret}", Public, setUp)
@@ -30,9 +31,16 @@ func (s *Site) ownArea(areas []Area) Area {
 		m.Page("POST /invite/{secret}", Public, invite)
 		m.Page("GET /settings", SignedIn, in(settingsPage))
 		m.Page("POST /settings", SignedIn, in(settings))
-		m.Page("POST /settings/password", SignedIn, in(changePassword))
-		m.Page("POST /settings/second-factor", SignedIn, in(enrol))
-		m.Page("POST /settings/second-factor/confirm", SignedIn, in(confirmEnrolment))
+		m.Page("GET /settings/security", SignedIn, in(securityPage))
+		m.Page("POST /settings/password", SignedIn, in(Fresh(Granting, changePassword)))
+		m.Page("GET /secure", SignedIn|Entering, in(securePage))
+		m.Page("POST /settings/passkeys", SignedIn|Entering, in(enrolling(passkeyAdd)))
+		m.Page("POST /settings/passkeys/{passkey}/remove", SignedIn, in(Fresh(Granting, passkeyRemove)))
+		m.Page("POST /settings/second-factor", SignedIn|Entering, in(enrolling(enrol)))
+		m.Page("POST /settings/second-factor/confirm", SignedIn|Entering, in(enrolling(confirmEnrolment)))
+		m.Page("POST /settings/second-factor/remove", SignedIn, in(Fresh(Granting, factorRemove)))
+		m.Page("POST /settings/recovery", SignedIn, in(Fresh(Granting, recovery)))
+		m.Page("POST /settings/sessions/{session}/end", SignedIn, in(sessionEnd))
 		m.Page("POST /undo", SignedIn, in(undo))
 		m.Page("POST /draft", SignedIn, in(saveDraft))
 	}}
@@ -60,6 +68,8 @@ func first(w http.ResponseWriter, r *Request) error {
 	switch {
 	case r.Actor != nil && r.area.Home != "":
 		return Redirect(w, r, r.area.home(r.Account.Role))
+	case r.weak:
+		return Redirect(w, r, "/secure")
 	case r.Account.ID != "" && r.Actor == nil:
 		return Redirect(w, r, "/locked")
 	case r.Site.Demo != nil:

@@ -54,6 +54,7 @@ func Redirect(w http.ResponseWriter, r *Request, path string) error {
 	if !local(path) {
 		path = "/"
 	}
+	path = r.At(path)
 	if r.said != nil {
 		setFlash(w, r)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/lang"
@@ -40,6 +41,8 @@ func (s *Site) identify(w http.ResponseWriter, r *Request) (locked bool, err err
 	switch {
 	case errors.As(err, &refused) && refused.State == identity.Idle:
 		locked = true
+	case errors.As(err, &refused) && refused.State == identity.NeedsFactor:
+		r.weak = true
 	case fault.Is(err, fault.Unauthorized):
 		http.SetCookie(w, s.cookie(sessionCookie, "", -1))
 		return false, nil
@@ -50,14 +53,21 @@ func (s *Site) identify(w http.ResponseWriter, r *Request) (locked bool, err err
 	if account.Language != "" {
 		r.Lang = lang.For(account.Language)
 	}
-	if !locked {
-		p, err := s.principal(r.Request, account, session)
-		if err != nil {
+	if !locked && !r.weak {
+		if err := s.bind(r); err != nil {
 			return false, err
 		}
-		r.Actor = s.Gate.As(p, r.area.Door)
 	}
 	return locked, nil
+}
+
+// bind makes the request's actor out of its session and account.
+func (s *Site) bind(r *Request) error {
+	p, err := s.principal(r.Request, r.Account, r.Session)
+	if err == nil {
+		r.Actor = s.Gate.As(p, r.area.Door)
+	}
+	return err
 }
 
 // principal is who acts in a session, with the records that the person has opened by
@@ -83,7 +93,7 @@ func (s *Site) Visitor(r *http.Request) (trust.Principal, error) {
 	session, account, err := s.Accounts.Session(r.Context(), c.Value)
 	var refused *identity.Refusal
 	if errors.As(err, &refused) {
-		return trust.Principal{}, fault.New(fault.Unauthorized, "Your session is locked or has ended; sign in again.")
+		return trust.Principal{}, fault.New(fault.Unauthorized, "Your session is locked, has ended, or waits for its second factor; open Osler in this browser first.")
 	}
 	if err != nil {
 		return trust.Principal{}, err
@@ -110,20 +120,41 @@ func accepted(header string) lang.Language {
 }
 
 // Address is where a request comes from, for the lockout.
-func (r *Request) Address() string { return address(r) }
+func (r *Request) Address() string { return place(r).Address }
 
-// address is where a request comes from, for the lockout and the audit log.
-func address(r *Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
+// place is where a request comes from, for the lockout, the audit log and the list of sessions.
+func place(r *Request) identity.Place {
+	p := identity.Place{Address: r.RemoteAddr, Device: deviceOf(r.UserAgent())}
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		p.Address = host
 	}
-	return host
+	return p
+}
+
+// deviceOf says in few words what a browser calls itself, so that a person knows a session again.
+func deviceOf(agent string) string {
+	find := func(list ...string) string {
+		for i := 0; i+1 < len(list); i += 2 {
+			if strings.Contains(agent, list[i]) {
+				return list[i+1]
+			}
+		}
+		return ""
+	}
+	browser := find("Edg/", "Edge", "OPR/", "Opera", "Firefox/", "Firefox", "FxiOS/", "Firefox", "Chrome/", "Chrome", "CriOS/", "Chrome", "Safari/", "Safari")
+	system := find("iPhone", "iPhone", "iPad", "iPad", "Android", "Android", "Windows", "Windows", "Mac OS X", "Mac", "CrOS", "ChromeOS", "Linux", "Linux")
+	switch {
+	case browser == "" && system == "":
+		return ""
+	case browser == "" || system == "":
+		return browser + system
+	}
+	return browser + " on " + system
 }
 
 // reader returns the context in which components are drawn.
 func (r *Request) reader() context.Context {
-	return ui.With(r.Context(), ui.Reader{Lang: r.Lang, Zone: r.Site.zone(), Now: r.Site.Clock.Now(), Patient: r.area.Patients})
+	return ui.With(r.Context(), ui.Reader{Lang: r.Lang, Zone: r.Site.zone(), Now: r.Site.Clock.Now(), Patient: r.area.Patients, Home: r.area.Home, Base: r.Base})
 }
 
 // fill completes a page with what the request and the site know.
@@ -137,8 +168,12 @@ func (r *Request) fill(w http.ResponseWriter, p *ui.Page) {
 		p.NoFind = policy.May(r.Principal(), policy.Search, "Patient") != nil
 		if r.area.Nav != nil {
 			p.Nav = r.area.Nav(r)
+			for i := range p.Nav {
+				p.Nav[i].Href = r.At(p.Nav[i].Href)
+			}
 		}
 	}
+	p.Active, p.Acting = r.At(p.Active), r.Acting
 	if p.Patient != nil {
 		if g := r.Principal().Opened(p.Patient.ID, r.Now()); g.ID != "" {
 			p.Patient.Glass, p.Patient.GlassUntil = g.ID, g.Until

@@ -84,7 +84,7 @@ func (r *Request) checkPassword(v *linkView) {
 	if _, err := identity.UserName(v.User); err != nil {
 		v.Faults.Add("user", FaultText(r, err))
 	}
-	if err := identity.CheckPassword(r.FormValue("password"), v.User); err != nil {
+	if err := r.Site.Accounts.CheckPassword(r.FormValue("password"), v.User); err != nil {
 		v.Faults.Add("password", FaultText(r, err))
 	} else if r.FormValue("password") != r.FormValue("again") {
 		v.Faults.Add("again", r.Lang.T("The two passwords are not the same."))
@@ -100,7 +100,7 @@ func (r *Request) linkDone(w http.ResponseWriter, v linkView, user string, err e
 	if err != nil {
 		return err
 	}
-	_, secret, err := r.Site.Accounts.SignIn(r.Context(), user, r.FormValue("password"), "", address(r))
+	_, secret, err := r.Site.Accounts.SignIn(r.Context(), user, r.FormValue("password"), "", place(r))
 	return r.signedIn(w, signInView{User: user}, secret, err)
 }
 

@@ -13,7 +13,11 @@ import (
 // signInView is what the sign-in pages show.
 type signInView struct {
 	User, Next string
-	Ticket     string // the second step asks for a code
+	Ticket     string        // the second step asks for a code
+	Code       bool          // of an authenticator app
+	Passkey    string        // what a passkey is asked; "" where there is none
+	HasPasskey bool          // the account of the second step has a passkey
+	Demo       []DemoAccount // of a demonstration: one click instead of a password
 	Fault      string
 }
 
@@ -33,6 +37,16 @@ func signInPage(w http.ResponseWriter, r *Request) error {
 
 func showSignIn(w http.ResponseWriter, r *Request, v signInView) error {
 	p := ui.Page{Title: r.Lang.T("Sign in"), Narrow: true}
+	if at, ok := r.relying(); ok && (v.Ticket == "" || v.HasPasskey) {
+		options, err := r.Site.Accounts.PasskeyChallenge(r.Context(), at, "")
+		if err != nil {
+			return err
+		}
+		v.Passkey = options
+	}
+	if r.Site.Demo != nil {
+		v.Demo = r.Site.Demo.Accounts
+	}
 	body := signInForm(r.Site.Clinic, v)
 	if v.Ticket != "" {
 		body = codeForm(r.Site.Clinic, v)
@@ -45,13 +59,18 @@ func showSignIn(w http.ResponseWriter, r *Request, v signInView) error {
 
 func signIn(w http.ResponseWriter, r *Request) error {
 	v := signInView{User: r.FormValue("user"), Next: r.FormValue("next")}
-	_, secret, err := r.Site.Accounts.SignIn(r.Context(), v.User, r.FormValue("password"), "", address(r))
+	if answer := r.FormValue("passkey"); answer != "" {
+		at, _ := r.relying()
+		_, secret, err := r.Site.Accounts.SignInPasskey(r.Context(), at, answer, place(r))
+		return r.signedIn(w, v, secret, err)
+	}
+	_, secret, err := r.Site.Accounts.SignIn(r.Context(), v.User, r.FormValue("password"), "", place(r))
 	return r.signedIn(w, v, secret, err)
 }
 
 func signInCode(w http.ResponseWriter, r *Request) error {
-	v := signInView{Ticket: r.FormValue("ticket"), Next: r.FormValue("next")}
-	_, secret, err := r.Site.Accounts.SecondStep(r.Context(), v.Ticket, r.FormValue("code"), address(r))
+	v := signInView{Ticket: r.FormValue("ticket"), Next: r.FormValue("next"), Code: true}
+	_, secret, err := r.Site.Accounts.SecondStep(r.Context(), v.Ticket, r.FormValue("code"), place(r))
 	var refused *identity.Refusal
 	if errors.As(err, &refused) && refused.State == identity.Over {
 		v.Ticket = ""
@@ -69,7 +88,7 @@ func (r *Request) signedIn(w http.ResponseWriter, v signInView, secret string, e
 	case !errors.As(err, &refused):
 		return err
 	case refused.State == identity.NeedsCode:
-		v.Ticket = refused.Ticket
+		v.Ticket, v.Code, v.HasPasskey = refused.Ticket, refused.Code, refused.Passkey
 	default:
 		v.Fault = refusalText(r, refused)
 	}
@@ -117,7 +136,7 @@ func signInDemo(w http.ResponseWriter, r *Request) error {
 		if a.Login != r.FormValue("login") {
 			continue
 		}
-		_, secret, err := r.Site.Accounts.SignInAs(r.Context(), trust.System("demo"), a.Login, address(r))
+		_, secret, err := r.Site.Accounts.SignInAs(r.Context(), trust.System("demo"), a.Login, place(r))
 		if err != nil {
 			return err
 		}

@@ -53,6 +53,9 @@ type Site struct {
 	Demo     *Demo          // set only for demonstration data
 	// MaxContent is the largest file that is taken in, in bytes; 0 is 1 GiB.
 	MaxContent int64
+	// Address under which people reach this site, "https://osler.example"; "" when nobody named it.
+	// Passkeys work for it, or for localhost.
+	Address string
 	// BackUp begins a backup and a restore drill; nil when the server makes none by itself.
 	BackUp func()
 	// Witnesses tells how it stands with the witnesses of the audit log; nil when there are none.
@@ -115,6 +118,9 @@ const (
 	Records
 )
 
+// Entering, beside roles, opens a route also to who has to set a second factor up first.
+const Entering Policy = 1 << 15
+
 // The usual sets. What a role may read and write inside a page is trust/policy's decision;
 // this one only says who gets the page at all.
 const (
@@ -161,11 +167,20 @@ type Request struct {
 	// no Actor.
 	Account identity.Account
 	Session identity.Session
+	// Base stands for the area's Home in all addresses while a person acts for somebody else,
+	// and Acting says so on the page.
+	Base   string
+	Acting *ui.Acting
 
 	area   *Area
 	id     string // request id, for the log and the fault page
 	said   *ui.Toast
 	choice view
+	// weak says that somebody signed in with a password alone, who has to set a second factor up
+	// before anything else. There is an Account, a Session and no Actor.
+	weak bool
+	// proofFault says why the answer to Fresh's question was not good enough.
+	proofFault string
 }
 
 // Principal returns who acts; the zero Principal when nobody is signed in.
@@ -174,6 +189,11 @@ func (r *Request) Principal() trust.Principal {
 		return trust.Principal{}
 	}
 	return r.Actor.Principal()
+}
+
+// At returns where a page of this web is for the person: see Base.
+func (r *Request) At(path string) string {
+	return ui.Reader{Home: r.area.Home, Base: r.Base}.At(path)
 }
 
 // Now returns the site's time in the clinic's zone.

@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
 )
 
@@ -218,7 +219,22 @@ func (p *Page) SignIn(site, user, password string) {
 	p.Goto(site + "/sign-in")
 	p.Type("#f-user", user)
 	p.Type("#f-password", password)
-	p.Submit("form[action='/sign-in'] button")
+	p.Submit("form[action='/sign-in'] button[type=submit]")
+}
+
+// Authenticator gives the tab a device that makes and uses passkeys, as a phone with a
+// fingerprint does, with a finger always on it.
+func (p *Page) Authenticator() {
+	p.t.Helper()
+	p.run(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		if _, err := chromedp.Call(ctx, webauthn.Enable, webauthn.EnableParams{}); err != nil {
+			return err
+		}
+		_, err := chromedp.Call(ctx, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{Options: &webauthn.VirtualAuthenticatorOptions{
+			Protocol: webauthn.AuthenticatorProtocolCtap2, Transport: webauthn.AuthenticatorTransportInternal,
+			HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true}})
+		return err
+	}))
 }
 
 // Picture saves the page as shown into $OSLER_SCREENSHOTS; without it nothing happens.

@@ -399,6 +399,12 @@ func (s *Server) Prove(ctx context.Context, at Place, c Credentials) (Client, er
 		}
 		return s.proveByKey(ctx, at, id, p.Get("client_assertion"))
 	}
+	if id == "" && way == AuthNone && p.Get("grant_type") == "refresh_token" {
+		var err error
+		if id, err = s.clientOf(ctx, p.Get("refresh_token")); err != nil {
+			return Client{}, err
+		}
+	}
 	k, err := s.load(ctx, id)
 	if fault.Is(err, fault.NotFound) {
 		return Client{}, unknownClient()
@@ -408,6 +414,19 @@ func (s *Server) Prove(ctx context.Context, at Place, c Credentials) (Client, er
 	}
 	right := k.Auth == way && (way == AuthNone || subtle.ConstantTimeCompare([]byte(digest(secret)), []byte(k.Secret)) == 1)
 	return s.proven(ctx, k, right)
+}
+
+// clientOf returns the program that a refresh token belongs to. SMART's table of a refresh has
+// no client_id, so that a program without a secret may leave it out; one that has a secret
+// must prove itself all the same.
+func (s *Server) clientOf(ctx context.Context, token string) (string, error) {
+	var r refreshing
+	_, found, err := s.read(ctx, spaceRefresh, digest(token), &r)
+	if err != nil || !found {
+		return "", cmpError(err, refuse("invalid_grant", "The refresh token is not known, or its access has ended."))
+	}
+	g, _, err := s.grant(ctx, r.Grant)
+	return g.Client, err
 }
 
 // proven returns the program when its proof is right and the clinic lets it in.

@@ -22,6 +22,9 @@ type Facts struct {
 	EGFR             Measure // mL/min/1.73 m2
 	Potassium        Measure // mmol/L
 	Date             time.Time
+	// Unseen is what is in the chart and hidden from the person who asks: its Current,
+	// Allergies, Problems, Pregnancy and measures. Findings never say what it is.
+	Unseen *Facts
 }
 
 // Medicine is one medicine in the list or on the form.

@@ -57,6 +57,9 @@ type known struct {
 
 // Check runs all checks.
 func Check(f Facts) Findings {
+	if f.Unseen != nil {
+		return checkUnseen(f)
+	}
 	s := &state{Facts: &f}
 	mine, complete := drug.Recognise(f.Candidate.Text, f.Candidate.Codings)
 	s.mine = mine

@@ -24,7 +24,8 @@ const (
 // pregnancyFor is how long a recorded pregnancy status is trusted.
 const pregnancyFor = 60 * 24 * time.Hour
 
-// ChartFacts reads from the chart what the checks need to know, without a candidate. Days
+// ChartFacts reads from the chart what the checks need to know, without a candidate; what the
+// actor may not see is in Unseen, for the checks only. Days
 // are those of the zone (nil: UTC).
 func ChartFacts(ctx context.Context, actor *record.Actor, patient string, zone *time.Location) (rx.Facts, error) {
 	if zone == nil {
@@ -38,7 +39,14 @@ func ChartFacts(ctx context.Context, actor *record.Actor, patient string, zone *
 	if err != nil {
 		return rx.Facts{}, err
 	}
-	return FactsFrom(nodes, patient, actor.Now().In(zone), named), nil
+	f := FactsFrom(nodes, patient, actor.Now().In(zone), named)
+	hidden, err := actor.Unseen(ctx, patient, "MedicationRequest", "MedicationStatement", "AllergyIntolerance", "Condition", "Observation")
+	if err != nil || len(hidden) == 0 {
+		return f, err
+	}
+	unseen := FactsFrom(hidden, patient, actor.Now().In(zone), named)
+	f.Unseen = &unseen
+	return f, nil
 }
 
 // FactsFrom makes the facts from resources of a chart; days are those of now's zone.

@@ -98,6 +98,9 @@ func openIn(t testing.TB, dir string, change ...func(*Options)) *house {
 		t.Fatal(err)
 	}
 	h := &house{t: t, dir: dir, store: s, gate: record.Open(s, clock.System{}), accounts: &accounts{roles: map[string]trust.Role{}}}
+	if err := h.gate.Found(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	h.options = Options{Gate: h.gate, Store: s, Accounts: h.accounts, Clock: clock.System{}, Log: slog.New(slog.NewTextHandler(output(t), nil)), Guard: guard,
 		Base: "https://osler.example/fhir", Poll: 100 * time.Millisecond, Retry: Retry{First: 2 * time.Millisecond, Most: 10 * time.Millisecond, Attempts: 50}}
 	for _, f := range change {

@@ -88,6 +88,9 @@ func (b Backup) Run(ctx context.Context) (Backed, error) {
 	if err := w.beforehand(ctx); err != nil {
 		return out, err
 	}
+	if _, err := w.learn(ctx); err != nil {
+		return out, err
+	}
 	sum := &sumReader{hash: sha256.New()}
 	r, pipe := io.Pipe()
 	sum.r = r
@@ -103,6 +106,14 @@ func (b Backup) Run(ctx context.Context) (Backed, error) {
 		return err
 	})
 	if err := g.Wait(); err != nil {
+		return out, err
+	}
+	// The keys come before the manifest: a segment that is finished can be opened.
+	list, err := w.learn(ctx)
+	if err != nil {
+		return out, err
+	}
+	if err := b.putKeys(ctx, list, out.Origin); err != nil {
 		return out, err
 	}
 	out.Size, out.SHA256 = sum.size, hex.EncodeToString(sum.hash.Sum(nil))
@@ -129,6 +140,8 @@ func (b Backup) place(ctx context.Context) (out Backed, err error) {
 			out.Why = "the first backup of the set " + sets[n-1].name + " was not finished"
 		case last.Origin != out.Origin:
 			return out, fault.New(fault.Conflict, "The place holds backups of another record (%s). Give each record a place of its own.", last.Origin)
+		case sets[n-1].manifests[0].Version < formatVersion:
+			out.Why = "the set " + last.Set + " is of an older program, which did not seal what belongs to a patient with keys of the patient"
 		case !slices.Equal(last.Lock, out.Lock):
 			out.Why = "the recipients are others than those of the set " + last.Set
 		default:
@@ -190,8 +203,15 @@ func mark(n int) string {
 type backing struct {
 	Backup
 	out    *Backed
+	people people
 	there  map[string]bool // contents in the place
 	wanted []string        // contents that are named and not there
+}
+
+// learn reads the keys of the patients.
+func (b *backing) learn(ctx context.Context) (list []store.PersonKey, err error) {
+	b.people, list, err = readPeople(ctx, b.Store)
+	return list, err
 }
 
 // segment writes the encrypted segment to w.
@@ -205,6 +225,14 @@ func (b *backing) segment(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	f := newFrameWriter(packed)
+	f.person = func(id string) (*person, error) {
+		if b.people[id] == nil { // registered since
+			if _, err := b.learn(ctx); err != nil {
+				return nil, err
+			}
+		}
+		return b.people[id], nil
+	}
 	if err := b.frames(ctx, f); err != nil {
 		return err
 	}
@@ -224,9 +252,12 @@ func (b *backing) frames(ctx context.Context, f *frameWriter) error {
 		return err
 	}
 	to, err := b.Store.AllItems(ctx, func(it store.Item) error {
-		m.Items++
 		b.want(it)
-		return f.item(it)
+		written, err := f.item(it)
+		if written {
+			m.Items++
+		}
+		return err
 	})
 	if err != nil {
 		return err

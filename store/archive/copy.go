@@ -33,9 +33,21 @@ func (c Copy) Run(ctx context.Context) (Proof, error) {
 	if err != nil {
 		return Proof{}, err
 	}
-	items := int64(0)
-	end, err := c.items(ctx, &items)
-	if err != nil {
+	items, end := int64(0), store.T(0)
+	for try := 0; ; try++ { // a patient may be registered between the keys and the items
+		known, err := c.keys(ctx)
+		if err == nil {
+			items = 0
+			end, err = c.items(ctx, known, &items)
+		}
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, errRegistered) || try == 5 {
+			return Proof{}, err
+		}
+	}
+	if _, err := c.keys(ctx); err != nil { // of all whose commits come now
 		return Proof{}, err
 	}
 	if end < at {
@@ -112,12 +124,27 @@ func (c Copy) resume(ctx context.Context) (store.T, error) {
 	return at, err
 }
 
+// errRegistered says that an item is about a patient whose keys are not known yet.
+var errRegistered = errors.New("archive: a patient was registered meanwhile")
+
+// keys copies the keys of the patients.
+func (c Copy) keys(ctx context.Context) (people, error) {
+	known, list, err := readPeople(ctx, c.From)
+	if err == nil {
+		err = c.To.AdoptKeys(ctx, list)
+	}
+	return known, err
+}
+
 // items copies the items and returns the T whose state they are.
-func (c Copy) items(ctx context.Context, n *int64) (end store.T, err error) {
+func (c Copy) items(ctx context.Context, known people, n *int64) (end store.T, err error) {
 	err = c.To.ReplaceItems(ctx, func(yield func(store.Item, error) bool) {
 		stopped := false
 		end, err = c.From.AllItems(ctx, func(it store.Item) error {
 			*n++
+			if it.Patient != "" && known[it.Patient] == nil {
+				return errRegistered
+			}
 			if stopped = !yield(it, nil); stopped {
 				return errEnough
 			}
@@ -191,7 +218,7 @@ func equal(a, b *store.Commit) bool {
 	for i := range a.Versions {
 		v, w := a.Versions[i], b.Versions[i]
 		same := v.Type == w.Type && v.ID == w.ID && v.Version == w.Version && v.Updated.Equal(w.Updated) && v.T == w.T &&
-			v.Patient == w.Patient && v.Deleted == w.Deleted && bytes.Equal(v.Body, w.Body)
+			v.Patient == w.Patient && v.Deleted == w.Deleted && v.Shredded == w.Shredded && bytes.Equal(v.Body, w.Body)
 		if !same {
 			return false
 		}
@@ -213,7 +240,7 @@ func (c Copy) compareItems(ctx context.Context, end store.T) error {
 		if err != nil {
 			return err
 		}
-		if !ok || a.Space != b.Space || a.Key != b.Key || a.Owner != b.Owner || a.Version != b.Version || !a.Expires.Equal(b.Expires) || !bytes.Equal(a.Value, b.Value) {
+		if !ok || a.Space != b.Space || a.Key != b.Key || a.Owner != b.Owner || a.Patient != b.Patient || a.Version != b.Version || !a.Expires.Equal(b.Expires) || !bytes.Equal(a.Value, b.Value) {
 			problem = fault.New(fault.Internal, "The items of the copy differ from those of the original.")
 		}
 		return nil

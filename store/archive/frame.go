@@ -8,6 +8,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/store"
 )
 
@@ -29,8 +30,9 @@ var errFrame = errors.New("archive: the stream is damaged")
 
 // frameWriter writes frames.
 type frameWriter struct {
-	w   *bufio.Writer
-	buf []byte
+	w      *bufio.Writer
+	buf    []byte
+	person func(id string) (*person, error) // with whose key is sealed what is theirs
 }
 
 func newFrameWriter(w io.Writer) *frameWriter { return &frameWriter{w: bufio.NewWriterSize(w, 64<<10)} }
@@ -51,13 +53,40 @@ func (f *frameWriter) frame(kind byte, fill func(b []byte) []byte, tail []byte) 
 	return err
 }
 
-func (f *frameWriter) item(it store.Item) error {
-	return f.frame(kindItem, func(b []byte) []byte {
+// of returns the keys of a patient; nil when the patient was shredded while the backup runs.
+func (f *frameWriter) of(patient string) (*person, error) {
+	k, err := f.person(patient)
+	switch {
+	case err != nil:
+		return nil, err
+	case k == nil:
+		return nil, fault.New(fault.Internal, "The record has no keys for one of its patients. Run the audit verification.")
+	case k.Shredded:
+		return nil, nil
+	}
+	return k, nil
+}
+
+// item writes an item, unless its patient was shredded.
+func (f *frameWriter) item(it store.Item) (written bool, err error) {
+	fill := func(b []byte) []byte {
 		b = appendText(appendText(appendText(b, it.Space), it.Key), it.Owner)
 		b = binary.AppendVarint(b, it.Version)
 		return binary.AppendVarint(b, milli(it.Expires))
-	}, it.Value)
+	}
+	if it.Patient == "" {
+		return true, f.frame(kindItem, fill, it.Value)
+	}
+	k, err := f.of(it.Patient)
+	if err != nil || k == nil {
+		return false, err
+	}
+	sealed := k.seal(append(fill(nil), it.Value...), []byte(itemName))
+	return true, f.frame(kindItemOf, func(b []byte) []byte { return appendText(b, it.Patient) }, sealed)
 }
+
+// itemName binds a sealed item.
+const itemName = "item"
 
 func (f *frameWriter) commit(c store.Commit) error {
 	err := f.frame(kindCommit, func(b []byte) []byte {
@@ -65,17 +94,32 @@ func (f *frameWriter) commit(c store.Commit) error {
 		return appendText(b, c.Key)
 	}, c.Leaf)
 	for i := 0; err == nil && i < len(c.Versions); i++ {
-		err = f.version(c.Versions[i])
+		err = f.version(c.T, c.Versions[i])
 	}
 	return err
 }
 
-func (f *frameWriter) version(v store.Version) error {
-	return f.frame(kindVersion, func(b []byte) []byte {
+func (f *frameWriter) version(t store.T, v store.Version) error {
+	kind := byte(kindVersion)
+	if v.Patient != "" && !v.Deleted {
+		k, err := f.of(v.Patient)
+		if err != nil {
+			return err
+		}
+		if k == nil {
+			v.Deleted, v.Shredded, v.Body = true, true, nil
+		} else {
+			v.Body, kind = k.seal(v.Body, versionName(t, &v)), kindSealedOf
+		}
+	}
+	return f.frame(kind, func(b []byte) []byte {
 		b = appendText(appendText(b, v.Type), v.ID)
 		b = binary.AppendVarint(binary.AppendVarint(b, v.Version), v.Updated.UnixMilli())
 		b = appendText(b, v.Patient)
-		if v.Deleted {
+		switch {
+		case v.Shredded:
+			return append(b, 2)
+		case v.Deleted:
 			return append(b, 1)
 		}
 		return append(b, 0)
@@ -209,8 +253,8 @@ func readVersion(payload []byte, t store.T) (store.Version, error) {
 	switch f.byte() {
 	case 0:
 		v.Body = f.rest()
-	case 1:
-		v.Deleted = true
+	case 1, 2:
+		v.Deleted, v.Shredded = true, payload[len(payload)-1] == 2
 		f.bad = f.bad || len(f.b) > 0
 	default:
 		f.bad = true

@@ -13,6 +13,17 @@ import (
 	"github.com/osler-emr/osler/store"
 )
 
+// sampled are the keys of the patients in the sample.
+var sampled = func() people {
+	p, err := newPerson(store.PersonKey{Patient: "p", Root: make([]byte, 32)})
+	if err != nil {
+		panic(err)
+	}
+	return people{"p": p}
+}()
+
+func ofSample() people { return sampled }
+
 // sample returns a whole stream of frames, and its manifest.
 func sample(t testing.TB) ([]byte, Manifest) {
 	t.Helper()
@@ -20,9 +31,14 @@ func sample(t testing.TB) ([]byte, Manifest) {
 	m := Manifest{Format: formatName, Version: formatVersion, Set: "s", Number: 1, To: 2, First: at, Last: at.Add(time.Second), Made: at, Origin: "osler/x", Head: "h", Lock: []string{"age1"}, Versions: 2, Items: 1, Segment: "s/000001-aa.age"}
 	var b bytes.Buffer
 	f := newFrameWriter(&b)
+	f.person = func(id string) (*person, error) { return sampled[id], nil }
+	item := func(it store.Item) error {
+		_, err := f.item(it)
+		return err
+	}
 	for _, err := range []error{
 		f.json(kindHead, head{Format: formatName, Version: formatVersion, Set: "s", Number: 1, Origin: "osler/x", Key: make([]byte, 32)}),
-		f.item(store.Item{Space: "draft", Key: "k", Value: []byte("v"), Version: 1, Expires: at}),
+		item(store.Item{Space: "draft", Key: "k", Value: []byte("v"), Version: 1, Expires: at, Patient: "p"}),
 		f.commit(store.Commit{T: 1, At: at, Leaf: []byte("{}"), Key: "once", Versions: []store.Version{
 			{Type: "Patient", ID: "p", Version: 1, T: 1, Updated: at, Patient: "p", Body: []byte(`{"resourceType":"Patient"}`)}, {Type: "Patient", ID: "q", Version: 2, T: 1, Updated: at, Deleted: true}}}),
 		f.commit(store.Commit{T: 2, At: at.Add(time.Second), Leaf: []byte("{}")}),
@@ -40,7 +56,7 @@ func TestFramesComeBackAsTheyWere(t *testing.T) {
 	stream, m := sample(t)
 	var commits []store.Commit
 	var items []store.Item
-	err := walkFrames(context.Background(), bytes.NewReader(stream), m, visitor{
+	err := walkFrames(context.Background(), bytes.NewReader(stream), m, visitor{people: ofSample,
 		item:   func(it store.Item) error { items = append(items, it); return nil },
 		commit: func(c store.Commit) error { commits = append(commits, c); return nil },
 	})
@@ -48,15 +64,15 @@ func TestFramesComeBackAsTheyWere(t *testing.T) {
 		t.Fatalf("%+v %+v %v", items, commits, err)
 	}
 	for n := range stream { // cut off anywhere, it is not whole
-		if err := walkFrames(context.Background(), bytes.NewReader(stream[:n]), m, visitor{}); err == nil {
+		if err := walkFrames(context.Background(), bytes.NewReader(stream[:n]), m, visitor{people: ofSample}); err == nil {
 			t.Fatalf("the first %d of %d bytes are taken for all", n, len(stream))
 		}
 	}
-	if err := walkFrames(context.Background(), bytes.NewReader(append(bytes.Clone(stream), kindItem)), m, visitor{}); err == nil {
+	if err := walkFrames(context.Background(), bytes.NewReader(append(bytes.Clone(stream), kindItem)), m, visitor{people: ofSample}); err == nil {
 		t.Error("something behind the end is taken")
 	}
-	newer := bytes.Replace(stream, []byte(`"version":1,"set"`), []byte(`"version":2,"set"`), 1)
-	if err := walkFrames(context.Background(), bytes.NewReader(newer), m, visitor{}); err == nil {
+	newer := bytes.Replace(stream, []byte(`"version":2,"set"`), []byte(`"version":3,"set"`), 1)
+	if err := walkFrames(context.Background(), bytes.NewReader(newer), m, visitor{people: ofSample}); err == nil {
 		t.Error("an unknown version is read")
 	}
 }

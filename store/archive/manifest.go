@@ -21,7 +21,7 @@ import (
 
 const (
 	formatName    = "osler-backup"
-	formatVersion = 1
+	formatVersion = 2           // in version 1, nothing is sealed with keys of patients
 	contentsAt    = "contents/" // prefix of the contents of attachments
 	segmentEnd    = ".age"
 	manifestEnd   = ".json"
@@ -93,8 +93,8 @@ func parseManifest(text []byte, object string) (Manifest, error) {
 	if err := json.Unmarshal(text, &m); err != nil || m.Format != formatName {
 		return m, fault.New(fault.Invalid, "%s is damaged, or no manifest of a backup.", object)
 	}
-	if m.Version != formatVersion {
-		return m, fault.New(fault.Invalid, "%s has the version %d of the format; this program knows version %d. Use a newer program.", object, m.Version, formatVersion)
+	if m.Version < 1 || m.Version > formatVersion {
+		return m, fault.New(fault.Invalid, "%s has the version %d of the format; this program knows versions up to %d. Use a newer program.", object, m.Version, formatVersion)
 	}
 	if !bytes.Equal(m.summed().encode(), text) || m.object() != object || m.From < 0 || m.To <= m.From {
 		return m, fault.New(fault.Invalid, "%s is damaged: it is not as it was written.", object)
@@ -120,7 +120,7 @@ func readSets(ctx context.Context, place bucket.Bucket) ([]*set, error) {
 			return nil, fault.Wrap(err, fault.Unavailable, "The place of the backup cannot be read.")
 		}
 		name, file, ok := strings.Cut(e.Name, "/")
-		if !ok || strings.HasPrefix(e.Name, contentsAt) || strings.Contains(file, "/") {
+		if !ok || strings.HasPrefix(e.Name, contentsAt) || strings.HasPrefix(e.Name, keysAt) || strings.Contains(file, "/") {
 			continue
 		}
 		switch {

@@ -148,6 +148,7 @@ type restoring struct {
 	signer ledger.Key
 	tree   ledger.Tree // of all leaves that were read
 	root   ledger.Hash // at the moment that is asked for
+	people people
 	proof  Proof
 }
 
@@ -220,7 +221,8 @@ func (w *restoring) read(ctx context.Context, m Manifest, batches chan<- []store
 		return nil
 	}
 	err := readSegment(ctx, w.From, w.Restore.Keys, m, visitor{
-		head: func(h head) error { return w.begin(ctx, h, m) },
+		head:   func(h head) error { return w.begin(ctx, h, m) },
+		people: func() people { return w.people },
 		commit: func(c store.Commit) error {
 			if w.beyond(&c) {
 				if w.proof.Beyond++; w.proof.Beyond == 1 {
@@ -264,8 +266,23 @@ func (w *restoring) begin(ctx context.Context, h head, m Manifest) error {
 		return fault.Wrap(err, fault.Invalid, "%s is damaged: its record has no name.", m.Segment)
 	}
 	w.proof.VerificationKey = w.signer.Public()
-	w.to, err = w.Open(ctx, h.Origin, keys)
-	return err
+	if w.to, err = w.Open(ctx, h.Origin, keys); err != nil {
+		return err
+	}
+	if m.Version < 2 { // nothing in it is sealed with keys of patients
+		return nil
+	}
+	list, err := readKeys(ctx, w.From, w.Restore.Keys, h.Origin)
+	if err != nil {
+		return err
+	}
+	w.people = people{}
+	for _, k := range list {
+		if w.people[k.Patient], err = newPerson(k); err != nil {
+			return err
+		}
+	}
+	return w.to.AdoptKeys(ctx, list)
 }
 
 // signed holds the tree at the end of a segment to the head that was signed there.
@@ -319,6 +336,7 @@ func (w *restoring) items(ctx context.Context) error {
 func (w *restoring) itemsOf(ctx context.Context, m Manifest) iter.Seq2[store.Item, error] {
 	return func(yield func(store.Item, error) bool) {
 		err := readSegment(ctx, w.From, w.Restore.Keys, m, visitor{
+			people: func() people { return w.people },
 			item: func(it store.Item) error {
 				if !yield(it, nil) {
 					return errEnough

@@ -30,6 +30,8 @@ type visitor struct {
 	head   func(head) error
 	item   func(store.Item) error
 	commit func(store.Commit) error
+	// people returns the keys of the patients; it is asked behind the head.
+	people func() people
 }
 
 // errEnough ends the reading of a segment early.
@@ -138,9 +140,28 @@ func (r *frames) step() error {
 			err = r.item(it)
 		}
 		return err
+	case kindItemOf:
+		if r.open != nil {
+			return errFrame
+		}
+		r.seen.Items++
+		f := fields{b: payload}
+		patient := f.text()
+		if f.bad {
+			return errFrame
+		}
+		plain, ok, err := r.keys().opened(patient, f.rest(), []byte(itemName))
+		if err != nil || !ok || r.item == nil {
+			return err
+		}
+		it, err := readItem(plain)
+		if it.Patient = patient; err == nil {
+			err = r.item(it)
+		}
+		return err
 	case kindCommit:
 		return r.readCommit(payload)
-	case kindVersion:
+	case kindVersion, kindSealedOf:
 		if r.open == nil {
 			return errFrame
 		}
@@ -148,6 +169,9 @@ func (r *frames) step() error {
 			return errFrame
 		}
 		version, err := readVersion(payload, r.open.T)
+		if err == nil && kind == kindSealedOf {
+			err = r.unseal(&version)
+		}
 		r.open.Versions = append(r.open.Versions, version)
 		r.seen.Versions++
 		return err
@@ -157,13 +181,36 @@ func (r *frames) step() error {
 	return errFrame
 }
 
+func (r *frames) keys() people {
+	if r.people == nil {
+		return nil
+	}
+	return r.people()
+}
+
+// unseal opens the body of a version; that of a shredded patient is gone.
+func (r *frames) unseal(v *store.Version) error {
+	body, ok, err := r.keys().opened(v.Patient, v.Body, versionName(v.T, v))
+	switch {
+	case err != nil:
+		return err
+	case v.Deleted || v.Patient == "":
+		return errFrame
+	case !ok:
+		v.Deleted, v.Shredded, v.Body = true, true, nil
+		return nil
+	}
+	v.Body = body
+	return nil
+}
+
 func (r *frames) readHead(payload []byte) error {
 	var h head
 	if err := json.Unmarshal(payload, &h); err != nil {
 		return errFrame
 	}
 	m := r.manifest
-	if h.Format != formatName || h.Version != formatVersion {
+	if h.Format != formatName || h.Version != m.Version {
 		return fault.New(fault.Invalid, "%s has the format %q, version %d, which this program does not know. Use a newer program.", m.Segment, h.Format, h.Version)
 	}
 	if h.Set != m.Set || h.Number != m.Number || h.Origin != m.Origin || h.From != m.From || h.Before != m.Before {

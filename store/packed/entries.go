@@ -10,11 +10,12 @@ import (
 	"github.com/osler-emr/osler/fhir/search"
 )
 
-// Codecs of a stored blob. The content is the same in both: the length of the entries, the
+// Codecs of a stored blob. The content is the same in all: the length of the entries, the
 // entries, the body.
 const (
-	codecPlain = 0
-	codecZstd  = 1
+	codecPlain      = 0
+	codecZstd       = 1 // is read only: before there was a dictionary
+	codecDictionary = 2
 )
 
 // Packer turns bodies and their index entries into blobs and back. It is safe for
@@ -29,11 +30,11 @@ type Packer struct {
 const maxBlob = 256 << 20
 
 func NewPacker() (*Packer, error) {
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2), zstd.WithEncoderCRC(false), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2), zstd.WithEncoderCRC(false), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true), zstd.WithEncoderDict(dictionary))
 	if err != nil {
 		return nil, err
 	}
-	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(4), zstd.WithDecoderMaxMemory(maxBlob))
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(4), zstd.WithDecoderMaxMemory(maxBlob), zstd.WithDecoderDicts(dictionary))
 	if err != nil {
 		return nil, err
 	}
@@ -41,21 +42,25 @@ func NewPacker() (*Packer, error) {
 }
 
 func (p *Packer) Pack(entries []search.Entry, body []byte) (codec int, blob []byte) {
-	index := AppendEntries(nil, entries)
-	plain := binary.AppendUvarint(make([]byte, 0, len(index)+len(body)+8), uint64(len(index)))
-	plain = append(append(plain, index...), body...)
+	plain := join(AppendEntries(nil, entries), body)
 	blob = p.enc.EncodeAll(plain, make([]byte, 0, len(plain)/2))
 	if len(blob) < len(plain) {
-		return codecZstd, blob
+		return codecDictionary, blob
 	}
 	return codecPlain, plain
+}
+
+// join returns the content of a blob.
+func join(index, body []byte) []byte {
+	plain := binary.AppendUvarint(make([]byte, 0, len(index)+len(body)+8), uint64(len(index)))
+	return append(append(plain, index...), body...)
 }
 
 func (p *Packer) Unpack(codec int, blob []byte) (index, body []byte, err error) {
 	plain := blob
 	switch codec {
 	case codecPlain:
-	case codecZstd:
+	case codecZstd, codecDictionary:
 		if plain, err = p.dec.DecodeAll(blob, nil); err != nil {
 			return nil, nil, Damaged(err)
 		}

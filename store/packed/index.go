@@ -137,5 +137,5 @@ func (s *Reader) extractAgain(v *Reindexed, i store.Indexing) (bool, error) {
 	}
 	v.Stored = v.Before
 	v.Codec, v.Blob = s.pack.Pack(v.Entries, body)
-	return true, nil
+	return true, nil // sealed by those who write it
 }

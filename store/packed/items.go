@@ -8,10 +8,10 @@ import (
 )
 
 // ItemColumns are those of an item.
-const ItemColumns = "space, key, owner, value, version, expires"
+const ItemColumns = "space, key, owner, value, version, expires, patient"
 
 func scanItem(s Row) store.Item {
-	it := store.Item{Space: s.ColumnText(0), Key: s.ColumnText(1), Owner: s.ColumnText(2), Value: s.ColumnBlob(3, nil), Version: s.ColumnInt64(4)}
+	it := store.Item{Space: s.ColumnText(0), Key: s.ColumnText(1), Owner: s.ColumnText(2), Value: s.ColumnBlob(3, nil), Version: s.ColumnInt64(4), Patient: s.ColumnText(6)}
 	if ms := s.ColumnInt64(5); ms != 0 {
 		it.Expires = instant(ms)
 	}
@@ -33,7 +33,7 @@ func (s *Reader) Item(ctx context.Context, space, key string) (it store.Item, er
 			err = fault.New(fault.NotFound, "There is no such item.")
 		}
 		if err == nil {
-			it.Value, err = s.pack.unseal(itemName(space, key), it.Value)
+			err = n.openItem(s.pack, &it)
 		}
 		return err
 	})
@@ -47,12 +47,14 @@ func (s *Reader) Items(ctx context.Context, space, owner string) (out []store.It
 		text, args = text+" AND owner = ?", append(args, owner)
 	}
 	err = s.read(ctx, func(n Names) error {
-		return n.Query(text+" ORDER BY key", args, func(st Row) (bool, error) {
-			it := scanItem(st)
-			it.Value, err = s.pack.unseal(itemName(it.Space, it.Key), it.Value)
-			out = append(out, it)
-			return true, err
+		err := n.Query(text+" ORDER BY key", args, func(st Row) (bool, error) {
+			out = append(out, scanItem(st))
+			return true, nil
 		})
+		for i := 0; err == nil && i < len(out); i++ {
+			err = n.openItem(s.pack, &out[i])
+		}
+		return err
 	})
 	return out, err
 }

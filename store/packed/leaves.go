@@ -78,7 +78,7 @@ func (s *Reader) Leaves(ctx context.Context, f store.LeafFilter) (out []store.Le
 			return err
 		}
 		seen := 0
-		return n.Stream(text, args, func(st Row) (bool, error) {
+		err = n.Stream(text, args, func(st Row) (bool, error) {
 			t := st.ColumnInt64(0)
 			raw, err := s.pack.unseal(leafName(t), st.ColumnBlob(1, nil))
 			if err != nil {
@@ -87,6 +87,11 @@ func (s *Reader) Leaves(ctx context.Context, f store.LeafFilter) (out []store.Le
 			l, err := ledger.Decode(raw)
 			if err != nil {
 				return false, Damaged(err)
+			}
+			if f.Where != nil { // it may ask for what is sealed
+				if err := n.openDetails(&l); err != nil {
+					return false, err
+				}
 			}
 			seen++
 			if fits(l, f) {
@@ -98,6 +103,10 @@ func (s *Reader) Leaves(ctx context.Context, f store.LeafFilter) (out []store.Le
 			}
 			return f.Limit == 0 || len(out) < f.Limit, nil
 		})
+		for i := 0; err == nil && i < len(out); i++ {
+			err = n.openDetails(&out[i].Leaf)
+		}
+		return err
 	})
 	return out, err
 }

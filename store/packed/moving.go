@@ -171,7 +171,11 @@ func (s *Reader) Unfold(c *store.Commit, extract store.Extract) (m Moved, err er
 	m.Writes, m.Blobs = make([]store.Write, len(c.Versions)), make([]Blob, len(c.Versions))
 	for i := range c.Versions {
 		v := &c.Versions[i]
-		w := store.Write{Type: v.Type, ID: v.ID, Version: v.Version, Updated: v.Updated, Patient: v.Patient, Deleted: v.Deleted, Body: v.Body}
+		w := store.Write{Type: v.Type, ID: v.ID, Version: v.Version, Updated: v.Updated, Patient: v.Patient, Deleted: v.Deleted, Body: v.Body, Shredded: v.Shredded}
+		if v.Shredded {
+			m.Writes[i], m.Blobs[i].Codec = w, codecShredded
+			continue
+		}
 		if !v.Deleted {
 			if w.Index, err = extract(v.Type, v.Body); err != nil {
 				return m, fault.Wrap(err, fault.Invalid, "A version of a %s in commit %d cannot be indexed.", v.Type, c.T)
@@ -193,7 +197,7 @@ func (s *Reader) AllItems(ctx context.Context, each func(store.Item) error) (at 
 		at = store.T(now)
 		return n.Stream("SELECT "+ItemColumns+" FROM item WHERE expires = 0 OR expires > ? ORDER BY space, key", []any{s.clock.Now().UnixMilli()}, func(st Row) (bool, error) {
 			it := scanItem(st)
-			if it.Value, err = s.pack.unseal(itemName(it.Space, it.Key), it.Value); err != nil {
+			if err := n.openItem(s.pack, &it); err != nil {
 				return false, err
 			}
 			return true, each(it)

@@ -22,8 +22,10 @@ type Words struct {
 	Params map[ParamKey]sqlgen.Param
 	Types  map[int64]string // by number
 	Codes  map[CodeKey]int64
-	// Patients are the ids of the compartments by number, and Compartments their numbers by id.
-	Patients     map[int64]string
+	// Patients are the compartments by number.
+	Patients map[int64]Compartment
+	numbers  map[string]int64 // of Patients, by id
+	// Compartments are the numbers of compartments that were asked for, by id.
 	Compartments map[string]int64
 	// Entities are the numbers of resources that were referred to in a search.
 	Entities map[EntityKey]int64
@@ -37,23 +39,52 @@ type EntityKey struct {
 
 // NewWords returns no words.
 func NewWords() Words {
-	return Words{map[ParamKey]sqlgen.Param{}, map[int64]string{}, map[CodeKey]int64{}, map[int64]string{}, map[string]int64{}, map[EntityKey]int64{}}
+	return Words{map[ParamKey]sqlgen.Param{}, map[int64]string{}, map[CodeKey]int64{}, map[int64]Compartment{}, map[string]int64{}, map[string]int64{}, map[EntityKey]int64{}}
 }
 
 // maxWords bounds what is remembered of the vocabulary's open ends; what is forgotten is
 // looked up again.
 const maxWords = 100_000
 
+// maxPatients bounds the patients in memory; each has keys, of about a kilobyte when they are
+// in use.
+const maxPatients = 50_000
+
 // Vocabulary is the committed vocabulary that all connections share: parameters completely,
-// codes and patients as they are met. Words are never changed or removed, flags only grow.
+// codes and patients as they are met. Words are never changed, flags only grow; words are
+// removed when a patient is shredded, whereupon all is forgotten (Renew).
 type Vocabulary struct {
 	mu sync.RWMutex
 	Words
+	keys  Keychain
+	epoch int // how often words were forgotten
 }
 
 // Load reads the parameters. What is known already stays: another process may have added to
 // it, and this one since.
 func (v *Vocabulary) Load(c Conn) error {
+	read, err := params(c)
+	if err == nil {
+		v.Publish(read)
+	}
+	return err
+}
+
+// Renew forgets the words and reads the parameters anew. What others still read from before is
+// not remembered any more.
+func (v *Vocabulary) Renew(c Conn) error {
+	read, err := params(c)
+	if err != nil {
+		return err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.Words = read
+	v.epoch++
+	return nil
+}
+
+func params(c Conn) (Words, error) {
 	read := NewWords()
 	err := c.Query("SELECT no, type, name, flags FROM param", nil, func(s Row) (bool, error) {
 		p := sqlgen.Param{No: s.ColumnInt64(0), Flags: sqlgen.Flags(s.ColumnInt64(3))}
@@ -64,10 +95,7 @@ func (v *Vocabulary) Load(c Conn) error {
 		}
 		return true, nil
 	})
-	if err == nil {
-		v.Publish(read)
-	}
-	return err
+	return read, err
 }
 
 // Names reads the vocabulary through a connection: sqlgen.Names. The writer's has words of
@@ -76,10 +104,23 @@ type Names struct {
 	Conn
 	shared *Vocabulary
 	Own    *Words // nil for readers
+	epoch  int
 }
 
+// Old is a Conn that may read a state from before words were forgotten: what it reads is not
+// remembered.
+type Old interface{ Old() bool }
+
 // NewNames reads through a connection; own is nil for readers.
-func NewNames(c Conn, shared *Vocabulary, own *Words) Names { return Names{c, shared, own} }
+func NewNames(c Conn, shared *Vocabulary, own *Words) Names {
+	n := Names{Conn: c, shared: shared, Own: own}
+	if shared != nil {
+		shared.mu.RLock()
+		n.epoch = shared.epoch
+		shared.mu.RUnlock()
+	}
+	return n
+}
 
 // Type implements sqlgen.Names.
 func (n Names) Type(name string) (int64, error) {
@@ -152,9 +193,14 @@ func (n Names) remember(set func(*Words)) {
 		set(n.Own)
 		return
 	}
+	if o, ok := n.Conn.(Old); ok && o.Old() {
+		return
+	}
 	n.shared.mu.Lock()
 	defer n.shared.mu.Unlock()
-	set(&n.shared.Words)
+	if n.epoch == n.shared.epoch {
+		set(&n.shared.Words)
+	}
 }
 
 // Codes implements sqlgen.Names.
@@ -247,31 +293,21 @@ func (n Names) patientID(rid int64) (string, error) {
 	if rid < 0 {
 		return "", nil
 	}
-	no := rid >> sqlgen.Sequence
-	if n.Own != nil {
-		if id, ok := n.Own.Patients[no]; ok {
-			return id, nil
-		}
+	c, err := n.compartment(rid>>sqlgen.Sequence, false)
+	return c.ID, err
+}
+
+// SetPatient adds a compartment.
+func (w *Words) SetPatient(no int64, c Compartment) {
+	w.Patients[no] = c
+	w.numbers[c.ID] = no
+}
+
+func (w *Words) boundPatients() {
+	if len(w.Patients) >= maxPatients {
+		clear(w.Patients)
+		clear(w.numbers)
 	}
-	n.shared.mu.RLock()
-	id, ok := n.shared.Patients[no]
-	n.shared.mu.RUnlock()
-	if ok {
-		return id, nil
-	}
-	found, err := n.one("SELECT id FROM patient WHERE no = ?", []any{no}, func(s Row) { id = s.ColumnText(0) })
-	if err == nil && !found {
-		err = Damaged(nil)
-	}
-	if err == nil {
-		n.remember(func(w *Words) {
-			if len(w.Patients) >= maxWords {
-				clear(w.Patients)
-			}
-			w.Patients[no] = id
-		})
-	}
-	return id, err
 }
 
 // Clone copies the maps; they are small: what one transaction added.
@@ -292,7 +328,9 @@ func (w Words) copyTo(to *Words) {
 	for k, v := range w.Codes {
 		to.Codes[k] = v
 	}
-	maps.Copy(to.Patients, w.Patients)
+	for k, v := range w.Patients {
+		to.SetPatient(k, v)
+	}
 	maps.Copy(to.Compartments, w.Compartments)
 	maps.Copy(to.Entities, w.Entities)
 }
@@ -302,6 +340,7 @@ func (v *Vocabulary) Forget() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.Words = NewWords()
+	v.epoch++
 }
 
 // Publish makes the words of a committed transaction known to all.
@@ -314,9 +353,7 @@ func (v *Vocabulary) Publish(own Words) {
 	if len(v.Codes) > maxWords {
 		clear(v.Codes)
 	}
-	if len(v.Patients) > maxWords {
-		clear(v.Patients)
-	}
+	v.boundPatients()
 	if len(v.Compartments) > maxWords {
 		clear(v.Compartments)
 	}

@@ -55,7 +55,7 @@ func (p *Packer) unseal(name string, sealed []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// leaf decodes a stored leaf.
+// leaf decodes a stored leaf; its details stay sealed.
 func (p *Packer) leaf(t int64, body []byte) (ledger.Leaf, error) {
 	plain, err := p.unseal(leafName(t), body)
 	if err != nil {
@@ -66,9 +66,16 @@ func (p *Packer) leaf(t int64, body []byte) (ledger.Leaf, error) {
 
 // unpacked returns the index entries and the body of a stored version.
 func (p *Packer) unpacked(v Stored) (index, body []byte, err error) {
-	blob, err := p.unseal(versionName(v.Type, v.ID, v.Version.Version), v.Blob)
+	name, open := versionName(v.Type, v.ID, v.Version.Version), p.unseal
+	switch {
+	case v.Codec == codecShredded:
+		return []byte{0}, nil, nil
+	case v.Codec&sealedByPatient != 0:
+		open = v.Key.open
+	}
+	blob, err := open(name, v.Blob)
 	if err != nil {
 		return nil, nil, err
 	}
-	return p.Unpack(v.Codec, blob)
+	return p.Unpack(v.Codec&compression, blob)
 }

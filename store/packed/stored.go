@@ -6,6 +6,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/sqlgen"
 )
 
 // Stored is a row of resource or history. The blob is decoded by those who need it.
@@ -14,6 +15,8 @@ type Stored struct {
 	RID   int64
 	Codec int
 	Blob  []byte
+	// Key is the key of the patient, when the blob is sealed with it.
+	Key *PersonKey
 }
 
 // Columns are those of Stored, in both tables.
@@ -34,9 +37,16 @@ func (n Names) Scan(s Row) (Stored, error) {
 	v.Version.Version = s.ColumnInt64(5)
 	v.ID = s.ColumnText(6)
 	var err error
-	if v.Type, err = n.typeName(s.ColumnInt64(1)); err == nil {
-		v.Patient, err = n.patientID(v.RID)
+	if v.Type, err = n.typeName(s.ColumnInt64(1)); err != nil || v.RID < 0 {
+		return v, err
 	}
+	no := v.RID >> sqlgen.Sequence
+	c, err := n.compartment(no, false)
+	if err == nil && v.Codec&sealedByPatient != 0 && !c.Key.has(v.Blob) { // another process gave it a new generation
+		c, err = n.compartment(no, true)
+	}
+	v.Patient, v.Key = c.ID, c.Key
+	v.Shredded = v.Codec == codecShredded
 	return v, err
 }
 

@@ -37,7 +37,7 @@ type Log struct {
 // Verify checks the audit log against its tree and the signed checkpoints, and every stored
 // version against its leaf; see store.Store.
 func (s *Reader) Verify(ctx context.Context, l Log, report func(problem string)) (int64, error) {
-	v := &verification{reader: s, log: l, report: report, covered: map[covered]cover{}}
+	v := &verification{reader: s, log: l, report: report, covered: map[covered]cover{}, shreds: map[shred]bool{}}
 	err := s.read(ctx, func(n Names) error {
 		v.Names = n
 		if err := l.Database(n, report); err != nil {
@@ -69,6 +69,7 @@ type verification struct {
 	checkpoints []ledger.Checkpoint // by size
 	passed      int                 // of them, on the way through the log
 	covered     map[covered]cover
+	shreds      map[shred]bool
 
 	wanted listed // under what the entries say that they are listed
 	batch  []entry
@@ -278,8 +279,32 @@ func (v *verification) entry(e entry, body []byte) {
 			v.covered[covered{e.t, c.Type, c.ID, c.Version}] = cover{c.Hash, l.Patients}
 		}
 	}
+	if l.Action == ledger.Shred {
+		for _, p := range l.Patients {
+			v.shreds[shred{e.t, p}] = true
+		}
+	}
 	for _, name := range under(l) {
 		v.wanted.add(name, e.t)
+	}
+}
+
+// shred is what a leaf says that destroys a patient's keys.
+type shred struct {
+	t       int64
+	patient string
+}
+
+// shredded checks that a version without content belongs to a patient whose keys were
+// destroyed: the record's key says so, and, unless that came with a restored backup, an entry of
+// the audit log.
+func (v *verification) shredded(row Stored) {
+	k := row.Key
+	switch {
+	case k == nil || !k.Gone || !k.Proven:
+		v.say("%s/%s version %d has lost its content, and its patient was not shredded.", row.Type, row.ID, row.Version.Version)
+	case k.At > 0 && !v.shreds[shred{k.At, row.Patient}]:
+		v.say("%s/%s version %d has lost its content, and the audit log does not say that its patient was shredded.", row.Type, row.ID, row.Version.Version)
 	}
 }
 
@@ -401,14 +426,18 @@ func (v *verification) version(row Stored) {
 		return
 	}
 	delete(v.covered, key)
+	if row.Codec == Shredded {
+		v.shredded(row)
+		return
+	}
 	version, err := v.reader.pack.Open(row)
 	switch {
+	case row.Patient != "" && !slices.Contains(want.patients, row.Patient):
+		v.say("%s/%s version %d lies in the chart of a patient whom entry %d of the audit log does not name.", row.Type, row.ID, row.Version.Version, row.T-1)
 	case err != nil:
 		v.say("%s/%s version %d cannot be decoded.", row.Type, row.ID, row.Version.Version)
 	case want.hash != store.BodyHash(version.Body):
 		v.say("%s/%s version %d is not what was written: its hash differs from that in entry %d of the audit log.", row.Type, row.ID, row.Version.Version, row.T-1)
-	case row.Patient != "" && !slices.Contains(want.patients, row.Patient):
-		v.say("%s/%s version %d lies in the chart of a patient whom entry %d of the audit log does not name.", row.Type, row.ID, row.Version.Version, row.T-1)
 	case !dated(version):
 		v.say("%s/%s version %d is filed under another time than it says itself.", row.Type, row.ID, row.Version.Version)
 	}

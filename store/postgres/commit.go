@@ -83,12 +83,6 @@ func (s *Store) commit(ctx context.Context, c store.Changeset) (store.Receipt, e
 	if err != nil {
 		return store.Receipt{}, err
 	}
-	for i := range c.Writes {
-		w := &c.Writes[i]
-		if p.Blobs[i].Bytes, err = s.pack.SealVersion(w.Type, w.ID, w.Version, p.Blobs[i].Bytes); err != nil {
-			return store.Receipt{}, err
-		}
-	}
 	r := &request{Prepared: p, ctx: ctx, done: make(chan struct{})}
 	w := &s.writer
 	w.mu.Lock()

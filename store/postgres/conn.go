@@ -22,6 +22,7 @@ type conn struct {
 	ctx     context.Context
 	store   *Store
 	t       int64 // the last T that the transaction sees
+	old     bool  // it may see words that were removed since
 	follows bool  // a replica's
 	reads   int   // resources read for their words
 	depth   int   // streams that run inside of each other
@@ -89,6 +90,9 @@ func (c *conn) Value(r packed.Row, column int) any {
 
 // Now implements packed.Conn.
 func (c *conn) Now() (int64, error) { return c.t, nil }
+
+// Old implements packed.Old.
+func (c *conn) Old() bool { return c.old }
 
 // Dialect implements packed.Conn.
 func (c *conn) Dialect() sqlgen.Dialect { return sqlgen.Postgres{} }

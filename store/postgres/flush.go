@@ -57,7 +57,8 @@ var (
 	intoHistory = newTable("history", "no int8, patient int4, rid int8, type int4, deleted int2, t int8, until int8, updated int8, version int8, id bytea, codec int2, body bytea", "no", "")
 	resources   = newTable("resource", "patient int4, rid int8, type int4, deleted int2, t int8, updated int8, version int8, id bytea, has bytea, codec int2, body bytea", "patient, rid",
 		"ON CONFLICT (patient, rid) DO UPDATE SET type = excluded.type, deleted = excluded.deleted, t = excluded.t, updated = excluded.updated, version = excluded.version, id = excluded.id, has = excluded.has, codec = excluded.codec, body = excluded.body")
-	items      = newTable("item", "space bytea, key bytea, owner bytea, value bytea, version int8, expires int8", "space, key", "ON CONFLICT (space, key) DO UPDATE SET owner = excluded.owner, value = excluded.value, version = excluded.version, expires = excluded.expires")
+	items      = newTable("item", "space bytea, key bytea, owner bytea, value bytea, version int8, expires int8, patient bytea", "space, key", "ON CONFLICT (space, key) DO UPDATE SET owner = excluded.owner, value = excluded.value, version = excluded.version, expires = excluded.expires, patient = excluded.patient")
+	intoKeys   = newTable("patient_key", "no int4, gen int2, kek int8, key bytea", "no", "")
 	intoOnce   = newTable("once", "key bytea, t int8, at int8", "key", "ON CONFLICT (key) DO UPDATE SET t = excluded.t, at = excluded.at")
 	intoLeaf   = newTable("leaf", "t int8, at int8, actor bytea, action bytea, body bytea", "t", "")
 	intoHash   = newTable("hash", "no int8, hash bytea", "no", "")
@@ -197,6 +198,7 @@ type pending struct {
 	terms        map[resource]*newTerm
 	compartments map[*compartment]bool
 	touched      map[int64]int64
+	keys         [][]any
 	history      [][]any
 	resources    map[int64][]any // nil: removed
 	index        map[indexKey]change
@@ -290,6 +292,7 @@ func (x *txn) queue(b *pgx.Batch) {
 		rows = append(rows, []any{c.no, c.id, c.next, c.changed})
 	}
 	put(intoPatient, rows)
+	put(intoKeys, p.keys)
 	for no, t := range p.touched {
 		b.Queue("UPDATE patient SET changed = $1 WHERE no = $2", t, no)
 	}
@@ -338,7 +341,7 @@ func (x *txn) queueItems(write func(string, *table, [][]any)) {
 	var gone, rows [][]any
 	for name, row := range x.pending.items {
 		if row == nil {
-			gone = append(gone, []any{name.space, name.key, "", []byte{}, int64(0), int64(0)})
+			gone = append(gone, []any{name.space, name.key, "", []byte{}, int64(0), int64(0), ""})
 			continue
 		}
 		rows = append(rows, row)

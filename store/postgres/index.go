@@ -63,7 +63,9 @@ func (x *txn) reindex(list []packed.Reindexed) error {
 	b := &pgx.Batch{}
 	for i := range list {
 		v := &list[i]
-		sealed, err := x.store.pack.SealVersion(v.Type, v.ID, v.Version.Version, v.Blob)
+		blob, err := x.SealFor(x.store.pack, v.RID, v.Type, v.ID, v.Version.Version, packed.Blob{Codec: v.Codec, Bytes: v.Blob})
+		sealed := blob.Bytes
+		v.Codec = blob.Codec
 		switch {
 		case err != nil:
 			return err

@@ -81,6 +81,12 @@ func (s *Store) alone(ctx context.Context, batch []*request, f func(x *txn) erro
 		if err := c.SendBatch(ctx, b).Close(); err != nil {
 			return err
 		}
+		if x.erased { // words are gone, which nobody must use any more
+			s.terms.forget()
+			if err := s.words.Renew(x.conn); err != nil {
+				return err
+			}
+		}
 		s.publish(x, nil)
 		return nil
 	}))
@@ -125,12 +131,6 @@ func (s *Store) unfold(c *store.Commit, extract store.Extract) (*request, error)
 	if err != nil {
 		return nil, err
 	}
-	for i := range m.Writes {
-		w := &m.Writes[i]
-		if m.Blobs[i].Bytes, err = s.pack.SealVersion(w.Type, w.ID, w.Version, m.Blobs[i].Bytes); err != nil {
-			return nil, err
-		}
-	}
 	return &request{Prepared: packed.Prepared{Set: store.Changeset{Writes: m.Writes}, Blobs: m.Blobs, Leaf: m.Leaf}}, nil
 }
 
@@ -167,11 +167,9 @@ func (s *Store) ReplaceItems(ctx context.Context, list iter.Seq2[store.Item, err
 			if err != nil {
 				return err
 			}
-			value, err := s.pack.SealItem(it.Space, it.Key, it.Value)
-			if err != nil {
+			if err := x.putItem(&it); err != nil {
 				return err
 			}
-			x.pending.items[itemName{it.Space, it.Key}] = []any{it.Space, it.Key, it.Owner, nonNil(value), it.Version, expiry(it.Expires)}
 			if len(x.pending.items) == itemsAtOnce {
 				if err := x.flush(); err != nil {
 					return err

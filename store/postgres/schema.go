@@ -98,6 +98,18 @@ CREATE TABLE leaf_patient (patient bytea NOT NULL, t int8 NOT NULL, PRIMARY KEY 
 CREATE TABLE hash (no int8 PRIMARY KEY, hash bytea NOT NULL);
 CREATE TABLE checkpoint (size int8 PRIMARY KEY, at int8 NOT NULL, note bytea NOT NULL);
 `},
+	{"patient keys", `
+-- The keys of patients, by generation, each wrapped by a key of the table kek. Generation 0 stands
+-- for a patient whose keys were destroyed.
+CREATE TABLE kek (no int8 PRIMARY KEY, key bytea NOT NULL, at int8 NOT NULL);
+CREATE TABLE patient_key (no int4 NOT NULL, gen int2 NOT NULL, kek int8 NOT NULL, key bytea NOT NULL, PRIMARY KEY (no, gen));
+CREATE INDEX patient_key_kek ON patient_key (kek);
+ALTER TABLE item ADD COLUMN patient bytea NOT NULL DEFAULT '';
+CREATE INDEX item_patient ON item (patient) WHERE patient <> '';
+`},
+	{"dictionary", `
+-- From here on, bodies are compressed with a dictionary (store/packed), which programs of before do not have.
+`},
 }
 
 // statements returns the SQL of a step; partitions above 0 split the tables of patients.

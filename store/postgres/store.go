@@ -118,6 +118,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{dir: o.Dir, clock: o.Clock, self: ident.New(o.Clock.Now()), pack: p.WithKey(o.Keyring.Key("postgres"))}
 	s.writer.token = make(chan struct{}, 1)
 	s.writer.token <- struct{}{}
+	s.words.SetMaster(o.Keyring.Key("patient-keys"))
 	s.Reader = packed.NewReader(s.pack, &s.words, o.Keyring.Key("cursor"), s.clock, s.read)
 	s.Lone(s.lone)
 	if s.pool, err = s.connect(ctx, o); err != nil {
@@ -224,7 +225,10 @@ func (s *Store) open(ctx context.Context, o Options) error {
 	if err := s.spread(ctx); err != nil {
 		return err
 	}
-	return s.read(ctx, func(packed.Conn) error { return nil }) // reads the vocabulary
+	if err := s.read(ctx, func(packed.Conn) error { return nil }); err != nil { // reads the vocabulary
+		return err
+	}
+	return s.giveKeys(ctx)
 }
 
 // durable refuses a server that forgets commits.
@@ -351,7 +355,7 @@ func (s *Store) read(ctx context.Context, f func(packed.Conn) error) error {
 				s.words.Forget()
 			}
 			raise(&s.seen, t)
-			n := &conn{Conn: c, ctx: ctx, store: s, t: t}
+			n := &conn{Conn: c, ctx: ctx, store: s, t: t, old: params < s.known.Load()}
 			if err = s.learn(n, params); err == nil {
 				err = f(n)
 			}
@@ -414,8 +418,15 @@ func (s *Store) learn(c *conn, params int64) error {
 	if s.known.Load() >= params && params > 0 {
 		return nil
 	}
-	if err := s.words.Load(c); err != nil {
-		return err
+	if s.known.Load() == 0 {
+		if err := s.words.Load(c); err != nil {
+			return err
+		}
+	} else { // another process may also have shredded a patient, or changed keys
+		if err := s.words.Renew(c); err != nil {
+			return err
+		}
+		s.words.ForgetKEKs()
 	}
 	raise(&s.known, params)
 	return nil

@@ -68,8 +68,10 @@ type txn struct {
 	asking      bool
 	gaps        int // how often something was not known
 	asked       map[*store.Write]*prepared
+	keyRows     map[string][]packed.KeyRow // of patients, as begin has read them
 
 	pending pending
+	erased  bool  // a patient was shredded
 	wrote   bool  // whether there are versions among it, of which others are told
 	failed  error // why the whole transaction cannot go on
 }
@@ -120,6 +122,7 @@ func (s *Store) begin(ctx context.Context, c *pgx.Conn, batch []*request) (*txn,
 		conn: &conn{Conn: c, ctx: ctx, store: s}, now: s.clock.Now().UnixMilli(),
 		entities: map[resource]*entity{}, compartments: map[string]*compartment{}, items: map[itemName]int64{}, once: map[string]int64{},
 		terms: map[resource]int64{}, wantedCodes: map[packed.CodeKey]bool{}, wantedTerms: map[resource]bool{}, asked: map[*store.Write]*prepared{},
+		keyRows: map[string][]packed.KeyRow{},
 	}
 	x.Names = packed.NewNames(x.conn, &s.words, &own)
 	x.pending.init()
@@ -143,6 +146,9 @@ func (s *Store) begin(ctx context.Context, c *pgx.Conn, batch []*request) (*txn,
 		return nil, err
 	}
 	x.before, s.writer.last = x.head, x.head
+	if err := x.openKeys(); err != nil {
+		return nil, err
+	}
 	if s.scattered {
 		if current, err = x.fetchCurrent(current); err != nil {
 			return nil, err
@@ -286,7 +292,15 @@ func (x *txn) readOthers(b *pgx.Batch, batch []*request) {
 		for _, u := range r.Set.Unchanged {
 			want(u.Patient)
 		}
+		for _, id := range r.Leaf.Patients { // their keys seal its details
+			if !x.store.words.Knows(id) {
+				want(id)
+			}
+		}
 		for i := range r.Set.Items {
+			if id := r.Set.Items[i].Patient; id != "" {
+				want(id)
+			}
 			spaces, names = append(spaces, []byte(r.Set.Items[i].Space)), append(names, []byte(r.Set.Items[i].Key))
 		}
 		if r.Set.Key != "" {
@@ -302,9 +316,10 @@ func (x *txn) readOthers(b *pgx.Batch, batch []*request) {
 		})
 	}
 	if len(patients) > 0 {
-		each("SELECT no, id, next, changed FROM patient WHERE id = ANY($1)", func(r *row) {
+		each("SELECT p.no, p.id, p.next, p.changed, k.gen, k.kek, k.key FROM patient p LEFT JOIN patient_key k ON k.no = p.no WHERE p.id = ANY($1)", func(r *row) {
 			id := r.ColumnText(1)
 			x.compartments[id] = &compartment{no: r.ColumnInt64(0), id: id, next: r.ColumnInt64(2), changed: r.ColumnInt64(3)}
+			x.keyRows[id] = append(x.keyRows[id], packed.KeyRow{No: r.ColumnInt64(0), Generation: r.ColumnInt64(4), KEK: r.ColumnInt64(5), Key: r.ColumnBlob(6, nil)})
 		}, patients)
 	}
 	if len(names) > 0 {
@@ -492,7 +507,7 @@ func (x *txn) changeset(r *request) error {
 		r.receipt = store.Receipt{T: store.T(t), Leaf: t - 1, Repeated: true}
 		return nil
 	}
-	for _, check := range []func(*store.Changeset) error{x.unchanged, x.absent, x.checkItems, x.checkVersions} {
+	for _, check := range []func(*store.Changeset) error{x.alive, x.unchanged, x.absent, x.checkItems, x.checkVersions} {
 		if err := check(&r.Set); err != nil {
 			return err
 		}
@@ -597,6 +612,9 @@ func (x *txn) apply(r *request) error {
 		}
 	}
 	r.Leaf.At = x.head.at
+	if err := x.SealDetails(&r.Leaf); err != nil {
+		return err
+	}
 	if err := x.appendLeaf(r.Leaf, r.Leaf.Encode()); err != nil {
 		return err
 	}
@@ -619,13 +637,28 @@ func (x *txn) writeItem(w *store.ItemWrite) error {
 		x.pending.items[name] = nil
 		return nil
 	}
-	version := x.items[name] + 1
-	x.items[name] = version
-	value, err := x.store.pack.SealItem(w.Space, w.Key, w.Value)
+	it := w.Item
+	it.Version = x.items[name] + 1
+	x.items[name] = it.Version
+	return x.putItem(&it)
+}
+
+// putItem notes an item, sealed when it is about a patient.
+func (x *txn) putItem(it *store.Item) error {
+	k, err := x.Person(it.Patient)
+	if err == nil && k == nil && it.Patient != "" { // before anything else of the patient
+		if _, err = x.newCompartment(it.Patient); err == nil {
+			k, err = x.Person(it.Patient)
+		}
+	}
 	if err != nil {
 		return err
 	}
-	x.pending.items[name] = []any{w.Space, w.Key, w.Owner, nonNil(value), version, expiry(w.Expires)}
+	value, err := x.store.pack.SealItemWith(k, it)
+	if err != nil {
+		return err
+	}
+	x.pending.items[itemName{it.Space, it.Key}] = []any{it.Space, it.Key, it.Owner, nonNil(value), it.Version, expiry(it.Expires), it.Patient}
 	return nil
 }
 
@@ -654,7 +687,13 @@ func (x *txn) writeVersion(w *store.Write, b packed.Blob) error {
 	if e.no, err = x.EnsureEntity(w.Type, w.ID); err != nil {
 		return err
 	}
-	rid := x.place(w, e)
+	rid, err := x.place(w, e)
+	if err != nil {
+		return err
+	}
+	if b, err = x.SealFor(x.store.pack, rid, w.Type, w.ID, w.Version, b); err != nil {
+		return err
+	}
 	x.wrote = true
 	if e.exists {
 		x.head.history++
@@ -687,39 +726,35 @@ func (x *txn) writeVersion(w *store.Write, b packed.Blob) error {
 
 // place returns the row id of the new version: the old one while the resource stays in its
 // compartment. It notes that the compartments have changed.
-func (x *txn) place(w *store.Write, e *entity) int64 {
+func (x *txn) place(w *store.Write, e *entity) (int64, error) {
 	if e.exists && e.Patient != w.Patient && e.Patient != "" {
 		x.touch(e.Patient, sqlgen.PatientOf(e.RID))
 	}
 	p := x.compartments[w.Patient]
 	if p == nil {
-		p = &compartment{id: w.Patient, next: 1, fresh: true}
-		if w.Patient != "" { // number 0 holds what belongs to no patient
-			x.head.patient++
-			p.no = x.head.patient
-			x.Own.Patients[p.no] = p.id
+		var err error
+		if p, err = x.newCompartment(w.Patient); err != nil {
+			return 0, err
 		}
-		x.compartments[w.Patient] = p
 		p.changed = x.head.t
-		x.pending.compartments[p] = true
 	}
 	if w.Patient != "" {
 		p.changed = x.head.t
 		x.pending.compartments[p] = true
 	}
 	if e.exists && e.Patient == w.Patient {
-		return e.RID
+		return e.RID, nil
 	}
 	if w.Type == "Patient" && w.ID == w.Patient {
-		return p.no << sqlgen.Sequence // the first row of the range is kept for the Patient
+		return p.no << sqlgen.Sequence, nil // the first row of the range is kept for the Patient
 	}
 	next := p.next
 	p.next++
 	x.pending.compartments[p] = true
 	if p.no == 0 {
-		return -next
+		return -next, nil
 	}
-	return p.no<<sqlgen.Sequence | next
+	return p.no<<sqlgen.Sequence | next, nil
 }
 
 func (x *txn) touch(patient string, no int64) {

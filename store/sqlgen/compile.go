@@ -401,7 +401,7 @@ func (q *query) condition(x search.Expr) (Fragment, error) {
 		return q.missing(x)
 	case search.Words:
 		q.rows = true
-		return q.dialect.Written(q.row+".codec", q.row+".body", x), nil
+		return q.dialect.Written(q.row, x), nil
 	case search.Chain, search.Has, search.Lineage:
 		return no, unsupported("a chained parameter")
 	}

@@ -102,7 +102,7 @@ func (SQLite) Ends(column, text string) Fragment {
 // The functions that a SQLite connection must have.
 const (
 	FunctionDistance = "osler_distance" // latitude, longitude, latitude, longitude: search.Distance
-	FunctionWritten  = "osler_written"  // codec, body, narrative, phrase: search.Words
+	FunctionWritten  = "osler_written"  // rid, type, version, id, codec, body, narrative, phrase: search.Words
 )
 
 // Distance implements Dialect.
@@ -111,8 +111,8 @@ func (SQLite) Distance(latitude, longitude string, lat, lon float64) Fragment {
 }
 
 // Written implements Dialect.
-func (SQLite) Written(codec, body string, x search.Words) Fragment {
-	return frag(FunctionWritten+"("+codec+", "+body+", ?, ?)", x.Narrative, x.Phrase)
+func (SQLite) Written(row string, x search.Words) Fragment {
+	return frag(FunctionWritten+"("+row+".rid, "+row+".type, "+row+".version, "+row+".id, "+row+".codec, "+row+".body, ?, ?)", x.Narrative, x.Phrase)
 }
 
 // Begins implements Dialect.

@@ -138,7 +138,7 @@ func (Postgres) Distance(latitude, longitude string, lat, lon float64) Fragment 
 func (Postgres) Reads() bool { return false }
 
 // Written implements Dialect.
-func (Postgres) Written(string, string, search.Words) Fragment { return no }
+func (Postgres) Written(string, search.Words) Fragment { return no }
 
 // Begins implements Dialect.
 func (Postgres) Begins(text, column string) Fragment {

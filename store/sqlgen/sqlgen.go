@@ -128,7 +128,7 @@ type Dialect interface {
 	// Distance returns search.Distance from the position in two columns, in degrees.
 	Distance(latitude, longitude string, lat, lon float64) Fragment
 	// Written returns the condition that a stored blob holds words; see search.Words.
-	Written(codec, body string, x search.Words) Fragment
+	Written(row string, x search.Words) Fragment
 	// Begins returns the condition that the text begins with the column's value, which is
 	// not empty.
 	Begins(text, column string) Fragment

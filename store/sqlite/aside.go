@@ -13,6 +13,7 @@ import (
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/packed"
 	"github.com/osler-emr/osler/trust/ledger"
 )
 
@@ -53,10 +54,28 @@ const (
 // maxLone is the size of a leaf from which it goes into the tables at once.
 const maxLone = halfSize / 8
 
+// alone reports whether a request is a leaf and nothing else.
+func (r *request) alone() bool {
+	return len(r.Set.Writes)+len(r.Set.Items)+len(r.Set.Unchanged)+len(r.Set.Absent) == 0 && r.Set.Key == ""
+}
+
+// sealLone seals the details of a leaf that comes alone: of patients who are stored already.
+func (s *Store) sealLone(ctx context.Context, r *request) error {
+	if !r.alone() || !packed.Detailed(&r.Leaf) {
+		return nil
+	}
+	if done, err := s.words.SealKnown(&r.Leaf); done || err != nil {
+		return err
+	}
+	return s.read(ctx, func(c packed.Conn) error {
+		return packed.NewNames(c, &s.words, nil).SealDetails(&r.Leaf)
+	})
+}
+
 // lone reports whether a request is a leaf alone, and small enough for the log; then it is
 // encoded.
 func (r *request) lone() bool {
-	if len(r.Set.Writes)+len(r.Set.Items)+len(r.Set.Unchanged)+len(r.Set.Absent) > 0 || r.Set.Key != "" {
+	if !r.alone() {
 		return false
 	}
 	r.body = r.Leaf.Encode()

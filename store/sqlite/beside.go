@@ -71,7 +71,7 @@ func (s *Store) openBeside(path string, o Options) (err error) {
 		return err
 	}
 	s.Reader = packed.NewReader(s.pack, &s.words, o.Keyring.Key("cursor"), s.clock, s.readLearning)
-	c, err := openConn(s.vfs, path, o.CacheKiB, s.pack)
+	c, err := openConn(s.vfs, path, o.CacheKiB, s)
 	if err != nil {
 		return openFault(err)
 	}
@@ -91,15 +91,17 @@ func (s *Store) openBeside(path string, o Options) (err error) {
 	if done < len(s.place.steps) {
 		return fault.New(fault.Unavailable, "The record was written by an older program. Start this one once to upgrade it.")
 	}
+	s.words.SetMaster(o.Keyring.Key("patient-keys"))
 	return s.sign(c, o.Keyring)
 }
 
 // readLearning is read with the vocabulary of the moment, to which the other process adds.
 func (s *Store) readLearning(ctx context.Context, f func(packed.Conn) error) error {
 	return s.read(ctx, func(c packed.Conn) error {
-		if err := s.words.Load(c); err != nil {
+		if err := s.words.Renew(c); err != nil { // also what was shredded there
 			return err
 		}
+		s.words.ForgetKEKs()
 		return f(c)
 	})
 }
@@ -121,6 +123,14 @@ func (b *Beside) Commits(ctx context.Context, after store.T, limit int) ([]store
 func (b *Beside) AllItems(ctx context.Context, each func(store.Item) error) (store.T, error) {
 	return b.s.Reader.AllItems(ctx, each)
 }
+
+// PersonKeys implements store.Moving.
+func (b *Beside) PersonKeys(ctx context.Context, each func(store.PersonKey) error) error {
+	return b.s.Reader.PersonKeys(ctx, each)
+}
+
+// AdoptKeys implements store.Moving: it is refused.
+func (b *Beside) AdoptKeys(context.Context, []store.PersonKey) error { return onlyRead() }
 
 // Append implements store.Moving: it is refused.
 func (b *Beside) Append(context.Context, []store.Commit, store.Extract) error { return onlyRead() }

@@ -99,6 +99,9 @@ func (s *Store) commit(ctx context.Context, c store.Changeset) (store.Receipt, e
 		return store.Receipt{}, err
 	}
 	w := s.writer
+	if err := s.sealLone(ctx, r); err != nil {
+		return store.Receipt{}, err
+	}
 	if r.lone() {
 		if done, err := w.note(ctx, r); done || err != nil {
 			return r.receipt, err
@@ -161,6 +164,7 @@ type txn struct {
 	at     int64
 	tree   ledger.Tree
 	now    int64 // wall clock
+	erased bool  // a patient was shredded
 	// entities are the numbers that this transaction has met; nil keeps none.
 	entities map[[2]string]int64
 }
@@ -350,6 +354,9 @@ func (x *txn) apply(r *request) error {
 	body := ledger.Stamp(r.body, x.at)
 	r.Leaf.At = x.at
 	if r.body == nil {
+		if err := x.SealDetails(&r.Leaf); err != nil {
+			return err
+		}
 		body = r.Leaf.Encode()
 	}
 	if err := x.appendLeaf(r.Leaf, body); err != nil {

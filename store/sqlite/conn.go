@@ -27,7 +27,7 @@ type conn struct {
 // shapes.
 const maxStatements = 400
 
-func openConn(vfs, path string, cacheKiB int, p *packed.Packer) (*conn, error) {
+func openConn(vfs, path string, cacheKiB int, s *Store) (*conn, error) {
 	db, err := sqlite3.OpenFlags("file:"+uriPath(path)+"?vfs="+vfs, sqlite3.OPEN_READWRITE|sqlite3.OPEN_CREATE|sqlite3.OPEN_URI)
 	if err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ PRAGMA cache_size=-%d;`, cacheKiB))
 		c.close()
 		return nil, err
 	}
-	if err := c.functions(p); err != nil {
+	if err := c.functions(s); err != nil {
 		c.close()
 		return nil, err
 	}

@@ -48,6 +48,7 @@ func (s *Store) convert(ctx context.Context, path string, key []byte) error {
 	if err := s.place.keep(s.dir, Before{Step: sealing, At: s.clock.Now(), T: before.leaves}); err != nil {
 		return err
 	}
+	s.copied = true
 	s.place.reached("copied")
 	info, err := os.Stat(path)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 const maxReads = 20_000
 
 // functions adds to a connection what statements of sqlgen call.
-func (c *conn) functions(p *packed.Packer) error {
+func (c *conn) functions(s *Store) error {
 	const flags = sqlite3.DETERMINISTIC | sqlite3.INNOCUOUS
 	err := c.db.CreateFunction(sqlgen.FunctionDistance, 4, flags, func(ctx sqlite3.Context, arg ...sqlite3.Value) {
 		ctx.ResultFloat(search.Distance(arg[2].Float(), arg[3].Float(), arg[0].Float(), arg[1].Float()))
@@ -22,8 +22,8 @@ func (c *conn) functions(p *packed.Packer) error {
 	if err != nil {
 		return err
 	}
-	return c.db.CreateFunction(sqlgen.FunctionWritten, 4, flags, func(ctx sqlite3.Context, arg ...sqlite3.Value) {
-		words, err := p.Words(arg[0].Int(), arg[1].RawBlob(), arg[2].Bool())
+	return c.db.CreateFunction(sqlgen.FunctionWritten, 8, flags, func(ctx sqlite3.Context, arg ...sqlite3.Value) {
+		words, err := packed.NewNames(c, &s.words, nil).Written(s.pack, arg[0].Int64(), arg[1].Int64(), arg[2].Int64(), arg[3].Text(), arg[4].Int(), arg[5].RawBlob(), arg[6].Bool())
 		if err == nil {
 			err = c.ReadOne()
 		}
@@ -32,7 +32,7 @@ func (c *conn) functions(p *packed.Packer) error {
 			ctx.ResultError(sqlite3.ABORT)
 			return
 		}
-		ctx.ResultBool(search.Words{Phrase: arg[3].Text()}.In(words))
+		ctx.ResultBool(search.Words{Phrase: arg[7].Text()}.In(words))
 	})
 }
 

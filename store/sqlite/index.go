@@ -59,6 +59,11 @@ func (s *Store) reindex(ctx context.Context, name, state string, list []packed.R
 }
 
 func (x *txn) indexAgain(v *packed.Reindexed) error {
+	b, err := x.SealFor(x.store.pack, v.RID, v.Type, v.ID, v.Version.Version, packed.Blob{Codec: v.Codec, Bytes: v.Blob})
+	if err != nil {
+		return err
+	}
+	v.Codec, v.Blob = b.Codec, b.Bytes
 	if v.No != 0 {
 		return x.exec("UPDATE history SET codec = ?, body = ? WHERE no = ?", v.Codec, v.Blob, v.No)
 	}

@@ -27,7 +27,27 @@ func (x *txn) writeItem(w *store.ItemWrite) error {
 	if w.Delete {
 		return x.exec("DELETE FROM item WHERE space = ? AND key = ?", w.Space, w.Key)
 	}
-	return x.exec("INSERT OR REPLACE INTO item ("+packed.ItemColumns+") VALUES (?, ?, ?, ?, ?, ?)", w.Space, w.Key, w.Owner, w.Value, old.Version+1, expiry(w.Expires))
+	it := w.Item
+	it.Version = old.Version + 1
+	return x.putItem(&it)
+}
+
+// putItem stores an item, sealed when it is about a patient.
+func (x *txn) putItem(it *store.Item) error {
+	k, err := x.Person(it.Patient)
+	if err == nil && k == nil && it.Patient != "" { // before anything else of the patient
+		if _, err = x.newPatient(it.Patient, 0); err == nil {
+			k, err = x.Person(it.Patient)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	value, err := x.store.pack.SealItemWith(k, it)
+	if err != nil {
+		return err
+	}
+	return x.exec("INSERT OR REPLACE INTO item ("+packed.ItemColumns+") VALUES (?, ?, ?, ?, ?, ?, ?)", it.Space, it.Key, it.Owner, value, it.Version, expiry(it.Expires), it.Patient)
 }
 
 // sweep removes what has expired. It runs inside a transaction of the writer.

@@ -28,7 +28,7 @@ func (s *Store) migrate(c *conn) error {
 	if err != nil {
 		return err
 	}
-	if done > 0 && done < len(s.place.steps) {
+	if done > 0 && done < len(s.place.steps) && !s.copied { // the copy from before the first change is the one to go back to
 		t, err := c.number("SELECT max(t) FROM leaf")
 		if err != nil {
 			return err

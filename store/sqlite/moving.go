@@ -180,6 +180,11 @@ func (s *Store) alone(ctx context.Context, f func(x *txn) error) error {
 	w.last, w.lastAt, w.tree = x.t, x.at, x.tree
 	w.aside.settled(w.last)
 	s.items.forgetAll()
+	if x.erased { // words are gone, which nobody must use any more
+		if err := s.words.Renew(w.conn); err != nil {
+			return plain(w.failed(err))
+		}
+	}
 	s.words.Publish(own)
 	s.now.Store(w.last)
 	w.rest()
@@ -194,7 +199,7 @@ func (s *Store) ReplaceItems(ctx context.Context, items iter.Seq2[store.Item, er
 		}
 		for it, err := range items {
 			if err == nil {
-				err = x.exec("INSERT INTO item ("+packed.ItemColumns+") VALUES (?, ?, ?, ?, ?, ?)", it.Space, it.Key, it.Owner, it.Value, it.Version, expiry(it.Expires))
+				err = x.putItem(&it)
 			}
 			if err != nil {
 				return err

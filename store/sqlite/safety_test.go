@@ -169,15 +169,16 @@ func TestVerifyNamesWhatWasTamperedWith(t *testing.T) {
 		sql  []string
 		want string
 	}{
-		{"body swapped", []string{"UPDATE resource SET (codec, body) = (SELECT codec, body FROM resource WHERE id = 'o2') WHERE id = 'o1'"}, "Observation/o1 version 1 is not what was written"},
+		{"body swapped", []string{"UPDATE resource SET (codec, body) = (SELECT codec, body FROM resource WHERE id = 'o2') WHERE id = 'o1'"}, "Observation/o1 version 1 cannot be decoded"},
+		{"body replaced in clear", []string{"UPDATE resource SET codec = 0, body = CAST(x'00' || '{}' AS BLOB) WHERE id = 'o1'"}, "Observation/o1 version 1 is not what was written"},
 		{"body garbled", []string{"UPDATE resource SET body = x'00' WHERE id = 'o1'"}, "Observation/o1 version 1 cannot be decoded"},
-		{"former body swapped", []string{"UPDATE history SET (codec, body) = (SELECT codec, body FROM resource WHERE id = 'o1')"}, "Observation/o3 version 1 is not what was written"},
+		{"former body swapped", []string{"UPDATE history SET (codec, body) = (SELECT codec, body FROM resource WHERE id = 'o1')"}, "Observation/o3 version 1 cannot be decoded"},
 		{"version removed", []string{"DELETE FROM resource WHERE id = 'o1'"}, "Observation/o1 version 1 is missing"},
 		{"former version removed", []string{"DELETE FROM history"}, "Observation/o3 version 1 is missing"},
 		{"resource inserted", []string{"INSERT INTO resource SELECT -99, type, deleted, t, updated, version, 'forged', has, codec, body FROM resource WHERE id = 'o1'"}, "Observation/forged version 1 has no entry"},
 		{"given to another patient", []string{"UPDATE resource SET rid = rid + 1048576 WHERE id = 'o1'"}, "o1 is not found under its id"},
 		{"version number changed", []string{"UPDATE resource SET version = 9 WHERE id = 'o1'"}, "Observation/o1 version 9 has no entry"},
-		{"deletion undone", []string{"UPDATE resource SET (deleted, codec, body) = (SELECT 0, codec, body FROM resource WHERE id = 'o1') WHERE id = 'gone'"}, "Observation/gone version 2 is not what was written"},
+		{"deletion undone", []string{"UPDATE resource SET (deleted, codec, body) = (SELECT 0, codec, body FROM resource WHERE id = 'o1') WHERE id = 'gone'"}, "Observation/gone version 2 cannot be decoded"},
 		{"leaf edited", []string{"UPDATE leaf SET body = CAST(replace(CAST(body AS TEXT), 'test', 'evil') AS BLOB) WHERE t = 3"}, "Entry 2 of the audit log was changed"},
 		{"leaf removed", []string{"DELETE FROM leaf WHERE t = 3"}, "The audit log lacks the entries from 2 to 2"},
 		{"tail cut off", []string{"DELETE FROM leaf WHERE t > 5", "DELETE FROM resource WHERE t > 5", "DELETE FROM history WHERE t > 5", "DELETE FROM checkpoint"}, "a signed checkpoint counts"},

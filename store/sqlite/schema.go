@@ -67,4 +67,16 @@ CREATE TABLE leaf_patient (patient TEXT, t INT, PRIMARY KEY (patient, t)) STRICT
 CREATE TABLE hash (no INTEGER PRIMARY KEY, hash BLOB NOT NULL) STRICT;
 CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, at INT NOT NULL, note BLOB NOT NULL) STRICT;
 `},
+	{"patient keys", `
+-- The keys of patients, by generation, each wrapped by a key of the table kek. Generation 0 stands
+-- for a patient whose keys were destroyed.
+CREATE TABLE kek (no INTEGER PRIMARY KEY, key BLOB NOT NULL, at INT NOT NULL) STRICT;
+CREATE TABLE patient_key (no INT NOT NULL, gen INT NOT NULL, kek INT NOT NULL, key BLOB NOT NULL, PRIMARY KEY (no, gen)) STRICT, WITHOUT ROWID;
+CREATE INDEX patient_key_kek ON patient_key (kek);
+ALTER TABLE item ADD COLUMN patient TEXT NOT NULL DEFAULT '';
+CREATE INDEX item_patient ON item (patient) WHERE patient <> '';
+`},
+	{"dictionary", `
+-- From here on, bodies are compressed with a dictionary (store/packed), which programs of before do not have.
+`},
 }

@@ -49,8 +49,10 @@ type Store struct {
 	vfs   string      // its name
 	clock clock.Clock
 	lock  *os.File
-	pack  *packed.Packer
-	words packed.Vocabulary
+	// copied is set when this start has copied the record before it changed it.
+	copied bool
+	pack   *packed.Packer
+	words  packed.Vocabulary
 
 	signer ledger.Key // of checkpoints
 	origin string
@@ -127,11 +129,11 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 			return err
 		}
 	}
-	c, err := openConn(s.vfs, path, 4*o.CacheKiB, s.pack)
+	c, err := openConn(s.vfs, path, 4*o.CacheKiB, s)
 	crowded := errors.Is(err, sqlite3.FULL) || errors.Is(err, syscall.ENOSPC)
 	if crowded {
 		s.place.give(s.dir) // charts are to be read although the disk is full
-		c, err = openConn(s.vfs, path, 4*o.CacheKiB, s.pack)
+		c, err = openConn(s.vfs, path, 4*o.CacheKiB, s)
 	}
 	if err != nil {
 		return openFault(err)
@@ -143,6 +145,10 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 	}
 	if err := s.words.Load(c); err != nil {
 		return err
+	}
+	s.words.SetMaster(o.Keyring.Key("patient-keys"))
+	if err := s.giveKeys(); err != nil {
+		return openFault(err)
 	}
 	if err := s.adopt(o.Origin); err != nil {
 		return err
@@ -165,7 +171,7 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 		return plain(err)
 	}
 	for range o.Readers {
-		r, err := openConn(s.vfs, path, o.CacheKiB, s.pack)
+		r, err := openConn(s.vfs, path, o.CacheKiB, s)
 		if err != nil {
 			return openFault(err)
 		}

@@ -216,7 +216,7 @@ var kinds = []struct {
 	}},
 	{"former version changed", false, func(p place) []string {
 		p.sql("UPDATE history SET (codec, body) = (SELECT codec, body FROM resource WHERE id = '%s')", p.observation())
-		return []string{"is not what was written"}
+		return []string{"is not what was written", "cannot be decoded"}
 	}},
 	{"entry whose version is gone", false, func(p place) []string {
 		id := p.observation()

@@ -67,6 +67,9 @@ func (x *txn) writeVersion(w *store.Write, b packed.Blob) error {
 	if err := x.write(old.RID, before, rid, after); err != nil {
 		return err
 	}
+	if b, err = x.SealFor(x.store.pack, rid, w.Type, w.ID, w.Version, b); err != nil {
+		return err
+	}
 	typ, err := x.Type(w.Type)
 	if err != nil {
 		return err
@@ -139,13 +142,30 @@ func (x *txn) ensurePatient(id string) (no, next int64, err error) {
 	if id == "" {
 		return 0, 1, x.exec("INSERT INTO patient (no, id, next, changed) VALUES (0, '', 1, ?)", x.t)
 	}
+	no, err = x.newPatient(id, x.t)
+	return no, 1, err
+}
+
+// newPatient makes a compartment and its keys.
+func (x *txn) newPatient(id string, changed int64) (no int64, err error) {
 	highest, err := x.number("SELECT max(no) FROM patient")
 	if err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	no = highest + 1
-	x.Own.Patients[no] = id
-	return no, 1, x.exec("INSERT INTO patient (no, id, next, changed) VALUES (?, ?, 1, ?)", no, id, x.t)
+	k, row, err := x.NewPerson(no, id)
+	if err != nil {
+		return 0, err
+	}
+	x.Own.SetPatient(no, packed.Compartment{ID: id, Key: k})
+	if err := x.exec("INSERT INTO patient (no, id, next, changed) VALUES (?, ?, 1, ?)", no, id, changed); err != nil {
+		return 0, err
+	}
+	return no, x.putKey(row)
+}
+
+func (x *txn) putKey(r packed.KeyRow) error {
+	return x.exec("INSERT INTO patient_key (no, gen, kek, key) VALUES (?, ?, ?, ?)", r.No, r.Generation, r.KEK, r.Key)
 }
 
 // supersede copies the current row to history and returns its index rows.

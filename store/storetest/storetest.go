@@ -49,6 +49,7 @@ func Run(t *testing.T, open Opener, only ...string) {
 		{"TimeMapsToCommits", timeMaps},
 		{"ItemsCompareAndSwap", itemsCompareAndSwap},
 		{"ItemsExpire", itemsExpire},
+		{"ShredLeavesNothing", shredLeavesNothing},
 		{"IncludesAreLimited", includesAreLimited},
 		{"IncludesIterate", includesIterate},
 		{"LongListsOfCodes", longCodeLists},

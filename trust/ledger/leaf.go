@@ -34,7 +34,8 @@ const (
 	Refused Action = "refused" // a read or write that policy denied
 	Account Action = "account" // accounts, permissions, tokens
 	Import  Action = "import"
-	Keep    Action = "keep" // server-side items that are not resources: drafts, sessions
+	Shred   Action = "shred" // a patient's keys and data were destroyed
+	Keep    Action = "keep"  // server-side items that are not resources: drafts, sessions
 	// Asked is a request that touched nothing of the record, or that was not valid.
 	Asked Action = "asked"
 	// Disclose is data that left for somebody outside of the clinic.
@@ -72,13 +73,52 @@ type Leaf struct {
 	Glass    string    `json:"glass,omitempty"`   // the break-glass grant under which it was done
 	Proxy    string    `json:"proxy,omitempty"`   // the grant under which the person acted for the patient
 	Network  string    `json:"network,omitempty"` // from where: an address, or for IPv6 its network
+	// Sealed holds the details that may tell about the patients (Query, Reason, and Name when the
+	// actor is a patient), encrypted by the store with the patients' keys: the tree hashes this
+	// form, so that proofs outlive the keys. A store that returns a leaf fills the details in.
+	Sealed []byte `json:"sealed,omitempty"`
 	// At is when the store took the leaf, in milliseconds of Unix time: what it is sorted and
-	// found by. Leaves of programs before November 2026 do not say it.
+	// found by. It is the last member (Stamp). Leaves of programs before November 2026 do not
+	// say it.
 	At int64 `json:"at,omitempty"`
+	// Erased says that the details cannot be read any more: a patient's key was destroyed.
+	Erased bool `json:"-"`
 }
 
-// Encode returns the leaf's canonical bytes: compact JSON in the order of the fields.
+// Details are the fields of a leaf that are sealed.
+type Details struct {
+	Query  string `json:"query,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	Name   string `json:"name,omitempty"`
+}
+
+// patientRole is the role (trust.Patient) whose display name is a patient's.
+const patientRole = "patient"
+
+// Details returns what of a leaf is sealed.
+func (l Leaf) Details() Details {
+	d := Details{Query: l.Query, Reason: l.Reason}
+	if l.Role == patientRole {
+		d.Name = l.Name
+	}
+	return d
+}
+
+// WithDetails returns the leaf with its details filled in.
+func (l Leaf) WithDetails(d Details) Leaf {
+	l.Query, l.Reason = d.Query, d.Reason
+	if l.Role == patientRole {
+		l.Name = d.Name
+	}
+	return l
+}
+
+// Encode returns the leaf's canonical bytes: compact JSON in the order of the fields. Details that
+// are sealed stand in it in that form alone.
 func (l Leaf) Encode() []byte {
+	if len(l.Sealed) > 0 {
+		l = l.WithDetails(Details{})
+	}
 	b, err := json.Marshal(l)
 	if err != nil { // no field of Leaf can fail to marshal
 		panic(err)
@@ -106,7 +146,7 @@ func (l Leaf) Marks() []string {
 	}
 	var out []string
 	switch l.Action {
-	case Refused, Export, Print, SignIn, SignOut, Account, Import, Disclose:
+	case Refused, Export, Print, SignIn, SignOut, Account, Import, Disclose, Shred:
 		out = append(out, MarkAction(l.Action))
 	}
 	if l.Glass != "" {

@@ -304,6 +304,69 @@
     }, 5000);
   }
 
+  // ---- proofs -------------------------------------------------------------------------
+  // A request that asks for a proof of identity first waits here. The answer puts a dialog on
+  // the page; when it is confirmed the same request goes out again, with what was in it.
+  let unproved = null;
+  document.addEventListener("htmx:beforeSwap", (e) => {
+    const { xhr, requestConfig } = e.detail;
+    if (!xhr.getResponseHeader("Osler-Prove")) return;
+    $$("dialog#prove").forEach((d) => d.remove());
+    unproved = { elt: e.detail.elt, verb: requestConfig.verb, path: requestConfig.path, values: requestConfig.parameters, target: requestConfig.target };
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    const dialog = $("dialog#prove:not([open])");
+    offerPasskeys();
+    if (dialog && !dialog.dataset.seen) { dialog.dataset.seen = "1"; open(dialog); }
+  });
+  document.addEventListener("osler-proved", () => {
+    const again = unproved;
+    unproved = null;
+    $$("dialog#prove").forEach((d) => d.remove());
+    if (again && document.contains(again.elt)) htmx.ajax(again.verb, again.path, { source: again.elt, target: again.target, values: again.values instanceof FormData ? Object.fromEntries([...new Set(again.values.keys())].map((k) => { const all = again.values.getAll(k); return [k, all.length > 1 ? all : all[0]]; })) : again.values });
+  });
+
+  // ---- passkeys -----------------------------------------------------------------------
+  // A button [data-passkey] holds what the server asks of the device (JSON); the answer goes
+  // into the field "passkey" of its form, or the one that data-into names, and the form goes
+  // out. Buttons stay hidden where the browser knows no passkeys.
+  const bytes = (s) => Uint8Array.from(atob(s.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+  const text64 = (b) => btoa(String.fromCharCode(...new Uint8Array(b))).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+  const listed = (list) => (list || []).map((c) => ({ ...c, id: bytes(c.id) }));
+  const answerOf = (c) => {
+    const out = { id: c.id, rawId: text64(c.rawId), type: c.type, authenticatorAttachment: c.authenticatorAttachment || undefined, clientExtensionResults: c.getClientExtensionResults(), response: { clientDataJSON: text64(c.response.clientDataJSON) } };
+    for (const part of ["attestationObject", "authenticatorData", "signature", "userHandle"]) if (c.response[part]) out.response[part] = text64(c.response[part]);
+    if (c.response.getTransports) out.response.transports = c.response.getTransports();
+    return JSON.stringify(out);
+  };
+  const offerPasskeys = () => { if (window.PublicKeyCredential && navigator.credentials) $$("[data-passkey][hidden]").forEach((b) => { b.hidden = false; }); };
+  document.addEventListener("click", async (e) => {
+    const button = e.target instanceof Element ? e.target.closest("[data-passkey]") : null;
+    if (!button) return;
+    e.preventDefault();
+    const asked = JSON.parse(button.dataset.passkey), form = button.form || button.closest("form");
+    asked.challenge = bytes(asked.challenge);
+    button.disabled = true;
+    try {
+      let made;
+      if (asked.user) {
+        asked.user.id = bytes(asked.user.id);
+        asked.excludeCredentials = listed(asked.excludeCredentials);
+        made = await navigator.credentials.create({ publicKey: asked });
+      } else {
+        asked.allowCredentials = listed(asked.allowCredentials);
+        made = await navigator.credentials.get({ publicKey: asked });
+      }
+      form.elements[button.dataset.into || "passkey"].value = answerOf(made);
+      form.noValidate = true;
+      form.requestSubmit();
+    } catch (fault) {
+      const place = $("[data-passkey-fault]", form);
+      if (place) place.textContent = fault.name === "InvalidStateError" ? place.dataset.already || "" : place.dataset.passkeyFault;
+      button.disabled = false;
+    }
+  });
+
   // ---- growing text areas, error summaries --------------------------------------------
   const grows = window.CSS && CSS.supports("field-sizing", "content");
   const grow = (t) => { t.style.height = "auto"; t.style.height = t.scrollHeight + 2 + "px"; };
@@ -318,5 +381,6 @@
     const item = $("#item.open"); // opened beside a list, or on top of it on a narrow screen
     if (item && item.getBoundingClientRect().top < 0) item.scrollIntoView({ block: "start" });
   });
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", () => settle(document)); else settle(document);
+  const ready = () => { settle(document); offerPasskeys(); };
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", ready); else ready();
 })();

@@ -1,0 +1,68 @@
+package identity
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"slices"
+	"strings"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/trust"
+)
+
+// Recovery codes open an account when its second factor is not at hand. Each works once.
+const (
+	recoveryCodes = 10
+	recoveryBytes = 10 // 80 random bits, 16 letters
+)
+
+// NewRecoveryCodes makes ten codes for the person, to print or write down. Former ones stop
+// working. They are returned this once and kept as hashes.
+func (a *Accounts) NewRecoveryCodes(ctx context.Context, by trust.Principal, id string) ([]string, error) {
+	if by.ID != id {
+		return nil, onlyOwner()
+	}
+	codes, kept := make([]string, recoveryCodes), make([]string, recoveryCodes)
+	for i := range codes {
+		codes[i] = newRecoveryCode()
+		kept[i] = digest(plainCode(codes[i]))
+	}
+	err := a.update(ctx, by, id, "make recovery codes", func(c *credentials) error {
+		if !c.Strong() {
+			return fault.New(fault.Conflict, "Recovery codes stand in for a second factor: set one up first.")
+		}
+		c.Recovery, c.RecoveryLeft = kept, len(kept)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return codes, nil
+}
+
+func newRecoveryCode() string {
+	b := make([]byte, recoveryBytes)
+	rand.Read(b) // never fails (crypto/rand, Go 1.24)
+	s := base32.StdEncoding.EncodeToString(b)
+	return s[:4] + "-" + s[4:8] + "-" + s[8:12] + "-" + s[12:]
+}
+
+// plainCode is a code as it is compared: what people mistake when they read it is the same.
+func plainCode(s string) string {
+	return strings.NewReplacer(" ", "", "-", "", "0", "O", "1", "I", "8", "B").Replace(strings.ToUpper(strings.TrimSpace(s)))
+}
+
+// isRecovery reports whether what was typed is a recovery code and no code of an app.
+func isRecovery(s string) bool { return len(plainCode(s)) == recoveryBytes*8/5 }
+
+// useRecovery takes a recovery code out of an account.
+func (c *credentials) useRecovery(code string) bool {
+	at := slices.Index(c.Recovery, digest(plainCode(code)))
+	if at < 0 {
+		return false
+	}
+	c.Recovery = slices.Delete(slices.Clone(c.Recovery), at, at+1)
+	c.RecoveryLeft = len(c.Recovery)
+	return true
+}

@@ -1,0 +1,371 @@
+package proof
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/osler-emr/osler/door/clinic"
+	"github.com/osler-emr/osler/door/portal"
+	"github.com/osler-emr/osler/fhir/definition"
+	"github.com/osler-emr/osler/fhir/search"
+)
+
+// request is what one person asks.
+type request struct {
+	method, path, body string
+	headers            []string
+}
+
+// generator makes requests about the resources of two worlds: all parameters, chains, reverse
+// chains, includes, sorts, pages, counts, histories, operations, conditional writes, patches,
+// bundles and pages of the webs. The same seed makes the same requests.
+type generator struct {
+	*rand.Rand
+	types   []string
+	ids     map[string][]string // by type
+	refs    []string            // "Type/id"
+	pages   []string            // patterns of pages that are only read
+	cookie  bool
+	entries map[string]entry
+}
+
+func newGenerator(w *worlds, seed uint64) *generator {
+	g := &generator{Rand: rand.New(rand.NewPCG(seed, 2)), ids: map[string][]string{}, refs: w.entries, cookie: w.a.people[w.who].cookie != "", entries: map[string]entry{}}
+	for _, ref := range w.entries {
+		kind, id, _ := strings.Cut(ref, "/")
+		if g.ids[kind] == nil {
+			g.types = append(g.types, kind)
+		}
+		g.ids[kind] = append(g.ids[kind], id)
+	}
+	for _, kind := range g.types {
+		g.ids[kind] = append(g.ids[kind], "nobody")
+	}
+	for _, e := range records() {
+		g.entries[e.key()] = e
+	}
+	routes, err := w.a.site.Routes(clinic.Area(), portal.Area())
+	if err != nil {
+		w.a.t.Fatal(err)
+	}
+	for _, r := range routes {
+		if path, ok := strings.CutPrefix(r.Pattern, "GET "); ok && !strings.Contains(path, "secret") && !strings.HasPrefix(path, "/audit") { // who may read the audit log sees what it says
+			g.pages = append(g.pages, path)
+		}
+	}
+	return g
+}
+
+// of returns one of a list.
+func of[T any](g *generator, list []T) T { return list[g.IntN(len(list))] }
+
+// chance is true n times of 100.
+func (g *generator) chance(n int) bool { return g.IntN(100) < n }
+
+func (g *generator) kind() string { return of(g, g.types) }
+
+func (g *generator) id(kind string) string {
+	if len(g.ids[kind]) == 0 {
+		return "nobody"
+	}
+	return of(g, g.ids[kind])
+}
+
+// value is something to compare with: what some form of some resource says.
+func (g *generator) value(p *definition.SearchParameter) string {
+	text := []string{families[0], families[1], families[2], words[0], words[1], words[2], "rosa", "sam", "note", "a", "MRS", "Payer"}
+	code := []string{"active", "final", "draft", "preliminary", "booked", "completed", "requested", "PSY", "patient-reported", "staff-message", "review-result", "M0", "M1", "M2", "72-1", "181-1", "5-1", "amara",
+		"http://loinc.org|" + codes[0], codes[1], codes[2], "http://snomed.info/sct|172", "1181", "15", "urn:mrn|", "urn:mrn|M1", "|x", "S72", "S181", "I5", "male", "female", "true", "false", "text/plain", "AMB", "laboratory"}
+	number := []string{"72", "720", "721", "1811", "5", "50", "51", "gt100", "lt100", "ne720", "ap720", "ge1810"}
+	switch p.Type {
+	case "string":
+		return of(g, text)
+	case "token":
+		return of(g, code)
+	case "reference":
+		ref := of(g, g.refs)
+		if len(p.Targets) > 0 && g.chance(70) {
+			t := of(g, p.Targets)
+			ref = t + "/" + g.id(t)
+		}
+		if g.chance(20) {
+			_, ref, _ = strings.Cut(ref, "/")
+		}
+		return ref
+	case "date":
+		return of(g, []string{"", "eq", "gt", "lt", "ge", "le", "ne", "sa", "eb", "ap"}) + of(g, append(days, "2026", "2025-02", "2026-11-23T12:00:00Z"))
+	case "number":
+		return of(g, number)
+	case "quantity":
+		return of(g, number) + of(g, []string{"", "||/min", "|http://unitsofmeasure.org|/min"})
+	case "composite":
+		return of(g, code) + "$" + of(g, number)
+	case "uri":
+		return of(g, []string{"urn:mrn", "http://loinc.org", "urn:osler"})
+	}
+	return of(g, text)
+}
+
+// parameter returns "name=value" about a type, chained when the parameter is a reference.
+func (g *generator) parameter(kind string, depth int) (name, value string) {
+	list := definition.SearchParameters(kind)
+	if len(list) == 0 {
+		return "_id", g.id(kind)
+	}
+	p := of(g, list)
+	if depth < 3 && g.chance(30) { // look for a reference
+		for range 6 {
+			if p.Type == "reference" {
+				break
+			}
+			p = of(g, list)
+		}
+	}
+	if p.Type == "reference" && depth < 3 && g.chance(60) {
+		target := of(g, p.Targets)
+		for range 5 { // rather a type that is there
+			if len(g.ids[target]) > 0 {
+				break
+			}
+			target = of(g, p.Targets)
+		}
+		inner, v := g.parameter(target, depth+1)
+		if len(p.Targets) > 1 || g.chance(30) {
+			return p.Code + ":" + target + "." + inner, v
+		}
+		return p.Code + "." + inner, v
+	}
+	if depth == 0 && g.chance(12) {
+		source, by := g.referrer(kind)
+		inner, v := g.parameter(source, 1+g.IntN(3))
+		return "_has:" + source + ":" + by + ":" + inner, v
+	}
+	name, value = p.Code, g.value(p)
+	if g.chance(25) {
+		if m := search.Modifiers(p.Type); len(m) > 0 {
+			modifier := of(g, m)
+			if modifier == ":[type]" {
+				modifier = ":" + g.kind()
+			}
+			if modifier == ":missing" {
+				value = of(g, []string{"true", "false"})
+			}
+			name += modifier
+		}
+	}
+	if g.chance(8) {
+		value += "," + g.value(p)
+	}
+	return name, value
+}
+
+// referrer returns a type and its reference parameter that can point at a type.
+func (g *generator) referrer(kind string) (source, by string) {
+	for range 40 {
+		source = g.kind()
+		list := definition.SearchParameters(source)
+		if len(list) == 0 {
+			continue
+		}
+		if p := of(g, list); p.Type == "reference" && (len(p.Targets) == 0 || slices.Contains(p.Targets, kind)) {
+			return source, p.Code
+		}
+	}
+	return "Observation", "subject"
+}
+
+// query returns the parameters of a search.
+func (g *generator) query(kind string) string {
+	q := url.Values{}
+	for range g.IntN(3) {
+		name, value := g.parameter(kind, 0)
+		q.Add(name, value)
+	}
+	reference := func(t string) string {
+		for range 10 {
+			list := definition.SearchParameters(t)
+			if len(list) == 0 {
+				return "*"
+			}
+			if p := of(g, list); p.Type == "reference" {
+				return p.Code
+			}
+		}
+		return "*"
+	}
+	for _, c := range []struct {
+		chance      int
+		name, value func() string
+	}{
+		{12, func() string { return of(g, []string{"_include", "_include", "_include:iterate"}) }, func() string { return kind + ":" + reference(kind) }},
+		{10, func() string { return of(g, []string{"_revinclude", "_revinclude", "_revinclude:iterate"}) }, func() string { s, by := g.referrer(kind); return s + ":" + by }},
+		{15, func() string { return "_sort" }, func() string {
+			list := definition.SearchParameters(kind)
+			if len(list) == 0 {
+				return "_lastUpdated"
+			}
+			return of(g, []string{"", "-"}) + of(g, list).Code
+		}},
+		{25, func() string { return "_count" }, func() string { return of(g, []string{"1", "2", "3", "7", "0"}) }},
+		{25, func() string { return "_total" }, func() string { return of(g, []string{"accurate", "estimate", "none"}) }},
+		{8, func() string { return "_summary" }, func() string { return of(g, []string{"count", "true", "data", "text"}) }},
+		{4, func() string { return "_elements" }, func() string { return of(g, []string{"id", "subject", "name,birthDate", "code"}) }},
+		{7, func() string { return "_filter" }, func() string {
+			name, value := g.parameter(kind, 0)
+			name, _, _ = strings.Cut(name, ":")
+			f := name + " " + of(g, []string{"eq", "ne", "co", "gt", "lt"}) + " \"" + value + "\""
+			if g.chance(30) {
+				f = "not (" + f + ")"
+			}
+			if g.chance(30) {
+				f += of(g, []string{" or ", " and "}) + "_id eq " + g.id(kind)
+			}
+			return f
+		}},
+		{5, func() string { return of(g, []string{"_text", "_content"}) }, func() string { return of(g, words) }},
+		{3, func() string { return "_list" }, func() string { return g.id("List") }},
+		{4, func() string { return "_id" }, func() string { return g.id(kind) + "," + g.id(kind) }},
+		{3, func() string { return "_security" }, func() string { return "PSY" }},
+	} {
+		if g.chance(c.chance) {
+			q.Add(c.name(), c.value())
+		}
+	}
+	return q.Encode()
+}
+
+func (g *generator) next() request {
+	kind := g.kind()
+	id := g.id(kind)
+	get := func(path string) request {
+		path = strings.NewReplacer("TYPE", kind, "ID", id, "OTHER", g.kind(), "PATIENT", g.id("Patient"), "COMPOSITION", g.id("Composition"), "ENCOUNTER", g.id("Encounter")).Replace(path)
+		return request{method: http.MethodGet, path: strings.TrimSuffix("/fhir/"+path, "?")}
+	}
+	switch n := g.IntN(100); {
+	case n < 42:
+		return request{method: http.MethodGet, path: strings.TrimSuffix("/fhir/"+kind+"?"+g.query(kind), "?")}
+	case n < 46:
+		return request{http.MethodPost, "/fhir/" + kind + "/_search", g.query(kind), []string{"Content-Type: application/x-www-form-urlencoded"}}
+	case n < 48:
+		return request{method: http.MethodGet, path: "/fhir?_type=" + kind + "," + g.kind() + "&" + g.query("Resource")}
+	case n < 52:
+		return request{method: http.MethodGet, path: "/fhir/Patient/" + g.id("Patient") + "/" + of(g, append(g.types, "*")) + "?" + g.query(kind)}
+	case n < 57:
+		return get("TYPE/ID")
+	case n < 60:
+		return get("TYPE/ID/_history/" + of(g, []string{"1", "2"}))
+	case n < 64:
+		return get(of(g, []string{"TYPE/ID/_history?_count=3", "TYPE/_history?_count=4", "_history?_count=5", "TYPE/_history?_since=2026-01-01T00:00:00Z"}))
+	case n < 67:
+		return get("Patient/PATIENT/$everything?_count=" + of(g, []string{"1", "5", "60"}))
+	case n < 72:
+		return get(of(g, []string{"Composition/COMPOSITION/$document", "Observation/$lastn?patient=Patient/PATIENT&max=2", "Observation/$stats?patient=Patient/PATIENT&code=http://loinc.org|" + of(g, codes) + "&statistic=count,average",
+			"TYPE/ID/$meta", "TYPE/$meta", "$meta", "Encounter/ENCOUNTER/$everything", "TYPE/ID/$validate", "TYPE/ID/$diff"}))
+	case n < 82 && g.cookie:
+		return g.page()
+	}
+	return g.write(kind, id)
+}
+
+// page asks for a page of a web.
+func (g *generator) page() request {
+	path := of(g, g.pages)
+	patient := g.id("Patient")
+	for strings.Contains(path, "{") {
+		i, j := strings.IndexByte(path, '{'), strings.IndexByte(path, '}')
+		fill := patient
+		switch name := path[i+1 : j]; name {
+		case "patient", "$":
+			if name == "$" {
+				fill = ""
+			}
+		case "document":
+			fill = g.id("DocumentReference")
+		case "encounter":
+			fill = g.id("Encounter")
+		case "note":
+			fill = g.id("Composition")
+		case "order":
+			fill = g.id("ServiceRequest")
+		case "task":
+			fill = g.id("Task")
+		case "invoice":
+			fill = g.id("Invoice")
+		case "code":
+			fill = of(g, codes)
+		default:
+			_, fill, _ = strings.Cut(of(g, g.refs), "/")
+		}
+		path = path[:i] + fill + path[j+1:]
+	}
+	q := url.Values{}
+	for _, name := range []string{"q", "family", "given", "find", "name", "text"} {
+		if g.chance(40) {
+			q.Set(name, of(g, []string{"Hill", "Zand", "Quill", "ros", "sam", "asthma", "gono", "M1"}))
+		}
+	}
+	r := request{method: http.MethodGet, path: path}
+	if g.chance(50) && len(q) > 0 {
+		r.path += "?" + q.Encode()
+	}
+	if g.chance(25) {
+		r.headers = []string{"HX-Request: true"}
+	}
+	return r
+}
+
+// chosenID is an id of the form that Osler makes, the same in both worlds.
+func (g *generator) chosenID() string {
+	return fmt.Sprintf("019b0c7e-52a1-7c3b-9d5e-%012x", g.Uint64()&(1<<48-1))
+}
+
+// write asks for a change. What may succeed names its id, so that both worlds stay the same.
+func (g *generator) write(kind, id string) request {
+	body := `{"resourceType":"` + kind + `","id":"` + id + `"}`
+	if e, ok := g.entries[kind+"/"+id]; ok {
+		body = e.body(id, g.IntN(3))
+	}
+	none := strings.Replace(body, `"id":"`+id+`",`, "", 1)
+	q := g.query(kind)
+	if g.chance(70) {
+		name, value := g.parameter(kind, 0)
+		q = url.Values{name: {value}}.Encode()
+	}
+	match := of(g, [][]string{nil, {`If-Match: W/"1"`}, {`If-Match: W/"2"`}, {`If-None-Match: *`}})
+	patch := []string{"Content-Type: application/json-patch+json"}
+	test := `[{"op":"test","path":"/status","value":"` + of(g, []string{"active", "final", "x"}) + `"},{"op":"test","path":"/id","value":"never"}]`
+	switch g.IntN(10) {
+	case 0:
+		return request{http.MethodPut, "/fhir/" + kind + "/" + id, body, match}
+	case 1:
+		return request{http.MethodPost, "/fhir/Basic", `{"resourceType":"Basic","code":{}}`, []string{"If-None-Exist: " + q}}
+	case 2, 3: // a match is told; what does not match would get a new id, and is not valid
+		return request{http.MethodPost, "/fhir/" + kind, `{"resourceType":"` + kind + `","nonsense":1}`, []string{"If-None-Exist: " + q}}
+	case 4:
+		return request{http.MethodPut, "/fhir/" + kind + "?" + q, strings.Replace(none, `{"resourceType"`, `{"nonsense":1,"resourceType"`, 1), match}
+	case 5:
+		return request{http.MethodPatch, "/fhir/" + kind + "?" + q, test, patch}
+	case 6:
+		return request{http.MethodPatch, "/fhir/" + kind + "/" + id, test, patch}
+	case 7:
+		if g.chance(15) {
+			return request{http.MethodDelete, "/fhir/" + kind + "/" + id, "", match}
+		}
+		return request{http.MethodDelete, "/fhir/" + kind + "?_id=" + id + "&" + q + "&_lastUpdated=lt2026", "", nil}
+	case 8: // a reference to something hidden, from something new with a chosen id
+		new := g.chosenID()
+		return request{http.MethodPut, "/fhir/MedicationStatement/" + new, `{"resourceType":"MedicationStatement","id":"` + new + `","status":"active","medicationCodeableConcept":{"text":"x"},"subject":{"reference":"Patient/` + g.id("Patient") + `"},"informationSource":{"reference":"` + of(g, []string{"Patient/" + g.id("Patient"), "Practitioner/amara", "RelatedPerson/" + g.id("RelatedPerson")}) + `"},"derivedFrom":[{"reference":"` + of(g, g.refs) + `"}]}`, nil}
+	}
+	requests := []string{
+		fmt.Sprintf(`{"request":{"method":"GET","url":"%s/%s"}}`, kind, id),
+		fmt.Sprintf(`{"request":{"method":"GET","url":%q}}`, kind+"?"+g.query(kind)),
+		fmt.Sprintf(`{"request":{"method":"DELETE","url":"%s/nobody"}}`, kind),
+		fmt.Sprintf(`{"request":{"method":"POST","url":"Basic","ifNoneExist":%q},"resource":{"resourceType":"Basic","nonsense":1}}`, q),
+		fmt.Sprintf(`{"request":{"method":"PUT","url":"%s/%s","ifMatch":"W/\"7\""},"resource":%s}`, kind, id, body),
+	}
+	return request{http.MethodPost, "/fhir", fmt.Sprintf(`{"resourceType":"Bundle","type":%q,"entry":[%s,%s]}`, of(g, []string{"batch", "transaction"}), of(g, requests), of(g, requests)), nil}
+}

@@ -1,0 +1,205 @@
+package record
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/label"
+	"github.com/osler-emr/osler/trust/policy"
+)
+
+// withoutSystem is the system of the tags by which a person has said that a label does not
+// belong on a resource, which the rules then leave off.
+const withoutSystem = "urn:osler:without-label"
+
+// owned reports whether the server owns a coding of meta: labels, and what it has read in
+// consents. Clients can neither set nor drop these.
+func owned(c *fhir.Node) bool {
+	switch c.Get("system").Text() {
+	case policy.LabelSystem:
+		_, known := policy.LabelOf(c.Get("code").Text())
+		return known
+	case policy.ConsentSystem, withoutSystem:
+		return true
+	}
+	return false
+}
+
+// codesIn returns the codes of a system in a list of meta, "security" or "tag".
+func codesIn(r *fhir.Node, list, system string) (codes []string) {
+	for c := range r.Get("meta").Get(list).Items() {
+		if c.Get("system").Text() == system {
+			codes = append(codes, c.Get("code").Text())
+		}
+	}
+	return codes
+}
+
+// label puts into a resource what the server owns of its labels: what the rules find, what it
+// had before (a label goes by hand only), what an import brings, and what a consent says.
+func (b *builder) label(ctx context.Context, before, r *fhir.Node) error {
+	born, err := b.born(ctx, r)
+	if err != nil {
+		return err
+	}
+	labels := label.Of(r, label.About{Born: born, Now: b.now})
+	labels = append(labels, codesIn(before, "security", policy.LabelSystem)...)
+	without := codesIn(before, "tag", withoutSystem)
+	if b.actor.principal.Role == trust.SystemRole {
+		labels = append(labels, codesIn(r, "security", policy.LabelSystem)...)
+		without = append(without, codesIn(r, "tag", withoutSystem)...)
+	}
+	labels = slices.DeleteFunc(labels, func(l string) bool {
+		_, known := policy.LabelOf(l)
+		return !known || slices.Contains(without, l)
+	})
+	setLabels(r, labels, without)
+	return nil
+}
+
+// setLabels replaces what the server owns of meta.
+func setLabels(r *fhir.Node, labels, without []string) {
+	replace(r, "security", coded(policy.LabelSystem, labels))
+	replace(r, "tag", append(coded(policy.ConsentSystem, label.Consents(r)), coded(withoutSystem, without)...))
+}
+
+func coded(system string, codes []string) (out []*fhir.Node) {
+	codes = slices.Clone(codes)
+	slices.Sort(codes)
+	for _, c := range slices.Compact(codes) {
+		out = append(out, fhir.Obj("system", system, "code", c))
+	}
+	return out
+}
+
+// replace sets the codings of a list of meta that the server owns; the others stay.
+func replace(r *fhir.Node, list string, ours []*fhir.Node) {
+	meta := r.Get("meta")
+	var all []any
+	changed := len(ours) > 0
+	for c := range meta.Get(list).Items() {
+		if owned(c) {
+			changed = true
+			continue
+		}
+		all = append(all, c)
+	}
+	if !changed {
+		return
+	}
+	for _, c := range ours {
+		all = append(all, c)
+	}
+	if len(all) == 0 {
+		meta.Remove(list)
+		return
+	}
+	meta.Set(list, fhir.Arr(all...))
+}
+
+// born returns when the patient whom a resource is about was born; zero when it is not known.
+func (b *builder) born(ctx context.Context, r *fhir.Node) (time.Time, error) {
+	chart := ""
+	for _, member := range []string{"subject", "patient", "for", "beneficiary"} {
+		if t, id := target(r.Get(member).Get("reference").Text()); t == "Patient" {
+			chart = id
+		}
+	}
+	if chart == "" {
+		return time.Time{}, nil
+	}
+	if day, known := b.births[chart]; known {
+		return day, nil
+	}
+	text := ""
+	for _, q := range b.pending {
+		if q.resource.Reference() == "Patient/"+chart {
+			text = q.resource.Get("birthDate").Text()
+		}
+	}
+	if text == "" {
+		v, err := b.actor.gate.lean.Read(ctx, "Patient", chart, 0)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return time.Time{}, err
+		}
+		if err == nil && !v.Deleted {
+			p, err := fhir.Parse(v.Body)
+			if err != nil {
+				return time.Time{}, err
+			}
+			text = p.Get("birthDate").Text()
+		}
+	}
+	day := time.Time{}
+	for _, form := range []string{"2006-01-02", "2006-01", "2006"} {
+		if t, err := time.Parse(form, text); err == nil {
+			day = t
+			break
+		}
+	}
+	if b.births == nil {
+		b.births = map[string]time.Time{}
+	}
+	b.births[chart] = day
+	return day, nil
+}
+
+// MayLabel tells whether a principal sets labels by hand.
+func (a *Actor) mayLabel() bool {
+	switch a.principal.Role {
+	case trust.Physician, trust.Records:
+		return len(a.principal.Scopes) == 0
+	case trust.SystemRole:
+		return true
+	}
+	return false
+}
+
+// Label sets and takes off sensitivity labels of a resource by hand, with a reason: physicians
+// and the health records department. What is taken off stays off, also when rules would set
+// it again. The label is in force for the next read.
+func (a *Actor) Label(ctx context.Context, resourceType, id string, add, remove []string, reason string) (Result, error) {
+	if !a.mayLabel() {
+		return Result{}, a.refused(ctx, fault.New(fault.Forbidden, "Only physicians and the health records department, in person, set labels by hand."), policy.Update, resourceType, id, "")
+	}
+	if strings.TrimSpace(reason) == "" {
+		return Result{}, fault.New(fault.Invalid, "Say why the label is set or taken off.").At("reason")
+	}
+	for _, l := range append(slices.Clone(add), remove...) {
+		if known, ok := policy.LabelOf(l); !ok || known.Chart != (resourceType == "Patient") {
+			return Result{}, fault.New(fault.Invalid, "The label %q does not belong on a %s.", l, resourceType).At("label")
+		}
+	}
+	v, err := a.current(ctx, resourceType, id)
+	if fault.Is(err, fault.NotFound) || err == nil && v.Deleted {
+		return Result{}, a.refused(ctx, notFound(resourceType), policy.Update, resourceType, id, "")
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	r, err := fhir.Parse(v.Body)
+	if err != nil {
+		return Result{}, err
+	}
+	without := slices.DeleteFunc(append(codesIn(r, "tag", withoutSystem), remove...), func(l string) bool { return slices.Contains(add, l) })
+	labels := slices.DeleteFunc(append(codesIn(r, "security", policy.LabelSystem), add...), func(l string) bool { return slices.Contains(without, l) })
+	setLabels(r, labels, without)
+	// The system writes, because not every role that labels may change what it labels; the
+	// leaf names the person.
+	system := *a
+	system.principal.Role = trust.SystemRole
+	what := "label"
+	for _, l := range add {
+		what += " +" + l
+	}
+	for _, l := range remove {
+		what += " -" + l
+	}
+	c := Change{Put: []Put{{Resource: r, IfMatch: v.Version}}, What: what, Reason: reason, by: a.principal.Role, handed: true}
+	return system.Commit(ctx, c)
+}
