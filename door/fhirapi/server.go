@@ -166,7 +166,7 @@ func (s *server) wrap(rt route) http.HandlerFunc {
 		if r.TLS != nil {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
-		ctx, tally := ledger.WithTally(r.Context())
+		ctx, tally := ledger.WithTally(r.Context(), identity.Network(r.RemoteAddr))
 		r = r.WithContext(ctx)
 		c := &call{Request: r, base: s.base(r), w: w}
 		r.Body = http.MaxBytesReader(w, r.Body, s.bodyLimit(c))

@@ -13,6 +13,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/trust/ledger"
 )
 
@@ -122,7 +123,7 @@ func (s *Site) serve(area *Area, p Policy, h Handler, limit int64) http.Handler 
 			req.Body = http.MaxBytesReader(w, req.Body, max(limit, maxBody))
 		}
 		w.Header().Set("Cache-Control", "no-store")
-		ctx, tally := ledger.WithTally(req.Context())
+		ctx, tally := ledger.WithTally(req.Context(), identity.Network(req.RemoteAddr))
 		r.Request = req.WithContext(ctx)
 		err := s.enter(w, r, p, h)
 		if tally.Count() == 0 && r.Actor != nil { // the answer is still held back

@@ -68,6 +68,7 @@ func (w *writer) notice(_ *pgconn.PgConn, n *pgconn.Notice) {
 // that gets the token commits for all that wait. Groups of several processes wait for each
 // other at the row head.
 func (s *Store) Commit(ctx context.Context, c store.Changeset) (store.Receipt, error) {
+	c.Leaf = ledger.Placed(ctx, c.Leaf)
 	r, err := s.commit(ctx, c)
 	if err == nil {
 		ledger.Committed(ctx)

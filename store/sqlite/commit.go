@@ -83,6 +83,7 @@ func (w *writer) load() error {
 // Commit implements store.Store. Concurrent commits share transactions: the first caller
 // that gets the token commits for all that wait.
 func (s *Store) Commit(ctx context.Context, c store.Changeset) (store.Receipt, error) {
+	c.Leaf = ledger.Placed(ctx, c.Leaf)
 	r, err := s.commit(ctx, c)
 	if err == nil {
 		ledger.Committed(ctx)
