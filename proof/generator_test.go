@@ -30,6 +30,8 @@ type generator struct {
 	refs    []string            // "Type/id"
 	pages   []string            // patterns of pages that are only read
 	cookie  bool
+	patient string // whose record is the person's own; "" for staff
+	past    string // first letter of the entries with a past
 	entries map[string]entry
 }
 
@@ -41,6 +43,9 @@ func newGenerator(w *worlds, seed uint64) *generator {
 			g.types = append(g.types, kind)
 		}
 		g.ids[kind] = append(g.ids[kind], id)
+	}
+	if g.patient = w.a.people[w.who].principal.Patient; g.patient != "" {
+		g.past = g.patient[:1]
 	}
 	for _, kind := range g.types {
 		g.ids[kind] = append(g.ids[kind], "nobody")
@@ -250,6 +255,11 @@ func (g *generator) query(kind string) string {
 
 // asking is a chain or a reverse chain about a type that is there, with a value that may match.
 func (g *generator) asking() request {
+	if g.chance(30) { // what is known to lead from one to another
+		link := of(g, [][3]string{{"DiagnosticReport", "based-on", "ServiceRequest"}, {"Observation", "derived-from", "Observation"}, {"Task", "focus", "Condition"}, {"Appointment", "reason-reference", "Condition"}, {"DiagnosticReport", "result", "Observation"}, {"Condition", "encounter", "Encounter"}})
+		q := of(g, []string{"_id=" + g.id(link[2]), "status=draft", "code=" + of(g, codes), "date=" + of(g, days), "authored=" + of(g, days)})
+		return request{method: http.MethodGet, path: "/fhir/" + link[0] + "?" + link[1] + ":" + link[2] + "." + q}
+	}
 	for range 200 {
 		kind := g.kind()
 		list := definition.SearchParameters(kind)
@@ -293,7 +303,7 @@ func (g *generator) next() request {
 	kind := g.kind()
 	id := g.id(kind)
 	get := func(path string) request {
-		path = strings.NewReplacer("TYPE", kind, "ID", id, "OTHER", g.kind(), "PATIENT", g.id("Patient"), "COMPOSITION", g.id("Composition"), "ENCOUNTER", g.id("Encounter")).Replace(path)
+		path = strings.NewReplacer("TYPE", kind, "ID", id, "OTHER", g.kind(), "PATIENT", g.id("Patient"), "COMPOSITION", g.id("Composition"), "ENCOUNTER", g.id("Encounter"), "P-", g.past+"-").Replace(path)
 		return request{method: http.MethodGet, path: strings.TrimSuffix("/fhir/"+path, "?")}
 	}
 	switch n := g.IntN(100); {
@@ -309,6 +319,8 @@ func (g *generator) next() request {
 		return request{method: http.MethodGet, path: "/fhir/Patient/" + g.id("Patient") + "/" + of(g, append(g.types, "*")) + "?" + g.query(kind)}
 	case n < 57:
 		return get("TYPE/ID")
+	case n < 58 && g.past != "":
+		return get(of(g, []string{"Composition/P-late", "Observation/P-moved"}) + "/_history/" + of(g, []string{"1", "2", ""}))
 	case n < 60:
 		return get("TYPE/ID/_history/" + of(g, []string{"1", "2"}))
 	case n < 64:
@@ -395,6 +407,9 @@ func (g *generator) write(kind, id string) request {
 	case 0:
 		return request{http.MethodPut, "/fhir/" + kind + "/" + id, body, match}
 	case 1:
+		if g.patient != "" { // a condition that something hidden would fulfil
+			return request{http.MethodPost, "/fhir/MedicationStatement", `{"resourceType":"MedicationStatement","status":"active","medicationCodeableConcept":{"text":"x"},"subject":{"reference":"Patient/` + g.patient + `"},"informationSource":{"reference":"Patient/` + g.patient + `"}}`, []string{"If-None-Exist: _id=" + g.id("MedicationStatement")}}
+		}
 		return request{http.MethodPost, "/fhir/Basic", `{"resourceType":"Basic","code":{}}`, []string{"If-None-Exist: " + q}}
 	case 2, 3: // a match is told; what does not match would get a new id, and is not valid
 		return request{http.MethodPost, "/fhir/" + kind, `{"resourceType":"` + kind + `","nonsense":1}`, []string{"If-None-Exist: " + q}}
@@ -411,6 +426,10 @@ func (g *generator) write(kind, id string) request {
 		return request{http.MethodDelete, "/fhir/" + kind + "?_id=" + id + "&" + q + "&_lastUpdated=lt2026", "", nil}
 	case 8: // a reference to something hidden, from something new with a chosen id
 		new := g.chosenID()
+		if g.patient != "" && g.chance(70) {
+			own := `"status":"active","medicationCodeableConcept":{"text":"x"},"subject":{"reference":"Patient/` + g.patient + `"},"informationSource":{"reference":"Patient/` + g.patient + `"}`
+			return request{http.MethodPut, "/fhir/MedicationStatement/" + new, `{"resourceType":"MedicationStatement","id":"` + new + `",` + own + `,"derivedFrom":[{"reference":"` + of(g, g.refs) + `"}]}`, nil}
+		}
 		return request{http.MethodPut, "/fhir/MedicationStatement/" + new, `{"resourceType":"MedicationStatement","id":"` + new + `","status":"active","medicationCodeableConcept":{"text":"x"},"subject":{"reference":"Patient/` + g.id("Patient") + `"},"informationSource":{"reference":"` + of(g, []string{"Patient/" + g.id("Patient"), "Practitioner/amara", "RelatedPerson/" + g.id("RelatedPerson")}) + `"},"derivedFrom":[{"reference":"` + of(g, g.refs) + `"}]}`, nil}
 	}
 	requests := []string{

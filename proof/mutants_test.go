@@ -28,10 +28,10 @@ var leaks = []leak{
 	{"include", "store/packed/include.go", "c.plan.Visible(v.Type)", "leaky(c.finder, \"include\").plan.Visible(v.Type)"},
 	{"read", "record/read.go", "v, err := a.current(ctx, resourceType, id)", "v, err := leaky(a, \"read\").current(ctx, resourceType, id)"},
 	{"vread", "record/read.go", "v, err = a.older(ctx, v, version)", "v, err = leaky(a, \"vread\").older(ctx, v, version)"},
-	{"history", "record/history.go", "now map[string]error) (bool, error) {\n", "now map[string]error) (bool, error) {\n\ta = leaky(a, \"history\")\n"},
+	{"history", "record/history.go", "now map[string]error) (bool, error) {\n", "now map[string]error) (bool, error) {\n\tif leaking(\"history\") {\n\t\treturn true, nil\n\t}\n"},
 	{"everything", "record/chart.go", "versions iter.Seq2[store.Version, error], yield func(store.Version, error) bool) {\n", "versions iter.Seq2[store.Version, error], yield func(store.Version, error) bool) {\n\ta = leaky(a, \"everything\")\n"},
 	{"update", "record/commit.go", "err = a.visible(ctx, current)", "err = leaky(a, \"update\").visible(ctx, current)"},
-	{"conditional create", "record/commit.go", "a.plan(q, 0, nil)", "leaky(a, \"conditional create\").plan(q, 0, nil)"},
+	{"conditional create", "record/commit.go", "a.plan(ctx, q, 0, nil)", "leaky(a, \"conditional create\").plan(ctx, q, 0, nil)"},
 	{"references", "record/reference.go", "b.actor.current(ctx, t, id)", "leaky(b.actor, \"references\").current(ctx, t, id)"},
 	{"subscription", "record/feed.go", "func (a *Actor) Shows(ctx context.Context, v store.Version) (bool, error) {\n", "func (a *Actor) Shows(ctx context.Context, v store.Version) (bool, error) {\n\ta = leaky(a, \"subscription\")\n"},
 }
@@ -55,6 +55,8 @@ func leaky(a *Actor, site string) *Actor {
 	b.principal = trust.System("leak")
 	return &b
 }
+
+func leaking(site string) bool { return os.Getenv("OSLER_LEAK") == site }
 `,
 	"store/packed/leaky.go": `package packed
 
@@ -130,7 +132,7 @@ func TestMutants(t *testing.T) {
 	run := func(open string) (string, bool) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
-		c := exec.CommandContext(ctx, program, "-test.run", "^(TestTwoWorlds|TestAbuseB13)$/^(patient-rosa|front-desk-dana|biller-bill)$", "-test.failfast")
+		c := exec.CommandContext(ctx, program, "-test.run", "^(TestTwoWorlds|TestAbuseB(01|03|06|13))$/^(patient-rosa|front-desk-dana|biller-bill)$", "-test.failfast")
 		c.Env = append(os.Environ(), "OSLER_LEAK="+open, "OSLER_ROUNDS=2000", "OSLER_DRILL=", "OSLER_FIRST=1")
 		if open == "none" {
 			c.Env = append(c.Env, "OSLER_ROUNDS=200")

@@ -89,7 +89,7 @@ func newWorlds(t testing.TB, who string, seed uint64) *worlds {
 			continue
 		}
 		w.hidden++
-		change[e.key()] = rng.IntN(4) - 1
+		change[e.key()] = []int{-1, -1, 0, 1, 2}[rng.IntN(5)]
 		if rng.IntN(3) == 0 {
 			more[e.key()] = 1 + rng.IntN(2)
 		}
