@@ -106,9 +106,9 @@ func TestBackupAndRestoreFromTheCommandLine(t *testing.T) {
 	}
 	must(t, "audit", "verify", "--data", restored)
 	past := filepath.Join(dir, "past")
-	must(t, "restore", "--from", place, "--identity", identity, "--to", past, "--at", "1") // the first import
+	must(t, "restore", "--from", place, "--identity", identity, "--to", past, "--at", "2") // the founding, then the first import
 	if got := exported(t, past); got != early || got == late {
-		t.Errorf("as of commit 1 the record is\n%s", got)
+		t.Errorf("as of commit 2 the record is\n%s", got)
 	}
 	if out := must(t, "restore", "--from", place, "--identity", identity, "--drill"); !strings.Contains(out, "It was a drill") {
 		t.Errorf("%s", out)

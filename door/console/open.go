@@ -82,7 +82,9 @@ func (p *Program) open(ctx context.Context, d dataFlags, create bool) (*house, e
 			return nil, err
 		}
 	}
-	return &house{store: whole, keys: keys, contents: place, gate: gate, accounts: identity.Open(s, p.Clock, identity.Options{Key: keys.Key("identity")})}, nil
+	accounts := identity.Open(s, p.Clock, identity.Options{Key: keys.Key("identity")})
+	gate.Hold(accounts)
+	return &house{store: whole, keys: keys, contents: place, gate: gate, accounts: accounts}, nil
 }
 
 // source says what unlocks the record in a folder.
