@@ -58,7 +58,7 @@ func (a *Accounts) relying(r Relying) (*webauthn.WebAuthn, error) {
 			RequireResidentKey: protocol.ResidentKeyRequired(), UserVerification: protocol.VerificationRequired},
 		AttestationPreference: protocol.PreferNoAttestation})
 	if err != nil {
-		return nil, fault.Wrap(err, fault.Unavailable, "Passkeys do not work at this from: Osler needs a name, such as https://osler.example or http://localhost")
+		return nil, fault.Wrap(err, fault.Unavailable, "Passkeys do not work at this address: Osler needs a name, such as https://osler.example or http://localhost")
 	}
 	return w, nil
 }

@@ -88,6 +88,9 @@ func open(t testing.TB, bodies ...string) *house {
 	return build(t, func(s *sqlite.Store) store.Store { return s }, bodies...)
 }
 
+// even is Options.Even of the next house.
+var even time.Duration
+
 func build(t testing.TB, wrapped func(*sqlite.Store) store.Store, bodies ...string) *house {
 	t.Helper()
 	h := &house{t: t, clock: clock.NewManual(noon), people: map[string]*person{}, log: &strings.Builder{}, dir: t.TempDir()}
@@ -105,6 +108,9 @@ func build(t testing.TB, wrapped func(*sqlite.Store) store.Store, bodies ...stri
 	}
 	h.store = record.WithContents(wrapped(s), blob.New(place, ring.Key("content")))
 	h.gate = record.Open(h.store, h.clock)
+	if err := h.gate.Found(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	h.seed(bodies...)
 	log := slog.New(slog.NewTextHandler(h.log, nil))
 	h.site = &web.Site{Gate: h.gate, Clock: h.clock, Log: log, Clinic: "Harehills",
@@ -123,7 +129,7 @@ func build(t testing.TB, wrapped func(*sqlite.Store) store.Store, bodies ...stri
 	h.watch = watch.Open(watch.Options{Gate: h.gate, Store: h.store, Accounts: h.site.Accounts, Clock: h.clock, Log: log, Base: "http://osler.example/fhir",
 		Guard: guard, Poll: 50 * time.Millisecond, Retry: watch.Retry{First: time.Millisecond, Most: 5 * time.Millisecond, Attempts: 5}})
 	jobs := job.Open(h.store, h.gate, h.clock, log)
-	api := fhirapi.New(fhirapi.Options{Gate: h.gate, Authenticate: h.token, Visitor: h.site.Visitor, Clock: h.clock, Log: log,
+	api := fhirapi.New(fhirapi.Options{Gate: h.gate, Even: even, Authenticate: h.token, Visitor: h.site.Visitor, Clock: h.clock, Log: log,
 		Base: "http://osler.example/fhir", Watch: h.watch, Guard: guard, Jobs: jobs, Version: "test"})
 	mux := http.NewServeMux()
 	mux.Handle("/fhir", api)

@@ -98,7 +98,8 @@ func (h *house) kept() string {
 }
 
 var bits = map[trust.Role]web.Policy{trust.Physician: web.Physician, trust.Nurse: web.Nurse, trust.FrontDesk: web.FrontDesk, trust.Biller: web.Biller,
-	trust.Administrator: web.Administrator, trust.Auditor: web.Auditor, trust.Patient: web.Patient}
+	trust.Administrator: web.Administrator, trust.Auditor: web.Auditor, trust.Patient: web.Patient,
+	trust.MedicalAssistant: web.MedicalAssistant, trust.Pharmacist: web.Pharmacist, trust.Laboratory: web.Laboratory, trust.Records: web.Records}
 
 // TestMatrix asks every route as everybody, about what is theirs, another's, labelled, of the
 // dead, of a merged record, and missing. The routes come from the routers: a new one is asked

@@ -74,7 +74,7 @@ func records() (all []entry) {
 		add(n("qr"), `QuestionnaireResponse "status":"completed",`+subject+`,"source":{"reference":"Patient/`+p+`"},"authored":"{day}","item":[{"linkId":"1","text":"q","answer":[{"valueString":"{word}"}]}]`)
 		add(n("team"), `CareTeam "status":"active","name":"{word}",`+subject+`,"participant":[{"member":{"reference":"Practitioner/{actor}"}}]`)
 		add(n("rel"), `RelatedPerson "active":true,`+patient+`,"name":[{"family":"{family}"}],"birthDate":"{day}"`)
-		add(n("consent"), `Consent "status":"active","scope":{"text":"privacy"},"category":[{"text":"{word}"}],`+patient+`,"dateTime":"{day}","policyRule":{"text":"x"}`)
+		add(n("consent"), `Consent "status":"active","scope":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/consentscope","code":"treatment"}]},"category":[{"text":"{word}"}],`+patient+`,"dateTime":"{day}","policyRule":{"text":"x"}`)
 		add(n("prov"), `Provenance "target":[{"reference":"Condition/`+n("cond")+`"}],"recorded":"{day}T08:00:00Z","agent":[{"who":{"reference":"Practitioner/{actor}"}}]`)
 		add(n("list"), `List "status":"current","mode":"working","title":"{word}",`+subject+`,"entry":[{"item":{"reference":"Condition/`+n("cond")+`"}},{"item":{"reference":"Observation/`+n("obs0")+`"}}]`)
 		add(n("imm"), `Immunization "status":"completed","vaccineCode":{"text":"{word}"},`+patient+`,"occurrenceDateTime":"{day}"`)

@@ -138,7 +138,7 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 	watcher := p.watch(h, programs, l, out, guard, site.Log)
 	jobs := job.Open(h.store, h.gate, p.Clock, site.Log)
 	defer jobs.Close()
-	api := fhirapi.New(fhirapi.Options{Gate: h.gate, Authenticate: programs.Authenticate, Programs: true, Visitor: site.Visitor, While: h.accounts.While, Clock: p.Clock, Log: site.Log, Version: Version,
+	api := fhirapi.New(fhirapi.Options{Gate: h.gate, Authenticate: programs.Authenticate, Programs: true, Visitor: site.Visitor, While: h.accounts.While, Even: 3 * time.Millisecond, Clock: p.Clock, Log: site.Log, Version: Version,
 		MaxContent: l.Most << 20, PageKey: h.keys.Key("page address"), Base: out.base(), Watch: watcher, Jobs: jobs, Guard: guard})
 	defer api.Close()
 	mux := http.NewServeMux()

@@ -70,6 +70,9 @@ type Options struct {
 	MaxContent int64
 	// PageKey seals the addresses of pages; without one they live as long as the process.
 	PageKey []byte
+	// Even is how long an answer that there is nothing takes at least, so that its time does not
+	// tell whether something is hidden. 0: as long as it takes.
+	Even time.Duration
 	// Version is the program's, for the CapabilityStatement.
 	Version string
 }
@@ -166,6 +169,7 @@ func (s *server) wrap(rt route) http.HandlerFunc {
 		if r.TLS != nil {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
+		began := time.Now()
 		ctx, tally := ledger.WithTally(r.Context(), identity.Network(r.RemoteAddr))
 		r = r.WithContext(ctx)
 		c := &call{Request: r, base: s.base(r), w: w}
@@ -187,6 +191,9 @@ func (s *server) wrap(rt route) http.HandlerFunc {
 			}
 		}
 		if err != nil {
+			if s.Even > 0 && fault.Is(err, fault.NotFound) {
+				time.Sleep(s.Even - time.Since(began))
+			}
 			s.fail(c, id, err)
 		}
 	}

@@ -102,7 +102,7 @@ func passkeyAdd(w http.ResponseWriter, r *Request) error {
 	v := securityView{Named: r.FormValue("name"), Next: r.FormValue("next")}
 	at, ok := r.relying()
 	if !ok {
-		return fault.New(fault.Unavailable, "Passkeys do not work at this address. Open Osler under its name.")
+		return fault.New(fault.Invalid, "Passkeys do not work at this address. Open Osler under its name.")
 	}
 	p, err := r.Site.Accounts.AddPasskey(r.Context(), r.self(), r.Account.ID, r.FormValue("name"), at, r.FormValue("passkey"))
 	if fault.Is(err, fault.Invalid) || fault.Is(err, fault.Unauthorized) {
