@@ -94,8 +94,7 @@ func (a *Accounts) While(ctx context.Context, p trust.Principal) (context.Contex
 	ctx, cancel := context.WithCancelCause(ctx)
 	every := a.options.CheckEvery
 	var timer *time.Timer
-	var check func()
-	check = func() {
+	check := func() {
 		if ctx.Err() != nil {
 			return
 		}

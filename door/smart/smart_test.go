@@ -365,7 +365,7 @@ func TestKeysByAddress(t *testing.T) {
 	ask := func(kid string) int {
 		return h.token(h.serving(sign(t, jose.ES384, h.key, map[string]any{"kid": kid, "jku": keys.URL}, h.claimed(c)))).status
 	}
-	if ask("k1") != 200 || ask("k1") != 200 || fetched != 1 {
+	if first, again := ask("k1"), ask("k1"); first != 200 || again != 200 || fetched != 1 {
 		t.Errorf("fetched %d times", fetched)
 	}
 	kid = "k2"

@@ -288,15 +288,6 @@ func (n Names) Located(resourceType string, ids []string) ([]int64, error) {
 	return n.numbers("SELECT rid FROM entity WHERE id = ANY(?) AND type = ? AND rid IS NOT NULL", ids, typ)
 }
 
-// patientID returns the id of the compartment in which a row lies; "" for none.
-func (n Names) patientID(rid int64) (string, error) {
-	if rid < 0 {
-		return "", nil
-	}
-	c, err := n.compartment(rid>>sqlgen.Sequence, false)
-	return c.ID, err
-}
-
 // SetPatient adds a compartment.
 func (w *Words) SetPatient(no int64, c Compartment) {
 	w.Patients[no] = c

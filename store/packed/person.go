@@ -44,9 +44,6 @@ const Shredded = 0x40
 // tombstone is the generation of the row that stays when a patient's keys are destroyed.
 const tombstone = 0
 
-// firstGeneration is that of a new patient's body key; a generation is one byte.
-const firstGeneration = 1
-
 // Compartment is what is kept in memory of a patient.
 type Compartment struct {
 	ID string
@@ -94,9 +91,6 @@ func newCipher(key []byte) (cipher.AEAD, error) {
 	}
 	return cipher.NewGCMWithRandomNonce(block)
 }
-
-// derived returns the key of a patient for one use.
-func (k *PersonKey) derived(use string) []byte { return store.PersonUse(k.root[:], use) }
 
 // seal seals a value under the newest generation.
 func (k *PersonKey) seal(name string, plain []byte) ([]byte, error) {
