@@ -307,6 +307,17 @@ func TestLabelsHideWhatTheyMark(t *testing.T) {
 			t.Errorf("%s %s: %v", who.p.Role, who.p.Name, got)
 		}
 	}
+	// What is hidden is not written over nor deleted, and looks as if it were not there.
+	over := c.read(strings.Replace(strings.Replace(suboxone, `"active"`, `"draft"`, 1), `"status"`, `"id":"`+id+`","status"`, 1))
+	for _, change := range []Change{{Put: []Put{{Resource: over}}}, {Put: []Put{{Resource: over, Create: true}}}, {Put: []Put{{Resource: over, IfMatch: 1}}},
+		{Delete: []Delete{{Type: "MedicationRequest", ID: id}}}} {
+		if _, err := c.as(nurse).Commit(ctx, change); !fault.Is(err, fault.NotFound) && (err != nil || len(change.Put) > 0) { // to delete what is missing is no error
+			t.Errorf("a nurse writes over what is hidden: %v", err)
+		}
+	}
+	if now, _ := c.store.Read(ctx, "MedicationRequest", id, 0); now.Version != 1 {
+		t.Fatalf("what is hidden has changed: version %d", now.Version)
+	}
 	// A client neither drops labels nor sets them.
 	bare := c.read(strings.Replace(suboxone, `"status"`, `"id":"`+id+`","meta":{"security":[{"system":"urn:s","code":"x"}]},"status"`, 1))
 	c.commit(physician, string(bare.JSON()))

@@ -200,8 +200,9 @@ func (b *builder) find(ctx context.Context, p Put, q *pendingPut) error {
 	if err != nil && !missing {
 		return err
 	}
-	if !policy.SeesAll(a.principal, resourceType) && (!missing || !chosen(id)) {
-		// Whether the id is taken is told to nobody who may not see the resource.
+	// What is hidden is not written over, whatever hides it: role, relationship, consent, label.
+	// Whether an id of another form than Osler's is free is not told to who sees a part of a type.
+	if !missing || !policy.SeesAll(a.principal, resourceType) && !chosen(id) {
 		err := notFound(resourceType)
 		if !missing {
 			err = a.visible(ctx, current)
