@@ -33,10 +33,11 @@ type generator struct {
 	patient string // whose record is the person's own; "" for staff
 	past    string // first letter of the entries with a past
 	entries map[string]entry
+	unseen  map[string]bool // "Type/id" that is hidden, or there in one world only
 }
 
 func newGenerator(w *worlds, seed uint64) *generator {
-	g := &generator{Rand: rand.New(rand.NewPCG(seed, 2)), ids: map[string][]string{}, refs: w.entries, cookie: w.a.people[w.who].cookie != "", entries: map[string]entry{}}
+	g := &generator{Rand: rand.New(rand.NewPCG(seed, 2)), ids: map[string][]string{}, refs: w.entries, cookie: w.a.people[w.who].cookie != "", entries: map[string]entry{}, unseen: w.unseen}
 	for _, ref := range w.entries {
 		kind, id, _ := strings.Cut(ref, "/")
 		if g.ids[kind] == nil {
@@ -394,7 +395,17 @@ func (g *generator) write(kind, id string) request {
 	if e, ok := g.entries[kind+"/"+id]; ok {
 		body = e.body(id, g.IntN(3))
 	}
-	none := strings.Replace(body, `"id":"`+id+`",`, "", 1)
+	into := id
+	if g.patient == "" && g.unseen[kind+"/"+id] {
+		// Staff may choose the ids of what they store, and one that is taken cannot be stored
+		// under: what is hidden is not written over, and that it is there can be learnt so
+		// (docs/decisions/2611-access-predicate.md).
+		into = g.chosenID()
+	}
+	none := strings.NewReplacer(`"id":"`+id+`",`, "", `,"id":"`+id+`"}`, "}").Replace(body)
+	if into == id && g.chance(50) { // with an id, that of the match or another
+		none = body
+	}
 	q := g.query(kind)
 	if g.chance(70) {
 		name, value := g.parameter(kind, 0)
@@ -405,7 +416,7 @@ func (g *generator) write(kind, id string) request {
 	test := `[{"op":"test","path":"/status","value":"` + of(g, []string{"active", "final", "x"}) + `"},{"op":"test","path":"/id","value":"never"}]`
 	switch g.IntN(10) {
 	case 0:
-		return request{http.MethodPut, "/fhir/" + kind + "/" + id, body, match}
+		return request{http.MethodPut, "/fhir/" + kind + "/" + into, strings.Replace(body, `"id":"`+id+`"`, `"id":"`+into+`"`, 1), match}
 	case 1:
 		if g.patient != "" { // a condition that something hidden would fulfil
 			return request{http.MethodPost, "/fhir/MedicationStatement", `{"resourceType":"MedicationStatement","status":"active","medicationCodeableConcept":{"text":"x"},"subject":{"reference":"Patient/` + g.patient + `"},"informationSource":{"reference":"Patient/` + g.patient + `"}}`, []string{"If-None-Exist: _id=" + g.id("MedicationStatement")}}
@@ -437,7 +448,7 @@ func (g *generator) write(kind, id string) request {
 		fmt.Sprintf(`{"request":{"method":"GET","url":%q}}`, kind+"?"+g.query(kind)),
 		fmt.Sprintf(`{"request":{"method":"DELETE","url":"%s/nobody"}}`, kind),
 		fmt.Sprintf(`{"request":{"method":"POST","url":"Basic","ifNoneExist":%q},"resource":{"resourceType":"Basic","nonsense":1}}`, q),
-		fmt.Sprintf(`{"request":{"method":"PUT","url":"%s/%s","ifMatch":"W/\"7\""},"resource":%s}`, kind, id, body),
+		fmt.Sprintf(`{"request":{"method":"PUT","url":"%s/%s","ifMatch":"W/\"7\""},"resource":%s}`, kind, into, strings.Replace(body, `"id":"`+id+`"`, `"id":"`+into+`"`, 1)),
 	}
 	return request{http.MethodPost, "/fhir", fmt.Sprintf(`{"resourceType":"Bundle","type":%q,"entry":[%s,%s]}`, of(g, []string{"batch", "transaction"}), of(g, requests), of(g, requests)), nil}
 }

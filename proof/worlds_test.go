@@ -25,6 +25,7 @@ type worlds struct {
 	who     string
 	hidden  int      // resources of world A that the person may not see
 	entries []string // "Type/id" of all resources of both worlds
+	unseen  map[string]bool
 }
 
 func newWorld(t testing.TB, bodies []string) *house {
@@ -74,7 +75,7 @@ func newWorlds(t testing.TB, who string, seed uint64) *worlds {
 	for _, e := range list {
 		first = append(first, e.body(e.id, 0))
 	}
-	w := &worlds{a: newWorld(t, first), who: who}
+	w := &worlds{a: newWorld(t, first), who: who, unseen: map[string]bool{}}
 	own, letter := w.a.people[who].principal.Patient, who[:1]
 	if own != "" {
 		w.a.past(own, letter, 0)
@@ -85,10 +86,12 @@ func newWorlds(t testing.TB, who string, seed uint64) *worlds {
 	more := map[string]int{}   // more of the same kind
 	for _, e := range list {
 		w.entries = append(w.entries, e.key(), e.key()+"-x")
+		w.unseen[e.key()+"-x"] = true
 		if w.a.sees(t, who, e.key()) != "" {
 			continue
 		}
 		w.hidden++
+		w.unseen[e.key()] = true
 		change[e.key()] = []int{-1, -1, 0, 1, 2}[rng.IntN(5)]
 		if rng.IntN(3) == 0 {
 			more[e.key()] = 1 + rng.IntN(2)
