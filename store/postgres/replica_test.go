@@ -51,7 +51,7 @@ func TestAReplicaAnswersSearches(t *testing.T) {
 	primary := pgtest.Start(t)
 	standby := primary.Standby(t)
 	s := following(t, primary, standby.URL())
-	other := following2(t, primary, s)
+	other := second(t, primary, s)
 	reads := func() int64 { return s.ReplicaReads()[0] }
 	put(t, s, "first", "c")
 	for began := time.Now(); reads() == 0; time.Sleep(10 * time.Millisecond) { // until LISTEN is up
@@ -106,8 +106,8 @@ func TestAReplicaAnswersSearches(t *testing.T) {
 	}
 }
 
-// following2 opens another process of the same record.
-func following2(t *testing.T, primary *pgtest.Cluster, s *postgres.Store) *postgres.Store {
+// second opens another process of the same record.
+func second(t *testing.T, primary *pgtest.Cluster, s *postgres.Store) *postgres.Store {
 	t.Helper()
 	other, err := postgres.Open(context.Background(), postgres.Options{URL: primary.URL(), Dir: s.Dir(), Keyring: keys(t, s.Dir(), s.Dir()), Connections: 4})
 	if err != nil {
