@@ -287,6 +287,9 @@ func patientDocument(p trust.Principal, before, after *fhir.Node) string {
 }
 
 func patientMessage(p trust.Principal, before, after *fhir.Node) string {
+	if ofRights(after) {
+		return "" // rightsThread has judged it
+	}
 	if before != nil { // the only change: the patient has read a message
 		if only(before.Get("recipient"), self(p)) && before.Get("received") == nil && sameBut(before, after, "received") {
 			return ""
@@ -318,7 +321,7 @@ func fhirType(reference string) (resourceType, id string) {
 }
 
 // patientTasks are what a patient's own actions ask of the clinic.
-var patientTasks = []string{"refill-request", "answer-message", "patient-measurement", "follow-up"}
+var patientTasks = []string{"refill-request", "answer-message", "patient-measurement", "follow-up", "rights-request"}
 
 func patientTask(p trust.Principal, before, after *fhir.Node) string {
 	if before != nil {
