@@ -310,6 +310,24 @@ func TestLabelsGoWithTheDispute(t *testing.T) {
 	}
 }
 
+// TestLimitedProxy: a parent who sees only a part reads nothing of what the patient asks, and asks
+// nothing.
+func TestLimitedProxy(t *testing.T) {
+	c := open(t)
+	r := c.ask(rosa, Draft{Kind: Amendment, Wrong: "The pill is not from you."})
+	parent := rosa
+	parent.ID, parent.Proxy = "acc-mum", &trust.Proxy{ID: "g", Related: "mum", Level: "limited"}
+	if list, err := Of(ctx, c.as(parent), "rosa"); err != nil || len(list) != 0 {
+		t.Errorf("sees %v %v", list, err)
+	}
+	_, err := Ask(ctx, c.as(parent), Draft{Kind: Amendment, Wrong: "x"})
+	c.refuses(fault.Forbidden, err, "asking")
+	parent.Proxy.Level = "full"
+	if list, err := Of(ctx, c.as(parent), "rosa"); err != nil || len(list) != 1 || list[0].ID != r.ID {
+		t.Errorf("with all of it: %v %v", list, err)
+	}
+}
+
 // TestTwoAnswersAtOnce: of two answers at the same moment one is stored.
 func TestTwoAnswersAtOnce(t *testing.T) {
 	c := open(t)

@@ -65,6 +65,9 @@ func rightsThread(p trust.Principal, i Interaction, before, after *fhir.Node) st
 	if !known || p.Reference() == "" || !only(after.Get("sender"), p.Reference()) || !statusIn(after, "completed") || after.Get("received") != nil {
 		return "each writes their own steps of such a request, in their own name."
 	}
+	if p.Proxy != nil && p.Proxy.Level != "full" {
+		return "who sees only a part of a record asks nothing about it."
+	}
 	if p.Role == trust.Patient && !only(after.Get("subject"), self(p)) {
 		return "patients ask about their own record."
 	}

@@ -55,6 +55,9 @@ func patientSees(p trust.Principal, resourceType string) search.Expr {
 	case "Task":
 		return search.And{code("code", taskSystem, "refill-request"), search.Reference{Param: "requester", Type: "Patient", ID: p.Patient}}
 	case "Communication":
+		if p.Proxy != nil && p.Proxy.Level != "full" { // requests about the record may be about what is confidential
+			return without(search.Or{code("category", messageSystem, "staff-message"), code("category", rightSystem, "amendment"), code("category", rightSystem, "restriction")})
+		}
 		return without(code("category", messageSystem, "staff-message"))
 	case "Composition":
 		return without(status("preliminary"))
