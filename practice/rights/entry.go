@@ -37,6 +37,17 @@ func entryOf(n *fhir.Node) Entry {
 	return Entry{Type: n.ResourceType(), ID: n.ID(), Name: first(titles), When: first(dates), Version: n.Path("meta.versionId").Text()}
 }
 
+// EntryIn finds the line of a reference in a chart that was read; resources returns those of a type.
+func EntryIn(ref string, resources func(resourceType string) []*fhir.Node) Entry {
+	resourceType, id, _ := strings.Cut(ref, "/")
+	for _, n := range resources(resourceType) {
+		if n.ID() == id {
+			return entryOf(n)
+		}
+	}
+	return Entry{Type: resourceType, ID: id}
+}
+
 // ReadEntry reads what a reference points at, as far as the actor may see it. An entry that was
 // deleted, or cannot be seen any more, has no name.
 func ReadEntry(ctx context.Context, actor *record.Actor, ref string) (Entry, error) {

@@ -20,6 +20,20 @@ func Of(ctx context.Context, actor *record.Actor, patient string) ([]Request, er
 	return gather(steps), err
 }
 
+// From makes requests of the Communications of a chart that was read; letters are left out.
+func From(communications []*fhir.Node) []Request {
+	var steps []Step
+	for _, n := range communications {
+		if codeOf(n.Get("category").At(0), System) != "" {
+			steps = append(steps, fromResource(n))
+		}
+	}
+	if len(steps) == 0 {
+		return nil
+	}
+	return gather(steps)
+}
+
 // About returns the requests of a patient that are to be shown with an entry: "Condition/7".
 func About(ctx context.Context, actor *record.Actor, patient, entry string) ([]Request, error) {
 	list, err := Of(ctx, actor, patient)

@@ -82,6 +82,19 @@ func Agree(ctx context.Context, actor *record.Actor, patient, id string, g Grant
 	})
 }
 
+// ClassOfTopic is a class of entries that a restriction can be about.
+type ClassOfTopic struct{ Class, Text string }
+
+// Topics are the classes of sensitive entries, each in words.
+func Topics() (out []ClassOfTopic) {
+	for _, l := range policy.Labels {
+		if l.Class != "" && !slices.ContainsFunc(out, func(t ClassOfTopic) bool { return t.Class == l.Class }) {
+			out = append(out, ClassOfTopic{l.Class, l.Text})
+		}
+	}
+	return out
+}
+
 // labelOf is one label of a class, "" for none.
 func labelOf(class string) string {
 	for _, l := range policy.Labels {

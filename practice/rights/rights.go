@@ -232,6 +232,11 @@ func (r Request) DaysLeft(now time.Time) int {
 	return int(day(r.Due).Sub(day(now)).Hours() / 24)
 }
 
+// IsAbout reports whether the request is about an entry: "Condition/7", or "Condition" for any.
+func (r Request) IsAbout(entry string) bool {
+	return r.About == entry || strings.HasPrefix(r.About, entry+"/")
+}
+
 // Last returns the newest step of an act.
 func (r Request) Last(a Act) (Step, bool) {
 	for _, s := range slices.Backward(r.Steps) {
