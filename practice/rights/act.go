@@ -71,7 +71,7 @@ func Ask(ctx context.Context, actor *record.Actor, d Draft) (Request, error) {
 }
 
 func step(actor *record.Actor, kind Kind, act Act, patient string) Step {
-	now := actor.Now().Truncate(time.Second)
+	now := actor.Now().Truncate(time.Millisecond)
 	return Step{ID: ident.New(actor.Now()), Kind: kind, Act: act, Patient: patient, By: actor.Principal().Reference(), At: now}
 }
 
@@ -115,8 +115,8 @@ func next(ctx context.Context, actor *record.Actor, patient, id string, act Act,
 	}
 	s := step(actor, r.Kind, act, patient)
 	s.Head, s.About, s.Texts = r.ID, r.About, map[Part]string{}
-	if s.At.Before(r.Steps[len(r.Steps)-1].At) { // a clock that was set back
-		s.At = r.Steps[len(r.Steps)-1].At
+	if last := r.Steps[len(r.Steps)-1].At; !s.At.After(last) { // the order of the steps is that of their times
+		s.At = last.Add(time.Millisecond)
 	}
 	if s.By == "" {
 		return fault.New(fault.Forbidden, "Your account is linked to nobody in the clinic. An administrator can link it.")

@@ -163,7 +163,7 @@ func (s Step) resource() *fhir.Node {
 	if !s.FromPatient() && s.Act != Informed { // what the patient has to read
 		r.Set("recipient", fhir.Arr(fhir.Obj("reference", "Patient/"+s.Patient)))
 	}
-	r.Set("sent", fhir.Str(s.At.UTC().Format(time.RFC3339)))
+	r.Set("sent", fhir.Str(s.At.UTC().Format("2006-01-02T15:04:05.000Z07:00")))
 	r.Set("sender", fhir.Obj("reference", s.By))
 	if s.Reason != "" {
 		r.Set("reasonCode", fhir.Arr(concept(ReasonSystem, s.Reason, "")))
@@ -285,7 +285,7 @@ func gather(steps []Step) []Request {
 		if c := a.At.Compare(b.At); c != 0 {
 			return c
 		}
-		return strings.Compare(a.ID, b.ID) // ids are made in the order of time
+		return strings.Compare(a.ID, b.ID)
 	})
 	at := map[string]int{}
 	var out []Request

@@ -346,6 +346,33 @@ func TestTwoAnswersAtOnce(t *testing.T) {
 	}
 }
 
+// TestStepsOfOneMoment stay in their order when the clock stands still, or is set back.
+func TestStepsOfOneMoment(t *testing.T) {
+	c := open(t)
+	for range 5 {
+		r, err := Ask(ctx, c.as(rosa), wrongAsthma)
+		if err == nil {
+			err = Deny(ctx, c.as(amara), "rosa", r.ID, Denial{Accurate, "Three lung tests show it."})
+		}
+		if err == nil {
+			err = Disagree(ctx, c.as(rosa), r.ID, "The tests were my sister's.", "")
+		}
+		if err == nil {
+			err = Rebut(ctx, c.as(amara), "rosa", r.ID, "They carry your name.")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		var done []string
+		for _, s := range c.now(rosa, "rosa", r.ID).Steps {
+			done = append(done, string(s.Act))
+		}
+		if got := strings.Join(done, " "); got != "request denied disagreement rebuttal" {
+			t.Error(got)
+		}
+	}
+}
+
 // TestRestrictions: what is agreed closes what it says, and nothing else.
 func TestRestrictions(t *testing.T) {
 	c := open(t)
