@@ -116,6 +116,9 @@ func (j *judge) chart(ctx context.Context, patient string) (bool, error) {
 
 // holds reports whether a predicate about charts is true of a patient.
 func (g *Gate) holds(ctx context.Context, patient string, x search.Expr) (bool, error) {
+	if _, all := x.(search.All); all {
+		return true, nil
+	}
 	count := func(resourceType string, where search.Expr) (int64, error) {
 		q := search.Query{Type: resourceType, Where: where}
 		return g.lean.Count(ctx, store.NewPlan(q, func(string) search.Expr { return search.All{} }))
@@ -151,14 +154,7 @@ type verdicts struct {
 	known map[verdictKey]bool
 }
 
-type verdictKey struct {
-	practitioner, patient string
-	role                  trust.Role
-	clearance             string
-	mode                  policy.Mode
-	optIn                 bool
-	minute                int64
-}
+type verdictKey struct{ who, patient string } // who is a policy.Rules.Key
 
 const maxVerdicts = 10_000
 
@@ -174,15 +170,11 @@ var decisive = []string{"Patient", "Consent", "CareTeam", "Appointment", "Encoun
 
 // verdict decides whether a chart is open to a principal.
 func (g *Gate) verdict(ctx context.Context, p trust.Principal, rules policy.Rules, patient string) (bool, error) {
-	x := rules.Chart(p).Expr()
-	if _, all := x.(search.All); all {
-		return true, nil
+	who, keyed := rules.Key(p)
+	if _, shared := g.lean.(watched); shared || !keyed {
+		return g.holds(ctx, patient, rules.Chart(p).Expr())
 	}
-	if _, shared := g.lean.(watched); shared {
-		return g.holds(ctx, patient, x)
-	}
-	clearance, _ := json.Marshal(p.Clearance)
-	key := verdictKey{p.Practitioner, patient, p.Role, string(clearance), rules.Mode, rules.OptIn, rules.Now.Unix() / 60}
+	key := verdictKey{who, patient}
 	g.verdicts.mu.Lock()
 	open, ok := g.verdicts.known[key]
 	epoch := g.verdicts.epoch
@@ -190,7 +182,7 @@ func (g *Gate) verdict(ctx context.Context, p trust.Principal, rules policy.Rule
 	if ok {
 		return open, nil
 	}
-	open, err := g.holds(ctx, patient, x)
+	open, err := g.holds(ctx, patient, rules.Chart(p).Expr())
 	if err != nil {
 		return false, err
 	}
