@@ -494,3 +494,8 @@ func (a *Accounts) leaf(by trust.Principal, action ledger.Action, what, patient 
 	}
 	return l
 }
+
+// Recent names the spaces of items that every request asks for. A store that several processes
+// write to may know them as they were half a second ago, so that an account that was ended through
+// one process is out of the others within that time.
+func Recent() []string { return []string{spaceAccount, spaceSession, spaceToken} }
