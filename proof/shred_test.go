@@ -21,6 +21,7 @@ import (
 	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/archive"
@@ -28,7 +29,10 @@ import (
 	"github.com/osler-emr/osler/store/postgres"
 	"github.com/osler-emr/osler/store/postgres/pgtest"
 	"github.com/osler-emr/osler/store/sqlite"
+	"github.com/osler-emr/osler/store/storetest"
 	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/ledger"
+	"github.com/osler-emr/osler/trust/minor"
 )
 
 // both runs a test on each kind of store.
@@ -293,6 +297,101 @@ func TestShreddedAttachmentsAreReadableNowhere(t *testing.T) {
 		whole := record.WithContents(w.lean, here)
 		if _, err := whole.Verify(t.Context(), func(p string) { t.Error(p) }); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// What is kept beside the resources about a patient goes with the patient's keys: drafts and those
+// that a change has dropped, emergency accesses and their reviews, holds, proxies, accounts and where
+// they signed in, notes on unusual access, reports of background work. Nothing of it comes back from
+// a backup of before the shred.
+func TestShreddedItemsAreReadableNowhere(t *testing.T) {
+	both(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		var words []string
+		word := func(place string) string {
+			words = append(words, "Canary"+place+"Words")
+			return words[len(words)-1] + " stand here"
+		}
+		check := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, patient := range []string{"rosa", "sam"} {
+			w.put(`{"resourceType":"Patient","id":"` + patient + `","birthDate":"2020-01-01","name":[{"family":"F"}]}`)
+		}
+		doctor := w.as(trust.Physician)
+		_, err := doctor.SaveDraft(ctx, "note/rosa/v1", []byte(`{"text":"`+word("Draft")+`"}`), 0)
+		check(err)
+		_, err = doctor.SaveDraft(ctx, "note/rosa/v2", []byte(`{"text":"`+word("Dropped")+`"}`), 0)
+		check(err)
+		n, err := fhir.Parse([]byte(`{"resourceType":"Basic","code":{"text":"x"},"subject":{"reference":"Patient/rosa"}}`))
+		check(err)
+		_, err = doctor.Commit(ctx, record.Change{Put: []record.Put{{Resource: n}}, Drop: "note/rosa/v2", Key: "once"})
+		check(err)
+		check(w.as(trust.Auditor).ReviewUnusual(ctx, "0123456789abcdef01234567", "rosa", word("Review")))
+
+		accounts := identity.Open(w.lean, w.clock, identity.Options{Cost: identity.Cost{KiB: 64, Passes: 1}, PasswordAlone: true})
+		system := trust.System("test")
+		make := func(user, name string, role trust.Role, patient string) identity.Account {
+			t.Helper()
+			a, err := accounts.Create(ctx, system, identity.Draft{User: user, Name: name, Role: role, Patient: patient, Practitioner: map[bool]string{true: "pr-" + user}[role == trust.Physician], Password: "seven quiet rivers run"})
+			check(err)
+			return a
+		}
+		rosa := make("rosa", word("Account"), trust.Patient, "rosa")
+		_, _, err = accounts.SignInAs(ctx, system, "rosa", identity.Place{Address: "192.0.2.1", Device: word("Device")})
+		check(err)
+		_, err = accounts.IssueToken(ctx, system, rosa.ID, []string{"patient/*.rs"}, time.Hour)
+		check(err)
+		mother := make("mother", word("Mother"), trust.Patient, "sam") // whose own record is another's
+		_, err = accounts.GrantProxy(ctx, system, identity.ProxyDraft{Account: mother.ID, Patient: "rosa", Related: "r1", Kind: identity.Parent, Level: minor.Full})
+		check(err)
+		amara := identity.Principal(make("amara", "Dr Amara", trust.Physician, ""), identity.Session{ID: "s"})
+		glass, err := accounts.BreakGlass(ctx, amara, identity.GlassRequest{Patient: "rosa", Reason: identity.GlassEmergency, Text: word("Glass"), Password: "seven quiet rivers run"})
+		check(err)
+		_, err = accounts.ReviewGlass(ctx, w.as(trust.Auditor).Principal(), glass.ID, identity.GlassAppropriate, word("Outcome"))
+		check(err)
+		records := w.as(trust.Records).Principal()
+		_, err = accounts.PlaceHold(ctx, records, "rosa", word("Hold"))
+		check(err)
+		_, err = w.lean.Commit(ctx, store.Changeset{Leaf: &ledger.Leaf{Action: ledger.Keep, Actor: "test"}, Items: []store.ItemWrite{{IfVersion: -1,
+			Item: store.Item{Space: store.SpaceJob, Key: "j", Owner: "ann", Value: []byte(word("Report"))}}}})
+		check(err)
+		storetest.Concerning(t, w.lean)
+		here := blob.New(w.contents, w.ring.Key("content"))
+		keeps := func(text []byte) (told []string) {
+			for _, c := range words {
+				if bytes.Contains(text, []byte(c)) && c != "CanaryMotherWords" { // who lives on under another record
+					told = append(told, c)
+				}
+			}
+			return told
+		}
+		if told := keeps(w.told(w.lean, here)); len(told) != len(words)-1 {
+			t.Fatalf("before the shred, of %v only %v are told", words, told)
+		}
+		w.backup()
+		before, err := w.lean.Now(ctx)
+		check(err)
+		if n := said(w.restored(0), words); n < len(words)-3 { // the report is in no backup; the time of what was dropped, and of the session, is over
+			t.Fatalf("%d of %d canaries come back from the backup", n, len(words))
+		}
+		check(accounts.LiftHold(ctx, records, "rosa", "settled"))
+		w.shred("rosa")
+		w.backup()
+		if n := keeps(w.told(w.lean, here)); len(n) > 0 {
+			t.Errorf("after the shred the record tells %v", n)
+		}
+		for _, at := range []store.T{0, before} {
+			if n := keeps(w.restored(at)); len(n) > 0 {
+				t.Errorf("as of %d come back %v", at, n)
+			}
+		}
+		if _, err := accounts.Proxies(ctx, mother.ID); err != nil {
+			t.Errorf("the proxies of who lives on: %v", err)
 		}
 	})
 }

@@ -157,19 +157,26 @@ func (a *Actor) contentsOf(ctx context.Context, patient string) (names []string,
 	return names, err
 }
 
-// dropAbout removes what is about a patient and does not lie in the store, or was stored by
-// programs that did not say whom it is about.
+// dropAbout removes what is about a patient and does not lie in the store, was stored by programs
+// that did not say whom it is about, or is about others as well.
 func (a *Actor) dropAbout(ctx context.Context, patient string) error {
 	drafts, err := a.gate.lean.Items(ctx, spaceDraft, "")
 	if err != nil {
 		return err
 	}
 	set := store.Changeset{Leaf: a.leaf(ledger.Keep, "", patient)}
-	set.Leaf.Query = "remove drafts about the patient"
+	set.Leaf.Query = "remove drafts about the patient, and reports of background work"
 	for _, d := range drafts {
 		if d.Patient == "" && strings.Contains(d.Key+"/", "/"+patient+"/") {
 			set.Items = append(set.Items, store.ItemWrite{Item: store.Item{Space: d.Space, Key: d.Key}, Delete: true, IfVersion: -1})
 		}
+	}
+	jobs, err := a.gate.lean.Items(ctx, store.SpaceJob, "")
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs { // one that runs writes its report again
+		set.Items = append(set.Items, store.ItemWrite{Item: store.Item{Space: j.Space, Key: j.Key}, Delete: true, IfVersion: -1})
 	}
 	if len(set.Items) > 0 {
 		if _, err := a.gate.lean.Commit(ctx, set); err != nil {
@@ -238,6 +245,11 @@ func (a *Actor) about(ctx context.Context, key string) (string, error) {
 		}
 		id = parts[1]
 	}
+	return a.known(ctx, id)
+}
+
+// known returns the id of a patient of whom the record has something; "" of anybody else.
+func (a *Actor) known(ctx context.Context, id string) (string, error) {
 	switch _, err := a.gate.lean.PersonKey(ctx, id); {
 	case fault.Is(err, fault.NotFound):
 		return "", nil
