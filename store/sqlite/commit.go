@@ -159,13 +159,14 @@ func (w *writer) withdraw(r *request) bool {
 type txn struct {
 	packed.Names
 	*conn
-	store  *Store
-	tables tables
-	t      int64 // the changeset's logical time
-	at     int64
-	tree   ledger.Tree
-	now    int64 // wall clock
-	erased bool  // a patient was shredded
+	store   *Store
+	tables  tables
+	t       int64 // the changeset's logical time
+	at      int64
+	tree    ledger.Tree
+	now     int64           // wall clock
+	erased  bool            // a patient was shredded
+	renewed *packed.Renewed // patients who got new keys
 	// entities are the numbers that this transaction has met; nil keeps none.
 	entities map[[2]string]int64
 }
