@@ -37,7 +37,7 @@ func (a *Actor) Read(ctx context.Context, resourceType, id string) (*fhir.Node, 
 // patient to another is gone for the first with all its versions.
 func (a *Actor) ReadVersion(ctx context.Context, resourceType, id string, version int64) (store.Version, error) {
 	v, err := a.readLean(ctx, resourceType, id, version)
-	return a.gate.filled(ctx, v, err)
+	return a.masked(a.gate.filled(ctx, v, err))
 }
 
 // readLean is ReadVersion without large data.
@@ -99,7 +99,7 @@ func (a *Actor) ReadSome(ctx context.Context, references []string) ([]store.Vers
 		if fault.Is(err, fault.NotFound) || err == nil && v.Deleted {
 			continue
 		}
-		if v, err = a.gate.filled(ctx, v, err); err != nil {
+		if v, err = a.masked(a.gate.filled(ctx, v, err)); err != nil {
 			return nil, err
 		}
 		addPatient(l, v.Patient)
