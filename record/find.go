@@ -29,7 +29,7 @@ func (a *Actor) plan(ctx context.Context, q search.Query, at store.T, after []by
 	p := store.NewPlan(q, func(resourceType string) search.Expr {
 		x, ok := sees[resourceType]
 		if !ok {
-			x = rules.Sees(a.principal, resourceType)
+			x = a.gate.sees(rules, a.principal, resourceType)
 			sees[resourceType] = x
 		}
 		return x
