@@ -39,7 +39,7 @@ func office(m *web.Mux) {
 	m.Page("POST /fees/{code}", web.Fees, feeSave)
 
 	m.Page("GET /access", web.Audit, accessShow)
-	m.Page("POST /access", web.Administrator, accessChange)
+	m.Page("POST /access", web.Administrator, web.Fresh(web.Opening, accessChange))
 	m.Page("POST /access/why", web.Audit, accessWhy)
 
 	m.Page("GET /people", web.Administrator, accountList)
