@@ -46,6 +46,7 @@ func office(m *web.Mux) {
 	m.Page("GET /people/invite", web.Administrator, staffInviteForm)
 	m.Page("POST /people/invite", web.Administrator, web.Fresh(web.Granting, staffInvite))
 	m.Page("GET /people/{account}", web.Administrator, accountShow)
+	m.Page("POST /people/{account}/clearance", web.Administrator, web.Fresh(web.Opening, accountClearance))
 	m.Page("POST /people/{account}/link", web.Administrator, web.Fresh(web.Granting, accountLink))
 	m.Page("POST /people/{account}/end", web.Administrator, web.Fresh(web.Granting, accountEnd))
 	m.Page("POST /people/{account}/factor", web.Administrator, web.Fresh(web.Granting, accountFactor))
