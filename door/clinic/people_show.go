@@ -19,10 +19,11 @@ type accountsView struct {
 
 // accountView is one account; Link is set for one answer only, right after it was made.
 type accountView struct {
-	Account identity.Account
-	Own     bool
-	Link    string
-	Back    string // page to return to: "/people"
+	Account   identity.Account
+	Own       bool
+	Link      string
+	Back      string // page to return to: "/people"
+	Clearance clearanceView
 }
 
 // accountList is the page People.
@@ -64,6 +65,7 @@ func accountShow(w http.ResponseWriter, r *web.Request) error {
 
 func accountOf(r *web.Request, a identity.Account, secret string) accountView {
 	v := accountView{Account: a, Own: a.ID == r.Principal().ID, Back: "/people"}
+	v.Clearance = clearanceOf(a, v.Own)
 	if secret != "" {
 		v.Link = r.Absolute(web.InvitePath(secret))
 	}

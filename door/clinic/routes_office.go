@@ -39,13 +39,14 @@ func office(m *web.Mux) {
 	m.Page("POST /fees/{code}", web.Fees, feeSave)
 
 	m.Page("GET /access", web.Audit, accessShow)
-	m.Page("POST /access", web.Administrator, accessChange)
+	m.Page("POST /access", web.Administrator, web.Fresh(web.Opening, accessChange))
 	m.Page("POST /access/why", web.Audit, accessWhy)
 
 	m.Page("GET /people", web.Administrator, accountList)
 	m.Page("GET /people/invite", web.Administrator, staffInviteForm)
 	m.Page("POST /people/invite", web.Administrator, web.Fresh(web.Granting, staffInvite))
 	m.Page("GET /people/{account}", web.Administrator, accountShow)
+	m.Page("POST /people/{account}/clearance", web.Administrator, web.Fresh(web.Opening, accountClearance))
 	m.Page("POST /people/{account}/link", web.Administrator, web.Fresh(web.Granting, accountLink))
 	m.Page("POST /people/{account}/end", web.Administrator, web.Fresh(web.Granting, accountEnd))
 	m.Page("POST /people/{account}/factor", web.Administrator, web.Fresh(web.Granting, accountFactor))
