@@ -40,8 +40,10 @@ type Session struct {
 
 	// From is where it began.
 	From Place `json:"from,omitzero"`
-	// How it began: "passkey", "password and code".
+	// How it began: "passkey", "password and code", "single sign-on".
 	How string `json:"how,omitempty"`
+	// Single is the provider's name of its own session, where the session began with it.
+	Single string `json:"single,omitempty"`
 
 	key     string
 	version int64

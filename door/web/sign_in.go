@@ -122,6 +122,7 @@ func signOut(w http.ResponseWriter, r *Request) error {
 		}
 	}
 	http.SetCookie(w, r.Site.cookie(sessionCookie, "", -1))
+	w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
 	return Redirect(w, r, "/")
 }
 

@@ -76,6 +76,13 @@ func (v *Vocabulary) Load(c Conn) error {
 	return err
 }
 
+// forgotten returns how often words were forgotten.
+func (v *Vocabulary) forgotten() int {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.epoch
+}
+
 // Renew forgets the words and reads the parameters anew. What others still read from before is
 // not remembered any more.
 func (v *Vocabulary) Renew(c Conn) error {

@@ -63,6 +63,8 @@ type PersonKey struct {
 	At int64
 	// ended is when, in Unix milliseconds.
 	ended int64
+	// leaves is the cipher for the details of leaves that name this patient alone, once it was needed.
+	leaves atomic.Pointer[cipher.AEAD]
 }
 
 // lazyCipher is a cipher that is made when it is needed: most keys in memory are not.

@@ -273,7 +273,7 @@ func (w *writer) attempt(batch []*request, apart bool) (err error) {
 	w.last, w.lastAt, w.tree = last, lastAt, tree
 	w.aside.settled(last)
 	for _, r := range batch {
-		w.store.items.forget(r.Set.Items...)
+		w.store.items.Forget(r.Set.Items...)
 	}
 	w.store.words.Publish(own)
 	w.store.now.Store(last)
