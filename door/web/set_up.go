@@ -7,6 +7,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/identity"
+	"github.com/osler-emr/osler/trust"
 )
 
 // SetUpPath is the path of the one-time link with which the first account is made.
@@ -19,6 +20,7 @@ func InvitePath(secret string) string { return "/invite/" + secret }
 type linkView struct {
 	Path, Name, User string
 	Invited          bool
+	Single           string // name of the hospital's sign-in, for staff
 	Faults           ui.Faults
 }
 
@@ -74,7 +76,16 @@ func (r *Request) invitation() (linkView, error) {
 		return linkView{}, fault.New(fault.Gone, "This link is for the first set-up, not an invitation.")
 	}
 	a, err := r.Site.Accounts.FindByID(r.Context(), l.Account)
-	return linkView{Path: InvitePath(r.PathValue("secret")), Name: a.Name, User: a.User, Invited: true}, err
+	if err != nil {
+		return linkView{}, err
+	}
+	v := linkView{Path: InvitePath(r.PathValue("secret")), Name: a.Name, User: a.User, Invited: true}
+	if a.Role != trust.Patient && a.Linked == nil {
+		var hospital identity.Provider
+		hospital, err = r.Provider()
+		v.Single = hospital.Name
+	}
+	return v, err
 }
 
 func (r *Request) checkPassword(v *linkView) {
