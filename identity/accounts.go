@@ -249,12 +249,23 @@ func accountItems(c credentials) ([]store.ItemWrite, error) {
 	return []store.ItemWrite{w, name}, nil
 }
 
+// concerning is a value that concerns a patient: it is sealed with the patient's keys, and
+// destroyed with them.
+type concerning interface{ concerns() string }
+
+func (c credentials) concerns() string { return c.Patient }
+func (s Session) concerns() string     { return s.Patient }
+func (t token) concerns() string       { return t.Patient }
+func (g GlassGrant) concerns() string  { return g.Patient }
+func (g ProxyGrant) concerns() string  { return g.Patient }
+func (h Hold) concerns() string        { return h.Patient }
+
 // write returns the write of an item with a JSON value.
 func write(space, key, owner string, value any, expires time.Time, ifVersion int64) (store.ItemWrite, error) {
 	b, err := json.Marshal(value)
-	patient := "" // whose account it is: it is destroyed with the patient's data
-	if c, ok := value.(credentials); ok {
-		patient = c.Patient
+	patient := ""
+	if v, ok := value.(concerning); ok {
+		patient = v.concerns()
 	}
 	return store.ItemWrite{Item: store.Item{Space: space, Key: key, Owner: owner, Patient: patient, Value: b, Expires: expires}, IfVersion: ifVersion}, err
 }
@@ -497,3 +508,8 @@ func (a *Accounts) leaf(by trust.Principal, action ledger.Action, what, patient 
 	}
 	return l
 }
+
+// Recent names the spaces of items that every request asks for. A store that several processes
+// write to may know them as they were half a second ago, so that an account that was ended through
+// one process is out of the others within that time.
+func Recent() []string { return []string{spaceAccount, spaceSession, spaceToken} }

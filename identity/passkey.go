@@ -198,7 +198,7 @@ func (a *Accounts) AddPasskey(ctx context.Context, by trust.Principal, id, name 
 			return err
 		}
 		// Its name says whose it is: of all passkeys of this site each belongs to one account.
-		owner := store.ItemWrite{Item: store.Item{Space: spaceAccount, Key: "passkey/" + p.ID, Owner: "passkey", Value: []byte(c.ID)}}
+		owner := store.ItemWrite{Item: store.Item{Space: spaceAccount, Key: "passkey/" + p.ID, Owner: "passkey", Patient: c.Patient, Value: []byte(c.ID)}}
 		_, err = a.store.Commit(ctx, store.Changeset{Items: []store.ItemWrite{item, once, owner}, Leaf: a.leaf(by, ledger.Account, "add passkey "+p.Name+" to "+c.User, c.Patient)})
 		return err
 	})
@@ -335,7 +335,7 @@ func (a *Accounts) start(ctx context.Context, c credentials, from Place, b begun
 		return Session{}, "", err
 	}
 	now, secret := a.clock.Now(), ident.Secret()
-	s := Session{ID: ident.New(now), Account: c.ID, Created: now, Seen: now, Proved: now, Full: now, Weak: !b.strong,
+	s := Session{ID: ident.New(now), Account: c.ID, Patient: c.Patient, Created: now, Seen: now, Proved: now, Full: now, Weak: !b.strong,
 		From: Place{Address: network(from.Address), Device: from.Device}, How: b.how, Single: b.single}
 	w, err := write(spaceSession, digest(secret), c.ID, s, s.Created.Add(SessionFor), 0)
 	if err != nil {

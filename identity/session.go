@@ -26,6 +26,7 @@ const (
 type Session struct {
 	ID      string    `json:"id"` // for the audit log; not the secret
 	Account string    `json:"account"`
+	Patient string    `json:"patient,omitempty"` // whose the account is, when it is a patient's
 	Created time.Time `json:"created"`
 	Seen    time.Time `json:"seen"` // last activity, to the minute
 	Locked  bool      `json:"locked,omitempty"`

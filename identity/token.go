@@ -24,6 +24,7 @@ const tokenPrefix = "osler_"
 type token struct {
 	ID      string    `json:"id"`
 	Account string    `json:"account"`
+	Patient string    `json:"patient,omitempty"` // whose the account is, when it is a patient's
 	Scopes  []string  `json:"scopes"`
 	Issued  time.Time `json:"issued,omitzero"`
 	Expires time.Time `json:"expires"`
@@ -62,7 +63,7 @@ func (a *Accounts) IssueToken(ctx context.Context, by trust.Principal, account s
 	}
 	now := a.clock.Now()
 	secret := tokenPrefix + ident.Secret()
-	t := token{ID: ident.New(now), Account: account, Scopes: scopes, Issued: now, Expires: now.Add(ttl)}
+	t := token{ID: ident.New(now), Account: account, Patient: c.Patient, Scopes: scopes, Issued: now, Expires: now.Add(ttl)}
 	w, err := write(spaceToken, digest(secret), account, t, t.Expires, 0)
 	if err != nil {
 		return "", err

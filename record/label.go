@@ -201,7 +201,7 @@ func (a *Actor) Label(ctx context.Context, resourceType, id string, add, remove 
 		what += " -" + l
 	}
 	c := Change{Put: []Put{{Resource: r, IfMatch: v.Version}}, What: what, Reason: reason, by: a.principal.Role, handed: true}
-	return system.Commit(ctx, c)
+	return a.maskedResult(system.Commit(ctx, c))
 }
 
 // Unlabelled returns a resource without what the server owns of its labels, to compare what

@@ -60,6 +60,11 @@ func TestSyntheaTransactions(t *testing.T) {
 			if back == nil { // shared: read on its own
 				back = h.get("/fhir/" + ref).is(200).node
 			}
+			if r.ResourceType() == "Patient" { // a physician sees the end of the national numbers only
+				h.role = trust.FrontDesk
+				back = h.get("/fhir/" + ref).is(200).node
+				h.role = trust.Physician
+			}
 			got[back.ResourceType()]++
 			if a, b := plain(r, moved), plain(back, nil); a != b {
 				t.Fatalf("%s reads back differently:\n%.600s\n%.600s", ref, a, b)

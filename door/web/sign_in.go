@@ -138,6 +138,7 @@ func signOut(w http.ResponseWriter, r *Request) error {
 		}
 	}
 	http.SetCookie(w, r.Site.cookie(sessionCookie, "", -1))
+	w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
 	p, err := r.Provider()
 	if err == nil && p.Issuer != "" && identity.Federates(elsewhere) {
 		return r.signedOut(w, p)
