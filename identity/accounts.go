@@ -67,6 +67,9 @@ type Options struct {
 	// Key proves that a challenge for passkeys was made here. Processes that share a store share
 	// it; a random one when empty.
 	Key []byte
+	// Provider is the hospital's own sign-in, where the operator names it at the start; nil leaves
+	// it to SetProvider.
+	Provider *Provider
 	// CheckEvery is how often While looks; CheckEvery when zero. Tests shorten it.
 	CheckEvery time.Duration
 }
@@ -107,6 +110,8 @@ type Account struct {
 	RecoveryLeft int `json:"recoveryLeft,omitempty"`
 	// Grants are the roles for which the person may make accounts, given by an administrator.
 	Grants []trust.Role `json:"grants,omitempty"`
+	// Linked is the person at the hospital's provider; nil where there is none.
+	Linked *Linked `json:"linked,omitempty"`
 	// Invited is set until the person has chosen a password through the invitation.
 	Invited bool `json:"invited,omitempty"`
 }
@@ -246,12 +251,23 @@ func accountItems(c credentials) ([]store.ItemWrite, error) {
 	return []store.ItemWrite{w, name}, nil
 }
 
+// concerning is a value that concerns a patient: it is sealed with the patient's keys, and
+// destroyed with them.
+type concerning interface{ concerns() string }
+
+func (c credentials) concerns() string { return c.Patient }
+func (s Session) concerns() string     { return s.Patient }
+func (t token) concerns() string       { return t.Patient }
+func (g GlassGrant) concerns() string  { return g.Patient }
+func (g ProxyGrant) concerns() string  { return g.Patient }
+func (h Hold) concerns() string        { return h.Patient }
+
 // write returns the write of an item with a JSON value.
 func write(space, key, owner string, value any, expires time.Time, ifVersion int64) (store.ItemWrite, error) {
 	b, err := json.Marshal(value)
-	patient := "" // whose account it is: it is destroyed with the patient's data
-	if c, ok := value.(credentials); ok {
-		patient = c.Patient
+	patient := ""
+	if v, ok := value.(concerning); ok {
+		patient = v.concerns()
 	}
 	return store.ItemWrite{Item: store.Item{Space: space, Key: key, Owner: owner, Patient: patient, Value: b, Expires: expires}, IfVersion: ifVersion}, err
 }
@@ -494,3 +510,8 @@ func (a *Accounts) leaf(by trust.Principal, action ledger.Action, what, patient 
 	}
 	return l
 }
+
+// Recent names the spaces of items that every request asks for. A store that several processes
+// write to may know them as they were half a second ago, so that an account that was ended through
+// one process is out of the others within that time.
+func Recent() []string { return []string{spaceAccount, spaceSession, spaceToken} }

@@ -175,8 +175,7 @@ func (a *Accounts) BreakGlass(ctx context.Context, by trust.Principal, q GlassRe
 	if err != nil {
 		return GlassGrant{}, err
 	}
-	open.Patient, kept.Patient = g.Patient, g.Patient // destroyed with the patient's key
-	waiting := store.ItemWrite{Item: store.Item{Space: spaceGlassWaiting, Key: g.ID, Owner: "waiting", Value: []byte(`{}`)}}
+	waiting := store.ItemWrite{Item: store.Item{Space: spaceGlassWaiting, Key: g.ID, Owner: "waiting", Patient: g.Patient, Value: []byte(`{}`)}}
 	_, err = a.store.Commit(ctx, store.Changeset{Items: []store.ItemWrite{open, kept, waiting}, Leaf: a.glassLeaf(by, g, "emergency access opened: "+string(g.Reason), g.Text)})
 	return g, err
 }
@@ -293,7 +292,6 @@ func (a *Accounts) EndGlass(ctx context.Context, by trust.Principal, id string) 
 		if err != nil {
 			return err
 		}
-		kept.Patient = g.Patient
 		gone := store.ItemWrite{Item: store.Item{Space: spaceGlass, Key: g.ID}, Delete: true, IfVersion: -1}
 		_, err = a.store.Commit(ctx, store.Changeset{Items: []store.ItemWrite{kept, gone}, Leaf: a.glassLeaf(by, g, "emergency access ended", "")})
 		return err
@@ -375,7 +373,6 @@ func (a *Accounts) ReviewGlass(ctx context.Context, by trust.Principal, id strin
 	if err != nil {
 		return GlassGrant{}, err
 	}
-	kept.Patient = g.Patient
 	done := store.ItemWrite{Item: store.Item{Space: spaceGlassWaiting, Key: g.ID}, Delete: true, IfVersion: -1}
 	leaf := a.glassLeaf(by, g, "emergency access reviewed: "+string(outcome), "") // the patient reads the log, and not the comment
 	leaf.Purpose = string(by.Purpose)                                             // a review is no break-glass

@@ -180,7 +180,6 @@ func (a *Accounts) GrantProxy(ctx context.Context, by trust.Principal, d ProxyDr
 	if err != nil {
 		return ProxyGrant{}, err
 	}
-	one.Patient = g.Patient // destroyed with the patient's key
 	two := store.ItemWrite{Item: store.Item{Space: spaceProxyFor, Key: g.ID, Owner: g.Patient, Patient: g.Patient, Value: []byte(g.Account)}}
 	leaf := a.leaf(by, ledger.Account, "let "+c.User+" act as "+string(g.Kind)+", "+string(g.Level), g.Patient)
 	leaf.Proxy = g.ID
@@ -365,7 +364,6 @@ func (a *Accounts) EndProxy(ctx context.Context, by trust.Principal, id string) 
 		if err != nil {
 			return err
 		}
-		w.Patient = g.Patient
 		leaf := a.leaf(by, ledger.Account, "end access as "+string(g.Kind), g.Patient)
 		leaf.Proxy = g.ID
 		_, err = a.store.Commit(ctx, store.Changeset{Items: []store.ItemWrite{w}, Leaf: leaf})

@@ -26,6 +26,7 @@ const (
 type Session struct {
 	ID      string    `json:"id"` // for the audit log; not the secret
 	Account string    `json:"account"`
+	Patient string    `json:"patient,omitempty"` // whose the account is, when it is a patient's
 	Created time.Time `json:"created"`
 	Seen    time.Time `json:"seen"` // last activity, to the minute
 	Locked  bool      `json:"locked,omitempty"`
@@ -39,8 +40,10 @@ type Session struct {
 
 	// From is where it began.
 	From Place `json:"from,omitzero"`
-	// How it began: "passkey", "password and code".
+	// How it began: "passkey", "password and code", "single sign-on".
 	How string `json:"how,omitempty"`
+	// Single is the provider's name of its own session, where the session began with it.
+	Single string `json:"single,omitempty"`
 
 	key     string
 	version int64

@@ -26,7 +26,11 @@ const (
 	WrongPasskey State = "wrong-passkey"
 	// NeedsFactor: the password is right, and the account has no second factor yet: set one up
 	NeedsFactor State = "needs-factor"
-	Over        State = "over" // the session, ticket or token has ended: sign in again
+	// Elsewhere: the account comes in by the hospital's provider
+	Elsewhere State = "elsewhere"
+	// Unlinked: the provider let somebody in who has no account here
+	Unlinked State = "unlinked"
+	Over     State = "over" // the session, ticket or token has ended: sign in again
 )
 
 // Refusal is the error of a sign-in or session that is not (yet) accepted. It wraps a
@@ -53,6 +57,8 @@ func refuse(s State) *Refusal {
 		WrongCode:    "The code is not right, or was used before. Wait for the next one and type it.",
 		WrongPasskey: "This passkey does not open an account here, or it took too long. Try again, or sign in with your password.",
 		NeedsFactor:  "Your account needs a second factor: set one up, then go on.",
+		Elsewhere:    "Your account comes in by the sign-in of the hospital: use its button.",
+		Unlinked:     "The sign-in of the hospital knows you, but no account here is connected to you. Ask an administrator for an invitation, or sign in here and connect it under Settings, Security.",
 		Idle:         "The session is locked. Nothing that you typed is lost: unlock it with your password.",
 		Over:         "You are not signed in any more. Sign in again.",
 	}[s]
@@ -70,6 +76,9 @@ const ticketFor = 5 * time.Minute
 type ticket struct {
 	Pending bool   `json:"pending"` // sets it apart from a session in the same space
 	Account string `json:"account"`
+	// How and Single are of a first step at the provider.
+	How    string `json:"how,omitempty"`
+	Single string `json:"single,omitempty"`
 }
 
 // SignIn starts a session. code is the second factor's, "" when the person was not asked
@@ -95,10 +104,19 @@ func (a *Accounts) SignIn(ctx context.Context, user, password, code string, from
 	if !ok || c.Disabled {
 		return Session{}, "", a.refused(ctx, user, from, c, Wrong)
 	}
-	if c.Strong() && code == "" {
-		return Session{}, "", a.halfway(ctx, c, from)
+	if !c.Strong() && c.Linked != nil && c.Linked.Full { // a password must not set up what the provider stands for
+		return Session{}, "", refuse(Elsewhere)
 	}
-	return a.enter(ctx, c, code, from)
+	if other, err := a.elsewhere(ctx, c.Account); err != nil || other {
+		if err == nil {
+			err = refuse(Elsewhere)
+		}
+		return Session{}, "", err
+	}
+	if c.Strong() && code == "" {
+		return Session{}, "", a.halfway(ctx, c, from, ticket{How: "password"})
+	}
+	return a.enter(ctx, c, code, from, ticket{How: "password"})
 }
 
 // SecondStep ends a sign-in that needs a code.
@@ -126,37 +144,38 @@ func (a *Accounts) SecondStep(ctx context.Context, secret, code string, from Pla
 		return Session{}, "", waiting(until)
 	}
 	used := store.ItemWrite{Item: store.Item{Space: spaceSession, Key: item.Key}, Delete: true, IfVersion: -1}
-	return a.enter(ctx, c, code, from, used)
+	return a.enter(ctx, c, code, from, t, used)
 }
 
 // enter checks the second factor, if there is one, and starts the session.
-func (a *Accounts) enter(ctx context.Context, c credentials, code string, from Place, more ...store.ItemWrite) (Session, string, error) {
-	b := begun{strong: a.options.PasswordAlone, how: "password", items: more}
+func (a *Accounts) enter(ctx context.Context, c credentials, code string, from Place, t ticket, more ...store.ItemWrite) (Session, string, error) {
+	b := begun{strong: a.options.PasswordAlone, how: t.How, single: t.Single, items: more}
 	if c.Strong() {
 		used, err := a.secondFactor(ctx, c, code, from)
 		if err != nil {
 			return Session{}, "", err
 		}
-		b.strong, b.how, b.items = true, "password and code", append(b.items, used...)
+		b.strong, b.how, b.items = true, t.How+" and code", append(b.items, used...)
 		if isRecovery(code) {
-			b.how = "password and recovery code"
+			b.how = t.How + " and recovery code"
 		}
 	}
 	return a.start(ctx, c, from, b)
 }
 
 // halfway keeps the first step of a sign-in and returns the refusal that asks for the code.
-func (a *Accounts) halfway(ctx context.Context, c credentials, from Place) error {
+func (a *Accounts) halfway(ctx context.Context, c credentials, from Place, t ticket, more ...store.ItemWrite) error {
 	r := refuse(NeedsCode)
 	r.Code, r.Passkey = c.TOTPEnabled, len(c.Passkeys) > 0
 	r.Ticket = ident.Secret()
-	w, err := write(spaceSession, digest(r.Ticket), c.ID, ticket{Pending: true, Account: c.ID}, a.clock.Now().Add(ticketFor), 0)
+	t.Pending, t.Account = true, c.ID
+	w, err := write(spaceSession, digest(r.Ticket), c.ID, t, a.clock.Now().Add(ticketFor), 0)
 	if err != nil {
 		return err
 	}
 	leaf := a.leaf(Principal(c.Account, Session{}), ledger.SignIn, "first step from "+network(from.Address), c.Patient)
 	leaf.Outcome, leaf.Network = string(NeedsCode), network(from.Address)
-	if _, err := a.store.Commit(ctx, store.Changeset{Items: []store.ItemWrite{w}, Leaf: leaf}); err != nil {
+	if _, err := a.store.Commit(ctx, store.Changeset{Items: append(more, w), Leaf: leaf}); err != nil {
 		return err
 	}
 	return r

@@ -30,6 +30,7 @@ import (
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/blob"
 	"github.com/osler-emr/osler/store/sqlite"
+	"github.com/osler-emr/osler/store/storetest"
 	"github.com/osler-emr/osler/trust"
 )
 
@@ -148,6 +149,7 @@ func build(t testing.TB, wrapped func(*sqlite.Store) store.Store, bodies ...stri
 	t.Cleanup(func() {
 		jobs.Close()
 		api.Close()
+		storetest.Concerning(t, s)
 		s.Close()
 	})
 	return h

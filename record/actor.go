@@ -36,6 +36,7 @@ type Gate struct {
 	fresh          bool // the record was empty when the gate was opened
 	setting        atomic.Pointer[houseRead]
 	verdicts       verdicts
+	predicates     predicates
 }
 
 // Open returns the gate to a store.

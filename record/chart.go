@@ -22,7 +22,7 @@ import (
 // give it. A page that names twenty letters must not have them in memory.
 func (a *Actor) Chart(ctx context.Context, patient string, types ...string) iter.Seq2[*fhir.Node, error] {
 	return func(yield func(*fhir.Node, error) bool) {
-		for v, err := range a.chart(ctx, patient, types, a.gate.sized) {
+		for v, err := range a.chart(ctx, patient, types, a.shown(a.gate.sized)) {
 			var r *fhir.Node
 			if err == nil {
 				r, err = fhir.Parse(v.Body)
@@ -36,7 +36,7 @@ func (a *Actor) Chart(ctx context.Context, patient string, types ...string) iter
 
 // ChartVersions is Chart with the stored bytes and all data, for export and $everything.
 func (a *Actor) ChartVersions(ctx context.Context, patient string, types ...string) iter.Seq2[store.Version, error] {
-	return a.chart(ctx, patient, types, a.gate.filled)
+	return a.chart(ctx, patient, types, a.shown(a.gate.filled))
 }
 
 // chart ranges over a chart; fill puts large data into what may be seen, or says how large it is.
@@ -50,7 +50,11 @@ func (a *Actor) chart(ctx context.Context, patient string, types []string, fill 
 		if len(types) > 0 && len(some) == 0 { // to the store, no type would mean all
 			return
 		}
-		a.filtered(ctx, a.gate.lean.Compartment(ctx, patient, some, a.at), func(v store.Version, err error) bool {
+		versions := a.gate.lean.Compartment(ctx, patient, some, a.at)
+		if a.at != 0 {
+			versions = a.still(ctx, versions)
+		}
+		a.filtered(ctx, versions, func(v store.Version, err error) bool {
 			return yield(fill(ctx, v, err))
 		})
 	}
@@ -97,7 +101,7 @@ func (a *Actor) filtered(ctx context.Context, versions iter.Seq2[store.Version, 
 	}
 	for v, err := range versions {
 		if err == nil {
-			err = a.stillSeen(ctx, j, v)
+			err = j.sees(ctx, v)
 			if fault.Is(err, fault.NotFound) {
 				continue
 			}
@@ -112,15 +116,39 @@ func (a *Actor) filtered(ctx context.Context, versions iter.Seq2[store.Version, 
 	}
 }
 
-// stillSeen judges a version, and at an earlier time also what its resource is now.
-func (a *Actor) stillSeen(ctx context.Context, j *judge, v store.Version) error {
-	if a.at != 0 {
-		if _, err := j.current(ctx, v.Type, v.ID); err != nil {
-			return err
+// still is Still for versions that come one by one, which are asked about together.
+func (a *Actor) still(ctx context.Context, versions iter.Seq2[store.Version, error]) iter.Seq2[store.Version, error] {
+	return func(yield func(store.Version, error) bool) {
+		var list []store.Version
+		flush := func() bool {
+			kept, err := a.Still(ctx, list)
+			list = nil
+			if err != nil {
+				yield(store.Version{}, err)
+				return false
+			}
+			for _, v := range kept {
+				if !yield(v, nil) {
+					return false
+				}
+			}
+			return true
 		}
+		for v, err := range versions {
+			if err != nil {
+				yield(v, err)
+				return
+			}
+			if list = append(list, v); len(list) == stillAtOnce && !flush() {
+				return
+			}
+		}
+		flush()
 	}
-	return j.sees(ctx, v)
 }
+
+// stillAtOnce is how many versions still asks about together.
+const stillAtOnce = 500
 
 // All ranges over every current resource that the principal may see; for export. One
 // audit leaf says that it was begun.
@@ -136,6 +164,10 @@ func (a *Actor) All(ctx context.Context, types ...string) iter.Seq2[store.Versio
 		if len(types) > 0 && len(some) == 0 {
 			return
 		}
-		a.filtered(ctx, a.gate.store.All(ctx, some, a.at), yield)
+		versions := a.gate.store.All(ctx, some, a.at)
+		if a.at != 0 {
+			versions = a.still(ctx, versions)
+		}
+		a.filtered(ctx, versions, func(v store.Version, err error) bool { return yield(a.masked(v, err)) })
 	}
 }

@@ -36,11 +36,11 @@ func (a *Actor) Commit(ctx context.Context, c Change) (Result, error) {
 		r, err = a.commitOnce(ctx, c)
 		if fault.Is(err, fault.Conflict) { // perhaps with the same change, sent twice
 			if first, done, failed := a.repeated(ctx, c.Key); done || failed != nil {
-				return first, failed
+				return a.maskedResult(first, failed)
 			}
 		}
 		if !fault.Is(err, fault.Stale) || c.named() {
-			return r, err
+			return a.maskedResult(r, err)
 		}
 	}
 	return Result{}, err
@@ -255,6 +255,9 @@ func (b *builder) put(ctx context.Context, q *pendingPut) error {
 	what := policy.Create
 	if q.before != nil {
 		what = policy.Update
+	}
+	if err := policy.MaskOf(a.principal).Restore(q.before, r); err != nil {
+		return a.refused(ctx, err, what, resourceType, r.ID(), q.current.Patient)
 	}
 	stamp(r, q.current.Version+1, b.now)
 	if !b.change.handed {

@@ -3,7 +3,9 @@ package record
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -60,9 +62,10 @@ func (s *contents) Commit(ctx context.Context, c store.Changeset) (store.Receipt
 	if c.Leaf == nil { // refused there
 		return s.Store.Commit(ctx, c)
 	}
-	named := map[string]int64{}
+	named := map[string]naming{}
+	var known knownContents
 	for i, w := range c.Writes {
-		body, err := s.moveOut(ctx, w.Body)
+		body, err := s.moveOut(ctx, w, &known)
 		if err != nil {
 			return store.Receipt{}, err
 		}
@@ -82,7 +85,7 @@ func (s *contents) Commit(ctx context.Context, c store.Changeset) (store.Receipt
 			}
 		}
 		for _, m := range inBody {
-			named[m.hash] = m.size
+			named[s.blobs.Name(m.Content)] = naming{m.Content, w.Patient}
 		}
 	}
 	if len(named) == 0 {
@@ -91,15 +94,22 @@ func (s *contents) Commit(ctx context.Context, c store.Changeset) (store.Receipt
 	return s.commitNamed(ctx, c, named)
 }
 
+// naming is a content that a resource of a patient names. Its item is the patient's, too, so that
+// it is destroyed with the patient's keys.
+type naming struct {
+	blob.Content
+	patient string
+}
+
 // commitNamed commits what names contents. A content that was not named before may be on its
 // way out, in this process or in another (see SweepContents): its item is looked at first, then
 // its file, and the commit asks that the item is as it was seen.
-func (s *contents) commitNamed(ctx context.Context, c store.Changeset, named map[string]int64) (store.Receipt, error) {
+func (s *contents) commitNamed(ctx context.Context, c store.Changeset, named map[string]naming) (store.Receipt, error) {
 	own := c.Items
 	for try := 0; ; try++ {
 		c.Items = own[:len(own):len(own)]
-		for hash, size := range named {
-			item, known, err := s.item(ctx, s.blobs.Name(hash))
+		for name, n := range named {
+			item, known, err := s.item(ctx, name)
 			switch {
 			case err != nil:
 				return store.Receipt{}, err
@@ -108,18 +118,18 @@ func (s *contents) commitNamed(ctx context.Context, c store.Changeset, named map
 			case known:
 				continue
 			}
-			f, err := s.blobs.Open(ctx, hash)
+			f, err := s.blobs.Open(ctx, n.Content)
 			if err == nil {
 				err = f.Close()
 			}
 			if err != nil {
 				return store.Receipt{}, err
 			}
-			value, err := json.Marshal(blob.Named{Hash: hash, Size: size})
+			value, err := json.Marshal(blob.Named{Content: n.Content})
 			if err != nil {
 				return store.Receipt{}, err
 			}
-			c.Items = append(c.Items, store.ItemWrite{Item: store.Item{Space: blob.Space, Key: s.blobs.Name(hash), Value: value}})
+			c.Items = append(c.Items, store.ItemWrite{Item: store.Item{Space: blob.Space, Key: name, Owner: n.patient, Patient: n.patient, Value: value}})
 		}
 		receipt, err := s.Store.Commit(ctx, c)
 		// Somebody else may have named the same content in between. Any other conflict comes again.
@@ -144,8 +154,7 @@ func (s *contents) item(ctx context.Context, name string) (value blob.Named, kno
 type mark struct {
 	from, to int    // in the body: from the quote before the member's name to the last brace
 	name     string // of the member, without its underscore
-	hash     string
-	size     int64
+	blob.Content
 }
 
 // markedIn returns the contents that a stored body names.
@@ -158,13 +167,14 @@ func markedIn(body []byte) (out []mark) {
 		i += at
 		at = i + len(contentMark)
 		m := mark{from: bytes.LastIndexByte(body[:i], '"')}
-		value, rest, ok := bytes.Cut(body[at:min(len(body), at+100)], []byte(`"`))
+		value, rest, ok := bytes.Cut(body[at:min(len(body), at+200)], []byte(`"`))
 		hash, size, ok2 := strings.Cut(string(value), "/")
+		size, key, _ := strings.Cut(size, "/")
 		n, err := strconv.ParseInt(size, 10, 64)
 		if !ok || !ok2 || err != nil || !bytes.HasPrefix(rest, []byte(`}]}`)) || m.from < 0 || body[m.from+1] != '_' {
 			continue
 		}
-		m.name, m.hash, m.size = string(body[m.from+2:i]), hash, n
+		m.name, m.Content = string(body[m.from+2:i]), blob.Content{Hash: hash, Size: n, Key: key}
 		m.to = at + len(value) + len(`"}]}`)
 		at = m.to
 		out = append(out, m)
@@ -173,12 +183,17 @@ func markedIn(body []byte) (out []mark) {
 
 // markOf is how a body names a content, from the quote before the member's name.
 func markOf(name string, c blob.Content) string {
-	return `"_` + name + contentMark + c.Hash + "/" + strconv.FormatInt(c.Size, 10) + `"}]}`
+	value := c.Hash + "/" + strconv.FormatInt(c.Size, 10)
+	if c.Key != "" {
+		value += "/" + c.Key
+	}
+	return `"_` + name + contentMark + value + `"}]}`
 }
 
-// moveOut returns a body with its large data replaced by marks. Only what comes back
-// byte for byte is moved: canonical base64 that has no extensions of its own.
-func (s *contents) moveOut(ctx context.Context, body []byte) ([]byte, error) {
+// moveOut returns the body of a write with its large data replaced by marks. Only what comes
+// back byte for byte is moved: canonical base64 that has no extensions of its own.
+func (s *contents) moveOut(ctx context.Context, w store.Write, known *knownContents) ([]byte, error) {
+	body := w.Body
 	if len(body) < outside {
 		return body, nil
 	}
@@ -200,7 +215,7 @@ func (s *contents) moveOut(ctx context.Context, body []byte) ([]byte, error) {
 		if len(text) < outside || start != named+len(name)+3 || bytes.Contains(body, []byte(`"_`+name+`"`)) {
 			continue
 		}
-		c, err := s.blobs.Put(ctx, base64.NewDecoder(base64.StdEncoding.Strict(), bytes.NewReader(text)), MaxContent)
+		c, err := s.keep(ctx, w, text, known)
 		var odd base64.CorruptInputError
 		if errors.As(err, &odd) || errors.Is(err, io.ErrUnexpectedEOF) {
 			continue // text that only looks like base64
@@ -215,6 +230,71 @@ func (s *contents) moveOut(ctx context.Context, body []byte) ([]byte, error) {
 		return body, nil
 	}
 	return append(out, body[done:]...), nil
+}
+
+// knownContents are the contents that a write may name anew, instead of keeping the same once
+// more: those of the same patient, in the version before and in the same commit.
+type knownContents struct {
+	by map[string][]blob.Content // by patient
+}
+
+func (k *knownContents) add(patient string, c blob.Content) {
+	if k.by == nil {
+		k.by = map[string][]blob.Content{}
+	}
+	k.by[patient] = append(k.by[patient], c)
+}
+
+// same returns the content of a patient that has the bytes of a base64 text and can be opened.
+func (k *knownContents) same(ctx context.Context, s *contents, patient string, text []byte) (blob.Content, bool) {
+	hash := ""
+	for _, c := range k.by[patient] {
+		if int64(base64.StdEncoding.EncodedLen(int(c.Size))) != int64(len(text)) {
+			continue
+		}
+		if hash == "" {
+			sum := sha256.New()
+			if _, err := io.Copy(sum, decoded(text)); err != nil {
+				return c, false
+			}
+			hash = hex.EncodeToString(sum.Sum(nil))
+		}
+		if c.Hash != hash {
+			continue
+		}
+		if f, err := s.blobs.Open(ctx, c); err == nil && f.Close() == nil {
+			return c, true
+		}
+	}
+	return blob.Content{}, false
+}
+
+// decoded reads canonical base64.
+func decoded(text []byte) io.Reader {
+	return base64.NewDecoder(base64.StdEncoding.Strict(), bytes.NewReader(text))
+}
+
+// keep keeps the data of a write, unless the patient has it already.
+func (s *contents) keep(ctx context.Context, w store.Write, text []byte, known *knownContents) (blob.Content, error) {
+	if w.Version > 1 {
+		before, err := s.Store.ReadVersion(ctx, w.Type, w.ID, w.Version-1)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return blob.Content{}, err
+		}
+		for _, m := range markedIn(before.Body) {
+			if m.Key != "" && before.Patient == w.Patient {
+				known.add(w.Patient, m.Content)
+			}
+		}
+	}
+	if c, ok := known.same(ctx, s, w.Patient, text); ok {
+		return c, nil
+	}
+	c, err := s.blobs.Put(ctx, decoded(text), MaxContent)
+	if err == nil {
+		known.add(w.Patient, c)
+	}
+	return c, err
 }
 
 // closing returns where the string that begins at a quote ends.
@@ -248,9 +328,9 @@ func (s *contents) fill(ctx context.Context, v store.Version, room *int) (store.
 	for _, m := range markedIn(v.Body) {
 		out = append(out, v.Body[done:m.from]...)
 		done = m.to
-		encoded := base64.StdEncoding.EncodedLen(int(min(m.size, fhir.MaxBytes)))
+		encoded := base64.StdEncoding.EncodedLen(int(min(m.Size, fhir.MaxBytes)))
 		if length+encoded > fhir.MaxBytes || encoded > *room {
-			out = append(out, `"_`+m.name+sizeMark+strconv.FormatInt(m.size, 10)+`}]}`...)
+			out = append(out, `"_`+m.name+sizeMark+strconv.FormatInt(m.Size, 10)+`}]}`...)
 			continue
 		}
 		length, *room = length+encoded, *room-encoded
@@ -266,14 +346,14 @@ func (s *contents) fill(ctx context.Context, v store.Version, room *int) (store.
 
 // encode appends a content as base64.
 func (s *contents) encode(ctx context.Context, out []byte, m mark) ([]byte, error) {
-	f, err := s.blobs.Open(ctx, m.hash)
+	f, err := s.blobs.Open(ctx, m.Content)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	plain := make([]byte, m.size)
-	if n, err := io.ReadFull(f, plain); err != nil || f.Size() != m.size {
-		return nil, fault.Wrap(err, fault.Unavailable, "The content could be read for %d of its %d bytes only.", n, m.size)
+	plain := make([]byte, m.Size)
+	if n, err := io.ReadFull(f, plain); err != nil || f.Size() != m.Size {
+		return nil, fault.Wrap(err, fault.Unavailable, "The content could be read for %d of its %d bytes only.", n, m.Size)
 	}
 	return base64.StdEncoding.AppendEncode(out, plain), nil
 }
@@ -397,7 +477,7 @@ func (s *contents) Verify(ctx context.Context, report func(problem string)) (int
 		if value.Going {
 			continue
 		}
-		err := s.blobs.Verify(ctx, blob.Content{Hash: value.Hash, Size: value.Size})
+		err := s.blobs.Verify(ctx, value.Content)
 		switch {
 		case ctx.Err() != nil:
 			return n, ctx.Err()
@@ -471,7 +551,7 @@ func (a *Actor) OpenBinary(ctx context.Context, id string, version int64) (*Bina
 			continue
 		}
 		r.Remove("_data")
-		f, err := a.gate.blobs.Open(ctx, m.hash)
+		f, err := a.gate.blobs.Open(ctx, m.Content)
 		if err != nil {
 			return nil, err
 		}

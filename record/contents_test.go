@@ -91,8 +91,8 @@ func TestLargeDataLiesOutside(t *testing.T) {
 			t.Errorf("%s: %d bytes are stored of %d", v.Type, len(lean.Body), len(v.Body))
 		}
 	}
-	if n := files(t, dir); n != 2 {
-		t.Errorf("%d files for 2 contents", n)
+	if n := files(t, dir); n != 3 {
+		t.Errorf("%d files for 2 contents of the letter and 1 of the picture", n)
 	}
 
 	a := c.as(physician)
@@ -181,12 +181,16 @@ func TestForgedNamesOfContents(t *testing.T) {
 }
 
 func (c clinic) stream(patient string, content []byte) (Result, error) {
-	a := c.as(physician)
-	kept, err := a.Keep(ctx, bytes.NewReader(content), 1<<30)
+	kept, err := c.as(physician).Keep(ctx, bytes.NewReader(content), 1<<30)
 	if err != nil {
 		return Result{}, err
 	}
-	return a.Commit(ctx, Change{Put: []Put{{Resource: c.read(`{"resourceType":"Binary","contentType":"image/png","securityContext":{"reference":"Patient/` + patient + `"}}`), Content: &kept}}})
+	return c.kept(patient, kept)
+}
+
+// kept commits a Binary whose content was kept before.
+func (c clinic) kept(patient string, kept blob.Content) (Result, error) {
+	return c.as(physician).Commit(ctx, Change{Put: []Put{{Resource: c.read(`{"resourceType":"Binary","contentType":"image/png","securityContext":{"reference":"Patient/` + patient + `"}}`), Content: &kept}}})
 }
 
 func TestStreamedContents(t *testing.T) {
@@ -279,7 +283,7 @@ func TestUndoOfContents(t *testing.T) {
 	}
 }
 
-// The same content may be named by many at once.
+// The same content may be sent by many at once, and by each it is kept.
 func TestOneContentByMany(t *testing.T) {
 	c, dir := keeping(t)
 	content := noise(9, 200_000)
@@ -292,8 +296,88 @@ func TestOneContentByMany(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if n := files(t, dir); n != 1 {
+	if n := files(t, dir); n != 8 {
 		t.Errorf("%d files", n)
+	}
+}
+
+// A version that is written back with the data of the former one names the former one's content;
+// nobody else does.
+func TestDataThatStaysIsKeptOnce(t *testing.T) {
+	c, dir := keeping(t)
+	v := c.commit(physician, `{"resourceType":"DocumentReference","status":"current","subject":{"reference":"Patient/rosa"},"content":[{"attachment":{"contentType":"image/png","data":"`+scan(1, 100_000)+`"}},{"attachment":{"contentType":"image/png","data":"`+scan(1, 100_000)+`"}}]}`).Versions[0]
+	if n := files(t, dir); n != 1 {
+		t.Errorf("%d files for the same data twice", n)
+	}
+	n, err := c.as(physician).Read(ctx, v.Type, v.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := n.Get("content").JSON()
+	n.Set("status", fhir.Str("superseded"))
+	c.commit(physician, string(n.JSON()))
+	if n := files(t, dir); n != 1 {
+		t.Errorf("%d files after the status was changed", n)
+	}
+	n.Set("status", fhir.Str("current"))
+	n.Set("subject", fhir.Obj("reference", "Patient/sam"))
+	c.commit(physician, string(n.JSON()))
+	if n := files(t, dir); n != 2 {
+		t.Errorf("%d files after it became another patient's", n)
+	}
+	// A file that is lost is written anew by the next version.
+	list, err := filepath.Glob(filepath.Join(dir, "??"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range list {
+		if err := os.RemoveAll(folder); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.commit(physician, string(n.JSON()))
+	if n, err = c.as(physician).Read(ctx, v.Type, v.ID); err != nil || !bytes.Equal(n.Get("content").JSON(), want) {
+		t.Errorf("after all of that: %v", err)
+	}
+}
+
+// Contents of programs before November 2026 have no key of their own. They are read, named again
+// by an undo, and removed by a shred.
+func TestContentsFromBeforeTheyHadKeys(t *testing.T) {
+	c, dir := keeping(t)
+	if err := os.CopyFS(dir, os.DirFS("testdata/contents-before-patient-keys")); err != nil {
+		t.Fatal(err)
+	}
+	old := `"_data":{"extension":[{"url":"urn:osler:content","valueString":"893363158eb2e7d84901bdd278ec0cd71a8c8025cdcf5691b27b033551125a37/5000"}]}`
+	body := `{"resourceType":"Binary","id":"old","meta":{"versionId":"1"},"contentType":"image/png","securityContext":{"reference":"Patient/rosa"},` + old + `}`
+	_, err := c.store.Commit(ctx, store.Changeset{Leaf: &ledger.Leaf{Action: ledger.Create, Patients: []string{"rosa"}},
+		Writes: []store.Write{{Type: "Binary", ID: "old", Version: 1, Patient: "rosa", Updated: noon, Body: []byte(body)}},
+		Items:  []store.ItemWrite{{Item: store.Item{Space: blob.Space, Key: "b4/17b39ac793df50c5b1ae95fa8634e259d5bc10592213c91b815567fe1c3702", Value: []byte(`{"hash":"893363158eb2e7d84901bdd278ec0cd71a8c8025cdcf5691b27b033551125a37","size":5000}`)}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := c.as(physician).Read(ctx, "Binary", "old")
+	if err != nil || before.Get("data").Text() != scan(7, 5000) {
+		t.Fatalf("read as %.100s, %v", before.JSON(), err)
+	}
+	other := before.Clone()
+	other.Set("data", fhir.Str(scan(2, 80_000)))
+	r, err := c.as(physician).Commit(ctx, Change{Put: []Put{{Resource: other}}})
+	if err == nil {
+		err = c.as(physician).Undo(ctx, r.Undo)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after, err := c.as(physician).Read(ctx, "Binary", "old"); err != nil || after.Get("data").Text() != scan(7, 5000) {
+		t.Errorf("after the undo: %v", err)
+	}
+	if _, err := c.gate.store.Verify(ctx, func(problem string) { t.Error(problem) }); err != nil {
+		t.Error(err)
+	}
+	c.shred("rosa")
+	if n := files(t, dir); n != 0 {
+		t.Errorf("%d files after the shred", n)
 	}
 }
 
@@ -341,11 +425,11 @@ func TestSweepOfContents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := c.gate.blobs.Name(kept.Hash)
+	name := c.gate.blobs.Name(kept)
 	if err := c.gate.sweeping(ctx, store.ItemWrite{Item: store.Item{Space: blob.Space, Key: name, Value: []byte(`{"going":true}`)}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.stream("rosa", left); !fault.Is(err, fault.Unavailable) {
+	if _, err := c.kept("rosa", kept); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("named while it goes: %v", err)
 	}
 	age(t, dir, 25*time.Hour)

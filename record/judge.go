@@ -116,11 +116,14 @@ func (j *judge) chart(ctx context.Context, patient string) (bool, error) {
 
 // holds reports whether a predicate about charts is true of a patient.
 func (g *Gate) holds(ctx context.Context, patient string, x search.Expr) (bool, error) {
+	if _, all := x.(search.All); all {
+		return true, nil
+	}
 	count := func(resourceType string, where search.Expr) (int64, error) {
 		q := search.Query{Type: resourceType, Where: where}
 		return g.lean.Count(ctx, store.NewPlan(q, func(string) search.Expr { return search.All{} }))
 	}
-	n, err := count("Patient", search.And{search.ID{patient}, x})
+	n, err := count("Patient", search.And{search.InPatient{patient}, x}) // no other Patient lives there
 	if n > 0 || err != nil {
 		return n > 0, err
 	}
@@ -144,21 +147,15 @@ func (g *Gate) holds(ctx context.Context, patient string, x search.Expr) (bool, 
 }
 
 // verdicts remembers for which charts a person was let in, while nothing is written that
-// could change it. A store that other processes write to is asked every time.
+// could change it. What other processes write is told within milliseconds; in case that it is
+// not, a verdict of a store that others write to is asked for anew as the setting is.
 type verdicts struct {
 	mu    sync.Mutex
 	epoch int64
-	known map[verdictKey]bool
+	known map[verdictKey]openChart
 }
 
-type verdictKey struct {
-	practitioner, patient string
-	role                  trust.Role
-	clearance             string
-	mode                  policy.Mode
-	optIn                 bool
-	minute                int64
-}
+type verdictKey struct{ who, patient string } // who is a policy.Rules.Key
 
 const maxVerdicts = 10_000
 
@@ -174,23 +171,20 @@ var decisive = []string{"Patient", "Consent", "CareTeam", "Appointment", "Encoun
 
 // verdict decides whether a chart is open to a principal.
 func (g *Gate) verdict(ctx context.Context, p trust.Principal, rules policy.Rules, patient string) (bool, error) {
-	x := rules.Chart(p).Expr()
-	if _, all := x.(search.All); all {
-		return true, nil
+	who, keyed := rules.Key(p)
+	if !keyed {
+		return g.holds(ctx, patient, rules.Chart(p).Expr())
 	}
-	if _, shared := g.lean.(watched); shared {
-		return g.holds(ctx, patient, x)
-	}
-	clearance, _ := json.Marshal(p.Clearance)
-	key := verdictKey{p.Practitioner, patient, p.Role, string(clearance), rules.Mode, rules.OptIn, rules.Now.Unix() / 60}
+	_, shared := g.lean.(watched)
+	key, at := verdictKey{who, patient}, time.Now()
 	g.verdicts.mu.Lock()
-	open, ok := g.verdicts.known[key]
+	known, ok := g.verdicts.known[key]
 	epoch := g.verdicts.epoch
 	g.verdicts.mu.Unlock()
-	if ok {
-		return open, nil
+	if ok && (!shared || at.Sub(known.at) < houseFresh) {
+		return known.open, nil
 	}
-	open, err := g.holds(ctx, patient, x)
+	open, err := g.holds(ctx, patient, rules.Chart(p).Expr())
 	if err != nil {
 		return false, err
 	}
@@ -198,9 +192,9 @@ func (g *Gate) verdict(ctx context.Context, p trust.Principal, rules policy.Rule
 	defer g.verdicts.mu.Unlock()
 	if g.verdicts.epoch == epoch {
 		if g.verdicts.known == nil || len(g.verdicts.known) >= maxVerdicts {
-			g.verdicts.known = map[verdictKey]bool{}
+			g.verdicts.known = map[verdictKey]openChart{}
 		}
-		g.verdicts.known[key] = open
+		g.verdicts.known[key] = openChart{open, at}
 	}
 	return open, nil
 }

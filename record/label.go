@@ -48,6 +48,11 @@ func (b *builder) label(ctx context.Context, before, r *fhir.Node) error {
 		return err
 	}
 	labels := label.Of(r, label.About{Born: born, Now: b.now})
+	inherited, err := b.inherited(ctx, r)
+	if err != nil {
+		return err
+	}
+	labels = append(labels, inherited...)
 	labels = append(labels, codesIn(before, "security", policy.LabelSystem)...)
 	without := codesIn(before, "tag", withoutSystem)
 	if b.actor.principal.Role == trust.SystemRole {
@@ -201,7 +206,7 @@ func (a *Actor) Label(ctx context.Context, resourceType, id string, add, remove 
 		what += " -" + l
 	}
 	c := Change{Put: []Put{{Resource: r, IfMatch: v.Version}}, What: what, Reason: reason, by: a.principal.Role, handed: true}
-	return system.Commit(ctx, c)
+	return a.maskedResult(system.Commit(ctx, c))
 }
 
 // Unlabelled returns a resource without what the server owns of its labels, to compare what

@@ -14,6 +14,7 @@ import (
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/sqlite"
+	"github.com/osler-emr/osler/store/storetest"
 	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/ledger"
 )
@@ -50,6 +51,7 @@ func open(t testing.TB) clinic {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { // every story ends with an audit log that accounts for every version
+		storetest.Concerning(t, s)
 		if n, err := s.Verify(ctx, func(problem string) { t.Error(problem) }); err != nil || n == 0 {
 			t.Errorf("%d leaves verified: %v", n, err)
 		}

@@ -123,6 +123,10 @@ func (a *Actor) Shred(ctx context.Context, patient string) error {
 	if err := a.dropAbout(ctx, patient); err != nil {
 		return err
 	}
+	contents, err := a.contentsOf(ctx, patient)
+	if err != nil {
+		return err
+	}
 	l := a.leaf(ledger.Shred, "Patient", patient)
 	// The entry stands in clear, so that it can be read later.
 	l.Query, l.Reason = "keys and data destroyed; asked for by "+w.By, w.Reason
@@ -130,22 +134,49 @@ func (a *Actor) Shred(ctx context.Context, patient string) error {
 		return err
 	}
 	a.gate.announce()
+	// Nobody can read them any more; what cannot be removed now is swept later, as nothing names it.
+	for _, name := range contents {
+		if err := a.gate.blobs.RemoveFile(ctx, name); err != nil && !fault.Is(err, fault.NotFound) {
+			return fault.Wrap(err, fault.Unavailable, "The patient's keys and data are destroyed. Files of attachments, which nobody can read any more, could not be removed; that is tried again within a day.")
+		}
+	}
 	return nil
 }
 
-// dropAbout removes what is about a patient and does not lie in the store, or was stored by
-// programs that did not say whom it is about.
+// contentsOf returns the files of the contents that have keys of their own and are the patient's.
+func (a *Actor) contentsOf(ctx context.Context, patient string) (names []string, err error) {
+	if a.gate.blobs == nil {
+		return nil, nil
+	}
+	items, err := a.gate.lean.Items(ctx, blob.Space, patient)
+	for _, item := range items {
+		if item.Patient == patient {
+			names = append(names, item.Key)
+		}
+	}
+	return names, err
+}
+
+// dropAbout removes what is about a patient and does not lie in the store, was stored by programs
+// that did not say whom it is about, or is about others as well.
 func (a *Actor) dropAbout(ctx context.Context, patient string) error {
 	drafts, err := a.gate.lean.Items(ctx, spaceDraft, "")
 	if err != nil {
 		return err
 	}
 	set := store.Changeset{Leaf: a.leaf(ledger.Keep, "", patient)}
-	set.Leaf.Query = "remove drafts about the patient"
+	set.Leaf.Query = "remove drafts about the patient, and reports of background work"
 	for _, d := range drafts {
 		if d.Patient == "" && strings.Contains(d.Key+"/", "/"+patient+"/") {
 			set.Items = append(set.Items, store.ItemWrite{Item: store.Item{Space: d.Space, Key: d.Key}, Delete: true, IfVersion: -1})
 		}
+	}
+	jobs, err := a.gate.lean.Items(ctx, store.SpaceJob, "")
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs { // one that runs writes its report again
+		set.Items = append(set.Items, store.ItemWrite{Item: store.Item{Space: j.Space, Key: j.Key}, Delete: true, IfVersion: -1})
 	}
 	if len(set.Items) > 0 {
 		if _, err := a.gate.lean.Commit(ctx, set); err != nil {
@@ -155,18 +186,20 @@ func (a *Actor) dropAbout(ctx context.Context, patient string) error {
 	if a.gate.blobs == nil {
 		return nil
 	}
-	return a.dropContents(ctx, patient)
+	return a.dropOldContents(ctx, patient)
 }
 
-// dropContents removes the contents that only versions of the patient name. The same content is
-// kept once for all who have it: so all others are asked, which reads the whole record when the
-// patient has contents at all.
-func (a *Actor) dropContents(ctx context.Context, patient string) error {
-	own := map[string]bool{}
+// dropOldContents removes the contents of programs before November 2026 that only versions of the
+// patient name. The same content was kept once for all who have it: so all others are asked, which
+// reads the whole record when the patient has such contents at all.
+func (a *Actor) dropOldContents(ctx context.Context, patient string) error {
+	own := map[blob.Content]bool{}
 	versions, err := a.gate.lean.History(ctx, store.HistoryFilter{Patient: patient, Count: 1 << 30})
 	for i := 0; err == nil && i < len(versions); i++ {
 		for _, m := range markedIn(versions[i].Body) {
-			own[m.hash] = true
+			if m.Key == "" {
+				own[m.Content] = true
+			}
 		}
 	}
 	for at := store.T(0); err == nil && len(own) > 0; {
@@ -181,7 +214,7 @@ func (a *Actor) dropContents(ctx context.Context, patient string) error {
 					continue
 				}
 				for _, m := range markedIn(c.Versions[i].Body) {
-					delete(own, m.hash)
+					delete(own, m.Content)
 				}
 			}
 		}
@@ -191,8 +224,8 @@ func (a *Actor) dropContents(ctx context.Context, patient string) error {
 	}
 	set := store.Changeset{Leaf: a.leaf(ledger.Keep, "", patient)}
 	set.Leaf.Query = "remove the contents of the patient"
-	for hash := range own {
-		name := a.gate.blobs.Name(hash)
+	for c := range own {
+		name := a.gate.blobs.Name(c)
 		if err := a.gate.blobs.RemoveFile(ctx, name); err != nil && !fault.Is(err, fault.NotFound) {
 			return err
 		}
@@ -212,6 +245,11 @@ func (a *Actor) about(ctx context.Context, key string) (string, error) {
 		}
 		id = parts[1]
 	}
+	return a.known(ctx, id)
+}
+
+// known returns the id of a patient of whom the record has something; "" of anybody else.
+func (a *Actor) known(ctx context.Context, id string) (string, error) {
 	switch _, err := a.gate.lean.PersonKey(ctx, id); {
 	case fault.Is(err, fault.NotFound):
 		return "", nil

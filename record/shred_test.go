@@ -17,6 +17,17 @@ func (h held) Held(_ context.Context, patient string) (bool, string, error) {
 	return patient == string(h), "case 12/2026", nil
 }
 
+// shred has two people destroy a patient's data.
+func (c clinic) shred(patient string) {
+	c.t.Helper()
+	if _, err := c.as(trust.Principal{ID: "acc-ada", Name: "Ada", Role: trust.Administrator}).AskToShred(ctx, patient, "retention ended"); err != nil {
+		c.t.Fatal(err)
+	}
+	if err := c.as(trust.Principal{ID: "acc-rex", Name: "Rex", Role: trust.Records}).Shred(ctx, patient); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
 func TestTwoPeopleShredAPatientWhoIsNotHeld(t *testing.T) {
 	c := open(t)
 	first := trust.Principal{ID: "acc-ada", Name: "Ada", Role: trust.Administrator}

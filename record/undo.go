@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -55,7 +56,7 @@ type doneDraft struct {
 func (b *builder) items(ctx context.Context, set *store.Changeset) (string, error) {
 	a, c := b.actor, b.change
 	d := done{Made: b.now}
-	patient := ""
+	patient := b.patient()
 	for i, w := range b.writes {
 		d.Writes = append(d.Writes, doneWrite{w.Type, w.ID, w.Version, b.former[i]})
 	}
@@ -66,7 +67,7 @@ func (b *builder) items(ctx context.Context, set *store.Changeset) (string, erro
 		}
 		if err == nil {
 			d.Draft = &doneDraft{c.Drop, item.Value}
-			patient = item.Patient
+			patient = cmp.Or(item.Patient, patient)
 			set.Items = append(set.Items, store.ItemWrite{Item: store.Item{Space: spaceDraft, Key: item.Key}, Delete: true, IfVersion: -1})
 		}
 	}
@@ -84,10 +85,24 @@ func (b *builder) items(ctx context.Context, set *store.Changeset) (string, erro
 		if err != nil {
 			return "", err
 		}
-		set.Items = append(set.Items, store.ItemWrite{Item: store.Item{Space: spaceOnce, Key: a.onceKey(c.Key), Owner: a.principal.ID, Value: value,
+		set.Items = append(set.Items, store.ItemWrite{Item: store.Item{Space: spaceOnce, Key: a.onceKey(c.Key), Owner: a.principal.ID, Patient: b.patient(), Value: value,
 			Expires: b.now.Add(onceFor)}})
 	}
 	return d.Undo, nil
+}
+
+// patient returns the patient whom a change is about; "" when it is about several, or none.
+func (b *builder) patient() (one string) {
+	for _, p := range b.patients {
+		if p == "" || p == one {
+			continue
+		}
+		if one != "" {
+			return ""
+		}
+		one = p
+	}
+	return one
 }
 
 func (a *Actor) onceKey(key string) string { return a.principal.ID + "/" + key }

@@ -102,9 +102,13 @@ func (a *Actor) ReviewUnusual(ctx context.Context, finding, patient, note string
 	if err != nil {
 		return err
 	}
+	about, err := a.known(ctx, patient)
+	if err != nil {
+		return err
+	}
 	l := a.leaf(ledger.Keep, "AuditEvent", patient)
 	l.Query, l.Reason = "review of unusual access "+finding, note
-	_, err = a.gate.store.Commit(ctx, store.Changeset{Leaf: l, Items: []store.ItemWrite{{Item: store.Item{Space: spaceReview, Key: finding, Value: body}, IfVersion: -1}}})
+	_, err = a.gate.store.Commit(ctx, store.Changeset{Leaf: l, Items: []store.ItemWrite{{Item: store.Item{Space: spaceReview, Key: finding, Patient: about, Value: body}, IfVersion: -1}}})
 	return err
 }
 

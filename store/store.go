@@ -69,6 +69,11 @@ type Item struct {
 	Expires time.Time // zero: never. Expired items are not returned and are removed in time.
 }
 
+// SpaceJob is the space of reports of background work, such as an import. They are about many
+// patients at once, so that no patient's key can seal them: they are kept for days only, are in no
+// backup, and go when any patient is shredded.
+const SpaceJob = "job"
+
 // ItemWrite creates, replaces or deletes an Item.
 type ItemWrite struct {
 	Item

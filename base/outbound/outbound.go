@@ -15,6 +15,7 @@ package outbound
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -56,6 +57,17 @@ func New(allowed ...string) (Guard, error) {
 		g.hosts[strings.TrimSuffix(a, ".")] = true
 	}
 	return g, nil
+}
+
+// With returns the guard with one more host that may be reached although it is not public.
+func (g Guard) With(host string) Guard {
+	hosts := maps.Clone(g.hosts)
+	if hosts == nil {
+		hosts = map[string]bool{}
+	}
+	hosts[strings.ToLower(strings.TrimSuffix(host, "."))] = true
+	g.hosts = hosts
+	return g
 }
 
 // special are the networks that are not the public internet, or that lead back into others:

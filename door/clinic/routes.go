@@ -15,6 +15,9 @@ func Area() web.Area {
 	return web.Area{Door: "clinic", Home: "/today", HomeOf: homeOf, Shell: ui.ClinicPage, Nav: navigation, Routes: routes}
 }
 
+// deciding is who answers what patients ask about their record, as rights.MayDecide.
+const deciding = web.Physician | web.Records
+
 // routes is the site map.
 func routes(m *web.Mux) {
 	office(m)
@@ -71,6 +74,11 @@ func routes(m *web.Mux) {
 	m.Page("GET /p/{patient}/charges", web.Clinical|web.Biller, chargesShow)
 	m.Page("POST /p/{patient}/statement", web.Physician|web.Biller, statementIssue)
 	m.Page("GET /p/{patient}/statement/{invoice}", web.Clinical|web.Biller|web.FrontDesk, statementShow)
+
+	m.Page("GET /requests", deciding, requests)
+	m.Page("GET /p/{patient}/rights", web.Clinical, rightsShow)
+	m.Page("GET /p/{patient}/rights/{request}", web.Clinical, rightShow)
+	m.Page("POST /p/{patient}/rights/{request}/{act}", deciding, web.Fresh(web.Signing, rightDecide))
 
 	m.Page("GET /p/{patient}/emergency", web.Clinical, emergencySheet)
 	m.Page("GET /p/{patient}/messages", web.Clinical, messages)

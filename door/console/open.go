@@ -103,7 +103,7 @@ func (p *Program) store(ctx context.Context, d dataFlags, keys seal.Keyring, cre
 	if d.Database == "" {
 		return sqlite.Open(ctx, d.Data, sqlite.Options{Keyring: keys, Clock: p.Clock})
 	}
-	return postgres.Open(ctx, postgres.Options{URL: d.Database, Replicas: d.Replica, Dir: d.Data, Keyring: keys, Clock: p.Clock, Existing: !create})
+	return postgres.Open(ctx, postgres.Options{URL: d.Database, Replicas: d.Replica, Dir: d.Data, Keyring: keys, Clock: p.Clock, Existing: !create, Recent: identity.Recent()})
 }
 
 // whole refuses a folder that lost half of its record: a new data key would open nothing, and

@@ -111,9 +111,13 @@ func (s *server) wanted(c *call, names ...string) (*wanted, error) {
 	return w, w.snapshot(s)
 }
 
-// snapshot settles the time at which the record is read: every page shows the same.
+// snapshot settles the time at which the record is read: every page shows the same. What comes
+// as a whole is read as it is now.
 func (w *wanted) snapshot(s *server) (err error) {
 	token := w.query.Get(pageParam)
+	if token == "" && w.count == 0 {
+		return nil
+	}
 	if token == "" {
 		w.at, err = w.actor.Snapshot(w.Context())
 	} else if token, err = s.openPage(token); err != nil {

@@ -35,6 +35,7 @@ import (
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/sqlite"
+	"github.com/osler-emr/osler/store/storetest"
 	"github.com/osler-emr/osler/trust"
 )
 
@@ -103,6 +104,7 @@ func openHouse(t *testing.T) *house {
 	t.Cleanup(func() {
 		server.Close()
 		api.Close()
+		storetest.Concerning(t, s)
 		if n, err := s.Verify(context.Background(), func(problem string) { t.Error(problem) }); err != nil || n == 0 {
 			t.Errorf("%d audit entries verified: %v", n, err)
 		}

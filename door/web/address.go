@@ -15,30 +15,36 @@ import (
 // nothing.
 
 // shape is what a parameter of an address looks like.
-type shape struct{ form *regexp.Regexp }
+type shape struct {
+	form  *regexp.Regexp
+	parts string // "path" or "query": judged by its own parameters
+}
 
 var (
-	anID   = shape{regexp.MustCompile(`^[A-Za-z0-9.-]{1,64}$`)}
-	aRef   = shape{regexp.MustCompile(`^([A-Z][A-Za-z]{2,40}/)?[A-Za-z0-9.-]{1,64}$`)}
-	aDay   = shape{regexp.MustCompile(`^[0-9a-z-]{1,12}$`)} // a page says what is wrong with "soon"
-	aTime  = shape{regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)$`)}
-	number = shape{regexp.MustCompile(`^\d{1,12}$`)}
-	aWord  = shape{regexp.MustCompile(`^[a-zA-Z-]{1,20}$|^1$`)}
-	aPath  = shape{} // of this site, with what its own address may hold
-	aQuery = shape{} // the "?" part of such a path
+	anID   = shape{form: regexp.MustCompile(`^[A-Za-z0-9.-]{1,64}$`)}
+	aRef   = shape{form: regexp.MustCompile(`^([A-Z][A-Za-z]{2,40}/)?[A-Za-z0-9.-]{1,64}$`)}
+	aDay   = shape{form: regexp.MustCompile(`^[0-9a-z-]{1,12}$`)} // a page says what is wrong with "soon"
+	aTime  = shape{form: regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)$`)}
+	number = shape{form: regexp.MustCompile(`^\d{1,12}$`)}
+	aWord  = shape{form: regexp.MustCompile(`^[a-zA-Z-]{1,20}$|^1$`)}
+	opaque = shape{form: regexp.MustCompile(`^[!-~]+$`)}
+	aPath  = shape{parts: "path"}  // of this site, with what its own address may hold
+	aQuery = shape{parts: "query"} // the "?" part of such a path
 )
 
 // addressed are the parameters that an address may hold.
 var addressed = map[string]shape{
 	// which entry
 	"patient": aRef, "person": anID, "encounter": anID, "visit": anID, "task": anID, "thread": anID, "a": anID, "with": anID,
-	"renew": aRef, "s": anID, "test": anID, "id": anID,
+	"renew": aRef, "about": aRef, "s": anID, "test": anID, "id": anID,
 	// when
 	"day": aDay, "from": aDay, "to": aDay, "asof": aDay, "month": aDay, "at": aTime,
 	// how much, and where to go on
 	"years": number, "days": number, "minutes": number, "before": number, "line": number,
 	// which of the program's choices
 	"view": aWord, "lane": aWord, "span": aWord, "all": aWord, "amend": aWord, "did": aWord, "door": aWord, "purpose": aWord, "outcome": aWord, "glass": aWord, "topic": aWord, "help": aWord,
+	// what a provider sends back with a person who signed in there (OpenID Connect)
+	"code": opaque, "state": opaque, "iss": opaque, "error": opaque, "session_state": opaque,
 	// where to go afterwards
 	"next": aPath, "book": aQuery,
 }
@@ -48,10 +54,10 @@ const foreign = "/oauth/authorize"
 
 // fits reports whether a value looks as it must.
 func (s shape) fits(value string) bool {
-	switch s {
-	case aPath:
+	switch s.parts {
+	case "path":
 		return local(value) && tidy(value) == value
-	case aQuery:
+	case "query":
 		return bare(value) == value
 	}
 	return s.form.MatchString(value)

@@ -38,17 +38,19 @@ func (g grant) has(scope string) bool { return slices.Contains(g.Scopes, scope) 
 
 // access is what the store keeps of an access token.
 type access struct {
-	Grant  string    `json:"grant"`
-	Scopes []string  `json:"scopes"`
-	Issued time.Time `json:"issued"`
-	Until  time.Time `json:"until"`
+	Grant   string    `json:"grant"`
+	Patient string    `json:"patient,omitempty"` // as in the grant
+	Scopes  []string  `json:"scopes"`
+	Issued  time.Time `json:"issued"`
+	Until   time.Time `json:"until"`
 }
 
 // refreshing is what the store keeps of a refresh token.
 type refreshing struct {
-	Grant string    `json:"grant"`
-	Until time.Time `json:"until"`
-	Used  bool      `json:"used,omitempty"`
+	Grant   string    `json:"grant"`
+	Patient string    `json:"patient,omitempty"` // as in the grant
+	Until   time.Time `json:"until"`
+	Used    bool      `json:"used,omitempty"`
 }
 
 // Prefixes let scanners of leaked secrets find the tokens.
@@ -132,7 +134,7 @@ func (s *Server) renew(g grant, scopes []string, life time.Duration) (Tokens, []
 	now := s.Clock.Now()
 	t := Tokens{Access: accessPrefix + ident.Secret(), Lifetime: life, Scopes: scopes, Patient: g.Patient, Visit: g.Visit, Chart: g.has(Launch)}
 	until := now.Add(life)
-	w, err := write(spaceAccess, digest(t.Access), g.ID, access{Grant: g.ID, Scopes: scopes, Issued: now, Until: until}, until, 0)
+	w, err := write(spaceAccess, digest(t.Access), g.ID, access{Grant: g.ID, Patient: g.Patient, Scopes: scopes, Issued: now, Until: until}, until, 0)
 	if err != nil || !g.has(Offline) && !g.has(Online) {
 		return t, []store.ItemWrite{w}, err
 	}
@@ -142,7 +144,7 @@ func (s *Server) renew(g grant, scopes []string, life time.Duration) (Tokens, []
 		until = g.Until
 	}
 	// Used tokens are kept as long as the grant, so that their second use is seen.
-	r, err := write(spaceRefresh, digest(t.Refresh), g.ID, refreshing{Grant: g.ID, Until: until}, g.Until, 0)
+	r, err := write(spaceRefresh, digest(t.Refresh), g.ID, refreshing{Grant: g.ID, Patient: g.Patient, Until: until}, g.Until, 0)
 	return t, []store.ItemWrite{w, r}, err
 }
 

@@ -134,10 +134,24 @@ func digest(secret string) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// concerning is a value that concerns a patient: it is sealed with the patient's keys, and
+// destroyed with them.
+type concerning interface{ concerns() string }
+
+func (g grant) concerns() string      { return g.Patient }
+func (a access) concerns() string     { return a.Patient }
+func (r refreshing) concerns() string { return r.Patient }
+func (c code) concerns() string       { return c.Grant.Patient }
+func (l launched) concerns() string   { return l.Patient }
+
 // write returns the write of an item with a JSON value.
 func write(space, key, owner string, value any, expires time.Time, ifVersion int64) (store.ItemWrite, error) {
 	b, err := json.Marshal(value)
-	return store.ItemWrite{Item: store.Item{Space: space, Key: key, Owner: owner, Value: b, Expires: expires}, IfVersion: ifVersion}, err
+	patient := ""
+	if v, ok := value.(concerning); ok {
+		patient = v.concerns()
+	}
+	return store.ItemWrite{Item: store.Item{Space: space, Key: key, Owner: owner, Patient: patient, Value: b, Expires: expires}, IfVersion: ifVersion}, err
 }
 
 func remove(space, key string, ifVersion int64) store.ItemWrite {

@@ -36,11 +36,8 @@ const (
 	Interrupted State = "interrupted" // the server was stopped
 )
 
-// space is where jobs are kept, and keptFor how long after their start.
-const (
-	space   = "job"
-	keptFor = 7 * 24 * time.Hour
-)
+// keptFor is how long jobs are kept after their start.
+const keptFor = 7 * 24 * time.Hour
 
 // tellEvery is how often progress is stored at most.
 const tellEvery = time.Second
@@ -191,13 +188,13 @@ func (d *Desk) save(ctx context.Context, a *record.Actor, j Job, what string) er
 		return err
 	}
 	return a.Disclose(ctx, what+j.Kind+" "+j.ID, nil, store.ItemWrite{IfVersion: -1,
-		Item: store.Item{Space: space, Key: j.ID, Owner: j.Owner, Value: value, Expires: j.Started.Add(keptFor)}})
+		Item: store.Item{Space: store.SpaceJob, Key: j.ID, Owner: j.Owner, Value: value, Expires: j.Started.Add(keptFor)}})
 }
 
 // Find returns a job of the actor's own; fault.NotFound when there is none.
 func (d *Desk) Find(ctx context.Context, a *record.Actor, kind, id string) (Job, error) {
 	none := fault.New(fault.NotFound, "There is no %s of yours with this number; results are kept for %d days.", kind, int(keptFor.Hours()/24))
-	item, err := d.store.Item(ctx, space, id)
+	item, err := d.store.Item(ctx, store.SpaceJob, id)
 	if fault.Is(err, fault.NotFound) || err == nil && (item.Owner != a.Principal().ID || item.Owner == "") {
 		return Job{}, none
 	}
@@ -233,7 +230,7 @@ func (d *Desk) Cancel(ctx context.Context, a *record.Actor, kind, id string) err
 	if r != nil {
 		return nil
 	}
-	return a.Disclose(ctx, "forget "+kind+" "+j.ID, nil, store.ItemWrite{Item: store.Item{Space: space, Key: id}, Delete: true, IfVersion: -1})
+	return a.Disclose(ctx, "forget "+kind+" "+j.ID, nil, store.ItemWrite{Item: store.Item{Space: store.SpaceJob, Key: id}, Delete: true, IfVersion: -1})
 }
 
 // Close stops what is running and waits until it has said that it was interrupted.

@@ -50,6 +50,11 @@ func (w *Watcher) Keep(ctx context.Context, a *record.Actor, before, after *fhir
 	if err := w.possible(ctx, p, o); err != nil {
 		return nil, err
 	}
+	for t, where := range o.where {
+		if err := a.MayAsk(ctx, t, where); err != nil {
+			return nil, err
+		}
+	}
 	s, version, err := w.load(ctx, o.id)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return nil, err

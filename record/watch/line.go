@@ -271,7 +271,7 @@ func (l *line) deliver(ctx context.Context, batch []store.Version, next position
 			return err
 		}
 		actor := l.w.Gate.As(p, door)
-		shown, err := visible(ctx, actor, batch)
+		shown, err := visible(ctx, actor, l.order, batch)
 		if err != nil {
 			return err
 		}
@@ -324,9 +324,12 @@ func (l *line) settle(ctx context.Context) error {
 }
 
 // visible returns what of a batch its receiver may see now.
-func visible(ctx context.Context, a *record.Actor, batch []store.Version) (shown []store.Version, err error) {
+func visible(ctx context.Context, a *record.Actor, o *order, batch []store.Version) (shown []store.Version, err error) {
 	for _, v := range batch {
-		ok, err := a.Shows(ctx, v)
+		if a.MayAsk(ctx, v.Type, o.where[v.Type]) != nil { // the receiver has another role since
+			continue
+		}
+		v, ok, err := a.Shows(ctx, v)
 		if err != nil {
 			return nil, err
 		}

@@ -93,7 +93,7 @@ func eventOf(number int64, v store.Version) event {
 func (e event) items(subscription string, now time.Time) ([]store.ItemWrite, error) {
 	value, err := json.Marshal(e)
 	key := func(n int64) string { return fmt.Sprintf("%s/%012d", subscription, n) }
-	list := []store.ItemWrite{{IfVersion: -1, Item: store.Item{Space: spaceEvent, Key: key(e.Number), Owner: subscription, Value: value, Expires: now.Add(eventsFor)}}}
+	list := []store.ItemWrite{{IfVersion: -1, Item: store.Item{Space: spaceEvent, Key: key(e.Number), Owner: subscription, Patient: e.stored.Patient, Value: value, Expires: now.Add(eventsFor)}}}
 	if e.Number > eventsKept {
 		list = append(list, store.ItemWrite{Delete: true, IfVersion: -1, Item: store.Item{Space: spaceEvent, Key: key(e.Number - eventsKept)}})
 	}
@@ -111,7 +111,7 @@ func (w *Watcher) load(ctx context.Context, id string) (s state, version int64, 
 
 func (s state) item(id string, ifVersion int64) (store.ItemWrite, error) {
 	value, err := json.Marshal(s)
-	return store.ItemWrite{IfVersion: ifVersion, Item: store.Item{Space: spaceState, Key: id, Owner: s.Owner.ID, Value: value}}, err
+	return store.ItemWrite{IfVersion: ifVersion, Item: store.Item{Space: spaceState, Key: id, Owner: s.Owner.ID, Patient: s.Owner.Patient, Value: value}}, err
 }
 
 // remembered returns the events of a subscription between two numbers, both included.

@@ -23,6 +23,7 @@ import (
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/sqlite"
+	"github.com/osler-emr/osler/store/storetest"
 	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/ledger"
 )
@@ -113,6 +114,7 @@ func openIn(t testing.TB, dir string, change ...func(*Options)) *house {
 		}
 		h.stop()
 		if !t.Failed() {
+			storetest.Concerning(t, s)
 			if n, err := s.Verify(context.Background(), func(problem string) { t.Error(problem) }); err != nil || n == 0 {
 				t.Errorf("%d audit entries verified: %v", n, err)
 			}

@@ -3,6 +3,7 @@ package archive_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"iter"
@@ -575,17 +576,20 @@ func TestContentsGoWithTheRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	blobs := blob.New(from, w.ring.Key("content"))
-	keep := func(text string) string { // a content and the item that names it
+	keep := func(text string) blob.Content { // a content and the item that names it
 		c, err := blobs.Put(ctx, strings.NewReader(text), 1<<20)
 		if err != nil {
 			t.Fatal(err)
 		}
-		value := fmt.Appendf(nil, `{"hash":%q,"size":%d}`, c.Hash, c.Size)
-		_, err = w.store.Commit(ctx, store.Changeset{Leaf: &ledger.Leaf{Actor: "a", Action: ledger.Create}, Items: []store.ItemWrite{{Item: store.Item{Space: blob.Space, Key: blobs.Name(c.Hash), Value: value}}}})
+		value, err := json.Marshal(blob.Named{Content: c})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return c.Hash
+		_, err = w.store.Commit(ctx, store.Changeset{Leaf: &ledger.Leaf{Actor: "a", Action: ledger.Create}, Items: []store.ItemWrite{{Item: store.Item{Space: blob.Space, Key: blobs.Name(c), Value: value}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
 	}
 	backup := func() archive.Backed {
 		b, err := archive.Backup{Store: w.store, Keys: w.ring, To: w.place, Lock: w.lock, Clock: w.clock, Contents: from}.Run(ctx)
@@ -594,13 +598,13 @@ func TestContentsGoWithTheRecord(t *testing.T) {
 		}
 		return b
 	}
-	hashes := []string{keep("the first letter")}
+	kept := []blob.Content{keep("the first letter")}
 	if b := backup(); b.Contents != 1 {
 		t.Errorf("%d contents copied, want 1", b.Contents)
 	}
-	hashes = append(hashes, keep("the second letter"))
+	kept = append(kept, keep("the second letter"))
 	middle := w.now()
-	hashes = append(hashes, keep("the third letter"))
+	kept = append(kept, keep("the third letter"))
 	if b := backup(); b.Contents != 2 || len(b.Lost) > 0 {
 		t.Errorf("%d contents copied, want the 2 new ones; lost %v", b.Contents, b.Lost)
 	}
@@ -623,8 +627,8 @@ func TestContentsGoWithTheRecord(t *testing.T) {
 			t.Fatalf("at %d: %+v %v", at, p, err)
 		}
 		there := blob.New(to, w.ring.Key("content"))
-		for _, hash := range hashes[:p.Contents] {
-			f, err := there.Open(ctx, hash)
+		for _, one := range kept[:p.Contents] {
+			f, err := there.Open(ctx, one)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -638,7 +642,7 @@ func TestContentsGoWithTheRecord(t *testing.T) {
 	if p, to, err := restore(0, false); err != nil || p.Contents != 3 || len(slices.Collect(names(to))) > 0 {
 		t.Errorf("left where they are: %+v %v", p, err)
 	}
-	second := filepath.Join(w.path, "contents", blobs.Name(hashes[1]))
+	second := filepath.Join(w.path, "contents", blobs.Name(kept[1]))
 	whole, err := os.ReadFile(second)
 	if err != nil {
 		t.Fatal(err)
@@ -652,19 +656,19 @@ func TestContentsGoWithTheRecord(t *testing.T) {
 		if damage == nil {
 			os.Remove(second)
 		}
-		if _, _, err := restore(0, true); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "contents/"+blobs.Name(hashes[1])) {
+		if _, _, err := restore(0, true); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "contents/"+blobs.Name(kept[1])) {
 			t.Errorf("a content of %d bytes instead of %d: %v", len(damage), len(whole), err)
 		}
 	}
 	// The record itself has lost it: that is said, and the rest is backed up and restored.
-	if err := os.Remove(filepath.Join(dir, blobs.Name(hashes[1]))); err != nil {
+	if err := os.Remove(filepath.Join(dir, blobs.Name(kept[1]))); err != nil {
 		t.Fatal(err)
 	}
 	keep("the fourth letter")
-	if b := backup(); !slices.Equal(b.Lost, []string{blobs.Name(hashes[1])}) || b.Contents != 1 {
+	if b := backup(); !slices.Equal(b.Lost, []string{blobs.Name(kept[1])}) || b.Contents != 1 {
 		t.Errorf("lost %v, copied %d", b.Lost, b.Contents)
 	}
-	if p, _, err := restore(0, true); err != nil || !slices.Equal(p.Lost, []string{blobs.Name(hashes[1])}) || p.Contents != 3 {
+	if p, _, err := restore(0, true); err != nil || !slices.Equal(p.Lost, []string{blobs.Name(kept[1])}) || p.Contents != 3 {
 		t.Errorf("%+v %v", p, err)
 	}
 }

@@ -35,7 +35,8 @@
 //	5  end      JSON: the manifest, without what is known only behind the end
 //
 // Times are milliseconds since 1970; an item that does not expire has 0. Items come before the
-// commits, those of the state at the last commit of the segment. Index rows are not in it: they are
+// commits, those of the state at the last commit of the segment; reports of background work
+// (store.SpaceJob) are left out, as they are about many patients and no key of one could take them back. Index rows are not in it: they are
 // extracted anew, by the rules of the program that restores. The data key is in it, so that a
 // restore needs no file of the old machine.
 //

@@ -375,7 +375,7 @@ func (w *restoring) contents(ctx context.Context) error {
 			return fault.New(fault.Invalid, "%s is missing: an attachment of the record has its content there.", contentsAt+it.Key)
 		}
 		if w.Read {
-			if err := reader.Verify(ctx, blob.Content{Hash: c.Hash, Size: c.Size}); err != nil {
+			if err := reader.Verify(ctx, c.Content); err != nil {
 				return fault.Wrap(err, fault.Invalid, "%s is damaged.", contentsAt+it.Key)
 			}
 		}

@@ -1,16 +1,21 @@
 // Package blob keeps contents: what is too large to lie in a resource, such as a scanned
-// letter, a photo, a recording. A content is named by the SHA-256 of its bytes, so that the
-// same content is kept once; it is encrypted and written as a stream, and any part of it is
+// letter, a photo, a recording. It is encrypted and written as a stream, and any part of it is
 // read without the rest.
 //
 //	s := blob.New(bucket, ring.Key("content"))
 //	c, err := s.Put(ctx, r, 1<<30)
-//	f, err := s.Open(ctx, c.Hash)
+//	f, err := s.Open(ctx, c)
+//
+// Each content has a random key of its own, which no file holds: the resource that names the
+// content does. When the resource is destroyed together with a patient's keys, nobody can read
+// the content any more, in no copy of its file. So the same content is kept once for each who
+// has it. Contents of programs before November 2026 have no key of their own and are opened
+// with the store's alone.
 //
 // A file in the bucket is an age file (age-encryption.org/v1) that holds the content and,
 // behind it, its 32 bytes of hash: a file that was changed, cut off or put in another's place
 // is noticed before its content is given out. The name of the file is derived from the hash
-// with a key, so that nobody who sees the bucket can tell whether a content that he knows is
+// and the content's key with a key of the store's, so that nobody who sees the bucket can tell whether a content that he knows is
 // in it.
 //
 // What is here does not know who may read what, nor which contents are still wanted: that is
@@ -20,7 +25,9 @@ package blob
 import (
 	"context"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"hash"
@@ -38,8 +45,11 @@ import (
 
 // Content is a content that is kept.
 type Content struct {
-	Hash string // SHA-256 in hex
-	Size int64  // bytes
+	Hash string `json:"hash,omitempty"` // SHA-256 in hex
+	Size int64  `json:"size,omitempty"` // bytes
+	// Key opens it, together with the store's. It belongs where only those look who may read
+	// the content. "" for contents of programs before November 2026.
+	Key string `json:"key,omitempty"`
 }
 
 // Space is where the items of a record lie that name its contents; the key of an item is the
@@ -48,8 +58,7 @@ const Space = "content"
 
 // Named is the value of such an item.
 type Named struct {
-	Hash string `json:"hash,omitempty"`
-	Size int64  `json:"size,omitempty"`
+	Content
 	// Going is set while a content that no version names is removed: nobody may name it then.
 	Going bool `json:"going,omitempty"`
 }
@@ -57,30 +66,42 @@ type Named struct {
 // Store keeps contents in a bucket. It is safe for concurrent use.
 type Store struct {
 	bucket bucket.Bucket
-	lock   lock
+	locks  []byte // contents' keys, and the key of contents without one, derive from it
 	names  []byte
 }
 
 // New returns the store of a bucket; the key has seal.KeySize bytes and is for this use
 // alone.
 func New(b bucket.Bucket, key []byte) *Store {
-	derive := func(use string) []byte {
-		h := hmac.New(sha256.New, key)
-		h.Write([]byte(use))
-		return h.Sum(nil)
-	}
-	return &Store{bucket: b, lock: lock{derive("osler content key")}, names: derive("osler content name")}
+	return &Store{bucket: b, locks: derive(key, "osler content key"), names: derive(key, "osler content name")}
 }
 
-// Put keeps what r gives, at most limit bytes; more is fault.TooLarge. Nothing is seen of it
-// before it is whole and durable.
+func derive(key []byte, use string) []byte {
+	h := hmac.New(sha256.New, key)
+	h.Write([]byte(use))
+	return h.Sum(nil)
+}
+
+// lock returns what wraps the key of a content's file.
+func (s *Store) lock(c Content) lock {
+	if c.Key == "" {
+		return lock{s.locks}
+	}
+	return lock{derive(s.locks, c.Key)}
+}
+
+// Put keeps what r gives under a new key, at most limit bytes; more is fault.TooLarge. Nothing
+// is seen of it before it is whole and durable.
 func (s *Store) Put(ctx context.Context, r io.Reader, limit int64) (Content, error) {
 	d, err := s.bucket.Draft(ctx)
 	if err != nil {
 		return Content{}, err
 	}
 	defer d.Drop()
-	w, err := age.Encrypt(d, s.lock)
+	var key [seal.KeySize]byte
+	rand.Read(key[:])
+	c := Content{Key: base64.RawURLEncoding.EncodeToString(key[:])}
+	w, err := age.Encrypt(d, s.lock(c))
 	if err != nil {
 		return Content{}, fault.Wrap(err, fault.Unavailable, "The content cannot be written. Is the disk full?")
 	}
@@ -101,10 +122,8 @@ func (s *Store) Put(ctx context.Context, r io.Reader, limit int64) (Content, err
 	if err := w.Close(); err != nil {
 		return Content{}, fault.Wrap(err, fault.Unavailable, "The content could not be written. Is the disk full?")
 	}
-	// One that is here already is replaced by its like: so it is as new, a damaged one is
-	// mended, and the time that it takes does not tell whether it was here.
-	c := Content{hex.EncodeToString(trailer), n}
-	return c, d.Keep(ctx, s.Name(c.Hash))
+	c.Hash, c.Size = hex.EncodeToString(trailer), n
+	return c, d.Keep(ctx, s.Name(c))
 }
 
 // summed hashes what is read through it, and keeps the reader's error apart from the
@@ -135,19 +154,19 @@ func (r *Reader) Close() error { return r.file.Close() }
 
 // Open opens a content. One that is not here is fault.NotFound; one whose file is damaged or
 // another's is fault.Unavailable, now or when the damaged part is read.
-func (s *Store) Open(ctx context.Context, hash string) (*Reader, error) {
-	want, err := hex.DecodeString(hash)
+func (s *Store) Open(ctx context.Context, c Content) (*Reader, error) {
+	want, err := hex.DecodeString(c.Hash)
 	if err != nil || len(want) != sha256.Size {
 		return nil, fault.New(fault.NotFound, "There is no content of this name.")
 	}
-	f, err := s.bucket.Open(ctx, s.Name(hash))
+	f, err := s.bucket.Open(ctx, s.Name(c))
 	if fault.Is(err, fault.NotFound) {
 		return nil, fault.New(fault.NotFound, "The content is not in the place where contents are kept.")
 	}
 	if err != nil {
 		return nil, err
 	}
-	plain, size, err := age.DecryptReaderAt(f, f.Size(), s.lock)
+	plain, size, err := age.DecryptReaderAt(f, f.Size(), s.lock(c))
 	if err != nil {
 		return nil, errors.Join(damaged(err), f.Close())
 	}
@@ -183,7 +202,7 @@ func damaged(err error) error {
 
 // Verify reads a whole content and compares it with its hash.
 func (s *Store) Verify(ctx context.Context, c Content) error {
-	f, err := s.Open(ctx, c.Hash)
+	f, err := s.Open(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -200,10 +219,8 @@ func (s *Store) Verify(ctx context.Context, c Content) error {
 }
 
 // Name is the name of a content's file in the bucket.
-func (s *Store) Name(hash string) string {
-	h := hmac.New(sha256.New, s.names)
-	h.Write([]byte(hash))
-	name := hex.EncodeToString(h.Sum(nil))
+func (s *Store) Name(c Content) string {
+	name := hex.EncodeToString(derive(s.names, c.Hash+c.Key))
 	return name[:2] + "/" + name[2:]
 }
 
@@ -274,7 +291,7 @@ func (s *Store) Copy(ctx context.Context, name string, to bucket.Bucket, prefix 
 // stanza is the kind of recipient in the header of our files.
 const stanza = "osler-emr.org/content"
 
-// lock wraps the key of each file with the store's.
+// lock wraps the key of a file with the content's.
 type lock struct{ key []byte }
 
 // Wrap implements age.Recipient.

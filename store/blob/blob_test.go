@@ -64,7 +64,7 @@ func TestContentsComeBack(t *testing.T) {
 		if sum := sha256.Sum256(want); c.Hash != hex.EncodeToString(sum[:]) || c.Size != size {
 			t.Errorf("%d bytes became %+v", size, c)
 		}
-		f, err := s.Open(t.Context(), c.Hash)
+		f, err := s.Open(t.Context(), c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,12 +88,32 @@ func TestContentsComeBack(t *testing.T) {
 	}
 }
 
-func TestTheSameContentIsKeptOnce(t *testing.T) {
+// Two who have the same content cannot read each other's file, and no file tells what it holds.
+func TestTheSameContentIsKeptForEach(t *testing.T) {
 	s, dir := open(t)
 	a, b := put(t, s, strings.NewReader("a letter of a patient")), put(t, s, strings.NewReader("a letter of a patient"))
 	put(t, s, strings.NewReader("another"))
-	if list := files(t, s); a != b || len(list) != 2 {
+	if list := files(t, s); a.Hash != b.Hash || a.Key == b.Key || len(list) != 3 {
 		t.Errorf("%v %v: %v", a, b, list)
+	}
+	for name, c := range map[string]Content{"another key": {a.Hash, a.Size, strings.Repeat("A", len(a.Key))}, "no key": {Hash: a.Hash, Size: a.Size}} {
+		if _, err := s.Open(t.Context(), c); !fault.Is(err, fault.NotFound) {
+			t.Errorf("found with %s: %v", name, err)
+		}
+		one, err := os.ReadFile(filepath.Join(dir, s.Name(a)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, s.Name(c))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, one, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Open(t.Context(), c); !fault.Is(err, fault.Unavailable) {
+			t.Errorf("opened with %s: %v", name, err)
+		}
 	}
 	for _, name := range files(t, s) {
 		body, err := os.ReadFile(filepath.Join(dir, name))
@@ -104,10 +124,10 @@ func TestTheSameContentIsKeptOnce(t *testing.T) {
 			t.Error("the file tells its content")
 		}
 	}
-	if err := s.RemoveFile(t.Context(), s.Name(a.Hash)); err != nil {
+	if err := s.RemoveFile(t.Context(), s.Name(a)); err != nil {
 		t.Error(err)
 	}
-	if _, err := s.Open(t.Context(), a.Hash); !fault.Is(err, fault.NotFound) {
+	if _, err := s.Open(t.Context(), a); !fault.Is(err, fault.NotFound) {
 		t.Error(err)
 	}
 }
@@ -143,7 +163,7 @@ func TestDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, other := put(t, s, bytes.NewReader(want)), put(t, s, strings.NewReader("other"))
-	path := func(c Content) string { return filepath.Join(dir, s.Name(c.Hash)) }
+	path := func(c Content) string { return filepath.Join(dir, s.Name(c)) }
 	whole, err := os.ReadFile(path(c))
 	if err != nil {
 		t.Fatal(err)
@@ -160,7 +180,7 @@ func TestDamage(t *testing.T) {
 		if err := s.Verify(t.Context(), c); !fault.Is(err, fault.Unavailable) {
 			t.Errorf("%s: verified as %v", what, err)
 		}
-		f, err := s.Open(t.Context(), c.Hash)
+		f, err := s.Open(t.Context(), c)
 		if err != nil {
 			return
 		}
@@ -185,16 +205,8 @@ func TestDamage(t *testing.T) {
 	if err := os.WriteFile(path(c), whole, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := stranger.Open(t.Context(), c.Hash); !fault.Is(err, fault.Unavailable) {
+	if _, err := stranger.Open(t.Context(), c); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("with another key: %v", err)
-	}
-	// A damaged file is mended by putting the content again.
-	if err := os.WriteFile(path(c), foreign, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	put(t, s, bytes.NewReader(want))
-	if err := s.Verify(t.Context(), c); err != nil {
-		t.Error(err)
 	}
 }
 
@@ -206,11 +218,11 @@ func TestCopy(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, first := range []bool{true, false} {
-		if copied, err := s.Copy(t.Context(), s.Name(c.Hash), to, "contents/"); err != nil || copied != first {
+		if copied, err := s.Copy(t.Context(), s.Name(c), to, "contents/"); err != nil || copied != first {
 			t.Errorf("copied %v, %v", copied, err)
 		}
 	}
-	f, err := to.Open(t.Context(), "contents/"+s.Name(c.Hash))
+	f, err := to.Open(t.Context(), "contents/"+s.Name(c))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +239,7 @@ func TestMemoryOfALargeContent(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	watch := func(r io.Reader) io.Reader { return &watched{Reader: r, most: &most} }
 	c := put(t, s, watch(noise(256<<20)))
-	f, err := s.Open(t.Context(), c.Hash)
+	f, err := s.Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}

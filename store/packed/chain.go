@@ -1,6 +1,8 @@
 package packed
 
 import (
+	"slices"
+
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/store"
@@ -17,6 +19,9 @@ const (
 // the targets that satisfy its condition and may be seen, a Has by the ids of what visible
 // referrers refer to. So a chain is exact at any time, with the visibility of each type.
 func (f *finder) resolve(resourceType string, x search.Expr, depth int) (search.Expr, error) {
+	if x != nil && !chained(x) {
+		return x, nil
+	}
 	switch x := x.(type) {
 	case nil:
 		return search.All{}, nil
@@ -37,6 +42,22 @@ func (f *finder) resolve(resourceType string, x search.Expr, depth int) (search.
 		return f.lineage(x, depth)
 	}
 	return x, nil
+}
+
+// chained reports whether a condition has chains. The predicates of access have none, and are
+// the larger part of most searches.
+func chained(x search.Expr) bool {
+	switch x := x.(type) {
+	case nil, search.Chain, search.Has, search.Lineage:
+		return true
+	case search.And:
+		return slices.ContainsFunc(x, chained)
+	case search.Or:
+		return slices.ContainsFunc(x, chained)
+	case search.Not:
+		return chained(x.X)
+	}
+	return false
 }
 
 func (f *finder) resolveAll(resourceType string, list []search.Expr, depth int) ([]search.Expr, error) {

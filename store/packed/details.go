@@ -1,6 +1,7 @@
 package packed
 
 import (
+	"crypto/cipher"
 	"encoding/json"
 	"strings"
 
@@ -65,16 +66,32 @@ func sealDetails(l *ledger.Leaf, all []*PersonKey) error {
 	if err != nil {
 		return err
 	}
-	key, err := mixed(keys)
-	if err != nil {
-		return err
-	}
-	a, err := newCipher(key)
+	a, err := leafCipher(keys)
 	if err != nil {
 		return err
 	}
 	l.Sealed = a.Seal(marks, nil, plain, detailsName(l))
 	return nil
+}
+
+// leafCipher returns the cipher for the details of a leaf that names these patients. That of one
+// patient alone, which most leaves name, is made once.
+func leafCipher(keys []*PersonKey) (cipher.AEAD, error) {
+	alone := len(keys) == 1
+	if alone {
+		if a := keys[0].leaves.Load(); a != nil {
+			return *a, nil
+		}
+	}
+	key, err := mixed(keys)
+	if err != nil {
+		return nil, err
+	}
+	a, err := newCipher(key)
+	if err == nil && alone {
+		keys[0].leaves.Store(&a)
+	}
+	return a, err
 }
 
 // detailsName binds details to their leaf.
@@ -106,11 +123,7 @@ func (n Names) openDetails(l *ledger.Leaf) error {
 		}
 		keys = append(keys, k)
 	}
-	key, err := mixed(keys)
-	if err != nil {
-		return err
-	}
-	a, err := newCipher(key)
+	a, err := leafCipher(keys)
 	if err != nil {
 		return err
 	}

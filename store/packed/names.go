@@ -1,6 +1,7 @@
 package packed
 
 import (
+	"crypto/cipher"
 	"maps"
 	"sync"
 
@@ -29,6 +30,9 @@ type Words struct {
 	Compartments map[string]int64
 	// Entities are the numbers of resources that were referred to in a search.
 	Entities map[EntityKey]int64
+	// keks are the key-encryption keys as a writer has read them, newestKEK is the last one's number.
+	keks      map[int64]cipher.AEAD
+	newestKEK int64
 }
 
 // EntityKey names a resource by the number of its type.
@@ -39,7 +43,7 @@ type EntityKey struct {
 
 // NewWords returns no words.
 func NewWords() Words {
-	return Words{map[ParamKey]sqlgen.Param{}, map[int64]string{}, map[CodeKey]int64{}, map[int64]Compartment{}, map[string]int64{}, map[string]int64{}, map[EntityKey]int64{}}
+	return Words{map[ParamKey]sqlgen.Param{}, map[int64]string{}, map[CodeKey]int64{}, map[int64]Compartment{}, map[string]int64{}, map[string]int64{}, map[EntityKey]int64{}, nil, 0}
 }
 
 // maxWords bounds what is remembered of the vocabulary's open ends; what is forgotten is
@@ -58,6 +62,8 @@ type Vocabulary struct {
 	Words
 	keys  Keychain
 	epoch int // how often words were forgotten
+	// renewed are the newest generations of the keys that this process has renewed, by patient.
+	renewed map[int64]byte
 }
 
 // Load reads the parameters. What is known already stays: another process may have added to
@@ -68,6 +74,13 @@ func (v *Vocabulary) Load(c Conn) error {
 		v.Publish(read)
 	}
 	return err
+}
+
+// forgotten returns how often words were forgotten.
+func (v *Vocabulary) forgotten() int {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.epoch
 }
 
 // Renew forgets the words and reads the parameters anew. What others still read from before is

@@ -84,6 +84,7 @@ type Reader struct {
 	clock  clock.Clock
 	within Within
 	lone   Within // nil: within serves
+	bodies bodies
 }
 
 // Within runs f on a connection inside of one read transaction.

@@ -63,6 +63,8 @@ type PersonKey struct {
 	At int64
 	// ended is when, in Unix milliseconds.
 	ended int64
+	// leaves is the cipher for the details of leaves that name this patient alone, once it was needed.
+	leaves atomic.Pointer[cipher.AEAD]
 }
 
 // lazyCipher is a cipher that is made when it is needed: most keys in memory are not.
@@ -162,18 +164,29 @@ func (v *Vocabulary) ForgetKEKs() {
 	v.keys.keks, v.keys.current = nil, 0
 }
 
-// kek returns a key-encryption key; 0 asks for the current one.
+// kek returns a key-encryption key; 0 asks for the current one. A writer reads the current one
+// from the database, as another process may have made a new one and removed the former.
 func (n Names) kek(no int64) (int64, cipher.AEAD, error) {
 	k := &n.shared.keys
-	k.mu.RLock()
 	want := no
-	if want == 0 {
-		want = k.current
+	if n.Own != nil {
+		if want == 0 {
+			want = n.Own.newestKEK
+		}
+		if a := n.Own.keks[want]; a != nil {
+			return want, a, nil
+		}
 	}
-	a := k.keks[want]
-	k.mu.RUnlock()
-	if a != nil {
-		return want, a, nil
+	if n.Own == nil || no != 0 {
+		k.mu.RLock()
+		if want == 0 {
+			want = k.current
+		}
+		a := k.keks[want]
+		k.mu.RUnlock()
+		if a != nil {
+			return want, a, nil
+		}
 	}
 	found, current := map[int64]cipher.AEAD{}, int64(0)
 	err := n.Query("SELECT no, key FROM kek ORDER BY no", nil, func(r Row) (bool, error) {
@@ -191,10 +204,13 @@ func (n Names) kek(no int64) (int64, cipher.AEAD, error) {
 	if want = no; want == 0 {
 		want = current
 	}
-	if a = found[want]; a == nil {
+	a := found[want]
+	if a == nil {
 		return 0, nil, fault.New(fault.Internal, "The key that protects the keys of patients is missing. Restore a backup.")
 	}
-	if n.Own == nil { // the writer's may not be committed
+	if n.Own != nil {
+		n.Own.keks, n.Own.newestKEK = found, current
+	} else { // the writer's may not be committed
 		k.mu.Lock()
 		k.keks, k.current = found, current
 		k.mu.Unlock()
@@ -288,8 +304,9 @@ func (n Names) compartment(no int64, fresh bool) (Compartment, error) {
 		}
 		n.shared.mu.RLock()
 		c, ok := n.shared.Patients[no]
+		newest := n.shared.renewed[no]
 		n.shared.mu.RUnlock()
-		if ok {
+		if ok && (newest == 0 || c.Key == nil || c.Key.Gone || c.Key.newest >= newest) {
 			return c, nil
 		}
 	}

@@ -89,7 +89,7 @@ func (s *Reader) Read(ctx context.Context, resourceType, id string, at store.T) 
 	if err != nil {
 		return store.Version{}, err
 	}
-	return s.pack.Open(v)
+	return s.open(v)
 }
 
 // readAt returns the version that was current at a time; 0 is the present.
@@ -135,7 +135,7 @@ func (s *Reader) ReadVersion(ctx context.Context, resourceType, id string, versi
 	if err != nil {
 		return store.Version{}, err
 	}
-	return s.pack.Open(v)
+	return s.open(v)
 }
 
 func (n Names) readVersion(resourceType, id string, version int64) (Stored, error) {
@@ -176,18 +176,18 @@ func (s *Reader) Compartment(ctx context.Context, patient string, types []string
 			rows, err = n.span(span{low: low, high: high, types: types, at: t, past: past})
 			return err
 		})
-		s.yield(rows, err, yield)
+		s.yield(rows, err, s.open, yield)
 	}
 }
 
 // yield decodes rows for a caller; it returns false when the caller has enough.
-func (s *Reader) yield(rows []Stored, err error, yield func(store.Version, error) bool) bool {
+func (s *Reader) yield(rows []Stored, err error, open func(Stored) (store.Version, error), yield func(store.Version, error) bool) bool {
 	if err != nil {
 		yield(store.Version{}, err)
 		return false
 	}
 	for _, r := range rows {
-		v, err := s.pack.Open(r)
+		v, err := open(r)
 		if !yield(v, err) || err != nil {
 			return false
 		}
@@ -274,7 +274,7 @@ func (s *Reader) All(ctx context.Context, types []string, at store.T) iter.Seq2[
 				rows, err = n.span(span{low: next, high: 1 << 62, types: types, at: t, past: past, limit: chunk})
 				return err
 			})
-			if !s.yield(rows, err, yield) || len(rows) < chunk {
+			if !s.yield(rows, err, s.pack.Open, yield) || len(rows) < chunk {
 				return
 			}
 			next = rows[len(rows)-1].RID + 1

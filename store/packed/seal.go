@@ -66,16 +66,22 @@ func (p *Packer) leaf(t int64, body []byte) (ledger.Leaf, error) {
 
 // unpacked returns the index entries and the body of a stored version.
 func (p *Packer) unpacked(v Stored) (index, body []byte, err error) {
-	name, open := versionName(v.Type, v.ID, v.Version.Version), p.unseal
-	switch {
-	case v.Codec == codecShredded:
+	if v.Codec == codecShredded {
 		return []byte{0}, nil, nil
-	case v.Codec&sealedByPatient != 0:
-		open = v.Key.open
 	}
-	blob, err := open(name, v.Blob)
+	b, err := p.bare(v)
 	if err != nil {
 		return nil, nil, err
 	}
-	return p.Unpack(v.Codec&compression, blob)
+	return p.Unpack(b.Codec, b.Bytes)
+}
+
+// bare returns the blob of a stored version without its seal.
+func (p *Packer) bare(v Stored) (Blob, error) {
+	open := p.unseal
+	if v.Codec&sealedByPatient != 0 {
+		open = v.Key.open
+	}
+	plain, err := open(versionName(v.Type, v.ID, v.Version.Version), v.Blob)
+	return Blob{Codec: v.Codec & compression, Bytes: plain}, err
 }

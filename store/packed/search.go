@@ -57,14 +57,14 @@ func (s *Reader) Search(ctx context.Context, p store.Plan) (store.Page, error) {
 		return store.Page{}, err
 	}
 	for _, m := range matches {
-		v, err := s.pack.Open(m.Stored)
+		v, err := s.open(m.Stored)
 		if err != nil {
 			return store.Page{}, err
 		}
 		page.Matches = append(page.Matches, v)
 	}
 	for _, r := range included {
-		v, err := s.pack.Open(r)
+		v, err := s.open(r)
 		if err != nil {
 			return store.Page{}, err
 		}

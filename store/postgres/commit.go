@@ -84,6 +84,7 @@ func (s *Store) commit(ctx context.Context, c store.Changeset) (store.Receipt, e
 	if err != nil {
 		return store.Receipt{}, err
 	}
+	defer s.items.Forget(c.Items...) // also when nobody knows whether they were stored
 	r := &request{Prepared: p, ctx: ctx, done: make(chan struct{})}
 	w := &s.writer
 	w.mu.Lock()

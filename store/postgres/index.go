@@ -21,8 +21,7 @@ func (s *Store) Index(ctx context.Context, i store.Indexing) (done bool, err err
 		if err := x.reindex(piece.Versions); err != nil {
 			return err
 		}
-		_, err := x.Exec(x.ctx, "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value", []byte(packed.IndexKey(i.Name)), []byte(piece.State))
-		return err
+		return x.setMeta(packed.IndexKey(i.Name), piece.State)
 	})
 	return err == nil && piece.Last(), err
 }

@@ -81,6 +81,7 @@ func (s *Store) alone(ctx context.Context, batch []*request, f func(x *txn) erro
 		if err := c.SendBatch(ctx, b).Close(); err != nil {
 			return err
 		}
+		s.items.ForgetAll()
 		if x.erased { // words are gone, which nobody must use any more
 			s.terms.forget()
 			if err := s.words.Renew(x.conn); err != nil {

@@ -52,6 +52,9 @@ type Options struct {
 	// Replicas are URLs of databases that follow the one of URL (streaming replication): they
 	// answer searches and charts when they have all that this process knows of.
 	Replicas []string
+	// Recent are spaces of items that are asked for by every request. What another process wrote
+	// to them is known here within half a second; what this one wrote, at once.
+	Recent []string
 	// Careless opens a database that does not keep its commits over a power failure, which is
 	// refused otherwise. It is for tests.
 	Careless bool
@@ -81,6 +84,7 @@ type Store struct {
 	scattered bool // over the servers of a Citus cluster
 	replicas  replicas
 	writer    writer
+	items     packed.ItemCache
 
 	trace   func(ctx context.Context, text string, args []any) // for tests
 	textsMu sync.RWMutex
@@ -116,6 +120,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{dir: o.Dir, clock: o.Clock, self: ident.New(o.Clock.Now()), pack: p.WithKey(o.Keyring.Key("postgres"))}
+	s.items.For, s.items.Only = recently, map[string]bool{}
+	for _, space := range o.Recent {
+		s.items.Only[space] = true
+	}
 	s.writer.token = make(chan struct{}, 1)
 	s.writer.token <- struct{}{}
 	s.words.SetMaster(o.Keyring.Key("patient-keys"))
@@ -353,6 +361,7 @@ func (s *Store) read(ctx context.Context, f func(packed.Conn) error) error {
 				s.known.Store(0)
 				s.seen.Store(t)
 				s.words.Forget()
+				s.items.ForgetAll()
 			}
 			raise(&s.seen, t)
 			n := &conn{Conn: c, ctx: ctx, store: s, t: t, old: params < s.known.Load()}
@@ -394,6 +403,17 @@ func (s *Store) lone(ctx context.Context, f func(packed.Conn) error) error {
 	return s.with(ctx, func(ctx context.Context, c *pgx.Conn) error {
 		return f(&conn{Conn: c, ctx: ctx, store: s})
 	})
+}
+
+// recently is how old an item of Options.Recent may be.
+const recently = 500 * time.Millisecond
+
+// Item implements store.Store.
+func (s *Store) Item(ctx context.Context, space, key string) (store.Item, error) {
+	if s.closed.Load() {
+		return store.Item{}, fault.New(fault.Unavailable, "The record is closed.")
+	}
+	return s.items.Item(ctx, s.Reader, space, key)
 }
 
 // stale reports whether a connection that was at rest turned out to be dead.

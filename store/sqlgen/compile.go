@@ -148,15 +148,18 @@ func (c *Compiler) from(r Request) (from, where Fragment, row string, within *[2
 // Apart puts aside the conditions for which a resource must be read, when there are any: a
 // database that cannot read it answers the rest, and the store decides.
 func Apart(where search.Expr) (rest, read search.Expr) {
-	quick, slow := apart(flatten(where, nil))
-	if len(slow) == 0 {
+	if !reads(where) {
 		return where, nil
 	}
+	quick, slow := apart(flatten(where, nil))
 	return search.And(quick), search.And(slow)
 }
 
 // apart puts aside the conditions for which a resource must be read.
 func apart(all []search.Expr) (quick, slow []search.Expr) {
+	if !slices.ContainsFunc(all, reads) {
+		return all, nil
+	}
 	for _, x := range all {
 		if reads(x) {
 			slow = append(slow, x)
@@ -187,6 +190,9 @@ func flatten(x search.Expr, out []search.Expr) []search.Expr {
 	case nil, search.All:
 		return out
 	case search.And:
+		if out == nil {
+			out = make([]search.Expr, 0, 16)
+		}
 		for _, part := range x {
 			out = flatten(part, out)
 		}
@@ -417,7 +423,7 @@ func (q *query) condition(x search.Expr) (Fragment, error) {
 }
 
 func (q *query) conditions(list []search.Expr) ([]Fragment, error) {
-	var out []Fragment
+	out := make([]Fragment, 0, len(list)+2)
 	for _, x := range list {
 		f, err := q.condition(x)
 		if err != nil {

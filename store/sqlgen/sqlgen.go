@@ -150,7 +150,20 @@ var (
 // build joins fragments, strings and nothing else into one.
 func build(parts ...any) Fragment {
 	var b strings.Builder
+	size, count := 0, 0
+	for _, p := range parts {
+		switch v := p.(type) {
+		case string:
+			size += len(v)
+		case Fragment:
+			size, count = size+len(v.SQL), count+len(v.Args)
+		}
+	}
+	b.Grow(size)
 	var args []any
+	if count > 0 {
+		args = make([]any, 0, count)
+	}
 	for _, p := range parts {
 		switch v := p.(type) {
 		case string:
@@ -168,16 +181,22 @@ func join(word string, parts []Fragment) Fragment {
 	if len(parts) == 1 {
 		return parts[0]
 	}
-	out := Fragment{SQL: "("}
+	all := make([]any, 0, 2*len(parts)+1)
 	for i, p := range parts {
-		if i > 0 {
-			out.SQL += " " + word + " "
-		}
-		out.SQL += p.SQL
-		out.Args = append(out.Args, p.Args...)
+		all = append(all, before(i, word), p)
 	}
-	out.SQL += ")"
-	return out
+	return build(append(all, ")")...)
+}
+
+// before returns what stands before part i of a list.
+func before(i int, word string) string {
+	switch {
+	case i == 0:
+		return "("
+	case word == "AND":
+		return " AND "
+	}
+	return " " + word + " "
 }
 
 func and(parts []Fragment) Fragment {

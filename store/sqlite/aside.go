@@ -289,7 +289,7 @@ func (w *writer) moved(list []leaf) error {
 // move adds leaves of the log to the tables, under the times that they have.
 func (x *txn) move(list []leaf) error {
 	for i := range list {
-		if i%8 == 7 { // requests that wait for a processor go first
+		if i%8 == 7 && !x.store.writer.aside.pressing(len(list)) { // requests that wait for a processor go first
 			runtime.Gosched()
 		}
 		x.t, x.at = list[i].t, list[i].at
@@ -298,6 +298,14 @@ func (x *txn) move(list []leaf) error {
 		}
 	}
 	return nil
+}
+
+// pressing reports whether so many leaves have come while others are moved that the log may
+// become full, whereupon every request would wait: then the moving gives way to nobody.
+func (a *aside) pressing(moving int) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.kept) > moving+settleAt/4
 }
 
 // settle moves the leaves of the log, for those who read the tables of the audit log.

@@ -159,13 +159,14 @@ func (w *writer) withdraw(r *request) bool {
 type txn struct {
 	packed.Names
 	*conn
-	store  *Store
-	tables tables
-	t      int64 // the changeset's logical time
-	at     int64
-	tree   ledger.Tree
-	now    int64 // wall clock
-	erased bool  // a patient was shredded
+	store   *Store
+	tables  tables
+	t       int64 // the changeset's logical time
+	at      int64
+	tree    ledger.Tree
+	now     int64           // wall clock
+	erased  bool            // a patient was shredded
+	renewed *packed.Renewed // patients who got new keys
 	// entities are the numbers that this transaction has met; nil keeps none.
 	entities map[[2]string]int64
 }
@@ -272,7 +273,7 @@ func (w *writer) attempt(batch []*request, apart bool) (err error) {
 	w.last, w.lastAt, w.tree = last, lastAt, tree
 	w.aside.settled(last)
 	for _, r := range batch {
-		w.store.items.forget(r.Set.Items...)
+		w.store.items.Forget(r.Set.Items...)
 	}
 	w.store.words.Publish(own)
 	w.store.now.Store(last)

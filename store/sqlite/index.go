@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 
-	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/packed"
 )
@@ -22,40 +21,14 @@ func (s *Store) Index(ctx context.Context, i store.Indexing) (done bool, err err
 
 // reindex writes the entries of a piece and how far the work has come, in one transaction.
 func (s *Store) reindex(ctx context.Context, name, state string, list []packed.Reindexed) error {
-	w := s.writer
-	select {
-	case <-w.token:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	defer w.free()
-	switch {
-	case s.closed.Load():
-		return fault.New(fault.Unavailable, "The record is closed.")
-	case w.broken != nil:
-		return w.broken
-	}
-	own := packed.NewWords()
-	x := &txn{conn: w.conn, store: s, tables: w.tables, Names: packed.NewNames(w.conn, &s.words, &own)}
-	err := w.exec("BEGIN IMMEDIATE")
-	for i := 0; err == nil && i < len(list); i++ {
-		err = x.indexAgain(&list[i])
-	}
-	if err == nil {
-		err = w.exec("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", packed.IndexKey(name), state)
-	}
-	if err == nil {
-		err = w.exec("COMMIT")
-	}
-	if err != nil {
-		if !w.db.GetAutocommit() {
-			_ = w.db.Exec("ROLLBACK")
+	return s.besides(ctx, func(x *txn) error {
+		for i := range list {
+			if err := x.indexAgain(&list[i]); err != nil {
+				return err
+			}
 		}
-		return plain(w.failed(err))
-	}
-	s.words.Publish(own)
-	w.rest()
-	return nil
+		return x.setMeta(packed.IndexKey(name), state)
+	})
 }
 
 func (x *txn) indexAgain(v *packed.Reindexed) error {

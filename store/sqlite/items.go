@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"math"
 	"time"
 
@@ -8,6 +9,14 @@ import (
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/packed"
 )
+
+// Item implements store.Store.
+func (s *Store) Item(ctx context.Context, space, key string) (store.Item, error) {
+	if s.closed.Load() {
+		return store.Item{}, errClosed
+	}
+	return s.items.Item(ctx, s.Reader, space, key)
+}
 
 func expiry(t time.Time) int64 {
 	if t.IsZero() {

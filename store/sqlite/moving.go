@@ -179,7 +179,7 @@ func (s *Store) alone(ctx context.Context, f func(x *txn) error) error {
 	}
 	w.last, w.lastAt, w.tree = x.t, x.at, x.tree
 	w.aside.settled(w.last)
-	s.items.forgetAll()
+	s.items.ForgetAll()
 	if x.erased { // words are gone, which nobody must use any more
 		if err := s.words.Renew(w.conn); err != nil {
 			return plain(w.failed(err))

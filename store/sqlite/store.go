@@ -57,7 +57,7 @@ type Store struct {
 	signer ledger.Key // of checkpoints
 	origin string
 
-	items   itemCache
+	items   packed.ItemCache
 	free    chan struct{} // one for each connection that nobody reads with
 	resting sync.Mutex
 	readers []*conn // those; the last was used last

@@ -1,9 +1,12 @@
 package storetest
 
 import (
+	"context"
 	"fmt"
+	"regexp"
 	"sync"
 	"sync/atomic"
+	"testing"
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -99,5 +102,28 @@ func itemsExpire(h *harness) {
 	// An expired item does not exist: it can be made anew.
 	if err := h.put(store.ItemWrite{Item: store.Item{Space: "session", Key: "old", Value: []byte("w")}, IfVersion: 0}); err != nil {
 		h.Errorf("over an expired item: %v", err)
+	}
+}
+
+var namesPatient = regexp.MustCompile(`"[Pp]atient":"([A-Za-z0-9.-]+)"`)
+
+// Concerning looks for items that tell of a patient in their value and are not that patient's: they
+// would outlive the patient's keys. Tests call it when they have filled a store.
+func Concerning(t testing.TB, s store.Store) {
+	t.Helper()
+	var all []store.Item
+	if _, err := s.AllItems(context.Background(), func(it store.Item) error { all = append(all, it); return nil }); err != nil {
+		t.Errorf("the items cannot be read: %v", err)
+	}
+	for _, it := range all {
+		for _, m := range namesPatient.FindAllSubmatch(it.Value, -1) {
+			_, err := s.PersonKey(context.Background(), string(m[1]))
+			if err != nil && !fault.Is(err, fault.NotFound) {
+				t.Error(err)
+			}
+			if err == nil && it.Patient == "" {
+				t.Errorf("the item %s/%s tells of the patient %s, and would survive the patient's keys", it.Space, it.Key, m[1])
+			}
+		}
 	}
 }

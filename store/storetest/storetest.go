@@ -50,6 +50,7 @@ func Run(t *testing.T, open Opener, only ...string) {
 		{"ItemsCompareAndSwap", itemsCompareAndSwap},
 		{"ItemsExpire", itemsExpire},
 		{"ShredLeavesNothing", shredLeavesNothing},
+		{"RotateKeys", rotateKeys},
 		{"IncludesAreLimited", includesAreLimited},
 		{"IncludesIterate", includesIterate},
 		{"LongListsOfCodes", longCodeLists},

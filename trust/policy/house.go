@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -54,6 +55,35 @@ func (r Rules) Sees(p trust.Principal, resourceType string) search.Expr {
 		x = search.Or{opened, x}
 	}
 	return joined(base, x)
+}
+
+// Key tells apart what Sees, Chart and Visible answer: two principals under rules with the same
+// key see the same. It changes every minute. A principal who has opened charts by break-glass
+// has none: what is open then ends at a moment of its own.
+func (r Rules) Key(p trust.Principal) (key string, ok bool) {
+	if len(p.Glass) > 0 {
+		return "", false
+	}
+	b := make([]byte, 0, 200)
+	add := func(s string) { b = append(strconv.AppendInt(b, int64(len(s)), 10), ':'); b = append(b, s...) }
+	b = strconv.AppendInt(b, r.Now.Unix()/60, 10)
+	b = strconv.AppendBool(b, r.OptIn)
+	for _, s := range []string{string(r.Mode), p.ID, string(p.Role), string(p.Purpose), p.Practitioner, p.Patient, p.Launch, p.Client} {
+		add(s)
+	}
+	for _, list := range [][]string{p.Scopes, p.Clearance} {
+		b = append(strconv.AppendInt(b, int64(len(list)), 10), ';')
+		for _, s := range list {
+			add(s)
+		}
+	}
+	if p.Proxy != nil {
+		for _, s := range []string{p.Proxy.ID, p.Proxy.Related, p.Proxy.Level} {
+			add(s)
+		}
+		b = strconv.AppendInt(b, p.Proxy.Until.UnixMilli(), 10)
+	}
+	return string(b), true
 }
 
 // opened are the patients whose charts the principal has opened by break-glass.

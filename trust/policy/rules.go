@@ -62,6 +62,9 @@ func patientSees(p trust.Principal, resourceType string) search.Expr {
 	case "Task":
 		return search.And{code("code", taskSystem, "refill-request"), search.Reference{Param: "requester", Type: "Patient", ID: p.Patient}}
 	case "Communication":
+		if p.Proxy != nil && p.Proxy.Level != "full" { // requests about the record may be about what is confidential
+			return without(search.Or{code("category", messageSystem, "staff-message"), code("category", rightSystem, "amendment"), code("category", rightSystem, "restriction")})
+		}
 		return without(code("category", messageSystem, "staff-message"))
 	case "Composition":
 		return without(status("preliminary"))
@@ -294,6 +297,9 @@ func patientDocument(p trust.Principal, before, after *fhir.Node) string {
 }
 
 func patientMessage(p trust.Principal, before, after *fhir.Node) string {
+	if ofRights(after) {
+		return "" // rightsThread has judged it
+	}
 	if before != nil { // the only change: the patient has read a message
 		if only(before.Get("recipient"), self(p)) && before.Get("received") == nil && sameBut(before, after, "received") {
 			return ""
@@ -325,7 +331,7 @@ func fhirType(reference string) (resourceType, id string) {
 }
 
 // patientTasks are what a patient's own actions ask of the clinic.
-var patientTasks = []string{"refill-request", "answer-message", "patient-measurement", "follow-up"}
+var patientTasks = []string{"refill-request", "answer-message", "patient-measurement", "follow-up", "rights-request"}
 
 func patientTask(p trust.Principal, before, after *fhir.Node) string {
 	if before != nil {
