@@ -16,7 +16,7 @@ func office(m *web.Mux) {
 
 	const opening = web.Physician | web.Nurse | web.Pharmacist // as policy.MayBreakGlass
 	m.Page("GET /emergency-access", opening, closedForm)
-	m.Page("POST /emergency-access", opening, closedFind)
+	m.Find("/emergency-access", opening, closedFind)
 	m.Page("GET /p/{patient}/emergency-access", opening, glassForm)
 	m.Page("POST /p/{patient}/emergency-access", opening, glassOpen)
 	m.Page("POST /glass/{grant}/end", opening|web.Audit, glassEnd)
