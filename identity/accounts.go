@@ -50,7 +50,8 @@ type Accounts struct {
 	options Options
 	hashing chan struct{} // a place for each password that is being hashed
 	keepers []Keeper
-	decoy   string // hash that unknown users' passwords are compared with
+	decoy   string    // hash that unknown users' passwords are compared with
+	given   *Provider // that the operator named
 	tokens  decoded[token]
 	people  decoded[Account]
 }
@@ -67,9 +68,6 @@ type Options struct {
 	// Key proves that a challenge for passkeys was made here. Processes that share a store share
 	// it; a random one when empty.
 	Key []byte
-	// Provider is the hospital's own sign-in, where the operator names it at the start; nil leaves
-	// it to SetProvider.
-	Provider *Provider
 	// CheckEvery is how often While looks; CheckEvery when zero. Tests shorten it.
 	CheckEvery time.Duration
 }

@@ -269,7 +269,7 @@ func TestAbuseA06(t *testing.T) {
 
 // open to strangers: the first page, signing in, out and back, invitations and the first
 // account by a secret link, and what the server is. Nothing else, and nothing of anybody.
-var strangers = []string{"/{$}", "/sign-in", "/sign-out", "/locked", "/set-up/{secret}", "/invite/{secret}", "/fhir/metadata and /fhir/openapi.json", "/fhir/$websocket"}
+var strangers = []string{"/{$}", "/sign-in and /oauth/authorize", "/sign-out", "/locked", "/set-up/{secret}", "/invite/{secret}", "/fhir/metadata and /fhir/openapi.json", "/fhir/$websocket"}
 
 // TestAbuseA08: without a sign-in nothing opens but what stands in a list of eight.
 func TestAbuseA08(t *testing.T) {

@@ -43,7 +43,7 @@ func accountList(w http.ResponseWriter, r *web.Request) error {
 		if a.Invited && !a.Disabled {
 			v.Waiting++
 		}
-		if !a.Invited && !a.Disabled && !a.Strong() {
+		if !a.Invited && !a.Disabled && !a.Strong() && (a.Linked == nil || !a.Linked.Full) {
 			v.NoSecond++
 		}
 	}
@@ -115,6 +115,22 @@ func accountEnable(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	r.Say(r.Lang.T("%s can sign in again.", a.Name), "")
+	return web.Redirect(w, r, "/people/"+a.ID)
+}
+
+// accountDisconnect ends the connection of an account with the hospital's sign-in, and what is open.
+func accountDisconnect(w http.ResponseWriter, r *web.Request) error {
+	a, err := r.Site.Accounts.FindByID(r.Context(), r.PathValue("account"))
+	if err != nil {
+		return err
+	}
+	if err := r.Site.Accounts.Disconnect(r.Context(), r.Principal(), a.ID); err != nil {
+		return err
+	}
+	if err := r.Site.Accounts.EndAll(r.Context(), r.Principal(), a.ID); err != nil {
+		return err
+	}
+	r.Say(r.Lang.T("%s is not connected with the sign-in of the hospital any more.", a.Name), "")
 	return web.Redirect(w, r, "/people/"+a.ID)
 }
 

@@ -23,6 +23,7 @@ type linkView struct {
 	Path, Name, User string
 	Invited          bool
 	Mode             string // which charts the people of the clinic see, at the first set-up
+	Single           string // name of the hospital's sign-in, for staff
 	Faults           ui.Faults
 }
 
@@ -99,7 +100,16 @@ func (r *Request) invitation() (linkView, error) {
 		return linkView{}, fault.New(fault.Gone, "This link is for the first set-up, not an invitation.")
 	}
 	a, err := r.Site.Accounts.FindByID(r.Context(), l.Account)
-	return linkView{Path: InvitePath(r.PathValue("secret")), Name: a.Name, User: a.User, Invited: true}, err
+	if err != nil {
+		return linkView{}, err
+	}
+	v := linkView{Path: InvitePath(r.PathValue("secret")), Name: a.Name, User: a.User, Invited: true}
+	if a.Role != trust.Patient && a.Linked == nil {
+		var hospital identity.Provider
+		hospital, err = r.Provider()
+		v.Single = hospital.Name
+	}
+	return v, err
 }
 
 func (r *Request) checkPassword(v *linkView) {
