@@ -64,7 +64,7 @@ func (a *Accounts) Still(ctx context.Context, p trust.Principal) error {
 // needs. Otherwise it is a Refusal (Over). Other keepers of access ask it for each request.
 func (a *Accounts) Usable(ctx context.Context, id string) (Account, error) {
 	c, err := a.load(ctx, id)
-	if fault.Is(err, fault.NotFound) || err == nil && (c.Disabled || !a.enough(c.Account)) {
+	if fault.Is(err, fault.NotFound) || err == nil && (c.Disabled || !a.enough(c.Account, false)) {
 		return Account{}, refuse(Over)
 	}
 	return c.Account, err

@@ -322,17 +322,28 @@ func (a *Accounts) passkey(ctx context.Context, r Relying, account, answer strin
 type begun struct {
 	strong bool // by more than a password, or where that is enough
 	how    string
+	single string            // the provider's session, where it began there
 	items  []store.ItemWrite // what was used up on the way
 }
 
 // start starts a session.
 func (a *Accounts) start(ctx context.Context, c credentials, from Place, b begun) (Session, string, error) {
+	if other, err := a.elsewhere(ctx, c.Account); err != nil || other && !Federates(b.how) {
+		if err == nil {
+			err = refuse(Elsewhere)
+		}
+		return Session{}, "", err
+	}
 	now, secret := a.clock.Now(), ident.Secret()
 	s := Session{ID: ident.New(now), Account: c.ID, Patient: c.Patient, Created: now, Seen: now, Proved: now, Full: now, Weak: !b.strong,
-		From: Place{Address: network(from.Address), Device: from.Device}, How: b.how}
+		From: Place{Address: network(from.Address), Device: from.Device}, How: b.how, Single: b.single}
 	w, err := write(spaceSession, digest(secret), c.ID, s, s.Created.Add(SessionFor), 0)
 	if err != nil {
 		return Session{}, "", err
+	}
+	if b.single != "" && c.Linked != nil { // the provider may end a session by its name alone
+		b.items = append(b.items, store.ItemWrite{Item: store.Item{Space: spaceSingle, Key: sidKey(c.Linked.Issuer, b.single),
+			Owner: c.ID, Value: []byte(c.ID), Expires: s.Created.Add(SessionFor)}, IfVersion: -1})
 	}
 	leaf := a.leaf(Principal(c.Account, Session{ID: s.ID}), ledger.SignIn, "from "+network(from.Address)+" by "+b.how, c.Patient)
 	leaf.Network = network(from.Address)

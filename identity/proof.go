@@ -25,8 +25,7 @@ type Proof struct {
 // lockout, as at sign-in.
 //
 // A password alone proves one factor (Session.Proved). A passkey, or a password with a code,
-// proves all that a sign-in asks for (Session.Full), and so does a password where there is
-// nothing else.
+// proves all that a sign-in asks for (Session.Full).
 func (a *Accounts) Prove(ctx context.Context, secret string, p Proof, from Place) (Session, string, error) {
 	s, c, err := a.find(ctx, secret)
 	if err != nil {
@@ -106,7 +105,7 @@ func (a *Accounts) check(ctx context.Context, c credentials, p Proof, from Place
 		return proved{}, err
 	}
 	if p.Code == "" {
-		return proved{full: !c.Strong()}, nil
+		return proved{full: !c.Strong() && a.options.PasswordAlone}, nil
 	}
 	used, err := a.secondFactor(ctx, c, p.Code, from)
 	return proved{full: true, items: used}, err

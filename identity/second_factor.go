@@ -93,7 +93,7 @@ func (a *Accounts) RemoveTOTP(ctx context.Context, by trust.Principal, id string
 }
 
 // ResetFactors is for a person who lost the second factor for good. It takes every second
-// factor, the recovery codes and the password away, ends all sessions and tokens, and returns
+// factor, the recovery codes, the password and the link to the provider away, ends all sessions and tokens, and returns
 // the secret of a one-time link: behind it the person chooses a password, and then sets a
 // second factor up. Whoever knows the old password gets nowhere. Administrators do it, for
 // somebody else, and hand the link to the person themselves.
@@ -106,6 +106,7 @@ func (a *Accounts) ResetFactors(ctx context.Context, by trust.Principal, id stri
 		for _, p := range c.Passkeys {
 			gone = append(gone, store.ItemWrite{Item: store.Item{Space: spaceAccount, Key: "passkey/" + p.ID}, Delete: true, IfVersion: -1})
 		}
+		gone = append(gone, c.unlink()...)
 		c.TOTP, c.TOTPPending, c.TOTPStep, c.TOTPEnabled, c.FirstBy = "", "", 0, false, ""
 		c.Passkeys, c.Keys, c.Recovery, c.RecoveryLeft, c.Hash = nil, nil, nil, 0, ""
 		return gone

@@ -40,8 +40,10 @@ type Session struct {
 
 	// From is where it began.
 	From Place `json:"from,omitzero"`
-	// How it began: "passkey", "password and code".
+	// How it began: "passkey", "password and code", "single sign-on".
 	How string `json:"how,omitempty"`
+	// Single is the provider's name of its own session, where the session began with it.
+	Single string `json:"single,omitempty"`
 
 	key     string
 	version int64
@@ -75,7 +77,7 @@ func Principal(a Account, s Session) trust.Principal {
 		purpose = trust.PatientRequest
 	}
 	return trust.Principal{ID: a.ID, Name: a.Name, Role: a.Role, Purpose: purpose,
-		Practitioner: a.Practitioner, Patient: a.Patient, Session: s.ID, Proved: s.Proved}
+		Practitioner: a.Practitioner, Patient: a.Patient, Session: s.ID, Proved: s.Proved, Clearance: a.Clearance}
 }
 
 // Idle returns after how long without a request sessions of the account lock.

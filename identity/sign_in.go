@@ -26,7 +26,11 @@ const (
 	WrongPasskey State = "wrong-passkey"
 	// NeedsFactor: the password is right, and the account has no second factor yet: set one up
 	NeedsFactor State = "needs-factor"
-	Over        State = "over" // the session, ticket or token has ended: sign in again
+	// Elsewhere: the account comes in by the hospital's provider
+	Elsewhere State = "elsewhere"
+	// Unlinked: the provider let somebody in who has no account here
+	Unlinked State = "unlinked"
+	Over     State = "over" // the session, ticket or token has ended: sign in again
 )
 
 // Refusal is the error of a sign-in or session that is not (yet) accepted. It wraps a
@@ -53,11 +57,16 @@ func refuse(s State) *Refusal {
 		WrongCode:    "The code is not right, or was used before. Wait for the next one and type it.",
 		WrongPasskey: "This passkey does not open an account here, or it took too long. Try again, or sign in with your password.",
 		NeedsFactor:  "Your account needs a second factor: set one up, then go on.",
+		Elsewhere:    "Your account comes in by the sign-in of the hospital: use its button.",
+		Unlinked:     "The sign-in of the hospital knows you, but no account here is connected to you. Ask an administrator for an invitation, or sign in here and connect it under Settings, Security.",
 		Idle:         "The session is locked. Nothing that you typed is lost: unlock it with your password.",
 		Over:         "You are not signed in any more. Sign in again.",
 	}[s]
 	return &Refusal{State: s, cause: fault.New(fault.Unauthorized, "%s", message)}
 }
+
+// Refuse is a Refusal with a state, for a door that asks more than identity does.
+func Refuse(s State) error { return refuse(s) }
 
 func waiting(until time.Time) *Refusal {
 	return &Refusal{State: Waiting, Until: until, cause: fault.New(fault.TooCostly,
@@ -70,6 +79,9 @@ const ticketFor = 5 * time.Minute
 type ticket struct {
 	Pending bool   `json:"pending"` // sets it apart from a session in the same space
 	Account string `json:"account"`
+	// How and Single are of a first step at the provider.
+	How    string `json:"how,omitempty"`
+	Single string `json:"single,omitempty"`
 }
 
 // SignIn starts a session. code is the second factor's, "" when the person was not asked
@@ -95,28 +107,26 @@ func (a *Accounts) SignIn(ctx context.Context, user, password, code string, from
 	if !ok || c.Disabled {
 		return Session{}, "", a.refused(ctx, user, from, c, Wrong)
 	}
-	if c.Strong() && code == "" {
-		return Session{}, "", a.halfway(ctx, c, from)
+	if !c.Strong() && c.Linked != nil && c.Linked.Full { // a password must not set up what the provider stands for
+		return Session{}, "", refuse(Elsewhere)
 	}
-	return a.enter(ctx, c, code, from)
+	if other, err := a.elsewhere(ctx, c.Account); err != nil || other {
+		if err == nil {
+			err = refuse(Elsewhere)
+		}
+		return Session{}, "", err
+	}
+	if c.Strong() && code == "" {
+		return Session{}, "", a.halfway(ctx, c, from, ticket{How: "password"})
+	}
+	return a.enter(ctx, c, code, from, ticket{How: "password"})
 }
 
 // SecondStep ends a sign-in that needs a code.
 func (a *Accounts) SecondStep(ctx context.Context, secret, code string, from Place) (Session, string, error) {
-	item, err := a.store.Item(ctx, spaceSession, digest(secret))
-	if fault.Is(err, fault.NotFound) {
-		return Session{}, "", refuse(Over)
-	}
+	c, t, used, err := a.ticket(ctx, secret)
 	if err != nil {
 		return Session{}, "", err
-	}
-	var t ticket
-	if err := json.Unmarshal(item.Value, &t); err != nil || !t.Pending {
-		return Session{}, "", refuse(Over)
-	}
-	c, err := a.load(ctx, t.Account)
-	if err != nil || c.Disabled {
-		return Session{}, "", refuse(Over)
 	}
 	until, err := a.locked(ctx, c.User, from)
 	if err != nil {
@@ -125,38 +135,79 @@ func (a *Accounts) SecondStep(ctx context.Context, secret, code string, from Pla
 	if !until.IsZero() {
 		return Session{}, "", waiting(until)
 	}
-	used := store.ItemWrite{Item: store.Item{Space: spaceSession, Key: item.Key}, Delete: true, IfVersion: -1}
-	return a.enter(ctx, c, code, from, used)
+	return a.enter(ctx, c, code, from, t, used)
+}
+
+// SecondStepPasskey ends a sign-in by a passkey of its account: the browser's answer to
+// PasskeyChallenge.
+func (a *Accounts) SecondStepPasskey(ctx context.Context, secret string, r Relying, answer string, from Place) (Session, string, error) {
+	c, t, used, err := a.ticket(ctx, secret)
+	if err != nil {
+		return Session{}, "", err
+	}
+	until, err := a.locked(ctx, c.User, from)
+	if err != nil {
+		return Session{}, "", err
+	}
+	if !until.IsZero() {
+		return Session{}, "", waiting(until)
+	}
+	shown, ok, err := a.passkey(ctx, r, "", answer)
+	if err != nil {
+		return Session{}, "", err
+	}
+	if len(ok.items) == 0 || shown.ID != c.ID {
+		return Session{}, "", a.refused(ctx, c.User, from, c, WrongPasskey)
+	}
+	return a.start(ctx, shown, from, begun{strong: true, how: t.How + " and passkey", single: t.Single, items: append(ok.items, used)})
+}
+
+// ticket returns the sign-in between its two steps, and the write that ends it.
+func (a *Accounts) ticket(ctx context.Context, secret string) (credentials, ticket, store.ItemWrite, error) {
+	item, err := a.store.Item(ctx, spaceSession, digest(secret))
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return credentials{}, ticket{}, store.ItemWrite{}, err
+	}
+	var t ticket
+	if err != nil || json.Unmarshal(item.Value, &t) != nil || !t.Pending {
+		return credentials{}, ticket{}, store.ItemWrite{}, refuse(Over)
+	}
+	c, err := a.load(ctx, t.Account)
+	if err != nil || c.Disabled {
+		return credentials{}, ticket{}, store.ItemWrite{}, refuse(Over)
+	}
+	return c, t, store.ItemWrite{Item: store.Item{Space: spaceSession, Key: item.Key}, Delete: true, IfVersion: -1}, nil
 }
 
 // enter checks the second factor, if there is one, and starts the session.
-func (a *Accounts) enter(ctx context.Context, c credentials, code string, from Place, more ...store.ItemWrite) (Session, string, error) {
-	b := begun{strong: a.options.PasswordAlone, how: "password", items: more}
+func (a *Accounts) enter(ctx context.Context, c credentials, code string, from Place, t ticket, more ...store.ItemWrite) (Session, string, error) {
+	b := begun{strong: a.options.PasswordAlone, how: t.How, single: t.Single, items: more}
 	if c.Strong() {
 		used, err := a.secondFactor(ctx, c, code, from)
 		if err != nil {
 			return Session{}, "", err
 		}
-		b.strong, b.how, b.items = true, "password and code", append(b.items, used...)
+		b.strong, b.how, b.items = true, t.How+" and code", append(b.items, used...)
 		if isRecovery(code) {
-			b.how = "password and recovery code"
+			b.how = t.How + " and recovery code"
 		}
 	}
 	return a.start(ctx, c, from, b)
 }
 
 // halfway keeps the first step of a sign-in and returns the refusal that asks for the code.
-func (a *Accounts) halfway(ctx context.Context, c credentials, from Place) error {
+func (a *Accounts) halfway(ctx context.Context, c credentials, from Place, t ticket, more ...store.ItemWrite) error {
 	r := refuse(NeedsCode)
 	r.Code, r.Passkey = c.TOTPEnabled, len(c.Passkeys) > 0
 	r.Ticket = ident.Secret()
-	w, err := write(spaceSession, digest(r.Ticket), c.ID, ticket{Pending: true, Account: c.ID}, a.clock.Now().Add(ticketFor), 0)
+	t.Pending, t.Account = true, c.ID
+	w, err := write(spaceSession, digest(r.Ticket), c.ID, t, a.clock.Now().Add(ticketFor), 0)
 	if err != nil {
 		return err
 	}
 	leaf := a.leaf(Principal(c.Account, Session{}), ledger.SignIn, "first step from "+network(from.Address), c.Patient)
 	leaf.Outcome, leaf.Network = string(NeedsCode), network(from.Address)
-	if _, err := a.store.Commit(ctx, store.Changeset{Items: []store.ItemWrite{w}, Leaf: leaf}); err != nil {
+	if _, err := a.store.Commit(ctx, store.Changeset{Items: append(more, w), Leaf: leaf}); err != nil {
 		return err
 	}
 	return r

@@ -58,7 +58,7 @@ func (a *Accounts) IssueToken(ctx context.Context, by trust.Principal, account s
 	if c.Disabled {
 		return "", fault.New(fault.Conflict, "The account is disabled.")
 	}
-	if !a.enough(c.Account) {
+	if !a.enough(c.Account, false) {
 		return "", fault.New(fault.Conflict, "The account has no second factor yet. Its owner signs in once and sets one up; then it can have tokens.")
 	}
 	now := a.clock.Now()
@@ -100,7 +100,7 @@ func (a *Accounts) Token(ctx context.Context, secret string) (trust.Principal, e
 	if err != nil {
 		return trust.Principal{}, err
 	}
-	if !a.enough(account) {
+	if !a.enough(account, false) {
 		return trust.Principal{}, refuse(NeedsFactor)
 	}
 	p := Principal(account, Session{ID: t.ID})
@@ -108,8 +108,11 @@ func (a *Accounts) Token(ctx context.Context, secret string) (trust.Principal, e
 	return p, nil
 }
 
-// enough reports whether an account has the second factor that it needs.
-func (a *Accounts) enough(c Account) bool { return c.Strong() || a.options.PasswordAlone }
+// enough reports whether an account has the second factor that it needs: its own, or, unless
+// only that counts, the provider's, where it stood for all factors.
+func (a *Accounts) enough(c Account, own bool) bool {
+	return c.Strong() || a.options.PasswordAlone || !own && c.Linked != nil && c.Linked.Full
+}
 
 // TokenUntil returns when the token of a principal ends by itself; the zero time for a
 // principal without one, such as a login session.
@@ -124,7 +127,7 @@ func (a *Accounts) TokenUntil(ctx context.Context, p trust.Principal) (time.Time
 // until: otherwise it is a Refusal (Over). A token whose time is over ends nothing.
 func (a *Accounts) Acting(ctx context.Context, was trust.Principal, until time.Time) (trust.Principal, error) {
 	c, err := a.load(ctx, was.ID)
-	if fault.Is(err, fault.NotFound) || err == nil && (c.Disabled || !a.enough(c.Account)) {
+	if fault.Is(err, fault.NotFound) || err == nil && (c.Disabled || !a.enough(c.Account, false)) {
 		return trust.Principal{}, refuse(Over)
 	}
 	if err != nil {

@@ -33,7 +33,7 @@ var leaks = []leak{
 	{"update", "record/commit.go", "err = a.visible(ctx, current)", "err = leaky(a, \"update\").visible(ctx, current)"},
 	{"conditional create", "record/commit.go", "a.plan(ctx, q, 0, nil)", "leaky(a, \"conditional create\").plan(ctx, q, 0, nil)"},
 	{"references", "record/reference.go", "b.actor.current(ctx, t, id)", "leaky(b.actor, \"references\").current(ctx, t, id)"},
-	{"subscription", "record/feed.go", "func (a *Actor) Shows(ctx context.Context, v store.Version) (bool, error) {\n", "func (a *Actor) Shows(ctx context.Context, v store.Version) (bool, error) {\n\ta = leaky(a, \"subscription\")\n"},
+	{"subscription", "record/feed.go", "func (a *Actor) Shows(ctx context.Context, v store.Version) (shown store.Version, ok bool, err error) {\n", "func (a *Actor) Shows(ctx context.Context, v store.Version) (shown store.Version, ok bool, err error) {\n\ta = leaky(a, \"subscription\")\n"},
 }
 
 // switches are the files that the changed sources need: which leak is open, the environment

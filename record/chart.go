@@ -22,7 +22,7 @@ import (
 // give it. A page that names twenty letters must not have them in memory.
 func (a *Actor) Chart(ctx context.Context, patient string, types ...string) iter.Seq2[*fhir.Node, error] {
 	return func(yield func(*fhir.Node, error) bool) {
-		for v, err := range a.chart(ctx, patient, types, a.gate.sized) {
+		for v, err := range a.chart(ctx, patient, types, a.shown(a.gate.sized)) {
 			var r *fhir.Node
 			if err == nil {
 				r, err = fhir.Parse(v.Body)
@@ -36,7 +36,7 @@ func (a *Actor) Chart(ctx context.Context, patient string, types ...string) iter
 
 // ChartVersions is Chart with the stored bytes and all data, for export and $everything.
 func (a *Actor) ChartVersions(ctx context.Context, patient string, types ...string) iter.Seq2[store.Version, error] {
-	return a.chart(ctx, patient, types, a.gate.filled)
+	return a.chart(ctx, patient, types, a.shown(a.gate.filled))
 }
 
 // chart ranges over a chart; fill puts large data into what may be seen, or says how large it is.
@@ -168,6 +168,6 @@ func (a *Actor) All(ctx context.Context, types ...string) iter.Seq2[store.Versio
 		if a.at != 0 {
 			versions = a.still(ctx, versions)
 		}
-		a.filtered(ctx, versions, yield)
+		a.filtered(ctx, versions, func(v store.Version, err error) bool { return yield(a.masked(v, err)) })
 	}
 }

@@ -190,18 +190,19 @@ func (g *Gate) committed(ctx context.Context, writes []store.Write) {
 	}
 }
 
-// Shows reports whether the actor may see a version: itself, and what its resource is now,
-// as for every read of a version. It writes no leaf: it is for background work that asks
+// Shows returns a version as the actor sees it, if it may see it: itself, and what its resource
+// is now, as for every read of a version. It writes no leaf: it is for background work that asks
 // before it discloses, and that writes the leaf with Disclose when it does.
-func (a *Actor) Shows(ctx context.Context, v store.Version) (bool, error) {
-	_, err := a.current(ctx, v.Type, v.ID)
+func (a *Actor) Shows(ctx context.Context, v store.Version) (shown store.Version, ok bool, err error) {
+	_, err = a.current(ctx, v.Type, v.ID)
 	if err == nil {
 		err = a.visible(ctx, v)
 	}
 	if fault.Is(err, fault.NotFound) {
-		return false, nil
+		return store.Version{}, false, nil
 	}
-	return err == nil, err
+	shown, err = a.masked(v, err)
+	return shown, err == nil, err
 }
 
 // Disclose writes the leaf of versions that leave the house without being asked for, such as

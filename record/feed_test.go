@@ -75,7 +75,7 @@ func TestDisclosed(t *testing.T) {
 		who  trust.Principal
 		want bool
 	}{{physician, true}, {rosa, true}, {sam, false}, {desk, false}} {
-		if ok, err := c.as(p.who).Shows(ctx, v); err != nil || ok != p.want {
+		if _, ok, err := c.as(p.who).Shows(ctx, v); err != nil || ok != p.want {
 			t.Errorf("%s is shown it: %v %v", p.who.Role, ok, err)
 		}
 	}
@@ -96,7 +96,7 @@ func TestDisclosed(t *testing.T) {
 	if _, err := c.as(nurse).Commit(ctx, Change{Put: []Put{{Resource: right}}}); err != nil {
 		t.Fatal(err)
 	}
-	if ok, err := c.as(rosa).Shows(ctx, v); err != nil || ok {
+	if _, ok, err := c.as(rosa).Shows(ctx, v); err != nil || ok {
 		t.Errorf("what was moved away is shown: %v %v", ok, err)
 	}
 }

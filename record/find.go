@@ -19,6 +19,12 @@ import (
 // plan returns the search under what the actor may see.
 func (a *Actor) plan(ctx context.Context, q search.Query, at store.T, after []byte) (store.Plan, error) {
 	rules, err := a.rules(ctx)
+	if err != nil {
+		return store.Plan{}, err
+	}
+	if q, err = a.allowed(ctx, q); err != nil {
+		return store.Plan{}, err
+	}
 	sees := map[string]search.Expr{} // a store asks more than once, of one search at a time
 	p := store.NewPlan(q, func(resourceType string) search.Expr {
 		x, ok := sees[resourceType]
@@ -32,7 +38,7 @@ func (a *Actor) plan(ctx context.Context, q search.Query, at store.T, after []by
 	if a.at != 0 && (at == 0 || at > a.at) {
 		p.At = a.at
 	}
-	return p, err
+	return p, nil
 }
 
 // Search runs a parsed query and returns one page of stored bytes. after is the Next of
@@ -67,6 +73,9 @@ func (a *Actor) Search(ctx context.Context, q search.Query, at store.T, after []
 		for _, v := range list {
 			addPatient(l, v.Patient)
 		}
+	}
+	if err := a.maskedAll(page.Matches, page.Included); err != nil {
+		return store.Page{}, err
 	}
 	return page, a.write(ctx, l)
 }
@@ -128,10 +137,14 @@ func (a *Actor) seenNow(ctx context.Context, list []store.Version) (map[string]b
 	return seen, nil
 }
 
-// described returns the parameters of a query for the audit log.
+// described returns the parameters of a query for the audit log, where nothing can be taken
+// out later: an address or a national number that was looked for is not written down.
 func described(q search.Query) string {
 	parts := make([]string, len(q.Applied))
 	for i, p := range q.Applied {
+		if policy.Particular(p.Name, p.Value) {
+			p.Value = "(not kept)"
+		}
 		parts[i] = p.Name + "=" + p.Value
 	}
 	return strings.Join(parts, "&")

@@ -63,6 +63,9 @@ func (a *Actor) History(ctx context.Context, f store.HistoryFilter) ([]store.Ver
 	if f.ID != "" {
 		l.Versions = []ledger.Version{{Type: f.Type, ID: f.ID}}
 	}
+	if err := a.maskedAll(shown); err != nil {
+		return nil, err
+	}
 	return shown, a.write(ctx, l)
 }
 

@@ -37,7 +37,7 @@ func (a *Actor) Read(ctx context.Context, resourceType, id string) (*fhir.Node, 
 // patient to another is gone for the first with all its versions.
 func (a *Actor) ReadVersion(ctx context.Context, resourceType, id string, version int64) (store.Version, error) {
 	v, err := a.readLean(ctx, resourceType, id, version)
-	return a.gate.filled(ctx, v, err)
+	return a.masked(a.gate.filled(ctx, v, err))
 }
 
 // readLean is ReadVersion without large data.
@@ -102,7 +102,7 @@ func (a *Actor) ReadSome(ctx context.Context, references []string) ([]store.Vers
 			continue
 		}
 		delete(found, ref) // a reference that comes twice
-		v, err := a.gate.filled(ctx, v, nil)
+		v, err := a.masked(a.gate.filled(ctx, v, nil))
 		if err != nil {
 			return nil, err
 		}

@@ -15,6 +15,7 @@ package outbound
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -56,6 +57,17 @@ func New(allowed ...string) (Guard, error) {
 		g.hosts[strings.TrimSuffix(a, ".")] = true
 	}
 	return g, nil
+}
+
+// With returns the guard with one more host that may be reached although it is not public.
+func (g Guard) With(host string) Guard {
+	hosts := maps.Clone(g.hosts)
+	if hosts == nil {
+		hosts = map[string]bool{}
+	}
+	hosts[strings.ToLower(strings.TrimSuffix(host, "."))] = true
+	g.hosts = hosts
+	return g
 }
 
 // special are the networks that are not the public internet, or that lead back into others:
@@ -128,30 +140,6 @@ func (g Guard) URL(address string) (*url.URL, error) {
 
 func blocked() error {
 	return fault.New(fault.Forbidden, "The address lies on this machine or in a network that is not public; an operator can allow its host or network.")
-}
-
-// Resolve checks the addresses that a host has now, before there is anything to send.
-func (g Guard) Resolve(ctx context.Context, u *url.URL) error {
-	if g.named(u.Hostname()) {
-		return nil
-	}
-	list, err := g.names().LookupNetIP(ctx, "ip", u.Hostname())
-	if err != nil {
-		return fault.Wrap(err, fault.Unavailable, "The host of the address cannot be found.")
-	}
-	for _, ip := range list {
-		if err := g.judge(u.Scheme, u.Hostname(), ip); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (g Guard) names() *net.Resolver {
-	if g.resolver != nil {
-		return g.resolver
-	}
-	return net.DefaultResolver
 }
 
 // judge decides about one address that a host resolved to.

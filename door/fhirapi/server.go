@@ -167,7 +167,7 @@ func (s *server) wrap(rt route) http.HandlerFunc {
 		allowCORS(h)
 		h.Set("Referrer-Policy", "no-referrer")
 		if r.TLS != nil {
-			h.Set("Strict-Transport-Security", "max-age=31536000")
+			h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 		}
 		began := time.Now()
 		ctx, tally := ledger.WithTally(r.Context(), identity.Network(r.RemoteAddr))

@@ -1,6 +1,7 @@
 package smart
 
 import (
+	"crypto/rsa"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -316,6 +317,11 @@ func TestKeysRotate(t *testing.T) {
 	count := func() int {
 		var set jose.JSONWebKeySet
 		must(t, json.Unmarshal([]byte(h.send("GET", "/oauth/jwks", "").body), &set))
+		for _, k := range set.Keys {
+			if public, ok := k.Key.(*rsa.PublicKey); !ok || public.N.BitLen() < 3072 { // 128 bits of strength
+				t.Errorf("a key of %T signs id_tokens, with fewer than 3072 bits", k.Key)
+			}
+		}
 		return len(set.Keys)
 	}
 	if count() != 1 {

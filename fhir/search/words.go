@@ -143,11 +143,15 @@ func (w *wordReader) term(depth int) (Expr, error) {
 // WordsOf returns the words of a resource in the form in which a Words condition is held to
 // them: normalised, with a space in front of each. narrative takes those of the narrative;
 // otherwise it is all text and every code, without the ids and versions of meta, without
-// attached files and addresses.
+// attached files and addresses. Not everybody who may look for a person knows all numbers of
+// people: their identifiers and those in references are no words, and of people whom another resource contains there
+// are none, nor of a narrative beside them.
 func WordsOf(resource *fhir.Node, narrative bool) string {
 	var b strings.Builder
 	if narrative {
-		addWords(&b, plainText(resource.Path("text.div").Text()))
+		if !containsPerson(resource) {
+			addNarrative(&b, resource)
+		}
 	} else {
 		gatherWords(&b, resource, "", 0)
 	}
@@ -161,6 +165,39 @@ func addWords(b *strings.Builder, s string) {
 	}
 }
 
+// containsPerson reports whether people are among the contained resources.
+func containsPerson(r *fhir.Node) bool {
+	for c := range r.Get("contained").Items() {
+		if person(c) {
+			return true
+		}
+	}
+	return false
+}
+
+func person(r *fhir.Node) bool {
+	switch r.ResourceType() {
+	case "Patient", "RelatedPerson", "Person":
+		return true
+	}
+	return false
+}
+
+// addNarrative adds the words of a narrative, without the identifiers of a person.
+func addNarrative(b *strings.Builder, r *fhir.Node) {
+	words := Normalize(plainText(r.Path("text.div").Text()))
+	if person(r) {
+		for id := range r.Get("identifier").Items() {
+			for _, number := range []string{Normalize(id.Get("value").Text()), strings.ReplaceAll(Normalize(id.Get("value").Text()), " ", "")} {
+				if number != "" {
+					words = strings.ReplaceAll(words, number, "")
+				}
+			}
+		}
+	}
+	addWords(b, words)
+}
+
 // maxWordDepth is deeper than any resource that is stored.
 const maxWordDepth = 200
 
@@ -170,7 +207,15 @@ func gatherWords(b *strings.Builder, n *fhir.Node, name string, depth int) {
 		if depth > maxWordDepth {
 			return
 		}
+		people := depth == 0 && containsPerson(n)
 		for member, v := range n.Members() {
+			if people && (member == "contained" || member == "text") || member == "identifier" && (depth == 0 && (person(n) || n.ResourceType() == "Practitioner") || depth > 0 && v.Kind() == fhir.Object) {
+				continue
+			}
+			if member == "text" && depth == 0 && person(n) {
+				addNarrative(b, n)
+				continue
+			}
 			if member == "resourceType" || member == "meta" || depth == 0 && member == "id" {
 				continue
 			}

@@ -24,7 +24,7 @@ const (
 	keyFor     = 90 * 24 * time.Hour
 	keyTail    = 24 * time.Hour
 	idTokenFor = 10 * time.Minute
-	keyBits    = 2048
+	keyBits    = 3072
 )
 
 // keyring is what the store keeps of the signing keys, the newest last.

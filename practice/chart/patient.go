@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Patient is who the chart is about.
@@ -22,6 +23,7 @@ type Patient struct {
 	Address                  string
 	Photo                    string // data URL of a picture, or ""
 	ContactName, ContactText string // emergency contact: name, relation and phone
+	Withheld                 bool   // how to reach the patient is hidden from the reader's role
 	Physician                string // reference of the general practitioner
 	Version                  string
 }
@@ -33,6 +35,7 @@ func PatientFrom(n *fhir.Node) Patient {
 		Died: n.Get("deceasedDateTime").Text(), Physician: n.Path("generalPractitioner.0.reference").Text(),
 		RecordNumber: recordNumber(n), Phone: telecom(n, "phone"), Email: telecom(n, "email"),
 		Address: address(n.Get("address").At(0)), Photo: photo(n), Version: n.Path("meta.versionId").Text(),
+		Withheld: policy.Masked(n.Get("telecom").At(0)),
 	}
 	p.Deceased = p.Died != "" || n.Get("deceasedBoolean").True()
 	p.name(n)

@@ -72,7 +72,7 @@ func Duplicates(ctx context.Context, actor *record.Actor, p Person) ([]Match, er
 	if len(p.Family) >= 2 && search.Normalize(family) != "" && p.Given != "" && search.Normalize(given) != "" {
 		queries = append(queries, "family="+escape(family)+"&given="+escape(given))
 	}
-	if digits(p.Phone) != "" { // "none" and "ask" are no numbers to look for
+	if digits(p.Phone) != "" && !actor.Hides().Contact { // "none" and "ask" are no numbers to look for
 		queries = append(queries, "phone="+digits(p.Phone))
 	}
 	seen := map[string]bool{p.ID: p.ID != ""}

@@ -63,7 +63,9 @@ func queriesFor(actor *record.Actor, typed string) []string {
 	}
 	if d := digits(number); len(d) >= 5 && len(d) == len(strings.ReplaceAll(strings.NewReplacer("-", "", "(", "", ")", "", "+", "").Replace(number), " ", "")) {
 		with("identifier=" + url.QueryEscape(RecordNumberSystem+"|"+d))
-		with("phone=" + d)
+		if !actor.Hides().Contact {
+			with("phone=" + d)
+		}
 	} else if len(numbers) == 1 {
 		with("identifier=" + escape(number)) // another system's number, as it is written
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // RecordNumberSystem is the identifier system of the clinic's own record numbers.
@@ -30,9 +31,12 @@ type Person struct {
 	Language     string // BCP-47
 	Interpreter  bool
 	Contact      Contact
-	Doctor       string // Practitioner id of the general practitioner
-	Died         string // FHIR dateTime, or "yes" when only that is known
-	Version      int64
+	// Withheld says that how to reach the person is hidden from the reader's role; the fields
+	// are empty then.
+	Withheld bool
+	Doctor   string // Practitioner id of the general practitioner
+	Died     string // FHIR dateTime, or "yes" when only that is known
+	Version  int64
 	// DifferentFrom are the ids of patients that a person has said are somebody else.
 	DifferentFrom []string
 }
@@ -52,7 +56,7 @@ func FromResource(r *fhir.Node) Person {
 		BirthDate: r.Get("birthDate").Text(), Sex: r.Get("gender").Text(),
 		Phone: telecom(r, "phone"), Email: telecom(r, "email"),
 		Doctor: strings.TrimPrefix(r.Get("generalPractitioner").At(0).Get("reference").Text(), "Practitioner/"),
-		Died:   r.Get("deceasedDateTime").Text(),
+		Died:   r.Get("deceasedDateTime").Text(), Withheld: policy.Masked(r.Get("telecom").At(0)),
 	}
 	if p.Family == "" && p.Given == "" {
 		p.Family = name.Get("text").Text()

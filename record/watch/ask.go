@@ -86,7 +86,7 @@ func (w *Watcher) Events(ctx context.Context, a *record.Actor, id string, from, 
 		if err != nil {
 			return nil, err
 		}
-		ok, err := a.Shows(ctx, v)
+		v, ok, err := a.Shows(ctx, v)
 		if err != nil {
 			return nil, err
 		}

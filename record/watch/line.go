@@ -271,7 +271,7 @@ func (l *line) deliver(ctx context.Context, batch []store.Version, next position
 			return err
 		}
 		actor := l.w.Gate.As(p, door)
-		shown, err := visible(ctx, actor, batch)
+		shown, err := visible(ctx, actor, l.order, batch)
 		if err != nil {
 			return err
 		}
@@ -324,9 +324,12 @@ func (l *line) settle(ctx context.Context) error {
 }
 
 // visible returns what of a batch its receiver may see now.
-func visible(ctx context.Context, a *record.Actor, batch []store.Version) (shown []store.Version, err error) {
+func visible(ctx context.Context, a *record.Actor, o *order, batch []store.Version) (shown []store.Version, err error) {
 	for _, v := range batch {
-		ok, err := a.Shows(ctx, v)
+		if a.MayAsk(ctx, v.Type, o.where[v.Type]) != nil { // the receiver has another role since
+			continue
+		}
+		v, ok, err := a.Shows(ctx, v)
 		if err != nil {
 			return nil, err
 		}
@@ -398,7 +401,8 @@ func (r Retry) delay(failures int) time.Duration {
 }
 
 // activate tries the endpoint and makes the subscription active. One on a topic is sent a
-// handshake, which must be accepted; of one of R4 the host must be found and allowed.
+// handshake, which must be accepted. One of R4 has none, and an empty POST would say that
+// something has changed: its host is asked for when there is something to send.
 func (l *line) activate(ctx context.Context) error {
 	p, err := l.owner(ctx)
 	if err != nil {
@@ -409,7 +413,7 @@ func (l *line) activate(ctx context.Context) error {
 	case l.order.topic != nil:
 		err = l.w.send(ctx, l.order, l.state, p, l.w.bundle(l.order, l.state, "handshake", nil), nil)
 	default:
-		err = l.w.reachable(ctx, l.order)
+		_, err = l.w.Guard.URL(l.order.endpoint) // the operator's exceptions may have changed
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()

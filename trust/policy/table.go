@@ -147,7 +147,7 @@ Specimen                           rw   rw   -    -    -   -  rw   -    rw    r 
 SpecimenDefinition                 r    r    -    -    rw  -  r    r    r     r   -
 StructureDefinition                r    r    -    -    rw  -  r    r    r     r   -
 StructureMap                       r    r    -    -    rw  -  r    r    r     r   -
-Subscription                       rw   rw   rw   rw   rw  -  -    -    -     -   -
+Subscription                       r?w  r?w  r?w  r?w  rw  -  -    -    -     -   -
 SubscriptionStatus                 -    -    -    -    -   -  -    -    -     -   -
 Substance                          rw   rw   -    -    rw  -  r    r    rw    r   -
 SubstanceNucleicAcid               r    r    -    -    rw  -  r    r    -     r   -

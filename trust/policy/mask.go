@@ -1,0 +1,308 @@
+package policy
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/trust"
+)
+
+// Mask is what of a person's particulars is hidden from a principal who may see the person:
+// how to reach them, and the numbers by which a state knows them. It depends on the role and
+// the token only, so that it is decided once for a request. The zero Mask hides nothing.
+//
+// What is hidden is hidden in every copy: in the person's own resource, in one that another
+// resource contains, in a Bundle, in the narrative. In its place stands FHIR's
+// data-absent-reason "masked". Contact details are said to be masked whether there are any or
+// not, so that the answer does not tell. What cannot be seen is not searched by (Query) and
+// not written over (Restore).
+type Mask struct {
+	// Contact hides telecom, address and contact persons.
+	Contact bool
+	// National hides national identifiers.
+	National Cover
+}
+
+// Cover says how much of an identifier is hidden.
+type Cover uint8
+
+// The covers.
+const (
+	Open     Cover = iota
+	LastFour       // its last four characters are shown, to tell people of one name apart
+	Whole          // that there is one is not told either
+)
+
+// particulars says which role needs which particulars. Who registers people, bills and
+// releases records needs all; who treats calls and visits people, and tells two of one name
+// apart by the last four digits; a pharmacist calls about a prescription and writes the
+// address on it. A role that is not here needs none.
+var particulars = map[trust.Role]Mask{
+	trust.FrontDesk:        {},
+	trust.Biller:           {},
+	trust.Records:          {},
+	trust.SystemRole:       {},
+	trust.Patient:          {}, // their own
+	trust.Physician:        {National: LastFour},
+	trust.Nurse:            {National: LastFour},
+	trust.MedicalAssistant: {National: LastFour},
+	trust.Pharmacist:       {National: Whole},
+}
+
+// MaskOf returns what is hidden from a principal. A program that acts for a member of staff,
+// or for the clinic, gets no national identifiers; a patient's own gets what the patient sees.
+func MaskOf(p trust.Principal) Mask {
+	m, known := particulars[p.Role]
+	if !known {
+		return Mask{Contact: true, National: Whole}
+	}
+	if p.Client != "" && p.Role != trust.Patient {
+		m.National = Whole
+	}
+	return m
+}
+
+const (
+	absentURL   = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+	renderedURL = "http://hl7.org/fhir/StructureDefinition/rendered-value"
+)
+
+// people are the types that hold a person's particulars.
+var people = []string{"Patient", "RelatedPerson", "Person"}
+
+func isPerson(resourceType string) bool { return slices.Contains(people, resourceType) }
+
+// reached are the members by which a person is reached, in the order in which they are said
+// to be masked.
+func reached(resourceType string) []string {
+	if resourceType == "Patient" {
+		return []string{"telecom", "address", "contact"}
+	}
+	return []string{"telecom", "address"}
+}
+
+// nationalSystems are systems of national identifiers, nationalRoots the beginnings of such,
+// nationalTypes the codes of HL7 table 0203 that mark one, whatever its system is.
+var (
+	nationalSystems = []string{"http://hl7.org/fhir/sid/us-ssn", "urn:oid:2.16.840.1.113883.4.1", "http://hl7.org/fhir/sid/us-itin", "urn:oid:2.16.840.1.113883.4.2"}
+	nationalRoots   = []string{"http://hl7.org/fhir/sid/passport", "urn:oid:2.16.840.1.113883.4.3.", "urn:oid:2.16.840.1.113883.4.330"}
+	nationalTypes   = []string{"SS", "SB", "PPN", "DL", "NI", "NNxxx", "TAX", "CZ", "PRC", "PN", "PRN"}
+)
+
+const identifierTypes = "http://terminology.hl7.org/CodeSystem/v2-0203"
+
+func nationalSystem(system string) bool {
+	return slices.Contains(nationalSystems, system) || slices.ContainsFunc(nationalRoots, func(root string) bool { return strings.HasPrefix(system, root) })
+}
+
+// national reports whether an Identifier is a national one.
+func national(id *fhir.Node) bool {
+	if nationalSystem(id.Get("system").Text()) {
+		return true
+	}
+	for c := range id.Path("type.coding").Items() {
+		if slices.Contains(nationalTypes, c.Get("code").Text()) || strings.HasPrefix(c.Get("code").Text(), "NN") {
+			return true
+		}
+	}
+	return false
+}
+
+// Body returns a stored body as a principal gets it.
+func (m Mask) Body(resourceType string, body []byte) ([]byte, error) {
+	if m == (Mask{}) || len(body) == 0 || !m.touches(resourceType, body) {
+		return body, nil
+	}
+	r, err := fhir.Parse(body)
+	if err != nil {
+		return nil, err
+	}
+	m.Apply(r)
+	return r.JSON(), nil
+}
+
+// touches is a quick look for what may have to be hidden. Stored bodies are written by
+// fhir.Node, which spells a string in one way.
+func (m Mask) touches(resourceType string, body []byte) bool {
+	if isPerson(resourceType) && (m.Contact || m.National == Whole) { // which is said whether there is something or not
+		return true
+	}
+	if !bytes.Contains(body, contained) && resourceType != "Bundle" && resourceType != "Parameters" && !mentionsNational(body) {
+		return false
+	}
+	return isPerson(resourceType) || bytes.Contains(body, contained) || resourceType == "Bundle" || resourceType == "Parameters" ||
+		m.National != Open && (bytes.Contains(body, identifier) || bytes.Contains(body, valueIdentifier))
+}
+
+// mentionsNational is a quick look for what national asks: whether a system or a type of a national
+// identifier is written in a body at all.
+func mentionsNational(body []byte) bool {
+	return slices.ContainsFunc(nationalMarks, func(mark []byte) bool { return bytes.Contains(body, mark) })
+}
+
+// nationalMarks are the quoted texts, or the beginnings of such, of which a national identifier has one.
+var nationalMarks = func() (out [][]byte) {
+	out = append(out, []byte(`"NN`))
+	for _, s := range slices.Concat(nationalSystems, nationalRoots) {
+		out = append(out, []byte(`"`+s))
+	}
+	for _, s := range nationalTypes {
+		out = append(out, []byte(`"`+s+`"`))
+	}
+	return out
+}()
+
+// What is looked for in bodies.
+var contained, identifier, valueIdentifier = []byte(`"contained"`), []byte(`"identifier"`), []byte(`"valueIdentifier"`)
+
+// Apply hides in a resource what is to be hidden.
+func (m Mask) Apply(r *fhir.Node) {
+	if m != (Mask{}) {
+		(&masking{Mask: m}).resource(r)
+	}
+}
+
+// masking is a mask at work on one resource.
+type masking struct {
+	Mask
+	numbers []string // that were hidden
+}
+
+// resource reports whether a person is in a resource. Then its narrative goes when it may
+// repeat how to reach them, or does repeat a number that is hidden.
+func (m *masking) resource(r *fhir.Node) (person bool) {
+	person = isPerson(r.ResourceType())
+	for name, v := range r.Members() {
+		person = m.member(name, v, isPerson(r.ResourceType())) || person
+	}
+	if person && m.Contact || m.repeats(r.Path("text.div").Text()) {
+		r.Remove("text")
+	}
+	if isPerson(r.ResourceType()) {
+		m.person(r)
+	}
+	return person
+}
+
+// repeats reports whether a text repeats a hidden number, in whatever groups it is written.
+func (m *masking) repeats(text string) bool {
+	if text == "" || len(m.numbers) == 0 {
+		return false
+	}
+	text = plain(text)
+	return slices.ContainsFunc(m.numbers, func(number string) bool { return len(number) < 4 || strings.Contains(text, number) })
+}
+
+// plain returns the letters and digits of a text.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, s)
+}
+
+// member masks what lies in a member of a resource; own says that the member belongs to a
+// person.
+func (m *masking) member(name string, v *fhir.Node, own bool) (person bool) {
+	switch v.Kind() {
+	case fhir.Array:
+		for item := range v.Items() {
+			person = m.member(name, item, own) || person
+		}
+	case fhir.Object:
+		if v.Get("resourceType").Kind() == fhir.String {
+			return m.resource(v)
+		}
+		if (name == "identifier" || name == "valueIdentifier") && m.National != Open && national(v) {
+			m.cover(v)
+			return false
+		}
+		if own && m.Contact && (name == "valueAddress" || name == "valueContactPoint") {
+			empty(v)
+			v.Set("extension", absent())
+			return false
+		}
+		for inner, x := range v.Members() {
+			person = m.member(inner, x, own) || person
+		}
+	}
+	return person
+}
+
+// person masks the particulars of one person. They are put at the end, each time in the same
+// order: where they stood would tell that there are some.
+func (m *masking) person(r *fhir.Node) {
+	if m.National == Whole {
+		var kept []any
+		for id := range r.Get("identifier").Items() {
+			if !covers(id) {
+				kept = append(kept, id)
+			}
+		}
+		r.Remove("identifier")
+		r.Set("identifier", fhir.Arr(append(kept, fhir.Obj("extension", absent()))...))
+	}
+	if !m.Contact {
+		return
+	}
+	for _, name := range reached(r.ResourceType()) {
+		r.Remove(name)
+		r.Remove("_" + name)
+	}
+	for _, name := range reached(r.ResourceType()) {
+		masked := fhir.Obj("extension", absent())
+		if name == "contact" { // a contact must say something
+			masked = fhir.Obj("telecom", fhir.Arr(masked))
+		}
+		r.Set(name, fhir.Arr(masked))
+	}
+}
+
+// cover hides the value of an identifier.
+func (m *masking) cover(id *fhir.Node) {
+	m.numbers = append(m.numbers, plain(id.Get("value").Text()))
+	if m.National == Whole {
+		empty(id)
+		id.Set("extension", absent())
+		return
+	}
+	value := []rune(id.Get("value").Text())
+	why := absent()
+	if len(value) > 6 {
+		why.Append(fhir.Obj("url", renderedURL, "valueString", "***"+string(value[len(value)-4:])))
+	}
+	for _, name := range []string{"value", "_value", "extension", "assigner"} {
+		id.Remove(name)
+	}
+	id.Set("_value", fhir.Obj("extension", why))
+}
+
+func empty(n *fhir.Node) {
+	var names []string
+	for name := range n.Members() {
+		names = append(names, name)
+	}
+	for _, name := range names {
+		n.Remove(name)
+	}
+}
+
+func absent() *fhir.Node { return fhir.Arr(fhir.Obj("url", absentURL, "valueCode", "masked")) }
+
+// Masked reports whether an element says that what belongs there is masked.
+func Masked(n *fhir.Node) bool {
+	for e := range n.Get("extension").Items() {
+		if e.Get("url").Text() == absentURL && e.Get("valueCode").Text() == "masked" {
+			return true
+		}
+	}
+	return false
+}
+
+// covers reports whether an identifier is masked.
+func covers(id *fhir.Node) bool { return Masked(id) || Masked(id.Get("_value")) }

@@ -1,0 +1,222 @@
+package policy
+
+import (
+	"cmp"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir/definition"
+	"github.com/osler-emr/osler/fhir/search"
+)
+
+// reachedBy are the search parameters of people by which contact details are asked for.
+var reachedBy = []string{"phone", "email", "telecom", "address", "address-city", "address-country", "address-postalcode", "address-state", "address-use"}
+
+// Particular reports whether a search parameter asks for a person's particulars, so that what
+// is looked for had better not be written down. Chains and modifiers are looked through.
+func Particular(name, value string) bool {
+	name = name[strings.LastIndexByte(name, '.')+1:]
+	if strings.HasPrefix(name, "_has:") {
+		name = name[strings.LastIndexByte(name, ':')+1:]
+	}
+	name, modifier, _ := strings.Cut(name, ":")
+	system, _, _ := strings.Cut(value, "|")
+	return slices.Contains(reachedBy, name) || (name == "identifier" || modifier == "identifier") && nationalSystem(system) ||
+		name == "identifier" && modifier == "of-type" && slices.ContainsFunc(nationalTypes, func(t string) bool { return strings.Contains(value, "|"+t+"|") })
+}
+
+// Query holds a search to what a principal may search by. A search by what is hidden is
+// refused in the same words whatever is stored; a number without a system does not find
+// national identifiers. known are the search parameters of the record.
+func (m Mask) Query(q search.Query, known *search.Registry) (search.Query, error) {
+	if m == (Mask{}) {
+		return q, nil
+	}
+	n := narrower{m, known}
+	for _, key := range q.Sort {
+		if err := n.asked(q.Type, key.Param); err != nil {
+			return q, err
+		}
+		if n.numbered(q.Type, key.Param) {
+			return q, unsearched(q.Type, key.Param)
+		}
+	}
+	var err error
+	q.Where, err = n.narrow(q.Type, q.Where)
+	return q, err
+}
+
+// narrower holds conditions to a mask.
+type narrower struct {
+	Mask
+	known *search.Registry
+}
+
+// asked refuses a parameter that reads what is hidden: one of FHIR's, of people, or one that
+// the clinic has made, of whatever type.
+func (n narrower) asked(resourceType, param string) error {
+	if n.Contact && (resourceType == "" || isPerson(resourceType)) && slices.Contains(reachedBy, param) {
+		return unsearched(resourceType, param)
+	}
+	if _, standard := definition.SearchParameterFor(resourceType, param); standard || n.known == nil {
+		return nil
+	}
+	for _, p := range n.known.Custom(resourceType) {
+		if p.Code == param && (n.reads(p.Expression) || slices.ContainsFunc(p.Components, func(c definition.Component) bool { return n.reads(c.Expression) })) {
+			return unsearched(resourceType, param)
+		}
+	}
+	return nil
+}
+
+// wide are words of an expression that may reach anything; the others reach what is hidden.
+var (
+	wide            = []string{"contained", "children", "descendants", "text", "resolve", "repeat", "%"}
+	wordsOfContact  = []string{"telecom", "address", "contact"}
+	wordsOfNational = []string{"identifier"}
+)
+
+// reads reports whether a FHIRPath expression may read what is hidden.
+func (n narrower) reads(expression string) bool {
+	has := func(words []string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(strings.ToLower(expression), w) })
+	}
+	return has(wide) || n.Contact && has(wordsOfContact) || n.National != Open && has(wordsOfNational)
+}
+
+func unsearched(resourceType, param string) error {
+	return fault.New(fault.NotSupported, "Your role or program does not see all of a person's particulars, and cannot search by %q of %s.", param, cmp.Or(resourceType, "all types"))
+}
+
+// narrow is Query for a condition on resources of a type.
+func (n narrower) narrow(resourceType string, x search.Expr) (search.Expr, error) {
+	param := ""
+	switch x := x.(type) {
+	case search.And:
+		list, err := n.each(resourceType, x)
+		return search.And(list), err
+	case search.Or:
+		list, err := n.each(resourceType, x)
+		return search.Or(list), err
+	case search.Not:
+		inner, err := n.narrow(resourceType, x.X)
+		return search.Not{X: inner}, err
+	case search.Chain:
+		inner, err := n.narrow(x.Target, x.X)
+		x.X = inner
+		return x, err
+	case search.Has:
+		inner, err := n.narrow(x.Source, x.X)
+		x.X = inner
+		return x, err
+	case search.Words:
+		if n.Contact && (resourceType == "" || isPerson(resourceType)) || resourceType == "Bundle" {
+			return nil, unsearched(resourceType, "words")
+		}
+		return x, nil
+	case search.Token:
+		if n.numbered(resourceType, x.Param) {
+			return n.number(resourceType, x)
+		}
+		param = x.Param
+	case search.Reference:
+		if n.National != Open && x.Identifier != nil {
+			return n.reference(resourceType, x)
+		}
+		param = x.Param
+	case search.Coded:
+		param = x.Param
+	case search.Missing:
+		param = x.Param
+	case search.Text:
+		param = x.Param
+	case search.Date:
+		param = x.Param
+	case search.Quantity:
+		param = x.Param
+	case search.URI:
+		param = x.Param
+	case search.Composite:
+		param = x.Param
+	case search.Near:
+		param = x.Param
+	case search.Lineage:
+		param = x.Param
+	default:
+		return x, nil
+	}
+	if n.numbered(resourceType, param) {
+		return nil, unsearched(resourceType, param)
+	}
+	return x, n.asked(resourceType, param)
+}
+
+// Indifferent reports whether a condition is the same whatever the mask hides.
+func (m Mask) Indifferent(resourceType string, x search.Expr, known *search.Registry) bool {
+	if m == (Mask{}) {
+		return true
+	}
+	narrowed, err := narrower{m, known}.narrow(resourceType, x)
+	return err == nil && reflect.DeepEqual(narrowed, x)
+}
+
+// numbered reports whether a parameter reads numbers of people, of which some are hidden.
+func (n narrower) numbered(resourceType, param string) bool {
+	return n.National != Open && param == "identifier" && (resourceType == "" || isPerson(resourceType) || resourceType == "Practitioner")
+}
+
+func (n narrower) each(resourceType string, parts []search.Expr) ([]search.Expr, error) {
+	out := make([]search.Expr, len(parts))
+	for i, part := range parts {
+		var err error
+		if out[i], err = n.narrow(resourceType, part); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// number lets a search by a number find other identifiers than national ones. (Of somebody
+// whose record number is the national number too, it finds neither.)
+func (n narrower) number(resourceType string, x search.Token) (search.Expr, error) {
+	value := x.Code
+	switch {
+	case x.OfType && !slices.Contains(nationalTypes, x.Code) && !strings.HasPrefix(x.Code, "NN"):
+		value = x.Value
+	case x.OfType, x.Text, x.Other, x.HasSystem && nationalSystem(x.System):
+		return nil, unsearched(resourceType, "identifier")
+	case x.AnyCode:
+		if !x.HasSystem || x.System == "" {
+			return nil, unsearched(resourceType, "identifier")
+		}
+		return x, nil
+	}
+	var not search.Or
+	for _, s := range nationalSystems {
+		not = append(not, search.Token{Param: x.Param, System: s, HasSystem: true, Code: value})
+	}
+	for _, t := range nationalTypes {
+		not = append(not, search.Token{Param: x.Param, OfType: true, Code: t, Value: value})
+	}
+	return search.And{x, search.Not{X: not}}, nil
+}
+
+// reference is number for references that name somebody by an identifier.
+func (n narrower) reference(resourceType string, x search.Reference) (search.Expr, error) {
+	id := *x.Identifier
+	if id.HasSystem && nationalSystem(id.System) || id.AnyCode && (!id.HasSystem || id.System == "") {
+		return nil, unsearched(resourceType, x.Param+":identifier")
+	}
+	if id.HasSystem && id.System != "" {
+		return x, nil
+	}
+	var not search.Or
+	for _, s := range nationalSystems {
+		with := x
+		with.Identifier = &search.Token{Param: id.Param, System: s, HasSystem: true, Code: id.Code}
+		not = append(not, with)
+	}
+	return search.And{x, search.Not{X: not}}, nil
+}

@@ -1,0 +1,242 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/definition"
+	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/fhir/validate"
+	"github.com/osler-emr/osler/trust"
+)
+
+func parsed(t testing.TB, body string) *fhir.Node {
+	t.Helper()
+	n, err := fhir.Parse([]byte(body))
+	if err != nil {
+		t.Fatalf("%v: %s", err, body)
+	}
+	return n
+}
+
+// someone is a Patient with every particular; a number of nine digits stands in all of them.
+func someone(number string) string {
+	return strings.ReplaceAll(`{"resourceType":"Patient","id":"p","text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">Hill, NUMBER</div>"},
+"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/patient-birthPlace","valueAddress":{"city":"NUMBER"}}],
+"identifier":[{"system":"urn:mrn","value":"M1"},{"system":"http://hl7.org/fhir/sid/us-ssn","value":"NUMBER"},{"type":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0203","code":"PPN"}]},"system":"urn:p","value":"P-NUMBER"}],
+"name":[{"family":"Hill"}],"telecom":[{"system":"phone","value":"NUMBER"}],"address":[{"line":["NUMBER"],"city":"Leeds"}],
+"contact":[{"name":{"family":"NUMBER"},"telecom":[{"system":"phone","value":"NUMBER"}]}]}`, "NUMBER", number)
+}
+
+// copies are places in which a person stands inside of another resource.
+func copies(person string) []string {
+	inner := strings.Replace(person, `"id":"p"`, `"id":"c"`, 1)
+	return []string{
+		person,
+		`{"resourceType":"Bundle","type":"collection","entry":[{"resource":` + person + `},{"resource":{"resourceType":"Bundle","type":"collection","entry":[{"resource":` + person + `}]}}]}`,
+		`{"resourceType":"ServiceRequest","text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">for ` + read0(person) + `</div>"},"contained":[` + inner + `],"status":"active","intent":"order","code":{"text":"x"},"subject":{"reference":"#c"}}`,
+	}
+}
+
+// read0 is the number of a person of someone.
+func read0(person string) string {
+	_, rest, _ := strings.Cut(person, "Hill, ")
+	number, _, _ := strings.Cut(rest, "<")
+	return number
+}
+
+func TestMaskedNowhereToBeFound(t *testing.T) {
+	const x, y = "123-45-6789", "987-65-6789" // the last four are the same
+	for role, m := range map[trust.Role]Mask{trust.Laboratory: {Contact: true, National: Whole}, trust.Auditor: {Contact: true, National: Whole}, "unknown": {Contact: true, National: Whole},
+		trust.Pharmacist: {National: Whole}, trust.Physician: {National: LastFour}, trust.FrontDesk: {}, trust.Patient: {}, trust.SystemRole: {}} {
+		if got := MaskOf(as(role)); got != m {
+			t.Errorf("%s: %+v", role, got)
+		}
+	}
+	program := as(trust.FrontDesk)
+	program.Client = "app"
+	if MaskOf(program).National != Whole {
+		t.Error("a program gets national identifiers")
+	}
+	for i, body := range copies(someone(x)) {
+		other, none := copies(someone(y))[i], copies(strings.NewReplacer(`"telecom":[{"system":"phone","value":"`+x+`"}],"address":[{"line":["`+x+`"],"city":"Leeds"}],`, "").Replace(someone(x)))[i]
+		kind := parsed(t, body).ResourceType()
+		m := Mask{Contact: true, National: Whole}
+		a := masked(t, m, kind, body)
+		if b, c := masked(t, m, kind, other), masked(t, m, kind, none); a != b || i == 0 && a != c {
+			t.Errorf("%s tells what is hidden:\n%s\n%s\n%s", kind, a, b, c)
+		}
+		if strings.Contains(a, "6789") || !strings.Contains(a, `"valueCode":"masked"`) || !strings.Contains(a, "M1") {
+			t.Errorf("%s", a)
+		}
+		if again := masked(t, m, kind, a); again != a {
+			t.Errorf("masked twice it is another: %s", again)
+		}
+		four := masked(t, Mask{National: LastFour}, kind, body)
+		if strings.Count(four, x) != strings.Count(body, x)-strings.Count(body, `"value":"`+x+`"},{"type"`)-strings.Count(body, "P-"+x)-strings.Count(body, "Hill, "+x)-strings.Count(body, "for "+x) || !strings.Contains(four, "***6789") {
+			t.Errorf("the last four: %s", four)
+		}
+		for _, issue := range validate.Resource(parsed(t, a)) {
+			if issue.Severity == "error" {
+				t.Errorf("what is masked is no FHIR any more: %+v", issue)
+			}
+		}
+	}
+	plain := []byte(`{"resourceType":"Observation","status":"final","code":{"text":"x"}}`)
+	if got, err := (Mask{Contact: true, National: Whole}).Body("Observation", plain); err != nil || &got[0] != &plain[0] {
+		t.Error("a body without people is copied")
+	}
+}
+
+func masked(t *testing.T, m Mask, kind, body string) string {
+	t.Helper()
+	got, err := m.Body(kind, parsed(t, body).JSON())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(got)
+}
+
+// TestMaskRestores: what comes back masked or left out stays; what is changed is refused.
+func TestMaskRestores(t *testing.T) {
+	for _, m := range []Mask{{Contact: true, National: Whole}, {National: LastFour}, {National: Whole}} {
+		for i, body := range copies(someone("123-45-6789")) {
+			before := parsed(t, body)
+			same := before.Clone()
+			m.Apply(same)
+			if err := m.Restore(before, same); err != nil || string(sorted(same)) != string(sorted(before)) {
+				t.Errorf("%+v %d: %v\n%s\n%s", m, i, err, sorted(same), sorted(before))
+			}
+		}
+	}
+	before := parsed(t, someone("123-45-6789"))
+	m := Mask{Contact: true, National: Whole}
+	less := parsed(t, `{"resourceType":"Patient","id":"p","identifier":[{"system":"urn:mrn","value":"M2"}],"name":[{"family":"Zander"}]}`)
+	if err := m.Restore(before, less); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"M2", "Zander", "Leeds", `"value":"123-45-6789"`, "P-123-45-6789", `"contact"`} {
+		if !strings.Contains(string(less.JSON()), want) {
+			t.Errorf("%s is lost: %s", want, less.JSON())
+		}
+	}
+	for name, change := range map[string]string{"telecom": `"telecom":[{"system":"phone","value":"5"}]`, "address": `"address":[{"city":"York"}]`, "contact": `"contact":[{"name":{"text":"x"}}]`,
+		"identifier": `"identifier":[{"system":"http://hl7.org/fhir/sid/us-ssn","value":"1"}]`} {
+		for _, was := range []string{someone("123-45-6789"), `{"resourceType":"Patient","id":"p"}`} {
+			err := m.Restore(parsed(t, was), parsed(t, `{"resourceType":"Patient","id":"p",`+change+`}`))
+			if !fault.Is(err, fault.Forbidden) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
+// sorted writes a resource with the members of each object in one order.
+func sorted(n *fhir.Node) []byte {
+	switch n.Kind() {
+	case fhir.Object:
+		var names []string
+		for name := range n.Members() {
+			names = append(names, name)
+		}
+		out := "{"
+		slices.Sort(names)
+		for _, name := range names {
+			out += fmt.Sprintf("%q:%s,", name, sorted(n.Get(name)))
+		}
+		return []byte(out + "}")
+	case fhir.Array:
+		out := "["
+		for item := range n.Items() {
+			out += string(sorted(item)) + ","
+		}
+		return []byte(out + "]")
+	}
+	return n.JSON()
+}
+
+// TestMaskedSearch: nobody searches by what is hidden, in whatever way it is asked.
+func TestMaskedSearch(t *testing.T) {
+	custom := search.NewRegistry([]*definition.SearchParameter{
+		{URL: "urn:a", Code: "reach", Type: "token", Base: []string{"Patient"}, Expression: "Patient.telecom"},
+		{URL: "urn:b", Code: "kept", Type: "token", Base: []string{"ServiceRequest"}, Expression: "ServiceRequest.contained"},
+		{URL: "urn:c", Code: "shoe", Type: "string", Base: []string{"Patient"}, Expression: "Patient.extension.where(url='x').value"},
+	})
+	m := Mask{Contact: true, National: Whole}
+	for _, c := range []struct {
+		kind, query string
+		ok          bool
+	}{
+		{"Patient", "phone=5", false}, {"Patient", "phone:missing=true", false}, {"Patient", "address:contains=x", false}, {"Patient", "_sort=address", false}, {"Patient", "email=x", false},
+		{"Patient", "_filter=phone eq 5", false}, {"Patient", "_content=5", false}, {"Patient", "_text=x", false}, {"Observation", "patient.phone=5", false}, {"Observation", "subject:Patient.address-city=x", false},
+		{"Practitioner", "_has:Patient:general-practitioner:telecom=5", false}, {"Practitioner", "phone=5", true}, {"RelatedPerson", "telecom=5", false}, {"Person", "address=x", false},
+		{"Patient", "identifier=http://hl7.org/fhir/sid/us-ssn|1", false}, {"Patient", "identifier=http://hl7.org/fhir/sid/us-ssn|", false}, {"Patient", "identifier:missing=true", false}, {"Patient", "_sort=identifier", false},
+		{"Patient", "identifier:of-type=http://terminology.hl7.org/CodeSystem/v2-0203|SS|1", false}, {"Patient", "identifier:text=social", false}, {"Observation", "patient:identifier=http://hl7.org/fhir/sid/us-ssn|1", false},
+		{"Patient", "identifier=urn:mrn|1", true}, {"Patient", "identifier=1", true}, {"Patient", "name=x&birthdate=2020", true}, {"Observation", "_content=5", true}, {"Observation", "patient.name=x", true},
+		{"Patient", "reach=5", false}, {"ServiceRequest", "kept=5", false}, {"Patient", "shoe=5", true}, {"", "_content=5", false}, {"", "_id=5", true},
+	} {
+		params, err := search.ParseQuery(c.query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q, err := search.Parser{Registry: custom}.Parse(c.kind, params, search.Strict)
+		if err != nil {
+			t.Errorf("%s?%s: %v", c.kind, c.query, err)
+			continue
+		}
+		if _, err := m.Query(q, custom); (err == nil) != c.ok || err != nil && !fault.Is(err, fault.NotSupported) {
+			t.Errorf("%s?%s: %v", c.kind, c.query, err)
+		}
+		if _, err := (Mask{}).Query(q, custom); err != nil {
+			t.Errorf("without a mask %s?%s: %v", c.kind, c.query, err)
+		}
+	}
+	// A number alone finds record numbers, not national ones.
+	for _, c := range []struct {
+		query, body string
+		found       bool
+	}{
+		{"identifier=123-45-6789", someone("123-45-6789"), false}, {"identifier=M1", someone("123-45-6789"), true}, {"identifier=P-5", someone("5"), false}, {"identifier=urn:p|P-5", someone("5"), false}, {"identifier:not=M1", someone("5"), false},
+		{"identifier:not=5", someone("5"), true},
+	} {
+		params, _ := search.ParseQuery(c.query)
+		q, err := search.Parse("Patient", params, search.Strict)
+		if err == nil {
+			q, err = m.Query(q, nil)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries, err := search.Extract(parsed(t, c.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if search.Match(q.Where, search.Subject{Type: "Patient", ID: "p"}, entries) != c.found {
+			t.Errorf("%s: found is not %v", c.query, c.found)
+		}
+	}
+	for text, want := range map[string]bool{"phone=5": true, "patient.phone:missing=5": true, "_has:Patient:link:email=5": true, "identifier=http://hl7.org/fhir/sid/us-ssn|5": true, "name=x": false, "identifier=urn:mrn|5": false,
+		"subject:identifier=http://hl7.org/fhir/sid/us-ssn|5": true, "identifier:of-type=x|SS|5": true} {
+		name, value, _ := strings.Cut(text, "=")
+		if Particular(name, value) != want {
+			t.Errorf("%s: %v", text, !want)
+		}
+	}
+}
+
+func BenchmarkMaskOfBodies(b *testing.B) {
+	body := []byte(`{"resourceType":"Observation","id":"x","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"8867-4"}]},"subject":{"reference":"Patient/x"},"valueQuantity":{"value":72}}`)
+	for name, p := range map[string]trust.Principal{"all": as(trust.FrontDesk), "four": as(trust.Physician)} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := MaskOf(p).Body("Observation", body); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
