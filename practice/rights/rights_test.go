@@ -299,13 +299,18 @@ func TestLabelsGoWithTheDispute(t *testing.T) {
 	c := open(t)
 	r := c.ask(rosa, Draft{Kind: Amendment, About: "Condition/heroin", Wrong: "I never took heroin."})
 	c.do(Deny(ctx, c.as(amara), "rosa", r.ID, Denial{Accurate, "The tests show opioids."}))
+	again := c.ask(rosa, Draft{Kind: Amendment, About: "Condition/heroin", Wrong: "I take none."})
+	c.do(Accept(ctx, c.as(amara), "rosa", again.ID, "The record says now that you take no heroin."))
 	if _, err := c.as(nina).Read(ctx, "Condition", "heroin"); !fault.Is(err, fault.NotFound) {
 		t.Fatalf("a nurse without clearance reads the entry: %v", err)
 	}
 	if list, err := Of(ctx, c.as(nina), "rosa"); err != nil || len(list) != 0 {
 		t.Errorf("a nurse without clearance reads about it: %+v %v", list, err)
 	}
-	if list, err := Of(ctx, c.as(amara), "rosa"); err != nil || len(list) != 1 || len(list[0].Steps) != 2 {
+	if n, err := c.as(nina).Find(ctx, "Communication", "patient=Patient/rosa"); err != nil || len(n) != 0 {
+		t.Errorf("a nurse without clearance reads %d steps about it: %v", len(n), err)
+	}
+	if list, err := Of(ctx, c.as(amara), "rosa"); err != nil || len(list) != 2 || len(list[0].Steps) != 2 || len(list[1].Steps) != 2 {
 		t.Errorf("the physician: %+v %v", list, err)
 	}
 }
