@@ -1,8 +1,11 @@
 package clinic
 
 import (
+	"slices"
+
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/practice/task"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust"
@@ -16,6 +19,9 @@ func navigation(r *web.Request) []ui.NavItem {
 		return navigationOf(trust.Physician)
 	}
 	list := navigationOf(r.Principal().Role)
+	if slices.ContainsFunc(r.Account.Grants, func(l identity.Lent) bool { return l.Role != trust.Patient && l.Holds(r.Now()) }) && r.Principal().Role != trust.Administrator {
+		list = append(list, ui.NavItem{Label: "People", Href: "/people"})
+	}
 	for i := range list {
 		if list[i].Href == "/safety" {
 			s, err := r.Actor.Safety(r.Context())

@@ -14,9 +14,9 @@ import (
 	"github.com/osler-emr/osler/trust/policy"
 )
 
-// keepers is a house with health records, an administrator, an auditor, a front desk, and the record
+// archivistsAt is a house with health records, an administrator, an auditor, a front desk, and the record
 // of somebody who was here long ago.
-func keepers(t *testing.T) house {
+func archivistsAt(t *testing.T) house {
 	h := open(t)
 	h.site.Gate.Hold(h.site.Accounts)
 	for _, d := range []identity.Draft{
@@ -48,7 +48,7 @@ func (h house) in(user string) browser {
 
 // TestDisposalByTwoPeople goes from what is due to the certificate; a legal hold stops it on the way.
 func TestDisposalByTwoPeople(t *testing.T) {
-	h := keepers(t)
+	h := archivistsAt(t)
 	rex, ada, ines, tom := h.in("rex"), h.in("ada"), h.in("ines"), h.in("tom")
 	page := rex.get("/retention")
 	if page.status != 200 || !page.says("BRANDT, Olga") || !page.says("04-Mar-2009") || page.says("OKAFOR") {
@@ -130,7 +130,7 @@ func TestDisposalByTwoPeople(t *testing.T) {
 
 // TestRetentionPages looks at the pages as their people see them.
 func TestRetentionPages(t *testing.T) {
-	h := keepers(t)
+	h := archivistsAt(t)
 	b := webtest.Start(t)
 	rex := h.in("rex")
 	rex.post("/retention/holds", "patient", "maria", "reason", "Case 12/2026")
