@@ -3,7 +3,6 @@ package rights
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -11,12 +10,10 @@ import (
 
 	"github.com/osler-emr/osler/base/clock"
 	"github.com/osler-emr/osler/base/fault"
-	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/practice/message"
 	"github.com/osler-emr/osler/practice/task"
 	"github.com/osler-emr/osler/record"
-	"github.com/osler-emr/osler/store/sqlite"
 	"github.com/osler-emr/osler/trust"
 )
 
@@ -39,17 +36,7 @@ type clinic struct {
 func open(t *testing.T) clinic {
 	t.Helper()
 	c := clinic{T: t, clock: clock.NewManual(time.Date(2026, 3, 2, 10, 20, 0, 0, time.UTC))}
-	dir := t.TempDir()
-	ring, err := seal.OpenKeyring(dir, seal.KeyFile(filepath.Join(dir, "master.key")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := sqlite.Open(ctx, dir, sqlite.Options{Keyring: ring, Clock: c.clock, Readers: 1, CacheKiB: 512})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	c.gate = record.Open(s, c.clock)
+	c.gate = record.Open(openStore(t, kind, c.clock), c.clock)
 	var change record.Change
 	for _, b := range []string{
 		`{"resourceType":"Practitioner","id":"amara","name":[{"family":"Osei"}]}`,
