@@ -50,7 +50,8 @@ type Accounts struct {
 	options Options
 	hashing chan struct{} // a place for each password that is being hashed
 	keepers []Keeper
-	decoy   string // hash that unknown users' passwords are compared with
+	decoy   string    // hash that unknown users' passwords are compared with
+	given   *Provider // that the operator named
 	tokens  decoded[token]
 	people  decoded[Account]
 }
@@ -67,9 +68,6 @@ type Options struct {
 	// Key proves that a challenge for passkeys was made here. Processes that share a store share
 	// it; a random one when empty.
 	Key []byte
-	// Provider is the hospital's own sign-in, where the operator names it at the start; nil leaves
-	// it to SetProvider.
-	Provider *Provider
 	// CheckEvery is how often While looks; CheckEvery when zero. Tests shorten it.
 	CheckEvery time.Duration
 }
@@ -110,6 +108,8 @@ type Account struct {
 	RecoveryLeft int `json:"recoveryLeft,omitempty"`
 	// Grants are the roles for which the person may make accounts, given by an administrator.
 	Grants []trust.Role `json:"grants,omitempty"`
+	// Clearance holds the sensitivity labels that the person sees beyond those of the role.
+	Clearance []string `json:"clearance,omitempty"`
 	// Linked is the person at the hospital's provider; nil where there is none.
 	Linked *Linked `json:"linked,omitempty"`
 	// Invited is set until the person has chosen a password through the invitation.
@@ -386,7 +386,7 @@ func (a *Accounts) SetRole(ctx context.Context, by trust.Principal, id string, r
 		if c.Role == trust.Patient {
 			return fault.New(fault.Invalid, "A patient's account has no other role; a colleague who is a patient too has two accounts.")
 		}
-		c.Role, c.Grants = role, nil
+		c.Role, c.Grants, c.Clearance = role, nil, nil
 		return nil
 	})
 }

@@ -328,7 +328,7 @@ type begun struct {
 
 // start starts a session.
 func (a *Accounts) start(ctx context.Context, c credentials, from Place, b begun) (Session, string, error) {
-	if other, err := a.elsewhere(ctx, c.Account); err != nil || other && !strings.HasPrefix(b.how, byProvider) {
+	if other, err := a.elsewhere(ctx, c.Account); err != nil || other && !Federates(b.how) {
 		if err == nil {
 			err = refuse(Elsewhere)
 		}

@@ -19,10 +19,11 @@ type accountsView struct {
 
 // accountView is one account; Link is set for one answer only, right after it was made.
 type accountView struct {
-	Account identity.Account
-	Own     bool
-	Link    string
-	Back    string // page to return to: "/people"
+	Account   identity.Account
+	Own       bool
+	Link      string
+	Back      string // page to return to: "/people"
+	Clearance clearanceView
 }
 
 // accountList is the page People.
@@ -42,7 +43,7 @@ func accountList(w http.ResponseWriter, r *web.Request) error {
 		if a.Invited && !a.Disabled {
 			v.Waiting++
 		}
-		if !a.Invited && !a.Disabled && !a.Strong() {
+		if !a.Invited && !a.Disabled && !a.Strong() && (a.Linked == nil || !a.Linked.Full) {
 			v.NoSecond++
 		}
 	}
@@ -64,6 +65,7 @@ func accountShow(w http.ResponseWriter, r *web.Request) error {
 
 func accountOf(r *web.Request, a identity.Account, secret string) accountView {
 	v := accountView{Account: a, Own: a.ID == r.Principal().ID, Back: "/people"}
+	v.Clearance = clearanceOf(a, v.Own)
 	if secret != "" {
 		v.Link = r.Absolute(web.InvitePath(secret))
 	}
@@ -113,6 +115,22 @@ func accountEnable(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	r.Say(r.Lang.T("%s can sign in again.", a.Name), "")
+	return web.Redirect(w, r, "/people/"+a.ID)
+}
+
+// accountDisconnect ends the connection of an account with the hospital's sign-in, and what is open.
+func accountDisconnect(w http.ResponseWriter, r *web.Request) error {
+	a, err := r.Site.Accounts.FindByID(r.Context(), r.PathValue("account"))
+	if err != nil {
+		return err
+	}
+	if err := r.Site.Accounts.Disconnect(r.Context(), r.Principal(), a.ID); err != nil {
+		return err
+	}
+	if err := r.Site.Accounts.EndAll(r.Context(), r.Principal(), a.ID); err != nil {
+		return err
+	}
+	r.Say(r.Lang.T("%s is not connected with the sign-in of the hospital any more.", a.Name), "")
 	return web.Redirect(w, r, "/people/"+a.ID)
 }
 

@@ -16,7 +16,7 @@ func office(m *web.Mux) {
 
 	const opening = web.Physician | web.Nurse | web.Pharmacist // as policy.MayBreakGlass
 	m.Page("GET /emergency-access", opening, closedForm)
-	m.Page("POST /emergency-access", opening, closedFind)
+	m.Find("/emergency-access", opening, closedFind)
 	m.Page("GET /p/{patient}/emergency-access", opening, glassForm)
 	m.Page("POST /p/{patient}/emergency-access", opening, glassOpen)
 	m.Page("POST /glass/{grant}/end", opening|web.Audit, glassEnd)
@@ -39,15 +39,20 @@ func office(m *web.Mux) {
 	m.Page("POST /fees/{code}", web.Fees, feeSave)
 
 	m.Page("GET /access", web.Audit, accessShow)
-	m.Page("POST /access", web.Administrator, accessChange)
+	m.Page("POST /access", web.Administrator, web.Fresh(web.Opening, accessChange))
 	m.Page("POST /access/why", web.Audit, accessWhy)
 
 	m.Page("GET /people", web.Administrator, accountList)
 	m.Page("GET /people/invite", web.Administrator, staffInviteForm)
 	m.Page("POST /people/invite", web.Administrator, web.Fresh(web.Granting, staffInvite))
+	m.Page("GET /people/single-sign-on", web.Administrator, singleShow)
+	m.Page("POST /people/single-sign-on", web.Administrator, web.Fresh(web.Granting, singleSave))
+	m.Page("POST /people/single-sign-on/end", web.Administrator, web.Fresh(web.Granting, singleEnd))
 	m.Page("GET /people/{account}", web.Administrator, accountShow)
+	m.Page("POST /people/{account}/clearance", web.Administrator, web.Fresh(web.Opening, accountClearance))
 	m.Page("POST /people/{account}/link", web.Administrator, web.Fresh(web.Granting, accountLink))
 	m.Page("POST /people/{account}/end", web.Administrator, web.Fresh(web.Granting, accountEnd))
+	m.Page("POST /people/{account}/disconnect", web.Administrator, web.Fresh(web.Granting, accountDisconnect))
 	m.Page("POST /people/{account}/factor", web.Administrator, web.Fresh(web.Granting, accountFactor))
 	m.Page("POST /people/{account}/disable", web.Administrator, web.Fresh(web.Granting, accountDisable))
 	m.Page("POST /people/{account}/enable", web.Administrator, web.Fresh(web.Granting, accountEnable))

@@ -20,14 +20,6 @@ func valueDir(ctx context.Context) string {
 	return "ltr"
 }
 
-func bornText(ctx context.Context, born string) string {
-	s := DateText(ctx, born)
-	if a := AgeText(ctx, born); a != "" {
-		s += " (\u2068" + a + "\u2069)" // isolated: the age is in the reader's language
-	}
-	return s
-}
-
 func monthText(ctx context.Context, m time.Month, year int) string {
 	l := From(ctx).Lang
 	return l.T("%s %s", l.Month(m), strconv.Itoa(year))

@@ -17,6 +17,10 @@ const (
 	originSystem  = "urn:osler:origin"
 )
 
+// OwnerSystem is the system of a server-owned tag that names the account for which a resource
+// works: a Subscription is read by whoever wrote it, since its criteria say what they look for.
+const OwnerSystem = "urn:osler:owner"
+
 type place struct {
 	role         trust.Role
 	resourceType string
@@ -24,6 +28,9 @@ type place struct {
 
 // restricted returns what a role sees of a type whose cell says "r?".
 func restricted(p trust.Principal, resourceType string) search.Expr {
+	if resourceType == "Subscription" {
+		return code("_tag", OwnerSystem, p.ID)
+	}
 	switch p.Role {
 	case trust.Patient:
 		return patientSees(p, resourceType)
@@ -33,6 +40,10 @@ func restricted(p trust.Principal, resourceType string) search.Expr {
 			return code("category", messageSystem, "administrative")
 		case "Task":
 			return code("code", taskSystem, "duplicate-patient")
+		}
+	case trust.Biller:
+		if resourceType == "Consent" { // what is not told to health plans
+			return tagged("_tag", ConsentSystem, []string{"deny/purpose/HPAYMT"})
 		}
 	case trust.Laboratory:
 		if of, ok := laboratoryWork[resourceType]; ok {
