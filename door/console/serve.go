@@ -89,9 +89,7 @@ func (c *serveCommand) Run(ctx context.Context, p *Program) error {
 		stop := background(ctx, pusher.Run)
 		defer stop()
 	}
-	stopKeys := background(ctx, func(ctx context.Context) {
-		h.gate.KeepKeys(ctx, time.Duration(max(c.NewKeys, 0))*24*time.Hour, site.Log)
-	})
+	stopKeys := background(ctx, func(ctx context.Context) { keepKeys(ctx, h, c.NewKeys, p.Clock.Now, site.Log) })
 	defer stopKeys()
 	return p.serve(ctx, h, site, c.listenFlags, c.outwardFlags, func(address string) error {
 		return p.announce(ctx, h, address)
