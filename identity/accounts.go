@@ -109,6 +109,8 @@ type Account struct {
 	RecoveryLeft int `json:"recoveryLeft,omitempty"`
 	// Grants are the rights to make accounts that an administrator has lent to the person.
 	Grants []Lent `json:"grants,omitempty"`
+	// Clearance holds the sensitivity labels that the person sees beyond those of the role.
+	Clearance []string `json:"clearance,omitempty"`
 	// Linked is the person at the hospital's provider; nil where there is none.
 	Linked *Linked `json:"linked,omitempty"`
 	// Paper is the last emergency paper access; nil when there was none.
@@ -399,7 +401,7 @@ func (a *Accounts) SetRole(ctx context.Context, by trust.Principal, id string, r
 		if c.Role == trust.Patient {
 			return fault.New(fault.Invalid, "A patient's account has no other role; a colleague who is a patient too has two accounts.")
 		}
-		c.Role, c.Grants = role, nil
+		c.Role, c.Grants, c.Clearance = role, nil, nil
 		return nil
 	})
 }

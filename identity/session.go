@@ -77,7 +77,7 @@ func Principal(a Account, s Session) trust.Principal {
 		purpose = trust.PatientRequest
 	}
 	return trust.Principal{ID: a.ID, Name: a.Name, Role: a.Role, Purpose: purpose,
-		Practitioner: a.Practitioner, Patient: a.Patient, Session: s.ID, Proved: s.Proved}
+		Practitioner: a.Practitioner, Patient: a.Patient, Session: s.ID, Proved: s.Proved, Clearance: a.Clearance}
 }
 
 // Idle returns after how long without a request sessions of the account lock.

@@ -269,7 +269,7 @@ func TestAbuseA06(t *testing.T) {
 
 // open to strangers: the first page, signing in, out and back, invitations and the first
 // account by a secret link, and what the server is. Nothing else, and nothing of anybody.
-var strangers = []string{"/{$}", "/sign-in", "/sign-out", "/locked", "/set-up/{secret}", "/invite/{secret}", "/fhir/metadata and /fhir/openapi.json", "/fhir/$websocket"}
+var strangers = []string{"/{$}", "/sign-in and /oauth/authorize", "/sign-out", "/locked", "/set-up/{secret}", "/invite/{secret}", "/fhir/metadata and /fhir/openapi.json", "/fhir/$websocket"}
 
 // TestAbuseA08: without a sign-in nothing opens but what stands in a list of eight.
 func TestAbuseA08(t *testing.T) {
@@ -593,9 +593,19 @@ func TestAbuseA20(t *testing.T) {
 func (h *house) export(t *testing.T, who, path string) map[string]bool {
 	t.Helper()
 	got := map[string]bool{}
+	h.exported(t, who, path, func(line string) {
+		n := parsed(t, line)
+		got[n.ResourceType()+"/"+n.ID()] = true
+	})
+	return got
+}
+
+// exported calls f for every line of an export; for none when it is refused.
+func (h *house) exported(t *testing.T, who, path string, f func(line string)) {
+	t.Helper()
 	a := h.ask(who, "GET", path, "", "Prefer: respond-async", "Accept: application/fhir+json")
 	if a.status >= 400 && a.status < 500 {
-		return got
+		return
 	}
 	at := strings.TrimPrefix(a.header.Get("Content-Location"), "http://osler.example")
 	if a.status != 202 || at == "" {
@@ -605,18 +615,16 @@ func (h *house) export(t *testing.T, who, path string) map[string]bool {
 	if a.status != 200 {
 		t.Fatalf("%s: %d %s", path, a.status, a.body)
 	}
-	for f := range parsed(t, a.body).Get("output").Items() {
-		file := strings.TrimPrefix(f.Get("url").Text(), "http://osler.example")
+	for o := range parsed(t, a.body).Get("output").Items() {
+		file := strings.TrimPrefix(o.Get("url").Text(), "http://osler.example")
 		lines := h.ask(who, "GET", file, "", "Accept: application/fhir+ndjson")
 		if other := h.ask("sam", "GET", file, ""); other.status < 400 {
 			t.Errorf("another reads the file of the export: %d", other.status)
 		}
 		for line := range strings.Lines(lines.body) {
-			n := parsed(t, line)
-			got[n.ResourceType()+"/"+n.ID()] = true
+			f(line)
 		}
 	}
-	return got
 }
 
 // source is the text of a file of the tree.

@@ -216,9 +216,9 @@ func TestAbuseB11(t *testing.T) {
 	if a := h.ask("amara", "POST", "/fhir/Patient/$match", `{"resourceType":"Parameters"}`); a.status < 400 || a.status >= 500 {
 		t.Errorf("$match: %d", a.status)
 	}
-	form := "/register/matches?family=Hill&given=sam&birthDate=2026-10-01"
+	form := "family=Hill&given=sam&birthDate=2026-10-01"
 	for _, who := range []string{"rosa", "bill", "ada", "gus", ""} {
-		if a := h.ask(who, "GET", form, ""); a.status < 300 || strings.Contains(a.body, "HILL") {
+		if a := h.ask(who, "POST", "/register/matches", form); a.status < 300 || strings.Contains(a.body, "HILL") {
 			t.Errorf("%q gets candidates: %d", who, a.status)
 		}
 	}

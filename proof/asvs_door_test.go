@@ -14,22 +14,20 @@ import (
 	"testing"
 	"time"
 
-	"github.com/osler-emr/osler/door/clinic"
 	"github.com/osler-emr/osler/door/fhirapi"
-	"github.com/osler-emr/osler/door/portal"
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
 )
 
-// everyGet calls f with the answer to every page and every FHIR read, by people of both webs.
+// everyGet calls f with the answer to every page that is only read, and every FHIR read, by people of both webs.
 func (h *house) everyGet(f func(who, path string, a answer)) {
 	for _, who := range []string{"amara", "dana", "bill", "ada", "gus", "rosa", ""} {
 		for _, rt := range h.routes() {
-			if method, pattern, _ := strings.Cut(rt.Pattern, " "); method == http.MethodGet {
+			if method, pattern, _ := strings.Cut(rt.Pattern, " "); method == http.MethodGet || rt.Finds {
 				path := fill(pattern, "rosa", "r")
-				f(who, path, h.ask(who, http.MethodGet, path, ""))
+				f(who, path, h.ask(who, method, path, ""))
 			}
 		}
 		for _, rt := range fhirapi.Routes() {
@@ -85,7 +83,7 @@ func TestCookies(t *testing.T) {
 	h := full(t)
 	safe := *h.site
 	safe.Secure = true
-	pages, err := safe.Handler(clinic.Area(), portal.Area())
+	pages, err := safe.Handler(h.areas...)
 	if err != nil {
 		t.Fatal(err)
 	}

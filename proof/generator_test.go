@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/osler-emr/osler/door/clinic"
-	"github.com/osler-emr/osler/door/portal"
 	"github.com/osler-emr/osler/fhir/definition"
 	"github.com/osler-emr/osler/fhir/search"
 )
@@ -29,6 +27,7 @@ type generator struct {
 	ids     map[string][]string // by type
 	refs    []string            // "Type/id"
 	pages   []string            // patterns of pages that are only read
+	finds   []string            // patterns of pages that look for what a form says
 	cookie  bool
 	patient string // whose record is the person's own; "" for staff
 	past    string // first letter of the entries with a past
@@ -54,13 +53,16 @@ func newGenerator(w *worlds, seed uint64) *generator {
 	for _, e := range records() {
 		g.entries[e.key()] = e
 	}
-	routes, err := w.a.site.Routes(clinic.Area(), portal.Area())
+	routes, err := w.a.site.Routes(w.a.areas...)
 	if err != nil {
 		w.a.t.Fatal(err)
 	}
 	for _, r := range routes {
 		if path, ok := strings.CutPrefix(r.Pattern, "GET "); ok && !strings.Contains(path, "secret") && !strings.HasPrefix(path, "/audit") && !strings.Contains(path, "/access/proof") { // who may read the audit log sees what it says, and a proof holds the size and root of the whole log
 			g.pages = append(g.pages, path)
+		}
+		if path, ok := strings.CutPrefix(r.Pattern, "POST "); ok && r.Finds && r.Door != "smart" {
+			g.finds = append(g.finds, path)
 		}
 	}
 	return g
@@ -339,7 +341,10 @@ func (g *generator) next() request {
 
 // page asks for a page of a web.
 func (g *generator) page() request {
-	path := of(g, g.pages)
+	path, finds := of(g, g.pages), g.chance(40)
+	if finds {
+		path = of(g, g.finds)
+	}
 	patient := g.id("Patient")
 	for strings.Contains(path, "{") {
 		i, j := strings.IndexByte(path, '{'), strings.IndexByte(path, '}')
@@ -375,7 +380,9 @@ func (g *generator) page() request {
 		}
 	}
 	r := request{method: http.MethodGet, path: path}
-	if g.chance(50) && len(q) > 0 {
+	if finds {
+		r.method, r.body = http.MethodPost, q.Encode()
+	} else if g.chance(50) && len(q) > 0 {
 		r.path += "?" + q.Encode()
 	}
 	if g.chance(25) {

@@ -19,9 +19,11 @@ import (
 	"github.com/osler-emr/osler/door/clinic"
 	"github.com/osler-emr/osler/door/fhirapi"
 	"github.com/osler-emr/osler/door/portal"
+	"github.com/osler-emr/osler/door/smart"
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/identity"
+	"github.com/osler-emr/osler/identity/oauth"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/record/job"
 	"github.com/osler-emr/osler/record/watch"
@@ -43,16 +45,18 @@ type person struct {
 
 // house is a whole Osler in process: the pages and FHIR on a real store.
 type house struct {
-	t       testing.TB
-	clock   *clock.Manual
-	store   store.Store
-	gate    *record.Gate
-	site    *web.Site
-	watch   *watch.Watcher
-	people  map[string]*person // by user name
-	handler http.Handler
-	log     *strings.Builder
-	dir     string
+	t        testing.TB
+	clock    *clock.Manual
+	store    store.Store
+	gate     *record.Gate
+	site     *web.Site
+	watch    *watch.Watcher
+	areas    []web.Area
+	programs *oauth.Server
+	people   map[string]*person // by user name
+	handler  http.Handler
+	log      *strings.Builder
+	dir      string
 }
 
 // staff are the people of every house: one of each role, and two patients.
@@ -119,11 +123,15 @@ func build(t testing.TB, wrapped func(*sqlite.Store) store.Store, bodies ...stri
 	for _, d := range staff {
 		h.hire(d)
 	}
-	pages, err := h.site.Handler(clinic.Area(), portal.Area())
+	guard, err := outbound.New("127.0.0.1") // receivers of the tests
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard, err := outbound.New("127.0.0.1") // receivers of the tests
+	h.programs = oauth.Open(oauth.Options{Store: h.store, Accounts: h.site.Accounts, Clock: h.clock, Key: ring.Key("oauth-signing"), Guard: guard, Log: log})
+	h.site.Accounts.Join(h.programs)
+	apps := &smart.Door{Server: h.programs, Base: "http://osler.example/fhir", Log: log}
+	h.areas = []web.Area{clinic.Area(), portal.Area(), apps.Area()}
+	pages, err := h.site.Handler(h.areas...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,6 +143,7 @@ func build(t testing.TB, wrapped func(*sqlite.Store) store.Store, bodies ...stri
 	mux := http.NewServeMux()
 	mux.Handle("/fhir", api)
 	mux.Handle("/fhir/", api)
+	apps.Mount(mux)
 	mux.Handle("/", pages)
 	h.handler = web.Bounded(mux)
 	t.Cleanup(func() {
@@ -190,7 +199,7 @@ func (h *house) token(ctx context.Context, secret string) (trust.Principal, erro
 			return p.principal, nil
 		}
 	}
-	return h.site.Accounts.Token(ctx, secret)
+	return h.programs.Authenticate(ctx, secret)
 }
 
 // seed stores resources as an import does, in one commit.

@@ -10,9 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/osler-emr/osler/door/clinic"
 	"github.com/osler-emr/osler/door/fhirapi"
-	"github.com/osler-emr/osler/door/portal"
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/policy"
@@ -74,7 +72,7 @@ func fill(pattern, patient, letter string) string {
 
 func (h *house) routes() []web.Route {
 	h.t.Helper()
-	list, err := h.site.Routes(clinic.Area(), portal.Area())
+	list, err := h.site.Routes(h.areas...)
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -29,6 +29,8 @@ type Gate struct {
 	mu      sync.Mutex
 	changed chan struct{} // closed at the next change; nil when nobody waits
 
+	changing chan struct{} // a change of keys has begun
+
 	parameters parameters
 
 	strangersSince time.Time // the minute that strangers counts in
@@ -41,7 +43,7 @@ type Gate struct {
 
 // Open returns the gate to a store.
 func Open(s store.Store, c clock.Clock) *Gate {
-	g := &Gate{store: s, lean: s, clock: c}
+	g := &Gate{store: s, lean: s, clock: c, changing: make(chan struct{}, 1)}
 	if outside, ok := s.(*contents); ok {
 		g.lean, g.blobs = outside.Store, outside.blobs
 	}

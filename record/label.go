@@ -48,6 +48,11 @@ func (b *builder) label(ctx context.Context, before, r *fhir.Node) error {
 		return err
 	}
 	labels := label.Of(r, label.About{Born: born, Now: b.now})
+	inherited, err := b.inherited(ctx, r)
+	if err != nil {
+		return err
+	}
+	labels = append(labels, inherited...)
 	labels = append(labels, codesIn(before, "security", policy.LabelSystem)...)
 	without := codesIn(before, "tag", withoutSystem)
 	if b.actor.principal.Role == trust.SystemRole {

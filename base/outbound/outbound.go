@@ -142,30 +142,6 @@ func blocked() error {
 	return fault.New(fault.Forbidden, "The address lies on this machine or in a network that is not public; an operator can allow its host or network.")
 }
 
-// Resolve checks the addresses that a host has now, before there is anything to send.
-func (g Guard) Resolve(ctx context.Context, u *url.URL) error {
-	if g.named(u.Hostname()) {
-		return nil
-	}
-	list, err := g.names().LookupNetIP(ctx, "ip", u.Hostname())
-	if err != nil {
-		return fault.Wrap(err, fault.Unavailable, "The host of the address cannot be found.")
-	}
-	for _, ip := range list {
-		if err := g.judge(u.Scheme, u.Hostname(), ip); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (g Guard) names() *net.Resolver {
-	if g.resolver != nil {
-		return g.resolver
-	}
-	return net.DefaultResolver
-}
-
 // judge decides about one address that a host resolved to.
 func (g Guard) judge(scheme, host string, ip netip.Addr) error {
 	if g.named(host) || g.listed(ip) {

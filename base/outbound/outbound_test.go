@@ -1,7 +1,6 @@
 package outbound
 
 import (
-	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -110,21 +109,6 @@ func TestAbuseD11Dial(t *testing.T) {
 	}
 	if status, err := ask(open, server.URL+"?to="+server.URL+"/second"); err != nil || status != http.StatusTemporaryRedirect || hits.Load() != 1 {
 		t.Errorf("a redirect: %d %v, %d requests", status, err, hits.Load())
-	}
-}
-
-func TestResolve(t *testing.T) {
-	var closed Guard
-	u, err := closed.URL("https://localhost/x")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := closed.Resolve(context.Background(), u); !fault.Is(err, fault.Forbidden) {
-		t.Errorf("localhost: %v", err)
-	}
-	open, _ := New("localhost")
-	if err := open.Resolve(context.Background(), u); err != nil {
-		t.Errorf("allowed: %v", err)
 	}
 }
 

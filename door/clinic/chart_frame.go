@@ -26,6 +26,8 @@ type chartFrame struct {
 	Counts  map[string]int // by part; absent ones show no number
 	Side    templ.Component
 	Wide    bool // no navigation column
+	// Disputes stand above the body: what the patient asked about the entries of the page.
+	Disputes []rightsLine
 }
 
 // chartPart is one page of a chart.
@@ -38,7 +40,7 @@ func chartParts() []chartPart {
 		{"Problems", "problems", "p"}, {"Allergies", "allergies", "a"}, {"Orders", "orders", "o"}, {"Vitals", "vitals", "v"},
 		{"Immunizations", "immunizations", "i"}, {"Documents", "documents", "d"}, {"Messages", "messages", "c"},
 		{"Timeline", "timeline", "t"}, {"Charges", "charges", "y"}, {"Programs", "programs", "u"},
-		{"Details", "details", "x"}, {"Emergency sheet", "emergency", "e"}, {"Emergency access", "emergency-access", "g"},
+		{"Details", "details", "x"}, {"Corrections", "rights", "q"}, {"Emergency sheet", "emergency", "e"}, {"Emergency access", "emergency-access", "g"},
 	}
 }
 
@@ -51,7 +53,7 @@ func (f chartFrame) Href(part string) string {
 func frameOf(c chart.Chart, current string) chartFrame {
 	counts := map[string]int{"notes": len(c.Notes), "problems": len(c.ActiveProblems()), "allergies": len(c.Allergies.Active),
 		"documents": len(c.Documents), "immunizations": len(c.Immunizations), "charges": c.Charges}
-	return chartFrame{Patient: c.Patient.ID, Current: current, Counts: counts}
+	return chartFrame{Patient: c.Patient.ID, Current: current, Counts: counts, Disputes: disputes(c, current)}
 }
 
 // chartPage is the page around a chart: its title, never with patient data in it, and the

@@ -190,10 +190,10 @@ func TestAddingToAChart(t *testing.T) {
 	if s := h.chart("maria").Allergies.State; s != chart.NotRecorded {
 		t.Errorf("after undo the allergies are in state %d", s)
 	}
-	if found := anna.get("/p/maria/problems/find?q=ckd"); !found.says("Chronic kidney disease") {
+	if found := anna.post("/p/maria/problems/find", "q", "ckd"); !found.says("Chronic kidney disease") {
 		t.Error("the list under the problem field is empty")
 	}
-	if found := anna.get("/p/maria/allergies/find?q=pean"); !found.says("peanut") {
+	if found := anna.post("/p/maria/allergies/find", "q", "pean"); !found.says("peanut") {
 		t.Error("the list under the agent field is empty")
 	}
 }

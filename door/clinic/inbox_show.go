@@ -43,6 +43,7 @@ var inboxViews = []struct {
 	{Key: "home", Label: "Measured at home", Kinds: []task.Kind{task.PatientMeasurement}},
 	{Key: "sign", Label: "To sign", Kinds: []task.Kind{task.SignNote}},
 	{Key: "promised", Label: "Promised", Kinds: []task.Kind{task.FollowUp}},
+	{Key: "requests", Label: "Requests", Kinds: []task.Kind{task.RightsRequest}},
 	{Key: "register", Label: "Duplicates", Kinds: []task.Kind{task.DuplicatePatient}},
 	{Key: "team", Label: "For the team"},
 	{Key: "done", Label: "Done today"},

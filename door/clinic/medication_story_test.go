@@ -2,7 +2,6 @@ package clinic
 
 import (
 	"net/http"
-	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -56,11 +55,11 @@ func TestAnAllergyIsCaughtWhilePrescribing(t *testing.T) {
 	h := open(t)
 	h.ill()
 	anna := h.signedIn("anna")
-	list := anna.get("/p/maria/prescribe?q=sulfameth")
+	list := anna.post("/p/maria/prescribe/find", "q", "sulfameth")
 	if !list.says("Matches, 2 of 2") || !list.says("stop: allergies") {
 		t.Fatalf("the search: %s", tags.ReplaceAllString(list.body, " "))
 	}
-	page := anna.get("/p/maria/prescribe?s=" + cotrimoxazole + "&q=sulfameth")
+	page := anna.get("/p/maria/prescribe?s=" + cotrimoxazole)
 	for _, want := range []string{"Stop: Allergy: sulfonamides", "recorded 11-May-2011", "Warning: High potassium", "Use fosfomycin", "Correct the allergy", "Prescribe anyway",
 		"Not checked", "moonflower drops", "patient-stated and not coded", "no eGFR recorded", "cannot be signed as it is", "9 checks: 1 stop, 1 warning"} {
 		if !page.says(want) {
@@ -93,7 +92,7 @@ func TestAnAllergyIsCaughtWhilePrescribing(t *testing.T) {
 func TestWhatTheCatalogueDoesNotKnowIsNotCleared(t *testing.T) {
 	h := open(t)
 	h.ill()
-	page := h.signedIn("anna").get("/p/maria/prescribe?" + url.Values{"free": {"moonflower 3 mg"}}.Encode())
+	page := h.signedIn("anna").post("/p/maria/prescribe/find", "free", "moonflower 3 mg")
 	if !page.says("not in the catalogue: no check") || page.says("found nothing") || !page.says("9 checks: 1 not checked") {
 		t.Errorf("an unknown medicine: %s", tags.ReplaceAllString(page.body, " "))
 	}
@@ -161,7 +160,7 @@ func TestOrderResultReview(t *testing.T) {
 	h.ill()
 	ctx, doctor := t.Context(), h.actor(trust.Physician, "anna")
 	anna, amara := h.signedIn("anna"), h.signedIn("amara")
-	if a := anna.get("/p/maria/test-search?q=kidn"); !a.says("Kidney function") || !a.says("Sodium, Potassium") {
+	if a := anna.post("/p/maria/test-search", "q", "kidn"); !a.says("Kidney function") || !a.says("Sodium, Potassium") {
 		t.Fatalf("search: %s", a.body)
 	}
 	placed := anna.post("/p/maria/orders", "test", "24362-6", "for", "Condition/c1")
@@ -239,10 +238,13 @@ func TestWhoMayNotSeeMedicines(t *testing.T) {
 	if a := priya.post("/sign-in", "user", "priya", "password", phrase); a.path != "/billing" {
 		t.Fatalf("the biller signed in and saw %s", a.path)
 	}
-	for _, path := range []string{"/p/maria/medications", "/p/maria/prescribe", "/p/maria/medicine-search?q=lisin", "/p/maria/orders", "/p/maria/results", "/p/maria/results/2823-3"} {
+	for _, path := range []string{"/p/maria/medications", "/p/maria/prescribe", "/p/maria/orders", "/p/maria/results", "/p/maria/results/2823-3"} {
 		if a := priya.get(path); a.status != http.StatusForbidden || a.says("lisinopril") {
 			t.Errorf("a biller opens %s: %d", path, a.status)
 		}
+	}
+	if a := priya.post("/p/maria/medicine-search", "q", "lisin"); a.status != http.StatusForbidden || a.says("lisinopril") {
+		t.Errorf("a biller looks for medicines: %d", a.status)
 	}
 	anna := h.signedIn("anna")
 	for _, path := range []string{"/p/nobody/medications", "/p/nobody/prescribe", "/p/nobody/orders", "/p/nobody/results"} {

@@ -57,7 +57,9 @@ func navigationOf(role trust.Role) []ui.NavItem {
 	case trust.FrontDesk:
 		return []ui.NavItem{{Label: "Schedule", Href: "/schedule"}, {Label: "Charts", Href: "/charts"},
 			{Label: "Register", Href: "/register"}, {Label: "Inbox", Href: "/inbox", CountLabel: "open"}}
-	case trust.Pharmacist, trust.Laboratory, trust.Records:
+	case trust.Records:
+		return []ui.NavItem{{Label: "Charts", Href: "/charts"}, {Label: "Requests", Href: "/requests"}, {Label: "Inbox", Href: "/inbox", CountLabel: "open"}}
+	case trust.Pharmacist, trust.Laboratory:
 		return []ui.NavItem{{Label: "Charts", Href: "/charts"}, {Label: "Inbox", Href: "/inbox", CountLabel: "open"}}
 	case trust.Biller:
 		return []ui.NavItem{{Label: "Billing", Href: "/billing"}, {Label: "Statements", Href: "/statements"}, {Label: "Fees", Href: "/fees"}}

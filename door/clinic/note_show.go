@@ -85,6 +85,7 @@ func showNote(w http.ResponseWriter, r *web.Request, v noteView) error {
 		return fault.New(fault.NotFound, "There is no such note in this chart.")
 	}
 	v.Frame, v.Note, v.May = frameOf(c, "notes"), c.Notes[i], mayWrite(r, "Composition") && r.Principal().Practitioner != ""
+	v.Frame.Disputes = ofNote(v.Frame.Disputes, v.Note.ID)
 	if visit, ok := c.Visit(v.Note.Encounter); ok {
 		v.Visit = &visit
 	}

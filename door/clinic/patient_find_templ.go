@@ -304,7 +304,7 @@ func chartListPage(f found) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "<form class=\"pad\" action=\"/charts\" method=\"get\" role=\"search\"><div class=\"field\"><label for=\"f-q\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "<form class=\"pad\" action=\"/charts\" method=\"post\" role=\"search\" hx-post=\"/charts\" hx-trigger=\"submit\" hx-target=\"#found\" hx-swap=\"innerHTML\"><div class=\"field\"><label for=\"f-q\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -330,7 +330,7 @@ func chartListPage(f found) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 24, "\" autofocus hx-get=\"/charts\" hx-trigger=\"input changed delay:150ms, search\" hx-target=\"#found\" hx-swap=\"innerHTML\"></div></form><div id=\"found\" aria-live=\"polite\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 24, "\" autofocus hx-post=\"/charts\" hx-trigger=\"input changed delay:150ms, search\" hx-target=\"#found\" hx-swap=\"innerHTML\"></div></form><div id=\"found\" aria-live=\"polite\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

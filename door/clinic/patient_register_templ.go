@@ -75,7 +75,7 @@ func registerPage(g registration) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "</div><form class=\"cols register\" method=\"post\" action=\"/register\" hx-get=\"/register/matches\" hx-trigger=\"input delay:400ms from:find .ask\" hx-target=\"#matches\" hx-swap=\"innerHTML\"><input type=\"hidden\" name=\"key\" value=\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "</div><form class=\"cols register\" method=\"post\" action=\"/register\" hx-post=\"/register/matches\" hx-trigger=\"input delay:400ms from:find .ask\" hx-target=\"#matches\" hx-swap=\"innerHTML\"><input type=\"hidden\" name=\"key\" value=\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

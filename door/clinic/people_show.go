@@ -27,12 +27,13 @@ type accountView struct {
 	Link    string
 	Back    string // page to return to: "/people"
 	// Full says that the reader is an administrator; others keep some accounts only.
-	Full   bool
-	Reader string // id of the reader
-	Now    time.Time
-	Until  string // as typed
-	Reason string
-	Faults ui.Faults
+	Full      bool
+	Reader    string // id of the reader
+	Now       time.Time
+	Until     string // as typed
+	Reason    string
+	Faults    ui.Faults
+	Clearance clearanceView
 }
 
 // accountList is the page People.
@@ -96,6 +97,7 @@ func accountOf(r *web.Request, a identity.Account, secret string) (accountView, 
 	}
 	v := accountView{Account: a, Own: a.ID == r.Principal().ID, Back: "/people", Full: r.Principal().Role == trust.Administrator,
 		Reader: r.Principal().ID, Now: r.Now(), Until: r.Now().AddDate(0, 0, 14).Format(time.DateOnly)}
+	v.Clearance = clearanceOf(a, v.Own)
 	if secret != "" {
 		v.Link = r.Absolute(web.InvitePath(secret))
 	}

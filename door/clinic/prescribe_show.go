@@ -111,8 +111,8 @@ func (v prescribeView) stopped() []rx.Medicine {
 	return out
 }
 
-// prescribe shows the page: GET with a sentence, a free text or a prescription to start
-// from, POST with a form to look at again.
+// prescribe shows the page: GET with a sentence or a prescription to start from, POST with
+// words to look for or to write it from, or with a form to look at again.
 func prescribe(w http.ResponseWriter, r *web.Request) error {
 	v, err := newPrescribeView(r)
 	if err != nil {
@@ -180,11 +180,14 @@ func newPrescribeView(r *web.Request) (prescribeView, error) {
 	return v, nil
 }
 
+// sent reports whether a prescription was sent, and not only words to look for.
+func sent(r *web.Request) bool { return r.Method == http.MethodPost && r.PostForm.Has("medicine") }
+
 // start finds what the page is about: the sent form, a prescription to renew, an order
 // sentence, words, or nothing yet.
 func (v *prescribeView) start(r *web.Request) error {
 	switch {
-	case r.Method == http.MethodPost:
+	case sent(r):
 		v.Form = readPrescribeForm(r)
 	case r.FormValue("renew") != "":
 		list, err := medication.List(r.Context(), r.Actor, v.Patient)
@@ -251,7 +254,7 @@ func (v *prescribeView) check(r *web.Request) {
 	}
 	v.Draft = v.Form.draft(v.Patient, v.Facts.Problems)
 	v.Findings = v.Draft.CheckOn(v.Facts, r.Actor)
-	if err := v.Draft.Validate(); err != nil && r.Method == http.MethodPost {
+	if err := v.Draft.Validate(); err != nil && sent(r) {
 		v.Faults = faultsOf(r, err)
 	}
 	reason := v.Draft.Reason

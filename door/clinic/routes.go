@@ -15,6 +15,9 @@ func Area() web.Area {
 	return web.Area{Door: "clinic", Home: "/today", HomeOf: homeOf, Shell: ui.ClinicPage, Nav: navigation, Routes: routes}
 }
 
+// deciding is who answers what patients ask about their record, as rights.MayDecide.
+const deciding = web.Physician | web.Records
+
 // routes is the site map.
 func routes(m *web.Mux) {
 	office(m)
@@ -29,27 +32,28 @@ func routes(m *web.Mux) {
 	m.Page("POST /inbox/{task}/reject", web.Clinical, inboxReject)
 	m.Page("POST /inbox/{task}/pass", web.Desk, inboxPass)
 
-	m.Page("GET /find", web.Finding, patientFind)
+	m.Find("/find", web.Finding, patientFind)
 	m.Page("GET /charts", web.Desk, chartList)
+	m.Find("/charts", web.Desk, chartList)
 	m.Page("GET /register", web.Desk, registerForm)
-	m.Page("GET /register/matches", web.Desk, registerMatches)
+	m.Find("/register/matches", web.Desk, registerMatches)
 	m.Page("POST /register", web.Desk, register)
 	m.Page("GET /p/{patient}/details", web.Desk, details)
 	m.Page("POST /p/{patient}/details", web.Desk, saveDetails)
 
 	m.Page("GET /schedule", web.Desk, scheduleDay)
-	m.Page("GET /schedule/people", web.Desk, schedulePeople)
+	m.Find("/schedule/people", web.Desk, schedulePeople)
 	m.Page("POST /schedule/book", web.Desk, scheduleBook)
 	m.Page("POST /schedule/{id}/move", web.Desk, scheduleMove)
 
 	m.Page("GET /p/{patient}", web.Desk|web.Biller, chartShow)
 	m.Page("GET /p/{patient}/problems", web.Clinical, problemsShow)
 	m.Page("POST /p/{patient}/problems", web.Clinical, problemAdd)
-	m.Page("GET /p/{patient}/problems/find", web.Clinical, problemFind)
+	m.Find("/p/{patient}/problems/find", web.Clinical, problemFind)
 	m.Page("POST /p/{patient}/problems/{problem}/{change}", web.Clinical, problemChange)
 	m.Page("GET /p/{patient}/allergies", web.Clinical, allergiesShow)
 	m.Page("POST /p/{patient}/allergies", web.Clinical, allergyAdd)
-	m.Page("GET /p/{patient}/allergies/find", web.Clinical, allergyFind)
+	m.Find("/p/{patient}/allergies/find", web.Clinical, allergyFind)
 	m.Page("POST /p/{patient}/allergies/none", web.Clinical, allergyNone)
 	m.Page("POST /p/{patient}/allergies/{allergy}/refute", web.Clinical, allergyRefute)
 	m.Page("GET /p/{patient}/vitals", web.Clinical, vitalsShow)
@@ -64,12 +68,17 @@ func routes(m *web.Mux) {
 	m.Page("POST /p/{patient}/notes/{note}/amend", web.Clinical, web.Fresh(web.Signing, noteAmend))
 	m.Page("POST /p/{patient}/visit", web.Clinical, visitStart)
 	m.Page("GET /p/{patient}/visit/{encounter}", web.Clinical, visitShow)
-	m.Page("GET /p/{patient}/visit/{encounter}/phrases", web.Clinical, visitPhrases)
+	m.Find("/p/{patient}/visit/{encounter}/phrases", web.Clinical, visitPhrases)
 	m.Page("POST /p/{patient}/visit/{encounter}/edit/{change}", web.Clinical, visitEdit)
 	m.Page("POST /p/{patient}/visit/{encounter}/sign", web.Clinical, web.Fresh(web.Signing, visitSign))
 	m.Page("GET /p/{patient}/charges", web.Clinical|web.Biller, chargesShow)
 	m.Page("POST /p/{patient}/statement", web.Physician|web.Biller, statementIssue)
 	m.Page("GET /p/{patient}/statement/{invoice}", web.Clinical|web.Biller|web.FrontDesk, statementShow)
+
+	m.Page("GET /requests", deciding, requests)
+	m.Page("GET /p/{patient}/rights", web.Clinical, rightsShow)
+	m.Page("GET /p/{patient}/rights/{request}", web.Clinical, rightShow)
+	m.Page("POST /p/{patient}/rights/{request}/{act}", deciding, web.Fresh(web.Signing, rightDecide))
 
 	m.Page("GET /p/{patient}/emergency", web.Clinical, emergencySheet)
 	m.Page("GET /p/{patient}/messages", web.Clinical, messages)
@@ -83,13 +92,15 @@ func routes(m *web.Mux) {
 	m.Page("POST /p/{patient}/medications/refill", web.Physician, web.Fresh(web.Signing, medicationRefill))
 	m.Page("GET /p/{patient}/prescribe", web.Clinical, prescribe)
 	m.Page("POST /p/{patient}/prescribe", web.Clinical, prescribe)
+	m.Find("/p/{patient}/prescribe/find", web.Clinical, prescribe)
 	m.Page("GET /p/{patient}/prescribe/compose", web.Clinical, prescribeCompose)
 	m.Page("POST /p/{patient}/prescribe/compose", web.Clinical, prescribeCompose)
-	m.Page("GET /p/{patient}/medicine-search", web.Clinical, medicineSearch)
+	m.Find("/p/{patient}/medicine-search", web.Clinical, medicineSearch)
 	m.Page("POST /p/{patient}/prescriptions", web.Physician, web.Fresh(web.Signing, prescribeSign))
 	m.Page("GET /p/{patient}/orders", web.Clinical, orders)
 	m.Page("POST /p/{patient}/orders", web.Physician, orderPlace)
-	m.Page("GET /p/{patient}/test-search", web.Clinical, testSearch)
+	m.Find("/p/{patient}/orders/find", web.Clinical, orders)
+	m.Find("/p/{patient}/test-search", web.Clinical, testSearch)
 	m.Page("POST /p/{patient}/orders/{order}/cancel", web.Physician, orderCancel)
 	m.Page("GET /p/{patient}/orders/{order}/result", web.Clinical, resultEnter)
 	m.Page("POST /p/{patient}/orders/{order}/result", web.Clinical, resultFile)

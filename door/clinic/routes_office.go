@@ -16,7 +16,7 @@ func office(m *web.Mux) {
 
 	const opening = web.Physician | web.Nurse | web.Pharmacist // as policy.MayBreakGlass
 	m.Page("GET /emergency-access", opening, closedForm)
-	m.Page("POST /emergency-access", opening, closedFind)
+	m.Find("/emergency-access", opening, closedFind)
 	m.Page("GET /p/{patient}/emergency-access", opening, glassForm)
 	m.Page("POST /p/{patient}/emergency-access", opening, glassOpen)
 	m.Page("POST /glass/{grant}/end", opening|web.Audit, glassEnd)
@@ -39,7 +39,7 @@ func office(m *web.Mux) {
 	m.Page("POST /fees/{code}", web.Fees, feeSave)
 
 	m.Page("GET /access", web.Audit, accessShow)
-	m.Page("POST /access", web.Administrator, accessChange)
+	m.Page("POST /access", web.Administrator, web.Fresh(web.Opening, accessChange))
 	m.Page("POST /access/why", web.Audit, accessWhy)
 
 	m.Page("GET /people", web.Staff, keeping(accountList))
@@ -53,6 +53,7 @@ func office(m *web.Mux) {
 	m.Page("POST /people/{account}/role", web.Administrator, web.Fresh(web.Granting, accountRole))
 	m.Page("POST /people/{account}/lend", web.Administrator, web.Fresh(web.Granting, accountLend))
 	m.Page("POST /people/{account}/paper", web.Staff, keeping(web.Fresh(web.Granting, accountPaper)))
+	m.Page("POST /people/{account}/clearance", web.Administrator, web.Fresh(web.Opening, accountClearance))
 	m.Page("POST /people/{account}/end", web.Administrator, web.Fresh(web.Granting, accountEnd))
 	m.Page("POST /people/{account}/disconnect", web.Administrator, web.Fresh(web.Granting, accountDisconnect))
 	m.Page("POST /people/{account}/factor", web.Administrator, web.Fresh(web.Granting, accountFactor))

@@ -1062,14 +1062,14 @@ func bookingPanel(v *dayView) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 80, "</p><input id=\"f-bookq\" name=\"q\" type=\"search\" autocomplete=\"off\" aria-describedby=\"bookq-hint\" data-key=\"b\" hx-get=\"")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 80, "</p><input id=\"f-bookq\" name=\"q\" type=\"search\" autocomplete=\"off\" aria-describedby=\"bookq-hint\" data-key=\"b\" hx-post=\"/schedule/people\" hx-vals=\"")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var61 string
-				templ_7745c5c3_Var61, templ_7745c5c3_Err = templ.JoinStringErrs("/schedule/people?place=" + url.QueryEscape(v.placeQuery()))
+				templ_7745c5c3_Var61, templ_7745c5c3_Err = templ.JoinStringErrs(vals("place", v.placeQuery()))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `schedule_day.templ`, Line: 183, Col: 178}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `schedule_day.templ`, Line: 183, Col: 176}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var61))
 				if templ_7745c5c3_Err != nil {

@@ -65,5 +65,5 @@ func canDecline(i inboxItem) bool {
 // canFinish: work without a form of its own is ticked off.
 func canFinish(i inboxItem) bool {
 	k := i.Line.Task.Kind
-	return i.Thread == nil && !canDecline(i) && len(i.Values) == 0 && k != task.SignNote && k != task.DuplicatePatient
+	return i.Thread == nil && !canDecline(i) && len(i.Values) == 0 && k != task.SignNote && k != task.RightsRequest && k != task.DuplicatePatient
 }

@@ -42,6 +42,8 @@ func lookOf(k task.Kind) look {
 		return look{"Duplicate?", "team", "Compare"}
 	case task.FollowUp:
 		return look{"Promise", "clock", "Open"}
+	case task.RightsRequest:
+		return look{"Request", "pen", "Decide"}
 	}
 	return look{"Task", "clipboard", "Open"}
 }
@@ -71,6 +73,8 @@ func (l workLine) Why() string {
 		return "the patient asks for more"
 	case l.Task.Kind == task.PatientMeasurement:
 		return "measured at home, not checked"
+	case l.Task.Kind == task.RightsRequest:
+		return "the patient asks for it by right, with a day"
 	case l.Task.Kind == task.AnswerMessage && l.Task.Requester == "Patient/"+l.Task.Patient:
 		return "the patient writes to you"
 	case l.Task.Kind == task.AnswerMessage:

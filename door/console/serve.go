@@ -31,6 +31,7 @@ type serveCommand struct {
 	outwardFlags
 	safetyFlags
 	witnessFlags
+	NewKeys      int    `default:"365" placeholder:"DAYS" help:"Age of the key-encryption key after which the server makes a new one, and new data keys of all patients, beside everything else; 0 never." env:"OSLER_NEW_KEYS"`
 	Clinic       string `default:"Osler" help:"Name of the clinic, for people."`
 	SingleSignOn string `name:"single-sign-on" type:"path" placeholder:"FILE" help:"Description of the hospital's sign-in (OpenID Connect), as JSON; without it an administrator describes it on a page." env:"OSLER_SINGLE_SIGN_ON"`
 	Profiles     string `default:"reject" enum:"reject,warn,ignore" help:"What to do with resources that break a profile which they claim: reject them, store them with a warning, or do not look. Faults against base FHIR are always refused." env:"OSLER_PROFILES"`
@@ -98,6 +99,10 @@ func (c *serveCommand) Run(ctx context.Context, p *Program) error {
 		stop := background(ctx, pusher.Run)
 		defer stop()
 	}
+	stopKeys := background(ctx, func(ctx context.Context) {
+		h.gate.KeepKeys(ctx, time.Duration(max(c.NewKeys, 0))*24*time.Hour, site.Log)
+	})
+	defer stopKeys()
 	return p.serve(ctx, h, site, c.listenFlags, c.outwardFlags, func(address string) error {
 		return p.announce(ctx, h, address)
 	})

@@ -101,7 +101,9 @@ func TestFHIRClientLaunches(t *testing.T) {
 
 	// From a chart.
 	p := as(t, webtest.Start(t), base, "anna.lindqvist", webtest.Desktop)
-	p.Goto(base + "/charts?q=okafor")
+	p.Goto(base + "/charts")
+	p.Type("#f-q", "okafor")
+	p.Wait("#found td")
 	chart := webtest.Eval[string](p, `document.querySelector('main a[href^="/p/"]').getAttribute("href")`)
 	patient := strings.Split(chart, "/")[2]
 	p.Goto(base + "/p/" + patient + "/programs")

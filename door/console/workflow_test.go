@@ -3,7 +3,6 @@ package console
 import (
 	"context"
 	"io"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -77,8 +76,6 @@ func TestRegistrationWarnsOfADuplicate(t *testing.T) {
 		t.Errorf("the new patient is not shown: %q", said)
 	}
 	p.Check()
-
-	p.Goto(base + "/register/matches?" + url.Values{"family": {"Okafor"}, "given": {"Mariah"}, "birthDate": {"14 3 68"}}.Encode())
 }
 
 func TestBookingTheFirstFreePlace(t *testing.T) {

@@ -67,6 +67,7 @@ func open(t testing.TB, change ...func(*house, *Options)) *house {
 	for _, d := range []identity.Draft{
 		{User: "amara", Name: "Dr Amara Osei", Role: trust.Physician, Practitioner: "amara"},
 		{User: "dana", Name: "Dana", Role: trust.FrontDesk},
+		{User: "ada", Name: "Ada Quist", Role: trust.Administrator},
 		{User: "rosa", Name: "Rosa Díaz", Role: trust.Patient, Patient: "rosa"},
 	} {
 		d.Password = "correct horse battery staple 7"

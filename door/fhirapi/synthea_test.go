@@ -8,6 +8,7 @@ import (
 
 	"github.com/osler-emr/osler/base/sample"
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/trust"
 )
 
 // TestSyntheaTransactions posts 30 whole patients as transactions. Every resource reads

@@ -13,7 +13,11 @@ func health(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return web.Page(w, r, ui.Page{Title: r.Lang.T("My health"), Active: "/portal/more"}, healthPage(c))
+	asked, err := readCorrections(r)
+	if err != nil {
+		return err
+	}
+	return web.Page(w, r, ui.Page{Title: r.Lang.T("My health"), Active: "/portal/more"}, healthPage(c, asked))
 }
 
 // given are the vaccine doses that were given.

@@ -9,6 +9,7 @@ import (
 	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/practice/medication"
 	"github.com/osler-emr/osler/practice/message"
+	"github.com/osler-emr/osler/practice/rights"
 )
 
 // Limits of what counts as near on the first page.
@@ -80,6 +81,9 @@ func readHome(r *web.Request) (homeView, error) {
 	if err := v.addGlass(r); err != nil {
 		return v, err
 	}
+	if err := v.addRights(r); err != nil {
+		return v, err
+	}
 	v.addMessages(r, threads, staff)
 	v.addResults(r)
 	v.addVisit(r)
@@ -102,6 +106,20 @@ func (v *homeView) addGlass(r *web.Request) error {
 	v.ToDo = append(v.ToDo, toDo{Title: r.Lang.T("Your record was opened in an emergency"), When: list[0].Opened.Format(time.RFC3339),
 		Text: list[0].Name, Action: r.Lang.T("Look"), Href: "/portal/access"})
 	return nil
+}
+
+// addRights tells that the clinic has answered a request about the record.
+func (v *homeView) addRights(r *web.Request) error {
+	if limited(r) {
+		return nil
+	}
+	list, err := rights.Of(r.Context(), r.Actor, v.Patient.ID)
+	for _, q := range rights.News(list) {
+		last := q.Steps[len(q.Steps)-1]
+		v.ToDo = append(v.ToDo, toDo{Title: r.Lang.T("The clinic answered your request"), When: last.At.Format(time.RFC3339),
+			Text: r.Lang.T(rightTitle(q.Kind)), Action: r.Lang.T("Read"), Href: "/portal/rights/" + q.ID})
+	}
+	return err
 }
 
 func (v *homeView) addMessages(r *web.Request, threads []message.Thread, staff team) {

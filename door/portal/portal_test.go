@@ -323,12 +323,12 @@ func TestNobodySeesAnotherPatientsData(t *testing.T) {
 	_, list = c.see(maria, "/portal/messages")
 	thread := c.must(list, `href="(/portal/messages/[0-9a-f][^"]+)"`)
 	_, list = c.see(maria, "/portal/health")
-	problem := c.must(list, `topic=problem&amp;id=([^"]+)"`)
+	problem := c.must(list, `about=Condition/([^"]+)"`)
 	_, list = c.see(maria, "/portal/medicines")
 	medicine := c.must(list, `name="medicine" value="(MedicationRequest/[^"]+)"`)
 
 	for _, path := range []string{result, visit, thread, "/portal/messages/new?topic=move&id=" + appointment,
-		"/portal/messages/new?topic=problem&id=" + problem, "/portal/messages/new?topic=visit&id=" + strings.TrimPrefix(visit, "/portal/visits/")} {
+		"/portal/rights/correct?about=Condition/" + problem, "/portal/messages/new?topic=visit&id=" + strings.TrimPrefix(visit, "/portal/visits/")} {
 		if status, _ := c.see(maria, path); status != 200 {
 			t.Errorf("%s for Maria herself: %d", path, status)
 		}
@@ -360,7 +360,7 @@ func TestNobodySeesAnotherPatientsData(t *testing.T) {
 // pages are all pages without an id.
 var pages = []string{"/portal", "/portal/more", "/portal/results", "/portal/medicines", "/portal/health", "/portal/visits", "/portal/documents", "/portal/messages",
 	"/portal/messages/new", "/portal/measure", "/portal/measure/pressure", "/portal/measure/weight", "/portal/measure/symptom", "/portal/access",
-	"/portal/share", "/portal/record", "/portal/emergency"}
+	"/portal/share", "/portal/record", "/portal/emergency", "/portal/rights", "/portal/rights/correct", "/portal/rights/restrict"}
 
 // TestStaffDoNotReachThePortalsPages: a page of patients is no back door for others, nor for
 // people who are not signed in.

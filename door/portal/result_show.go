@@ -50,6 +50,7 @@ type resultView struct {
 	Trend   ui.Trend
 	Others  []resultLine // of the same day
 	Looked  []looked
+	Asked   corrections
 	Ask     string // what was typed in "ask about this"
 	Choice  string
 	Options []ui.Option
@@ -97,6 +98,9 @@ func readResult(r *web.Request) (resultView, error) {
 		if o.Point.ID != line.Point.ID && day(o.Point.At, r).Equal(day(line.Point.At, r)) {
 			v.Others = append(v.Others, o)
 		}
+	}
+	if v.Asked, err = readCorrections(r); err != nil {
+		return v, err
 	}
 	v.Looked, err = lookedAt(r, line.Point.ID)
 	return v, err

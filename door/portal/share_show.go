@@ -47,6 +47,7 @@ type recordView struct {
 	Medicine medication.Medicines
 	Results  resultList
 	Threads  []message.Thread
+	Rights   []rightsLine
 	Team     team
 	Me       string
 	By       string
@@ -71,6 +72,9 @@ func wholeRecord(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	if v.Team, err = readTeam(r.Context(), r.Actor); err != nil {
+		return err
+	}
+	if v.Rights, err = readRights(r, c.Patient.ID); err != nil { // what is hidden from a parent stays so
 		return err
 	}
 	return web.Page(w, r, ui.Page{Title: r.Lang.T("My whole record"), Active: "/portal/share"}, recordPage(v))

@@ -25,6 +25,7 @@ type visitView struct {
 	With      string
 	Notes     []chart.Note
 	Diagnoses []chart.Problem
+	Asked     corrections
 }
 
 func visits(w http.ResponseWriter, r *web.Request) error {
@@ -63,6 +64,9 @@ func visitShow(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	v := visitView{Visit: visit, With: staff.name(visit.Clinician), Diagnoses: diagnoses(c, visit)}
+	if v.Asked, err = readCorrections(r); err != nil {
+		return err
+	}
 	if v.With == "" {
 		v.With = visit.Name
 	}

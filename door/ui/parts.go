@@ -140,7 +140,7 @@ func idAttr(id string) templ.Attributes {
 
 // Lookup says where a TypeAhead finds its options.
 type Lookup struct {
-	URL   string // answers GET URL?q=… with LookupOption fragments
+	URL   string // answers POST URL, with q in the form, with LookupOption fragments
 	Pick  string // name under which the chosen option's value is sent
 	Enter string // what Enter does beside choosing: "submit" sends the form, "" nothing
 	Form  string // id of the form it belongs to, when it does not stand inside it

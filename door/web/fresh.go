@@ -31,6 +31,8 @@ var (
 	Exporting = Demand{Within: 10 * time.Minute, Full: true, Why: "You are about to take data out of Osler."}
 	// Granting is for changing who may come in, and how.
 	Granting = Demand{Within: 10 * time.Minute, Full: true, Why: "You are about to change who may come in."}
+	// Opening is for changing what those who are in may see.
+	Opening = Demand{Within: 10 * time.Minute, Full: true, Why: "You are about to change what people or programs may see."}
 )
 
 // Fresh wraps a handler that must not run before the demand is met:

@@ -29,6 +29,7 @@ type Route struct {
 	Pattern string // "GET /p/{patient}/meds"
 	Policy  Policy
 	Door    string
+	Finds   bool // POST that only looks: what is looked for is in the form
 }
 
 // Mux collects the routes of an area.
@@ -44,6 +45,16 @@ type Mux struct {
 // Page declares a route with its policy. A pattern is "METHOD /path/{name}".
 func (m *Mux) Page(pattern string, p Policy, h Handler) { m.add(pattern, p, h, 0) }
 
+// Find declares a page or fragment that looks for what somebody types. The words come as a form
+// (POST), since addresses are kept and logged (address.go); nothing is changed. path is
+// "/p/{patient}/problems/find".
+func (m *Mux) Find(path string, p Policy, h Handler) {
+	m.add("POST "+path, p, h, 0)
+	if n := len(*m.routes) - 1; n >= 0 && (*m.routes)[n].Pattern == "POST "+path {
+		(*m.routes)[n].Finds = true
+	}
+}
+
 // Stream declares a route that takes in or gives out a file, as a stream: what comes may have
 // up to limit bytes, and there is time for it. Its handler reads the form with Request.Upload.
 func (m *Mux) Stream(pattern string, p Policy, limit int64, h Handler) { m.add(pattern, p, h, limit) }
@@ -57,7 +68,7 @@ func (m *Mux) add(pattern string, p Policy, h Handler, limit int64) {
 	if m.wrap != nil {
 		h = m.wrap(h)
 	}
-	*m.routes = append(*m.routes, Route{pattern, p, m.area.Door})
+	*m.routes = append(*m.routes, Route{Pattern: pattern, Policy: p, Door: m.area.Door})
 	m.mux.Handle(pattern, m.site.serve(m.area, p, h, limit))
 }
 
@@ -125,6 +136,11 @@ func (s *Site) serve(area *Area, p Policy, h Handler, limit int64) http.Handler 
 		w.Header().Set("Cache-Control", "no-store")
 		ctx, tally := ledger.WithTally(req.Context(), identity.Network(req.RemoteAddr))
 		r.Request = req.WithContext(ctx)
+		if path := req.URL.Path; path != foreign {
+			u := *req.URL
+			u.RawQuery = bare(u.RawQuery)
+			r.URL = &u
+		}
 		err := s.enter(w, r, p, h)
 		if tally.Count() == 0 && r.Actor != nil { // the answer is still held back
 			if unwritten := r.Actor.Asked(ctx, req.Pattern, err); unwritten != nil && err == nil {

@@ -80,7 +80,7 @@ func nextOf(r *Request) string { return url.QueryEscape(currentPath(r)) }
 // currentPath is the path of the page that the person sees.
 func currentPath(r *Request) string {
 	if u, err := url.Parse(r.Header.Get("HX-Current-URL")); err == nil && r.HX() && local(u.Path) {
-		return u.RequestURI()
+		return tidy(u.RequestURI())
 	}
 	if r.Method == http.MethodGet && !r.HX() {
 		return r.URL.RequestURI()

@@ -31,7 +31,7 @@ type Draft struct {
 // Threads returns a patient's conversations, newest first. A patient gets only those with
 // the clinic, never what colleagues write to each other.
 func Threads(ctx context.Context, actor *record.Actor, patient string) ([]Thread, error) {
-	return find(ctx, actor, "subject=Patient/"+patient+"&_sort=-sent&_count=1000")
+	return find(ctx, actor, "category:not="+url.QueryEscape(notLetters)+"&subject=Patient/"+patient+"&_sort=-sent&_count=1000")
 }
 
 // Find returns one conversation; fault.NotFound when there is none.
@@ -65,7 +65,7 @@ func Unread(ctx context.Context, actor *record.Actor) ([]Thread, error) {
 	if me == "" {
 		return nil, nil
 	}
-	return find(ctx, actor, "recipient="+me+"&received:missing=true&_sort=-sent&_count=1000")
+	return find(ctx, actor, "category:not="+url.QueryEscape(notLetters)+"&recipient="+me+"&received:missing=true&_sort=-sent&_count=1000")
 }
 
 // CountUnread counts the messages to the actor that were not read yet.
@@ -74,7 +74,7 @@ func CountUnread(ctx context.Context, actor *record.Actor) (int64, error) {
 	if me == "" {
 		return 0, nil
 	}
-	return actor.Count(ctx, "Communication", url.Values{"recipient": {me}, "received:missing": {"true"}})
+	return actor.Count(ctx, "Communication", url.Values{"recipient": {me}, "received:missing": {"true"}, "category:not": {notLetters}})
 }
 
 func find(ctx context.Context, actor *record.Actor, query string) ([]Thread, error) {

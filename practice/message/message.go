@@ -24,6 +24,10 @@ const (
 	staffMessage   = "staff-message"
 )
 
+// notLetters are the Communications that are steps of what a patient asks about the record
+// (practice/rights), which have their own pages.
+const notLetters = "urn:osler:right|amendment,urn:osler:right|restriction"
+
 // Message is one Communication.
 type Message struct {
 	ID       string

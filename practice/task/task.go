@@ -33,12 +33,14 @@ const (
 	SignNote           Kind = "sign-note"
 	DuplicatePatient   Kind = "duplicate-patient"
 	FollowUp           Kind = "follow-up"
+	RightsRequest      Kind = "rights-request" // a correction or a restriction that a patient asks for
 )
 
 var names = map[Kind]string{
 	ReviewResult: "Review a result", RefillRequest: "Refill request", AnswerMessage: "Answer a message",
 	PatientMeasurement: "Measured by the patient", SignNote: "Sign a note",
 	DuplicatePatient: "Possible duplicate", FollowUp: "Follow up",
+	RightsRequest: "Request about the record",
 }
 
 // Name is the kind in words.

@@ -159,15 +159,3 @@ func update(o *order, e event) (body []byte, address string, err error) {
 	}
 	return body, u.JoinPath(e.Type, e.ID).String(), nil
 }
-
-// reachable checks the endpoint of an R4 subscription without sending anything: R4 has no
-// handshake, and an empty POST would say that something has changed.
-func (w *Watcher) reachable(ctx context.Context, o *order) error {
-	u, err := w.Guard.URL(o.endpoint)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, o.timeoutOf())
-	defer cancel()
-	return w.Guard.Resolve(ctx, u)
-}

@@ -237,12 +237,26 @@ func and(a, b search.Expr) search.Expr {
 // condition parses a search of a topic, with the parameters of R4.
 func condition(t, query string) (search.Expr, error) { return conditionOf(search.Parser{}, t, query) }
 
+// persons are the types, and identifying the parameters, by which a search says who somebody is.
+var (
+	persons     = []string{"Patient", "RelatedPerson", "Person"}
+	identifying = []string{"name", "family", "given", "phonetic", "birthdate", "death-date", "identifier", "telecom", "phone", "email",
+		"address", "address-city", "address-country", "address-postalcode", "address-state", "address-use", "_text", "_content", "_filter"}
+)
+
 // conditionOf parses a search that is decided on the resource alone.
 func conditionOf(parser search.Parser, t, query string) (search.Expr, error) {
 	const at = "Subscription.criteria"
 	params, err := search.ParseQuery(query)
 	if err != nil {
 		return nil, err
+	}
+	if slices.Contains(persons, t) {
+		for _, p := range params {
+			if name, _, _ := strings.Cut(p.Name, ":"); slices.Contains(identifying, name) {
+				return nil, fault.New(fault.Invalid, "Criteria are kept and can be read by administrators: they do not say who somebody is by %s. Name the record by its id.", name).At(at)
+			}
+		}
 	}
 	q, err := parser.Parse(t, params, search.Strict)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 )
 
 // Consents reads a Consent as rules: "deny/all", "permit/all", "deny/Practitioner/7",
-// "deny/label/mental". The record keeps them as tags, which access predicates ask for.
+// "deny/label/mental", "deny/purpose/HPAYMT", "deny/outside". The record keeps them as tags, which access predicates ask for.
 //
 // A denial is read as widely as it could be meant and a permission as narrowly: conditions
 // that are not understood (a purpose, a class, a time of the data, an actor that is no person
@@ -92,9 +92,36 @@ func reading(p *fhir.Node, kind string, add func(string)) {
 		for _, class := range classes {
 			add("deny/label/" + class)
 		}
+	case outside(p):
+		add("deny/outside")
+	case payment(p):
+		add("deny/purpose/HPAYMT")
 	default:
 		add("deny/all")
 	}
+}
+
+// outside reports whether a denial names people outside of the clinic only, by the role that
+// Osler itself gives them.
+func outside(p *fhir.Node) bool {
+	all := p.Get("actor").Len() > 0
+	for actor := range p.Get("actor").Items() {
+		named := false
+		for c := range actor.Path("role.coding").Items() {
+			named = named || c.Get("system").Text() == policy.OutsideSystem && c.Get("code").Text() == policy.Outside
+		}
+		all = all && named && actor.Path("reference.reference").Text() == ""
+	}
+	return all
+}
+
+// payment reports whether a denial is for the purpose of payment only, and for nobody by name.
+func payment(p *fhir.Node) bool {
+	all := p.Get("purpose").Len() > 0 && p.Get("actor").Len() == 0
+	for c := range p.Get("purpose").Items() {
+		all = all && c.Get("code").Text() == "HPAYMT"
+	}
+	return all
 }
 
 // peopleOf returns the people whom a denial names; nil when it names none, or somebody who is

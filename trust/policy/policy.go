@@ -97,6 +97,9 @@ func Decide(p trust.Principal, i Interaction, before, after *fhir.Node) error {
 	if err := covered(p, i, before, after); err != nil {
 		return err
 	}
+	if reason := rightsThread(p, i, before, after); reason != "" {
+		return fault.New(fault.Forbidden, "The role %s may not %s this %s: %s", p.Role, i, resourceType, reason).At(resourceType)
+	}
 	if i != Create && i != Update && i != Delete || !strings.Contains(cell(p.Role, resourceType), "w?") {
 		return nil
 	}

@@ -17,6 +17,10 @@ const (
 	originSystem  = "urn:osler:origin"
 )
 
+// OwnerSystem is the system of a server-owned tag that names the account for which a resource
+// works: a Subscription is read by whoever wrote it, since its criteria say what they look for.
+const OwnerSystem = "urn:osler:owner"
+
 type place struct {
 	role         trust.Role
 	resourceType string
@@ -24,6 +28,9 @@ type place struct {
 
 // restricted returns what a role sees of a type whose cell says "r?".
 func restricted(p trust.Principal, resourceType string) search.Expr {
+	if resourceType == "Subscription" {
+		return code("_tag", OwnerSystem, p.ID)
+	}
 	switch p.Role {
 	case trust.Patient:
 		return patientSees(p, resourceType)
@@ -33,6 +40,10 @@ func restricted(p trust.Principal, resourceType string) search.Expr {
 			return code("category", messageSystem, "administrative")
 		case "Task":
 			return code("code", taskSystem, "duplicate-patient")
+		}
+	case trust.Biller:
+		if resourceType == "Consent" { // what is not told to health plans
+			return tagged("_tag", ConsentSystem, []string{"deny/purpose/HPAYMT"})
 		}
 	case trust.Laboratory:
 		if of, ok := laboratoryWork[resourceType]; ok {
@@ -55,6 +66,9 @@ func patientSees(p trust.Principal, resourceType string) search.Expr {
 	case "Task":
 		return search.And{code("code", taskSystem, "refill-request"), search.Reference{Param: "requester", Type: "Patient", ID: p.Patient}}
 	case "Communication":
+		if p.Proxy != nil && p.Proxy.Level != "full" { // requests about the record may be about what is confidential
+			return without(search.Or{code("category", messageSystem, "staff-message"), code("category", rightSystem, "amendment"), code("category", rightSystem, "restriction")})
+		}
 		return without(code("category", messageSystem, "staff-message"))
 	case "Composition":
 		return without(status("preliminary"))
@@ -287,6 +301,9 @@ func patientDocument(p trust.Principal, before, after *fhir.Node) string {
 }
 
 func patientMessage(p trust.Principal, before, after *fhir.Node) string {
+	if ofRights(after) {
+		return "" // rightsThread has judged it
+	}
 	if before != nil { // the only change: the patient has read a message
 		if only(before.Get("recipient"), self(p)) && before.Get("received") == nil && sameBut(before, after, "received") {
 			return ""
@@ -318,7 +335,7 @@ func fhirType(reference string) (resourceType, id string) {
 }
 
 // patientTasks are what a patient's own actions ask of the clinic.
-var patientTasks = []string{"refill-request", "answer-message", "patient-measurement", "follow-up"}
+var patientTasks = []string{"refill-request", "answer-message", "patient-measurement", "follow-up", "rights-request"}
 
 func patientTask(p trust.Principal, before, after *fhir.Node) string {
 	if before != nil {

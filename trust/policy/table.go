@@ -46,7 +46,7 @@ CompartmentDefinition              r    r    -    -    rw  -  r    r    r     r 
 Composition                        rw?  rw?  -    -    -   -  r    -    -     r   r?
 ConceptMap                         r    r    -    -    rw  -  r    r    r     r   -
 Condition                          rw   rw   -    r    -   -  r    r    -     r   r?
-Consent                            rw   rw   -    -    -   -  r    r    r     rw  r?
+Consent                            rw   rw   -    r?   -   -  r    r    r     rw  r?
 Contract                           rw   r    -    r    -   -  -    -    -     r   r?
 Coverage                           rw   rw   rw   rw   -   -  rw   r    -     r   r?
 CoverageEligibilityRequest         rw   r    rw   rw   -   -  -    -    -     -   r?
@@ -147,7 +147,7 @@ Specimen                           rw   rw   -    -    -   -  rw   -    rw    r 
 SpecimenDefinition                 r    r    -    -    rw  -  r    r    r     r   -
 StructureDefinition                r    r    -    -    rw  -  r    r    r     r   -
 StructureMap                       r    r    -    -    rw  -  r    r    r     r   -
-Subscription                       rw   rw   rw   rw   rw  -  -    -    -     -   -
+Subscription                       r?w  r?w  r?w  r?w  rw  -  -    -    -     -   -
 SubscriptionStatus                 -    -    -    -    -   -  -    -    -     -   -
 Substance                          rw   rw   -    -    rw  -  r    r    rw    r   -
 SubstanceNucleicAcid               r    r    -    -    rw  -  r    r    -     r   -

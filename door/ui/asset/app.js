@@ -114,11 +114,11 @@
       const ask = async () => {
         asked?.abort();
         asked = new AbortController();
-        const q = new URLSearchParams({ q: input.value });
+        const body = new URLSearchParams({ q: input.value }); // never in the address: it is kept and logged
         const patient = $("[data-patient]");
-        if (patient) q.set("patient", patient.dataset.patient);
+        if (patient) body.set("patient", patient.dataset.patient);
         try {
-          const answer = await fetch("/find?" + q, { headers: { "HX-Request": "true", "Accept": "text/html" }, signal: asked.signal });
+          const answer = await fetch("/find", { method: "POST", body, headers: { "HX-Request": "true", "Accept": "text/html" }, signal: asked.signal });
           const html = await answer.text();
           if (!answer.ok) throw new Error(String(answer.status));
           list.innerHTML = html;

@@ -21,10 +21,11 @@
     }
     get open() { return !this.list.hidden; }
     show(on) { this.list.hidden = !on; if (this.input.getAttribute("role") === "combobox") this.input.setAttribute("aria-expanded", String(on)); if (!on) this.input.removeAttribute("aria-activedescendant"); }
-    ask(url) {
+    ask(url, typed) {
       this.asked?.abort();
       const asked = this.asked = new AbortController();
-      this.asking = fetch(url, { headers: { "HX-Request": "true", "Accept": "text/html" }, signal: asked.signal })
+      const body = new URLSearchParams({ q: typed }); // never in the address: it is kept and logged
+      this.asking = fetch(url, { method: "POST", body, headers: { "HX-Request": "true", "Accept": "text/html" }, signal: asked.signal })
         .then(async (answer) => {
           const html = await answer.text();
           if (!answer.ok || asked.signal.aborted) return;
@@ -52,7 +53,7 @@
       const ask = () => {
         waiting = false; clearTimeout(timer);
         if (!input.value.trim()) { menu.stop(); return Promise.resolve(); }
-        return menu.ask(this.dataset.url + "?" + new URLSearchParams({ q: input.value }));
+        return menu.ask(this.dataset.url, input.value);
       };
       input.addEventListener("input", () => { pick.value = ""; waiting = true; clearTimeout(timer); timer = setTimeout(ask, 80); });
       input.addEventListener("keydown", async (e) => {
@@ -111,7 +112,7 @@
         if (!(e.target instanceof HTMLTextAreaElement)) return;
         if (area !== e.target) { area = e.target; menu?.stop(); menu = new Menu(list, area); area.after(list); }
         const found = word();
-        if (found) menu.ask(this.dataset.url + "?" + new URLSearchParams({ q: found[1] })); else menu.stop();
+        if (found) menu.ask(this.dataset.url, found[1]); else menu.stop();
       });
       this.addEventListener("keydown", (e) => {
         if (!menu?.open || e.target !== area || e.isComposing) return;

@@ -20,9 +20,8 @@
         waiting = false; clearTimeout(timer);
         asked?.abort();
         const mine = asked = new AbortController();
-        const at = new URL(this.dataset.url, location.href);
-        at.searchParams.set("q", input.value);
-        asking = fetch(at, { headers: { "HX-Request": "true", "Accept": "text/html" }, signal: mine.signal })
+        const body = new URLSearchParams({ q: input.value }); // never in the address: it is kept and logged
+        asking = fetch(this.dataset.url, { method: "POST", body, headers: { "HX-Request": "true", "Accept": "text/html" }, signal: mine.signal })
           .then(async (answer) => {
             const html = await answer.text();
             if (mine.signal.aborted) return;

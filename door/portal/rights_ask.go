@@ -1,0 +1,129 @@
+package portal
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/practice/rights"
+	"github.com/osler-emr/osler/record"
+)
+
+// askView is the form of a request.
+type askView struct {
+	Kind    rights.Kind
+	About   string
+	Entry   rights.Entry
+	Form    rights.Draft
+	For     string // id of the patient whom the writer acts for
+	Draft   record.Draft
+	SavedAt string
+	Faults  ui.Faults
+}
+
+// Path is where the form is sent.
+func (v askView) Path() string {
+	if v.Kind == rights.Restriction {
+		return "/portal/rights/restrict"
+	}
+	return "/portal/rights/correct"
+}
+
+func (v askView) draftKey() string {
+	key := "portal/" + string(v.Kind)
+	if v.About != "" {
+		key += "/" + v.About
+	}
+	if v.For != "" {
+		key += "/" + v.For
+	}
+	return key
+}
+
+func correctForm(w http.ResponseWriter, r *web.Request) error {
+	return askForm(w, r, rights.Amendment)
+}
+
+func restrictForm(w http.ResponseWriter, r *web.Request) error {
+	return askForm(w, r, rights.Restriction)
+}
+
+func correctAsk(w http.ResponseWriter, r *web.Request) error { return ask(w, r, rights.Amendment) }
+
+func restrictAsk(w http.ResponseWriter, r *web.Request) error { return ask(w, r, rights.Restriction) }
+
+// readAsk looks up in the own record what the request is about: an id of somebody else's finds
+// nothing.
+func readAsk(r *web.Request, kind rights.Kind) (askView, error) {
+	v := askView{Kind: kind, For: r.PathValue("person")}
+	if _, err := whole(r); err != nil {
+		return v, err
+	}
+	v.About = r.FormValue("about")
+	if kind != rights.Amendment || v.About == "" {
+		v.About = ""
+		return v, nil
+	}
+	var err error
+	v.Entry, err = rights.ReadEntry(r.Context(), r.Actor, v.About)
+	if err == nil && v.Entry.Version == "" {
+		err = fault.New(fault.NotFound, "There is no such entry in your record.")
+	}
+	return v, err
+}
+
+func askForm(w http.ResponseWriter, r *web.Request, kind rights.Kind) error {
+	v, err := readAsk(r, kind)
+	if err != nil {
+		return err
+	}
+	d, f, err := typed(r, v.draftKey())
+	if err != nil {
+		return err
+	}
+	v.Draft, v.SavedAt = d, r.SavedAt(d)
+	v.Form = rights.Draft{Wrong: f["wrong"], Should: f["should"], Why: f["why"], Tell: f["tell"], Whom: f["whom"], Reason: f["reason"]}
+	return showAsk(w, r, v)
+}
+
+func showAsk(w http.ResponseWriter, r *web.Request, v askView) error {
+	p := rightsPageOf(r, "Ask for a correction")
+	if v.Kind == rights.Restriction {
+		p = rightsPageOf(r, "Ask for a restriction")
+	}
+	if len(v.Faults) > 0 {
+		return web.Invalid(w, r, p, askPage(v))
+	}
+	return web.Page(w, r, p, askPage(v))
+}
+
+// ask sends the request; a refused one comes back as it was typed.
+func ask(w http.ResponseWriter, r *web.Request, kind rights.Kind) error {
+	v, err := readAsk(r, kind)
+	if err != nil {
+		return err
+	}
+	v.Form = rights.Draft{Kind: kind, About: v.About, Wrong: r.FormValue("wrong"), Should: r.FormValue("should"), Why: r.FormValue("why"),
+		Tell: r.FormValue("tell"), Whom: r.FormValue("whom"), Reason: r.FormValue("reason"), Key: formKey(r)}
+	d := v.Form
+	d.Wrong = signed(r, d.Wrong)
+	q, err := rights.Ask(r.Context(), r.Actor, d)
+	if fault.Is(err, fault.Invalid) || fault.Is(err, fault.TooLarge) {
+		field := ""
+		if f := (*fault.Error)(nil); errors.As(err, &f) {
+			field = f.Path
+		}
+		v.Faults.Add(field, sentence(r, err))
+		return showAsk(w, r, v)
+	}
+	if err != nil {
+		return err
+	}
+	if err := r.Actor.DropDraft(r.Context(), v.draftKey()); err != nil {
+		return err
+	}
+	r.Say(r.Lang.T("Your request is sent. You see here when the clinic answers."), "")
+	return web.Redirect(w, r, "/portal/rights/"+q.ID)
+}

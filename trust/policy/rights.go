@@ -1,0 +1,86 @@
+package policy
+
+import (
+	"slices"
+
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/trust"
+)
+
+// Code systems of the threads in which patients ask about their record; see practice/rights.
+const (
+	rightSystem = "urn:osler:right"
+	stepSystem  = "urn:osler:right-step"
+)
+
+// Outside is the role, in OutsideSystem, of an actor of a Consent who is nobody of the clinic: such
+// a denial is for people to keep, and closes the chart to nobody who works here.
+const (
+	OutsideSystem = "urn:osler:consent-actor"
+	Outside       = "outside"
+)
+
+// Who does which step of such a thread.
+var (
+	patientSteps = []string{"request", "withdrawn", "disagreement"}
+	clinicSteps  = []string{"extension", "accepted", "denied", "rebuttal", "informed", "ended"}
+)
+
+func ofRights(r *fhir.Node) bool {
+	if r.ResourceType() != "Communication" {
+		return false
+	}
+	for concept := range r.Get("category").Items() {
+		for c := range concept.Get("coding").Items() {
+			if c.Get("system").Text() == rightSystem {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// ofRestriction reports whether a Consent is what a restriction that the clinic agreed to became.
+func ofRestriction(r *fhir.Node) bool {
+	return r.ResourceType() == "Consent" && hasCode(r.Get("category"), "http://terminology.hl7.org/CodeSystem/consentcategorycodes", "hipaa-restrictions")
+}
+
+// rightsThread keeps what patients ask about their record, and the answers, as they were written:
+// each step is added by whom it belongs to, in their own name, and never changed or deleted. The one
+// change is that the patient has read a step. It returns why a write is refused, or "".
+func rightsThread(p trust.Principal, i Interaction, before, after *fhir.Node) string {
+	if p.Role != trust.SystemRole && (before != nil && ofRestriction(before) || after != nil && ofRestriction(after)) {
+		if i == Delete || p.Role != trust.Physician && p.Role != trust.Records || p.Client != "" || len(p.Scopes) > 0 {
+			return "physicians and the health records department, in person, agree to restrictions and end them."
+		}
+		return ""
+	}
+	if p.Role == trust.SystemRole || (before == nil || !ofRights(before)) && (after == nil || !ofRights(after)) {
+		return ""
+	}
+	if before != nil {
+		if i == Update && p.Role == trust.Patient && only(before.Get("recipient"), self(p)) && before.Get("received") == nil && sameBut(before, after, "received") {
+			return ""
+		}
+		return "requests about a record and their answers stay as they were written; add a step."
+	}
+	steps := clinicSteps
+	switch {
+	case p.Role == trust.Patient:
+		steps = patientSteps
+	case p.Role != trust.Physician && p.Role != trust.Records || p.Client != "" || len(p.Scopes) > 0:
+		return "physicians and the health records department, in person, answer requests about a record."
+	}
+	known := after.Path("topic.coding").Len() == 1 && after.Get("category").Len() == 1 && after.Path("category.0.coding").Len() == 1 &&
+		slices.ContainsFunc(steps, func(s string) bool { return hasCode(after.Get("topic"), stepSystem, s) })
+	if !known || p.Reference() == "" || !only(after.Get("sender"), p.Reference()) || !statusIn(after, "completed") || after.Get("received") != nil {
+		return "each writes their own steps of such a request, in their own name."
+	}
+	if p.Proxy != nil && p.Proxy.Level != "full" {
+		return "who sees only a part of a record asks nothing about it."
+	}
+	if p.Role == trust.Patient && !only(after.Get("subject"), self(p)) {
+		return "patients ask about their own record."
+	}
+	return ""
+}
