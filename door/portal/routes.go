@@ -107,7 +107,7 @@ func bothPages(m *web.Mux, at string) {
 	page("POST", "/rights/{request}/withdraw", rightWithdraw)
 	page("POST", "/rights/{request}/disagree", rightDisagree)
 	page("GET", "/share", share)
-	page("GET", "/download", download)
+	page("GET", "/download", web.Fresh(web.Exporting, download))
 	page("GET", "/record", wholeRecord)
 	page("GET", "/emergency", emergencySheet)
 }
