@@ -21,6 +21,9 @@ func medicationRenew(w http.ResponseWriter, r *web.Request) error {
 	if one := r.PostForm.Get("one"); one != "" { // the button of one line
 		refs = []string{one}
 	}
+	if err := freshForRenewal(r, patient, refs...); err != nil {
+		return err
+	}
 	outs, result, err := medication.RenewAll(r.Context(), r.Actor, patient, r.FormValue("encounter"), formKey(r, r.FormValue("key")), refs...)
 	switch {
 	case err == nil && len(outs) == 1:
@@ -67,6 +70,9 @@ func medicationStop(w http.ResponseWriter, r *web.Request) error {
 // medicationRefill grants what the patient asked for.
 func medicationRefill(w http.ResponseWriter, r *web.Request) error {
 	patient := r.PathValue("patient")
+	if err := freshForRefill(r, r.FormValue("task")); err != nil {
+		return err
+	}
 	out, err := medication.ApproveRefill(r.Context(), r.Actor, r.FormValue("task"))
 	switch {
 	case err == nil:

@@ -166,7 +166,7 @@ func TestEmergencyPaperInABrowser(t *testing.T) {
 	p := one.Open(h.url+"/sign-in", webtest.Desktop)
 	h.signInByCode(p, "ada")
 	p.Goto(h.url + "/people/" + nina.ID)
-	p.Type("#f-reason", "Phone lost, the ward round begins at eight")
+	p.Type("#f-paper-reason", "Phone lost, the ward round begins at eight")
 	p.Submit("#paper button[value=ask]")
 	if text := p.Text("#paper"); !strings.Contains(text, "somebody else") {
 		t.Fatalf("after the first: %s", text)

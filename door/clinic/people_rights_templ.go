@@ -643,7 +643,7 @@ func accountPaperCard(v accountView) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				}
-				templ_7745c5c3_Err = ui.Input(ui.Field{Name: "reason", Label: ui.T(ctx, "Why can it not wait?"), Hint: ui.T(ctx, "a sentence; it stands in the audit log"), Value: v.Reason, Required: true, Autocomplete: "off", Faults: v.Faults}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Input(ui.Field{Name: "reason", ID: "f-paper-reason", Label: ui.T(ctx, "Why can it not wait?"), Hint: ui.T(ctx, "a sentence; it stands in the audit log"), Value: v.Reason, Required: true, Autocomplete: "off", Faults: v.Faults}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -16,6 +16,9 @@ func prescribeSign(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := freshForDraft(r, v.Draft); err != nil {
+		return err
+	}
 	d := v.Draft
 	d.Key, d.Zone = formKey(r, v.Form.Key), r.Now().Location()
 	if err := v.Form.answer(r, &d, v.Findings); err != nil {

@@ -295,6 +295,16 @@ func TestAPatientsDayWithoutScript(t *testing.T) {
 	if !strings.Contains(file, `"value":142`) {
 		t.Error("the download does not hold the new measurement")
 	}
+	c.clock.Advance(11 * time.Minute) // a phone that somebody else picks up
+	if status, page := c.see(maria, "/portal/download"); status != http.StatusUnauthorized || !strings.Contains(page, "take data out of Osler") {
+		t.Errorf("a download long after the last proof: %d", status)
+	}
+	if status, _, page := c.send(maria, "/prove", url.Values{"next": {"/portal/download"}, "full": {"yes"}, "prove.password": {password}}); status != 200 || !strings.Contains(page, "0;url=/portal/download") {
+		t.Errorf("the proof: %d %s", status, plainText(page))
+	}
+	if status, file := c.see(maria, "/portal/download"); status != 200 || !strings.Contains(file, `"resourceType":"Bundle"`) {
+		t.Errorf("the download after the proof: %d", status)
+	}
 	for path, want := range map[string]string{"/portal/record": "metFORMIN", "/portal/emergency": "EMERGENCY MEDICAL SUMMARY", "/portal/health": "Health problems", "/portal/visits": "Past", "/portal/share": "FHIR", "/portal/more": "Emergency sheet"} {
 		if status, page := c.see(maria, path); status != 200 || !strings.Contains(plainText(page), want) {
 			t.Errorf("%s: %d, without %q", path, status, want)

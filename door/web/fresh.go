@@ -91,6 +91,7 @@ type proveView struct {
 	Name, Why string
 	Passkey   string // what the person's passkey is asked, when there is one
 	Code      bool   // a code is asked for beside the password
+	App       bool   // of the authenticator app; else a recovery code
 	Demo      bool   // the demonstration's accounts have a button instead
 	Aside     bool   // a dialog over the page, whose request waits in it
 	Single    string // name of the hospital's sign-in, where it is enough
@@ -169,7 +170,7 @@ func (s *Site) demoAccount(user string) bool {
 
 // question is what the person is asked.
 func (r *Request) question(d Demand) proveView {
-	v := proveView{Action: "/prove", Name: r.Account.Name, Why: d.Why, Code: d.Full && r.Account.TOTPEnabled,
+	v := proveView{Action: "/prove", Name: r.Account.Name, Why: d.Why, Code: d.Full && r.Account.Strong(), App: r.Account.TOTPEnabled,
 		Demo: r.Site.demoAccount(r.Account.User), Fault: r.proofFault, Aside: r.HX()}
 	full := ""
 	if d.Full {
