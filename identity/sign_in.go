@@ -182,6 +182,9 @@ func (a *Accounts) ticket(ctx context.Context, secret string) (credentials, tick
 // enter checks the second factor, if there is one, and starts the session.
 func (a *Accounts) enter(ctx context.Context, c credentials, code string, from Place, t ticket, more ...store.ItemWrite) (Session, string, error) {
 	b := begun{strong: a.options.PasswordAlone, how: t.How, single: t.Single, items: more}
+	if c.Strong() && a.onPaper(c, code) {
+		return a.enterOnPaper(ctx, c, from, b)
+	}
 	if c.Strong() {
 		used, err := a.secondFactor(ctx, c, code, from)
 		if err != nil {

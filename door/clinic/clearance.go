@@ -63,7 +63,10 @@ func accountClearance(w http.ResponseWriter, r *web.Request) error {
 		if failed != nil {
 			return failed
 		}
-		v := accountOf(r, a, "")
+		v, failed := accountOf(r, a, "")
+		if failed != nil {
+			return failed
+		}
 		v.Clearance.Account.Clearance, v.Clearance.Reason = r.PostForm["label"], r.FormValue("reason")
 		v.Clearance.Faults.Add("reason", sentence(r, err))
 		return web.Invalid(w, r, peopleTitle(r), accountPage(v))
