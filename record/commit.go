@@ -112,6 +112,7 @@ type builder struct {
 	keep       []store.ItemWrite    // what Keepers add
 	births     map[string]time.Time // by patient, for labels
 	lent       map[string][]string  // labels by reference, for what derives from it
+	places     map[string]int       // of references in pending, for lent
 }
 
 // pendingPut is a Put between its first look and its write.

@@ -57,13 +57,16 @@ func (b *builder) inherited(ctx context.Context, reference string) ([]string, er
 	}
 	var labels []string
 	if b.seen[reference] {
-		for _, q := range b.pending {
-			if q.resource.Reference() == reference {
-				var err error
-				if labels, _, err = b.labels(ctx, q.before, q.resource); err != nil {
-					return nil, err
-				}
-				break
+		if b.places == nil {
+			b.places = make(map[string]int, len(b.pending))
+			for i, q := range b.pending {
+				b.places[q.resource.Reference()] = i
+			}
+		}
+		if i, put := b.places[reference]; put { // not deleted
+			var err error
+			if labels, _, err = b.labels(ctx, b.pending[i].before, b.pending[i].resource); err != nil {
+				return nil, err
 			}
 		}
 	} else {

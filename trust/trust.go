@@ -73,6 +73,9 @@ type Principal struct {
 	Clearance []string
 	// Glass holds what the person has opened by break-glass.
 	Glass []Glass
+	// Service says for whom a program works that acts by itself; nil for people, and for programs
+	// that act for a person.
+	Service *Service
 	// Proxy says that a person acts for Patient with rights of their own kind: a parent, a
 	// guardian, a carer. nil for a patient's own account.
 	Proxy *Proxy
@@ -83,6 +86,14 @@ type Glass struct {
 	ID      string // of the grant, as the audit log and the review queue name it
 	Patient string
 	Until   time.Time
+}
+
+// Service is for whom a program works that acts by itself. The zero Service works for those
+// whom the setting of the clinic gives to its role.
+type Service struct {
+	All      bool     // every patient
+	Panel    string   // those whose general practitioner this Practitioner is
+	Patients []string // these; empty and not nil: nobody
 }
 
 // Proxy is in what capacity somebody acts for a patient.

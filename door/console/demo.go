@@ -211,6 +211,7 @@ func tasks(practice synthetic.Practice) []web.DemoTask {
 		{trust.Patient, "Be the patient", "Read the new result, send a message, record a blood pressure", "/portal"},
 		{trust.Nurse, "Accept a home reading", "Somebody measured at home; the inbox asks for a decision", "/inbox"},
 		{trust.FrontDesk, "Register somebody", "Type “Okafor, Mariah, 14 3 68” and see who it may be", "/register"},
+		{trust.Physician, "Open a closed chart", "Maren Dahl, born 9 March 1985, is close to a colleague: say why you need her chart, and see what is kept of it", "/emergency-access"},
 		{trust.Auditor, "Ask who looked", "Every read and write left an entry that can be proved", "/"},
 	} {
 		if login[t.role] != "" {

@@ -53,6 +53,7 @@ type house struct {
 	t       *testing.T
 	clock   *clock.Manual
 	store   store.Store
+	gate    *record.Gate
 	users   *identity.Accounts
 	server  *oauth.Server
 	url     string
@@ -77,6 +78,7 @@ func openHouse(t *testing.T) *house {
 	must(t, err)
 	h.store = s
 	gate := record.Open(s, h.clock)
+	h.gate = gate
 	h.users = identity.Open(s, h.clock, identity.Options{Cost: identity.Cost{KiB: 64, Passes: 1}, PasswordAlone: true})
 	change := record.Change{Dangling: true}
 	for _, b := range seeds {

@@ -19,6 +19,8 @@ type programView struct {
 	Secret string // shown once, right after registering
 	Faults ui.Faults
 	Roles  []ui.Option
+
+	Population, PopulationID, Purpose string // of a service: for whom, and what for
 }
 
 // programForm is what was typed into the registration.
@@ -51,7 +53,9 @@ func (d *Door) program(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return d.showProgram(w, r, programView{Client: c})
+	v := programView{Client: c}
+	v.populated()
+	return d.showProgram(w, r, v)
 }
 
 func (d *Door) showProgram(w http.ResponseWriter, r *web.Request, v programView) error {
@@ -68,33 +72,6 @@ func roles(r *web.Request) []ui.Option {
 		out = append(out, ui.Option{Value: string(role), Label: r.Lang.T(strings.ReplaceAll(string(role), "-", " "))})
 	}
 	return out
-}
-
-// decide approves or blocks a program.
-func (d *Door) decide(w http.ResponseWriter, r *web.Request) error {
-	id := r.PathValue("client")
-	status := oauth.Approved
-	if r.FormValue("do") == "block" {
-		status = oauth.Blocked
-	}
-	err := d.Server.Decide(r.Context(), r.Principal(), id, oauth.Decision{Status: status, Checked: r.FormValue("checked") == "yes",
-		Patients: r.FormValue("patients") == "yes", Staff: r.FormValue("staff") == "yes", Role: trust.Role(r.FormValue("role"))})
-	if text, ok := typed(r, err); ok {
-		c, err := d.Server.Client(r.Context(), id)
-		if err != nil {
-			return err
-		}
-		return d.showProgram(w, r, programView{Client: c, Faults: ui.Faults{{Text: text}}})
-	}
-	if err != nil {
-		return err
-	}
-	if status == oauth.Blocked {
-		r.Say(r.Lang.T("Blocked. Everything that it held has ended."), "")
-	} else {
-		r.Say(r.Lang.T("Approved."), "")
-	}
-	return web.Redirect(w, r, "/programs/"+id)
 }
 
 // typed returns the sentence of a refusal that is about what was typed.

@@ -21,7 +21,7 @@ func (d *Door) routes(m *web.Mux) {
 
 	m.Page("GET /programs", web.Audit, d.programs)
 	m.Page("GET /programs/new", web.Administrator, d.newProgram)
-	m.Page("POST /programs/new", web.Administrator, d.registerByForm)
+	m.Page("POST /programs/new", web.Administrator, web.Fresh(web.Opening, d.registerByForm))
 	m.Page("GET /programs/{client}", web.Administrator, d.program)
 	m.Page("POST /programs/{client}", web.Administrator, d.decide)
 }

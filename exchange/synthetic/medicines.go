@@ -76,6 +76,7 @@ var (
 	alendronate70    = daily("alendronic acid 70 mg tablet", "", "tablet", 1, 3).each(1, "wk", 12).says("Take 1 tablet by mouth once a week, upright, with a full glass of water")
 	tamsulosin       = daily("tamsulosin 0.4 mg capsule", "863669", "capsule", 1, 3).says("Take 1 capsule by mouth every evening")
 	loratadine10     = daily("loratadine 10 mg tablet", "311372", "tablet", 1, 2)
+	naltrexone50     = daily("naltrexone 50 mg tablet", "", "tablet", 1, 2)
 	terbinafine250   = daily("terbinafine 250 mg tablet", "", "tablet", 1, 0)
 	propranolol40    = daily("propranolol 40 mg tablet", "", "tablet", 2, 2)
 	amitriptyline10  = daily("amitriptyline 10 mg tablet", "", "tablet", 1, 2).says("Take 1 tablet by mouth at night")

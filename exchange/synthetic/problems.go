@@ -34,6 +34,7 @@ var (
 	acne           = problem{"Acne", "L70.0", "Acne vulgaris", "", ""}
 	attention      = problem{"Attention deficit hyperactivity disorder", "F90.2", "Attention-deficit hyperactivity disorder, combined type", "406506008", "Attention deficit hyperactivity disorder"}
 	nailFungus     = problem{"Fungal infection of toenails", "B35.1", "Tinea unguium", "", ""}
+	alcohol        = problem{"Alcohol dependence", "F10.20", "Alcohol dependence, uncomplicated", "66590003", "Alcohol dependence"}
 	bipolar        = problem{"Bipolar disorder", "F31.9", "Bipolar disorder, unspecified", "13746004", "Bipolar disorder"}
 	itching        = problem{"Itching", "L29.9", "Pruritus, unspecified", "418290006", "Itching"}
 	contraception  = problem{"Oral contraception", "Z30.41", "Encounter for surveillance of contraceptive pills", "", ""}

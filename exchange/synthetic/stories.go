@@ -28,7 +28,8 @@ func (d *clinicDay) stories() []*chart {
 	list := []*chart{d.maria(), d.otto(), d.tunde(), d.joan(), d.gianna(), d.rosa(), d.ivor(), d.ewa(), d.layla(), d.desmond()}
 	list = append(list, d.children()...)
 	list = append(list, d.samira(), d.tomas(), d.agnes(), d.paula(), d.harpreet(), d.olive(), d.yusuf(), d.lucia(), d.harold())
-	return append(list, d.twice()...)
+	list = append(list, d.twice()...)
+	return append(list, d.private()...)
 }
 
 func (d *clinicDay) hours(n float64) time.Time {

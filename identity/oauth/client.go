@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"encoding/json"
@@ -60,6 +61,10 @@ type Client struct {
 	Patients bool `json:"patients,omitempty"`
 	Staff    bool `json:"staff,omitempty"`
 
+	// Population and Purpose say for whom and what for a service without people works.
+	Population Population    `json:"population,omitempty"`
+	Purpose    trust.Purpose `json:"purpose,omitempty"`
+
 	Status Status `json:"status"`
 	// Checked says that the clinic knows who made it; otherwise people are warned.
 	Checked bool      `json:"checked,omitempty"`
@@ -67,6 +72,14 @@ type Client struct {
 	Created time.Time `json:"created"`
 	Decided time.Time `json:"decided,omitzero"`
 	By      string    `json:"by,omitempty"` // who decided, by name
+}
+
+// served says in the log for whom a service works.
+func (c Client) served() string {
+	if !c.Backend() {
+		return ""
+	}
+	return ", a service with the rights of " + string(c.Role) + " for " + cmp.Or(string(c.Population), "whom the setting of the clinic gives") + ", " + string(cmp.Or(c.Purpose, trust.Operations))
 }
 
 // Backend reports whether it is a service without people.
@@ -320,6 +333,9 @@ type Decision struct {
 	Patients bool       // it is offered to patients,
 	Staff    bool       // to staff
 	Role     trust.Role // of a backend service
+	// Population and Purpose say for whom and what for a backend service works.
+	Population Population
+	Purpose    trust.Purpose
 }
 
 // Decide approves or blocks a program. Blocking ends all that it holds, at once.
@@ -330,6 +346,14 @@ func (s *Server) Decide(ctx context.Context, by trust.Principal, id string, d De
 	if d.Status != Approved && d.Status != Blocked {
 		return fault.New(fault.Invalid, "A program is approved or blocked.")
 	}
+	if d.Status == Approved && d.Role != "" {
+		if d.Purpose != "" && !slices.Contains(Purposes, d.Purpose) {
+			return fault.New(fault.Invalid, "Choose what the service works for.").At("purpose")
+		}
+		if err := s.checkPopulation(ctx, d.Population); err != nil {
+			return err
+		}
+	}
 	return again(func() error {
 		k, err := s.load(ctx, id)
 		if err != nil {
@@ -339,7 +363,7 @@ func (s *Server) Decide(ctx context.Context, by trust.Principal, id string, d De
 		if d.Status == Approved {
 			k.Checked, k.Patients, k.Staff = d.Checked, d.Patients, d.Staff
 			if systemOnly(k.Scopes) {
-				k.Role = d.Role
+				k.Role, k.Population, k.Purpose = d.Role, d.Population, d.Purpose
 			}
 			if err := s.check(&k.Client); err != nil {
 				return err
@@ -357,7 +381,7 @@ func (s *Server) Decide(ctx context.Context, by trust.Principal, id string, d De
 			}
 			items = append(items, gone...)
 		}
-		return s.commit(ctx, s.leaf(by, ledger.Account, k.ID, string(d.Status)+": program "+k.Name), items...)
+		return s.commit(ctx, s.leaf(by, ledger.Account, k.ID, string(d.Status)+": program "+k.Name+k.served()), items...)
 	})
 }
 
@@ -483,5 +507,5 @@ func basic(header string) (user, password string, ok bool) {
 
 // servicePrincipal is a program acting by itself.
 func servicePrincipal(c Client) trust.Principal {
-	return trust.Principal{ID: "client:" + c.ID, Name: c.Name, Role: c.Role, Purpose: trust.Operations, Client: c.ID}
+	return trust.Principal{ID: "client:" + c.ID, Name: c.Name, Role: c.Role, Purpose: cmp.Or(c.Purpose, trust.Operations), Client: c.ID, Service: &trust.Service{Patients: []string{}}}
 }

@@ -81,8 +81,12 @@ func (s *Server) person(ctx context.Context, g grant) (trust.Principal, error) {
 		if fault.Is(err, fault.NotFound) || err == nil && !c.Backend() {
 			return trust.Principal{}, over
 		}
+		if err != nil {
+			return trust.Principal{}, err
+		}
 		p := servicePrincipal(c)
 		p.Session, p.Scopes = g.ID, g.Scopes
+		p.Service, err = s.serves(ctx, c.Population)
 		return p, err
 	}
 	a, err := s.Accounts.Usable(ctx, g.Account)

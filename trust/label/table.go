@@ -19,10 +19,10 @@ SEX|icd|A50* A51* A52* A53* A54* A55* A56* A57* A58* A59* A60* A63* A64* F52* F6
 SDV|icd|T74* T76* Y07* Z04.4* Z04.7* Z69* N90.81* O9A.3* O9A.4* O9A.5* Z62.810 Z62.811 Z91.41*|ICD-10-CM 2026, abuse and violence
 GDIS|icd|Z13.7* Z14* Z15* Z31.43* Z31.5 Z84.81 Z84.82 G10 D57* E70* E75* E84* D66 D67 Q85.0* Q90* Q96* Q98* Q99*|ICD-10-CM 2026, genetic disease, carriers and susceptibility
 
-ETH|snomed|7200002 66590003 15167005 191816009 26416006 66214007 75544000 5602001 31956009 85005007 78267003 37344009|SNOMED CT: alcohol and drug abuse and dependence
-SUD|snomed|7200002 66590003 15167005 191816009 26416006 66214007 75544000 5602001 31956009 85005007 78267003 37344009|SNOMED CT: abuse and dependence
+ETH|snomed|41309000 145121000119106 425741009 7200002 66590003 15167005 191816009 26416006 66214007 75544000 5602001 31956009 85005007 78267003 37344009|SNOMED CT: alcohol and drug abuse and dependence
+SUD|snomed|145121000119106 425741009 7200002 66590003 15167005 191816009 26416006 66214007 75544000 5602001 31956009 85005007 78267003 37344009|SNOMED CT: abuse and dependence
 ETHUD|snomed|7200002 66590003 15167005|SNOMED CT: alcohol dependence and abuse
-OPIOIDUD|snomed|75544000 5602001|SNOMED CT: opioid dependence and abuse
+OPIOIDUD|snomed|145121000119106 425741009 75544000 5602001|SNOMED CT: opioid dependence and abuse
 PSY|snomed|35489007 370143000 36923009 66344007 310495003 78667006 48694002 21897009 197480006 47505003 58214004 69322001 191736004 72366004 78004001 56882008 406506008 13746004 371631005 17226007 20010003 6471006 82313006 58703003 76105009 231504006 61569007 25501002 408856003 35919005|SNOMED CT: mood, anxiety, psychosis, eating, attention, personality, self-harm
 HIV|snomed|86406008 91947003 62479008 165816005 111880001 31676001|SNOMED CT: HIV infection and tests
 STD|snomed|8098009 15628003 76272004 105629000 33839006 266113007 56335008|SNOMED CT: sexually transmitted infections
@@ -41,10 +41,13 @@ GDIS|loinc|21636-6 38530-8 59041-4 51963-7 51969-4 81247-9 55233-1|LOINC: geneti
 // medicines says which active substances are sensitive, by the names of knowledge/drug and
 // others that it does not list yet:
 //
-//	labels | RxNorm ingredient codes beside those of knowledge/drug, or - | names | source
+//	labels | RxNorm codes beside the ingredients of knowledge/drug, or - | names | source
+//
+// Codes of clinical drugs stand there for medicines of 42 CFR Part 2 alone: a prescription may come
+// with the code and no name. They are held to the value set Opiate Antagonists of the CMS measures.
 const medicines = `
-SUD ETH OPIOIDUD|1819 6813 7243|buprenorphine, methadone, naltrexone, lofexidine, levomethadyl, suboxone, subutex, zubsolv, bunavail, sublocade, brixadi, probuphine, cassipa, vivitrol, revia, lucemyra, methadose, dolophine, buprenorphine / naloxone|FDA labels: treatment of opioid dependence; 42 CFR Part 2
-SUD ETH ETHUD|3554 82819 7243|disulfiram, acamprosate, naltrexone, nalmefene tablet, antabuse, campral, vivitrol, revia, calcium carbimide|FDA and EMA labels: treatment of alcohol dependence
+SUD ETH OPIOIDUD|1819 6813 7243 351264 351265 351266 351267 352364 1010600 1010601 1010604 1010605 1307056 1307057 1307061 1307062 1431076 1431102 1542390 1544851 1544854 1597568 1597573 637213 1483744|buprenorphine, methadone, naltrexone, lofexidine, levomethadyl, suboxone, subutex, zubsolv, bunavail, sublocade, brixadi, probuphine, cassipa, vivitrol, revia, lucemyra, methadose, dolophine, buprenorphine / naloxone|FDA labels: treatment of opioid dependence; 42 CFR Part 2
+SUD ETH ETHUD|3554 82819 7243 197623 197624 835726 637213 1483744|disulfiram, acamprosate, naltrexone, nalmefene tablet, antabuse, campral, vivitrol, revia, calcium carbimide|FDA and EMA labels: treatment of alcohol dependence
 ETH|7242|naloxone, narcan, kloxxado, evzio, nalmefene, opvee|FDA labels: overdose of opioids
 PSY|-|sertraline, fluoxetine, citalopram, escitalopram, paroxetine, fluvoxamine, venlafaxine, desvenlafaxine, vilazodone, vortioxetine, mirtazapine, lithium, quetiapine, olanzapine, risperidone, aripiprazole, ziprasidone, paliperidone, lurasidone, asenapine, brexpiprazole, cariprazine, clozapine, haloperidol, chlorpromazine, fluphenazine, perphenazine, thioridazine, loxapine, thiothixene, trifluoperazine, lumateperone, pimavanserin, imipramine, clomipramine, phenelzine, tranylcypromine, isocarboxazid, selegiline patch, buspirone, esketamine, zoloft, prozac, celexa, lexapro, paxil, effexor, pristiq, lithobid, seroquel, zyprexa, risperdal, abilify, geodon, latuda, clozaril, haldol, invega, spravato|FDA labels: depression, bipolar disorder, psychosis
 HIV|-|abacavir, atazanavir, bictegravir, cabotegravir, cobicistat, darunavir, didanosine, dolutegravir, doravirine, efavirenz, elvitegravir, emtricitabine, enfuvirtide, etravirine, fosamprenavir, fostemsavir, ibalizumab, indinavir, islatravir, lamivudine, lenacapavir, lopinavir, maraviroc, nelfinavir, nevirapine, raltegravir, rilpivirine, ritonavir, saquinavir, stavudine, tenofovir, tenofovir disoproxil, tenofovir alafenamide, tipranavir, zidovudine, biktarvy, genvoya, stribild, atripla, triumeq, dovato, juluca, odefsey, complera, descovy, truvada, symtuza, prezista, prezcobix, isentress, tivicay, kaletra, epzicom, trizivir, combivir, cabenuva, apretude, sunlenca, symfi, cimduo, delstrigo, pifeltro, rukobia, edurant, intelence, reyataz, evotaz, norvir, viread|FDA labels: treatment and prevention of HIV

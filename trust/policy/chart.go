@@ -73,6 +73,18 @@ func (r Rules) Chart(p trust.Principal) Chart {
 		return Chart{Free: true}
 	}
 	c := Chart{Free: r.Mode == PracticeWide || !p.Clinical(), Ways: r.ways(p)}
+	if s := p.Service; s != nil {
+		switch {
+		case s.All:
+			c.Free = true
+		case s.Panel != "":
+			c.Free = false
+			c.Ways = []Ground{{"population", "is in the panel that the service works for", search.Beside{Type: "Patient", X: search.Reference{Param: "general-practitioner", Type: "Practitioner", ID: s.Panel}}}}
+		case s.Patients != nil:
+			c.Free = false
+			c.Ways = []Ground{{"population", "is in the group that the service works for", search.InPatient(s.Patients)}}
+		}
+	}
 	c.Bars = append(r.objections(p), r.protected(p, c.Ways)...)
 	return c
 }

@@ -77,6 +77,14 @@ func (r Rules) Key(p trust.Principal) (key string, ok bool) {
 			add(s)
 		}
 	}
+	if s := p.Service; s != nil {
+		b = strconv.AppendBool(append(b, 's'), s.All)
+		b = strconv.AppendBool(b, s.Patients != nil)
+		add(s.Panel)
+		for _, id := range s.Patients {
+			add(id)
+		}
+	}
 	if p.Proxy != nil {
 		for _, s := range []string{p.Proxy.ID, p.Proxy.Related, p.Proxy.Level} {
 			add(s)

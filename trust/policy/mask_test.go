@@ -240,3 +240,16 @@ func BenchmarkMaskOfBodies(b *testing.B) {
 		})
 	}
 }
+
+// TestLabelsAreOfActCode: the labels are codes of HL7's own system, so that others read them.
+func TestLabelsAreOfActCode(t *testing.T) {
+	system, ok := definition.FindCodeSystem(LabelSystem)
+	if !ok {
+		t.Fatal("the code system is not known")
+	}
+	for _, l := range Labels {
+		if _, found := system.Position(l.Code); !found {
+			t.Errorf("%s is not a code of v3-ActCode", l.Code)
+		}
+	}
+}
