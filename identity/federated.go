@@ -183,7 +183,7 @@ func (a *Accounts) connect(ctx context.Context, by trust.Principal, id string, f
 // linkItems are the account and the item by which its person is found.
 func linkItems(c credentials) ([]store.ItemWrite, error) {
 	w, err := write(spaceAccount, c.ID, "account", c, time.Time{}, c.version)
-	link := store.ItemWrite{Item: store.Item{Space: spaceSingle, Key: linkKey(c.Linked.Issuer, c.Linked.Subject), Owner: c.ID, Value: []byte(c.ID)}}
+	link := store.ItemWrite{Item: store.Item{Space: spaceSingle, Key: linkKey(c.Linked.Issuer, c.Linked.Subject), Owner: c.ID, Patient: c.Patient, Value: []byte(c.ID)}}
 	return []store.ItemWrite{w, link}, err
 }
 

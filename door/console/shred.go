@@ -44,7 +44,7 @@ func (c *shredCommand) Run(ctx context.Context, p *Program) error {
 		return err
 	}
 	fmt.Fprintf(p.Out, "The keys and the data of Patient/%s are destroyed. The audit log keeps its entries and verifies as before.\n"+
-		"Backups forget the patient with the next backup to the same place: run it now. Copies of the data folder that were made by other means, and backups of programs before keys of patients, have to be destroyed by hand; so have copies of large attachments in backups (docs/security/keys.md).\n", c.Patient)
+		"Backups forget the patient with the next backup to the same place: run it now. Copies of the data folder that were made by other means, and backups of programs before November 2026, have to be destroyed by hand (docs/security/keys.md).\n", c.Patient)
 	return nil
 }
 
