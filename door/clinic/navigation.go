@@ -58,15 +58,15 @@ func navigationOf(role trust.Role) []ui.NavItem {
 		return []ui.NavItem{{Label: "Schedule", Href: "/schedule"}, {Label: "Charts", Href: "/charts"},
 			{Label: "Register", Href: "/register"}, {Label: "Inbox", Href: "/inbox", CountLabel: "open"}}
 	case trust.Records:
-		return []ui.NavItem{{Label: "Charts", Href: "/charts"}, {Label: "Requests", Href: "/requests"}, {Label: "Inbox", Href: "/inbox", CountLabel: "open"}}
+		return []ui.NavItem{{Label: "Charts", Href: "/charts"}, {Label: "Requests", Href: "/requests"}, {Label: "Retention", Href: "/retention"}, {Label: "Inbox", Href: "/inbox", CountLabel: "open"}}
 	case trust.Pharmacist, trust.Laboratory:
 		return []ui.NavItem{{Label: "Charts", Href: "/charts"}, {Label: "Inbox", Href: "/inbox", CountLabel: "open"}}
 	case trust.Biller:
 		return []ui.NavItem{{Label: "Billing", Href: "/billing"}, {Label: "Statements", Href: "/statements"}, {Label: "Fees", Href: "/fees"}}
 	case trust.Administrator:
-		return []ui.NavItem{{Label: "People", Href: "/people"}, {Label: "Fees", Href: "/fees"}, {Label: "Programs", Href: "/programs"}, {Label: "Access", Href: "/access"}, {Label: "Audit", Href: "/audit"}, {Label: "Privacy", Href: "/privacy", CountLabel: "to review"}, {Label: "Safety", Href: "/safety", CountLabel: "warning"}}
+		return []ui.NavItem{{Label: "People", Href: "/people"}, {Label: "Fees", Href: "/fees"}, {Label: "Programs", Href: "/programs"}, {Label: "Access", Href: "/access"}, {Label: "Audit", Href: "/audit"}, {Label: "Privacy", Href: "/privacy", CountLabel: "to review"}, {Label: "Retention", Href: "/retention"}, {Label: "Safety", Href: "/safety", CountLabel: "warning"}}
 	case trust.Auditor:
-		return []ui.NavItem{{Label: "Audit", Href: "/audit"}, {Label: "Access", Href: "/access"}, {Label: "Privacy", Href: "/privacy", CountLabel: "to review"}, {Label: "Safety", Href: "/safety", CountLabel: "warning"}}
+		return []ui.NavItem{{Label: "Audit", Href: "/audit"}, {Label: "Access", Href: "/access"}, {Label: "Privacy", Href: "/privacy", CountLabel: "to review"}, {Label: "Retention", Href: "/retention"}, {Label: "Safety", Href: "/safety", CountLabel: "warning"}}
 	}
 	return []ui.NavItem{{Label: "Today", Href: "/today"}, {Label: "Charts", Href: "/charts"},
 		{Label: "Inbox", Href: "/inbox", CountLabel: "open"}, {Label: "Schedule", Href: "/schedule"}}

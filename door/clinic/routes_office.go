@@ -24,6 +24,14 @@ func office(m *web.Mux) {
 	m.Page("POST /privacy/ages", web.Administrator, agesSet)
 	m.Page("POST /privacy/glass/{grant}", web.Audit, glassReview)
 
+	const archivists = web.Records | web.Administrator // as record.AskToShred and identity.PlaceHold
+	m.Page("GET /retention", archivists|web.Auditor, retentionShow)
+	m.Page("GET /retention/certificates/{index}", archivists|web.Auditor, certificateShow)
+	m.Page("POST /retention/holds", archivists, holdPlace)
+	m.Page("POST /retention/holds/{patient}/lift", archivists, web.Fresh(web.Granting, holdLift))
+	m.Page("POST /retention/{patient}/ask", archivists, web.Fresh(destroying, disposalAsk))
+	m.Page("POST /retention/{patient}/destroy", archivists, web.Fresh(destroying, disposalConfirm))
+
 	m.Page("GET /duplicates", web.Desk, duplicateList)
 	m.Page("GET /duplicates/{task}", web.Desk, duplicateShow)
 	m.Page("POST /duplicates/{task}/different", web.Desk, duplicateDifferent)

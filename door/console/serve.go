@@ -172,6 +172,12 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 	defer stopFollow()
 	stopSweep := background(ctx, func(ctx context.Context) { sweep(ctx, h.gate, site.Log) })
 	defer stopSweep()
+	stopLabels := background(ctx, func(ctx context.Context) {
+		h.gate.FollowLabels(ctx, func(err error) {
+			site.Log.Warn("labels could not be brought up to date; the next try is in a minute", "error", err)
+		})
+	})
+	defer stopLabels()
 	failed := make(chan error, 1)
 	go func() {
 		if site.Secure {
