@@ -765,14 +765,14 @@ func accountPage(v accountView) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if !v.Own && !v.Account.Disabled && v.Account.Strong() {
-			templ_7745c5c3_Err = accountPaperCard(v).Render(ctx, templ_7745c5c3_Buffer)
+		if v.Full && v.Account.Role != trust.Patient {
+			templ_7745c5c3_Err = clearanceCard(v.Clearance).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
-		if v.Full && v.Account.Role != trust.Patient {
-			templ_7745c5c3_Err = clearanceCard(v.Clearance).Render(ctx, templ_7745c5c3_Buffer)
+		if !v.Own && !v.Account.Disabled && v.Account.Strong() {
+			templ_7745c5c3_Err = accountPaperCard(v).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
