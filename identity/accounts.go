@@ -21,6 +21,7 @@ package identity
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,7 +51,8 @@ type Accounts struct {
 	options Options
 	hashing chan struct{} // a place for each password that is being hashed
 	keepers []Keeper
-	decoy   string // hash that unknown users' passwords are compared with
+	decoy   string    // hash that unknown users' passwords are compared with
+	given   *Provider // that the operator named
 	tokens  decoded[token]
 	people  decoded[Account]
 }
@@ -67,9 +69,6 @@ type Options struct {
 	// Key proves that a challenge for passkeys was made here. Processes that share a store share
 	// it; a random one when empty.
 	Key []byte
-	// Provider is the hospital's own sign-in, where the operator names it at the start; nil leaves
-	// it to SetProvider.
-	Provider *Provider
 	// CheckEvery is how often While looks; CheckEvery when zero. Tests shorten it.
 	CheckEvery time.Duration
 }
@@ -108,10 +107,14 @@ type Account struct {
 	Passkeys []Passkey `json:"passkeys,omitempty"`
 	// RecoveryLeft is how many recovery codes have not been used.
 	RecoveryLeft int `json:"recoveryLeft,omitempty"`
-	// Grants are the roles for which the person may make accounts, given by an administrator.
-	Grants []trust.Role `json:"grants,omitempty"`
+	// Grants are the rights to make accounts that an administrator has lent to the person.
+	Grants []Lent `json:"grants,omitempty"`
+	// Clearance holds the sensitivity labels that the person sees beyond those of the role.
+	Clearance []string `json:"clearance,omitempty"`
 	// Linked is the person at the hospital's provider; nil where there is none.
 	Linked *Linked `json:"linked,omitempty"`
+	// Paper is the last emergency paper access; nil when there was none.
+	Paper *Paper `json:"paper,omitempty"`
 	// Invited is set until the person has chosen a password through the invitation.
 	Invited bool `json:"invited,omitempty"`
 }
@@ -150,7 +153,10 @@ type credentials struct {
 	FirstBy string `json:"firstBy,omitempty"`
 	// Recovery holds the hashes of the recovery codes that are left.
 	Recovery []string `json:"recovery,omitempty"`
-	version  int64
+	// PaperCode is the hash of the code on paper; PaperBy, the session that began with it.
+	PaperCode string `json:"paperCode,omitempty"`
+	PaperBy   string `json:"paperBy,omitempty"`
+	version   int64
 }
 
 // Create makes an account with a password. Only system principals may: people are invited
@@ -336,11 +342,18 @@ func (a *Accounts) FindByUser(ctx context.Context, user string) (Account, error)
 	return c.Account, err
 }
 
-// List returns all accounts in the order of their creation. Administrators, auditors and
-// system principals may ask.
+// List returns the accounts in the order of their creation. Administrators, auditors and
+// system principals see all; to whom the right for some roles of staff is lent sees theirs.
 func (a *Accounts) List(ctx context.Context, by trust.Principal) ([]Account, error) {
+	var some []trust.Role
 	if by.Role != trust.Auditor && !administers(by) {
-		return nil, onlyAdministrators()
+		var err error
+		if some, err = a.Invites(ctx, by, Lendable()[1:]); err != nil {
+			return nil, err
+		}
+		if len(some) == 0 {
+			return nil, onlyAdministrators()
+		}
 	}
 	items, err := a.store.Items(ctx, spaceAccount, "account")
 	if err != nil {
@@ -352,7 +365,9 @@ func (a *Accounts) List(ctx context.Context, by trust.Principal) ([]Account, err
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, c.Account)
+		if some == nil || slices.Contains(some, c.Role) {
+			out = append(out, c.Account)
+		}
 	}
 	return out, nil
 }
@@ -386,7 +401,7 @@ func (a *Accounts) SetRole(ctx context.Context, by trust.Principal, id string, r
 		if c.Role == trust.Patient {
 			return fault.New(fault.Invalid, "A patient's account has no other role; a colleague who is a patient too has two accounts.")
 		}
-		c.Role, c.Grants = role, nil
+		c.Role, c.Grants, c.Clearance = role, nil, nil
 		return nil
 	})
 }

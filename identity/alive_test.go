@@ -148,18 +148,18 @@ func TestNobodyGrantsMoreThanTheyHave(t *testing.T) {
 	if err := invite("one", trust.FrontDesk); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("without a right: %v", err)
 	}
-	if err := h.Grant(ctx, desk, tom.ID, trust.FrontDesk); !fault.Is(err, fault.Forbidden) {
+	if err := h.Grant(ctx, desk, tom.ID, noon.AddDate(0, 1, 0), trust.FrontDesk); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("a right for oneself: %v", err)
 	}
-	if err := h.Grant(ctx, by, boss.ID, trust.FrontDesk); !fault.Is(err, fault.Forbidden) {
+	if err := h.Grant(ctx, by, boss.ID, noon.AddDate(0, 1, 0), trust.FrontDesk); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("an administrator's for oneself: %v", err)
 	}
 	for _, role := range []trust.Role{trust.Administrator, trust.Physician, trust.Auditor, trust.SystemRole} {
-		if err := h.Grant(ctx, by, tom.ID, role); !fault.Is(err, fault.Forbidden) {
+		if err := h.Grant(ctx, by, tom.ID, noon.AddDate(0, 1, 0), role); !fault.Is(err, fault.Forbidden) {
 			t.Errorf("the right to make %s: %v", role, err)
 		}
 	}
-	if err := h.Grant(ctx, by, tom.ID, trust.FrontDesk, trust.Patient); err != nil {
+	if err := h.Grant(ctx, by, tom.ID, noon.AddDate(0, 1, 0), trust.FrontDesk, trust.Patient); err != nil {
 		t.Fatal(err)
 	}
 	if err := invite("one", trust.FrontDesk); err != nil {
@@ -169,6 +169,21 @@ func TestNobodyGrantsMoreThanTheyHave(t *testing.T) {
 		if err := invite("two", role); !fault.Is(err, fault.Forbidden) {
 			t.Errorf("beyond the right, %s: %v", role, err)
 		}
+	}
+	h.clock.Advance(31 * 24 * time.Hour)
+	if err := invite("late", trust.FrontDesk); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("after the right has ended: %v", err)
+	}
+	for name, until := range map[string]time.Time{"for ever": {}, "until yesterday": noon, "for two years": noon.AddDate(2, 0, 0)} {
+		if err := h.Grant(ctx, by, tom.ID, until, trust.FrontDesk); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := h.Grant(ctx, by, tom.ID, h.clock.Now().AddDate(0, 1, 0), trust.FrontDesk); err != nil {
+		t.Fatal(err)
+	}
+	if err := invite("again", trust.FrontDesk); err != nil {
+		t.Errorf("lent again: %v", err)
 	}
 	if _, err := h.ResetLink(ctx, desk, boss.ID); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("a link into an administrator's account: %v", err)

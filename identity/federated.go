@@ -39,6 +39,9 @@ func (l *Linked) is(f Federated) bool {
 
 const byProvider = "single sign-on"
 
+// Federates reports whether a session with this Session.How began at the provider.
+func Federates(how string) bool { return strings.HasPrefix(how, byProvider) }
+
 func linkKey(issuer, subject string) string { return "link/" + digest(issuer+"\x00"+subject) }
 
 func sidKey(issuer, session string) string { return "sid/" + digest(issuer+"\x00"+session) }
@@ -277,7 +280,7 @@ func (a *Accounts) EndFederated(ctx context.Context, f Federated) (int, error) {
 		if err := json.Unmarshal(item.Value, &s); err != nil {
 			return 0, err
 		}
-		if strings.HasPrefix(s.How, byProvider) && (f.Session == "" || s.Single == f.Session) {
+		if Federates(s.How) && (f.Session == "" || s.Single == f.Session) {
 			gone = append(gone, store.ItemWrite{Item: store.Item{Space: spaceSession, Key: item.Key}, Delete: true, IfVersion: -1})
 		}
 	}

@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -23,7 +24,12 @@ type Hold struct {
 	Reason  string    `json:"reason"` // of the case, without clinical content
 	By      string    `json:"by"`
 	At      time.Time `json:"at"`
+	// Ending says that it is no hold: the record is being destroyed, and cannot be held any more.
+	Ending bool `json:"ending,omitempty"`
 }
+
+// endingFor is how long a destruction keeps holds out when its process has died in the middle.
+const endingFor = 10 * time.Minute
 
 // mayHold reports whether a principal places and lifts legal holds, in person.
 func mayHold(by trust.Principal) bool {
@@ -57,9 +63,47 @@ func (a *Accounts) PlaceHold(ctx context.Context, by trust.Principal, patient, r
 	leaf.Reason = reason
 	_, err = a.store.Commit(ctx, store.Changeset{Items: []store.ItemWrite{w}, Leaf: leaf})
 	if fault.Is(err, fault.Conflict) {
-		return Hold{}, fault.New(fault.Conflict, "This record is under a legal hold already.").At("patient")
+		return Hold{}, fault.New(fault.Conflict, "This record is under a legal hold already, or is being destroyed at this moment.").At("patient")
 	}
-	return h, err
+	if fault.Is(err, fault.Gone) {
+		return Hold{}, fault.New(fault.NotFound, "The data of this patient were destroyed.").At("patient")
+	}
+	if err != nil {
+		return Hold{}, err
+	}
+	// A destruction that began before has ended in between: there is nothing to hold.
+	if v, err := a.store.Read(ctx, "Patient", patient, 0); fault.Is(err, fault.NotFound) || fault.Is(err, fault.Gone) || err == nil && v.Deleted {
+		err := a.dropHold(ctx, patient, a.leaf(by, ledger.Account, "legal hold came too late", patient))
+		return Hold{}, errors.Join(fault.New(fault.NotFound, "The data of this patient were destroyed."), err)
+	} else if err != nil {
+		return Hold{}, err
+	}
+	return h, nil
+}
+
+// dropHold removes what is kept of a hold.
+func (a *Accounts) dropHold(ctx context.Context, patient string, leaf *ledger.Leaf) error {
+	_, err := a.store.Commit(ctx, store.Changeset{Leaf: leaf,
+		Items: []store.ItemWrite{{Item: store.Item{Space: spaceHold, Key: patient}, Delete: true, IfVersion: -1}}})
+	return err
+}
+
+// Claim keeps legal holds out while a record is destroyed (record.Holder): a hold that was placed
+// before makes it fail, and one that comes later fails itself. free ends the claim, when the
+// destruction has ended one way or the other.
+func (a *Accounts) Claim(ctx context.Context, by trust.Principal, patient string) (free func(context.Context) error, err error) {
+	h := Hold{Patient: patient, By: by.Name, At: a.clock.Now(), Ending: true}
+	w, err := write(spaceHold, patient, "ending", h, h.At.Add(endingFor), 0)
+	if err != nil {
+		return nil, err
+	}
+	_, err = a.store.Commit(ctx, store.Changeset{Items: []store.ItemWrite{w}, Leaf: a.leaf(by, ledger.Keep, "destruction begins", patient)})
+	if fault.Is(err, fault.Conflict) {
+		return nil, fault.New(fault.Conflict, "The record of this patient is under a legal hold, or is being destroyed at this moment.")
+	}
+	return func(ctx context.Context) error {
+		return a.dropHold(ctx, patient, a.leaf(by, ledger.Keep, "destruction ends", patient))
+	}, err
 }
 
 // LiftHold ends a legal hold, with the reason; lifting what is not there is fault.NotFound.
@@ -72,7 +116,7 @@ func (a *Accounts) LiftHold(ctx context.Context, by trust.Principal, patient, re
 		return fault.New(fault.Invalid, "Say why the hold ends, in at most 500 bytes.").At("reason")
 	}
 	item, err := a.store.Item(ctx, spaceHold, patient)
-	if fault.Is(err, fault.NotFound) {
+	if fault.Is(err, fault.NotFound) || err == nil && item.Owner != "hold" {
 		return fault.New(fault.NotFound, "This record is under no legal hold.")
 	}
 	if err != nil {
@@ -117,6 +161,9 @@ func (a *Accounts) Held(ctx context.Context, patient string) (bool, string, erro
 	var h Hold
 	if json.Unmarshal(item.Value, &h) != nil {
 		return true, "a hold that cannot be read", nil
+	}
+	if h.Ending {
+		return true, "it is being destroyed at this moment", nil
 	}
 	return true, h.Reason, nil
 }

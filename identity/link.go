@@ -198,26 +198,66 @@ func (a *Accounts) mayInvite(ctx context.Context, by trust.Principal, role trust
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return err
 		}
-		if !c.Disabled && c.Role == by.Role && slices.Contains(c.Grants, role) {
+		if !c.Disabled && c.Role == by.Role && slices.ContainsFunc(c.Grants, func(l Lent) bool { return l.Role == role && l.Holds(a.clock.Now()) }) {
 			return nil
 		}
 	}
 	return onlyAdministrators()
 }
 
-// grantable reports whether the right to make accounts of a role can be handed on.
-func grantable(role trust.Role) bool {
-	switch role {
-	case trust.Patient, trust.FrontDesk, trust.MedicalAssistant, trust.Biller, trust.Nurse:
-		return true
+// Invites returns the roles whose accounts somebody may make, in the order of choice.
+func (a *Accounts) Invites(ctx context.Context, by trust.Principal, of []trust.Role) ([]trust.Role, error) {
+	var out []trust.Role
+	for _, role := range of {
+		err := a.mayInvite(ctx, by, role)
+		if err != nil && !fault.Is(err, fault.Forbidden) {
+			return nil, err
+		}
+		if err == nil {
+			out = append(out, role)
+		}
 	}
-	return false
+	return out, nil
 }
 
-// Grant gives a member of staff the right to make accounts of some roles (delegated
-// administration), in place of what was granted before; none takes it back. Administrators do
-// it, never for themselves. The right does not include changing roles or granting further.
-func (a *Accounts) Grant(ctx context.Context, by trust.Principal, id string, roles ...trust.Role) error {
+// grantable reports whether the right to make accounts of a role can be handed on.
+func grantable(role trust.Role) bool {
+	return slices.Contains(Lendable(), role)
+}
+
+// Lent is the right to make accounts of a role, lent until a day.
+type Lent struct {
+	Role  trust.Role `json:"role"`
+	Until time.Time  `json:"until,omitzero"` // zero: it does not end by itself
+	By    string     `json:"by,omitempty"`   // name of the administrator who lent it
+	Since time.Time  `json:"since,omitzero"`
+}
+
+// Holds reports whether the right counts at a moment.
+func (l Lent) Holds(now time.Time) bool { return l.Until.IsZero() || now.Before(l.Until) }
+
+// UnmarshalJSON also reads what older versions kept: the role alone.
+func (l *Lent) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] == '"' {
+		return json.Unmarshal(b, &l.Role)
+	}
+	type plain Lent
+	return json.Unmarshal(b, (*plain)(l))
+}
+
+// maxLent is for how long a right is lent at most.
+const maxLent = 366 * 24 * time.Hour
+
+// Lendable are the roles for which the right to make accounts can be lent, in the order of choice.
+func Lendable() []trust.Role {
+	return []trust.Role{trust.Patient, trust.FrontDesk, trust.MedicalAssistant, trust.Nurse, trust.Biller}
+}
+
+// Grant lends a member of staff the right to make accounts of some roles until a moment
+// (delegated administration), in place of what was lent before; no roles take it back.
+// Administrators do it, never for themselves. The right does not include changing roles or
+// lending further.
+func (a *Accounts) Grant(ctx context.Context, by trust.Principal, id string, until time.Time, roles ...trust.Role) error {
 	if by.ID == id {
 		return fault.New(fault.Forbidden, "Nobody grants rights to the own account.")
 	}
@@ -226,7 +266,17 @@ func (a *Accounts) Grant(ctx context.Context, by trust.Principal, id string, rol
 			return fault.New(fault.Forbidden, "Accounts with the role %q are made by administrators only.", r)
 		}
 	}
-	what := "grant invitations to"
+	now := a.clock.Now()
+	if len(roles) > 0 && (!until.After(now) || until.After(now.Add(maxLent))) {
+		return fault.New(fault.Invalid, "The right is lent until a day in the coming year.")
+	}
+	lent := make([]Lent, len(roles))
+	what := "lend until " + until.Format(time.DateOnly) + " invitations of"
+	for i, r := range roles {
+		lent[i] = Lent{Role: r, Until: until, By: by.Name, Since: now}
+		what += " " + string(r)
+	}
+	what += " to"
 	if len(roles) == 0 {
 		what = "take invitations from"
 	}
@@ -234,7 +284,7 @@ func (a *Accounts) Grant(ctx context.Context, by trust.Principal, id string, rol
 		if c.Role == trust.Patient {
 			return fault.New(fault.Invalid, "A patient's account cannot invite others.")
 		}
-		c.Grants = roles
+		c.Grants = lent
 		return nil
 	})
 }

@@ -188,7 +188,7 @@ func (a *Accounts) AddPasskey(ctx context.Context, by trust.Principal, id, name 
 		if _, there := c.Keys[p.ID]; there {
 			return fault.New(fault.Invalid, "This passkey was kept already.")
 		}
-		c.first(by)
+		gone := c.first(by, a.clock.Now())
 		if c.Keys == nil {
 			c.Keys = map[string]webauthn.Credential{}
 		}
@@ -199,7 +199,7 @@ func (a *Accounts) AddPasskey(ctx context.Context, by trust.Principal, id, name 
 		}
 		// Its name says whose it is: of all passkeys of this site each belongs to one account.
 		owner := store.ItemWrite{Item: store.Item{Space: spaceAccount, Key: "passkey/" + p.ID, Owner: "passkey", Patient: c.Patient, Value: []byte(c.ID)}}
-		_, err = a.store.Commit(ctx, store.Changeset{Items: []store.ItemWrite{item, once, owner}, Leaf: a.leaf(by, ledger.Account, "add passkey "+p.Name+" to "+c.User, c.Patient)})
+		_, err = a.store.Commit(ctx, store.Changeset{Items: append(gone, item, once, owner), Leaf: a.leaf(by, ledger.Account, "add passkey "+p.Name+" to "+c.User, c.Patient)})
 		return err
 	})
 	return p, err
@@ -324,11 +324,12 @@ type begun struct {
 	how    string
 	single string            // the provider's session, where it began there
 	items  []store.ItemWrite // what was used up on the way
+	paper  bool              // the account is kept with the session, in which it gets a new second factor
 }
 
 // start starts a session.
 func (a *Accounts) start(ctx context.Context, c credentials, from Place, b begun) (Session, string, error) {
-	if other, err := a.elsewhere(ctx, c.Account); err != nil || other && !strings.HasPrefix(b.how, byProvider) {
+	if other, err := a.elsewhere(ctx, c.Account); err != nil || other && !Federates(b.how) {
 		if err == nil {
 			err = refuse(Elsewhere)
 		}
@@ -344,6 +345,14 @@ func (a *Accounts) start(ctx context.Context, c credentials, from Place, b begun
 	if b.single != "" && c.Linked != nil { // the provider may end a session by its name alone
 		b.items = append(b.items, store.ItemWrite{Item: store.Item{Space: spaceSingle, Key: sidKey(c.Linked.Issuer, b.single),
 			Owner: c.ID, Value: []byte(c.ID), Expires: s.Created.Add(SessionFor)}, IfVersion: -1})
+	}
+	if b.paper {
+		c.PaperBy = s.ID
+		w, err := write(spaceAccount, c.ID, "account", c, time.Time{}, c.version)
+		if err != nil {
+			return Session{}, "", err
+		}
+		b.items = append(b.items, w)
 	}
 	leaf := a.leaf(Principal(c.Account, Session{ID: s.ID}), ledger.SignIn, "from "+network(from.Address)+" by "+b.how, c.Patient)
 	leaf.Network = network(from.Address)

@@ -106,8 +106,8 @@ func (p Provider) Check() error {
 
 // Provider returns the provider that is in use; the zero Provider when there is none.
 func (a *Accounts) Provider(ctx context.Context) (Provider, error) {
-	if a.options.Provider != nil {
-		return *a.options.Provider, nil
+	if a.given != nil {
+		return *a.given, nil
 	}
 	item, err := a.store.Item(ctx, spaceSingle, providerKey)
 	if fault.Is(err, fault.NotFound) {
@@ -121,9 +121,13 @@ func (a *Accounts) Provider(ctx context.Context) (Provider, error) {
 	return p, err
 }
 
+// Given names the provider that the operator describes; nil leaves it to SetProvider. Call it
+// before the server answers.
+func (a *Accounts) Given(p *Provider) { a.given = p }
+
 // ProviderIsGiven reports whether the operator named the provider when the server started: then
 // no page changes it.
-func (a *Accounts) ProviderIsGiven() bool { return a.options.Provider != nil }
+func (a *Accounts) ProviderIsGiven() bool { return a.given != nil }
 
 // SetProvider says which provider is in use from now on; the zero Provider ends single sign-on,
 // and the sessions that began with it go on until they end. Administrators do it.

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"time"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
@@ -36,15 +37,16 @@ func (a *Accounts) ConfirmTOTP(ctx context.Context, by trust.Principal, id, code
 	if by.ID != id {
 		return onlyOwner()
 	}
-	return a.update(ctx, by, id, "confirm second factor", func(c *credentials) error {
+	var gone []store.ItemWrite
+	return a.updateWith(ctx, by, id, "confirm second factor", func(c *credentials) error {
 		step, ok := totpStep(c.TOTPPending, code, a.clock.Now(), 0)
 		if c.TOTPPending == "" || !ok {
 			return fault.New(fault.Invalid, "The code does not fit. Check that the clock of your phone is right, and type the code that the app shows now.")
 		}
-		c.first(by)
+		gone = c.first(by, a.clock.Now())
 		c.TOTP, c.TOTPPending, c.TOTPStep, c.TOTPEnabled = c.TOTPPending, "", step, true
 		return nil
-	})
+	}, func() []store.ItemWrite { return gone })
 }
 
 // Strengthen lets a session that began with a password alone go on, after its person has set a
@@ -57,7 +59,7 @@ func (a *Accounts) Strengthen(ctx context.Context, secret string) (Session, stri
 		if s, c, err = a.find(ctx, secret); err != nil {
 			return err
 		}
-		if !c.Strong() {
+		if !c.Strong() || c.FirstBy != s.ID {
 			return refuse(NeedsFactor)
 		}
 		s.Weak = false // find has seen that it was set up in this session
@@ -67,11 +69,16 @@ func (a *Accounts) Strengthen(ctx context.Context, secret string) (Session, stri
 }
 
 // first notes in which session an account got its first second factor: that session may go on,
-// every other that knows the password only has to sign in again.
-func (c *credentials) first(by trust.Principal) {
+// every other that knows the password only has to sign in again. In a session that began on paper
+// the new one takes the place of all that were there, and the writes that go with it are returned.
+func (c *credentials) first(by trust.Principal, now time.Time) (gone []store.ItemWrite) {
+	if c.PaperBy != "" && c.PaperBy == by.Session {
+		gone = c.replaced(now)
+	}
 	if !c.Strong() {
 		c.FirstBy = by.Session
 	}
+	return gone
 }
 
 // Self names the person of a session that may not do anything yet, for setting a second factor
@@ -109,6 +116,7 @@ func (a *Accounts) ResetFactors(ctx context.Context, by trust.Principal, id stri
 		gone = append(gone, c.unlink()...)
 		c.TOTP, c.TOTPPending, c.TOTPStep, c.TOTPEnabled, c.FirstBy = "", "", 0, false, ""
 		c.Passkeys, c.Keys, c.Recovery, c.RecoveryLeft, c.Hash = nil, nil, nil, 0, ""
+		c.PaperBy, c.PaperCode = "", ""
 		return gone
 	})
 	if err != nil {

@@ -77,7 +77,7 @@ func Principal(a Account, s Session) trust.Principal {
 		purpose = trust.PatientRequest
 	}
 	return trust.Principal{ID: a.ID, Name: a.Name, Role: a.Role, Purpose: purpose,
-		Practitioner: a.Practitioner, Patient: a.Patient, Session: s.ID, Proved: s.Proved}
+		Practitioner: a.Practitioner, Patient: a.Patient, Session: s.ID, Proved: s.Proved, Clearance: a.Clearance}
 }
 
 // Idle returns after how long without a request sessions of the account lock.
@@ -108,7 +108,7 @@ func (a *Accounts) find(ctx context.Context, secret string) (Session, credential
 	if fault.Is(err, fault.NotFound) || err == nil && c.Disabled {
 		return Session{}, credentials{}, refuse(Over)
 	}
-	if err == nil && s.Weak && c.Strong() && c.FirstBy != s.ID { // the second factor came meanwhile, and not from here
+	if err == nil && s.Weak && c.Strong() && c.FirstBy != s.ID && c.PaperBy != s.ID { // the second factor came meanwhile, and not from here
 		return Session{}, credentials{}, refuse(Over)
 	}
 	return s, c, err

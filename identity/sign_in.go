@@ -65,6 +65,9 @@ func refuse(s State) *Refusal {
 	return &Refusal{State: s, cause: fault.New(fault.Unauthorized, "%s", message)}
 }
 
+// Refuse is a Refusal with a state, for a door that asks more than identity does.
+func Refuse(s State) error { return refuse(s) }
+
 func waiting(until time.Time) *Refusal {
 	return &Refusal{State: Waiting, Until: until, cause: fault.New(fault.TooCostly,
 		"There were too many failed attempts. Wait, then try again.")}
@@ -121,20 +124,9 @@ func (a *Accounts) SignIn(ctx context.Context, user, password, code string, from
 
 // SecondStep ends a sign-in that needs a code.
 func (a *Accounts) SecondStep(ctx context.Context, secret, code string, from Place) (Session, string, error) {
-	item, err := a.store.Item(ctx, spaceSession, digest(secret))
-	if fault.Is(err, fault.NotFound) {
-		return Session{}, "", refuse(Over)
-	}
+	c, t, used, err := a.ticket(ctx, secret)
 	if err != nil {
 		return Session{}, "", err
-	}
-	var t ticket
-	if err := json.Unmarshal(item.Value, &t); err != nil || !t.Pending {
-		return Session{}, "", refuse(Over)
-	}
-	c, err := a.load(ctx, t.Account)
-	if err != nil || c.Disabled {
-		return Session{}, "", refuse(Over)
 	}
 	until, err := a.locked(ctx, c.User, from)
 	if err != nil {
@@ -143,13 +135,56 @@ func (a *Accounts) SecondStep(ctx context.Context, secret, code string, from Pla
 	if !until.IsZero() {
 		return Session{}, "", waiting(until)
 	}
-	used := store.ItemWrite{Item: store.Item{Space: spaceSession, Key: item.Key}, Delete: true, IfVersion: -1}
 	return a.enter(ctx, c, code, from, t, used)
+}
+
+// SecondStepPasskey ends a sign-in by a passkey of its account: the browser's answer to
+// PasskeyChallenge.
+func (a *Accounts) SecondStepPasskey(ctx context.Context, secret string, r Relying, answer string, from Place) (Session, string, error) {
+	c, t, used, err := a.ticket(ctx, secret)
+	if err != nil {
+		return Session{}, "", err
+	}
+	until, err := a.locked(ctx, c.User, from)
+	if err != nil {
+		return Session{}, "", err
+	}
+	if !until.IsZero() {
+		return Session{}, "", waiting(until)
+	}
+	shown, ok, err := a.passkey(ctx, r, "", answer)
+	if err != nil {
+		return Session{}, "", err
+	}
+	if len(ok.items) == 0 || shown.ID != c.ID {
+		return Session{}, "", a.refused(ctx, c.User, from, c, WrongPasskey)
+	}
+	return a.start(ctx, shown, from, begun{strong: true, how: t.How + " and passkey", single: t.Single, items: append(ok.items, used)})
+}
+
+// ticket returns the sign-in between its two steps, and the write that ends it.
+func (a *Accounts) ticket(ctx context.Context, secret string) (credentials, ticket, store.ItemWrite, error) {
+	item, err := a.store.Item(ctx, spaceSession, digest(secret))
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return credentials{}, ticket{}, store.ItemWrite{}, err
+	}
+	var t ticket
+	if err != nil || json.Unmarshal(item.Value, &t) != nil || !t.Pending {
+		return credentials{}, ticket{}, store.ItemWrite{}, refuse(Over)
+	}
+	c, err := a.load(ctx, t.Account)
+	if err != nil || c.Disabled {
+		return credentials{}, ticket{}, store.ItemWrite{}, refuse(Over)
+	}
+	return c, t, store.ItemWrite{Item: store.Item{Space: spaceSession, Key: item.Key}, Delete: true, IfVersion: -1}, nil
 }
 
 // enter checks the second factor, if there is one, and starts the session.
 func (a *Accounts) enter(ctx context.Context, c credentials, code string, from Place, t ticket, more ...store.ItemWrite) (Session, string, error) {
 	b := begun{strong: a.options.PasswordAlone, how: t.How, single: t.Single, items: more}
+	if c.Strong() && a.onPaper(c, code) {
+		return a.enterOnPaper(ctx, c, from, b)
+	}
 	if c.Strong() {
 		used, err := a.secondFactor(ctx, c, code, from)
 		if err != nil {

@@ -29,6 +29,8 @@ type Gate struct {
 	mu      sync.Mutex
 	changed chan struct{} // closed at the next change; nil when nobody waits
 
+	changing chan struct{} // a change of keys has begun
+
 	parameters parameters
 
 	strangersSince time.Time // the minute that strangers counts in
@@ -36,12 +38,13 @@ type Gate struct {
 	fresh          bool // the record was empty when the gate was opened
 	setting        atomic.Pointer[houseRead]
 	verdicts       verdicts
+	unlabelled     chan struct{} // something is to be labelled; see relabel.go
 	predicates     predicates
 }
 
 // Open returns the gate to a store.
 func Open(s store.Store, c clock.Clock) *Gate {
-	g := &Gate{store: s, lean: s, clock: c}
+	g := &Gate{store: s, lean: s, clock: c, unlabelled: make(chan struct{}, 1), changing: make(chan struct{}, 1)}
 	if outside, ok := s.(*contents); ok {
 		g.lean, g.blobs = outside.Store, outside.blobs
 	}

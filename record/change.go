@@ -57,8 +57,9 @@ type Change struct {
 	// Drop names a draft that this change makes obsolete.
 	Drop string
 
-	by     trust.Role // of who labels by hand: the leaf's
-	handed bool       // the labels of the resource are set by hand
+	by       trust.Role // of who labels by hand: the leaf's
+	handed   bool       // the resource is as it is stored, but for its labels
+	relabels bool       // it is labelled by background work, which looks after what derives from it
 }
 
 // Result tells what a commit became.

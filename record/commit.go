@@ -82,6 +82,7 @@ func (a *Actor) commitOnce(ctx context.Context, c Change) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	a.gate.wait(b.keep)
 	for i := range b.versions {
 		if b.versions[i].Version != 0 {
 			b.versions[i].T = receipt.T
@@ -110,6 +111,7 @@ type builder struct {
 	parameters []*definition.SearchParameter
 	keep       []store.ItemWrite    // what Keepers add
 	births     map[string]time.Time // by patient, for labels
+	lent       map[string][]string  // labels by reference, for what derives from it
 }
 
 // pendingPut is a Put between its first look and its write.
@@ -264,6 +266,8 @@ func (b *builder) put(ctx context.Context, q *pendingPut) error {
 		if err := b.label(ctx, q.before, r); err != nil {
 			return err
 		}
+	} else if !b.change.relabels {
+		b.spread(q.before, r, codesIn(r, "security", policy.LabelSystem))
 	}
 	if err := policy.Decide(a.principal, what, q.before, r); err != nil {
 		return a.refused(ctx, err, what, resourceType, r.ID(), q.current.Patient)
@@ -311,8 +315,10 @@ func (b *builder) put(ctx context.Context, q *pendingPut) error {
 		former = q.current.Version
 	}
 	body := r.JSON()
-	if err := unmarked(body, q.at, resourceType); err != nil {
-		return err
+	if !b.change.handed { // what is labelled by hand is as it is stored
+		if err := unmarked(body, q.at, resourceType); err != nil {
+			return err
+		}
 	}
 	b.add(store.Write{Type: resourceType, ID: r.ID(), Version: q.current.Version + 1, Updated: b.now,
 		Patient: home, Body: body, Index: entries}, former)

@@ -8,6 +8,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/label"
 	"github.com/osler-emr/osler/trust/ledger"
 	"github.com/osler-emr/osler/trust/policy"
 )
@@ -135,5 +136,9 @@ func (g *Gate) Found(ctx context.Context) error {
 	if !fault.Is(err, fault.NotFound) {
 		return err
 	}
-	return g.As(trust.System("set-up"), "gate").SetHouse(ctx, House{Mode: policy.PracticeWide}, "")
+	w := &relabelling{gate: g, actor: g.As(trust.System("set-up"), "gate"), state: Labelling{Edition: label.Edition(), At: g.clock.Now()}}
+	if err := w.save(ctx, "labels: the record begins with the rules of today"); err != nil {
+		return err
+	}
+	return w.actor.SetHouse(ctx, House{Mode: policy.PracticeWide}, "")
 }

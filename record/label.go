@@ -41,30 +41,43 @@ func codesIn(r *fhir.Node, list, system string) (codes []string) {
 }
 
 // label puts into a resource what the server owns of its labels: what the rules find, what it
-// had before (a label goes by hand only), what an import brings, and what a consent says.
+// derives from, what it had before (a label goes by hand only), what an import brings, and what
+// a consent says.
 func (b *builder) label(ctx context.Context, before, r *fhir.Node) error {
+	labels, without, err := b.labels(ctx, before, r)
+	if err != nil {
+		return err
+	}
+	setLabels(r, labels, without)
+	b.spread(before, r, labels)
+	return nil
+}
+
+// labels returns the labels of a resource, and those that somebody took off by hand.
+func (b *builder) labels(ctx context.Context, before, r *fhir.Node) (labels, without []string, err error) {
 	born, err := b.born(ctx, r)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	labels := label.Of(r, label.About{Born: born, Now: b.now})
-	inherited, err := b.inherited(ctx, r)
-	if err != nil {
-		return err
+	labels = label.Of(r, label.About{Born: born, Now: b.now})
+	for _, reference := range label.Sources(r) {
+		more, err := b.inherited(ctx, reference)
+		if err != nil {
+			return nil, nil, err
+		}
+		labels = append(labels, more...)
 	}
-	labels = append(labels, inherited...)
 	labels = append(labels, codesIn(before, "security", policy.LabelSystem)...)
-	without := codesIn(before, "tag", withoutSystem)
+	without = codesIn(before, "tag", withoutSystem)
 	if b.actor.principal.Role == trust.SystemRole {
 		labels = append(labels, codesIn(r, "security", policy.LabelSystem)...)
 		without = append(without, codesIn(r, "tag", withoutSystem)...)
 	}
-	labels = slices.DeleteFunc(labels, func(l string) bool {
+	slices.Sort(labels)
+	return slices.Compact(slices.DeleteFunc(labels, func(l string) bool {
 		_, known := policy.LabelOf(l)
 		return !known || slices.Contains(without, l)
-	})
-	setLabels(r, labels, without)
-	return nil
+	})), without, nil
 }
 
 // setLabels replaces what the server owns of meta.

@@ -36,6 +36,22 @@ func (a *Actor) Recipients(ctx context.Context, patient string, since time.Time)
 	return list, err
 }
 
+// Destroyed returns the entries of the log about records that were destroyed, newest first: the
+// certificates of disposal. Administrators, auditors and the health records department read them.
+func (a *Actor) Destroyed(ctx context.Context) ([]store.LeafEntry, error) {
+	if r := a.principal.Role; r != trust.Administrator && r != trust.Records && r != trust.Auditor || a.principal.Client != "" {
+		err := fault.New(fault.Forbidden, "Administrators, auditors and health records read what was destroyed.")
+		return nil, a.refused(ctx, err, policy.Search, "AuditEvent", "", "")
+	}
+	list, err := a.gate.store.Leaves(ctx, store.LeafFilter{Actions: []ledger.Action{ledger.Shred}, Limit: mostRecipients})
+	l := a.leaf(ledger.Search, "AuditEvent")
+	l.Count, l.Query = len(list), "certificates of disposal"
+	if err == nil {
+		err = a.write(ctx, l)
+	}
+	return list, err
+}
+
 // mostRecipients is how many entries Recipients returns.
 const mostRecipients = 1000
 

@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"time"
 
@@ -17,6 +18,9 @@ import (
 type Holder interface {
 	// Held reports whether a patient's record is held, and why.
 	Held(ctx context.Context, patient string) (held bool, reason string, err error)
+	// Claim keeps holds out while the record is destroyed, and fails when there is one; free ends
+	// it. So either a hold or a destruction is first, and never both are done.
+	Claim(ctx context.Context, by trust.Principal, patient string) (free func(context.Context) error, err error)
 }
 
 // Hold sets who knows the legal holds. Without one, nothing is held.
@@ -120,6 +124,27 @@ func (a *Actor) Shred(ctx context.Context, patient string) error {
 	if w.By == a.principal.ID {
 		return a.refused(ctx, fault.New(fault.Forbidden, "You have asked for this yourself. Another administrator or member of health records has to confirm it."), "shred", "Patient", patient, patient)
 	}
+	free, err := a.claim(ctx, patient)
+	if err != nil {
+		return err
+	}
+	err = a.destroy(ctx, patient, w)
+	return errors.Join(err, free(context.WithoutCancel(ctx)))
+}
+
+// claim keeps legal holds out from now on.
+func (a *Actor) claim(ctx context.Context, patient string) (free func(context.Context) error, err error) {
+	if a.gate.holder == nil {
+		return func(context.Context) error { return nil }, nil
+	}
+	if free, err = a.gate.holder.Claim(ctx, a.principal, patient); fault.Is(err, fault.Conflict) {
+		err = a.refused(ctx, err, "shred", "Patient", patient, patient)
+	}
+	return free, err
+}
+
+// destroy does it.
+func (a *Actor) destroy(ctx context.Context, patient string, w ShredWish) error {
 	if err := a.dropAbout(ctx, patient); err != nil {
 		return err
 	}

@@ -12,6 +12,9 @@ import (
 type Rotating interface {
 	// KeyState tells how old the keys are, and how far a change has come.
 	KeyState(ctx context.Context) (KeyState, error)
+	// KeysDue returns when the present key-encryption key was made, and whether a change of keys is
+	// under way. Unlike KeyState it counts nothing.
+	KeysDue(ctx context.Context) (made time.Time, changing bool, err error)
 	// NewWrap makes a new key-encryption key. From now on it wraps the keys of new patients.
 	NewWrap(ctx context.Context) error
 	// Rewrap wraps a piece of the keys that a former key-encryption key wraps; done says that none

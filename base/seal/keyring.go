@@ -21,10 +21,17 @@ import (
 // File is the name of the envelope in a data folder.
 const File = "keyring.json"
 
-// Source says where the master key comes from. Make it with KeyFile or Passphrase.
+// Source says where the master key comes from. Make it with KeyFile, Passphrase or Kept.
 type Source struct {
 	path       string
 	passphrase string
+	keeper     Keeper
+}
+
+func (s Source) none() bool { return s.path == "" && s.passphrase == "" && s.keeper == nil }
+
+func noSource() error {
+	return fault.New(fault.Invalid, "The record needs a key file, a passphrase or a key service.")
 }
 
 // KeyFile takes the master key from a file, which is created with mode 0600 when the
@@ -53,21 +60,23 @@ func (k Keyring) Key(name string) []byte {
 // Valid reports whether the keyring holds a key.
 func (k Keyring) Valid() bool { return len(k.key) == KeySize }
 
-// envelope is the file, version 1. What stands beside Sealed is authenticated with it.
+// envelope is the file: version 1, or 2 when a keeper has wrapped the master key. What stands beside Sealed is authenticated with it.
 type envelope struct {
 	Format  string `json:"format"`
 	Version int    `json:"version"`
-	Wrap    string `json:"wrap"` // "key-file" or "argon2id"
+	Wrap    string `json:"wrap"` // "key-file", "argon2id", or the kind of a keeper
 	Salt    []byte `json:"salt,omitempty"`
 	Passes  uint32 `json:"passes,omitempty"`
 	Memory  uint32 `json:"memoryKiB,omitempty"`
 	Threads uint8  `json:"threads,omitempty"`
+	Wrapped string `json:"wrapped,omitempty"` // the master key, by a keeper
 	Sealed  []byte `json:"sealed"`
 }
 
 const (
 	formatName    = "osler-keyring"
 	formatVersion = 1
+	keptVersion   = 2
 	byKeyFile     = "key-file"
 	byPassphrase  = "argon2id"
 	maxMemory     = 4 << 20 // KiB: a forged envelope must not exhaust the machine
@@ -75,14 +84,18 @@ const (
 
 // context is what the seal authenticates beside the key: how it was wrapped.
 func (e envelope) context() []byte {
-	return fmt.Appendf(nil, "%s/%d/%s/%x/%d/%d/%d", e.Format, e.Version, e.Wrap, e.Salt, e.Passes, e.Memory, e.Threads)
+	b := fmt.Appendf(nil, "%s/%d/%s/%x/%d/%d/%d", e.Format, e.Version, e.Wrap, e.Salt, e.Passes, e.Memory, e.Threads)
+	if e.Version >= keptVersion {
+		b = append(append(b, '/'), e.Wrapped...)
+	}
+	return b
 }
 
 // OpenKeyring opens the envelope in dir; on the first start it makes the folder, a random
 // data key and the envelope.
 func OpenKeyring(dir string, source Source) (Keyring, error) {
-	if source.path == "" && source.passphrase == "" {
-		return Keyring{}, fault.New(fault.Invalid, "The record needs a key file or a passphrase.")
+	if source.none() {
+		return Keyring{}, noSource()
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return Keyring{}, fault.Wrap(err, fault.Unavailable, "The data folder cannot be made.")
@@ -110,12 +123,20 @@ func OpenKeyring(dir string, source Source) (Keyring, error) {
 func wrap(key []byte, source Source) ([]byte, error) {
 	e := envelope{Format: formatName, Version: formatVersion, Wrap: byKeyFile}
 	var master []byte
-	if source.passphrase != "" {
+	switch {
+	case source.keeper != nil:
+		e.Version, e.Wrap, master = keptVersion, source.keeper.Kind(), make([]byte, KeySize)
+		rand.Read(master)
+		var err error
+		if e.Wrapped, err = wrapKept(source.keeper, master); err != nil {
+			return nil, err
+		}
+	case source.passphrase != "":
 		e.Wrap, e.Passes, e.Memory, e.Threads = byPassphrase, 3, 64<<10, 2
 		e.Salt = make([]byte, 16)
 		rand.Read(e.Salt)
 		master = e.stretch(source.passphrase)
-	} else {
+	default:
 		var err error
 		if master, err = readOrCreateMaster(source.path); err != nil {
 			return nil, err
@@ -135,8 +156,8 @@ func unwrap(text []byte, source Source) (Keyring, error) {
 	if err := json.Unmarshal(text, &e); err != nil || e.Format != formatName {
 		return Keyring{}, fault.Wrap(err, fault.Invalid, "The file %s is damaged. Restore it from a backup.", File)
 	}
-	if e.Version != formatVersion {
-		return Keyring{}, fault.New(fault.Invalid, "The file %s has version %d; this program knows version %d. Use a newer program.", File, e.Version, formatVersion)
+	if e.Version != formatVersion && e.Version != keptVersion {
+		return Keyring{}, fault.New(fault.Invalid, "The file %s has version %d; this program knows versions up to %d. Use a newer program.", File, e.Version, keptVersion)
 	}
 	master, err := e.master(source)
 	if err != nil {
@@ -145,8 +166,11 @@ func unwrap(text []byte, source Source) (Keyring, error) {
 	key, err := Open(master, e.Sealed, e.context())
 	if err != nil || len(key) != KeySize {
 		what := "key file"
-		if e.Wrap == byPassphrase {
+		switch {
+		case e.Wrap == byPassphrase:
 			what = "passphrase"
+		case source.keeper != nil:
+			what = source.keeper.Name()
 		}
 		return Keyring{}, fault.Wrap(err, fault.Forbidden, "The %s does not open this record, or %s was changed.", what, File)
 	}
@@ -154,15 +178,21 @@ func unwrap(text []byte, source Source) (Keyring, error) {
 }
 
 func (e envelope) master(source Source) ([]byte, error) {
+	if k := source.keeper; k != nil || e.Version == keptVersion {
+		if k == nil || k.Kind() != e.Wrap {
+			return nil, e.elsewise()
+		}
+		return unwrapKept(k, e.Wrapped)
+	}
 	switch e.Wrap {
 	case byKeyFile:
 		if source.path == "" {
-			return nil, fault.New(fault.Forbidden, "This record is opened with a key file, not with a passphrase.")
+			return nil, e.elsewise()
 		}
 		return readMaster(source.path)
 	case byPassphrase:
 		if source.passphrase == "" {
-			return nil, fault.New(fault.Forbidden, "This record is opened with a passphrase, not with a key file.")
+			return nil, e.elsewise()
 		}
 		if e.Passes < 1 || e.Threads < 1 || e.Memory > maxMemory || e.Passes > 100 {
 			return nil, fault.New(fault.Invalid, "The file %s is damaged. Restore it from a backup.", File)
@@ -170,6 +200,15 @@ func (e envelope) master(source Source) ([]byte, error) {
 		return e.stretch(source.passphrase), nil
 	}
 	return nil, fault.New(fault.Invalid, "The file %s is damaged. Restore it from a backup.", File)
+}
+
+// elsewise refuses another source than the one that the envelope was made with.
+func (e envelope) elsewise() error {
+	what, ok := map[string]string{byKeyFile: "a key file", byPassphrase: "a passphrase", Command{}.Kind(): "a program that keeps the key", Transit{}.Kind(): "a key service"}[e.Wrap]
+	if !ok {
+		return fault.New(fault.Invalid, "The file %s is damaged. Restore it from a backup.", File)
+	}
+	return fault.New(fault.Forbidden, "This record is opened with %s, and not with what was given.", what)
 }
 
 func (e envelope) stretch(passphrase string) []byte {
@@ -206,6 +245,13 @@ func readOrCreateMaster(path string) ([]byte, error) {
 // create writes a file that must not exist, durably: a crash leaves either no file or the
 // whole one.
 func create(path string, content []byte) error {
+	return place(path, content, os.Link) // unlike Rename, it replaces nothing
+}
+
+// replace writes a file in the place of another one, durably: a crash leaves one or the other.
+func replace(path string, content []byte) error { return place(path, content, os.Rename) }
+
+func place(path string, content []byte, move func(from, to string) error) error {
 	fail := func(err error) error {
 		return fault.Wrap(err, fault.Unavailable, "The file %s cannot be written.", filepath.Base(path))
 	}
@@ -218,7 +264,7 @@ func create(path string, content []byte) error {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fail(err)
 	}
-	if err := os.Link(f.Name(), path); err != nil { // unlike Rename, it replaces nothing
+	if err := move(f.Name(), path); err != nil {
 		return fail(err)
 	}
 	d, err := os.Open(filepath.Dir(path))

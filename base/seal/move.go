@@ -24,8 +24,8 @@ func NewKeyring(secret []byte) (Keyring, error) {
 // Enclose makes the envelope of a data key that came from elsewhere in dir, which must not
 // have one yet (fault.Conflict). It wraps it as OpenKeyring does on the first start.
 func Enclose(dir string, source Source, k Keyring) error {
-	if !k.Valid() || source.path == "" && source.passphrase == "" {
-		return fault.New(fault.Invalid, "The record needs a key file or a passphrase.")
+	if !k.Valid() || source.none() {
+		return noSource()
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fault.Wrap(err, fault.Unavailable, "The data folder cannot be made.")
@@ -39,4 +39,22 @@ func Enclose(dir string, source Source, k Keyring) error {
 		return err
 	}
 	return create(path, text)
+}
+
+// Reenclose replaces the envelope of a record's data key by one of another source: another key
+// file, another passphrase, a key service. It takes the place of the old one in one step, and the
+// data stays as it is. What the former source was opens copies of the old envelope still, in backups
+// of the folder for example.
+func Reenclose(dir string, source Source, k Keyring) error {
+	if !k.Valid() || source.none() {
+		return noSource()
+	}
+	text, err := wrap([]byte(k.key), source)
+	if err != nil {
+		return err
+	}
+	if back, err := unwrap(text, source); err != nil || back != k {
+		return fault.Wrap(err, fault.Internal, "The new key does not open what it has sealed; nothing was changed.")
+	}
+	return replace(filepath.Join(dir, File), text)
 }

@@ -16,6 +16,7 @@ import (
 // accessView is how the clinic is set up, and the answer to why somebody sees a chart or not.
 type accessView struct {
 	House     record.House
+	Labels    record.Labelling
 	MayChange bool
 	People    []ui.Option
 	Person    string
@@ -34,6 +35,9 @@ func accessTitle(r *web.Request) ui.Page {
 
 func accessOf(r *web.Request) (v accessView, accounts []identity.Account, err error) {
 	if v.House, err = r.Actor.House(r.Context()); err != nil {
+		return v, nil, err
+	}
+	if v.Labels, err = r.Actor.Labelling(r.Context()); err != nil {
 		return v, nil, err
 	}
 	v.MayChange = r.Principal().Role == trust.Administrator

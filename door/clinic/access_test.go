@@ -72,6 +72,7 @@ func TestAccessPageInABrowser(t *testing.T) {
 		}
 		p.Goto(h.url + "/access")
 		p.Check()
+		p.Wait("#labelling")
 		p.Picture("office-access-" + look.Name)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/practice/billing"
 	"github.com/osler-emr/osler/practice/chart"
+	"github.com/osler-emr/osler/practice/rights"
 	"github.com/osler-emr/osler/trust"
 )
 
@@ -27,6 +28,7 @@ type patientBill struct {
 	Key        string // of the form that makes a statement
 	Faults     ui.Faults
 	NoNotes    bool
+	NotBilled  []string // what must not be told to the health plan
 }
 
 // billedVisit is the open charges of one visit.
@@ -75,6 +77,9 @@ func loadBill(r *web.Request) (patientBill, error) {
 	v := patientBill{Patient: c.Patient, Open: billing.UnbilledOf(c.Patient.ID, charges, invoices),
 		Statements: billing.StatementsFrom(invoices, charges), Covers: billing.CoversFrom(c.Resources("Coverage")),
 		Key: ident.New(r.Now()), NoNotes: r.Principal().Role == trust.Biller}
+	if v.NotBilled, err = rights.NotBilled(r.Context(), r.Actor, c.Patient.ID); err != nil {
+		return v, err
+	}
 	if v.Fees, err = billing.Fees(r.Context(), r.Actor); err != nil {
 		return v, err
 	}

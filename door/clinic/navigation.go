@@ -1,8 +1,11 @@
 package clinic
 
 import (
+	"slices"
+
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/practice/task"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust"
@@ -16,6 +19,9 @@ func navigation(r *web.Request) []ui.NavItem {
 		return navigationOf(trust.Physician)
 	}
 	list := navigationOf(r.Principal().Role)
+	if slices.ContainsFunc(r.Account.Grants, func(l identity.Lent) bool { return l.Role != trust.Patient && l.Holds(r.Now()) }) && r.Principal().Role != trust.Administrator {
+		list = append(list, ui.NavItem{Label: "People", Href: "/people"})
+	}
 	for i := range list {
 		if list[i].Href == "/safety" {
 			s, err := r.Actor.Safety(r.Context())
@@ -52,15 +58,15 @@ func navigationOf(role trust.Role) []ui.NavItem {
 		return []ui.NavItem{{Label: "Schedule", Href: "/schedule"}, {Label: "Charts", Href: "/charts"},
 			{Label: "Register", Href: "/register"}, {Label: "Inbox", Href: "/inbox", CountLabel: "open"}}
 	case trust.Records:
-		return []ui.NavItem{{Label: "Charts", Href: "/charts"}, {Label: "Requests", Href: "/requests"}, {Label: "Inbox", Href: "/inbox", CountLabel: "open"}}
+		return []ui.NavItem{{Label: "Charts", Href: "/charts"}, {Label: "Requests", Href: "/requests"}, {Label: "Retention", Href: "/retention"}, {Label: "Inbox", Href: "/inbox", CountLabel: "open"}}
 	case trust.Pharmacist, trust.Laboratory:
 		return []ui.NavItem{{Label: "Charts", Href: "/charts"}, {Label: "Inbox", Href: "/inbox", CountLabel: "open"}}
 	case trust.Biller:
 		return []ui.NavItem{{Label: "Billing", Href: "/billing"}, {Label: "Statements", Href: "/statements"}, {Label: "Fees", Href: "/fees"}}
 	case trust.Administrator:
-		return []ui.NavItem{{Label: "People", Href: "/people"}, {Label: "Fees", Href: "/fees"}, {Label: "Programs", Href: "/programs"}, {Label: "Access", Href: "/access"}, {Label: "Audit", Href: "/audit"}, {Label: "Privacy", Href: "/privacy", CountLabel: "to review"}, {Label: "Safety", Href: "/safety", CountLabel: "warning"}}
+		return []ui.NavItem{{Label: "People", Href: "/people"}, {Label: "Fees", Href: "/fees"}, {Label: "Programs", Href: "/programs"}, {Label: "Access", Href: "/access"}, {Label: "Audit", Href: "/audit"}, {Label: "Privacy", Href: "/privacy", CountLabel: "to review"}, {Label: "Retention", Href: "/retention"}, {Label: "Safety", Href: "/safety", CountLabel: "warning"}}
 	case trust.Auditor:
-		return []ui.NavItem{{Label: "Audit", Href: "/audit"}, {Label: "Access", Href: "/access"}, {Label: "Privacy", Href: "/privacy", CountLabel: "to review"}, {Label: "Safety", Href: "/safety", CountLabel: "warning"}}
+		return []ui.NavItem{{Label: "Audit", Href: "/audit"}, {Label: "Access", Href: "/access"}, {Label: "Privacy", Href: "/privacy", CountLabel: "to review"}, {Label: "Retention", Href: "/retention"}, {Label: "Safety", Href: "/safety", CountLabel: "warning"}}
 	}
 	return []ui.NavItem{{Label: "Today", Href: "/today"}, {Label: "Charts", Href: "/charts"},
 		{Label: "Inbox", Href: "/inbox", CountLabel: "open"}, {Label: "Schedule", Href: "/schedule"}}

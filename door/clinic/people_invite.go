@@ -3,6 +3,7 @@ package clinic
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -18,22 +19,31 @@ import (
 type inviteView struct {
 	Person staff.Person
 	User   string
+	Roles  []trust.Role // that the reader may give
 	Faults ui.Faults
 }
 
 func staffInviteForm(w http.ResponseWriter, r *web.Request) error {
-	return web.Page(w, r, peopleTitle(r), staffInvitePage(inviteView{}))
+	v := inviteView{}
+	if err := v.offer(r); err != nil {
+		return err
+	}
+	return web.Page(w, r, peopleTitle(r), staffInvitePage(v))
 }
 
 // staffInvite writes the person and makes the account with its one-time link, shown once.
 func staffInvite(w http.ResponseWriter, r *web.Request) error {
 	v := readInvite(r)
+	if err := v.offer(r); err != nil {
+		return err
+	}
 	v.check(r)
 	if len(v.Faults) > 0 {
 		return web.Invalid(w, r, peopleTitle(r), staffInvitePage(v))
 	}
 	id := ident.New(r.Now())
-	hired, err := staff.Hire(r.Context(), r.Actor, v.Person, id)
+	by := hiring(r)
+	hired, err := staff.Hire(r.Context(), by, v.Person, id)
 	if err != nil {
 		return err
 	}
@@ -41,13 +51,13 @@ func staffInvite(w http.ResponseWriter, r *web.Request) error {
 		identity.Draft{User: v.User, Name: v.Person.Name(), Role: v.Person.Role, Practitioner: id})
 	if err != nil {
 		// The name was taken in between: nobody is hired without an account.
-		if undo := r.Actor.Undo(r.Context(), hired.Undo); undo != nil {
+		if undo := by.Undo(r.Context(), hired.Undo); undo != nil {
 			return errors.Join(err, undo)
 		}
 		v.Faults.Add("user", sentence(r, err))
 		return web.Invalid(w, r, peopleTitle(r), staffInvitePage(v))
 	}
-	return web.Page(w, r, peopleTitle(r), accountPage(accountOf(r, a, secret)))
+	return showAccount(w, r, a, secret)
 }
 
 func readInvite(r *web.Request) inviteView {
@@ -57,6 +67,9 @@ func readInvite(r *web.Request) inviteView {
 }
 
 func (v *inviteView) check(r *web.Request) {
+	if !slices.Contains(v.Roles, v.Person.Role) { // before anybody is hired
+		v.Person.Role = ""
+	}
 	for _, i := range v.Person.Check() {
 		v.Faults.Add(i.Expression, r.Lang.T("%s", i.Text))
 	}
@@ -68,6 +81,19 @@ func (v *inviteView) check(r *web.Request) {
 	if _, err := r.Site.Accounts.FindByUser(r.Context(), user); !fault.Is(err, fault.NotFound) {
 		v.Faults.Add("user", r.Lang.T("The user name “%s” is in use; choose another one.", user))
 	}
+}
+
+// offer says which roles the reader may give.
+func (v *inviteView) offer(r *web.Request) (err error) {
+	v.Roles, err = keeps(r)
+	return err
+}
+
+// offered are the roles of the form.
+func (v inviteView) offered() []ui.Option {
+	return slices.DeleteFunc(roleOptions(v.Person.Role), func(o ui.Option) bool {
+		return o.Value != "" && !slices.Contains(v.Roles, trust.Role(o.Value))
+	})
 }
 
 func roleOptions(r trust.Role) []ui.Option {

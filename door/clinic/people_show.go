@@ -2,6 +2,8 @@ package clinic
 
 import (
 	"net/http"
+	"slices"
+	"time"
 
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
@@ -13,8 +15,9 @@ import (
 // accountsView is the list of accounts.
 type accountsView struct {
 	Staff, Patients []identity.Account
-	Waiting         int // invited, no password chosen yet
-	NoSecond        int // active staff without a second factor
+	Full            bool // the reader is an administrator
+	Waiting         int  // invited, no password chosen yet
+	NoSecond        int  // active staff without a second factor
 }
 
 // accountView is one account; Link is set for one answer only, right after it was made.
@@ -23,16 +26,31 @@ type accountView struct {
 	Own     bool
 	Link    string
 	Back    string // page to return to: "/people"
+	// Full says that the reader is an administrator; others keep some accounts only.
+	Full      bool
+	Reader    string // id of the reader
+	Now       time.Time
+	Until     string // as typed
+	Reason    string
+	Faults    ui.Faults
+	Clearance clearanceView
 }
 
 // accountList is the page People.
 func accountList(w http.ResponseWriter, r *web.Request) error {
+	roles, err := keeps(r)
+	if err != nil {
+		return err
+	}
 	list, err := r.Site.Accounts.List(r.Context(), r.Principal())
 	if err != nil {
 		return err
 	}
 	sortAccounts(list)
-	var v accountsView
+	v := accountsView{Full: r.Principal().Role == trust.Administrator}
+	if !v.Full {
+		list = slices.DeleteFunc(list, func(a identity.Account) bool { return !slices.Contains(roles, a.Role) })
+	}
 	for _, a := range list {
 		if a.Role == trust.Patient {
 			v.Patients = append(v.Patients, a)
@@ -42,7 +60,7 @@ func accountList(w http.ResponseWriter, r *web.Request) error {
 		if a.Invited && !a.Disabled {
 			v.Waiting++
 		}
-		if !a.Invited && !a.Disabled && !a.Strong() {
+		if !a.Invited && !a.Disabled && !a.Strong() && (a.Linked == nil || !a.Linked.Full) {
 			v.NoSecond++
 		}
 	}
@@ -55,33 +73,48 @@ func peopleTitle(r *web.Request) ui.Page {
 
 // accountShow is the page of one account.
 func accountShow(w http.ResponseWriter, r *web.Request) error {
-	a, err := r.Site.Accounts.FindByID(r.Context(), r.PathValue("account"))
+	a, err := kept(r)
 	if err != nil {
 		return err
 	}
-	return web.Page(w, r, peopleTitle(r), accountPage(accountOf(r, a, "")))
+	return showAccount(w, r, a, "")
 }
 
-func accountOf(r *web.Request, a identity.Account, secret string) accountView {
-	v := accountView{Account: a, Own: a.ID == r.Principal().ID, Back: "/people"}
+// showAccount shows one account, with the one-time link that was just made for it.
+func showAccount(w http.ResponseWriter, r *web.Request, a identity.Account, secret string) error {
+	v, err := accountOf(r, a, secret)
+	if err != nil {
+		return err
+	}
+	return web.Page(w, r, peopleTitle(r), accountPage(v))
+}
+
+// accountOf is the view of an account as it is now.
+func accountOf(r *web.Request, a identity.Account, secret string) (accountView, error) {
+	a, err := r.Site.Accounts.FindByID(r.Context(), a.ID)
+	if err != nil {
+		return accountView{}, err
+	}
+	v := accountView{Account: a, Own: a.ID == r.Principal().ID, Back: "/people", Full: r.Principal().Role == trust.Administrator,
+		Reader: r.Principal().ID, Now: r.Now(), Until: r.Now().AddDate(0, 0, 14).Format(time.DateOnly)}
+	v.Clearance = clearanceOf(a, v.Own)
 	if secret != "" {
 		v.Link = r.Absolute(web.InvitePath(secret))
 	}
-	return v
+	return v, nil
 }
 
 // accountLink makes a new one-time link and shows it once.
 func accountLink(w http.ResponseWriter, r *web.Request) error {
-	id := r.PathValue("account")
-	secret, err := r.Site.Accounts.ResetLink(r.Context(), r.Principal(), id)
+	a, err := kept(r)
 	if err != nil {
 		return err
 	}
-	a, err := r.Site.Accounts.FindByID(r.Context(), id)
+	secret, err := r.Site.Accounts.ResetLink(r.Context(), r.Principal(), a.ID)
 	if err != nil {
 		return err
 	}
-	return web.Page(w, r, peopleTitle(r), accountPage(accountOf(r, a, secret)))
+	return showAccount(w, r, a, secret)
 }
 
 // accountDisable ends an account and its sessions; nobody can be booked with the person.
@@ -116,6 +149,22 @@ func accountEnable(w http.ResponseWriter, r *web.Request) error {
 	return web.Redirect(w, r, "/people/"+a.ID)
 }
 
+// accountDisconnect ends the connection of an account with the hospital's sign-in, and what is open.
+func accountDisconnect(w http.ResponseWriter, r *web.Request) error {
+	a, err := r.Site.Accounts.FindByID(r.Context(), r.PathValue("account"))
+	if err != nil {
+		return err
+	}
+	if err := r.Site.Accounts.Disconnect(r.Context(), r.Principal(), a.ID); err != nil {
+		return err
+	}
+	if err := r.Site.Accounts.EndAll(r.Context(), r.Principal(), a.ID); err != nil {
+		return err
+	}
+	r.Say(r.Lang.T("%s is not connected with the sign-in of the hospital any more.", a.Name), "")
+	return web.Redirect(w, r, "/people/"+a.ID)
+}
+
 // accountEnd signs a person out everywhere.
 func accountEnd(w http.ResponseWriter, r *web.Request) error {
 	a, err := r.Site.Accounts.FindByID(r.Context(), r.PathValue("account"))
@@ -141,5 +190,5 @@ func accountFactor(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return web.Page(w, r, peopleTitle(r), accountPage(accountOf(r, a, secret)))
+	return showAccount(w, r, a, secret)
 }

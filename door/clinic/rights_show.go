@@ -10,6 +10,7 @@ import (
 	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/practice/rights"
 	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/trust"
 )
 
 // rightsLine is what a patient asks about the record, with what it is about.
@@ -24,8 +25,9 @@ type requestsView struct{ Lines []rightsLine }
 
 // rightsView are the requests of one patient.
 type rightsView struct {
-	Frame chartFrame
-	Lines []rightsLine
+	Frame   chartFrame
+	Lines   []rightsLine
+	MayHold bool // the reader places legal holds
 }
 
 // rightView is one request with the forms of what can be done next.
@@ -96,7 +98,7 @@ func rightsShow(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	v := rightsView{Frame: frameOf(c, "rights")}
+	v := rightsView{Frame: frameOf(c, "rights"), MayHold: r.Principal().Role == trust.Records}
 	if v.Lines, err = rightsLines(r, list); err != nil {
 		return err
 	}

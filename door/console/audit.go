@@ -25,8 +25,8 @@ type auditCommand struct {
 
 // verifyFlags are dataFlags of a command that also works without a record.
 type verifyFlags struct {
-	Data    string `type:"path" placeholder:"DIR" help:"Folder of the record." env:"OSLER_DATA"`
-	KeyFile string `type:"path" placeholder:"FILE" help:"Key file that unlocks the record (default DIR/master.key; keep it elsewhere in a clinic)." env:"OSLER_KEY_FILE"`
+	Data string `type:"path" placeholder:"DIR" help:"Folder of the record." env:"OSLER_DATA"`
+	keyFlags
 	databaseFlag
 	Contents string `placeholder:"PLACE" help:"Where large contents (scans, photos) lie, encrypted: a folder or s3://bucket/prefix?endpoint=…&region=… (default DIR/contents)." env:"OSLER_CONTENTS"`
 }

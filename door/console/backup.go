@@ -89,7 +89,11 @@ func (p *Program) openBeside(ctx context.Context, d dataFlags) (beside, error) {
 	if err := whole(d.Data); err != nil {
 		return beside{}, err
 	}
-	keys, err := seal.OpenKeyring(d.Data, source(d.Data, d.KeyFile))
+	unlock, err := d.source(d.Data)
+	if err != nil {
+		return beside{}, err
+	}
+	keys, err := seal.OpenKeyring(d.Data, unlock)
 	if err != nil {
 		return beside{}, err
 	}

@@ -128,8 +128,10 @@ func (p *Program) child(ctx context.Context, d dataFlags) (*exec.Cmd, string, er
 // args are the flags as words, for a child process.
 func (d dataFlags) args() []string {
 	words := []string{"--data", d.Data}
-	if d.KeyFile != "" {
-		words = append(words, "--key-file", d.KeyFile)
+	for _, w := range [][2]string{{"--key-file", d.KeyFile}, {"--key-command", d.KeyCommand}, {"--key-service", d.KeyService}} {
+		if w[1] != "" {
+			words = append(words, w[0], w[1])
+		}
 	}
 	return words
 }

@@ -29,6 +29,7 @@ var Version = "development"
 type Program struct {
 	Clock    clock.Clock
 	Out, Err io.Writer
+	In       io.Reader // nil: the standard input
 	// Ready, when set, is called with the address once a server answers.
 	Ready func(address string)
 }
@@ -45,6 +46,7 @@ type commands struct {
 	Shred     shredCommand     `cmd:"" help:"Destroy a patient's keys and data for good; two people, one after the other."`
 	Audit     auditCommand     `cmd:"" help:"Look after the audit log."`
 	Witness   witnessCommand   `cmd:"" help:"Witness other clinics' audit logs: remember how far they were, and sign that they only grew."`
+	Key       keyCommand       `cmd:"" help:"Look after the keys of a record: new ones, another way to open it, recovery sheets."`
 	Token     tokenCommand     `cmd:"" help:"Issue a FHIR bearer token for an account."`
 	Upgrade   upgradeCommand   `cmd:"" help:"Bring a record to the form of this program, or put back the copy from before."`
 	Inventory inventoryCommand `cmd:"" help:"List what the program consists of, as CycloneDX (a software bill of materials)."`

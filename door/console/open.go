@@ -21,8 +21,8 @@ import (
 
 // dataFlags say where the record is and what unlocks it.
 type dataFlags struct {
-	Data    string `required:"" type:"path" placeholder:"DIR" help:"Folder of the record." env:"OSLER_DATA"`
-	KeyFile string `type:"path" placeholder:"FILE" help:"Key file that unlocks the record (default DIR/master.key; keep it elsewhere in a clinic)." env:"OSLER_KEY_FILE"`
+	Data string `required:"" type:"path" placeholder:"DIR" help:"Folder of the record." env:"OSLER_DATA"`
+	keyFlags
 	databaseFlag
 	Contents string `placeholder:"PLACE" help:"Where large contents (scans, photos) lie, encrypted: a folder or s3://bucket/prefix?endpoint=…&region=… (default DIR/contents)." env:"OSLER_CONTENTS"`
 }
@@ -63,7 +63,11 @@ func (p *Program) open(ctx context.Context, d dataFlags, create bool) (*house, e
 	if err := os.MkdirAll(d.Data, 0o700); err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "The folder %s cannot be used; choose another with --data", d.Data)
 	}
-	keys, err := seal.OpenKeyring(d.Data, source(d.Data, d.KeyFile))
+	unlock, err := d.source(d.Data)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := seal.OpenKeyring(d.Data, unlock)
 	if err != nil {
 		return nil, err
 	}
@@ -85,17 +89,6 @@ func (p *Program) open(ctx context.Context, d dataFlags, create bool) (*house, e
 	accounts := identity.Open(s, p.Clock, identity.Options{Key: keys.Key("identity")})
 	gate.Hold(accounts)
 	return &house{store: whole, keys: keys, contents: place, gate: gate, accounts: accounts}, nil
-}
-
-// source says what unlocks the record in a folder.
-func source(dir, keyFile string) seal.Source {
-	if passphrase := os.Getenv("OSLER_PASSPHRASE"); passphrase != "" {
-		return seal.Passphrase(passphrase)
-	}
-	if keyFile != "" {
-		return seal.KeyFile(keyFile)
-	}
-	return seal.KeyFile(filepath.Join(dir, "master.key"))
 }
 
 // store opens the database of the record.

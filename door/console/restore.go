@@ -34,7 +34,7 @@ type restoreCommand struct {
 	Database string `placeholder:"URL" help:"Restore into this PostgreSQL database, which has to be empty; DIR then gets the keys."`
 	// Contents is as in dataFlags.
 	Contents string `placeholder:"PLACE" help:"Where the contents of attachments go: a folder or s3://bucket/prefix?endpoint=…&region=… (default DIR/contents)." env:"OSLER_CONTENTS"`
-	KeyFile  string `type:"path" placeholder:"FILE" help:"Key file that will unlock the restored record (default DIR/master.key; made when it is not there)." env:"OSLER_KEY_FILE"`
+	keyFlags        // of the restored record; a key file is made when it is not there
 }
 
 // Run restores to the side, and moves what is proven into its place. Nothing is ever wiped.
@@ -110,7 +110,11 @@ func (c *restoreCommand) restore(ctx context.Context, p *Program, r archive.Rest
 	}()
 	r.Open = func(ctx context.Context, origin string, keys seal.Keyring) (store.Moving, error) {
 		if !c.Drill { // a drill needs no envelope: nobody opens it again
-			if err := seal.Enclose(side, source(side, c.KeyFile), keys); err != nil {
+			unlock, err := c.source(side)
+			if err != nil {
+				return nil, err
+			}
+			if err := seal.Enclose(side, unlock, keys); err != nil {
 				return nil, err
 			}
 		}

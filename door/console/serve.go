@@ -20,6 +20,7 @@ import (
 	"github.com/osler-emr/osler/door/smart"
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/identity/oauth"
+	"github.com/osler-emr/osler/identity/sso"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/record/job"
 )
@@ -30,8 +31,10 @@ type serveCommand struct {
 	outwardFlags
 	safetyFlags
 	witnessFlags
-	Clinic   string `default:"Osler" help:"Name of the clinic, for people."`
-	Profiles string `default:"reject" enum:"reject,warn,ignore" help:"What to do with resources that break a profile which they claim: reject them, store them with a warning, or do not look. Faults against base FHIR are always refused." env:"OSLER_PROFILES"`
+	NewKeys      int    `default:"365" placeholder:"DAYS" help:"Age of the key-encryption key after which the server makes a new one, and new data keys of all patients, beside everything else; 0 never." env:"OSLER_NEW_KEYS"`
+	Clinic       string `default:"Osler" help:"Name of the clinic, for people."`
+	SingleSignOn string `name:"single-sign-on" type:"path" placeholder:"FILE" help:"Description of the hospital's sign-in (OpenID Connect), as JSON; without it an administrator describes it on a page." env:"OSLER_SINGLE_SIGN_ON"`
+	Profiles     string `default:"reject" enum:"reject,warn,ignore" help:"What to do with resources that break a profile which they claim: reject them, store them with a warning, or do not look. Faults against base FHIR are always refused." env:"OSLER_PROFILES"`
 }
 
 // policies are the words for what a gate does about profiles.
@@ -66,11 +69,16 @@ func (c *serveCommand) Run(ctx context.Context, p *Program) error {
 	if err := c.safetyFlags.check(); err != nil {
 		return err
 	}
+	provider, err := readProvider(c.SingleSignOn)
+	if err != nil {
+		return err
+	}
 	h, err := p.open(ctx, c.dataFlags, true)
 	if err != nil {
 		return err
 	}
 	defer h.store.Close()
+	h.accounts.Given(provider)
 	h.gate.FollowProfiles(policies[c.Profiles])
 	site := p.site(h, c.Clinic)
 	keeper, err := p.keepSafe(ctx, h, c.dataFlags, c.safetyFlags, site.Log)
@@ -91,6 +99,10 @@ func (c *serveCommand) Run(ctx context.Context, p *Program) error {
 		stop := background(ctx, pusher.Run)
 		defer stop()
 	}
+	stopKeys := background(ctx, func(ctx context.Context) {
+		h.gate.KeepKeys(ctx, time.Duration(max(c.NewKeys, 0))*24*time.Hour, site.Log)
+	})
+	defer stopKeys()
 	return p.serve(ctx, h, site, c.listenFlags, c.outwardFlags, func(address string) error {
 		return p.announce(ctx, h, address)
 	})
@@ -130,6 +142,7 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 	}
 	programs := oauth.Open(oauth.Options{Store: h.store, Accounts: h.accounts, Clock: p.Clock, Key: h.keys.Key("oauth-signing"), Guard: guard, Log: site.Log})
 	h.accounts.Join(programs)
+	site.Single = sso.Open(sso.Options{Accounts: h.accounts, Clock: p.Clock, Log: site.Log, Key: h.keys.Key("single-sign-on"), Guard: guard})
 	apps := &smart.Door{Server: programs, Base: out.base(), Log: site.Log, Example: site.Demo != nil}
 	pages, err := site.Handler(clinic.Area(), portal.Area(), apps.Area())
 	if err != nil {
@@ -159,6 +172,12 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 	defer stopFollow()
 	stopSweep := background(ctx, func(ctx context.Context) { sweep(ctx, h.gate, site.Log) })
 	defer stopSweep()
+	stopLabels := background(ctx, func(ctx context.Context) {
+		h.gate.FollowLabels(ctx, func(err error) {
+			site.Log.Warn("labels could not be brought up to date; the next try is in a minute", "error", err)
+		})
+	})
+	defer stopLabels()
 	failed := make(chan error, 1)
 	go func() {
 		if site.Secure {

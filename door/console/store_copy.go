@@ -28,7 +28,7 @@ type copyCommand struct {
 	To       string `required:"" placeholder:"STORE" help:"Folder of the copy, or postgres://user@host/name with --to-keys. What an interrupted copy has brought there is gone on with."`
 	FromKeys string `type:"path" placeholder:"DIR" help:"Folder of the keys of a record in PostgreSQL."`
 	ToKeys   string `type:"path" placeholder:"DIR" help:"Folder for the keys of a copy in PostgreSQL."`
-	KeyFile  string `type:"path" placeholder:"FILE" help:"Key file that unlocks the record (default FROM/master.key)." env:"OSLER_KEY_FILE"`
+	keyFlags
 	// Contents is as in dataFlags.
 	Contents   string `placeholder:"PLACE" help:"Where the contents of attachments of the record lie (default FROM/contents)." env:"OSLER_CONTENTS"`
 	ToContents string `placeholder:"PLACE" help:"Where those of the copy will lie (default TO/contents)."`
@@ -45,13 +45,18 @@ func (c *copyCommand) Run(ctx context.Context, p *Program) error {
 	if err != nil {
 		return err
 	}
-	source.KeyFile, source.Contents = c.KeyFile, c.Contents
+	source.keyFlags, source.Contents = c.keyFlags, c.Contents
 	from, err := p.open(ctx, source, false)
 	if err != nil {
 		return err
 	}
 	defer from.store.Close()
-	to, err := p.openCopy(ctx, target, c.ToKey, from)
+	if target.keyFlags = c.keyFlags; c.ToKey != "" {
+		target.keyFlags = keyFlags{KeyFile: c.ToKey}
+	} else {
+		target.KeyFile = ""
+	}
+	to, err := p.openCopy(ctx, target, from)
 	if err != nil {
 		return err
 	}
@@ -88,7 +93,7 @@ func placed(store, keys, flag string) (dataFlags, error) {
 
 // openCopy opens the store that takes a copy: with the keys of the record, in an envelope of
 // its own.
-func (p *Program) openCopy(ctx context.Context, to dataFlags, keyFile string, of *house) (store.Store, error) {
+func (p *Program) openCopy(ctx context.Context, to dataFlags, of *house) (store.Store, error) {
 	place := to.Data
 	if err := whole(place); err != nil {
 		return nil, err
@@ -96,7 +101,10 @@ func (p *Program) openCopy(ctx context.Context, to dataFlags, keyFile string, of
 	if err := os.MkdirAll(place, 0o700); err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "The folder %s cannot be used", place)
 	}
-	unlock := source(place, keyFile)
+	unlock, err := to.source(place)
+	if err != nil {
+		return nil, err
+	}
 	if _, err := os.Stat(filepath.Join(place, seal.File)); err != nil {
 		if err := seal.Enclose(place, unlock, of.keys); err != nil {
 			return nil, err

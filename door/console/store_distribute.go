@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/osler-emr/osler/base/fault"
-	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/store/postgres"
 )
 
@@ -21,7 +20,7 @@ func (c *distributeCommand) Run(ctx context.Context, p *Program) error {
 		return fault.New(fault.Invalid, "A record in a file cannot be spread over servers. Give --database URL of the coordinator of a Citus cluster; `osler store copy` brings the record there.")
 	}
 	private()
-	keys, err := seal.OpenKeyring(c.Data, source(c.Data, c.KeyFile))
+	keys, err := keyring(c.Data, c.keyFlags)
 	if err != nil {
 		return err
 	}

@@ -108,6 +108,22 @@ searches and parameters of your own (a stored SearchParameter) are there. How va
 stands in ` + "`fhir/search/DESIGN.md`" + `.
 `)
 	b.WriteString(`
+## Views of the audit log
+
+` + "`AuditEvent`" + ` is made from the entries of the audit log when it is asked for, and kept nowhere a second time; it is searched by:
+
+| parameter | |
+|---|---|
+`)
+	for _, p := range auditParams {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", p.name, p.about)
+	}
+	b.WriteString(`
+Auditors and administrators read all of them, patients those about the own record. ` + "`[type]/[id]/$provenance`" + `
+tells everybody who sees an entry who wrote each version of it. Provenance resources that others have
+written are stored and searched like all resources (` + "`Provenance?target=`" + `).
+`)
+	b.WriteString(`
 ## What is not there, and why
 
 | | |

@@ -221,6 +221,9 @@ func operation(on, name string) *fhir.Node {
 		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/OperationDefinition/Observation-"+name)
 	case "meta", "meta-add", "meta-delete":
 		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/OperationDefinition/Resource-"+name)
+	case "provenance":
+		return fhir.Obj("name", name, "definition", "urn:osler:operation:provenance",
+			"documentation", "A Provenance for each version that the caller may see, newest first: who wrote it, when and why, as the audit log says. _count limits them.")
 	case "diff":
 		return fhir.Obj("name", name, "definition", "urn:osler:operation:diff",
 			"documentation", "The FHIRPath Patch that leads from fromVersion (else the version before) to toVersion (else the current one).")

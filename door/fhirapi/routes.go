@@ -59,6 +59,7 @@ func routes() []route {
 		{method: "POST", pattern: "/fhir/{type}/{id}/$meta-add", operation: "meta-add", handle: (*server).metaAdd},
 		{method: "POST", pattern: "/fhir/{type}/{id}/$meta-delete", operation: "meta-delete", handle: (*server).metaDelete},
 		{method: "GET", pattern: "/fhir/{type}/{id}/$diff", operation: "diff", handle: (*server).diff},
+		{method: "GET", pattern: "/fhir/{type}/{id}/$provenance", operation: "provenance", handle: (*server).provenance},
 		{method: "GET", pattern: "/fhir/$async-status", system: true, handle: (*server).asyncStatus},
 		{method: "DELETE", pattern: "/fhir/$async-status", system: true, handle: (*server).asyncCancel},
 		{method: "GET", pattern: "/fhir/$export", operation: "export", system: true, handle: (*server).exportSystem},

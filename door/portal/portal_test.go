@@ -38,6 +38,7 @@ const password = "three quiet herons wade"
 type house struct {
 	t       testing.TB
 	url     string
+	dir     string
 	gate    *record.Gate
 	logins  *identity.Accounts
 	clock   *clock.Manual
@@ -49,6 +50,7 @@ func start(t testing.TB) *house {
 	t.Helper()
 	c := &house{t: t, clock: clock.NewManual(noon), people: map[string]synthetic.Account{}, clients: map[string]*http.Client{}}
 	dir := t.TempDir()
+	c.dir = dir
 	ring, err := seal.OpenKeyring(dir, seal.KeyFile(filepath.Join(dir, "master.key")))
 	if err != nil {
 		t.Fatal(err)

@@ -113,3 +113,66 @@ func TestACorrectionEndToEnd(t *testing.T) {
 		}
 	}
 }
+
+// TestARestrictionThroughThePages: what a patient asks about the health insurance is agreed to by a
+// physician, and told to the billing office; the front desk and other patients get nothing of it.
+func TestARestrictionThroughThePages(t *testing.T) {
+	c := start(t)
+	const maria, tunde = "maria.okafor", "tunde.adeyemi"
+	var desk, biller string
+	for user, p := range c.people {
+		switch p.Role {
+		case trust.FrontDesk:
+			desk = user
+		case trust.Biller:
+			biller = user
+		}
+	}
+	c.employ("anna.lindqvist", desk, biller)
+	for _, user := range []string{"anna.lindqvist", desk, biller} {
+		c.enter(user)
+	}
+	id := c.people[maria].Patient
+	if status, _, page := c.send(maria, "/portal/rights/restrict", url.Values{"reason": {"health-plan"}, "wrong": {" "}}); status != 422 || !strings.Contains(page, "Say what must not be told.") {
+		t.Errorf("an empty request: %d %s", status, plainText(page))
+	}
+	_, at, page := c.send(maria, "/portal/rights/restrict", url.Values{"reason": {"health-plan"}, "wrong": {"My visit of 3 March"}, "nonce": {"n"}})
+	if !strings.HasPrefix(at, "/portal/rights/") || !strings.Contains(plainText(page), "waiting for an answer") {
+		t.Fatalf("asked: %s %s", at, plainText(page))
+	}
+	request := strings.TrimPrefix(at, "/portal/rights/")
+	for _, path := range []string{"/portal/rights/" + request, "/portal/rights/" + request + "x"} {
+		if status, page := c.see(tunde, path); status != 404 || strings.Contains(page, "3 March") {
+			t.Errorf("another patient at %s: %d", path, status)
+		}
+		if status, _, _ := c.send(tunde, path+"/withdraw", nil); status != 404 {
+			t.Errorf("another patient withdraws: %d", status)
+		}
+	}
+	page2 := "/p/" + id + "/rights/" + request
+	for _, path := range []string{"/requests", "/p/" + id + "/rights", page2} {
+		if status, page := c.see(desk, path); status != 403 || strings.Contains(page, "3 March") {
+			t.Errorf("the front desk at %s: %d", path, status)
+		}
+	}
+	for _, act := range []string{"agree", "deny", "accept", "end"} {
+		if status, _, _ := c.send(desk, page2+"/"+act, url.Values{"why": {"x"}}); status != 403 {
+			t.Errorf("the front desk does %s: %d", act, status)
+		}
+	}
+	if status, _, page := c.send("anna.lindqvist", page2+"/deny", url.Values{"why": {"No."}}); status != 422 || !strings.Contains(plainText(page), "cannot be denied") {
+		t.Errorf("denying what must be accepted: %d %s", status, plainText(page))
+	}
+	if status, at, page := c.send("anna.lindqvist", page2+"/agree", url.Values{"why": {"We do not bill it."}}); status != 200 || at != page2 || !strings.Contains(plainText(page), "accepted") {
+		t.Errorf("agreed: %d %s %s", status, at, plainText(page))
+	}
+	if status, page := c.see(biller, "/billing/"+id); status != 200 || !strings.Contains(plainText(page), "Not to be told to the health plan") || !strings.Contains(page, "My visit of 3 March") {
+		t.Errorf("billing: %d %s", status, plainText(page))
+	}
+	if status, page := c.see("anna.lindqvist", "/p/"+id); status != 200 || !strings.Contains(plainText(page), "Restriction") {
+		t.Errorf("the chart: %d", status)
+	}
+	if _, page := c.see(maria, "/portal"); !strings.Contains(plainText(page), "The clinic answered your request") {
+		t.Error("the answer is no news")
+	}
+}

@@ -107,7 +107,7 @@ func bothPages(m *web.Mux, at string) {
 	page("POST", "/rights/{request}/withdraw", rightWithdraw)
 	page("POST", "/rights/{request}/disagree", rightDisagree)
 	page("GET", "/share", share)
-	page("GET", "/download", download)
+	m.Stream("GET "+at+"/download", web.Patient, 1<<20, acting(download)) // as long as it is
 	page("GET", "/record", wholeRecord)
 	page("GET", "/emergency", emergencySheet)
 }

@@ -1,9 +1,7 @@
 package portal
 
 import (
-	"bytes"
 	"net/http"
-	"strconv"
 
 	"github.com/osler-emr/osler/door/sheet"
 	"github.com/osler-emr/osler/door/ui"
@@ -13,6 +11,7 @@ import (
 	"github.com/osler-emr/osler/practice/emergency"
 	"github.com/osler-emr/osler/practice/medication"
 	"github.com/osler-emr/osler/practice/message"
+	"github.com/osler-emr/osler/trust/label"
 	"github.com/osler-emr/osler/trust/ledger"
 )
 
@@ -29,16 +28,30 @@ func download(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	var body bytes.Buffer // complete, or not at all: half a record would look whole
-	if _, err := bulk.Patient(r.Context(), r.Actor, id, &body); err != nil {
+	out := &streamed{w: w}
+	if _, err = bulk.Patient(r.Context(), r.Actor, id, out); err == nil || !out.begun {
 		return err
 	}
-	h := w.Header()
-	h.Set("Content-Type", "application/fhir+json; charset=utf-8")
-	h.Set("Content-Disposition", `attachment; filename="my-health-record.json"`)
-	h.Set("Content-Length", strconv.Itoa(body.Len()))
-	_, err = w.Write(body.Bytes())
-	return err
+	// Half a record must not look whole: the connection ends, and the browser says that it failed.
+	r.Site.Log.Error("a download broke off", "error", err.Error())
+	panic(http.ErrAbortHandler)
+}
+
+// streamed is a file that is sent while it is made. Its header is not sent before its first bytes,
+// so that what fails before is still a page.
+type streamed struct {
+	w     http.ResponseWriter
+	begun bool
+}
+
+func (s *streamed) Write(b []byte) (int, error) {
+	if !s.begun {
+		s.begun = true
+		h := s.w.Header()
+		h.Set("Content-Type", "application/fhir+json; charset=utf-8")
+		h.Set("Content-Disposition", `attachment; filename="my-health-record.json"`)
+	}
+	return s.w.Write(b)
 }
 
 // recordView is the whole record on one printable page.
@@ -48,6 +61,7 @@ type recordView struct {
 	Results  resultList
 	Threads  []message.Thread
 	Rights   []rightsLine
+	Notice   string // what the law asks to go with it
 	Team     team
 	Me       string
 	By       string
@@ -73,6 +87,9 @@ func wholeRecord(w http.ResponseWriter, r *web.Request) error {
 	}
 	if v.Team, err = readTeam(r.Context(), r.Actor); err != nil {
 		return err
+	}
+	if c.Any(label.Substances) {
+		v.Notice = bulk.Redisclosure
 	}
 	if v.Rights, err = readRights(r, c.Patient.ID); err != nil { // what is hidden from a parent stays so
 		return err

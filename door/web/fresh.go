@@ -31,6 +31,8 @@ var (
 	Exporting = Demand{Within: 10 * time.Minute, Full: true, Why: "You are about to take data out of Osler."}
 	// Granting is for changing who may come in, and how.
 	Granting = Demand{Within: 10 * time.Minute, Full: true, Why: "You are about to change who may come in."}
+	// Opening is for changing what those who are in may see.
+	Opening = Demand{Within: 10 * time.Minute, Full: true, Why: "You are about to change what people or programs may see."}
 )
 
 // Fresh wraps a handler that must not run before the demand is met:
@@ -68,6 +70,10 @@ type unproved struct{ demand Demand }
 
 func (*unproved) Error() string { return "the person has to prove who they are first" }
 
+// provedAside is how old a proof may be that was given in a dialog or in another tab. What it was
+// for looks at its own demand afterwards.
+const provedAside = 5 * time.Minute
+
 // Fields of the question. They never reach a handler.
 const (
 	provePrefix   = "prove."
@@ -75,6 +81,7 @@ const (
 	proveCode     = provePrefix + "code"
 	provePasskey  = provePrefix + "passkey"
 	proveDemo     = provePrefix + "demo"
+	proveSingle   = provePrefix + "single" // it was done at the provider, in another tab
 )
 
 type proveView struct {
@@ -86,6 +93,7 @@ type proveView struct {
 	Code      bool   // a code is asked for beside the password
 	Demo      bool   // the demonstration's accounts have a button instead
 	Aside     bool   // a dialog over the page, whose request waits in it
+	Single    string // name of the hospital's sign-in, where it is enough
 	Fault     string
 }
 
@@ -102,6 +110,12 @@ func (s *Site) takeProof(w http.ResponseWriter, r *Request) error {
 		}
 	}
 	if len(answer) == 0 || r.Actor == nil {
+		return nil
+	}
+	if answer.Get(proveSingle) != "" {
+		if s.Clock.Now().Sub(r.Session.Proved) > provedAside {
+			r.proofFault = r.Lang.T("The confirmation has not arrived yet. Finish it in the other tab, then press the button again.")
+		}
 		return nil
 	}
 	c, err := r.Cookie(s.cookieName(sessionCookie))
@@ -163,7 +177,7 @@ func (r *Request) question(d Demand) proveView {
 	}
 	v.Held = []heldValue{{"why", d.Why}, {"full", full}}
 	if !v.Demo {
-		v.Passkey = r.askPasskey()
+		v.Passkey, v.Single = r.askPasskey(), r.singleName(d.Full)
 	}
 	return v
 }
@@ -188,7 +202,7 @@ func ask(w http.ResponseWriter, r *Request, d Demand) error {
 // prove answers the question of a page that was asked for without a form, or of a dialog over
 // a page. The proof itself was taken before.
 func prove(w http.ResponseWriter, r *Request) error {
-	d := Demand{Within: time.Minute, Full: r.FormValue("full") != "", Why: r.FormValue("why")}
+	d := Demand{Within: provedAside, Full: r.FormValue("full") != "", Why: r.FormValue("why")}
 	if !slices.ContainsFunc([]Demand{Signing, Controlled, Exporting, Granting}, func(known Demand) bool { return known.Why == d.Why }) {
 		d.Why = ""
 	}

@@ -27,6 +27,7 @@ type lockView struct {
 	Fault      string
 	Held       held
 	Passkey    string // what the person's passkey is asked
+	Single     string // name of the hospital's sign-in, when the account is connected
 	Demo       bool   // the demonstration's accounts unlock by a button
 }
 
@@ -61,7 +62,7 @@ func heldOf(path string, values url.Values, prefix string) held {
 }
 
 func showLocked(w http.ResponseWriter, r *Request, status int, v lockView) error {
-	v.Name, v.Demo, v.Passkey = r.Account.Name, r.Site.demoAccount(r.Account.User), r.askPasskey()
+	v.Name, v.Demo, v.Passkey, v.Single = r.Account.Name, r.Site.demoAccount(r.Account.User), r.askPasskey(), r.singleName(false)
 	return pageStatus(w, r, status, ui.Page{Title: r.Lang.T("Locked"), Narrow: true}, lockForm(r.Site.Clinic, v))
 }
 
@@ -92,7 +93,9 @@ func unlock(w http.ResponseWriter, r *Request) error {
 	proof := identity.Proof{Password: r.FormValue("password"), Passkey: r.FormValue("passkey")}
 	proof.Relying, _ = r.relying()
 	var secret string
-	if r.FormValue("demo") != "" && r.Site.demoAccount(r.Account.User) {
+	if r.Actor != nil { // it was unlocked meanwhile, at the provider in another tab
+		secret = c.Value
+	} else if r.FormValue("demo") != "" && r.Site.demoAccount(r.Account.User) {
 		_, secret, err = r.Site.Accounts.ProveAs(r.Context(), trust.System("demo"), c.Value, place(r))
 	} else {
 		_, secret, err = r.Site.Accounts.Unlock(r.Context(), c.Value, proof, place(r))

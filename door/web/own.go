@@ -41,6 +41,8 @@ func (s *Site) ownArea(areas []Area) Area {
 		m.Page("POST /settings/second-factor/remove", SignedIn, in(Fresh(Granting, factorRemove)))
 		m.Page("POST /settings/recovery", SignedIn, in(Fresh(Granting, recovery)))
 		m.Page("POST /settings/sessions/{session}/end", SignedIn, in(sessionEnd))
+		single(m, in)
+		m.Page("POST /settings/paper", SignedIn, in(paperAnswer))
 		m.Page("POST /undo", SignedIn, in(undo))
 		m.Page("POST /draft", SignedIn, in(saveDraft))
 	}}

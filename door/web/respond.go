@@ -35,7 +35,7 @@ func pageStatus(w http.ResponseWriter, r *Request, status int, p ui.Page, body t
 	if shell == nil {
 		shell = ui.PlainPage
 	}
-	r.Request = r.WithContext(withBody(r.reader(), body))
+	r.Request = r.WithContext(withBody(r.reader(), r.paperTold(body)))
 	return write(w, r, status, shell(p))
 }
 

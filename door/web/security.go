@@ -19,6 +19,7 @@ type securityView struct {
 	Where     string // the address of this page, when passkeys do not work there
 	Enrolment *enrolmentView
 	Codes     []string // new recovery codes, shown this once
+	Single    string   // name of the hospital's sign-in
 	First     bool     // a second factor has to be set up before anything else
 	Next      string
 	Faults    ui.Faults
@@ -71,6 +72,13 @@ func (r *Request) showSecurity(w http.ResponseWriter, v securityView) error {
 		return err
 	}
 	v.First, v.Own = r.weak, r.Session.ID
+	hospital, err := r.Provider()
+	if err != nil {
+		return err
+	}
+	if v.Account.Role != trust.Patient {
+		v.Single = hospital.Name
+	}
 	if at, ok := r.relying(); ok && len(v.Codes) == 0 {
 		if v.Passkey, err = r.Site.Accounts.EnrolPasskey(r.Context(), r.self(), r.Account.ID, at); err != nil {
 			return err

@@ -7,6 +7,9 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/identity"
+	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // SetUpPath is the path of the one-time link with which the first account is made.
@@ -19,6 +22,8 @@ func InvitePath(secret string) string { return "/invite/" + secret }
 type linkView struct {
 	Path, Name, User string
 	Invited          bool
+	Mode             string // which charts the people of the clinic see, at the first set-up
+	Single           string // name of the hospital's sign-in, for staff
 	Faults           ui.Faults
 }
 
@@ -34,14 +39,35 @@ func setUpPage(w http.ResponseWriter, r *Request) error {
 }
 
 func setUp(w http.ResponseWriter, r *Request) error {
+	l, err := r.Site.Accounts.FindLink(r.Context(), r.PathValue("secret"))
+	if err != nil {
+		return err
+	}
+	if l.Account != "" {
+		return fault.New(fault.Gone, "This link is an invitation, not the first set-up.")
+	}
 	v := linkView{Path: SetUpPath(r.PathValue("secret")), Name: r.FormValue("name"), User: r.FormValue("user")}
+	v.Mode = r.FormValue("mode")
 	r.checkPassword(&v)
+	if v.Mode != string(policy.PracticeWide) && v.Mode != string(policy.Restricted) {
+		v.Faults.Add("mode", r.Lang.T("Choose which charts the people of the clinic see."))
+	}
 	if len(v.Faults) > 0 {
 		return r.showLink(w, v)
 	}
-	_, err := r.Site.Accounts.CompleteSetUp(r.Context(), r.PathValue("secret"),
+	if err := r.found(v); err != nil { // first: were it lost afterwards, all charts would be open to all
+		return err
+	}
+	_, err = r.Site.Accounts.CompleteSetUp(r.Context(), r.PathValue("secret"),
 		identity.Draft{User: v.User, Name: v.Name, Password: r.FormValue("password")})
 	return r.linkDone(w, v, v.User, err)
+}
+
+// found writes how the clinic is set up, in the name of who makes the first account.
+func (r *Request) found(v linkView) error {
+	founder := trust.System("set-up")
+	founder.Name = v.Name
+	return r.Site.Gate.As(founder, "clinic").SetHouse(r.Context(), record.House{Mode: policy.Mode(v.Mode)}, "chosen at the first set-up")
 }
 
 func invitePage(w http.ResponseWriter, r *Request) error {
@@ -74,7 +100,16 @@ func (r *Request) invitation() (linkView, error) {
 		return linkView{}, fault.New(fault.Gone, "This link is for the first set-up, not an invitation.")
 	}
 	a, err := r.Site.Accounts.FindByID(r.Context(), l.Account)
-	return linkView{Path: InvitePath(r.PathValue("secret")), Name: a.Name, User: a.User, Invited: true}, err
+	if err != nil {
+		return linkView{}, err
+	}
+	v := linkView{Path: InvitePath(r.PathValue("secret")), Name: a.Name, User: a.User, Invited: true}
+	if a.Role != trust.Patient && a.Linked == nil {
+		var hospital identity.Provider
+		hospital, err = r.Provider()
+		v.Single = hospital.Name
+	}
+	return v, err
 }
 
 func (r *Request) checkPassword(v *linkView) {

@@ -17,6 +17,7 @@ type signInView struct {
 	Code       bool          // of an authenticator app
 	Passkey    string        // what a passkey is asked; "" where there is none
 	HasPasskey bool          // the account of the second step has a passkey
+	Single     string        // name of the hospital's sign-in; "" where there is none
 	Demo       []DemoAccount // of a demonstration: one click instead of a password
 	Fault      string
 }
@@ -44,6 +45,11 @@ func showSignIn(w http.ResponseWriter, r *Request, v signInView) error {
 		}
 		v.Passkey = options
 	}
+	hospital, err := r.Provider()
+	if err != nil {
+		return err
+	}
+	v.Single = hospital.Name
 	if r.Site.Demo != nil {
 		v.Demo = r.Site.Demo.Accounts
 	}
@@ -61,6 +67,10 @@ func signIn(w http.ResponseWriter, r *Request) error {
 	v := signInView{User: r.FormValue("user"), Next: r.FormValue("next")}
 	if answer := r.FormValue("passkey"); answer != "" {
 		at, _ := r.relying()
+		if v.Ticket = r.FormValue("ticket"); v.Ticket != "" {
+			_, secret, err := r.Site.Accounts.SecondStepPasskey(r.Context(), v.Ticket, at, answer, place(r))
+			return r.secondStepDone(w, v, secret, err)
+		}
 		_, secret, err := r.Site.Accounts.SignInPasskey(r.Context(), at, answer, place(r))
 		return r.signedIn(w, v, secret, err)
 	}
@@ -71,6 +81,11 @@ func signIn(w http.ResponseWriter, r *Request) error {
 func signInCode(w http.ResponseWriter, r *Request) error {
 	v := signInView{Ticket: r.FormValue("ticket"), Next: r.FormValue("next"), Code: true}
 	_, secret, err := r.Site.Accounts.SecondStep(r.Context(), v.Ticket, r.FormValue("code"), place(r))
+	return r.secondStepDone(w, v, secret, err)
+}
+
+// secondStepDone is signedIn after the second step, whose ticket may be over.
+func (r *Request) secondStepDone(w http.ResponseWriter, v signInView, secret string, err error) error {
 	var refused *identity.Refusal
 	if errors.As(err, &refused) && refused.State == identity.Over {
 		v.Ticket = ""
@@ -116,6 +131,7 @@ func orRoot(next string) string {
 }
 
 func signOut(w http.ResponseWriter, r *Request) error {
+	elsewhere := r.Session.How
 	if c, err := r.Cookie(r.Site.cookieName(sessionCookie)); err == nil {
 		if err := r.Site.Accounts.SignOut(r.Context(), c.Value); err != nil {
 			return err
@@ -123,7 +139,11 @@ func signOut(w http.ResponseWriter, r *Request) error {
 	}
 	http.SetCookie(w, r.Site.cookie(sessionCookie, "", -1))
 	w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
-	return Redirect(w, r, "/")
+	p, err := r.Provider()
+	if err == nil && p.Issuer != "" && identity.Federates(elsewhere) {
+		return r.signedOut(w, p)
+	}
+	return errors.Join(err, Redirect(w, r, "/"))
 }
 
 // signInDemo signs in as one of the demonstration's accounts; without demonstration data

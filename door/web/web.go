@@ -35,6 +35,7 @@ import (
 	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/identity"
+	"github.com/osler-emr/osler/identity/sso"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/record/witness"
 	"github.com/osler-emr/osler/trust"
@@ -56,6 +57,8 @@ type Site struct {
 	// Address under which people reach this site, "https://osler.example"; "" when nobody named it.
 	// Passkeys work for it, or for localhost.
 	Address string
+	// Single speaks with the hospital's own sign-in; nil where there is none.
+	Single *sso.Single
 	// BackUp begins a backup and a restore drill; nil when the server makes none by itself.
 	BackUp func()
 	// Witnesses tells how it stands with the witnesses of the audit log; nil when there are none.

@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
 )
@@ -157,6 +158,15 @@ func get[T any](p *Page, a chromedp.Action[T]) T {
 
 // Goto opens another URL in the same tab.
 func (p *Page) Goto(url string) { p.t.Helper(); p.run(chromedp.Navigate(url)) }
+
+// Front puts the tab before the others, which a browser lets rest.
+func (p *Page) Front() {
+	p.t.Helper()
+	p.run(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, page.BringToFront, struct{}{})
+		return err
+	}))
+}
 
 // Click presses the element that a CSS selector finds.
 func (p *Page) Click(selector string) {

@@ -12,11 +12,14 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/trust/label"
 	"github.com/osler-emr/osler/trust/ledger"
 )
 
 // Patient writes one patient's record as a collection Bundle: the whole compartment, and
-// the practitioners, organizations and other shared resources that it names. It returns the number of resources.
+// the practitioners, organizations and other shared resources that it names. It returns the number
+// of resources. What is about the use of substances goes with the notice that the law asks for
+// (42 CFR 2.32(a)(2)), as the last entry. The record is never in memory as a whole.
 func Patient(ctx context.Context, actor *record.Actor, id string, w io.Writer) (int, error) {
 	if err := actor.Note(ctx, ledger.Export, id, "whole record"); err != nil {
 		return 0, err
@@ -24,7 +27,7 @@ func Patient(ctx context.Context, actor *record.Actor, id string, w io.Writer) (
 	out := bufio.NewWriterSize(w, 1<<16)
 	out.WriteString(`{"resourceType":"Bundle","type":"collection","timestamp":"` + actor.Now().Format("2006-01-02T15:04:05.000Z07:00") + `","entry":[`)
 	n := 0
-	written, named := map[string]bool{}, []string{}
+	written, named, protected := map[string]bool{}, []string{}, false
 	add := func(ref string, body []byte) {
 		if n++; n > 1 {
 			out.WriteString(",\n")
@@ -43,7 +46,13 @@ func Patient(ctx context.Context, actor *record.Actor, id string, w io.Writer) (
 		if err != nil {
 			return n, err
 		}
-		references(r, func(ref string) { named = append(named, ref) })
+		protected = protected || label.Substances(r)
+		references(r, func(ref string) {
+			if _, known := written[ref]; !known {
+				written[ref] = false
+				named = append(named, ref)
+			}
+		})
 	}
 	for _, ref := range named {
 		t, rid, _ := strings.Cut(ref, "/")
@@ -62,8 +71,21 @@ func Patient(ctx context.Context, actor *record.Actor, id string, w io.Writer) (
 			add(ref, v.Body)
 		}
 	}
+	if protected {
+		add("", notice().JSON())
+	}
 	out.WriteString("]}\n")
 	return n, out.Flush()
+}
+
+// Redisclosure is the notice that goes with records about the use of substances.
+const Redisclosure = "42 CFR part 2 prohibits unauthorized use or disclosure of these records."
+
+// notice is Redisclosure as a resource.
+func notice() *fhir.Node {
+	r := fhir.New("OperationOutcome")
+	r.Set("issue", fhir.Arr(fhir.Obj("severity", "information", "code", "informational", "diagnostics", Redisclosure)))
+	return r
 }
 
 // All writes every resource that the actor may see as NDJSON, one file for each type in

@@ -144,7 +144,7 @@ func (w *wordReader) term(depth int) (Expr, error) {
 // them: normalised, with a space in front of each. narrative takes those of the narrative;
 // otherwise it is all text and every code, without the ids and versions of meta, without
 // attached files and addresses. Not everybody who may look for a person knows all numbers of
-// people: their identifiers are no words, and of people whom another resource contains there
+// people: their identifiers and those in references are no words, and of people whom another resource contains there
 // are none, nor of a narrative beside them.
 func WordsOf(resource *fhir.Node, narrative bool) string {
 	var b strings.Builder
@@ -209,7 +209,7 @@ func gatherWords(b *strings.Builder, n *fhir.Node, name string, depth int) {
 		}
 		people := depth == 0 && containsPerson(n)
 		for member, v := range n.Members() {
-			if people && (member == "contained" || member == "text") || member == "identifier" && depth == 0 && person(n) {
+			if people && (member == "contained" || member == "text") || member == "identifier" && (depth == 0 && (person(n) || n.ResourceType() == "Practitioner") || depth > 0 && v.Kind() == fhir.Object) {
 				continue
 			}
 			if member == "text" && depth == 0 && person(n) {

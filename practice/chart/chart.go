@@ -50,6 +50,16 @@ type Chart struct {
 // this package does not know. Do not change them.
 func (c Chart) Resources(resourceType string) []*fhir.Node { return c.resources[resourceType] }
 
+// Any reports whether something is true of any resource of the chart.
+func (c Chart) Any(is func(r *fhir.Node) bool) bool {
+	for _, list := range c.resources {
+		if slices.ContainsFunc(list, is) {
+			return true
+		}
+	}
+	return false
+}
+
 // Now is the moment for which ages and bands are computed.
 func (c Chart) Now() time.Time { return c.now }
 

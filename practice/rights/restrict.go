@@ -126,6 +126,7 @@ func (g Grant) consent(r Request, s *Step) *fhir.Node {
 	case Topic:
 		p.Set("securityLabel", fhir.Arr(fhir.Obj("system", policy.LabelSystem, "code", labelOf(g.Class))))
 	case HealthPlan:
+		p.Set("code", fhir.Arr(fhir.Obj("text", strings.TrimSpace(r.Texts[Wrong]))))
 		p.Set("purpose", fhir.Arr(fhir.Obj("system", "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code", "HPAYMT", "display", "healthcare payment")))
 	case Outside:
 		p.Set("actor", fhir.Arr(fhir.Obj("role", concept(policy.OutsideSystem, policy.Outside, "Somebody outside of the clinic"), "reference", fhir.Obj("display", strings.TrimSpace(r.Texts[Whom])))))
@@ -156,6 +157,16 @@ func End(ctx context.Context, actor *record.Actor, patient, id, why string, wish
 		n.Set("status", fhir.Str("inactive"))
 		return record.Change{Put: []record.Put{{Resource: n, IfMatch: version}}}, nil
 	})
+}
+
+// NotBilled is what must not be told to a patient's health plan, in the patient's words: what the
+// people of the billing office see of restrictions.
+func NotBilled(ctx context.Context, actor *record.Actor, patient string) (out []string, err error) {
+	nodes, err := actor.Find(ctx, "Consent", "patient=Patient/"+patient+"&status=active&_tag="+policy.ConsentSystem+"%7Cdeny/purpose/HPAYMT")
+	for _, n := range nodes {
+		out = append(out, n.Path("provision.code.0.text").Text())
+	}
+	return out, err
 }
 
 // Standing are the restrictions of a patient that the clinic has agreed to and keeps.

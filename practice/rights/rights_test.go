@@ -400,6 +400,24 @@ func TestRestrictions(t *testing.T) {
 	c.refuses(fault.Conflict, Deny(ctx, c.as(amara), "rosa", r.ID, Denial{Why: "No."}), "denying what must be accepted")
 	c.do(Agree(ctx, c.as(amara), "rosa", r.ID, Grant{Done: "We do not bill your insurance."}))
 	c.refuses(fault.Conflict, End(ctx, c.as(amara), "rosa", r.ID, "We want to bill.", false), "ending it without the patient")
+	clearing := trust.Principal{ID: "acc-bill", Name: "Bill", Role: trust.Biller, Purpose: trust.Payment, Client: "clearing-house", Scopes: []string{"user/*.rs"}}
+	biller := trust.Principal{ID: "acc-bill", Name: "Bill", Role: trust.Biller, Purpose: trust.Payment}
+	if sees(clearing, "Condition/asthma") || !sees(clearing, "Condition/sams") || !sees(biller, "Condition/asthma") || !sees(amara, "Condition/asthma") {
+		t.Errorf("payment: program %v, of another patient %v, biller %v, physician %v", sees(clearing, "Condition/asthma"), sees(clearing, "Condition/sams"), sees(biller, "Condition/asthma"), sees(amara, "Condition/asthma"))
+	}
+	if list, err := NotBilled(ctx, c.as(biller), "rosa"); err != nil || len(list) != 1 || list[0] != "The visit of 1 March" {
+		t.Errorf("what billing is told: %q %v", list, err)
+	}
+	if list, err := c.as(biller).Find(ctx, "Consent", "patient=Patient/rosa"); err != nil || len(list) != 1 {
+		t.Errorf("billing sees %d consents: %v", len(list), err)
+	}
+	kept, err := c.as(nina).Find(ctx, "Consent", "patient=Patient/rosa&status=active")
+	if err != nil || len(kept) != 1 {
+		t.Fatalf("the nurse sees %d consents: %v", len(kept), err)
+	}
+	kept[0].Set("status", fhir.Str("inactive"))
+	_, err = c.as(nina).Commit(ctx, record.Change{Put: []record.Put{{Resource: kept[0]}}})
+	c.refuses(fault.Forbidden, err, "a nurse ends a restriction by hand")
 	standing, err := Standing(ctx, c.as(amara), "rosa")
 	if err != nil || len(standing) != 1 || standing[0].Reason != HealthPlan {
 		t.Errorf("in force: %+v %v", standing, err)

@@ -109,6 +109,32 @@ func SetActive(ctx context.Context, actor *record.Actor, practitioner string, ac
 	return err
 }
 
+// SetRole says what a person does here from now on. A person without a Practitioner is no error.
+func SetRole(ctx context.Context, actor *record.Actor, practitioner string, role trust.Role) error {
+	if practitioner == "" {
+		return nil
+	}
+	if !slices.Contains(Roles(), role) {
+		return fault.New(fault.Invalid, "There is no role %q for staff.", role)
+	}
+	roles, err := actor.Find(ctx, "PractitionerRole", "practitioner=Practitioner/"+practitioner)
+	if err != nil {
+		return err
+	}
+	change := record.Change{What: "another role"}
+	for _, r := range roles {
+		if r.Path("code.0.text").Text() != string(role) {
+			r.Set("code", fhir.Arr(fhir.Obj("text", string(role))))
+			change.Put = append(change.Put, record.Put{Resource: r})
+		}
+	}
+	if len(change.Put) == 0 {
+		return nil
+	}
+	_, err = actor.Commit(ctx, change)
+	return err
+}
+
 // With returns the active people of a role, by name.
 func With(ctx context.Context, actor *record.Actor, role trust.Role) ([]Person, error) {
 	roles, err := actor.Find(ctx, "PractitionerRole", "active=true")

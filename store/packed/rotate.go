@@ -3,6 +3,7 @@ package packed
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/sqlgen"
@@ -77,6 +78,23 @@ func (s *Reader) KeyState(ctx context.Context) (out store.KeyState, err error) {
 		return nil
 	})
 	return out, err
+}
+
+// KeysDue implements store.Rotating.
+func (s *Reader) KeysDue(ctx context.Context) (made time.Time, changing bool, err error) {
+	err = s.read(ctx, func(n Names) error {
+		keks := 0
+		if err := n.Query("SELECT no, at FROM kek ORDER BY no", nil, func(r Row) (bool, error) {
+			keks, made = keks+1, instant(r.ColumnInt64(1))
+			return true, nil
+		}); err != nil {
+			return err
+		}
+		r, err := n.Renewing()
+		changing = keks > 1 || r.Began != 0 && r.Ended == 0
+		return err
+	})
+	return made, changing, err
 }
 
 // Wrapped returns the rows of a piece of the keys that a former key-encryption key wraps, wrapped

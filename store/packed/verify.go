@@ -71,9 +71,10 @@ type verification struct {
 	covered     map[covered]cover
 	shreds      map[shred]bool
 
-	wanted listed // under what the entries say that they are listed
-	batch  []entry
-	lastAt int64
+	wanted  listed // under what the entries say that they are listed
+	batch   []entry
+	reading *reading // before batch
+	lastAt  int64
 }
 
 // cover is what a leaf says of a version that it covers.
@@ -139,10 +140,36 @@ type entry struct {
 // many is how many entries are compared with their stored hashes at once.
 const many = 1024
 
+// reading is a batch of entries that are decoded while the next ones are fetched, so that both of
+// a small machine's processors have something to do.
+type reading struct {
+	entries []entry
+	bodies  [][]byte // nil where a leaf cannot be decrypted
+	leaves  []ledger.Leaf
+	errs    []error
+	done    chan struct{}
+}
+
+func (p *Packer) startReading(entries []entry) *reading {
+	n := len(entries)
+	r := &reading{entries, make([][]byte, n), make([]ledger.Leaf, n), make([]error, n), make(chan struct{})}
+	go func() {
+		defer close(r.done)
+		for i, e := range entries {
+			body, err := p.unseal(leafName(e.t), e.sealed)
+			if err != nil {
+				return // without it the tree cannot be followed
+			}
+			r.bodies[i] = body
+			r.leaves[i], r.errs[i] = ledger.Decode(body)
+		}
+	}()
+	return r
+}
+
 // leaves recomputes the tree, compares its stored hashes, and compares its head with every
 // checkpoint on the way.
 func (v *verification) leaves() error {
-	v.batch = make([]entry, 0, many)
 	action := "''"
 	if v.Dialect().Keyed() {
 		action = "action"
@@ -165,10 +192,10 @@ func (v *verification) leaves() error {
 		}
 		return v.entries()
 	})
-	if err != nil {
-		return err
+	for more := true; err == nil && more && (v.reading != nil || len(v.batch) > 0); {
+		more, err = v.entries()
 	}
-	if _, err := v.entries(); err != nil {
+	if err != nil {
 		return err
 	}
 	if n := len(v.checkpoints); n > 0 && v.checkpoints[n-1].Size > v.tree.Size() {
@@ -177,28 +204,33 @@ func (v *verification) leaves() error {
 	return v.lists()
 }
 
-// entries checks the rows that are gathered, and says whether the tree can be followed beyond
-// them.
+// entries begins to decode the rows that are gathered, checks those that were begun before, and
+// says whether the tree can be followed beyond them.
 func (v *verification) entries() (bool, error) {
-	batch := v.batch
-	v.batch = v.batch[:0]
-	if len(batch) == 0 {
+	r := v.reading
+	v.reading = nil
+	if len(v.batch) > 0 {
+		v.reading, v.batch = v.reader.pack.startReading(v.batch), nil
+	}
+	if r == nil {
 		return true, nil
 	}
+	<-r.done
+	batch := r.entries
 	first := tlog.StoredHashIndex(0, v.tree.Size())
 	stored, err := v.storedHashes(first, tlog.StoredHashCount(v.tree.Size()+int64(len(batch))))
 	if err != nil {
 		return false, err
 	}
-	for _, e := range batch {
-		body, err := v.reader.pack.unseal(leafName(e.t), e.sealed)
-		if err != nil {
+	for i, e := range batch {
+		body := r.bodies[i]
+		if body == nil {
 			v.say("Entry %d of the audit log cannot be decrypted.", e.t-1)
-			return false, nil // without it the tree cannot be followed
+			return false, nil
 		}
 		at, hashes := v.tree.Append(body)
-		for i, want := range hashes {
-			switch got, ok := stored[at+int64(i)]; {
+		for k, want := range hashes {
+			switch got, ok := stored[at+int64(k)]; {
 			case !ok:
 				v.say("Entry %d of the audit log lacks its hashes.", e.t-1)
 			case got != want:
@@ -208,7 +240,7 @@ func (v *verification) entries() (bool, error) {
 			}
 			break
 		}
-		v.entry(e, body)
+		v.entry(e, r.leaves[i], r.errs[i])
 		for ; v.passed < len(v.checkpoints) && v.checkpoints[v.passed].Size <= v.tree.Size(); v.passed++ {
 			if c := v.checkpoints[v.passed]; c.Size == v.tree.Size() && c.Root != v.tree.Root() {
 				v.say("The first %d entries of the audit log are not those that were signed.", c.Size)
@@ -255,13 +287,12 @@ func (v *verification) storedHashes(first, end int64) (map[int64]ledger.Hash, er
 }
 
 // entry compares what a row says beside its leaf with the leaf, and notes what the leaf covers.
-func (v *verification) entry(e entry, body []byte) {
+func (v *verification) entry(e entry, l ledger.Leaf, err error) {
 	if e.at < v.lastAt {
 		v.say("Entry %d of the audit log is dated before the one in front of it.", e.t-1)
 	} else {
 		v.lastAt = e.at
 	}
-	l, err := ledger.Decode(body)
 	if err != nil {
 		v.say("Entry %d of the audit log cannot be read.", e.t-1)
 		return

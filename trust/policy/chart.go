@@ -147,6 +147,9 @@ func (r Rules) objections(p trust.Principal) (out []Ground) {
 	if p.Practitioner != "" {
 		out = append(out, Ground{"named", "the patient does not want this person to see the chart", r.agreed("deny/Practitioner/" + p.Practitioner)})
 	}
+	if p.Client != "" && p.Purpose == trust.Payment { // a program that deals with health plans
+		out = append(out, Ground{"payment", "the patient does not want health plans to know", r.agreed("deny/purpose/HPAYMT")})
+	}
 	if !p.OpensCharts() {
 		return out
 	}

@@ -127,12 +127,33 @@ func (m Mask) Body(resourceType string, body []byte) ([]byte, error) {
 // touches is a quick look for what may have to be hidden. Stored bodies are written by
 // fhir.Node, which spells a string in one way.
 func (m Mask) touches(resourceType string, body []byte) bool {
-	if isPerson(resourceType) {
+	if isPerson(resourceType) && (m.Contact || m.National == Whole) { // which is said whether there is something or not
 		return true
 	}
-	return bytes.Contains(body, contained) || resourceType == "Bundle" || resourceType == "Parameters" ||
+	if !bytes.Contains(body, contained) && resourceType != "Bundle" && resourceType != "Parameters" && !mentionsNational(body) {
+		return false
+	}
+	return isPerson(resourceType) || bytes.Contains(body, contained) || resourceType == "Bundle" || resourceType == "Parameters" ||
 		m.National != Open && (bytes.Contains(body, identifier) || bytes.Contains(body, valueIdentifier))
 }
+
+// mentionsNational is a quick look for what national asks: whether a system or a type of a national
+// identifier is written in a body at all.
+func mentionsNational(body []byte) bool {
+	return slices.ContainsFunc(nationalMarks, func(mark []byte) bool { return bytes.Contains(body, mark) })
+}
+
+// nationalMarks are the quoted texts, or the beginnings of such, of which a national identifier has one.
+var nationalMarks = func() (out [][]byte) {
+	out = append(out, []byte(`"NN`))
+	for _, s := range slices.Concat(nationalSystems, nationalRoots) {
+		out = append(out, []byte(`"`+s))
+	}
+	for _, s := range nationalTypes {
+		out = append(out, []byte(`"`+s+`"`))
+	}
+	return out
+}()
 
 // What is looked for in bodies.
 var contained, identifier, valueIdentifier = []byte(`"contained"`), []byte(`"identifier"`), []byte(`"valueIdentifier"`)

@@ -39,7 +39,7 @@ func (m Mask) Query(q search.Query, known *search.Registry) (search.Query, error
 		if err := n.asked(q.Type, key.Param); err != nil {
 			return q, err
 		}
-		if key.Param == "identifier" && m.National != Open {
+		if n.numbered(q.Type, key.Param) {
 			return q, unsearched(q.Type, key.Param)
 		}
 	}
@@ -117,7 +117,7 @@ func (n narrower) narrow(resourceType string, x search.Expr) (search.Expr, error
 		}
 		return x, nil
 	case search.Token:
-		if n.National != Open && x.Param == "identifier" && (resourceType == "" || isPerson(resourceType)) {
+		if n.numbered(resourceType, x.Param) {
 			return n.number(resourceType, x)
 		}
 		param = x.Param
@@ -147,7 +147,7 @@ func (n narrower) narrow(resourceType string, x search.Expr) (search.Expr, error
 	default:
 		return x, nil
 	}
-	if param == "identifier" && n.National != Open && (resourceType == "" || isPerson(resourceType)) {
+	if n.numbered(resourceType, param) {
 		return nil, unsearched(resourceType, param)
 	}
 	return x, n.asked(resourceType, param)
@@ -160,6 +160,11 @@ func (m Mask) Indifferent(resourceType string, x search.Expr, known *search.Regi
 	}
 	narrowed, err := narrower{m, known}.narrow(resourceType, x)
 	return err == nil && reflect.DeepEqual(narrowed, x)
+}
+
+// numbered reports whether a parameter reads numbers of people, of which some are hidden.
+func (n narrower) numbered(resourceType, param string) bool {
+	return n.National != Open && param == "identifier" && (resourceType == "" || isPerson(resourceType) || resourceType == "Practitioner")
 }
 
 func (n narrower) each(resourceType string, parts []search.Expr) ([]search.Expr, error) {

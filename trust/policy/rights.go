@@ -40,10 +40,21 @@ func ofRights(r *fhir.Node) bool {
 	return false
 }
 
+// ofRestriction reports whether a Consent is what a restriction that the clinic agreed to became.
+func ofRestriction(r *fhir.Node) bool {
+	return r.ResourceType() == "Consent" && hasCode(r.Get("category"), "http://terminology.hl7.org/CodeSystem/consentcategorycodes", "hipaa-restrictions")
+}
+
 // rightsThread keeps what patients ask about their record, and the answers, as they were written:
 // each step is added by whom it belongs to, in their own name, and never changed or deleted. The one
 // change is that the patient has read a step. It returns why a write is refused, or "".
 func rightsThread(p trust.Principal, i Interaction, before, after *fhir.Node) string {
+	if p.Role != trust.SystemRole && (before != nil && ofRestriction(before) || after != nil && ofRestriction(after)) {
+		if i == Delete || p.Role != trust.Physician && p.Role != trust.Records || p.Client != "" || len(p.Scopes) > 0 {
+			return "physicians and the health records department, in person, agree to restrictions and end them."
+		}
+		return ""
+	}
 	if p.Role == trust.SystemRole || (before == nil || !ofRights(before)) && (after == nil || !ofRights(after)) {
 		return ""
 	}

@@ -41,6 +41,10 @@ func restricted(p trust.Principal, resourceType string) search.Expr {
 		case "Task":
 			return code("code", taskSystem, "duplicate-patient")
 		}
+	case trust.Biller:
+		if resourceType == "Consent" { // what is not told to health plans
+			return tagged("_tag", ConsentSystem, []string{"deny/purpose/HPAYMT"})
+		}
 	case trust.Laboratory:
 		if of, ok := laboratoryWork[resourceType]; ok {
 			return code("category", of.System, of.Code)
