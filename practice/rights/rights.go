@@ -111,7 +111,8 @@ func fromResource(n *fhir.Node) Step {
 		if id, ok := strings.CutPrefix(a.Get("reference").Text(), "Consent/"); ok && s.Act == Accepted && s.Kind == Restriction {
 			s.Consent = id
 		} else {
-			s.About, s.Version, _ = strings.Cut(a.Get("reference").Text(), "/_history/")
+			ref, version, _ := strings.Cut(a.Get("reference").Text(), "/_history/")
+			s.About, s.Version = ref, version
 		}
 	}
 	s.Read = n.Get("received") != nil
@@ -148,11 +149,10 @@ func (s Step) resource() *fhir.Node {
 	r.Set("topic", concept(StepSystem, string(s.Act), s.Act.Name()))
 	about := fhir.Arr()
 	if s.About != "" {
-		ref := s.About
-		if s.Version != "" {
-			ref += "/_history/" + s.Version
-		}
-		about.Append(fhir.Obj("reference", ref))
+		about.Append(fhir.Obj("reference", s.About))
+	}
+	if s.Version != "" {
+		about.Append(fhir.Obj("reference", s.About+"/_history/"+s.Version))
 	}
 	if s.Consent != "" {
 		about.Append(fhir.Obj("reference", "Consent/"+s.Consent))

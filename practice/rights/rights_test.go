@@ -3,7 +3,6 @@ package rights
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -11,12 +10,10 @@ import (
 
 	"github.com/osler-emr/osler/base/clock"
 	"github.com/osler-emr/osler/base/fault"
-	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/practice/message"
 	"github.com/osler-emr/osler/practice/task"
 	"github.com/osler-emr/osler/record"
-	"github.com/osler-emr/osler/store/sqlite"
 	"github.com/osler-emr/osler/trust"
 )
 
@@ -39,17 +36,7 @@ type clinic struct {
 func open(t *testing.T) clinic {
 	t.Helper()
 	c := clinic{T: t, clock: clock.NewManual(time.Date(2026, 3, 2, 10, 20, 0, 0, time.UTC))}
-	dir := t.TempDir()
-	ring, err := seal.OpenKeyring(dir, seal.KeyFile(filepath.Join(dir, "master.key")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := sqlite.Open(ctx, dir, sqlite.Options{Keyring: ring, Clock: c.clock, Readers: 1, CacheKiB: 512})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	c.gate = record.Open(s, c.clock)
+	c.gate = record.Open(openStore(t, kind, c.clock), c.clock)
 	var change record.Change
 	for _, b := range []string{
 		`{"resourceType":"Practitioner","id":"amara","name":[{"family":"Osei"}]}`,
@@ -299,13 +286,18 @@ func TestLabelsGoWithTheDispute(t *testing.T) {
 	c := open(t)
 	r := c.ask(rosa, Draft{Kind: Amendment, About: "Condition/heroin", Wrong: "I never took heroin."})
 	c.do(Deny(ctx, c.as(amara), "rosa", r.ID, Denial{Accurate, "The tests show opioids."}))
+	again := c.ask(rosa, Draft{Kind: Amendment, About: "Condition/heroin", Wrong: "I take none."})
+	c.do(Accept(ctx, c.as(amara), "rosa", again.ID, "The record says now that you take no heroin."))
 	if _, err := c.as(nina).Read(ctx, "Condition", "heroin"); !fault.Is(err, fault.NotFound) {
 		t.Fatalf("a nurse without clearance reads the entry: %v", err)
 	}
 	if list, err := Of(ctx, c.as(nina), "rosa"); err != nil || len(list) != 0 {
 		t.Errorf("a nurse without clearance reads about it: %+v %v", list, err)
 	}
-	if list, err := Of(ctx, c.as(amara), "rosa"); err != nil || len(list) != 1 || len(list[0].Steps) != 2 {
+	if n, err := c.as(nina).Find(ctx, "Communication", "patient=Patient/rosa"); err != nil || len(n) != 0 {
+		t.Errorf("a nurse without clearance reads %d steps about it: %v", len(n), err)
+	}
+	if list, err := Of(ctx, c.as(amara), "rosa"); err != nil || len(list) != 2 || len(list[0].Steps) != 2 || len(list[1].Steps) != 2 {
 		t.Errorf("the physician: %+v %v", list, err)
 	}
 }
