@@ -16,6 +16,7 @@ check:
 	test -z "$$(gofmt -l $$(git ls-files '*.go'))"
 	go vet ./...
 	@go run $(STATICCHECK) ./... || { s=$$?; if go run $(STATICCHECK) -version >/dev/null 2>&1; then exit $$s; else echo "staticcheck is not to be had here: skipped"; fi; }
+	./tools/security.sh
 
 # Browser tests need Chromium; Debian and its relatives get it by package.
 needs:
@@ -33,7 +34,8 @@ generate:
 bench:
 	go run ./cmd/osler bench
 
-# Long drills: hundreds of kill -9 rounds, a hundred backups under load restored, large imports, 50,000 searches against the model.
+# Long drills: hundreds of kill -9 rounds, a hundred backups under load restored, large imports, 50,000 searches against the model,
+# 100,000 requests of each role in two worlds, two builds of one source.
 drill:
 	OSLER_DRILL=1 go test -count=1 -timeout 60m ./store/sqlite -run 'TestStore/.*Agree' -v
 	OSLER_DRILL=1 go test -count=1 -timeout 180m ./store/sqlite -run 'PowerLoss|EveryOperation|EveryFlippedBit|Killed|Upgrade|Linear' -v
@@ -41,6 +43,7 @@ drill:
 	OSLER_DRILL=1 go test -count=1 -timeout 180m ./store/postgres -run "Die|Replica|Lost|Killed|Linear|Move|Fault|Agree" -v
 	OSLER_DRILL=1 go test -count=1 -timeout 60m ./door/console -run Drill -v
 	OSLER_DRILL=1 go test -count=1 -timeout 60m ./door/fhirapi -run Races -v
+	OSLER_DRILL=1 go test -count=1 -timeout 360m ./proof -run 'TwoWorlds|Matrix|B16' -v
 
 fuzz:
 	for p in $$(grep -rl --include=*_test.go 'func Fuzz' . | xargs -n1 dirname | sort -u); do \

@@ -308,7 +308,7 @@ func TestAbuseD15(t *testing.T) {
 		t.Errorf("HTTP/2 without TLS is answered: %q", line)
 	}
 	text := source(t, "door/console/serve.go")
-	for _, limit := range []string{"ReadHeaderTimeout:", "ReadTimeout:", "IdleTimeout:", "MaxHeaderBytes:"} {
+	for _, limit := range []string{"ReadHeaderTimeout:", "ReadTimeout:", "IdleTimeout:", "MaxHeaderBytes:", "MaxConcurrentStreams:"} {
 		if !strings.Contains(text, limit) {
 			t.Errorf("the program's server has no %s", limit)
 		}

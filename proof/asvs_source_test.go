@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -167,6 +168,46 @@ func TestHtmxIsBounded(t *testing.T) {
 					t.Errorf("%s has %s: %v", file, name, err)
 				}
 			}
+		}
+	}
+}
+
+// TestTheChecksLookForVulnerabilities: what runs before every change looks for known
+// vulnerabilities of what the program calls and for secrets, stops at what it finds, and says so
+// when it cannot look.
+func TestTheChecksLookForVulnerabilities(t *testing.T) {
+	if check := source(t, "Makefile"); !strings.Contains(check, "\t./tools/security.sh\n") || !strings.Contains(check, "test: needs check\n") {
+		t.Error("make test does not run tools/security.sh")
+	}
+	script := source(t, "tools/security.sh")
+	for _, tool := range []string{"golang.org/x/vuln/cmd/govulncheck@v", "github.com/zricethezav/gitleaks/v8@v"} {
+		if !strings.Contains(script, tool) {
+			t.Errorf("tools/security.sh does not run %s", tool)
+		}
+	}
+	if strings.Count(script, "status=1") != 2 || strings.Count(script, "\n  missing ")+strings.Count(script, ") missing ") != 2 {
+		t.Error("a finding does not stop the checks, or a check that is missing is not said")
+	}
+	// The scripts run by what stands in them, with tools that find something or are not there.
+	dir := t.TempDir()
+	for what, fake := range map[string]struct {
+		tool string // what `go run` of any tool does
+		code int
+		says string
+	}{
+		"all is well":   {`echo "No vulnerabilities found."`, 0, "none in what the program calls"},
+		"something":     {`echo "Vulnerability #1: GO-2026-0001"; exit 3`, 1, "Vulnerability #1"},
+		"there is none": {`echo "no such host"; exit 1`, 0, "NOT CHECKED: known vulnerabilities"},
+	} {
+		script := "#!/bin/sh\nif [ \"$1\" = build ]; then exit 0; fi\n" + fake.tool + "\n"
+		if err := os.WriteFile(filepath.Join(dir, "go"), []byte(script), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command("bash", filepath.Join(root, "tools/security.sh"))
+		cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
+		out, err := cmd.CombinedOutput()
+		if code := cmd.ProcessState.ExitCode(); code != fake.code || !strings.Contains(string(out), fake.says) {
+			t.Errorf("%s: exit %d (%v): %s", what, code, err, out)
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 type found struct {
 	Typed  string
 	People []patient.Person
+	Alike  map[string]bool // ids of those whose names look like another's of these
 	Verbs  []verb
 	Front  bool // the reader works at the desk: opening means the demographics
 	Bills  bool // the reader works in billing: opening means the account
@@ -43,7 +44,7 @@ func patientFind(w http.ResponseWriter, r *web.Request) error {
 
 func find(r *web.Request, typed string) (found, error) {
 	people, err := patient.Find(r.Context(), r.Actor, typed)
-	return found{Typed: strings.TrimSpace(typed), People: people, Front: !r.Principal().OpensCharts(), Bills: r.Principal().Role == trust.Biller,
+	return found{Typed: strings.TrimSpace(typed), People: people, Alike: patient.Alike(people), Front: !r.Principal().OpensCharts(), Bills: r.Principal().Role == trust.Biller,
 		Glass: policy.MayBreakGlass(r.Principal()) == nil}, err
 }
 

@@ -35,22 +35,23 @@ type Program struct {
 }
 
 type commands struct {
-	Demo    demoCommand    `cmd:"" help:"Run a living clinic with invented people on a throw-away encrypted record."`
-	Serve   serveCommand   `cmd:"" help:"Serve the clinic, the portal and FHIR from a record."`
-	Import  importCommand  `cmd:"" help:"Read FHIR files into a record: bundles, NDJSON, folders."`
-	Package packageCommand `cmd:"" help:"Look after implementation guides."`
-	Export  exportCommand  `cmd:"" help:"Write one patient, or everything, as FHIR."`
-	Backup  backupCommand  `cmd:"" help:"Back a record up to a folder or S3, encrypted; again and again, only what is new."`
-	Restore restoreCommand `cmd:"" help:"Restore a backup, as of any moment, and prove it."`
-	Store   storeCommand   `cmd:"" help:"Move a record from one store to another."`
-	Shred   shredCommand   `cmd:"" help:"Destroy a patient's keys and data for good; two people, one after the other."`
-	Audit   auditCommand   `cmd:"" help:"Look after the audit log."`
-	Witness witnessCommand `cmd:"" help:"Witness other clinics' audit logs: remember how far they were, and sign that they only grew."`
-	Key     keyCommand     `cmd:"" help:"Look after the keys of a record: new ones, another way to open it, recovery sheets."`
-	Token   tokenCommand   `cmd:"" help:"Issue a FHIR bearer token for an account."`
-	Upgrade upgradeCommand `cmd:"" help:"Bring a record to the form of this program, or put back the copy from before."`
-	Bench   benchCommand   `cmd:"" help:"Measure import, read, search and chart pages."`
-	About   aboutCommand   `cmd:"" name:"version" help:"Print the version."`
+	Demo      demoCommand      `cmd:"" help:"Run a living clinic with invented people on a throw-away encrypted record."`
+	Serve     serveCommand     `cmd:"" help:"Serve the clinic, the portal and FHIR from a record."`
+	Import    importCommand    `cmd:"" help:"Read FHIR files into a record: bundles, NDJSON, folders."`
+	Package   packageCommand   `cmd:"" help:"Look after implementation guides."`
+	Export    exportCommand    `cmd:"" help:"Write one patient, or everything, as FHIR."`
+	Backup    backupCommand    `cmd:"" help:"Back a record up to a folder or S3, encrypted; again and again, only what is new."`
+	Restore   restoreCommand   `cmd:"" help:"Restore a backup, as of any moment, and prove it."`
+	Store     storeCommand     `cmd:"" help:"Move a record from one store to another."`
+	Shred     shredCommand     `cmd:"" help:"Destroy a patient's keys and data for good; two people, one after the other."`
+	Audit     auditCommand     `cmd:"" help:"Look after the audit log."`
+	Witness   witnessCommand   `cmd:"" help:"Witness other clinics' audit logs: remember how far they were, and sign that they only grew."`
+	Key       keyCommand       `cmd:"" help:"Look after the keys of a record: new ones, another way to open it, recovery sheets."`
+	Token     tokenCommand     `cmd:"" help:"Issue a FHIR bearer token for an account."`
+	Upgrade   upgradeCommand   `cmd:"" help:"Bring a record to the form of this program, or put back the copy from before."`
+	Inventory inventoryCommand `cmd:"" help:"List what the program consists of, as CycloneDX (a software bill of materials)."`
+	Bench     benchCommand     `cmd:"" help:"Measure import, read, search and chart pages."`
+	About     aboutCommand     `cmd:"" name:"version" help:"Print the version."`
 }
 
 // Run runs one command and returns the exit status: 0 done, 1 failed, 2 wrong usage.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/sqlite"
 	"github.com/osler-emr/osler/trust"
 )
 
@@ -107,8 +109,22 @@ type keyStateCommand struct {
 	dataFlags
 }
 
-// Run prints the state.
+// Run prints the state, beside a server that runs.
 func (c *keyStateCommand) Run(ctx context.Context, p *Program) error {
+	if c.Database == "" {
+		b, err := p.openBeside(ctx, c.dataFlags)
+		if err != nil {
+			return err
+		}
+		defer b.Close()
+		if s, ok := b.Moving.(*sqlite.Beside); ok {
+			state, err := s.KeyState(ctx)
+			if err == nil {
+				fmt.Fprint(p.Out, keyState(state))
+			}
+			return err
+		}
+	}
 	h, err := p.open(ctx, c.dataFlags, false)
 	if err != nil {
 		return err
@@ -139,8 +155,19 @@ type keyRotateCommand struct {
 	dataFlags
 }
 
-// Run changes the keys and waits for the end. On PostgreSQL servers may run meanwhile.
+// Run changes the keys and waits for the end. On PostgreSQL servers may run meanwhile; a server that
+// has a folder open is asked to do it.
 func (c *keyRotateCommand) Run(ctx context.Context, p *Program) error {
+	if c.Database == "" && sqlite.InUse(c.Data) != nil {
+		keys, err := keyring(c.Data, c.keyFlags)
+		if err == nil {
+			err = askForKeys(c.Data, keys, p.Clock.Now())
+		}
+		if err == nil {
+			fmt.Fprintf(p.Out, "The server that has the record open is asked, and begins within seconds: osler key state --data %s tells how far it is.\n", c.Data)
+		}
+		return err
+	}
 	h, err := p.open(ctx, c.dataFlags, false)
 	if err != nil {
 		return err
@@ -166,6 +193,60 @@ func (c *keyRotateCommand) Run(ctx context.Context, p *Program) error {
 		}
 		if done {
 			return nil
+		}
+	}
+}
+
+// askFile is where a server that has the folder open is asked for new keys. Who asks has opened the
+// record, which the seal of the file proves.
+const askFile = "new-keys"
+
+// askedWithin is how old such a wish may be, and askEvery how often the server looks.
+const (
+	askedWithin = time.Hour
+	askEvery    = 2 * time.Second
+)
+
+func askForKeys(dir string, keys seal.Keyring, now time.Time) error {
+	sealed, err := seal.Seal(keys.Key(askFile), []byte(now.UTC().Format(time.RFC3339)), []byte(askFile))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, askFile), sealed, 0o600)
+	}
+	return err
+}
+
+// asked reports whether somebody has asked for new keys, and forgets it.
+func asked(dir string, keys seal.Keyring, now time.Time) bool {
+	path := filepath.Join(dir, askFile)
+	sealed, err := os.ReadFile(path)
+	if err != nil || os.Remove(path) != nil {
+		return false
+	}
+	text, err := seal.Open(keys.Key(askFile), sealed, []byte(askFile))
+	at, unread := time.Parse(time.RFC3339, string(text))
+	return err == nil && unread == nil && now.Sub(at).Abs() < askedWithin
+}
+
+// keepKeys looks after the keys of a record that is served: it changes them when they are old, or
+// when it is asked to.
+func keepKeys(ctx context.Context, h *house, days int, now func() time.Time, log *slog.Logger) {
+	stop := background(ctx, func(ctx context.Context) {
+		h.gate.KeepKeys(ctx, time.Duration(max(days, 0))*24*time.Hour, log)
+	})
+	defer stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(askEvery):
+		}
+		if !asked(h.dir, h.keys, now()) {
+			continue
+		}
+		if err := h.gate.As(trust.System("keys"), "console").ChangeKeys(ctx); err != nil {
+			log.Warn("the keys could not be changed, as was asked for", "error", err)
+		} else {
+			log.Info("the keys are being changed, as was asked for")
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/osler-emr/osler/base/clock"
 )
@@ -73,4 +74,40 @@ func TestKeysAreLookedAfter(t *testing.T) {
 	if code, out := run(t, "key", "state", "--data", data, "--key-command", "/bin/false", "--key-service", "https://x/v1/transit/keys/y"); code != 1 || !strings.Contains(out, "Give one of") {
 		t.Errorf("two keys: exit %d, %s", code, out)
 	}
+}
+
+// TestAServerIsAskedForNewKeys: the keys of a folder that a server has open are changed by the server,
+// for who can open the record, and for nobody else.
+func TestAServerIsAskedForNewKeys(t *testing.T) {
+	dir := t.TempDir()
+	data := filepath.Join(dir, "record")
+	must(t, "import", "--data", data, patients(t, dir, 0, 20))
+	var said printed
+	_, stop := serves(t, &said, "serve", "--data", data, "--listen", "127.0.0.1:0")
+	if err := os.WriteFile(filepath.Join(data, askFile), []byte("from somebody who can write here"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if _, err := os.Stat(filepath.Join(data, askFile)); err != nil {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the server does not look")
+		}
+	}
+	if out := must(t, "key", "state", "--data", data); !strings.Contains(out, "Key-encryption key 1,") {
+		t.Errorf("somebody without the key has the keys changed: %s", out)
+	}
+	if out := must(t, "key", "rotate", "--data", data); !strings.Contains(out, "is asked") {
+		t.Errorf("%s", out)
+	}
+	for end := time.Now().Add(60 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		if out := must(t, "key", "state", "--data", data); strings.Contains(out, "Key-encryption key 2,") && strings.Contains(out, "wraps 20 of 20") && strings.Contains(out, "last changed") {
+			break
+		} else if time.Now().After(end) {
+			t.Fatalf("the keys are not changed: %s\n%s", out, &said)
+		}
+	}
+	stop()
+	must(t, "audit", "verify", "--data", data)
 }

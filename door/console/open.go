@@ -31,6 +31,7 @@ type dataFlags struct {
 // seen by others on the machine: a password belongs into the environment or ~/.pgpass.
 type databaseFlag struct {
 	Database string   `placeholder:"URL" help:"PostgreSQL database that holds the record (postgres://user@host/name?sslmode=verify-full) instead of a file in the folder; the folder then holds the keys. Give a password in the environment." env:"OSLER_DATABASE"`
+	Open     bool     `name:"plain-database" help:"Allow a connection to the database over a network without TLS that is verified: only where the network itself is encrypted." env:"OSLER_PLAIN_DATABASE"`
 	Replica  []string `placeholder:"URL" help:"Replica of the database (streaming replication) that answers searches while it has everything. May be given several times; in the environment with commas between." env:"OSLER_REPLICA"`
 }
 
@@ -39,6 +40,7 @@ const contentsFolder = "contents"
 
 // house is an opened record with everything that works on it.
 type house struct {
+	dir      string // the folder of the record
 	store    store.Store
 	keys     seal.Keyring
 	contents bucket.Bucket // of attachments; nil: there is no place for them
@@ -88,7 +90,7 @@ func (p *Program) open(ctx context.Context, d dataFlags, create bool) (*house, e
 	}
 	accounts := identity.Open(s, p.Clock, identity.Options{Key: keys.Key("identity")})
 	gate.Hold(accounts)
-	return &house{store: whole, keys: keys, contents: place, gate: gate, accounts: accounts}, nil
+	return &house{dir: d.Data, store: whole, keys: keys, contents: place, gate: gate, accounts: accounts}, nil
 }
 
 // store opens the database of the record.
@@ -96,7 +98,7 @@ func (p *Program) store(ctx context.Context, d dataFlags, keys seal.Keyring, cre
 	if d.Database == "" {
 		return sqlite.Open(ctx, d.Data, sqlite.Options{Keyring: keys, Clock: p.Clock})
 	}
-	return postgres.Open(ctx, postgres.Options{URL: d.Database, Replicas: d.Replica, Dir: d.Data, Keyring: keys, Clock: p.Clock, Existing: !create, Recent: identity.Recent()})
+	return postgres.Open(ctx, postgres.Options{URL: d.Database, Replicas: d.Replica, Dir: d.Data, Keyring: keys, Clock: p.Clock, Existing: !create, Plain: d.Open, Recent: identity.Recent()})
 }
 
 // whole refuses a folder that lost half of its record: a new data key would open nothing, and

@@ -52,7 +52,7 @@ func (o outwardFlags) base() string {
 func (p *Program) watch(h *house, accounts watch.Accounts, l listenFlags, out outwardFlags, guard outbound.Guard, log *slog.Logger) *watch.Watcher {
 	base := out.base()
 	if base == "" { // good enough for a demonstration
-		base = map[bool]string{true: "https://", false: "http://"}[l.Cert != ""] + l.Listen + "/fhir"
+		base = map[bool]string{true: "https://", false: "http://"}[l.secure()] + l.Listen + "/fhir"
 	}
 	return watch.Open(watch.Options{Gate: h.gate, Store: h.store, Accounts: accounts, Clock: p.Clock, Log: log, Guard: guard, Mail: out.mail(), Base: base})
 }

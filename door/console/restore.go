@@ -32,6 +32,7 @@ type restoreCommand struct {
 	Verify   bool   `help:"Read everything back afterwards, contents of attachments too, as osler audit verify does."`
 	Replace  bool   `help:"Put a record that is in DIR aside, under another name, when the restored one is proven."`
 	Database string `placeholder:"URL" help:"Restore into this PostgreSQL database, which has to be empty; DIR then gets the keys."`
+	Open     bool   `name:"plain-database" help:"Allow a connection to the database over a network without TLS that is verified." env:"OSLER_PLAIN_DATABASE"`
 	// Contents is as in dataFlags.
 	Contents string `placeholder:"PLACE" help:"Where the contents of attachments go: a folder or s3://bucket/prefix?endpoint=…&region=… (default DIR/contents)." env:"OSLER_CONTENTS"`
 	keyFlags        // of the restored record; a key file is made when it is not there
@@ -173,7 +174,7 @@ func (c *restoreCommand) open(ctx context.Context, p *Program, side, origin stri
 	if c.Database == "" || c.Drill {
 		return sqlite.Open(ctx, side, sqlite.Options{Keyring: keys, Clock: p.Clock, Origin: origin})
 	}
-	s, err := postgres.Open(ctx, postgres.Options{URL: c.Database, Dir: side, Keyring: keys, Clock: p.Clock, Origin: origin})
+	s, err := postgres.Open(ctx, postgres.Options{URL: c.Database, Plain: c.Open, Dir: side, Keyring: keys, Clock: p.Clock, Origin: origin})
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package console
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,9 +10,9 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"strings"
 	"time"
 
-	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/door/clinic"
 	"github.com/osler-emr/osler/door/fhirapi"
 	"github.com/osler-emr/osler/door/portal"
@@ -48,15 +47,6 @@ const readWithin = 2 * time.Minute
 // bundles are made and thrown away: at twice the usual a chart page takes an eighth less
 // processor time, for some tens of megabytes. GOGC has its usual meaning.
 const collectAt = 200
-
-// listenFlags say where the server answers.
-type listenFlags struct {
-	Listen string `default:"127.0.0.1:8080" help:"Address to listen on."`
-	Cert   string `type:"path" placeholder:"FILE" help:"TLS certificate (PEM); with --cert-key."`
-	Key    string `name:"cert-key" type:"path" placeholder:"FILE" help:"Key of the TLS certificate (PEM)."`
-	Most   int64  `name:"max-content" default:"1024" placeholder:"MB" help:"Largest file (scan, photo, recording) that is taken in, in MB; at most 2047."`
-	Plain  bool   `name:"plain-http" help:"Allow plain HTTP on an address that other machines reach: only behind a proxy that adds TLS."`
-}
 
 // Run serves a record until it is told to stop.
 func (c *serveCommand) Run(ctx context.Context, p *Program) error {
@@ -99,9 +89,7 @@ func (c *serveCommand) Run(ctx context.Context, p *Program) error {
 		stop := background(ctx, pusher.Run)
 		defer stop()
 	}
-	stopKeys := background(ctx, func(ctx context.Context) {
-		h.gate.KeepKeys(ctx, time.Duration(max(c.NewKeys, 0))*24*time.Hour, site.Log)
-	})
+	stopKeys := background(ctx, func(ctx context.Context) { keepKeys(ctx, h, c.NewKeys, p.Clock.Now, site.Log) })
 	defer stopKeys()
 	return p.serve(ctx, h, site, c.listenFlags, c.outwardFlags, func(address string) error {
 		return p.announce(ctx, h, address)
@@ -132,7 +120,7 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 	if err := l.check(); err != nil {
 		return err
 	}
-	site.Secure, site.MaxContent, site.Address = l.Cert != "", l.Most<<20, out.PublicURL
+	site.Secure, site.MaxContent, site.Address = l.secure() || strings.HasPrefix(out.PublicURL, "https://"), l.Most<<20, out.PublicURL
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(collectAt)
 	}
@@ -160,12 +148,11 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 	apps.Mount(mux)
 	mux.Handle("/", pages)
 
-	listener, err := net.Listen("tcp", l.Listen)
+	listener, err := l.listen(h.dir, h.keys.Key("tls"), p.Clock, site.Log)
 	if err != nil {
-		return fault.New(fault.Unavailable, "The address %s cannot be used (%v); choose another with --listen.", l.Listen, err)
+		return err
 	}
-	server := &http.Server{Handler: web.Bounded(mux), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: readWithin, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 64 << 10, BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) }}
+	server := hardened(ctx, web.Bounded(mux))
 	stop := background(ctx, watcher.Run)
 	defer stop()
 	stopFollow := background(ctx, h.gate.Follow)
@@ -180,14 +167,9 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 	defer stopLabels()
 	failed := make(chan error, 1)
 	go func() {
-		if site.Secure {
-			failed <- server.ServeTLS(listener, l.Cert, l.Key)
-		} else {
-			failed <- server.Serve(listener)
-		}
+		failed <- server.Serve(listener)
 	}()
-	scheme := map[bool]string{true: "https", false: "http"}[site.Secure]
-	address := scheme + "://" + listener.Addr().String()
+	address := listener.address
 	if apps.Example {
 		if err := smart.RegisterExample(ctx, programs, cmp.Or(out.PublicURL, address)); err != nil {
 			server.Close()
@@ -197,6 +179,9 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 	if err := ready(address); err != nil {
 		server.Close()
 		return err
+	}
+	if listener.note != "" {
+		fmt.Fprintln(p.Out, listener.note)
 	}
 	if p.Ready != nil {
 		p.Ready(address)
@@ -215,28 +200,15 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 	return nil
 }
 
-// check refuses plain HTTP where other machines can listen in.
-func (l listenFlags) check() error {
-	if l.Most < 0 || l.Most > 2047 {
-		return fault.New(fault.Invalid, "The largest file has 1 to 2047 MB, not %d: correct --max-content.", l.Most)
-	}
-	if (l.Cert == "") != (l.Key == "") {
-		return fault.New(fault.Invalid, "TLS needs both --cert and --cert-key.")
-	}
-	if l.Cert != "" {
-		if _, err := tls.LoadX509KeyPair(l.Cert, l.Key); err != nil {
-			return fault.Wrap(err, fault.Invalid, "The TLS certificate cannot be used; check --cert and --cert-key")
-		}
-	}
-	host, _, err := net.SplitHostPort(l.Listen)
-	if err != nil {
-		return fault.New(fault.Invalid, "The address %q needs a host and a port, for example 127.0.0.1:8080.", l.Listen)
-	}
-	ip := net.ParseIP(host)
-	if l.Cert != "" || l.Plain || host == "localhost" || ip != nil && ip.IsLoopback() {
-		return nil
-	}
-	return fault.New(fault.Invalid, "%s can be reached from other machines, and plain HTTP would show them the record: give --cert and --cert-key, or --plain-http behind a proxy that adds TLS.", l.Listen)
+// hardened returns a server with limits for every part of a request and of a connection. HTTP/2
+// is spoken over TLS alone; a client has few streams at once, and may not make us buffer much.
+func hardened(ctx context.Context, handler http.Handler) *http.Server {
+	var spoken http.Protocols
+	spoken.SetHTTP1(true)
+	spoken.SetHTTP2(true)
+	return &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: readWithin, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 64 << 10, BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+		Protocols: &spoken, HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 100, MaxReceiveBufferPerConnection: 1 << 20, MaxReceiveBufferPerStream: 256 << 10, SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second, WriteByteTimeout: time.Minute}}
 }
 
 // sweepEvery is how often contents are looked for that no version names.

@@ -32,6 +32,7 @@ type copyCommand struct {
 	// Contents is as in dataFlags.
 	Contents   string `placeholder:"PLACE" help:"Where the contents of attachments of the record lie (default FROM/contents)." env:"OSLER_CONTENTS"`
 	ToContents string `placeholder:"PLACE" help:"Where those of the copy will lie (default TO/contents)."`
+	Open       bool   `name:"plain-database" help:"Allow a connection to a database over a network without TLS that is verified." env:"OSLER_PLAIN_DATABASE"`
 	ToKey      string `name:"to-key-file" type:"path" placeholder:"FILE" help:"Key file that will unlock the copy (default TO/master.key; made when it is not there)."`
 }
 
@@ -46,6 +47,7 @@ func (c *copyCommand) Run(ctx context.Context, p *Program) error {
 		return err
 	}
 	source.keyFlags, source.Contents = c.keyFlags, c.Contents
+	source.Open, target.Open = c.Open, c.Open
 	from, err := p.open(ctx, source, false)
 	if err != nil {
 		return err
@@ -118,7 +120,7 @@ func (p *Program) openCopy(ctx context.Context, to dataFlags, of *house) (store.
 		return nil, fault.New(fault.Conflict, "The folder %s has the key of another record. Copy into an empty one.", place)
 	}
 	if to.Database != "" {
-		return postgres.Open(ctx, postgres.Options{URL: to.Database, Dir: place, Keyring: keys, Clock: p.Clock, Origin: of.store.Origin()})
+		return postgres.Open(ctx, postgres.Options{URL: to.Database, Plain: to.Open, Dir: place, Keyring: keys, Clock: p.Clock, Origin: of.store.Origin()})
 	}
 	return sqlite.Open(ctx, place, sqlite.Options{Keyring: keys, Clock: p.Clock, Origin: of.store.Origin()})
 }

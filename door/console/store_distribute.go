@@ -24,7 +24,7 @@ func (c *distributeCommand) Run(ctx context.Context, p *Program) error {
 	if err != nil {
 		return err
 	}
-	s, err := postgres.Open(ctx, postgres.Options{URL: c.Database, Dir: c.Data, Keyring: keys, Clock: p.Clock, Existing: true})
+	s, err := postgres.Open(ctx, postgres.Options{URL: c.Database, Plain: c.Open, Dir: c.Data, Keyring: keys, Clock: p.Clock, Existing: true})
 	if err != nil {
 		return err
 	}

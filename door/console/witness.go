@@ -2,11 +2,11 @@ package console
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -57,21 +57,19 @@ func (c *witnessCommand) Run(ctx context.Context, p *Program) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", c.Listen)
+	sealing := sha256.Sum256(append([]byte("osler witness tls "), secret...))
+	listener, err := c.listen(c.Folder, sealing[:], p.Clock, p.log())
 	if err != nil {
-		return fault.New(fault.Unavailable, "The address %s cannot be used (%v); choose another with --listen.", c.Listen, err)
+		return err
 	}
-	address := map[bool]string{true: "https://", false: "http://"}[c.Cert != ""] + listener.Addr().String()
+	address := listener.address
 	fmt.Fprintf(p.Out, "The witness is ready at %s and knows %d logs. A clinic adds it with:\n  osler serve --witness %s,%s\n", address, len(logs), key.Public(), address)
 	s := &http.Server{Handler: server, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10}
 	failed := make(chan error, 1)
-	go func() {
-		if c.Cert != "" {
-			failed <- s.ServeTLS(listener, c.Cert, c.Key)
-		} else {
-			failed <- s.Serve(listener)
-		}
-	}()
+	if listener.note != "" {
+		fmt.Fprintln(p.Out, listener.note)
+	}
+	go func() { failed <- s.Serve(listener) }()
 	if p.Ready != nil {
 		p.Ready(address)
 	}

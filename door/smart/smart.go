@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -45,13 +46,9 @@ func (d *Door) place(r *http.Request) oauth.Place {
 	return oauth.Place{FHIR: scheme + r.Host + "/fhir"}
 }
 
-// Mount adds the endpoints that programs talk to. They need no session and read no cookie, so
-// that scripts of every origin may ask.
-func (d *Door) Mount(mux *http.ServeMux) {
-	if d.Log == nil {
-		d.Log = slog.New(slog.DiscardHandler)
-	}
-	for path, h := range map[string]func(http.ResponseWriter, *http.Request) error{
+// endpoints are what programs talk to.
+func (d *Door) endpoints() map[string]func(http.ResponseWriter, *http.Request) error {
+	return map[string]func(http.ResponseWriter, *http.Request) error{
 		"GET /fhir/.well-known/smart-configuration":   d.smartConfiguration,
 		"GET /.well-known/smart-configuration":        d.smartConfiguration,
 		"GET /.well-known/openid-configuration":       d.openIDConfiguration,
@@ -62,7 +59,19 @@ func (d *Door) Mount(mux *http.ServeMux) {
 		"POST /oauth/introspect":                      d.introspect,
 		"POST /oauth/revoke":                          d.revoke,
 		"POST /oauth/register":                        d.register,
-	} {
+	}
+}
+
+// Endpoints are the patterns of what programs talk to, for the site map and tests.
+func Endpoints() []string { return slices.Sorted(maps.Keys((&Door{}).endpoints())) }
+
+// Mount adds the endpoints that programs talk to. They need no session and read no cookie, so
+// that scripts of every origin may ask.
+func (d *Door) Mount(mux *http.ServeMux) {
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	for path, h := range d.endpoints() {
 		mux.Handle(path, d.serve(h))
 		_, only, _ := strings.Cut(path, " ")
 		mux.HandleFunc("OPTIONS "+only, func(w http.ResponseWriter, _ *http.Request) {

@@ -224,6 +224,9 @@ func (s *Site) log() {
 	}
 }
 
+// permissions are what no page may ask the browser for. Passkeys are asked for by Osler's own pages.
+const permissions = "accelerometer=(), bluetooth=(), browsing-topics=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(), idle-detection=(), magnetometer=(), microphone=(), midi=(), payment=(), publickey-credentials-create=(self), publickey-credentials-get=(self), serial=(), usb=()"
+
 // Bounded sets what keeps a browser in bounds on every answer, for what stands before the
 // doors themselves: the redirect of an untidy address. The doors set their own.
 func Bounded(next http.Handler) http.Handler {
@@ -233,14 +236,18 @@ func Bounded(next http.Handler) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Permissions-Policy", permissions)
 		h.Set("Cache-Control", "no-store")
 		next.ServeHTTP(w, r)
 	})
 }
 
-// contentPolicy is what a page may load, and where its forms may lead.
+// contentPolicy is what a page may load, and where its forms may lead. Where the browser knows
+// trusted types, no text becomes code: app.js makes the one policy, which lets markup through
+// (answers of this site, to htmx) and no script.
 func contentPolicy(forms string) string {
-	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action " + forms + "; frame-ancestors 'none'; base-uri 'none'"
+	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action " + forms + "; frame-ancestors 'none'; base-uri 'none'; object-src 'none'; require-trusted-types-for 'script'; trusted-types default"
 }
 
 // FormsLeadTo lets the forms of a page lead to addresses outside of this site, by way of the
@@ -269,7 +276,7 @@ func (s *Site) headers(next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=(), usb=()")
+		h.Set("Permissions-Policy", permissions)
 		if s.Secure {
 			h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 // Normalize returns the form in which strings are searched: compatibility decomposed,
-// without diacritics, lower case, apostrophes left out, other punctuation and white space
+// without diacritics and characters that are not seen, lower case, apostrophes left out, other punctuation and white space
 // as one space between words. "  Müller-O’Brien " becomes "muller obrien".
 func Normalize(s string) string {
 	if plain(s) {
@@ -23,8 +23,8 @@ func Normalize(s string) string {
 	gap := false
 	for _, r := range s {
 		switch {
-		case r == '\'' || r == '’' || r == 'ʼ' || r == '`' || r == 'ـ' || unicode.Is(unicode.Mn, r):
-			continue
+		case r == '\'' || r == '’' || r == 'ʼ' || r == '`' || r == 'ـ' || unicode.In(r, unicode.Mn, unicode.Cf), r == 0x115f, r == 0x1160:
+			continue // marks, and what nobody sees: directions, joiners, empty letters
 		case unicode.IsSpace(r) || unicode.IsControl(r) || unicode.IsPunct(r):
 			gap = true
 			continue

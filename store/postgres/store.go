@@ -55,6 +55,9 @@ type Options struct {
 	// Recent are spaces of items that are asked for by every request. What another process wrote
 	// to them is known here within half a second; what this one wrote, at once.
 	Recent []string
+	// Plain allows a connection over a network that is not TLS with a verified certificate and
+	// name, which is refused otherwise.
+	Plain bool
 	// Careless opens a database that does not keep its commits over a power failure, which is
 	// refused otherwise. It is for tests.
 	Careless bool
@@ -65,6 +68,7 @@ type Store struct {
 	*packed.Reader
 
 	dir   string
+	plain bool // Options.Plain
 	clock clock.Clock
 	pack  *packed.Packer
 	words packed.Vocabulary
@@ -119,7 +123,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dir: o.Dir, clock: o.Clock, self: ident.New(o.Clock.Now()), pack: p.WithKey(o.Keyring.Key("postgres"))}
+	s := &Store{dir: o.Dir, clock: o.Clock, plain: o.Plain, self: ident.New(o.Clock.Now()), pack: p.WithKey(o.Keyring.Key("postgres"))}
 	s.items.For, s.items.Only = recently, map[string]bool{}
 	for _, space := range o.Recent {
 		s.items.Only[space] = true
@@ -177,6 +181,11 @@ func (s *Store) configure(address string, connections int) (*pgxpool.Config, err
 	config, err := pgxpool.ParseConfig(address)
 	if err != nil { // its text quotes the URL
 		return nil, fault.New(fault.Invalid, "The URL of the database cannot be read. It looks like postgres://user@host/name?sslmode=verify-full.")
+	}
+	if !s.plain {
+		if err := sealed(&config.ConnConfig.Config); err != nil {
+			return nil, err
+		}
 	}
 	config.MaxConns = int32(connections)
 	config.MaxConnIdleTime = 10 * time.Minute

@@ -129,6 +129,11 @@ func (b *Beside) PersonKeys(ctx context.Context, each func(store.PersonKey) erro
 	return b.s.Reader.PersonKeys(ctx, each)
 }
 
+// KeyState tells how old the keys are; see store.Rotating.
+func (b *Beside) KeyState(ctx context.Context) (store.KeyState, error) {
+	return b.s.Reader.KeyState(ctx)
+}
+
 // AdoptKeys implements store.Moving: it is refused.
 func (b *Beside) AdoptKeys(context.Context, []store.PersonKey) error { return onlyRead() }
 

@@ -84,3 +84,13 @@ func (s *Store) CopyBack() error {
 	s.writer.copyBack()
 	return s.writer.broken
 }
+
+// Unkeyed takes all patients their keys, as if they were of a program before there were any: what is
+// written for them from now on is not sealed with keys of theirs. What was is lost.
+func (s *Store) Unkeyed() error {
+	err := s.besides(context.Background(), func(x *txn) error { return x.exec("DELETE FROM patient_key") })
+	if err == nil {
+		err = s.words.Renew(s.writer.conn)
+	}
+	return err
+}

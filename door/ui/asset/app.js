@@ -1,6 +1,9 @@
 // Osler's own script: keys, palette, drafts, toasts, dialogs, growing text areas. No inline
 // handlers, no eval, no storage. Without it the pages still work, by links and forms.
 "use strict";
+// Text becomes markup (what this site answers) and never code: there is no createScript here, so
+// that the browser refuses eval, new Function and scripts made of text, whoever asks.
+window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
 (() => {
   const $ = (s, root = document) => root.querySelector(s);
   const $$ = (s, root = document) => [...root.querySelectorAll(s)];
