@@ -49,7 +49,7 @@ func (a *Accounts) PlaceHold(ctx context.Context, by trust.Principal, patient, r
 	case reason == "" || len(reason) > 500:
 		return Hold{}, fault.New(fault.Invalid, "A legal hold names its case, in at most 500 bytes.").At("reason")
 	}
-	if v, err := a.store.Read(ctx, "Patient", patient, 0); fault.Is(err, fault.NotFound) || err == nil && v.Deleted {
+	if v, err := a.store.Read(ctx, "Patient", patient, 0); fault.Is(err, fault.NotFound) || fault.Is(err, fault.Gone) || err == nil && v.Deleted {
 		return Hold{}, fault.New(fault.NotFound, "There is no patient with this id.").At("patient")
 	} else if err != nil {
 		return Hold{}, err
