@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"errors"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -14,6 +13,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/packed"
+	"github.com/osler-emr/osler/store/sqlite/sealed"
 	"github.com/osler-emr/osler/trust/ledger"
 )
 
@@ -288,9 +288,10 @@ func (w *writer) moved(list []leaf) error {
 
 // move adds leaves of the log to the tables, under the times that they have.
 func (x *txn) move(list []leaf) error {
+	var breath sealed.Breath
 	for i := range list {
-		if i%8 == 7 && !x.store.writer.aside.pressing(len(list)) { // requests that wait for a processor go first
-			runtime.Gosched()
+		if !x.store.writer.aside.pressing(len(list)) { // requests that wait for a processor go first
+			breath.Take()
 		}
 		x.t, x.at = list[i].t, list[i].at
 		if err := x.appendLeaf(list[i].Leaf, list[i].body); err != nil {

@@ -16,7 +16,7 @@ type logFile struct {
 	frame   [frameSize]byte
 	header  [frameHeader]byte
 	pending int64 // the frame whose header waits, -1 for none
-	row     breath
+	row     Breath
 }
 
 // at returns the number of the frame in which an offset lies, and the place in it.
@@ -111,7 +111,7 @@ func (f *logFile) writePage(no int64, p []byte) error {
 }
 
 func (f *logFile) store(no int64) error {
-	f.row.after(32) // more than a commit of one resource writes
+	f.row.Take()
 	f.keys.seal(f.frame[:], f.frame[:frameSize-Reserve], kindFrame, no)
 	return f.under.write(f.frame[:], logHeader+no*frameSize)
 }

@@ -12,7 +12,7 @@ type pageFile struct {
 	under
 	keys *keys
 	page [PageSize]byte
-	row  breath
+	row  Breath
 }
 
 // sqliteHeader is what SQLite reads of the first page to learn the size of the pages.
@@ -53,7 +53,7 @@ func (f *pageFile) WriteAt(p []byte, off int64) (n int, err error) {
 	if len(p) != PageSize || off%PageSize != 0 || !keepsFree(p, off) {
 		return 0, vfs.SystemError(io.ErrShortBuffer, sqlite3.IOERR_WRITE)
 	}
-	f.row.after(8) // thousands come in a row, when the log is copied back; nobody waits for them
+	f.row.Take() // thousands come in a row, when the log is copied back
 	f.keys.seal(f.page[:], p[:PageSize-Reserve], kindPage, off/PageSize)
 	if err := f.under.write(f.page[:], off); err != nil {
 		return 0, err
