@@ -92,8 +92,6 @@ var (
 	nationalTypes   = []string{"SS", "SB", "PPN", "DL", "NI", "NNxxx", "TAX", "CZ", "PRC", "PN", "PRN"}
 )
 
-const identifierTypes = "http://terminology.hl7.org/CodeSystem/v2-0203"
-
 func nationalSystem(system string) bool {
 	return slices.Contains(nationalSystems, system) || slices.ContainsFunc(nationalRoots, func(root string) bool { return strings.HasPrefix(system, root) })
 }
