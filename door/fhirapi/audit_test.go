@@ -89,7 +89,7 @@ func strangersWritten(h *house) int64 {
 // own record and nothing about others, a physician none.
 func TestAuditEventsAreAViewOfTheLog(t *testing.T) {
 	h := open(t)
-	auditor, err := h.accounts.Create(t.Context(), trust.System("test"), identity.Draft{User: "ines", Name: "Ines", Role: trust.Auditor, Password: "correct horse battery staple 7"})
+	auditor, err := h.accounts.Create(t.Context(), trust.System("test"), identity.Draft{User: "ines", Name: "Ines", Role: trust.Auditor, Password: "lanterns over quarry 41 sparrows"})
 	if err != nil {
 		t.Fatal(err)
 	}

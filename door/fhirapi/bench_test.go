@@ -38,7 +38,7 @@ func BenchmarkHandler(b *testing.B) {
 	}
 	defer s.Close()
 	gate, accounts := record.Open(s, clock.System{}), identity.Open(s, clock.System{}, identity.Options{PasswordAlone: true})
-	doctor, err := accounts.Create(b.Context(), trust.System("bench"), identity.Draft{User: "doctor", Name: "Bench Doctor", Role: trust.Physician, Password: "correct horse battery staple 7"})
+	doctor, err := accounts.Create(b.Context(), trust.System("bench"), identity.Draft{User: "doctor", Name: "Bench Doctor", Role: trust.Physician, Password: "lanterns over quarry 41 sparrows"})
 	if err != nil {
 		b.Fatal(err)
 	}

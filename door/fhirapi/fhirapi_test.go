@@ -70,7 +70,7 @@ func open(t testing.TB, change ...func(*house, *Options)) *house {
 		{User: "ada", Name: "Ada Quist", Role: trust.Administrator},
 		{User: "rosa", Name: "Rosa Díaz", Role: trust.Patient, Patient: "rosa"},
 	} {
-		d.Password = "correct horse battery staple 7"
+		d.Password = "lanterns over quarry 41 sparrows"
 		a, err := accounts.Create(t.Context(), trust.System("test"), d)
 		if err != nil {
 			t.Fatal(err)

@@ -119,7 +119,7 @@ func openHouse(t *testing.T) *house {
 		{User: "rosa", Name: "Rosa Díaz", Role: trust.Patient, Patient: "rosa"},
 		{User: "sam", Name: "Sam Hill", Role: trust.Patient, Patient: "sam"},
 	} {
-		d.Password = "correct horse battery staple 7"
+		d.Password = "lanterns over quarry 41 sparrows"
 		_, err := h.users.Create(t.Context(), trust.System("test"), d)
 		must(t, err)
 		h.signIn(d.User)

@@ -106,7 +106,7 @@ func TestPopulationInABrowser(t *testing.T) {
 	for _, look := range []webtest.View{webtest.Desktop, webtest.Phone} {
 		p := b.Open(h.url, look)
 		if look.Name == webtest.Desktop.Name { // the second window shares the session
-			p.SignIn(h.url, "root", "correct horse battery staple 7")
+			p.SignIn(h.url, "root", "lanterns over quarry 41 sparrows")
 		}
 		p.Goto(h.url + "/programs/" + h.backend.ID)
 		p.Check()
