@@ -307,6 +307,9 @@ func (b *builder) put(ctx context.Context, q *pendingPut) error {
 		err := fault.New(fault.Forbidden, "Patients write into their own record only.")
 		return a.refused(ctx, err, what, resourceType, r.ID(), q.current.Patient)
 	}
+	if err := b.homes(ctx, q, home, touched); err != nil {
+		return err
+	}
 	if err := b.inEmergency(ctx, what, resourceType, r.ID(), append(touched, q.current.Patient)...); err != nil {
 		return err
 	}
