@@ -251,16 +251,17 @@ func TestWhoLooked(t *testing.T) {
 	}
 }
 
-// TestPatientsWriteAtHomeOnly: an entry that the rules let through, but that belongs to two
-// charts, is refused.
+// TestPatientsWriteAtHomeOnly: an entry that the rules let through, and that names another
+// patient beside, is refused; it would be at home in the own chart alone.
 func TestPatientsWriteAtHomeOnly(t *testing.T) {
 	c := open(t)
 	answers := c.read(`{"resourceType":"QuestionnaireResponse","status":"completed","subject":{"reference":"Patient/rosa"},"source":{"reference":"Patient/rosa"},"author":{"reference":"Patient/sam"}}`)
-	for _, dangling := range []bool{false, true} {
-		_, err := c.as(rosa).Commit(ctx, Change{Dangling: dangling, Put: []Put{{Resource: answers}}})
-		if !fault.Is(err, fault.Forbidden) {
-			t.Errorf("%v", err)
-		}
+	if _, err := c.as(rosa).Commit(ctx, Change{Put: []Put{{Resource: answers}}}); !fault.Is(err, fault.Invalid) {
+		t.Errorf("%v", err)
+	}
+	r, err := c.as(rosa).Commit(ctx, Change{Dangling: true, Put: []Put{{Resource: answers}}})
+	if err != nil || r.Versions[0].Patient != "rosa" {
+		t.Errorf("%v %v", r.Versions, err)
 	}
 }
 

@@ -50,7 +50,7 @@ var derived = map[string][]string{
 	"List":                       {"entry.item"},
 	"RequestGroup":               {"reasonReference"},
 	"SupplyRequest":              {"reasonReference"},
-	"Task":                       {"focus", "reasonReference"},
+	"Task":                       {"reasonReference"},
 }
 
 // Sources returns the references ("Observation/7") of what a resource derives from.
