@@ -318,12 +318,12 @@ func TestLabelsHideWhatTheyMark(t *testing.T) {
 	if now, _ := c.store.Read(ctx, "MedicationRequest", id, 0); now.Version != 1 {
 		t.Fatalf("what is hidden has changed: version %d", now.Version)
 	}
-	// A client neither drops labels nor sets them.
+	// A client adds labels and drops none.
 	bare := c.read(strings.Replace(suboxone, `"status"`, `"id":"`+id+`","meta":{"security":[{"system":"urn:s","code":"x"}]},"status"`, 1))
 	c.commit(physician, string(bare.JSON()))
 	plain := c.commit(physician, `{"resourceType":"MedicationRequest","meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"PSY"}]},"status":"active","intent":"order","subject":{"reference":"Patient/sam"},"medicationCodeableConcept":{"text":"lisinopril 10 mg"}}`).Versions[0]
-	if got := labelsOf(plain.Body); len(got) != 0 {
-		t.Errorf("a client set %v", got)
+	if got := labelsOf(plain.Body); !slices.Equal(got, []string{"PSY"}) {
+		t.Errorf("a client set PSY and it became %v", got)
 	}
 	now, _ := c.store.Read(ctx, "MedicationRequest", id, 0)
 	if got := labelsOf(now.Body); !slices.Contains(got, "SUD") || !strings.Contains(string(now.Body), "urn:s") {
@@ -485,5 +485,73 @@ func TestEveryDecisionIsExplained(t *testing.T) {
 	ask("all denied")
 	if _, err := c.as(nurse).Explain(ctx, nurse, "rosa", ""); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("a nurse asks: %v", err)
+	}
+}
+
+// TestClientsAddLabels: what staff mark as sensitive stays so, with what the rules find; a label
+// that was taken off by hand stays off, a whole chart is closed by hand only, and the answer to
+// an unlabelled update does not lose the mark.
+func TestClientsAddLabels(t *testing.T) {
+	c := open(t)
+	note := func(id, label string) string {
+		return `{"resourceType":"Condition",` + id + `"meta":{"security":[{"system":"` + policy.LabelSystem + `","code":"` + label + `"}]},"subject":{"reference":"Patient/rosa"},"code":{"text":"x"}}`
+	}
+	for _, label := range []string{"HIV", "PSYTHPN"} {
+		v := c.commit(physician, note("", label)).Versions[0]
+		if got := labelsOf(v.Body); !slices.Equal(got, []string{label}) {
+			t.Errorf("%s became %v", label, got)
+		}
+	}
+	id := c.commit(physician, note("", "HIV")).Versions[0].ID
+	v := c.commit(physician, note(`"id":"`+id+`",`, "EMP")).Versions[0]
+	if got := labelsOf(v.Body); !slices.Equal(got, []string{"HIV"}) {
+		t.Errorf("after an update: %v", got)
+	}
+	if _, err := c.as(physician).Label(ctx, "Condition", id, nil, []string{"HIV"}, "not so"); err != nil {
+		t.Fatal(err)
+	}
+	if got := labelsOf(c.commit(physician, note(`"id":"`+id+`",`, "HIV")).Versions[0].Body); len(got) != 0 {
+		t.Errorf("what was taken off by hand came back: %v", got)
+	}
+}
+
+// TestWhatAnEmergencyWroteBindsNobody: a visit, an order and a note of break-glass open the chart
+// to nobody when the grant is over, whatever a client does to the mark; who was bound before by
+// an entry that break-glass changed stays so.
+func TestWhatAnEmergencyWroteBindsNobody(t *testing.T) {
+	c := open(t)
+	theirs := `{"resourceType":"Encounter","id":"theirs","status":"in-progress","class":{"code":"AMB"},"subject":{"reference":"Patient/rosa"},"participant":[{"individual":{"reference":"Practitioner/nina"}}]}`
+	c.commit(physician, vitals("rosa"), vitals("sam"))
+	c.mode(House{Mode: policy.Restricted})
+	p, today := physician, c.clock.Now().Format("2006-01-02")
+	p.Glass = []trust.Glass{{ID: "g1", Patient: "rosa", Until: c.clock.Now().Add(time.Hour)}}
+	r := c.commit(p,
+		`{"resourceType":"Encounter","status":"in-progress","class":{"code":"AMB"},"subject":{"reference":"Patient/rosa"},"participant":[{"individual":{"reference":"Practitioner/amara"}}]}`,
+		`{"resourceType":"ServiceRequest","status":"active","intent":"order","subject":{"reference":"Patient/rosa"},"requester":{"reference":"Practitioner/amara"},"authoredOn":"`+today+`"}`,
+		`{"resourceType":"MedicationRequest","status":"active","intent":"order","medicationCodeableConcept":{"text":"x"},"subject":{"reference":"Patient/rosa"},"requester":{"reference":"Practitioner/amara"},"authoredOn":"`+today+`"}`)
+	visit := c.read(string(r.Versions[0].Body))
+	visit.Get("meta").Remove("tag")
+	c.commit(p, string(visit.JSON())) // a client takes the mark off
+	pharmacist := trust.Principal{ID: "acc-pia", Name: "Pia", Role: trust.Pharmacist, Practitioner: "pia"}
+	for _, who := range []trust.Principal{physician, nurse, pharmacist} {
+		if got := c.charts(who); len(got) != 0 {
+			t.Errorf("%s sees %v by what an emergency wrote", who.Name, got)
+		}
+	}
+	c.commit(trust.System("import"), theirs)
+	if got := c.charts(nurse); !slices.Equal(got, []string{"rosa"}) {
+		t.Fatalf("the nurse of the visit sees %v", got)
+	}
+	c.commit(p, strings.Replace(theirs, `"participant":[`, `"participant":[{"individual":{"reference":"Practitioner/amara"}},`, 1))
+	if got := c.charts(nurse); !slices.Equal(got, []string{"rosa"}) {
+		t.Errorf("the nurse of the visit sees %v since somebody joined it in an emergency", got)
+	}
+	if got := c.charts(physician); len(got) != 0 {
+		t.Errorf("who joined a visit in an emergency sees %v", got)
+	}
+	// Nobody marks what is not of an emergency.
+	v := c.commit(nurse, `{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/rosa"},"meta":{"tag":[{"system":"urn:osler:break-glass","code":"all"}]}}`).Versions[0]
+	if strings.Contains(string(v.Body), policy.GlassSystem) {
+		t.Errorf("a client set %s", v.Body)
 	}
 }

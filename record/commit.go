@@ -307,8 +307,18 @@ func (b *builder) put(ctx context.Context, q *pendingPut) error {
 		err := fault.New(fault.Forbidden, "Patients write into their own record only.")
 		return a.refused(ctx, err, what, resourceType, r.ID(), q.current.Patient)
 	}
-	if err := b.inEmergency(ctx, what, resourceType, r.ID(), append(touched, q.current.Patient)...); err != nil {
+	if err := b.homes(ctx, q, home, touched); err != nil {
 		return err
+	}
+	only, err := b.inEmergency(ctx, what, resourceType, r.ID(), append(touched, q.current.Patient)...)
+	if err != nil {
+		return err
+	}
+	if only {
+		b.glassMarks(q.before, r)
+		if entries, err = registry.Extract(r); err != nil {
+			return err
+		}
 	}
 	b.patients = append(append(b.patients, touched...), q.current.Patient)
 	former := int64(0)
@@ -389,7 +399,7 @@ func (b *builder) delete(ctx context.Context, d Delete) error {
 	if err := policy.Decide(a.principal, policy.Delete, before, nil); err != nil {
 		return a.refused(ctx, err, policy.Delete, d.Type, d.ID, current.Patient)
 	}
-	if err := b.inEmergency(ctx, policy.Delete, d.Type, d.ID, current.Patient); err != nil {
+	if _, err := b.inEmergency(ctx, policy.Delete, d.Type, d.ID, current.Patient); err != nil {
 		return err
 	}
 	if err := b.emptyChart(ctx, current); err != nil {

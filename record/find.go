@@ -30,6 +30,9 @@ func (a *Actor) plan(ctx context.Context, q search.Query, at store.T, after []by
 		x, ok := sees[resourceType]
 		if !ok {
 			x = a.gate.sees(rules, a.principal, resourceType)
+			if q.Type == "" && policy.May(a.principal, policy.Search, resourceType) != nil { // as a search of this type alone
+				x = search.None{}
+			}
 			sees[resourceType] = x
 		}
 		return x

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/ledger"
 	"github.com/osler-emr/osler/trust/policy"
@@ -51,26 +52,33 @@ func (a *Actor) underGlass(l *ledger.Leaf) *ledger.Leaf {
 }
 
 // inEmergency judges a write into charts: what only break-glass has opened takes what an
-// emergency asks for.
-func (b *builder) inEmergency(ctx context.Context, what policy.Interaction, resourceType, id string, charts ...string) error {
+// emergency asks for. It returns whether such a chart is among them.
+func (b *builder) inEmergency(ctx context.Context, what policy.Interaction, resourceType, id string, charts ...string) (only bool, err error) {
 	for _, patient := range charts {
 		if b.actor.opened(patient).ID == "" {
 			continue
 		}
 		j, err := b.actor.judge(ctx)
 		if err != nil {
-			return err
+			return false, err
 		}
 		open, err := j.chart(ctx, patient)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if open {
 			continue
 		}
+		only = true
 		if err := policy.Emergency(what, resourceType); err != nil {
-			return b.actor.refused(ctx, err, what, resourceType, id, patient)
+			return true, b.actor.refused(ctx, err, what, resourceType, id, patient)
 		}
 	}
-	return nil
+	return only, nil
+}
+
+// glassMarks puts on what is written under break-glass alone that it makes no relation.
+func (b *builder) glassMarks(before, r *fhir.Node) {
+	marks := append(policy.GlassMarks(b.actor.principal, before, r), codesIn(r, "tag", policy.GlassSystem)...)
+	setLabels(r, codesIn(r, "security", policy.LabelSystem), codesIn(r, "tag", withoutSystem), marks)
 }

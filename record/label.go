@@ -17,14 +17,14 @@ import (
 // belong on a resource, which the rules then leave off.
 const withoutSystem = "urn:osler:without-label"
 
-// owned reports whether the server owns a coding of meta: labels, and what it has read in
-// consents. Clients can neither set nor drop these.
+// owned reports whether the server owns a coding of meta: labels, what it has read in consents,
+// and what was written in an emergency. Clients drop none of these, and set none but labels.
 func owned(c *fhir.Node) bool {
 	switch c.Get("system").Text() {
 	case policy.LabelSystem:
 		_, known := policy.LabelOf(c.Get("code").Text())
 		return known
-	case policy.ConsentSystem, withoutSystem:
+	case policy.ConsentSystem, policy.GlassSystem, withoutSystem:
 		return true
 	}
 	return false
@@ -41,14 +41,18 @@ func codesIn(r *fhir.Node, list, system string) (codes []string) {
 }
 
 // label puts into a resource what the server owns of its labels: what the rules find, what it
-// derives from, what it had before (a label goes by hand only), what an import brings, and what
-// a consent says.
+// derives from, what it had before (a label goes by hand only), what staff or an import brings
+// with it, and what a consent says.
 func (b *builder) label(ctx context.Context, before, r *fhir.Node) error {
 	labels, without, err := b.labels(ctx, before, r)
 	if err != nil {
 		return err
 	}
-	setLabels(r, labels, without)
+	glass := codesIn(before, "tag", policy.GlassSystem)
+	if b.actor.principal.Role == trust.SystemRole {
+		glass = append(glass, codesIn(r, "tag", policy.GlassSystem)...)
+	}
+	setLabels(r, labels, without, glass)
 	b.spread(before, r, labels)
 	return nil
 }
@@ -72,6 +76,8 @@ func (b *builder) labels(ctx context.Context, before, r *fhir.Node) (labels, wit
 	if b.actor.principal.Role == trust.SystemRole {
 		labels = append(labels, codesIn(r, "security", policy.LabelSystem)...)
 		without = append(without, codesIn(r, "tag", withoutSystem)...)
+	} else if b.actor.principal.Staff() {
+		labels = append(labels, added(r)...)
 	}
 	slices.Sort(labels)
 	return slices.Compact(slices.DeleteFunc(labels, func(l string) bool {
@@ -80,10 +86,19 @@ func (b *builder) labels(ctx context.Context, before, r *fhir.Node) (labels, wit
 	})), without, nil
 }
 
+// added are the labels that somebody sends with an entry: it hides more than the rules ask for,
+// which is theirs to say. Those that close a whole chart are set by hand only.
+func added(r *fhir.Node) []string {
+	return slices.DeleteFunc(codesIn(r, "security", policy.LabelSystem), func(code string) bool {
+		l, known := policy.LabelOf(code)
+		return !known || l.Chart
+	})
+}
+
 // setLabels replaces what the server owns of meta.
-func setLabels(r *fhir.Node, labels, without []string) {
+func setLabels(r *fhir.Node, labels, without, glass []string) {
 	replace(r, "security", coded(policy.LabelSystem, labels))
-	replace(r, "tag", append(coded(policy.ConsentSystem, label.Consents(r)), coded(withoutSystem, without)...))
+	replace(r, "tag", slices.Concat(coded(policy.ConsentSystem, label.Consents(r)), coded(withoutSystem, without), coded(policy.GlassSystem, glass)))
 }
 
 func coded(system string, codes []string) (out []*fhir.Node) {
@@ -206,7 +221,7 @@ func (a *Actor) Label(ctx context.Context, resourceType, id string, add, remove 
 	}
 	without := slices.DeleteFunc(append(codesIn(r, "tag", withoutSystem), remove...), func(l string) bool { return slices.Contains(add, l) })
 	labels := slices.DeleteFunc(append(codesIn(r, "security", policy.LabelSystem), add...), func(l string) bool { return slices.Contains(without, l) })
-	setLabels(r, labels, without)
+	setLabels(r, labels, without, codesIn(r, "tag", policy.GlassSystem))
 	// The system writes, because not every role that labels may change what it labels; the
 	// leaf names the person.
 	system := *a

@@ -9,6 +9,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/definition"
+	"github.com/osler-emr/osler/trust"
 )
 
 // target splits "Patient/1" or "Patient/1/_history/2"; both parts are "" for other forms.
@@ -117,12 +118,59 @@ func (b *builder) references(ctx context.Context, q *pendingPut) error {
 			failure = err
 		}
 		if !ok && err == nil {
-			path := where()
-			b.issues = append(b.issues, fault.Issue{Severity: "error", Type: "not-found", Expression: q.at + path,
-				Text: fmt.Sprintf("%s refers to %s, which is not in the record or not visible to you.", path, shown(reference))})
+			b.unresolved(q, where(), reference)
 		}
 	})
 	return failure
+}
+
+// unresolved is the one answer for what is missing and what is hidden.
+func (b *builder) unresolved(q *pendingPut, path, reference string) {
+	for _, i := range b.issues {
+		if i.Expression == q.at+path {
+			return
+		}
+	}
+	b.issues = append(b.issues, fault.Issue{Severity: "error", Type: "not-found", Expression: q.at + path,
+		Text: fmt.Sprintf("%s refers to %s, which is not in the record or not visible to you.", path, shown(reference))})
+}
+
+// homes checks that every chart into which a write puts an entry is open to the actor, as it
+// would be to a read, however the reference came there: an order in a chart opens it. What
+// stays in its one chart has been judged with its former version.
+func (b *builder) homes(ctx context.Context, q *pendingPut, home string, touched []string) error {
+	p := b.actor.principal
+	if p.Role == trust.SystemRole || home != "" && q.before != nil && home == q.current.Patient {
+		return nil
+	}
+	var j *judge
+	for _, patient := range touched {
+		reference := "Patient/" + patient
+		if b.seen[reference] { // made by this change, or judged as it was looked up
+			continue
+		}
+		if j == nil {
+			var err error
+			if j, err = b.actor.judge(ctx); err != nil {
+				return err
+			}
+		}
+		ok, err := j.enters(ctx, patient, b.change.Dangling)
+		if err != nil {
+			return err
+		}
+		if ok {
+			continue
+		}
+		path := q.resource.ResourceType()
+		eachReference(q.resource, path, func(where func() string, ref string) {
+			if t, id := target(ref); t == "Patient" && id == patient {
+				path = where()
+			}
+		})
+		b.unresolved(q, path, reference)
+	}
+	return nil
 }
 
 // shown returns a reference for a message: its form when it could hold anything.

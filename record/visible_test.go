@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
@@ -250,16 +251,17 @@ func TestWhoLooked(t *testing.T) {
 	}
 }
 
-// TestPatientsWriteAtHomeOnly: an entry that the rules let through, but that belongs to two
-// charts, is refused.
+// TestPatientsWriteAtHomeOnly: an entry that the rules let through, and that names another
+// patient beside, is refused; it would be at home in the own chart alone.
 func TestPatientsWriteAtHomeOnly(t *testing.T) {
 	c := open(t)
 	answers := c.read(`{"resourceType":"QuestionnaireResponse","status":"completed","subject":{"reference":"Patient/rosa"},"source":{"reference":"Patient/rosa"},"author":{"reference":"Patient/sam"}}`)
-	for _, dangling := range []bool{false, true} {
-		_, err := c.as(rosa).Commit(ctx, Change{Dangling: dangling, Put: []Put{{Resource: answers}}})
-		if !fault.Is(err, fault.Forbidden) {
-			t.Errorf("%v", err)
-		}
+	if _, err := c.as(rosa).Commit(ctx, Change{Put: []Put{{Resource: answers}}}); !fault.Is(err, fault.Invalid) {
+		t.Errorf("%v", err)
+	}
+	r, err := c.as(rosa).Commit(ctx, Change{Dangling: true, Put: []Put{{Resource: answers}}})
+	if err != nil || r.Versions[0].Patient != "rosa" {
+		t.Errorf("%v %v", r.Versions, err)
 	}
 }
 
@@ -330,5 +332,74 @@ func TestOldPagesObeyThePresent(t *testing.T) {
 	}
 	if next, err := c.as(rosa).Search(ctx, q, page.At, page.Next); err != nil || len(next.Matches) != 0 {
 		t.Errorf("the old page still shows the moved entry: %+v %v", next, err)
+	}
+}
+
+// TestNoNewHomeInAClosedChart: nobody moves an entry into a chart that is closed to them, also
+// when the entry named that patient before, and a closed chart is answered as a missing one.
+func TestNoNewHomeInAClosedChart(t *testing.T) {
+	c := open(t)
+	order := c.commit(trust.System("import"), `{"resourceType":"ServiceRequest","status":"active","intent":"order","code":{"text":"x"},"subject":{"reference":"Patient/rosa"},"supportingInfo":[{"reference":"Patient/sam"},{"reference":"Patient/rosa"}]}`).Versions[0].ID
+	both := c.commit(trust.System("import"), `{"resourceType":"Appointment","status":"booked","start":"2020-11-24T09:00:00Z","end":"2020-11-24T09:30:00Z","participant":[{"actor":{"reference":"Patient/rosa"},"status":"accepted"},{"actor":{"reference":"Patient/sam"},"status":"accepted"}]}`).Versions[0].ID
+	c.commit(trust.System("import"), `{"resourceType":"CareTeam","status":"active","subject":{"reference":"Patient/rosa"},"participant":[{"member":{"reference":"Practitioner/amara"}}]}`, vitals("sam"), vitals("rosa"))
+	c.mode(House{Mode: policy.Restricted})
+	if got := c.charts(physician); !slices.Equal(got, []string{"rosa"}) {
+		t.Fatalf("before: %v", got)
+	}
+	for _, body := range []string{
+		`{"resourceType":"ServiceRequest","id":"` + order + `","status":"active","intent":"order","code":{"text":"x"},"subject":{"reference":"Patient/sam"},"requester":{"reference":"Practitioner/amara"},"authoredOn":"2026-11-24"}`,
+		`{"resourceType":"Appointment","id":"` + both + `","status":"booked","start":"` + c.clock.Now().Format(time.RFC3339) + `","end":"` + c.clock.Now().Add(time.Hour).Format(time.RFC3339) + `","participant":[{"actor":{"reference":"Patient/sam"},"status":"accepted"},{"actor":{"reference":"Practitioner/amara"},"status":"accepted"}]}`,
+		`{"resourceType":"Appointment","id":"` + both + `","status":"cancelled","participant":[{"actor":{"reference":"Patient/sam"},"status":"accepted"},{"actor":{"reference":"Patient/rosa"},"status":"accepted"}]}`,
+	} {
+		if _, err := c.as(physician).Commit(ctx, Change{Put: []Put{{Resource: c.read(body)}}}); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "not in the record or not visible") {
+			t.Errorf("an entry moves into a closed chart: %v", err)
+		}
+	}
+	if got := c.charts(physician); !slices.Equal(got, []string{"rosa"}) {
+		t.Errorf("after: %v", got)
+	}
+	// What stays in its chart may go on naming the other.
+	c.commit(physician, `{"resourceType":"ServiceRequest","id":"`+order+`","status":"completed","intent":"order","code":{"text":"x"},"subject":{"reference":"Patient/rosa"},"supportingInfo":[{"reference":"Patient/sam"}]}`)
+}
+
+// TestWhoIsNamedBesideThePatient: an entry is in the chart of whom it is about, whoever else it
+// names.
+func TestWhoIsNamedBesideThePatient(t *testing.T) {
+	c := open(t)
+	v := c.commit(nurse, `{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/rosa"},"performer":[{"reference":"Patient/sam"}]}`).Versions[0]
+	if v.Patient != "rosa" {
+		t.Fatalf("it lives with %q", v.Patient)
+	}
+	if _, err := c.as(rosa).Read(ctx, "Observation", v.ID); err != nil {
+		t.Errorf("the patient: %v", err)
+	}
+	if _, err := c.as(sam).Read(ctx, "Observation", v.ID); !fault.Is(err, fault.NotFound) {
+		t.Errorf("the other: %v", err)
+	}
+	if l := c.leaves("rosa"); len(l) == 0 || !slices.ContainsFunc(l, func(l ledger.Leaf) bool { return l.Action == ledger.Create }) {
+		t.Error("it is not in the patient's log")
+	}
+	c.mode(House{Mode: policy.Restricted})
+	if found, err := c.as(physician).Find(ctx, "Observation", ""); err != nil || len(found) != 0 {
+		t.Errorf("a physician without relation finds %d: %v", len(found), err)
+	}
+}
+
+// TestSearchOfAllTypesNeedsTheScope: a token that may read a type, and not search it, does not
+// search it among all types either.
+func TestSearchOfAllTypesNeedsTheScope(t *testing.T) {
+	c := open(t)
+	c.commit(nurse, vitals("rosa"))
+	for scope, want := range map[string]int{"patient/Observation.r": 0, "patient/Observation.rs": 1} {
+		p := rosa
+		p.Scopes = []string{scope}
+		q, err := search.Parse("", []search.Param{{Name: "_type", Value: "Observation"}}, search.Strict)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, err := c.as(p).Search(ctx, q, 0, nil)
+		if err != nil || len(page.Matches) != want {
+			t.Errorf("%s finds %d: %v", scope, len(page.Matches), err)
+		}
 	}
 }

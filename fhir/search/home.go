@@ -7,12 +7,14 @@ import (
 	"github.com/osler-emr/osler/fhir/definition"
 )
 
-// Patients returns the ids of the patients in whose compartment a resource lives. A
-// resource with exactly one is at home there; others are shared and no patient sees them.
+// Patients returns the ids of the patients in whose chart a resource is at home. One that has
+// exactly one lives there; others are shared and no patient sees them.
 //
-// The parameters are those of FHIR's Patient compartment. A type that FHIR leaves out of it
-// (Task, Device, …) belongs to the patient that its parameter "patient" or "subject" names,
-// and a Binary to the patient of its securityContext.
+// Whom a resource is about decides alone: its subject, patient or beneficiary. Who else is named
+// (a performer, an author, a recipient) does not make it part of another chart, nor take it out
+// of the one where it belongs. Several are left only where they stand on equal terms, as the
+// participants of an Appointment do. A resource that is about nobody by these parameters
+// goes by the others of FHIR's Patient compartment, and a Binary by its securityContext.
 func Patients(r *fhir.Node, entries []Entry) []string {
 	switch r.ResourceType() {
 	case "Patient":
@@ -23,17 +25,25 @@ func Patients(r *fhir.Node, entries []Entry) []string {
 		}
 		return nil
 	}
+	var about, ids []string
 	params := definition.Compartment("Patient")[r.ResourceType()]
-	if len(params) == 0 {
-		params = []string{"patient", "subject"}
-	}
-	var ids []string
 	for i := range entries {
 		e := &entries[i]
-		if e.Kind == KindReference && e.RefType == "Patient" && e.RefID != "" &&
-			slices.Contains(params, e.Param) && !slices.Contains(ids, e.RefID) {
+		if e.Kind != KindReference || e.RefType != "Patient" || e.RefID == "" {
+			continue
+		}
+		if slices.Contains(primary, e.Param) && !slices.Contains(about, e.RefID) {
+			about = append(about, e.RefID)
+		}
+		if slices.Contains(params, e.Param) && !slices.Contains(ids, e.RefID) {
 			ids = append(ids, e.RefID)
 		}
 	}
+	if len(about) > 0 {
+		return about
+	}
 	return ids
 }
+
+// primary are the parameters that say whom a resource is about, in every type that has them.
+var primary = []string{"patient", "subject", "beneficiary"}

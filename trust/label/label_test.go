@@ -223,3 +223,23 @@ func TestConsents(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesOfDiagnosesTravel: what names a diagnosis by its display is as sensitive as it is.
+func TestNamesOfDiagnosesTravel(t *testing.T) {
+	for _, body := range []string{
+		`{"resourceType":"Encounter","diagnosis":[{"condition":{"reference":"Condition/c","display":"HIV"}}]}`,
+		`{"resourceType":"Encounter","reasonReference":[{"reference":"Condition/c"}]}`,
+		`{"resourceType":"Observation","focus":[{"reference":"Condition/c"}]}`,
+		`{"resourceType":"EpisodeOfCare","diagnosis":[{"condition":{"reference":"Condition/c"}}]}`,
+		`{"resourceType":"List","entry":[{"item":{"reference":"Condition/c"}}]}`,
+		`{"resourceType":"Immunization","reasonReference":[{"reference":"Condition/c"}]}`,
+	} {
+		r, err := fhir.Parse([]byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := Sources(r); !slices.Equal(got, []string{"Condition/c"}) {
+			t.Errorf("%s derives from %v", body, got)
+		}
+	}
+}

@@ -65,7 +65,8 @@ func anyOf(grounds []Ground) search.Or {
 // panel, a visit, an appointment, an order or note, a task that a colleague has passed on; for
 // nurses and medical assistants also that the patient is in the house, for the pharmacy and
 // the laboratory that there is work for them. The front desk, billing and health records
-// work for all patients within what their roles show. Patients see their own chart, which
+// work for all patients within what their roles show. What was written under break-glass makes no
+// relation. Patients see their own chart, which
 // Visible says.
 func (r Rules) Chart(p trust.Principal) Chart {
 	switch p.Role {
@@ -92,6 +93,13 @@ func (r Rules) Chart(p trust.Principal) Chart {
 // ways returns the relations of a person to patients.
 func (r Rules) ways(p trust.Principal) (out []Ground) {
 	way := func(name, text, resourceType string, x ...search.Expr) {
+		if slices.Contains(binding, resourceType) { // but not what an emergency wrote
+			marks := []string{GlassAll}
+			if p.Practitioner != "" {
+				marks = append(marks, "Practitioner/"+p.Practitioner)
+			}
+			x = append(x, search.Not{X: tagged("_tag", GlassSystem, marks)})
+		}
 		out = append(out, Ground{name, text, search.Beside{Type: resourceType, X: search.And(x)}})
 	}
 	me := func(param string) search.Expr {

@@ -1,11 +1,14 @@
 package policy
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/definition"
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/trust"
@@ -141,6 +144,68 @@ func Emergency(i Interaction, resourceType string) error {
 		return fault.New(fault.Forbidden, "This chart is open to you for an emergency: you may write orders, notes, results and what else the emergency asks for, but not %s %s.", i, resourceType)
 	}
 	return nil
+}
+
+// GlassSystem is the system of the server-owned tags of what was written in a chart that only
+// break-glass had opened: GlassAll for what makes no relation to the patient for anybody, and
+// "Practitioner/7" for whom it makes none. An emergency ends when the grant does.
+const (
+	GlassSystem = "urn:osler:break-glass"
+	GlassAll    = "all"
+)
+
+// GlassMarks returns the codes of GlassSystem that a version needs which p writes under
+// break-glass. What is new binds nobody, nor does what is brought back into force; in what is
+// there already, people whom it did not name before are not bound by it, while the others stay so.
+func GlassMarks(p trust.Principal, before, after *fhir.Node) []string {
+	if !slices.Contains(binding, after.ResourceType()) {
+		return nil
+	}
+	if before == nil {
+		return []string{GlassAll}
+	}
+	changed := func(names ...string) bool {
+		return slices.ContainsFunc(names, func(n string) bool { return !bytes.Equal(before.Get(n).JSON(), after.Get(n).JSON()) })
+	}
+	if changed("authoredOn", "date", "category", "subject", "for") || !statusIn(before, inForce...) && changed("status", "period") {
+		return []string{GlassAll}
+	}
+	had, marks := named(before), []string{}
+	if me := p.Reference(); me != "" {
+		marks = append(marks, me)
+	}
+	for _, ref := range named(after) {
+		if !slices.Contains(had, ref) && !slices.Contains(marks, ref) {
+			marks = append(marks, ref)
+		}
+	}
+	return marks
+}
+
+// binding are the types whose entries make relations and may be written in an emergency.
+var binding = []string{"Encounter", "Task", "MedicationRequest", "ServiceRequest", "Composition"}
+
+// inForce are the states in which a visit or task binds.
+var inForce = []string{"in-progress", "arrived", "triaged", "requested", "received", "accepted", "ready", "on-hold"}
+
+// named returns the practitioners whom a resource names.
+func named(n *fhir.Node) (refs []string) {
+	switch n.Kind() {
+	case fhir.Array:
+		for item := range n.Items() {
+			refs = append(refs, named(item)...)
+		}
+	case fhir.Object:
+		for name, v := range n.Members() {
+			if name != "reference" {
+				refs = append(refs, named(v)...)
+			} else if t, id := fhirType(v.Text()); t == "Practitioner" {
+				id, _, _ = strings.Cut(id, "/") // a reference to a version
+				refs = append(refs, t+"/"+id)
+			}
+		}
+	}
+	return refs
 }
 
 // InCharts reports whether resources of a type live in charts: those of FHIR's Patient
