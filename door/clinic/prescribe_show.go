@@ -71,9 +71,9 @@ func (v prescribeView) Back() string {
 	return "/p/" + v.Patient + "/medications"
 }
 
-// Open is how many findings of the tiers stop and warning nobody has answered, and whether
-// the prescription can be signed.
-func (v prescribeView) Open() (stops, warnings int) {
+// Open is how many findings of the tiers stop and warning nobody has answered, and how
+// many of the warnings need a reason before the prescription can be signed.
+func (v prescribeView) Open() (stops, warnings, grave int) {
 	for _, x := range v.Findings.Findings {
 		if v.kept(x) != "" {
 			continue
@@ -83,9 +83,12 @@ func (v prescribeView) Open() (stops, warnings int) {
 			stops++
 		case rx.Warning:
 			warnings++
+			if medication.NeedsReason(x) {
+				grave++
+			}
 		}
 	}
-	return stops, warnings
+	return stops, warnings, grave
 }
 
 // kept is the reason for which a finding is kept, or "".
