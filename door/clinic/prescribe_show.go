@@ -213,7 +213,8 @@ func (v *prescribeView) start(r *web.Request) error {
 		v.Form.Sentence = s.ID
 		v.Form.For = v.problemLike(s.For)
 	case strings.TrimSpace(r.FormValue("free")) != "":
-		v.Form = prescribeForm{Medicine: strings.TrimSpace(r.FormValue("free")), Dose: "1 tablet", Route: "by mouth", Timing: timingValue(1, 1, "d"), Repeats: "0"}
+		// How much, how and how often is for the prescriber to say: nothing is guessed.
+		v.Form = prescribeForm{Medicine: strings.TrimSpace(r.FormValue("free")), Repeats: "0"}
 	default:
 		return nil
 	}
