@@ -28,6 +28,7 @@ type Draft struct {
 // draftItem is how a draft is stored.
 type draftItem struct {
 	Saved time.Time       `json:"saved"`
+	By    string          `json:"by,omitempty"` // name of the person
 	Value json.RawMessage `json:"value"`
 }
 
@@ -55,7 +56,7 @@ func (a *Actor) SaveDraft(ctx context.Context, key string, value []byte, ifVersi
 		return Draft{}, fault.New(fault.Malformed, "The draft is not JSON.")
 	}
 	now := a.Now()
-	stored, err := json.Marshal(draftItem{now, value})
+	stored, err := json.Marshal(draftItem{now, a.principal.Name, value})
 	if err != nil {
 		return Draft{}, err
 	}

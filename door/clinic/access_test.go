@@ -76,3 +76,36 @@ func TestAccessPageInABrowser(t *testing.T) {
 		p.Picture("office-access-" + look.Name)
 	}
 }
+
+// TestTheSearchOffersEmergencyAccessBeforeRegistering: who finds nobody is not led to a second
+// record only, and what was typed goes along outside of the address.
+func TestTheSearchOffersEmergencyAccessBeforeRegistering(t *testing.T) {
+	h := open(t)
+	anna := h.signedIn("anna")
+	a := anna.post("/find", "q", "zzyzx")
+	emergency, register := strings.Index(a.body, "Emergency access"), strings.Index(a.body, "Register a new patient")
+	if emergency < 0 || register < emergency || a.value(t, "family") != "zzyzx" {
+		t.Errorf("the palette: %s", a.body)
+	}
+	if a := anna.post("/emergency-access", "family", "zzyzx"); a.status != 200 || a.path != "/emergency-access" || !strings.Contains(a.body, `value="zzyzx"`) {
+		t.Errorf("the form: %d", a.status)
+	}
+	if a := anna.post("/find", "q", "emerg"); !a.says("Emergency access") || a.says("Register a new patient") {
+		t.Errorf("“emerg” is not found as a command: %s", a.body)
+	}
+	priya := h.browser()
+	priya.post("/sign-in", "user", "priya", "password", phrase)
+	if a := priya.post("/find", "q", "zzyzx"); a.says("Emergency access") {
+		t.Error("billing is offered emergency access")
+	}
+}
+
+// TestAFreePrescriptionGuessesNoDose: words that the catalogue does not know say nothing about
+// tablets or how often.
+func TestAFreePrescriptionGuessesNoDose(t *testing.T) {
+	h := open(t)
+	a := h.signedIn("anna").post("/p/maria/prescribe/find", "free", "amoxicillin 250 mg/5 mL suspension")
+	if a.status != 200 || strings.Contains(a.body, "1 tablet") || a.says("once daily amoxicillin") || a.says("can be signed") {
+		t.Errorf("%d: %s", a.status, tags.ReplaceAllString(a.body, " "))
+	}
+}

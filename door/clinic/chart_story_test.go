@@ -271,3 +271,39 @@ func TestEverySyntheaChartOpens(t *testing.T) {
 		}
 	}
 }
+
+// TestTwoPeopleWriteInOneVisit: the nurse's text is shown to the physician who signs, and comes
+// back to the nurse as an addendum. A nurse's signature leaves the visit with its physician.
+func TestTwoPeopleWriteInOneVisit(t *testing.T) {
+	h := openChart(t)
+	amara, anna := h.signedIn("amara"), h.signedIn("anna")
+	visit := amara.startVisit()
+	page := amara.get(visit)
+	if a := amara.post(visit+"/sign", "seen", page.value(t, "seen"), "key", page.value(t, "key"), "subjective", "Feels dizzy."); !a.says("The visit stays open for its own clinician") {
+		t.Fatalf("the nurse signs: %d %s", a.status, a.path)
+	}
+	if c := h.chart("maria"); len(c.Notes) == 0 || !anna.get(visit).says("signed in this visit") || anna.get(visit).path != visit {
+		t.Fatal("the physician does not see the nurse's note in the open visit")
+	}
+	again := amara.get(visit)
+	seen := anna.get(visit)
+	if a := anna.post(visit+"/sign", "seen", seen.value(t, "seen"), "key", seen.value(t, "key"), "plan", "Rest."); a.path != "/p/maria" {
+		t.Fatalf("the physician signs: %d %s", a.status, a.path)
+	}
+	late := amara.post(visit+"/sign", "seen", again.value(t, "seen"), "key", again.value(t, "key"), "subjective", "Fell on Sunday.")
+	if late.status < 400 || !late.says("Fell on Sunday.") || !late.says("Sign as an addendum") {
+		t.Fatalf("the nurse signs after the physician: %d %s", late.status, late.path)
+	}
+	if back := amara.get(visit); back.path != visit || !back.says("Fell on Sunday.") {
+		t.Errorf("the text is not found again: %s", back.path)
+	}
+	done := amara.post(visit+"/sign", "seen", late.value(t, "seen"), "key", late.value(t, "key"), "addendum", late.value(t, "addendum"), "subjective", "Fell on Sunday.")
+	if done.path != "/p/maria" {
+		t.Fatalf("the addendum is not signed: %d %s", done.status, tags.ReplaceAllString(done.body, " "))
+	}
+	for _, n := range h.chart("maria").Notes {
+		if n.Appends != "" && !anna.get("/p/maria/notes/"+n.Appends).says("Fell on Sunday.") {
+			t.Error("the addendum is not shown with its note")
+		}
+	}
+}

@@ -64,6 +64,10 @@ func closedForm(w http.ResponseWriter, r *web.Request) error {
 // closedFind finds closed charts. It is a POST, so that no name stands in an address.
 func closedFind(w http.ResponseWriter, r *web.Request) error {
 	v := closedView{Family: r.FormValue("family"), Born: r.FormValue("born"), Asked: true}
+	if v.Born == "" && !r.PostForm.Has("born") { // from the search for a patient, with the name only
+		v.Asked = false
+		return web.Page(w, r, glassPage(r), closedPage(v))
+	}
 	born, err := patient.ReadBirthDate(v.Born, r.Now())
 	if err != nil {
 		v.Faults.Add("born", r.Lang.T("Type the whole date of birth."))

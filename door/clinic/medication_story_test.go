@@ -61,7 +61,7 @@ func TestAnAllergyIsCaughtWhilePrescribing(t *testing.T) {
 	}
 	page := anna.get("/p/maria/prescribe?s=" + cotrimoxazole)
 	for _, want := range []string{"Stop: Allergy: sulfonamides", "recorded 11-May-2011", "Warning: High potassium", "Use fosfomycin", "Correct the allergy", "Prescribe anyway",
-		"Not checked", "moonflower drops", "patient-stated and not coded", "no eGFR recorded", "cannot be signed as it is", "9 checks: 1 stop, 1 warning"} {
+		"Not checked", "moonflower drops", "patient-stated and not coded", "no eGFR recorded", "cannot be signed as it is", "of 9 checks ran in full"} {
 		if !page.says(want) {
 			t.Errorf("the page does not say %q", want)
 		}

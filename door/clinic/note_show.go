@@ -29,6 +29,7 @@ type noteView struct {
 	Signed  string // who signed last
 	Reasons []string
 	Former  []formerNote
+	Addenda []noteLine // notes that add to this one, oldest first
 	Visit   *chart.Visit
 	May     bool
 	Amend   bool
@@ -104,6 +105,11 @@ func showNote(w http.ResponseWriter, r *web.Request, v noteView) error {
 		return err
 	}
 	v.By, v.Signed = who(ctx, names, v.Note.Author, v.Note.AuthorName), who(ctx, names, v.Note.SignedBy, "")
+	for _, n := range slices.Backward(c.Notes) {
+		if n.Appends == v.Note.ID && n.Status != "entered-in-error" {
+			v.Addenda = append(v.Addenda, noteLine{n, n.AuthorName})
+		}
+	}
 	p := chartPage(r, c, "Note")
 	if len(v.Faults) > 0 {
 		return web.Invalid(w, r, p, notePage(v))

@@ -97,3 +97,22 @@ func (f found) open(p patient.Person) string {
 	}
 	return "/p/" + p.ID
 }
+
+// command reports whether the words typed are the beginning of "emergency access".
+func (f found) command() bool {
+	return len(f.Typed) >= 3 && strings.HasPrefix("emergency access", strings.ToLower(f.Typed))
+}
+
+// Closed reports whether the way to a chart that is closed to the reader is offered: nobody
+// among the reader's own patients fits, or it was asked for.
+func (f found) Closed() bool {
+	return f.Glass && (f.command() || f.Typed != "" && len(f.People) == 0)
+}
+
+// Carried is what was typed, for the form of emergency access.
+func (f found) Carried() string {
+	if f.command() {
+		return ""
+	}
+	return f.Typed
+}

@@ -88,3 +88,25 @@ func TestControlledDrugIsRenewedWithAProof(t *testing.T) {
 		t.Errorf("with both factors: %d %s", a.status, tags.ReplaceAllString(a.body, " "))
 	}
 }
+
+// TestControlledDrugInAVisitAsksToo: the question comes inside of a visit as well, keeps which
+// visit it is, and leads back there.
+func TestControlledDrugInAVisitAsksToo(t *testing.T) {
+	h := openChart(t)
+	anna := h.signedIn("anna")
+	visit := anna.startVisit()
+	id := visit[strings.LastIndex(visit, "/")+1:]
+	h.clock.Advance(6 * time.Minute)
+	form := []string{"encounter", id, "medicine", "zolpidem 5 mg tablet", "dose", "1 tablet", "route", "by mouth", "timing", "1-1-d", "days", "5 days", "quantity", "5 tablets", "repeats", "0", "key", "k1"}
+	a := anna.post("/p/maria/prescriptions", form...)
+	if a.status != http.StatusUnauthorized || !a.says("prescribe a controlled drug") || a.value(t, "encounter") != id {
+		t.Fatalf("without a proof: %d %s", a.status, tags.ReplaceAllString(a.body, " "))
+	}
+	if strings.Contains(anna.get(visit).body, "olpidem") {
+		t.Fatal("prescribed before the proof")
+	}
+	a = anna.post("/p/maria/prescriptions", append(form, "prove.password", phrase)...)
+	if a.status != http.StatusOK || a.path != visit || !a.says("Prescribed: zolpidem") {
+		t.Errorf("with the proof: %d %s %s", a.status, a.path, tags.ReplaceAllString(a.body, " "))
+	}
+}

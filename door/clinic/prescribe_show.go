@@ -71,9 +71,9 @@ func (v prescribeView) Back() string {
 	return "/p/" + v.Patient + "/medications"
 }
 
-// Open is how many findings of the tiers stop and warning nobody has answered, and whether
-// the prescription can be signed.
-func (v prescribeView) Open() (stops, warnings int) {
+// Open is how many findings of the tiers stop and warning nobody has answered, and how
+// many of the warnings need a reason before the prescription can be signed.
+func (v prescribeView) Open() (stops, warnings, grave int) {
 	for _, x := range v.Findings.Findings {
 		if v.kept(x) != "" {
 			continue
@@ -83,9 +83,12 @@ func (v prescribeView) Open() (stops, warnings int) {
 			stops++
 		case rx.Warning:
 			warnings++
+			if medication.NeedsReason(x) {
+				grave++
+			}
 		}
 	}
-	return stops, warnings
+	return stops, warnings, grave
 }
 
 // kept is the reason for which a finding is kept, or "".
@@ -210,7 +213,8 @@ func (v *prescribeView) start(r *web.Request) error {
 		v.Form.Sentence = s.ID
 		v.Form.For = v.problemLike(s.For)
 	case strings.TrimSpace(r.FormValue("free")) != "":
-		v.Form = prescribeForm{Medicine: strings.TrimSpace(r.FormValue("free")), Dose: "1 tablet", Route: "by mouth", Timing: timingValue(1, 1, "d"), Repeats: "0"}
+		// How much, how and how often is for the prescriber to say: nothing is guessed.
+		v.Form = prescribeForm{Medicine: strings.TrimSpace(r.FormValue("free")), Repeats: "0"}
 	default:
 		return nil
 	}

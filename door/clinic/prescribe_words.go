@@ -78,14 +78,14 @@ func doseOf(d medication.Draft) ui.Medicine {
 
 // standing says what still stands in the way of signing; what could not be checked is never
 // said to be fine.
-func (v prescribeView) standing(ctx context.Context, stops, warnings int) string {
+func (v prescribeView) standing(ctx context.Context, stops, warnings, grave int) string {
 	switch {
 	case v.Draft.Validate() != nil:
 		return ui.T(ctx, "not complete yet")
 	case stops+warnings == 0 && len(v.Findings.RunsOf(rx.Clear)) == 0 && len(v.Findings.Findings) == 0:
 		return ui.T(ctx, "not checked: look the label up")
 	}
-	return openWords(ctx, stops, warnings)
+	return openWords(ctx, stops, warnings, grave)
 }
 
 func tierTitle(ctx context.Context, x rx.Finding) string {
@@ -179,7 +179,7 @@ func repeatWords(ctx context.Context, n int) string {
 }
 
 // openWords says what still stands in the way of signing.
-func openWords(ctx context.Context, stops, warnings int) string {
+func openWords(ctx context.Context, stops, warnings, grave int) string {
 	count := func(n int, one, many string) string {
 		if n == 1 {
 			return ui.T(ctx, "1 "+one)
@@ -191,6 +191,8 @@ func openWords(ctx context.Context, stops, warnings int) string {
 		return count(stops, "stop", "stops") + ui.T(ctx, " and ") + count(warnings, "warning", "warnings") + ui.T(ctx, " open")
 	case stops > 0:
 		return count(stops, "stop", "stops") + ui.T(ctx, " open: change the medicine or give a reason")
+	case grave > 0:
+		return count(grave, "grave warning", "grave warnings") + ui.T(ctx, " open: change the medicine or give a reason")
 	case warnings > 0:
 		return count(warnings, "warning", "warnings") + ui.T(ctx, " open, nothing stops it")
 	}
@@ -233,7 +235,16 @@ func safetyNote(ctx context.Context, v prescribeView) string {
 	if !v.Chosen {
 		return ""
 	}
-	return ui.T(ctx, "%s", v.Findings.Tally())
+	ran, found := 0, 0 // of checks; one check may find several things
+	for _, r := range v.Findings.Runs {
+		switch r.Outcome {
+		case rx.Clear:
+			ran++
+		case rx.Found:
+			ran, found = ran+1, found+1
+		}
+	}
+	return ui.T(ctx, "%d of %d checks ran in full, %d found something", ran, len(v.Findings.Runs), found)
 }
 
 // tierRole makes screen readers announce a stop at once.
@@ -247,10 +258,11 @@ func tierRole(t rx.Tier) string {
 // monitored reports whether the person keeps the medicine and orders the test.
 func (v prescribeView) monitored(x rx.Finding) bool { return slices.Contains(v.Form.Monitor, x.ID) }
 
-// signable reports whether the sign button works: the form is complete and no stop is open.
+// signable reports whether the sign button works: the form is complete and nothing
+// that needs a reason is open.
 func (v prescribeView) signable() bool {
-	stops, _ := v.Open()
-	return v.Chosen && stops == 0 && v.Draft.Validate() == nil
+	stops, _, grave := v.Open()
+	return v.Chosen && stops+grave == 0 && v.Draft.Validate() == nil
 }
 
 // bestOf is the first alternative without a loud finding, or nil.

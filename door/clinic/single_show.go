@@ -18,6 +18,7 @@ type singleView struct {
 	Provider identity.Provider
 	Given    bool // named by the operator: nothing can be changed here
 	On       bool
+	Kept     bool   // a secret is stored for what is in the form
 	Back     string // the addresses that the provider has to know
 	Logout   string
 	Home     string
@@ -37,7 +38,7 @@ func singleShow(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return showSingle(w, r, singleView{Provider: p, On: p.Issuer != ""})
+	return showSingle(w, r, singleView{Provider: p, On: p.Issuer != "", Kept: p.Secret != ""})
 }
 
 func showSingle(w http.ResponseWriter, r *web.Request, v singleView) error {
@@ -63,6 +64,7 @@ func singleSave(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	v := singleView{Provider: readProvider(r), On: present.Issuer != ""}
+	v.Kept = present.Secret != "" && present.Issuer == v.Provider.Issuer && present.Client == v.Provider.Client
 	if v.Provider.Secret == "" && present.Issuer == v.Provider.Issuer && present.Client == v.Provider.Client && r.FormValue("public") == "" {
 		v.Provider.Secret = present.Secret
 	}

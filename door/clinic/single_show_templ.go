@@ -489,7 +489,7 @@ func singleForm(v singleView) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if v.Provider.Secret != "" {
+		if v.Kept {
 			templ_7745c5c3_Err = ui.Check("public", "yes", ui.T(ctx, "Forget the stored secret: the provider knows Osler without one"), false).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -619,8 +619,11 @@ func singleForm(v singleView) templ.Component {
 }
 
 func secretHint(ctx context.Context, v singleView) string {
-	if v.Provider.Secret != "" {
+	switch {
+	case v.Kept:
 		return ui.T(ctx, "one is stored; empty keeps it")
+	case v.Provider.Secret != "":
+		return ui.T(ctx, "type it again: nothing was saved")
 	}
 	return ui.T(ctx, "empty for a public client")
 }

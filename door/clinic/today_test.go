@@ -11,6 +11,7 @@ import (
 	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/webtest"
+	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/practice/schedule"
 	"github.com/osler-emr/osler/practice/task"
@@ -102,4 +103,17 @@ func TestTodayInABrowser(t *testing.T) {
 	p = b.Open(empty, webtest.Desktop)
 	p.Check()
 	p.Picture("today-empty")
+}
+
+// TestAFailedTryDoesNotClaimAStoredSecret: what was typed and not saved is asked for again.
+func TestAFailedTryDoesNotClaimAStoredSecret(t *testing.T) {
+	for want, v := range map[string]singleView{
+		"type it again: nothing was saved": {Provider: identity.Provider{Secret: "typed"}},
+		"one is stored; empty keeps it":    {Provider: identity.Provider{Secret: "kept"}, Kept: true},
+		"empty for a public client":        {},
+	} {
+		if got := secretHint(t.Context(), v); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
 }

@@ -19,8 +19,8 @@ func visitEdit(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	if !before.InProgress() {
-		return fault.New(fault.Conflict, "This visit is signed already. Open its note to amend it.")
+	if !before.InProgress() && !before.Addendum() {
+		return fault.New(fault.Conflict, "This visit is signed already. Open it again: what you wrote is kept.")
 	}
 	focus := ""
 	err = encounter.Edit(r.Context(), r.Actor, r.PathValue("patient"), before.ID, func(work *encounter.Work) error {

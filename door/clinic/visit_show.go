@@ -40,6 +40,8 @@ type visitView struct {
 	Focus     string          // field that gets the focus after a change
 	Newer     map[string]bool // pulls of which the chart has newer data
 	Author    string
+	Me        string // reference of the reader
+	SignedBy  string // who signed the note to which this is an addendum
 }
 
 // Path is the address of the visit.
@@ -76,7 +78,7 @@ func visitShow(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	if !v.InProgress() {
+	if !v.InProgress() && !v.Addendum() {
 		return v.finished(w, r)
 	}
 	return showVisit(w, r, v)
@@ -111,7 +113,7 @@ func loadVisit(r *web.Request) (visitView, error) {
 	if err != nil {
 		return visitView{}, err
 	}
-	v := visitView{Visit: loaded, Frame: frameOf(loaded.Chart, "visit"), SavedAt: r.SavedAt(loaded.Draft), Key: nonce(r)}
+	v := visitView{Visit: loaded, Frame: frameOf(loaded.Chart, "visit"), SavedAt: r.SavedAt(loaded.Draft), Key: nonce(r), Me: r.Principal().Reference()}
 	v.Frame.Wide = true
 	c := v.Chart
 	v.Banner = *bannerOf(c.Patient, c.Allergies)
@@ -127,8 +129,14 @@ func loadVisit(r *web.Request) (visitView, error) {
 		return v, err
 	}
 	v.settle(r.Now().Location())
-	names, err := staffNames(ctx, actor, v.Clinician)
-	v.Author = names[v.Clinician]
+	signer := ""
+	for _, n := range c.Notes {
+		if n.ID == v.Visit.Signed() {
+			signer = n.SignedBy
+		}
+	}
+	names, err := staffNames(ctx, actor, v.Clinician, signer)
+	v.Author, v.SignedBy = names[v.Clinician], names[signer]
 	return v, err
 }
 

@@ -1,6 +1,7 @@
 package clinic
 
 import (
+	"encoding/json"
 	"net/http"
 
 	"github.com/osler-emr/osler/door/web"
@@ -19,20 +20,41 @@ func visitSign(w http.ResponseWriter, r *web.Request) error {
 	}
 	signed, result, err := encounter.Sign(r.Context(), r.Actor, encounter.SignDraft{
 		Patient: v.Chart.Patient.ID, Encounter: v.ID, Text: v.Text, Seen: r.FormValue("seen"),
-		Fees: v.Fees, Zone: r.Now().Location(), Key: r.FormValue("key"),
+		Addendum: r.FormValue("addendum") != "",
+		Fees:     v.Fees, Zone: r.Now().Location(), Key: r.FormValue("key"),
 	})
 	if err == nil {
 		r.Say(signedWords(r, signed), result.Undo)
 		return web.Redirect(w, r, v.Frame.Href(""))
 	}
-	if !refused(err) || !v.InProgress() {
+	if !refused(err) || !v.InProgress() && !v.Addendum() {
 		return err
+	}
+	if v.Addendum() {
+		v.keep(r)
 	}
 	v.Faults = faultsOf(r, err)
 	return showVisit(w, r, v)
 }
 
+// keep saves what was typed in a visit that a colleague has signed meanwhile, so that it is
+// found again from Today. Where it cannot be saved the page still shows it.
+func (v *visitView) keep(r *web.Request) {
+	text, err := json.Marshal(v.Text)
+	if err == nil {
+		v.Draft, err = r.Actor.SaveDraft(r.Context(), encounter.NoteKey(v.Chart.Patient.ID, v.ID), text, v.Draft.Version)
+	}
+	if err != nil {
+		r.Site.Log.Warn("text of a signed visit not saved", "error", err.Error())
+		return
+	}
+	v.SavedAt = r.SavedAt(v.Draft)
+}
+
 func signedWords(r *web.Request, s encounter.Signed) string {
+	if s.Open {
+		return r.Lang.T("Note signed. The visit stays open for its own clinician.")
+	}
 	switch s.Charges {
 	case 0:
 		return r.Lang.T("Visit signed, no charges.")

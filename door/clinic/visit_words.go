@@ -57,6 +57,9 @@ func copiesWords(ctx context.Context, n int) string {
 
 // signWords says exactly what the button signs.
 func signWords(ctx context.Context, v visitView) string {
+	if !v.InProgress() {
+		return ui.T(ctx, "Sign as an addendum")
+	}
 	switch n := v.Ready(); n {
 	case 0:
 		return ui.T(ctx, "Sign note")

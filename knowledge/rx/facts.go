@@ -95,7 +95,8 @@ func (f *Facts) Age() (years int, known bool) {
 type Tier string
 
 // The tiers. Stop needs a reason when the prescriber keeps the medicine; Warning is a
-// passive note with ways out; Quiet asks for nothing.
+// passive note with ways out, except that a grave one is kept only with a reason too
+// (medication.NeedsReason); Quiet asks for nothing.
 const (
 	Stop    Tier = "stop"
 	Warning Tier = "warning"

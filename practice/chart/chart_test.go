@@ -233,3 +233,14 @@ func TestSynthea(t *testing.T) {
 		t.Errorf("%d patients were read, want 30", charts)
 	}
 }
+
+// TestAStatementWithAnEndOnlyHasNoStart reads a medicine that somebody told of after it was over.
+func TestAStatementWithAnEndOnlyHasNoStart(t *testing.T) {
+	n, err := fhir.Parse([]byte(`{"resourceType":"MedicationStatement","id":"s","status":"completed","subject":{"reference":"Patient/rosa"},"medicationCodeableConcept":{"text":"ibuprofen"},"dateAsserted":"2026-11-20","effectivePeriod":{"end":"2026-03-01"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := statementEvent(n); !e.NoStart || e.When != "2026-03-01" || e.Until != "2026-03-01" {
+		t.Errorf("%+v", e)
+	}
+}

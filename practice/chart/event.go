@@ -30,10 +30,11 @@ type Visit struct {
 	Type        string // in words
 	Reason      string
 	Start, End  string
-	Clinician   string // reference
-	Name        string // the clinician's name when the resource carries it
-	Location    string // reference or name of the place
-	Appointment string // id
+	Clinician   string   // reference
+	Clinicians  []string // references of all practitioners whose visit it is
+	Name        string   // the clinician's name when the resource carries it
+	Location    string   // reference or name of the place
+	Appointment string   // id
 	Diagnoses   []string
 	Origin      Origin
 	Version     string
@@ -58,6 +59,11 @@ func VisitFrom(n *fhir.Node) Visit {
 		Location:    firstText(place.Get("display").Text(), place.Get("reference").Text()),
 		Appointment: idIn(n.Path("appointment.0.reference").Text(), "Appointment"),
 		Origin:      originOf(n), Version: n.Path("meta.versionId").Text(),
+	}
+	for x := range n.Get("participant").Items() {
+		if ref := x.Path("individual.reference").Text(); strings.HasPrefix(ref, "Practitioner/") {
+			v.Clinicians = append(v.Clinicians, ref)
+		}
 	}
 	for d := range n.Get("diagnosis").Items() {
 		v.Diagnoses = append(v.Diagnoses, d.Path("condition.reference").Text())

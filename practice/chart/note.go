@@ -28,6 +28,7 @@ type Note struct {
 	AuthorName       string // when the resource carries it
 	SignedAt         string
 	Encounter        string // id
+	Appends          string // id of the note that this one adds to
 	Sections         []Section
 	Origin           Origin
 	Version          string
@@ -54,6 +55,11 @@ func NoteFrom(n *fhir.Node) Note {
 	for a := range n.Get("attester").Items() {
 		if a.Get("mode").Text() == "legal" || note.SignedBy == "" {
 			note.SignedBy, note.SignedAt = a.Path("party.reference").Text(), a.Get("time").Text()
+		}
+	}
+	for to := range n.Get("relatesTo").Items() {
+		if to.Get("code").Text() == "appends" {
+			note.Appends = idIn(to.Path("targetReference.reference").Text(), "Composition")
 		}
 	}
 	keys := SectionKeys(n)

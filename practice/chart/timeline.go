@@ -33,6 +33,7 @@ type Event struct {
 	Reference  string // "Condition/…"
 	Flag       string // of a result
 	Origin     Origin
+	NoStart    bool // only its end is known: When is that
 }
 
 // Timeline returns all events of a chart, oldest first. What has no date cannot be placed
@@ -91,11 +92,15 @@ func requestEvent(n *fhir.Node) Event {
 }
 
 func statementEvent(n *fhir.Node) Event {
-	return Event{
+	e := Event{
 		Lane: LaneMedications, Kind: "stated", Text: words(n.Get("medicationCodeableConcept")), Reference: n.Reference(), Origin: Reported,
 		When:  firstText(n.Path("effectivePeriod.start").Text(), n.Get("effectiveDateTime").Text(), n.Get("dateAsserted").Text()),
 		Until: n.Path("effectivePeriod.end").Text(), Open: n.Get("status").Text() == "active",
 	}
+	if end := n.Path("effectivePeriod.end").Text(); end != "" && n.Path("effectivePeriod.start").Text() == "" && n.Get("effectiveDateTime") == nil {
+		e.When, e.NoStart = end, true // when it was told is no start
+	}
+	return e
 }
 
 func resultEvents(reports []*fhir.Node) []Event {

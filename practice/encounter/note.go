@@ -24,6 +24,12 @@ func (s *signing) note() *fhir.Node {
 	n.Set("date", fhir.Str(now))
 	n.Set("author", fhir.Arr(fhir.Obj("reference", by, "display", s.actor.Principal().Name)))
 	n.Set("title", fhir.Str(cmp.Or(s.visit.Title(), "Visit note")))
+	if s.Addendum {
+		n.Set("title", fhir.Str("Addendum: "+cmp.Or(s.visit.Title(), "Visit note")))
+		if to := s.visit.Signed(); to != "" {
+			n.Set("relatesTo", fhir.Arr(fhir.Obj("code", "appends", "targetReference", reference("Composition/"+to))))
+		}
+	}
 	n.Set("attester", fhir.Arr(attester(by, now)))
 	sections := fhir.Arr()
 	for _, part := range []section{s.assessment(), s.orders(), s.part(chart.Subjective, "Subjective", FieldSubjective), s.part(chart.Objective, "Objective", FieldObjective)} {

@@ -27,6 +27,8 @@ type SignDraft struct {
 	// Seen is the Digest of what the page showed. When the work has changed since, nothing is
 	// signed and Sign fails with fault.Conflict.
 	Seen string
+	// Addendum says that the signer was shown a finished visit and adds to its note.
+	Addendum bool
 	// Orders are requests that are signed with the visit.
 	Orders []record.Put
 	Fees   billing.Schedule
@@ -39,6 +41,7 @@ type Signed struct {
 	Note    string // id of the Composition
 	Orders  int
 	Charges int
+	Open    bool // the visit goes on with its own clinician
 }
 
 // Digest stands for what a page shows of the work that would be signed beside the typed
@@ -58,7 +61,9 @@ func (v Visit) Digest(fees billing.Schedule, orders []*fhir.Node) string {
 
 // Sign signs a visit in one commit: the note, its new diagnoses, the orders, the charges;
 // the visit is finished, its appointment fulfilled, the draft dropped. Either all of it
-// happens or nothing.
+// happens or nothing. The visit of another clinician goes on: the note is signed, and the visit
+// and its appointment stay open until that clinician has signed. In a visit that is finished
+// what the signer had written becomes an addendum, without charges.
 func Sign(ctx context.Context, actor *record.Actor, d SignDraft) (Signed, record.Result, error) {
 	v, err := Load(ctx, actor, d.Patient, d.Encounter)
 	if err != nil {
@@ -84,8 +89,10 @@ func (d SignDraft) check(v Visit, actor *record.Actor) error {
 	switch {
 	case actor.Principal().Practitioner == "":
 		return fault.New(fault.Forbidden, "Only a clinician signs a visit.")
-	case !v.InProgress():
-		return fault.New(fault.Conflict, "This visit is signed already. Open its note to amend it.")
+	case !v.InProgress() && !(d.Addendum && v.Status == "finished"):
+		return fault.New(fault.Conflict, "This visit was signed meanwhile. What you wrote is kept: sign it as an addendum.")
+	case v.InProgress() && d.Addendum:
+		return fault.New(fault.Conflict, "This visit is open again. Nothing is signed: look at it again.")
 	case d.Seen != "" && d.Seen != v.Digest(d.Fees, d.orderNodes()):
 		return fault.New(fault.Conflict, "Something of this visit changed since the page was shown. Nothing is signed: look at it again.")
 	case written == 0:
@@ -119,13 +126,15 @@ func (s *signing) change(ctx context.Context) (record.Change, Signed, error) {
 	note := s.note()
 	signed.Note = note.ID()
 	s.put = append(s.put, record.Put{Resource: note, Create: true})
-	n, err := s.charges()
-	if err != nil {
-		return record.Change{}, signed, err
-	}
-	signed.Charges = n
-	if err := s.finish(ctx); err != nil {
-		return record.Change{}, signed, err
+	if !s.Addendum {
+		var err error
+		if signed.Charges, err = s.charges(); err != nil {
+			return record.Change{}, signed, err
+		}
+		signed.Open = !s.visit.Ends(s.actor.Principal().Reference())
+		if err := s.finish(ctx, signed.Open); err != nil {
+			return record.Change{}, signed, err
+		}
 	}
 	return record.Change{Put: s.put, What: "sign visit", Key: s.Key, Drop: NoteKey(s.Patient, s.Encounter)}, signed, nil
 }
@@ -169,11 +178,35 @@ func (s *signing) charges() (int, error) {
 	return made, nil
 }
 
-// finish ends the visit and its appointment.
-func (s *signing) finish(ctx context.Context) error {
+// finish ends the visit and its appointment; one that stays open only takes up the diagnoses.
+func (s *signing) finish(ctx context.Context, open bool) error {
 	e, version, err := readOwn(ctx, s.actor, "Encounter", s.Encounter, s.Patient)
 	if err != nil {
 		return err
+	}
+	list, seen := fhir.Arr(), map[string]bool{}
+	add := func(condition string) {
+		if !seen[condition] {
+			seen[condition] = true
+			list.Append(fhir.Obj("condition", reference(condition), "rank", list.Len()+1))
+		}
+	}
+	for _, d := range s.visit.Work.Diagnoses {
+		add(s.refs[d.Key])
+	}
+	for x := range e.Get("diagnosis").Items() { // of a colleague who signed in the same visit
+		if ref := x.Path("condition.reference").Text(); ref != "" {
+			add(ref)
+		}
+	}
+	if list.Len() > 0 {
+		e.Set("diagnosis", list)
+	}
+	if open {
+		if len(s.visit.Work.Diagnoses) > 0 {
+			s.put = append(s.put, record.Put{Resource: e, IfMatch: version})
+		}
+		return nil
 	}
 	e.Set("status", fhir.Str("finished"))
 	period := e.Get("period").Clone()
@@ -182,13 +215,6 @@ func (s *signing) finish(ctx context.Context) error {
 	}
 	period.Set("end", fhir.Str(s.actor.Now().Format(time.RFC3339)))
 	e.Set("period", period)
-	list := fhir.Arr()
-	for i, d := range s.visit.Work.Diagnoses {
-		list.Append(fhir.Obj("condition", reference(s.refs[d.Key]), "rank", i+1))
-	}
-	if list.Len() > 0 {
-		e.Set("diagnosis", list)
-	}
 	s.put = append(s.put, record.Put{Resource: e, IfMatch: version})
 	if s.visit.Appointment == "" {
 		return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -65,6 +66,45 @@ type Visit struct {
 	Work  Work
 	Text  map[string]string // by field
 	Draft record.Draft      // of the text; its Version is 0 when nothing is saved
+	// Others are colleagues who have written in this visit and not signed.
+	Others []Other
+}
+
+// Other is a colleague's unsigned text in a visit.
+type Other struct {
+	Name   string
+	Saved  time.Time
+	Text   string // one part a paragraph
+	Hidden bool   // the reader may know of it and not read it
+}
+
+// Addendum reports whether the visit was signed by somebody while the reader still has words
+// in it: they can be signed as an addendum, and are never lost.
+func (v Visit) Addendum() bool { return v.Status == "finished" && v.typed() }
+
+func (v Visit) typed() bool {
+	for _, t := range v.Text {
+		if strings.TrimSpace(t) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// Signed is the id of the newest note of the visit that is no addendum, or "".
+func (v Visit) Signed() string {
+	for _, n := range v.Chart.Notes {
+		if n.Encounter == v.ID && n.Appends == "" && n.Status != "entered-in-error" {
+			return n.ID
+		}
+	}
+	return ""
+}
+
+// Ends reports whether a signature by who ("Practitioner/…") ends the visit and its
+// appointment: those of another clinician stay open until that clinician has signed.
+func (v Visit) Ends(who string) bool {
+	return len(v.Clinicians) == 0 || slices.Contains(v.Clinicians, who)
 }
 
 // Load reads a visit with the chart around it and the reader's own unsigned work.
@@ -78,7 +118,10 @@ func Load(ctx context.Context, actor *record.Actor, patient, visit string) (Visi
 	if v.Visit, ok = c.Visit(visit); !ok {
 		return Visit{}, fault.New(fault.NotFound, "There is no such visit in this chart.")
 	}
-	if v.Work, _, err = loadWork(ctx, actor, patient, visit); err != nil {
+	if v.Work, _, err = loadWork(ctx, actor, c, visit); err != nil {
+		return Visit{}, err
+	}
+	if v.Others, err = others(ctx, actor, patient, visit); err != nil {
 		return Visit{}, err
 	}
 	v.Draft, err = actor.Draft(ctx, NoteKey(patient, visit))
@@ -91,8 +134,36 @@ func Load(ctx context.Context, actor *record.Actor, patient, visit string) (Visi
 	return v, json.Unmarshal(v.Draft.Value, &v.Text)
 }
 
-func loadWork(ctx context.Context, actor *record.Actor, patient, visit string) (Work, int64, error) {
-	d, err := actor.Draft(ctx, workKey(patient, visit))
+// others reads what colleagues have written in the visit and not signed.
+func others(ctx context.Context, actor *record.Actor, patient, visit string) ([]Other, error) {
+	drafts, err := actor.Colleagues(ctx, patient, NoteKey(patient, visit))
+	var out []Other
+	for _, d := range drafts {
+		o := Other{Name: d.Name, Saved: d.Saved, Hidden: d.Value == nil}
+		if !o.Hidden {
+			var fields map[string]string
+			if err := json.Unmarshal(d.Value, &fields); err != nil {
+				return nil, err
+			}
+			var parts []string
+			for _, name := range slices.Sorted(maps.Keys(fields)) {
+				if t := strings.TrimSpace(fields[name]); t != "" {
+					parts = append(parts, t)
+				}
+			}
+			if o.Text = strings.Join(parts, "\n"); o.Text == "" {
+				continue
+			}
+		}
+		out = append(out, o)
+	}
+	return out, err
+}
+
+// loadWork reads the reader's work in a visit. What the reader has signed already, in a visit
+// that goes on with a colleague, is no work any more.
+func loadWork(ctx context.Context, actor *record.Actor, c chart.Chart, visit string) (Work, int64, error) {
+	d, err := actor.Draft(ctx, workKey(c.Patient.ID, visit))
 	if fault.Is(err, fault.NotFound) {
 		return Work{}, 0, nil
 	}
@@ -100,14 +171,23 @@ func loadWork(ctx context.Context, actor *record.Actor, patient, visit string) (
 		return Work{}, 0, err
 	}
 	var w Work
+	for _, n := range c.Notes {
+		if n.Encounter == visit && n.Author == actor.Principal().Reference() && !chart.Moment(n.SignedAt).Before(d.Saved.Truncate(time.Second)) {
+			return w, d.Version, nil
+		}
+	}
 	return w, d.Version, json.Unmarshal(d.Value, &w)
 }
 
 // Edit changes the work of an open visit. change runs again on the newer state when another
 // window has changed it meanwhile, so nothing is overwritten.
 func Edit(ctx context.Context, actor *record.Actor, patient, visit string, change func(*Work) error) error {
+	c, err := chart.Read(ctx, actor, patient, "Composition")
+	if err != nil {
+		return err
+	}
 	for try := 0; ; try++ {
-		w, version, err := loadWork(ctx, actor, patient, visit)
+		w, version, err := loadWork(ctx, actor, c, visit)
 		if err != nil {
 			return err
 		}

@@ -406,3 +406,26 @@ func TestFactsKeepTheClinicsDays(t *testing.T) {
 		t.Errorf("the allergy is of %s", got)
 	}
 }
+
+// TestAGraveWarningNeedsAReason prescribes an opioid to somebody on a benzodiazepine.
+func TestAGraveWarningNeedsAReason(t *testing.T) {
+	c := open(t)
+	c.put(`{"resourceType":"MedicationRequest","id":"diaz","status":"active","intent":"order","subject":{"reference":"Patient/maria"},"medicationCodeableConcept":{"text":"diazepam 5 mg tablet"},"authoredOn":"2026-11-01T09:00:00Z"}`)
+	d := Draft{Patient: "maria", Text: "oxycodone 5 mg tablet", Dose: 1, Unit: "tablet", Frequency: 1, Period: 1, PeriodUnit: "d", Quantity: 5, QuantityOf: "tablet"}
+	out, err := Prescribe(t.Context(), c.as(physician), d)
+	if !Stopped(err) {
+		t.Fatalf("signed with the warning of death unanswered: %v", err)
+	}
+	d.Overrides = map[string]string{}
+	for _, x := range out.Findings.Findings {
+		if NeedsReason(x) {
+			d.Overrides[x.ID] = rx.KeepReasons()[0]
+		}
+	}
+	if len(d.Overrides) == 0 {
+		t.Fatal("nothing to answer")
+	}
+	if _, err := Prescribe(t.Context(), c.as(physician), d); err != nil {
+		t.Errorf("refused with a reason: %v", err)
+	}
+}

@@ -12,13 +12,28 @@ import (
 	"github.com/osler-emr/osler/record"
 )
 
-// errStopped is the cause of the fault about findings of the tier "stop" that nobody gave a
-// reason for.
+// errStopped is the cause of the fault about findings that need a reason and have none.
 var errStopped = errors.New("a finding stops the prescription")
 
 // Stopped reports whether err says that a finding needs a reason first. The Outcome that
 // came with it holds the findings.
 func Stopped(err error) bool { return errors.Is(err, errStopped) }
+
+// NeedsReason reports whether a finding is signed only with a reason: every stop, and a warning
+// about death or about what a label rules out. A warning about what the person may not see is
+// one of them, because it does not tell how grave it is.
+func NeedsReason(x rx.Finding) bool {
+	switch {
+	case x.Tier == rx.Stop:
+		return true
+	case x.Tier != rx.Warning || !slices.ContainsFunc(x.Actions, func(a rx.Action) bool { return a.Deed == rx.Keep || a.Deed == rx.Monitor }):
+		return false
+	case x.Rule == rx.RuleUnseen || x.Evidence == "boxed warning" || x.Evidence == "label contraindication":
+		return true
+	}
+	said := strings.ToLower(x.Title + " " + x.Sentence)
+	return slices.ContainsFunc([]string{"death", "mortality", "fatal", "ruled out", "rules out", "contraindicat"}, func(w string) bool { return strings.Contains(said, w) })
+}
 
 // Outcome is what became of a prescription.
 type Outcome struct {
@@ -48,8 +63,8 @@ func (d Draft) CheckOn(f rx.Facts, actor *record.Actor) rx.Findings {
 }
 
 // Prescribe signs a prescription. It checks the medicine on the chart as it is at this
-// moment, and stores only if nobody wrote in the chart meanwhile; findings of the tier
-// "stop" need a reason in Overrides, otherwise the fault is Stopped and nothing is stored.
+// moment, and stores only if nobody wrote in the chart meanwhile; findings that
+// NeedsReason have one in Overrides, otherwise the fault is Stopped and nothing is stored.
 // The medicines in Stops end in the same commit.
 func Prescribe(ctx context.Context, actor *record.Actor, d Draft) (Outcome, error) {
 	return sign(ctx, actor, d, nil, "prescribe")
@@ -163,7 +178,7 @@ func (d Draft) answer(f rx.Findings, prior *Medicine) ([]Override, error) {
 		switch {
 		case reason != "":
 			kept = append(kept, Override{x.ID, reason})
-		case x.Tier == rx.Stop:
+		case NeedsReason(x):
 			missing = append(missing, fault.Issue{Severity: "error", Type: "business-rule", Expression: "override." + x.ID, Text: x.Title + ". " + x.Sentence})
 		}
 	}
