@@ -131,8 +131,7 @@ func (m Mask) touches(resourceType string, body []byte) bool {
 	if !bytes.Contains(body, contained) && resourceType != "Bundle" && resourceType != "Parameters" && !mentionsNational(body) {
 		return false
 	}
-	return isPerson(resourceType) || bytes.Contains(body, contained) || resourceType == "Bundle" || resourceType == "Parameters" ||
-		m.National != Open && (bytes.Contains(body, identifier) || bytes.Contains(body, valueIdentifier))
+	return true
 }
 
 // mentionsNational is a quick look for what national asks: whether a system or a type of a national
@@ -154,7 +153,7 @@ var nationalMarks = func() (out [][]byte) {
 }()
 
 // What is looked for in bodies.
-var contained, identifier, valueIdentifier = []byte(`"contained"`), []byte(`"identifier"`), []byte(`"valueIdentifier"`)
+var contained = []byte(`"contained"`)
 
 // Apply hides in a resource what is to be hidden.
 func (m Mask) Apply(r *fhir.Node) {
@@ -216,7 +215,7 @@ func (m *masking) member(name string, v *fhir.Node, own bool) (person bool) {
 		if v.Get("resourceType").Kind() == fhir.String {
 			return m.resource(v)
 		}
-		if (name == "identifier" || name == "valueIdentifier") && m.National != Open && national(v) {
+		if m.National != Open && v.Get("value") != nil && national(v) { // an Identifier, whatever the member is called
 			m.cover(v)
 			return false
 		}

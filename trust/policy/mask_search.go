@@ -64,7 +64,13 @@ func (n narrower) asked(resourceType, param string) error {
 		return nil
 	}
 	for _, p := range n.known.Custom(resourceType) {
-		if p.Code == param && (n.reads(p.Expression) || slices.ContainsFunc(p.Components, func(c definition.Component) bool { return n.reads(c.Expression) })) {
+		// An extension of a person may hold an Address, which is searched as a string, or an
+		// Identifier, which is searched as a token.
+		held := (resourceType == "" || isPerson(resourceType)) && (n.Contact && p.Type == "string" || n.National != Open && p.Type == "token" || p.Type == "composite" || p.Type == "special")
+		reads := func(expression string) bool {
+			return n.reads(expression) || held && (strings.Contains(expression, "extension") || strings.Contains(expression, "value"))
+		}
+		if p.Code == param && (reads(p.Expression) || slices.ContainsFunc(p.Components, func(c definition.Component) bool { return reads(c.Expression) })) {
 			return unsearched(resourceType, param)
 		}
 	}
@@ -112,7 +118,7 @@ func (n narrower) narrow(resourceType string, x search.Expr) (search.Expr, error
 		x.X = inner
 		return x, err
 	case search.Words:
-		if n.Contact && (resourceType == "" || isPerson(resourceType)) || resourceType == "Bundle" {
+		if resourceType == "" || isPerson(resourceType) || resourceType == "Bundle" { // extensions may hold numbers
 			return nil, unsearched(resourceType, "words")
 		}
 		return x, nil
@@ -164,7 +170,8 @@ func (m Mask) Indifferent(resourceType string, x search.Expr, known *search.Regi
 
 // numbered reports whether a parameter reads numbers of people, of which some are hidden.
 func (n narrower) numbered(resourceType, param string) bool {
-	return n.National != Open && param == "identifier" && (resourceType == "" || isPerson(resourceType) || resourceType == "Practitioner")
+	return n.National != Open && (param == "requisition" || param == "group-identifier" ||
+		param == "identifier" && (resourceType == "" || isPerson(resourceType) || resourceType == "Practitioner"))
 }
 
 func (n narrower) each(resourceType string, parts []search.Expr) ([]search.Expr, error) {

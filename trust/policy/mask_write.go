@@ -19,7 +19,48 @@ func (m Mask) Restore(before, after *fhir.Node) error {
 	}
 	seen := before.Clone()
 	m.Apply(seen)
-	return restore(before, seen, after, after.ResourceType())
+	sent := texts(after)
+	if err := restore(before, seen, after, after.ResourceType()); err != nil {
+		return err
+	}
+	return m.keeps(before, seen, after, sent)
+}
+
+// keeps checks that what was put back is masked for its writer as it was before: whoever changes the
+// system of a number, or what kind of resource a person is, would get to see it otherwise. What the
+// writer sent is no part of the question, so that the answer confirms no guess.
+func (m Mask) keeps(before, seen, after *fhir.Node, sent map[string]bool) error {
+	open := texts(seen)
+	shown := after.Clone()
+	m.Apply(shown)
+	for text := range texts(shown) {
+		if !open[text] && !sent[text] && texts(before)[text] {
+			return unseen(after.ResourceType())
+		}
+	}
+	return nil
+}
+
+// texts returns every text in a resource.
+func texts(n *fhir.Node) map[string]bool {
+	out := map[string]bool{}
+	var walk func(n *fhir.Node)
+	walk = func(n *fhir.Node) {
+		switch n.Kind() {
+		case fhir.String:
+			out[n.Text()] = true
+		case fhir.Array:
+			for item := range n.Items() {
+				walk(item)
+			}
+		case fhir.Object:
+			for _, v := range n.Members() {
+				walk(v)
+			}
+		}
+	}
+	walk(n)
+	return out
 }
 
 // restore goes through what a mask has made different.
