@@ -132,6 +132,8 @@ func (a *Accounts) CheckProxy(ctx context.Context, by trust.Principal, d ProxyDr
 	}
 	adult := minor.Reached(born, rule.End, now)
 	switch {
+	case adult && by.Role == trust.FrontDesk:
+		return fault.New(fault.Forbidden, "The front desk lets parents and guardians of children in. Adults let a carer in themselves, in the portal; for somebody who cannot, a physician or health records does.")
 	case adult && d.Kind == Parent:
 		return fault.New(fault.Invalid, "The patient is of age: a parent’s rights have ended. As a carer the person needs the patient’s consent.").At("kind")
 	case !adult && by.Role == trust.Patient:

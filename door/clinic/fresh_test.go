@@ -99,6 +99,26 @@ func TestTakingDataOutAsksWhoItIs(t *testing.T) {
 	}
 }
 
+// TestLinksAndGrantsAskWhoItIs: what lets somebody in, or takes a list out, needs a proof.
+func TestLinksAndGrantsAskWhoItIs(t *testing.T) {
+	h := officeHouse(t)
+	tom, _ := h.enters("tom")
+	tom.pastSigning()
+	for _, path := range []string{"/p/maria/portal", "/p/maria/portal/a1/link", "/p/maria/proxies"} {
+		if a := tom.post(path, "user", "maria.x"); a.status != http.StatusUnauthorized || !a.says("who may come in") {
+			t.Errorf("%s long after the last proof: %d", path, a.status)
+		}
+	}
+	sam, _ := h.enters("sam")
+	sam.pastSigning()
+	if a := sam.post("/privacy/ages", "jurisdiction", "NL"); a.status != http.StatusUnauthorized {
+		t.Errorf("the ages: %d", a.status)
+	}
+	if a := sam.get("/audit/disclosures.csv?patient=maria"); a.status != http.StatusUnauthorized {
+		t.Errorf("the disclosures: %d", a.status)
+	}
+}
+
 func mustURL(t *testing.T, s string) *url.URL {
 	t.Helper()
 	u, err := url.Parse(s)

@@ -6,7 +6,7 @@ import "github.com/osler-emr/osler/door/web"
 // billing and people.
 func office(m *web.Mux) {
 	m.Page("GET /audit", web.Audit, audit)
-	m.Page("GET /audit/disclosures.csv", web.Audit, auditAccounting)
+	m.Page("GET /audit/disclosures.csv", web.Audit, web.Fresh(web.Exporting, auditAccounting))
 	m.Page("GET /audit/unusual", web.Audit, unusualShow)
 	m.Page("POST /audit/unusual/{finding}", web.Audit, unusualReview)
 	m.Page("POST /audit/verify", web.Audit, auditVerify)
@@ -21,7 +21,7 @@ func office(m *web.Mux) {
 	m.Page("POST /p/{patient}/emergency-access", opening, glassOpen)
 	m.Page("POST /glass/{grant}/end", opening|web.Audit, glassEnd)
 	m.Page("GET /privacy", web.Audit, privacy)
-	m.Page("POST /privacy/ages", web.Administrator, agesSet)
+	m.Page("POST /privacy/ages", web.Administrator, web.Fresh(web.Opening, agesSet))
 	m.Page("POST /privacy/glass/{grant}", web.Audit, glassReview)
 
 	const archivists = web.Records | web.Administrator // as record.AskToShred and identity.PlaceHold
@@ -68,8 +68,8 @@ func office(m *web.Mux) {
 	m.Page("POST /people/{account}/disable", web.Administrator, web.Fresh(web.Granting, accountDisable))
 	m.Page("POST /people/{account}/enable", web.Administrator, web.Fresh(web.Granting, accountEnable))
 	m.Page("GET /p/{patient}/portal", web.Desk, portalAccess)
-	m.Page("POST /p/{patient}/portal", web.Desk, portalInvite)
-	m.Page("POST /p/{patient}/portal/{account}/link", web.Desk, portalLink)
-	m.Page("POST /p/{patient}/proxies", web.Desk, proxyAdd)
+	m.Page("POST /p/{patient}/portal", web.Desk, web.Fresh(web.Granting, portalInvite))
+	m.Page("POST /p/{patient}/portal/{account}/link", web.Desk, web.Fresh(web.Granting, portalLink))
+	m.Page("POST /p/{patient}/proxies", web.Desk, web.Fresh(web.Granting, proxyAdd))
 	m.Page("POST /p/{patient}/proxies/{grant}/end", web.Desk, proxyEnd)
 }

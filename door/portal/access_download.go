@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/record"
@@ -16,6 +17,9 @@ import (
 // accessProof answers with what the log says about the own record, each line with a proof that it
 // is in the log, and that whoever has the clinic's key verifies with `osler audit verify`.
 func accessProof(w http.ResponseWriter, r *web.Request) error {
+	if limited(r) { // as the page
+		return fault.New(fault.Forbidden, "Who looked at this record is shown to the patient.")
+	}
 	id, err := own(r)
 	if err != nil {
 		return err
@@ -29,6 +33,9 @@ func accessProof(w http.ResponseWriter, r *web.Request) error {
 
 // accessDisclosed answers with the accounting of disclosures of six years as a table.
 func accessDisclosed(w http.ResponseWriter, r *web.Request) error {
+	if limited(r) { // as the page
+		return fault.New(fault.Forbidden, "Who looked at this record is shown to the patient.")
+	}
 	id, err := own(r)
 	if err != nil {
 		return err

@@ -55,7 +55,7 @@ func navigation(r *web.Request) []ui.NavItem {
 // person whom the reader acts for. Whose record it is stands in the address and nowhere else.
 func routes(m *web.Mux) {
 	m.Page("GET /whose", web.Patient, whose)
-	m.Page("POST /whose/carers", web.Patient, carerAdd)
+	m.Page("POST /whose/carers", web.Patient, web.Fresh(web.Granting, carerAdd))
 	m.Page("POST /whose/{grant}/end", web.Patient, carerEnd)
 	for _, at := range []string{"/portal", "/portal/for/{person}"} {
 		bothPages(m, at)

@@ -94,6 +94,17 @@ func TestAParentOpensTheRecordsOfSeveralChildren(t *testing.T) {
 			path = strings.Replace(path, "/portal", "/portal/for/"+child, 1)
 			status, page := c.see(maria, path)
 			if child == "ada" && strings.HasSuffix(path, "/access") {
+				for _, file := range []string{"/proof", "/disclosures"} {
+					if status, _ := c.see(maria, path+file); status != 403 {
+						t.Errorf("%s%s: %d", path, file, status)
+					}
+				}
+				if status != 403 {
+					t.Errorf("%s: %d", path, status)
+				}
+				continue
+			}
+			if child == "ada" && strings.Contains(path, "/rights") { // requests are the patient's own there
 				if status != 403 {
 					t.Errorf("%s: %d", path, status)
 				}
