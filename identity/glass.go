@@ -346,7 +346,7 @@ func (a *Accounts) grants(ctx context.Context, patient string) ([]GlassGrant, er
 }
 
 // ReviewGlass notes what a review found. Nobody reviews what they opened themselves, and a
-// review stays as it is. "Not appropriate" needs a comment.
+// review stays as it is. "Not appropriate" needs a comment, and ends what is still open.
 func (a *Accounts) ReviewGlass(ctx context.Context, by trust.Principal, id string, outcome GlassOutcome, comment string) (GlassGrant, error) {
 	comment = strings.TrimSpace(comment)
 	switch {
@@ -369,13 +369,19 @@ func (a *Accounts) ReviewGlass(ctx context.Context, by trust.Principal, id strin
 		return GlassGrant{}, fault.New(fault.Conflict, "%s has reviewed this already.", g.Review.By)
 	}
 	g.Review = &GlassReview{Outcome: outcome, Comment: comment, By: by.Name, ByID: by.ID, At: a.clock.Now()}
+	did := "emergency access reviewed: " + string(outcome)
+	items := []store.ItemWrite{{Item: store.Item{Space: spaceGlassWaiting, Key: g.ID}, Delete: true, IfVersion: -1}}
+	if outcome == GlassNotAppropriate && g.Open(a.clock.Now()) { // what was not right does not go on
+		g.Ended, g.EndedBy = a.clock.Now(), by.Name
+		did += ", and ended"
+		items = append(items, store.ItemWrite{Item: store.Item{Space: spaceGlass, Key: g.ID}, Delete: true, IfVersion: -1})
+	}
 	kept, err := write(spaceGlassGrant, g.ID, g.Patient, g, time.Time{}, g.version)
 	if err != nil {
 		return GlassGrant{}, err
 	}
-	done := store.ItemWrite{Item: store.Item{Space: spaceGlassWaiting, Key: g.ID}, Delete: true, IfVersion: -1}
-	leaf := a.glassLeaf(by, g, "emergency access reviewed: "+string(outcome), "") // the patient reads the log, and not the comment
-	leaf.Purpose = string(by.Purpose)                                             // a review is no break-glass
-	_, err = a.store.Commit(ctx, store.Changeset{Items: []store.ItemWrite{kept, done}, Leaf: leaf})
+	leaf := a.glassLeaf(by, g, did, "") // the patient reads the log, and not the comment
+	leaf.Purpose = string(by.Purpose)   // a review is no break-glass
+	_, err = a.store.Commit(ctx, store.Changeset{Items: append(items, kept), Leaf: leaf})
 	return g, err
 }

@@ -265,3 +265,24 @@ func TestGlassOnSQLite(t *testing.T) {
 		t.Errorf("%+v %v", list, err)
 	}
 }
+
+// TestGlassThatWasNotRightEndsWithItsReview: what the review finds not appropriate does not stay
+// open; what was appropriate goes on until its end.
+func TestGlassThatWasNotRightEndsWithItsReview(t *testing.T) {
+	h, ctx := open(t), context.Background()
+	anna, officer := h.in(h.account("anna", trust.Physician, "")), h.in(h.account("olu", trust.Auditor, ""))
+	for patient, outcome := range map[string]GlassOutcome{"p1": GlassNotAppropriate, "p2": GlassAppropriate} {
+		g, err := h.BreakGlass(ctx, anna, ask(patient))
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err = h.ReviewGlass(ctx, officer, g.ID, outcome, "seen")
+		if err != nil || g.Open(h.clock.Now()) != (outcome == GlassAppropriate) {
+			t.Errorf("%s: open %v, %v", outcome, g.Open(h.clock.Now()), err)
+		}
+	}
+	open, err := h.Glass(ctx, anna.ID)
+	if err != nil || len(open) != 1 || open[0].Patient != "p2" {
+		t.Errorf("open after the reviews: %+v %v", open, err)
+	}
+}

@@ -14,8 +14,9 @@ import (
 )
 
 // Known is all that is told of a person whose chart is closed, to who may break glass: enough
-// to be sure that it is the person in front of them.
-type Known struct{ ID, Family, Given, Born string }
+// to be sure that it is the person in front of them. Number is the record number, which only
+// Identify tells.
+type Known struct{ ID, Family, Given, Born, Number string }
 
 // closedMost is how many closed charts FindClosed names.
 const closedMost = 10

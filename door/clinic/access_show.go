@@ -24,6 +24,7 @@ type accessView struct {
 	Entry     string
 	Name      string // of the person of the answer
 	Answer    *policy.Explanation
+	Whose     []record.Known // whose chart was asked about
 	Faults    ui.Faults
 }
 
@@ -86,7 +87,6 @@ func accessWhy(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	v.Person, v.Patient, v.Entry = r.FormValue("person"), strings.TrimSpace(r.FormValue("patient")), strings.TrimSpace(r.FormValue("entry"))
-	v.Patient = strings.TrimPrefix(v.Patient, "Patient/")
 	var who trust.Principal
 	for _, a := range accounts {
 		if a.ID == v.Person {
@@ -97,13 +97,19 @@ func accessWhy(w http.ResponseWriter, r *web.Request) error {
 		v.Faults.Add("person", r.Lang.T("Choose a person."))
 	}
 	if v.Patient == "" {
-		v.Faults.Add("patient", r.Lang.T("Type the number of the chart."))
+		v.Faults.Add("patient", r.Lang.T("Say whose chart: type the record number or the name."))
+	} else if v.Whose, err = whose(r, "patient", v.Patient, &v.Faults); err != nil {
+		return err
 	}
 	if len(v.Faults) == 0 {
-		e, err := r.Actor.Explain(r.Context(), who, v.Patient, v.Entry)
+		e, err := r.Actor.Explain(r.Context(), who, v.Whose[0].ID, v.Entry)
 		switch {
 		case fault.Is(err, fault.NotFound):
-			v.Faults.Add("patient", sentence(r, err))
+			field := "patient"
+			if v.Entry != "" {
+				field = "entry"
+			}
+			v.Faults.Add(field, sentence(r, err))
 		case fault.Is(err, fault.Invalid):
 			v.Faults.Add("entry", sentence(r, err))
 		case err != nil:

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/osler-emr/osler/door/webtest"
+	"github.com/osler-emr/osler/trust"
 )
 
 // account returns the id of an account by its user name.
@@ -54,8 +55,15 @@ func TestTheAdministratorChoosesWhoSeesCharts(t *testing.T) {
 	if a := ines.post("/access/why", why...); !a.says("can see it") || !a.says("practice-wide") {
 		t.Errorf("why: %d %s", a.status, a.body)
 	}
-	if a := ines.post("/access/why", "person", h.account("anna"), "patient", "nobody"); !a.says("no such entry") {
+	if a := ines.post("/access/why", "person", h.account("anna"), "patient", "nobody"); a.status != http.StatusUnprocessableEntity || !a.says("This is no record number or id") {
 		t.Errorf("nobody: %d %s", a.status, a.body)
+	}
+	h.commit(trust.System("import"), `{"resourceType":"Patient","id":"edna","identifier":[{"system":"urn:osler:record-number","value":"2041187731"},{"system":"http://hl7.org/fhir/sid/us-ssn","value":"078-05-1120"}],"name":[{"family":"Pike","given":["Edna"]}],"birthDate":"1947-05-06","telecom":[{"system":"phone","value":"0113 496 0777"}]}`)
+	if a := ines.post("/access/why", "person", h.account("anna"), "patient", "204 118 7731"); !a.says("The chart of") || !a.says("PIKE") || !a.says("can see it") || a.says("078-05") || a.says("0113 496 0777") {
+		t.Errorf("by record number: %d %s", a.status, a.body)
+	}
+	if a := ines.post("/access/why", "person", h.account("anna"), "patient", "w 3 2 1990"); a.status != http.StatusUnprocessableEntity || !a.says("More than one record fits") || !a.says("Katarzyna") {
+		t.Errorf("two fit: %d", a.status)
 	}
 	if a := anna.get("/p/kasia"); a.status != http.StatusOK {
 		t.Errorf("and the physician is let in again: %d", a.status)

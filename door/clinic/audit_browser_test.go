@@ -83,6 +83,42 @@ func TestAuditFilters(t *testing.T) {
 	}
 }
 
+// TestAuditFindsARecord: who opens no charts finds the log of a record by its number or a name, is
+// told no more than whose it is, and never gets the whole log for a record that is none.
+func TestAuditFindsARecord(t *testing.T) {
+	h := busyHouse(t)
+	h.commit(trust.System("import"), `{"resourceType":"Patient","id":"edna","identifier":[{"system":"urn:osler:record-number","value":"2041187731"}],"name":[{"family":"Pike","given":["Edna"]}],"birthDate":"1947-05-06","telecom":[{"system":"phone","value":"0113 496 0777"}]}`)
+	for _, user := range []string{"ines", "sam"} {
+		b, _ := h.enters(user)
+		for _, typed := range []string{"204 118 7731", "2041187731", "pike edna", "pike 6 5 1947", "edna"} {
+			a := b.post("/audit", "patient", typed)
+			if a.status != http.StatusOK || a.path != "/audit" || !a.says("Who looked at the record of") || !a.says("PIKE") || a.says("0113 496 0777") {
+				t.Errorf("%s %q: %d %s", user, typed, a.status, tags.ReplaceAllString(a.body, " "))
+			}
+		}
+		two := b.post("/audit", "patient", "w 3 2 1990", "glass", "1")
+		if two.status != http.StatusUnprocessableEntity || !two.says("More than one record fits") || !strings.Contains(two.body, `href="/audit?glass=1&amp;patient=kasia"`) || strings.Contains(two.body, `class="cards log"`) {
+			t.Errorf("%s, two fit: %d %s", user, two.status, tags.ReplaceAllString(two.body, " "))
+		}
+		for what, a := range map[string]answer{"typed": b.post("/audit", "patient", "999 999 9999"), "a name": b.post("/audit", "patient", "nobodyhere"), "in the address": b.get("/audit?patient=nobody")} {
+			if a.status != http.StatusUnprocessableEntity || !a.says("This is no record number or id") || strings.Contains(a.body, `class="cards log"`) || a.says("No entry fits") {
+				t.Errorf("%s, %s: %d", user, what, a.status)
+			}
+		}
+		for _, path := range []string{"/audit?patient=204%20118%207731", "/audit?patient=pike&nonsense=pike"} {
+			if a := b.get(path); a.status != http.StatusUnprocessableEntity || strings.Contains(a.body, `class="cards log"`) {
+				t.Errorf("%s, %s shows the log: %d", user, path, a.status)
+			}
+		}
+	}
+	for _, user := range []string{"anna", "tom", "priya"} {
+		b, _ := h.enters(user)
+		if a := b.post("/audit", "patient", "pike"); a.status != http.StatusForbidden {
+			t.Errorf("%s: %d", user, a.status)
+		}
+	}
+}
+
 // TestAdministratorFindsWhoLooked: an administrator who is new finds who looked at a record in at
 // most three clicks from the first page, and the pages pass what every page must.
 func TestAdministratorFindsWhoLooked(t *testing.T) {
@@ -92,8 +128,12 @@ func TestAdministratorFindsWhoLooked(t *testing.T) {
 		p := b.Open(h.url+"/sign-in", look)
 		p.SignIn(h.url, "sam", phrase)
 		if look.Name == webtest.Desktop.Name {
-			p.Submit(`a[href="/audit"]`)                // one
-			p.Submit(`td a[href*="patient=katarzyna"]`) // two: who looked at that record
+			p.Submit(`a[href="/audit"]`) // one
+			p.Type("#f-patient", "wojcik katarzyna")
+			p.Submit(`form[action="/audit"] button.primary`) // two: who looked at that record
+			if text := p.Text("#whose"); !strings.Contains(text, "Katarzyna") {
+				t.Errorf("it does not say whose record it is: %s", text)
+			}
 			if text := p.Text("table.log"); !strings.Contains(text, "Amara Mensah") {
 				t.Errorf("after two clicks: %s", text)
 			}
@@ -102,6 +142,12 @@ func TestAdministratorFindsWhoLooked(t *testing.T) {
 		}
 		p.Check()
 		p.Picture("audit-" + look.Name)
+		p.Goto(h.url + "/audit")
+		p.Click(`form[action="/audit"] input[name="glass"]`)
+		p.Submit(`form[action="/audit"] button.primary`) // a filter without a person or a door is one
+		if text := p.Text("main"); !strings.Contains(text, "No entry fits the filter") {
+			t.Errorf("only emergency access: %s", text)
+		}
 		p.Goto(h.url + "/audit/unusual")
 		p.Check()
 		p.Picture("unusual-" + look.Name)

@@ -21,6 +21,9 @@ const maxAuditExport = 10000
 func auditExport(w http.ResponseWriter, r *web.Request) error {
 	filter := readAuditFilter(r)
 	f := filter.leaves(r)
+	if r.Reduced { // never the whole log for a part of it
+		return fault.New(fault.Invalid, "The address asked for more than an address may hold. Choose on the page Audit what the file is to have.")
+	}
 	if len(filter.Faults) > 0 {
 		return fault.New(fault.Invalid, "%s", filter.Faults[0].Text)
 	}

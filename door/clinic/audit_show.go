@@ -29,7 +29,16 @@ type auditView struct {
 	Reached int64  // the entry that the search came to without filling the page; 0 when it is through
 	Witness []witness.State
 	State   record.Verified
-	Newest  int64 // entries in the log, 0 when the page is not the first
+	Newest  int64          // entries in the log, 0 when the page is not the first
+	Whose   []record.Known // whose records fit what was typed; one when the list is of one record
+}
+
+// typed is what stands in the field of the record: a record number where there is one.
+func (v auditView) typed() string {
+	if len(v.Whose) == 1 && v.Whose[0].Number != "" {
+		return v.Whose[0].Number
+	}
+	return v.Filter.Patient
 }
 
 // auditFilter is what was typed into the filter.
@@ -75,8 +84,22 @@ func audit(w http.ResponseWriter, r *web.Request) error {
 	}
 	page := ui.Page{Title: r.Lang.T("Audit"), Active: "/audit", Sheets: []string{"office.css"}}
 	f := v.Filter.leaves(r)
+	if r.Reduced {
+		v.Filter.Faults.Add("patient", r.Lang.T("The address asked for more than an address may hold. Type it here."))
+	}
+	if v.Filter.Patient != "" {
+		if v.Whose, err = whose(r, "patient", v.Filter.Patient, &v.Filter.Faults); err != nil {
+			return err
+		}
+	}
 	if len(v.Filter.Faults) > 0 {
 		return web.Invalid(w, r, page, auditPage(v))
+	}
+	if r.Method == http.MethodPost { // what was typed is an id now, which an address may hold
+		if len(v.Whose) == 1 {
+			v.Filter.Patient = v.Whose[0].ID
+		}
+		return web.Redirect(w, r, "/audit?"+v.Filter.query().Encode())
 	}
 	before, err := strconv.ParseInt(r.FormValue("before"), 10, 64)
 	if err == nil && before > 0 {
@@ -206,6 +229,8 @@ func (f auditFilter) href(name, value string) string {
 	q.Set(name, value)
 	return "/audit?" + q.Encode()
 }
+
+func (f auditFilter) ofPatient(id string) string { return f.href("patient", id) }
 
 func (f auditFilter) set() bool { return len(f.query()) > 0 }
 

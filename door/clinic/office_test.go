@@ -232,7 +232,7 @@ func TestTheAuditorSeesAReadJustMade(t *testing.T) {
 	}
 	q := url.Values{"person": {by.ID}, "patient": {"maria"}, "did": {"looked"}, "from": {"2026-11-24"}, "to": {"2026-11-24"}}
 	seen := ines.get("/audit?" + q.Encode())
-	if !seen.says("Tom Reyes") || !seen.says("Opened Patient") || seen.says("OKAFOR") {
+	if !seen.says("Tom Reyes") || !seen.says("Opened Patient") || !seen.says("Who looked at the record of") || seen.says("0113 496") {
 		t.Errorf("the filtered log: %s", tags.ReplaceAllString(seen.body, " "))
 	}
 	q.Set("did", "wrote")

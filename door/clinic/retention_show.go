@@ -13,6 +13,7 @@ import (
 	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/practice/disposal"
+	"github.com/osler-emr/osler/practice/patient"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
@@ -33,6 +34,8 @@ type retentionView struct {
 	Full   bool // more are due than are shown
 	Gone   []goneLine
 	People map[string]chart.Patient // whom the reader may see by name
+	Known  map[string]record.Known  // whose the held records are, for readers who open no charts
+	Whose  []record.Known           // whose records fit what was typed into the form
 	Form   holdForm
 	Act    string // the form that was refused
 	Faults ui.Faults
@@ -63,7 +66,17 @@ type goneLine struct {
 }
 
 func retentionShow(w http.ResponseWriter, r *web.Request) error {
-	return showRetention(w, r, retentionView{Form: holdForm{Patient: r.FormValue("patient")}})
+	v := retentionView{Form: holdForm{Patient: r.FormValue("patient")}}
+	if v.Form.Patient != "" {
+		var err error
+		if v.Whose, err = whose(r, "patient", v.Form.Patient, &v.Faults); err != nil {
+			return err
+		}
+		if len(v.Faults) > 0 {
+			v.Act = "hold"
+		}
+	}
+	return showRetention(w, r, v)
 }
 
 func retentionPageOf(r *web.Request) ui.Page {
@@ -139,6 +152,16 @@ func (v *retentionView) load(r *web.Request) (err error) {
 // names reads who the people are, as far as the reader may know.
 func (v *retentionView) names(r *web.Request) (err error) {
 	if !mayRead(r, "Patient") {
+		v.Known = map[string]record.Known{}
+		for _, h := range v.Holds {
+			found, err := patient.Identify(r.Context(), r.Actor, h.Patient)
+			if err != nil {
+				return err
+			}
+			for _, k := range found {
+				v.Known[k.ID] = k
+			}
+		}
 		return nil
 	}
 	var ids []string
@@ -169,7 +192,18 @@ func goneOf(e store.LeafEntry) goneLine {
 // holdPlace puts a record under a legal hold.
 func holdPlace(w http.ResponseWriter, r *web.Request) error {
 	v := retentionView{Act: "hold", Form: holdForm{strings.TrimSpace(r.FormValue("patient")), r.FormValue("reason")}}
-	_, err := r.Site.Accounts.PlaceHold(r.Context(), r.Principal(), v.Form.Patient, v.Form.Reason)
+	if v.Form.Patient == "" {
+		v.Faults.Add("patient", r.Lang.T("Say whose record: type the record number or the name."))
+		return showRetention(w, r, v)
+	}
+	var err error
+	if v.Whose, err = whose(r, "patient", v.Form.Patient, &v.Faults); err != nil {
+		return err
+	}
+	if len(v.Faults) > 0 {
+		return showRetention(w, r, v)
+	}
+	_, err = r.Site.Accounts.PlaceHold(r.Context(), r.Principal(), v.Whose[0].ID, v.Form.Reason)
 	if refused(err) || fault.Is(err, fault.NotFound) {
 		v.Faults = faultsOf(r, err)
 		return showRetention(w, r, v)

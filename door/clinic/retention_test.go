@@ -85,6 +85,15 @@ func TestDisposalByTwoPeople(t *testing.T) {
 	if page := ada.post("/retention/holds", "patient", "olga", "reason", " "); page.status != http.StatusUnprocessableEntity {
 		t.Errorf("a hold without a case: %d", page.status)
 	}
+	if page := ada.post("/retention/holds", "patient", "999 999 9999", "reason", "Case 12/2026"); page.status != http.StatusUnprocessableEntity || !page.says("This is no record number or id") {
+		t.Errorf("a hold on no record: %d", page.status)
+	}
+	if page := ada.post("/retention/holds", "patient", "brandt olga", "reason", "Case 12/2026"); page.path != "/retention" || !page.says("BRANDT") {
+		t.Errorf("held by name: %d", page.status)
+	}
+	if page := rex.post("/retention/holds/olga/lift", "reason", "the other case"); page.path != "/retention" {
+		t.Errorf("lifted: %d", page.status)
+	}
 	if page := ada.post("/retention/holds", "patient", "olga", "reason", "Case 12/2026"); page.path != "/retention" || !page.says("Case 12/2026") || !page.says("legal hold") {
 		t.Errorf("held: %d %s", page.status, tags.ReplaceAllString(page.body, " "))
 	}

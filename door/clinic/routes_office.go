@@ -6,6 +6,7 @@ import "github.com/osler-emr/osler/door/web"
 // billing and people.
 func office(m *web.Mux) {
 	m.Page("GET /audit", web.Audit, audit)
+	m.Find("/audit", web.Audit, audit)
 	m.Page("GET /audit/disclosures.csv", web.Audit, web.Fresh(web.Exporting, auditAccounting))
 	m.Page("GET /audit/unusual", web.Audit, unusualShow)
 	m.Page("POST /audit/unusual/{finding}", web.Audit, unusualReview)

@@ -65,6 +65,7 @@ type Field struct {
 	InputMode         string
 	Dir               string // "ltr" for what reads left to right in every language: "1 tablet"
 	Required          bool
+	Any               bool // of a Select: the empty option is a choice as good as the others ("Anybody")
 	Focus             bool // starts with the focus
 	Faults            Faults
 	Options           []Option // for Select and Choices
@@ -125,7 +126,7 @@ func (f Field) rows() int {
 }
 
 func optional(ctx context.Context, f Field) string {
-	if f.Required {
+	if f.Required || f.Any {
 		return ""
 	}
 	return T(ctx, "(optional)")

@@ -139,7 +139,7 @@ func (s *Site) serve(area *Area, p Policy, h Handler, limit int64) http.Handler 
 		if path := req.URL.Path; path != foreign {
 			u := *req.URL
 			u.RawQuery = bare(u.RawQuery)
-			r.URL = &u
+			r.URL, r.Reduced = &u, u.RawQuery != req.URL.RawQuery
 		}
 		err := s.enter(w, r, p, h)
 		if tally.Count() == 0 && r.Actor != nil { // the answer is still held back

@@ -174,6 +174,9 @@ type Request struct {
 	// and Acting says so on the page.
 	Base   string
 	Acting *ui.Acting
+	// Reduced says that the address held parameters that it must not, and that were taken out:
+	// a page that would answer with more for it (the audit log) refuses.
+	Reduced bool
 
 	area   *Area
 	id     string // request id, for the log and the fault page

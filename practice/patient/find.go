@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +14,9 @@ import (
 	"github.com/osler-emr/osler/record"
 )
 
+// anID is what an id of a resource looks like.
+var anID = regexp.MustCompile(`^[A-Za-z0-9.-]{1,64}$`)
+
 // MaxFound is how many people Find returns at most.
 const MaxFound = 12
 
@@ -20,7 +24,7 @@ const MaxFound = 12
 // of birth, digits are a record number, a phone or, when short, nothing yet. Parts may be
 // mixed: "oka 14 3 68".
 func Find(ctx context.Context, actor *record.Actor, typed string) ([]Person, error) {
-	queries := queriesFor(actor, typed)
+	queries := queriesFor(typed, actor.Now(), !actor.Hides().Contact)
 	var out []Person
 	seen := map[string]bool{}
 	for _, q := range queries {
@@ -38,9 +42,36 @@ func Find(ctx context.Context, actor *record.Actor, typed string) ([]Person, err
 	return out, nil
 }
 
+// Identify finds as Find does whose record is meant, for those who may know only that: by record
+// number, name, date of birth, or the record's id as the audit log writes it.
+func Identify(ctx context.Context, actor *record.Actor, typed string) ([]record.Known, error) {
+	queries := queriesFor(typed, actor.Now(), false)
+	if id := strings.TrimPrefix(strings.TrimSpace(typed), "Patient/"); anID.MatchString(id) {
+		queries = append([]string{"_id=" + url.QueryEscape(id)}, queries...)
+	}
+	var out []record.Known
+	seen := map[string]bool{}
+	for i, q := range queries {
+		found, err := actor.Identify(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range found {
+			if !seen[k.ID] {
+				seen[k.ID] = true
+				out = append(out, k)
+			}
+		}
+		if i == 0 && len(out) == 1 && strings.HasPrefix(q, "_id=") {
+			break // an id is nobody else's
+		}
+	}
+	return out, nil
+}
+
 // queriesFor turns what was typed into search URLs; all of them may contribute.
-func queriesFor(actor *record.Actor, typed string) []string {
-	words, numbers := parts(typed, actor.Now())
+func queriesFor(typed string, today time.Time, phones bool) []string {
+	words, numbers := parts(typed, today)
 	var names []string
 	for _, w := range words {
 		if w = strings.Trim(w, ",;"); search.Normalize(w) != "" { // signs alone are no name
@@ -56,14 +87,14 @@ func queriesFor(actor *record.Actor, typed string) []string {
 	number := strings.Join(numbers, " ")
 	var out []string
 	with := func(q string) { out = append(out, strings.Join(append(names[:len(names):len(names)], q), "&")) }
-	if born, err := ReadBirthDate(number, actor.Now()); err == nil {
+	if born, err := ReadBirthDate(number, today); err == nil {
 		with("birthdate=" + born)
 	} else if len(numbers) == 1 && len(number) == 4 && (number[:2] == "19" || number[:2] == "20") {
 		with("birthdate=" + number)
 	}
 	if d := digits(number); len(d) >= 5 && len(d) == len(strings.ReplaceAll(strings.NewReplacer("-", "", "(", "", ")", "", "+", "").Replace(number), " ", "")) {
 		with("identifier=" + url.QueryEscape(RecordNumberSystem+"|"+d))
-		if !actor.Hides().Contact {
+		if phones {
 			with("phone=" + d)
 		}
 	} else if len(numbers) == 1 {

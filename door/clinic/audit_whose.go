@@ -1,0 +1,41 @@
+package clinic
+
+import (
+	"slices"
+
+	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/practice/patient"
+	"github.com/osler-emr/osler/record"
+)
+
+// whose finds the record that was typed into a field of the audit log, of access or of
+// retention: by record number, name, date of birth, or id. With a fault there is not exactly one,
+// and the list says which there are.
+func whose(r *web.Request, field, typed string, faults *ui.Faults) ([]record.Known, error) {
+	found, err := patient.Identify(r.Context(), r.Actor, typed)
+	if err != nil && !refused(err) {
+		return nil, err
+	}
+	if len(found) == 0 {
+		gone, err := r.Actor.Destroyed(r.Context()) // its log stays
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range gone {
+			if slices.Contains(e.Leaf.Patients, typed) {
+				return []record.Known{{ID: typed}}, nil
+			}
+		}
+		faults.Add(field, r.Lang.T("This is no record number or id, and nobody has this name or date of birth. Check what was typed."))
+	}
+	if len(found) > 1 {
+		faults.Add(field, r.Lang.T("More than one record fits. Choose one, or type the record number."))
+	}
+	return found, nil
+}
+
+// whoseField is the field that whose reads.
+func whoseField(label, value string, faults ui.Faults) ui.Field {
+	return ui.Field{Name: "patient", Label: label, Value: value, Faults: faults, Autocomplete: "off"}
+}
