@@ -34,8 +34,3 @@ func whose(r *web.Request, field, typed string, faults *ui.Faults) ([]record.Kno
 	}
 	return found, nil
 }
-
-// whoseField is the field that whose reads.
-func whoseField(label, value string, faults ui.Faults) ui.Field {
-	return ui.Field{Name: "patient", Label: label, Value: value, Faults: faults, Autocomplete: "off"}
-}
