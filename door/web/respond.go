@@ -161,7 +161,11 @@ func faultTitle(code fault.Code) string {
 }
 
 // Absolute is the whole address of a path of this site, for a link that a person hands on.
+// Where the site's address is known (--public-url), nobody's Host header is believed.
 func (r *Request) Absolute(path string) string {
+	if r.Site.Address != "" {
+		return strings.TrimRight(r.Site.Address, "/") + path
+	}
 	scheme := "http"
 	if r.Site.Secure {
 		scheme = "https"

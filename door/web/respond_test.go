@@ -1,6 +1,9 @@
 package web
 
-import "testing"
+import (
+	"net/http/httptest"
+	"testing"
+)
 
 // TestLocal: what is handed to Redirect or shown as the page to come back to never leads
 // the browser to another site.
@@ -14,5 +17,17 @@ func TestLocal(t *testing.T) {
 		if got := local(path); got != want {
 			t.Errorf("local(%q) is %v", path, got)
 		}
+	}
+}
+
+func TestLinksLeadToTheKnownAddress(t *testing.T) {
+	r := &Request{Request: httptest.NewRequest("GET", "/people", nil), Site: &Site{Address: "https://osler.example/"}}
+	r.Host = "evil.example"
+	if got := r.Absolute("/invite/x"); got != "https://osler.example/invite/x" {
+		t.Error(got)
+	}
+	r.Site.Address = ""
+	if got := r.Absolute("/invite/x"); got != "http://evil.example/invite/x" { // nobody said what it is called
+		t.Error(got)
 	}
 }
