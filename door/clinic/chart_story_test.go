@@ -220,7 +220,7 @@ func TestRolesInAChart(t *testing.T) {
 	if page.says("charge\"") || !page.says("A physician adds the charges.") {
 		t.Error("the nurse's visit offers charges")
 	}
-	if a := amara.post(visit+"/sign", "seen", page.value(t, "seen"), "plan", "Dressing changed."); a.path != "/p/maria" || !a.says("no charges") {
+	if a := amara.post(visit+"/sign", "seen", page.value(t, "seen"), "plan", "Dressing changed."); a.path != "/p/maria" || !a.says("stays open for its own clinician") {
 		t.Errorf("a nurse's signature leads to %s (%d)", a.path, a.status)
 	}
 }

@@ -106,7 +106,7 @@ func TestBackupAndRestoreFromTheCommandLine(t *testing.T) {
 	}
 	must(t, "audit", "verify", "--data", restored)
 	past := filepath.Join(dir, "past")
-	must(t, "restore", "--from", place, "--identity", identity, "--to", past, "--at", "2") // the founding, then the first import
+	must(t, "restore", "--from", place, "--identity", identity, "--to", past, "--at", "3") // the founding and its labels, then the first import
 	if got := exported(t, past); got != early || got == late {
 		t.Errorf("as of commit 2 the record is\n%s", got)
 	}

@@ -28,7 +28,7 @@ func importing(t testing.TB, desk **job.Desk) func(*house, *Options) {
 		o.Jobs = job.Open(h.store, h.gate, h.clock, slog.New(slog.NewTextHandler(io.Discard, nil)))
 		*desk = o.Jobs
 		t.Cleanup(o.Jobs.Close)
-		a, err := h.accounts.Create(t.Context(), trust.System("test"), identity.Draft{User: "ada", Name: "Ada", Role: trust.Administrator, Password: "lanterns over quarry 41 sparrows"})
+		a, err := h.accounts.Create(t.Context(), trust.System("test"), identity.Draft{User: "imre", Name: "Imre", Role: trust.Administrator, Password: "lanterns over quarry 41 sparrows"})
 		if err != nil {
 			t.Fatal(err)
 		}

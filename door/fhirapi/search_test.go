@@ -240,6 +240,9 @@ func TestCapabilities(t *testing.T) {
 			}
 			asked++
 			a := h.get("/fhir/"+name+"?"+code+"="+url.QueryEscape(value), "Prefer: handling=strict")
+			if masked := code == "_text" || code == "_content"; masked && a.status == 400 && (name == "Patient" || name == "Person" || name == "RelatedPerson" || name == "Bundle") {
+				continue // a physician does not see the national numbers of people, nor words that may hold them
+			}
 			if a.status != 200 {
 				t.Errorf("%s is listed but %s?%s=%s answers %d: %.300s", code, name, code, value, a.status, a.body)
 			}
