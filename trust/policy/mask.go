@@ -111,7 +111,7 @@ func national(id *fhir.Node) bool {
 
 // Body returns a stored body as a principal gets it.
 func (m Mask) Body(resourceType string, body []byte) ([]byte, error) {
-	if m == (Mask{}) || len(body) == 0 || !m.touches(resourceType, body) {
+	if !m.Touches(resourceType, body) {
 		return body, nil
 	}
 	r, err := fhir.Parse(body)
@@ -122,9 +122,12 @@ func (m Mask) Body(resourceType string, body []byte) ([]byte, error) {
 	return r.JSON(), nil
 }
 
-// touches is a quick look for what may have to be hidden. Stored bodies are written by
+// Touches is a quick look for what may have to be hidden in a body. Stored bodies are written by
 // fhir.Node, which spells a string in one way.
-func (m Mask) touches(resourceType string, body []byte) bool {
+func (m Mask) Touches(resourceType string, body []byte) bool {
+	if m == (Mask{}) || len(body) == 0 {
+		return false
+	}
 	if isPerson(resourceType) && (m.Contact || m.National == Whole) { // which is said whether there is something or not
 		return true
 	}
