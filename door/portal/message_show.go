@@ -222,6 +222,9 @@ func (v *threadView) prefillVisit(r *web.Request, topic string) error {
 
 // prefillAccess asks about a line of the access log.
 func (v *threadView) prefillAccess(r *web.Request) error {
+	if err := mayAskWho(r); err != nil {
+		return err
+	}
 	line, err := strconv.ParseInt(r.FormValue("line"), 10, 64)
 	if err != nil {
 		return fault.New(fault.NotFound, "There is no such line in the list.")
