@@ -166,7 +166,7 @@ func TestALostSecondFactorIsResetByAnotherAdministrator(t *testing.T) {
 	if _, _, err := h.SignInPasskey(ctx, site, d.use(h.challengeFor("")), address); state(err) != WrongPasskey {
 		t.Errorf("the passkey of before: %v", err)
 	}
-	if _, err := h.CompleteInvite(ctx, link, "another calm river"); err != nil {
+	if _, err := h.CompleteInvite(ctx, link, "", "another calm river"); err != nil {
 		t.Fatal(err)
 	}
 	if s, _, err := h.SignIn(ctx, "amara", "another calm river", "", address); err != nil || !s.Weak {
