@@ -162,6 +162,5 @@ func (a *Accounts) checked(ctx context.Context, secret, check string) (Link, err
 func newCheckCode() string {
 	b := make([]byte, checkBytes)
 	rand.Read(b) // never fails (crypto/rand, Go 1.24)
-	s := base32.StdEncoding.EncodeToString(b)
-	return s[:4] + "-" + s[4:]
+	return grouped(base32.StdEncoding.EncodeToString(b))
 }
