@@ -7,6 +7,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/practice/intake"
+	"github.com/osler-emr/osler/practice/medication"
 	"github.com/osler-emr/osler/practice/message"
 	"github.com/osler-emr/osler/practice/result"
 	"github.com/osler-emr/osler/practice/task"
@@ -122,8 +123,11 @@ func inboxReject(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	reject := task.Reject
-	if t.Kind == task.PatientMeasurement {
+	switch t.Kind {
+	case task.PatientMeasurement:
 		reject = intake.Decline
+	case task.SignPrescription:
+		reject = medication.DeclinePrepared
 	}
 	saved, err := reject(r.Context(), r.Actor, id, reason)
 	if fault.Is(err, fault.Invalid) {

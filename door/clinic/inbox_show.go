@@ -11,6 +11,7 @@ import (
 	"github.com/osler-emr/osler/practice/message"
 	"github.com/osler-emr/osler/practice/task"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/trust"
 )
 
 // inboxView is the list of work, with one item opened beside it.
@@ -41,7 +42,7 @@ var inboxViews = []struct {
 	{Key: "messages", Label: "Messages", Kinds: []task.Kind{task.AnswerMessage}},
 	{Key: "refills", Label: "Refills", Kinds: []task.Kind{task.RefillRequest}},
 	{Key: "home", Label: "Measured at home", Kinds: []task.Kind{task.PatientMeasurement}},
-	{Key: "sign", Label: "To sign", Kinds: []task.Kind{task.SignNote}},
+	{Key: "sign", Label: "To sign", Kinds: []task.Kind{task.SignNote, task.SignPrescription}},
 	{Key: "promised", Label: "Promised", Kinds: []task.Kind{task.FollowUp}},
 	{Key: "requests", Label: "Requests", Kinds: []task.Kind{task.RightsRequest}},
 	{Key: "register", Label: "Duplicates", Kinds: []task.Kind{task.DuplicatePatient}},
@@ -175,6 +176,7 @@ type inboxItem struct {
 	Thread    *message.Thread // a message
 	Names     map[string]string
 	Me        string // reference of the reader
+	MaySign   bool   // the reader signs prescriptions
 	Draft     record.Draft
 	Reply     string
 	SavedAt   string
@@ -196,7 +198,7 @@ func loadItem(r *web.Request, id string) (inboxItem, error) {
 	if err != nil {
 		return inboxItem{}, err
 	}
-	item := inboxItem{Line: list[0], Me: actor.Principal().Reference()}
+	item := inboxItem{Line: list[0], Me: actor.Principal().Reference(), MaySign: r.Principal().Role == trust.Physician}
 	if t.Patient != "" && item.Line.Known {
 		c, err := chart.Read(ctx, actor, t.Patient, "AllergyIntolerance")
 		if err != nil {

@@ -3,6 +3,7 @@ package clinic
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ type medicationsView struct {
 	List    medication.Medicines
 	Names   map[string]string
 	MaySign bool
+	Prepare bool // the reader prepares prescriptions for a physician
 	Key     string
 	Asked   []task.Task // refills that the patient asked for
 	Faults  ui.Faults
@@ -47,10 +49,11 @@ func showMedications(w http.ResponseWriter, r *web.Request, faults ui.Faults) er
 	if v.List, err = medication.List(r.Context(), r.Actor, c.Patient.ID); err != nil {
 		return err
 	}
+	v.Prepare = mayPrepare(r.Principal().Role)
 	v.Frame.Counts["medications"] = len(v.List.Current)
 	var refs []string
-	for _, m := range append(v.List.Current, v.List.Past...) {
-		refs = append(refs, m.Requester)
+	for _, m := range slices.Concat(v.List.Current, v.List.Past, v.List.Prepared) {
+		refs = append(refs, m.Requester, m.Recorder)
 	}
 	if v.Names, err = staffNames(r.Context(), r.Actor, refs...); err != nil {
 		return err

@@ -23,6 +23,8 @@ const keepPrefix = "keep:"
 type prescribeForm struct {
 	Sentence string // id of the order sentence it started from; "" for free text
 	Renews   string // reference of the prescription it started from
+	Prepared string // id of the draft that somebody prepared
+	Signer   string // id of the physician who is asked to sign
 	Medicine string
 	Dose     string // "1 tablet"
 	Route    string
@@ -47,6 +49,7 @@ func formFromDraft(d medication.Draft) prescribeForm {
 	f := prescribeForm{
 		Medicine: d.Text, Dose: drug.Count(d.Dose, d.Unit), Route: d.Route, Timing: timingValue(d.Frequency, d.Period, d.PeriodUnit), AsNeeded: d.AsNeeded,
 		Note: d.Note, Quantity: drug.Count(d.Quantity, d.QuantityOf), Repeats: strconv.Itoa(d.Repeats), For: d.Reason, Supply: d.Supply, Words: d.Directions, Stops: d.Stops,
+		Prepared: d.Prepared, Visit: d.Encounter,
 	}
 	if d.ReasonRef != "" {
 		f.For = d.ReasonRef
@@ -64,7 +67,7 @@ func readPrescribeForm(r *web.Request) prescribeForm {
 		Sentence: r.FormValue("s"), Renews: r.FormValue("renews"), Medicine: strings.TrimSpace(r.FormValue("medicine")), Dose: r.FormValue("dose"), Route: r.FormValue("route"),
 		Timing: r.FormValue("timing"), AsNeeded: r.FormValue("prn") == "yes", Note: strings.TrimSpace(r.FormValue("note")), Days: r.FormValue("days"), Quantity: r.FormValue("quantity"),
 		Repeats: r.FormValue("repeats"), For: r.FormValue("for"), Words: r.FormValue("words"), Key: r.FormValue("key"), Visit: r.FormValue("encounter"),
-		Stops: r.Form["stop"], Monitor: r.Form["monitor"], Keep: map[string]string{},
+		Prepared: r.FormValue("prepared"), Signer: r.FormValue("physician"), Stops: r.Form["stop"], Monitor: r.Form["monitor"], Keep: map[string]string{},
 	}
 	f.Supply, _ = strconv.Atoi(r.FormValue("supply"))
 	for name, values := range r.Form {
@@ -93,7 +96,7 @@ func timing(value string) (frequency, period int, unit string) {
 // draft turns the form into a draft. What cannot be read becomes a zero, which Validate
 // tells by the name of its field.
 func (f prescribeForm) draft(patient string, problems []rx.Problem) medication.Draft {
-	d := medication.Draft{Patient: patient, Encounter: f.Visit, Text: f.Medicine, Route: f.Route, AsNeeded: f.AsNeeded, Note: f.Note, Supply: f.Supply, Stops: f.Stops, Directions: f.Words}
+	d := medication.Draft{Patient: patient, Encounter: f.Visit, Text: f.Medicine, Route: f.Route, AsNeeded: f.AsNeeded, Note: f.Note, Supply: f.Supply, Stops: f.Stops, Directions: f.Words, Prepared: f.Prepared}
 	if s, ok := drug.SentenceByID(f.Sentence); ok && s.Medicine() == f.Medicine {
 		d.Codings = medication.FromSentence(patient, s).Codings
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/osler-emr/osler/knowledge/rx"
 	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/practice/medication"
+	"github.com/osler-emr/osler/practice/staff"
 	"github.com/osler-emr/osler/trust"
 )
 
@@ -45,6 +46,10 @@ type prescribeView struct {
 	Faults       ui.Faults
 	Told         bool // the person asked to sign or to check: the faults come first
 	MaySign      bool
+	MayPrepare   bool                 // writes it for a physician to sign
+	Signers      []ui.Option          // physicians who can be asked
+	Prepared     *medication.Medicine // the draft that waits for a signature
+	PreparedBy   string
 }
 
 // Path is an address of this page with its parts.
@@ -125,6 +130,9 @@ func prescribe(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := v.askWhom(r, c); err != nil {
+		return err
+	}
 	p := chartPage(r, c, "Prescribe")
 	p.Sheets = append(p.Sheets, "rx.css")
 	p.Scripts = append(p.Scripts, "pick.js")
@@ -152,6 +160,9 @@ func prescribeCompose(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := v.askWhom(r, c); err != nil {
+		return err
+	}
 	v.Banner = bannerOf(c.Patient, c.Allergies)
 	return web.Render(w, r, prescribeFragment(v))
 }
@@ -170,7 +181,7 @@ func medicineSearch(w http.ResponseWriter, r *web.Request) error {
 // newPrescribeView reads the chart's facts and the request's medicine, and checks it.
 func newPrescribeView(r *web.Request) (prescribeView, error) {
 	v := prescribeView{Patient: r.PathValue("patient"), Visit: r.FormValue("encounter"), Typed: strings.TrimSpace(r.FormValue("q"))}
-	v.MaySign = r.Principal().Role == trust.Physician
+	v.MaySign, v.MayPrepare = r.Principal().Role == trust.Physician, mayPrepare(r.Principal().Role)
 	var err error
 	if v.Facts, err = medication.ChartFacts(r.Context(), r.Actor, v.Patient, r.Now().Location()); err != nil {
 		return v, err
@@ -192,10 +203,21 @@ func (v *prescribeView) start(r *web.Request) error {
 	switch {
 	case sent(r):
 		v.Form = readPrescribeForm(r)
+		if v.Form.Prepared != "" {
+			list, err := medication.List(r.Context(), r.Actor, v.Patient)
+			if err != nil {
+				return err
+			}
+			v.prepared(list, "MedicationRequest/"+v.Form.Prepared)
+		}
 	case r.FormValue("renew") != "":
 		list, err := medication.List(r.Context(), r.Actor, v.Patient)
 		if err != nil {
 			return err
+		}
+		if v.prepared(list, r.FormValue("renew")) {
+			v.Form = formFromDraft(medication.ToSign(*v.Prepared))
+			break
 		}
 		m, ok := list.Find(r.FormValue("renew"))
 		if !ok {
@@ -226,6 +248,50 @@ func (v *prescribeView) start(r *web.Request) error {
 		v.Form.Visit = v.Visit
 	}
 	v.Visit = v.Form.Visit
+	return nil
+}
+
+// prepared finds the prescription that waits for a signature.
+func (v *prescribeView) prepared(list medication.Medicines, ref string) bool {
+	for _, m := range list.Prepared {
+		if m.Reference() == ref {
+			v.Prepared = &m
+		}
+	}
+	return v.Prepared != nil
+}
+
+// askWhom fills in who can be asked to sign, the visit's or the patient's own physician first,
+// and who prepared the prescription that is looked at.
+func (v *prescribeView) askWhom(r *web.Request, c chart.Chart) error {
+	if v.Prepared != nil {
+		names, err := staffNames(r.Context(), r.Actor, v.Prepared.Recorder)
+		if err != nil {
+			return err
+		}
+		v.PreparedBy = who(r.Context(), names, v.Prepared.Recorder, "")
+	}
+	if !v.MayPrepare {
+		return nil
+	}
+	physicians, err := staff.With(r.Context(), r.Actor, trust.Physician)
+	if err != nil {
+		return err
+	}
+	usual := []string{c.Patient.Physician}
+	if open, ok := c.OpenVisit(); ok {
+		usual = append(open.Clinicians, usual...)
+	}
+	v.Signers = []ui.Option{{Label: r.Lang.T("Choose…")}}
+	for _, p := range physicians {
+		v.Signers = append(v.Signers, ui.Option{Value: p.ID, Label: p.Name()})
+		if v.Form.Signer == "" && !sent(r) && slices.Contains(usual, "Practitioner/"+p.ID) {
+			v.Form.Signer = p.ID
+		}
+	}
+	if len(physicians) == 1 && !sent(r) {
+		v.Form.Signer = physicians[0].ID
+	}
 	return nil
 }
 

@@ -39,9 +39,17 @@ func prescribeSign(w http.ResponseWriter, r *web.Request) error {
 	} else {
 		v.Faults = faultsOf(r, err)
 	}
-	c, readErr := chart.Read(r.Context(), r.Actor, v.Patient)
-	if readErr != nil {
-		return readErr
+	return prescribeAgain(w, r, v)
+}
+
+// prescribeAgain shows the form once more with what is wrong.
+func prescribeAgain(w http.ResponseWriter, r *web.Request, v prescribeView) error {
+	c, err := chart.Read(r.Context(), r.Actor, v.Patient)
+	if err != nil {
+		return err
+	}
+	if err := v.askWhom(r, c); err != nil {
+		return err
 	}
 	p := chartPage(r, c, "Prescribe")
 	p.Sheets = append(p.Sheets, "rx.css")

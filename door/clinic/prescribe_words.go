@@ -85,6 +85,9 @@ func (v prescribeView) standing(ctx context.Context, stops, warnings, grave int)
 	case stops+warnings == 0 && len(v.Findings.RunsOf(rx.Clear)) == 0 && len(v.Findings.Findings) == 0:
 		return ui.T(ctx, "not checked: look the label up")
 	}
+	if !v.MaySign && stops+warnings > 0 {
+		return ui.T(ctx, "%d found: whoever signs decides", stops+warnings)
+	}
 	return openWords(ctx, stops, warnings, grave)
 }
 
@@ -263,6 +266,23 @@ func (v prescribeView) monitored(x rx.Finding) bool { return slices.Contains(v.F
 func (v prescribeView) signable() bool {
 	stops, _, grave := v.Open()
 	return v.Chosen && stops+grave == 0 && v.Draft.Validate() == nil
+}
+
+// mayHandOn reports whether the reader can hand this prescription on for a signature.
+func (v prescribeView) mayHandOn() bool { return v.MayPrepare && v.Prepared == nil }
+
+// decides reports whether a way out is a decision that only the signature can carry: it ends
+// another medicine, orders a test, or keeps the finding with a reason.
+func decides(a rx.Action) bool {
+	return a.Deed == rx.StopIt || a.Deed == rx.Monitor || a.Deed == rx.Keep
+}
+
+// wordsHint says where the words of the directions come from.
+func wordsHint(ctx context.Context, v prescribeView) string {
+	if v.Prepared != nil {
+		return ui.T(ctx, "These words are in what was prepared. Clear them to use the fields above.")
+	}
+	return ui.T(ctx, "These words were on the last prescription. Clear them to use the fields above.")
 }
 
 // bestOf is the first alternative without a loud finding, or nil.

@@ -18,6 +18,9 @@ func Area() web.Area {
 // deciding is who answers what patients ask about their record, as rights.MayDecide.
 const deciding = web.Physician | web.Records
 
+// preparing is who writes prescriptions for a physician to sign, as trust/policy has it.
+const preparing = web.Nurse | web.MedicalAssistant | web.Pharmacist
+
 // routes is the site map.
 func routes(m *web.Mux) {
 	office(m)
@@ -97,6 +100,7 @@ func routes(m *web.Mux) {
 	m.Page("POST /p/{patient}/prescribe/compose", web.Clinical, prescribeCompose)
 	m.Find("/p/{patient}/medicine-search", web.Clinical, medicineSearch)
 	m.Page("POST /p/{patient}/prescriptions", web.Physician, web.Fresh(web.Signing, prescribeSign))
+	m.Page("POST /p/{patient}/prescriptions/prepare", preparing, prescribePrepare)
 	m.Page("GET /p/{patient}/orders", web.Clinical, orders)
 	m.Page("POST /p/{patient}/orders", web.Physician, orderPlace)
 	m.Find("/p/{patient}/orders/find", web.Clinical, orders)

@@ -57,13 +57,22 @@ func answerHint(ctx context.Context, t message.Thread) string {
 	return ui.T(ctx, "The patient reads it in the portal.")
 }
 
-// canDecline: a patient asked for something that can be refused with a reason.
+// canDecline: somebody asked for something that can be refused with a reason.
 func canDecline(i inboxItem) bool {
-	return i.Line.Task.Kind == task.RefillRequest || i.Line.Task.Kind == task.PatientMeasurement
+	k := i.Line.Task.Kind
+	return k == task.RefillRequest || k == task.PatientMeasurement || k == task.SignPrescription && i.MaySign
+}
+
+// declineHint says who reads the reason.
+func declineHint(ctx context.Context, i inboxItem) string {
+	if i.Line.Task.Kind == task.SignPrescription {
+		return ui.T(ctx, "Who prepared it reads it.")
+	}
+	return ui.T(ctx, "The patient reads it.")
 }
 
 // canFinish: work without a form of its own is ticked off.
 func canFinish(i inboxItem) bool {
 	k := i.Line.Task.Kind
-	return i.Thread == nil && !canDecline(i) && len(i.Values) == 0 && k != task.SignNote && k != task.RightsRequest && k != task.DuplicatePatient
+	return i.Thread == nil && !canDecline(i) && len(i.Values) == 0 && k != task.SignNote && k != task.SignPrescription && k != task.RightsRequest && k != task.DuplicatePatient
 }

@@ -38,6 +38,8 @@ func lookOf(k task.Kind) look {
 		return look{"At home", "activity", "Look"}
 	case task.SignNote:
 		return look{"Note", "pen", "Finish"}
+	case task.SignPrescription:
+		return look{"Prescription", "pill", "Check"}
 	case task.DuplicatePatient:
 		return look{"Duplicate?", "team", "Compare"}
 	case task.FollowUp:
@@ -71,6 +73,8 @@ func (l workLine) Why() string {
 		return "you ordered it"
 	case l.Task.Kind == task.RefillRequest:
 		return "the patient asks for more"
+	case l.Task.Kind == task.SignPrescription:
+		return "prepared for your signature"
 	case l.Task.Kind == task.PatientMeasurement:
 		return "measured at home, not checked"
 	case l.Task.Kind == task.RightsRequest:

@@ -47,7 +47,9 @@ func (c Chart) Timeline() (events, undated []Event) {
 		all = append(all, Event{Lane: LaneProblems, Text: p.Text, When: firstText(p.Onset, p.Recorded), Until: p.Ended, Open: p.Active(), Reference: p.Reference(), Origin: p.Origin})
 	}
 	for _, n := range c.resources["MedicationRequest"] {
-		all = append(all, requestEvent(n))
+		if s := n.Get("status").Text(); s != "draft" && s != "entered-in-error" { // nobody takes what is not signed
+			all = append(all, requestEvent(n))
+		}
 	}
 	for _, n := range c.resources["MedicationStatement"] {
 		all = append(all, statementEvent(n))

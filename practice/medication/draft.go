@@ -51,7 +51,9 @@ type Draft struct {
 	// Also are resources of other disciplines that belong to the same act, such as the order
 	// of a test that monitors the medicine.
 	Also []record.Put
-	Key  string // makes a double click harmless
+	// Prepared is the id of the stored draft that is signed with this; "" makes a new prescription.
+	Prepared string
+	Key      string // makes a double click harmless
 	// Zone is that of the clinic, for the days in findings; nil is UTC.
 	Zone *time.Location
 }

@@ -15,7 +15,9 @@ import (
 type Medicines struct {
 	Current []Medicine // by reason, then name; stated ones last
 	Past    []Medicine // newest first
-	now     time.Time
+	// Prepared wait for a signature: nobody takes them yet.
+	Prepared []Medicine
+	now      time.Time
 }
 
 // List reads a patient's medicines.
@@ -78,7 +80,11 @@ func From(nodes []*fhir.Node, patient string, now time.Time, named func(string) 
 		}
 		m := FromResource(n, named)
 		switch {
-		case m.Patient != patient || m.Status == "entered-in-error" || m.Status == "draft":
+		case m.Patient != patient || m.Status == "entered-in-error":
+		case m.Status == "draft":
+			if !m.Stated {
+				out.Prepared = append(out.Prepared, m)
+			}
 		case m.Current(now):
 			out.Current = append(out.Current, m)
 		default:
@@ -89,7 +95,9 @@ func From(nodes []*fhir.Node, patient string, now time.Time, named func(string) 
 		return cmp.Or(boolean(a.Stated)-boolean(b.Stated), cmp.Compare(strings.ToLower(a.Reason), strings.ToLower(b.Reason)),
 			cmp.Compare(strings.ToLower(a.Text), strings.ToLower(b.Text)), b.Authored.Compare(a.Authored))
 	})
-	slices.SortStableFunc(out.Past, func(a, b Medicine) int { return b.Authored.Compare(a.Authored) })
+	for _, list := range [][]Medicine{out.Past, out.Prepared} {
+		slices.SortStableFunc(list, func(a, b Medicine) int { return b.Authored.Compare(a.Authored) })
+	}
 	return out
 }
 

@@ -55,6 +55,7 @@ type Medicine struct {
 	StartAs    string // as it was written; "" when only Authored is known
 	End        time.Time
 	Requester  string // reference
+	Recorder   string // reference of who wrote it down, where that is somebody else
 	By         string // printed name of the requester, when the resource has it
 	Encounter  string // id
 	Reason     string // in words
@@ -99,7 +100,7 @@ func strengthIn(text string) string {
 func FromResource(r *fhir.Node, named func(reference string) *fhir.Node) Medicine {
 	m := Medicine{
 		Type: r.ResourceType(), ID: r.ID(), Status: r.Get("status").Text(), Origin: originOf(r),
-		Patient: idOf(r.Path("subject.reference").Text(), "Patient"), Requester: r.Path("requester.reference").Text(),
+		Patient: idOf(r.Path("subject.reference").Text(), "Patient"), Requester: r.Path("requester.reference").Text(), Recorder: r.Path("recorder.reference").Text(),
 		By: r.Path("requester.display").Text(), StopReason: firstOf(r.Path("statusReason.text"), r.Path("statusReason.coding.0.display")),
 		Prior: r.Path("priorPrescription.reference").Text(), Note: r.Path("note.0.text").Text(),
 		AuthoredAs: firstOf(r.Get("authoredOn"), r.Get("dateAsserted"), r.Get("effectiveDateTime"), r.Path("effectivePeriod.start")),

@@ -151,6 +151,11 @@ func (a act) prepare(ctx context.Context, actor *record.Actor, facts rx.Facts) (
 		n.Set("priorPrescription", reference(a.prior.Reference()))
 	}
 	puts := []record.Put{{Resource: n, Create: true}}
+	if d.Prepared != "" {
+		if puts, err = d.signPrepared(ctx, actor, n); err != nil {
+			return out, nil, err
+		}
+	}
 	for _, ref := range d.Stops {
 		reason, status := "Replaced by "+d.Text, "stopped"
 		if a.prior != nil && ref == a.prior.Reference() {

@@ -31,6 +31,7 @@ const (
 	AnswerMessage      Kind = "answer-message"
 	PatientMeasurement Kind = "patient-measurement"
 	SignNote           Kind = "sign-note"
+	SignPrescription   Kind = "sign-prescription"
 	DuplicatePatient   Kind = "duplicate-patient"
 	FollowUp           Kind = "follow-up"
 	RightsRequest      Kind = "rights-request" // a correction or a restriction that a patient asks for
@@ -38,7 +39,7 @@ const (
 
 var names = map[Kind]string{
 	ReviewResult: "Review a result", RefillRequest: "Refill request", AnswerMessage: "Answer a message",
-	PatientMeasurement: "Measured by the patient", SignNote: "Sign a note",
+	PatientMeasurement: "Measured by the patient", SignNote: "Sign a note", SignPrescription: "Sign a prescription",
 	DuplicatePatient: "Possible duplicate", FollowUp: "Follow up",
 	RightsRequest: "Request about the record",
 }
