@@ -26,6 +26,7 @@ type visitView struct {
 	Orders    []visitOrder
 	Charges   []encounter.Charge
 	Fees      billing.Schedule
+	Names     map[string]string // of the staff who are named on the page
 	MayCharge bool
 	MaySign   bool // signs orders
 	Vital     vitalForm
@@ -135,8 +136,12 @@ func loadVisit(r *web.Request) (visitView, error) {
 			signer = n.SignedBy
 		}
 	}
-	names, err := staffNames(ctx, actor, v.Clinician, signer)
-	v.Author, v.SignedBy = names[v.Clinician], names[signer]
+	refs := []string{v.Clinician, signer}
+	for _, c := range v.Charged() {
+		refs = append(refs, c.Performer)
+	}
+	v.Names, err = staffNames(ctx, actor, refs...)
+	v.Author, v.SignedBy = v.Names[v.Clinician], v.Names[signer]
 	return v, err
 }
 

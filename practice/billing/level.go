@@ -94,3 +94,6 @@ func (f Facts) why() string {
 	}
 	return strings.Join(parts, ", ")
 }
+
+// IsVisit reports whether a code is a level of an office visit, of which a visit has one.
+func IsVisit(code string) bool { return strings.HasPrefix(code, "visit-") }

@@ -17,8 +17,20 @@ type Charge struct {
 	Missing string // what stands in its way; "" when it is ready
 }
 
+// Charged returns the charges that were made in the visit already, by a colleague who signed in it.
+func (v Visit) Charged() []billing.Charge {
+	var out []billing.Charge
+	for _, c := range billing.ChargesFrom(v.Chart.Resources("ChargeItem"), v.Chart.Resources("Invoice")) {
+		if c.Encounter == v.ID && c.Status != "not-billable" {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
 // Charges returns the charges of an open visit: the suggestion, or what a person has chosen
-// instead. orders are requests that will be signed with the visit.
+// instead. What a colleague has charged in the visit is not suggested again, nor a second level
+// of the visit: a visit is charged once, unless a person chooses otherwise. orders are requests that will be signed with the visit.
 func (v Visit) Charges(fees billing.Schedule, orders []*fhir.Node) []Charge {
 	reasons := v.reasons()
 	var out []Charge
@@ -40,10 +52,13 @@ func (v Visit) Charges(fees billing.Schedule, orders []*fhir.Node) []Charge {
 		}
 		return out
 	}
-	level := billing.SuggestVisit(v.facts(orders))
-	add(level.Code, level.Why)
+	charged := v.Charged()
+	if !slices.ContainsFunc(charged, func(c billing.Charge) bool { return billing.IsVisit(c.Code) }) {
+		level := billing.SuggestVisit(v.facts(orders))
+		add(level.Code, level.Why)
+	}
 	for _, code := range v.pointOfCare() {
-		if _, ok := fees.Find(code); ok {
+		if _, ok := fees.Find(code); ok && !slices.ContainsFunc(charged, func(c billing.Charge) bool { return c.Code == code }) {
 			add(code, "done in this visit")
 		}
 	}

@@ -45,13 +45,16 @@ type Signed struct {
 }
 
 // Digest stands for what a page shows of the work that would be signed beside the typed
-// text: diagnoses, linked data, copied parts, charges, orders.
+// text: diagnoses, linked data, copied parts, charges, those of colleagues too, orders.
 func (v Visit) Digest(fees billing.Schedule, orders []*fhir.Node) string {
 	work, _ := json.Marshal(v.Work)
 	h := sha256.New()
 	h.Write(work)
 	for _, c := range v.Charges(fees, orders) {
 		fmt.Fprintf(h, "|%s %s %v", c.Fee.Code, c.Fee.Price.Amount, c.Missing == "")
+	}
+	for _, c := range v.Charged() {
+		fmt.Fprintf(h, "|%s %s", c.ID, c.Status)
 	}
 	for _, n := range orders {
 		fmt.Fprintf(h, "|%s", n.JSON())
@@ -65,6 +68,10 @@ func (v Visit) Digest(fees billing.Schedule, orders []*fhir.Node) string {
 // and its appointment stay open until that clinician has signed. In a visit that is finished
 // what the signer had written becomes an addendum, without charges.
 func Sign(ctx context.Context, actor *record.Actor, d SignDraft) (Signed, record.Result, error) {
+	seen, err := actor.Snapshot(ctx)
+	if err != nil {
+		return Signed{}, record.Result{}, err
+	}
 	v, err := Load(ctx, actor, d.Patient, d.Encounter)
 	if err != nil {
 		return Signed{}, record.Result{}, err
@@ -77,6 +84,7 @@ func Sign(ctx context.Context, actor *record.Actor, d SignDraft) (Signed, record
 	if err != nil {
 		return Signed{}, record.Result{}, err
 	}
+	change.Unchanged, change.SeenAt = d.Patient, seen // two who sign at once would both charge
 	result, err := actor.Commit(ctx, change)
 	return signed, result, err
 }
