@@ -276,7 +276,7 @@ func auditDetail(ctx context.Context, l ledger.Leaf) string {
 		parts = append(parts, ui.T(ctx, "%d found", l.Count))
 	}
 	if len(l.Versions) > 1 {
-		parts = append(parts, ui.T(ctx, "%d entries", len(l.Versions)))
+		parts = append(parts, counted(ctx, "1 entry", "%d entries", len(l.Versions)))
 	}
 	return strings.Join(parts, "; ")
 }

@@ -97,7 +97,7 @@ func chargesPage(v chargesView) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = ui.Card(ui.Panel{Title: ui.T(ctx, "Not on a statement yet"), Icon: "money", Note: ui.T(ctx, "%d charges", v.OpenCount), Actions: when(v.May && v.OpenCount > 0, issueButton(v))}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var3), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Card(ui.Panel{Title: ui.T(ctx, "Not on a statement yet"), Icon: "money", Note: counted(ctx, "1 charge", "%d charges", v.OpenCount), Actions: when(v.May && v.OpenCount > 0, issueButton(v))}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var3), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

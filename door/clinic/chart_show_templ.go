@@ -395,7 +395,7 @@ func problemsCard(v chartView) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = moreLine(len(v.Problems)-shownLines, v.Frame.Href("problems"), "%d more problems").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = moreLine(len(v.Problems)-shownLines, v.Frame.Href("problems"), "1 more problem", "%d more problems").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -589,7 +589,7 @@ func needsCard(v chartView) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = moreLine(len(v.Needs)-4, "/inbox", "%d more in the inbox").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = moreLine(len(v.Needs)-4, "/inbox", "1 more in the inbox", "%d more in the inbox").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -787,7 +787,7 @@ func medicinesCard(v chartView) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = moreLine(len(v.Medicines.Current)-shownLines, v.Frame.Href("medications"), "%d more medicines").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = moreLine(len(v.Medicines.Current)-shownLines, v.Frame.Href("medications"), "1 more medicine", "%d more medicines").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -1218,7 +1218,7 @@ func gridCard(v chartView) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = moreLine(v.Results.Hidden, v.Frame.Href("results"), "%d more tests").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = moreLine(v.Results.Hidden, v.Frame.Href("results"), "1 more test", "%d more tests").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -1343,7 +1343,7 @@ func summaryResults(v resultsView) templ.Component {
 }
 
 // moreLine says how much is not shown, with the way to it.
-func moreLine(n int, href, text string) templ.Component {
+func moreLine(n int, href, one, many string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -1383,9 +1383,9 @@ func moreLine(n int, href, text string) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var64 string
-			templ_7745c5c3_Var64, templ_7745c5c3_Err = templ.JoinStringErrs(ui.T(ctx, text, n))
+			templ_7745c5c3_Var64, templ_7745c5c3_Err = templ.JoinStringErrs(counted(ctx, one, many, n))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `chart_show.templ`, Line: 228, Col: 85}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `chart_show.templ`, Line: 228, Col: 93}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var64))
 			if templ_7745c5c3_Err != nil {

@@ -20,16 +20,16 @@ func gridNote(ctx context.Context, v resultsView) string {
 	if len(v.Grid.Series) == 0 {
 		return ""
 	}
-	return ui.T(ctx, "%d tests, %d abnormal", len(v.Grid.Series), abnormal)
+	return counted(ctx, "1 test", "%d tests", len(v.Grid.Series)) + ", " + ui.T(ctx, "%d abnormal", abnormal)
 }
 
 func hiddenWords(ctx context.Context, v resultsView) string {
 	var parts []string
 	if v.Earlier > 0 {
-		parts = append(parts, ui.T(ctx, "%d earlier dates", v.Earlier))
+		parts = append(parts, counted(ctx, "1 earlier date", "%d earlier dates", v.Earlier))
 	}
 	if v.Hidden > 0 {
-		parts = append(parts, ui.T(ctx, "%d more tests", v.Hidden))
+		parts = append(parts, counted(ctx, "1 more test", "%d more tests", v.Hidden))
 	}
 	return strings.Join(parts, ", ")
 }

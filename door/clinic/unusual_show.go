@@ -120,17 +120,17 @@ func unusualSpan(ctx context.Context, days int) string {
 	if days == 1 {
 		return ui.T(ctx, "1 day")
 	}
-	return ui.T(ctx, "%d days", days)
+	return counted(ctx, "1 day", "%d days", days)
 }
 
 func unusualCount(ctx context.Context, f unusual.Finding) string {
 	switch {
 	case f.Rule == unusual.Many:
-		return ui.T(ctx, "%d records", f.Count)
+		return counted(ctx, "1 record", "%d records", f.Count)
 	case f.Count == 1:
 		return ui.T(ctx, "once")
 	}
-	return ui.T(ctx, "%d times", f.Count)
+	return counted(ctx, "1 time", "%d times", f.Count)
 }
 
 // unusualTone is how grave a finding is.

@@ -30,13 +30,21 @@ func messageCount(ctx context.Context, list []workLine) string {
 	messages, refills := len(of(list, task.AnswerMessage)), len(of(list, task.RefillRequest))
 	switch {
 	case messages > 0 && refills > 0:
-		return ui.T(ctx, "%d messages, %d refill requests", messages, refills)
+		return counted(ctx, "1 message", "%d messages", messages) + ", " + counted(ctx, "1 refill request", "%d refill requests", refills)
 	case refills > 0:
-		return ui.T(ctx, "%d refill requests", refills)
+		return counted(ctx, "1 refill request", "%d refill requests", refills)
 	case messages > 0:
-		return ui.T(ctx, "%d messages", messages)
+		return counted(ctx, "1 message", "%d messages", messages)
 	}
 	return ""
+}
+
+// counted is a number of things in words: one is said as one. many holds the place of the number.
+func counted(ctx context.Context, one, many string, n int) string {
+	if n == 1 {
+		return ui.T(ctx, one)
+	}
+	return ui.T(ctx, many, n)
 }
 
 // nameIn is who wrote; somebody whom the reader may not see is said so.

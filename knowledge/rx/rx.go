@@ -138,10 +138,13 @@ func (s *state) find(f Finding) {
 	s.findings = append(s.findings, f)
 }
 
-// capital starts a sentence with a capital letter.
+// capital starts a sentence with a capital letter; "eGFR" has its own.
 func capital(s string) string {
 	c, size := utf8.DecodeRuneInString(s)
 	if size == 0 || c == utf8.RuneError {
+		return s
+	}
+	if next, _ := utf8.DecodeRuneInString(s[size:]); unicode.IsUpper(next) {
 		return s
 	}
 	return string(unicode.ToUpper(c)) + s[size:]

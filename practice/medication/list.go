@@ -143,15 +143,23 @@ func (m Medicine) from() time.Time {
 // ran out. known is false when the prescription does not say, and for as-needed and stated
 // medicines.
 func (m Medicine) SupplyLeft(now time.Time) (days int, known bool) {
-	if m.Supply == 0 || m.AsNeeded || m.Stated || m.from().IsZero() {
+	end := m.SupplyEnd()
+	if end.IsZero() {
 		return 0, false
 	}
-	end := m.from().AddDate(0, 0, m.Supply*(1+m.Repeats))
 	left := end.Sub(now).Hours() / 24
 	if left < 0 {
 		return int(left) - 1, true
 	}
 	return int(left), true
+}
+
+// SupplyEnd is when the supply ends, with all repeats; zero when it is not known.
+func (m Medicine) SupplyEnd() time.Time {
+	if m.Supply == 0 || m.AsNeeded || m.Stated || m.from().IsZero() {
+		return time.Time{}
+	}
+	return m.from().AddDate(0, 0, m.Supply*(1+m.Repeats))
 }
 
 // Group is a part of the list for one reason.
