@@ -28,6 +28,7 @@ type lockView struct {
 	Held       held
 	Passkey    string // what the person's passkey is asked
 	Single     string // name of the hospital's sign-in, when the account is connected
+	Password   bool   // there is a password that can be asked for
 	Demo       bool   // the demonstration's accounts unlock by a button
 }
 
@@ -63,6 +64,10 @@ func heldOf(path string, values url.Values, prefix string) held {
 
 func showLocked(w http.ResponseWriter, r *Request, status int, v lockView) error {
 	v.Name, v.Demo, v.Passkey, v.Single = r.Account.Name, r.Site.demoAccount(r.Account.User), r.askPasskey(), r.singleName(false)
+	var err error
+	if v.Password, err = r.Site.Accounts.ByPassword(r.Context(), r.Account.ID); err != nil {
+		return err
+	}
 	return pageStatus(w, r, status, ui.Page{Title: r.Lang.T("Locked"), Narrow: true}, lockForm(r.Site.Clinic, v))
 }
 

@@ -316,6 +316,51 @@ func TestProviderDown(t *testing.T) {
 	}
 }
 
+// TestMetadataOfAnotherIssuer: OWASP ASVS 10.5.3. A description that names another issuer than the one
+// that it was read from is not used, however little they differ, and nobody is sent there.
+func TestMetadataOfAnotherIssuer(t *testing.T) {
+	for _, claims := range []string{"https://evil.example", "+/", "+/realms/staff", "upper"} {
+		h, ctx := open(t), t.Context()
+		switch h.provider.Claims = claims; {
+		case claims == "upper":
+			h.provider.Claims = strings.ToUpper(h.provider.URL)
+		case claims[0] == '+':
+			h.provider.Claims = h.provider.URL + claims[1:]
+		}
+		if leave, _, err := h.Begin(ctx, Ask{For: SignIn}, back); !fault.Is(err, fault.Unavailable) || leave != "" {
+			t.Errorf("%q: %q %v", h.provider.Claims, leave, err)
+		}
+		if n := len(h.provider.Asked()); n != 0 {
+			t.Errorf("%q: asked %d times", h.provider.Claims, n)
+		}
+	}
+}
+
+// TestWhatGoesWrongIsToldToAdministrators: the cause of a refusal is on the administrator's page and
+// in the audit log, and not in what the visitor reads; a flood of refusals makes few entries.
+func TestWhatGoesWrongIsToldToAdministrators(t *testing.T) {
+	h, ctx := open(t), t.Context()
+	h.provider.ACR = "1fa"
+	if _, err := h.signedIn("amara"); !fault.Is(err, fault.Forbidden) || strings.Contains(err.Error(), "1fa") {
+		t.Fatalf("without a second factor: %v", err)
+	}
+	for range 50 {
+		_, _ = h.signedIn("amara")
+	}
+	h.clock.Advance(time.Minute)
+	h.provider.ACR, h.provider.Bend = "2fa", func(claims map[string]any) { claims["aud"] = "another" }
+	if _, err := h.signedIn("amara"); err == nil || strings.Contains(err.Error(), "another") {
+		t.Fatalf("a token for somebody else: %v", err)
+	}
+	list, err := h.Accounts.SingleTroubles(ctx, admin)
+	if err != nil || len(list) != 2 || !strings.Contains(list[0].What, "the ID token") || !strings.Contains(list[0].What, "another") || !strings.Contains(list[1].What, `acr "1fa"`) {
+		t.Errorf("the administrator reads %+v %v", list, err)
+	}
+	if _, err := h.Accounts.SingleTroubles(ctx, trust.Principal{ID: "n", Role: trust.Nurse}); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("a nurse reads it: %v", err)
+	}
+}
+
 // TestBackChannelLogout: the provider ends sessions here; what is no logout token ends nothing.
 func TestBackChannelLogout(t *testing.T) {
 	h, ctx := open(t), t.Context()
