@@ -101,6 +101,8 @@ type GlassGrant struct {
 	Ended   time.Time    `json:"ended,omitzero"`
 	EndedBy string       `json:"endedBy,omitempty"`
 	Review  *GlassReview `json:"review,omitempty"`
+	// Readers are who of the patient's side has read about it.
+	Readers []GlassReader `json:"readers,omitempty"`
 
 	version int64
 }

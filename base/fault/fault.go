@@ -63,11 +63,23 @@ type Error struct {
 	Issues  []Issue // details, when there is more than one finding
 	Path    string  // where, as a FHIRPath, when Issues is empty
 	Cause   error
+
+	format string // of Message, with what is put into it, for other languages
+	args   []any
 }
 
 // New returns a fault with a message for a person. The arguments are formatted into it.
 func New(code Code, format string, args ...any) *Error {
-	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...), format: format, args: args}
+}
+
+// In returns the message in another language. translate gets the sentence as it was written and what
+// is put into it, as lang.Language.T takes them.
+func (e *Error) In(translate func(english string, args ...any) string) string {
+	if e.format == "" || e.format == "%s" || e.Message != fmt.Sprintf(e.format, e.args...) {
+		return translate(e.Message)
+	}
+	return translate(e.format, e.args...)
 }
 
 // Wrap is New with a cause, which is logged but not shown.

@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 //go:embed *.json
@@ -90,6 +91,8 @@ func (l Language) T(english string, args ...any) string {
 	text := english
 	if t, ok := l.texts[english]; ok && t != "" {
 		text = t
+	} else if told := missing.Load(); told != nil && l.texts != nil {
+		(*told)(l.tag, english)
 	}
 	if l.tag == pseudo {
 		text = "[" + text + strings.Repeat("~", len(text)*2/5) + "]"
@@ -98,6 +101,15 @@ func (l Language) T(english string, args ...any) string {
 		return text
 	}
 	return fmt.Sprintf(text, args...)
+}
+
+var missing atomic.Pointer[func(tag, english string)]
+
+// Watch tells of every text that a catalogue lacks when somebody reads it, until stop is called: for
+// tests that walk through pages.
+func Watch(tell func(tag, english string)) (stop func()) {
+	missing.Store(&tell)
+	return func() { missing.Store(nil) }
 }
 
 // Has reports whether the catalogue holds the text in this language.

@@ -123,7 +123,13 @@ func details(w http.ResponseWriter, r *web.Request) error {
 }
 
 func detailsTitle(r *web.Request, p patient.Person) ui.Page {
-	b := bannerOf(registered(p), chart.Allergies{})
+	a := chart.Allergies{} // not available, when they cannot be read
+	if r.Principal().OpensCharts() {
+		if c, err := chart.Read(r.Context(), r.Actor, p.ID, "AllergyIntolerance"); err == nil {
+			a = c.Allergies
+		}
+	}
+	b := bannerOf(registered(p), a)
 	b.NoClinical = !r.Principal().OpensCharts()
 	return ui.Page{Title: r.Lang.T("Details"), Active: "/charts", Patient: b}
 }

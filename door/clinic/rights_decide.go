@@ -42,6 +42,9 @@ func rightDecide(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := r.Actor.DropDraft(ctx, rightDraftKey(patient, id, act)); err != nil {
+		return err
+	}
 	r.Say(r.Lang.T(said), "")
 	return web.Redirect(w, r, "/p/"+patient+"/rights/"+id)
 }

@@ -3,12 +3,14 @@ package clinic
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/practice/rights"
+	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
 )
@@ -43,6 +45,19 @@ type rightView struct {
 	Act    string            // the form that was refused
 	Typed  map[string]string // into it
 	Faults ui.Faults
+	Drafts map[string]rightDraft // what was typed into the forms and not sent, by act
+}
+
+// rightDraft is a form that was begun.
+type rightDraft struct {
+	record.Draft
+	SavedAt string
+	Fields  map[string]string
+}
+
+// rightDraftKey names the drafts of a request's forms; with an act, that of one.
+func rightDraftKey(patient, request, act string) string {
+	return "rights/" + patient + "/" + request + "/" + act
 }
 
 // gotLine is who got data of the patient: one line a recipient.
@@ -134,12 +149,31 @@ func showRight(w http.ResponseWriter, r *web.Request, v rightView) error {
 	if err := v.choices(r); err != nil {
 		return err
 	}
+	if err := v.readDrafts(r); err != nil {
+		return err
+	}
 	p := chartPage(r, c, "Request about the record")
 	p.Sheets = append(p.Sheets, "office.css")
 	if len(v.Faults) > 0 {
 		return web.Invalid(w, r, p, rightPage(v))
 	}
 	return web.Page(w, r, p, rightPage(v))
+}
+
+// readDrafts reads what the reader has typed into the forms of this request and not sent.
+func (v *rightView) readDrafts(r *web.Request) error {
+	v.Drafts = map[string]rightDraft{}
+	if !v.May {
+		return nil
+	}
+	prefix := rightDraftKey(v.Patient, v.ID, "")
+	list, err := r.Actor.Drafts(r.Context(), prefix)
+	for i := 0; err == nil && i < len(list); i++ {
+		d := rightDraft{Draft: list[i], SavedAt: r.SavedAt(list[i])}
+		d.Fields, err = web.DraftFields(d.Draft)
+		v.Drafts[strings.TrimPrefix(d.Key, prefix)] = d
+	}
+	return err
 }
 
 // choices reads what the forms offer: whom to tell, or whom and what to close the record to.

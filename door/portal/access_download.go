@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/record"
@@ -17,8 +16,8 @@ import (
 // accessProof answers with what the log says about the own record, each line with a proof that it
 // is in the log, and that whoever has the clinic's key verifies with `osler audit verify`.
 func accessProof(w http.ResponseWriter, r *web.Request) error {
-	if limited(r) { // as the page
-		return fault.New(fault.Forbidden, "Who looked at this record is shown to the patient.")
+	if err := mayAskWho(r); err != nil {
+		return err
 	}
 	id, err := own(r)
 	if err != nil {
@@ -33,8 +32,8 @@ func accessProof(w http.ResponseWriter, r *web.Request) error {
 
 // accessDisclosed answers with the accounting of disclosures of six years as a table.
 func accessDisclosed(w http.ResponseWriter, r *web.Request) error {
-	if limited(r) { // as the page
-		return fault.New(fault.Forbidden, "Who looked at this record is shown to the patient.")
+	if err := mayAskWho(r); err != nil {
+		return err
 	}
 	id, err := own(r)
 	if err != nil {
@@ -55,12 +54,14 @@ func accessDisclosed(w http.ResponseWriter, r *web.Request) error {
 		l := e.Leaf
 		what := "looked at"
 		switch l.Action {
-		case ledger.Export, ledger.Disclose:
+		case ledger.Export:
 			what = "downloaded your record"
+		case ledger.Disclose:
+			what = "gave others something of your record"
 		case ledger.Print:
 			what = "printed from your record"
 		}
-		rows = append(rows, []string{l.Time.In(r.Now().Location()).Format("2006-01-02 15:04"), l.Name, roleWord(l.Role), what, whyWord(l.Purpose), l.Reason})
+		rows = append(rows, []string{l.Time.In(r.Now().Location()).Format("2006-01-02 15:04"), l.Name, roleWord(leafRole(l)), what, whyWord(l.Purpose), l.Reason})
 	}
 	for i, row := range rows {
 		for j := range row {

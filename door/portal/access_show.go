@@ -9,10 +9,12 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/ledger"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // How far the page looks back, and how many lines of the log it reads.
@@ -36,22 +38,31 @@ type accessDay struct {
 	Lines []accessLine
 }
 
-// accessLine is one person on one day.
+// accessLine is one person on one day, for one purpose.
 type accessLine struct {
-	Index       int64 // newest line of the log
-	actor       string
-	Name, Role  string
-	From, To    time.Time
-	Looked, Did []string // in words, each once
-	Why         string
-	Refused     bool
-	Glass       bool // by emergency access
-	Reason      string
+	accessKey
+	Index             int64 // newest line of the log
+	Name, Role        string
+	From, To          time.Time
+	Looked, Did, Took []string // in words, each once
+	Refused           bool
+	Reason            string
+}
+
+// accessKey is what lines of the log have in common that the page shows as one: an emergency is not
+// said of what somebody did on that day besides.
+type accessKey struct {
+	actor, proxy, Why string
+	Glass             bool // by emergency access
+}
+
+func accessKeyOf(l ledger.Leaf) accessKey {
+	return accessKey{l.Actor, l.Proxy, whyWord(l.Purpose), l.Glass != "" && l.Purpose == string(trust.BreakGlass)}
 }
 
 func access(w http.ResponseWriter, r *web.Request) error {
-	if limited(r) { // who was seen, and for what, may be what is confidential
-		return fault.New(fault.Forbidden, "Who looked at this record is shown to the patient.")
+	if err := mayAskWho(r); err != nil {
+		return err
 	}
 	id, err := own(r)
 	if err != nil {
@@ -65,7 +76,19 @@ func access(w http.ResponseWriter, r *web.Request) error {
 	if v.Glass, err = r.Site.Accounts.GlassAbout(r.Context(), r.Principal(), id); err != nil {
 		return err
 	}
+	if err := r.Site.Accounts.ReadGlass(r.Context(), r.Principal(), id); err != nil {
+		return err
+	}
 	return web.Page(w, r, ui.Page{Title: r.Lang.T("Who looked at my record"), Active: "/portal/access"}, accessPage(v))
+}
+
+// mayAskWho refuses who sees only a part of the record: who was seen, and for what, may be what is
+// confidential.
+func mayAskWho(r *web.Request) error {
+	if limited(r) {
+		return fault.New(fault.Forbidden, "Who looked at this record is shown to the patient.")
+	}
+	return nil
 }
 
 // accessOf gathers the lines of the log, newest first, into one line a person and day.
@@ -92,18 +115,16 @@ func accessOf(r *web.Request, entries []store.LeafEntry) accessView {
 
 func (d *accessDay) add(e store.LeafEntry) {
 	l := e.Leaf
-	at := slices.IndexFunc(d.Lines, func(x accessLine) bool { return x.actor == l.Actor })
+	key := accessKeyOf(l)
+	at := slices.IndexFunc(d.Lines, func(x accessLine) bool { return x.accessKey == key })
 	if at < 0 {
-		d.Lines = append(d.Lines, accessLine{Index: e.Index, actor: l.Actor, Name: l.Name, Role: l.Role, To: l.Time, Why: whyWord(l.Purpose)})
+		d.Lines = append(d.Lines, accessLine{accessKey: key, Index: e.Index, Name: l.Name, Role: leafRole(l), To: l.Time})
 		at = len(d.Lines) - 1
 	}
 	x := &d.Lines[at]
 	x.From = l.Time
 	if l.Reason != "" {
 		x.Reason = l.Reason
-	}
-	if l.Glass != "" && l.Purpose == string(trust.BreakGlass) {
-		x.Glass, x.Why = true, whyWord(l.Purpose)
 	}
 	switch l.Action {
 	case ledger.Refused:
@@ -113,12 +134,39 @@ func (d *accessDay) add(e store.LeafEntry) {
 	case ledger.Create, ledger.Update, ledger.Delete, ledger.Batch, ledger.Import:
 		x.Did = once(x.Did, wroteWords(l)...)
 	case ledger.Export:
-		x.Did = once(x.Did, "downloaded your record")
+		x.Took = once(x.Took, "downloaded your record")
 	case ledger.Print:
-		x.Did = once(x.Did, "printed from your record")
+		x.Took = once(x.Took, "printed from your record")
+	case ledger.Disclose:
+		x.Took = once(x.Took, "gave others something of your record")
 	default:
 		x.Looked = once(x.Looked, lookedWords(l)...)
 	}
+}
+
+// mayShow reports whether somebody of a role gets to see any of a type: a page that asks for more
+// shows them no more.
+func mayShow(l ledger.Leaf, resourceType string) bool {
+	p := trust.Principal{ID: l.Actor, Role: trust.Role(l.Role), Purpose: trust.Purpose(l.Purpose)}
+	if len(l.Patients) > 0 {
+		p.Patient = l.Patients[0]
+	}
+	_, none := policy.Visible(p, resourceType).(search.None)
+	return !none
+}
+
+// seesCharts reports whether "the chart" is all of it to who opened it: not to the front desk, nor to
+// who acts for the patient, whose right may be limited.
+func seesCharts(l ledger.Leaf) bool {
+	return l.Proxy == "" && mayShow(l, "Condition") && mayShow(l, "Observation") && mayShow(l, "Composition")
+}
+
+// leafRole is the role of who did it, as roleWord knows it.
+func leafRole(l ledger.Leaf) string {
+	if l.Proxy != "" {
+		return "proxy"
+	}
+	return l.Role
 }
 
 func once(list []string, words ...string) []string {
@@ -135,11 +183,16 @@ func lookedWords(l ledger.Leaf) []string {
 	var out []string
 	if types, ok := strings.CutPrefix(l.Query, "chart: "); ok {
 		for t := range strings.SplitSeq(types, ", ") {
-			out = once(out, typeWord(t))
+			if mayShow(l, t) {
+				out = once(out, typeWord(t))
+			}
 		}
 		return out
 	}
 	if l.Query == "chart" {
+		if !seesCharts(l) {
+			return []string{"what this person may see of your record"}
+		}
 		return []string{"your whole record"}
 	}
 	for _, v := range l.Versions {
@@ -157,6 +210,8 @@ func lookedWords(l ledger.Leaf) []string {
 // accountWords says what was done about the ways into the record.
 func accountWords(l ledger.Leaf) string {
 	switch {
+	case l.Query == identity.GlassRead:
+		return "" // looking here is no change
 	case l.Glass == "" && l.Proxy != "":
 		return "who may open your record for you"
 	case strings.HasPrefix(l.Query, "invite "), strings.HasPrefix(l.Query, "make new link"):

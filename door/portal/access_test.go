@@ -1,9 +1,13 @@
 package portal
 
 import (
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/osler-emr/osler/identity"
+	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/ledger"
 )
@@ -52,5 +56,104 @@ func TestPatientFindsWhoLookedInOneClick(t *testing.T) {
 	problems := 0
 	if _, err := (ledger.Examination{Key: key, Report: func(string) { problems++ }}).Verify(strings.NewReader(forged)); err != nil || problems == 0 {
 		t.Errorf("a forged line verifies: %v", err)
+	}
+}
+
+// TestALineSaysWhatOnePersonDid: a carer is not "you", a day with one emergency is not all emergency,
+// who sees a part of the record has not seen all of it, and taking along is not writing.
+func TestALineSaysWhatOnePersonDid(t *testing.T) {
+	leaf := func(l ledger.Leaf) store.LeafEntry {
+		l.Time, l.Patients = noon, []string{"maria"}
+		return store.LeafEntry{Leaf: l}
+	}
+	d := accessDay{}
+	d.add(leaf(ledger.Leaf{Actor: "anna", Role: "physician", Purpose: "TREAT", Action: ledger.Print, Query: "chart"}))
+	d.add(leaf(ledger.Leaf{Actor: "anna", Role: "physician", Purpose: "BTG", Glass: "g", Action: ledger.Read, Query: "chart", Reason: "unconscious"}))
+	d.add(leaf(ledger.Leaf{Actor: "anna", Role: "physician", Purpose: "TREAT", Action: ledger.Read, Query: "chart"}))
+	d.add(leaf(ledger.Leaf{Actor: "desk", Role: "front-desk", Purpose: "HOPERAT", Action: ledger.Read, Query: "chart"}))
+	d.add(leaf(ledger.Leaf{Actor: "desk", Role: "front-desk", Purpose: "HOPERAT", Action: ledger.Read, Query: "chart: Patient, Condition, Appointment"}))
+	d.add(leaf(ledger.Leaf{Actor: "tunde", Role: "patient", Proxy: "p", Action: ledger.Read, Query: "chart"}))
+	d.add(leaf(ledger.Leaf{Actor: "tunde", Role: "patient", Proxy: "p", Action: ledger.Account, Query: identity.GlassRead}))
+	if len(d.Lines) != 4 {
+		t.Fatalf("%d lines: %+v", len(d.Lines), d.Lines)
+	}
+	anna, glass, desk, carer := d.Lines[0], d.Lines[1], d.Lines[2], d.Lines[3]
+	if anna.Glass || anna.Reason != "" || anna.Why != "for your treatment" || !glass.Glass || glass.Reason != "unconscious" {
+		t.Errorf("the emergency is said of the other work too: %+v, %+v", anna, glass)
+	}
+	if len(anna.Did) != 0 || !slices.Equal(anna.Took, []string{"printed from your record"}) || !slices.Equal(anna.Looked, []string{"your whole record"}) {
+		t.Errorf("printing: %+v", anna)
+	}
+	if !slices.Equal(desk.Looked, []string{"what this person may see of your record", "name and address", "appointments"}) {
+		t.Errorf("the front desk has seen %v", desk.Looked)
+	}
+	if roleWord(carer.Role) != "acts for the patient" || slices.Contains(carer.Looked, "your whole record") || len(carer.Did) != 0 {
+		t.Errorf("the carer: %+v", carer)
+	}
+}
+
+// TestWhoLookedIsNotForALimitedCarer: not as a page, not by the start of a message, and not at the gate.
+func TestWhoLookedIsNotForALimitedCarer(t *testing.T) {
+	c := start(t)
+	const maria, tunde = "maria.okafor", "tunde.adeyemi"
+	me := c.people[maria].Patient
+	if _, err := c.staff("anna.lindqvist").Read(t.Context(), "Patient", me); err != nil {
+		t.Fatal(err)
+	}
+	_, log := c.see(maria, "/portal/results")
+	result := c.must(log, `href="/portal(/results/[^"]+)"`)
+	c.see(maria, "/portal"+result)
+	_, log = c.see(maria, "/portal/access")
+	line := strings.TrimPrefix(strings.ReplaceAll(c.must(log, `href="(/portal/messages/new\?topic=access&amp;line=\d+)"`), "&amp;", "&"), "/portal")
+	name := c.must(log, `<b><bdi>([^<]+)</bdi></b>, doctor`)
+	for level, status := range map[string]int{"limited": 403, "full": 200} {
+		if got, _, page := c.send(maria, "/whose/carers", url.Values{"name": {c.people[tunde].Name}, "user": {tunde}, "level": {level}, "until": {"2027-01-31"}}); got != 200 {
+			t.Fatalf("%s: %d %s", level, got, plainText(page))
+		}
+		for _, path := range []string{"/access", "/access/proof", "/access/disclosures", line} {
+			if got, page := c.see(tunde, "/portal/for/"+me+path); got != status || status == 403 && strings.Contains(page, name) {
+				t.Errorf("a %s carer at %s: %d", level, path, got)
+			}
+		}
+		for _, path := range []string{"", "/results", result} {
+			if got, page := c.see(tunde, "/portal/for/"+me+path); got != 200 || level == "limited" && strings.Contains(plainText(page), "Who of the clinic opened it") {
+				t.Errorf("a %s carer at %s: %d", level, path, got)
+			}
+		}
+		p := trust.Principal{ID: c.account(tunde), Role: trust.Patient, Patient: me, Proxy: &trust.Proxy{ID: "x", Level: level}}
+		if _, err := c.gate.As(p, "portal").Looked(t.Context(), store.LeafFilter{Patient: me, Limit: 1}); (err == nil) != (status == 200) {
+			t.Errorf("the gate and a %s carer: %v", level, err)
+		}
+		c.send(maria, c.must(second(c.see(maria, "/whose")), `action="(/whose/[^"]+/end)"`), nil)
+	}
+}
+
+// TestEmergencyAccessIsNewsUntilItIsRead: the first page tells of it until its page was opened; that
+// a carer has read it does not make it old for the patient.
+func TestEmergencyAccessIsNewsUntilItIsRead(t *testing.T) {
+	c := start(t)
+	const maria, anna = "maria.okafor", "anna.lindqvist"
+	c.employ(anna)
+	id := c.people[maria].Patient
+	doctor := trust.Principal{ID: c.account(anna), Proved: noon, Name: c.people[anna].Name, Role: trust.Physician, Practitioner: c.people[anna].Practitioner, Session: "s"}
+	if _, err := c.logins.BreakGlass(t.Context(), doctor, identity.GlassRequest{Patient: id, Reason: identity.GlassReasons()[0], Text: because}); err != nil {
+		t.Fatal(err)
+	}
+	const news = "Your record was opened in an emergency"
+	carer := trust.Principal{ID: "carer", Role: trust.Patient, Patient: id, Proxy: &trust.Proxy{ID: "x", Level: "full"}}
+	if err := c.logins.ReadGlass(t.Context(), carer, id); err != nil {
+		t.Fatal(err)
+	}
+	if _, page := c.see(maria, "/portal"); !strings.Contains(plainText(page), news) {
+		t.Error("the patient is not told")
+	}
+	if _, page := c.see(maria, "/portal/access"); !strings.Contains(page, because) {
+		t.Error("the page does not say why")
+	}
+	if _, page := c.see(maria, "/portal"); strings.Contains(plainText(page), news) {
+		t.Error("it was read, and still waits to be read")
+	}
+	if err := c.logins.ReadGlass(t.Context(), trust.Principal{ID: "stranger", Role: trust.Patient, Patient: "other"}, id); err == nil {
+		t.Error("a stranger reads about it")
 	}
 }

@@ -103,7 +103,7 @@ func (v *homeView) addGlass(r *web.Request) error {
 		return nil
 	}
 	list, err := r.Site.Accounts.GlassAbout(r.Context(), r.Principal(), v.Patient.ID)
-	if err != nil || len(list) == 0 || r.Now().Sub(list[0].Opened) > glassNews {
+	if err != nil || len(list) == 0 || list[0].ReadBy(r.Principal().ID) || r.Now().Sub(list[0].Opened) > glassNews {
 		return err
 	}
 	v.ToDo = append(v.ToDo, toDo{Title: r.Lang.T("Your record was opened in an emergency"), When: list[0].Opened.Format(time.RFC3339),

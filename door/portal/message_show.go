@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
@@ -27,6 +28,7 @@ type threadView struct {
 	Thread            *message.Thread
 	Me                string
 	For               string // id of the patient whom the writer acts for
+	Topic             string // what the page before was about, with its id; "" for nothing
 	Team              team
 	To, Subject, Text string
 	Options           []ui.Option
@@ -86,10 +88,14 @@ func (v threadView) draftKey() string {
 	if v.Thread != nil {
 		return "portal/reply/" + v.Thread.ID
 	}
+	key := "portal/message"
 	if v.For != "" {
-		return "portal/message/" + v.For
+		key += "/" + v.For
 	}
-	return "portal/message"
+	if v.Topic != "" {
+		key += "/" + v.Topic
+	}
+	return key
 }
 
 // draft fills in what was typed and not sent.
@@ -108,7 +114,7 @@ func (v *threadView) draft(r *web.Request) error {
 	v.Draft, v.SavedAt = d, r.SavedAt(d)
 	v.Text = fields["text"]
 	if v.Thread == nil {
-		v.Subject = fields["subject"]
+		v.Subject, v.To = fields["subject"], fields["to"]
 	}
 	return nil
 }
@@ -127,15 +133,16 @@ func messageNew(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	if r.FormValue("topic") == "" {
-		err = v.draft(r)
-	} else {
-		err = v.prefill(r)
+	if topic := r.FormValue("topic"); topic != "" {
+		v.Topic = topic + "/" + cmp.Or(r.FormValue("id"), r.FormValue("line"))
+		if err := v.prefill(r); err != nil {
+			return err
+		}
 	}
-	if err != nil {
+	if err := v.draft(r); err != nil { // what was typed goes before what we would suggest
 		return err
 	}
-	if len(v.Options) > 0 {
+	if v.To == "" && len(v.Options) > 0 {
 		v.To = v.Options[0].Value
 	}
 	return showThread(w, r, v)
@@ -187,6 +194,8 @@ func (v *threadView) prefill(r *web.Request) error {
 			return fault.New(fault.NotFound, "There is no such visit in your record.")
 		}
 		v.Subject = t("Question about my visit of %s", ui.DateText(pageContext(r), visit.Start))
+	case "privacy":
+		v.Subject, v.Text = t("A complaint about the privacy of my record"), t("What happened: \nWhat I would like the clinic to do: ")
 	case "access":
 		return v.prefillAccess(r)
 	}
@@ -213,6 +222,9 @@ func (v *threadView) prefillVisit(r *web.Request, topic string) error {
 
 // prefillAccess asks about a line of the access log.
 func (v *threadView) prefillAccess(r *web.Request) error {
+	if err := mayAskWho(r); err != nil {
+		return err
+	}
 	line, err := strconv.ParseInt(r.FormValue("line"), 10, 64)
 	if err != nil {
 		return fault.New(fault.NotFound, "There is no such line in the list.")
@@ -234,6 +246,10 @@ func (v *threadView) prefillAccess(r *web.Request) error {
 func messageSend(w http.ResponseWriter, r *web.Request) error {
 	v, err := newMessage(r)
 	if err != nil {
+		return err
+	}
+	v.Topic = r.FormValue("topic")
+	if err := v.draft(r); err != nil {
 		return err
 	}
 	v.To, v.Subject, v.Text = r.FormValue("to"), r.FormValue("subject"), r.FormValue("text")

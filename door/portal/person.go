@@ -79,8 +79,18 @@ func roleWord(role string) string {
 		return "records check"
 	case "system":
 		return "computer of the clinic"
+	case "medical-assistant":
+		return "medical assistant"
+	case "pharmacist":
+		return "pharmacist"
+	case "laboratory":
+		return "laboratory"
+	case "records":
+		return "health records office"
 	case "patient":
-		return "you"
+		return "the patient"
+	case "proxy":
+		return "acts for the patient"
 	}
 	return role
 }

@@ -79,13 +79,19 @@ func askForm(w http.ResponseWriter, r *web.Request, kind rights.Kind) error {
 	if err != nil {
 		return err
 	}
-	d, f, err := typed(r, v.draftKey())
+	f, err := v.draft(r)
 	if err != nil {
 		return err
 	}
-	v.Draft, v.SavedAt = d, r.SavedAt(d)
 	v.Form = rights.Draft{Wrong: f["wrong"], Should: f["should"], Why: f["why"], Tell: f["tell"], Whom: f["whom"], Reason: f["reason"]}
 	return showAsk(w, r, v)
+}
+
+// draft reads which draft the page goes on with, and returns what was typed into it.
+func (v *askView) draft(r *web.Request) (map[string]string, error) {
+	d, fields, err := typed(r, v.draftKey())
+	v.Draft, v.SavedAt = d, r.SavedAt(d)
+	return fields, err
 }
 
 func showAsk(w http.ResponseWriter, r *web.Request, v askView) error {
@@ -116,6 +122,9 @@ func ask(w http.ResponseWriter, r *web.Request, kind rights.Kind) error {
 			field = f.Path
 		}
 		v.Faults.Add(field, sentence(r, err))
+		if _, err := v.draft(r); err != nil {
+			return err
+		}
 		return showAsk(w, r, v)
 	}
 	if err != nil {

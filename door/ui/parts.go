@@ -65,7 +65,7 @@ type Field struct {
 	InputMode         string
 	Dir               string // "ltr" for what reads left to right in every language: "1 tablet"
 	Required          bool
-	Any               bool // of a Select: the empty option is a choice as good as the others ("Anybody")
+	Any               bool // nobody has to be told that it is optional: the empty option is as good as the others ("Anybody"), or the hint says when it is needed
 	Focus             bool // starts with the focus
 	Faults            Faults
 	Options           []Option // for Select and Choices

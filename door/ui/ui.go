@@ -91,6 +91,15 @@ func DateTimeText(ctx context.Context, value string) string {
 	return r.Lang.DateTime(value, r.style(), r.Zone)
 }
 
+// lastDay is the day with which something ends that holds to a midnight where the reader is.
+func lastDay(ctx context.Context, t time.Time) (day string, ok bool) {
+	t = t.In(From(ctx).Zone)
+	if t.IsZero() || t.Hour() != 0 || t.Minute() != 0 || t.Second() != 0 {
+		return "", false
+	}
+	return t.AddDate(0, 0, -1).Format(time.DateOnly), true
+}
+
 // AgeText is the age today of someone born on a FHIR date; "" when it is not known.
 func AgeText(ctx context.Context, born string) string {
 	r := From(ctx)

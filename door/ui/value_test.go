@@ -198,3 +198,29 @@ func FuzzParsePartial(f *testing.F) {
 		}
 	})
 }
+
+// TestADayThatEndsIsNamed: a right that ends with a day says that day, in the reader's own zone.
+func TestADayThatEndsIsNamed(t *testing.T) {
+	in := func(ctx context.Context, zone string) context.Context {
+		r := From(ctx)
+		var err error
+		if r.Zone, err = time.LoadLocation(zone); err != nil {
+			t.Fatal(err)
+		}
+		return With(ctx, r)
+	}
+	midnight := time.Date(2027, 6, 2, 4, 0, 0, 0, time.UTC) // in New York
+	for _, c := range []struct {
+		ctx        context.Context
+		want, none string
+	}{
+		{in(patients("en"), "America/New_York"), "until the end of <bdi class=\"nw\" dir=\"ltr\">1 June 2027", "2 June"},
+		{in(patients("en"), "UTC"), "until <bdi", "end of"},
+		{in(patients("es"), "America/New_York"), "hasta el final del <bdi", "until"},
+		{in(patients("ar"), "America/New_York"), "حتى نهاية يوم <bdi", "until"},
+	} {
+		if got := drawn(t, c.ctx, Until(midnight)); !strings.Contains(got, c.want) || strings.Contains(got, c.none) {
+			t.Errorf("%s, want %s", got, c.want)
+		}
+	}
+}

@@ -40,7 +40,7 @@ func TestARefusedResourceIsToldInPlainWordsOnce(t *testing.T) {
 	f := fault.New(fault.Invalid, "%s", text).At("Condition.abatementDateTime").With(
 		fault.Issue{Severity: "error", Type: "invariant", Expression: "Condition.abatementDateTime", Text: text},
 		fault.Issue{Severity: "warning", Type: "invariant", Expression: "Condition.text", Text: "A resource should have narrative for robust management (dom-6)."})
-	said := sentences(f)
+	said := (&Request{}).sentences(f)
 	if strings.Contains(said, "con-4") || strings.Contains(said, "dom-6") || strings.Count(said, "abated") != 1 {
 		t.Errorf("the page says %q", said)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/identity"
+	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/ledger"
 )
 
@@ -195,6 +196,9 @@ func (s *Site) enter(w http.ResponseWriter, r *Request, p Policy, h Handler) err
 	case r.Actor == nil:
 		return Redirect(w, r, "/sign-in?next="+nextOf(r))
 	case !p.admits(r.Principal().Role):
+		if r.area.Patients != (r.Principal().Role == trust.Patient) { // the navigation of others is none of theirs
+			r.area = &Area{Door: r.area.Door, Patients: !r.area.Patients}
+		}
 		return fault.New(fault.Forbidden, "Your role does not open this page. Ask an administrator if you need it.")
 	}
 	if err := readForm(r.Request); err != nil {

@@ -13,7 +13,7 @@ import (
 // lock, settings, drafts and undo. A signed-in person sees them in the shell of the own web.
 func (s *Site) ownArea(areas []Area) Area {
 	in := s.inOwn(areas)
-	return Area{Door: "web", Shell: plain, Routes: func(m *Mux) {
+	return Area{Door: ownDoor, Shell: plain, Routes: func(m *Mux) {
 		m.Page("GET /{$}", Public, in(first))
 		m.Page("GET /sign-in", Public, signInPage)
 		m.Page("POST /sign-in", Public, signIn)
@@ -47,6 +47,9 @@ func (s *Site) ownArea(areas []Area) Area {
 		m.Page("POST /draft", SignedIn, in(saveDraft))
 	}}
 }
+
+// ownDoor names the pages that stand before all webs: signing in, invitations, settings.
+const ownDoor = "web"
 
 // inOwn shows pages in the area of whoever is signed in.
 func (s *Site) inOwn(areas []Area) func(Handler) Handler {

@@ -99,16 +99,15 @@ func fail(w http.ResponseWriter, r *Request, err error) error {
 		err = fault.New(code, "What was sent is larger than %d bytes.", tooBig.Limit)
 	}
 	var f *fault.Error
-	text := "Something went wrong in Osler. Nothing was lost that was saved before. The administrator finds it in the log as request " + r.id + "."
+	text := r.Lang.T("Something went wrong in Osler. Nothing was lost that was saved before. The administrator finds it in the log as request %s.", r.id)
 	if errors.As(err, &f) && code != fault.Internal {
-		text = sentences(f)
+		text = r.sentences(f)
 	}
 	level := r.Site.Log.Info
 	if fault.Status(code) >= 500 {
 		level = r.Site.Log.Error
 	}
 	level("fault", "request", r.id, "pattern", r.Pattern, "code", string(code), "error", err.Error())
-	text = r.Lang.T("%s", text)
 	if r.HX() {
 		w.Header().Set("HX-Retarget", "#toast")
 		w.Header().Set("HX-Reswap", "outerHTML")
@@ -120,16 +119,16 @@ func fail(w http.ResponseWriter, r *Request, err error) error {
 
 // sentences is all that a fault says: its message, then its findings, nothing twice. The
 // message of a refused resource is one of its findings and is not repeated.
-func sentences(f *fault.Error) string {
+func (r *Request) sentences(f *fault.Error) string {
 	var text []string
 	if f.Path == "" || len(f.Issues) == 0 {
-		text = append(text, f.Message)
+		text = append(text, f.In(r.Lang.T))
 	}
 	for _, i := range f.Told() {
-		text = append(text, i.Text)
+		text = append(text, r.Lang.T(i.Text))
 	}
 	if len(text) == 0 {
-		return f.Message
+		return f.In(r.Lang.T)
 	}
 	return strings.Join(text, " ")
 }

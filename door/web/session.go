@@ -28,9 +28,14 @@ const (
 // the session is there but waits for its password.
 func (s *Site) identify(w http.ResponseWriter, r *Request) (locked bool, err error) {
 	r.choice = readView(r)
-	r.Lang = lang.For(r.choice.Language)
-	if r.choice.Language == "" && r.area.Patients {
-		r.Lang = accepted(r.Header.Get("Accept-Language"))
+	chosen := lang.For(r.choice.Language)
+	browsers := chosen // the language of the browser, where nobody has chosen one
+	if r.choice.Language == "" {
+		browsers = accepted(r.Header.Get("Accept-Language"))
+	}
+	r.Lang = chosen
+	if r.area.Patients || r.area.Door == ownDoor { // whoever signs in, or follows an invitation, may be a patient
+		r.Lang = browsers
 	}
 	c, err := r.Cookie(s.cookieName(sessionCookie))
 	if err != nil {
@@ -50,8 +55,13 @@ func (s *Site) identify(w http.ResponseWriter, r *Request) (locked bool, err err
 		return false, err
 	}
 	r.Session, r.Account = session, account
-	if account.Language != "" {
+	switch {
+	case account.Language != "":
 		r.Lang = lang.For(account.Language)
+	case account.Role == trust.Patient:
+		r.Lang = browsers
+	case !r.area.Patients: // the pages of the staff are in English where nobody has chosen
+		r.Lang = chosen
 	}
 	if !locked && !r.weak {
 		if err := s.bind(r); err != nil {

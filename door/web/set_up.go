@@ -158,9 +158,9 @@ func FaultText(r *Request, err error) string {
 	var f *fault.Error
 	if errors.As(err, &f) {
 		if told := f.Told(); f.Path != "" && len(told) > 0 { // the message is one of them, as the record says it
-			return r.Lang.T("%s", told[0].Text)
+			return r.Lang.T(told[0].Text)
 		}
-		return r.Lang.T("%s", f.Message)
+		return f.In(r.Lang.T)
 	}
 	return r.Lang.T("This cannot be used.")
 }

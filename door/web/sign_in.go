@@ -116,7 +116,7 @@ func refusalText(r *Request, refused *identity.Refusal) string {
 	var f *fault.Error
 	text := ""
 	if errors.As(refused, &f) {
-		text = r.Lang.T(f.Message)
+		text = f.In(r.Lang.T)
 	}
 	if refused.State == identity.Waiting {
 		return text + " " + r.Lang.T("You can try again at %s.", refused.Until.In(r.Site.zone()).Format("15:04:05"))

@@ -125,7 +125,8 @@ func Types() []string { return slices.Sorted(maps.Keys(rows)) }
 func MayAudit(p trust.Principal, patient string) error {
 	allowed := p.Role == trust.Auditor || p.Role == trust.Administrator || p.Role == trust.SystemRole
 	if p.Role == trust.Patient {
-		allowed = p.Patient != "" && patient == p.Patient
+		// Who was seen, and for what, may be what is confidential: not for a parent with limited rights.
+		allowed = p.Patient != "" && patient == p.Patient && (p.Proxy == nil || p.Proxy.Level == "full")
 	}
 	if !allowed || scope(p, "AuditEvent", 'r', 's') != (search.All{}) {
 		return fault.New(fault.Forbidden, "Only auditors and administrators read the audit log; patients read about their own record.")
