@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -16,7 +17,7 @@ import (
 const (
 	keyTrouble   = "trouble"
 	troubleKept  = 10
-	troubleEvery = 10 * time.Second // strangers can make answers that are refused: no flood of entries
+	troubleEvery = time.Minute // for one cause: strangers can make answers that are refused
 	troubleMost  = 300              // bytes of one
 )
 
@@ -26,8 +27,8 @@ type SingleTrouble struct {
 	What string    `json:"what"`
 }
 
-// NoteSingle keeps what went wrong at the hospital's sign-in, the newest ten of them, and writes it
-// into the audit log; of several within ten seconds, the first.
+// NoteSingle keeps what went wrong at the hospital's sign-in, the newest ten causes, and writes it
+// into the audit log; of one cause, at most once a minute.
 func (a *Accounts) NoteSingle(ctx context.Context, what string) error {
 	if len(what) > troubleMost {
 		what = what[:troubleMost]
@@ -38,8 +39,11 @@ func (a *Accounts) NoteSingle(ctx context.Context, what string) error {
 			return err
 		}
 		now := a.clock.Now()
-		if len(list) > 0 && now.Sub(list[0].At) < troubleEvery && !a.rewound(list[0].At) {
-			return nil
+		if at := slices.IndexFunc(list, func(t SingleTrouble) bool { return t.What == what }); at >= 0 {
+			if now.Sub(list[at].At) < troubleEvery && !a.rewound(list[at].At) {
+				return nil
+			}
+			list = slices.Delete(list, at, at+1)
 		}
 		list = append([]SingleTrouble{{now, what}}, list...)
 		w, err := write(spaceSingle, keyTrouble, keyTrouble, list[:min(len(list), troubleKept)], time.Time{}, version)

@@ -108,11 +108,21 @@ func (s *Single) came(ctx context.Context, h *house, st state, q url.Values, bac
 	case q.Get("error") == "access_denied":
 		return fault.New(fault.Unauthorized, "The sign-in of the hospital was not finished, or it does not let you into Osler.")
 	case q.Get("error") != "":
-		return s.refused(ctx, h, "the provider answers with an error", fault.New(fault.Unauthorized, "%.80q", q.Get("error")))
+		return s.refused(ctx, h, "the provider answers with an error", fault.New(fault.Unauthorized, "%s", knownError(q.Get("error"))))
 	case q.Get("code") == "" || len(q["code"]) != 1:
 		return s.refused(ctx, h, "no code", nil)
 	}
 	return nil
+}
+
+// knownError is an error code that a provider answers with (RFC 6749, OpenID Connect Core 3.1.2.6). What
+// a browser brings may be written by anybody: nothing else is repeated.
+func knownError(code string) string {
+	if slices.Contains([]string{"invalid_request", "unauthorized_client", "unsupported_response_type", "invalid_scope", "server_error", "temporarily_unavailable",
+		"interaction_required", "login_required", "account_selection_required", "consent_required", "invalid_request_uri", "invalid_request_object", "request_not_supported", "request_uri_not_supported"}, code) {
+		return code
+	}
+	return "a code that no standard knows"
 }
 
 // fits checks the ID token beyond its signature, issuer, audience and expiry.
@@ -222,7 +232,8 @@ func (s *Single) LoggedOut(ctx context.Context, raw string) (int, error) {
 	}
 	token, err := s.verifier(h).VerifyLogout(ctx, raw)
 	if err != nil {
-		return 0, s.refused(ctx, h, "the logout token", err)
+		s.Log.Warn("single sign-on: a logout token", "error", short(err)) // anybody may have written it
+		return 0, s.refused(ctx, h, "the logout token", nil)
 	}
 	if age := s.Clock.Now().Sub(token.IssuedAt); age > logoutFor || age < -slack {
 		return 0, s.refused(ctx, h, "the time of the logout token", nil)

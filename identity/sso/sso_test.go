@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/base64"
+	"fmt"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -355,6 +356,15 @@ func TestWhatGoesWrongIsToldToAdministrators(t *testing.T) {
 	list, err := h.Accounts.SingleTroubles(ctx, admin)
 	if err != nil || len(list) != 2 || !strings.Contains(list[0].What, "the ID token") || !strings.Contains(list[0].What, "another") || !strings.Contains(list[1].What, `acr "1fa"`) {
 		t.Errorf("the administrator reads %+v %v", list, err)
+	}
+	for i := range 50 { // of strangers, who can say anything
+		kept, query := h.went(Ask{For: SignIn}, "amara")
+		query.Set("error", fmt.Sprint("made up ", i))
+		_, _ = h.Finish(ctx, kept, query, back)
+		_, _ = h.LoggedOut(ctx, fmt.Sprint("made up ", i))
+	}
+	if list, err = h.Accounts.SingleTroubles(ctx, admin); err != nil || len(list) != 4 || strings.Contains(list[0].What+list[1].What, "made up") {
+		t.Errorf("after a flood: %+v %v", list, err)
 	}
 	if _, err := h.Accounts.SingleTroubles(ctx, trust.Principal{ID: "n", Role: trust.Nurse}); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("a nurse reads it: %v", err)
