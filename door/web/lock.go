@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"sort"
@@ -41,6 +42,10 @@ func stopLocked(w http.ResponseWriter, r *Request) error {
 	}
 	if r.Method != http.MethodPost {
 		return Redirect(w, r, "/locked?next="+nextOf(r))
+	}
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/") { // a file does not fit into the lock page
+		_, _ = io.CopyN(io.Discard, r.Body, maxDropped) // a browser shows the answer when it has sent everything
+		return fault.New(fault.Unauthorized, "The session is locked, and the file was not saved. Unlock it in another tab, then go back and send the file again.")
 	}
 	if err := r.ParseForm(); err != nil {
 		return fault.Wrap(err, fault.Malformed, "The form cannot be read.")
