@@ -18,7 +18,7 @@ const (
 	keyTrouble   = "trouble"
 	troubleKept  = 10
 	troubleEvery = time.Minute // for one cause: strangers can make answers that are refused
-	troubleMost  = 300              // bytes of one
+	troubleMost  = 300         // bytes of one
 )
 
 // SingleTrouble is one thing that went wrong at the hospital's sign-in.
