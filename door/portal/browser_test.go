@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -65,5 +66,25 @@ func TestARefillIsTwoTapsAway(t *testing.T) {
 	p.Submit("a[href^='/portal/results/']")
 	if !webtest.Eval[bool](p, `(()=>{const e=document.querySelector(".big"),t=document.querySelector(".numline,.bx .tag");return e.getBoundingClientRect().bottom<=640&&t.getBoundingClientRect().bottom<=640})()`) {
 		t.Error("value and meaning are not visible without scrolling on 360 by 640")
+	}
+}
+
+// TestSettingsOnASmallPhone: how one signs in, and where, fits on 360 pixels in every language.
+func TestSettingsOnASmallPhone(t *testing.T) {
+	b := webtest.Start(t)
+	c := start(t)
+	p := b.Open(c.url+"/sign-in", webtest.View{Name: "small", Width: 360, Height: 740, Touch: true})
+	p.Check()
+	p.SignIn(c.url, "maria.okafor", password)
+	for _, tag := range []string{"en", "es", "ar"} {
+		c.send("maria.okafor", "/settings", url.Values{"language": {tag}})
+		for _, path := range []string{"/settings", "/settings/security", "/portal/none", "/people", "/whose"} {
+			p.Goto(c.url + path)
+			p.Check()
+			if wide := webtest.Eval[int](p, `Math.max(0,...[...document.querySelectorAll("main *")].map(e=>e.getBoundingClientRect()).filter(r=>r.width>1&&r.height>1).map(r=>Math.max(r.right-innerWidth,-r.left)))|0`); wide > 0 {
+				t.Errorf("%s in %s leaves the screen by %d pixels", path, tag, wide)
+			}
+			p.Picture("small-" + tag + strings.ReplaceAll(path, "/", "-"))
+		}
 	}
 }
