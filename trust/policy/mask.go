@@ -22,6 +22,9 @@ import (
 type Mask struct {
 	// Contact hides telecom, address and contact persons.
 	Contact bool
+	// Reach hides the same of people who asked to be reached in confidence (Reach), and how they
+	// are: whoever acts for them may be whom they keep it from.
+	Reach bool
 	// National hides national identifiers.
 	National Cover
 }
@@ -56,6 +59,7 @@ var particulars = map[trust.Role]Mask{
 // or for the clinic, gets no national identifiers; a patient's own gets what the patient sees.
 func MaskOf(p trust.Principal) Mask {
 	m, known := particulars[p.Role]
+	m.Reach = p.Proxy != nil
 	if !known {
 		return Mask{Contact: true, National: Whole}
 	}
@@ -125,6 +129,9 @@ func (m Mask) Body(resourceType string, body []byte) ([]byte, error) {
 // touches is a quick look for what may have to be hidden. Stored bodies are written by
 // fhir.Node, which spells a string in one way.
 func (m Mask) touches(resourceType string, body []byte) bool {
+	if m.Reach && bytes.Contains(body, reachMarked) {
+		return true
+	}
 	if isPerson(resourceType) && (m.Contact || m.National == Whole) { // which is said whether there is something or not
 		return true
 	}
@@ -153,7 +160,10 @@ var nationalMarks = func() (out [][]byte) {
 }()
 
 // What is looked for in bodies.
-var contained = []byte(`"contained"`)
+var (
+	contained   = []byte(`"contained"`)
+	reachMarked = []byte(`"` + ReachURL + `"`)
+)
 
 // Apply hides in a resource what is to be hidden.
 func (m Mask) Apply(r *fhir.Node) {
@@ -171,6 +181,11 @@ type masking struct {
 // resource reports whether a person is in a resource. Then its narrative goes when it may
 // repeat how to reach them, or does repeat a number that is hidden.
 func (m *masking) resource(r *fhir.Node) (person bool) {
+	if m.Reach && !m.Contact && isPerson(r.ResourceType()) && reachMark(r) != NoWay {
+		m.Contact = true
+		defer func() { m.Contact = false }()
+		Reach{}.Put(r)
+	}
 	person = isPerson(r.ResourceType())
 	for name, v := range r.Members() {
 		person = m.member(name, v, isPerson(r.ResourceType())) || person
