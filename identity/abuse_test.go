@@ -31,10 +31,10 @@ func TestAbuseD08LinksCannotBeGuessed(t *testing.T) {
 			t.Fatal("a link is stored in the clear")
 		}
 	}
-	if _, err := h.CompleteInvite(ctx, last, "another calm river"); err != nil {
+	if _, err := h.CompleteInvite(ctx, last, "", "another calm river"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.CompleteInvite(ctx, last, "a third calm river"); !fault.Is(err, fault.Gone) {
+	if _, err := h.CompleteInvite(ctx, last, "", "a third calm river"); !fault.Is(err, fault.Gone) {
 		t.Errorf("a second use: %v", err)
 	}
 	_, late, err := h.Invite(ctx, system, Draft{User: "late", Name: "Nurse", Role: trust.Nurse})
@@ -42,7 +42,7 @@ func TestAbuseD08LinksCannotBeGuessed(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.clock.Advance(InviteFor)
-	if _, err := h.CompleteInvite(ctx, late, "another calm river"); !fault.Is(err, fault.Gone) {
+	if _, err := h.CompleteInvite(ctx, late, "", "another calm river"); !fault.Is(err, fault.Gone) {
 		t.Errorf("after its time: %v", err)
 	}
 	if _, err := h.FindLink(ctx, ""); !fault.Is(err, fault.Gone) {

@@ -35,7 +35,8 @@ var walks = []string{"qwertyuiopasdfghjklzxcvbnm", "qwertzuiopasdfghjklyxcvbnm",
 // leastWalk is how long a walk is at least: four keys in a row stand in many words.
 const leastWalk = 5
 
-var notLetters = regexp.MustCompile(`[^\p{L}]+`)
+// notLetters are ornaments: digits, signs and marks. A picture counts as a letter: nobody's list holds rows of them.
+var notLetters = regexp.MustCompile(`[^\p{L}\p{So}]+`)
 
 // common reports whether a password, in lower case and without spaces, is nothing but words that
 // come first, walks, digits and signs, or the user name with little around it.

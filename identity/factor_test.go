@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"encoding/base32"
 	"strings"
 	"testing"
 	"time"
@@ -138,6 +139,36 @@ func TestRecoveryCodesWorkOnce(t *testing.T) {
 	}
 }
 
+// TestCodesAreLongOrHashedSlowly: what is typed from paper holds 112 bits and more where it is kept
+// as a plain digest; codes of a former version, shorter, work until they are used.
+func TestCodesAreLongOrHashedSlowly(t *testing.T) {
+	h, ctx := strict(t), context.Background()
+	a := h.account("amara", trust.Physician, secretTOTP)
+	codes, err := h.NewRecoveryCodes(ctx, Principal(a, Session{ID: "s"}), a.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range append(codes, newRecoveryCode()) {
+		raw, err := base32.StdEncoding.DecodeString(plainCode(c))
+		if err != nil || len(raw)*8 < 112 || len(strings.Split(c, "-")) != 6 {
+			t.Errorf("%q holds %d bits: %v", c, len(raw)*8, err)
+		}
+	}
+	const former = "ABCD-EFGH-IJKL-MNOP"
+	if err := h.update(ctx, system, a.ID, "test", func(c *credentials) error {
+		c.Recovery = []string{digest(plainCode(former))}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := h.SignIn(ctx, "amara", phrase, former, address); err != nil {
+		t.Errorf("a code of a former version: %v", err)
+	}
+	if _, _, err := h.SignIn(ctx, "amara", phrase, former, address); state(err) != WrongCode {
+		t.Errorf("once more: %v", err)
+	}
+}
+
 // TestALostSecondFactorIsResetByAnotherAdministrator: the old password opens nothing after it.
 func TestALostSecondFactorIsResetByAnotherAdministrator(t *testing.T) {
 	h, ctx := strict(t), context.Background()
@@ -166,7 +197,7 @@ func TestALostSecondFactorIsResetByAnotherAdministrator(t *testing.T) {
 	if _, _, err := h.SignInPasskey(ctx, site, d.use(h.challengeFor("")), address); state(err) != WrongPasskey {
 		t.Errorf("the passkey of before: %v", err)
 	}
-	if _, err := h.CompleteInvite(ctx, link, "another calm river"); err != nil {
+	if _, err := h.CompleteInvite(ctx, link, "", "another calm river"); err != nil {
 		t.Fatal(err)
 	}
 	if s, _, err := h.SignIn(ctx, "amara", "another calm river", "", address); err != nil || !s.Weak {

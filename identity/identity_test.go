@@ -356,10 +356,10 @@ func TestPasswordsAreChosenByTheirOwners(t *testing.T) {
 	if l, err := h.FindLink(ctx, invitation); err != nil || l.Account != nurse.ID {
 		t.Errorf("link: %+v %v", l, err)
 	}
-	if a, err := h.CompleteInvite(ctx, invitation, phrase); err != nil || a.Invited {
+	if a, err := h.CompleteInvite(ctx, invitation, "", phrase); err != nil || a.Invited {
 		t.Fatalf("%+v %v", a, err)
 	}
-	if _, err := h.CompleteInvite(ctx, invitation, phrase); !fault.Is(err, fault.Gone) {
+	if _, err := h.CompleteInvite(ctx, invitation, "", phrase); !fault.Is(err, fault.Gone) {
 		t.Errorf("the invitation works once: %v", err)
 	}
 	_, secret, err := h.SignIn(ctx, "nina", phrase, "", address)
@@ -370,7 +370,7 @@ func TestPasswordsAreChosenByTheirOwners(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.CompleteInvite(ctx, reset, "another calm river"); err != nil {
+	if _, err := h.CompleteInvite(ctx, reset, "", "another calm river"); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := h.Session(ctx, secret); state(err) != Over {

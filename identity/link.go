@@ -24,6 +24,13 @@ const (
 type Link struct {
 	Account string    `json:"account,omitempty"`
 	Expires time.Time `json:"expires"`
+	// Asks says that the link works with a check code only. A second member of staff, who has
+	// Seen the person, gives it to them: whoever made the link does not know it.
+	Asks  bool      `json:"asks,omitempty"`
+	Made  Confirmed `json:"made,omitzero"`
+	Check string    `json:"check,omitempty"` // hash of the check code; "" before somebody gave it
+	Seen  Confirmed `json:"seen,omitzero"`
+	Tries int       `json:"tries,omitempty"` // codes that were typed
 
 	key     string
 	version int64
@@ -52,7 +59,8 @@ func (a *Accounts) SetUpLink(ctx context.Context) (string, error) {
 	for _, item := range old {
 		items = append(items, store.ItemWrite{Item: store.Item{Space: spaceSetup, Key: item.Key}, Delete: true, IfVersion: -1})
 	}
-	secret, w, err := a.link("", firstStart, SetUpFor)
+	secret := ident.Secret()
+	w, err := writeLink(digest(secret), firstStart, Link{Expires: a.clock.Now().Add(SetUpFor)})
 	if err != nil {
 		return "", err
 	}
@@ -68,11 +76,22 @@ func (a *Accounts) unused(ctx context.Context) error {
 	return err
 }
 
-func (a *Accounts) link(account, owner string, ttl time.Duration) (string, store.ItemWrite, error) {
-	secret := ident.Secret()
-	l := Link{Account: account, Expires: a.clock.Now().Add(ttl)}
-	w, err := write(spaceSetup, digest(secret), owner, l, l.Expires, 0)
-	return secret, w, err
+func writeLink(key, owner string, l Link) (store.ItemWrite, error) {
+	return write(spaceSetup, key, owner, l, l.Expires, l.version)
+}
+
+// link makes a link to an account, and the writes that it needs. One to the portal that a member
+// of staff makes waits for a second one (SeePerson).
+func (a *Accounts) link(by trust.Principal, c Account) (string, []store.ItemWrite, error) {
+	secret, now := ident.Secret(), a.clock.Now()
+	l := Link{Account: c.ID, Expires: now.Add(InviteFor), Made: Confirmed{by.ID, by.Name, now}}
+	l.Asks = c.Role == trust.Patient && by.Role != trust.SystemRole
+	one, err := writeLink(digest(secret), c.ID, l)
+	if err != nil || !l.Asks {
+		return secret, []store.ItemWrite{one}, err
+	}
+	two, err := write(spacePortalWaits, "link/"+c.ID, waitsFor, Awaited{Account: c.ID, Patient: c.Patient, Made: l.Made}, l.Expires, -1)
+	return secret, []store.ItemWrite{one, two}, err
 }
 
 // FindLink returns what a link is for; fault.Gone when it was used, has expired or never
@@ -150,11 +169,11 @@ func (a *Accounts) Invite(ctx context.Context, by trust.Principal, d Draft) (Acc
 	if err != nil {
 		return Account{}, "", err
 	}
-	secret, w, err := a.link(c.ID, c.ID, InviteFor)
+	secret, link, err := a.link(by, c.Account)
 	if err != nil {
 		return Account{}, "", err
 	}
-	_, err = a.store.Commit(ctx, store.Changeset{Items: append(items, w),
+	_, err = a.store.Commit(ctx, store.Changeset{Items: append(items, link...),
 		Leaf: a.leaf(by, ledger.Account, "invite "+c.User+" as "+string(c.Role), c.Patient)})
 	if fault.Is(err, fault.Conflict) {
 		return Account{}, "", nameTaken(c.User)
@@ -163,9 +182,9 @@ func (a *Accounts) Invite(ctx context.Context, by trust.Principal, d Draft) (Acc
 }
 
 // OfPatient returns the accounts with which a patient's own record is opened, oldest first.
-// Whoever may invite patients may ask.
+// Whoever may invite patients may ask, or let others act for them.
 func (a *Accounts) OfPatient(ctx context.Context, by trust.Principal, patient string) ([]Account, error) {
-	if err := a.mayInvite(ctx, by, trust.Patient); err != nil {
+	if err := a.mayInvite(ctx, by, trust.Patient); err != nil && (by.Role == trust.Patient || !MayGrantProxy(by, patient)) {
 		return nil, err
 	}
 	items, err := a.store.Items(ctx, spaceAccount, "account")
@@ -310,11 +329,10 @@ func (a *Accounts) ResetLink(ctx context.Context, by trust.Principal, id string)
 	if err != nil {
 		return "", err
 	}
-	secret, w, err := a.link(id, id, InviteFor)
+	secret, items, err := a.link(by, c.Account)
 	if err != nil {
 		return "", err
 	}
-	items := []store.ItemWrite{w}
 	for _, item := range old {
 		items = append(items, store.ItemWrite{Item: store.Item{Space: spaceSetup, Key: item.Key}, Delete: true, IfVersion: -1})
 	}
@@ -323,9 +341,9 @@ func (a *Accounts) ResetLink(ctx context.Context, by trust.Principal, id string)
 }
 
 // CompleteInvite sets the password that the invited person chose and uses the link up. All
-// earlier sessions and tokens of the account end.
-func (a *Accounts) CompleteInvite(ctx context.Context, secret, password string) (Account, error) {
-	l, err := a.FindLink(ctx, secret)
+// earlier sessions and tokens of the account end. check is the check code of a link that Asks.
+func (a *Accounts) CompleteInvite(ctx context.Context, secret, check, password string) (Account, error) {
+	l, err := a.checked(ctx, secret, check)
 	if err != nil {
 		return Account{}, err
 	}
@@ -345,7 +363,7 @@ func (a *Accounts) CompleteInvite(ctx context.Context, secret, password string) 
 		return Account{}, err
 	}
 	self := Principal(c.Account, Session{})
-	_, err = a.store.Commit(ctx, store.Changeset{Items: []store.ItemWrite{w, l.use(), forgiven(c.User)},
+	_, err = a.store.Commit(ctx, store.Changeset{Items: []store.ItemWrite{w, l.use(), waitsNoMore("link/" + c.ID), forgiven(c.User)},
 		Leaf: a.leaf(self, ledger.Account, "choose password by link", c.Patient)})
 	if fault.Is(err, fault.Conflict) {
 		return Account{}, fault.New(fault.Gone, "This link was used at the same moment by someone else.")

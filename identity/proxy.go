@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -24,6 +23,9 @@ const (
 	spaceHouse    = "house"     // how the clinic is set up
 	keyAges       = "ages"      // the jurisdiction whose ages count
 )
+
+// ProxyWaits is how long a grant that somebody has to confirm waits for it.
+const ProxyWaits = 30 * 24 * time.Hour
 
 // MaxCarerFor is how long a grant for an adult lasts at most, before somebody looks at it anew.
 const MaxCarerFor = 2 * 366 * 24 * time.Hour
@@ -54,6 +56,12 @@ type ProxyGrant struct {
 	Level   minor.Level `json:"level"` // as granted; age may narrow it
 	Made    time.Time   `json:"made"`
 	MadeBy  string      `json:"madeBy"`
+	MadeID  string      `json:"madeID,omitempty"` // id of who made it
+	// Asks says that the grant opens nothing until it is Confirmed: by the patient, or by a
+	// second member of staff, who says Why.
+	Asks      bool      `json:"asks,omitempty"`
+	Confirmed Confirmed `json:"confirmed,omitzero"`
+	Why       string    `json:"why,omitempty"`
 	// Until is when it ends in any case; zero for a parent or guardian of a child, whose right
 	// ends with an age.
 	Until   time.Time `json:"until,omitzero"`
@@ -68,10 +76,15 @@ type ProxyStanding struct {
 	ProxyGrant
 	Level minor.Level // minor.Over when it does not count any more
 	Until time.Time   // until when it stays so
+
+	waits bool
 }
 
 // Stands reports whether the grant counts.
 func (s ProxyStanding) Stands() bool { return s.Level != minor.Over }
+
+// Waits reports whether the grant opens nothing yet, because nobody has confirmed it.
+func (s ProxyStanding) Waits() bool { return s.waits }
 
 // ProxyDraft asks for a grant.
 type ProxyDraft struct {
@@ -116,6 +129,8 @@ func (a *Accounts) CheckProxy(ctx context.Context, by trust.Principal, d ProxyDr
 		return fault.New(fault.Invalid, "Choose whether the person is a parent, a guardian or a carer.").At("kind")
 	case d.Level != minor.Full && d.Level != minor.Limited:
 		return fault.New(fault.Invalid, "Choose how much the person sees.").At("level")
+	case d.Level == minor.Full && by.Role == trust.FrontDesk:
+		return fault.New(fault.Invalid, "The whole record is opened by a nurse, a physician or the records office. You can give access without what is confidential.").At("level")
 	case !d.Until.IsZero() && !d.Until.After(now):
 		return fault.New(fault.Invalid, "The last day is over already.").At("until")
 	}
@@ -155,11 +170,21 @@ func (a *Accounts) checkProxyAccount(ctx context.Context, d ProxyDraft) error {
 	case c.Patient == d.Patient:
 		return fault.New(fault.Invalid, "This is the patient’s own account.").At("user")
 	}
-	mine, err := a.Proxies(ctx, d.Account)
-	if err == nil && slices.ContainsFunc(mine, func(s ProxyStanding) bool { return s.Patient == d.Patient }) {
-		err = fault.New(fault.Conflict, "This person has access already. End it first to change it.").At("user")
+	mine, err := a.proxies(ctx, d.Account)
+	if err != nil {
+		return err
 	}
-	return err
+	for _, g := range mine {
+		if g.Patient != d.Patient {
+			continue
+		}
+		if s, err := a.standing(ctx, g); err != nil {
+			return err
+		} else if s.Stands() || s.Waits() {
+			return fault.New(fault.Conflict, "This person has access already. End it first to change it.").At("user")
+		}
+	}
+	return nil
 }
 
 // GrantProxy lets an account act for a patient. The patient's date of birth is looked up, not
@@ -177,15 +202,27 @@ func (a *Accounts) GrantProxy(ctx context.Context, by trust.Principal, d ProxyDr
 	}
 	now := a.clock.Now()
 	g := ProxyGrant{ID: ident.New(now), Account: c.ID, Name: c.Name, Patient: d.Patient, Related: d.Related, Kind: d.Kind, Level: d.Level,
-		Made: now, MadeBy: by.Name, Until: d.Until}
+		Made: now, MadeBy: by.Name, MadeID: by.ID, Until: d.Until}
+	// What the patient decides needs nobody else; what one member of staff sets up does.
+	g.Asks = by.Role != trust.Patient && by.Role != trust.SystemRole
 	one, err := write(spaceProxy, g.ID, g.Account, g, time.Time{}, 0)
 	if err != nil {
 		return ProxyGrant{}, err
 	}
 	two := store.ItemWrite{Item: store.Item{Space: spaceProxyFor, Key: g.ID, Owner: g.Patient, Patient: g.Patient, Value: []byte(g.Account)}}
-	leaf := a.leaf(by, ledger.Account, "let "+c.User+" act as "+string(g.Kind)+", "+string(g.Level), g.Patient)
+	items := []store.ItemWrite{one, two}
+	what := "let " + c.User + " act as " + string(g.Kind) + ", " + string(g.Level)
+	if g.Asks {
+		what += ", once it is confirmed"
+		w, err := write(spacePortalWaits, "grant/"+g.ID, waitsFor, Awaited{Grant: g.ID, Kind: g.Kind, Level: g.Level, Account: g.Account, Patient: g.Patient, Made: Confirmed{by.ID, by.Name, now}}, now.Add(ProxyWaits), 0)
+		if err != nil {
+			return ProxyGrant{}, err
+		}
+		items = append(items, w)
+	}
+	leaf := a.leaf(by, ledger.Account, what, g.Patient)
 	leaf.Proxy = g.ID
-	_, err = a.store.Commit(ctx, store.Changeset{Items: []store.ItemWrite{one, two}, Leaf: leaf})
+	_, err = a.store.Commit(ctx, store.Changeset{Items: items, Leaf: leaf})
 	return g, err
 }
 
@@ -206,21 +243,15 @@ func (a *Accounts) born(ctx context.Context, patient string) (string, error) {
 	return n.Get("birthDate").Text(), nil
 }
 
-// adult reports whether a patient is of age where the clinic is.
-func (a *Accounts) adult(ctx context.Context, patient string) (bool, error) {
-	born, err := a.born(ctx, patient)
-	if err != nil {
-		return false, err
-	}
-	rule, err := a.Ages(ctx)
-	return minor.Reached(born, rule.End, a.clock.Now()), err
-}
-
 // standing works out what a grant amounts to now.
 func (a *Accounts) standing(ctx context.Context, g ProxyGrant) (ProxyStanding, error) {
 	s := ProxyStanding{ProxyGrant: g, Level: minor.Over, Until: g.Until}
 	now := a.clock.Now()
 	if !g.Ended.IsZero() || a.rewound(g.Made) || !g.Until.IsZero() && !now.Before(g.Until) {
+		return s, nil
+	}
+	if g.Asks && g.Confirmed.ID == "" {
+		s.waits, s.Until = now.Before(g.Made.Add(ProxyWaits)), g.Made.Add(ProxyWaits)
 		return s, nil
 	}
 	born, err := a.born(ctx, g.Patient)
@@ -354,8 +385,8 @@ func (a *Accounts) EndProxy(ctx context.Context, by trust.Principal, id string) 
 			return fault.New(fault.NotFound, "There is no such access.")
 		}
 		if by.Role == trust.Patient && by.ID != g.Account {
-			if adult, err := a.adult(ctx, g.Patient); err != nil || !adult {
-				return cmp.Or(err, notYours())
+			if err := a.mayEnd(ctx, g); err != nil {
+				return err
 			}
 		}
 		if !g.Ended.IsZero() {
@@ -368,10 +399,21 @@ func (a *Accounts) EndProxy(ctx context.Context, by trust.Principal, id string) 
 		}
 		leaf := a.leaf(by, ledger.Account, "end access as "+string(g.Kind), g.Patient)
 		leaf.Proxy = g.ID
-		_, err = a.store.Commit(ctx, store.Changeset{Items: []store.ItemWrite{w}, Leaf: leaf})
+		_, err = a.store.Commit(ctx, store.Changeset{Items: []store.ItemWrite{w, waitsNoMore("grant/" + g.ID)}, Leaf: leaf})
 		return err
 	})
 	return g, err
+}
+
+// mayEnd reports whether the patient may end a grant: of age, or, while it waits for an answer,
+// old enough to give it.
+func (a *Accounts) mayEnd(ctx context.Context, g ProxyGrant) error {
+	return a.oldEnough(ctx, g.Patient, func(r minor.Rule) int {
+		if g.Asks && g.Confirmed.ID == "" {
+			return r.Account
+		}
+		return r.End
+	})
 }
 
 // PortalAccount returns the account of the portal with a user name, when it bears a name:

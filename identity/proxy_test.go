@@ -2,6 +2,8 @@ package identity
 
 import (
 	"context"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,6 +30,23 @@ func (h house) bear(id, born string) {
 	h.store.items["body/Patient/"+id] = store.Item{Value: []byte(`{"resourceType":"Patient","id":"` + id + `","birthDate":"` + born + `"}`)}
 }
 
+var nurse = trust.Principal{ID: "nurse", Name: "Nina", Role: trust.Nurse}
+
+// confirmed lets somebody in, by two of the staff.
+func (h house) confirmed(d ProxyDraft) ProxyGrant {
+	h.t.Helper()
+	g, err := h.GrantProxy(context.Background(), records, d)
+	if err == nil {
+		g, err = h.ConfirmProxy(context.Background(), nurse, g.ID, "Showed the birth certificate.")
+	}
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return g
+}
+
+var records = trust.Principal{ID: "rec", Name: "Rhea", Role: trust.Records}
+
 var desk = trust.Principal{ID: "desk", Name: "Tom", Role: trust.FrontDesk}
 
 func parentOf(a Account, patient string) ProxyDraft {
@@ -46,10 +65,7 @@ func TestAbuseA16ProxyEndsWithAgeAndRevocation(t *testing.T) {
 		h.bear("sam", "2020-06-15") // six years old
 		mother := h.account("maria", trust.Patient, "")
 		session := Session{ID: "s"}
-		g, err := h.GrantProxy(ctx, desk, parentOf(mother, "sam"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		g := h.confirmed(parentOf(mother, "sam"))
 		at := func(age int, less time.Duration) (string, error) {
 			t.Helper()
 			h.clock.Advance(time.Date(2020+age, 6, 15, 0, 0, 0, 0, time.UTC).Add(-less).Sub(h.clock.Now()))
@@ -82,10 +98,7 @@ func TestAbuseA16ProxyEndsWithAgeAndRevocation(t *testing.T) {
 	h := open(t)
 	h.bear("sam", "2020-06-15")
 	mother := h.account("maria", trust.Patient, "")
-	g, err := h.GrantProxy(ctx, desk, parentOf(mother, "sam"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := h.confirmed(parentOf(mother, "sam"))
 	h.bear("sam", "2004-06-15") // the date was wrong: Sam is of age
 	if _, err := h.ActFor(ctx, mother, Session{ID: "s"}, "sam"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("the corrected date of birth does not count: %v", err)
@@ -110,9 +123,7 @@ func TestAbuseA16ProxyEndsWithAgeAndRevocation(t *testing.T) {
 	if last := h.store.leaves[len(h.store.leaves)-1]; last.Proxy != g.ID || last.Action != ledger.Account || last.Patients[0] != "sam" {
 		t.Errorf("leaf: %+v", last)
 	}
-	if g, err = h.GrantProxy(ctx, desk, parentOf(mother, "sam")); err != nil {
-		t.Errorf("granted again: %v", err)
-	}
+	g = h.confirmed(parentOf(mother, "sam"))
 	if _, err := h.EndProxy(ctx, h.in(mother), g.ID); err != nil {
 		t.Errorf("the parent ends it: %v", err)
 	}
@@ -201,7 +212,7 @@ func TestAccountsOfPeopleWhoAreNoPatients(t *testing.T) {
 		}
 	}
 	h.bear("sam", "2020-06-15")
-	if _, err := h.GrantProxy(ctx, desk, parentOf(a, "sam")); err != nil {
+	if _, err := h.GrantProxy(ctx, records, parentOf(a, "sam")); err != nil {
 		t.Error(err)
 	}
 	if _, err := h.PortalAccount(ctx, "dad", " jo  BRANDT "); err != nil {
@@ -214,5 +225,192 @@ func TestAccountsOfPeopleWhoAreNoPatients(t *testing.T) {
 	}
 	if h.SetAges(ctx, desk, "NL") == nil || h.SetAges(ctx, system, "XX") == nil {
 		t.Error("anybody chooses the ages, or any")
+	}
+}
+
+// TestAbuseA16NobodyLetsSomebodyInAlone: no single member of staff opens a chart through an account
+// of the portal that they set up: access waits for the patient or a second member of staff.
+func TestAbuseA16NobodyLetsSomebodyInAlone(t *testing.T) {
+	h, ctx := open(t), context.Background()
+	h.bear("pat-otto", "1940-01-02")
+	h.bear("ada", "2013-03-02")
+	h.bear("sam", "2020-06-15")
+	session := Session{ID: "s"}
+	month := noon.AddDate(0, 1, 0)
+	evil := h.account("evil", trust.Patient, "") // a member of staff who is a patient, too
+	draft := func(patient string, kind ProxyKind, level minor.Level) ProxyDraft {
+		d := ProxyDraft{Account: evil.ID, Patient: patient, Related: "r1", Kind: kind, Level: level}
+		if kind == Carer {
+			d.Until = month
+		}
+		return d
+	}
+	if _, err := h.GrantProxy(ctx, desk, draft("sam", Parent, minor.Full)); !fault.Is(err, fault.Invalid) {
+		t.Errorf("the front desk gives the whole record: %v", err)
+	}
+	closed := func(patient, when string) {
+		t.Helper()
+		if _, err := h.ActFor(ctx, evil, session, patient); !fault.Is(err, fault.NotFound) {
+			t.Errorf("%s: %s is open: %v", when, patient, err)
+		}
+	}
+	give := func(by trust.Principal, d ProxyDraft) ProxyGrant {
+		t.Helper()
+		g, err := h.GrantProxy(ctx, by, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	otto := give(records, draft("pat-otto", Carer, minor.Limited))
+	closed("pat-otto", "asked for")
+	if _, err := h.GrantProxy(ctx, nurse, draft("pat-otto", Carer, minor.Limited)); !fault.Is(err, fault.Conflict) {
+		t.Errorf("asked for twice: %v", err)
+	}
+	sam := give(desk, draft("sam", Parent, minor.Limited))
+	closed("sam", "asked for by the front desk")
+	for name, by := range map[string]trust.Principal{"who asked": records, "the front desk": desk, "an administrator": {ID: "adm", Role: trust.Administrator},
+		"a program": {ID: "anna", Role: trust.Physician, Client: "c"}, "who acts": h.in(evil), "another patient": {ID: "x", Role: trust.Patient, Patient: "pat-x"}, "nobody": {Role: trust.Physician}} {
+		if _, err := h.ConfirmProxy(ctx, by, otto.ID, "Has no account of the portal."); err == nil {
+			t.Errorf("%s confirms", name)
+		}
+	}
+	doctor := trust.Principal{ID: "anna", Name: "Anna", Role: trust.Physician}
+	if _, err := h.ConfirmProxy(ctx, doctor, otto.ID, "ok"); !fault.Is(err, fault.Invalid) {
+		t.Errorf("without a reason: %v", err)
+	}
+	own := h.account("otto", trust.Patient, "")
+	if _, err := h.ConfirmProxy(ctx, nurse, otto.ID, "Has no account of the portal."); !fault.Is(err, fault.Invalid) {
+		t.Errorf("a nurse decides for a patient who can: %v", err)
+	}
+	closed("pat-otto", "refused")
+	for who, want := range map[*trust.Principal]int{&nurse: 2, &records: 1, &desk: 0} {
+		if list, err := h.PortalWaiting(ctx, *who); err != nil || len(list) != want {
+			t.Errorf("for %s %d wait: %v", who.Name, len(list), err)
+		}
+	}
+	if _, err := h.ConfirmProxy(ctx, h.in(own), otto.ID, ""); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := h.ActFor(ctx, evil, session, "pat-otto"); err != nil || p.Proxy.Level != "limited" {
+		t.Errorf("the patient has confirmed: %v", err)
+	}
+	if _, err := h.ConfirmProxy(ctx, nurse, sam.ID, "Showed the birth certificate."); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.ActFor(ctx, evil, session, "sam"); err != nil {
+		t.Error(err)
+	}
+	if last := h.last(); last.Proxy != sam.ID || last.Reason == "" || last.Patients[0] != "sam" {
+		t.Errorf("leaf: %+v", last)
+	}
+	if list, err := h.PortalWaiting(ctx, nurse); err != nil || len(list) != 0 {
+		t.Errorf("answered, and %d wait: %v", len(list), err)
+	}
+	father := h.confirmed(parentOf(h.account("father", trust.Patient, ""), "sam"))
+	p, err := h.ActFor(ctx, Account{ID: father.Account, Role: trust.Patient}, session, "sam")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if news, err := h.ProxyNews(ctx, p); err != nil || len(news) != 1 || news[0].Waits() || news[0].Name != "" {
+		t.Errorf("who acts already is told %+v: %v", news, err)
+	}
+
+	ada := give(records, draft("ada", Parent, minor.Full))
+	closed("ada", "asked for")
+	herself := trust.Principal{ID: "a-ada", Role: trust.Patient, Patient: "ada"}
+	if _, err := h.EndProxy(ctx, herself, ada.ID); err != nil {
+		t.Errorf("an adolescent says no: %v", err)
+	}
+	if _, err := h.ConfirmProxy(ctx, herself, ada.ID, ""); !fault.Is(err, fault.Invalid) {
+		t.Errorf("after the no: %v", err)
+	}
+	late := give(records, draft("ada", Parent, minor.Full))
+	h.clock.Advance(ProxyWaits)
+	if _, err := h.ConfirmProxy(ctx, herself, late.ID, ""); !fault.Is(err, fault.Invalid) {
+		t.Errorf("after a month: %v", err)
+	}
+	if list, err := h.PortalWaiting(ctx, nurse); err != nil || len(list) != 0 {
+		t.Errorf("after a month %d wait: %v", len(list), err)
+	}
+}
+
+// TestAbuseA16LinksToThePortalWorkInTwoHands: a member of staff who keeps the one-time link of a
+// patient gets nowhere with it, and neither does the one who gives the check code.
+func TestAbuseA16LinksToThePortalWorkInTwoHands(t *testing.T) {
+	h, ctx := open(t), context.Background()
+	another := trust.Principal{ID: "desk2", Name: "Tina", Role: trust.FrontDesk}
+	otto := h.account("otto", trust.Patient, "")
+	for name, link := range map[string]func() (Account, string){
+		"an invitation": func() (Account, string) {
+			a, secret, err := h.Invite(ctx, desk, Draft{User: "ada", Name: "Ada", Role: trust.Patient, Patient: "ada"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return a, secret
+		},
+		"a reset": func() (Account, string) {
+			secret, err := h.ResetLink(ctx, desk, otto.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return otto, secret
+		},
+	} {
+		a, secret := link()
+		for _, code := range []string{"", "AAAA-AAAA"} {
+			if _, err := h.CompleteInvite(ctx, secret, code, "another calm river"); !fault.Is(err, fault.Invalid) {
+				t.Errorf("%s, alone, with %q: %v", name, code, err)
+			}
+		}
+		for who, by := range map[string]trust.Principal{"who made it": desk, "the biller": {ID: "b", Role: trust.Biller}, "the patient": h.in(a), "a program": {ID: "n", Role: trust.Nurse, Client: "c"}} {
+			if code, err := h.SeePerson(ctx, by, a.ID, SeenPaper); err == nil || code != "" {
+				t.Errorf("%s: %s gives the check code", name, who)
+			}
+		}
+		if _, err := h.SeePerson(ctx, another, a.ID, "guessed"); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%s: seen somehow: %v", name, err)
+		}
+		if list, err := h.PortalWaiting(ctx, another); err != nil || len(list) != 1 || list[0].Account != a.ID {
+			t.Errorf("%s: waiting are %+v %v", name, list, err)
+		}
+		code, err := h.SeePerson(ctx, another, a.ID, SeenPaper)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l := h.last(); l.Reason != SeenPaper.Text() || l.Name != "Tina" || l.Patients[0] != a.Patient {
+			t.Errorf("%s: the leaf says %+v", name, l)
+		}
+		for key, item := range h.store.items {
+			if strings.Contains(string(item.Value), plainCode(code)) || strings.Contains(string(item.Value), digest(plainCode(code))) {
+				t.Errorf("%s: the code stands in %s", name, key)
+			}
+		}
+		if _, err := h.SeePerson(ctx, another, a.ID, SeenPaper); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%s: a second code: %v", name, err)
+		}
+		if _, err := h.CompleteInvite(ctx, secret, "AAAA-AAAA", "another calm river"); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%s with another code: %v", name, err)
+		}
+		if _, err := h.CompleteInvite(ctx, secret, strings.ToLower(code), "another calm river"); err != nil {
+			t.Errorf("%s with both: %v", name, err)
+		}
+	}
+
+	secret, err := h.ResetLink(ctx, desk, otto.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := h.SeePerson(ctx, nurse, otto.ID, SeenKnown)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wait sync.WaitGroup
+	for range 40 {
+		wait.Go(func() { _, _ = h.CompleteInvite(ctx, secret, "AAAA-AAAA", "another calm river") })
+	}
+	wait.Wait()
+	if _, err := h.CompleteInvite(ctx, secret, code, "another calm river"); !fault.Is(err, fault.Gone) {
+		t.Errorf("after forty guesses: %v", err)
 	}
 }

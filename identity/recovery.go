@@ -14,7 +14,8 @@ import (
 // Recovery codes open an account when its second factor is not at hand. Each works once.
 const (
 	recoveryCodes = 10
-	recoveryBytes = 10 // 80 random bits, 16 letters
+	recoveryBytes = 15 // 120 random bits, 24 letters: too many to be guessed from a digest
+	formerLetters = 16 // of codes that were made before, which work until they are used
 )
 
 // NewRecoveryCodes makes ten codes for the person, to print or write down. Former ones stop
@@ -44,8 +45,16 @@ func (a *Accounts) NewRecoveryCodes(ctx context.Context, by trust.Principal, id 
 func newRecoveryCode() string {
 	b := make([]byte, recoveryBytes)
 	rand.Read(b) // never fails (crypto/rand, Go 1.24)
-	s := base32.StdEncoding.EncodeToString(b)
-	return s[:4] + "-" + s[4:8] + "-" + s[8:12] + "-" + s[12:]
+	return grouped(base32.StdEncoding.EncodeToString(b))
+}
+
+// grouped is a code in groups of four, as people read and type it.
+func grouped(s string) string {
+	var parts []string
+	for part := range slices.Chunk([]byte(s), 4) {
+		parts = append(parts, string(part))
+	}
+	return strings.Join(parts, "-")
 }
 
 // plainCode is a code as it is compared: what people mistake when they read it is the same.
@@ -54,7 +63,10 @@ func plainCode(s string) string {
 }
 
 // isRecovery reports whether what was typed is a recovery code and no code of an app.
-func isRecovery(s string) bool { return len(plainCode(s)) == recoveryBytes*8/5 }
+func isRecovery(s string) bool {
+	n := len(plainCode(s))
+	return n == recoveryBytes*8/5 || n == formerLetters
+}
 
 // useRecovery takes a recovery code out of an account.
 func (c *credentials) useRecovery(code string) bool {

@@ -50,7 +50,7 @@ func TestOnSQLite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.CompleteInvite(ctx, invitation, phrase); err != nil {
+	if _, err := a.CompleteInvite(ctx, invitation, "", phrase); err != nil {
 		t.Fatal(err)
 	}
 

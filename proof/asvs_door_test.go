@@ -366,6 +366,7 @@ func TestSecretsAreRandom(t *testing.T) {
 // nothing, and name neither files nor queries.
 func TestFaultsSayNothing(t *testing.T) {
 	h := full(t)
+	h.gone = true
 	if err := h.store.Close(); err != nil {
 		t.Fatal(err)
 	}

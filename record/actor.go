@@ -40,6 +40,7 @@ type Gate struct {
 	verdicts       verdicts
 	unlabelled     chan struct{} // something is to be labelled; see relabel.go
 	predicates     predicates
+	seen           maskedBodies // what bodies look like to who does not see all
 }
 
 // Open returns the gate to a store.

@@ -13,7 +13,7 @@ import (
 // leaves the gate has gone through it; inside, versions are whole.
 func (a *Actor) masked(v store.Version, err error) (store.Version, error) {
 	if err == nil && len(v.Body) > 0 {
-		v.Body, err = policy.MaskOf(a.principal).Body(v.Type, v.Body)
+		v.Body, err = a.gate.seen.of(policy.MaskOf(a.principal), v.Type, v.Body)
 	}
 	if err != nil {
 		return store.Version{}, err
@@ -30,7 +30,7 @@ func (a *Actor) maskedAll(lists ...[]store.Version) error {
 	for _, list := range lists {
 		for i := range list {
 			var err error
-			if list[i].Body, err = m.Body(list[i].Type, list[i].Body); err != nil {
+			if list[i].Body, err = a.gate.seen.of(m, list[i].Type, list[i].Body); err != nil {
 				return err
 			}
 		}

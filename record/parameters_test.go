@@ -221,8 +221,15 @@ func TestCompositeOfTheRecord(t *testing.T) {
 	c.commit(trust.System("import"), walker("w1", 41),
 		`{"resourceType":"Patient","id":"w2","extension":[{"url":"http://example.org/friend","valueReference":{"reference":"Patient/w1"}},{"url":"http://example.org/mood","valueString":"Glad"}]}`,
 		`{"resourceType":"Location","id":"l","status":"active","extension":[{"url":"http://example.org/mood","valueString":"Gloomy"}]}`)
+	// What a composite reads cannot be told from outside: who does not see national numbers does not search by one of people.
+	if _, err := c.as(physician).Count(ctx, "Patient", url.Values{"pair": {"41$walker"}}); !fault.Is(err, fault.NotSupported) {
+		t.Errorf("a composite of people by a physician: %v", err)
+	}
+	if n, err := c.as(desk).Count(ctx, "Patient", url.Values{"pair": {"41$walker"}}); err != nil || n != 1 {
+		t.Errorf("a composite by who sees all: %d %v", n, err)
+	}
 	for _, q := range [][3]string{
-		{"Patient", "pair", "41$walker"}, {"Patient", "friend.family", "walker"}, {"Patient", "friend:Patient.shoe", "41"}, {"Patient", "friend", "w1"}, {"Patient", "_has:Patient:friend:mood", "gl"},
+		{"Patient", "friend.family", "walker"}, {"Patient", "friend:Patient.shoe", "41"}, {"Patient", "friend", "w1"}, {"Patient", "_has:Patient:friend:mood", "gl"},
 		{"Location", "mood", "gloom"}, {"Patient", "mood:exact", "Glad"}, {"Patient", "_filter", "friend.shoe gt 40 and mood sw gla"}, {"Patient", "shoe:missing", "false"},
 	} {
 		if n := c.count(q[0], q[1], q[2]); n != 1 {

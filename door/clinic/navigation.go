@@ -22,6 +22,11 @@ func navigation(r *web.Request) []ui.NavItem {
 	if slices.ContainsFunc(r.Account.Grants, func(l identity.Lent) bool { return l.Role != trust.Patient && l.Holds(r.Now()) }) && r.Principal().Role != trust.Administrator {
 		list = append(list, ui.NavItem{Label: "People", Href: "/people"})
 	}
+	if waiting, err := r.Site.Accounts.PortalWaiting(r.Context(), r.Principal()); err != nil {
+		r.Site.Log.Warn("what waits about the portal is not known", "error", err.Error())
+	} else if n := len(waiting); n > 0 {
+		list = append(list, ui.NavItem{Label: "Portal access", Href: "/portal-access", Count: n, CountLabel: "waiting"})
+	}
 	for i := range list {
 		if list[i].Href == "/safety" {
 			s, err := r.Actor.Safety(r.Context())

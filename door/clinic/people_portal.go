@@ -23,6 +23,7 @@ type portalView struct {
 	Faults   ui.Faults
 	Proxy    proxyView // who acts for the patient
 	TooYoung int       // the age from which the patient may have an account, when younger
+	Invites  bool      // the reader may make accounts of patients and links to them
 }
 
 // portalAccess shows whether a patient can sign in to the portal.
@@ -40,6 +41,11 @@ func loadPortal(r *web.Request) (portalView, error) {
 		return portalView{}, err
 	}
 	v := portalView{Person: p, User: proposedUser(p)}
+	invites, err := r.Site.Accounts.Invites(r.Context(), r.Principal(), []trust.Role{trust.Patient})
+	if err != nil {
+		return v, err
+	}
+	v.Invites = len(invites) > 0
 	if v.Accounts, err = r.Site.Accounts.OfPatient(r.Context(), r.Principal(), p.ID); err != nil {
 		return v, err
 	}

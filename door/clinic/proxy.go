@@ -21,6 +21,7 @@ type proxyView struct {
 	Rule     minor.Rule
 	Adult    bool
 	Standing []identity.ProxyStanding
+	Limited  bool // the reader gives no access to the whole record
 	Form     proxyForm
 	Faults   ui.Faults
 }
@@ -29,6 +30,9 @@ type proxyForm struct{ Name, User, Kind, Level, Until, New string }
 
 func readProxies(r *web.Request, p patient.Person, rule minor.Rule) (proxyView, error) {
 	v := proxyView{Patient: p.ID, Rule: rule, Adult: minor.Reached(p.BirthDate, rule.End, r.Now()), Form: proxyForm{Kind: string(identity.Parent), Level: string(minor.Full)}}
+	if v.Limited = r.Principal().Role == trust.FrontDesk; v.Limited {
+		v.Form.Level = string(minor.Limited)
+	}
 	if v.Adult {
 		v.Form.Kind, v.Form.Level = string(identity.Carer), string(minor.Limited)
 	}
@@ -67,7 +71,7 @@ func proxyAdd(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	if secret == "" {
-		r.Say(r.Lang.T("%s acts for the patient now.", account.Name), "")
+		r.Say(r.Lang.T("Asked for. %s sees nothing before the patient or a colleague confirms it.", account.Name), "")
 		return web.Redirect(w, r, "/p/"+v.Person.ID+"/portal")
 	}
 	v.For, v.Link = account, r.Absolute(web.InvitePath(secret))
@@ -94,7 +98,7 @@ func (f proxyForm) grant(r *web.Request, id string) (account identity.Account, s
 	if err := accounts.CheckProxy(ctx, r.Principal(), d); err != nil {
 		return account, "", err
 	}
-	related, added, err := patient.Relate(ctx, r.Actor, patient.Related{Patient: id, Name: f.Name, Kind: f.Kind, Until: d.Until})
+	related, added, err := patient.Relate(ctx, r.Actor, patient.Related{Patient: id, Name: f.Name, Kind: f.Kind, Until: d.Until, Waits: true})
 	if err != nil {
 		return account, "", err
 	}

@@ -73,4 +73,7 @@ func office(m *web.Mux) {
 	m.Page("POST /p/{patient}/portal/{account}/link", web.Desk, web.Fresh(web.Granting, portalLink))
 	m.Page("POST /p/{patient}/proxies", web.Desk, web.Fresh(web.Granting, proxyAdd))
 	m.Page("POST /p/{patient}/proxies/{grant}/end", web.Desk, proxyEnd)
+	m.Page("GET /portal-access", web.Desk|web.Administrator, awaitedShow)
+	m.Page("POST /portal-access/grants/{grant}", web.Desk, web.Fresh(web.Granting, awaitedConfirm))
+	m.Page("POST /portal-access/links/{account}", web.Desk|web.Administrator, web.Fresh(web.Granting, awaitedSeen))
 }

@@ -234,7 +234,7 @@ func TestDrillFailingSync(t *testing.T) {
 	for _, call := range calls {
 		dir, token := prepared(t)
 		log := filepath.Join(t.TempDir(), "strace")
-		s := launch(t, exec.Command(strace, "-f", "-o", log, "-e", "trace=fsync,fdatasync", "-e", fmt.Sprintf("inject=fsync,fdatasync:error=EIO:when=%d", call),
+		s := launch(t, exec.Command(strace, "-f", "-o", log, "-e", "trace=fsync,fdatasync,pwritev2", "-e", fmt.Sprintf("inject=fsync,fdatasync,pwritev2:error=EIO:when=%d", call),
 			binary(t), "serve", "--data", dir, "--listen", "127.0.0.1:0"))
 		said := ""
 		acknowledged := map[string]bool{}

@@ -212,6 +212,12 @@ func accountWords(l ledger.Leaf) string {
 	switch {
 	case l.Query == identity.GlassRead:
 		return "" // looking here is no change
+	case l.Glass == "" && l.Proxy != "":
+		return "who may open your record for you"
+	case strings.HasPrefix(l.Query, "invite "), strings.HasPrefix(l.Query, "make new link"):
+		return "a link to your portal account"
+	case strings.HasPrefix(l.Query, "give check code"):
+		return "the check code for your portal account, after looking who you are"
 	case l.Glass == "":
 		return "who can sign in to your record"
 	case l.Purpose == string(trust.BreakGlass):

@@ -81,6 +81,9 @@ func readHome(r *web.Request) (homeView, error) {
 	if err := v.addGlass(r); err != nil {
 		return v, err
 	}
+	if err := v.addAwaited(r); err != nil {
+		return v, err
+	}
 	if err := v.addRights(r); err != nil {
 		return v, err
 	}
@@ -106,6 +109,26 @@ func (v *homeView) addGlass(r *web.Request) error {
 	v.ToDo = append(v.ToDo, toDo{Title: r.Lang.T("Your record was opened in an emergency"), When: list[0].Opened.Format(time.RFC3339),
 		Text: list[0].Name, Action: r.Lang.T("Look"), Href: "/portal/access"})
 	return nil
+}
+
+// addAwaited tells that somebody was proposed at the clinic who is to open the record, or was let in
+// by the clinic.
+func (v *homeView) addAwaited(r *web.Request) error {
+	p := r.Principal()
+	if p.Proxy != nil {
+		return nil
+	}
+	list, err := r.Site.Accounts.ProxiesFor(r.Context(), p, p.Patient)
+	for _, s := range list {
+		switch {
+		case s.Waits():
+			v.ToDo = append(v.ToDo, toDo{Title: r.Lang.T("Is this person to open your record?"), Text: s.Name, Action: r.Lang.T("Answer"), Href: "/whose"})
+		case s.Stands() && s.Why != "" && r.Now().Sub(s.Confirmed.At) < glassNews:
+			v.ToDo = append(v.ToDo, toDo{Title: r.Lang.T("The clinic let somebody open your record"), When: s.Confirmed.At.Format(time.RFC3339),
+				Text: s.Name, Action: r.Lang.T("Look"), Href: "/whose"})
+		}
+	}
+	return err
 }
 
 // addRights tells that the clinic has answered a request about the record.

@@ -113,14 +113,14 @@ func (c *house) enter(user string) {
 }
 
 // enterBy chooses a password through an invitation and signs in.
-func (c *house) enterBy(link, user string) {
+func (c *house) enterBy(link, user, check string) {
 	c.t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	c.clients[user] = &http.Client{Jar: jar}
-	if status, _, page := c.send(user, link, url.Values{"password": {password}, "again": {password}}); status != 200 {
+	if status, _, page := c.send(user, link, url.Values{"check": {check}, "password": {password}, "again": {password}}); status != 200 {
 		c.t.Fatalf("%s: %d %s", link, status, plainText(page))
 	}
 	c.enter(user)

@@ -56,6 +56,7 @@ func navigation(r *web.Request) []ui.NavItem {
 func routes(m *web.Mux) {
 	m.Page("GET /whose", web.Patient, whose)
 	m.Page("POST /whose/carers", web.Patient, web.Fresh(web.Granting, carerAdd))
+	m.Page("POST /whose/{grant}/confirm", web.Patient, web.Fresh(web.Granting, carerConfirm))
 	m.Page("POST /whose/{grant}/end", web.Patient, carerEnd)
 	for _, at := range []string{"/portal", "/portal/for/{person}"} {
 		bothPages(m, at)

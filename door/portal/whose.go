@@ -80,13 +80,16 @@ type whoseView struct {
 	Others []whoseLine
 	Carers []identity.ProxyStanding
 	Adult  bool // old enough to let others see the record
-	Form   carerForm
-	Faults ui.Faults
+	// Decides says that the reader is old enough to answer for what the clinic asks.
+	Decides bool
+	Form    carerForm
+	Faults  ui.Faults
 }
 
 type whoseLine struct {
 	identity.ProxyStanding
 	Called string
+	News   []identity.ProxyStanding // others who were let in, or wait for it
 }
 
 type carerForm struct{ Name, User, Level, Until string }
@@ -111,7 +114,11 @@ func readWhose(r *web.Request) (whoseView, error) {
 		if err != nil {
 			return v, err
 		}
-		v.Others = append(v.Others, whoseLine{o, name})
+		news, err := r.Site.Accounts.ProxyNews(r.Context(), as)
+		if err != nil {
+			return v, err
+		}
+		v.Others = append(v.Others, whoseLine{o, name, news})
 	}
 	if !v.Own {
 		return v, nil
@@ -124,7 +131,7 @@ func readWhose(r *web.Request) (whoseView, error) {
 	if err != nil {
 		return v, err
 	}
-	v.Adult = minor.Reached(c.Patient.Born, rule.End, r.Now())
+	v.Adult, v.Decides = minor.Reached(c.Patient.Born, rule.End, r.Now()), minor.Reached(c.Patient.Born, rule.Account, r.Now())
 	v.Carers, err = r.Site.Accounts.ProxiesFor(r.Context(), p, p.Patient)
 	return v, err
 }
@@ -199,6 +206,20 @@ func lastDay(r *web.Request, day string) (time.Time, error) {
 		return time.Time{}, fault.New(fault.Invalid, "This is no date.").At("until")
 	}
 	return t.AddDate(0, 0, 1), nil
+}
+
+// carerConfirm lets somebody in whom the clinic has proposed.
+func carerConfirm(w http.ResponseWriter, r *web.Request) error {
+	g, err := r.Site.Accounts.ConfirmProxy(r.Context(), r.Principal(), r.PathValue("grant"), "")
+	if err != nil {
+		return err
+	}
+	// A patient writes no RelatedPerson: the portal does, when the patient has decided.
+	if err := patient.Act(r.Context(), r.Site.Gate.As(trust.System("portal"), "portal"), g.Related); err != nil {
+		return err
+	}
+	r.Say(r.Lang.T("This person can open your record now."), "")
+	return web.Redirect(w, r, "/whose")
 }
 
 // carerEnd takes access back, or gives it up.

@@ -1,7 +1,12 @@
 package portal
 
 import (
+	"maps"
+	"net/http"
+	"net/http/cookiejar"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,31 +35,68 @@ func (c *house) keep(bodies ...string) {
 	}
 }
 
-// family gives Maria two children, and the front desk an account.
-func family(t *testing.T) (*house, string) {
-	c := start(t)
-	desk := ""
-	for _, a := range c.people {
-		if a.Role == trust.FrontDesk {
-			desk = a.User
+// works returns the user name of somebody with a role.
+func (c *house) works(role trust.Role) string {
+	c.t.Helper()
+	for _, user := range slices.Sorted(maps.Keys(c.people)) {
+		if c.people[user].Role == role {
+			return user
 		}
 	}
-	c.employ(desk)
+	c.t.Fatalf("nobody is a %s", role)
+	return ""
+}
+
+// family gives Maria two children, and a nurse, a physician and the front desk an account.
+func family(t *testing.T) (c *house, nurse string) {
+	c = start(t)
+	nurse = c.works(trust.Nurse)
+	c.employ(nurse, "anna.lindqvist", c.works(trust.FrontDesk))
 	c.keep(`{"resourceType":"Patient","id":"sam","name":[{"family":"Okafor","given":["Sam"]}],"birthDate":"2020-06-15","gender":"male"}`,
 		`{"resourceType":"Patient","id":"ada","name":[{"family":"Okafor","given":["Ada"]}],"birthDate":"2013-03-02","gender":"female"}`,
 		`{"resourceType":"Condition","id":"sam-asthma","clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"active"}]},"code":{"text":"Childhood asthma"},"subject":{"reference":"Patient/sam"}}`,
 		`{"resourceType":"Condition","id":"ada-eczema","clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"active"}]},"code":{"text":"Atopic eczema"},"subject":{"reference":"Patient/ada"}}`)
-	return c, desk
+	return c, nurse
 }
 
-// act lets Maria act for a child, through the form of the front desk.
-func (c *house) act(desk, child string, more url.Values) (int, string) {
+// act lets Maria act for a child, through the form of a nurse, and a physician confirms it.
+func (c *house) act(nurse, child string, more url.Values) (int, string) {
+	c.t.Helper()
+	status, page := c.ask(nurse, child, more)
+	if status == 200 {
+		c.agree("anna.lindqvist")
+	}
+	return status, page
+}
+
+// agree confirms all access that waits for a member of staff.
+func (c *house) agree(user string) {
+	c.t.Helper()
+	_, page := c.seeAs(user, "/portal-access")
+	for _, m := range regexp.MustCompile(`action="(/portal-access/grants/[^"]+)"`).FindAllStringSubmatch(page, -1) {
+		if status, _, page := c.sendAs(user, m[1], url.Values{"why": {"Showed the birth certificate."}}); status != 200 || !strings.Contains(plainText(page), "acts for the patient now") {
+			c.t.Fatalf("%d: %s", status, plainText(page))
+		}
+	}
+}
+
+// code gets the check code of the one link that waits, from a member of staff who has seen who it is.
+func (c *house) code(user string) string {
+	c.t.Helper()
+	_, page := c.seeAs(user, "/portal-access")
+	link := c.must(page, `action="(/portal-access/links/[^"]+)"`)
+	_, _, page = c.sendAs(user, link, url.Values{"seen": {"photo-id"}})
+	return c.must(page, `id="check-code"[^>]*>([A-Z2-7-]+)<`)
+}
+
+// ask fills the form in for a parent of a child.
+func (c *house) ask(user, child string, more url.Values) (int, string) {
 	c.t.Helper()
 	form := url.Values{"kind": {"parent"}, "level": {"full"}, "name": {c.people["maria.okafor"].Name}, "proxy-user": {"maria.okafor"}}
 	for k, v := range more {
 		form[k] = v
 	}
-	status, _, page := c.sendAs(desk, "/p/"+child+"/proxies", form)
+	status, _, page := c.sendAs(user, "/p/"+child+"/proxies", form)
 	return status, page
 }
 
@@ -67,19 +109,28 @@ func (c *house) sendAs(user, path string, form url.Values) (int, string, string)
 	return c.send(user, path, form)
 }
 
+// seeAs is see for people whose first page is not the portal's.
+func (c *house) seeAs(user, path string) (int, string) {
+	c.t.Helper()
+	if c.clients[user] == nil {
+		c.enter(user)
+	}
+	return c.see(user, path)
+}
+
 func TestAParentOpensTheRecordsOfSeveralChildren(t *testing.T) {
-	c, desk := family(t)
+	c, nurse := family(t)
 	const maria = "maria.okafor"
-	if status, page := c.act(desk, "sam", nil); status != 200 || !strings.Contains(plainText(page), "acts for the patient now") {
+	if status, page := c.act(nurse, "sam", nil); status != 200 || !strings.Contains(plainText(page), "sees nothing before") {
 		t.Fatalf("%d: %s", status, plainText(page))
 	}
-	if status, page := c.act(desk, "ada", nil); status != 200 {
+	if status, page := c.act(nurse, "ada", nil); status != 200 {
 		t.Fatalf("%d: %s", status, plainText(page))
 	}
-	if status, page := c.act(desk, "sam", nil); status != 422 || !strings.Contains(plainText(page), "has access already") {
+	if status, page := c.act(nurse, "sam", nil); status != 422 || !strings.Contains(plainText(page), "has access already") {
 		t.Errorf("twice: %d %s", status, plainText(page))
 	}
-	if status, page := c.act(desk, "sam", url.Values{"name": {"Somebody Else"}}); status != 422 || strings.Contains(plainText(page), c.people[maria].Name+" acts") {
+	if status, page := c.act(nurse, "sam", url.Values{"name": {"Somebody Else"}}); status != 422 || strings.Contains(plainText(page), c.people[maria].Name+" acts") {
 		t.Errorf("another name: %d", status)
 	}
 	_, page := c.see(maria, "/whose")
@@ -185,7 +236,7 @@ func second(_ int, page string) string { return page }
 // TestACarerOfAnAdult: the patient lets somebody in, and out again; a person who is no patient
 // gets an account from the clinic.
 func TestACarerOfAnAdult(t *testing.T) {
-	c, desk := family(t)
+	c, nurse := family(t)
 	const maria, tunde = "maria.okafor", "tunde.adeyemi"
 	me := c.people[maria].Patient
 	form := url.Values{"name": {c.people[tunde].Name}, "user": {tunde}, "level": {"limited"}, "until": {"2027-01-31"}}
@@ -215,12 +266,12 @@ func TestACarerOfAnAdult(t *testing.T) {
 		t.Errorf("taken back and still open: %d", status)
 	}
 
-	status, page = c.act(desk, "sam", url.Values{"name": {"Jo Brandt"}, "proxy-user": {"jo.brandt"}, "new": {"1"}})
+	status, page = c.act(nurse, "sam", url.Values{"name": {"Jo Brandt"}, "proxy-user": {"jo.brandt"}, "new": {"1"}})
 	if status != 200 {
 		t.Fatalf("%d %s", status, plainText(page))
 	}
 	link := c.must(page, `(/invite/[A-Za-z0-9_-]+)`)
-	c.enterBy(link, "jo.brandt")
+	c.enterBy(link, "jo.brandt", c.code("anna.lindqvist"))
 	if _, page := c.see("jo.brandt", "/portal"); !strings.Contains(plainText(page), "Sam Okafor") || strings.Contains(plainText(page), "My own record") {
 		t.Errorf("who is no patient sees %s", plainText(page))
 	}
@@ -232,12 +283,105 @@ func TestACarerOfAnAdult(t *testing.T) {
 	}
 }
 
+// TestAbuseA16TheFrontDeskOpensNoChart: whoever sets access up for a child or a carer gets nowhere
+// with it alone; the patient is asked, the other parent is told, and the record names nobody as
+// acting who waits.
+func TestAbuseA16TheFrontDeskOpensNoChart(t *testing.T) {
+	c, nurse := family(t)
+	const maria, tunde = "maria.okafor", "tunde.adeyemi"
+	me, desk := c.people[maria].Patient, c.works(trust.FrontDesk)
+	if status, page := c.act(nurse, "sam", nil); status != 200 {
+		t.Fatalf("%d %s", status, plainText(page))
+	}
+	if status, page := c.ask(desk, "sam", url.Values{"name": {c.people[tunde].Name}, "proxy-user": {tunde}}); status != 422 || !strings.Contains(plainText(page), "The whole record is opened by") {
+		t.Errorf("the front desk gives the whole record: %d", status)
+	}
+	if status, page := c.ask(desk, "sam", url.Values{"name": {c.people[tunde].Name}, "proxy-user": {tunde}, "level": {"limited"}}); status != 200 || !strings.Contains(plainText(page), "waits for a confirmation, sees nothing") {
+		t.Fatalf("%d %s", status, plainText(page))
+	}
+	if status, _ := c.see(tunde, "/portal/for/sam"); status != 404 {
+		t.Errorf("asked for by the front desk, and open: %d", status)
+	}
+	if _, page := c.seeAs(desk, "/portal-access"); !strings.Contains(plainText(page), "Nothing waits for you") {
+		t.Errorf("the front desk may answer: %s", plainText(page))
+	}
+	if _, page := c.see(maria, "/whose"); !strings.Contains(plainText(page), "another person in, who does not see anything yet: as parent") || strings.Contains(page, c.people[tunde].Name) {
+		t.Errorf("the other parent is told: %s", plainText(page))
+	}
+	related := func(patient, status string) int {
+		t.Helper()
+		found, err := c.staff("anna.lindqvist").Find(t.Context(), "RelatedPerson", "patient=Patient/"+patient+"&active="+status)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(found)
+	}
+	if yes, no := related("sam", "true"), related("sam", "false"); yes != 1 || no != 1 {
+		t.Errorf("in the record act %d, and %d wait", yes, no)
+	}
+	c.agree(nurse)
+	if status, _ := c.see(tunde, "/portal/for/sam"); status != 200 || related("sam", "false") != 0 {
+		t.Errorf("confirmed by the nurse, and closed: %d", status)
+	}
+
+	carer := url.Values{"kind": {"carer"}, "level": {"limited"}, "until": {"2027-01-31"}, "name": {c.people[tunde].Name}, "proxy-user": {tunde}}
+	if status, page := c.ask(nurse, me, carer); status != 200 {
+		t.Fatalf("%d %s", status, plainText(page))
+	}
+	_, page := c.seeAs("anna.lindqvist", "/portal-access")
+	grant := c.must(page, `action="/portal-access/grants/([^"]+)"`)
+	if _, page := c.see(maria, "/portal"); !strings.Contains(plainText(page), "Is this person to open your record?") {
+		t.Errorf("the first page of the patient: %s", plainText(page))
+	}
+	if status, _, _ := c.send(tunde, "/whose/"+grant+"/confirm", nil); status != 404 {
+		t.Errorf("the carer confirms: %d", status)
+	}
+	if status, _ := c.see(tunde, "/portal/for/"+me); status != 404 {
+		t.Errorf("open before the patient said so: %d", status)
+	}
+	if status, _, page := c.send(maria, "/whose/"+grant+"/confirm", nil); status != 200 || !strings.Contains(plainText(page), "confirmed by "+c.people[maria].Name) {
+		t.Errorf("%d %s", status, plainText(page))
+	}
+	if status, _ := c.see(tunde, "/portal/for/"+me); status != 200 {
+		t.Errorf("the patient has confirmed: %d", status)
+	}
+
+	status, page := c.sendPage(desk, "/p/"+me+"/portal/"+c.account(maria)+"/link", nil)
+	link := c.must(page, `(/invite/[A-Za-z0-9_-]+)`)
+	if status, page := c.sendPage("thief", link, url.Values{"check": {"AAAA-AAAA"}, "password": {password}, "again": {password}}); status != 422 || !strings.Contains(plainText(page), "has not given the check code yet") {
+		t.Errorf("the link alone: %d %s", status, plainText(page))
+	}
+	if _, page := c.seeAs(desk, "/portal-access"); !strings.Contains(plainText(page), "Nothing waits for you") {
+		t.Errorf("who made the link gives the check code: %d", status)
+	}
+	code := c.code(nurse)
+	delete(c.clients, maria)
+	c.enterBy(link, maria, code)
+	if _, page := c.see(maria, "/portal/access"); !strings.Contains(plainText(page), "the check code for your portal account") || !strings.Contains(plainText(page), "a link to your portal account") {
+		t.Errorf("who looked says %s", plainText(page))
+	}
+}
+
+// sendPage is send for whoever has no browser yet, without its address.
+func (c *house) sendPage(user, path string, form url.Values) (int, string) {
+	c.t.Helper()
+	if c.clients[user] == nil {
+		jar, err := cookiejar.New(nil)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		c.clients[user] = &http.Client{Jar: jar}
+	}
+	status, _, page := c.send(user, path, form)
+	return status, page
+}
+
 // TestWhosePagesInABrowser looks at them.
 func TestWhosePagesInABrowser(t *testing.T) {
 	b := webtest.Start(t)
-	c, desk := family(t)
+	c, nurse := family(t)
 	for _, child := range []string{"sam", "ada"} {
-		if status, page := c.act(desk, child, nil); status != 200 {
+		if status, page := c.act(nurse, child, nil); status != 200 {
 			t.Fatalf("%d: %s", status, plainText(page))
 		}
 	}
@@ -257,10 +401,30 @@ func TestWhosePagesInABrowser(t *testing.T) {
 	p.Click(".um summary")
 	p.Submit("form[action='/sign-out'] button")
 	p = b.Open(c.url+"/sign-in", webtest.Desktop)
-	p.SignIn(c.url, desk, password)
+	p.SignIn(c.url, nurse, password)
 	p.Goto(c.url + "/p/ada/portal")
 	p.Check()
 	p.Picture("proxy-desk")
 	p = b.Open(c.url+"/p/ada/portal", webtest.Phone)
 	p.Check()
+	c.ask(nurse, c.people["maria.okafor"].Patient, url.Values{"kind": {"carer"}, "level": {"limited"}, "until": {"2027-01-31"}, "name": {c.people["tunde.adeyemi"].Name}, "proxy-user": {"tunde.adeyemi"}})
+	c.sendPage(nurse, "/p/"+c.people["maria.okafor"].Patient+"/portal/"+c.account("maria.okafor")+"/link", nil)
+	b = webtest.Start(t)
+	p = b.Open(c.url+"/sign-in", webtest.Phone)
+	p.SignIn(c.url, "anna.lindqvist", password)
+	p.Goto(c.url + "/portal-access")
+	p.Check()
+	p.Picture("awaited-phone")
+	wide := b.Open(c.url+"/portal-access", webtest.Desktop)
+	wide.Check()
+	wide.Picture("awaited-desktop")
+	wide.Click(`input[value="photo-id"]`)
+	wide.Submit(`form[action^="/portal-access/links/"] button`)
+	wide.Check()
+	wide.Picture("awaited-code")
+	p = webtest.Start(t).Open(c.url+"/sign-in", webtest.Phone)
+	p.SignIn(c.url, "maria.okafor", password)
+	p.Goto(c.url + "/whose")
+	p.Check()
+	p.Picture("whose-waits-phone")
 }

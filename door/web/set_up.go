@@ -22,6 +22,8 @@ func InvitePath(secret string) string { return "/invite/" + secret }
 type linkView struct {
 	Path, Name, User string
 	Invited          bool
+	Asks             bool // a check code is asked for, and Check was typed
+	Check            string
 	Mode             string // which charts the people of the clinic see, at the first set-up
 	Single           string // name of the hospital's sign-in, for staff
 	Faults           ui.Faults
@@ -87,7 +89,7 @@ func invite(w http.ResponseWriter, r *Request) error {
 	if len(v.Faults) > 0 {
 		return r.showLink(w, v)
 	}
-	_, err = r.Site.Accounts.CompleteInvite(r.Context(), r.PathValue("secret"), r.FormValue("password"))
+	_, err = r.Site.Accounts.CompleteInvite(r.Context(), r.PathValue("secret"), r.FormValue("check"), r.FormValue("password"))
 	return r.linkDone(w, v, v.User, err)
 }
 
@@ -103,7 +105,7 @@ func (r *Request) invitation() (linkView, error) {
 	if err != nil {
 		return linkView{}, err
 	}
-	v := linkView{Path: InvitePath(r.PathValue("secret")), Name: a.Name, User: a.User, Invited: true}
+	v := linkView{Path: InvitePath(r.PathValue("secret")), Name: a.Name, User: a.User, Invited: true, Asks: l.Asks, Check: r.FormValue("check")}
 	if a.Role != trust.Patient && a.Linked == nil {
 		var hospital identity.Provider
 		hospital, err = r.Provider()
@@ -129,7 +131,11 @@ func (r *Request) checkPassword(v *linkView) {
 // linkDone signs the person in with the new password.
 func (r *Request) linkDone(w http.ResponseWriter, v linkView, user string, err error) error {
 	if fault.Is(err, fault.Invalid) || fault.Is(err, fault.Conflict) {
-		v.Faults.Add("", FaultText(r, err))
+		field := ""
+		if f := (*fault.Error)(nil); errors.As(err, &f) {
+			field = f.Path
+		}
+		v.Faults.Add(field, FaultText(r, err))
 		return r.showLink(w, v)
 	}
 	if err != nil {

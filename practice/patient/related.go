@@ -16,6 +16,7 @@ type Related struct {
 	Name    string
 	Kind    string // parent, guardian, carer
 	Until   time.Time
+	Waits   bool // not active before Act: somebody else has to confirm it
 }
 
 // relations are the codes of HL7 v3 RoleCode for who acts.
@@ -31,7 +32,7 @@ func Relate(ctx context.Context, actor *record.Actor, p Related) (id string, res
 		return "", result, fault.New(fault.Invalid, "Choose whether the person is a parent, a guardian or a carer.").At("kind")
 	}
 	r := fhir.New("RelatedPerson")
-	r.Set("active", fhir.Bool(true))
+	r.Set("active", fhir.Bool(!p.Waits))
 	r.Set("patient", fhir.Obj("reference", "Patient/"+p.Patient))
 	r.Set("relationship", fhir.Arr(fhir.Obj("coding", fhir.Arr(fhir.Obj("system", "http://terminology.hl7.org/CodeSystem/v3-RoleCode", "code", relation[0])), "text", relation[1])))
 	r.Set("name", fhir.Arr(fhir.Obj("text", name)))
@@ -45,6 +46,23 @@ func Relate(ctx context.Context, actor *record.Actor, p Related) (id string, res
 		return "", result, err
 	}
 	return result.Versions[0].ID, result, nil
+}
+
+// Act notes that a person who waited for it acts for the patient from now on.
+func Act(ctx context.Context, actor *record.Actor, id string) error {
+	r, err := actor.Read(ctx, "RelatedPerson", id)
+	if err != nil {
+		return err
+	}
+	period := r.Get("period")
+	if period == nil {
+		period = fhir.Obj()
+	}
+	period.Set("start", fhir.Str(actor.Now().UTC().Format(time.DateOnly)))
+	r.Set("active", fhir.Bool(true))
+	r.Set("period", period)
+	_, err = actor.Commit(ctx, record.Change{Put: []record.Put{{Resource: r}}, What: "a person’s acting for the patient is confirmed"})
+	return err
 }
 
 // Unrelate notes that a person does not act for the patient any more.

@@ -170,11 +170,20 @@ func (n Names) typeName(no int64) (string, error) {
 		}
 	}
 	n.shared.mu.RLock()
-	defer n.shared.mu.RUnlock()
-	if name, ok := n.shared.Types[no]; ok {
+	name, ok := n.shared.Types[no]
+	n.shared.mu.RUnlock()
+	if ok {
 		return name, nil
 	}
-	return "", fault.New(fault.Internal, "The database Names a resource type that it does not define.")
+	// A commit is in the database a moment before its words are shared.
+	err := n.Query("SELECT type FROM param WHERE no = ? AND name = ''", []any{no}, func(s Row) (bool, error) {
+		name = s.ColumnText(0)
+		return false, nil
+	})
+	if err == nil && name == "" {
+		err = fault.New(fault.Internal, "The database names a resource type that it does not define.")
+	}
+	return name, err
 }
 
 // allTypes returns the names of all types that were ever stored or referred to.

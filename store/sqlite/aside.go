@@ -29,12 +29,13 @@ type aside struct {
 	mu    sync.Mutex
 	queue []*request // not yet durable
 	kept  []leaf     // durable in the log, not yet in the tables, in order
+	size  int        // of what is kept, in bytes
 
 	log   *leafLog      // used by who has the turn
 	moved atomic.Int64  // the last T that is in the tables
 	down  atomic.Bool   // the disk failed
 	wake  chan struct{} // leaves are kept
-	full  chan struct{} // the write-ahead log has grown
+	full  chan struct{} // many are, or the write-ahead log has grown
 }
 
 // leaf is a leaf on its way into the tables.
@@ -45,14 +46,17 @@ type leaf struct {
 }
 
 const (
-	// settleAt is how many leaves wait before they are moved at once.
+	// settleAt is how many leaves wait before they are moved at once, and how many one transaction moves.
 	settleAt = 1000
 	// settleAfter is how long a leaf waits at most while nothing is written.
 	settleAfter = 500 * time.Millisecond
 )
 
 // maxLone is the size of a leaf from which it goes into the tables at once.
-const maxLone = halfSize / 8
+const maxLone = 64 << 10
+
+// maxRecord is how many bytes of leaves share one record of the log.
+const maxRecord = 256 << 10
 
 // alone reports whether a request is a leaf and nothing else.
 func (r *request) alone() bool {
@@ -127,7 +131,7 @@ func (a *aside) take() []*request {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	n, size := 0, 0
-	for n < min(len(a.queue), maxGroup) && size+len(a.queue[n].body) <= halfSize/2 {
+	for n < min(len(a.queue), maxGroup) && size+len(a.queue[n].body) <= maxRecord {
 		size += len(a.queue[n].body)
 		n++
 	}
@@ -189,19 +193,32 @@ func (w *writer) writeAside() bool {
 		return room
 	}
 	w.last, w.lastAt = group[len(group)-1].t, at
-	w.aside.mu.Lock()
-	w.aside.kept = append(w.aside.kept, group...)
-	w.aside.mu.Unlock()
+	many := w.aside.keep(group)
 	w.store.now.Store(w.last)
 	for i, r := range batch {
 		r.receipt = store.Receipt{T: store.T(group[i].t), Leaf: group[i].t - 1}
 	}
 	answer(batch, nil)
+	nudge := w.aside.wake
+	if many {
+		nudge = w.aside.full
+	}
 	select {
-	case w.aside.wake <- struct{}{}:
+	case nudge <- struct{}{}:
 	default:
 	}
 	return true
+}
+
+// keep notes leaves that are durable in the log. many says that they are to be moved soon.
+func (a *aside) keep(group []leaf) (many bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.kept = append(a.kept, group...)
+	for i := range group {
+		a.size += len(group[i].body)
+	}
+	return len(a.kept) >= settleAt
 }
 
 func answer(batch []*request, err error) {
@@ -217,7 +234,7 @@ var errClosed = fault.New(fault.Unavailable, "The record is closed.")
 
 var errDisk = fault.New(fault.Unavailable, "The disk failed. Nothing more is stored until the program is restarted.")
 
-// makeRoom moves what waits, so that the log can begin anew.
+// makeRoom moves some of what waits. When that was not enough, it is asked again.
 func (w *writer) makeRoom(ctx context.Context) error {
 	select {
 	case <-w.token:
@@ -225,7 +242,8 @@ func (w *writer) makeRoom(ctx context.Context) error {
 		return ctx.Err()
 	}
 	defer w.free()
-	return w.settle()
+	list := w.aside.waiting()
+	return w.settleSome(list[:min(len(list), settleAt)])
 }
 
 // waiting returns the leaves that are not in the tables yet.
@@ -241,6 +259,7 @@ func (a *aside) settled(t int64) {
 	defer a.mu.Unlock()
 	n := 0
 	for n < len(a.kept) && a.kept[n].t <= t {
+		a.size -= len(a.kept[n].body)
 		n++
 	}
 	a.kept = slices.Delete(a.kept, 0, n)
@@ -248,12 +267,18 @@ func (a *aside) settled(t int64) {
 }
 
 // settle moves the leaves of the log into the tables. The caller holds the token; leaves go
-// on coming meanwhile.
+// on coming meanwhile, which stay.
 func (w *writer) settle() error {
-	list := w.aside.waiting()
-	if len(list) == 0 {
-		return nil
+	for some := range slices.Chunk(w.aside.waiting(), settleAt) {
+		if err := w.settleSome(some); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// settleSome is settle for the first leaves that wait.
+func (w *writer) settleSome(list []leaf) error {
 	if w.broken != nil {
 		return w.broken
 	}
@@ -290,7 +315,7 @@ func (w *writer) moved(list []leaf) error {
 func (x *txn) move(list []leaf) error {
 	var breath sealed.Breath
 	for i := range list {
-		if !x.store.writer.aside.pressing(len(list)) { // requests that wait for a processor go first
+		if !x.store.writer.aside.pressing() { // requests that wait for a processor go first
 			breath.Take()
 		}
 		x.t, x.at = list[i].t, list[i].at
@@ -301,12 +326,12 @@ func (x *txn) move(list []leaf) error {
 	return nil
 }
 
-// pressing reports whether so many leaves have come while others are moved that the log may
-// become full, whereupon every request would wait: then the moving gives way to nobody.
-func (a *aside) pressing(moving int) bool {
+// pressing reports whether so many leaves wait to be moved that the log may become full, whereupon
+// every request would wait: then the moving gives way to nobody.
+func (a *aside) pressing() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return len(a.kept) > moving+settleAt/4
+	return a.size > halfSize
 }
 
 // settle moves the leaves of the log, for those who read the tables of the audit log.
@@ -364,7 +389,7 @@ func (w *writer) recover() error {
 		return err
 	}
 	w.last, w.lastAt = kept[len(kept)-1].t, kept[len(kept)-1].at
-	w.aside.kept = kept
+	w.aside.keep(kept)
 	if err := w.settle(); err != nil {
 		return err
 	}

@@ -229,3 +229,14 @@ func BenchmarkSlowDisk32Writers(b *testing.B) {
 	})
 	b.ReportMetric(float64(next.Load())/float64(syncs.Load()-before), "commits/sync")
 }
+
+// A reader whose snapshot holds a commit reads it, also in the moment before its words are shared.
+func TestACommitIsReadBeforeItsWordsAreShared(t *testing.T) {
+	s := open(t, t.TempDir())
+	commit(t, s, observation("o1", "p1", 1, "c", start))
+	s.ForgetTypes()
+	list, err := s.Commits(t.Context(), 0, 5)
+	if err != nil || len(list) != 1 || list[0].Versions[0].Type != "Observation" {
+		t.Errorf("%v, %v", list, err)
+	}
+}

@@ -94,3 +94,7 @@ func (s *Store) Unkeyed() error {
 	}
 	return err
 }
+
+// ForgetTypes takes the names of the types out of the vocabulary, as they are not in it yet between a
+// commit and the sharing of its words.
+func (s *Store) ForgetTypes() { clear(s.words.Types) }

@@ -41,7 +41,9 @@ type leafLog struct {
 const leavesFile = "leaves.log"
 
 const (
-	halfSize     = 512 << 10
+	halfSize = 2 << 20
+	// oldHalf is the size of a half in files that programs of before November 28, 2026 have made.
+	oldHalf      = 512 << 10
 	recordHeader = 16
 )
 
@@ -103,13 +105,13 @@ func (l *leafLog) append(group []leaf, moved int64) (room bool, err error) {
 			return false, nil
 		}
 	}
-	if _, err := l.file.WriteAt(record, int64(half)*halfSize+at); err != nil {
-		l.skip = skipped
-		return true, err
-	}
-	if err := l.file.Sync(); err != nil {
+	switch lost, err := writeThrough(l.file, record, int64(half)*halfSize+at); {
+	case lost:
 		l.broken = true
 		return true, errDisk
+	case err != nil:
+		l.skip = skipped
+		return true, err
 	}
 	l.half, l.end = half, at+int64(len(record))
 	l.last[half] = group[len(group)-1].t
@@ -155,8 +157,12 @@ func (l *leafLog) read(last int64) ([]leaf, error) {
 		return nil, fault.Wrap(err, fault.Unavailable, "The file leaves.log cannot be read.")
 	}
 	var all []leaf
+	size := halfSize
+	if len(content) == 2*oldHalf {
+		size = oldHalf
+	}
 	for half := range 2 {
-		part := content[min(half*halfSize, len(content)):min((half+1)*halfSize, len(content))]
+		part := content[min(half*size, len(content)):min((half+1)*size, len(content))]
 		list, err := l.scan(part, last)
 		if err != nil {
 			return nil, err

@@ -77,7 +77,7 @@ func TestLeafLogIsFilledAgainWhenItsLeavesAreMoved(t *testing.T) {
 	dir := t.TempDir()
 	l := logIn(t, dir)
 	last, moved, refused := int64(0), int64(0), 0
-	for range 120 { // 120 times 20 leaves of 1 kB: more than two halves
+	for range 480 { // 480 times 20 leaves of 1 kB: more than two halves
 		if !write(t, l, leavesOf(last+1, 20, 1000), moved) {
 			refused++
 			holds(t, dir, moved, moved+1, last)

@@ -58,6 +58,21 @@ func openFile(path string, create bool) (file, error) {
 	return osFile{f}, nil
 }
 
+// writeThrough writes into a file and returns when it is on the disk: with one question to the
+// system where it knows one. lost says that nobody can tell what is on the disk.
+func writeThrough(f file, p []byte, off int64) (lost bool, err error) {
+	if own, ok := f.(osFile); ok {
+		if done, lost, err := own.writeThrough(p, off); done || err != nil {
+			return lost, err
+		}
+	}
+	if _, err := f.WriteAt(p, off); err != nil {
+		return false, err
+	}
+	err = f.Sync()
+	return err != nil, err
+}
+
 type osFile struct{ *os.File }
 
 func (f osFile) Size() (int64, error) {

@@ -115,7 +115,7 @@ func national(id *fhir.Node) bool {
 
 // Body returns a stored body as a principal gets it.
 func (m Mask) Body(resourceType string, body []byte) ([]byte, error) {
-	if m == (Mask{}) || len(body) == 0 || !m.touches(resourceType, body) {
+	if !m.Touches(resourceType, body) {
 		return body, nil
 	}
 	r, err := fhir.Parse(body)
@@ -126,9 +126,12 @@ func (m Mask) Body(resourceType string, body []byte) ([]byte, error) {
 	return r.JSON(), nil
 }
 
-// touches is a quick look for what may have to be hidden. Stored bodies are written by
+// Touches is a quick look for what may have to be hidden in a body. Stored bodies are written by
 // fhir.Node, which spells a string in one way.
-func (m Mask) touches(resourceType string, body []byte) bool {
+func (m Mask) Touches(resourceType string, body []byte) bool {
+	if m == (Mask{}) || len(body) == 0 {
+		return false
+	}
 	if m.Reach && bytes.Contains(body, reachMarked) {
 		return true
 	}
@@ -142,19 +145,32 @@ func (m Mask) touches(resourceType string, body []byte) bool {
 }
 
 // mentionsNational is a quick look for what national asks: whether a system or a type of a national
-// identifier is written in a body at all.
+// identifier is written in a body at all. Every body of every search is looked through, so it is done in
+// one go.
 func mentionsNational(body []byte) bool {
-	return slices.ContainsFunc(nationalMarks, func(mark []byte) bool { return bytes.Contains(body, mark) })
+	for {
+		i := bytes.IndexByte(body, '"')
+		if i < 0 || i+1 == len(body) {
+			return false
+		}
+		body = body[i+1:]
+		for _, mark := range nationalMarks[body[0]] {
+			if len(body) >= len(mark) && string(body[:len(mark)]) == mark {
+				return true
+			}
+		}
+	}
 }
 
-// nationalMarks are the quoted texts, or the beginnings of such, of which a national identifier has one.
-var nationalMarks = func() (out [][]byte) {
-	out = append(out, []byte(`"NN`))
-	for _, s := range slices.Concat(nationalSystems, nationalRoots) {
-		out = append(out, []byte(`"`+s))
-	}
+// nationalMarks are the texts behind a quotation mark, or the beginnings of such, of which a national
+// identifier has one, by their first character.
+var nationalMarks = func() (out [256][]string) {
+	marks := append([]string{"NN"}, slices.Concat(nationalSystems, nationalRoots)...)
 	for _, s := range nationalTypes {
-		out = append(out, []byte(`"`+s+`"`))
+		marks = append(marks, s+`"`)
+	}
+	for _, m := range marks {
+		out[m[0]] = append(out[m[0]], m)
 	}
 	return out
 }()

@@ -2,7 +2,7 @@
 // handlers, no eval, no storage. Without it the pages still work, by links and forms.
 "use strict";
 // Text becomes markup (what this site answers) and never code: there is no createScript here, so
-// that the browser refuses eval, new Function and scripts made of text, whoever asks.
+// that the browser refuses whatever makes scripts of text, whoever asks.
 window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
 (() => {
   const $ = (s, root = document) => root.querySelector(s);
