@@ -16,13 +16,17 @@ func TestPagesInABrowser(t *testing.T) {
 	c := start(t)
 	dark := webtest.Phone
 	dark.Name, dark.Dark = "phone-dark", true
+	spanish := webtest.Phone
+	spanish.Name = "phone-es"
 	for _, reader := range []struct {
-		user  string
-		views []webtest.View
+		user, language string
+		views          []webtest.View
 	}{
-		{"maria.okafor", []webtest.View{webtest.Phone, webtest.Tablet, dark}},
-		{"yusuf.almasri", []webtest.View{webtest.Phone, webtest.Tablet}},
+		{"maria.okafor", "en", []webtest.View{webtest.Phone, webtest.Tablet, dark}},
+		{"maria.okafor", "es", []webtest.View{spanish}},
+		{"yusuf.almasri", "ar", []webtest.View{webtest.Phone, webtest.Tablet, dark}},
 	} {
+		c.send(reader.user, "/settings", url.Values{"language": {reader.language}})
 		_, list := c.see(reader.user, "/portal/results")
 		all := append([]string{c.must(list, `href="(/portal/results/[^"]+)"`)}, pages...)
 		_, list = c.see(reader.user, "/portal/visits")
