@@ -99,3 +99,25 @@ func TestHowAPatientIsReached(t *testing.T) {
 		}
 	}
 }
+
+// TestThereIsRoomToWrite: what takes sentences shows more than one line of them.
+func TestThereIsRoomToWrite(t *testing.T) {
+	b := webtest.Start(t)
+	c := start(t)
+	p := b.Open(c.url+"/sign-in", webtest.Phone)
+	p.SignIn(c.url, "maria.okafor", password)
+	for _, path := range []string{"/portal/messages/new", "/portal/rights/correct", "/portal/measure/symptom"} {
+		p.Goto(c.url + path)
+		if low := webtest.Eval[int](p, `Math.min(...[...document.querySelectorAll("main textarea")].map(e=>e.getBoundingClientRect().height))|0`); low < 90 {
+			t.Errorf("%s: a field of %d pixels for sentences", path, low)
+		}
+		p.Check()
+		p.Picture("room" + strings.ReplaceAll(path, "/", "-"))
+	}
+	c.send("maria.okafor", "/settings", url.Values{"language": {"es"}})
+	p.Goto(c.url + "/portal/rights")
+	p.Picture("room-es")
+	if high := webtest.Eval[int](p, `document.querySelector(".pin").getBoundingClientRect().height|0`); high > 64 {
+		t.Errorf("the head of the page takes %d pixels", high)
+	}
+}
