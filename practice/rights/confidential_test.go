@@ -8,6 +8,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/practice/patient"
+	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/policy"
 )
@@ -61,6 +62,28 @@ func TestReachedInConfidence(t *testing.T) {
 	for _, h := range hidden {
 		if bytes.Contains(body, h) {
 			t.Errorf("the carer reads %s in %s", h, body)
+		}
+	}
+	for version := int64(1); version < 4; version++ {
+		v, err := c.as(carer).ReadVersion(ctx, "Patient", "rosa", version)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			t.Fatal(err)
+		}
+		for _, h := range hidden {
+			if bytes.Contains(v.Body, h) {
+				t.Errorf("the carer reads %s in version %d", h, version)
+			}
+		}
+	}
+	versions, err := c.as(carer).History(ctx, store.HistoryFilter{Type: "Patient", ID: "rosa"})
+	if err != nil || len(versions) < 3 {
+		t.Errorf("%d versions, %v", len(versions), err)
+	}
+	for _, v := range versions {
+		for _, h := range hidden {
+			if bytes.Contains(v.Body, h) {
+				t.Errorf("the carer reads %s in the history", h)
+			}
 		}
 	}
 	if _, body := seen(rosa); !bytes.Contains(body, []byte("PO Box")) || !bytes.Contains(body, []byte("Home Road")) {

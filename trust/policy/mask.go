@@ -69,6 +69,13 @@ func MaskOf(p trust.Principal) Mask {
 	return m
 }
 
+// Past is the mask of what was: a former version does not know what the person has asked for since, so
+// that Reach hides how to reach anybody there.
+func (m Mask) Past() Mask {
+	m.Contact = m.Contact || m.Reach
+	return m
+}
+
 const (
 	absentURL   = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 	renderedURL = "http://hl7.org/fhir/StructureDefinition/rendered-value"
@@ -197,9 +204,9 @@ type masking struct {
 // resource reports whether a person is in a resource. Then its narrative goes when it may
 // repeat how to reach them, or does repeat a number that is hidden.
 func (m *masking) resource(r *fhir.Node) (person bool) {
-	if m.Reach && !m.Contact && isPerson(r.ResourceType()) && reachMark(r) != NoWay {
+	if m.Reach && isPerson(r.ResourceType()) && reachMark(r) != NoWay {
+		defer func(before bool) { m.Contact = before }(m.Contact)
 		m.Contact = true
-		defer func() { m.Contact = false }()
 		Reach{}.Put(r)
 	}
 	person = isPerson(r.ResourceType())

@@ -56,8 +56,7 @@ type narrower struct {
 
 // narrowerOf makes one: who must not see how some people are reached searches nobody by it.
 func narrowerOf(m Mask, known *search.Registry) narrower {
-	m.Contact = m.Contact || m.Reach
-	return narrower{m, known}
+	return narrower{m.Past(), known}
 }
 
 // asked refuses a parameter that reads what is hidden: one of FHIR's, of people, or one that
