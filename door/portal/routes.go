@@ -104,6 +104,8 @@ func bothPages(m *web.Mux, at string) {
 	page("POST", "/rights/correct", correctAsk)
 	page("GET", "/rights/restrict", restrictForm)
 	page("POST", "/rights/restrict", restrictAsk)
+	page("GET", "/rights/reach", reachForm)
+	page("POST", "/rights/reach", reachAsk)
 	page("GET", "/rights/{request}", rightShow)
 	page("POST", "/rights/{request}/withdraw", rightWithdraw)
 	page("POST", "/rights/{request}/disagree", rightDisagree)
