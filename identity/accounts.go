@@ -53,6 +53,7 @@ type Accounts struct {
 	keepers []Keeper
 	decoy   string    // hash that unknown users' passwords are compared with
 	given   *Provider // that the operator named
+	stolen  *Breached // passwords that nobody chooses; nil for no list
 	tokens  decoded[token]
 	people  decoded[Account]
 }

@@ -26,9 +26,9 @@ type Seen string
 
 // The ways.
 const (
-	SeenPaper  Seen = "photo-id"
-	SeenKnown  Seen = "known"
-	SeenCalled Seen = "called"
+	SeenPaper Seen = "photo-id"
+	SeenKnown Seen = "known"
+	SeenVideo Seen = "video"
 )
 
 var seenWords = []struct {
@@ -37,7 +37,7 @@ var seenWords = []struct {
 }{
 	{SeenPaper, "The person is here and showed an identity card with a photo"},
 	{SeenKnown, "The person is here and I know them myself"},
-	{SeenCalled, "I called the person at the number in the record"},
+	{SeenVideo, "I see the person by video, with an identity card with a photo"},
 }
 
 // SeenWays returns the ways in the order in which they are offered.

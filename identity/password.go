@@ -56,7 +56,14 @@ func (a *Accounts) CheckPassword(password, user string) error {
 	if a.options.PasswordAlone && len([]rune(password)) < MinAlone {
 		return fault.New(fault.Invalid, "A password has at least %d characters; a few words in a row are easy to remember.", MinAlone)
 	}
-	return CheckPassword(password, user)
+	if err := CheckPassword(password, user); err != nil || a.stolen == nil {
+		return err
+	}
+	has, err := a.stolen.Has(password)
+	if err == nil && has {
+		err = fault.New(fault.Invalid, "This password stands in a list of stolen ones, which attackers try first; choose another one.")
+	}
+	return err
 }
 
 // few reports whether a password has fewer than five different characters.

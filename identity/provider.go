@@ -162,6 +162,17 @@ func (a *Accounts) SetProvider(ctx context.Context, by trust.Principal, p Provid
 	return err
 }
 
+// ByPassword reports whether a password here is any use to somebody who is signed in: there is
+// one, and the account does not come in by the provider only. Where not, no page asks for it.
+func (a *Accounts) ByPassword(ctx context.Context, id string) (bool, error) {
+	c, err := a.load(ctx, id)
+	if err != nil || c.Hash == "" {
+		return false, err
+	}
+	other, err := a.elsewhere(ctx, c.Account)
+	return !other, err
+}
+
 // elsewhere reports whether an account comes in by the provider only.
 func (a *Accounts) elsewhere(ctx context.Context, c Account) (bool, error) {
 	if c.Role == trust.Administrator || !staffRole(c.Role) {

@@ -98,7 +98,7 @@ func TestCommandsAndMemory(t *testing.T) {
 // TestApprovedCryptography: what seals, signs, hashes and draws lots is what is approved, from
 // Go's library and x/crypto; weaker things are where a format of others asks for them.
 func TestApprovedCryptography(t *testing.T) {
-	allowed(t, "crypto/sha1", importers(t, "crypto/sha1"), "identity") // HMAC-SHA-1 of RFC 6238: authenticator apps know no other
+	allowed(t, "crypto/sha1", importers(t, "crypto/sha1"), "identity") // HMAC-SHA-1 of RFC 6238: authenticator apps know no other; the published list of breached passwords is made so
 	for _, lots := range []string{"math/rand", "math/rand/v2"} {
 		for _, folder := range importers(t, lots) {
 			if !slices.Contains([]string{"exchange/synthetic", "record/watch", "store/sqlite/lossy", "store/storetest"}, folder) {

@@ -41,18 +41,24 @@ const attacks = `(async () => {
   return window.acted.join(" ");
 })()`
 
-// TestInjectedScriptsDoNotRun: in Chromium, nothing that got into a page of the clinic, the portal
-// or the consent of a program acts, and no page asks another site for anything.
-func TestInjectedScriptsDoNotRun(t *testing.T) {
-	h := full(t)
+// consentAsked is what a program asks a person to agree to, as the part of an address.
+func (h *house) consentAsked(t *testing.T) string {
+	t.Helper()
 	c, _, err := h.programs.Register(t.Context(), trust.System("test"), oauth.Client{Name: "Scale", Redirects: []string{"https://scale.example/back"},
 		Scopes: []string{"launch/patient", "patient/Observation.rs"}, Auth: oauth.AuthNone, Patients: true, Staff: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	sum := sha256.Sum256([]byte(strings.Repeat("v", 64)))
-	consent := "/oauth/authorize?" + url.Values{"response_type": {"code"}, "client_id": {c.ID}, "redirect_uri": {"https://scale.example/back"}, "scope": {"launch/patient patient/Observation.rs"},
+	return url.Values{"response_type": {"code"}, "client_id": {c.ID}, "redirect_uri": {"https://scale.example/back"}, "scope": {"launch/patient patient/Observation.rs"},
 		"state": {strings.Repeat("s", 32)}, "aud": {"http://osler.example/fhir"}, "code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"}}.Encode()
+}
+
+// TestInjectedScriptsDoNotRun: in Chromium, nothing that got into a page of the clinic, the portal
+// or the consent of a program acts, and no page asks another site for anything.
+func TestInjectedScriptsDoNotRun(t *testing.T) {
+	h := full(t)
+	consent := "/oauth/authorize?" + h.consentAsked(t)
 	server := httptest.NewServer(h.handler)
 	defer server.Close()
 	for who, pages := range map[string][]string{

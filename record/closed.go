@@ -104,5 +104,10 @@ func knownOf(v store.Version) (Known, error) {
 	if k.Family == "" {
 		k.Family = name.Get("text").Text()
 	}
+	for id := range n.Get("identifier").Items() {
+		if id.Get("system").Text() == "urn:osler:record-number" {
+			k.Number = id.Get("value").Text()
+		}
+	}
 	return k, nil
 }

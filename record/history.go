@@ -63,7 +63,7 @@ func (a *Actor) History(ctx context.Context, f store.HistoryFilter) ([]store.Ver
 	if f.ID != "" {
 		l.Versions = []ledger.Version{{Type: f.Type, ID: f.ID}}
 	}
-	if err := a.maskedAll(shown); err != nil {
+	if err := a.maskedListsBy(a.mask().Past(), shown); err != nil {
 		return nil, err
 	}
 	return shown, a.write(ctx, l)

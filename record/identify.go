@@ -5,7 +5,6 @@ import (
 	"net/url"
 
 	"github.com/osler-emr/osler/base/fault"
-	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust/ledger"
@@ -60,15 +59,6 @@ func (a *Actor) Identify(ctx context.Context, query string) ([]Known, error) {
 		k, err := knownOf(v)
 		if err != nil {
 			return nil, err
-		}
-		n, err := fhir.Parse(v.Body)
-		if err != nil {
-			return nil, err
-		}
-		for id := range n.Get("identifier").Items() {
-			if id.Get("system").Text() == "urn:osler:record-number" {
-				k.Number = id.Get("value").Text()
-			}
 		}
 		addPatient(l, v.Patient)
 		out = append(out, k)

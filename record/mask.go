@@ -12,8 +12,21 @@ import (
 // masked hides in a version what the actor does not see of people (policy.Mask). Whatever
 // leaves the gate has gone through it; inside, versions are whole.
 func (a *Actor) masked(v store.Version, err error) (store.Version, error) {
+	return a.maskedBy(a.mask(), v, err)
+}
+
+// mask is what the actor does not see at the time at which it reads.
+func (a *Actor) mask() policy.Mask {
+	m := policy.MaskOf(a.principal)
+	if a.at != 0 {
+		return m.Past()
+	}
+	return m
+}
+
+func (a *Actor) maskedBy(m policy.Mask, v store.Version, err error) (store.Version, error) {
 	if err == nil && len(v.Body) > 0 {
-		v.Body, err = a.gate.seen.of(policy.MaskOf(a.principal), v.Type, v.Body)
+		v.Body, err = a.gate.seen.of(m, v.Type, v.Body)
 	}
 	if err != nil {
 		return store.Version{}, err
@@ -22,8 +35,9 @@ func (a *Actor) masked(v store.Version, err error) (store.Version, error) {
 }
 
 // maskedAll is masked for lists.
-func (a *Actor) maskedAll(lists ...[]store.Version) error {
-	m := policy.MaskOf(a.principal)
+func (a *Actor) maskedAll(lists ...[]store.Version) error { return a.maskedListsBy(a.mask(), lists...) }
+
+func (a *Actor) maskedListsBy(m policy.Mask, lists ...[]store.Version) error {
 	if m == (policy.Mask{}) {
 		return nil
 	}

@@ -37,7 +37,12 @@ func (a *Actor) Read(ctx context.Context, resourceType, id string) (*fhir.Node, 
 // patient to another is gone for the first with all its versions.
 func (a *Actor) ReadVersion(ctx context.Context, resourceType, id string, version int64) (store.Version, error) {
 	v, err := a.readLean(ctx, resourceType, id, version)
-	return a.masked(a.gate.filled(ctx, v, err))
+	v, err = a.gate.filled(ctx, v, err)
+	m := a.mask()
+	if version != 0 {
+		m = m.Past()
+	}
+	return a.maskedBy(m, v, err)
 }
 
 // readLean is ReadVersion without large data.

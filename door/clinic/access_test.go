@@ -4,9 +4,13 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/osler-emr/osler/door/webtest"
+	"github.com/osler-emr/osler/identity"
+	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // account returns the id of an account by its user name.
@@ -115,5 +119,45 @@ func TestAFreePrescriptionGuessesNoDose(t *testing.T) {
 	a := h.signedIn("anna").post("/p/maria/prescribe/find", "free", "amoxicillin 250 mg/5 mL suspension")
 	if a.status != 200 || strings.Contains(a.body, "1 tablet") || a.says("once daily amoxicillin") || a.says("can be signed") {
 		t.Errorf("%d: %s", a.status, tags.ReplaceAllString(a.body, " "))
+	}
+}
+
+// TestEmergencyAccessAsksInItsOwnForm: who opens a closed record long after the last proof answers
+// in the same form, by what the other pages take; which of two people it is stands there, and how
+// the date of birth was read.
+func TestEmergencyAccessAsksInItsOwnForm(t *testing.T) {
+	h := open(t)
+	h.commit(trust.System("import"), `{"resourceType":"Patient","id":"edna","identifier":[{"system":"urn:osler:record-number","value":"2041187731"}],"name":[{"family":"Pike","given":["Edna"]}],"birthDate":"1947-05-06"}`)
+	if err := h.site.Gate.As(trust.System("test"), "test").SetHouse(t.Context(), record.House{Mode: policy.Restricted}, "the test"); err != nil {
+		t.Fatal(err)
+	}
+	anna := h.signedIn("anna")
+	if a := anna.post("/emergency-access", "family", "Pike", "born", "5/14/1947"); a.status != http.StatusUnprocessableEntity || !a.says("The day comes first, then the month.") {
+		t.Errorf("month first: %d %s", a.status, tags.ReplaceAllString(a.body, " "))
+	}
+	if a := anna.post("/emergency-access", "family", "Pike", "born", "5/6/1947"); a.status != http.StatusOK || !a.says("Asked for: born on") || !a.says("05-Jun-1947") || a.says("Edna") {
+		t.Errorf("the month for the day: %d %s", a.status, tags.ReplaceAllString(a.body, " "))
+	}
+	if a := anna.post("/emergency-access", "family", "Pike", "born", "6 5 1947"); !a.says("Edna") || !a.says("2041187731") {
+		t.Errorf("found: %s", tags.ReplaceAllString(a.body, " "))
+	}
+	const form = "/p/edna/emergency-access"
+	if a := anna.get(form); strings.Contains(a.body, "prove.") || !a.says("2041187731") {
+		t.Errorf("just signed in: %s", tags.ReplaceAllString(a.body, " "))
+	}
+	h.clock.Advance(identity.StaffIdle - time.Minute)
+	if a := anna.get(form); !strings.Contains(a.body, `name="prove.password"`) || strings.Contains(a.body, "Confirm and go on") {
+		t.Errorf("fourteen minutes later: %s", a.body)
+	}
+	fields := []string{"reason", "emergency", "text", "Unconscious after a fall, medicines not known."}
+	wrong := anna.post(form, append(fields, "prove.password", "not the password at all")...)
+	if wrong.status != http.StatusUnauthorized || !wrong.says("Confirm that it is you") || wrong.value(t, "text") == "" {
+		t.Errorf("a wrong password: %d %s", wrong.status, tags.ReplaceAllString(wrong.body, " "))
+	}
+	if a := anna.get("/p/edna"); a.status != http.StatusNotFound {
+		t.Errorf("open after a wrong password: %d", a.status)
+	}
+	if a := anna.post(form, append(fields, "prove.password", phrase)...); a.path != "/p/edna" || a.status != http.StatusOK || !a.says("Pike") && !a.says("PIKE") {
+		t.Errorf("opened: %d at %s", a.status, a.path)
 	}
 }

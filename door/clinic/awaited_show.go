@@ -58,7 +58,11 @@ func readAwaited(r *web.Request) (awaitedView, error) {
 	v := awaitedView{}
 	for _, a := range list {
 		l := awaitedLine{Awaited: a}
-		if l.Who, err = r.Site.Accounts.FindByID(r.Context(), a.Account); err != nil {
+		l.Who, err = r.Site.Accounts.FindByID(r.Context(), a.Account)
+		if fault.Is(err, fault.NotFound) { // it was destroyed with the record of its person
+			continue
+		}
+		if err != nil {
 			return v, err
 		}
 		l.Patient, l.Known = who[a.Patient]

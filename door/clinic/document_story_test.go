@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/trust"
 )
@@ -212,5 +213,17 @@ func equal(t *testing.T, a, b io.Reader) bool {
 		if err != nil || err2 != nil {
 			return err == err2
 		}
+	}
+}
+
+// TestAFileIsNotLostInTheLock: the lock page holds forms, and no file: it does not offer to send one
+// that it does not have.
+func TestAFileIsNotLostInTheLock(t *testing.T) {
+	h := openChart(t)
+	anna := h.signedIn("anna")
+	h.clock.Advance(identity.StaffIdle)
+	a := anna.file("/p/maria/documents", strings.NewReader("%PDF-1.7 a scan"), "title", "A scan", "kind", "other")
+	if a.status != http.StatusUnauthorized || !a.says("the file was not saved") || strings.Contains(a.body, "held-path") {
+		t.Errorf("a file in a locked session: %d %s", a.status, tags.ReplaceAllString(a.body, " "))
 	}
 }

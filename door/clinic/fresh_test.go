@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/identity"
 )
 
@@ -116,6 +117,22 @@ func TestLinksAndGrantsAskWhoItIs(t *testing.T) {
 	}
 	if a := sam.get("/audit/disclosures.csv?patient=maria"); a.status != http.StatusUnauthorized {
 		t.Errorf("the disclosures: %d", a.status)
+	}
+}
+
+// TestTheQuestionSaysWhatItIsFor: also when it is asked once more, and nothing that others wrote.
+func TestTheQuestionSaysWhatItIsFor(t *testing.T) {
+	h := officeHouse(t)
+	sam, _ := h.enters("sam")
+	sam.pastSigning()
+	for _, d := range []web.Demand{web.Signing, web.Controlled, web.Exporting, web.Granting, web.Opening, web.Emergency, web.Destroying} {
+		if a := sam.post("/prove", "next", "/people", "why", d.Why, "full", "yes", "prove.password", "not the password at all"); a.status != http.StatusUnprocessableEntity || !a.says(d.Why) {
+			t.Errorf("%q: %d %s", d.Why, a.status, tags.ReplaceAllString(a.body, " "))
+		}
+		h.clock.Advance(identity.StaffIdle - time.Minute)
+	}
+	if a := sam.post("/prove", "next", "/people", "why", "Call 555 0100 at once.", "full", "yes"); strings.Contains(a.body, "555") {
+		t.Error("the question says what others wrote")
 	}
 }
 

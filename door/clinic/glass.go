@@ -1,9 +1,10 @@
 package clinic
 
 import (
-	"errors"
 	"net/http"
 	"slices"
+
+	"github.com/a-h/templ"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/door/ui"
@@ -20,7 +21,7 @@ import (
 type glassView struct {
 	Patient      chart.Patient // name and birth date only
 	Reason, Text string
-	Proved       bool // the session has a fresh proof: no password is asked for
+	Proof        templ.Component // asks who it is; nil when the session has a fresh proof
 	Faults       ui.Faults
 }
 
@@ -32,25 +33,28 @@ func glassPage(r *web.Request) ui.Page {
 func readGlass(r *web.Request) (glassView, error) {
 	id := r.PathValue("patient")
 	v := glassView{Reason: r.FormValue("reason"), Text: r.FormValue("text")}
-	proved := r.Principal().Proved
-	v.Proved = !proved.IsZero() && r.Now().Sub(proved) <= identity.ProofFor
+	var err error
+	if v.Proof, err = r.Proof(web.Emergency); err != nil {
+		return v, err
+	}
 	n, err := r.Actor.Read(r.Context(), "Patient", id)
 	if fault.Is(err, fault.NotFound) { // the chart is closed, or there is none
 		k, err := r.Actor.Glimpse(r.Context(), id)
-		v.Patient = chart.Patient{ID: k.ID, Family: k.Family, Given: k.Given, Born: k.Born}
+		v.Patient = chart.Patient{ID: k.ID, Family: k.Family, Given: k.Given, Born: k.Born, RecordNumber: k.Number}
 		return v, err
 	}
 	if err != nil {
 		return v, err
 	}
 	p := chart.PatientFrom(n)
-	v.Patient = chart.Patient{ID: p.ID, Family: p.Family, Given: p.Given, Title: p.Title, Born: p.Born}
+	v.Patient = chart.Patient{ID: p.ID, Family: p.Family, Given: p.Given, Title: p.Title, Born: p.Born, RecordNumber: p.RecordNumber}
 	return v, nil
 }
 
 // closedView is the search for people whose charts are closed to the reader.
 type closedView struct {
 	Family, Born string
+	Read         string // the date of birth as it was understood
 	Asked        bool
 	Found        []record.Known
 	Faults       ui.Faults
@@ -70,9 +74,10 @@ func closedFind(w http.ResponseWriter, r *web.Request) error {
 	}
 	born, err := patient.ReadBirthDate(v.Born, r.Now())
 	if err != nil {
-		v.Faults.Add("born", r.Lang.T("Type the whole date of birth."))
+		v.Faults.Add("born", sentence(r, err)+" "+r.Lang.T("The day comes first, then the month."))
 		return web.Invalid(w, r, glassPage(r), closedPage(v))
 	}
+	v.Read = born
 	v.Found, err = r.Actor.FindClosed(r.Context(), v.Family, born)
 	if refused(err) {
 		v.Faults = faultsOf(r, err)
@@ -84,7 +89,7 @@ func closedFind(w http.ResponseWriter, r *web.Request) error {
 	return web.Page(w, r, glassPage(r), closedPage(v))
 }
 
-// glassForm asks why, and once more who.
+// glassForm asks why, and once more who, on one page: it must not take a page more.
 func glassForm(w http.ResponseWriter, r *web.Request) error {
 	id := r.PathValue("patient")
 	if r.Principal().Opened(id, r.Now()).ID != "" {
@@ -104,13 +109,8 @@ func glassOpen(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	_, err = r.Site.Accounts.BreakGlass(r.Context(), r.Principal(), identity.GlassRequest{Patient: v.Patient.ID,
-		Reason: identity.GlassReason(v.Reason), Text: v.Text, Password: r.FormValue("password"), Address: r.Address()})
-	var refusal *identity.Refusal
+		Reason: identity.GlassReason(v.Reason), Text: v.Text, Address: r.Address()})
 	switch {
-	case errors.As(err, &refusal) && refusal.State == identity.Waiting:
-		v.Faults.Add("password", web.FaultText(r, err))
-	case errors.As(err, &refusal):
-		v.Faults.Add("password", r.Lang.T("The password is not right."))
 	case refused(err) || fault.Is(err, fault.TooLarge):
 		v.Faults = faultsOf(r, err)
 	case err != nil:

@@ -23,6 +23,9 @@ func inboxDone(w http.ResponseWriter, r *web.Request) error {
 	c := record.Change{What: "sign result"}
 	said := r.Lang.T("Done.")
 	if t.Kind == task.ReviewResult {
+		if err := r.Fresh(web.Signing); err != nil {
+			return err
+		}
 		said = r.Lang.T("Result signed.")
 		if comment := strings.TrimSpace(r.FormValue("comment")); comment != "" {
 			p, err := result.Comment(r.Context(), r.Actor, t.Focus, comment)

@@ -25,7 +25,7 @@ func navigation(r *web.Request) []ui.NavItem {
 	if waiting, err := r.Site.Accounts.PortalWaiting(r.Context(), r.Principal()); err != nil {
 		r.Site.Log.Warn("what waits about the portal is not known", "error", err.Error())
 	} else if n := len(waiting); n > 0 {
-		list = append(list, ui.NavItem{Label: "Portal access", Href: "/portal-access", Count: n, CountLabel: "waiting"})
+		list = append(list, ui.NavItem{Label: "Portal", Href: "/portal-access", Count: n, CountLabel: "waiting"})
 	}
 	for i := range list {
 		if list[i].Href == "/safety" {

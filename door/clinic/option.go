@@ -12,7 +12,7 @@ import (
 // registered turns a person of the register into the patient of a page.
 func registered(p patient.Person) chart.Patient {
 	return chart.Patient{ID: p.ID, Family: p.Family, Given: p.Given, Title: p.Prefix, Preferred: p.Preferred, Born: p.BirthDate,
-		Deceased: p.Died != "", Sex: p.Sex, RecordNumber: p.RecordNumber, Phone: p.Phone}
+		Deceased: p.Died != "", Sex: p.Sex, RecordNumber: p.RecordNumber, Phone: p.ToCall(), Reach: p.Reach}
 }
 
 // translated returns options with labels in the reader's language.

@@ -45,8 +45,10 @@ func nameOf(p chart.Patient) ui.Name {
 // "not available": it never claims that there are none.
 func bannerOf(p chart.Patient, a chart.Allergies) *ui.Banner {
 	return &ui.Banner{ID: p.ID, Name: nameOf(p), Born: p.Born, Died: diedOf(p), Sex: p.Sex,
-		RecordNumber: p.RecordNumber, Phone: p.Phone, Photo: p.Photo, Allergies: allergiesOf(a)}
+		RecordNumber: p.RecordNumber, Phone: p.Phone, Reach: reachOf(p), Photo: p.Photo, Allergies: allergiesOf(a)}
 }
+
+func reachOf(p chart.Patient) ui.Reach { return ui.Reach{Way: string(p.Reach.Way), To: p.Reach.To} }
 
 // diedOf is the date of death; a death without a date is said in words.
 func diedOf(p chart.Patient) string {

@@ -891,9 +891,9 @@ func linkCard(link string, a identity.Account) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var45 string
-				templ_7745c5c3_Var45, templ_7745c5c3_Err = templ.JoinStringErrs(ui.T(ctx, "A colleague, not you, looks who the person is and gives them the code: under Portal access in the menu, where it waits now."))
+				templ_7745c5c3_Var45, templ_7745c5c3_Err = templ.JoinStringErrs(ui.T(ctx, "A colleague, not you, looks who the person is and gives them the code: under Portal in the menu, where it waits now."))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `people_show.templ`, Line: 170, Col: 204}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `people_show.templ`, Line: 170, Col: 197}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var45))
 				if templ_7745c5c3_Err != nil {

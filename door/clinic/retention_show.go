@@ -20,9 +20,6 @@ import (
 	"github.com/osler-emr/osler/trust/retention"
 )
 
-// destroying is how lately who destroys a record must have proved who they are.
-var destroying = web.Demand{Within: 5 * time.Minute, Full: true, Why: "You are about to destroy the record of a patient for good."}
-
 // retentionView is what is kept, for how long, what is due, and what was destroyed.
 type retentionView struct {
 	Rule   retention.Rule

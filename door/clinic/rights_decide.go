@@ -24,6 +24,8 @@ func rightDecide(w http.ResponseWriter, r *web.Request) error {
 		said, err = "Accepted. The patient is told.", rights.Accept(ctx, r.Actor, patient, id, t["why"])
 	case "agree":
 		said, err = "The restriction is in force. The patient is told.", rights.Agree(ctx, r.Actor, patient, id, rights.Grant{Practitioner: t["practitioner"], Class: t["class"], Done: t["why"]})
+	case "accommodate":
+		said, err = "From now on the patient is reached so. The patient is told.", rights.Accommodate(ctx, r.Actor, patient, id, t["why"])
 	case "deny":
 		said, err = "Denied. The patient is told, with what is left to do.", rights.Deny(ctx, r.Actor, patient, id, rights.Denial{Reason: t["reason"], Why: t["why"]})
 	case "rebut":
@@ -31,7 +33,7 @@ func rightDecide(w http.ResponseWriter, r *web.Request) error {
 	case "inform":
 		said, err = "Noted who was told.", rights.Inform(ctx, r.Actor, patient, id, t["whom"], t["how"])
 	case "end":
-		said, err = "The restriction has ended. The patient is told.", rights.End(ctx, r.Actor, patient, id, t["why"], t["wished"] != "")
+		said, err = "It has ended. The patient is told.", rights.End(ctx, r.Actor, patient, id, t["why"], t["wished"] != "")
 	default:
 		return fault.New(fault.NotFound, "There is no such step.")
 	}

@@ -24,7 +24,7 @@ func routes(m *web.Mux) {
 
 	m.Page("GET /today", web.Clinical, today)
 	m.Page("GET /inbox", web.Desk, inbox)
-	m.Page("POST /inbox/sign", web.Clinical, inboxSign)
+	m.Page("POST /inbox/sign", web.Clinical, web.Fresh(web.Signing, inboxSign))
 	m.Page("GET /inbox/{task}", web.Desk, inboxOpen)
 	m.Page("POST /inbox/{task}/done", web.Desk, inboxDone)
 	m.Page("POST /inbox/{task}/reply", web.Clinical, inboxReply)
@@ -98,7 +98,7 @@ func routes(m *web.Mux) {
 	m.Find("/p/{patient}/medicine-search", web.Clinical, medicineSearch)
 	m.Page("POST /p/{patient}/prescriptions", web.Physician, web.Fresh(web.Signing, prescribeSign))
 	m.Page("GET /p/{patient}/orders", web.Clinical, orders)
-	m.Page("POST /p/{patient}/orders", web.Physician, orderPlace)
+	m.Page("POST /p/{patient}/orders", web.Physician, web.Fresh(web.Signing, orderPlace))
 	m.Find("/p/{patient}/orders/find", web.Clinical, orders)
 	m.Find("/p/{patient}/test-search", web.Clinical, testSearch)
 	m.Page("POST /p/{patient}/orders/{order}/cancel", web.Physician, orderCancel)
@@ -107,6 +107,6 @@ func routes(m *web.Mux) {
 	m.Page("GET /p/{patient}/results", web.Clinical, results)
 	m.Page("GET /p/{patient}/results/new", web.Clinical, resultEnter)
 	m.Page("POST /p/{patient}/results/new", web.Clinical, resultFile)
-	m.Page("POST /p/{patient}/results/sign", web.Clinical, resultSign)
+	m.Page("POST /p/{patient}/results/sign", web.Clinical, web.Fresh(web.Signing, resultSign))
 	m.Page("GET /p/{patient}/results/{code}", web.Clinical, resultTrend)
 }

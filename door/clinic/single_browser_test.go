@@ -184,6 +184,27 @@ func TestSingleSignOnInABrowser(t *testing.T) {
 		t.Fatalf("a new colleague: %+v %v at %s: %s", noor, err, p.Path(), p.Text("main"))
 	}
 
+	// She has no password here, and no page asks for one.
+	h.clock.Advance(identity.StaffIdle)
+	p.Goto(h.url + "/p/maria")
+	p.Wait("form[action='/locked'] a[data-single]")
+	if webtest.Eval[bool](p, `!!document.querySelector("[type=password]")`) {
+		t.Errorf("the lock asks for a password that does not exist: %s", p.Text("main"))
+	}
+	p.Check()
+	p.Picture("single-locked-only")
+	p.Submit("a[data-single]")
+	p.Submit("button[value=noor]")
+	h.clock.Advance(identity.StaffIdle - time.Minute)
+	p.Goto(h.url + "/settings/security")
+	p.Submit("form[action='/settings/second-factor'] button")
+	p.Wait("a[data-single][target=_blank]")
+	if webtest.Eval[bool](p, `!!document.querySelector("[type=password]")`) {
+		t.Errorf("the question asks for a password that does not exist: %s", p.Text("main"))
+	}
+	p.Check()
+	p.Goto(h.url + "/p/maria")
+
 	// The provider is down: it is said, and an administrator comes in.
 	p.Click("details.um summary")
 	p.Submit("form[action='/sign-out'] button")
@@ -200,6 +221,12 @@ func TestSingleSignOnInABrowser(t *testing.T) {
 	if at := p.Path(); at != "/people" {
 		t.Errorf("the administrator came to %s", at)
 	}
+	p.Goto(h.url + "/people/single-sign-on")
+	if text := p.Text("#single-trouble"); !strings.Contains(text, "the provider cannot be used") {
+		t.Errorf("what went wrong: %s", text)
+	}
+	p.Check()
+	p.Picture("single-trouble")
 	p.Goto(h.url + "/people/" + noor.ID)
 	p.Check()
 	p.Picture("single-account")

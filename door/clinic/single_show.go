@@ -22,7 +22,8 @@ type singleView struct {
 	Back     string // the addresses that the provider has to know
 	Logout   string
 	Home     string
-	NoName   bool // nobody named Osler's own address
+	NoName   bool                     // nobody named Osler's own address
+	Troubles []identity.SingleTrouble // what went wrong lately, the newest first
 	Faults   ui.Faults
 }
 
@@ -44,6 +45,9 @@ func singleShow(w http.ResponseWriter, r *web.Request) error {
 func showSingle(w http.ResponseWriter, r *web.Request, v singleView) error {
 	v.Given = r.Site.Accounts.ProviderIsGiven()
 	var err error
+	if v.Troubles, err = r.Site.Accounts.SingleTroubles(r.Context(), r.Principal()); err != nil {
+		return err
+	}
 	if v.Back, err = r.SingleAddress(web.SingleBack); err != nil {
 		v.NoName = true
 	} else {

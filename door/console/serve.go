@@ -18,6 +18,7 @@ import (
 	"github.com/osler-emr/osler/door/portal"
 	"github.com/osler-emr/osler/door/smart"
 	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/identity/oauth"
 	"github.com/osler-emr/osler/identity/sso"
 	"github.com/osler-emr/osler/record"
@@ -33,6 +34,7 @@ type serveCommand struct {
 	NewKeys      int    `default:"365" placeholder:"DAYS" help:"Age of the key-encryption key after which the server makes a new one, and new data keys of all patients, beside everything else; 0 never." env:"OSLER_NEW_KEYS"`
 	Clinic       string `default:"Osler" help:"Name of the clinic, for people."`
 	SingleSignOn string `name:"single-sign-on" type:"path" placeholder:"FILE" help:"Description of the hospital's sign-in (OpenID Connect), as JSON; without it an administrator describes it on a page." env:"OSLER_SINGLE_SIGN_ON"`
+	Breached     string `name:"breached-passwords" type:"path" placeholder:"FILE" help:"List of breached passwords, which nobody chooses here: Pwned Passwords of Have I Been Pwned, SHA-1, ordered by hash. It is read where it lies." env:"OSLER_BREACHED_PASSWORDS"`
 	Profiles     string `default:"reject" enum:"reject,warn,ignore" help:"What to do with resources that break a profile which they claim: reject them, store them with a warning, or do not look. Faults against base FHIR are always refused." env:"OSLER_PROFILES"`
 }
 
@@ -63,12 +65,19 @@ func (c *serveCommand) Run(ctx context.Context, p *Program) error {
 	if err != nil {
 		return err
 	}
+	var stolen *identity.Breached
+	if c.Breached != "" {
+		if stolen, err = identity.OpenBreached(c.Breached); err != nil {
+			return err
+		}
+	}
 	h, err := p.open(ctx, c.dataFlags, true)
 	if err != nil {
 		return err
 	}
 	defer h.store.Close()
 	h.accounts.Given(provider)
+	h.accounts.Avoid(stolen)
 	h.gate.FollowProfiles(policies[c.Profiles])
 	site := p.site(h, c.Clinic)
 	keeper, err := p.keepSafe(ctx, h, c.dataFlags, c.safetyFlags, site.Log)

@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -15,13 +16,17 @@ func TestPagesInABrowser(t *testing.T) {
 	c := start(t)
 	dark := webtest.Phone
 	dark.Name, dark.Dark = "phone-dark", true
+	spanish := webtest.Phone
+	spanish.Name = "phone-es"
 	for _, reader := range []struct {
-		user  string
-		views []webtest.View
+		user, language string
+		views          []webtest.View
 	}{
-		{"maria.okafor", []webtest.View{webtest.Phone, webtest.Tablet, dark}},
-		{"yusuf.almasri", []webtest.View{webtest.Phone, webtest.Tablet}},
+		{"maria.okafor", "en", []webtest.View{webtest.Phone, webtest.Tablet, dark}},
+		{"maria.okafor", "es", []webtest.View{spanish}},
+		{"yusuf.almasri", "ar", []webtest.View{webtest.Phone, webtest.Tablet, dark}},
 	} {
+		c.send(reader.user, "/settings", url.Values{"language": {reader.language}})
 		_, list := c.see(reader.user, "/portal/results")
 		all := append([]string{c.must(list, `href="(/portal/results/[^"]+)"`)}, pages...)
 		_, list = c.see(reader.user, "/portal/visits")
@@ -65,5 +70,25 @@ func TestARefillIsTwoTapsAway(t *testing.T) {
 	p.Submit("a[href^='/portal/results/']")
 	if !webtest.Eval[bool](p, `(()=>{const e=document.querySelector(".big"),t=document.querySelector(".numline,.bx .tag");return e.getBoundingClientRect().bottom<=640&&t.getBoundingClientRect().bottom<=640})()`) {
 		t.Error("value and meaning are not visible without scrolling on 360 by 640")
+	}
+}
+
+// TestSettingsOnASmallPhone: how one signs in, and where, fits on 360 pixels in every language.
+func TestSettingsOnASmallPhone(t *testing.T) {
+	b := webtest.Start(t)
+	c := start(t)
+	p := b.Open(c.url+"/sign-in", webtest.View{Name: "small", Width: 360, Height: 740, Touch: true})
+	p.Check()
+	p.SignIn(c.url, "maria.okafor", password)
+	for _, tag := range []string{"en", "es", "ar"} {
+		c.send("maria.okafor", "/settings", url.Values{"language": {tag}})
+		for _, path := range []string{"/settings", "/settings/security", "/portal/none", "/people", "/whose"} {
+			p.Goto(c.url + path)
+			p.Check()
+			if wide := webtest.Eval[int](p, `Math.max(0,...[...document.querySelectorAll("main *")].map(e=>e.getBoundingClientRect()).filter(r=>r.width>1&&r.height>1).map(r=>Math.max(r.right-innerWidth,-r.left)))|0`); wide > 0 {
+				t.Errorf("%s in %s leaves the screen by %d pixels", path, tag, wide)
+			}
+			p.Picture("small-" + tag + strings.ReplaceAll(path, "/", "-"))
+		}
 	}
 }

@@ -74,8 +74,8 @@ func TestBreakGlassEndToEnd(t *testing.T) {
 	doctor.Click(`input[name="reason"][value="emergency"]`)
 	clicks++
 	doctor.Type(`textarea[name="text"]`, because)
-	if webtest.Eval[bool](doctor, `document.querySelector('input[name="password"]') !== null`) { // not for who has just signed in
-		doctor.Type(`input[name="password"]`, password)
+	if webtest.Eval[bool](doctor, `document.querySelector('input[name="prove.password"]') !== null`) { // not for who has just signed in
+		doctor.Type(`input[name="prove.password"]`, password)
 	}
 	submit(doctor, `#main button.primary`)
 	took := time.Since(begun)

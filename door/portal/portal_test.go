@@ -372,7 +372,7 @@ func TestNobodySeesAnotherPatientsData(t *testing.T) {
 // pages are all pages without an id.
 var pages = []string{"/portal", "/portal/more", "/portal/results", "/portal/medicines", "/portal/health", "/portal/visits", "/portal/documents", "/portal/messages",
 	"/portal/messages/new", "/portal/measure", "/portal/measure/pressure", "/portal/measure/weight", "/portal/measure/symptom", "/portal/access",
-	"/portal/share", "/portal/record", "/portal/emergency", "/portal/rights", "/portal/rights/correct", "/portal/rights/restrict"}
+	"/portal/share", "/portal/record", "/portal/emergency", "/portal/rights", "/portal/rights/correct", "/portal/rights/restrict", "/portal/rights/reach"}
 
 // TestStaffDoNotReachThePortalsPages: a page of patients is no back door for others, nor for
 // people who are not signed in.

@@ -25,8 +25,11 @@ type askView struct {
 
 // Path is where the form is sent.
 func (v askView) Path() string {
-	if v.Kind == rights.Restriction {
+	switch v.Kind {
+	case rights.Restriction:
 		return "/portal/rights/restrict"
+	case rights.Confidential:
+		return "/portal/rights/reach"
 	}
 	return "/portal/rights/correct"
 }
@@ -42,6 +45,16 @@ func (v askView) draftKey() string {
 	return key
 }
 
+func askTitle(k rights.Kind) string {
+	switch k {
+	case rights.Restriction:
+		return "Ask for a restriction"
+	case rights.Confidential:
+		return "Ask to be reached in another way"
+	}
+	return "Ask for a correction"
+}
+
 func correctForm(w http.ResponseWriter, r *web.Request) error {
 	return askForm(w, r, rights.Amendment)
 }
@@ -49,6 +62,12 @@ func correctForm(w http.ResponseWriter, r *web.Request) error {
 func restrictForm(w http.ResponseWriter, r *web.Request) error {
 	return askForm(w, r, rights.Restriction)
 }
+
+func reachForm(w http.ResponseWriter, r *web.Request) error {
+	return askForm(w, r, rights.Confidential)
+}
+
+func reachAsk(w http.ResponseWriter, r *web.Request) error { return ask(w, r, rights.Confidential) }
 
 func correctAsk(w http.ResponseWriter, r *web.Request) error { return ask(w, r, rights.Amendment) }
 
@@ -60,6 +79,9 @@ func readAsk(r *web.Request, kind rights.Kind) (askView, error) {
 	v := askView{Kind: kind, For: r.PathValue("person")}
 	if _, err := whole(r); err != nil {
 		return v, err
+	}
+	if kind == rights.Confidential && r.Principal().Proxy != nil { // who acts for the patient may be whom it is kept from
+		return v, fault.New(fault.Forbidden, "How a patient is reached in confidence is asked by the patient.")
 	}
 	v.About = r.FormValue("about")
 	if kind != rights.Amendment || v.About == "" {
@@ -95,10 +117,7 @@ func (v *askView) draft(r *web.Request) (map[string]string, error) {
 }
 
 func showAsk(w http.ResponseWriter, r *web.Request, v askView) error {
-	p := rightsPageOf(r, "Ask for a correction")
-	if v.Kind == rights.Restriction {
-		p = rightsPageOf(r, "Ask for a restriction")
-	}
+	p := rightsPageOf(r, askTitle(v.Kind))
 	if len(v.Faults) > 0 {
 		return web.Invalid(w, r, p, askPage(v))
 	}

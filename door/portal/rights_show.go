@@ -13,6 +13,8 @@ import (
 // rightsView is what the patient has asked about the record.
 type rightsView struct {
 	Requests []rightsLine
+	Reach    *rights.Request // how the patient is reached in confidence, nil for as usual
+	Acting   bool            // the reader is somebody else
 }
 
 // rightsLine is a request with what it is about.
@@ -49,9 +51,16 @@ func rightsShow(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	v := rightsView{}
+	v := rightsView{Acting: r.Principal().Proxy != nil}
 	if v.Requests, err = readRights(r, id); err != nil {
 		return err
+	}
+	list := make([]rights.Request, len(v.Requests))
+	for i, q := range v.Requests {
+		list[i] = q.Request
+	}
+	if q, ok := rights.Reached(list); ok {
+		v.Reach = &q
 	}
 	return web.Page(w, r, rightsPageOf(r, "Corrections and restrictions"), rightsPage(v))
 }

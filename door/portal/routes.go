@@ -97,18 +97,20 @@ func bothPages(m *web.Mux, at string) {
 	m.Stream("GET "+at+"/documents/{document}", web.Patient, intake.MaxFile, acting(documentOpen))
 
 	page("GET", "/access", access)
-	page("GET", "/access/proof", accessProof)
-	page("GET", "/access/disclosures", accessDisclosed)
+	page("GET", "/access/proof", web.Fresh(web.Exporting, accessProof))
+	page("GET", "/access/disclosures", web.Fresh(web.Exporting, accessDisclosed))
 	page("GET", "/rights", rightsShow)
 	page("GET", "/rights/correct", correctForm)
 	page("POST", "/rights/correct", correctAsk)
 	page("GET", "/rights/restrict", restrictForm)
 	page("POST", "/rights/restrict", restrictAsk)
+	page("GET", "/rights/reach", reachForm)
+	page("POST", "/rights/reach", reachAsk)
 	page("GET", "/rights/{request}", rightShow)
 	page("POST", "/rights/{request}/withdraw", rightWithdraw)
 	page("POST", "/rights/{request}/disagree", rightDisagree)
 	page("GET", "/share", share)
 	m.Stream("GET "+at+"/download", web.Patient, 1<<20, acting(web.Fresh(web.Exporting, download))) // as long as it is
-	page("GET", "/record", wholeRecord)
+	page("GET", "/record", web.Fresh(web.Exporting, wholeRecord))
 	page("GET", "/emergency", emergencySheet)
 }

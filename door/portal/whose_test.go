@@ -427,4 +427,18 @@ func TestWhosePagesInABrowser(t *testing.T) {
 	p.Goto(c.url + "/whose")
 	p.Check()
 	p.Picture("whose-waits-phone")
+	c.send("maria.okafor", "/settings", url.Values{"language": {"ar"}})
+	p.Goto(c.url + "/whose")
+	p.Check()
+	for _, english := range []string{"is to see", "asked for at the clinic", "Let them"} {
+		if strings.Contains(p.Text("#main"), english) {
+			t.Errorf("still in English: %s", english)
+		}
+	}
+	p.Picture("whose-waits-ar")
+	dark := webtest.Phone
+	dark.Name, dark.Dark = "phone-dark", true
+	p = b.Open(c.url+"/portal-access", dark)
+	p.Check()
+	p.Picture("awaited-dark")
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -641,5 +642,24 @@ func TestAbuseA10(t *testing.T) {
 	}
 	if a := h.fhir(tokens["clinician"], "POST", "Observation", `{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/rosa"}}`); a.status != 201 {
 		t.Errorf("the control: writing about the patient of the launch: %d %s", a.status, a.body)
+	}
+}
+
+// TestRegisteringVouchesForNobody: a program that an administrator registers is not one of which the
+// clinic says that it knows who made it, before somebody ticks that.
+func TestRegisteringVouchesForNobody(t *testing.T) {
+	h := openHouse(t)
+	f := url.Values{"name": {"Fresh program"}, "redirects": {callback}, "scopes": {"launch/patient patient/Observation.rs"}, "auth": {oauth.AuthNone}, "patients": {"yes"}}
+	a := h.send("POST", "/programs/new", f.Encode(), "Cookie: "+h.cookies["root"])
+	if a.status != 303 {
+		t.Fatalf("registered: %d %s", a.status, a.body)
+	}
+	at := a.header.Get("Location")
+	c, err := h.server.Client(t.Context(), strings.TrimPrefix(at, "/programs/"))
+	if err != nil || c.Checked || c.Status != oauth.Approved {
+		t.Errorf("%+v %v", c, err)
+	}
+	if page := h.send("GET", at, "", "Cookie: "+h.cookies["root"]); !regexp.MustCompile(`<input type="checkbox" name="checked" value="yes">`).MatchString(page.body) {
+		t.Error("the tick is set by itself")
 	}
 }

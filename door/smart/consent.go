@@ -152,6 +152,10 @@ func (d *Door) consent(w http.ResponseWriter, r *web.Request) error {
 			return err
 		}
 	}
+	web.FormsLeadTo(w, request.Redirect) // the question, too, leads to the program in the end
+	if err := r.Fresh(web.Opening); err != nil {
+		return err
+	}
 	code, err := d.Server.Issue(r.Context(), r.Principal(), request, c)
 	if fault.Is(err, fault.Invalid) {
 		v.Faults.Add("", web.FaultText(r, err))

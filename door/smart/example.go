@@ -25,7 +25,7 @@ const exampleID = "vital-signs-viewer"
 // demonstration that is started again has it already.
 func RegisterExample(ctx context.Context, s *oauth.Server, address string) error {
 	at := strings.TrimRight(address, "/") + "/example/"
-	_, _, err := s.Register(ctx, trust.System("demo"), oauth.Client{ID: exampleID, Name: "Vital signs viewer",
+	_, _, err := s.Register(ctx, trust.System("demo"), oauth.Client{ID: exampleID, Name: "Vital signs viewer", Checked: true,
 		About: "An example: shows blood pressure, weight and other measurements as small charts.", Home: at, Redirects: []string{at + "viewer.html"}, Launch: at + "launch.html",
 		Scopes: []string{oauth.OpenID, oauth.FHIRUser, oauth.Launch, oauth.LaunchPatient, oauth.Online, "patient/Patient.r", "patient/Observation.rs?category=http://terminology.hl7.org/CodeSystem/observation-category|vital-signs", "patient/Condition.rs"},
 		Auth:   oauth.AuthNone, Patients: true, Staff: true})

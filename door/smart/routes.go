@@ -23,5 +23,5 @@ func (d *Door) routes(m *web.Mux) {
 	m.Page("GET /programs/new", web.Administrator, d.newProgram)
 	m.Page("POST /programs/new", web.Administrator, web.Fresh(web.Opening, d.registerByForm))
 	m.Page("GET /programs/{client}", web.Administrator, d.program)
-	m.Page("POST /programs/{client}", web.Administrator, web.Fresh(web.Opening, d.decide))
+	m.Page("POST /programs/{client}", web.Administrator, d.decide)
 }

@@ -61,6 +61,10 @@ type Toast struct {
 // patient data in the browser), no eval, answers with faults are swapped like others.
 const htmxConfig = `{"historyCacheSize":0,"refreshOnHistoryMiss":true,"allowEval":false,"allowScriptTags":false,"includeIndicatorStyles":false,"selfRequestsOnly":true,"attributesToSettle":["class","width","height"],"timeout":15000,"responseHandling":[{"code":"204","swap":false},{"code":"[23]..","swap":true},{"code":"[45]..","swap":true,"error":true}]}`
 
+// Reach is how somebody is reached who has asked for it, and no other way: Way is "post", "phone",
+// "email" or "portal", "" for nothing asked.
+type Reach struct{ Way, To string }
+
 // Banner identifies the patient of a page (CUI patient banner, PAB rules).
 type Banner struct {
 	ID           string // of the Patient, for links
@@ -69,6 +73,7 @@ type Banner struct {
 	Sex          string // in words: "Female"
 	RecordNumber string
 	Phone        string
+	Reach        Reach  // how the patient is reached in confidence, and no other way
 	Photo        string // URL on this site; "" shows initials
 	Allergies    Allergies
 	Visit        string // "Visit in progress, Room 3, since 10:20"

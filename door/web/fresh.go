@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/a-h/templ"
+
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/trust"
@@ -33,7 +35,14 @@ var (
 	Granting = Demand{Within: 10 * time.Minute, Full: true, Why: "You are about to change who may come in."}
 	// Opening is for changing what those who are in may see.
 	Opening = Demand{Within: 10 * time.Minute, Full: true, Why: "You are about to change what people or programs may see."}
+	// Emergency is for opening a closed record by break-glass.
+	Emergency = Demand{Within: identity.ProofFor, Why: "You are about to open a record that is closed to you."}
+	// Destroying is for destroying a record.
+	Destroying = Demand{Within: 5 * time.Minute, Full: true, Why: "You are about to destroy the record of a patient for good."}
 )
+
+// demands are all of them: what the question says it is for is one of these.
+var demands = []Demand{Signing, Controlled, Exporting, Granting, Opening, Emergency, Destroying}
 
 // Fresh wraps a handler that must not run before the demand is met:
 //
@@ -95,6 +104,8 @@ type proveView struct {
 	Demo      bool   // the demonstration's accounts have a button instead
 	Aside     bool   // a dialog over the page, whose request waits in it
 	Single    string // name of the hospital's sign-in, where it is enough
+	Password  bool   // there is a password that can be asked for
+	Inside    bool   // the fields stand in a form of the page, which has a button of its own
 	Fault     string
 }
 
@@ -169,7 +180,7 @@ func (s *Site) demoAccount(user string) bool {
 }
 
 // question is what the person is asked.
-func (r *Request) question(d Demand) proveView {
+func (r *Request) question(d Demand) (proveView, error) {
 	v := proveView{Action: "/prove", Name: r.Account.Name, Why: d.Why, Code: d.Full && r.Account.Strong(), App: r.Account.TOTPEnabled,
 		Demo: r.Site.demoAccount(r.Account.User), Fault: r.proofFault, Aside: r.HX()}
 	full := ""
@@ -177,15 +188,33 @@ func (r *Request) question(d Demand) proveView {
 		full = "yes"
 	}
 	v.Held = []heldValue{{"why", d.Why}, {"full", full}}
-	if !v.Demo {
-		v.Passkey, v.Single = r.askPasskey(), r.singleName(d.Full)
+	if v.Demo {
+		return v, nil
 	}
-	return v
+	v.Passkey, v.Single = r.askPasskey(), r.singleName(d.Full)
+	var err error
+	v.Password, err = r.Site.Accounts.ByPassword(r.Context(), r.Account.ID)
+	return v, err
+}
+
+// Proof is the question as a part of a page's own form, nil when the demand is met already: what
+// is answered goes with the form, whose handler is wrapped by Fresh. For what must not take a page
+// more.
+func (r *Request) Proof(d Demand) (templ.Component, error) {
+	if r.Fresh(d) == nil {
+		return nil, nil
+	}
+	v, err := r.question(d)
+	v.Inside = true
+	return proveFields(v), err
 }
 
 // ask shows the question, with the form that was sent inside it.
 func ask(w http.ResponseWriter, r *Request, d Demand) error {
-	v := r.question(d)
+	v, err := r.question(d)
+	if err != nil {
+		return err
+	}
 	if r.HX() {
 		w.Header().Set("HX-Retarget", "body")
 		w.Header().Set("HX-Reswap", "beforeend")
@@ -204,11 +233,14 @@ func ask(w http.ResponseWriter, r *Request, d Demand) error {
 // a page. The proof itself was taken before.
 func prove(w http.ResponseWriter, r *Request) error {
 	d := Demand{Within: provedAside, Full: r.FormValue("full") != "", Why: r.FormValue("why")}
-	if !slices.ContainsFunc([]Demand{Signing, Controlled, Exporting, Granting}, func(known Demand) bool { return known.Why == d.Why }) {
+	if !slices.ContainsFunc(demands, func(known Demand) bool { return known.Why == d.Why }) {
 		d.Why = ""
 	}
 	if r.Fresh(d) != nil || r.proofFault != "" {
-		v := r.question(d)
+		v, err := r.question(d)
+		if err != nil {
+			return err
+		}
 		if r.HX() {
 			return write(w, r, http.StatusUnprocessableEntity, proveDialog(v))
 		}

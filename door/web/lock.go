@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"sort"
@@ -28,6 +29,7 @@ type lockView struct {
 	Held       held
 	Passkey    string // what the person's passkey is asked
 	Single     string // name of the hospital's sign-in, when the account is connected
+	Password   bool   // there is a password that can be asked for
 	Demo       bool   // the demonstration's accounts unlock by a button
 }
 
@@ -40,6 +42,10 @@ func stopLocked(w http.ResponseWriter, r *Request) error {
 	}
 	if r.Method != http.MethodPost {
 		return Redirect(w, r, "/locked?next="+nextOf(r))
+	}
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/") { // a file does not fit into the lock page
+		_, _ = io.CopyN(io.Discard, r.Body, maxDropped) // a browser shows the answer when it has sent everything
+		return fault.New(fault.Unauthorized, "The session is locked, and the file was not saved. Unlock it in another tab, then go back and send the file again.")
 	}
 	if err := r.ParseForm(); err != nil {
 		return fault.Wrap(err, fault.Malformed, "The form cannot be read.")
@@ -63,6 +69,10 @@ func heldOf(path string, values url.Values, prefix string) held {
 
 func showLocked(w http.ResponseWriter, r *Request, status int, v lockView) error {
 	v.Name, v.Demo, v.Passkey, v.Single = r.Account.Name, r.Site.demoAccount(r.Account.User), r.askPasskey(), r.singleName(false)
+	var err error
+	if v.Password, err = r.Site.Accounts.ByPassword(r.Context(), r.Account.ID); err != nil {
+		return err
+	}
 	return pageStatus(w, r, status, ui.Page{Title: r.Lang.T("Locked"), Narrow: true}, lockForm(r.Site.Clinic, v))
 }
 

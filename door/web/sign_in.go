@@ -18,6 +18,7 @@ type signInView struct {
 	Passkey    string        // what a passkey is asked; "" where there is none
 	HasPasskey bool          // the account of the second step has a passkey
 	Single     string        // name of the hospital's sign-in; "" where there is none
+	Only       bool          // staff come in by it only
 	Demo       []DemoAccount // of a demonstration: one click instead of a password
 	Fault      string
 }
@@ -49,7 +50,7 @@ func showSignIn(w http.ResponseWriter, r *Request, v signInView) error {
 	if err != nil {
 		return err
 	}
-	v.Single = hospital.Name
+	v.Single, v.Only = hospital.Name, hospital.Only
 	if r.Site.Demo != nil {
 		v.Demo = r.Site.Demo.Accounts
 	}

@@ -152,11 +152,11 @@ func (s *Single) read(ctx context.Context, p identity.Provider) (*house, error) 
 	defer cancel()
 	found, err := oidc.NewProvider(oidc.ClientContext(within, client), p.Issuer)
 	if err != nil {
-		return nil, s.unreachable(p, err)
+		return nil, s.unreachable(ctx, p, err)
 	}
 	h := &house{provider: p, until: s.Clock.Now().Add(houseFor), client: client, oidc: found}
 	if err := found.Claims(&h.about); err != nil {
-		return nil, s.unreachable(p, err)
+		return nil, s.unreachable(ctx, p, err)
 	}
 	for _, address := range []string{h.about.Authorization, h.about.Token, h.about.Keys} {
 		if u, err := guard.URL(address); err != nil || issuer.Scheme == "https" && u.Scheme != "https" {
@@ -168,12 +168,20 @@ func (s *Single) read(ctx context.Context, p identity.Provider) (*house, error) 
 
 // unreachable says that the provider cannot be used at the moment. The reason is logged: it may
 // hold what somebody else wrote.
-func (s *Single) unreachable(p identity.Provider, err error) error {
+func (s *Single) unreachable(ctx context.Context, p identity.Provider, err error) error {
 	s.Log.Warn("single sign-on: the provider cannot be used", "issuer", p.Issuer, "error", short(err))
+	s.note(ctx, "the provider cannot be used: "+short(err))
 	if fault.Is(err, fault.Forbidden) {
 		return fault.New(fault.Forbidden, "The provider's address lies in a network that is not public. An administrator can say that it is the house's own.")
 	}
 	return fault.New(fault.Unavailable, "The sign-in of the hospital does not answer as it should. Try again; who has a password or a passkey here signs in with it.")
+}
+
+// note keeps what went wrong for the administrator's page. The visitor is not told.
+func (s *Single) note(ctx context.Context, what string) {
+	if err := s.Accounts.NoteSingle(ctx, what); err != nil {
+		s.Log.Warn("single sign-on: what went wrong was not kept", "error", err.Error())
+	}
 }
 
 // short keeps a long answer out of the log.

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/base64"
+	"fmt"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -313,6 +314,60 @@ func TestProviderDown(t *testing.T) {
 	h.provider.Down = true
 	if _, _, err := h.Begin(ctx, Ask{For: SignIn}, back); !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "signs in with it") {
 		t.Errorf("down: %v", err)
+	}
+}
+
+// TestMetadataOfAnotherIssuer: OWASP ASVS 10.5.3. A description that names another issuer than the one
+// that it was read from is not used, however little they differ, and nobody is sent there.
+func TestMetadataOfAnotherIssuer(t *testing.T) {
+	for _, claims := range []string{"https://evil.example", "+/", "+/realms/staff", "upper"} {
+		h, ctx := open(t), t.Context()
+		switch h.provider.Claims = claims; {
+		case claims == "upper":
+			h.provider.Claims = strings.ToUpper(h.provider.URL)
+		case claims[0] == '+':
+			h.provider.Claims = h.provider.URL + claims[1:]
+		}
+		if leave, _, err := h.Begin(ctx, Ask{For: SignIn}, back); !fault.Is(err, fault.Unavailable) || leave != "" {
+			t.Errorf("%q: %q %v", h.provider.Claims, leave, err)
+		}
+		if n := len(h.provider.Asked()); n != 0 {
+			t.Errorf("%q: asked %d times", h.provider.Claims, n)
+		}
+	}
+}
+
+// TestWhatGoesWrongIsToldToAdministrators: the cause of a refusal is on the administrator's page and
+// in the audit log, and not in what the visitor reads; a flood of refusals makes few entries.
+func TestWhatGoesWrongIsToldToAdministrators(t *testing.T) {
+	h, ctx := open(t), t.Context()
+	h.provider.ACR = "1fa"
+	if _, err := h.signedIn("amara"); !fault.Is(err, fault.Forbidden) || strings.Contains(err.Error(), "1fa") {
+		t.Fatalf("without a second factor: %v", err)
+	}
+	for range 50 {
+		_, _ = h.signedIn("amara")
+	}
+	h.clock.Advance(time.Minute)
+	h.provider.ACR, h.provider.Bend = "2fa", func(claims map[string]any) { claims["aud"] = "another" }
+	if _, err := h.signedIn("amara"); err == nil || strings.Contains(err.Error(), "another") {
+		t.Fatalf("a token for somebody else: %v", err)
+	}
+	list, err := h.Accounts.SingleTroubles(ctx, admin)
+	if err != nil || len(list) != 2 || !strings.Contains(list[0].What, "the ID token") || !strings.Contains(list[0].What, "another") || !strings.Contains(list[1].What, `acr "1fa"`) {
+		t.Errorf("the administrator reads %+v %v", list, err)
+	}
+	for i := range 50 { // of strangers, who can say anything
+		kept, query := h.went(Ask{For: SignIn}, "amara")
+		query.Set("error", fmt.Sprint("made up ", i))
+		_, _ = h.Finish(ctx, kept, query, back)
+		_, _ = h.LoggedOut(ctx, fmt.Sprint("made up ", i))
+	}
+	if list, err = h.Accounts.SingleTroubles(ctx, admin); err != nil || len(list) != 4 || strings.Contains(list[0].What+list[1].What, "made up") {
+		t.Errorf("after a flood: %+v %v", list, err)
+	}
+	if _, err := h.Accounts.SingleTroubles(ctx, trust.Principal{ID: "n", Role: trust.Nurse}); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("a nurse reads it: %v", err)
 	}
 }
 

@@ -21,10 +21,11 @@ type Patient struct {
 	Language                 string // BCP-47, "" when not recorded
 	LanguageText             string
 	Address                  string
-	Photo                    string // data URL of a picture, or ""
-	ContactName, ContactText string // emergency contact: name, relation and phone
-	Withheld                 bool   // how to reach the patient is hidden from the reader's role
-	Physician                string // reference of the general practitioner
+	Photo                    string       // data URL of a picture, or ""
+	ContactName, ContactText string       // emergency contact: name, relation and phone
+	Reach                    policy.Reach // how the patient is reached in confidence; Phone, Email and Address hold nothing else then
+	Withheld                 bool         // how to reach the patient is hidden from the reader's role
+	Physician                string       // reference of the general practitioner
 	Version                  string
 }
 
@@ -36,6 +37,17 @@ func PatientFrom(n *fhir.Node) Patient {
 		RecordNumber: recordNumber(n), Phone: telecom(n, "phone"), Email: telecom(n, "email"),
 		Address: address(n.Get("address").At(0)), Photo: photo(n), Version: n.Path("meta.versionId").Text(),
 		Withheld: policy.Masked(n.Get("telecom").At(0)),
+	}
+	if p.Reach = policy.ReachOf(n); p.Reach.Way != policy.NoWay {
+		p.Phone, p.Email, p.Address = "", "", ""
+		switch p.Reach.Way {
+		case policy.Post:
+			p.Address = p.Reach.To
+		case policy.Call:
+			p.Phone = p.Reach.To
+		case policy.Mail:
+			p.Email = p.Reach.To
+		}
 	}
 	p.Deceased = p.Died != "" || n.Get("deceasedBoolean").True()
 	p.name(n)

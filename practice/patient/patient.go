@@ -34,8 +34,9 @@ type Person struct {
 	// Withheld says that how to reach the person is hidden from the reader's role; the fields
 	// are empty then.
 	Withheld bool
-	Doctor   string // Practitioner id of the general practitioner
-	Died     string // FHIR dateTime, or "yes" when only that is known
+	Reach    policy.Reach // how the person is reached in confidence: then by nothing of the above
+	Doctor   string       // Practitioner id of the general practitioner
+	Died     string       // FHIR dateTime, or "yes" when only that is known
 	Version  int64
 	// DifferentFrom are the ids of patients that a person has said are somebody else.
 	DifferentFrom []string
@@ -49,6 +50,11 @@ const differentURL = "urn:osler:different-person"
 
 // FromResource reads a Patient, also an imported one.
 func FromResource(r *fhir.Node) Person {
+	reach := policy.ReachOf(r)
+	if reach.Way != policy.NoWay { // the fields are the usual address and numbers
+		r = r.Clone()
+		policy.Reach{}.Put(r)
+	}
 	name := nameOf(r, "official")
 	p := Person{
 		ID: r.ID(), RecordNumber: recordNumber(r),
@@ -56,7 +62,7 @@ func FromResource(r *fhir.Node) Person {
 		BirthDate: r.Get("birthDate").Text(), Sex: r.Get("gender").Text(),
 		Phone: telecom(r, "phone"), Email: telecom(r, "email"),
 		Doctor: strings.TrimPrefix(r.Get("generalPractitioner").At(0).Get("reference").Text(), "Practitioner/"),
-		Died:   r.Get("deceasedDateTime").Text(), Withheld: policy.Masked(r.Get("telecom").At(0)),
+		Died:   r.Get("deceasedDateTime").Text(), Withheld: policy.Masked(r.Get("telecom").At(0)), Reach: reach,
 	}
 	if p.Family == "" && p.Given == "" {
 		p.Family = name.Get("text").Text()
@@ -87,6 +93,17 @@ func FromResource(r *fhir.Node) Person {
 		}
 	}
 	return p
+}
+
+// ToCall is the number under which the person may be called, "" for none.
+func (p Person) ToCall() string {
+	switch p.Reach.Way {
+	case policy.NoWay:
+		return p.Phone
+	case policy.Call:
+		return p.Reach.To
+	}
+	return ""
 }
 
 // Name returns "FAMILY, Given".
@@ -169,6 +186,10 @@ func (p Person) Resource(base *fhir.Node) *fhir.Node {
 			"system", RecordNumberSystem, "value", p.RecordNumber))
 	}
 	was := FromResource(r)
+	if was.Reach.Way != policy.NoWay { // stays what it is: practice/rights writes it
+		policy.Reach{}.Put(r)
+		defer was.Reach.Put(r)
+	}
 	if was.Name() != p.Name() || was.Family != p.Family || was.Prefix != p.Prefix || was.Preferred != p.Preferred {
 		r.Set("name", p.names(r))
 	}

@@ -22,7 +22,7 @@ type Draft struct {
 	// Of an amendment: what is wrong, what it should say, why, and whom to tell. Of a
 	// restriction: what must not be told (Wrong), why, and to whom (Whom, with Reason).
 	Wrong, Should, Why, Tell, Whom string
-	Reason                         string // of a restriction: a Scope
+	Reason                         string // of a restriction: a Scope; of Confidential: a policy.Way, with Should for where
 	Key                            string
 }
 
@@ -41,6 +41,10 @@ func Ask(ctx context.Context, actor *record.Actor, d Draft) (Request, error) {
 		}
 	case Restriction:
 		if err := d.restriction(&s); err != nil {
+			return Request{}, err
+		}
+	case Confidential:
+		if err := d.confidential(actor, &s); err != nil {
 			return Request{}, err
 		}
 	default:
@@ -169,6 +173,8 @@ func Extend(ctx context.Context, actor *record.Actor, patient, id, why string) e
 		switch {
 		case !r.Open():
 			return record.Change{}, answered()
+		case r.Kind == Confidential:
+			return record.Change{}, fault.New(fault.Conflict, "How a patient is reached is answered at once: the law gives no more time for it.")
 		case r.Extended:
 			return record.Change{}, fault.New(fault.Conflict, "The time was made longer once already. It cannot be done again.")
 		case r.DaysLeft(actor.Now()) < 0:

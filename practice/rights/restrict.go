@@ -139,6 +139,9 @@ func (g Grant) consent(r Request, s *Step) *fhir.Node {
 // health plan must not learn ends when the patient wishes, never by the clinic alone.
 func End(ctx context.Context, actor *record.Actor, patient, id, why string, wished bool) error {
 	return decide(ctx, actor, patient, id, Ended, func(r Request, s *Step) (record.Change, error) {
+		if r.Kind == Confidential {
+			return endReach(ctx, actor, r, s, why, wished)
+		}
 		accepted, ok := r.Last(Accepted)
 		switch {
 		case r.Kind != Restriction || r.State != Agreed || !ok:

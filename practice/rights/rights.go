@@ -37,11 +37,12 @@ type Kind string
 
 // The kinds.
 const (
-	Amendment   Kind = "amendment"
-	Restriction Kind = "restriction"
+	Amendment    Kind = "amendment"
+	Restriction  Kind = "restriction"
+	Confidential Kind = "confidential" // to be reached by another way or at another place
 )
 
-var kinds = map[Kind]string{Amendment: "Request for a correction", Restriction: "Request for a restriction"}
+var kinds = map[Kind]string{Amendment: "Request for a correction", Restriction: "Request for a restriction", Confidential: "Request to be reached in another way"}
 
 // Act is what a step does.
 type Act string
@@ -192,7 +193,15 @@ func concept(system, code, display string) *fhir.Node {
 const (
 	answerDays = 60
 	moreDays   = 30
+	reachDays  = 7 // to be reached in another way: the law names no time, and a letter may be on its way
 )
+
+func (k Kind) days() int {
+	if k == Confidential {
+		return reachDays
+	}
+	return answerDays
+}
 
 // State is where a request stands.
 type State string
@@ -204,7 +213,7 @@ const (
 	Refused   State = "denied"
 	Disputed  State = "disputed" // denied, and the patient has disagreed
 	TakenBack State = "withdrawn"
-	Over      State = "ended" // an accepted restriction that is over
+	Over      State = "ended" // an accepted restriction, or way of being reached, that is over
 )
 
 // Request is a thread with what its steps add up to.
@@ -273,7 +282,7 @@ func (r *Request) add(s Step) {
 			r.State = Disputed
 		}
 	case Ended:
-		if r.State == Agreed && r.Kind == Restriction {
+		if r.State == Agreed && r.Kind != Amendment {
 			r.State = Over
 		}
 	}
@@ -292,7 +301,7 @@ func gather(steps []Step) []Request {
 	for _, s := range steps {
 		if s.Head == s.ID && s.Act == Asked {
 			at[s.ID] = len(out)
-			out = append(out, Request{Step: s, State: Waiting, Due: s.At.AddDate(0, 0, answerDays), Steps: []Step{s}})
+			out = append(out, Request{Step: s, State: Waiting, Due: s.At.AddDate(0, 0, s.Kind.days()), Steps: []Step{s}})
 		}
 	}
 	for _, s := range steps {

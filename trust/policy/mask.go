@@ -22,6 +22,9 @@ import (
 type Mask struct {
 	// Contact hides telecom, address and contact persons.
 	Contact bool
+	// Reach hides the same of people who asked to be reached in confidence (Reach), and how they
+	// are: whoever acts for them may be whom they keep it from.
+	Reach bool
 	// National hides national identifiers.
 	National Cover
 }
@@ -56,12 +59,20 @@ var particulars = map[trust.Role]Mask{
 // or for the clinic, gets no national identifiers; a patient's own gets what the patient sees.
 func MaskOf(p trust.Principal) Mask {
 	m, known := particulars[p.Role]
+	m.Reach = p.Proxy != nil
 	if !known {
 		return Mask{Contact: true, National: Whole}
 	}
 	if p.Client != "" && p.Role != trust.Patient {
 		m.National = Whole
 	}
+	return m
+}
+
+// Past is the mask of what was: a former version does not know what the person has asked for since, so
+// that Reach hides how to reach anybody there.
+func (m Mask) Past() Mask {
+	m.Contact = m.Contact || m.Reach
 	return m
 }
 
@@ -128,6 +139,9 @@ func (m Mask) Touches(resourceType string, body []byte) bool {
 	if m == (Mask{}) || len(body) == 0 {
 		return false
 	}
+	if m.Reach && bytes.Contains(body, reachMarked) {
+		return true
+	}
 	if isPerson(resourceType) && (m.Contact || m.National == Whole) { // which is said whether there is something or not
 		return true
 	}
@@ -169,7 +183,10 @@ var nationalMarks = func() (out [256][]string) {
 }()
 
 // What is looked for in bodies.
-var contained = []byte(`"contained"`)
+var (
+	contained   = []byte(`"contained"`)
+	reachMarked = []byte(`"` + ReachURL + `"`)
+)
 
 // Apply hides in a resource what is to be hidden.
 func (m Mask) Apply(r *fhir.Node) {
@@ -187,6 +204,11 @@ type masking struct {
 // resource reports whether a person is in a resource. Then its narrative goes when it may
 // repeat how to reach them, or does repeat a number that is hidden.
 func (m *masking) resource(r *fhir.Node) (person bool) {
+	if m.Reach && isPerson(r.ResourceType()) && reachMark(r) != NoWay {
+		defer func(before bool) { m.Contact = before }(m.Contact)
+		m.Contact = true
+		Reach{}.Put(r)
+	}
 	person = isPerson(r.ResourceType())
 	for name, v := range r.Members() {
 		person = m.member(name, v, isPerson(r.ResourceType())) || person

@@ -34,7 +34,7 @@ func (m Mask) Query(q search.Query, known *search.Registry) (search.Query, error
 	if m == (Mask{}) {
 		return q, nil
 	}
-	n := narrower{m, known}
+	n := narrowerOf(m, known)
 	for _, key := range q.Sort {
 		if err := n.asked(q.Type, key.Param); err != nil {
 			return q, err
@@ -52,6 +52,11 @@ func (m Mask) Query(q search.Query, known *search.Registry) (search.Query, error
 type narrower struct {
 	Mask
 	known *search.Registry
+}
+
+// narrowerOf makes one: who must not see how some people are reached searches nobody by it.
+func narrowerOf(m Mask, known *search.Registry) narrower {
+	return narrower{m.Past(), known}
 }
 
 // asked refuses a parameter that reads what is hidden: one of FHIR's, of people, or one that
@@ -164,7 +169,7 @@ func (m Mask) Indifferent(resourceType string, x search.Expr, known *search.Regi
 	if m == (Mask{}) {
 		return true
 	}
-	narrowed, err := narrower{m, known}.narrow(resourceType, x)
+	narrowed, err := narrowerOf(m, known).narrow(resourceType, x)
 	return err == nil && reflect.DeepEqual(narrowed, x)
 }
 

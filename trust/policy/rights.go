@@ -94,6 +94,9 @@ func rightsThread(p trust.Principal, i Interaction, before, after *fhir.Node) st
 	if p.Proxy != nil && p.Proxy.Level != "full" {
 		return "who sees only a part of a record asks nothing about it."
 	}
+	if p.Proxy != nil && hasCode(after.Get("category").At(0), rightSystem, "confidential") {
+		return "how a patient is reached in confidence is asked by the patient."
+	}
 	if p.Role == trust.Patient && !only(after.Get("subject"), self(p)) {
 		return "patients ask about their own record."
 	}

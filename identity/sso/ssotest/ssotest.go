@@ -7,6 +7,7 @@
 package ssotest
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -60,6 +61,8 @@ type Provider struct {
 	Bend func(claims map[string]any)
 	// Sign signs claims in place of the provider's key; nil for that.
 	Sign func(claims []byte) string
+	// Claims is the issuer that its description names, in place of URL; "" for that.
+	Claims string
 	// Down makes it answer with an error.
 	Down bool
 
@@ -133,7 +136,7 @@ func answer(w http.ResponseWriter, v any) {
 }
 
 func (p *Provider) describe(w http.ResponseWriter, r *http.Request) {
-	answer(w, map[string]any{"issuer": p.URL, "authorization_endpoint": p.URL + "/authorize", "token_endpoint": p.URL + "/token",
+	answer(w, map[string]any{"issuer": cmp.Or(p.Claims, p.URL), "authorization_endpoint": p.URL + "/authorize", "token_endpoint": p.URL + "/token",
 		"jwks_uri": p.URL + "/keys", "end_session_endpoint": p.URL + "/leave", "id_token_signing_alg_values_supported": []string{"ES256", "HS256", "none"},
 		"authorization_response_iss_parameter_supported": p.NamesIssuer, "response_types_supported": []string{"code"}, "subject_types_supported": []string{"public"}})
 }
