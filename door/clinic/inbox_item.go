@@ -7,6 +7,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/practice/medication"
 	"github.com/osler-emr/osler/practice/message"
 	"github.com/osler-emr/osler/practice/result"
 	"github.com/osler-emr/osler/practice/schedule"
@@ -52,6 +53,15 @@ func (i *inboxItem) focus(r *web.Request) error {
 		i.Values, i.Reply = valuesOf(report), report.Comment
 		i.Line.Normal = !i.Reported && report.InRange()
 		return nil
+	case task.SignPrescription:
+		m, err := medication.About(r.Context(), r.Actor, t)
+		if gone(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		i.ToSign = &m
 	case task.AnswerMessage:
 		return i.conversation(r)
 	case task.RefillRequest:

@@ -8,6 +8,7 @@ import (
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/practice/chart"
+	"github.com/osler-emr/osler/practice/medication"
 	"github.com/osler-emr/osler/practice/message"
 	"github.com/osler-emr/osler/practice/task"
 	"github.com/osler-emr/osler/record"
@@ -180,11 +181,12 @@ type inboxItem struct {
 	Draft     record.Draft
 	Reply     string
 	SavedAt   string
-	Values    []resultValue // results or a home measurement
-	Medicine  string        // a refill: the medicine in the words of the order
-	Reported  bool          // the values were measured by the patient
-	Others    []workLine    // what else is open about the patient
-	Team      []ui.Option   // colleagues to pass it on to
+	Values    []resultValue        // results or a home measurement
+	Medicine  string               // a refill: the medicine in the words of the order
+	ToSign    *medication.Medicine // a prescription that somebody prepared, when the reader may see it
+	Reported  bool                 // the values were measured by the patient
+	Others    []workLine           // what else is open about the patient
+	Team      []ui.Option          // colleagues to pass it on to
 	Faults    ui.Faults
 }
 

@@ -55,7 +55,7 @@ func TestANursePreparesAPhysicianSigns(t *testing.T) {
 		t.Fatalf("%+v, %v", work, err)
 	}
 	item := anna.get("/inbox/" + work[0].ID)
-	if !item.says("prepared for your signature") || !item.says("Check and sign") || !item.says("Who prepared it reads it.") {
+	if !item.says("prepared for your signature") || !item.says("800 mg/160 mg tablet") || !item.says("Check and sign") || !item.says("Who prepared it reads it.") {
 		t.Fatalf("the inbox: %s", tags.ReplaceAllString(item.body, " "))
 	}
 	open := anna.get("/p/maria/prescribe?renew=" + list.Prepared[0].Reference())
@@ -71,7 +71,7 @@ func TestANursePreparesAPhysicianSigns(t *testing.T) {
 	if list = h.medicines("maria"); len(list.Prepared)+len(list.Past) != 0 || len(list.Current) != 2 {
 		t.Errorf("after declining: %+v", list)
 	}
-	if a := amara.get("/inbox"); !a.says("Not signed: sulfamethoxazole-trimethoprim 800 mg/160 mg tablet. Allergic to sulfonamides.") {
+	if a := amara.get("/inbox"); !a.says("A prescription that you prepared was not signed. Allergic to sulfonamides.") {
 		t.Errorf("the nurse's inbox: %s", tags.ReplaceAllString(a.body, " "))
 	}
 }

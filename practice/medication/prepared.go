@@ -14,7 +14,8 @@ import (
 // A prescription that one person writes and another signs: a MedicationRequest of the status
 // "draft" whose requester is who is asked to sign and whose recorder is who wrote it, and a task
 // in the signer's inbox. Nobody takes it before it is signed: it is on no list of medicines, and
-// the patient does not see it.
+// the patient does not see it. The tasks name no medicine: they are not labelled with what they are
+// about, so who may not see the draft would read it there.
 
 // Prepare stores a prescription for a physician ("Practitioner/…" by id, and the printed name) to
 // sign. The checks run and their findings come back, but decide nothing: whether a finding is
@@ -45,7 +46,7 @@ func Prepare(ctx context.Context, actor *record.Actor, d Draft, physician, name 
 		}
 		n.Set("priorPrescription", reference(ref))
 	}
-	t := task.Task{Kind: task.SignPrescription, Patient: d.Patient, Owner: physician, Focus: n.Reference(), Text: strings.TrimSpace(d.Text) + ": " + d.Label()}
+	t := task.Task{Kind: task.SignPrescription, Patient: d.Patient, Owner: physician, Focus: n.Reference(), Text: "A prescription waits for your signature"}
 	change := record.Change{What: "prepare prescription", Key: d.Key, Put: []record.Put{{Resource: n, Create: true}, task.New(actor, t)}}
 	result, err := actor.Commit(ctx, change)
 	if err != nil {
@@ -102,6 +103,12 @@ func (d Draft) signPrepared(ctx context.Context, actor *record.Actor, n *fhir.No
 	return puts, nil
 }
 
+// About reads the medicine that a task is about, as the actor may see it.
+func About(ctx context.Context, actor *record.Actor, t task.Task) (Medicine, error) {
+	_, m, err := own(ctx, actor, t.Patient, t.Focus)
+	return m, err
+}
+
 // prepared reads a prescription that still waits for a signature.
 func prepared(ctx context.Context, actor *record.Actor, patient, id string) (*fhir.Node, Medicine, error) {
 	n, m, err := own(ctx, actor, patient, "MedicationRequest/"+id)
@@ -133,7 +140,7 @@ func DeclinePrepared(ctx context.Context, actor *record.Actor, taskID, reason st
 	if err != nil {
 		return record.Result{}, err
 	}
-	back := task.Task{Kind: task.FollowUp, Patient: t.Patient, Owner: idOf(t.Requester, "Practitioner"), Focus: m.Reference(), Text: "Not signed: " + m.Text + ". " + reason}
+	back := task.Task{Kind: task.FollowUp, Patient: t.Patient, Owner: idOf(t.Requester, "Practitioner"), Focus: m.Reference(), Text: "A prescription that you prepared was not signed. " + reason}
 	return actor.Commit(ctx, record.Change{What: "decline prescription", Reason: reason,
 		Put: []record.Put{{Resource: n, IfMatch: m.Version}, ended, task.New(actor, back)}})
 }

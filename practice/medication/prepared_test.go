@@ -1,6 +1,7 @@
 package medication
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -147,10 +148,39 @@ func TestAPreparedPrescriptionIsDeclined(t *testing.T) {
 		t.Errorf("the list: %+v, %v", list, err)
 	}
 	back, err := task.Of(ctx, amara, "amara")
-	if err != nil || len(back) != 1 || back[0].Text != "Not signed: sulfamethoxazole-trimethoprim 800 mg/160 mg tablet. Allergic to sulfonamides." {
+	if err != nil || len(back) != 1 || back[0].Text != "A prescription that you prepared was not signed. Allergic to sulfonamides." {
 		t.Errorf("the nurse's work: %+v, %v", back, err)
 	}
 	if _, err := DeclinePrepared(ctx, anna, work[0].ID, "Again."); !fault.Is(err, fault.Conflict) {
 		t.Errorf("declined twice: %v", err)
+	}
+}
+
+// TestATaskNamesNoMedicine: a task is read by more people than the prescription it is about, and
+// is not labelled with it. Who is not cleared for substance use learns from the request to sign,
+// and from the answer, that there is one, and not what it is.
+func TestATaskNamesNoMedicine(t *testing.T) {
+	c := open(t)
+	c.put(`{"resourceType":"Practitioner","id":"amara","name":[{"family":"Mensah"}]}`)
+	d := Draft{Patient: "maria", Text: "methadone 40 mg dispersible tablet", Dose: 1, Unit: "tablet", Route: "by mouth", Frequency: 1, Period: 1, PeriodUnit: "d", Quantity: 7, QuantityOf: "tablet"}
+	if _, err := Prepare(t.Context(), c.as(nurse), d, "anna", "Dr Anna Lindqvist"); err != nil {
+		t.Fatal(err)
+	}
+	named := func(when string) task.Task {
+		list, err := task.About(t.Context(), c.as(trust.Principal{ID: "acc-thandi", Name: "Thandi", Role: trust.Nurse, Practitioner: "thandi"}), "maria")
+		if err != nil || len(list) != 1 {
+			t.Fatalf("%s: %d tasks: %v", when, len(list), err)
+		}
+		if strings.Contains(strings.ToLower(list[0].Text), "methadone") || strings.Contains(list[0].Text, "40 mg") || strings.TrimSpace(list[0].Text) == "" {
+			t.Errorf("%s: the task says %q", when, list[0].Text)
+		}
+		return list[0]
+	}
+	asked := named("asked")
+	if _, err := DeclinePrepared(t.Context(), c.as(physician), asked.ID, "See me first."); err != nil {
+		t.Fatal(err)
+	}
+	if back := named("declined"); !strings.Contains(back.Text, "See me first.") {
+		t.Errorf("the answer: %q", back.Text)
 	}
 }
