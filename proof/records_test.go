@@ -91,6 +91,7 @@ func records() (all []entry) {
 	add("sched", `Schedule "active":true,"actor":[{"reference":"Practitioner/amara"}]`)
 	add("slot", `Slot "schedule":{"reference":"Schedule/sched"},"status":"free","start":"2026-11-24T09:00:00Z","end":"2026-11-24T09:20:00Z"`)
 	add("group", `Group "type":"person","actual":true,"name":"{word}","member":[{"entity":{"reference":"Patient/rosa"}},{"entity":{"reference":"Patient/sam"}}]`)
+	add("both", `Appointment "status":"booked","description":"{word}","start":"{day}T10:00:00Z","end":"{day}T10:20:00Z","participant":[{"actor":{"reference":"Patient/rosa"},"status":"accepted"},{"actor":{"reference":"Patient/sam"},"status":"accepted"}]`)
 	add("quest", `Questionnaire "status":"active","title":"How are you"`)
 	add("basic", `Basic "code":{"text":"{word}"},"subject":{"reference":"Patient/sam"}`)
 	return all

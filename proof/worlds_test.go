@@ -13,8 +13,11 @@ import (
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/sqlite"
+	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // worlds are two houses that are the same for one person and differ in everything that the
@@ -67,9 +70,32 @@ func (h *house) past(patient, letter string, form int) {
 	h.seed(note("final", 0), reading(patient, 0))
 }
 
+// restrict makes a house one where a relation opens charts: the nurse has one to rosa.
+func (h *house) restrict() {
+	h.t.Helper()
+	admin := trust.Principal{ID: "test-setting", Name: "Test", Role: trust.Administrator}
+	if err := h.gate.As(admin, "test").SetHouse(context.Background(), record.House{Mode: policy.Restricted}, "test"); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// bound is what opens rosa's chart to the nurse.
+const bound = `{"resourceType":"CareTeam","id":"r-nurses","status":"active","subject":{"reference":"Patient/rosa"},"participant":[{"member":{"reference":"Practitioner/nina"}}]}`
+
 // newWorlds makes the two worlds of a person.
-func newWorlds(t testing.TB, who string, seed uint64) *worlds {
+func newWorlds(t testing.TB, who string, seed uint64) *worlds { return worldsOf(t, who, seed, false) }
+
+func worldsOf(t testing.TB, who string, seed uint64, restricted bool) *worlds {
 	t.Helper()
+	newWorld := newWorld
+	if restricted {
+		open := newWorld
+		newWorld = func(t testing.TB, bodies []string) *house {
+			h := open(t, append(bodies, bound))
+			h.restrict()
+			return h
+		}
+	}
 	list := records()
 	var first []string
 	for _, e := range list {
@@ -216,47 +242,67 @@ func rounds() int {
 // bytes whether what is hidden exists, is something else or does not. So no answer tells
 // anything about it: no total, no order, no status, no error, no page.
 func TestTwoWorlds(t *testing.T) {
-	n := rounds()
 	var found atomic.Bool // a mutant is done with at the first difference
-	once := os.Getenv("OSLER_FIRST") != ""
 	for i, d := range staff {
 		t.Run(string(d.Role)+"-"+d.User, func(t *testing.T) {
 			t.Parallel()
-			w := newWorlds(t, d.User, uint64(i))
-			g := newGenerator(w, uint64(1000+i))
-			statuses, differences := map[int]int{}, 0
-			n := n
-			if w.hidden == 0 { // the worlds are one
-				n = min(n, 500)
-			}
-			for k := range n {
-				if once && found.Load() {
-					break
-				}
-				r := g.next()
-				a, b := w.both(r)
-				statuses[a.status]++
-				where := differ(a, b)
-				for page := 0; where == "" && page < 2; page++ {
-					x, y := a.nextPage(), b.nextPage()
-					if x == "" || y == "" {
-						break
-					}
-					a, b = w.a.ask(w.who, "GET", x, ""), w.b.ask(w.who, "GET", y, "")
-					where = differ(a, b)
-				}
-				if where == "" {
-					continue
-				}
-				t.Errorf("request %d of %s differs: %s %s %q %.600s%s", k, d.User, r.method, r.path, r.headers, r.body, where)
-				found.Store(true)
-				if differences++; differences == 5 {
-					t.Fatal("there are more")
-				}
-			}
-			t.Logf("%s: %d requests, %d of %d resources hidden, statuses %v", d.User, n, w.hidden, len(records()), statuses)
+			compare(t, d.User, newWorlds(t, d.User, uint64(i)), uint64(1000+i), &found)
 		})
 	}
+}
+
+// TestTwoWorldsRestricted is TestTwoWorlds where a relation opens charts, for a nurse who has one
+// to one of three patients: also what is about that patient and another on equal terms is hidden.
+func TestTwoWorldsRestricted(t *testing.T) {
+	var found atomic.Bool
+	t.Run("nurse-nina", func(t *testing.T) {
+		w := worldsOf(t, "nina", 99, true)
+		for _, key := range []string{"Group/group", "Appointment/both", "Patient/sam"} {
+			if !w.unseen[key] {
+				t.Errorf("%s is seen", key)
+			}
+		}
+		if w.unseen["Patient/rosa"] || w.unseen["Observation/r-obs0"] {
+			t.Error("the chart to which there is a relation is shut")
+		}
+		compare(t, "nina", w, 1099, &found)
+	})
+}
+
+// compare sends generated requests to both worlds.
+func compare(t *testing.T, who string, w *worlds, seed uint64, found *atomic.Bool) {
+	n, once := rounds(), os.Getenv("OSLER_FIRST") != ""
+	g := newGenerator(w, seed)
+	statuses, differences := map[int]int{}, 0
+	if w.hidden == 0 { // the worlds are one
+		n = min(n, 500)
+	}
+	for k := range n {
+		if once && found.Load() {
+			break
+		}
+		r := g.next()
+		a, b := w.both(r)
+		statuses[a.status]++
+		where := differ(a, b)
+		for page := 0; where == "" && page < 2; page++ {
+			x, y := a.nextPage(), b.nextPage()
+			if x == "" || y == "" {
+				break
+			}
+			a, b = w.a.ask(w.who, "GET", x, ""), w.b.ask(w.who, "GET", y, "")
+			where = differ(a, b)
+		}
+		if where == "" {
+			continue
+		}
+		t.Errorf("request %d of %s differs: %s %s %q %.600s%s", k, who, r.method, r.path, r.headers, r.body, where)
+		found.Store(true)
+		if differences++; differences == 5 {
+			t.Fatal("there are more")
+		}
+	}
+	t.Logf("%s: %d requests, %d of %d resources hidden, statuses %v", who, n, w.hidden, len(records()), statuses)
 }
 
 // same asks requests of one kind in the two worlds of some people.

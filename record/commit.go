@@ -263,6 +263,9 @@ func (b *builder) put(ctx context.Context, q *pendingPut) error {
 		return a.refused(ctx, err, what, resourceType, r.ID(), q.current.Patient)
 	}
 	stamp(r, q.current.Version+1, b.now)
+	if q.before == nil && a.principal.Role != trust.SystemRole {
+		policy.Received(r, b.now)
+	}
 	if !b.change.handed {
 		if err := b.label(ctx, q.before, r); err != nil {
 			return err

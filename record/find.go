@@ -25,6 +25,7 @@ func (a *Actor) plan(ctx context.Context, q search.Query, at store.T, after []by
 	if q, err = a.allowed(ctx, q); err != nil {
 		return store.Plan{}, err
 	}
+	q = policy.Asked(a.principal, q)
 	sees := map[string]search.Expr{} // a store asks more than once, of one search at a time
 	p := store.NewPlan(q, func(resourceType string) search.Expr {
 		x, ok := sees[resourceType]

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
@@ -39,6 +40,11 @@ func (a *Actor) judge(ctx context.Context) (*judge, error) {
 // sees returns fault.NotFound unless the actor may see a version. A deleted one is judged by
 // what was deleted.
 func (j *judge) sees(ctx context.Context, v store.Version) error {
+	return j.judged(ctx, v, func(v store.Version) ([]string, error) { return j.about(ctx, v) })
+}
+
+// judged is sees; in says whose charts must be open.
+func (j *judge) judged(ctx context.Context, v store.Version, in func(store.Version) ([]string, error)) error {
 	a := j.a
 	base := policy.Visible(a.principal, v.Type)
 	if _, none := base.(search.None); none {
@@ -60,7 +66,10 @@ func (j *judge) sees(ctx context.Context, v store.Version) error {
 		ok, err = matches(base, v)
 	}
 	if ok && err == nil && j.rules.Opened(a.principal, v.Patient).ID == "" {
-		ok, err = j.unopened(ctx, v)
+		var patients []string
+		if patients, err = in(v); err == nil {
+			ok, err = j.unopened(ctx, v, patients)
+		}
 	}
 	if err == nil && !ok {
 		return notFound(v.Type)
@@ -68,10 +77,18 @@ func (j *judge) sees(ctx context.Context, v store.Version) error {
 	return err
 }
 
-// unopened judges a version without break-glass.
-func (j *judge) unopened(ctx context.Context, v store.Version) (bool, error) {
-	if v.Patient != "" && policy.InCharts(v.Type) {
-		if open, err := j.chart(ctx, v.Patient); !open || err != nil {
+// opened reports whether a chart is open to the actor, by break-glass or otherwise.
+func (j *judge) opened(ctx context.Context, patient string) (bool, error) {
+	if j.rules.Opened(j.a.principal, patient).ID != "" {
+		return true, nil
+	}
+	return j.chart(ctx, patient)
+}
+
+// unopened judges a version of some patients that is not open by break-glass alone.
+func (j *judge) unopened(ctx context.Context, v store.Version, patients []string) (bool, error) {
+	for _, id := range patients {
+		if open, err := j.opened(ctx, id); !open || err != nil {
 			return false, err
 		}
 	}
@@ -83,18 +100,55 @@ func (j *judge) unopened(ctx context.Context, v store.Version) (bool, error) {
 	if slices.ContainsFunc(labels, func(l string) bool { return slices.Contains(hidden, l) }) {
 		return false, nil
 	}
-	if v.Patient == "" || !j.a.principal.Staff() {
+	if !j.a.principal.Staff() {
 		return true, nil
 	}
 	for _, class := range policy.Classes() {
 		if !slices.ContainsFunc(labels, func(l string) bool { return slices.Contains(class.Codes, l) }) {
 			continue
 		}
-		if refused, err := j.a.gate.holds(ctx, v.Patient, j.rules.Objects(class)); refused || err != nil {
-			return false, err
+		for _, id := range patients {
+			if j.rules.Opened(j.a.principal, id).ID != "" {
+				continue
+			}
+			if refused, err := j.a.gate.holds(ctx, id, j.rules.Objects(class)); refused || err != nil {
+				return false, err
+			}
 		}
 	}
 	return true, nil
+}
+
+// about returns the patients in whose charts a version is: the one where it lives, or several
+// whom it is about on equal terms, as an Appointment of two is.
+func (j *judge) about(ctx context.Context, v store.Version) ([]string, error) {
+	switch {
+	case !policy.InCharts(v.Type):
+		return nil, nil
+	case v.Patient != "":
+		return []string{v.Patient}, nil
+	case bytes.Count(v.Body, []byte("Patient/")) < 2:
+		return nil, nil
+	}
+	r, err := fhir.Parse(v.Body)
+	if err != nil {
+		return nil, err
+	}
+	known, err := j.a.gate.Registry(ctx)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := known.Extract(r)
+	if err != nil {
+		return nil, err
+	}
+	var patients []string
+	for _, e := range entries {
+		if e.Param == search.PartyParam {
+			patients = append(patients, e.Exact)
+		}
+	}
+	return patients, nil
 }
 
 // chart reports whether a chart is open to the actor, break-glass left aside.
@@ -123,10 +177,7 @@ func (j *judge) enters(ctx context.Context, patient string, dangling bool) (bool
 	if there := err == nil && !v.Deleted; !there && !dangling {
 		return false, nil
 	}
-	if j.rules.Opened(j.a.principal, patient).ID != "" {
-		return true, nil
-	}
-	return j.chart(ctx, patient)
+	return j.opened(ctx, patient)
 }
 
 // holds reports whether a predicate about charts is true of a patient.
@@ -151,7 +202,7 @@ func (g *Gate) holds(ctx context.Context, patient string, x search.Expr) (bool, 
 	}
 	// A chart without its Patient: deleted, or of a partial import. Each part is asked for.
 	err = nil
-	ok := search.Match(x, search.Subject{Type: "Patient", ID: patient, Patient: patient, Beside: func(b search.Beside) bool {
+	ok := search.Match(x, search.Subject{Type: "Patient", ID: patient, Patient: patient, Beside: func(_ string, b search.Beside) bool {
 		n, failed := count(b.Type, search.And{search.InPatient{patient}, b.X})
 		if failed != nil {
 			err = failed
@@ -188,7 +239,7 @@ var decisive = []string{"Patient", "Consent", "CareTeam", "Appointment", "Encoun
 func (g *Gate) verdict(ctx context.Context, p trust.Principal, rules policy.Rules, patient string) (bool, error) {
 	who, keyed := rules.Key(p)
 	if !keyed {
-		return g.holds(ctx, patient, rules.Chart(p).Expr())
+		return g.holds(ctx, patient, rules.Chart(p).Expr(nil))
 	}
 	_, shared := g.lean.(watched)
 	key, at := verdictKey{who, patient}, time.Now()
@@ -199,7 +250,7 @@ func (g *Gate) verdict(ctx context.Context, p trust.Principal, rules policy.Rule
 	if ok && (!shared || at.Sub(known.at) < houseFresh) {
 		return known.open, nil
 	}
-	open, err := g.holds(ctx, patient, rules.Chart(p).Expr())
+	open, err := g.holds(ctx, patient, rules.Chart(p).Expr(nil))
 	if err != nil {
 		return false, err
 	}

@@ -31,6 +31,7 @@ const typeParameter = "SearchParameter"
 // that former versions did not index.
 var builtIn = []indexing{
 	{name: "R4/near/1", pending: "Location.near", types: []string{"Location"}},
+	{name: "several patients/1"},
 }
 
 // indexing is a parameter whose values in older resources are not indexed yet.
@@ -194,7 +195,7 @@ func (g *Gate) indexOne(ctx context.Context, j indexing) error {
 // firstPieces is how many pieces are indexed at once, and firstTime how long no further one
 // is begun, before those who wait go on.
 const (
-	firstPieces = 4
+	firstPieces = 8
 	firstTime   = time.Second
 )
 

@@ -192,22 +192,17 @@ func (s *server) past(c *call, x export) (*record.Actor, error) {
 	return c.actor.AsOf(c.Context(), x.at)
 }
 
-// members returns the patients of a group; nil at the other levels.
+// members returns the patients of a group, as far as their charts are open; nil at the other levels.
 func (x export) members(ctx context.Context, a *record.Actor) (map[string]bool, error) {
 	if x.level != "group" {
 		return nil, nil
 	}
-	g, err := a.Read(ctx, "Group", x.group)
-	if err != nil {
-		return nil, err
-	}
+	list, err := a.Members(ctx, x.group)
 	members := map[string]bool{}
-	for m := range g.Get("member").Items() {
-		if id, ok := strings.CutPrefix(m.Path("entity.reference").Text(), "Patient/"); ok && !m.Get("inactive").True() {
-			members[id] = true
-		}
+	for _, id := range list {
+		members[id] = true
 	}
-	return members, nil
+	return members, err
 }
 
 // exportStatus answers with the manifest: everything can be fetched at once.

@@ -36,7 +36,19 @@ func Extract(resource *fhir.Node) ([]Entry, error) {
 			return nil, fault.Wrap(err, fault.Invalid, "The search parameter %s of %s cannot be read from this resource.", p.code, resourceType)
 		}
 	}
-	return entries, nil
+	return parties(resource, entries), nil
+}
+
+// parties appends an entry for each of several patients.
+func parties(resource *fhir.Node, entries []Entry) []Entry {
+	patients := Patients(resource, entries)
+	if len(patients) < 2 {
+		return entries
+	}
+	for _, id := range patients {
+		entries = append(entries, Entry{Param: PartyParam, Kind: KindString, Norm: id, Exact: id})
+	}
+	return entries
 }
 
 // extractParameter appends the entries of one parameter.

@@ -19,8 +19,8 @@ type Subject struct {
 	// resource, for Has; nil: a Has is false.
 	Referrers func(source, param string) iter.Seq2[Subject, []Entry]
 	// Beside reports whether a resource of a type that satisfies X lives now in the compartment
-	// of Patient, for Beside; nil: a Beside is false.
-	Beside func(x Beside) bool
+	// of a patient, for Beside; nil: a Beside is false.
+	Beside func(patient string, x Beside) bool
 	// Words returns what is written in the resource (WordsOf); nil: a Words is false.
 	Words func(narrative bool) string
 }
@@ -102,7 +102,11 @@ func Match(x Expr, s Subject, entries []Entry) bool {
 	case Shared:
 		return s.Patient == ""
 	case Beside:
-		return s.Patient != "" && s.Beside != nil && s.Beside(x)
+		return s.Patient != "" && s.Beside != nil && s.Beside(s.Patient, x)
+	case Each:
+		return !slices.ContainsFunc(entries, func(e Entry) bool {
+			return e.Param == PartyParam && !Match(x.X, Subject{Type: "Patient", ID: e.Exact, Patient: e.Exact, Beside: s.Beside}, nil)
+		})
 	case Updated:
 		return (x.From.IsZero() || !s.Updated.Before(x.From)) && (x.To.IsZero() || s.Updated.Before(x.To))
 	case Missing:

@@ -248,7 +248,18 @@ type Beside struct {
 // Shared is true for resources that live in no patient's compartment.
 type Shared struct{}
 
+// Each is about resources of several patients who stand on equal terms (see Patients): it is
+// true when X is true of the chart of every one of them, and of all other resources. X asks
+// about charts only, with Beside and InPatient; a patient of whom the record has nothing is an
+// empty chart.
+type Each struct{ X Expr }
+
+// PartyParam is the parameter under which a resource of several patients has an entry for each
+// of them. Nobody searches by it.
+const PartyParam = "_party"
+
 func (Beside) expr()    {}
+func (Each) expr()      {}
 func (Shared) expr()    {}
 func (All) expr()       {}
 func (None) expr()      {}

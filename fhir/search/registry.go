@@ -78,6 +78,7 @@ func (r *Registry) Extract(resource *fhir.Node) ([]Entry, error) {
 	if r == nil || len(r.custom) == 0 || err != nil {
 		return entries, err
 	}
+	entries = slices.DeleteFunc(entries, func(e Entry) bool { return e.Param == PartyParam })
 	session := fhirpath.NewSession(resource, fhirpath.Steps(maxCustomSteps))
 	c := r.parameters(resource.ResourceType())
 	for i := range c.list {
@@ -90,7 +91,7 @@ func (r *Registry) Extract(resource *fhir.Node) ([]Entry, error) {
 			entries = append(entries, more...)
 		}
 	}
-	return entries, nil
+	return parties(resource, entries), nil
 }
 
 // parameters returns the parameters of a type, "" for those of all types.

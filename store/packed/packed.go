@@ -70,6 +70,9 @@ type Follower interface{ Behind() error }
 // with others.
 type Scattered interface{ Scattered() bool }
 
+// Scattered tells the compiler of statements.
+func (n Names) Scattered() bool { return n.scattered() }
+
 // scattered reports whether the connection is such a one.
 func (n Names) scattered() bool {
 	s, ok := n.Conn.(Scattered)

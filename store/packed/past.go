@@ -46,8 +46,8 @@ func (f *finder) matches(where search.Expr, v Stored) (bool, []search.Entry, err
 		return false, nil, err
 	}
 	subject := search.Subject{Type: v.Type, ID: v.ID, Patient: v.Patient, Updated: v.Updated}
-	subject.Beside = func(x search.Beside) bool {
-		ok, failed := f.beside(x, v.Patient)
+	subject.Beside = func(patient string, x search.Beside) bool {
+		ok, failed := f.beside(x, patient)
 		if failed != nil {
 			err = failed
 		}

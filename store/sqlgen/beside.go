@@ -62,6 +62,38 @@ func (q *query) beside(x search.Beside) (Fragment, error) {
 	return build(q.number(q.rid), " IN (SELECT ", q.number("d."), found, ")"), nil
 }
 
+// everyChart returns the condition that no patient of a candidate of several is one of whose chart
+// the condition is not true. What names one patient or none has no rows to look at.
+func (q *query) everyChart(x search.Each) (Fragment, error) {
+	params, err := q.names.Params(q.typ, search.PartyParam)
+	if err != nil || len(params) == 0 || q.within != nil {
+		return yes, err
+	}
+	var parts []Fragment
+	if s, ok := q.names.(interface{ Scattered() bool }); ok && s.Scattered() { // the charts may lie elsewhere: none is asked
+		for _, p := range params {
+			parts = append(parts, build("NOT EXISTS (SELECT 1 FROM str d WHERE d.p = ", frag("?", p.No), " AND ", q.same("d.", q.rid), ")"))
+		}
+		return and(parts), nil
+	}
+	inner := &query{Compiler: q.Compiler, typ: "Patient", rid: "n.", row: "n"}
+	chart, err := inner.condition(x.X)
+	if err != nil {
+		return no, err
+	}
+	number, in := "coalesce(e.no, 0)", "d.rid = "+q.rid+"rid"
+	columns := fmt.Sprintf("%s << %d AS rid", number, Sequence)
+	if q.dialect.Keyed() {
+		columns = fmt.Sprintf("%s AS patient, %s::int8 << %d AS rid", number, number, Sequence)
+		in = "d.patient = 0 AND " + q.rid + "patient = 0 AND " + in
+	}
+	for _, p := range params {
+		parts = append(parts, build("NOT EXISTS (SELECT 1 FROM (SELECT "+columns+" FROM str d LEFT JOIN patient e ON e.id = d.exact WHERE ",
+			frag("d.p = ? AND ", p.No), in, ") n WHERE ", not(chart), ")"))
+	}
+	return and(parts), nil
+}
+
 // leader takes from the conditions of a Beside the one by which its rows are found.
 func (q *query) leader(x search.Beside) (rest []search.Expr, lead []source, err error) {
 	all := flatten(x.X, nil)
@@ -70,7 +102,7 @@ func (q *query) leader(x search.Beside) (rest []search.Expr, lead []source, err 
 		switch part.(type) {
 		case search.None:
 			return nil, nil, nil
-		case search.Beside, search.Words:
+		case search.Beside, search.Each, search.Words:
 			return nil, nil, unsupported("conditions inside of an access rule")
 		}
 		sources, drives, err := q.drives(x.Type, part)

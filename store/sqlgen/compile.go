@@ -354,7 +354,7 @@ func (c *Compiler) drives(resourceType string, x search.Expr) ([]source, bool, e
 			out = append(out, s...)
 		}
 		return out, true, nil
-	case nil, search.And, search.Not, search.InPatient, search.Updated, search.Missing, search.All, search.None, search.Chain, search.Has, search.Lineage, search.Words, search.Beside, search.Shared:
+	case nil, search.And, search.Not, search.InPatient, search.Updated, search.Missing, search.All, search.None, search.Chain, search.Has, search.Lineage, search.Words, search.Beside, search.Shared, search.Each:
 		return nil, false, nil
 	}
 	s, err := c.sources(resourceType, x)
@@ -401,6 +401,8 @@ func (q *query) condition(x search.Expr) (Fragment, error) {
 		return q.shared(), nil
 	case search.Beside:
 		return q.beside(x)
+	case search.Each:
+		return q.everyChart(x)
 	case search.Updated:
 		return q.updated(x), nil
 	case search.Missing:

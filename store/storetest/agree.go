@@ -58,9 +58,9 @@ func (m *model) subject(v modelled, t store.T, visible store.Visibility) search.
 		}
 		return search.WordsOf(r, narrative)
 	}
-	s.Beside = func(x search.Beside) bool {
+	s.Beside = func(patient string, x search.Beside) bool {
 		return slices.ContainsFunc(m.versions, func(w modelled) bool {
-			return w.to == 0 && !w.Deleted && w.Type == x.Type && w.Patient == v.Patient && search.Match(x.X, search.Subject{Type: w.Type, ID: w.ID, Patient: w.Patient, Updated: w.Updated}, w.Index)
+			return w.to == 0 && !w.Deleted && w.Type == x.Type && w.Patient == patient && search.Match(x.X, search.Subject{Type: w.Type, ID: w.ID, Patient: w.Patient, Updated: w.Updated}, w.Index)
 		})
 	}
 	s.Target = func(resourceType, id string) (search.Subject, []search.Entry, bool) {
@@ -215,6 +215,9 @@ func (h *harness) mutate(g *generator, m *model) {
 			w.Deleted = true
 		} else {
 			w.Index = g.entries()
+			if w.Patient == "" && g.IntN(3) == 0 {
+				w.Index = append(w.Index, g.parties()...)
+			}
 			w.Body = g.body(w)
 		}
 		writes = append(writes, w)

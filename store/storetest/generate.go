@@ -72,6 +72,31 @@ func (g *generator) entries() []search.Entry {
 	return out
 }
 
+// parties returns the entries of a resource of several patients; "p9" has no chart.
+func (g *generator) parties() (out []search.Entry) {
+	for range 2 + g.IntN(2) {
+		id := pick(g, "p0", "p1", "p2", "p3", "p9")
+		out = append(out, search.Entry{Param: search.PartyParam, Kind: search.KindString, Norm: id, Exact: id})
+	}
+	return out
+}
+
+// charts returns a condition about charts.
+func (g *generator) charts() search.Expr {
+	some := func() search.Expr { return search.Beside{Type: g.typ(), X: g.besides()} }
+	switch g.IntN(6) {
+	case 0:
+		return search.Not{X: some()}
+	case 1:
+		return search.And{some(), some()}
+	case 2:
+		return search.Or{some(), search.Not{X: some()}}
+	case 3:
+		return pick[search.Expr](g, search.All{}, search.None{})
+	}
+	return some()
+}
+
 func (g *generator) token(param string) search.Entry {
 	e := search.Entry{Param: param, Kind: search.KindToken, System: g.system(), Code: g.code(), Display: g.display()}
 	if g.IntN(6) == 0 {
@@ -222,9 +247,11 @@ func (g *generator) exprs(depth int) []search.Expr {
 }
 
 func (g *generator) leaf() search.Expr {
-	switch g.IntN(21) {
+	switch g.IntN(23) {
 	case 18, 19:
 		return search.Beside{Type: g.typ(), X: g.besides()}
+	case 21, 22:
+		return search.Each{X: g.charts()}
 	case 20:
 		return search.Shared{}
 	case 16:
@@ -264,13 +291,21 @@ func (g *generator) besides() search.Expr {
 		for {
 			x := g.leaf()
 			switch x.(type) {
-			case search.Beside, search.Words:
+			case search.Beside, search.Words, search.Each:
 				continue
 			}
 			return x
 		}
 	}
-	return pick[search.Expr](g, leaf(), leaf(), search.And{leaf(), leaf()}, search.Or{leaf(), leaf()}, search.Not{X: leaf()})
+	switch g.IntN(5) { // each leaf may have more below it: none is made in vain
+	case 0:
+		return search.And{leaf(), leaf()}
+	case 1:
+		return search.Or{leaf(), leaf()}
+	case 2:
+		return search.Not{X: leaf()}
+	}
+	return leaf()
 }
 
 func (g *generator) tokenExpr(param string) search.Expr {

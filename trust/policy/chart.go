@@ -35,9 +35,10 @@ type Chart struct {
 	Bars []Ground
 }
 
-// Expr returns the predicate, for resources of any type that lives in charts. What lives in
-// no chart is open as far as the role goes.
-func (c Chart) Expr() search.Expr {
+// Expr returns the predicate, for resources of any type that lives in charts; opened are those
+// that are open whatever else is so. What is about several patients on equal terms is open when
+// the chart of each is. What is about none is open as far as the role goes.
+func (c Chart) Expr(opened search.InPatient) search.Expr {
 	var parts search.And
 	if !c.Free {
 		parts = append(parts, anyOf(c.Ways))
@@ -48,7 +49,11 @@ func (c Chart) Expr() search.Expr {
 	if len(parts) == 0 {
 		return search.All{}
 	}
-	return search.Or{search.Shared{}, parts}
+	x := search.Expr(parts)
+	if len(opened) > 0 {
+		x = search.Or{opened, parts}
+	}
+	return search.Or{search.And{search.Shared{}, search.Each{X: x}}, x}
 }
 
 func anyOf(grounds []Ground) search.Or {

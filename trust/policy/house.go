@@ -45,16 +45,12 @@ func (r Rules) Sees(p trust.Principal, resourceType string) search.Expr {
 	if _, none := base.(search.None); none || p.Role == trust.SystemRole {
 		return base
 	}
-	clear := r.labelled(p)
-	chart := search.Expr(search.All{})
-	if InCharts(resourceType) {
-		chart = r.Chart(p).Expr()
+	if !InCharts(resourceType) {
+		return joined(base, r.labelled(p, nil))
 	}
-	x := joined(chart, clear)
-	if _, all := x.(search.All); all {
-		return base
-	}
-	if opened := r.opened(p); len(opened) > 0 && InCharts(resourceType) {
+	opened := r.opened(p)
+	x := joined(r.Chart(p).Expr(opened), r.labelled(p, opened))
+	if _, all := x.(search.All); !all && len(opened) > 0 {
 		x = search.Or{opened, x}
 	}
 	return joined(base, x)

@@ -79,15 +79,20 @@ func Hidden(p trust.Principal) (codes []string) {
 	return codes
 }
 
-// labelled returns the predicate of what no label hides from a principal.
-func (r Rules) labelled(p trust.Principal) search.Expr {
+// labelled returns the predicate of what no label hides from a principal; in charts that are
+// opened, nobody's objection does.
+func (r Rules) labelled(p trust.Principal, opened search.InPatient) search.Expr {
 	var parts search.And
 	if hidden := Hidden(p); len(hidden) > 0 {
 		parts = append(parts, search.Not{X: bearing(hidden)})
 	}
 	if p.Staff() {
 		for _, class := range Classes() {
-			parts = append(parts, search.Not{X: search.And{class.borne, r.Objects(class)}})
+			agrees := search.Expr(search.Not{X: r.Objects(class)})
+			if len(opened) > 0 {
+				agrees = search.Or{opened, agrees}
+			}
+			parts = append(parts, search.Or{search.Not{X: class.borne}, search.And{agrees, search.Each{X: agrees}}})
 		}
 	}
 	if len(parts) == 0 {

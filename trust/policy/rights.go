@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"time"
 
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/trust"
@@ -38,6 +39,20 @@ func ofRights(r *fhir.Node) bool {
 		}
 	}
 	return false
+}
+
+// Received gives a new step of such a thread the time at which the server got it: the time that
+// the law gives for an answer runs from then, whatever the sender's clock or program says. A
+// moment later is left, by which steps of one millisecond are kept in order.
+func Received(r *fhir.Node, now time.Time) {
+	if !ofRights(r) {
+		return
+	}
+	now = now.UTC().Truncate(time.Millisecond)
+	said, err := time.Parse(time.RFC3339, r.Get("sent").Text())
+	if err != nil || said.Before(now) || said.After(now.Add(time.Second)) {
+		r.Set("sent", fhir.Str(now.Format("2006-01-02T15:04:05.000Z07:00")))
+	}
 }
 
 // ofRestriction reports whether a Consent is what a restriction that the clinic agreed to became.
