@@ -14,8 +14,8 @@ import (
 // A prescription that one person writes and another signs: a MedicationRequest of the status
 // "draft" whose requester is who is asked to sign and whose recorder is who wrote it, and a task
 // in the signer's inbox. Nobody takes it before it is signed: it is on no list of medicines, and
-// the patient does not see it. The tasks name no medicine: they are not labelled with what they are
-// about, so who may not see the draft would read it there.
+// the patient does not see it. The tasks name no medicine: it is read
+// from the draft, by those who may see it.
 
 // Prepare stores a prescription for a physician ("Practitioner/…" by id, and the printed name) to
 // sign. The checks run and their findings come back, but decide nothing: whether a finding is
