@@ -154,7 +154,11 @@ func TestEmergencyAccessAsksInItsOwnForm(t *testing.T) {
 	if wrong.status != http.StatusUnauthorized || !wrong.says("Confirm that it is you") || wrong.value(t, "text") == "" {
 		t.Errorf("a wrong password: %d %s", wrong.status, tags.ReplaceAllString(wrong.body, " "))
 	}
-	if a := anna.get("/p/edna"); a.status != http.StatusNotFound {
+	closed, nobody := anna.get("/p/edna"), anna.get("/p/nobody")
+	if !closed.says("look for it under emergency access") || !nobody.says("look for it under emergency access") {
+		t.Error("the address of a closed chart, or of none, leads nowhere")
+	}
+	if a := closed; a.status != http.StatusNotFound {
 		t.Errorf("open after a wrong password: %d", a.status)
 	}
 	if a := anna.post(form, append(fields, "prove.password", phrase)...); a.path != "/p/edna" || a.status != http.StatusOK || !a.says("Pike") && !a.says("PIKE") {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // write draws a component into memory first, so that a fault while drawing still becomes a
@@ -114,7 +115,8 @@ func fail(w http.ResponseWriter, r *Request, err error) error {
 		return write(w, r, fault.Status(code), ui.ToastArea(&ui.Toast{Text: text, Bad: true}))
 	}
 	p := ui.Page{Title: r.Lang.T(faultTitle(code)), Narrow: true}
-	return pageStatus(w, r, fault.Status(code), p, faultPage(p.Title, text))
+	closed := code == fault.NotFound && r.PathValue("patient") != "" && r.Actor != nil && policy.MayBreakGlass(r.Actor.Principal()) == nil
+	return pageStatus(w, r, fault.Status(code), p, faultPage(p.Title, text, closed))
 }
 
 // sentences is all that a fault says: its message, then its findings, nothing twice. The
