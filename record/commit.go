@@ -109,10 +109,12 @@ type builder struct {
 	// parameters are the record's search parameters beside which the change's stand; nil
 	// until they are needed.
 	parameters []*definition.SearchParameter
-	keep       []store.ItemWrite    // what Keepers add
-	births     map[string]time.Time // by patient, for labels
-	lent       map[string][]string  // labels by reference, for what derives from it
-	places     map[string]int       // of references in pending, for lent
+	keep       []store.ItemWrite              // what Keepers add
+	births     map[string]time.Time           // by patient, for labels
+	lent       map[string][]string            // labels by reference, for what derives from it
+	places     map[string]int                 // of references in pending, for lent
+	filed      map[string][]int               // what names a Binary in pending, by the Binary's id
+	files      map[string]map[string][]string // labels of what names a Binary, by chart and the Binary's id
 }
 
 // pendingPut is a Put between its first look and its write.

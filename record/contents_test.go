@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -191,6 +192,32 @@ func (c clinic) stream(patient string, content []byte) (Result, error) {
 // kept commits a Binary whose content was kept before.
 func (c clinic) kept(patient string, kept blob.Content) (Result, error) {
 	return c.as(physician).Commit(ctx, Change{Put: []Put{{Resource: c.read(`{"resourceType":"Binary","contentType":"image/png","securityContext":{"reference":"Patient/` + patient + `"}}`), Content: &kept}}})
+}
+
+// TestALabelledFileKeepsItsContent: a scan that gets the label of its document is the same scan.
+func TestALabelledFileKeepsItsContent(t *testing.T) {
+	c, _ := keeping(t)
+	content := noise(6, 100_000)
+	r, err := c.stream("rosa", content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := r.Versions[0].ID
+	c.commit(physician, `{"resourceType":"DocumentReference","id":"d","status":"current","subject":{"reference":"Patient/rosa"},"meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"SUD"}]},"content":[{"attachment":{"url":"Binary/`+id+`"}}]}`)
+	if _, err := c.gate.Relabel(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.labels("Binary", id); !slices.Contains(got, "SUD") {
+		t.Errorf("it has %v", got)
+	}
+	b, err := c.as(physician).OpenBinary(ctx, id, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	if got, err := io.ReadAll(b); err != nil || !bytes.Equal(got, content) {
+		t.Errorf("%d bytes of %d: %v", len(got), len(content), err)
+	}
 }
 
 func TestStreamedContents(t *testing.T) {

@@ -54,6 +54,7 @@ func (b *builder) label(ctx context.Context, before, r *fhir.Node) error {
 	}
 	setLabels(r, labels, without, glass)
 	b.spread(before, r, labels)
+	b.spreadFiles(before, r, labels)
 	return nil
 }
 
@@ -66,6 +67,13 @@ func (b *builder) labels(ctx context.Context, before, r *fhir.Node) (labels, wit
 	labels = label.Of(r, label.About{Born: born, Now: b.now})
 	for _, reference := range label.Sources(r) {
 		more, err := b.inherited(ctx, reference)
+		if err != nil {
+			return nil, nil, err
+		}
+		labels = append(labels, more...)
+	}
+	if r.ResourceType() == "Binary" {
+		more, err := b.fileLabels(ctx, r)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -137,12 +145,7 @@ func replace(r *fhir.Node, list string, ours []*fhir.Node) {
 
 // born returns when the patient whom a resource is about was born; zero when it is not known.
 func (b *builder) born(ctx context.Context, r *fhir.Node) (time.Time, error) {
-	chart := ""
-	for _, member := range []string{"subject", "patient", "for", "beneficiary"} {
-		if t, id := target(r.Get(member).Get("reference").Text()); t == "Patient" {
-			chart = id
-		}
-	}
+	chart := chartOf(r)
 	if chart == "" {
 		return time.Time{}, nil
 	}

@@ -92,16 +92,7 @@ func (b *builder) spread(before, r *fhir.Node, labels []string) {
 	if before == nil || !slices.ContainsFunc(labels, func(l string) bool { return !slices.Contains(had, l) }) {
 		return
 	}
-	chart := ""
-	for _, member := range []string{"subject", "patient", "for", "beneficiary"} {
-		if t, id := target(r.Get(member).Get("reference").Text()); t == "Patient" {
-			chart = id
-		}
-	}
-	if slices.ContainsFunc(b.keep, func(w store.ItemWrite) bool { return w.Space == spaceRelabel && w.Patient == chart }) {
-		return
-	}
-	b.keep = append(b.keep, store.ItemWrite{IfVersion: -1, Item: store.Item{Space: spaceRelabel, Key: waitingChart + chart, Patient: chart, Value: []byte(`{}`)}})
+	b.waits(chartOf(r))
 }
 
 // labelling reads the state of the work.
@@ -224,10 +215,10 @@ func (w *relabelling) pass(ctx context.Context, versions iter.Seq2[store.Version
 			if err := w.write(ctx, batch); err != nil {
 				return err
 			}
-			batch, b.lent = nil, nil
+			batch, b.lent, b.files = nil, nil, nil
 		}
 		if v.Patient != patient {
-			patient, b.lent, b.births = v.Patient, nil, nil
+			patient, b.lent, b.births, b.files = v.Patient, nil, nil, nil
 		}
 		w.state.Looked++
 		put, needed, err := b.relabelled(ctx, v)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/label"
 	"github.com/osler-emr/osler/trust/policy"
@@ -196,5 +197,48 @@ func TestWhatHasContentsIsLabelled(t *testing.T) {
 	b.Close()
 	if got := c.labels("Binary", id); !slices.Contains(got, "PSY") {
 		t.Errorf("it has %v", got)
+	}
+}
+
+// TestAFileIsAsSensitiveAsItsDocument: the scan of a labelled document is hidden with it, whichever
+// comes first, in one change or in two, and when the label comes later; the scan of another document is not.
+func TestAFileIsAsSensitiveAsItsDocument(t *testing.T) {
+	file := func(id string) string {
+		return `{"resourceType":"Binary","id":"` + id + `","contentType":"text/plain","securityContext":{"reference":"Patient/rosa"},"data":"bGV0dGVy"}`
+	}
+	doc := func(id, of, code string) string {
+		return about("DocumentReference", id, `"status":"current","type":{"text":"Letter"},"content":[{"attachment":{"contentType":"text/plain","url":"`+of+`"}}]`+code)
+	}
+	const sud = `,"meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"SUD"}]}`
+	c := open(t)
+	c.found()
+	c.commit(physician, file("together"), doc("d1", "Binary/together", sud))
+	c.commit(physician, doc("d2", "http://osler.example/fhir/Binary/together2", sud), file("together2"))
+	c.commit(physician, file("before"))
+	c.commit(physician, doc("d3", "Binary/before", sud))
+	c.commit(physician, file("later"), doc("d4", "Binary/later", ""))
+	c.commit(physician, file("plain"), doc("d5", "Binary/plain", ""))
+	if _, err := c.gate.Relabel(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.as(physician).Label(ctx, "DocumentReference", "d4", []string{"SUD"}, nil, "says so in prose"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.gate.Relabel(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"together", "together2", "before", "later"} {
+		if got := c.labels("Binary", id); !slices.Contains(got, "SUD") {
+			t.Errorf("%s has %v", id, got)
+		}
+		if _, err := c.as(nurse).OpenBinary(ctx, id, 0); !fault.Is(err, fault.NotFound) {
+			t.Errorf("a nurse opens %s: %v", id, err)
+		}
+		if _, err := c.as(physician).OpenBinary(ctx, id, 0); err != nil {
+			t.Errorf("the physician opens %s: %v", id, err)
+		}
+	}
+	if _, err := c.as(nurse).OpenBinary(ctx, "plain", 0); err != nil || len(c.labels("Binary", "plain")) > 0 {
+		t.Errorf("the scan of another document: %v", err)
 	}
 }
