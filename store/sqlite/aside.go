@@ -263,7 +263,7 @@ func (a *aside) settled(t int64) {
 		n++
 	}
 	a.kept = slices.Delete(a.kept, 0, n)
-	a.moved.Store(t)
+	a.moved.Store(max(t, a.moved.Load()))
 }
 
 // settle moves the leaves of the log into the tables. The caller holds the token; leaves go
@@ -279,6 +279,9 @@ func (w *writer) settle() error {
 
 // settleSome is settle for the first leaves that wait.
 func (w *writer) settleSome(list []leaf) error {
+	if len(list) == 0 { // somebody else has moved them meanwhile
+		return nil
+	}
 	if w.broken != nil {
 		return w.broken
 	}
