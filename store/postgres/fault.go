@@ -63,7 +63,7 @@ func plainServer(e *pgconn.PgError) error {
 	case e.Code == "3D000":
 		return fault.New(fault.NotFound, "The database named in the URL does not exist. Create it first.")
 	}
-	return fault.Wrap(errors.New(e.Severity+" "+e.Code+" "+e.Routine), fault.Internal, "The database failed (%s).", e.Code)
+	return fault.Wrap(errors.New(strings.TrimSpace(e.Severity+" "+e.Code+" "+e.Routine+" "+e.ConstraintName)), fault.Internal, "The database failed (%s).", e.Code)
 }
 
 // gone reports whether the server says that it goes away or is not up yet.
