@@ -2,7 +2,9 @@ package packed
 
 import (
 	"crypto/cipher"
+	"errors"
 	"maps"
+	"math"
 	"sync"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -62,6 +64,10 @@ type Vocabulary struct {
 	Words
 	keys  Keychain
 	epoch int // how often words were forgotten
+	// edition is the state of the parameters that the words hold, where the database counts
+	// it; 0 while they are not known. era is how often it was another database.
+	edition int64
+	era     int
 	// renewed are the newest generations of the keys that this process has renewed, by patient.
 	renewed map[int64]byte
 }
@@ -71,7 +77,7 @@ type Vocabulary struct {
 func (v *Vocabulary) Load(c Conn) error {
 	read, err := params(c)
 	if err == nil {
-		v.Publish(read)
+		v.Publish(read, 0)
 	}
 	return err
 }
@@ -92,8 +98,54 @@ func (v *Vocabulary) Renew(c Conn) error {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.renew(read)
+	return nil
+}
+
+func (v *Vocabulary) renew(read Words) {
 	v.Words = read
 	v.epoch++
+}
+
+// State returns the edition that the words hold, and the era in which they do.
+func (v *Vocabulary) State() (edition int64, era int) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.edition, v.era
+}
+
+// ErrForgotten says that the database turned out to be another one while it was read.
+var ErrForgotten = errors.New("the vocabulary was forgotten meanwhile")
+
+// Learn has the words hold an edition, which c reads: another process may have added to it,
+// shredded a patient, or changed keys. era is that of before c began to read. A transaction of
+// before never puts its older words in the place of newer ones: a parameter that is missing is
+// given a number again, and finds nothing in a search.
+func (v *Vocabulary) Learn(c Conn, edition int64, era int) error {
+	holds := func() bool { return v.edition >= edition && v.edition > 0 }
+	v.mu.RLock()
+	done, current := holds(), v.era
+	v.mu.RUnlock()
+	if current != era {
+		return ErrForgotten
+	}
+	if done {
+		return nil
+	}
+	read, err := params(c)
+	if err != nil {
+		return err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	switch {
+	case v.era != era:
+		return ErrForgotten
+	case !holds():
+		v.renew(read)
+		v.edition = edition
+		v.ForgetKEKs()
+	}
 	return nil
 }
 
@@ -120,9 +172,9 @@ type Names struct {
 	epoch  int
 }
 
-// Old is a Conn that may read a state from before words were forgotten: what it reads is not
-// remembered.
-type Old interface{ Old() bool }
+// Editions is a Conn that knows which edition of the parameters it reads. What is read from
+// before words were forgotten is not remembered.
+type Editions interface{ Edition() int64 }
 
 // NewNames reads through a connection; own is nil for readers.
 func NewNames(c Conn, shared *Vocabulary, own *Words) Names {
@@ -215,12 +267,13 @@ func (n Names) remember(set func(*Words)) {
 		set(n.Own)
 		return
 	}
-	if o, ok := n.Conn.(Old); ok && o.Old() {
-		return
+	edition := int64(math.MaxInt64)
+	if e, ok := n.Conn.(Editions); ok {
+		edition = e.Edition()
 	}
 	n.shared.mu.Lock()
 	defer n.shared.mu.Unlock()
-	if n.epoch == n.shared.epoch {
+	if n.epoch == n.shared.epoch && edition >= n.shared.edition {
 		set(&n.shared.Words)
 	}
 }
@@ -348,18 +401,24 @@ func (w Words) copyTo(to *Words) {
 	maps.Copy(to.Entities, w.Entities)
 }
 
-// Forget drops what is known.
+// Forget has the words read anew before they are used again. Who is reading still has those of
+// the database that it reads.
 func (v *Vocabulary) Forget() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.Words = NewWords()
+	v.edition = 0
+	v.era++
 	v.epoch++
 }
 
-// Publish makes the words of a committed transaction known to all.
-func (v *Vocabulary) Publish(own Words) {
+// Publish makes the words of a committed transaction known to all. edition is the one that it
+// has left; 0 where the database does not count them.
+func (v *Vocabulary) Publish(own Words, edition int64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.edition > 0 { // otherwise all are read before they are used again
+		v.edition = max(v.edition, edition)
+	}
 	if v.Params == nil {
 		v.Words = NewWords()
 	}

@@ -282,9 +282,8 @@ func (s *Store) transaction(batch []*request, key []byte) (sent *txn, err error)
 
 // publish makes known what a committed transaction has added.
 func (s *Store) publish(x *txn, batch []*request) {
-	s.words.Publish(*x.Own)
+	s.words.Publish(*x.Own, x.head.params)
 	s.terms.publish(x.terms)
-	raise(&s.known, x.head.params)
 	raise(&s.seen, x.head.t)
 	s.writer.last = x.head
 	if s.writer.half.Swap(false) {

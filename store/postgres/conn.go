@@ -22,7 +22,8 @@ type conn struct {
 	ctx     context.Context
 	store   *Store
 	t       int64 // the last T that the transaction sees
-	old     bool  // it may see words that were removed since
+	edition int64 // the edition of the parameters that it sees
+	era     int   // of the vocabulary, before it began
 	follows bool  // a replica's
 	reads   int   // resources read for their words
 	depth   int   // streams that run inside of each other
@@ -91,8 +92,8 @@ func (c *conn) Value(r packed.Row, column int) any {
 // Now implements packed.Conn.
 func (c *conn) Now() (int64, error) { return c.t, nil }
 
-// Old implements packed.Old.
-func (c *conn) Old() bool { return c.old }
+// Edition implements packed.Editions.
+func (c *conn) Edition() int64 { return c.edition }
 
 // Dialect implements packed.Conn.
 func (c *conn) Dialect() sqlgen.Dialect { return sqlgen.Postgres{} }

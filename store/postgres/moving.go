@@ -84,7 +84,7 @@ func (s *Store) alone(ctx context.Context, batch []*request, f func(x *txn) erro
 		s.items.ForgetAll()
 		if x.erased { // words are gone, which nobody must use any more
 			s.terms.forget()
-			if err := s.words.Renew(x.conn); err != nil {
+			if err := s.words.Learn(x.conn, x.head.params, x.conn.era); err != nil {
 				return err
 			}
 		}

@@ -90,6 +90,7 @@ func (s *Store) readReplica(ctx context.Context, r *replica, f func(packed.Conn)
 		return false, err
 	}
 	seen := s.seen.Load()
+	_, era := s.words.State()
 	t, params, follows, err := beginReplica(wait, c.Conn())
 	if err != nil || t < seen || !follows {
 		if err == nil {
@@ -103,8 +104,8 @@ func (s *Store) readReplica(ctx context.Context, r *replica, f func(packed.Conn)
 		c.Release()
 		return false, err
 	}
-	n := &conn{Conn: c.Conn(), ctx: ctx, store: s, t: t, follows: true}
-	if err = s.learn(n, params); err == nil {
+	n := &conn{Conn: c.Conn(), ctx: ctx, store: s, t: t, edition: params, era: era, follows: true}
+	if err = s.words.Learn(n, params, era); err == nil {
 		err = f(n)
 	}
 	if err == nil {
@@ -116,7 +117,7 @@ func (s *Store) readReplica(ctx context.Context, r *replica, f func(packed.Conn)
 		_, _ = c.Exec(ctx, "ROLLBACK")
 	}
 	c.Release()
-	if errors.Is(err, errBehind) {
+	if errors.Is(err, errBehind) || errors.Is(err, packed.ErrForgotten) {
 		return false, nil
 	}
 	if ctx.Err() == nil && lost(err) {

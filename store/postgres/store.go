@@ -72,7 +72,6 @@ type Store struct {
 	clock clock.Clock
 	pack  *packed.Packer
 	words packed.Vocabulary
-	known atomic.Int64 // the changes of the table param that words holds
 	seen  atomic.Int64 // the highest T that was seen
 	terms terms        // numbers of resources
 
@@ -361,20 +360,23 @@ func (s *Store) read(ctx context.Context, f func(packed.Conn) error) error {
 	attempt := func() error {
 		return s.withEnd(ctx, func(ctx context.Context, c *pgx.Conn) error {
 			seen := s.seen.Load()
+			_, era := s.words.State()
 			t, params, err := s.beginRead(ctx, c)
 			if err != nil {
 				return err
 			}
-			begun = true
 			if t < seen { // T never goes back: an older state was put back
-				s.known.Store(0)
 				s.seen.Store(t)
 				s.words.Forget()
 				s.items.ForgetAll()
+				_, era = s.words.State()
 			}
 			raise(&s.seen, t)
-			n := &conn{Conn: c, ctx: ctx, store: s, t: t, old: params < s.known.Load()}
-			if err = s.learn(n, params); err == nil {
+			n := &conn{Conn: c, ctx: ctx, store: s, t: t, edition: params, era: era}
+			if err = s.words.Learn(n, params, era); !errors.Is(err, packed.ErrForgotten) {
+				begun = true
+			}
+			if err == nil {
 				err = f(n)
 			}
 			if err != nil && !c.IsClosed() {
@@ -384,8 +386,8 @@ func (s *Store) read(ctx context.Context, f func(packed.Conn) error) error {
 		}, s.leave)
 	}
 	err := attempt()
-	for tries := 0; tries < 3 && !begun && err != nil && ctx.Err() == nil && stale(err); tries++ {
-		err = attempt() // the connection was left over from before the database went away
+	for tries := 0; tries < 3 && !begun && err != nil && ctx.Err() == nil && (stale(err) || errors.Is(err, packed.ErrForgotten)); tries++ {
+		err = attempt() // the connection, or what it read, was left over from before the database went away
 	}
 	return plain(err)
 }
@@ -403,14 +405,15 @@ func (s *Store) leave(c *pgxpool.Conn) {
 
 // lone runs f on a connection outside of a transaction, when the vocabulary is known.
 func (s *Store) lone(ctx context.Context, f func(packed.Conn) error) error {
-	if s.closed.Load() || s.known.Load() == 0 {
+	edition, era := s.words.State()
+	if s.closed.Load() || edition == 0 {
 		return errors.New("not now")
 	}
 	if s.scattered { // one question takes several statements
 		return errors.New("not here")
 	}
 	return s.with(ctx, func(ctx context.Context, c *pgx.Conn) error {
-		return f(&conn{Conn: c, ctx: ctx, store: s})
+		return f(&conn{Conn: c, ctx: ctx, store: s, edition: edition, era: era})
 	})
 }
 
@@ -440,25 +443,6 @@ func (s *Store) beginRead(ctx context.Context, c *pgx.Conn) (t, params int64, er
 	b.Queue("SELECT t, params FROM head").QueryRow(func(r pgx.Row) error { return r.Scan(&t, &params) })
 	err = c.SendBatch(ctx, b).Close()
 	return t, params, err
-}
-
-// learn reads the parameters when another process has added to them.
-func (s *Store) learn(c *conn, params int64) error {
-	if s.known.Load() >= params && params > 0 {
-		return nil
-	}
-	if s.known.Load() == 0 {
-		if err := s.words.Load(c); err != nil {
-			return err
-		}
-	} else { // another process may also have shredded a patient, or changed keys
-		if err := s.words.Renew(c); err != nil {
-			return err
-		}
-		s.words.ForgetKEKs()
-	}
-	raise(&s.known, params)
-	return nil
 }
 
 func raise(v *atomic.Int64, to int64) {

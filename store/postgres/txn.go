@@ -137,8 +137,9 @@ func (s *Store) begin(ctx context.Context, c *pgx.Conn, batch []*request) (*txn,
 	if !*known {
 		s.forget()
 	}
-	x.conn.t = x.head.t
-	if err := s.learn(x.conn, x.params); err != nil {
+	_, x.conn.era = s.words.State()
+	x.conn.t, x.conn.edition = x.head.t, x.head.params
+	if err := s.words.Learn(x.conn, x.head.params, x.conn.era); err != nil {
 		return nil, err
 	}
 	err := x.edge()
@@ -179,7 +180,6 @@ func (s *Store) lock(b *pgx.Batch, h *head, mark []byte) (known *bool) {
 // forget drops everything that is cached: the database is not the one that it was when it was
 // read. A replica without the last commits took over, or an older state was put back.
 func (s *Store) forget() {
-	s.known.Store(0)
 	s.seen.Store(0)
 	s.words.Forget()
 	s.terms.forget()

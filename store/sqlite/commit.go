@@ -275,7 +275,7 @@ func (w *writer) attempt(batch []*request, apart bool) (err error) {
 	for _, r := range batch {
 		w.store.items.Forget(r.Set.Items...)
 	}
-	w.store.words.Publish(own)
+	w.store.words.Publish(own, 0)
 	w.store.now.Store(last)
 	return nil
 }

@@ -185,7 +185,7 @@ func (s *Store) alone(ctx context.Context, f func(x *txn) error) error {
 			return plain(w.failed(err))
 		}
 	}
-	s.words.Publish(own)
+	s.words.Publish(own, 0)
 	s.now.Store(w.last)
 	w.rest()
 	return nil

@@ -41,7 +41,7 @@ func (s *Store) besides(ctx context.Context, f func(x *txn) error) error {
 	if x.renewed != nil {
 		s.words.Renewed(*x.renewed)
 	}
-	s.words.Publish(own)
+	s.words.Publish(own, 0)
 	w.rest()
 	return nil
 }
