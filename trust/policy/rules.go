@@ -185,21 +185,22 @@ func signedBy(note *fhir.Node, ref string) bool {
 	return true
 }
 
-// Nurses prepare prescriptions; physicians sign them.
+// Nurses prepare prescriptions; physicians sign them. What is on hold was signed: it is not
+// changed by who may not sign.
 func nursePrescription(_ trust.Principal, before, after *fhir.Node) string {
-	if !statusIn(after, "draft", "on-hold") || before != nil && !statusIn(before, "draft", "on-hold") {
-		return "a nurse prepares prescriptions as draft or on-hold, a physician signs them."
+	if !statusIn(after, "draft") || before != nil && !statusIn(before, "draft") {
+		return "a nurse prepares prescriptions as draft, a physician signs them."
 	}
 	return ""
 }
 
 // Nurses prepare orders, and close signed ones when the result is there.
 func nurseOrder(_ trust.Principal, before, after *fhir.Node) string {
-	if before != nil && sameBut(before, after, "status") && statusIn(after, "completed") {
+	if before != nil && statusIn(before, "active", "on-hold") && sameBut(before, after, "status") && statusIn(after, "completed") {
 		return ""
 	}
-	if !statusIn(after, "draft", "on-hold") || before != nil && !statusIn(before, "draft", "on-hold") {
-		return "a nurse prepares orders as draft or on-hold and completes them, a physician signs them."
+	if !statusIn(after, "draft") || before != nil && !statusIn(before, "draft") {
+		return "a nurse prepares orders as draft and completes signed ones, a physician signs them."
 	}
 	return ""
 }
@@ -211,7 +212,7 @@ func pharmacistPrescription(p trust.Principal, before, after *fhir.Node) string 
 		return ""
 	}
 	if nursePrescription(p, before, after) != "" {
-		return "a pharmacist prepares prescriptions as draft or on-hold, and holds, releases or completes signed ones with a reason, without changing what is prescribed."
+		return "a pharmacist prepares prescriptions as draft, and holds, releases or completes signed ones with a reason, without changing what is prescribed."
 	}
 	return ""
 }
