@@ -66,8 +66,8 @@ func patientSees(p trust.Principal, resourceType string) search.Expr {
 	case "Task":
 		return search.And{code("code", taskSystem, "refill-request"), search.Reference{Param: "requester", Type: "Patient", ID: p.Patient}}
 	case "Communication":
-		if p.Proxy != nil && p.Proxy.Level != "full" { // requests about the record may be about what is confidential
-			return without(search.Or{code("category", messageSystem, "staff-message"), code("category", rightSystem, "amendment"), code("category", rightSystem, "restriction"), code("category", rightSystem, "confidential")})
+		if p.Proxy != nil && p.Proxy.Level != "full" { // requests about the record, and letters about who sees it, may be about what is confidential
+			return without(search.Or{code("category", messageSystem, "staff-message"), code("category", messageSystem, "private"), code("category", rightSystem, "amendment"), code("category", rightSystem, "restriction"), code("category", rightSystem, "confidential")})
 		}
 		if p.Proxy != nil { // how the patient is reached in confidence is kept from who acts for the patient
 			return without(search.Or{code("category", messageSystem, "staff-message"), code("category", rightSystem, "confidential")})
