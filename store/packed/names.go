@@ -82,8 +82,8 @@ func (v *Vocabulary) Load(c Conn) error {
 	return err
 }
 
-// forgotten returns how often words were forgotten.
-func (v *Vocabulary) forgotten() int {
+// Epoch returns how often words were forgotten.
+func (v *Vocabulary) Epoch() int {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	return v.epoch
@@ -184,6 +184,13 @@ func NewNames(c Conn, shared *Vocabulary, own *Words) Names {
 		n.epoch = shared.epoch
 		shared.mu.RUnlock()
 	}
+	return n
+}
+
+// Since has nothing remembered when words were forgotten since an epoch: that in which the
+// transaction began, when these names are made later in it.
+func (n Names) Since(epoch int) Names {
+	n.epoch = epoch
 	return n
 }
 

@@ -19,6 +19,7 @@ type conn struct {
 	stmts map[string]*sqlite3.Stmt
 
 	latest int64 // the last T when this transaction began: its leaf may not be in the tables yet
+	epoch  int   // of the vocabulary then; -1 for the writer, which reads what is not committed
 	reads  int   // resources read for their words in this transaction
 	failed error // why a function has stopped its statement
 }
@@ -32,7 +33,7 @@ func openConn(vfs, path string, cacheKiB int, s *Store) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{db: db, stmts: map[string]*sqlite3.Stmt{}}
+	c := &conn{db: db, stmts: map[string]*sqlite3.Stmt{}, epoch: -1}
 	if _, err := db.Config(sqlite3.DBCONFIG_ENABLE_QPSG, true); err != nil { // else bound values make it plan anew each time
 		c.close()
 		return nil, err
