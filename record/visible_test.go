@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -248,6 +249,65 @@ func TestWhoLooked(t *testing.T) {
 	}
 	if err := c.as(sam).Note(ctx, ledger.Print, "rosa", "x"); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("a note about another: %v", err)
+	}
+}
+
+// TestWhoElseWasSearchedForIsNotTold: a search that asked for two people and has found one is in that
+// one's list, without what it asked for; no filter of the list tells it either, nor a download of the log.
+func TestWhoElseWasSearchedForIsNotTold(t *testing.T) {
+	c := open(t)
+	c.commit(physician, `{"resourceType":"Condition","code":{"text":"Gout"},"subject":{"reference":"Patient/rosa"}}`)
+	moved := c.commit(physician, vitals("sam"), vitals("rosa")).Versions[0]
+	for resourceType, query := range map[string]string{"Condition": "subject=Patient/rosa,Patient/sam&code:text=Gout", "Patient": "family=Diaz,Adeyemi"} {
+		if found, err := c.as(physician).Find(ctx, resourceType, query); err != nil || len(found) != 1 {
+			t.Fatalf("%s: %d %v", query, len(found), err)
+		}
+	}
+	carer := rosa
+	carer.Proxy = &trust.Proxy{ID: "p", Level: "full"}
+	program := rosa
+	program.Client, program.Scopes = "app", []string{"patient/*.rs"}
+	for _, who := range []trust.Principal{rosa, carer, program} {
+		looks, err := c.as(who).Looked(ctx, store.LeafFilter{Patient: "rosa", Actor: physician.ID, Limit: 50})
+		if err != nil {
+			t.Fatal(err)
+		}
+		searches := 0
+		for _, l := range looks {
+			if l.Leaf.Action != ledger.Search {
+				continue
+			}
+			if searches++; l.Leaf.Query != "" || l.Leaf.Type == "" || l.Leaf.Name != physician.Name || l.Leaf.Time.IsZero() {
+				t.Errorf("%+v", l.Leaf)
+			}
+		}
+		if searches != 2 {
+			t.Errorf("%d searches of two are told", searches)
+		}
+		for what, where := range map[string]func(ledger.Leaf) bool{
+			"the words of a search": func(l ledger.Leaf) bool { return strings.Contains(l.Query, "Adeyemi") },
+			"another's entry": func(l ledger.Leaf) bool {
+				return slices.ContainsFunc(l.Versions, func(v ledger.Version) bool { return v.ID == moved.ID })
+			},
+			"another patient": func(l ledger.Leaf) bool { return slices.Contains(l.Patients, "sam") },
+		} {
+			if looks, err := c.as(who).Looked(ctx, store.LeafFilter{Patient: "rosa", Where: where, Limit: 50}); err != nil || len(looks) != 0 {
+				t.Errorf("the list is asked by %s: %d entries, %v", what, len(looks), err)
+			}
+		}
+	}
+	auditor := trust.Principal{ID: "acc-aud", Role: trust.Auditor}
+	if all, err := c.as(auditor).Looked(ctx, store.LeafFilter{Patient: "rosa", Where: func(l ledger.Leaf) bool { return strings.Contains(l.Query, "Adeyemi") }}); err != nil || len(all) != 1 {
+		t.Errorf("the auditor finds %d: %v", len(all), err)
+	}
+	// An entry from before details were sealed says it in clear.
+	old := ledger.Leaf{Action: ledger.Search, Type: "Patient", Query: "family=Diaz,Adeyemi", Patients: []string{"rosa"}}
+	if aboutOne(store.LeafEntry{Leaf: old, Raw: old.Encode()}) {
+		t.Error("the words of an old search are given away")
+	}
+	var file bytes.Buffer
+	if _, err := c.as(rosa).ExportLog(ctx, &file, LogPart{Patient: "rosa"}); err != nil || strings.Contains(file.String(), "Adeyemi") || strings.Contains(file.String(), "sam") {
+		t.Errorf("the download: %v", err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -653,6 +654,21 @@ func TestAbuseD11BlockedWhenDialled(t *testing.T) {
 	}
 	if len(c.all()) != 0 {
 		t.Error("this machine was reached")
+	}
+}
+
+// TestNobodyLearnsWhichHostsThereAre: a name of the house and one that nobody has fail alike.
+func TestNobodyLearnsWhichHostsThereAre(t *testing.T) {
+	inside := fault.New(fault.Forbidden, "The address lies on this machine or in a network that is not public.")
+	none := &net.DNSError{Err: "no such host", IsNotFound: true}
+	if a, b := reason(inside), reason(none); a != b {
+		t.Errorf("told apart: %q and %q", a, b)
+	}
+	if !permanent(inside) || !permanent(none) {
+		t.Error("told apart by how often they are tried")
+	}
+	if busy := (&net.DNSError{Err: "server misbehaving", IsTemporary: true}); permanent(busy) {
+		t.Error("given up though the name server was only busy")
 	}
 }
 
