@@ -2,7 +2,6 @@ package clinic
 
 import (
 	"context"
-	"strings"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/door/ui"
@@ -65,9 +64,31 @@ func (i *inboxItem) focus(r *web.Request) error {
 	case task.AnswerMessage:
 		return i.conversation(r)
 	case task.RefillRequest:
-		i.Medicine, _, _ = strings.Cut(t.Text, ";")
+		i.Medicine = i.Line.Medicine
+	case task.FollowUp:
+		return i.declined(r)
 	}
 	return nil
+}
+
+// declined reads the request that this line answers, when the reader may see it: whose
+// prescription was not signed, and why.
+func (i *inboxItem) declined(r *web.Request) error {
+	if i.Line.Task.Part == "" {
+		return nil
+	}
+	t, err := task.Find(r.Context(), r.Actor, i.Line.Task.Part)
+	if gone(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	list, err := lines(r.Context(), r.Actor, []task.Task{t})
+	if err == nil && t.Kind == task.SignPrescription {
+		i.Declined = &list[0]
+	}
+	return err
 }
 
 // gone reports whether what a task is about cannot be shown: it was deleted, is hidden, or

@@ -182,8 +182,9 @@ type inboxItem struct {
 	Reply     string
 	SavedAt   string
 	Values    []resultValue        // results or a home measurement
-	Medicine  string               // a refill: the medicine in the words of the order
+	Medicine  string               // a refill: the medicine in the words of the order, when the reader may see it
 	ToSign    *medication.Medicine // a prescription that somebody prepared, when the reader may see it
+	Declined  *workLine            // the request for a signature that this answers, when the reader may see it
 	Reported  bool                 // the values were measured by the patient
 	Others    []workLine           // what else is open about the patient
 	Team      []ui.Option          // colleagues to pass it on to

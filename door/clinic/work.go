@@ -2,10 +2,12 @@ package clinic
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/practice/chart"
+	"github.com/osler-emr/osler/practice/medication"
 	"github.com/osler-emr/osler/practice/task"
 	"github.com/osler-emr/osler/record"
 )
@@ -18,6 +20,8 @@ type workLine struct {
 	Known  bool // the reader may see who it is
 	Mine   bool
 	Normal bool // a result that may be signed together with others
+	// Medicine is what a refill is asked of; "" when it is hidden from the reader.
+	Medicine string
 }
 
 // Name is the patient's name.
@@ -111,7 +115,45 @@ func lines(ctx context.Context, actor *record.Actor, tasks []task.Task) ([]workL
 		p, known := who[t.Patient]
 		out = append(out, workLine{Task: t, Person: p, Known: known, Mine: t.Owner == actor.Principal().Practitioner})
 	}
-	return out, nil
+	return out, nameMedicines(ctx, actor, out)
+}
+
+// nameMedicines says in requests for refills of what: as the prescription names it to the reader,
+// whatever the request says itself.
+func nameMedicines(ctx context.Context, actor *record.Actor, list []workLine) error {
+	var asked []task.Task
+	for _, l := range list {
+		if l.Task.Kind == task.RefillRequest {
+			asked = append(asked, l.Task)
+		}
+	}
+	if len(asked) == 0 {
+		return nil
+	}
+	behind, err := medication.Behind(ctx, actor, asked)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		t := &list[i].Task
+		if t.Kind != task.RefillRequest {
+			continue
+		}
+		name, note, noted := strings.Cut(t.Text, ";")
+		m, seen := behind[t.ID]
+		switch {
+		case t.Focus == "": // asked in words alone
+			list[i].Medicine = name
+		case !seen:
+			t.Text = "A medicine that you are not cleared to see"
+		default:
+			t.Text, list[i].Medicine = m.Text, m.Text
+			if noted {
+				t.Text += ";" + note
+			}
+		}
+	}
+	return nil
 }
 
 // myWork returns the open tasks of the reader and those of the whole team.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/osler-emr/osler/identity"
+	"github.com/osler-emr/osler/practice/message"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/ledger"
@@ -123,6 +124,79 @@ func TestWhoLookedIsNotForALimitedCarer(t *testing.T) {
 		p := trust.Principal{ID: c.account(tunde), Role: trust.Patient, Patient: me, Proxy: &trust.Proxy{ID: "x", Level: level}}
 		if _, err := c.gate.As(p, "portal").Looked(t.Context(), store.LeafFilter{Patient: me, Limit: 1}); (err == nil) != (status == 200) {
 			t.Errorf("the gate and a %s carer: %v", level, err)
+		}
+		c.send(maria, c.must(second(c.see(maria, "/whose")), `action="(/whose/[^"]+/end)"`), nil)
+	}
+}
+
+// TestALimitedCarerReadsNoLettersAboutAccess: a complaint about privacy, and what the patient marks,
+// with the clinic's answer, are read by who sees the whole record, on no page and not at the gate by
+// who sees a part of it; other letters are.
+func TestALimitedCarerReadsNoLettersAboutAccess(t *testing.T) {
+	c := start(t)
+	const maria, tunde = "maria.okafor", "tunde.adeyemi"
+	me := c.people[maria].Patient
+	write := func(topic, subject string, more url.Values) {
+		t.Helper()
+		_, page := c.see(maria, "/portal/messages/new?topic="+topic)
+		form := url.Values{"to": {strings.TrimPrefix(c.must(page, `<option value="([^"]+)"`), "Practitioner/")}, "subject": {subject}, "text": {"Please end it."}, "topic": {topic + "/"}}
+		for k, v := range more {
+			form[k] = v
+		}
+		if got, _, page := c.send(maria, "/portal/messages", form); got != 200 || !strings.Contains(page, subject) {
+			t.Fatalf("%s: %d %s", subject, got, plainText(page))
+		}
+	}
+	write("privacy", "Complaint of mine", nil)
+	write("", "My son reads too much", url.Values{"private": {"yes"}})
+	write("", "A question on tablets", nil)
+	list, err := message.Threads(t.Context(), c.staff("anna.lindqvist"), me)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := map[string]bool{"Complaint of mine": true, "My son reads too much": true, "A question on tablets": false}
+	for _, one := range list {
+		if want, ours := kept[one.Subject]; ours && one.Private != want {
+			t.Errorf("%s: kept from carers %v", one.Subject, one.Private)
+		}
+		if kept[one.Subject] {
+			if _, err := message.Send(t.Context(), c.staff("anna.lindqvist"), message.Draft{Thread: one.ID, Text: "It was ended today."}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, level := range []string{"limited", "full"} {
+		if got, _, page := c.send(maria, "/whose/carers", url.Values{"name": {c.people[tunde].Name}, "user": {tunde}, "level": {level}, "until": {"2027-01-31"}}); got != 200 {
+			t.Fatalf("%s: %d %s", level, got, plainText(page))
+		}
+		_, page := c.see(tunde, "/portal/for/"+me+"/messages")
+		p := trust.Principal{ID: c.account(tunde), Role: trust.Patient, Patient: me, Proxy: &trust.Proxy{ID: "x", Level: level}}
+		all, err := c.gate.As(p, "portal").Find(t.Context(), "Communication", "subject=Patient/"+me)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := ""
+		for _, n := range all {
+			text += string(n.JSON())
+		}
+		for _, one := range list {
+			private, ours := kept[one.Subject]
+			if !ours {
+				continue
+			}
+			sees := level == "full" || !private
+			if strings.Contains(page, one.Subject) != sees || strings.Contains(text, one.Subject) != sees {
+				t.Errorf("a %s carer, %s: list and gate want %v", level, one.Subject, sees)
+			}
+			if got, _ := c.see(tunde, "/portal/for/"+me+"/messages/"+one.ID); (got == 200) != sees {
+				t.Errorf("a %s carer opens %s: %d", level, one.Subject, got)
+			}
+		}
+		if strings.Contains(text, "It was ended today.") != (level == "full") {
+			t.Errorf("a %s carer and the answers", level)
+		}
+		if _, page := c.see(tunde, "/portal/for/"+me+"/messages/new"); strings.Contains(page, `name="private"`) != (level == "full") {
+			t.Errorf("a %s carer is offered to keep a message from such carers", level)
 		}
 		c.send(maria, c.must(second(c.see(maria, "/whose")), `action="(/whose/[^"]+/end)"`), nil)
 	}

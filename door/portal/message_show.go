@@ -31,6 +31,8 @@ type threadView struct {
 	Topic             string // what the page before was about, with its id; "" for nothing
 	Team              team
 	To, Subject, Text string
+	MayKeep           bool // the writer sees the whole record
+	Private           bool // the writer keeps it from who sees a part of the record
 	Options           []ui.Option
 	Draft             record.Draft
 	SavedAt           string
@@ -114,9 +116,22 @@ func (v *threadView) draft(r *web.Request) error {
 	v.Draft, v.SavedAt = d, r.SavedAt(d)
 	v.Text = fields["text"]
 	if v.Thread == nil {
-		v.Subject, v.To = fields["subject"], fields["to"]
+		v.Subject, v.To, v.Private = fields["subject"], fields["to"], fields["private"] != ""
 	}
 	return nil
+}
+
+// aboutAccess reports whether the message is about who sees the record, which who sees only a
+// part of it never reads.
+func (v threadView) aboutAccess() bool {
+	topic, _, _ := strings.Cut(v.Topic, "/")
+	return topic == "access" || topic == "privacy"
+}
+
+// mayKeep reports whether the writer sees messages that are kept from who sees a part of the record.
+func mayKeep(r *web.Request) bool {
+	p := r.Principal().Proxy
+	return p == nil || p.Level == "full"
 }
 
 func showThread(w http.ResponseWriter, r *web.Request, v threadView) error {
@@ -153,7 +168,7 @@ func newMessage(r *web.Request) (threadView, error) {
 	if err != nil {
 		return threadView{}, err
 	}
-	v := threadView{Me: "Patient/" + c.Patient.ID, For: r.PathValue("person")}
+	v := threadView{Me: "Patient/" + c.Patient.ID, For: r.PathValue("person"), MayKeep: mayKeep(r)}
 	if v.Team, err = readTeam(r.Context(), r.Actor); err != nil {
 		return v, err
 	}
@@ -252,13 +267,13 @@ func messageSend(w http.ResponseWriter, r *web.Request) error {
 	if err := v.draft(r); err != nil {
 		return err
 	}
-	v.To, v.Subject, v.Text = r.FormValue("to"), r.FormValue("subject"), r.FormValue("text")
+	v.To, v.Subject, v.Text, v.Private = r.FormValue("to"), r.FormValue("subject"), r.FormValue("text"), r.FormValue("private") != ""
 	if !slices.ContainsFunc(v.Options, func(o ui.Option) bool { return o.Value == v.To }) {
 		v.Faults.Add("to", r.Lang.T("Choose who gets the message."))
 		return showThread(w, r, v)
 	}
 	_, err = message.Send(r.Context(), r.Actor, message.Draft{Patient: r.Principal().Patient, To: []string{"Practitioner/" + v.To},
-		Subject: strings.TrimSpace(v.Subject), Text: signed(r, v.Text), Key: formKey(r)})
+		Subject: strings.TrimSpace(v.Subject), Text: signed(r, v.Text), Private: v.MayKeep && (v.Private || v.aboutAccess()), Key: formKey(r)})
 	return v.sent(w, r, err)
 }
 

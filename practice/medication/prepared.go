@@ -119,7 +119,9 @@ func prepared(ctx context.Context, actor *record.Actor, patient, id string) (*fh
 }
 
 // DeclinePrepared ends the request to sign a prescription, with a reason: the draft is
-// withdrawn, and who prepared it gets the reason as work.
+// withdrawn, and who prepared it gets the reason as work. When the draft is labelled, who
+// prepared it may not be cleared to see it any more: then the answer says only that one was
+// not signed and whom to ask, of no patient and without the reason, which stands with the request that it names.
 func DeclinePrepared(ctx context.Context, actor *record.Actor, taskID, reason string) (record.Result, error) {
 	if reason = strings.TrimSpace(reason); reason == "" {
 		return record.Result{}, fault.New(fault.Invalid, "Say why it is not signed: who prepared it reads it.").At("reason")
@@ -141,6 +143,10 @@ func DeclinePrepared(ctx context.Context, actor *record.Actor, taskID, reason st
 		return record.Result{}, err
 	}
 	back := task.Task{Kind: task.FollowUp, Patient: t.Patient, Owner: idOf(t.Requester, "Practitioner"), Focus: m.Reference(), Text: "A prescription that you prepared was not signed. " + reason}
+	if n.Path("meta.security").Len() > 0 {
+		back.Patient, back.Focus, back.Part = "", "", t.ID
+		back.Text = "A prescription that you prepared was not signed. Ask " + actor.Principal().Name + " about it."
+	}
 	return actor.Commit(ctx, record.Change{What: "decline prescription", Reason: reason,
 		Put: []record.Put{{Resource: n, IfMatch: m.Version}, ended, task.New(actor, back)}})
 }

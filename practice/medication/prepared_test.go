@@ -183,7 +183,17 @@ func TestATaskNamesNoMedicine(t *testing.T) {
 	if _, err := DeclinePrepared(t.Context(), c.as(physician), asked.ID, "See me first."); err != nil {
 		t.Fatal(err)
 	}
-	if back := named("declined"); !strings.Contains(back.Text, "See me first.") {
-		t.Errorf("the answer: %q", back.Text)
+	// Who prepared it learns that it was declined, cleared or not; why, of whom and what it was, when cleared.
+	back, err := task.Of(t.Context(), c.as(nurse), "amara")
+	if err != nil || len(back) != 1 || back[0].Text != "A prescription that you prepared was not signed. Ask Dr Anna Lindqvist about it." || back[0].Patient != "" || back[0].Focus != "" {
+		t.Fatalf("the answer: %+v, %v", back, err)
+	}
+	if _, err := task.Find(t.Context(), c.as(nurse), back[0].Part); !fault.Is(err, fault.NotFound) {
+		t.Errorf("who is not cleared reads the request: %v", err)
+	}
+	cleared := nurse
+	cleared.Clearance = []string{"SUD", "ETH", "OPIOIDUD"}
+	if was, err := task.Find(t.Context(), c.as(cleared), back[0].Part); err != nil || was.Outcome != "See me first." || was.Patient != "maria" {
+		t.Errorf("who is cleared reads %+v, %v", was, err)
 	}
 }

@@ -2,6 +2,7 @@ package medication
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,7 +14,8 @@ import (
 )
 
 // AskRefill asks for more of a medicine, as the patient behind the actor. The request goes
-// to who prescribed it. A second request while one is open is fault.Conflict.
+// to who prescribed it, and names no medicine: it is read from the prescription, by those who
+// may see it. A second request while one is open is fault.Conflict.
 func AskRefill(ctx context.Context, actor *record.Actor, ref, key string) (record.Result, error) {
 	patient := actor.Principal().Patient
 	list, err := List(ctx, actor, patient)
@@ -31,7 +33,7 @@ func AskRefill(ctx context.Context, actor *record.Actor, ref, key string) (recor
 	if t, ok := asked[ref]; ok && t.Open() {
 		return record.Result{}, fault.New(fault.Conflict, "You have asked for this refill already.")
 	}
-	t := task.Task{Kind: task.RefillRequest, Patient: patient, Focus: ref, Text: m.Text + "; asked in the portal", Owner: idOf(m.Requester, "Practitioner")}
+	t := task.Task{Kind: task.RefillRequest, Patient: patient, Focus: ref, Text: "Refill of a medicine; asked in the portal", Owner: idOf(m.Requester, "Practitioner")}
 	return actor.Commit(ctx, record.Change{What: "ask for refill", Key: key, Put: []record.Put{task.New(actor, t)}})
 }
 
@@ -46,6 +48,42 @@ func Refills(ctx context.Context, actor *record.Actor, patient string) (map[stri
 		t := task.FromResource(n)
 		if old, ok := out[t.Focus]; !ok || t.Authored.After(old.Authored) {
 			out[t.Focus] = t
+		}
+	}
+	return out, nil
+}
+
+// Behind reads the prescriptions that tasks are about, by the id of the task, as the actor may see
+// them: of a task whose prescription is hidden, or gone, there is none.
+func Behind(ctx context.Context, actor *record.Actor, tasks []task.Task) (map[string]Medicine, error) {
+	var ids []string
+	for _, t := range tasks {
+		if id := t.FocusID("MedicationRequest"); id != "" && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	found := map[string]Medicine{}
+	for some := range slices.Chunk(ids, 50) {
+		nodes, err := actor.Find(ctx, "MedicationRequest", "_id="+strings.Join(some, ",")+"&_count=1000")
+		if fault.Is(err, fault.Forbidden) { // not every role that has work sees medicines
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		named, err := behind(ctx, actor, nodes)
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range nodes {
+			m := FromResource(n, named)
+			found[m.Reference()] = m
+		}
+	}
+	out := map[string]Medicine{}
+	for _, t := range tasks {
+		if m, ok := found[t.Focus]; ok && m.Patient == t.Patient {
+			out[t.ID] = m
 		}
 	}
 	return out, nil

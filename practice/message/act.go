@@ -24,6 +24,7 @@ type Draft struct {
 	Subject string
 	Text    string
 	Staff   bool   // among colleagues
+	Private bool   // not for who acts for the patient and sees only a part of the record
 	Thread  string // id of the first message, for an answer
 	Key     string // idempotency key of the form, "" for none
 }
@@ -116,7 +117,7 @@ func Send(ctx context.Context, actor *record.Actor, d Draft) (record.Result, err
 		if thread, err = Find(ctx, actor, d.Thread); err != nil {
 			return record.Result{}, err
 		}
-		d.Patient, d.Staff, d.Thread = thread.Patient, thread.Staff, thread.ID
+		d.Patient, d.Staff, d.Private, d.Thread = thread.Patient, thread.Staff, thread.Private, thread.ID
 		if d.Subject == "" {
 			d.Subject = thread.Subject
 		}
@@ -129,7 +130,7 @@ func Send(ctx context.Context, actor *record.Actor, d Draft) (record.Result, err
 	}
 	now := actor.Now()
 	m := Message{ID: ident.New(now), Thread: d.Thread, Patient: d.Patient, Sender: me, To: d.To,
-		Subject: strings.TrimSpace(d.Subject), Text: strings.TrimSpace(d.Text), Staff: d.Staff, Sent: now}
+		Subject: strings.TrimSpace(d.Subject), Text: strings.TrimSpace(d.Text), Staff: d.Staff, Private: d.Private, Sent: now}
 	c := record.Change{Put: []record.Put{{Resource: m.Resource(), Create: true}}, What: "send message", Key: d.Key}
 	c.Put = append(c.Put, tasks(actor, m)...)
 	ended, err := ends(ctx, actor, thread)

@@ -22,11 +22,14 @@ const System = "urn:osler:message"
 const (
 	patientMessage = "patient-message"
 	staffMessage   = "staff-message"
+	// private stands beside patientMessage: who acts for the patient and sees only a part of the
+	// record does not read it (trust/policy).
+	private = "private"
 )
 
 // notLetters are the Communications that are steps of what a patient asks about the record
 // (practice/rights), which have their own pages.
-const notLetters = "urn:osler:right|amendment,urn:osler:right|restriction"
+const notLetters = "urn:osler:right|amendment,urn:osler:right|restriction,urn:osler:right|confidential"
 
 // Message is one Communication.
 type Message struct {
@@ -39,6 +42,7 @@ type Message struct {
 	Subject  string
 	Text     string
 	Staff    bool // among colleagues: hidden from the patient
+	Private  bool // hidden from who acts for the patient and sees only a part of the record
 	Sent     time.Time
 	Received time.Time // when the recipient read it; zero: not yet
 }
@@ -57,6 +61,7 @@ type Thread struct {
 	Patient  string
 	Subject  string
 	Staff    bool
+	Private  bool
 	Messages []Message
 }
 
@@ -114,8 +119,9 @@ func FromResource(r *fhir.Node) Message {
 	m.Text = strings.Join(texts, "\n\n")
 	for c := range r.Get("category").Items() {
 		for k := range c.Get("coding").Items() {
-			if k.Get("system").Text() == System && k.Get("code").Text() == staffMessage {
-				m.Staff = true
+			if k.Get("system").Text() == System {
+				m.Staff = m.Staff || k.Get("code").Text() == staffMessage
+				m.Private = m.Private || k.Get("code").Text() == private
 			}
 		}
 	}
@@ -137,7 +143,11 @@ func (m Message) Resource() *fhir.Node {
 		r.Set("partOf", fhir.Arr(fhir.Obj("reference", "Communication/"+m.Thread)))
 	}
 	r.Set("status", fhir.Str("completed"))
-	r.Set("category", fhir.Arr(fhir.Obj("coding", fhir.Arr(fhir.Obj("system", System, "code", category, "display", display)))))
+	codings := fhir.Arr(fhir.Obj("system", System, "code", category, "display", display))
+	if m.Private {
+		codings.Append(fhir.Obj("system", System, "code", private, "display", "Not for who sees a part of the record"))
+	}
+	r.Set("category", fhir.Arr(fhir.Obj("coding", codings)))
 	r.Set("subject", fhir.Obj("reference", "Patient/"+m.Patient))
 	if m.Subject != "" {
 		r.Set("topic", fhir.Obj("text", m.Subject))
@@ -163,14 +173,14 @@ func threads(messages []Message) []Thread {
 	for _, m := range messages {
 		t, ok := byID[m.Thread]
 		if !ok {
-			t = &Thread{ID: m.Thread, Patient: m.Patient, Subject: m.Subject, Staff: m.Staff}
+			t = &Thread{ID: m.Thread, Patient: m.Patient, Subject: m.Subject, Staff: m.Staff, Private: m.Private}
 			byID[m.Thread] = t
 			order = append(order, m.Thread)
 		}
 		if t.Subject == "" {
 			t.Subject = m.Subject
 		}
-		t.Staff = t.Staff || m.Staff
+		t.Staff, t.Private = t.Staff || m.Staff, t.Private || m.Private
 		t.Messages = append(t.Messages, m)
 	}
 	out := make([]Thread, 0, len(order))

@@ -62,6 +62,7 @@ type Task struct {
 	Owner     string // id of the Practitioner; "" for the whole team
 	Requester string // reference, "Patient/…"
 	Focus     string // reference of what it is about
+	Part      string // id of the Task that it answers; who sees this one need not see that one
 	Text      string // short, for the line
 	Priority  string // routine, urgent, stat
 	Authored  time.Time
@@ -88,6 +89,7 @@ func FromResource(r *fhir.Node) Task {
 		Owner:     idOf(r.Path("owner.reference"), "Practitioner"),
 		Requester: r.Path("requester.reference").Text(),
 		Focus:     r.Path("focus.reference").Text(),
+		Part:      idOf(r.Path("partOf.0.reference"), "Task"),
 		Text:      r.Get("description").Text(),
 		Priority:  r.Get("priority").Text(),
 		Outcome:   r.Path("statusReason.text").Text(),
@@ -118,6 +120,9 @@ func (t Task) Resource() *fhir.Node {
 	r.Set("code", fhir.Obj("coding", fhir.Arr(fhir.Obj("system", System, "code", string(t.Kind), "display", t.Kind.Name())), "text", t.Kind.Name()))
 	r.Set("description", text(t.Text))
 	r.Set("focus", reference(t.Focus))
+	if t.Part != "" {
+		r.Set("partOf", fhir.Arr(referenceTo("Task", t.Part)))
+	}
 	r.Set("for", referenceTo("Patient", t.Patient))
 	if !t.Authored.IsZero() {
 		r.Set("authoredOn", fhir.Str(t.Authored.UTC().Format(time.RFC3339)))

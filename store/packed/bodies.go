@@ -41,7 +41,7 @@ func (s *Reader) open(v Stored) (store.Version, error) {
 	if v.Deleted || v.Codec == codecShredded || v.Codec&sealedByPatient != 0 && !v.Key.has(v.Blob) {
 		return s.pack.Open(v)
 	}
-	if body, ok := s.bodies.find(v, s.words.forgotten()); ok {
+	if body, ok := s.bodies.find(v, s.words.Epoch()); ok {
 		v.Body = body
 		return v.Version, nil
 	}

@@ -23,7 +23,7 @@ func (c *conn) functions(s *Store) error {
 		return err
 	}
 	return c.db.CreateFunction(sqlgen.FunctionWritten, 8, flags, func(ctx sqlite3.Context, arg ...sqlite3.Value) {
-		words, err := packed.NewNames(c, &s.words, nil).Written(s.pack, arg[0].Int64(), arg[1].Int64(), arg[2].Int64(), arg[3].Text(), arg[4].Int(), arg[5].RawBlob(), arg[6].Bool())
+		words, err := packed.NewNames(c, &s.words, nil).Since(c.epoch).Written(s.pack, arg[0].Int64(), arg[1].Int64(), arg[2].Int64(), arg[3].Text(), arg[4].Int(), arg[5].RawBlob(), arg[6].Bool())
 		if err == nil {
 			err = c.ReadOne()
 		}

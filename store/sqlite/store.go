@@ -290,7 +290,7 @@ func (s *Store) borrow(ctx context.Context) (*conn, error) {
 	last := len(s.readers) - 1
 	c := s.readers[last]
 	s.readers = s.readers[:last]
-	c.latest = s.now.Load()
+	c.latest, c.epoch = s.now.Load(), s.words.Epoch()
 	return c, nil
 }
 

@@ -69,7 +69,8 @@ func anyOf(grounds []Ground) search.Or {
 // Staff who treat need a relation when the clinic is restricted: the care team, the own
 // panel, a visit, an appointment, an order or note, a task that a colleague has passed on; for
 // nurses and medical assistants also that the patient is in the house, for the pharmacy and
-// the laboratory that there is work for them. The front desk, billing and health records
+// the laboratory that there is work for them. What waits for a signature, or never got one, is
+// no relation. The front desk, billing and health records
 // work for all patients within what their roles show. What was written under break-glass makes no
 // relation. Patients see their own chart, which
 // Visible says.
@@ -117,6 +118,10 @@ func (r Rules) ways(p trust.Principal) (out []Ground) {
 		}
 		return out
 	}
+	// What somebody has prepared for a signature names who is asked to sign, and what was declined
+	// or withdrawn names who was: neither is that person's own act, and neither binds. The request
+	// to sign does, as a task, for as long as it waits.
+	signed := search.Not{X: status("draft", "preliminary", "cancelled", "revoked", "entered-in-error")}
 	if p.Practitioner != "" {
 		way("panel", "is the patient's general practitioner", "Patient", me("general-practitioner"))
 		way("care-team", "is in the patient's care team", "CareTeam", me("participant"), status("active", "proposed"))
@@ -124,9 +129,9 @@ func (r Rules) ways(p trust.Principal) (out []Ground) {
 		way("visit", "took part in a visit of the last 30 days, or in one that is open", "Encounter", me("participant"),
 			search.Or{r.since("date", visitsFor), status("in-progress", "arrived", "triaged")}, search.Not{X: status("cancelled", "entered-in-error")})
 		way("task", "has an open task about the patient", "Task", me("owner"), status("requested", "received", "accepted", "ready", "in-progress", "on-hold"))
-		way("prescription", "prescribed for the patient in the last 90 days", "MedicationRequest", me("requester"), r.since("authoredon", ordersFor))
-		way("order", "ordered for the patient in the last 90 days", "ServiceRequest", me("requester"), r.since("authored", ordersFor))
-		way("note", "wrote a note about the patient in the last 90 days", "Composition", me("author"), r.since("date", ordersFor))
+		way("prescription", "prescribed for the patient in the last 90 days", "MedicationRequest", me("requester"), r.since("authoredon", ordersFor), signed)
+		way("order", "ordered for the patient in the last 90 days", "ServiceRequest", me("requester"), r.since("authored", ordersFor), signed)
+		way("note", "signed a note about the patient in the last 90 days", "Composition", me("author"), r.since("date", ordersFor), signed)
 	}
 	switch p.Role {
 	case trust.Nurse, trust.MedicalAssistant, trust.FrontDesk:
@@ -135,10 +140,10 @@ func (r Rules) ways(p trust.Principal) (out []Ground) {
 			way("in-house", "the patient is here: a visit is open", "Encounter", status("in-progress", "arrived", "triaged"))
 		}
 	case trust.Pharmacist:
-		way("pharmacy", "the patient has a prescription of the last 30 days", "MedicationRequest", r.since("authoredon", workFor))
+		way("pharmacy", "the patient has a prescription of the last 30 days", "MedicationRequest", r.since("authoredon", workFor), signed)
 	case trust.Laboratory:
 		of := laboratoryWork["ServiceRequest"]
-		way("laboratory", "the patient has a laboratory order of the last 30 days", "ServiceRequest", r.since("authored", workFor), code("category", of.System, of.Code))
+		way("laboratory", "the patient has a laboratory order of the last 30 days", "ServiceRequest", r.since("authored", workFor), signed, code("category", of.System, of.Code))
 	}
 	return out
 }

@@ -66,8 +66,8 @@ func patientSees(p trust.Principal, resourceType string) search.Expr {
 	case "Task":
 		return search.And{code("code", taskSystem, "refill-request"), search.Reference{Param: "requester", Type: "Patient", ID: p.Patient}}
 	case "Communication":
-		if p.Proxy != nil && p.Proxy.Level != "full" { // requests about the record may be about what is confidential
-			return without(search.Or{code("category", messageSystem, "staff-message"), code("category", rightSystem, "amendment"), code("category", rightSystem, "restriction"), code("category", rightSystem, "confidential")})
+		if p.Proxy != nil && p.Proxy.Level != "full" { // requests about the record, and letters about who sees it, may be about what is confidential
+			return without(search.Or{code("category", messageSystem, "staff-message"), code("category", messageSystem, "private"), code("category", rightSystem, "amendment"), code("category", rightSystem, "restriction"), code("category", rightSystem, "confidential")})
 		}
 		if p.Proxy != nil { // how the patient is reached in confidence is kept from who acts for the patient
 			return without(search.Or{code("category", messageSystem, "staff-message"), code("category", rightSystem, "confidential")})
@@ -185,21 +185,22 @@ func signedBy(note *fhir.Node, ref string) bool {
 	return true
 }
 
-// Nurses prepare prescriptions; physicians sign them.
+// Nurses prepare prescriptions; physicians sign them. What is on hold was signed: it is not
+// changed by who may not sign.
 func nursePrescription(_ trust.Principal, before, after *fhir.Node) string {
-	if !statusIn(after, "draft", "on-hold") || before != nil && !statusIn(before, "draft", "on-hold") {
-		return "a nurse prepares prescriptions as draft or on-hold, a physician signs them."
+	if !statusIn(after, "draft") || before != nil && !statusIn(before, "draft") {
+		return "a nurse prepares prescriptions as draft, a physician signs them."
 	}
 	return ""
 }
 
 // Nurses prepare orders, and close signed ones when the result is there.
 func nurseOrder(_ trust.Principal, before, after *fhir.Node) string {
-	if before != nil && sameBut(before, after, "status") && statusIn(after, "completed") {
+	if before != nil && statusIn(before, "active", "on-hold") && sameBut(before, after, "status") && statusIn(after, "completed") {
 		return ""
 	}
-	if !statusIn(after, "draft", "on-hold") || before != nil && !statusIn(before, "draft", "on-hold") {
-		return "a nurse prepares orders as draft or on-hold and completes them, a physician signs them."
+	if !statusIn(after, "draft") || before != nil && !statusIn(before, "draft") {
+		return "a nurse prepares orders as draft and completes signed ones, a physician signs them."
 	}
 	return ""
 }
@@ -211,7 +212,7 @@ func pharmacistPrescription(p trust.Principal, before, after *fhir.Node) string 
 		return ""
 	}
 	if nursePrescription(p, before, after) != "" {
-		return "a pharmacist prepares prescriptions as draft or on-hold, and holds, releases or completes signed ones with a reason, without changing what is prescribed."
+		return "a pharmacist prepares prescriptions as draft, and holds, releases or completes signed ones with a reason, without changing what is prescribed."
 	}
 	return ""
 }
