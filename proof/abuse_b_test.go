@@ -118,6 +118,7 @@ func TestAbuseB07(t *testing.T) {
 				{"GET", "", "", nil}, {"HEAD", "", "", nil}, {"GET", "/_history", "", nil}, {"GET", "/_history/1", "", nil}, {"GET", "/_history/2", "", nil}, {"GET", "/$meta", "", nil}, {"GET", "/$everything", "", nil}, {"GET", "/$validate", "", nil}, {"GET", "/$diff", "", nil},
 				{"DELETE", "", "", nil}, {"DELETE", "", "", []string{`If-Match: W/"5"`}}, {"GET", "", "", []string{`If-None-Match: W/"1"`}}, {"GET", "", "", []string{"If-Modified-Since: Mon, 01 Jan 2035 00:00:00 GMT"}},
 				{"PATCH", "", `[{"op":"test","path":"/id","value":"x"}]`, []string{jsonPatch}}, {"PUT", "", e.body("THE-ID", 0), nil}, {"PUT", "", e.body("THE-ID", 0), []string{`If-Match: W/"1"`}}, {"PUT", "", e.body("THE-ID", 0), []string{`If-Match: W/"9"`}},
+				{"POST", "/$validate?mode=update", e.body("THE-ID", 0), nil}, {"PUT", "", strings.Replace(e.body("THE-ID", 0), `{"resourceType"`, `{"nonsense":1,"resourceType"`, 1), nil},
 			} {
 				if e.resourceType == "Patient" && who == "dana" {
 					continue

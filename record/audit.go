@@ -87,11 +87,14 @@ func (a *Actor) Looked(ctx context.Context, f store.LeafFilter) ([]store.LeafEnt
 	if err := policy.MayAudit(a.principal, f.Patient); err != nil && !a.ownWork(f) {
 		return nil, a.refused(ctx, err, policy.Search, "AuditEvent", "", "")
 	}
+	own := a.principal.Role == trust.Patient
+	if where := f.Where; own && where != nil { // what is not told is not asked about either
+		f.Where = func(l ledger.Leaf) bool { return where(forPatient(l, f.Patient)) }
+	}
 	entries, err := a.gate.store.Leaves(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	own := a.principal.Role == trust.Patient
 	if own {
 		for i := range entries {
 			entries[i].Leaf = forPatient(entries[i].Leaf, f.Patient)
@@ -163,13 +166,24 @@ func lookedFor(f store.LeafFilter) string {
 	return text
 }
 
-// forPatient keeps of a leaf what it says about one patient.
+// forPatient keeps of a leaf what it says about one patient. Whom else a search has asked about is not
+// told, also when it has found this one alone: by whom, when, for what type and why is.
 func forPatient(l ledger.Leaf, patient string) ledger.Leaf {
 	l.Session = ""
+	if l.Action == ledger.Search {
+		l.Query, l.Count = "", 0
+	}
 	if len(l.Patients) > 1 {
 		l.Patients, l.Versions, l.Query, l.Reason, l.Count = []string{patient}, nil, "", "", 0
 	}
 	return l
+}
+
+// aboutOne reports whether the bytes of an entry say nothing that forPatient keeps back. What was
+// searched for is sealed in them, but not in old ones, nor when the patient has no keys.
+func aboutOne(e store.LeafEntry) bool {
+	written, err := ledger.Decode(e.Raw)
+	return err == nil && len(e.Leaf.Patients) == 1 && (written.Action != ledger.Search || written.Query == "")
 }
 
 // Asked writes the leaf of a request that left none otherwise: a page without anything of the

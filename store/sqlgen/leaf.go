@@ -192,7 +192,7 @@ func (c *Compiler) tokens(resourceType string, x search.Token) ([]source, error)
 }
 
 func (c *Compiler) code(p Param, x search.Token) ([]source, error) {
-	if x.OfType {
+	if x.OfType || x.Begins {
 		return nil, nil // types belong to identifiers
 	}
 	where, found, err := c.codeIn("k", p.No*Spaces+SpaceCode, p.No*Spaces+SpaceText, x)
@@ -290,7 +290,11 @@ func (c *Compiler) identifier(p Param, x search.Token) ([]source, error) {
 		parts = append(parts, c.dialect.Equal("value", value))
 		s.probes = true
 	}
-	if x.HasSystem && !x.OfType {
+	switch {
+	case !x.HasSystem || x.OfType:
+	case x.Begins:
+		parts = append(parts, build(frag("sys IN (SELECT no FROM dict WHERE param = ? AND ", SpaceCode), c.prefixed("system", x.System), ")"))
+	default:
 		sys := int64(0)
 		if x.System != "" {
 			var err error
@@ -326,6 +330,13 @@ func (c *Compiler) otherIdentifier(p Param, x search.Token) ([]source, error) {
 }
 
 func (c *Compiler) identifierType(x search.Token) (Fragment, error) {
+	if x.Begins {
+		in := []Fragment{frag("param = ?", SpaceText), c.prefixed("code", x.Code)}
+		if x.HasSystem {
+			in = append(in, c.dialect.Equal("system", x.System))
+		}
+		return build("typ IN (SELECT no FROM dict WHERE ", and(in), ")"), nil
+	}
 	if x.HasSystem {
 		k, err := c.names.Code(SpaceText, x.System, x.Code)
 		if err != nil || k == 0 {
