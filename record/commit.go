@@ -30,7 +30,10 @@ func (a *Actor) Commit(ctx context.Context, c Change) (Result, error) {
 	if a.at != 0 {
 		return Result{}, fault.New(fault.Forbidden, "You look at the record as it was; return to the present to change it.")
 	}
-	var err error
+	err := a.scan(ctx, c)
+	if err != nil {
+		return Result{}, err
+	}
 	for range retries {
 		var r Result
 		r, err = a.commitOnce(ctx, c)

@@ -258,17 +258,41 @@ func (c *Compiler) coded(resourceType string, x search.Coded) ([]source, error) 
 	var out []source
 	for _, p := range params {
 		if p.Flags&InTok != 0 {
-			s := source{table: "tok", where: c.dialect.Coded("k", p.No*Spaces+SpaceCode, x.Codes), probes: true, cost: costToken}
-			if shared[x.Param] {
-				s.cost = costStatus
+			where, err := c.codedIn("k", p.No*Spaces+SpaceCode, x.Codes)
+			if err != nil {
+				return nil, err
 			}
-			out = append(out, s)
+			if where.SQL != no.SQL {
+				s := source{table: "tok", where: where, probes: true, cost: costToken}
+				if shared[x.Param] {
+					s.cost = costStatus
+				}
+				out = append(out, s)
+			}
 		}
 		if p.Flags&InIdent != 0 {
 			out = append(out, source{table: "ident", where: build(frag("p = ? AND ", p.No), c.dialect.Identified("value", "sys", SpaceCode, x.Codes)), cost: costIdentifier})
 		}
 	}
 	return out, nil
+}
+
+// codedIn returns the condition that a column holds the number of one of the codes.
+func (c *Compiler) codedIn(column string, space int64, codes []search.Coding) (Fragment, error) {
+	if !c.lasting || len(codes) > fewValues {
+		return c.dialect.Coded(column, space, codes), nil
+	}
+	var numbers []any
+	for _, code := range codes {
+		k, err := c.names.Code(space, code.System, code.Code)
+		if err != nil {
+			return no, err
+		}
+		if k != 0 {
+			numbers = append(numbers, k)
+		}
+	}
+	return c.dialect.In(column, numbers), nil
 }
 
 func (c *Compiler) identifier(p Param, x search.Token) ([]source, error) {
