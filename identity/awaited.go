@@ -90,6 +90,9 @@ func (a *Accounts) ConfirmProxy(ctx context.Context, by trust.Principal, id, why
 		if !s.Waits() {
 			return fault.New(fault.Invalid, "This access does not wait for a confirmation any more.")
 		}
+		if g.Born, err = a.born(ctx, g.Patient); err != nil {
+			return err
+		}
 		if g.Confirmed = (Confirmed{by.ID, by.Name, a.clock.Now()}); by.Role != trust.Patient {
 			g.Why = why
 		}

@@ -160,6 +160,9 @@ func (a *Accounts) Invite(ctx context.Context, by trust.Principal, d Draft) (Acc
 	if err := a.mayInvite(ctx, by, d.Role); err != nil {
 		return Account{}, "", err
 	}
+	if err := a.notInEmergency(by, d.Patient); err != nil {
+		return Account{}, "", err
+	}
 	d.Password, d.TOTPSecret = "", ""
 	c, err := a.draft(ctx, d)
 	if err != nil {
@@ -179,6 +182,15 @@ func (a *Accounts) Invite(ctx context.Context, by trust.Principal, d Draft) (Acc
 		return Account{}, "", nameTaken(c.User)
 	}
 	return c.Account, secret, err
+}
+
+// notInEmergency refuses to let anybody into a chart that is open to who asks by break-glass: an
+// emergency asks for no access that outlasts it.
+func (a *Accounts) notInEmergency(by trust.Principal, patient string) error {
+	if patient != "" && by.Opened(patient, a.clock.Now()).ID != "" {
+		return fault.New(fault.Forbidden, "This chart is open to you in an emergency only. Access to it is given by somebody who works with the patient.")
+	}
+	return nil
 }
 
 // OfPatient returns the accounts with which a patient's own record is opened, oldest first.
@@ -323,6 +335,9 @@ func (a *Accounts) ResetLink(ctx context.Context, by trust.Principal, id string)
 		return "", err
 	}
 	if err := a.mayInvite(ctx, by, c.Role); err != nil {
+		return "", err
+	}
+	if err := a.notInEmergency(by, c.Patient); err != nil {
 		return "", err
 	}
 	old, err := a.store.Items(ctx, spaceSetup, id)

@@ -62,6 +62,9 @@ type ProxyGrant struct {
 	Asks      bool      `json:"asks,omitempty"`
 	Confirmed Confirmed `json:"confirmed,omitzero"`
 	Why       string    `json:"why,omitempty"`
+	// Born is the patient's date of birth when the grant was made or confirmed. A later one, which
+	// would open more, counts for new grants only: one form at the desk does not widen this one.
+	Born string `json:"born,omitempty"`
 	// Until is when it ends in any case; zero for a parent or guardian of a child, whose right
 	// ends with an age.
 	Until   time.Time `json:"until,omitzero"`
@@ -117,6 +120,9 @@ func notYours() error {
 func (a *Accounts) CheckProxy(ctx context.Context, by trust.Principal, d ProxyDraft) error {
 	if !MayGrantProxy(by, d.Patient) {
 		return notYours()
+	}
+	if err := a.notInEmergency(by, d.Patient); err != nil {
+		return err
 	}
 	if d.Account != "" {
 		if err := a.checkProxyAccount(ctx, d); err != nil {
@@ -200,8 +206,12 @@ func (a *Accounts) GrantProxy(ctx context.Context, by trust.Principal, d ProxyDr
 	if err != nil {
 		return ProxyGrant{}, err
 	}
+	born, err := a.born(ctx, d.Patient)
+	if err != nil {
+		return ProxyGrant{}, err
+	}
 	now := a.clock.Now()
-	g := ProxyGrant{ID: ident.New(now), Account: c.ID, Name: c.Name, Patient: d.Patient, Related: d.Related, Kind: d.Kind, Level: d.Level,
+	g := ProxyGrant{ID: ident.New(now), Account: c.ID, Name: c.Name, Patient: d.Patient, Related: d.Related, Kind: d.Kind, Level: d.Level, Born: born,
 		Made: now, MadeBy: by.Name, MadeID: by.ID, Until: d.Until}
 	// What the patient decides needs nobody else; what one member of staff sets up does.
 	g.Asks = by.Role != trust.Patient && by.Role != trust.SystemRole
@@ -243,6 +253,17 @@ func (a *Accounts) born(ctx context.Context, patient string) (string, error) {
 	return n.Get("birthDate").Text(), nil
 }
 
+// earlier returns the earlier one of two dates of birth. Where one is missing there is none, but
+// for a grant of before dates were kept with grants.
+func earlier(now, kept string) string {
+	a, known := minor.Birthday(now, 0)
+	b, was := minor.Birthday(kept, 0)
+	if known && was && b.Before(a) {
+		return kept
+	}
+	return now
+}
+
 // standing works out what a grant amounts to now.
 func (a *Accounts) standing(ctx context.Context, g ProxyGrant) (ProxyStanding, error) {
 	s := ProxyStanding{ProxyGrant: g, Level: minor.Over, Until: g.Until}
@@ -258,6 +279,7 @@ func (a *Accounts) standing(ctx context.Context, g ProxyGrant) (ProxyStanding, e
 	if err != nil {
 		return s, err
 	}
+	born = earlier(born, g.Born)
 	rule, err := a.Ages(ctx)
 	if err != nil {
 		return s, err

@@ -414,3 +414,69 @@ func TestAbuseA16LinksToThePortalWorkInTwoHands(t *testing.T) {
 		t.Errorf("after forty guesses: %v", err)
 	}
 }
+
+// TestAbuseA16ADateOfBirthOpensNothing: a parent sees a part of the record of a fourteen-year-old.
+// Somebody at the desk types a later date of birth: the parent still sees a part. An earlier one
+// counts at once. A new grant, by two people, goes by the new date.
+func TestAbuseA16ADateOfBirthOpensNothing(t *testing.T) {
+	ctx := context.Background()
+	h := open(t)
+	now := h.clock.Now()
+	year := func(age int) string { return now.AddDate(-age, 0, 0).Format("2006-01-02") }
+	h.bear("sam", year(15))
+	mother := h.account("maria", trust.Patient, "")
+	g := h.confirmed(parentOf(mother, "sam"))
+	level := func() string {
+		t.Helper()
+		p, err := h.ActFor(ctx, mother, Session{ID: "s"}, "sam")
+		if err != nil {
+			return ""
+		}
+		return p.Proxy.Level
+	}
+	if level() != string(minor.Limited) {
+		t.Fatalf("the control: a parent of somebody of fifteen sees %q", level())
+	}
+	h.bear("sam", year(4))
+	if level() != string(minor.Limited) {
+		t.Errorf("a date of birth that somebody typed opens the record: %q", level())
+	}
+	h.bear("sam", year(30))
+	if level() != "" {
+		t.Errorf("the patient is of age, and the parent still sees %q", level())
+	}
+	h.bear("sam", year(4))
+	if _, err := h.EndProxy(ctx, records, g.ID); err != nil {
+		t.Fatal(err)
+	}
+	h.confirmed(parentOf(mother, "sam"))
+	if level() != string(minor.Full) {
+		t.Errorf("a new grant does not go by the corrected date: %q", level())
+	}
+}
+
+// TestAnEmergencyLetsNobodyElseIn: who has opened a chart by break-glass neither makes an account
+// nor a link for it, nor lets somebody act.
+func TestAnEmergencyLetsNobodyElseIn(t *testing.T) {
+	ctx := context.Background()
+	h := open(t)
+	h.bear("pat-maren", "1980-01-01")
+	own := h.account("maren", trust.Patient, "")
+	by := nurse
+	by.Glass = []trust.Glass{{ID: "g1", Patient: "pat-maren", Until: h.clock.Now().Add(time.Hour)}}
+	_, _, err := h.Invite(ctx, by, Draft{User: "maren.x", Name: "Maren", Role: trust.Patient, Patient: "pat-maren"})
+	if !fault.Is(err, fault.Forbidden) {
+		t.Errorf("an account is made: %v", err)
+	}
+	if _, err := h.ResetLink(ctx, by, own.ID); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("a link is made: %v", err)
+	}
+	carer := ProxyDraft{Patient: "pat-maren", Related: "r1", Kind: Carer, Level: minor.Limited, Until: h.clock.Now().Add(24 * time.Hour)}
+	if err := h.CheckProxy(ctx, by, carer); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("somebody is let in: %v", err)
+	}
+	by.Glass[0].Until = h.clock.Now()
+	if _, _, err := h.Invite(ctx, by, Draft{User: "maren.x", Name: "Maren", Role: trust.Patient, Patient: "pat-maren"}); err != nil {
+		t.Errorf("the control: without it a nurse may: %v", err)
+	}
+}

@@ -81,17 +81,36 @@ func named(v store.Version, written bool) ledger.Version {
 // administrator for any ("" for all). A patient's answer leaves out what the leaves say
 // about others.
 func (a *Actor) Looked(ctx context.Context, f store.LeafFilter) ([]store.LeafEntry, error) {
+	return a.looked(ctx, f, policy.MayAudit)
+}
+
+// LookedAt is Looked for one entry of the log; fault.NotFound when there is none that the actor may see.
+func (a *Actor) LookedAt(ctx context.Context, index int64) (store.LeafEntry, error) {
+	found, err := a.looked(ctx, store.LeafFilter{Before: index + 1, Limit: 1, Scan: 1, Reached: new(int64)}, policy.MayAuditOne)
+	if err != nil {
+		return store.LeafEntry{}, err
+	}
+	if len(found) != 1 || found[0].Index != index { // for a patient: it is about others
+		return store.LeafEntry{}, notFound("AuditEvent")
+	}
+	return found[0], nil
+}
+
+func (a *Actor) looked(ctx context.Context, f store.LeafFilter, may func(trust.Principal, string) error) ([]store.LeafEntry, error) {
 	if a.principal.Role == trust.Patient && f.Patient == "" {
 		f.Patient = a.principal.Patient
 	}
-	if err := policy.MayAudit(a.principal, f.Patient); err != nil && !a.ownWork(f) {
+	if err := may(a.principal, f.Patient); err != nil && !a.ownWork(f) {
 		return nil, a.refused(ctx, err, policy.Search, "AuditEvent", "", "")
+	}
+	own := a.principal.Role == trust.Patient
+	if where := f.Where; own && where != nil { // what is not told is not asked about either
+		f.Where = func(l ledger.Leaf) bool { return where(forPatient(l, f.Patient)) }
 	}
 	entries, err := a.gate.store.Leaves(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	own := a.principal.Role == trust.Patient
 	if own {
 		for i := range entries {
 			entries[i].Leaf = forPatient(entries[i].Leaf, f.Patient)
@@ -163,13 +182,24 @@ func lookedFor(f store.LeafFilter) string {
 	return text
 }
 
-// forPatient keeps of a leaf what it says about one patient.
+// forPatient keeps of a leaf what it says about one patient. Whom else a search has asked about is not
+// told, also when it has found this one alone: by whom, when, for what type and why is.
 func forPatient(l ledger.Leaf, patient string) ledger.Leaf {
 	l.Session = ""
+	if l.Action == ledger.Search {
+		l.Query, l.Count = "", 0
+	}
 	if len(l.Patients) > 1 {
 		l.Patients, l.Versions, l.Query, l.Reason, l.Count = []string{patient}, nil, "", "", 0
 	}
 	return l
+}
+
+// aboutOne reports whether the bytes of an entry say nothing that forPatient keeps back. What was
+// searched for is sealed in them, but not in old ones, nor when the patient has no keys.
+func aboutOne(e store.LeafEntry) bool {
+	written, err := ledger.Decode(e.Raw)
+	return err == nil && len(e.Leaf.Patients) == 1 && (written.Action != ledger.Search || written.Query == "")
 }
 
 // Asked writes the leaf of a request that left none otherwise: a page without anything of the

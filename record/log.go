@@ -157,7 +157,7 @@ func (x *logExport) entry(ctx context.Context, e store.LeafEntry) error {
 	if err != nil {
 		return err
 	}
-	if x.part.Patient != "" && len(e.Leaf.Patients) > 1 {
+	if x.part.Patient != "" && !aboutOne(e) {
 		return x.out.Other(e.Index, e.Raw, forPatient(e.Leaf, x.part.Patient), proof)
 	}
 	return x.out.Entry(e.Index, e.Raw, proof)
@@ -179,7 +179,7 @@ func (a *Actor) ProveEntry(ctx context.Context, index int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if index < 0 || len(found) != 1 || found[0].Index != index || patient != "" && !slices.Equal(found[0].Leaf.Patients, []string{patient}) {
+	if index < 0 || len(found) != 1 || found[0].Index != index || patient != "" && (!slices.Contains(found[0].Leaf.Patients, patient) || !aboutOne(found[0])) {
 		return nil, a.refused(ctx, missing, policy.Read, "AuditEvent", "", patient)
 	}
 	l := a.leaf(ledger.Export, "AuditEvent")

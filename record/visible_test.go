@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -248,6 +249,126 @@ func TestWhoLooked(t *testing.T) {
 	}
 	if err := c.as(sam).Note(ctx, ledger.Print, "rosa", "x"); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("a note about another: %v", err)
+	}
+}
+
+// TestWhoElseWasSearchedForIsNotTold: a search that asked for two people and has found one is in that
+// one's list, without what it asked for; no filter of the list tells it either, nor a download of the log.
+func TestWhoElseWasSearchedForIsNotTold(t *testing.T) {
+	c := open(t)
+	c.commit(physician, `{"resourceType":"Condition","code":{"text":"Gout"},"subject":{"reference":"Patient/rosa"}}`)
+	moved := c.commit(physician, vitals("sam"), vitals("rosa")).Versions[0]
+	for resourceType, query := range map[string]string{"Condition": "subject=Patient/rosa,Patient/sam&code:text=Gout", "Patient": "family=Diaz,Adeyemi"} {
+		if found, err := c.as(physician).Find(ctx, resourceType, query); err != nil || len(found) != 1 {
+			t.Fatalf("%s: %d %v", query, len(found), err)
+		}
+	}
+	carer := rosa
+	carer.Proxy = &trust.Proxy{ID: "p", Level: "full"}
+	program := rosa
+	program.Client, program.Scopes = "app", []string{"patient/*.rs"}
+	for _, who := range []trust.Principal{rosa, carer, program} {
+		looks, err := c.as(who).Looked(ctx, store.LeafFilter{Patient: "rosa", Actor: physician.ID, Limit: 50})
+		if err != nil {
+			t.Fatal(err)
+		}
+		searches := 0
+		for _, l := range looks {
+			if l.Leaf.Action != ledger.Search {
+				continue
+			}
+			if searches++; l.Leaf.Query != "" || l.Leaf.Type == "" || l.Leaf.Name != physician.Name || l.Leaf.Time.IsZero() {
+				t.Errorf("%+v", l.Leaf)
+			}
+		}
+		if searches != 2 {
+			t.Errorf("%d searches of two are told", searches)
+		}
+		for what, where := range map[string]func(ledger.Leaf) bool{
+			"the words of a search": func(l ledger.Leaf) bool { return strings.Contains(l.Query, "Adeyemi") },
+			"another's entry": func(l ledger.Leaf) bool {
+				return slices.ContainsFunc(l.Versions, func(v ledger.Version) bool { return v.ID == moved.ID })
+			},
+			"another patient": func(l ledger.Leaf) bool { return slices.Contains(l.Patients, "sam") },
+		} {
+			if looks, err := c.as(who).Looked(ctx, store.LeafFilter{Patient: "rosa", Where: where, Limit: 50}); err != nil || len(looks) != 0 {
+				t.Errorf("the list is asked by %s: %d entries, %v", what, len(looks), err)
+			}
+		}
+	}
+	auditor := trust.Principal{ID: "acc-aud", Role: trust.Auditor}
+	if all, err := c.as(auditor).Looked(ctx, store.LeafFilter{Patient: "rosa", Where: func(l ledger.Leaf) bool { return strings.Contains(l.Query, "Adeyemi") }}); err != nil || len(all) != 1 {
+		t.Errorf("the auditor finds %d: %v", len(all), err)
+	}
+	// An entry from before details were sealed says it in clear.
+	old := ledger.Leaf{Action: ledger.Search, Type: "Patient", Query: "family=Diaz,Adeyemi", Patients: []string{"rosa"}}
+	if aboutOne(store.LeafEntry{Leaf: old, Raw: old.Encode()}) {
+		t.Error("the words of an old search are given away")
+	}
+	var file bytes.Buffer
+	if _, err := c.as(rosa).ExportLog(ctx, &file, LogPart{Patient: "rosa"}); err != nil || strings.Contains(file.String(), "Adeyemi") || strings.Contains(file.String(), "sam") {
+		t.Errorf("the download: %v", err)
+	}
+}
+
+// TestAbuseB07WritesThatChangeNothing: a change that is not stored, for whatever reason, is refused in the
+// same words whether a hidden resource has the id or nothing does, to who may choose ids.
+func TestAbuseB07WritesThatChangeNothing(t *testing.T) {
+	c := open(t)
+	drinks := func(id, more string) string {
+		return `{"resourceType":"Condition","id":"` + id + `","code":{"coding":[{"system":"http://hl7.org/fhir/sid/icd-10-cm","code":"F10.20"}]},"subject":{"reference":"Patient/rosa"}` + more + `}`
+	}
+	colleague := func(id, more string) string {
+		return `{"resourceType":"Patient","id":"` + id + `","name":[{"family":"Stone"}]` + more + `}`
+	}
+	c.commit(physician, drinks("taken", ""))
+	c.commit(trust.System("import"), colleague("taken", ""))
+	if _, err := c.as(trust.System("import")).Label(ctx, "Patient", "taken", []string{"EMP"}, nil, "works here"); err != nil {
+		t.Fatal(err)
+	}
+	for _, who := range []struct {
+		p    trust.Principal
+		body func(id, more string) string
+		hid  string
+	}{{nurse, drinks, "Condition"}, {physician, colleague, "Patient"}, {nurse, colleague, "Patient"}, {desk, colleague, "Patient"}} {
+		hides := who.p
+		if _, err := c.as(hides).Read(ctx, who.hid, "taken"); !fault.Is(err, fault.NotFound) {
+			if hides.Role == trust.FrontDesk { // registers everybody
+				continue
+			}
+			t.Fatalf("%s sees the %s: %v", hides.Role, who.hid, err)
+		}
+		bad := c.read(`{"resourceType":"Observation","status":"nonsense"}`)
+		for what, change := range map[string]func(r *fhir.Node) Change{
+			"a version that is not there": func(r *fhir.Node) Change { return Change{Put: []Put{{Resource: r, IfMatch: 9}}} },
+			"the version that is there":   func(r *fhir.Node) Change { return Change{Put: []Put{{Resource: r, IfMatch: 1}}} },
+			"what is not valid":           func(r *fhir.Node) Change { r.Set("nonsense", fhir.Str("x")); return Change{Put: []Put{{Resource: r}}} },
+			"with what is not valid":      func(r *fhir.Node) Change { return Change{Put: []Put{{Resource: r}, {Resource: bad}}} },
+			"into a closed chart": func(r *fhir.Node) Change {
+				return Change{Put: []Put{{Resource: r}, {Resource: c.read(vitals("nobody"))}}}
+			},
+			"an update of what is there": func(r *fhir.Node) Change { return Change{Put: []Put{{Resource: r, Update: true}}} },
+		} {
+			ask := func(id string) string {
+				_, err := c.as(hides).Commit(ctx, change(c.read(who.body(id, ""))))
+				_, tried := c.as(hides).Try(ctx, change(c.read(who.body(id, ""))))
+				if err == nil || tried == nil {
+					t.Fatalf("%s: %s was stored", who.p.Role, what)
+				}
+				leaf := c.leaves("")[0]
+				return strings.ReplaceAll(fmt.Sprintf("%v %+v %v %v %s %s", err, fault.CodeOf(err), tried, fault.CodeOf(tried), leaf.Action, leaf.Outcome), id, "ID")
+			}
+			if hidden, missing := ask("taken"), ask("free-"); hidden != missing {
+				t.Errorf("%s, %s %s: hidden\n%s\nmissing\n%s", who.p.Role, who.hid, what, hidden, missing)
+			}
+		}
+		// What would be stored is not: nothing hidden is written over.
+		if _, err := c.as(hides).Commit(ctx, Change{Put: []Put{{Resource: c.read(who.body("taken", ""))}}}); !fault.Is(err, fault.NotFound) {
+			t.Errorf("%s writes over a hidden %s: %v", who.p.Role, who.hid, err)
+		}
+		if v, err := c.store.Read(ctx, who.hid, "taken", 0); err != nil || v.Version > 2 {
+			t.Errorf("%+v %v", v, err)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -661,5 +662,30 @@ func TestRegisteringVouchesForNobody(t *testing.T) {
 	}
 	if page := h.send("GET", at, "", "Cookie: "+h.cookies["root"]); !regexp.MustCompile(`<input type="checkbox" name="checked" value="yes">`).MatchString(page.body) {
 		t.Error("the tick is set by itself")
+	}
+}
+
+// TestOneStrangerDoesNotFillTheQueue: who registers programs by the hundred leaves room for those
+// of others.
+func TestOneStrangerDoesNotFillTheQueue(t *testing.T) {
+	h := openHouse(t)
+	program := func(i int) oauth.Client {
+		return oauth.Client{Name: fmt.Sprintf("Program %d", i), Redirects: []string{callback}, Scopes: []string{"patient/Observation.rs"}, Auth: oauth.AuthNone}
+	}
+	made := 0
+	for i := range 20 {
+		_, _, err := h.server.RegisterSelf(t.Context(), program(i), fmt.Sprintf("[2001:db8:7:1::%x]:4711", i))
+		switch {
+		case err == nil:
+			made++
+		case !fault.Is(err, fault.TooCostly):
+			t.Fatal(err)
+		}
+	}
+	if made == 0 || made > 5 {
+		t.Errorf("one network leaves %d programs in the queue", made)
+	}
+	if _, _, err := h.server.RegisterSelf(t.Context(), program(20), "203.0.113.9:4711"); err != nil {
+		t.Errorf("an honest program of another network finds no room: %v", err)
 	}
 }

@@ -29,9 +29,10 @@ func metadata(at oauth.Place) map[string]any {
 		"registration_endpoint":                 at.Endpoint("register"),
 		"token_endpoint_auth_methods_supported": oauth.Auths,
 		"token_endpoint_auth_signing_alg_values_supported": []string{"RS384", "ES384"},
-		"scopes_supported":                 scopes,
-		"response_types_supported":         []string{"code"},
-		"code_challenge_methods_supported": []string{"S256"},
+		"scopes_supported":                               scopes,
+		"response_types_supported":                       []string{"code"},
+		"code_challenge_methods_supported":               []string{"S256"},
+		"authorization_response_iss_parameter_supported": true,
 	}
 }
 

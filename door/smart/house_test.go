@@ -239,6 +239,11 @@ func (h *house) agree(user string, p url.Values, form ...string) reply {
 	return h.send("POST", "/oauth/consent", f.Encode(), "Cookie: "+h.cookies[user])
 }
 
+// issuer is who answers, by the discovery document.
+func (h *house) issuer() string {
+	return h.send("GET", "/.well-known/openid-configuration", "").text("issuer")
+}
+
 // code lets a program in and returns the code.
 func (h *house) code(user string, p url.Values, form ...string) string {
 	h.t.Helper()
@@ -246,7 +251,7 @@ func (h *house) code(user string, p url.Values, form ...string) string {
 	u, err := url.Parse(a.header.Get("Location"))
 	must(h.t, err)
 	code := u.Query().Get("code")
-	if a.status != 303 || code == "" || u.Query().Get("state") != p.Get("state") {
+	if a.status != 303 || code == "" || u.Query().Get("state") != p.Get("state") || u.Query().Get("iss") != h.issuer() {
 		h.t.Fatalf("consent answers %d %s %.300s", a.status, a.header.Get("Location"), a.body)
 	}
 	return code

@@ -227,7 +227,7 @@ func TestTicksTakenAway(t *testing.T) {
 		t.Errorf("nothing ticked: %d", a.status)
 	}
 	a := h.agree("rosa", p, "do", "refuse")
-	if u, _ := url.Parse(a.header.Get("Location")); u.Query().Get("error") != "access_denied" || u.Query().Get("state") != "s-7f2c" {
+	if u, _ := url.Parse(a.header.Get("Location")); u.Query().Get("error") != "access_denied" || u.Query().Get("state") != "s-7f2c" || u.Query().Get("iss") != h.issuer() {
 		t.Errorf("refusing: %s", a.header.Get("Location"))
 	}
 }

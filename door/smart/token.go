@@ -144,7 +144,7 @@ func (d *Door) register(w http.ResponseWriter, r *http.Request) error {
 		in.Auth = oauth.AuthBasic // RFC 7591 2
 	}
 	c, secret, err := d.Server.RegisterSelf(r.Context(), oauth.Client{Name: in.Name, Home: in.Home, Contacts: in.Contacts, Redirects: in.Redirects,
-		Launch: in.Launch, Scopes: strings.Fields(in.Scope), Auth: in.Auth, JWKS: in.JWKS, JWKSURI: in.JWKSURI})
+		Launch: in.Launch, Scopes: strings.Fields(in.Scope), Auth: in.Auth, JWKS: in.JWKS, JWKSURI: in.JWKSURI}, r.RemoteAddr)
 	if fault.Is(err, fault.Conflict) {
 		return fault.New(fault.Unavailable, "Try again.")
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
+	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/ledger"
@@ -69,6 +70,7 @@ type Client struct {
 	// Checked says that the clinic knows who made it; otherwise people are warned.
 	Checked bool      `json:"checked,omitempty"`
 	Self    bool      `json:"self,omitempty"` // registered itself
+	From    string    `json:"from,omitempty"` // the network that it did so from
 	Created time.Time `json:"created"`
 	Decided time.Time `json:"decided,omitzero"`
 	By      string    `json:"by,omitempty"` // who decided, by name
@@ -115,17 +117,33 @@ func (s *Server) Register(ctx context.Context, by trust.Principal, c Client) (Cl
 	return s.enrol(ctx, by, c, time.Time{}, "register program ")
 }
 
-// maxPending bounds what strangers can leave behind.
-const maxPending = 100
+// How many programs may wait for an answer: of all strangers, and of those of one network, so
+// that one cannot take the places of all.
+const (
+	maxPending     = 100
+	maxPendingFrom = 5
+)
 
 // RegisterSelf makes a program that registers itself (RFC 7591). It can do nothing before an
-// administrator has approved it, and warns people until the administrator has checked it.
-func (s *Server) RegisterSelf(ctx context.Context, c Client) (Client, string, error) {
+// administrator has approved it, and warns people until the administrator has checked it. from is
+// the address that it registers itself from.
+func (s *Server) RegisterSelf(ctx context.Context, c Client, from string) (Client, string, error) {
 	all, err := s.Store.Items(ctx, spaceClient, string(Pending))
 	if err != nil {
 		return Client{}, "", err
 	}
-	if len(all) >= maxPending {
+	c.From = identity.Network(from)
+	near := 0
+	for _, item := range all {
+		var k kept
+		if err := json.Unmarshal(item.Value, &k); err != nil {
+			return Client{}, "", err
+		}
+		if k.From == c.From {
+			near++
+		}
+	}
+	if len(all) >= maxPending || near >= maxPendingFrom {
 		return Client{}, "", fault.New(fault.TooCostly, "Too many programs wait for the clinic's approval; try again another day.")
 	}
 	if c.Role != "" {

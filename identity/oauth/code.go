@@ -28,6 +28,7 @@ type Request struct {
 	// program that was started by itself.
 	Patient, Visit string
 
+	issuer           string
 	nonce, challenge string
 	launch           *launched
 }
@@ -35,7 +36,8 @@ type Request struct {
 // NeedsPatient reports whether somebody must say which patient it is about.
 func (r Request) NeedsPatient() bool { return r.launch == nil && ofPatient(r.Scopes) }
 
-// Answer is where the browser goes with what became of the request.
+// Answer is where the browser goes with what became of the request. It says who answers (RFC
+// 9207), so that a program which works with several servers does not take one's code to another.
 func (r Request) Answer(parameters url.Values) string {
 	u, err := url.Parse(r.Redirect)
 	if err != nil { // it was registered, so it can be read
@@ -48,6 +50,7 @@ func (r Request) Answer(parameters url.Values) string {
 	if r.State != "" {
 		q.Set("state", r.State)
 	}
+	q.Set("iss", r.issuer)
 	u.RawQuery = q.Encode()
 	return u.String()
 }
@@ -59,7 +62,7 @@ const maxParameter = 4 << 10
 // Tell goes back to the program by Request.Answer; without, the address to go back to is not
 // to be trusted and only the person is told.
 func (s *Server) Examine(ctx context.Context, at Place, p url.Values) (Request, error) {
-	var r Request
+	r := Request{issuer: at.Issuer()}
 	for name, values := range p {
 		if len(values) > 1 {
 			return r, refuse("invalid_request", "The parameter "+clip(name)+" is given more than once.")

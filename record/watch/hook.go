@@ -45,7 +45,14 @@ func isUndelivered(err error) bool { return errors.As(err, new(*undelivered)) }
 // the address may not be reached.
 func permanent(err error) bool {
 	var u *undelivered
-	return errors.As(err, &u) && u.status == http.StatusGone || fault.Is(err, fault.Forbidden) || fault.Is(err, fault.NotSupported)
+	return errors.As(err, &u) && u.status == http.StatusGone || nowhere(err) || fault.Is(err, fault.NotSupported)
+}
+
+// nowhere reports whether there is no host of that name, or it is one that may not be reached.
+// Which of the two is not told: it says what names there are in the network of the house.
+func nowhere(err error) bool {
+	var dns *net.DNSError
+	return fault.Is(err, fault.Forbidden) || errors.As(err, &dns) && dns.IsNotFound
 }
 
 // reason says what went wrong in words that hold no address, no header and no content.
@@ -61,6 +68,8 @@ func reason(err error) string {
 		timeout interface{ Timeout() bool }
 	)
 	switch {
+	case nowhere(err):
+		return "the host of the endpoint is not known, or lies in a network that is not public; an operator can allow its host or network."
 	case errors.As(err, &u) && u.status != 0:
 		return fmt.Sprintf("the endpoint answered with the status %d.", u.status)
 	case errors.As(err, &f):
