@@ -17,9 +17,13 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"golang.org/x/text/feature/plural"
+	"golang.org/x/text/language"
 )
 
 //go:embed *.json
@@ -86,9 +90,17 @@ func (l Language) Direction() string {
 	return "ltr"
 }
 
-// T returns a text in the language, with args formatted into it as by fmt.Sprintf.
+// T returns a text in the language, with args formatted into it as by fmt.Sprintf. The first int among
+// args counts: where the language has forms of its own for 2, 3 or 11 of a thing, the catalogue holds
+// them beside the text as "%d days|two", "|few" and "|many" (the names of CLDR).
 func (l Language) T(english string, args ...any) string {
 	text := english
+	if form, ok := l.plural(english, args); ok {
+		if !strings.Contains(form, "%") { // "two days" has no number in it
+			return form
+		}
+		return fmt.Sprintf(form, args...)
+	}
 	if t, ok := l.texts[english]; ok && t != "" {
 		text = t
 	} else if told := missing.Load(); told != nil && l.texts != nil {
@@ -101,6 +113,23 @@ func (l Language) T(english string, args ...any) string {
 		return text
 	}
 	return fmt.Sprintf(text, args...)
+}
+
+// forms are the plural forms by the names that CLDR gives them.
+var forms = map[plural.Form]string{plural.Zero: "zero", plural.One: "one", plural.Two: "two", plural.Few: "few", plural.Many: "many"}
+
+// plural returns the form of a text that the language has for as many as args say.
+func (l Language) plural(english string, args []any) (string, bool) {
+	if l.texts == nil || len(args) == 0 || !strings.Contains(english, "%d") {
+		return "", false
+	}
+	i := slices.IndexFunc(args, func(a any) bool { _, is := a.(int); return is })
+	if i < 0 || args[i].(int) < 0 {
+		return "", false
+	}
+	f := plural.Cardinal.MatchPlural(language.Make(l.tag), args[i].(int), 0, 0, 0, 0)
+	text := l.texts[english+"|"+forms[f]]
+	return text, text != ""
 }
 
 var missing atomic.Pointer[func(tag, english string)]

@@ -43,6 +43,12 @@ func TestCataloguesAreSortedAndComplete(t *testing.T) {
 		}
 		for other, there := range all {
 			for english := range maps.Keys(there) {
+				if base, form, ok := strings.Cut(english, "|"); ok { // a form that this language need not have
+					if there[base] == "" || !slices.Contains([]string{"one", "two", "few", "many"}, form) {
+						t.Errorf("%s.json: %q is a form of no text", other, english)
+					}
+					continue
+				}
 				if strings.TrimSpace(texts[english]) == "" {
 					t.Errorf("%s.json lacks %q, which %s.json has", tag, english, other)
 				}
@@ -50,6 +56,9 @@ func TestCataloguesAreSortedAndComplete(t *testing.T) {
 		}
 		for english, text := range texts {
 			in, out := verbs.FindAllString(english, -1), verbs.FindAllString(text, -1)
+			if _, form, _ := strings.Cut(english, "|"); (form == "one" || form == "two") && len(out) == 0 { // without a number
+				continue
+			}
 			if strings.Contains(text, "%[") { // puts them in another order
 				continue
 			}
@@ -57,5 +66,38 @@ func TestCataloguesAreSortedAndComplete(t *testing.T) {
 				t.Errorf("%s.json: %q takes %v, its translation %v", tag, english, in, out)
 			}
 		}
+	}
+}
+
+// TestArabicCountsInItsForms: two, a few and many of a thing are said as Arabic says them.
+func TestArabicCountsInItsForms(t *testing.T) {
+	ar := For("ar")
+	for _, c := range []struct {
+		text string
+		n    int
+		want string
+	}{
+		{"You have %d new results", 2, "لديك نتيجتان جديدتان"}, {"You have %d new results", 3, "لديك 3 نتائج جديدة"},
+		{"You have %d new results", 11, "لديك 11 نتيجة جديدة"}, {"You have %d new results", 103, "لديك 103 نتائج جديدة"},
+		{"%d medicines", 2, "دواءان"}, {"%d medicines", 7, "7 أدوية"}, {"%d medicines", 12, "12 دواءً"}, {"%d medicines", 100, "100 دواء"},
+		{"%d people or computers", 4, "4 أشخاص أو حواسيب"}, {"%d people or computers", 20, "20 شخصًا أو حاسوبًا"},
+	} {
+		if got := ar.T(c.text, c.n); got != c.want {
+			t.Errorf("%d: %q, want %q", c.n, got, c.want)
+		}
+	}
+	if got, want := ar.T("%d values since %s", 2, "2024"), "قيمتان منذ 2024"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	for english := range catalogues()["ar"] { // whoever adds one form adds them all
+		base, _, ok := strings.Cut(english, "|")
+		for _, form := range []string{"two", "few", "many"} {
+			if ok && !ar.Has(base+"|"+form) {
+				t.Errorf("%q has no form for %s", base, form)
+			}
+		}
+	}
+	if got := For("es").T("%d days", 2); got != "2 días" {
+		t.Errorf("%q", got)
 	}
 }

@@ -49,3 +49,40 @@ func allDigits(s string) bool {
 	}
 	return true
 }
+
+// Digits writes numbers as they are read here: the digits that Arabic, Persian and Urdu keyboards
+// type become 0 to 9, their decimal separator a point, and their thousands separator goes. All else
+// stays as it is.
+//
+//	Digits("١٤٠/٩٠") // "140/90"
+//	Digits("۷۸٫۵")   // "78.5"
+func Digits(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= '\u0660' && r <= '\u0669': // Arabic-Indic
+			return r - '\u0660' + '0'
+		case r >= '\u06f0' && r <= '\u06f9': // Persian and Urdu
+			return r - '\u06f0' + '0'
+		case r == '\u066b':
+			return '.'
+		case r == '\u066c':
+			return -1
+		}
+		return r
+	}, text)
+}
+
+// Numeric reports whether a text holds digits and nothing but what numbers, days and times are
+// written with.
+func Numeric(text string) bool {
+	digits := false
+	for _, r := range Digits(text) {
+		switch {
+		case r >= '0' && r <= '9':
+			digits = true
+		case !strings.ContainsRune(" .,:/+-−", r):
+			return false
+		}
+	}
+	return digits
+}

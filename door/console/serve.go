@@ -140,6 +140,7 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 	programs := oauth.Open(oauth.Options{Store: h.store, Accounts: h.accounts, Clock: p.Clock, Key: h.keys.Key("oauth-signing"), Guard: guard, Log: site.Log})
 	h.accounts.Join(programs)
 	site.Single = sso.Open(sso.Options{Accounts: h.accounts, Clock: p.Clock, Log: site.Log, Key: h.keys.Key("single-sign-on"), Guard: guard})
+	site.Program = programs.Name
 	apps := &smart.Door{Server: programs, Base: out.base(), Log: site.Log, Example: site.Demo != nil}
 	pages, err := site.Handler(clinic.Area(), portal.Area(), apps.Area())
 	if err != nil {

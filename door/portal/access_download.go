@@ -50,24 +50,24 @@ func accessDisclosed(w http.ResponseWriter, r *web.Request) error {
 	var file bytes.Buffer
 	out := csv.NewWriter(&file)
 	rows := [][]string{{"When", "Who", "Role", "What", "Why", "Reason"}}
+	who := logReaderOf(r, id)
+	for i := range rows[0] {
+		rows[0][i] = ui.T(ctx, rows[0][i])
+	}
 	for _, e := range entries {
 		l := e.Leaf
-		what := "looked at"
-		switch l.Action {
-		case ledger.Export:
-			what = "downloaded your record"
-		case ledger.Disclose:
-			what = "gave others something of your record"
-		case ledger.Print:
-			what = "printed from your record"
+		what := ui.T(ctx, tookWord(l))
+		if len(l.Versions) > 0 || tookWord(l) == "looked at" {
+			what += ": " + wordList(ctx, lookedWords(l))
 		}
-		rows = append(rows, []string{l.Time.In(r.Now().Location()).Format("2006-01-02 15:04"), l.Name, roleWord(leafRole(l)), what, whyWord(l.Purpose), l.Reason})
+		role := ui.T(ctx, roleWord(who.role(l)))
+		if l.Client != "" {
+			role = programWord(ctx, l.Name, l.Actor == who.me)
+		}
+		rows = append(rows, []string{l.Time.In(r.Now().Location()).Format("2006-01-02 15:04"), who.name(l), role, what, ui.T(ctx, whyWord(l.Purpose)), l.Reason})
 	}
-	for i, row := range rows {
+	for _, row := range rows {
 		for j := range row {
-			if i == 0 || j >= 2 && j <= 4 { // our own words
-				row[j] = ui.T(ctx, row[j])
-			}
 			row[j] = web.Cell(row[j])
 		}
 	}

@@ -44,6 +44,8 @@ type accessLine struct {
 	accessKey
 	Index             int64 // newest line of the log
 	Name, Role        string
+	By                string // who let the program in that Name is; "" for a person
+	Mine              bool   // the reader let the program in
 	From, To          time.Time
 	Looked, Did, Took []string // in words, each once
 	Refused           bool
@@ -54,11 +56,70 @@ type accessLine struct {
 // said of what somebody did on that day besides.
 type accessKey struct {
 	actor, proxy, Why string
-	Glass             bool // by emergency access
+	client            string // the program by which it was done
+	Glass             bool   // by emergency access
 }
 
 func accessKeyOf(l ledger.Leaf) accessKey {
-	return accessKey{l.Actor, l.Proxy, whyWord(l.Purpose), l.Glass != "" && l.Purpose == string(trust.BreakGlass)}
+	return accessKey{l.Actor, l.Proxy, whyWord(l.Purpose), l.Client, l.Glass != "" && l.Purpose == string(trust.BreakGlass)}
+}
+
+// logReader is who reads the log of a patient, and what of it has to be looked up.
+type logReader struct {
+	me      string
+	own     func(account string) (own, known bool) // whether an account is the patient's own
+	program func(id string) string
+}
+
+func logReaderOf(r *web.Request, patient string) logReader {
+	type answer struct{ own, known bool }
+	accounts, programs := map[string]answer{}, map[string]string{}
+	return logReader{
+		me: r.Principal().ID,
+		own: func(id string) (bool, bool) {
+			a, ok := accounts[id]
+			if !ok {
+				c, err := r.Site.Accounts.FindByID(r.Context(), id)
+				a = answer{err == nil && c.Patient == patient, err == nil}
+				accounts[id] = a
+			}
+			return a.own, a.known
+		},
+		program: func(id string) string {
+			name, ok := programs[id]
+			if !ok {
+				if r.Site.Program != nil {
+					name, _ = r.Site.Program(r.Context(), id)
+				}
+				if name == "" {
+					name = r.Lang.T("a program that is not known any more")
+				}
+				programs[id] = name
+			}
+			return name
+		},
+	}
+}
+
+// name is who did it: the person, or the program that a person let in.
+func (who logReader) name(l ledger.Leaf) string {
+	if l.Client == "" {
+		return l.Name
+	}
+	return who.program(l.Client)
+}
+
+// role is the role of who did it, as roleWord knows it. A patient's account is the patient on the
+// own record alone.
+func (who logReader) role(l ledger.Leaf) string {
+	if l.Role != string(trust.Patient) {
+		return l.Role
+	}
+	own, known := who.own(l.Actor)
+	if own || !known && l.Proxy == "" {
+		return l.Role
+	}
+	return "proxy"
 }
 
 func access(w http.ResponseWriter, r *web.Request) error {
@@ -98,10 +159,11 @@ func mayAskWho(r *web.Request) error {
 // accessOf gathers the lines of the log, newest first, into one line a person and day.
 func accessOf(r *web.Request, entries []store.LeafEntry) accessView {
 	v := accessView{Full: len(entries) == accessMost}
-	people, ownDays := map[string]bool{}, map[time.Time]bool{}
+	people, ownDays := map[[2]string]bool{}, map[time.Time]bool{}
+	who := logReaderOf(r, r.Principal().Patient)
 	for _, e := range entries {
 		d := day(e.Leaf.Time, r)
-		if e.Leaf.Actor == r.Principal().ID {
+		if e.Leaf.Actor == who.me && e.Leaf.Client == "" { // what a program did is not what the reader did
 			if ownDays[d] = true; v.OwnLast.IsZero() {
 				v.OwnLast = e.Leaf.Time
 			}
@@ -110,19 +172,23 @@ func accessOf(r *web.Request, entries []store.LeafEntry) accessView {
 		if len(v.Days) == 0 || !v.Days[len(v.Days)-1].At.Equal(d) {
 			v.Days = append(v.Days, accessDay{At: d})
 		}
-		people[e.Leaf.Actor] = true
-		v.Days[len(v.Days)-1].add(e)
+		people[[2]string{e.Leaf.Actor, e.Leaf.Client}] = true
+		v.Days[len(v.Days)-1].add(e, who)
 	}
 	v.People, v.Own = len(people), len(ownDays)
 	return v
 }
 
-func (d *accessDay) add(e store.LeafEntry) {
+func (d *accessDay) add(e store.LeafEntry, who logReader) {
 	l := e.Leaf
 	key := accessKeyOf(l)
 	at := slices.IndexFunc(d.Lines, func(x accessLine) bool { return x.accessKey == key })
 	if at < 0 {
-		d.Lines = append(d.Lines, accessLine{accessKey: key, Index: e.Index, Name: l.Name, Role: leafRole(l), To: l.Time})
+		line := accessLine{accessKey: key, Index: e.Index, Name: who.name(l), Role: who.role(l), To: l.Time}
+		if l.Client != "" {
+			line.By, line.Mine = l.Name, l.Actor == who.me
+		}
+		d.Lines = append(d.Lines, line)
 		at = len(d.Lines) - 1
 	}
 	x := &d.Lines[at]
@@ -137,12 +203,8 @@ func (d *accessDay) add(e store.LeafEntry) {
 		x.Did = once(x.Did, accountWords(l))
 	case ledger.Create, ledger.Update, ledger.Delete, ledger.Batch, ledger.Import:
 		x.Did = once(x.Did, wroteWords(l)...)
-	case ledger.Export:
-		x.Took = once(x.Took, "downloaded your record")
-	case ledger.Print:
-		x.Took = once(x.Took, "printed from your record")
-	case ledger.Disclose:
-		x.Took = once(x.Took, "gave others something of your record")
+	case ledger.Export, ledger.Print, ledger.Disclose:
+		x.Took = once(x.Took, tookWord(l))
 	default:
 		x.Looked = once(x.Looked, lookedWords(l)...)
 	}
@@ -165,12 +227,25 @@ func seesCharts(l ledger.Leaf) bool {
 	return l.Proxy == "" && mayShow(l, "Condition") && mayShow(l, "Observation") && mayShow(l, "Composition")
 }
 
-// leafRole is the role of who did it, as roleWord knows it.
-func leafRole(l ledger.Leaf) string {
-	if l.Proxy != "" {
-		return "proxy"
+// tookWord says what left the clinic, and how.
+func tookWord(l ledger.Leaf) string {
+	switch {
+	case l.Action == ledger.Print && l.Query == "emergency sheet":
+		return "printed the emergency sheet"
+	case l.Action == ledger.Print:
+		return "printed from your record"
+	case l.Action == ledger.Disclose:
+		return "gave others something of your record"
+	case l.Action != ledger.Export:
+		return "looked at"
+	case strings.HasPrefix(l.Query, "accounting of disclosures"):
+		return "downloaded the list of who got your data"
+	case l.Type == "AuditEvent", strings.HasPrefix(l.Query, "audit log"):
+		return "downloaded the list of who looked at your record"
+	case strings.HasPrefix(l.Query, "subscription "):
+		return "was sent what is new in your record"
 	}
-	return l.Role
+	return "downloaded your record"
 }
 
 func once(list []string, words ...string) []string {
@@ -246,8 +321,10 @@ func typeWord(t string) string {
 	switch t {
 	case "":
 		return ""
-	case "Patient", "RelatedPerson", "Person":
+	case "Patient", "Person":
 		return "name and address"
+	case "RelatedPerson":
+		return "who may act for you"
 	case "Observation", "DiagnosticReport", "Specimen":
 		return "results and measurements"
 	case "MedicationRequest", "MedicationStatement", "MedicationDispense", "MedicationAdministration":

@@ -23,6 +23,15 @@ func TestPatientFindsWhoLookedInOneClick(t *testing.T) {
 	if err := c.gate.As(nurse, "clinic").Note(t.Context(), ledger.Print, id, "chart"); err != nil {
 		t.Fatal(err)
 	}
+	for _, p := range []trust.Principal{ // programs: of the patient, of a physician, and one that is gone
+		{ID: c.account(maria), Name: c.people[maria].Name, Role: trust.Patient, Patient: id, Client: "vs"},
+		{ID: "u1", Name: "Dr Ada Lovelace", Role: trust.Physician, Purpose: trust.Treatment, Client: "vs"},
+		{ID: "u1", Name: "Dr Ada Lovelace", Role: trust.Physician, Purpose: trust.Treatment, Client: "gone"},
+	} {
+		if _, err := c.gate.As(p, "fhir").Read(t.Context(), "Patient", id); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if _, home := c.see(maria, "/portal"); !strings.Contains(home, `href="/portal/access"`) {
 		t.Fatal("the first page does not lead to who looked")
 	}
@@ -31,6 +40,14 @@ func TestPatientFindsWhoLookedInOneClick(t *testing.T) {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}
+	}
+	for _, want := range []string{"Vital signs viewer , a program that you let in", "Vital signs viewer , a program of Dr Ada Lovelace", "a program that is not known any more , a program of Dr Ada Lovelace"} {
+		if !strings.Contains(plainText(page), want) {
+			t.Errorf("the page lacks %q: %s", want, plainText(page))
+		}
+	}
+	if _, ask := c.see(maria, strings.ReplaceAll(c.must(page, `href="(/portal/messages/new\?topic=access[^"]+)">I don’t know this program`), "&amp;", "&")); !strings.Contains(ask, "The program ") {
+		t.Errorf("asked about a program: %s", plainText(ask))
 	}
 	_, table := c.see(maria, "/portal/access/disclosures")
 	if !strings.Contains(table, "'=Nurse Joy") || !strings.Contains(table, "printed from your record") {
@@ -67,15 +84,21 @@ func TestALineSaysWhatOnePersonDid(t *testing.T) {
 		l.Time, l.Patients = noon, []string{"maria"}
 		return store.LeafEntry{Leaf: l}
 	}
-	d := accessDay{}
-	d.add(leaf(ledger.Leaf{Actor: "anna", Role: "physician", Purpose: "TREAT", Action: ledger.Print, Query: "chart"}))
-	d.add(leaf(ledger.Leaf{Actor: "anna", Role: "physician", Purpose: "BTG", Glass: "g", Action: ledger.Read, Query: "chart", Reason: "unconscious"}))
-	d.add(leaf(ledger.Leaf{Actor: "anna", Role: "physician", Purpose: "TREAT", Action: ledger.Read, Query: "chart"}))
-	d.add(leaf(ledger.Leaf{Actor: "desk", Role: "front-desk", Purpose: "HOPERAT", Action: ledger.Read, Query: "chart"}))
-	d.add(leaf(ledger.Leaf{Actor: "desk", Role: "front-desk", Purpose: "HOPERAT", Action: ledger.Read, Query: "chart: Patient, Condition, Appointment"}))
-	d.add(leaf(ledger.Leaf{Actor: "tunde", Role: "patient", Proxy: "p", Action: ledger.Read, Query: "chart"}))
-	d.add(leaf(ledger.Leaf{Actor: "tunde", Role: "patient", Proxy: "p", Action: ledger.Account, Query: identity.GlassRead}))
-	if len(d.Lines) != 4 {
+	d, maria := accessDay{}, logReader{me: "maria", own: func(id string) (bool, bool) { return id == "maria", true },
+		program: func(id string) string { return map[string]string{"vs": "Vital signs viewer"}[id] }}
+	d.add(leaf(ledger.Leaf{Actor: "anna", Role: "physician", Purpose: "TREAT", Action: ledger.Print, Query: "chart"}), maria)
+	d.add(leaf(ledger.Leaf{Actor: "anna", Role: "physician", Purpose: "BTG", Glass: "g", Action: ledger.Read, Query: "chart", Reason: "unconscious"}), maria)
+	d.add(leaf(ledger.Leaf{Actor: "anna", Role: "physician", Purpose: "TREAT", Action: ledger.Read, Query: "chart"}), maria)
+	d.add(leaf(ledger.Leaf{Actor: "desk", Role: "front-desk", Purpose: "HOPERAT", Action: ledger.Read, Query: "chart"}), maria)
+	d.add(leaf(ledger.Leaf{Actor: "desk", Role: "front-desk", Purpose: "HOPERAT", Action: ledger.Read, Query: "chart: Patient, Condition, Appointment"}), maria)
+	d.add(leaf(ledger.Leaf{Actor: "tunde", Role: "patient", Proxy: "p", Action: ledger.Read, Query: "chart"}), maria)
+	d.add(leaf(ledger.Leaf{Actor: "tunde", Role: "patient", Proxy: "p", Action: ledger.Account, Query: identity.GlassRead}), maria)
+	d.add(leaf(ledger.Leaf{Actor: "maria", Name: "Maria Okafor", Role: "patient", Client: "vs", Action: ledger.Search, Type: "Observation"}), maria)
+	d.add(leaf(ledger.Leaf{Actor: "anna", Name: "Dr Anna Lindqvist", Role: "physician", Purpose: "TREAT", Client: "vs", Action: ledger.Search, Type: "Observation"}), maria)
+	d.add(leaf(ledger.Leaf{Actor: "desk", Role: "front-desk", Proxy: "p", Purpose: "HOPERAT", Action: ledger.Export, Query: "accounting of disclosures, 3 entries"}), maria)
+	d.add(leaf(ledger.Leaf{Actor: "desk", Role: "front-desk", Purpose: "HOPERAT", Action: ledger.Export, Type: "AuditEvent", Query: "audit log with proofs"}), maria)
+	d.add(leaf(ledger.Leaf{Actor: "desk", Role: "front-desk", Purpose: "HOPERAT", Action: ledger.Create, Versions: []ledger.Version{{Type: "RelatedPerson"}}}), maria)
+	if len(d.Lines) != 7 {
 		t.Fatalf("%d lines: %+v", len(d.Lines), d.Lines)
 	}
 	anna, glass, desk, carer := d.Lines[0], d.Lines[1], d.Lines[2], d.Lines[3]
@@ -90,6 +113,14 @@ func TestALineSaysWhatOnePersonDid(t *testing.T) {
 	}
 	if roleWord(carer.Role) != "acts for the patient" || slices.Contains(carer.Looked, "your whole record") || len(carer.Did) != 0 {
 		t.Errorf("the carer: %+v", carer)
+	}
+	mine, program := d.Lines[4], d.Lines[5]
+	if mine.Name != "Vital signs viewer" || !mine.Mine || program.Name != "Vital signs viewer" || program.Mine || program.By != "Dr Anna Lindqvist" {
+		t.Errorf("programs: %+v, %+v", mine, program)
+	}
+	if d.Lines[6].Role != "front-desk" || !slices.Equal(d.Lines[6].Took, []string{"downloaded the list of who got your data"}) ||
+		!slices.Equal(desk.Took, []string{"downloaded the list of who looked at your record"}) || !slices.Equal(desk.Did, []string{"who may act for you"}) {
+		t.Errorf("the front desk took %v, %v and wrote %v", d.Lines[6].Took, desk.Took, desk.Did)
 	}
 }
 

@@ -3,6 +3,7 @@ package portal
 import (
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -89,6 +90,46 @@ func TestSettingsOnASmallPhone(t *testing.T) {
 				t.Errorf("%s in %s leaves the screen by %d pixels", path, tag, wide)
 			}
 			p.Picture("small-" + tag + strings.ReplaceAll(path, "/", "-"))
+		}
+	}
+}
+
+// TestTheBarAndTheMenuOnASmallPhone: what one goes on with can be read, also in larger letters: no
+// name of the bar below is cut or meets the next, and the menu of the account stays on the screen,
+// in colours that stand out.
+func TestTheBarAndTheMenuOnASmallPhone(t *testing.T) {
+	b := webtest.Start(t)
+	c := start(t)
+	for _, reader := range []struct{ user, language string }{{"maria.okafor", "en"}, {"maria.okafor", "es"}, {"yusuf.almasri", "ar"}} {
+		for _, theme := range []string{"light", "dark"} {
+			c.send(reader.user, "/settings", url.Values{"language": {reader.language}, "text": {"large"}, "theme": {theme}})
+			for _, width := range []int{390, 360, 320} {
+				if theme == "dark" && width != 320 {
+					continue
+				}
+				v := webtest.View{Name: "small-" + strconv.Itoa(width), Width: int64(width), Height: 740, Touch: true}
+				p := b.Open(c.url+"/sign-in", v)
+				if p.Path() == "/sign-in" {
+					p.SignIn(c.url, reader.user, password)
+				}
+				p.Goto(c.url + "/portal")
+				p.NoSideScroll()
+				if cut := webtest.Eval[[]string](p, `(()=>{const out=[];let end=0;
+				const list=[...document.querySelectorAll(".pnav a")].filter(e=>e.offsetWidth).map(e=>{const r=document.createRange();r.selectNodeContents(e);return {name:e.innerText,box:e.getBoundingClientRect(),text:r.getBoundingClientRect()}}).sort((a,b)=>a.box.left-b.box.left);
+				for(const e of list){if(e.text.left<Math.max(e.box.left,end+1)||e.text.right>e.box.right)out.push(e.name);end=e.text.right}
+				return list.length===5?out:["the bar has "+list.length+" names"]})()`); len(cut) > 0 {
+					t.Errorf("%s, %d pixels: cut or touching in the bar: %q", reader.language, width, cut)
+				}
+				p.Click(".um summary")
+				p.Check()
+				if out := webtest.Eval[[]string](p, `(()=>[...document.querySelectorAll(".um .menu,.um .menu :is(a,button)")].filter(e=>{const r=e.getBoundingClientRect();return !r.width||r.left<0||r.right>innerWidth}).map(e=>e.outerHTML.slice(0,80)))()`); len(out) > 0 {
+					t.Errorf("%s, %d pixels: not on the screen: %q", reader.language, width, out)
+				}
+				p.Picture("menu-" + reader.language + "-" + theme + "-" + strconv.Itoa(width))
+				if theme == "dark" || width == 320 {
+					p.Submit("form[action='/sign-out'] button")
+				}
+			}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package portal
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/osler-emr/osler/door/ui"
@@ -27,8 +28,9 @@ type homeView struct {
 	Acting    bool // the reader is somebody else
 	ToDo      []toDo
 	New       []resultLine // results that were not opened, the most pressing first
-	Next      *chart.Appointment
-	With      string // whom the next visit is with
+	Today     []chart.Appointment
+	Next      *chart.Appointment // after today
+	Team      team
 	Unread    int
 	Medicines int
 }
@@ -54,12 +56,12 @@ func readHome(r *web.Request) (homeView, error) {
 		return homeView{}, err
 	}
 	v := homeView{Patient: c.Patient, Acting: r.Base != ""}
-	staff, err := readTeam(ctx, r.Actor)
-	if err != nil {
+	if v.Team, err = readTeam(ctx, r.Actor); err != nil {
 		return v, err
 	}
-	if a, ok := c.NextAppointment(); ok {
-		v.Next, v.With = &a, staff.name(a.Clinician)
+	v.Today = c.AppointmentsOn(r.Now())
+	if a, ok := c.NextAppointment(); ok && !slices.ContainsFunc(v.Today, func(t chart.Appointment) bool { return t.ID == a.ID }) {
+		v.Next = &a
 	}
 	list, err := readResults(r)
 	if err != nil {
@@ -87,7 +89,7 @@ func readHome(r *web.Request) (homeView, error) {
 	if err := v.addRights(r); err != nil {
 		return v, err
 	}
-	v.addMessages(r, threads, staff)
+	v.addMessages(r, threads)
 	v.addResults(r)
 	v.addVisit(r)
 	if err := v.addSupply(r, meds); err != nil {
@@ -106,7 +108,11 @@ func (v *homeView) addGlass(r *web.Request) error {
 	if err != nil || len(list) == 0 || list[0].ReadBy(r.Principal().ID) || r.Now().Sub(list[0].Opened) > glassNews {
 		return err
 	}
-	v.ToDo = append(v.ToDo, toDo{Title: r.Lang.T("Your record was opened in an emergency"), When: list[0].Opened.Format(time.RFC3339),
+	title := r.Lang.T("Your record was opened in an emergency")
+	if of := actedFor(r); of != "" {
+		title = r.Lang.T("The record of %s was opened in an emergency", of)
+	}
+	v.ToDo = append(v.ToDo, toDo{Title: title, When: list[0].Opened.Format(time.RFC3339),
 		Text: list[0].Name, Action: r.Lang.T("Look"), Href: "/portal/access"})
 	return nil
 }
@@ -145,12 +151,12 @@ func (v *homeView) addRights(r *web.Request) error {
 	return err
 }
 
-func (v *homeView) addMessages(r *web.Request, threads []message.Thread, staff team) {
+func (v *homeView) addMessages(r *web.Request, threads []message.Thread) {
 	if len(threads) == 0 {
 		return
 	}
 	t := threads[0]
-	who := staff.name(t.Last().Sender)
+	who := v.Team.name(t.Last().Sender)
 	if who == "" {
 		who = r.Lang.T("Your care team")
 	}
@@ -169,10 +175,16 @@ func (v *homeView) addResults(r *web.Request) {
 }
 
 func (v *homeView) addVisit(r *web.Request) {
+	for _, a := range v.Today {
+		if !a.Here() && !a.Done() {
+			v.ToDo = append(v.ToDo, toDo{Title: r.Lang.T("You have a visit today"), When: a.Start, Text: v.Team.name(a.Clinician), Action: r.Lang.T("See visit"), Href: "/portal/visits"})
+			return
+		}
+	}
 	if v.Next == nil || chart.Moment(v.Next.Start).Sub(r.Now()) > visitSoon {
 		return
 	}
-	v.ToDo = append(v.ToDo, toDo{Title: r.Lang.T("You have a visit soon"), When: v.Next.Start, Text: v.With, Action: r.Lang.T("See visit"), Href: "/portal/visits"})
+	v.ToDo = append(v.ToDo, toDo{Title: r.Lang.T("You have a visit soon"), When: v.Next.Start, Text: v.Team.name(v.Next.Clinician), Action: r.Lang.T("See visit"), Href: "/portal/visits"})
 }
 
 // addSupply reminds of the prescription that ends first, unless more was asked for.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/door/ui"
@@ -20,13 +21,14 @@ import (
 type messagesView struct {
 	Threads []message.Thread
 	Me      string
+	Of      string // name of the patient, when the reader is somebody else
 	Team    team
 }
 
 // threadView is one conversation, or a new message when Thread is nil.
 type threadView struct {
 	Thread            *message.Thread
-	Me                string
+	Me, Of            string
 	For               string // id of the patient whom the writer acts for
 	Topic             string // what the page before was about, with its id; "" for nothing
 	Team              team
@@ -44,7 +46,7 @@ func messages(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	v := messagesView{Me: "Patient/" + id}
+	v := messagesView{Me: "Patient/" + id, Of: actedFor(r)}
 	if v.Threads, err = message.Threads(r.Context(), r.Actor, id); err != nil {
 		return err
 	}
@@ -78,7 +80,7 @@ func readThread(r *web.Request) (threadView, error) {
 	if err != nil {
 		return threadView{}, err
 	}
-	v := threadView{Thread: &t, Me: "Patient/" + id, For: r.PathValue("person")}
+	v := threadView{Thread: &t, Me: "Patient/" + id, Of: actedFor(r), For: r.PathValue("person")}
 	if v.Team, err = readTeam(r.Context(), r.Actor); err != nil {
 		return v, err
 	}
@@ -176,17 +178,55 @@ func newMessage(r *web.Request) (threadView, error) {
 	return v, nil
 }
 
+// toFill is, by topic, what a message starts with that the writer is to go on with.
+var toFill = map[string]string{
+	"book":    "I would like to see: \nBecause of: \nDays and times that suit me: ",
+	"move":    "Days and times that suit me: ",
+	"allergy": "What is wrong or missing: ",
+	"vaccine": "What is wrong or missing: ",
+	"privacy": "What happened: \nWhat I would like the clinic to do: ",
+}
+
+// unfilled says what is missing of a message that was begun for the writer; "" for nothing.
+func (v threadView) unfilled(r *web.Request) string {
+	topic, _, _ := strings.Cut(v.Topic, "/")
+	if toFill[topic] == "" {
+		return ""
+	}
+	begun := trimmed(r.Lang.T(toFill[topic]))
+	lines := trimmed(v.Text)
+	if !slices.ContainsFunc(lines, func(l string) bool { return l != "" && !slices.Contains(begun, l) }) {
+		return r.Lang.T("Fill in what you want to tell us.")
+	}
+	if topic != "book" {
+		return ""
+	}
+	why := slices.Index(lines, begun[1])
+	if why >= 0 && (why+1 == len(lines) || lines[why+1] == "" || strings.HasPrefix(lines[why+1], begun[2])) {
+		return r.Lang.T("Write what the visit is for.")
+	}
+	return ""
+}
+
+func trimmed(text string) []string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i])
+	}
+	return lines
+}
+
 // prefill starts the message with what the page before was about. Everything is looked up
 // in the own record: an id of somebody else's finds nothing.
 func (v *threadView) prefill(r *web.Request) error {
 	t := r.Lang.T
 	switch topic := r.FormValue("topic"); topic {
 	case "book":
-		v.Subject, v.Text = t("I would like a visit"), t("I would like to see: \nBecause of: \nDays and times that suit me: ")
+		v.Subject, v.Text = t("I would like a visit"), t(toFill[topic])
 	case "allergy":
-		v.Subject, v.Text = t("My allergies need a correction"), t("What is wrong or missing: ")
+		v.Subject, v.Text = t("My allergies need a correction"), t(toFill[topic])
 	case "vaccine":
-		v.Subject, v.Text = t("My vaccines need a correction"), t("What is wrong or missing: ")
+		v.Subject, v.Text = t("My vaccines need a correction"), t(toFill[topic])
 	case "problem":
 		c, err := read(r, "Patient", "Condition")
 		if err != nil {
@@ -210,7 +250,7 @@ func (v *threadView) prefill(r *web.Request) error {
 		}
 		v.Subject = t("Question about my visit of %s", ui.DateText(pageContext(r), visit.Start))
 	case "privacy":
-		v.Subject, v.Text = t("A complaint about the privacy of my record"), t("What happened: \nWhat I would like the clinic to do: ")
+		v.Subject, v.Text = t("A complaint about the privacy of my record"), t(toFill[topic])
 	case "access":
 		return v.prefillAccess(r)
 	}
@@ -226,11 +266,14 @@ func (v *threadView) prefillVisit(r *web.Request, topic string) error {
 	if i < 0 {
 		return fault.New(fault.NotFound, "There is no such visit in your record.")
 	}
+	if a := c.Appointments[i]; a.Here() || a.Done() {
+		return fault.New(fault.Conflict, "You are checked in for this visit. Speak to the front desk.")
+	}
 	when := ui.DateTimeText(pageContext(r), c.Appointments[i].Start)
 	if topic == "cancel" {
 		v.Subject, v.Text = r.Lang.T("I cannot come on %s", when), r.Lang.T("Please cancel my visit of %s.", when)
 	} else {
-		v.Subject, v.Text = r.Lang.T("Another time for my visit of %s", when), r.Lang.T("Days and times that suit me: ")
+		v.Subject, v.Text = r.Lang.T("Another time for my visit of %s", when), r.Lang.T(toFill[topic])
 	}
 	return nil
 }
@@ -252,8 +295,14 @@ func (v *threadView) prefillAccess(r *web.Request) error {
 		return fault.New(fault.NotFound, "There is no such line in the list.")
 	}
 	v.Subject = r.Lang.T("Who is this person who looked at my record?")
-	v.Text = r.Lang.T("%s looked at my record on %s (line %d of the log). I do not know this person. Please check why.",
-		found[0].Leaf.Name, ui.DateTimeText(pageContext(r), found[0].Leaf.Time.Format("2006-01-02T15:04:05Z07:00")), line)
+	l, when := found[0].Leaf, ui.DateTimeText(pageContext(r), found[0].Leaf.Time.Format(time.RFC3339))
+	if l.Client != "" {
+		v.Subject = r.Lang.T("Which program is this that looked at my record?")
+		v.Text = r.Lang.T("The program %s looked at my record on %s (line %d of the log). I do not know it. Please check why.",
+			logReaderOf(r, r.Principal().Patient).name(l), when, line)
+		return nil
+	}
+	v.Text = r.Lang.T("%s looked at my record on %s (line %d of the log). I do not know this person. Please check why.", l.Name, when, line)
 	return nil
 }
 
@@ -272,7 +321,11 @@ func messageSend(w http.ResponseWriter, r *web.Request) error {
 		v.Faults.Add("to", r.Lang.T("Choose who gets the message."))
 		return showThread(w, r, v)
 	}
-	_, err = message.Send(r.Context(), r.Actor, message.Draft{Patient: r.Principal().Patient, To: []string{"Practitioner/" + v.To},
+	if missing := v.unfilled(r); missing != "" {
+		v.Faults.Add("text", missing)
+		return showThread(w, r, v)
+	}
+	_, err = message.Send(r.Context(), r.Actor, message.Draft{Visit: strings.HasPrefix(v.Topic, "book/"), Patient: r.Principal().Patient, To: []string{"Practitioner/" + v.To},
 		Subject: strings.TrimSpace(v.Subject), Text: signed(r, v.Text), Private: v.MayKeep && (v.Private || v.aboutAccess()), Key: formKey(r)})
 	return v.sent(w, r, err)
 }

@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -88,7 +89,10 @@ func start(t testing.TB) *house {
 			t.Fatal(err)
 		}
 	}
-	site := &web.Site{Gate: c.gate, Accounts: accounts, Clock: c.clock, Clinic: "Harehills Family Practice"}
+	site := &web.Site{Gate: c.gate, Accounts: accounts, Clock: c.clock, Clinic: "Harehills Family Practice",
+		Program: func(_ context.Context, id string) (string, error) {
+			return map[string]string{"vs": "Vital signs viewer"}[id], nil
+		}}
 	h, err := site.Handler(clinic.Area(), Area())
 	if err != nil {
 		t.Fatal(err)

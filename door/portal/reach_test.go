@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/osler-emr/osler/door/webtest"
+	"github.com/osler-emr/osler/practice/message"
 	"github.com/osler-emr/osler/trust"
 )
 
@@ -25,6 +26,10 @@ func TestHowAPatientIsReached(t *testing.T) {
 	c.enter(desk)
 	id := c.people[maria].Patient
 	const box = "PO Box 7, York"
+	before, err := message.CountUnread(t.Context(), c.staff(anna))
+	if err != nil {
+		t.Fatal(err)
+	}
 
 	p := webtest.Start(t).Open(c.url+"/sign-in", webtest.Phone)
 	p.SignIn(c.url, maria, password)
@@ -47,6 +52,17 @@ func TestHowAPatientIsReached(t *testing.T) {
 	}
 	request := strings.TrimPrefix(p.Path(), "/portal/rights/")
 	page := "/p/" + id + "/rights/" + request
+	for user, path := range map[string]string{maria: "/portal/messages", anna: "/p/" + id + "/messages"} {
+		if _, body := c.see(user, path); strings.Contains(body, request) || strings.Contains(body, box) {
+			t.Errorf("%s: a request stands among the letters: %s", path, plainText(body))
+		}
+	}
+	if status, body := c.see(maria, "/portal/messages/"+request); status != 404 {
+		t.Errorf("a request opens as a letter: %d %s", status, plainText(body))
+	}
+	if unread, err := message.CountUnread(t.Context(), c.staff(anna)); err != nil || unread != before {
+		t.Errorf("%d letters were not read, now %d, %v", before, unread, err)
+	}
 	if _, body := c.see(anna, "/requests"); !strings.Contains(plainText(body), "To be reached in another way") {
 		t.Error("it is not on the work list")
 	}

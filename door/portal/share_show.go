@@ -63,7 +63,7 @@ type recordView struct {
 	Rights   []rightsLine
 	Notice   string // what the law asks to go with it
 	Team     team
-	Me       string
+	Me, Of   string
 	By       string
 }
 
@@ -72,7 +72,7 @@ func wholeRecord(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	v := recordView{Chart: c, Me: "Patient/" + c.Patient.ID, By: r.Principal().Name}
+	v := recordView{Chart: c, Me: "Patient/" + c.Patient.ID, Of: actedFor(r), By: r.Principal().Name}
 	if err := r.Actor.Note(r.Context(), ledger.Print, c.Patient.ID, "whole record page"); err != nil {
 		return err
 	}

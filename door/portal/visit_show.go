@@ -8,11 +8,13 @@ import (
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/practice/chart"
+	"github.com/osler-emr/osler/practice/message"
 	"github.com/osler-emr/osler/practice/schedule"
 )
 
 // visitsView is what is planned and what was.
 type visitsView struct {
+	Asked  []message.Thread    // visits that were asked for and not answered yet
 	Coming []chart.Appointment // soonest first
 	Past   []chart.Visit       // newest first
 	Team   team
@@ -37,9 +39,20 @@ func visits(w http.ResponseWriter, r *web.Request) error {
 	if v.Team, err = readTeam(r.Context(), r.Actor); err != nil {
 		return err
 	}
+	v.Coming = c.AppointmentsOn(r.Now())
+	now := len(v.Coming)
 	for _, a := range slices.Backward(c.Appointments) {
-		if schedule.State(a.Status).Open() && a.Status != string(schedule.Fulfilled) && chart.Moment(a.End).After(r.Now()) {
+		if schedule.State(a.Status).Open() && !a.Done() && chart.Moment(a.Start).After(r.Now()) && !slices.ContainsFunc(v.Coming[:now], func(t chart.Appointment) bool { return t.ID == a.ID }) {
 			v.Coming = append(v.Coming, a)
+		}
+	}
+	threads, err := message.Threads(r.Context(), r.Actor, c.Patient.ID)
+	if err != nil {
+		return err
+	}
+	for _, t := range threads {
+		if t.Messages[0].Visit && t.Last().FromPatient() {
+			v.Asked = append(v.Asked, t)
 		}
 	}
 	for _, n := range c.Notes {

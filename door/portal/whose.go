@@ -51,6 +51,14 @@ func acting(h web.Handler) web.Handler {
 	}
 }
 
+// actedFor is the name of the patient whom the reader acts for; "" on the own record.
+func actedFor(r *web.Request) string {
+	if r.Acting == nil {
+		return ""
+	}
+	return r.Acting.Name
+}
+
 // limited reports whether the reader acts for somebody without seeing all of the record.
 func limited(r *web.Request) bool {
 	p := r.Principal().Proxy

@@ -191,6 +191,11 @@ func TestAParentOpensTheRecordsOfSeveralChildren(t *testing.T) {
 	if err != nil || len(threads) != 1 || !strings.Contains(threads[0].Last().Text, "— "+c.people[maria].Name+", for the patient") {
 		t.Errorf("the clinic reads %+v %v", threads, err)
 	}
+	for path, want := range map[string]string{"/portal/for/sam/messages/" + threads[0].ID: "Maria Okafor for Sam Okafor ", "/portal/for/sam/messages": "Maria Okafor for Sam Okafor "} {
+		if _, page := c.see(maria, path); !strings.Contains(plainText(page), want) || strings.Contains(plainText(page), " You ·") {
+			t.Errorf("%s does not say who wrote it: %s", path, plainText(page))
+		}
+	}
 	leaves, err := c.gate.As(trust.System("test"), "test").Looked(t.Context(), store.LeafFilter{Patient: "sam", Actor: c.account(maria), Limit: 100})
 	if err != nil || len(leaves) == 0 {
 		t.Fatalf("%d leaves: %v", len(leaves), err)
@@ -259,6 +264,18 @@ func TestACarerOfAnAdult(t *testing.T) {
 	}
 	if related, err := c.staff("anna.lindqvist").Find(t.Context(), "RelatedPerson", "patient=Patient/"+me); err != nil || !strings.Contains(string(related[len(related)-1].JSON()), "CAREGIVER") {
 		t.Errorf("the record does not name the carer: %v", err)
+	}
+	to := c.must(second(c.see(tunde, "/portal/for/"+me+"/messages/new")), `<option value="([^"]+)"`)
+	for user, at := range map[string]string{maria: "/portal", tunde: "/portal/for/" + me} {
+		if status, _, page := c.send(user, at+"/messages", url.Values{"to": {to}, "subject": {"By " + user}, "text": {"Words."}}); status != 200 {
+			t.Fatalf("%s writes: %d %s", user, status, plainText(page))
+		}
+	}
+	if text := plainText(second(c.see(maria, "/portal/messages"))); !strings.Contains(text, "You ·") || !strings.Contains(text, c.people[tunde].Name+" for you ·") {
+		t.Errorf("she does not see who wrote for her: %s", text)
+	}
+	if text := plainText(second(c.see(tunde, "/portal/for/"+me+"/messages"))); strings.Contains(text, "You ·") || !strings.Contains(text, " (the patient) ·") {
+		t.Errorf("the carer is taken for her: %s", text)
 	}
 	grant := c.must(second(c.see(maria, "/whose")), `action="(/whose/[^"]+/end)"`)
 	c.send(maria, grant, nil)

@@ -11,6 +11,12 @@ import (
 	"github.com/osler-emr/osler/practice/message"
 )
 
+// today reports whether a moment of the record is on the reader's day.
+func today(ctx context.Context, value string) bool {
+	r := ui.From(ctx)
+	return chart.Moment(value).In(r.Now.Location()).Format(time.DateOnly) == r.Now.Format(time.DateOnly)
+}
+
 func chartMoment(value string) time.Time { return chart.Moment(value) }
 
 func reasonOf(ctx context.Context, a chart.Appointment) string {
@@ -45,15 +51,31 @@ func pageContext(r *web.Request) context.Context {
 // at is where a page of the portal is for the reader, who may act for somebody else.
 func at(ctx context.Context, path string) string { return ui.From(ctx).At(path) }
 
-// writer is who wrote a message.
-func writer(ctx context.Context, t team, me string, m message.Message) string {
-	if m.Sender == me {
+// writer is who wrote a message. of is the patient's name when the reader is somebody else: "you" are
+// the patient only on the own record.
+func writer(ctx context.Context, t team, me, of string, m message.Message) string {
+	switch mine := m.Sender == me; {
+	case mine && m.By != "" && of != "":
+		return ui.T(ctx, "%s for %s", m.By, of)
+	case mine && m.By != "":
+		return ui.T(ctx, "%s for you", m.By)
+	case mine && of != "":
+		return ui.T(ctx, "%s (the patient)", of)
+	case mine:
 		return ui.T(ctx, "You")
 	}
 	if n := t.name(m.Sender); n != "" {
 		return n
 	}
 	return ui.T(ctx, "Your care team")
+}
+
+// programWord says whose program it was that looked.
+func programWord(ctx context.Context, by string, mine bool) string {
+	if mine {
+		return ui.T(ctx, "a program that you let in")
+	}
+	return ui.T(ctx, "a program of %s", by)
 }
 
 func threadTitle(ctx context.Context, t message.Thread) string {

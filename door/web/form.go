@@ -4,8 +4,14 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+
+	"github.com/osler-emr/osler/base/lang"
 )
+
+// secrets are the fields of passwords.
+var secrets = []string{"password", "again", "present", provePassword}
 
 // readForm reads a form once, and cleans what was typed. A form that is too large is told as
 // that; one that cannot be read is left to the handler, which misses its fields.
@@ -15,9 +21,14 @@ func readForm(r *http.Request) error {
 		return large
 	}
 	for _, values := range []url.Values{r.Form, r.PostForm} {
-		for _, list := range values {
+		for name, list := range values {
 			for i := range list {
 				list[i] = clean(list[i])
+				// Every field that wants a number understands the digits of the keyboard; a password
+				// and a text with words in it stay as they were typed.
+				if lang.Numeric(list[i]) && !slices.Contains(secrets, name) {
+					list[i] = lang.Digits(list[i])
+				}
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -43,5 +44,23 @@ func TestARefusedResourceIsToldInPlainWordsOnce(t *testing.T) {
 	said := (&Request{}).sentences(f)
 	if strings.Contains(said, "con-4") || strings.Contains(said, "dom-6") || strings.Count(said, "abated") != 1 {
 		t.Errorf("the page says %q", said)
+	}
+}
+
+// TestNumbersAreReadInTheDigitsOfAnyKeyboard: a field of a number is; a password and words are not.
+func TestNumbersAreReadInTheDigitsOfAnyKeyboard(t *testing.T) {
+	for _, c := range []struct{ field, typed, want string }{
+		{"upper", "١٤٠", "140"}, {"bp", "١٤٠/٩٠", "140/90"}, {"weight", "٧٨٫٥", "78.5"}, {"weight", "۷۸٫۵", "78.5"},
+		{"fee", "١٬٢٥٠٫٥٠", "1250.50"}, {"date", "٢٠٢٦-١١-٢٤", "2026-11-24"},
+		{"text", "لدي ١٢ حبة", "لدي ١٢ حبة"}, {"text", "،", "،"}, {"again", "١٢٣٤٥٦٧٨٩٠١٢", "١٢٣٤٥٦٧٨٩٠١٢"}, {"prove.password", "١٢٣٤٥٦٧٨٩٠١٢", "١٢٣٤٥٦٧٨٩٠١٢"},
+	} {
+		r := httptest.NewRequest(http.MethodPost, "/x", strings.NewReader(url.Values{c.field: {c.typed}}.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if err := readForm(r); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.FormValue(c.field); got != c.want {
+			t.Errorf("%s %q is read as %q, want %q", c.field, c.typed, got, c.want)
+		}
 	}
 }

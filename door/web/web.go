@@ -59,6 +59,9 @@ type Site struct {
 	Address string
 	// Single speaks with the hospital's own sign-in; nil where there is none.
 	Single *sso.Single
+	// Program returns the name of a program that works, or once worked, with records; fault.NotFound
+	// when there is none. nil when the server lets no programs in.
+	Program func(ctx context.Context, id string) (string, error)
 	// BackUp begins a backup and a restore drill; nil when the server makes none by itself.
 	BackUp func()
 	// Witnesses tells how it stands with the witnesses of the audit log; nil when there are none.

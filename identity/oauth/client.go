@@ -292,6 +292,12 @@ func (s *Server) Client(ctx context.Context, id string) (Client, error) {
 	return k.Client, err
 }
 
+// Name is what a program is called, also when it may work no more; fault.NotFound when there is none.
+func (s *Server) Name(ctx context.Context, id string) (string, error) {
+	c, err := s.Client(ctx, id)
+	return c.Name, err
+}
+
 // Clients returns all programs, those that wait first, then by name.
 func (s *Server) Clients(ctx context.Context, by trust.Principal) ([]Client, error) {
 	if err := keepsPrograms(by); err != nil && by.Role != trust.Auditor {

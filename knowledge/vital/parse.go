@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/osler-emr/osler/base/lang"
 )
 
 // Value is what a person typed, in the unit of the definition.
@@ -29,7 +31,7 @@ var typed = regexp.MustCompile(`^(\d{1,4}(?:[.,]\d{1,3})?)\s*([\p{L}°/%²\[\]_]
 var feet = regexp.MustCompile(`^(\d)\s*(?:'|ft|feet)\s*(?:(\d{1,2}(?:\.\d)?)\s*(?:"|in|''|inches)?)?$`)
 
 // Parse reads one value as it is typed in a clinic: "91.4", "91,4", "201 lb", "98.6 F",
-// "5 ft 11". Without a unit the value is in the unit of the definition. A value outside of
+// "5 ft 11", in the digits of any keyboard (lang.Digits). Without a unit the value is in the unit of the definition. A value outside of
 // what a person can have is an error; an unusual one is a Doubt, and the value is returned
 // with it.
 func Parse(m Measure, text string) (Value, error) {
@@ -37,7 +39,7 @@ func Parse(m Measure, text string) (Value, error) {
 	if d.Code == "" || m == BloodPressure {
 		return Value{}, fmt.Errorf("vital: no single value for %q", m)
 	}
-	f, converted, err := read(m, strings.TrimSpace(text))
+	f, converted, err := read(m, strings.TrimSpace(lang.Digits(text)))
 	if err != nil {
 		return Value{}, err
 	}
@@ -97,7 +99,7 @@ var pressure = regexp.MustCompile(`^(\d{2,3})\s*[/\s-]\s*(\d{2,3})$`)
 
 // ParsePressure reads "148/92" or "148 92". Errors are those of Parse.
 func ParsePressure(text string) (systolic, diastolic Value, err error) {
-	p := pressure.FindStringSubmatch(strings.TrimSpace(text))
+	p := pressure.FindStringSubmatch(strings.TrimSpace(lang.Digits(text)))
 	if p == nil {
 		return systolic, diastolic, fmt.Errorf("%w: write the pressure as 120/80", ErrUnreadable)
 	}

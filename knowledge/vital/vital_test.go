@@ -14,6 +14,9 @@ func TestParse(t *testing.T) {
 	}{
 		{Pulse, "78", "78", false},
 		{Pulse, "78 bpm", "78", false},
+		{Pulse, "٧٨", "78", false},
+		{Weight, "٧٨٫٥ kg", "78.5", false},
+		{Weight, "۷۸٫۵", "78.5", false},
 		{Temperature, "36.8", "36.8", false},
 		{Temperature, "36,8", "36.8", false},
 		{Temperature, "98.6 F", "37.0", false},
@@ -55,6 +58,7 @@ func TestParsePressure(t *testing.T) {
 		{"148/92", "148", "92", false, false},
 		{" 148 / 92 ", "148", "92", false, false},
 		{"148 92", "148", "92", false, false},
+		{"١٤٨/٩٢", "148", "92", false, false},
 		{"92/148", "", "", true, false},
 		{"14892", "", "", true, false},
 		{"240/110", "240", "110", false, true},

@@ -198,6 +198,17 @@ func (c Chart) NextAppointment() (Appointment, bool) {
 	return slices.MinFunc(ahead, func(a, b Appointment) int { return cmp.Compare(a.Start, b.Start) }), true
 }
 
+// AppointmentsOn returns the appointments of a day that the patient keeps or has kept, soonest first:
+// what was cancelled or missed is not among them.
+func (c Chart) AppointmentsOn(day time.Time) []Appointment {
+	on := day.Format(time.DateOnly)
+	list := slices.DeleteFunc(slices.Clone(c.Appointments), func(a Appointment) bool {
+		return !a.Open() && !a.Done() || Moment(a.Start).In(day.Location()).Format(time.DateOnly) != on
+	})
+	slices.SortStableFunc(list, func(a, b Appointment) int { return Moment(a.Start).Compare(Moment(b.Start)) })
+	return list
+}
+
 // Months is the patient's age in whole months at a time; -1 when the birth date is not
 // known to the month.
 func (p Patient) Months(at time.Time) int {

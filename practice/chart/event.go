@@ -88,6 +88,12 @@ func (a Appointment) Open() bool {
 	return false
 }
 
+// Here reports whether the patient has come and the visit is not over.
+func (a Appointment) Here() bool { return a.Status == "arrived" || a.Status == "checked-in" }
+
+// Done reports whether the visit has taken place.
+func (a Appointment) Done() bool { return a.Status == "fulfilled" }
+
 func appointmentFrom(n *fhir.Node) Appointment {
 	a := Appointment{
 		ID: n.ID(), Status: n.Get("status").Text(), Start: n.Get("start").Text(), End: n.Get("end").Text(),

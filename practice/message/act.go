@@ -12,6 +12,7 @@ import (
 	"github.com/osler-emr/osler/practice/task"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // MaxText is the longest message, in bytes.
@@ -25,6 +26,7 @@ type Draft struct {
 	Text    string
 	Staff   bool   // among colleagues
 	Private bool   // not for who acts for the patient and sees only a part of the record
+	Visit   bool   // the patient asks for a visit
 	Thread  string // id of the first message, for an answer
 	Key     string // idempotency key of the form, "" for none
 }
@@ -35,11 +37,15 @@ func Threads(ctx context.Context, actor *record.Actor, patient string) ([]Thread
 	return find(ctx, actor, "category:not="+url.QueryEscape(notLetters)+"&subject=Patient/"+patient+"&_sort=-sent&_count=1000")
 }
 
-// Find returns one conversation; fault.NotFound when there is none.
+// Find returns one conversation; fault.NotFound when there is none. A request about the record is
+// none: it is answered on its own page.
 func Find(ctx context.Context, actor *record.Actor, id string) (Thread, error) {
 	first, err := actor.Read(ctx, "Communication", id)
 	if err != nil {
 		return Thread{}, err
+	}
+	if policy.OfRights(first) {
+		return Thread{}, fault.New(fault.NotFound, "There is no such message.")
 	}
 	head := FromResource(first)
 	if head.Thread != id {
@@ -130,7 +136,10 @@ func Send(ctx context.Context, actor *record.Actor, d Draft) (record.Result, err
 	}
 	now := actor.Now()
 	m := Message{ID: ident.New(now), Thread: d.Thread, Patient: d.Patient, Sender: me, To: d.To,
-		Subject: strings.TrimSpace(d.Subject), Text: strings.TrimSpace(d.Text), Staff: d.Staff, Private: d.Private, Sent: now}
+		Subject: strings.TrimSpace(d.Subject), Text: strings.TrimSpace(d.Text), Staff: d.Staff, Private: d.Private, Visit: d.Visit && !d.Staff, Sent: now}
+	if actor.Principal().Proxy != nil {
+		m.By = actor.Principal().Name
+	}
 	c := record.Change{Put: []record.Put{{Resource: m.Resource(), Create: true}}, What: "send message", Key: d.Key}
 	c.Put = append(c.Put, tasks(actor, m)...)
 	ended, err := ends(ctx, actor, thread)

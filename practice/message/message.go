@@ -13,10 +13,14 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // System is the code system of message categories.
 const System = "urn:osler:message"
+
+// byURL is the extension of a sender that says who wrote for the patient.
+const byURL = "urn:osler:message-by"
 
 // The categories.
 const (
@@ -25,11 +29,13 @@ const (
 	// private stands beside patientMessage: who acts for the patient and sees only a part of the
 	// record does not read it (trust/policy).
 	private = "private"
+	// visitRequest stands beside patientMessage: the patient asks for a visit.
+	visitRequest = "visit-request"
 )
 
 // notLetters are the Communications that are steps of what a patient asks about the record
-// (practice/rights), which have their own pages.
-const notLetters = "urn:osler:right|amendment,urn:osler:right|restriction,urn:osler:right|confidential"
+// (practice/rights), which have their own pages: every kind of them.
+const notLetters = policy.RightSystem + "|"
 
 // Message is one Communication.
 type Message struct {
@@ -38,11 +44,13 @@ type Message struct {
 	Thread   string // id of the first message; its own id when it is the first
 	Patient  string // id of the Patient whom it is about
 	Sender   string // reference: "Patient/…", "Practitioner/…"
+	By       string // name of who wrote it for the patient; "" for the sender in person
 	To       []string
 	Subject  string
 	Text     string
 	Staff    bool // among colleagues: hidden from the patient
 	Private  bool // hidden from who acts for the patient and sees only a part of the record
+	Visit    bool // asks for a visit
 	Sent     time.Time
 	Received time.Time // when the recipient read it; zero: not yet
 }
@@ -121,8 +129,14 @@ func FromResource(r *fhir.Node) Message {
 		for k := range c.Get("coding").Items() {
 			if k.Get("system").Text() == System {
 				m.Staff = m.Staff || k.Get("code").Text() == staffMessage
+				m.Visit = m.Visit || k.Get("code").Text() == visitRequest
 				m.Private = m.Private || k.Get("code").Text() == private
 			}
+		}
+	}
+	for x := range r.Get("sender").Get("extension").Items() {
+		if x.Get("url").Text() == byURL && m.FromPatient() {
+			m.By = x.Get("valueString").Text()
 		}
 	}
 	m.Version, _ = strconv.ParseInt(r.Path("meta.versionId").Text(), 10, 64)
@@ -147,6 +161,9 @@ func (m Message) Resource() *fhir.Node {
 	if m.Private {
 		codings.Append(fhir.Obj("system", System, "code", private, "display", "Not for who sees a part of the record"))
 	}
+	if m.Visit {
+		codings.Append(fhir.Obj("system", System, "code", visitRequest, "display", "Asks for a visit"))
+	}
 	r.Set("category", fhir.Arr(fhir.Obj("coding", codings)))
 	r.Set("subject", fhir.Obj("reference", "Patient/"+m.Patient))
 	if m.Subject != "" {
@@ -160,7 +177,11 @@ func (m Message) Resource() *fhir.Node {
 	if to.Len() > 0 {
 		r.Set("recipient", to)
 	}
-	r.Set("sender", fhir.Obj("reference", m.Sender))
+	sender := fhir.Obj("reference", m.Sender)
+	if m.By != "" {
+		sender.Set("extension", fhir.Arr(fhir.Obj("url", byURL, "valueString", m.By)))
+	}
+	r.Set("sender", sender)
 	r.Set("payload", fhir.Arr(fhir.Obj("contentString", m.Text)))
 	return r
 }

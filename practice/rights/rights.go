@@ -22,11 +22,12 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Systems of the codes in a step.
 const (
-	System       = "urn:osler:right"        // category: the Kind
+	System       = policy.RightSystem       // category: the Kind
 	StepSystem   = "urn:osler:right-step"   // topic: the Act
 	ReasonSystem = "urn:osler:right-reason" // reasonCode: why it was denied, or what a restriction covers
 	PartURL      = "urn:osler:right-part"   // extension of a payload: which Part it is

@@ -37,7 +37,7 @@ func message(p trust.Principal, i Interaction, before, after *fhir.Node) string 
 		return ""
 	}
 	for _, r := range []*fhir.Node{before, after} {
-		if r != nil && (r.ResourceType() != "Communication" || ofRights(r)) {
+		if r != nil && (r.ResourceType() != "Communication" || OfRights(r)) {
 			return ""
 		}
 	}

@@ -11,7 +11,8 @@ import (
 
 // Code systems of the threads in which patients ask about their record; see practice/rights.
 const (
-	rightSystem = "urn:osler:right"
+	RightSystem = "urn:osler:right"
+	rightSystem = RightSystem
 	stepSystem  = "urn:osler:right-step"
 )
 
@@ -28,7 +29,9 @@ var (
 	clinicSteps  = []string{"extension", "accepted", "denied", "rebuttal", "informed", "ended"}
 )
 
-func ofRights(r *fhir.Node) bool {
+// OfRights reports whether a Communication is a step of such a thread, of whichever kind: it is no
+// letter.
+func OfRights(r *fhir.Node) bool {
 	if r.ResourceType() != "Communication" {
 		return false
 	}
@@ -46,7 +49,7 @@ func ofRights(r *fhir.Node) bool {
 // the law gives for an answer runs from then, whatever the sender's clock or program says. A
 // moment later is left, by which steps of one millisecond are kept in order.
 func Received(r *fhir.Node, now time.Time) {
-	if !ofRights(r) {
+	if !OfRights(r) {
 		return
 	}
 	now = now.UTC().Truncate(time.Millisecond)
@@ -106,7 +109,7 @@ func inPerson(p trust.Principal, roles ...trust.Role) bool {
 // each step is added by whom it belongs to, in their own name, and never changed or deleted. The one
 // change is that the patient has read a step. It returns why a write is refused, or "".
 func rightsThread(p trust.Principal, i Interaction, before, after *fhir.Node) string {
-	if p.Role == trust.SystemRole || (before == nil || !ofRights(before)) && (after == nil || !ofRights(after)) {
+	if p.Role == trust.SystemRole || (before == nil || !OfRights(before)) && (after == nil || !OfRights(after)) {
 		return ""
 	}
 	if before != nil {

@@ -310,7 +310,7 @@ func patientDocument(p trust.Principal, before, after *fhir.Node) string {
 }
 
 func patientMessage(p trust.Principal, before, after *fhir.Node) string {
-	if ofRights(after) {
+	if OfRights(after) {
 		return "" // rightsThread has judged it
 	}
 	if before != nil { // the only change: the patient has read a message
