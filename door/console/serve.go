@@ -107,6 +107,7 @@ func (c *serveCommand) Run(ctx context.Context, p *Program) error {
 
 // announce prints the address and, before the first account exists, the set-up link.
 func (p *Program) announce(ctx context.Context, h *house, address string) error {
+	address = named(address)
 	fmt.Fprintf(p.Out, "Osler is ready at %s\n", address)
 	has, err := h.accounts.HasAccounts(ctx)
 	if err != nil || has {
@@ -118,6 +119,15 @@ func (p *Program) announce(ctx context.Context, h *house, address string) error 
 	}
 	fmt.Fprintf(p.Out, "Open this link once to make the administrator:\n  %s/set-up/%s\n", address, secret)
 	return nil
+}
+
+// named is the address of this machine as browsers let it use passkeys: they bind them to a name, and
+// an IP address is none.
+func named(address string) string {
+	for _, loopback := range []string{"//127.0.0.1:", "//[::1]:"} {
+		address = strings.Replace(address, loopback, "//localhost:", 1)
+	}
+	return address
 }
 
 func (p *Program) site(h *house, name string) *web.Site {
@@ -140,6 +150,7 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 	programs := oauth.Open(oauth.Options{Store: h.store, Accounts: h.accounts, Clock: p.Clock, Key: h.keys.Key("oauth-signing"), Guard: guard, Log: site.Log})
 	h.accounts.Join(programs)
 	site.Single = sso.Open(sso.Options{Accounts: h.accounts, Clock: p.Clock, Log: site.Log, Key: h.keys.Key("single-sign-on"), Guard: guard})
+	site.Programs = programs.Names
 	apps := &smart.Door{Server: programs, Base: out.base(), Log: site.Log, Example: site.Demo != nil}
 	pages, err := site.Handler(clinic.Area(), portal.Area(), apps.Area())
 	if err != nil {

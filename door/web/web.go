@@ -61,6 +61,8 @@ type Site struct {
 	Single *sso.Single
 	// BackUp begins a backup and a restore drill; nil when the server makes none by itself.
 	BackUp func()
+	// Programs tells the registered names of programs by client id; nil where there are none.
+	Programs func(ctx context.Context, by trust.Principal) (map[string]string, error)
 	// Witnesses tells how it stands with the witnesses of the audit log; nil when there are none.
 	Witnesses func() []witness.State
 }

@@ -300,6 +300,16 @@ func (s *Server) Clients(ctx context.Context, by trust.Principal) ([]Client, err
 	return s.clients(ctx)
 }
 
+// Names returns the names of all programs by id, as the audit log needs them.
+func (s *Server) Names(ctx context.Context, by trust.Principal) (map[string]string, error) {
+	list, err := s.Clients(ctx, by)
+	out := map[string]string{}
+	for _, c := range list {
+		out[c.ID] = c.Name
+	}
+	return out, err
+}
+
 func (s *Server) clients(ctx context.Context) ([]Client, error) {
 	items, err := s.Store.Items(ctx, spaceClient, "")
 	if err != nil {
