@@ -22,9 +22,10 @@ var (
 func (p particulars) person(kind, id, more string) string {
 	return fmt.Sprintf(`{"resourceType":%q,"id":%q,"text":{"status":"additional","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">Hill, %s, %s, %s, %s</div>"},
 "extension":[{"url":"http://hl7.org/fhir/StructureDefinition/patient-birthPlace","valueAddress":{"city":%q}}],
-"identifier":[{"system":"urn:mrn","value":"M-%s"},{"system":"http://hl7.org/fhir/sid/us-ssn","value":%q},{"type":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0203","code":"PPN"}]},"system":"urn:passport","value":"P%s"}],
+"identifier":[{"system":"urn:mrn","value":"M-%s"},{"system":"http://hl7.org/fhir/sid/us-ssn","value":%q},{"type":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0203","code":"PPN"}]},"system":"urn:passport","value":"P%s"},
+{"system":"http://hl7.org/fhir/sid/passport-USA","value":"U%s"},{"type":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0203","code":"NNGBR"}]},"system":"urn:nhs","value":"N%s"}],
 "name":[{"family":"Hill","given":["Rosa"]}],"birthDate":"1970-05-06","telecom":[{"system":"phone","value":%q},{"system":"email","value":"%s@example.org"}],"address":[{"line":["1 %s Lane"],"city":%q,"postalCode":"LS1"}]%s}`,
-		kind, id, p.phone, p.street, p.friend, p.number, p.street, id, p.number, p.number, p.phone, p.street, p.street, p.street, more)
+		kind, id, p.phone, p.street, p.friend, p.number, p.street, id, p.number, p.number, p.number, p.number, p.phone, p.street, p.street, p.street, more)
 }
 
 // secrets are what must not be in any answer to who does not see it.
@@ -78,7 +79,7 @@ func asking(p particulars) (list []request) {
 	}
 	get("/fhir/ServiceRequest?_include=ServiceRequest:subject", "/fhir/Observation?_include=Observation:patient", "/fhir/Patient?_revinclude=RelatedPerson:patient", "/fhir/Appointment?_include=Appointment:patient",
 		"/fhir/Patient/rosa/$everything", "/fhir/Patient/$everything", "/fhir/Patient/rosa/*", "/fhir/_history?_count=50", "/fhir?_type=Patient,RelatedPerson")
-	for _, value := range append(p.secrets(), p.number, "http://hl7.org/fhir/sid/us-ssn|"+p.number, "http://hl7.org/fhir/sid/us-ssn|", "P"+p.number, "urn:passport|P"+p.number, "LS1") {
+	for _, value := range append(p.secrets(), p.number, "http://hl7.org/fhir/sid/us-ssn|"+p.number, "http://hl7.org/fhir/sid/us-ssn|", "P"+p.number, "urn:passport|P"+p.number, "U"+p.number, "N"+p.number, "urn:nhs|N"+p.number, "urn:nhs|", "LS1") {
 		v := url.QueryEscape(value)
 		for _, param := range []string{"phone", "email", "telecom", "address", "address:contains", "address-city", "address-postalcode", "identifier", "identifier:not", "identifier:text", "_text", "_content", "phone:missing", "identifier:of-type"} {
 			value := v

@@ -423,6 +423,11 @@ func (g *generator) write(kind, id string) request {
 	test := `[{"op":"test","path":"/status","value":"` + of(g, []string{"active", "final", "x"}) + `"},{"op":"test","path":"/id","value":"never"}]`
 	switch g.IntN(10) {
 	case 0:
+		if into != id { // what is refused anyway is refused alike
+			return of(g, []request{{http.MethodPut, "/fhir/" + kind + "/" + id, body, []string{`If-Match: W/"9"`}},
+				{http.MethodPut, "/fhir/" + kind + "/" + id, strings.Replace(body, `{"resourceType"`, `{"nonsense":1,"resourceType"`, 1), match},
+				{http.MethodPost, "/fhir/" + kind + "/" + id + "/$validate?mode=update", body, nil}})
+		}
 		return request{http.MethodPut, "/fhir/" + kind + "/" + into, strings.Replace(body, `"id":"`+id+`"`, `"id":"`+into+`"`, 1), match}
 	case 1:
 		if g.patient != "" { // a condition that something hidden would fulfil

@@ -278,6 +278,8 @@ func compare(t *testing.T, who string, w *worlds, seed uint64, found *atomic.Boo
 	n, once := rounds(), os.Getenv("OSLER_FIRST") != ""
 	g := newGenerator(w, seed)
 	statuses, differences := map[int]int{}, 0
+	role := w.a.people[who].principal.Role
+	log := role == trust.Administrator || role == trust.Auditor
 	if w.hidden == 0 { // the worlds are one
 		n = min(n, 500)
 	}
@@ -286,6 +288,9 @@ func compare(t *testing.T, who string, w *worlds, seed uint64, found *atomic.Boo
 			break
 		}
 		r := g.next()
+		if log && strings.Contains(r.path, "AuditEvent") { // who may read the audit log sees what it says: the worlds were made by other commits
+			continue
+		}
 		if w.byRelation && strings.Contains(r.path, "/emergency-access") { // that page is the way in
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/osler-emr/osler/base/clock"
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/malware"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/blob"
 	"github.com/osler-emr/osler/trust"
@@ -18,6 +19,7 @@ type Gate struct {
 	store   store.Store // versions with their data
 	lean    store.Store // the store itself: large data stands elsewhere, see contents.go
 	blobs   *blob.Store
+	scanner *malware.Scanner // nil: files are not scanned
 	clock   clock.Clock
 	keepers map[string]Keeper
 	holder  Holder

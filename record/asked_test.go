@@ -1,8 +1,11 @@
 package record
 
 import (
+	"strings"
 	"testing"
 
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
 )
 
@@ -49,5 +52,68 @@ func TestReadIsNotSearch(t *testing.T) {
 	p.Scopes = []string{"user/Patient.rs", "user/Observation.rs"}
 	if list, err := c.as(p).Find(ctx, "Observation", "subject:Patient.family=Diaz"); err != nil || len(list) != 1 {
 		t.Errorf("a chain into what may be searched: %d, %v", len(list), err)
+	}
+}
+
+// TestReadIsNotListing: a token that may read a type and not search it gets one resource and its history,
+// and no list: not the history of the type or of all, not a chart, not an export. One that may search a part of
+// a type lists that part, also when it may read all. So it is for the audit log.
+func TestReadIsNotListing(t *testing.T) {
+	c := open(t)
+	laboratory := strings.Replace(vitals("rosa"), "vital-signs", "laboratory", 1)
+	made := c.commit(trust.System("import"), vitals("rosa"), laboratory).Versions
+	pulse := made[0].ID
+	for _, form := range []struct {
+		scopes []string
+		lists  int
+	}{{[]string{"user/Patient.r", "user/Observation.r"}, 0}, {[]string{"user/Patient.r", "user/Observation.rs"}, 2},
+		{[]string{"user/Patient.r", "user/Observation.r", "user/Observation.s?category=laboratory"}, 1}} {
+		p := physician
+		p.Client, p.Scopes = "app", form.scopes
+		a := c.as(p)
+		if _, err := a.Read(ctx, "Observation", pulse); err != nil {
+			t.Errorf("%v: read: %v", form.scopes, err)
+		}
+		if list, err := a.History(ctx, store.HistoryFilter{Type: "Observation", ID: pulse}); err != nil || len(list) != 1 {
+			t.Errorf("%v: the history of one: %d, %v", form.scopes, len(list), err)
+		}
+		of := func(list []store.Version, resourceType string) (n int) {
+			for _, v := range list {
+				if v.Type == resourceType {
+					n++
+				}
+			}
+			return n
+		}
+		list, err := a.History(ctx, store.HistoryFilter{Type: "Observation"})
+		if of(list, "Observation") != form.lists || fault.Is(err, fault.Forbidden) != (form.lists == 0) {
+			t.Errorf("%v: the history of the type: %d, %v", form.scopes, len(list), err)
+		}
+		if list, err := a.History(ctx, store.HistoryFilter{}); err != nil || of(list, "Observation") != form.lists {
+			t.Errorf("%v: the history of all: %d, %v", form.scopes, of(list, "Observation"), err)
+		}
+		chart := collect(t, a.ChartVersions(ctx, "rosa"))
+		if of(chart, "Observation") != form.lists || of(chart, "Patient") != 1 {
+			t.Errorf("%v: the chart: %d measurements, %d patients", form.scopes, of(chart, "Observation"), of(chart, "Patient"))
+		}
+		if all := collect(t, a.All(ctx)); of(all, "Observation") != form.lists || of(all, "Patient") != 0 {
+			t.Errorf("%v: the export: %d measurements, %d patients", form.scopes, of(all, "Observation"), of(all, "Patient"))
+		}
+		if form.lists == 0 {
+			continue
+		}
+		if found, err := a.Find(ctx, "Observation", ""); err != nil || len(found) != form.lists {
+			t.Errorf("%v: search: %d, %v", form.scopes, len(found), err)
+		}
+		if n, err := a.Count(ctx, "Observation", nil); err != nil || n != int64(form.lists) {
+			t.Errorf("%v: count: %d, %v", form.scopes, n, err)
+		}
+	}
+	auditor := trust.Principal{ID: "acc-aud", Role: trust.Auditor, Client: "app", Scopes: []string{"user/AuditEvent.r"}}
+	if _, err := c.as(auditor).Looked(ctx, store.LeafFilter{Limit: 10}); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("the log is listed: %v", err)
+	}
+	if e, err := c.as(auditor).LookedAt(ctx, 0); err != nil || e.Index != 0 {
+		t.Errorf("one entry of the log: %+v, %v", e, err)
 	}
 }

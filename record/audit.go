@@ -94,10 +94,26 @@ func named(v store.Version, written bool) ledger.Version {
 // administrator for any ("" for all). A patient's answer leaves out what the leaves say
 // about others.
 func (a *Actor) Looked(ctx context.Context, f store.LeafFilter) ([]store.LeafEntry, error) {
+	return a.looked(ctx, f, policy.MayAudit)
+}
+
+// LookedAt is Looked for one entry of the log; fault.NotFound when there is none that the actor may see.
+func (a *Actor) LookedAt(ctx context.Context, index int64) (store.LeafEntry, error) {
+	found, err := a.looked(ctx, store.LeafFilter{Before: index + 1, Limit: 1, Scan: 1, Reached: new(int64)}, policy.MayAuditOne)
+	if err != nil {
+		return store.LeafEntry{}, err
+	}
+	if len(found) != 1 || found[0].Index != index { // for a patient: it is about others
+		return store.LeafEntry{}, notFound("AuditEvent")
+	}
+	return found[0], nil
+}
+
+func (a *Actor) looked(ctx context.Context, f store.LeafFilter, may func(trust.Principal, string) error) ([]store.LeafEntry, error) {
 	if a.principal.Role == trust.Patient && f.Patient == "" {
 		f.Patient = a.principal.Patient
 	}
-	if err := policy.MayAudit(a.principal, f.Patient); err != nil && !a.ownWork(f) {
+	if err := may(a.principal, f.Patient); err != nil && !a.ownWork(f) {
 		return nil, a.refused(ctx, err, policy.Search, "AuditEvent", "", "")
 	}
 	own := a.principal.Role == trust.Patient

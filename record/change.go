@@ -16,12 +16,16 @@ import (
 // otherwise fault.Stale.
 //
 // A principal who sees a type only in part (a patient, mostly) may choose ids only in the
-// form that ident.New makes: whether another id is taken is not for it to learn.
+// form that ident.New makes: whether another id is taken is not for it to learn. Whoever may choose
+// learns of a hidden resource only by fault.NotFound for a change that would have been stored otherwise;
+// one that is refused is refused as if the id were free.
 type Put struct {
 	Resource *fhir.Node
 	IfMatch  int64
 	// Create asks for a new resource: an id that exists already is fault.Conflict.
 	Create bool
+	// Update asks for what is there: an id that is free, or taken by what is hidden, is fault.NotFound.
+	Update bool
 	// Content is the data of a Binary that was streamed before, with Actor.Keep.
 	Content *blob.Content
 }

@@ -54,7 +54,7 @@ func (a *Actor) chart(ctx context.Context, patient string, types []string, fill 
 		if a.at != 0 {
 			versions = a.still(ctx, versions)
 		}
-		a.filtered(ctx, versions, func(v store.Version, err error) bool {
+		a.filtered(ctx, versions, "Patient/"+patient, func(v store.Version, err error) bool {
 			return yield(fill(ctx, v, err))
 		})
 	}
@@ -91,9 +91,9 @@ func (a *Actor) visibleTypes(types []string) []string {
 	})
 }
 
-// filtered yields the versions that the actor may see. Where it may see all of a type,
-// nothing is decoded.
-func (a *Actor) filtered(ctx context.Context, versions iter.Seq2[store.Version, error], yield func(store.Version, error) bool) {
+// filtered yields the versions that the actor may see and list; what is named it may read alone. Where it
+// may see all of a type, nothing is decoded.
+func (a *Actor) filtered(ctx context.Context, versions iter.Seq2[store.Version, error], named string, yield func(store.Version, error) bool) {
 	j, err := a.judge(ctx)
 	if err != nil {
 		yield(store.Version{}, err)
@@ -101,6 +101,7 @@ func (a *Actor) filtered(ctx context.Context, versions iter.Seq2[store.Version, 
 	}
 	for v, err := range versions {
 		if err == nil {
+			j.listing = v.Type+"/"+v.ID != named
 			err = j.sees(ctx, v)
 			if fault.Is(err, fault.NotFound) {
 				continue
@@ -168,6 +169,6 @@ func (a *Actor) All(ctx context.Context, types ...string) iter.Seq2[store.Versio
 		if a.at != 0 {
 			versions = a.still(ctx, versions)
 		}
-		a.filtered(ctx, versions, func(v store.Version, err error) bool { return yield(a.masked(v, err)) })
+		a.filtered(ctx, versions, "", func(v store.Version, err error) bool { return yield(a.masked(v, err)) })
 	}
 }

@@ -70,6 +70,52 @@ func (a *Actor) FindClosed(ctx context.Context, family, born string) ([]Known, e
 	return out, a.write(ctx, l)
 }
 
+// Registered reports whether somebody of this name and date of birth is in the register whose
+// chart is closed to the actor, for who registers people: a second record of one person must not
+// be made because the first cannot be seen. It tells that there is one, and nothing of it; the
+// log of the patient says that it was asked. Programs, which ask often, are told nothing.
+func (a *Actor) Registered(ctx context.Context, family, given, born string) (bool, error) {
+	p := a.principal
+	if !p.Staff() || p.Client != "" || len(p.Scopes) > 0 || a.at != 0 || policy.May(p, policy.Create, "Patient") != nil {
+		return false, nil
+	}
+	family, given = search.Normalize(strings.TrimSpace(family)), search.Normalize(strings.TrimSpace(given))
+	if family == "" || strings.ContainsAny(family, `,|$\`) {
+		return false, nil
+	}
+	if _, ok := lang.ParsePartial(born); !ok {
+		return false, nil
+	}
+	q, err := a.parse(ctx, "Patient", []search.Param{{Name: "family", Value: family}, {Name: "birthdate", Value: born}})
+	if err != nil {
+		return false, err
+	}
+	q.Count, q.Total = closedMost, search.TotalNone
+	page, err := a.gate.lean.Search(ctx, store.NewPlan(q, func(string) search.Expr { return search.All{} }))
+	if err != nil {
+		return false, err
+	}
+	l := a.leaf(ledger.Search, "Patient")
+	l.Query = "registered already, by name and date of birth"
+	for _, v := range page.Matches {
+		switch err := a.visible(ctx, v); {
+		case err == nil: // the usual search finds it
+			continue
+		case !fault.Is(err, fault.NotFound):
+			return false, err
+		}
+		k, err := knownOf(v)
+		if err != nil {
+			return false, err
+		}
+		if other := search.Normalize(k.Given); given == "" || other == "" || strings.HasPrefix(given, other) || strings.HasPrefix(other, given) {
+			addPatient(l, v.Patient)
+			l.Count++
+		}
+	}
+	return l.Count > 0, a.write(ctx, l)
+}
+
 // Glimpse returns who has a closed chart, for the form that asks why it is to be opened.
 // fault.NotFound for all others, and for who may not break glass.
 func (a *Actor) Glimpse(ctx context.Context, patient string) (Known, error) {

@@ -30,7 +30,10 @@ func (a *Actor) Commit(ctx context.Context, c Change) (Result, error) {
 	if a.at != 0 {
 		return Result{}, fault.New(fault.Forbidden, "You look at the record as it was; return to the present to change it.")
 	}
-	var err error
+	err := a.scan(ctx, c)
+	if err != nil {
+		return Result{}, err
+	}
 	for range retries {
 		var r Result
 		r, err = a.commitOnce(ctx, c)
@@ -102,6 +105,7 @@ type builder struct {
 	former   []int64         // version with the content before, 0 when there was none; one for each write
 	patients []string        // whose data is touched, for the leaf
 	seen     map[string]bool // "Type/id" of what this change writes
+	hidden   []store.Version // what Puts would write over and the actor does not see
 	met      map[string]bool // "Type/id" of what it refers to, and is there
 	issues   []fault.Issue
 	advice   []fault.Issue
@@ -154,6 +158,10 @@ func (b *builder) build(ctx context.Context) error {
 			return err
 		}
 	}
+	if len(b.hidden) > 0 {
+		v := b.hidden[0]
+		return b.actor.refused(ctx, notFound(v.Type), policy.Update, v.Type, v.ID, v.Patient)
+	}
 	return nil
 }
 
@@ -205,27 +213,29 @@ func (b *builder) find(ctx context.Context, p Put, q *pendingPut) error {
 	if err != nil && !missing {
 		return err
 	}
-	// What is hidden is not written over, whatever hides it: role, relationship, consent, label.
-	// Whether an id of another form than Osler's is free is not told to who sees a part of a type.
-	if !missing || !policy.SeesAll(a.principal, resourceType) && !chosen(id) {
-		err := notFound(resourceType)
-		if !missing {
-			err = a.visible(ctx, current)
-		}
-		if err != nil {
-			if fault.Is(err, fault.NotFound) {
-				return a.refused(ctx, err, policy.Update, resourceType, id, current.Patient)
-			}
+	// What is hidden is not written over, whatever hides it: role, relationship, consent, label. It is judged
+	// as what is missing, and refused when all else is well: a change that is refused anyway tells nothing.
+	patient := current.Patient
+	if !missing {
+		err := a.visible(ctx, current)
+		if missing = fault.Is(err, fault.NotFound); missing {
+			b.hidden = append(b.hidden, current)
+		} else if err != nil {
 			return err
 		}
 	}
 	switch {
-	case !missing && p.Create: // also when it was deleted: a create does not bring back
-		return fault.New(fault.Conflict, "There is a %s with this id already.", resourceType).At(where)
-	case p.IfMatch != 0 && (missing || current.Deleted || current.Version != p.IfMatch):
-		return stale(resourceType, where)
+	// Whether an id of another form than Osler's is free is not told to who sees a part of a type.
+	case missing && (p.Update || !policy.SeesAll(a.principal, resourceType) && !chosen(id)):
+		return a.refused(ctx, notFound(resourceType), policy.Update, resourceType, id, patient)
+	case missing && p.IfMatch != 0:
+		return a.refused(ctx, stale(resourceType, where), policy.Update, resourceType, id, patient)
 	case missing:
 		return nil
+	case p.Create: // also when it was deleted: a create does not bring back
+		return fault.New(fault.Conflict, "There is a %s with this id already.", resourceType).At(where)
+	case p.IfMatch != 0 && (current.Deleted || current.Version != p.IfMatch):
+		return stale(resourceType, where)
 	}
 	q.current = current
 	if !current.Deleted {
@@ -268,8 +278,13 @@ func (b *builder) put(ctx context.Context, q *pendingPut) error {
 	if q.before == nil && a.principal.Role != trust.SystemRole {
 		policy.Received(r, b.now)
 	}
+	if q.before == nil || !policy.IsSent(q.before) {
+		policy.Signed(a.principal, r)
+	}
 	if !b.change.handed {
-		if err := b.label(ctx, q.before, r); err != nil {
+		if err := b.label(ctx, q.before, r); fault.Is(err, fault.Forbidden) {
+			return a.refused(ctx, err, what, resourceType, r.ID(), q.current.Patient)
+		} else if err != nil {
 			return err
 		}
 	} else if !b.change.relabels {

@@ -502,7 +502,7 @@ func (a *Actor) Keep(ctx context.Context, r io.Reader, limit int64) (blob.Conten
 	if a.principal.Role == trust.Patient {
 		limit = min(limit, maxOfPatient)
 	}
-	return a.gate.blobs.Put(ctx, r, min(limit, MaxContent))
+	return a.gate.blobs.PutChecked(ctx, r, min(limit, MaxContent), a.checked(ctx))
 }
 
 // maxOfPatient is the largest file of a patient, in bytes: photos and papers, not films.

@@ -31,8 +31,8 @@ func (a *Actor) plan(ctx context.Context, q search.Query, at store.T, after []by
 		x, ok := sees[resourceType]
 		if !ok {
 			x = a.gate.sees(rules, a.principal, resourceType)
-			if q.Type == "" && policy.May(a.principal, policy.Search, resourceType) != nil { // as a search of this type alone
-				x = search.None{}
+			if q.Type == "" { // as a search of this type alone
+				x = listed(x, policy.Listed(a.principal, resourceType))
 			}
 			sees[resourceType] = x
 		}
@@ -43,6 +43,20 @@ func (a *Actor) plan(ctx context.Context, q search.Query, at store.T, after []by
 		p.At = a.at
 	}
 	return p, nil
+}
+
+// listed narrows a condition to what may be listed.
+func listed(x, listed search.Expr) search.Expr {
+	switch listed.(type) {
+	case search.All:
+		return x
+	case search.None:
+		return listed
+	}
+	if x == nil {
+		return listed
+	}
+	return search.And{x, listed}
 }
 
 // Search runs a parsed query and returns one page of stored bytes. after is the Next of
@@ -56,6 +70,9 @@ func (a *Actor) Search(ctx context.Context, q search.Query, at store.T, after []
 	plan, err := a.plan(ctx, q, at, after)
 	if err != nil {
 		return store.Page{}, err
+	}
+	if q.Type != "" {
+		plan.Query.Where = listed(plan.Query.Where, policy.Listed(a.principal, q.Type))
 	}
 	page, err := a.gate.store.Search(ctx, plan)
 	if err == nil && (after != nil || plan.At != 0) {
@@ -222,6 +239,7 @@ func (a *Actor) Count(ctx context.Context, resourceType string, query url.Values
 	if err != nil {
 		return 0, err
 	}
+	plan.Query.Where = listed(plan.Query.Where, policy.Listed(a.principal, resourceType))
 	n, err := a.gate.store.Count(ctx, plan)
 	if err != nil {
 		return 0, err

@@ -14,8 +14,12 @@ import (
 // resource, hidden and missing are fault.NotFound. Fewer than f.Count versions do not mean
 // the end; an empty answer does.
 func (a *Actor) History(ctx context.Context, f store.HistoryFilter) ([]store.Version, error) {
+	what := policy.History
+	if f.ID == "" {
+		what = policy.Search
+	}
 	if f.Type != "" {
-		if err := a.may(ctx, policy.History, f.Type, f.ID); err != nil {
+		if err := a.may(ctx, what, f.Type, f.ID); err != nil {
 			return nil, err
 		}
 	}
@@ -26,6 +30,7 @@ func (a *Actor) History(ctx context.Context, f store.HistoryFilter) ([]store.Ver
 	if err != nil {
 		return nil, err
 	}
+	j.listing = f.ID == ""
 	now := map[string]error{} // what visible says about the current versions
 	if f.ID != "" {
 		_, err := j.current(ctx, f.Type, f.ID)

@@ -47,6 +47,9 @@ func (a *Actor) Identify(ctx context.Context, query string) ([]Known, error) {
 	if err != nil {
 		return nil, err
 	}
+	if q, err = a.allowed(ctx, q); err != nil { // national numbers are hidden from them
+		return nil, err
+	}
 	q.Count, q.Total = identifyMost, search.TotalNone
 	page, err := a.gate.lean.Search(ctx, store.NewPlan(q, func(string) search.Expr { return search.All{} }))
 	if err != nil {

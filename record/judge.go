@@ -24,6 +24,8 @@ type judge struct {
 	a     *Actor
 	rules policy.Rules
 	open  map[string]openChart // by patient
+	// listing asks for what may be listed too; without it, for what may be read.
+	listing bool
 }
 
 // openChart says whether a chart is open, and since when that is known.
@@ -64,6 +66,12 @@ func (j *judge) judged(ctx context.Context, v store.Version, in func(store.Versi
 	ok, err := true, error(nil)
 	if !all {
 		ok, err = matches(base, v)
+	}
+	if ok && err == nil && j.listing {
+		listed := policy.Listed(a.principal, v.Type)
+		if _, all := listed.(search.All); !all {
+			ok, err = matches(listed, v)
+		}
 	}
 	if ok && err == nil && j.rules.Opened(a.principal, v.Patient).ID == "" {
 		var patients []string
@@ -120,14 +128,15 @@ func (j *judge) unopened(ctx context.Context, v store.Version, patients []string
 }
 
 // about returns the patients in whose charts a version is: the one where it lives, or several
-// whom it is about on equal terms, as an Appointment of two is.
+// whom it is about on equal terms, as an Appointment of two is, or those whom it names when it lives in
+// no chart, as a Bundle does.
 func (j *judge) about(ctx context.Context, v store.Version) ([]string, error) {
 	switch {
 	case !policy.InCharts(v.Type):
 		return nil, nil
 	case v.Patient != "":
 		return []string{v.Patient}, nil
-	case bytes.Count(v.Body, []byte("Patient/")) < 2:
+	case !bytes.Contains(v.Body, []byte("Patient")):
 		return nil, nil
 	}
 	r, err := fhir.Parse(v.Body)

@@ -362,6 +362,67 @@ func TestWhoElseWasSearchedForIsNotTold(t *testing.T) {
 	}
 }
 
+// TestAbuseB07WritesThatChangeNothing: a change that is not stored, for whatever reason, is refused in the
+// same words whether a hidden resource has the id or nothing does, to who may choose ids.
+func TestAbuseB07WritesThatChangeNothing(t *testing.T) {
+	c := open(t)
+	drinks := func(id, more string) string {
+		return `{"resourceType":"Condition","id":"` + id + `","code":{"coding":[{"system":"http://hl7.org/fhir/sid/icd-10-cm","code":"F10.20"}]},"subject":{"reference":"Patient/rosa"}` + more + `}`
+	}
+	colleague := func(id, more string) string {
+		return `{"resourceType":"Patient","id":"` + id + `","name":[{"family":"Stone"}]` + more + `}`
+	}
+	c.commit(physician, drinks("taken", ""))
+	c.commit(trust.System("import"), colleague("taken", ""))
+	if _, err := c.as(trust.System("import")).Label(ctx, "Patient", "taken", []string{"EMP"}, nil, "works here"); err != nil {
+		t.Fatal(err)
+	}
+	for _, who := range []struct {
+		p    trust.Principal
+		body func(id, more string) string
+		hid  string
+	}{{nurse, drinks, "Condition"}, {physician, colleague, "Patient"}, {nurse, colleague, "Patient"}, {desk, colleague, "Patient"}} {
+		hides := who.p
+		if _, err := c.as(hides).Read(ctx, who.hid, "taken"); !fault.Is(err, fault.NotFound) {
+			if hides.Role == trust.FrontDesk { // registers everybody
+				continue
+			}
+			t.Fatalf("%s sees the %s: %v", hides.Role, who.hid, err)
+		}
+		bad := c.read(`{"resourceType":"Observation","status":"nonsense"}`)
+		for what, change := range map[string]func(r *fhir.Node) Change{
+			"a version that is not there": func(r *fhir.Node) Change { return Change{Put: []Put{{Resource: r, IfMatch: 9}}} },
+			"the version that is there":   func(r *fhir.Node) Change { return Change{Put: []Put{{Resource: r, IfMatch: 1}}} },
+			"what is not valid":           func(r *fhir.Node) Change { r.Set("nonsense", fhir.Str("x")); return Change{Put: []Put{{Resource: r}}} },
+			"with what is not valid":      func(r *fhir.Node) Change { return Change{Put: []Put{{Resource: r}, {Resource: bad}}} },
+			"into a closed chart": func(r *fhir.Node) Change {
+				return Change{Put: []Put{{Resource: r}, {Resource: c.read(vitals("nobody"))}}}
+			},
+			"an update of what is there": func(r *fhir.Node) Change { return Change{Put: []Put{{Resource: r, Update: true}}} },
+		} {
+			ask := func(id string) string {
+				_, err := c.as(hides).Commit(ctx, change(c.read(who.body(id, ""))))
+				_, tried := c.as(hides).Try(ctx, change(c.read(who.body(id, ""))))
+				if err == nil || tried == nil {
+					t.Fatalf("%s: %s was stored", who.p.Role, what)
+				}
+				leaf := c.leaves("")[0]
+				return strings.ReplaceAll(fmt.Sprintf("%v %+v %v %v %s %s", err, fault.CodeOf(err), tried, fault.CodeOf(tried), leaf.Action, leaf.Outcome), id, "ID")
+			}
+			if hidden, missing := ask("taken"), ask("free-"); hidden != missing {
+				t.Errorf("%s, %s %s: hidden\n%s\nmissing\n%s", who.p.Role, who.hid, what, hidden, missing)
+			}
+		}
+		// What would be stored is not: nothing hidden is written over.
+		if _, err := c.as(hides).Commit(ctx, Change{Put: []Put{{Resource: c.read(who.body("taken", ""))}}}); !fault.Is(err, fault.NotFound) {
+			t.Errorf("%s writes over a hidden %s: %v", who.p.Role, who.hid, err)
+		}
+		if v, err := c.store.Read(ctx, who.hid, "taken", 0); err != nil || v.Version > 2 {
+			t.Errorf("%+v %v", v, err)
+		}
+	}
+}
+
 // TestPatientsWriteAtHomeOnly: an entry that the rules let through, and that names another
 // patient beside, is refused; it would be at home in the own chart alone.
 func TestPatientsWriteAtHomeOnly(t *testing.T) {

@@ -38,10 +38,11 @@ type Bucket interface {
 	Touch(ctx context.Context, name string) error
 }
 
-// Draft is a file that is being written and has no name yet. Either Keep or Drop ends it; Drop
-// after Keep does nothing.
+// Draft is a file that is being written and has no name yet. What was written can be read, before
+// it has its name. Either Keep or Drop ends it; Drop after Keep does nothing.
 type Draft interface {
 	io.Writer
+	io.ReaderAt
 	// Keep gives the file its name: from then on it is there, whole and durable.
 	Keep(ctx context.Context, name string) error
 	Drop()

@@ -138,9 +138,10 @@ func glassEnd(w http.ResponseWriter, r *web.Request) error {
 type privacyView struct {
 	Waiting, Done []glassLine
 	Ages          minor.Rule
+	Contact       identity.PrivacyContact
 	Administers   bool
 	Faults        ui.Faults
-	At            string // grant whose form has the faults
+	At            string // grant whose form has the faults, or "contact"
 	Comment       string
 }
 
@@ -170,6 +171,9 @@ func readPrivacy(r *web.Request) (privacyView, error) {
 	}
 	v := privacyView{Administers: r.Principal().Role == trust.Administrator}
 	if v.Ages, err = r.Site.Accounts.Ages(r.Context()); err != nil {
+		return v, err
+	}
+	if v.Contact, err = r.Site.Accounts.PrivacyContact(r.Context()); err != nil {
 		return v, err
 	}
 	var ids []string
@@ -213,6 +217,25 @@ func privacy(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	return web.Page(w, r, privacyPage(r), privacyDesk(v))
+}
+
+// contactSet says whom patients ask and complain to.
+func contactSet(w http.ResponseWriter, r *web.Request) error {
+	c := identity.PrivacyContact{Name: r.FormValue("name"), Phone: r.FormValue("phone"), Email: r.FormValue("email"), Address: r.FormValue("address")}
+	err := r.Site.Accounts.SetPrivacyContact(r.Context(), r.Principal(), c)
+	if refused(err) {
+		v, again := readPrivacy(r)
+		if again != nil {
+			return again
+		}
+		v.Faults, v.Contact, v.At = faultsOf(r, err), c, "contact"
+		return web.Invalid(w, r, privacyPage(r), privacyDesk(v))
+	}
+	if err != nil {
+		return err
+	}
+	r.Say(r.Lang.T("Saved. Patients read it where they ask about their record."), "")
+	return web.Redirect(w, r, "/privacy")
 }
 
 // glassReview keeps what the review of one access found.

@@ -11,6 +11,7 @@ import (
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/practice/patient"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // registration is the form as it was typed, what was read from it, and who it may be.
@@ -19,6 +20,8 @@ type registration struct {
 	Born      string // as typed
 	BornFault string
 	Matches   []patient.Match
+	Closed    bool // somebody of this name and birth date has a chart that is closed to who types
+	Glass     bool // who types may open such a chart in an emergency
 	Answer    patient.Answer
 	Faults    ui.Faults
 	Key       string
@@ -91,8 +94,11 @@ func register(w http.ResponseWriter, r *web.Request) error {
 		if !errors.As(err, &f) || f.Code != fault.Invalid && f.Code != fault.Conflict {
 			return err
 		}
+		g.Closed, g.Glass = f.Path == patient.Closed, policy.MayBreakGlass(r.Principal()) == nil
 		for _, i := range f.Told() {
-			g.Faults.Add(i.Expression, i.Text)
+			if i.Expression != patient.Closed {
+				g.Faults.Add(i.Expression, i.Text)
+			}
 		}
 		if len(f.Issues) == 0 {
 			g.Faults.Add("", f.Message)

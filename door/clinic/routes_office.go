@@ -22,6 +22,7 @@ func office(m *web.Mux) {
 	m.Page("POST /p/{patient}/emergency-access", opening, web.Fresh(web.Emergency, glassOpen))
 	m.Page("POST /glass/{grant}/end", opening|web.Audit, glassEnd)
 	m.Page("GET /privacy", web.Audit, privacy)
+	m.Page("POST /privacy/contact", web.Administrator, contactSet)
 	m.Page("POST /privacy/ages", web.Administrator, web.Fresh(web.Opening, agesSet))
 	m.Page("POST /privacy/glass/{grant}", web.Audit, glassReview)
 

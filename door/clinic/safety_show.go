@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/malware"
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/record"
@@ -16,8 +17,9 @@ import (
 // safetyView is what is known of the record's backups, at a moment.
 type safetyView struct {
 	record.Safety
-	Worry  record.Worry
-	MayAsk bool
+	Worry    record.Worry
+	MayAsk   bool
+	Scanning malware.State
 }
 
 // safetyShow shows whether the record could be restored.
@@ -26,7 +28,7 @@ func safetyShow(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return web.Page(w, r, ui.Page{Title: r.Lang.T("Safety"), Active: "/safety", Sheets: []string{"office.css"}}, safetyPage(safetyView{s, s.Worry(r.Now()), r.Site.BackUp != nil && r.Principal().Role == trust.Administrator}))
+	return web.Page(w, r, ui.Page{Title: r.Lang.T("Safety"), Active: "/safety", Sheets: []string{"office.css"}}, safetyPage(safetyView{s, s.Worry(r.Now()), r.Site.BackUp != nil && r.Principal().Role == trust.Administrator, r.Site.Gate.Scanning()}))
 }
 
 // safetyBackUp begins a backup and a drill that would come by themselves later.

@@ -3,9 +3,11 @@ package clinic
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/osler-emr/osler/base/malware"
 	"github.com/osler-emr/osler/door/webtest"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store"
@@ -106,6 +108,12 @@ func TestSafetyPageInABrowser(t *testing.T) {
 				s := safe()
 				s.Drill.Failed = "20261124T110000Z-000000/000001-0000.age is damaged or cut off."
 				s.Kept.Lost = 2
+				scanner, err := malware.Open(false, "unix:/nonexistent/clamd.ctl")
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = scanner.Check(t.Context(), strings.NewReader("nobody looks at it"))
+				h.site.Gate.ScanFiles(scanner)
 				return s
 			},
 		} {
@@ -116,5 +124,29 @@ func TestSafetyPageInABrowser(t *testing.T) {
 		}
 		p.Click(".um summary")
 		p.Submit("form[action='/sign-out'] button")
+	}
+}
+
+func TestTheAdministratorSeesWhetherFilesAreScanned(t *testing.T) {
+	h := officeHouse(t)
+	sam, _ := h.enters("sam")
+	if a := sam.get("/safety"); !a.says("Files are not scanned: no scanner is set up") {
+		t.Errorf("without a scanner: %d", a.status)
+	}
+	s, err := malware.Open(false, "unix:/nonexistent/clamd.ctl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.site.Gate.ScanFiles(s)
+	if a := sam.get("/safety"); a.says("not scanned") || !a.says("each file is scanned") || !a.says("clamd at /nonexistent/clamd.ctl") {
+		t.Errorf("with a scanner: %d", a.status)
+	}
+	anna := h.signedIn("anna")
+	a := anna.file("/p/maria/documents", pdf(1, 100_000))
+	if a.status != http.StatusServiceUnavailable || !a.says("could not check this file, so it was not stored") {
+		t.Errorf("a file that nobody checked: %d %.500s", a.status, tags.ReplaceAllString(a.body, " "))
+	}
+	if a := sam.get("/safety"); !a.says("not answering: no file is stored") || !a.says("1 could not be checked") {
+		t.Errorf("a scanner that does not answer: %d", a.status)
 	}
 }

@@ -2,6 +2,7 @@ package clinic
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/osler-emr/osler/door/webtest"
@@ -50,6 +51,10 @@ func TestAVisitIsChargedOnce(t *testing.T) {
 		p.SignIn(h.url, "anna", phrase)
 		p.Goto(h.url + visit)
 		p.Wait("#charges")
+		p.Wait(".note p.sunk") // the line is seen, not only sent
+		if said := p.Text(".note p.sunk"); !strings.Contains(said, "signed in this visit") || !strings.Contains(said, "Dr Boris Hahn") {
+			t.Errorf("who has signed in this visit is not seen on a %s: %q", v.Name, said)
+		}
 		p.Check()
 		p.Picture("charged-" + v.Name)
 	}

@@ -788,7 +788,7 @@ func visitNote(v visitView) templ.Component {
 		}
 		for _, n := range v.Chart.Notes {
 			if n.Encounter == v.ID && v.InProgress() && n.Status != "entered-in-error" {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 45, "<p class=\"sunk\">")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 45, "<p class=\"sunk spaced\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -61,7 +61,7 @@ func (c *verifyCommand) Run(ctx context.Context, p *Program) error {
 	if c.Data == "" {
 		return fault.New(fault.Invalid, "Say what is to be verified: a record with --data, or a file of its log with --vkey.")
 	}
-	h, err := p.open(ctx, dataFlags(c.verifyFlags), false)
+	h, err := p.open(ctx, dataFlags{Data: c.Data, keyFlags: c.keyFlags, databaseFlag: c.databaseFlag, Contents: c.Contents}, false)
 	if err != nil {
 		return err
 	}

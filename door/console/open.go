@@ -10,6 +10,7 @@ import (
 
 	"github.com/osler-emr/osler/base/bucket"
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/malware"
 	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/record"
@@ -24,6 +25,7 @@ type dataFlags struct {
 	Data string `required:"" type:"path" placeholder:"DIR" help:"Folder of the record." env:"OSLER_DATA"`
 	keyFlags
 	databaseFlag
+	scanFlags
 	Contents string `placeholder:"PLACE" help:"Where large contents (scans, photos) lie, encrypted: a folder or s3://bucket/prefix?endpoint=…&region=… (default DIR/contents)." env:"OSLER_CONTENTS"`
 }
 
@@ -33,6 +35,12 @@ type databaseFlag struct {
 	Database string   `placeholder:"URL" help:"PostgreSQL database that holds the record (postgres://user@host/name?sslmode=verify-full) instead of a file in the folder; the folder then holds the keys. Give a password in the environment." env:"OSLER_DATABASE"`
 	Open     bool     `name:"plain-database" help:"Allow a connection to the database over a network without TLS that is verified: only where the network itself is encrypted." env:"OSLER_PLAIN_DATABASE"`
 	Replica  []string `placeholder:"URL" help:"Replica of the database (streaming replication) that answers searches while it has everything. May be given several times; in the environment with commas between." env:"OSLER_REPLICA"`
+}
+
+// scanFlags say what looks at files before they are stored.
+type scanFlags struct {
+	Scanner      []string `placeholder:"SCANNER" help:"Malware scanner that every file from outside is shown to before it is stored: unix:/run/clamav/clamd.ctl, tcp:127.0.0.1:3310 or tls:HOST:PORT for ClamAV, or \"command:PROGRAM\". May be given several times." env:"OSLER_SCANNER"`
+	PlainScanner bool     `help:"Allow tcp: to a scanner on another machine, which sees patients' files in clear on the way: only where the network itself is encrypted." env:"OSLER_PLAIN_SCANNER"`
 }
 
 // contentsFolder is where the contents of attachments lie in the folder of the record.
@@ -57,6 +65,10 @@ func (p *Program) open(ctx context.Context, d dataFlags, create bool) (*house, e
 		return nil, fault.New(fault.Conflict, "The folder %s holds a record of its own. Give another folder for the keys of a record in PostgreSQL.", d.Data)
 	case !embedded && d.Database == "" && !create:
 		return nil, fault.New(fault.NotFound, "There is no record in %s; `osler serve --data` creates one.", d.Data)
+	}
+	scanner, err := malware.Open(d.PlainScanner, d.Scanner...)
+	if err != nil {
+		return nil, err
 	}
 	private()
 	if err := whole(d.Data); err != nil {
@@ -83,6 +95,7 @@ func (p *Program) open(ctx context.Context, d dataFlags, create bool) (*house, e
 	}
 	whole := record.WithContents(s, blob.New(place, keys.Key("content")))
 	gate := record.Open(whole, p.Clock)
+	gate.ScanFiles(scanner)
 	if create {
 		if err := gate.Found(ctx); err != nil {
 			return nil, err

@@ -80,18 +80,14 @@ func auditID(index int64) string { return "log-" + strconv.FormatInt(index, 10) 
 func (s *server) auditRead(c *call) error {
 	no, ok := strings.CutPrefix(c.PathValue("id"), "log-")
 	index, err := strconv.ParseInt(no, 10, 64)
-	missing := fault.New(fault.NotFound, "There is no AuditEvent with this id, or you may not see it.")
 	if !ok || err != nil || index < 0 || auditID(index) != c.PathValue("id") {
-		return missing
+		return fault.New(fault.NotFound, "There is no AuditEvent with this id, or you may not see it.")
 	}
-	found, err := c.actor.Looked(c.Context(), store.LeafFilter{Before: index + 1, Limit: 1, Scan: 1, Reached: new(int64)})
+	found, err := c.actor.LookedAt(c.Context(), index)
 	if err != nil {
 		return err
 	}
-	if len(found) == 0 || found[0].Index != index { // for a patient: it is about others
-		return missing
-	}
-	return c.send(http.StatusOK, store.Version{Type: auditType, ID: c.PathValue("id"), Version: 1, Updated: found[0].Leaf.Time, Body: auditEvent(found[0]).JSON()}, false)
+	return c.send(http.StatusOK, store.Version{Type: auditType, ID: c.PathValue("id"), Version: 1, Updated: found.Leaf.Time, Body: auditEvent(found).JSON()}, false)
 }
 
 // auditFilter reads the parameters of a search.

@@ -170,7 +170,7 @@ func (s *server) changeIssues(c *call, a asked) ([]fault.Issue, error) {
 		if r.ID() == "" {
 			return []fault.Issue{{Severity: "error", Type: "required", Expression: kind + ".id", Text: "An update needs the id of what it changes."}}, nil
 		}
-		change.Put = []record.Put{{Resource: r}}
+		change.Put = []record.Put{{Resource: r, Update: true}}
 	}
 	_, err := c.actor.Try(c.Context(), change)
 	var f *fault.Error

@@ -31,6 +31,7 @@ type accessView struct {
 	OwnLast time.Time
 	Full    bool                  // the log holds more than the page shows
 	Glass   []identity.GlassGrant // emergency access, newest first
+	Contact identity.PrivacyContact
 }
 
 type accessDay struct {
@@ -74,6 +75,9 @@ func access(w http.ResponseWriter, r *web.Request) error {
 	}
 	v := accessOf(r, entries)
 	if v.Glass, err = r.Site.Accounts.GlassAbout(r.Context(), r.Principal(), id); err != nil {
+		return err
+	}
+	if v.Contact, err = r.Site.Accounts.PrivacyContact(r.Context()); err != nil {
 		return err
 	}
 	if err := r.Site.Accounts.ReadGlass(r.Context(), r.Principal(), id); err != nil {

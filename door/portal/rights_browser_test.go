@@ -14,6 +14,9 @@ import (
 // physician in the clinic, and back until the rebuttal.
 func TestACorrectionEndToEnd(t *testing.T) {
 	c := start(t)
+	if err := c.logins.SetPrivacyContact(t.Context(), trust.System("test"), identity.PrivacyContact{Name: "Ines Castellanos, privacy officer", Phone: "0113 496 0100", Email: "privacy@harehills.example", Address: "1 High Street\nLeeds LS1 4AB"}); err != nil {
+		t.Fatal(err)
+	}
 	c.employ("anna.lindqvist")
 	c.keep(`{"resourceType":"Patient","id":"lena","name":[{"family":"Holm","given":["Lena"]}],"birthDate":"1971-05-09","gender":"female","generalPractitioner":[{"reference":"Practitioner/`+c.people["anna.lindqvist"].Practitioner+`"}]}`,
 		`{"resourceType":"Condition","id":"lena-epilepsy","clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"active"}]},"category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-category","code":"problem-list-item"}]}],"code":{"text":"Epilepsy"},"subject":{"reference":"Patient/lena"}}`)

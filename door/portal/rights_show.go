@@ -6,6 +6,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/practice/rights"
 	"github.com/osler-emr/osler/record"
 )
@@ -15,6 +16,7 @@ type rightsView struct {
 	Requests []rightsLine
 	Reach    *rights.Request // how the patient is reached in confidence, nil for as usual
 	Acting   bool            // the reader is somebody else
+	Contact  identity.PrivacyContact
 }
 
 // rightsLine is a request with what it is about.
@@ -27,6 +29,7 @@ type rightsLine struct {
 type rightView struct {
 	rightsLine
 	Team    team
+	Contact identity.PrivacyContact // whom to complain to
 	Text    string
 	Draft   record.Draft
 	SavedAt string
@@ -53,6 +56,9 @@ func rightsShow(w http.ResponseWriter, r *web.Request) error {
 	}
 	v := rightsView{Acting: r.Principal().Proxy != nil}
 	if v.Requests, err = readRights(r, id); err != nil {
+		return err
+	}
+	if v.Contact, err = r.Site.Accounts.PrivacyContact(r.Context()); err != nil {
 		return err
 	}
 	list := make([]rights.Request, len(v.Requests))
@@ -128,6 +134,9 @@ func readRight(r *web.Request) (rightView, error) {
 		return v, err
 	}
 	if v.Team, err = readTeam(r.Context(), r.Actor); err != nil {
+		return v, err
+	}
+	if v.Contact, err = r.Site.Accounts.PrivacyContact(r.Context()); err != nil {
 		return v, err
 	}
 	var fields map[string]string

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/osler-emr/osler/identity"
+	"github.com/osler-emr/osler/practice/rights"
 	"github.com/osler-emr/osler/trust"
 )
 
@@ -113,5 +115,38 @@ func TestAnAnswerIsKeptAsItIsTyped(t *testing.T) {
 	actor := c.gate.As(trust.Principal{ID: c.account(anna), Name: p.Name, Role: p.Role, Practitioner: p.Practitioner, Purpose: trust.Treatment}, "clinic")
 	if list, err := actor.Drafts(t.Context(), key+"/agree"); err != nil || len(list) != 0 {
 		t.Errorf("the answer is given, and its draft is kept: %d, %v", len(list), err)
+	}
+}
+
+// TestADenialSaysWhomToComplainTo: with the name and the telephone number of the clinic's contact, on
+// the page of requests, of who looked, and of the denial.
+func TestADenialSaysWhomToComplainTo(t *testing.T) {
+	c := start(t)
+	const maria = "maria.okafor"
+	pages := []string{"/portal/rights", "/portal/access"}
+	for _, at := range pages {
+		if _, page := c.see(maria, at); !strings.Contains(plainText(page), "Ask the clinic for the privacy officer.") {
+			t.Errorf("%s, when nobody is named: %s", at, plainText(page))
+		}
+	}
+	contact := identity.PrivacyContact{Name: "Ines Castellanos, privacy officer", Phone: "0113 496 0100", Address: "1 High Street\nLeeds"}
+	if err := c.logins.SetPrivacyContact(t.Context(), trust.System("test"), contact); err != nil {
+		t.Fatal(err)
+	}
+	id := c.people[maria].Patient
+	asked, err := rights.Ask(t.Context(), c.gate.As(trust.Principal{ID: "m", Role: trust.Patient, Patient: id}, "test"), rights.Draft{Kind: rights.Restriction, Reason: "outside", Wrong: "my visits", Whom: "My aunt", Key: "k"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := rights.Deny(t.Context(), c.staff("anna.lindqvist"), id, asked.ID, rights.Denial{Why: "We cannot."}); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range append(pages, "/portal/rights/"+asked.ID) {
+		_, page := c.see(maria, at)
+		for _, want := range []string{contact.Name, contact.Phone, "1 High Street", "Write a message about it"} {
+			if !strings.Contains(page, want) {
+				t.Errorf("%s does not say %q", at, want)
+			}
+		}
 	}
 }

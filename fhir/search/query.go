@@ -85,6 +85,9 @@ type Token struct {
 	// Other turns it over: an entry with another code, as ne of _filter asks for. It goes with
 	// System and Code only.
 	Other bool
+	// Begins is of identifiers only: System, or with OfType the Code of the type, is the beginning of
+	// theirs. It is for access rules; nobody asks so in a search.
+	Begins bool
 }
 
 // Coding is a code of a code system; the system may be "".

@@ -13,15 +13,16 @@ import (
 //   - "Patient/1" and "Patient/1/_history/2" give RefType and RefID;
 //   - an absolute URL, a urn: and a canonical give URL; a canonical with a version gives a
 //     second entry without it;
-//   - Reference.identifier gives an entry of its own, with Identifier, System and Code;
+//   - Reference.identifier gives entries of its own, with Identifier, System and Code, one for each type;
 //   - "#1" points into the resource itself and gives none.
 func extractReference(out []Entry, param string, v fhirpath.Value) []Entry {
 	n := v.Node()
 	switch v.Type() {
 	case "Reference":
 		out = appendReference(out, param, n.Get("reference").Text())
-		if id := n.Get("identifier"); id.Get("value").Text() != "" {
-			out = append(out, Entry{Param: param, Kind: KindReference, Identifier: true, System: id.Get("system").Text(), Code: id.Get("value").Text()})
+		for _, e := range appendIdentifier(nil, param, n.Get("identifier")) {
+			e.Kind, e.Display = KindReference, ""
+			out = append(out, e)
 		}
 		return out
 	case "canonical", "uri", "url", "oid", "uuid":
@@ -126,8 +127,9 @@ func matchReference(r *Reference, e *Entry) bool {
 	case e.Kind != KindReference:
 		return false
 	case r.Identifier != nil:
-		t := r.Identifier
-		return e.Identifier && (!t.HasSystem || e.System == t.System) && (t.AnyCode || e.Code == t.Code)
+		number := *e
+		number.Kind = KindToken
+		return e.Identifier && matchToken(r.Identifier, &number)
 	case r.Prefix:
 		return e.URL != "" && strings.HasPrefix(e.URL, r.URL)
 	case r.URL != "":

@@ -127,16 +127,22 @@ func matchToken(t *Token, e *Entry) bool {
 		return false
 	case t.Text:
 		return e.Display != "" && strings.HasPrefix(e.Display, t.Code)
+	case t.Begins && !e.Identifier:
+		return false
 	case t.OfType:
-		return e.Identifier && e.TypeCode == t.Code && e.Code == t.Value && (!t.HasSystem || e.TypeSystem == t.System)
+		return e.Identifier && t.fits(e.TypeCode, t.Code) && e.Code == t.Value && (!t.HasSystem || e.TypeSystem == t.System)
 	case e.Code == "":
 		return false
 	case t.Other:
 		return t.HasSystem && e.System != t.System || !t.AnyCode && e.Code != t.Code
-	case t.HasSystem && e.System != t.System:
+	case t.HasSystem && !t.fits(e.System, t.System):
 		return false
 	}
 	return t.AnyCode || e.Code == t.Code
+}
+
+func (t *Token) fits(stored, asked string) bool {
+	return stored == asked || t.Begins && strings.HasPrefix(stored, asked)
 }
 
 func malformed(param, value, why string) error {

@@ -124,6 +124,10 @@ func FileDocument(ctx context.Context, actor *record.Actor, d DocumentDraft) (re
 	if fault.Is(err, fault.TooLarge) {
 		return record.Change{}, fault.New(fault.TooLarge, "The file is larger than %d MB. Make it smaller: fewer pages, or a lower resolution.", d.Limit>>20).At("file")
 	}
+	var told *fault.Error
+	if fault.Is(err, fault.Invalid) && errors.As(err, &told) { // malware
+		return record.Change{}, told.At("file")
+	}
 	if err != nil {
 		return record.Change{}, err
 	}

@@ -306,6 +306,17 @@ func Suspected(ctx context.Context, actor *record.Actor, task string) (Pair, err
 	if p.One, err = Get(ctx, actor, strings.TrimPrefix(t.Path("for.reference").Text(), "Patient/")); err != nil {
 		return Pair{}, err
 	}
+	if t.Get("focus") == nil { // who registered did not see the other: the reader may
+		matches, err := Duplicates(ctx, actor, p.One)
+		if err != nil {
+			return Pair{}, err
+		}
+		if len(matches) == 0 {
+			return Pair{}, fault.New(fault.NotFound, "The other record of this pair is closed to you. Health records or the front desk can compare them.")
+		}
+		p.Other, p.Match = matches[0].Person, matches[0]
+		return p, nil
+	}
 	if p.Other, err = Get(ctx, actor, strings.TrimPrefix(t.Path("focus.reference").Text(), "Patient/")); err != nil {
 		return Pair{}, err
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/record"
@@ -21,6 +22,9 @@ const (
 	Different Answer = "different" // another person: remembered on the new Patient
 	Unsure    Answer = "unsure"    // saved, and a task asks somebody to find out
 )
+
+// Closed is where a conflict stands with somebody whose chart is closed to who registers.
+const Closed = "closed"
 
 // Draft is a registration as it was typed.
 type Draft struct {
@@ -53,8 +57,9 @@ func (c Contact) check() []fault.Issue {
 }
 
 // Register creates a Patient with a new record number. When a likely duplicate exists and
-// the draft has no answer, it fails with fault.Conflict. An unsure answer also files a task
-// duplicate-patient.
+// the draft has no answer, it fails with fault.Conflict; at Closed when that is somebody whose
+// chart is closed to the actor, of whom nothing is told. An unsure answer also files a task
+// duplicate-patient, of which the other person is found by who may see both.
 func Register(ctx context.Context, actor *record.Actor, d Draft) (Person, record.Result, error) {
 	if issues := append(d.Check(), d.Contact.check()...); len(issues) > 0 {
 		return Person{}, record.Result{}, fault.New(fault.Invalid, "Some fields need another look.").With(issues...)
@@ -65,6 +70,13 @@ func Register(ctx context.Context, actor *record.Actor, d Draft) (Person, record
 	}
 	if d.Answer == Unasked && len(matches) > 0 && matches[0].Likely() {
 		return Person{}, record.Result{}, fault.New(fault.Conflict, "This looks like somebody the clinic already has. Say whether it is the same person.")
+	}
+	closed, err := actor.Registered(ctx, d.Family, d.Given, d.BirthDate)
+	if err != nil {
+		return Person{}, record.Result{}, err
+	}
+	if d.Answer == Unasked && closed {
+		return Person{}, record.Result{}, fault.New(fault.Conflict, "Somebody with this name and date of birth is registered already, with a chart that is closed to you. Say whether it is the same person.").At(Closed)
 	}
 	d.RecordNumber, err = newRecordNumber()
 	if err != nil {
@@ -80,7 +92,15 @@ func Register(ctx context.Context, actor *record.Actor, d Draft) (Person, record
 	if d.Answer == Different && len(likely) > 0 { // nobody may be left to differ from
 		r.Set("extension", different(likely))
 	}
+	r.SetID(ident.New(actor.Now()))
 	change.Put = []record.Put{{Resource: r, Create: true}}
+	if d.Answer == Unsure && (len(likely) > 0 || closed) {
+		other := ""
+		if len(likely) > 0 {
+			other = likely[0]
+		}
+		change.Put = append(change.Put, record.Put{Resource: duplicateTask(actor, r.ID(), other), Create: true})
+	}
 	result, err := actor.Commit(ctx, change)
 	if err != nil {
 		return Person{}, result, err
@@ -89,11 +109,7 @@ func Register(ctx context.Context, actor *record.Actor, d Draft) (Person, record
 	if err != nil {
 		return Person{}, result, err
 	}
-	person := FromResource(made)
-	if d.Answer == Unsure && len(likely) > 0 {
-		_, err = actor.Commit(ctx, record.Change{What: "possible duplicate", Put: []record.Put{{Resource: duplicateTask(actor, person.ID, likely[0]), Create: true}}})
-	}
-	return person, result, err
+	return FromResource(made), result, err
 }
 
 func numberQuery(number string) search.Query {
@@ -113,9 +129,11 @@ func duplicateTask(actor *record.Actor, id, other string) *fhir.Node {
 	t := fhir.Obj("resourceType", "Task", "status", "requested", "intent", "order", "priority", "routine",
 		"code", fhir.Obj("coding", fhir.Arr(fhir.Obj("system", "urn:osler:task", "code", "duplicate-patient"))),
 		"description", "Perhaps registered twice: find out whether both are one person",
-		"focus", fhir.Obj("reference", "Patient/"+other),
 		"for", fhir.Obj("reference", "Patient/"+id),
 		"authoredOn", actor.Now().Format("2006-01-02T15:04:05Z07:00"))
+	if other != "" {
+		t.Set("focus", fhir.Obj("reference", "Patient/"+other))
+	}
 	if ref := actor.Principal().Reference(); ref != "" {
 		t.Set("requester", fhir.Obj("reference", ref))
 	}

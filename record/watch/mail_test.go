@@ -3,9 +3,12 @@ package watch
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http/httptest"
 	"net/textproto"
 	"strings"
 	"sync"
@@ -137,6 +140,57 @@ func TestMailNeedsTLS(t *testing.T) {
 		if err := bad.Check(); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%+v: %v", bad, err)
 		}
+	}
+}
+
+// TestMailServersAreVerified: a server that offers TLS with a certificate that nobody vouches for
+// gets neither a password nor a message.
+func TestMailServersAreVerified(t *testing.T) {
+	web := httptest.NewUnstartedServer(nil)
+	web.StartTLS()
+	certificates := web.TLS.Certificates
+	web.Close()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	heard := make(chan string, 1)
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		in := bufio.NewReader(conn)
+		fmt.Fprint(conn, "220 test\r\n")
+		for {
+			line, err := in.ReadString('\n')
+			if err != nil {
+				return
+			}
+			if strings.HasPrefix(line, "STARTTLS") {
+				fmt.Fprint(conn, "220 go on\r\n")
+				b, _ := io.ReadAll(tls.Server(conn, &tls.Config{Certificates: certificates}))
+				heard <- string(b)
+				return
+			}
+			fmt.Fprint(conn, "250-test\r\n250-STARTTLS\r\n250 AUTH PLAIN\r\n")
+		}
+	}()
+	m := Mail{Server: l.Addr().String(), From: "osler@clinic.example", User: "osler", Password: "secret"}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := m.send(ctx, "desk@clinic.example", "link", "id", 1); err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("%v", err)
+	}
+	select {
+	case b := <-heard:
+		if b != "" {
+			t.Errorf("it was told %q", b)
+		}
+	case <-ctx.Done():
+		t.Error("it was not asked for TLS")
 	}
 }
 

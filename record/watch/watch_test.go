@@ -17,6 +17,7 @@ import (
 
 	"github.com/osler-emr/osler/base/clock"
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/base/outbound"
 	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/fhir"
@@ -599,10 +600,15 @@ func TestSecretsStayWhereTheyBelong(t *testing.T) {
 		t.Errorf("the secret moves to another endpoint: %v", err)
 	}
 	off := strings.Replace(string(r.JSON()), `"active"`, `"off"`, 1)
-	for _, body := range []string{moved, string(r.JSON()), off} {
-		if _, err := h.try(desk, body); !fault.Is(err, fault.NotFound) {
-			t.Errorf("another writes the subscription: %v", err)
+	for _, body := range []string{moved, string(r.JSON()), off} { // as if it were not there
+		_, err := h.try(desk, body)
+		_, none := h.try(desk, strings.Replace(body, id, ident.New(time.Now()), 1))
+		if err == nil || !fault.Is(err, fault.NotFound) && (none == nil || err.Error() != none.Error()) {
+			t.Errorf("another writes the subscription: %v, and one that is not there: %v", err, none)
 		}
+	}
+	if now := h.subscription(id); now.Get("meta").Get("versionId").Text() != r.Get("meta").Get("versionId").Text() {
+		t.Error("another has changed the subscription")
 	}
 	h.put(physician, off)
 	h.put(physician, `{"resourceType":"Patient","id":"sam","name":[{"family":"Hill"}],"active":true}`)

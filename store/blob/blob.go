@@ -93,6 +93,12 @@ func (s *Store) lock(c Content) lock {
 // Put keeps what r gives under a new key, at most limit bytes; more is fault.TooLarge. Nothing
 // is seen of it before it is whole and durable.
 func (s *Store) Put(ctx context.Context, r io.Reader, limit int64) (Content, error) {
+	return s.PutChecked(ctx, r, limit, nil)
+}
+
+// PutChecked is Put of what somebody has to look at first: check reads the whole of it from where
+// it lies encrypted and without a name, and what check refuses is not kept.
+func (s *Store) PutChecked(ctx context.Context, r io.Reader, limit int64, check func(io.ReadSeeker) error) (Content, error) {
 	d, err := s.bucket.Draft(ctx)
 	if err != nil {
 		return Content{}, err
@@ -101,7 +107,8 @@ func (s *Store) Put(ctx context.Context, r io.Reader, limit int64) (Content, err
 	var key [seal.KeySize]byte
 	rand.Read(key[:])
 	c := Content{Key: base64.RawURLEncoding.EncodeToString(key[:])}
-	w, err := age.Encrypt(d, s.lock(c))
+	file := &counted{Writer: d}
+	w, err := age.Encrypt(file, s.lock(c))
 	if err != nil {
 		return Content{}, fault.Wrap(err, fault.Unavailable, "The content cannot be written. Is the disk full?")
 	}
@@ -122,8 +129,33 @@ func (s *Store) Put(ctx context.Context, r io.Reader, limit int64) (Content, err
 	if err := w.Close(); err != nil {
 		return Content{}, fault.Wrap(err, fault.Unavailable, "The content could not be written. Is the disk full?")
 	}
+	if check != nil {
+		plain, _, err := age.DecryptReaderAt(d, file.n, s.lock(c))
+		if err != nil {
+			return Content{}, damaged(err)
+		}
+		if err := check(io.NewSectionReader(plain, 0, n)); err != nil {
+			return Content{}, err
+		}
+	}
 	c.Hash, c.Size = hex.EncodeToString(trailer), n
-	return c, d.Keep(ctx, s.Name(c))
+	if err := d.Keep(ctx, s.Name(c)); err != nil {
+		return Content{}, err
+	}
+	return c, nil
+}
+
+// counted counts what is written.
+type counted struct {
+	io.Writer
+	n int64
+}
+
+// Write implements io.Writer.
+func (c *counted) Write(p []byte) (int, error) {
+	n, err := c.Writer.Write(p)
+	c.n += int64(n)
+	return n, err
 }
 
 // summed hashes what is read through it, and keeps the reader's error apart from the

@@ -176,7 +176,7 @@ func (f *finder) link(resourceType string, x search.Expr, depth int) ([]match, e
 	}
 	inner := *f
 	inner.plan, inner.after = store.Plan{}, nil
-	found, err := inner.present(inner.request(resourceType, where, maxChain+1))
+	found, err := inner.present(inner.request(resourceType, where, nil, maxChain+1))
 	if err != nil {
 		return nil, err
 	}

@@ -56,6 +56,9 @@ const maxWords = 100_000
 // in use.
 const maxPatients = 50_000
 
+// maxRules bounds what is remembered of rules, most of which are asked for during one minute.
+const maxRules = 500
+
 // Vocabulary is the committed vocabulary that all connections share: parameters completely,
 // codes and patients as they are met. Words are never changed, flags only grow; words are
 // removed when a patient is shredded, whereupon all is forgotten (Renew).
@@ -68,6 +71,11 @@ type Vocabulary struct {
 	// it; 0 while they are not known. era is how often it was another database.
 	edition int64
 	era     int
+	// rules are what sqlgen keeps of rules of visibility. They hold for one state: as many params
+	// published, and newest as the number of the last word.
+	rules     map[sqlgen.RuleKey]any
+	newest    int64
+	published int // how often parameters were
 	// renewed are the newest generations of the keys that this process has renewed, by patient.
 	renewed map[int64]byte
 }
@@ -104,6 +112,7 @@ func (v *Vocabulary) Renew(c Conn) error {
 
 func (v *Vocabulary) renew(read Words) {
 	v.Words = read
+	v.rules, v.newest = nil, 0
 	v.epoch++
 }
 
@@ -170,6 +179,59 @@ type Names struct {
 	shared *Vocabulary
 	Own    *Words // nil for readers
 	epoch  int
+	// published is how often parameters had been published before anything was read.
+	published int
+}
+
+// Growing is a Conn whose words have rising numbers: what has the same newest one has the same
+// words, as long as none is removed (Vocabulary.Renew). Newest is its number in the state that
+// the transaction reads, once Now was asked; 0 when it is not known.
+type Growing interface{ Newest() int64 }
+
+// newestWord returns that number; 0 where words are not told apart by it.
+func (n Names) newestWord() int64 {
+	if g, ok := n.Conn.(Growing); ok && n.Own == nil {
+		return g.Newest()
+	}
+	return 0
+}
+
+// Recall implements sqlgen.Memory.
+func (n Names) Recall(key sqlgen.RuleKey) (any, bool) {
+	newest := n.newestWord()
+	if newest == 0 {
+		return nil, false
+	}
+	v := n.shared
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if !n.upToDate() || newest < v.newest {
+		return nil, false
+	}
+	if newest > v.newest {
+		return nil, true
+	}
+	return v.rules[key], true
+}
+
+// Keep implements sqlgen.Memory.
+func (n Names) Keep(key sqlgen.RuleKey, x any) {
+	newest, v := n.newestWord(), n.shared
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if !n.upToDate() || newest == 0 || newest < v.newest {
+		return
+	}
+	if newest > v.newest || v.rules == nil || len(v.rules) >= maxRules {
+		v.rules, v.newest = map[sqlgen.RuleKey]any{}, newest
+	}
+	v.rules[key] = x
+}
+
+// upToDate reports whether the shared words are those of when this one began to read. The
+// vocabulary is locked.
+func (n Names) upToDate() bool {
+	return n.epoch == n.shared.epoch && n.published == n.shared.published
 }
 
 // Editions is a Conn that knows which edition of the parameters it reads. What is read from
@@ -181,7 +243,7 @@ func NewNames(c Conn, shared *Vocabulary, own *Words) Names {
 	n := Names{Conn: c, shared: shared, Own: own}
 	if shared != nil {
 		shared.mu.RLock()
-		n.epoch = shared.epoch
+		n.epoch, n.published = shared.epoch, shared.published
 		shared.mu.RUnlock()
 	}
 	return n
@@ -234,8 +296,12 @@ func (n Names) typeName(no int64) (string, error) {
 	if ok {
 		return name, nil
 	}
+	return n.typeRead(no)
+}
+
+func (n Names) typeRead(no int64) (name string, err error) {
 	// A commit is in the database a moment before its words are shared.
-	err := n.Query("SELECT type FROM param WHERE no = ? AND name = ''", []any{no}, func(s Row) (bool, error) {
+	err = n.Query("SELECT type FROM param WHERE no = ? AND name = ''", []any{no}, func(s Row) (bool, error) {
 		name = s.ColumnText(0)
 		return false, nil
 	})
@@ -428,6 +494,10 @@ func (v *Vocabulary) Publish(own Words, edition int64) {
 	}
 	if v.Params == nil {
 		v.Words = NewWords()
+	}
+	if len(own.Params) > 0 {
+		v.rules = nil
+		v.published++
 	}
 	if len(v.Codes) > maxWords {
 		clear(v.Codes)

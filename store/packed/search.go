@@ -56,8 +56,11 @@ func (s *Reader) Search(ctx context.Context, p store.Plan) (store.Page, error) {
 	if err != nil {
 		return store.Page{}, err
 	}
-	for _, m := range matches {
-		v, err := s.open(m.Stored)
+	if len(matches) > 0 {
+		page.Matches = make([]store.Version, 0, len(matches))
+	}
+	for i := range matches {
+		v, err := s.open(matches[i].Stored)
 		if err != nil {
 			return store.Page{}, err
 		}
@@ -125,14 +128,19 @@ func (f *finder) types() []string {
 	return all
 }
 
-// where returns what is asked and visible of a type, with chains resolved.
-func (f *finder) where(resourceType string) (search.Expr, error) {
-	visible, _ := f.plan.Visible(resourceType)
-	return f.resolve(resourceType, search.And{f.plan.Query.Where, visible}, 0)
+// where returns what is asked of a type, with chains resolved, and what is visible of it.
+func (f *finder) where(resourceType string) (asked, visible search.Expr, err error) {
+	visible, _ = f.plan.Visible(resourceType)
+	if _, read := sqlgen.Apart(visible); read != nil || visible == nil || chained(visible) { // as it is for nobody now
+		asked, err = f.resolve(resourceType, search.And{f.plan.Query.Where, visible}, 0)
+		return asked, search.All{}, err
+	}
+	asked, err = f.resolve(resourceType, f.plan.Query.Where, 0)
+	return asked, visible, err
 }
 
-func (f *finder) request(resourceType string, where search.Expr, limit int) sqlgen.Request {
-	r := sqlgen.Request{Type: resourceType, Where: where, Sort: f.plan.Query.Sort, After: f.after, Limit: limit}
+func (f *finder) request(resourceType string, asked, visible search.Expr, limit int) sqlgen.Request {
+	r := sqlgen.Request{Type: resourceType, Where: asked, Visible: visible, Sort: f.plan.Query.Sort, After: f.after, Limit: limit}
 	if f.past {
 		r.At = f.at
 	}
@@ -147,17 +155,21 @@ func (f *finder) page() ([]match, []byte, error) {
 	}
 	var all []match
 	for _, typ := range f.types() {
-		where, err := f.where(typ)
+		asked, visible, err := f.where(typ)
 		if err != nil {
 			return nil, nil, err
 		}
-		present, err := f.rows(f.request(typ, where, count+1))
+		present, err := f.rows(f.request(typ, asked, visible, count+1))
 		if err != nil {
 			return nil, nil, err
 		}
-		all = append(all, present...)
+		if all == nil {
+			all = present
+		} else {
+			all = append(all, present...)
+		}
 		if f.past {
-			superseded, err := f.superseded(typ, where)
+			superseded, err := f.superseded(typ, search.And{asked, visible})
 			if err != nil {
 				return nil, nil, err
 			}
@@ -190,9 +202,9 @@ func (f *finder) rows(r sqlgen.Request) (out []match, err error) {
 	if err != nil || stmt.Empty() {
 		return nil, err
 	}
-	text, args := "SELECT "+columnsOf("r.")+", m.* FROM ("+stmt.SQL+") m"+f.Dialect().Join()+"resource r ON r.rid = m.rid", stmt.Args
+	text, args := "SELECT "+rowColumns+", m.* FROM ("+stmt.SQL+") m"+f.Dialect().Join()+"resource r ON r.rid = m.rid", stmt.Args
 	if f.Dialect().Keyed() {
-		within, err := f.compiler.Within(r.Where)
+		within, err := f.compiler.Within(search.And{r.Where, r.Visible})
 		if err != nil {
 			return nil, err
 		}
@@ -297,11 +309,11 @@ func (f *finder) fill(matches []match) error {
 func (f *finder) count(limit int) (int64, error) {
 	total := int64(0)
 	for _, typ := range f.types() {
-		where, err := f.where(typ)
+		asked, visible, err := f.where(typ)
 		if err != nil {
 			return 0, err
 		}
-		r := f.request(typ, where, limit)
+		r := f.request(typ, asked, visible, limit)
 		r.After, r.Sort = nil, nil
 		n, err := f.countType(r)
 		if err != nil {
@@ -309,7 +321,7 @@ func (f *finder) count(limit int) (int64, error) {
 		}
 		total += n
 		if f.past {
-			rows, err := f.superseded(typ, where)
+			rows, err := f.superseded(typ, search.And{asked, visible})
 			if err != nil {
 				return 0, err
 			}

@@ -28,6 +28,9 @@ const columnCount = 9
 // columnsOf names them in a table; an alias ends with a dot.
 func columnsOf(alias string) string { return alias + strings.ReplaceAll(Columns, ", ", ", "+alias) }
 
+// rowColumns are those of r.
+var rowColumns = columnsOf("r.")
+
 // Scan reads a row that begins with Columns.
 func (n Names) Scan(s Row) (Stored, error) {
 	v := Stored{RID: s.ColumnInt64(0), Codec: s.ColumnInt(7), Blob: s.ColumnBlob(8, nil)}

@@ -12,16 +12,22 @@ import (
 type Compiler struct {
 	dialect Dialect
 	names   Names
+	// lasting says that what is compiled holds for one state of the vocabulary only: then codes
+	// are looked up now, and not by each statement.
+	lasting bool
 }
 
 // New returns a compiler.
-func New(d Dialect, n Names) *Compiler { return &Compiler{d, n} }
+func New(d Dialect, n Names) *Compiler { return &Compiler{d, n, false} }
 
 // Request is one search to compile.
 type Request struct {
 	Type  string      // one type; a search of all types asks for each
-	Where search.Expr // what is asked and what is visible, joined by And
-	Sort  []search.SortKey
+	Where search.Expr // what is asked
+	// Visible is the rule of what the searcher may see; nil when it stands in Where, which is the
+	// same but slower (rule.go). It holds no search.Words.
+	Visible search.Expr
+	Sort    []search.SortKey
 	// At limits the search to versions that became current at or before this logical
 	// time; 0 for the present.
 	At int64
@@ -58,7 +64,10 @@ func (c *Compiler) Select(r Request) (Fragment, error) {
 	if err != nil {
 		return Fragment{}, err
 	}
-	out := build("WITH m AS MATERIALIZED (SELECT c.rid AS rid", columns, " ", from, joins, where, ") SELECT * FROM m")
+	out := build("SELECT c.rid AS rid", columns, " ", from, joins, where)
+	if r.After != nil || c.dialect.Keyed() { // a database that plans by itself must not walk an index in this order
+		out = build("WITH m AS MATERIALIZED (", out, ") SELECT * FROM m")
+	}
 	if r.After != nil {
 		out = build(out, " WHERE ", keyset(r.Sort, *r.After))
 	}
@@ -91,13 +100,16 @@ func limited(f Fragment, limit int) Fragment {
 // rows, which are joined when something needs them.
 func (c *Compiler) from(r Request) (from, where Fragment, row string, within *[2]int64, err error) {
 	all := flatten(r.Where, nil)
+	asked := len(all)
+	all = flatten(r.Visible, all)
+	rule := all[asked:]
 	if within, err = c.scope(all); err != nil {
 		return from, where, "", nil, err
 	}
 	if within != nil && within[0] > within[1] {
 		return Fragment{}, nowhere, "", nil, nil
 	}
-	by, err := c.driver(r.Type, all, within)
+	by, err := c.driver(r, all[:asked], rule, within)
 	if err != nil {
 		return from, where, "", nil, err
 	}
@@ -106,19 +118,32 @@ func (c *Compiler) from(r Request) (from, where Fragment, row string, within *[2
 	if by.rows.SQL == "" {
 		q.row = "c"
 	}
-	if by.covers >= 0 {
-		all = slices.Delete(slices.Clone(all), by.covers, by.covers+1)
+	all = all[:asked]
+	rest := make([]search.Expr, 0, asked)
+	for i, x := range all {
+		if !slices.Contains(by.covers, i) {
+			rest = append(rest, x)
+		}
 	}
-	quick, slow := apart(all)
-	asked, err := q.condition(search.And(quick))
+	quick, slow := apart(rest)
+	conditions, err := q.conditions(quick)
 	if err != nil {
 		return from, where, "", nil, err
+	}
+	visible, err := q.ruled(r, rule)
+	if err != nil {
+		return from, where, "", nil, err
+	}
+	for i := range visible {
+		if !slices.Contains(by.covers, asked+i) {
+			conditions, q.rows = append(conditions, visible[i].Fragment), q.rows || visible[i].rows
+		}
 	}
 	read, err := q.condition(search.And(slow))
 	if err != nil {
 		return from, where, "", nil, err
 	}
-	parts := []Fragment{asked}
+	parts := []Fragment{and(conditions)}
 	if !by.exact {
 		no, err := c.names.Type(r.Type)
 		if err != nil {
@@ -237,18 +262,31 @@ type drive struct {
 	rows Fragment
 	// exact says that they are live resources of the type by the nature of the index.
 	exact bool
-	// covers is the place of the condition that they all satisfy; -1 for none.
-	covers int
+	// covers are the places of the conditions that they all satisfy.
+	covers []int
 	// rank is the cost of the best index among them.
 	rank int
 }
 
-// driver chooses the drive of a statement.
-func (c *Compiler) driver(resourceType string, all []search.Expr, within *[2]int64) (drive, error) {
+// driver chooses the drive of a statement, from what is asked and from the rule behind it.
+func (c *Compiler) driver(r Request, asked, rule []search.Expr, within *[2]int64) (drive, error) {
 	best, home := []source(nil), (*homed)(nil)
 	rank, at := costScan, -1
-	for i, x := range all {
-		sources, drives, err := c.drives(resourceType, x)
+	known, err := c.driving(r, rule)
+	if err != nil {
+		return drive{}, err
+	}
+	for i := range len(asked) + len(rule) {
+		var x search.Expr
+		var sources []source
+		var drives bool
+		if i < len(asked) {
+			x = asked[i]
+			sources, drives, err = c.drives(r.Type, x)
+		} else {
+			x = rule[i-len(asked)]
+			sources, drives = known[i-len(asked)].sources, known[i-len(asked)].drives
+		}
 		if err != nil {
 			return drive{}, err
 		}
@@ -256,7 +294,7 @@ func (c *Compiler) driver(resourceType string, all []search.Expr, within *[2]int
 			continue
 		}
 		if len(sources) == 0 {
-			return drive{c.union(nil, nil), true, i, costID}, nil
+			return drive{c.union(nil, nil), true, []int{i}, costID}, nil
 		}
 		if within == nil && home == nil {
 			if home, err = c.home(x, sources); err != nil {
@@ -273,15 +311,15 @@ func (c *Compiler) driver(resourceType string, all []search.Expr, within *[2]int
 	}
 	switch {
 	case best == nil && home == nil:
-		return drive{covers: -1, rank: costScan}, nil
+		return drive{rank: costScan}, nil
 	case best == nil:
-		return drive{c.union(home.sources, nil), true, home.at, costReference}, nil
+		return drive{c.union(home.sources, nil), true, []int{home.at}, costReference}, nil
 	}
 	exact := !slices.ContainsFunc(best, func(s source) bool { return s.loose })
 	if home == nil || rank < costReference {
-		return drive{c.union(best, within), exact, at, rank}, nil
+		return drive{c.union(best, within), exact, []int{at}, rank}, nil
 	}
-	return drive{c.split(home, best), exact, -1, costReference}, nil
+	return drive{c.split(home, best), exact, []int{home.at, at}, costReference}, nil
 }
 
 // homed is a reference to a patient: most of what refers to a patient lives in the
@@ -292,13 +330,22 @@ type homed struct {
 	at      int // the place of the condition
 }
 
-// split returns the candidates of two conditions: inside of the patient's range by the
-// other index, outside of it by the reference. Both read only a few keys.
+// split returns the rows that satisfy two conditions: inside of the patient's range those of the
+// other index that have the reference, outside of it those with the reference that the other
+// index has. Both read only a few keys.
 func (c *Compiler) split(h *homed, other []source) Fragment {
-	out := build("SELECT ", c.columns(""), " FROM (", c.union(other, &h.within), ") h")
+	both := func(rows Fragment, probed []source, within *[2]int64) Fragment {
+		q := &query{Compiler: c, rid: "h.", within: within}
+		list := make([]Fragment, len(probed))
+		for i := range probed {
+			list[i] = q.probe(probed[i])
+		}
+		return build("SELECT ", c.columns("h."), " FROM (", rows, ") h WHERE ", or(list))
+	}
+	out := both(c.union(other, &h.within), h.sources, &h.within)
 	for _, s := range h.sources { // one for each parameter: a reference has one
 		for _, bound := range c.outside(h.within) {
-			out = build(out, " UNION ALL ", c.bounded(s, bound))
+			out = build(out, " UNION ALL ", both(c.bounded(s, bound), other, nil))
 		}
 	}
 	return out

@@ -40,7 +40,7 @@ func (c *Compiler) part(p int64, x search.Expr) (Fragment, error) {
 		return or(list), err
 	case search.Token:
 		return column(x.Param, func(n string, i int64) (Fragment, error) {
-			if x.Text || x.OfType || x.Other {
+			if x.Text || x.OfType || x.Other || x.Begins {
 				return no, unsupported("a modifier inside of a composite")
 			}
 			where, found, err := c.codeIn("k"+n, p*Spaces+SpacePart+i, 0, x)

@@ -192,7 +192,7 @@ func (c *Compiler) tokens(resourceType string, x search.Token) ([]source, error)
 }
 
 func (c *Compiler) code(p Param, x search.Token) ([]source, error) {
-	if x.OfType {
+	if x.OfType || x.Begins {
 		return nil, nil // types belong to identifiers
 	}
 	where, found, err := c.codeIn("k", p.No*Spaces+SpaceCode, p.No*Spaces+SpaceText, x)
@@ -258,17 +258,41 @@ func (c *Compiler) coded(resourceType string, x search.Coded) ([]source, error) 
 	var out []source
 	for _, p := range params {
 		if p.Flags&InTok != 0 {
-			s := source{table: "tok", where: c.dialect.Coded("k", p.No*Spaces+SpaceCode, x.Codes), probes: true, cost: costToken}
-			if shared[x.Param] {
-				s.cost = costStatus
+			where, err := c.codedIn("k", p.No*Spaces+SpaceCode, x.Codes)
+			if err != nil {
+				return nil, err
 			}
-			out = append(out, s)
+			if where.SQL != no.SQL {
+				s := source{table: "tok", where: where, probes: true, cost: costToken}
+				if shared[x.Param] {
+					s.cost = costStatus
+				}
+				out = append(out, s)
+			}
 		}
 		if p.Flags&InIdent != 0 {
 			out = append(out, source{table: "ident", where: build(frag("p = ? AND ", p.No), c.dialect.Identified("value", "sys", SpaceCode, x.Codes)), cost: costIdentifier})
 		}
 	}
 	return out, nil
+}
+
+// codedIn returns the condition that a column holds the number of one of the codes.
+func (c *Compiler) codedIn(column string, space int64, codes []search.Coding) (Fragment, error) {
+	if !c.lasting || len(codes) > fewValues {
+		return c.dialect.Coded(column, space, codes), nil
+	}
+	var numbers []any
+	for _, code := range codes {
+		k, err := c.names.Code(space, code.System, code.Code)
+		if err != nil {
+			return no, err
+		}
+		if k != 0 {
+			numbers = append(numbers, k)
+		}
+	}
+	return c.dialect.In(column, numbers), nil
 }
 
 func (c *Compiler) identifier(p Param, x search.Token) ([]source, error) {
@@ -290,7 +314,11 @@ func (c *Compiler) identifier(p Param, x search.Token) ([]source, error) {
 		parts = append(parts, c.dialect.Equal("value", value))
 		s.probes = true
 	}
-	if x.HasSystem && !x.OfType {
+	switch {
+	case !x.HasSystem || x.OfType:
+	case x.Begins:
+		parts = append(parts, build(frag("sys IN (SELECT no FROM dict WHERE param = ? AND ", SpaceCode), c.prefixed("system", x.System), ")"))
+	default:
 		sys := int64(0)
 		if x.System != "" {
 			var err error
@@ -326,6 +354,13 @@ func (c *Compiler) otherIdentifier(p Param, x search.Token) ([]source, error) {
 }
 
 func (c *Compiler) identifierType(x search.Token) (Fragment, error) {
+	if x.Begins {
+		in := []Fragment{frag("param = ?", SpaceText), c.prefixed("code", x.Code)}
+		if x.HasSystem {
+			in = append(in, c.dialect.Equal("system", x.System))
+		}
+		return build("typ IN (SELECT no FROM dict WHERE ", and(in), ")"), nil
+	}
 	if x.HasSystem {
 		k, err := c.names.Code(SpaceText, x.System, x.Code)
 		if err != nil || k == 0 {

@@ -51,7 +51,7 @@ func (c *Compiler) numbers(resourceType string, x search.Expr) (table, param str
 		numbers, err = c.targets(x)
 		return "ref", x.Param, numbers, true, err
 	case search.Token:
-		if x.Text || x.OfType || x.AnyCode || x.Other {
+		if x.Text || x.OfType || x.AnyCode || x.Other || x.Begins {
 			return "", "", nil, false, nil
 		}
 		params, err := c.names.Params(resourceType, x.Param)

@@ -112,11 +112,11 @@ func ordering(keys []search.SortKey) Fragment {
 	sql := " ORDER BY "
 	for i, key := range keys {
 		s := "s" + strconv.Itoa(i)
-		sql += s + " IS NULL, " + s
 		if key.Descending {
-			sql += " DESC"
+			sql += s + " DESC NULLS LAST, "
+		} else {
+			sql += s + " NULLS LAST, "
 		}
-		sql += ", "
 	}
 	return frag(sql + "rid")
 }

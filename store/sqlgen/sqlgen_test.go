@@ -101,3 +101,63 @@ func ExampleCompiler_Select() {
 	fmt.Println(len(f.Args) == strings.Count(f.SQL, "?"))
 	// Output: true
 }
+
+// counted is a vocabulary with a memory that counts how often it is asked for a code.
+type counted struct {
+	words
+	asked  *int
+	usable bool
+	kept   map[sqlgen.RuleKey]any
+}
+
+func (c counted) Code(int64, string, string) (int64, error) { *c.asked++; return 3, nil }
+func (c counted) Recall(k sqlgen.RuleKey) (any, bool)       { return c.kept[k], c.usable }
+func (c counted) Keep(k sqlgen.RuleKey, v any)              { c.kept[k] = v }
+
+// TestARuleIsCompiledOnce: what a rule of visibility comes to is remembered for as long as the
+// vocabulary says, and the statement is the same with and without. A rule that names a resource
+// is not remembered, as the resource may be stored later.
+func TestARuleIsCompiledOnce(t *testing.T) {
+	code := search.Token{Param: "code", System: "s", HasSystem: true, Code: "c"}
+	label := search.Not{X: search.Coded{Param: "_security", Codes: []search.Coding{{System: "a", Code: "b"}, {System: "a", Code: "c"}}}}
+	rule := search.And{label, search.Or{search.Shared{}, label}}
+	for name, c := range map[string]struct {
+		rule   search.Expr
+		usable bool
+		again  bool // whether the rule is compiled again
+	}{
+		"remembered":           {rule, true, false},
+		"nothing can be kept":  {rule, false, false}, // codes are looked up by the statement
+		"a resource is named":  {append(search.And{search.Reference{Param: "subject", Type: "Group", ID: "g"}}, rule...), true, true},
+		"not a list":           {label, true, false},
+		"in another order":     {search.And{rule[1], rule[0]}, true, false},
+		"one chart, each time": {append(search.And{search.InPatient{"p"}}, rule...), true, false},
+	} {
+		asked := 0
+		names := counted{asked: &asked, usable: c.usable, kept: map[sqlgen.RuleKey]any{}}
+		r := sqlgen.Request{Type: "Observation", Where: code, Visible: c.rule, Limit: 5}
+		var texts []string
+		var times []int
+		for range 3 {
+			asked = 0
+			f, err := sqlgen.New(sqlgen.SQLite{}, names).Select(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Count(f.SQL, "?") != len(f.Args) {
+				t.Errorf("%s: %d values for %s", name, len(f.Args), f.SQL)
+			}
+			texts, times = append(texts, f.SQL), append(times, asked)
+		}
+		if texts[0] != texts[1] || texts[1] != texts[2] {
+			t.Errorf("%s: the statement changes: %q", name, texts)
+		}
+		if name == "remembered" && times[0] <= times[1] {
+			t.Errorf("the codes of the rule were never looked up: %v", times)
+		}
+		own := times[2] // the code of the search is looked up twice: as a driver and as a condition
+		if again := own > 2; again != c.again {
+			t.Errorf("%s: %v codes were looked up", name, times)
+		}
+	}
+}

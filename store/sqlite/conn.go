@@ -19,6 +19,7 @@ type conn struct {
 	stmts map[string]*sqlite3.Stmt
 
 	latest int64 // the last T when this transaction began: its leaf may not be in the tables yet
+	newest int64 // the number of the newest word that this transaction sees; 0 before Now
 	epoch  int   // of the vocabulary then; -1 for the writer, which reads what is not committed
 	reads  int   // resources read for their words in this transaction
 	failed error // why a function has stopped its statement
@@ -193,7 +194,15 @@ func (c *conn) Stream(text string, args []any, row func(s packed.Row) (bool, err
 }
 
 // Now implements packed.Conn.
-func (c *conn) Now() (int64, error) { return c.number("SELECT max(t) FROM leaf") }
+func (c *conn) Now() (t int64, err error) {
+	_, err = c.one("SELECT max(t), (SELECT max(no) FROM dict) FROM leaf", nil, func(s packed.Row) {
+		t, c.newest = s.ColumnInt64(0), s.ColumnInt64(1)
+	})
+	return t, err
+}
+
+// Newest implements packed.Growing.
+func (c *conn) Newest() int64 { return c.newest }
 
 // Latest implements packed.Later.
 func (c *conn) Latest() int64 { return c.latest }
@@ -256,7 +265,7 @@ func (c *conn) within(ctx context.Context, f func() error) error {
 
 // interruptible runs f so that its statements end with ctx.
 func (c *conn) interruptible(ctx context.Context, f func() error) error {
-	c.reads, c.failed = 0, nil
+	c.reads, c.newest, c.failed = 0, 0, nil
 	old := c.db.SetInterrupt(ctx)
 	defer c.db.SetInterrupt(old)
 	return f()

@@ -119,7 +119,8 @@ func (g *generator) reference(param string) search.Entry {
 	case 0:
 		e.URL = g.url()
 	case 1:
-		e.Identifier, e.System, e.Code = true, g.system(), g.code()
+		e = g.identifier()
+		e.Param, e.Kind = param, search.KindReference
 	default:
 		e.RefType, e.RefID = g.typ(), g.id()
 		if g.IntN(2) == 0 {
@@ -335,6 +336,9 @@ func (g *generator) tokenExpr(param string) search.Expr {
 		return t
 	case 1:
 		if param == "identifier" {
+			if g.IntN(2) == 0 {
+				return g.begins(param)
+			}
 			t.OfType, t.Code, t.Value = true, pick(g, "MR", "SS"), g.code()
 			t.System = g.system()
 			t.HasSystem = t.System != ""
@@ -350,6 +354,17 @@ func (g *generator) tokenExpr(param string) search.Expr {
 	return t
 }
 
+// begins asks for an identifier by the beginning of its system or type, as access rules do.
+func (g *generator) begins(param string) search.Token {
+	t := search.Token{Param: param, Begins: true, HasSystem: true, System: pick(g, "http://", "http://a", "http://c"), Code: g.code()}
+	if g.IntN(2) == 0 {
+		t.OfType, t.Value, t.Code = true, t.Code, pick(g, "S", "M", "MR", "X")
+		t.System = g.system()
+		t.HasSystem = t.System != ""
+	}
+	return t
+}
+
 func (g *generator) referenceExpr(param string) search.Expr {
 	switch g.IntN(7) {
 	case 6:
@@ -360,6 +375,9 @@ func (g *generator) referenceExpr(param string) search.Expr {
 		t := search.Token{Param: param, Code: g.code()}
 		if g.IntN(2) == 0 {
 			t.System, t.HasSystem = g.system(), true
+		}
+		if g.IntN(3) == 0 {
+			t = g.begins(param)
 		}
 		return search.Reference{Param: param, Identifier: &t}
 	case 2:

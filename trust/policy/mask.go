@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/trust"
 )
 
@@ -100,11 +101,19 @@ func reached(resourceType string) []string {
 var (
 	nationalSystems = []string{"http://hl7.org/fhir/sid/us-ssn", "urn:oid:2.16.840.1.113883.4.1", "http://hl7.org/fhir/sid/us-itin", "urn:oid:2.16.840.1.113883.4.2"}
 	nationalRoots   = []string{"http://hl7.org/fhir/sid/passport", "urn:oid:2.16.840.1.113883.4.3.", "urn:oid:2.16.840.1.113883.4.330"}
-	nationalTypes   = []string{"SS", "SB", "PPN", "DL", "NI", "NNxxx", "TAX", "CZ", "PRC", "PN", "PRN"}
+	nationalTypes   = []string{"SS", "SB", "PPN", "DL", "NI", "TAX", "CZ", "PRC", "PN", "PRN"}
 )
+
+// nationalOf is the beginning of the codes of table 0203 for the numbers of one country, NNGBR of Great
+// Britain for example.
+const nationalOf = "NN"
 
 func nationalSystem(system string) bool {
 	return slices.Contains(nationalSystems, system) || slices.ContainsFunc(nationalRoots, func(root string) bool { return strings.HasPrefix(system, root) })
+}
+
+func nationalType(code string) bool {
+	return slices.Contains(nationalTypes, code) || strings.HasPrefix(code, nationalOf)
 }
 
 // national reports whether an Identifier is a national one.
@@ -113,11 +122,26 @@ func national(id *fhir.Node) bool {
 		return true
 	}
 	for c := range id.Path("type.coding").Items() {
-		if slices.Contains(nationalTypes, c.Get("code").Text()) || strings.HasPrefix(c.Get("code").Text(), "NN") {
+		if nationalType(c.Get("code").Text()) {
 			return true
 		}
 	}
 	return false
+}
+
+// nationals are what national is in a search: conditions of which one is true when an Identifier that is
+// a national one has this value.
+func nationals(param, value string) (out []search.Token) {
+	for _, s := range nationalSystems {
+		out = append(out, search.Token{Param: param, System: s, HasSystem: true, Code: value})
+	}
+	for _, root := range nationalRoots {
+		out = append(out, search.Token{Param: param, System: root, HasSystem: true, Begins: true, Code: value})
+	}
+	for _, t := range nationalTypes {
+		out = append(out, search.Token{Param: param, OfType: true, Code: t, Value: value})
+	}
+	return append(out, search.Token{Param: param, OfType: true, Code: nationalOf, Begins: true, Value: value})
 }
 
 // Body returns a stored body as a principal gets it.
@@ -172,7 +196,7 @@ func mentionsNational(body []byte) bool {
 // nationalMarks are the texts behind a quotation mark, or the beginnings of such, of which a national
 // identifier has one, by their first character.
 var nationalMarks = func() (out [256][]string) {
-	marks := append([]string{"NN"}, slices.Concat(nationalSystems, nationalRoots)...)
+	marks := append([]string{nationalOf}, slices.Concat(nationalSystems, nationalRoots)...)
 	for _, s := range nationalTypes {
 		marks = append(marks, s+`"`)
 	}

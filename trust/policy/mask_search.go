@@ -22,9 +22,10 @@ func Particular(name, value string) bool {
 		name = name[strings.LastIndexByte(name, ':')+1:]
 	}
 	name, modifier, _ := strings.Cut(name, ":")
-	system, _, _ := strings.Cut(value, "|")
+	system, code, _ := strings.Cut(value, "|")
+	code, _, _ = strings.Cut(code, "|")
 	return slices.Contains(reachedBy, name) || (name == "identifier" || modifier == "identifier") && nationalSystem(system) ||
-		name == "identifier" && modifier == "of-type" && slices.ContainsFunc(nationalTypes, func(t string) bool { return strings.Contains(value, "|"+t+"|") })
+		modifier == "of-type" && nationalType(code)
 }
 
 // Query holds a search to what a principal may search by. A search by what is hidden is
@@ -173,10 +174,14 @@ func (m Mask) Indifferent(resourceType string, x search.Expr, known *search.Regi
 	return err == nil && reflect.DeepEqual(narrowed, x)
 }
 
-// numbered reports whether a parameter reads numbers of people, of which some are hidden.
+// numbered reports whether a parameter reads identifiers, of which some are hidden: in a policy of an
+// insurance, or a referral, as in the person.
 func (n narrower) numbered(resourceType, param string) bool {
-	return n.National != Open && (param == "requisition" || param == "group-identifier" ||
-		param == "identifier" && (resourceType == "" || isPerson(resourceType) || resourceType == "Practitioner"))
+	if n.National == Open || param == "identifier" {
+		return n.National != Open
+	}
+	p, standard := definition.SearchParameterFor(resourceType, param)
+	return standard && p.Type == "token" && (param == "requisition" || strings.Contains(strings.ToLower(p.Expression), "identifier"))
 }
 
 func (n narrower) each(resourceType string, parts []search.Expr) ([]search.Expr, error) {
@@ -195,39 +200,39 @@ func (n narrower) each(resourceType string, parts []search.Expr) ([]search.Expr,
 func (n narrower) number(resourceType string, x search.Token) (search.Expr, error) {
 	value := x.Code
 	switch {
-	case x.OfType && !slices.Contains(nationalTypes, x.Code) && !strings.HasPrefix(x.Code, "NN"):
+	case x.OfType && !nationalType(x.Code):
 		value = x.Value
-	case x.OfType, x.Text, x.Other, x.HasSystem && nationalSystem(x.System):
-		return nil, unsearched(resourceType, "identifier")
+	case x.OfType, x.Text, x.Other, x.HasSystem && nationalSystem(x.System), x.AnyCode && n.silent(x):
+		return nil, unsearched(resourceType, x.Param)
 	case x.AnyCode:
-		if !x.HasSystem || x.System == "" {
-			return nil, unsearched(resourceType, "identifier")
-		}
 		return x, nil
 	}
 	var not search.Or
-	for _, s := range nationalSystems {
-		not = append(not, search.Token{Param: x.Param, System: s, HasSystem: true, Code: value})
-	}
-	for _, t := range nationalTypes {
-		not = append(not, search.Token{Param: x.Param, OfType: true, Code: t, Value: value})
+	for _, t := range nationals(x.Param, value) {
+		not = append(not, t)
 	}
 	return search.And{x, search.Not{X: not}}, nil
+}
+
+// silent reports whether it is not told who has any number of a system: one that its type makes national
+// may be hidden wholly, that there is one too.
+func (n narrower) silent(x search.Token) bool {
+	return n.National == Whole || !x.HasSystem || x.System == ""
 }
 
 // reference is number for references that name somebody by an identifier.
 func (n narrower) reference(resourceType string, x search.Reference) (search.Expr, error) {
 	id := *x.Identifier
-	if id.HasSystem && nationalSystem(id.System) || id.AnyCode && (!id.HasSystem || id.System == "") {
+	switch {
+	case id.HasSystem && nationalSystem(id.System), id.AnyCode && n.silent(id):
 		return nil, unsearched(resourceType, x.Param+":identifier")
-	}
-	if id.HasSystem && id.System != "" {
+	case id.AnyCode:
 		return x, nil
 	}
 	var not search.Or
-	for _, s := range nationalSystems {
+	for _, t := range nationals(id.Param, id.Code) {
 		with := x
-		with.Identifier = &search.Token{Param: id.Param, System: s, HasSystem: true, Code: id.Code}
+		with.Identifier = &t
 		not = append(not, with)
 	}
 	return search.And{x, search.Not{X: not}}, nil

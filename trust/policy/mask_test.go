@@ -178,6 +178,8 @@ func TestMaskedSearch(t *testing.T) {
 		{"Patient", "identifier=http://hl7.org/fhir/sid/us-ssn|1", false}, {"Patient", "identifier=http://hl7.org/fhir/sid/us-ssn|", false}, {"Patient", "identifier:missing=true", false}, {"Patient", "_sort=identifier", false},
 		{"Patient", "identifier:of-type=http://terminology.hl7.org/CodeSystem/v2-0203|SS|1", false}, {"Patient", "identifier:text=social", false}, {"Observation", "patient:identifier=http://hl7.org/fhir/sid/us-ssn|1", false},
 		{"Patient", "identifier=urn:mrn|1", true}, {"Patient", "identifier=1", true}, {"Patient", "name=x&birthdate=2020", true}, {"Observation", "_content=5", true}, {"Observation", "patient.name=x", true},
+		{"Patient", "identifier=http://hl7.org/fhir/sid/passport-USA|P1", false}, {"Patient", "identifier:of-type=http://terminology.hl7.org/CodeSystem/v2-0203|NNGBR|1", false}, {"Patient", "identifier=urn:mrn|", false},
+		{"Coverage", "identifier=http://hl7.org/fhir/sid/us-ssn|1", false}, {"Coverage", "identifier=1", true}, {"Composition", "related-id:text=social", false}, {"Specimen", "_sort=accession", false}, {"Observation", "subject:identifier=urn:mrn|1", true}, {"Observation", "subject:identifier=urn:mrn|", false},
 		{"Patient", "reach=5", false}, {"ServiceRequest", "kept=5", false}, {"Patient", "shoe=5", false}, {"", "_content=5", false}, {"", "_id=5", true},
 	} {
 		params, err := search.ParseQuery(c.query)
@@ -219,6 +221,60 @@ func TestMaskedSearch(t *testing.T) {
 		if search.Match(q.Where, search.Subject{Type: "Patient", ID: "p"}, entries) != c.found {
 			t.Errorf("%s: found is not %v", c.query, c.found)
 		}
+	}
+	// What national says of an Identifier is what a search leaves out, and nothing else: in the person, in
+	// another entry, in a reference, alone and with its system.
+	var systems, types []string
+	for _, s := range slices.Concat(nationalSystems, nationalRoots, []string{"", "urn:mrn", "http://hl7.org/fhir/sid", "https://fhir.nhs.uk/Id/nhs-number"}) {
+		systems = append(systems, s, s+"-USA", s+"25")
+	}
+	for _, code := range slices.Concat(nationalTypes, []string{nationalOf, "NNGBR", "MR", "N", ""}) {
+		types = append(types, fmt.Sprintf(`{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0203","code":%q}]}`, code), fmt.Sprintf(`{"coding":[{"code":"MR"},{"code":%q}]}`, code))
+	}
+	open := 0
+	for _, system := range systems {
+		for _, kind := range types {
+			body := fmt.Sprintf(`{"system":%q,"type":%s,"value":"9434765919"}`, system, kind)
+			if system == "" {
+				body = fmt.Sprintf(`{"type":%s,"value":"9434765919"}`, kind)
+			}
+			hidden := national(parsed(t, body))
+			if !hidden {
+				open++
+			}
+			for query, in := range map[string]string{
+				"Patient?identifier=9434765919":                            `{"resourceType":"Patient","identifier":[` + body + `]}`,
+				"Patient?identifier=" + system + "|9434765919":             `{"resourceType":"Patient","identifier":[` + body + `]}`,
+				"Coverage?identifier=9434765919":                           `{"resourceType":"Coverage","identifier":[` + body + `]}`,
+				"Observation?subject:identifier=9434765919":                `{"resourceType":"Observation","subject":{"identifier":` + body + `}}`,
+				"Observation?subject:identifier=" + system + "|9434765919": `{"resourceType":"Observation","subject":{"identifier":` + body + `}}`,
+			} {
+				kindOf, query, _ := strings.Cut(query, "?")
+				q, err := search.Parse(kindOf, []search.Param{{Name: query[:strings.Index(query, "=")], Value: query[strings.Index(query, "=")+1:]}}, search.Strict)
+				if err != nil {
+					t.Fatal(err)
+				}
+				entries, err := search.Extract(parsed(t, in))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !search.Match(q.Where, search.Subject{Type: kindOf, ID: "p"}, entries) {
+					t.Fatalf("%s does not find %s", query, in)
+				}
+				if q, err = (Mask{National: LastFour}).Query(q, nil); err != nil {
+					if !hidden {
+						t.Errorf("%s?%s is refused: %v", kindOf, query, err)
+					}
+					continue
+				}
+				if search.Match(q.Where, search.Subject{Type: kindOf, ID: "p"}, entries) != !hidden {
+					t.Errorf("%s?%s of %s: hidden %v, found %v", kindOf, query, in, hidden, hidden)
+				}
+			}
+		}
+	}
+	if open < 10 {
+		t.Errorf("only %d identifiers are no national ones", open)
 	}
 	for text, want := range map[string]bool{"phone=5": true, "patient.phone:missing=5": true, "_has:Patient:link:email=5": true, "identifier=http://hl7.org/fhir/sid/us-ssn|5": true, "name=x": false, "identifier=urn:mrn|5": false,
 		"subject:identifier=http://hl7.org/fhir/sid/us-ssn|5": true, "identifier:of-type=x|SS|5": true} {

@@ -25,7 +25,8 @@ import (
 // Interaction is what is done to a resource: FHIR's names.
 type Interaction string
 
-// The interactions. History and VRead are reads.
+// The interactions. History, of one resource, and VRead are reads; the history of a type, and of all, is
+// a Search, as SMART has it.
 const (
 	Read    Interaction = "read"
 	VRead   Interaction = "vread"
@@ -82,6 +83,11 @@ func visible(p trust.Principal, resourceType string) search.Expr {
 	return search.None{}
 }
 
+// Listed returns what of a type a principal may list, beside what it may see: in a search, in the history
+// of a type or of all, in a chart as a whole and in an export. It is SMART's "s", without which "r" reads
+// what the program names.
+func Listed(p trust.Principal, resourceType string) search.Expr { return scope(p, resourceType, 's') }
+
 // Decide judges one write. before is the current version (nil when there is none), after
 // the new one (nil for a delete). Whether the principal may see before is not its
 // question: the gate has asked Visible.
@@ -97,8 +103,10 @@ func Decide(p trust.Principal, i Interaction, before, after *fhir.Node) error {
 	if err := covered(p, i, before, after); err != nil {
 		return err
 	}
-	if reason := rightsThread(p, i, before, after); reason != "" {
-		return fault.New(fault.Forbidden, "The role %s may not %s this %s: %s", p.Role, i, resourceType, reason).At(resourceType)
+	for _, rule := range everywhere {
+		if reason := rule(p, i, before, after); reason != "" {
+			return fault.New(fault.Forbidden, "The role %s may not %s this %s: %s", p.Role, i, resourceType, reason).At(resourceType)
+		}
 	}
 	if i != Create && i != Update && i != Delete || !strings.Contains(cell(p.Role, resourceType), "w?") {
 		return nil
@@ -116,19 +124,27 @@ func Decide(p trust.Principal, i Interaction, before, after *fhir.Node) error {
 	return nil
 }
 
+// everywhere are the rules that hold for every role, whatever its cell of the table says.
+var everywhere = []func(p trust.Principal, i Interaction, before, after *fhir.Node) string{objection, rightsThread, message, fact}
+
 // Types returns the resource types of FHIR R4 in alphabetical order.
 func Types() []string { return slices.Sorted(maps.Keys(rows)) }
 
 // MayAudit tells whether a principal may read the audit log about a patient ("" for all).
 // Patients may read about themselves, auditors and administrators about everyone. The token
-// of a program needs a scope on AuditEvent.
-func MayAudit(p trust.Principal, patient string) error {
+// of a program needs a scope on AuditEvent that searches.
+func MayAudit(p trust.Principal, patient string) error { return mayAudit(p, patient, 's') }
+
+// MayAuditOne is MayAudit for one entry that is asked for by its number: a scope that reads will do.
+func MayAuditOne(p trust.Principal, patient string) error { return mayAudit(p, patient, 'r') }
+
+func mayAudit(p trust.Principal, patient string, letter byte) error {
 	allowed := p.Role == trust.Auditor || p.Role == trust.Administrator || p.Role == trust.SystemRole
 	if p.Role == trust.Patient {
 		// Who was seen, and for what, may be what is confidential: not for a parent with limited rights.
 		allowed = p.Patient != "" && patient == p.Patient && (p.Proxy == nil || p.Proxy.Level == "full")
 	}
-	if !allowed || scope(p, "AuditEvent", 'r', 's') != (search.All{}) {
+	if !allowed || scope(p, "AuditEvent", letter) != (search.All{}) {
 		return fault.New(fault.Forbidden, "Only auditors and administrators read the audit log; patients read about their own record.")
 	}
 	return nil
