@@ -352,6 +352,9 @@ func (a *Accounts) List(ctx context.Context, by trust.Principal) ([]Account, err
 		if some, err = a.Invites(ctx, by, Lendable()[1:]); err != nil {
 			return nil, err
 		}
+		if c, err := a.load(ctx, by.ID); err == nil && c.Role == by.Role && !c.Disabled && c.KeepsPatients(a.clock.Now()) {
+			some = append(some, trust.Patient)
+		}
 		if len(some) == 0 {
 			return nil, onlyAdministrators()
 		}

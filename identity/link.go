@@ -256,6 +256,12 @@ func grantable(role trust.Role) bool {
 	return slices.Contains(Lendable(), role)
 }
 
+// KeepsPatients reports whether the right to make accounts of patients is lent to somebody: who has it
+// by the own role makes them on the page of each patient, and gets no list of all.
+func (a Account) KeepsPatients(now time.Time) bool {
+	return slices.ContainsFunc(a.Grants, func(l Lent) bool { return l.Role == trust.Patient && l.Holds(now) })
+}
+
 // Lent is the right to make accounts of a role, lent until a day.
 type Lent struct {
 	Role  trust.Role `json:"role"`

@@ -137,24 +137,32 @@ func (a *Accounts) idle(s Session, c Account) bool {
 // and a Refusal with state Idle, so that the page can say whose password unlocks it; for one
 // whose person has yet to set a second factor up, both and a Refusal with state NeedsFactor.
 func (a *Accounts) Session(ctx context.Context, secret string) (Session, Account, error) {
-	s, c, err := a.find(ctx, secret)
-	if err != nil {
-		return Session{}, Account{}, err
+	s, c, err := a.Peek(ctx, secret)
+	if refused, ok := err.(*Refusal); err != nil && (!ok || refused.State != NeedsFactor) {
+		return s, c, err
 	}
-	now := a.clock.Now()
-	if a.idle(s, c.Account) {
-		s.Locked = true
-		return s, c.Account, refuse(Idle)
-	}
-	if now.Sub(s.Seen) >= touchEvery {
+	if now := a.clock.Now(); now.Sub(s.Seen) >= touchEvery {
 		s.Seen = now
-		leaf := a.leaf(who(c.Account, s), ledger.Keep, "session in use", "")
+		leaf := a.leaf(who(c, s), ledger.Keep, "session in use", "")
 		// A request at the same time may have noted it, or locked the session: leave that.
 		if err := a.keep(ctx, s, leaf); err != nil && !fault.Is(err, fault.Conflict) {
 			return Session{}, Account{}, err
 		}
 	}
-	if s.Weak {
+	return s, c, err
+}
+
+// Peek is Session without noting any activity: for a page that asks by itself whether its person
+// may still be here.
+func (a *Accounts) Peek(ctx context.Context, secret string) (Session, Account, error) {
+	s, c, err := a.find(ctx, secret)
+	switch {
+	case err != nil:
+		return Session{}, Account{}, err
+	case a.idle(s, c.Account):
+		s.Locked = true
+		return s, c.Account, refuse(Idle)
+	case s.Weak:
 		return s, c.Account, refuse(NeedsFactor)
 	}
 	return s, c.Account, nil

@@ -33,6 +33,7 @@ import (
 	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/ledger"
 	"github.com/osler-emr/osler/trust/minor"
+	"github.com/osler-emr/osler/trust/unusual"
 )
 
 // both runs a test on each kind of store.
@@ -331,7 +332,9 @@ func TestShreddedItemsAreReadableNowhere(t *testing.T) {
 		check(err)
 		_, err = doctor.Commit(ctx, record.Change{Put: []record.Put{{Resource: n}}, Drop: "note/rosa/v2", Key: "once"})
 		check(err)
-		check(w.as(trust.Auditor).ReviewUnusual(ctx, "0123456789abcdef01234567", "rosa", word("Review")))
+		finding := unusual.Finding{Rule: unusual.Unrelated, Actor: "somebody", Patient: "rosa", Day: "2026-11-24"}
+		finding.ID = finding.Key()
+		check(w.as(trust.Auditor).ReviewUnusual(ctx, finding, word("Review")))
 
 		accounts := identity.Open(w.lean, w.clock, identity.Options{Cost: identity.Cost{KiB: 64, Passes: 1}, PasswordAlone: true})
 		system := trust.System("test")

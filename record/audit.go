@@ -45,9 +45,17 @@ func (a *Actor) write(ctx context.Context, l *ledger.Leaf) error {
 	return nil
 }
 
-// refused stores a leaf about a refusal and returns the refusal.
+// refused stores a leaf about a refusal and returns the refusal. The leaf names the patient whose
+// entry it is, also where the refusal says that there is no such entry: who asks who tried to look
+// at a record finds the attempt there. An attempt by another patient is found by its person alone:
+// the list of who looked is told to the patient, who is not to learn who else is one.
 func (a *Actor) refused(ctx context.Context, refusal error, what policy.Interaction, resourceType, id, patient string) error {
 	l := a.leaf(ledger.Refused, resourceType, patient)
+	if patient == "" && id != "" {
+		if v, err := a.gate.lean.Read(ctx, resourceType, id, 0); err == nil && a.tellsOf(v.Patient) {
+			addPatient(l, v.Patient)
+		}
+	}
 	l.Query, l.Outcome = string(what), string(fault.CodeOf(refusal))
 	if id != "" {
 		l.Versions = []ledger.Version{{Type: resourceType, ID: id}}
@@ -56,6 +64,11 @@ func (a *Actor) refused(ctx context.Context, refusal error, what policy.Interact
 		return err
 	}
 	return refusal
+}
+
+// tellsOf reports whether a refusal of the actor is told to a patient.
+func (a *Actor) tellsOf(patient string) bool {
+	return a.principal.Role != trust.Patient || a.principal.Patient == patient
 }
 
 // may asks policy whether the role and the token allow an interaction with a type.
@@ -145,12 +158,34 @@ func (a *Actor) Accounting(ctx context.Context, patient string) ([]store.LeafEnt
 	if patient == "" {
 		return nil, fault.New(fault.Invalid, "Say whose record the accounting is about.")
 	}
-	return a.Looked(ctx, store.LeafFilter{Patient: patient, From: a.Now().AddDate(-accountingYears, 0, 0), Where: disclosed})
+	entries, err := a.Looked(ctx, store.LeafFilter{Patient: patient, From: a.Now().AddDate(-accountingYears, 0, 0), Where: disclosed})
+	return About(entries, patient), err
 }
+
+// About keeps of entries what they say about one patient, for a file that is about that patient: a
+// commit that wrote to the charts of several names the others nowhere in it.
+func About(entries []store.LeafEntry, patient string) []store.LeafEntry {
+	out := slices.Clone(entries)
+	for i, e := range out {
+		if len(e.Leaf.Patients) > 1 {
+			out[i].Leaf = forPatient(e.Leaf, patient)
+		}
+	}
+	return out
+}
+
+// What the leaf of a table begins with that was made of the log itself.
+const (
+	AuditTable      = "audit log as a table"
+	AccountingTable = "accounting of disclosures"
+)
 
 func disclosed(l ledger.Leaf) bool {
 	switch l.Action {
 	case ledger.Export, ledger.Print, ledger.Disclose:
+		if l.Action == ledger.Export && (l.Type == "AuditEvent" || strings.HasPrefix(l.Query, AuditTable) || strings.HasPrefix(l.Query, AccountingTable)) {
+			return false // the log itself went to who looks after it, or to the patient
+		}
 		return l.Role != string(trust.Patient) || l.Proxy != "" // one's own download is no disclosure
 	case ledger.Refused:
 		return false
@@ -204,10 +239,17 @@ func aboutOne(e store.LeafEntry) bool {
 
 // Asked writes the leaf of a request that left none otherwise: a page without anything of the
 // record, a change that was refused because it was not valid. what names the route, never what
-// was sent.
-func (a *Actor) Asked(ctx context.Context, what string, outcome error) error {
+// was sent. When it was refused as not allowed the leaf is one of a refusal, and names the patient
+// whose page it would have been, if there is such a patient.
+func (a *Actor) Asked(ctx context.Context, what, patient string, outcome error) error {
 	l := a.leaf(ledger.Asked, "")
 	l.Query = what
+	if fault.Is(outcome, fault.Forbidden) {
+		l.Action = ledger.Refused
+		if known, err := a.known(ctx, patient); err == nil && a.tellsOf(known) {
+			addPatient(l, known)
+		}
+	}
 	if outcome != nil {
 		l.Outcome = string(fault.CodeOf(outcome))
 	}

@@ -57,10 +57,13 @@ func (a *Actor) Explain(ctx context.Context, person trust.Principal, patient, re
 	if (decided == nil) != e.Allowed {
 		return policy.Explanation{}, fault.New(fault.Internal, "The explanation does not fit the decision.")
 	}
-	l := a.leaf(ledger.Read, "Patient", patient)
-	l.Query = "why " + person.Name + " sees the chart or not"
+	l := a.leaf(ledger.Read, "AuditEvent", patient)
+	l.Query = explained + person.Name + " sees the chart or not"
 	return e, a.write(ctx, l)
 }
+
+// explained is what the leaf of such a question begins with.
+const explained = "why "
 
 // selected reports whether the rule of a role selects a version.
 func selected(p trust.Principal, v store.Version) (bool, error) {

@@ -80,8 +80,13 @@ func (a *Actor) Unusual(ctx context.Context, from, to time.Time, o unusual.Optio
 }
 
 // opens reports whether a leaf is about somebody who opened a record, and did not see a name in
-// a list.
+// a list, nor asked the log who has opened it.
 func opens(l ledger.Leaf) bool {
+	for _, tool := range []string{AuditTable, AccountingTable, explained} {
+		if l.Type == "AuditEvent" || strings.HasPrefix(l.Query, tool) {
+			return false
+		}
+	}
 	switch l.Action {
 	case ledger.Read, ledger.VRead, ledger.History, ledger.Export, ledger.Print:
 		return len(l.Patients) == 1
@@ -89,26 +94,33 @@ func opens(l ledger.Leaf) bool {
 	return false
 }
 
-// ReviewUnusual keeps what an auditor made of a finding.
-func (a *Actor) ReviewUnusual(ctx context.Context, finding, patient, note string) error {
+// ReviewUnusual keeps what an auditor made of a finding of somebody else: nobody clears what was
+// found about themself.
+func (a *Actor) ReviewUnusual(ctx context.Context, f unusual.Finding, note string) error {
 	if err := policy.MayAudit(a.principal, ""); err != nil {
 		return a.refused(ctx, err, policy.Update, "AuditEvent", "", "")
 	}
+	if f.Actor == a.principal.ID {
+		return a.refused(ctx, fault.New(fault.Forbidden, "This is about you: another auditor or administrator has to review it."), policy.Update, "AuditEvent", "", f.Patient)
+	}
 	note = strings.TrimSpace(note)
-	if note == "" || len(note) > 2000 || len(finding) != 24 {
+	if f.ID != f.Key() {
+		return fault.New(fault.NotFound, "There is no such finding.")
+	}
+	if note == "" || len(note) > 2000 {
 		return fault.New(fault.Invalid, "Say what you made of it, in up to 2,000 letters.")
 	}
 	body, err := json.Marshal(Review{By: a.principal.Name, At: a.Now(), Note: note})
 	if err != nil {
 		return err
 	}
-	about, err := a.known(ctx, patient)
+	about, err := a.known(ctx, f.Patient)
 	if err != nil {
 		return err
 	}
-	l := a.leaf(ledger.Keep, "AuditEvent", patient)
-	l.Query, l.Reason = "review of unusual access "+finding, note
-	_, err = a.gate.store.Commit(ctx, store.Changeset{Leaf: l, Items: []store.ItemWrite{{Item: store.Item{Space: spaceReview, Key: finding, Patient: about, Value: body}, IfVersion: -1}}})
+	l := a.leaf(ledger.Keep, "AuditEvent", f.Patient)
+	l.Query, l.Reason = "review of unusual access "+f.ID, note
+	_, err = a.gate.store.Commit(ctx, store.Changeset{Leaf: l, Items: []store.ItemWrite{{Item: store.Item{Space: spaceReview, Key: f.ID, Patient: about, Value: body}, IfVersion: -1}}})
 	return err
 }
 

@@ -125,6 +125,57 @@ func TestRefusalsAreAudited(t *testing.T) {
 	}
 }
 
+// TestARefusalNamesItsPatient: who asks who tried to look at a record finds those who were refused,
+// by relation and by role, with the same answer as for a record that there is not; a patient who
+// tries somebody else's stays unknown to that person.
+func TestARefusalNamesItsPatient(t *testing.T) {
+	c := open(t)
+	id := c.commit(nurse, vitals("rosa")).Versions[0].ID
+	if err := c.as(admin).SetHouse(ctx, House{Mode: policy.Restricted}, "the test"); err != nil {
+		t.Fatal(err)
+	}
+	for what, refuse := range map[string]func(string, string) error{
+		"a physician without a relation reads": func(p, _ string) error { _, err := c.as(physician).Read(ctx, "Patient", p); return err },
+		"opens the chart": func(p, _ string) error {
+			for _, err := range c.as(physician).ChartVersions(ctx, p) {
+				return err
+			}
+			return nil
+		},
+		"asks for the history": func(_, id string) error {
+			_, err := c.as(physician).History(ctx, store.HistoryFilter{Type: "Observation", ID: id})
+			return err
+		},
+		"the front desk reads a measurement": func(_, id string) error { _, err := c.as(desk).Read(ctx, "Observation", id); return err },
+		"the front desk asks for a page": func(p, _ string) error {
+			err := fault.New(fault.Forbidden, "Your role does not open this page.")
+			if failed := c.as(desk).Asked(ctx, "GET /p/{patient}/problems", p, err); failed != nil {
+				t.Fatal(failed)
+			}
+			return err
+		},
+	} {
+		refusal, missing := refuse("rosa", id), refuse("nobody", "nothing")
+		if l := c.leaves("")[0]; l.Action != ledger.Refused || len(l.Patients) != 0 {
+			t.Errorf("%s what is not there: %+v", what, l)
+		}
+		if refusal == nil || missing == nil || refusal.Error() != missing.Error() {
+			t.Errorf("%s: %v, and what is not there: %v", what, refusal, missing)
+		}
+		_ = refuse("rosa", id)
+		if l := c.leaves("rosa")[0]; l.Action != ledger.Refused || !slices.Equal(l.Patients, []string{"rosa"}) {
+			t.Errorf("%s: the newest entry about the patient is %+v", what, l)
+		}
+	}
+	before := len(c.leaves("rosa"))
+	if _, err := c.as(sam).Read(ctx, "Observation", id); !fault.Is(err, fault.NotFound) || len(c.leaves("rosa")) != before {
+		t.Errorf("another patient's attempt is told to the patient: %v", err)
+	}
+	if l := c.leaves("")[0]; l.Actor != sam.ID || l.Action != ledger.Refused || l.Versions[0].ID != id {
+		t.Errorf("and not kept: %+v", l)
+	}
+}
+
 func TestInternalWorkIsHiddenFromThePatient(t *testing.T) {
 	c := open(t)
 	message := func(category string) string {

@@ -1,6 +1,7 @@
 package clinic
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -26,6 +27,19 @@ type accessView struct {
 	Answer    *policy.Explanation
 	Whose     []record.Known // whose chart was asked about
 	Faults    ui.Faults
+}
+
+// part reports whether who sees whose chart it is does not see all that is in it.
+func (v accessView) part() bool {
+	return v.Answer.Allowed && len(v.Answer.Kinds) > 0 && len(v.Answer.Sees(policy.Everything)) < len(v.Answer.Kinds)
+}
+
+func kindWords(ctx context.Context, names []string) string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = ui.T(ctx, n)
+	}
+	return strings.Join(out, ", ")
 }
 
 func (v accessView) mode() string { return string(v.House.Mode) }
@@ -92,6 +106,9 @@ func accessWhy(w http.ResponseWriter, r *web.Request) error {
 		if a.ID == v.Person {
 			who, v.Name = identity.Principal(a, identity.Session{}), a.Name
 		}
+	}
+	if who.Glass, err = r.Site.Accounts.Glass(r.Context(), who.ID); err != nil {
+		return err
 	}
 	if v.Name == "" {
 		v.Faults.Add("person", r.Lang.T("Choose a person."))

@@ -1,15 +1,18 @@
 package clinic
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/door/webtest"
 	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/ledger"
 	"github.com/osler-emr/osler/trust/policy"
 )
 
@@ -66,8 +69,33 @@ func TestTheAdministratorChoosesWhoSeesCharts(t *testing.T) {
 	if a := ines.post("/access/why", "person", h.account("anna"), "patient", "204 118 7731"); !a.says("The chart of") || !a.says("PIKE") || !a.says("can see it") || a.says("078-05") || a.says("0113 496 0777") {
 		t.Errorf("by record number: %d %s", a.status, a.body)
 	}
-	if a := ines.post("/access/why", "person", h.account("anna"), "patient", "w 3 2 1990"); a.status != http.StatusUnprocessableEntity || !a.says("More than one record fits") || !a.says("Katarzyna") {
+	if a := ines.post("/access/why", "person", h.account("anna"), "patient", "w 3 2 1990"); a.status != http.StatusUnprocessableEntity || !a.says("More than one record fits") || !strings.Contains(a.body, `name="chosen" value="katarzyna"`) {
 		t.Errorf("two fit: %d", a.status)
+	}
+	if a := ines.post("/access/why", "person", h.account("anna"), "patient", "w 3 2 1990", "chosen", "katarzyna"); a.status != http.StatusOK || !a.says("The chart of") || !a.says("Katarzyna") || a.says("Kasia") {
+		t.Errorf("one of the two was chosen: %d", a.status)
+	}
+	if a := sam.post("/retention/holds", "patient", "w 3 2 1990", "reason", "court 7"); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `name="chosen" value="kasia"`) {
+		t.Errorf("two fit a hold: %d", a.status)
+	}
+	if a := sam.post("/retention/holds", "patient", "w 3 2 1990", "reason", "court 7", "chosen", "kasia"); a.status != http.StatusOK || !strings.Contains(a.body, `value="court 7"`) || !strings.Contains(a.body, `value="kasia"`) || a.says("placed by") {
+		t.Errorf("one of the two was chosen for a hold: %d %s", a.status, tags.ReplaceAllString(a.body, " "))
+	}
+	for user, want := range map[string]struct{ sees, not string }{
+		"tom":   {"contact details, appointments", "clinical notes"},
+		"priya": {"contact details", "clinical notes"},
+	} {
+		a := ines.post("/access/why", "person", h.account(user), "patient", "kasia")
+		_, kinds, _ := strings.Cut(a.body, `id="kinds"`)
+		kinds, _, _ = strings.Cut(kinds, "</table>")
+		text := strings.Join(strings.Fields(tags.ReplaceAllString(kinds, " ")), " ")
+		sees, not, _ := strings.Cut(text, "Does not see")
+		if !a.says("can see a part of it") || !strings.Contains(sees, want.sees) || strings.Contains(sees, want.not) || !strings.Contains(not, want.not) {
+			t.Errorf("%s: %s", user, text)
+		}
+	}
+	if a := ines.post("/access/why", "person", h.account("maria"), "patient", "maria"); a.says("not tied to single patients") || !a.says("own record") {
+		t.Errorf("the patient herself: %s", tags.ReplaceAllString(a.body, " "))
 	}
 	if a := anna.get("/p/kasia"); a.status != http.StatusOK {
 		t.Errorf("and the physician is let in again: %d", a.status)
@@ -163,5 +191,78 @@ func TestEmergencyAccessAsksInItsOwnForm(t *testing.T) {
 	}
 	if a := anna.post(form, append(fields, "prove.password", phrase)...); a.path != "/p/edna" || a.status != http.StatusOK || !a.says("Pike") && !a.says("PIKE") {
 		t.Errorf("opened: %d at %s", a.status, a.path)
+	}
+}
+
+// TestTheRightForPatientsIsFound: whom the right to keep accounts of patients is lent finds People in
+// the menu and in it those accounts, and no way to make colleagues.
+func TestTheRightForPatientsIsFound(t *testing.T) {
+	h := officeHouse(t)
+	sam, _ := h.enters("sam")
+	if a := sam.post("/people/"+h.account("priya")+"/lend", "lend", "patient", "until", noon.AddDate(0, 0, 5).Format(time.DateOnly)); !a.says("may make these accounts") {
+		t.Fatalf("lending: %d %s", a.status, tags.ReplaceAllString(a.body, " "))
+	}
+	priya, home := h.enters("priya")
+	if !strings.Contains(home.body, `href="/people"`) {
+		t.Error("People is not in the menu")
+	}
+	a := priya.get("/people")
+	if a.status != http.StatusOK || !a.says("Maria Okafor") || a.says("Amara Mensah") || strings.Contains(a.body, "/people/invite") {
+		t.Errorf("people: %d %s", a.status, tags.ReplaceAllString(a.body, " "))
+	}
+	if a := priya.get("/people/" + h.account("maria")); a.status != http.StatusOK {
+		t.Errorf("the account of a patient: %d", a.status)
+	}
+	for _, path := range []string{"/people/invite", "/people/" + h.account("amara")} {
+		if a := priya.get(path); a.status == http.StatusOK {
+			t.Errorf("%s opens", path)
+		}
+	}
+	if tom, _ := h.enters("tom"); tom.get("/people").status != http.StatusForbidden {
+		t.Error("the front desk, to whom nothing is lent, opens People")
+	}
+}
+
+// TestSettingUpSignInAnewAsksOnceMore: what opens an account is not taken away by one press.
+func TestSettingUpSignInAnewAsksOnceMore(t *testing.T) {
+	h := officeHouse(t)
+	sam, _ := h.enters("sam")
+	path := "/people/" + h.account("anna") + "/factor"
+	asked := sam.post(path)
+	if asked.status != http.StatusOK || !asked.says("Take them away from Dr Anna Lindqvist") || strings.Contains(asked.body, "one-time-link") {
+		t.Fatalf("the question: %d %s", asked.status, tags.ReplaceAllString(asked.body, " "))
+	}
+	if _, a := h.enters("anna"); a.path != "/today" {
+		t.Errorf("the password is gone before the answer: %s", a.path)
+	}
+	if a := sam.post(path, "confirm", h.account("amara")); strings.Contains(a.body, "one-time-link") {
+		t.Error("a confirmation for somebody else counts")
+	}
+	if a := sam.post(path, "confirm", asked.value(t, "confirm")); !strings.Contains(a.body, "one-time-link") {
+		t.Errorf("confirmed: %d", a.status)
+	}
+}
+
+// TestAuditNamesProgramsAndStrangers: the log says the registered name of a program, and a sign-in
+// that failed is not told as one, nor has it a link without words.
+func TestAuditNamesProgramsAndStrangers(t *testing.T) {
+	h := officeHouse(t)
+	h.site.Program = func(_ context.Context, id string) (string, error) {
+		return map[string]string{"c-17": "Growth Charts"}[id], nil
+	}
+	p := trust.Principal{ID: h.account("anna"), Name: "Dr Anna Lindqvist", Role: trust.Physician, Practitioner: "anna", Purpose: trust.Treatment, Client: "c-17"}
+	if err := h.site.Gate.As(p, "fhir").Note(t.Context(), ledger.Print, "maria", "chart"); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.site.Gate.Stranger(t.Context(), "fhir", "10.0.0.9", "GET /fhir/Patient", fault.New(fault.Unauthorized, "x")); err != nil {
+		t.Fatal(err)
+	}
+	sam, _ := h.enters("sam")
+	a := sam.get("/audit")
+	if !a.says("by the program Growth Charts") || a.says("c-17") {
+		t.Errorf("the program: %s", tags.ReplaceAllString(a.body, " "))
+	}
+	if !a.says("somebody unknown") || !a.says("Did not get in") || strings.Contains(a.body, "<b><bdi></bdi></b></a>") {
+		t.Errorf("the stranger: %s", tags.ReplaceAllString(a.body, " "))
 	}
 }

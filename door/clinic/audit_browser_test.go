@@ -10,8 +10,12 @@ import (
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/door/webtest"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/ledger"
+	"github.com/osler-emr/osler/trust/policy"
+	"github.com/osler-emr/osler/trust/unusual"
 )
 
 // busyHouse is a clinic in which people have looked at records: amara, who is a nurse, at that of
@@ -57,6 +61,119 @@ func TestUnusualAccessIsReviewed(t *testing.T) {
 	}
 }
 
+// TestNobodyClearsTheOwnFinding: who is the subject of a finding does not review it; and asking the
+// log about a record is no look at that record.
+func TestNobodyClearsTheOwnFinding(t *testing.T) {
+	h := busyHouse(t)
+	ines, _ := h.enters("ines")
+	sam, _ := h.enters("sam")
+	sam.post("/access/why", "person", h.account("anna"), "patient", "katarzyna")
+	sam.get("/audit?patient=katarzyna")
+	sam.get("/audit/export.csv?patient=katarzyna")
+	sam.get("/audit/disclosures.csv?patient=katarzyna")
+	if a := ines.get("/audit/unusual"); a.says("Sam Whitlock") {
+		t.Errorf("who looked after the log is accused: %s", tags.ReplaceAllString(a.body, " "))
+	}
+	h.commit(trust.System("import"), `{"resourceType":"Patient","id":"own","name":[{"family":"Whitlock","given":["Sam"]}],"birthDate":"1980-01-02"}`)
+	p := trust.Principal{ID: h.account("sam"), Name: "Sam Whitlock", Role: trust.Administrator, Practitioner: "sam", Purpose: trust.Operations}
+	if err := h.site.Gate.As(p, "clinic").Note(t.Context(), ledger.Export, "own", "the whole record"); err != nil {
+		t.Fatal(err)
+	}
+	page := sam.get("/audit/unusual")
+	if !page.says("This is about you") {
+		t.Fatalf("the own finding: %s", tags.ReplaceAllString(page.body, " "))
+	}
+	found, err := h.site.Gate.As(p, "clinic").Unusual(t.Context(), noon.AddDate(0, 0, -1), noon.AddDate(0, 0, 1), unusual.Usual(noon.Location()), map[string]string{p.ID: "sam"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range found.Findings {
+		if f.Actor != p.ID {
+			continue
+		}
+		if a := sam.post("/audit/unusual/"+f.ID, "note", "Nothing to see.", "days", "7"); a.status != http.StatusForbidden {
+			t.Errorf("sam clears %s: %d", f.Rule, a.status)
+		}
+		if a := ines.post("/audit/unusual/"+f.ID, "note", "Asked him.", "days", "7"); !a.says("Asked him.") {
+			t.Errorf("ines reviews %s: %d", f.Rule, a.status)
+		}
+	}
+	if a := ines.post("/audit/unusual/0123456789abcdef01234567", "note", "x"); a.status != http.StatusNotFound {
+		t.Errorf("a finding that there is not: %d", a.status)
+	}
+}
+
+// TestAFileIsOfOneRecord: while it is not clear whose record is meant there is no list and no file,
+// which would read as if nobody had looked; a file about one patient names no other, and the files
+// themselves are no disclosures.
+func TestAFileIsOfOneRecord(t *testing.T) {
+	h := busyHouse(t)
+	ines, _ := h.enters("ines")
+	for _, typed := range []string{"Lindqvist", "nils-lindqvist"} {
+		if a := ines.get("/audit?patient=" + typed); !a.says("Amara Mensah") && !a.says("Lindqvist, Anna") && !a.says("Dr Anna Lindqvist") || a.says("No entry fits") {
+			t.Errorf("%s in the address: %d", typed, a.status)
+		}
+		if a := ines.get("/audit/export.csv?patient=" + typed); a.status != http.StatusOK || !strings.Contains(a.body, "Dr Anna Lindqvist") {
+			t.Errorf("%s in the file: %d %s", typed, a.status, a.body)
+		}
+	}
+	h.commit(trust.System("import"), `{"resourceType":"Patient","id":"other-lindqvist","name":[{"family":"Lindqvist","given":["Ove"]}],"birthDate":"2012-04-01"}`)
+	if a := ines.get("/audit?patient=Lindqvist"); a.status != http.StatusUnprocessableEntity || strings.Contains(a.body, ".csv") {
+		t.Errorf("two fit, and a file is offered: %d", a.status)
+	}
+	for _, path := range []string{"/audit/export.csv?patient=Lindqvist", "/audit/disclosures.csv?patient=Lindqvist", "/audit/disclosures.csv?patient=nobody", "/audit/disclosures.csv"} {
+		if a := ines.get(path); a.status < 400 || strings.HasPrefix(a.header.Get("Content-Type"), "text/csv") {
+			t.Errorf("%s: %d", path, a.status)
+		}
+	}
+	var both record.Change
+	for _, id := range []string{"maria", "katarzyna"} {
+		n, err := fhir.Parse([]byte(`{"resourceType":"Flag","status":"active","code":{"text":"x"},"subject":{"reference":"Patient/` + id + `"}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		both.Put = append(both.Put, record.Put{Resource: n})
+	}
+	researcher := trust.Principal{ID: "x", Name: "Remy Search", Role: trust.Physician, Practitioner: "anna", Purpose: "HRESCH"}
+	if _, err := h.site.Gate.As(researcher, "clinic").Commit(t.Context(), both); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.site.Gate.As(researcher, "clinic").Note(t.Context(), ledger.Print, "maria", "chart"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		for _, path := range []string{"/audit/export.csv?patient=maria", "/audit/disclosures.csv?patient=maria"} {
+			a := ines.get(path)
+			if a.status != http.StatusOK || !strings.Contains(a.body, "Remy Search") || strings.Contains(a.body, "katarzyna") {
+				t.Errorf("%s: %d %s", path, a.status, a.body)
+			}
+			if strings.Contains(path, "disclosures") && (strings.Contains(a.body, "as a table") || strings.Contains(a.body, "accounting")) {
+				t.Errorf("the accounting lists itself: %s", a.body)
+			}
+		}
+	}
+}
+
+// TestARefusedLookIsAmongThoseOfThePatient: who was refused a chart, by relation or by role, is found
+// under that patient.
+func TestARefusedLookIsAmongThoseOfThePatient(t *testing.T) {
+	h := officeHouse(t)
+	if err := h.site.Gate.As(trust.System("test"), "test").SetHouse(t.Context(), record.House{Mode: policy.Restricted}, "the test"); err != nil {
+		t.Fatal(err)
+	}
+	anna, _ := h.enters("anna")
+	tom, _ := h.enters("tom")
+	if closed, none := anna.get("/p/kasia"), anna.get("/p/nobody"); closed.status != http.StatusNotFound || closed.body != strings.ReplaceAll(none.body, "nobody", "kasia") {
+		t.Errorf("a closed chart is not like none: %d", closed.status)
+	}
+	tom.get("/p/kasia/problems")
+	ines, _ := h.enters("ines")
+	a := ines.get("/audit?patient=kasia&did=refused")
+	if !a.says("Dr Anna Lindqvist") || !a.says("Tom Reyes") || !a.says("GET /p/{patient}/problems") {
+		t.Errorf("%d: %s", a.status, tags.ReplaceAllString(a.body, " "))
+	}
+}
+
 // TestAuditFilters: each filter leaves what it says.
 func TestAuditFilters(t *testing.T) {
 	h := busyHouse(t)
@@ -70,7 +187,7 @@ func TestAuditFilters(t *testing.T) {
 		"?purpose=BTG":          {"Glass User", "Amara Mensah"},
 		"?patient=katarzyna":    {"Amara Mensah", "Glass User"},
 		"?did=took":             {"Glass User", "Opened a page"},
-		"?outcome=not":          {"Opened a page", "Glass User"},
+		"?outcome=not":          {"Was refused", "Glass User"},
 		"?door=console&glass=1": {"No entry fits the filter", "Glass User"},
 	} {
 		a := ines.get("/audit" + query)

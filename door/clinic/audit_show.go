@@ -22,23 +22,16 @@ const auditPageSize = 50
 
 // auditView is one page of the audit log with the filter that it was asked for.
 type auditView struct {
-	Filter  auditFilter
-	Entries []store.LeafEntry
-	People  []ui.Option
-	Next    string // query of the next page; "" on the last
-	Reached int64  // the entry that the search came to without filling the page; 0 when it is through
-	Witness []witness.State
-	State   record.Verified
-	Newest  int64          // entries in the log, 0 when the page is not the first
-	Whose   []record.Known // whose records fit what was typed; one when the list is of one record
-}
-
-// typed is what stands in the field of the record: a record number where there is one.
-func (v auditView) typed() string {
-	if len(v.Whose) == 1 && v.Whose[0].Number != "" {
-		return v.Whose[0].Number
-	}
-	return v.Filter.Patient
+	Filter   auditFilter
+	Entries  []store.LeafEntry
+	People   []ui.Option
+	Programs map[string]string // registered names by client id
+	Next     string            // query of the next page; "" on the last
+	Reached  int64             // the entry that the search came to without filling the page; 0 when it is through
+	Witness  []witness.State
+	State    record.Verified
+	Newest   int64          // entries in the log, 0 when the page is not the first
+	Whose    []record.Known // whose records fit what was typed; one when the list is of one record
 }
 
 // auditFilter is what was typed into the filter.
@@ -74,8 +67,12 @@ var auditGroups = []struct {
 
 // audit is the explorer of the audit log.
 func audit(w http.ResponseWriter, r *web.Request) error {
-	v := auditView{Filter: readAuditFilter(r)}
+	var v auditView
+	var f store.LeafFilter
 	var err error
+	if v.Filter, f, v.Whose, err = readAuditFilter(r); err != nil {
+		return err
+	}
 	if v.State, err = r.Actor.Verified(r.Context()); err != nil {
 		return err
 	}
@@ -83,23 +80,15 @@ func audit(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	page := ui.Page{Title: r.Lang.T("Audit"), Active: "/audit", Sheets: []string{"office.css"}}
-	f := v.Filter.leaves(r)
-	if r.Reduced {
-		v.Filter.Faults.Add("patient", r.Lang.T("The address asked for more than an address may hold. Type it here."))
-	}
-	if v.Filter.Patient != "" {
-		if v.Whose, err = whose(r, "patient", v.Filter.Patient, &v.Filter.Faults); err != nil {
-			return err
-		}
-	}
 	if len(v.Filter.Faults) > 0 {
 		return web.Invalid(w, r, page, auditPage(v))
 	}
 	if r.Method == http.MethodPost { // what was typed is an id now, which an address may hold
-		if len(v.Whose) == 1 {
-			v.Filter.Patient = v.Whose[0].ID
+		path := "/audit?" + v.Filter.query().Encode()
+		if v.Filter.Patient != "" { // on a phone the answer begins far below the form
+			path += "#whose"
 		}
-		return web.Redirect(w, r, "/audit?"+v.Filter.query().Encode())
+		return web.Redirect(w, r, path)
 	}
 	before, err := strconv.ParseInt(r.FormValue("before"), 10, 64)
 	if err == nil && before > 0 {
@@ -113,6 +102,7 @@ func audit(w http.ResponseWriter, r *web.Request) error {
 	if v.Entries, err = r.Actor.Looked(r.Context(), f); err != nil {
 		return err
 	}
+	v.Programs = programNames(r, v.Entries)
 	if len(v.Entries) > auditPageSize {
 		v.Entries = v.Entries[:auditPageSize]
 		v.Reached = v.Entries[auditPageSize-1].Index
@@ -125,6 +115,20 @@ func audit(w http.ResponseWriter, r *web.Request) error {
 		v.Newest = v.Entries[0].Index + 1
 	}
 	return web.Page(w, r, page, auditPage(v))
+}
+
+// programNames returns the registered names of the programs in entries, by client id.
+func programNames(r *web.Request, entries []store.LeafEntry) map[string]string {
+	names := map[string]string{}
+	if r.Site.Program == nil {
+		return names
+	}
+	for _, e := range entries {
+		if id := e.Leaf.Client; id != "" && names[id] == "" {
+			names[id], _ = r.Site.Program(r.Context(), id) // one that was removed keeps its id
+		}
+	}
+	return names
 }
 
 // auditVerify proves the log on demand.
@@ -141,10 +145,26 @@ func auditVerify(w http.ResponseWriter, r *web.Request) error {
 	return web.Redirect(w, r, "/audit")
 }
 
-func readAuditFilter(r *web.Request) auditFilter {
+// readAuditFilter reads the filter for the page and for the files alike. Whose record was typed is
+// the id of one record afterwards; with a fault it is none or several, and nothing is to be answered:
+// an empty list, or an empty file, would say that nobody has looked.
+func readAuditFilter(r *web.Request) (f auditFilter, leaves store.LeafFilter, fit []record.Known, err error) {
 	v := func(name string) string { return strings.TrimSpace(r.FormValue(name)) }
-	return auditFilter{Person: v("person"), Patient: strings.TrimPrefix(v("patient"), "Patient/"), Did: v("did"), From: v("from"), To: v("to"),
+	f = auditFilter{Person: v("person"), Patient: strings.TrimPrefix(v("patient"), "Patient/"), Did: v("did"), From: v("from"), To: v("to"),
 		Door: v("door"), Purpose: v("purpose"), Outcome: v("outcome"), Glass: v("glass") != ""}
+	if r.Reduced { // never the whole log for a part of it
+		f.Faults.Add("patient", r.Lang.T("The address asked for more than an address may hold. Type it here."))
+	}
+	if f.Patient != "" {
+		if fit, err = whose(r, "patient", f.Patient, &f.Faults); err != nil {
+			return f, leaves, nil, err
+		}
+		if len(fit) == 1 {
+			f.Patient = fit[0].ID
+		}
+	}
+	leaves = f.leaves(r)
+	return f, leaves, fit, nil
 }
 
 // leaves turns the filter into the store's; what cannot be read becomes a fault.
@@ -260,10 +280,21 @@ func auditWords(ctx context.Context, l ledger.Leaf) string {
 		ledger.Refused: "Was refused", ledger.Account: "Accounts", ledger.Import: "Imported", ledger.Keep: "Own work kept",
 		ledger.Asked: "Opened a page", ledger.Disclose: "Gave to others"}
 	verb, ok := verbs[l.Action]
+	if l.Action == ledger.SignIn && l.Outcome != "" {
+		verb = "Did not get in"
+	}
 	if !ok {
 		verb = string(l.Action)
 	}
 	return strings.TrimSpace(ui.T(ctx, verb) + " " + what)
+}
+
+// unnamed is who did what nobody with a name did.
+func unnamed(l ledger.Leaf) string {
+	if l.Action == ledger.SignIn && l.Actor == "unknown" {
+		return "somebody unknown"
+	}
+	return l.Actor
 }
 
 // auditDetail is the rest of what a leaf says: the search, the description, the count.

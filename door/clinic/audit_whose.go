@@ -11,8 +11,11 @@ import (
 
 // whose finds the record that was typed into a field of the audit log, of access or of
 // retention: by record number, name, date of birth, or id. With a fault there is not exactly one,
-// and the list says which there are.
+// and the list says which there are; what is chosen from it (whoseList) counts as typed.
 func whose(r *web.Request, field, typed string, faults *ui.Faults) ([]record.Known, error) {
+	if chosen := r.FormValue("chosen"); chosen != "" {
+		typed = chosen
+	}
 	found, err := patient.Identify(r.Context(), r.Actor, typed)
 	if err != nil && !refused(err) {
 		return nil, err
@@ -33,4 +36,15 @@ func whose(r *web.Request, field, typed string, faults *ui.Faults) ([]record.Kno
 		faults.Add(field, r.Lang.T("More than one record fits. Choose one, or type the record number."))
 	}
 	return found, nil
+}
+
+// typedFor is what stands in the field of the record: the record number where there is one record.
+func typedFor(found []record.Known, typed string) string {
+	if len(found) != 1 {
+		return typed
+	}
+	if found[0].Number != "" {
+		return found[0].Number
+	}
+	return found[0].ID
 }

@@ -19,7 +19,7 @@ func navigation(r *web.Request) []ui.NavItem {
 		return navigationOf(trust.Physician)
 	}
 	list := navigationOf(r.Principal().Role)
-	if slices.ContainsFunc(r.Account.Grants, func(l identity.Lent) bool { return l.Role != trust.Patient && l.Holds(r.Now()) }) && r.Principal().Role != trust.Administrator {
+	if slices.ContainsFunc(r.Account.Grants, func(l identity.Lent) bool { return l.Holds(r.Now()) }) && r.Principal().Role != trust.Administrator {
 		list = append(list, ui.NavItem{Label: "People", Href: "/people"})
 	}
 	if waiting, err := r.Site.Accounts.PortalWaiting(r.Context(), r.Principal()); err != nil {

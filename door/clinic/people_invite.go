@@ -85,7 +85,10 @@ func (v *inviteView) check(r *web.Request) {
 
 // offer says which roles the reader may give.
 func (v *inviteView) offer(r *web.Request) (err error) {
-	v.Roles, err = keeps(r)
+	v.Roles, err = hires(r)
+	if err == nil && len(v.Roles) == 0 {
+		err = fault.New(fault.Forbidden, "You make no accounts of colleagues. Ask an administrator.")
+	}
 	return err
 }
 

@@ -30,8 +30,19 @@ func keeping(h web.Handler) web.Handler {
 	}
 }
 
-// keeps returns the roles of staff whose accounts the reader may make.
+// keeps returns the roles whose accounts the reader keeps: those of staff that they may make, and
+// patients when that right is lent to them. (Who has it by the own role does it on the page of each
+// patient.)
 func keeps(r *web.Request) ([]trust.Role, error) {
+	roles, err := hires(r)
+	if r.Account.KeepsPatients(r.Now()) {
+		roles = append(roles, trust.Patient)
+	}
+	return roles, err
+}
+
+// hires returns the roles of staff whose accounts the reader may make.
+func hires(r *web.Request) ([]trust.Role, error) {
 	return r.Site.Accounts.Invites(r.Context(), r.Principal(), staff.Roles())
 }
 

@@ -16,6 +16,7 @@ import (
 type accountsView struct {
 	Staff, Patients []identity.Account
 	Full            bool // the reader is an administrator
+	Hires, Portal   bool // the reader keeps accounts of staff, of patients
 	Waiting         int  // invited, no password chosen yet
 	NoSecond        int  // active staff without a second factor
 }
@@ -48,6 +49,8 @@ func accountList(w http.ResponseWriter, r *web.Request) error {
 	}
 	sortAccounts(list)
 	v := accountsView{Full: r.Principal().Role == trust.Administrator}
+	v.Portal = v.Full || slices.Contains(roles, trust.Patient)
+	v.Hires = v.Full || len(roles) > 1 || !v.Portal
 	if !v.Full {
 		list = slices.DeleteFunc(list, func(a identity.Account) bool { return !slices.Contains(roles, a.Role) })
 	}
@@ -182,6 +185,15 @@ func accountEnd(w http.ResponseWriter, r *web.Request) error {
 // a one-time link, shown once, lets the person set it up anew.
 func accountFactor(w http.ResponseWriter, r *web.Request) error {
 	id := r.PathValue("account")
+	if r.FormValue("confirm") != id { // it cannot be taken back: once more, with the name
+		a, err := r.Site.Accounts.FindByID(r.Context(), id)
+		if err != nil {
+			return err
+		}
+		p := peopleTitle(r)
+		p.Narrow = true
+		return web.Page(w, r, p, factorAskPage(a))
+	}
 	secret, err := r.Site.Accounts.ResetFactors(r.Context(), r.Principal(), id)
 	if err != nil {
 		return err

@@ -197,7 +197,7 @@ func holdPlace(w http.ResponseWriter, r *web.Request) error {
 	if v.Whose, err = whose(r, "patient", v.Form.Patient, &v.Faults); err != nil {
 		return err
 	}
-	if len(v.Faults) > 0 {
+	if len(v.Faults) > 0 || r.FormValue("chosen") != "" { // choosing holds nothing yet
 		return showRetention(w, r, v)
 	}
 	_, err = r.Site.Accounts.PlaceHold(r.Context(), r.Principal(), v.Whose[0].ID, v.Form.Reason)

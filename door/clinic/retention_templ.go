@@ -345,7 +345,7 @@ func holdsCard(v retentionView) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				}
-				templ_7745c5c3_Err = ui.Input(ui.Field{Name: "patient", Label: ui.T(ctx, "Whose record"), Hint: ui.T(ctx, "Record number, name, date of birth, or the id in the audit log."), Value: v.Form.Patient, Required: true, Autocomplete: "off", Faults: v.faultsOf("hold")}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Input(ui.Field{Name: "patient", Label: ui.T(ctx, "Whose record"), Hint: ui.T(ctx, "Record number, name, date of birth, or the id in the audit log."), Value: typedFor(v.Whose, v.Form.Patient), Required: true, Autocomplete: "off", Faults: v.faultsOf("hold")}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

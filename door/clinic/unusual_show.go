@@ -3,6 +3,7 @@ package clinic
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -19,6 +20,7 @@ type unusualView struct {
 	Open     []unusual.Finding
 	Reviewed []unusual.Finding
 	record.Unusual
+	Reader string // account of who reads: what is about them is reviewed by somebody else
 	Held   string // the finding whose review was not taken
 	Typed  string
 	Faults ui.Faults
@@ -40,7 +42,7 @@ func unusualPageOf(r *web.Request) ui.Page {
 }
 
 func readUnusual(r *web.Request) (unusualView, error) {
-	v := unusualView{Days: 7}
+	v := unusualView{Days: 7, Reader: r.Principal().ID}
 	for _, d := range unusualDays {
 		if r.FormValue("days") == strconv.Itoa(d) {
 			v.Days = d
@@ -72,12 +74,16 @@ func readUnusual(r *web.Request) (unusualView, error) {
 
 // unusualReview keeps what the reader made of a finding.
 func unusualReview(w http.ResponseWriter, r *web.Request) error {
-	err := r.Actor.ReviewUnusual(r.Context(), r.PathValue("finding"), r.FormValue("patient"), r.FormValue("note"))
+	v, err := readUnusual(r)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(v.Findings, func(f unusual.Finding) bool { return f.ID == r.PathValue("finding") })
+	if at < 0 {
+		return fault.New(fault.NotFound, "There is no such finding in these days. Open the report anew.")
+	}
+	err = r.Actor.ReviewUnusual(r.Context(), v.Findings[at], r.FormValue("note"))
 	if fault.Is(err, fault.Invalid) {
-		v, failed := readUnusual(r)
-		if failed != nil {
-			return failed
-		}
 		v.Held, v.Typed = r.PathValue("finding"), r.FormValue("note")
 		v.Faults.Add("note-"+v.Held, r.Lang.T("Say what you made of it, in up to 2,000 letters."))
 		return web.Invalid(w, r, unusualPageOf(r), unusualPage(v))

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -172,7 +171,7 @@ func (c *demoCommand) write(accounts []demoAccount) error {
 }
 
 func (c *demoCommand) welcome(practice synthetic.Practice, accounts []demoAccount, dir string, temporary bool) *web.Demo {
-	d := &web.Demo{Folder: filepath.Base(dir)}
+	d := &web.Demo{Folder: dir}
 	if temporary {
 		d.Folder = "a temporary folder that is removed when Osler stops"
 	}

@@ -107,6 +107,7 @@ func (c *serveCommand) Run(ctx context.Context, p *Program) error {
 
 // announce prints the address and, before the first account exists, the set-up link.
 func (p *Program) announce(ctx context.Context, h *house, address string) error {
+	address = named(address)
 	fmt.Fprintf(p.Out, "Osler is ready at %s\n", address)
 	has, err := h.accounts.HasAccounts(ctx)
 	if err != nil || has {
@@ -118,6 +119,15 @@ func (p *Program) announce(ctx context.Context, h *house, address string) error 
 	}
 	fmt.Fprintf(p.Out, "Open this link once to make the administrator:\n  %s/set-up/%s\n", address, secret)
 	return nil
+}
+
+// named is the address of this machine as browsers let it use passkeys: they bind them to a name, and
+// an IP address is none.
+func named(address string) string {
+	for _, loopback := range []string{"//127.0.0.1:", "//[::1]:"} {
+		address = strings.Replace(address, loopback, "//localhost:", 1)
+	}
+	return address
 }
 
 func (p *Program) site(h *house, name string) *web.Site {

@@ -217,7 +217,7 @@ func (s *server) noted(rt route, c *call, outcome error) error {
 	case rt.public:
 		return nil
 	case c.actor != nil:
-		return c.actor.Asked(c.Context(), what, outcome)
+		return c.actor.Asked(c.Context(), what, "", outcome)
 	case outcome != nil && c.Header.Get("Authorization") != "":
 		return s.Gate.Stranger(c.Context(), "fhir", identity.Network(c.RemoteAddr), what, outcome)
 	}

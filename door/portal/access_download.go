@@ -43,7 +43,7 @@ func accessDisclosed(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := r.Actor.Note(r.Context(), ledger.Export, id, "accounting of disclosures"); err != nil {
+	if err := r.Actor.Note(r.Context(), ledger.Export, id, record.AccountingTable); err != nil {
 		return err
 	}
 	ctx := pageContext(r)

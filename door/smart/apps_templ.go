@@ -145,7 +145,7 @@ func galleryPage(v galleryView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if !c.Checked {
-				templ_7745c5c3_Err = unverified().Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = unverified(c.Self).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

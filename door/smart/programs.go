@@ -44,7 +44,7 @@ func (d *Door) programs(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return web.Page(w, r, programsTitle(r), programsPage(list))
+	return web.Page(w, r, programsTitle(r), programsPage(list, r.Principal().Role == trust.Administrator))
 }
 
 // program is the page of one program: what it asks for, and the decision.

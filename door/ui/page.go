@@ -25,6 +25,8 @@ type Page struct {
 	Theme   string // light, dark, or "" for the system's
 	Density string // compact or comfortable
 	Idle    int    // seconds without activity after which the session locks; 0 for none
+	Who     string // account of the reader: the page is taken away when its session ends
+	Held    string // what alone opens the record that it shows, such as break-glass; "" for nothing
 	Large   bool   // larger text, for patients
 	NoKeys  bool   // single-key shortcuts are switched off
 	NoFind  bool   // the reader's role finds no patients: no search in the top bar
@@ -146,5 +148,5 @@ func idleAttr(p Page) templ.Attributes {
 	if p.Idle == 0 {
 		return nil
 	}
-	return templ.Attributes{"data-idle": strconv.Itoa(p.Idle)}
+	return templ.Attributes{"data-idle": strconv.Itoa(p.Idle), "data-who": p.Who, "data-held": p.Held}
 }

@@ -110,6 +110,7 @@ func (s *Site) build(areas []Area) (h http.Handler, routes []Route, err error) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = w.Write([]byte("ok\n"))
 	})
+	mux.HandleFunc("GET /beat", s.beat)
 	mux.Handle("/", s.serve(&own, Public, func(http.ResponseWriter, *Request) error {
 		return fault.New(fault.NotFound, "There is no page at this address.")
 	}, 0))
@@ -144,7 +145,7 @@ func (s *Site) serve(area *Area, p Policy, h Handler, limit int64) http.Handler 
 		}
 		err := s.enter(w, r, p, h)
 		if tally.Count() == 0 && r.Actor != nil { // the answer is still held back
-			if unwritten := r.Actor.Asked(ctx, req.Pattern, err); unwritten != nil && err == nil {
+			if unwritten := r.Actor.Asked(ctx, req.Pattern, req.PathValue("patient"), err); unwritten != nil && err == nil {
 				s.Log.Error("a request without an entry in the audit log", "request", r.id, "error", unwritten.Error())
 			}
 		}

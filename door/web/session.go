@@ -177,6 +177,10 @@ func (r *Request) fill(w http.ResponseWriter, p *ui.Page) {
 	if r.Actor != nil {
 		p.User = r.Principal().Name
 		p.Idle = int(r.Account.Idle().Seconds())
+		p.Who = r.Account.ID
+		if acting := r.Principal(); acting.Proxy != nil {
+			p.Held = heldFor + "/" + acting.Patient
+		}
 		p.NoFind = policy.May(r.Principal(), policy.Search, "Patient") != nil
 		if r.area.Nav != nil {
 			p.Nav = r.area.Nav(r)
@@ -189,6 +193,7 @@ func (r *Request) fill(w http.ResponseWriter, p *ui.Page) {
 	if p.Patient != nil {
 		if g := r.Principal().Opened(p.Patient.ID, r.Now()); g.ID != "" {
 			p.Patient.Glass, p.Patient.GlassUntil = g.ID, g.Until
+			p.Held = heldGlass + "/" + p.Patient.ID
 		}
 	}
 	p.Toast = r.said

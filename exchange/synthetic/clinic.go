@@ -72,7 +72,7 @@ var people = []staff{
 	{role: trust.Nurse, given: "Amara", family: "Mensah", skill: "RN", story: "Phone calls, refill requests, dressings"},
 	{role: trust.FrontDesk, given: "Tom", family: "Reyes", story: "Schedule, check-in, registration, a duplicate to sort out"},
 	{role: trust.Biller, given: "Priya", family: "Nair", story: "Charges and statements of the last visits"},
-	{role: trust.Administrator, given: "Sam", family: "Whitlock", story: "People, audit, backups, import"},
+	{role: trust.Administrator, given: "Sam", family: "Whitlock", story: "People, access, audit, backups"},
 	{role: trust.Auditor, given: "Ines", family: "Castellanos", story: "Who looked at which record, and why"},
 }
 

@@ -20,6 +20,80 @@ type Step struct {
 type Explanation struct {
 	Allowed bool
 	Steps   []Step
+	Kinds   []Kind // of the entries of a chart, when the question is about the whole of it
+}
+
+// Kind is how much of one kind of the entries of a chart a person sees. What labels or the patient's
+// wishes hide is hidden besides.
+type Kind struct {
+	Name string // "clinical notes"
+	Sees Amount
+}
+
+// Amount is how much of something is seen.
+type Amount string
+
+// The amounts.
+const (
+	Nothing    Amount = "nothing"
+	Part       Amount = "a part"
+	Everything Amount = "all"
+)
+
+// kinds are the entries of a chart as people speak of them.
+var kinds = []struct {
+	name  string
+	types []string
+}{
+	{"contact details", []string{"Patient"}},
+	{"appointments", []string{"Appointment"}},
+	{"visits", []string{"Encounter"}},
+	{"clinical notes", []string{"Composition"}},
+	{"health problems", []string{"Condition"}},
+	{"allergies", []string{"AllergyIntolerance"}},
+	{"medicines", []string{"MedicationRequest", "MedicationStatement"}},
+	{"results and measurements", []string{"Observation", "DiagnosticReport"}},
+	{"orders", []string{"ServiceRequest"}},
+	{"documents", []string{"DocumentReference"}},
+	{"messages", []string{"Communication"}},
+	{"bills", []string{"ChargeItem", "Invoice"}},
+}
+
+// kindsOf says how much of each kind a person sees of a chart that is open to them or not.
+func (r Rules) kindsOf(p trust.Principal, patient string, open bool) []Kind {
+	glass := r.Opened(p, patient).ID != ""
+	out := make([]Kind, len(kinds))
+	for i, k := range kinds {
+		none, all := 0, 0
+		for _, t := range k.types {
+			_, isAll := Visible(p, t).(search.All)
+			switch {
+			case isNone(Visible(p, t)), !open:
+				none++
+			case isAll, glass && InCharts(t):
+				all++
+			}
+		}
+		out[i] = Kind{k.name, Part}
+		switch len(k.types) {
+		case none:
+			out[i].Sees = Nothing
+		case all:
+			out[i].Sees = Everything
+		}
+	}
+	return out
+}
+
+// Sees returns the names of the kinds of which a person sees an amount.
+func (e Explanation) Sees(a Amount) []string {
+	var out []string
+	for _, k := range e.Kinds {
+		if k.Sees == a {
+			out = append(out, k.Name)
+		}
+	}
+	return out
 }
 
 // Case is what an explanation is asked about.
@@ -36,8 +110,17 @@ type Case struct {
 }
 
 // Explain says step by step why a principal can or cannot see a resource: with the same parts
-// of which Sees makes its predicate.
+// of which Sees makes its predicate. Asked about a Patient it says besides how much of each kind of
+// entries the role sees of that chart: who may see a name may be shown nothing else of it.
 func (r Rules) Explain(p trust.Principal, c Case) (Explanation, error) {
+	e, err := r.explain(p, c)
+	if err == nil && c.Type == "Patient" {
+		e.Kinds = r.kindsOf(p, c.Patient, e.Allowed)
+	}
+	return e, err
+}
+
+func (r Rules) explain(p trust.Principal, c Case) (Explanation, error) {
 	var e Explanation
 	add := func(name, text string, open, shut bool) { e.Steps = append(e.Steps, Step{name, text, open, shut}) }
 	base := Visible(p, c.Type)
@@ -90,8 +173,11 @@ func (r Rules) explainChart(p trust.Principal, c Case, add func(string, string, 
 	open = chart.Free
 	if chart.Free {
 		text := "The work of this role is not tied to single patients."
-		if p.Clinical() {
+		switch {
+		case p.Clinical():
 			text = "The clinic is set up practice-wide: who treats patients here sees all charts."
+		case p.Role == trust.Patient:
+			text = "It is the person's own record."
 		}
 		add("mode", text, true, false)
 	} else {

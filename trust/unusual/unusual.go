@@ -92,6 +92,12 @@ type Finding struct {
 	Entry       int64 // the first one
 }
 
+// Key is the ID of a finding: what it is about, and nothing of how often.
+func (f Finding) Key() string {
+	h := sha256.Sum256([]byte(strings.Join([]string{string(f.Rule), f.Actor, f.Patient, f.Day}, "\x00")))
+	return hex.EncodeToString(h[:12])
+}
+
 // Find applies the rules to events, in any order. The newest finding comes first, of one day the
 // gravest.
 func Find(events []Event, f Facts, o Options) []Finding {
@@ -177,12 +183,12 @@ func digits(s string) string {
 
 func (x *finder) add(rule Rule, e Event, patient string) *Finding {
 	day := e.At.In(x.o.Zone).Format(time.DateOnly)
-	key := string(rule) + "\x00" + e.Actor + "\x00" + patient + "\x00" + day
-	v := x.found[key]
+	f := Finding{Rule: rule, Actor: e.Actor, Name: e.Name, Role: e.Role, Patient: patient, Day: day, First: e.At, Entry: e.Index}
+	f.ID = f.Key()
+	v := x.found[f.ID]
 	if v == nil {
-		h := sha256.Sum256([]byte(key))
-		v = &Finding{ID: hex.EncodeToString(h[:12]), Rule: rule, Actor: e.Actor, Name: e.Name, Role: e.Role, Patient: patient, Day: day, First: e.At, Entry: e.Index}
-		x.found[key] = v
+		v = &f
+		x.found[f.ID] = v
 	}
 	v.Last = e.At
 	v.Count++

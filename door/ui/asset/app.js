@@ -71,7 +71,7 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
       kbd.textContent = key; dt.append(kbd); dd.textContent = text; dl.append(dt, dd);
     };
     const name = (el) => (el.getAttribute("aria-label") || [...el.childNodes].filter((n) => n.nodeName !== "KBD" && !n.classList?.contains("tag")).map((n) => n.textContent).join(" ")).replace(/\s+/g, " ").trim().slice(0, 60);
-    add("Ctrl K", list.dataset.palette || "Search or command");
+    if ($("osler-palette")) add("Ctrl K", list.dataset.palette || "Search or command");
     if ($("[data-row]")) add("j k", list.dataset.move || "Next, previous line");
     $$("[data-go]").filter((el) => el.dataset.go && shown(el)).forEach((el) => add("g " + el.dataset.go, name(el)));
     $$("[data-key]").filter(shown).forEach((el) => add(el.dataset.key, name(el)));
@@ -91,7 +91,7 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
     if (el.closest("[data-close]")) el.closest("osler-toast")?.remove();
     if (el.closest("[data-print]")) window.print();
     $$("details.um[open]").forEach((d) => { if (!d.contains(el)) d.open = false; });
-    if (el instanceof HTMLDialogElement) el.close(); // on the backdrop
+    if (el instanceof HTMLDialogElement && el.id !== "over") el.close(); // on the backdrop
   });
   document.addEventListener("keydown", (e) => {
     if (e.key === "Escape") $$("details.um[open]").forEach((d) => { d.open = false; $("summary", d).focus(); });
@@ -289,21 +289,60 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
     }
   });
 
-  // ---- idle ---------------------------------------------------------------------------
+  // ---- being here ---------------------------------------------------------------------
   // Typing and reading count as being there: the server hears of it once a minute. Without
-  // any sign the page warns a minute before the lock, then shows the lock page.
-  const idle = Number(document.documentElement.dataset.idle || 0) * 1000;
+  // any sign the page warns a minute before the lock, then is covered. Every half minute, and
+  // when the tab comes to the front, the page also asks whether its person may still see it,
+  // which is no sign of being there. When not, it is covered at once and left; what was typed
+  // and is not saved keeps it in place, covered, until the same person is back. A server that
+  // cannot be reached takes nothing away.
+  const root = document.documentElement, idle = Number(root.dataset.idle || 0) * 1000;
   if (idle) {
-    let active = Date.now(), told = Date.now();
-    const dialog = $("#idle");
-    const here = () => { active = Date.now(); if (dialog?.open) dialog.close(); };
+    let active = Date.now(), told = active, asked = active, touched = false;
+    const warning = $("#idle"), over = $("#over"), title = document.title;
+    const here = () => {
+      active = Date.now();
+      if (warning?.open) warning.close();
+      if ("over" in root.dataset && active - asked > 1000) beat();
+    };
     ["keydown", "pointerdown", "wheel", "touchstart"].forEach((n) => document.addEventListener(n, here, { passive: true }));
-    document.addEventListener("htmx:afterRequest", () => { told = Date.now(); });
+    document.addEventListener("input", (e) => {
+      const form = e.target.form;
+      if (form && !$$("draft-form").some((d) => d.form === form)) touched = true;
+    });
+    const cover = (why) => {
+      root.dataset.over = why;
+      document.title = "Osler";
+      if (over && !over.open) over.showModal();
+    };
+    const uncover = () => {
+      if (!("over" in root.dataset)) return;
+      delete root.dataset.over;
+      document.title = title;
+      over?.close();
+    };
+    const end = (why) => {
+      cover(why);
+      if (touched || $$("draft-form").some((d) => d.dirty)) return;
+      location.replace(why === "ended" ? "/" : "/locked?next=" + encodeURIComponent(location.pathname + location.search));
+    };
+    const beat = async () => {
+      asked = Date.now();
+      const headers = { "Osler-Who": root.dataset.who, "Osler-Held": root.dataset.held };
+      const status = await fetch("/beat", { headers, cache: "no-store" }).then((a) => a.status, () => 0);
+      if (status === 401) end("out");
+      else if (status === 410) end("ended");
+      else if (status === 204 && Date.now() - active < idle) uncover();
+    };
+    over?.addEventListener("cancel", (e) => e.preventDefault());
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) beat(); });
+    document.addEventListener("htmx:afterRequest", (e) => { told = Date.now(); if (e.detail.xhr?.status === 401) beat(); });
     setInterval(() => {
       const now = Date.now();
       if (active > told && now - told > 60000) { told = now; fetch("/stay", { headers: { "HX-Request": "true" } }).catch(() => {}); }
-      if (now - active > idle) { location.assign("/locked?next=" + encodeURIComponent(location.pathname + location.search)); }
-      else if (now - active > idle - 60000 && dialog && !dialog.open) open(dialog);
+      if (now - active > idle) cover("out");
+      else if (now - active > idle - 60000 && warning && !warning.open) open(warning);
+      if (now - asked >= 30000) beat();
     }, 5000);
   }
 
