@@ -404,7 +404,16 @@ func TestLabelsHideWhatTheyMark(t *testing.T) {
 	if _, err := c.as(nurse).Read(ctx, "MedicationRequest", id); err != nil {
 		t.Errorf("what was taken off came back: %v", err)
 	}
-	if _, err := c.as(physician).Label(ctx, "MedicationRequest", id, []string{"PSYTHPN"}, nil, "notes"); err != nil {
+	counsellor := trust.Principal{ID: "acc-cara", Name: "Dr Cara Lund", Role: trust.Physician, Clearance: []string{"PSYTHPN", "EMP"}}
+	if _, err := c.as(physician).Label(ctx, "MedicationRequest", id, []string{"PSYTHPN"}, nil, "notes"); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("hidden by who does not see it then: %v", err)
+	}
+	for _, no := range []struct{ kind, id, label string }{{"MedicationRequest", id, "EMP"}, {"Patient", "rosa", "PSYTHPN"}, {"Practitioner", "nina", "PSYTHPN"}, {"MedicationRequest", id, "x"}} {
+		if _, err := c.as(counsellor).Label(ctx, no.kind, no.id, []string{no.label}, nil, "notes"); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%+v: %v", no, err)
+		}
+	}
+	if _, err := c.as(counsellor).Label(ctx, "MedicationRequest", id, []string{"PSYTHPN"}, nil, "notes"); err != nil {
 		t.Fatal(err)
 	}
 	if c.prescriptions(physician, id) || c.prescriptions(nurse, id) {
@@ -470,14 +479,14 @@ func TestConsentsDecide(t *testing.T) {
 func TestChartsOfColleagues(t *testing.T) {
 	c := open(t)
 	c.commit(physician, vitals("rosa"), vitals("sam"))
-	if _, err := c.as(physician).Label(ctx, "Patient", "rosa", []string{"EMP"}, nil, "works here"); err != nil {
+	cleared := physician
+	cleared.Clearance = []string{"EMP"}
+	if _, err := c.as(cleared).Label(ctx, "Patient", "rosa", []string{"EMP"}, nil, "works here"); err != nil {
 		t.Fatal(err)
 	}
 	if got := c.charts(physician); !slices.Equal(got, []string{"sam"}) {
 		t.Errorf("a physician sees %v", got)
 	}
-	cleared := physician
-	cleared.Clearance = []string{"EMP"}
 	if got := c.charts(cleared); len(got) != 2 {
 		t.Errorf("who is cleared sees %v", got)
 	}
@@ -544,20 +553,53 @@ func TestEveryDecisionIsExplained(t *testing.T) {
 // TestClientsAddLabels: what staff mark as sensitive stays so, with what the rules find; a label
 // that was taken off by hand stays off, a whole chart is closed by hand only, and the answer to
 // an unlabelled update does not lose the mark.
+// TestClientsAddLabels: who writes something new says that it is sensitive, as far as they see it
+// themselves; what is stored is hidden by hand only, by who may, and never from oneself.
 func TestClientsAddLabels(t *testing.T) {
 	c := open(t)
-	note := func(id, label string) string {
-		return `{"resourceType":"Condition",` + id + `"meta":{"security":[{"system":"` + policy.LabelSystem + `","code":"` + label + `"}]},"subject":{"reference":"Patient/rosa"},"code":{"text":"x"}}`
+	labelled := func(kind, id, label string) string {
+		rest := `"subject":{"reference":"Patient/rosa"},"code":{"text":"x"}`
+		if kind == "AllergyIntolerance" {
+			rest = `"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical","code":"active"}]},"patient":{"reference":"Patient/rosa"},"code":{"text":"penicillin"}`
+		}
+		return `{"resourceType":"` + kind + `",` + id + `"meta":{"security":[{"system":"` + policy.LabelSystem + `","code":"` + label + `"}]},` + rest + `}`
 	}
-	for _, label := range []string{"HIV", "PSYTHPN"} {
-		v := c.commit(physician, note("", label)).Versions[0]
-		if got := labelsOf(v.Body); !slices.Equal(got, []string{label}) {
-			t.Errorf("%s became %v", label, got)
+	note := func(id, label string) string { return labelled("Condition", id, label) }
+	refused := func(p trust.Principal, body string, kind fault.Code) {
+		t.Helper()
+		if _, err := c.as(p).Commit(ctx, Change{Put: []Put{{Resource: c.read(body)}}}); !fault.Is(err, kind) {
+			t.Errorf("%s %s: %v", p.Role, body, err)
 		}
 	}
+	if got := labelsOf(c.commit(nurse, note("", "HIV")).Versions[0].Body); !slices.Equal(got, []string{"HIV"}) {
+		t.Errorf("HIV became %v", got)
+	}
+	refused(physician, note("", "PSYTHPN"), fault.Forbidden)
+	refused(nurse, note("", "SUD"), fault.Forbidden)
+	refused(physician, note("", "EMP"), fault.Invalid)
+	refused(desk, `{"resourceType":"Patient","meta":{"security":[{"system":"`+policy.LabelSystem+`","code":"PSYTHPN"}]},"name":[{"family":"New"}]}`, fault.Invalid)
+	refused(desk, `{"resourceType":"Patient","meta":{"security":[{"system":"`+policy.LabelSystem+`","code":"CEL"}]},"name":[{"family":"New"}]}`, fault.Forbidden)
+
+	allergy := c.commit(physician, labelled("AllergyIntolerance", "", "none")).Versions[0].ID
+	cleared := nurse
+	cleared.Clearance = []string{"PSYTHPN"}
+	for _, p := range []trust.Principal{nurse, cleared, physician} {
+		for _, label := range []string{"PSYTHPN", "PSY", "EMP"} {
+			refused(p, labelled("AllergyIntolerance", `"id":"`+allergy+`",`, label), fault.Forbidden)
+		}
+	}
+	for _, label := range []string{"PSYTHPN", "CEL"} {
+		refused(desk, `{"resourceType":"Patient","id":"rosa","meta":{"security":[{"system":"`+policy.LabelSystem+`","code":"`+label+`"}]},"name":[{"family":"Diaz"}]}`, fault.Forbidden)
+	}
+	if v, _ := c.store.Read(ctx, "AllergyIntolerance", allergy, 0); v.Version != 1 {
+		t.Errorf("the allergy is at version %d", v.Version)
+	}
+	if _, err := c.as(physician).Read(ctx, "Patient", "rosa"); err != nil {
+		t.Errorf("the chart: %v", err)
+	}
+
 	id := c.commit(physician, note("", "HIV")).Versions[0].ID
-	v := c.commit(physician, note(`"id":"`+id+`",`, "EMP")).Versions[0]
-	if got := labelsOf(v.Body); !slices.Equal(got, []string{"HIV"}) {
+	if got := labelsOf(c.commit(physician, note(`"id":"`+id+`",`, "HIV")).Versions[0].Body); !slices.Equal(got, []string{"HIV"}) { // as it was read
 		t.Errorf("after an update: %v", got)
 	}
 	if _, err := c.as(physician).Label(ctx, "Condition", id, nil, []string{"HIV"}, "not so"); err != nil {

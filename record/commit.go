@@ -278,8 +278,13 @@ func (b *builder) put(ctx context.Context, q *pendingPut) error {
 	if q.before == nil && a.principal.Role != trust.SystemRole {
 		policy.Received(r, b.now)
 	}
+	if q.before == nil || !policy.IsSent(q.before) {
+		policy.Signed(a.principal, r)
+	}
 	if !b.change.handed {
-		if err := b.label(ctx, q.before, r); err != nil {
+		if err := b.label(ctx, q.before, r); fault.Is(err, fault.Forbidden) {
+			return a.refused(ctx, err, what, resourceType, r.ID(), q.current.Patient)
+		} else if err != nil {
 			return err
 		}
 	} else if !b.change.relabels {

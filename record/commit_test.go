@@ -196,13 +196,22 @@ func TestInvalidContent(t *testing.T) {
 
 func TestDelete(t *testing.T) {
 	c := open(t)
-	id := c.commit(nurse, vitals("rosa")).Versions[0].ID
+	id := c.commit(nurse, strings.Replace(vitals("rosa"), "final", "preliminary", 1)).Versions[0].ID
+	final := c.commit(nurse, vitals("sam")).Versions[0].ID
 	remove := func(p trust.Principal, what, id string, ifMatch int64) error {
 		_, err := c.as(p).Commit(ctx, Change{Delete: []Delete{{Type: what, ID: id, IfMatch: ifMatch}}})
 		return err
 	}
 	if err := remove(rosa, "Observation", id, 0); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("a patient deletes: %v", err)
+	}
+	for _, p := range []trust.Principal{nurse, physician} {
+		if err := remove(p, "Observation", final, 0); !fault.Is(err, fault.Forbidden) {
+			t.Errorf("the %s deletes a fact: %v", p.Role, err)
+		}
+	}
+	if err := remove(physician, "Observation", id, 0); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("a draft of somebody else: %v", err)
 	}
 	if err := remove(nurse, "Observation", id, 5); !fault.Is(err, fault.Stale) {
 		t.Errorf("another version: %v", err)

@@ -80,5 +80,5 @@ func (b *builder) inEmergency(ctx context.Context, what policy.Interaction, reso
 // glassMarks puts on what is written under break-glass alone that it makes no relation.
 func (b *builder) glassMarks(before, r *fhir.Node) {
 	marks := append(policy.GlassMarks(b.actor.principal, before, r), codesIn(r, "tag", policy.GlassSystem)...)
-	setLabels(r, codesIn(r, "security", policy.LabelSystem), codesIn(r, "tag", withoutSystem), marks)
+	setLabels(r, codesIn(r, "security", policy.LabelSystem), codesIn(r, "tag", withoutSystem), marks, codesIn(r, "tag", policy.CarerSystem))
 }

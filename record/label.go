@@ -17,14 +17,14 @@ import (
 // belong on a resource, which the rules then leave off.
 const withoutSystem = "urn:osler:without-label"
 
-// owned reports whether the server owns a coding of meta: labels, what it has read in consents,
-// and what was written in an emergency. Clients drop none of these, and set none but labels.
+// owned reports whether the server owns a coding of meta: labels, what it has read in consents, what
+// was written in an emergency, and which messages carers read. Clients drop none of these, and set none but labels.
 func owned(c *fhir.Node) bool {
 	switch c.Get("system").Text() {
 	case policy.LabelSystem:
 		_, known := policy.LabelOf(c.Get("code").Text())
 		return known
-	case policy.ConsentSystem, policy.GlassSystem, withoutSystem:
+	case policy.ConsentSystem, policy.GlassSystem, policy.CarerSystem, withoutSystem:
 		return true
 	}
 	return false
@@ -41,8 +41,8 @@ func codesIn(r *fhir.Node, list, system string) (codes []string) {
 }
 
 // label puts into a resource what the server owns of its labels: what the rules find, what it
-// derives from, what it had before (a label goes by hand only), what staff or an import brings
-// with it, and what a consent says.
+// derives from, what it had before (a label goes by hand only), what its writer says of something
+// new, and what a consent says.
 func (b *builder) label(ctx context.Context, before, r *fhir.Node) error {
 	labels, without, err := b.labels(ctx, before, r)
 	if err != nil {
@@ -52,7 +52,11 @@ func (b *builder) label(ctx context.Context, before, r *fhir.Node) error {
 	if b.actor.principal.Role == trust.SystemRole {
 		glass = append(glass, codesIn(r, "tag", policy.GlassSystem)...)
 	}
-	setLabels(r, labels, without, glass)
+	carers, err := b.carers(ctx, before, r)
+	if err != nil {
+		return err
+	}
+	setLabels(r, labels, without, glass, carers)
 	b.spread(before, r, labels)
 	b.spreadFiles(before, r, labels)
 	return nil
@@ -85,7 +89,11 @@ func (b *builder) labels(ctx context.Context, before, r *fhir.Node) (labels, wit
 		labels = append(labels, codesIn(r, "security", policy.LabelSystem)...)
 		without = append(without, codesIn(r, "tag", withoutSystem)...)
 	} else if b.actor.principal.Staff() {
-		labels = append(labels, added(r)...)
+		brought, err := b.brought(before, r, append(slices.Clone(labels), without...))
+		if err != nil {
+			return nil, nil, err
+		}
+		labels = append(labels, brought...)
 	}
 	slices.Sort(labels)
 	return slices.Compact(slices.DeleteFunc(labels, func(l string) bool {
@@ -94,19 +102,28 @@ func (b *builder) labels(ctx context.Context, before, r *fhir.Node) (labels, wit
 	})), without, nil
 }
 
-// added are the labels that somebody sends with an entry: it hides more than the rules ask for,
-// which is theirs to say. Those that close a whole chart are set by hand only.
-func added(r *fhir.Node) []string {
-	return slices.DeleteFunc(codesIn(r, "security", policy.LabelSystem), func(code string) bool {
-		l, known := policy.LabelOf(code)
-		return !known || l.Chart
-	})
+// brought are the labels that staff send with a resource beyond those that are settled. What is new
+// may bear those that its writer sees; what is stored gets more by Actor.Label only, with a reason.
+func (b *builder) brought(before, r *fhir.Node, settled []string) (codes []string, err error) {
+	for _, code := range codesIn(r, "security", policy.LabelSystem) {
+		if _, known := policy.LabelOf(code); !known || slices.Contains(settled, code) {
+			continue
+		}
+		if before != nil {
+			return nil, fault.New(fault.Forbidden, "Labels of what is stored are set by hand, with a reason: physicians and the health records department do so in person.").At(r.ResourceType() + ".meta.security")
+		}
+		if err := policy.Fits(b.actor.principal, r.ResourceType(), code); err != nil {
+			return nil, err
+		}
+		codes = append(codes, code)
+	}
+	return codes, nil
 }
 
 // setLabels replaces what the server owns of meta.
-func setLabels(r *fhir.Node, labels, without, glass []string) {
+func setLabels(r *fhir.Node, labels, without, glass, carers []string) {
 	replace(r, "security", coded(policy.LabelSystem, labels))
-	replace(r, "tag", slices.Concat(coded(policy.ConsentSystem, label.Consents(r)), coded(withoutSystem, without), coded(policy.GlassSystem, glass)))
+	replace(r, "tag", slices.Concat(coded(policy.ConsentSystem, label.Consents(r)), coded(withoutSystem, without), coded(policy.GlassSystem, glass), coded(policy.CarerSystem, carers)))
 }
 
 func coded(system string, codes []string) (out []*fhir.Node) {
@@ -185,30 +202,27 @@ func (b *builder) born(ctx context.Context, r *fhir.Node) (time.Time, error) {
 	return day, nil
 }
 
-// MayLabel tells whether a principal sets labels by hand.
-func (a *Actor) mayLabel() bool {
-	switch a.principal.Role {
-	case trust.Physician, trust.Records:
-		return len(a.principal.Scopes) == 0
-	case trust.SystemRole:
-		return true
+// MayLabel tells whether the actor sets labels by hand; a refusal is audited.
+func (a *Actor) MayLabel(ctx context.Context, resourceType, id string) error {
+	if err := policy.MayLabel(a.principal); err != nil {
+		return a.refused(ctx, err, policy.Update, resourceType, id, "")
 	}
-	return false
+	return nil
 }
 
 // Label sets and takes off sensitivity labels of a resource by hand, with a reason: physicians
 // and the health records department. What is taken off stays off, also when rules would set
 // it again. The label is in force for the next read.
 func (a *Actor) Label(ctx context.Context, resourceType, id string, add, remove []string, reason string) (Result, error) {
-	if !a.mayLabel() {
-		return Result{}, a.refused(ctx, fault.New(fault.Forbidden, "Only physicians and the health records department, in person, set labels by hand."), policy.Update, resourceType, id, "")
+	if err := a.MayLabel(ctx, resourceType, id); err != nil {
+		return Result{}, err
 	}
 	if strings.TrimSpace(reason) == "" {
 		return Result{}, fault.New(fault.Invalid, "Say why the label is set or taken off.").At("reason")
 	}
 	for _, l := range append(slices.Clone(add), remove...) {
-		if known, ok := policy.LabelOf(l); !ok || known.Chart != (resourceType == "Patient") {
-			return Result{}, fault.New(fault.Invalid, "The label %q does not belong on a %s.", l, resourceType).At("label")
+		if err := policy.Fits(a.principal, resourceType, l); err != nil {
+			return Result{}, a.refused(ctx, err, policy.Update, resourceType, id, "")
 		}
 	}
 	v, err := a.current(ctx, resourceType, id)
@@ -224,7 +238,7 @@ func (a *Actor) Label(ctx context.Context, resourceType, id string, add, remove 
 	}
 	without := slices.DeleteFunc(append(codesIn(r, "tag", withoutSystem), remove...), func(l string) bool { return slices.Contains(add, l) })
 	labels := slices.DeleteFunc(append(codesIn(r, "security", policy.LabelSystem), add...), func(l string) bool { return slices.Contains(without, l) })
-	setLabels(r, labels, without, codesIn(r, "tag", policy.GlassSystem))
+	setLabels(r, labels, without, codesIn(r, "tag", policy.GlassSystem), codesIn(r, "tag", policy.CarerSystem))
 	// The system writes, because not every role that labels may change what it labels; the
 	// leaf names the person.
 	system := *a
@@ -238,6 +252,14 @@ func (a *Actor) Label(ctx context.Context, resourceType, id string, add, remove 
 	}
 	c := Change{Put: []Put{{Resource: r, IfMatch: v.Version}}, What: what, Reason: reason, by: a.principal.Role, handed: true}
 	return a.maskedResult(system.Commit(ctx, c))
+}
+
+// Labels returns the sensitivity labels of a resource that Osler knows.
+func Labels(r *fhir.Node) []string {
+	return slices.DeleteFunc(codesIn(r, "security", policy.LabelSystem), func(code string) bool {
+		_, known := policy.LabelOf(code)
+		return !known
+	})
 }
 
 // Unlabelled returns a resource without what the server owns of its labels, to compare what

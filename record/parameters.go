@@ -32,7 +32,7 @@ const typeParameter = "SearchParameter"
 var builtIn = []indexing{
 	{name: "R4/near/1", pending: "Location.near", types: []string{"Location"}},
 	{name: "several patients/1"},
-	{name: "types of identifiers in references/1"},
+	{name: "patients who are named, types of identifiers in references/1"},
 }
 
 // indexing is a parameter whose values in older resources are not indexed yet.

@@ -252,7 +252,7 @@ func (b *builder) relabelled(ctx context.Context, v store.Version) (Put, bool, e
 	if !slices.ContainsFunc(labels, func(l string) bool { return !slices.Contains(had, l) }) {
 		return Put{}, false, nil
 	}
-	setLabels(r, labels, without, codesIn(r, "tag", policy.GlassSystem))
+	setLabels(r, labels, without, codesIn(r, "tag", policy.GlassSystem), codesIn(r, "tag", policy.CarerSystem))
 	return Put{Resource: r, IfMatch: v.Version}, true, nil
 }
 

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -95,4 +96,57 @@ func TestSeveralPatientsNeedEveryChart(t *testing.T) {
 	sees("the chart that is shut is open by break-glass", glass, true)
 	c.clock.Advance(2 * time.Hour)
 	sees("break-glass has ended", glass, false)
+}
+
+// TestWhoIsNamedInsideCounts: what lies in no chart, and holds entries of a patient or names one, is seen by
+// those to whom that patient's chart is open, by every way of asking; so is an entry that names its patient
+// by another address of the server, or as its focus.
+func TestWhoIsNamedInsideCounts(t *testing.T) {
+	c := open(t)
+	refuses := func(patient string) string {
+		return `{"resourceType":"Consent","id":"no-nina","status":"active","scope":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/consentscope","code":"patient-privacy"}]},"category":[{"coding":[{"system":"http://loinc.org","code":"59284-0"}]}],"patient":{"reference":"Patient/` + patient + `"},"dateTime":"2026-11-01","policyRule":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"OPTIN"}]},"provision":{"type":"permit","provision":[{"type":"deny","actor":[{"role":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ParticipationType","code":"IRCP"}]},"reference":{"reference":"Practitioner/nina"}}]}]}}`
+	}
+	condition := c.commit(physician, `{"resourceType":"Condition","code":{"text":"Gout"},"subject":{"reference":"Patient/rosa"}}`).Versions[0].ID
+	inside := []string{
+		`{"resourceType":"Bundle","id":"copy","type":"collection","entry":[{"resource":{"resourceType":"Condition","id":"c","code":{"text":"Gout"},"subject":{"reference":"Patient/rosa"}}}]}`,
+		`{"resourceType":"Bundle","id":"person","type":"collection","entry":[{"resource":{"resourceType":"Patient","id":"rosa","name":[{"family":"Diaz"}]}}]}`,
+		`{"resourceType":"Linkage","id":"link","item":[{"type":"source","resource":{"reference":"Patient/rosa"}},{"type":"alternate","resource":{"reference":"Patient/sam"}}]}`,
+		`{"resourceType":"MessageHeader","id":"head","eventUri":"urn:x","source":{"endpoint":"urn:y"},"focus":[{"reference":"Patient/rosa"}]}`,
+		`{"resourceType":"VerificationResult","id":"checked","status":"validated","target":[{"reference":"Patient/rosa"}]}`,
+		`{"resourceType":"Observation","id":"focus","status":"final","code":{"text":"x"},"focus":[{"reference":"Patient/rosa"}]}`,
+		`{"resourceType":"Observation","id":"address","status":"final","code":{"text":"x"},"subject":{"reference":"http://localhost:8080/fhir/Patient/rosa/_history/1"}}`,
+	}
+	c.commit(trust.System("import"), inside...)
+	c.commit(physician, `{"resourceType":"Bundle","id":"nobody","type":"collection","entry":[{"resource":{"resourceType":"Organization","id":"o","name":"Patient/ Care"}}]}`)
+	check := func(when string, p trust.Principal, want bool) {
+		t.Helper()
+		a := c.as(p)
+		for _, body := range inside {
+			r := c.read(body)
+			kind, id := r.ResourceType(), r.ID()
+			_, read := a.Read(ctx, kind, id)
+			_, version := a.ReadVersion(ctx, kind, id, 1)
+			found, failed := a.Find(ctx, kind, "_id="+id)
+			history, _ := a.History(ctx, store.HistoryFilter{Type: kind, ID: id})
+			exported := 0
+			for v, err := range a.All(ctx, kind) {
+				if err == nil && v.ID == id {
+					exported++
+				}
+			}
+			if got := []bool{read == nil, version == nil, len(found) == 1, len(history) == 1, exported == 1}; failed != nil || slices.Contains(got, !want) {
+				t.Errorf("%s: %s/%s by %s: read, vread, search, history, export %v, %v", when, kind, id, p.Role, got, failed)
+			}
+		}
+		if _, err := a.Read(ctx, "Bundle", "nobody"); err != nil {
+			t.Errorf("%s: a Bundle that names nobody: %v", when, err)
+		}
+	}
+	check("nobody objects", nurse, true)
+	c.commit(physician, refuses("rosa"))
+	if _, err := c.as(nurse).Read(ctx, "Condition", condition); !fault.Is(err, fault.NotFound) {
+		t.Fatalf("the objection is not in force: %v", err)
+	}
+	check("rosa objects to the nurse", nurse, false)
+	check("and not to the physician", physician, true)
 }

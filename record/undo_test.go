@@ -55,14 +55,15 @@ func TestUndo(t *testing.T) {
 	if err := c.as(nurse).Undo(ctx, r.Undo); !fault.Is(err, fault.Conflict) {
 		t.Errorf("undo of what somebody changed: %v", err)
 	}
-	del, err := c.as(nurse).Commit(ctx, Change{Delete: []Delete{{Type: "Observation", ID: other.ID()}}})
+	v := c.commit(nurse, strings.Replace(vitals("rosa"), "final", "preliminary", 1)).Versions[0]
+	del, err := c.as(nurse).Commit(ctx, Change{Delete: []Delete{{Type: "Observation", ID: v.ID}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := c.as(nurse).Undo(ctx, del.Undo); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := c.as(nurse).Read(ctx, "Observation", other.ID()); err != nil || n.Path("valueQuantity.value").Text() != "80" {
+	if n, err := c.as(nurse).Read(ctx, "Observation", v.ID); err != nil || n.Path("valueQuantity.value").Text() != "72.50" {
 		t.Errorf("a delete is undone: %v", err)
 	}
 }

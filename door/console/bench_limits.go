@@ -7,7 +7,10 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/osler-emr/osler/store/sqlite"
 )
 
 // limits measures what the machine itself allows: the disk, memory, and HTTP on loopback
@@ -61,24 +64,54 @@ func (b *bench) memory() {
 	b.report.add(figure{Name: "limit: memory copied", Value: float64(n) / time.Since(start).Seconds() / 1e9, Unit: "GB/s"})
 }
 
-// loopback asks a handler that only answers 1.1 kB. Its processor time is that of client
+// loopback asks a handler that only answers 1.1 kB, and one that writes a page durably before it
+// does, as the record does with the audit leaf of a read. Their processor time is that of client
 // and server together.
 func (b *bench) loopback(ctx context.Context) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	body := strings.Repeat("osler ", 190)
+	b.answering(ctx, "limit: HTTP, client included", []int{1, 8, 32}, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, body) })
+	const durable = "limit: HTTP and a leaf's write, client included"
+	f, err := os.CreateTemp(b.dir, "limit-")
 	if err != nil {
-		b.report.add(figure{Name: "limit: HTTP, client included", Clients: 1, Errors: 1})
+		b.report.add(figure{Name: durable, Clients: 1, Errors: 1})
 		return
 	}
-	body := strings.Repeat("osler ", 190)
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, body) })}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	page := make([]byte, 4096)
+	if _, err := f.WriteAt(page, 0); err != nil { // in place from here on
+		b.report.add(figure{Name: durable, Clients: 1, Errors: 1})
+		return
+	}
+	var one sync.Mutex // as leaves, which stand behind one another
+	b.answering(ctx, durable, []int{1, 8}, func(w http.ResponseWriter, _ *http.Request) {
+		one.Lock()
+		err := sqlite.WriteDurably(f, page, 0)
+		one.Unlock()
+		if err != nil {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		io.WriteString(w, body)
+	})
+}
+
+// answering measures a handler over HTTP.
+func (b *bench) answering(ctx context.Context, name string, clients []int, answer http.HandlerFunc) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.report.add(figure{Name: name, Clients: 1, Errors: 1})
+		return
+	}
+	server := &http.Server{Handler: answer}
 	go server.Serve(listener)
 	defer server.Close()
 	was := *b
 	b.base, b.pid = "http://"+listener.Addr().String(), os.Getpid()
 	b.session = &http.Cookie{Name: "none", Value: "none"}
 	b.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}}
-	for _, clients := range []int{1, 8, 32} {
-		b.report.add(b.run(ctx, row{name: "limit: HTTP, client included", ask: func(ctx context.Context, _, i int) error { return b.get(ctx, "/") }}, clients))
+	for _, n := range clients {
+		b.report.add(b.run(ctx, row{name: name, ask: func(ctx context.Context, _, i int) error { return b.get(ctx, "/") }}, n))
 	}
 	b.base, b.pid, b.session, b.client = was.base, was.pid, was.session, was.client
 }

@@ -112,7 +112,7 @@ func TestExportIsOfOneMoment(t *testing.T) {
 	before := p.clock.Now()
 	h.clock.Advance(time.Minute)
 	h.seed(`{"resourceType":"Observation","id":"o-late","status":"final","code":{"text":"later"},"subject":{"reference":"Patient/sam"}}`)
-	h.ask("DELETE", "/fhir/Observation/o-rosa", "")
+	h.drop("Observation", "o-rosa")
 	same(t, "the first export", p.files(status)["Observation"], "o-rosa", "o-sam")
 	h.clock.Advance(time.Minute)
 	since := "/fhir/$export?_type=Observation&_since=" + url.QueryEscape(before.Format(time.RFC3339))

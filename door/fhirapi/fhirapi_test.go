@@ -120,6 +120,14 @@ func (h *house) seed(bodies ...string) {
 	}
 }
 
+// drop deletes what no role may.
+func (h *house) drop(resourceType, id string) {
+	h.t.Helper()
+	if _, err := h.gate.As(trust.System("test"), "test").Commit(h.t.Context(), record.Change{Delete: []record.Delete{{Type: resourceType, ID: id}}}); err != nil {
+		h.t.Error(err)
+	}
+}
+
 func read(t testing.TB, body string) *fhir.Node {
 	t.Helper()
 	n, err := fhir.Parse([]byte(body))
@@ -246,6 +254,9 @@ func (h *house) follow(address string) answer {
 }
 
 const pulse = `{"resourceType":"Observation","status":"final","category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"vital-signs"}]}],"code":{"coding":[{"system":"http://loinc.org","code":"8867-4","display":"Heart rate"}],"text":"Pulse"},"subject":{"reference":"Patient/rosa"},"effectiveDateTime":"2026-11-20T10:00:00Z","performer":[{"reference":"Practitioner/amara"}],"valueQuantity":{"value":72.50,"unit":"beats/min","system":"http://unitsofmeasure.org","code":"/min"}}`
+
+// draft is a measurement that its writer has not finished, and may delete.
+var draft = with(pulse, `"final"`, `"preliminary"`)
 
 // with returns a resource with one text replaced.
 func with(body, old, new string) string { return strings.Replace(body, old, new, 1) }

@@ -14,7 +14,7 @@ import (
 
 func TestLifeOfAResource(t *testing.T) {
 	h := open(t)
-	a := h.ask("POST", "/fhir/Observation", with(pulse, `{"resourceType"`, `{"id":"mine","resourceType"`)).is(201)
+	a := h.ask("POST", "/fhir/Observation", with(draft, `{"resourceType"`, `{"id":"mine","resourceType"`)).is(201)
 	id := a.node.ID()
 	if id == "mine" || id == "" {
 		t.Errorf("a create gets the server's id, not %q", id)

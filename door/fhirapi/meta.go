@@ -144,7 +144,9 @@ func (s *server) metaAdd(c *call) error { return s.changeMeta(c, addMeta) }
 // metaDelete answers $meta-delete (R4 resource-operation-meta-delete).
 func (s *server) metaDelete(c *call) error { return s.changeMeta(c, removeMeta) }
 
-// changeMeta makes a new version with another Meta; when nothing changes there is none.
+// changeMeta makes a new version with another Meta; when nothing changes there is none. Sensitivity
+// labels of what is stored are set and taken off in person, so that a program is refused: silence
+// would tell it that a label is gone which stays.
 func (s *server) changeMeta(c *call, change func(to, what *fhir.Node) bool) error {
 	body, err := c.body()
 	if err != nil {
@@ -167,8 +169,15 @@ func (s *server) changeMeta(c *call, change func(to, what *fhir.Node) bool) erro
 		if m == nil {
 			m = fhir.Obj()
 		}
+		had := record.Labels(r)
 		if change(m, what) {
 			r.SetFirst(2, "meta", m)
+			if !slices.Equal(had, record.Labels(r)) {
+				if err := c.actor.MayLabel(c.Context(), v.Type, v.ID); err != nil {
+					return err
+				}
+				return fault.New(fault.Forbidden, "Sensitivity labels of what is stored are not set or taken off by $meta-add and $meta-delete: it takes a reason.")
+			}
 			res, err := c.actor.Commit(c.Context(), record.Change{Put: []record.Put{{Resource: r, IfMatch: v.Version}}, Key: idempotency(c)})
 			if fault.Is(err, fault.Stale) && try < patchTries {
 				continue

@@ -60,6 +60,30 @@ func TestMeta(t *testing.T) {
 	h.get(at + "/_history/9/$meta").refused(404)
 }
 
+// TestProgramsLabelNothingStored: a program neither hides what is stored nor takes a label off,
+// by whatever way.
+func TestProgramsLabelNothingStored(t *testing.T) {
+	h := open(t)
+	id := h.ask("POST", "/fhir/Observation", pulse).is(201).node.ID()
+	at := "/fhir/Observation/" + id
+	const security = `"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"PSY"}]`
+	change := func(op, at string) answer {
+		return h.ask("POST", at+"/$"+op, `{"resourceType":"Parameters","parameter":[{"name":"meta","valueMeta":{`+security+`}}]}`)
+	}
+	change("meta-add", at).refused(403, "in person")
+	h.ask("PUT", at, with(string(h.get(at).is(200).body), `"meta":{`, `"meta":{`+security+`,`)).refused(403, "by hand")
+	h.ask("PATCH", at, `[{"op":"add","path":"/meta/security","value":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"PSY"}]}]`, "Content-Type: application/json-patch+json").refused(403, "by hand")
+	if v := h.get(at).node.Path("meta.versionId").Text(); v != "1" {
+		t.Errorf("version %s", v)
+	}
+	marked := "/fhir/Observation/" + h.ask("POST", "/fhir/Observation", with(pulse, `"status"`, `"meta":{`+security+`},"status"`)).is(201).node.ID()
+	change("meta-add", marked).is(200) // there is nothing to do
+	change("meta-delete", marked).refused(403, "in person")
+	if got := h.get(marked).is(200).node.Path("meta.security.0.code").Text(); got != "PSY" {
+		t.Errorf("label %q", got)
+	}
+}
+
 func TestDiffOperation(t *testing.T) {
 	h := open(t)
 	h.ask("PUT", "/fhir/Patient/rosa", `{"resourceType":"Patient","id":"rosa","name":[{"family":"Díaz"}],"gender":"female"}`).is(200)

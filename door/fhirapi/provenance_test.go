@@ -10,11 +10,11 @@ import (
 // Who sees an entry learns who wrote each version of it, and nobody else does.
 func TestProvenanceOfAnEntry(t *testing.T) {
 	h := open(t)
-	made := h.ask("POST", "/fhir/Condition", `{"resourceType":"Condition","subject":{"reference":"Patient/rosa"},"code":{"text":"Cough"}}`).is(201).node
+	made := h.ask("POST", "/fhir/Observation", draft).is(201).node
 	id := made.Get("id").Text()
-	h.ask("PUT", "/fhir/Condition/"+id, `{"resourceType":"Condition","id":"`+id+`","subject":{"reference":"Patient/rosa"},"code":{"text":"Pneumonia"}}`).is(200)
-	h.ask("DELETE", "/fhir/Condition/"+id, "").is(204)
-	path := "/fhir/Condition/" + id + "/$provenance"
+	h.ask("PUT", "/fhir/Observation/"+id, with(with(draft, "72.50", "80"), `"status"`, `"id":"`+id+`","status"`)).is(200)
+	h.ask("DELETE", "/fhir/Observation/"+id, "").is(204)
+	path := "/fhir/Observation/" + id + "/$provenance"
 	list := h.get(path).is(200).node.Get("entry")
 	if list.Len() != 3 {
 		t.Fatalf("%d entries: %s", list.Len(), list.JSON())
@@ -24,7 +24,7 @@ func TestProvenanceOfAnEntry(t *testing.T) {
 		if issues := errorsOf(validate.Resource(p)); len(issues) > 0 {
 			t.Errorf("%s: %v", activity, issues)
 		}
-		want := "Condition/" + id + "/_history/" + []string{"3", "2", "1"}[i]
+		want := "Observation/" + id + "/_history/" + []string{"3", "2", "1"}[i]
 		if p.Path("activity.coding.0.code").Text() != activity || p.Path("target.0.reference").Text() != want || p.Path("agent.0.who.display").Text() != "Dr Amara Osei" ||
 			p.Path("reason.0.coding.0.code").Text() != "TREAT" || p.Get("recorded").Text() == "" {
 			t.Errorf("%d: %s", i, p.JSON())

@@ -190,7 +190,7 @@ func TestPagesWhileOthersWrite(t *testing.T) {
 				case 1: // moves to another place of every order
 					h.ask("PUT", "/fhir/Observation/"+id, with(with(with(pulse, `{"resourceType"`, `{"id":"`+id+`","resourceType"`), "2026-11-20", fmt.Sprintf("20%02d-11-20", i%26)), "72.50", fmt.Sprint(i)))
 				case 2:
-					h.ask("DELETE", "/fhir/Observation/"+id, "")
+					h.drop("Observation", id)
 				}
 			}
 		})

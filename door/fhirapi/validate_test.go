@@ -61,7 +61,8 @@ func TestValidateAgainstProfiles(t *testing.T) {
 
 func TestValidateWhetherAChangeWouldBeTaken(t *testing.T) {
 	h := open(t)
-	id := h.ask("POST", "/fhir/Observation", pulse).is(201).node.ID()
+	id := h.ask("POST", "/fhir/Observation", draft).is(201).node.ID()
+	fact := h.ask("POST", "/fhir/Observation", pulse).is(201).node.ID()
 	parameters := func(mode, resource string) string {
 		if resource != "" {
 			resource = `,{"name":"resource","resource":` + resource + `}`
@@ -78,6 +79,7 @@ func TestValidateWhetherAChangeWouldBeTaken(t *testing.T) {
 		{"POST", "/fhir/Observation/$validate", parameters("update", pulse), "error Observation.id"},
 		{"POST", "/fhir/Observation/" + id + "/$validate", strings.Replace(pulse, `"status"`, `"id":"other","status"`, 1), "error Observation.id"},
 		{"POST", "/fhir/Observation/" + id + "/$validate", parameters("delete", ""), "information"},
+		{"POST", "/fhir/Observation/" + fact + "/$validate", parameters("delete", ""), "error Observation"},
 		{"GET", "/fhir/Observation/" + id + "/$validate", "", ""},
 		{"GET", "/fhir/Observation/" + id + "/$validate?mode=delete", "", "information"},
 	} {
@@ -97,7 +99,7 @@ func TestValidateWhetherAChangeWouldBeTaken(t *testing.T) {
 	if got := findings(h.as(trust.Patient).ask("POST", "/fhir/Observation/$validate?mode=create", with(pulse, "Patient/rosa", "Patient/sam"))); !strings.HasPrefix(got, "error") {
 		t.Errorf("what a patient may not write: %q", got)
 	}
-	if n := h.get("/fhir/Observation?_summary=count").is(200).node.Get("total").Text(); n != "1" {
+	if n := h.get("/fhir/Observation?_summary=count").is(200).node.Get("total").Text(); n != "2" {
 		t.Errorf("%s observations: $validate stored something", n)
 	}
 }

@@ -35,7 +35,7 @@ func TestAServiceWorksForItsPopulation(t *testing.T) {
 		`{"resourceType":"Patient","id":"kim","active":true,"name":[{"family":"Quill"}]}`,
 		`{"resourceType":"Group","id":"study","type":"person","actual":true,"member":[{"entity":{"reference":"Patient/sam"}},{"entity":{"reference":"Patient/rosa"},"inactive":true}]}`,
 		`{"resourceType":"Consent","id":"no","status":"active","scope":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/consentscope","code":"patient-privacy"}]},"category":[{"text":"x"}],"patient":{"reference":"Patient/kim"},"dateTime":"2026-11-20","policyRule":{"text":"x"},"provision":{"type":"deny"}}`)
-	amara := trust.Principal{ID: "a", Name: "Amara", Role: trust.Physician, Practitioner: "amara"}
+	amara := trust.Principal{ID: "a", Name: "Amara", Role: trust.Physician, Practitioner: "amara", Clearance: []string{"PSYTHPN"}}
 	_, err := h.gate.As(amara, "test").Label(t.Context(), "Observation", "rosa-pulse", []string{"PSYTHPN"}, nil, "x")
 	must(t, err)
 	access := h.token(h.serving(h.assertion(h.backend))).text("access_token")

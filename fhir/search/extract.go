@@ -39,10 +39,14 @@ func Extract(resource *fhir.Node) ([]Entry, error) {
 	return parties(resource, entries), nil
 }
 
-// parties appends an entry for each of several patients.
+// parties appends an entry for each of several patients, and for those whom a resource names that lives in
+// no chart.
 func parties(resource *fhir.Node, entries []Entry) []Entry {
 	patients := Patients(resource, entries)
-	if len(patients) < 2 {
+	switch len(patients) {
+	case 0:
+		patients = mentioned(resource)
+	case 1:
 		return entries
 	}
 	for _, id := range patients {

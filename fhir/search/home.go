@@ -2,6 +2,7 @@ package search
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/definition"
@@ -43,6 +44,50 @@ func Patients(r *fhir.Node, entries []Entry) []string {
 		return about
 	}
 	return ids
+}
+
+// mentioned returns the patients whom a resource names in whatever member: a Bundle holds them or their
+// entries, a Linkage or a MessageHeader refers to them. An address counts whatever its host is, since a
+// server has several names; who is a patient elsewhere is nobody's patient here.
+func mentioned(resource *fhir.Node) (ids []string) {
+	add := func(id string) {
+		if validID(id) && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	var walk func(n *fhir.Node)
+	walk = func(n *fhir.Node) {
+		switch n.Kind() {
+		case fhir.Array:
+			for item := range n.Items() {
+				walk(item)
+			}
+		case fhir.Object:
+			if n.ResourceType() == "Patient" {
+				add(n.ID())
+			}
+			for name, v := range n.Members() {
+				if name != "reference" || v.Kind() != fhir.String {
+					walk(v)
+					continue
+				}
+				reference, _, _ := strings.Cut(v.Text(), "/_history/")
+				if place, id, found := cutLast(reference, "Patient/"); found && (place == "" || strings.HasSuffix(place, "/")) {
+					add(id)
+				}
+			}
+		}
+	}
+	walk(resource)
+	return ids
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
 }
 
 // primary are the parameters that say whom a resource is about, in every type that has them.

@@ -36,8 +36,9 @@ type Chart struct {
 }
 
 // Expr returns the predicate, for resources of any type that lives in charts; opened are those
-// that are open whatever else is so. What is about several patients on equal terms is open when
-// the chart of each is. What is about none is open as far as the role goes.
+// that are open whatever else is so. What is about several patients on equal terms, or
+// names them and lives in no chart, is open when the chart of each is. What is about none is open as far as
+// the role goes.
 func (c Chart) Expr(opened search.InPatient) search.Expr {
 	var parts search.And
 	if !c.Free {
@@ -53,7 +54,8 @@ func (c Chart) Expr(opened search.InPatient) search.Expr {
 	if len(opened) > 0 {
 		x = search.Or{opened, parts}
 	}
-	return search.Or{search.And{search.Shared{}, search.Each{X: x}}, x}
+	// What is shared has no chart in which anything could be so, and nothing would bar it there.
+	return search.Or{search.And{search.Shared{}, search.Each{X: x}}, search.And{search.Not{X: search.Shared{}}, x}}
 }
 
 func anyOf(grounds []Ground) search.Or {

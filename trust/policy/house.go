@@ -205,7 +205,8 @@ func named(n *fhir.Node) (refs []string) {
 }
 
 // InCharts reports whether resources of a type live in charts: those of FHIR's Patient
-// compartment, and those whose patient or subject a search parameter names.
+// compartment, those whose patient or subject a search parameter names, and those that hold entries of
+// patients or may refer to them, which are seen by those to whom the charts of all whom they name are open.
 func InCharts(resourceType string) bool { return inCharts[resourceType] }
 
 var inCharts = func() map[string]bool {
@@ -214,12 +215,17 @@ var inCharts = func() map[string]bool {
 	for name := range rows {
 		_, patient := definition.SearchParameterFor(name, "patient")
 		_, subject := definition.SearchParameterFor(name, "subject")
-		if len(compartment[name]) > 0 || patient || subject {
+		if len(compartment[name]) > 0 || patient || subject || slices.Contains(naming, name) {
 			m[name] = true
 		}
 	}
 	return m
 }()
+
+// naming are types outside of charts that name patients all the same. What describes the clinic or its
+// knowledge, which everybody reads, is not among them.
+var naming = []string{"BiologicallyDerivedProduct", "Bundle", "DeviceMetric", "EnrollmentResponse", "Linkage", "MessageHeader", "PaymentNotice", "PaymentReconciliation",
+	"ResearchStudy", "Slot", "VerificationResult"}
 
 // joined is And, without what is true anyway.
 func joined(a, b search.Expr) search.Expr {

@@ -3,6 +3,7 @@ package policy
 import (
 	"slices"
 
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/trust"
 )
@@ -67,6 +68,28 @@ func Cleared(p trust.Principal, l Label) bool {
 		return p.Proxy == nil || p.Proxy.Level == "full" && l.Code != "ADOL"
 	}
 	return slices.Contains(l.Cleared, p.Role) || slices.Contains(p.Clearance, l.Code)
+}
+
+// MayLabel judges who sets or takes off sensitivity labels of what is stored: physicians and the health
+// records department, in person. It depends on the role and the token only.
+func MayLabel(p trust.Principal) error {
+	if p.Role == trust.SystemRole || inPerson(p, trust.Physician, trust.Records) {
+		return nil
+	}
+	return fault.New(fault.Forbidden, "Only physicians and the health records department, in person, set labels by hand.")
+}
+
+// Fits judges a label that somebody gives to a resource of a type: it belongs there, and the one who
+// gives it sees what it marks. Otherwise a colleague could hide what everybody needs to see.
+func Fits(p trust.Principal, resourceType, code string) error {
+	l, known := LabelOf(code)
+	if !known || l.Chart != (resourceType == "Patient") || !InCharts(resourceType) {
+		return fault.New(fault.Invalid, "The label %q does not belong on a %s.", code, resourceType).At("label")
+	}
+	if !Cleared(p, l) {
+		return fault.New(fault.Forbidden, "The label %q would hide the %s from you. Ask somebody who is cleared for it.", code, resourceType).At("label")
+	}
+	return nil
 }
 
 // Hidden returns the codes of the labels that hide what they mark from a principal.

@@ -103,8 +103,10 @@ func Decide(p trust.Principal, i Interaction, before, after *fhir.Node) error {
 	if err := covered(p, i, before, after); err != nil {
 		return err
 	}
-	if reason := rightsThread(p, i, before, after); reason != "" {
-		return fault.New(fault.Forbidden, "The role %s may not %s this %s: %s", p.Role, i, resourceType, reason).At(resourceType)
+	for _, rule := range everywhere {
+		if reason := rule(p, i, before, after); reason != "" {
+			return fault.New(fault.Forbidden, "The role %s may not %s this %s: %s", p.Role, i, resourceType, reason).At(resourceType)
+		}
 	}
 	if i != Create && i != Update && i != Delete || !strings.Contains(cell(p.Role, resourceType), "w?") {
 		return nil
@@ -121,6 +123,9 @@ func Decide(p trust.Principal, i Interaction, before, after *fhir.Node) error {
 	}
 	return nil
 }
+
+// everywhere are the rules that hold for every role, whatever its cell of the table says.
+var everywhere = []func(p trust.Principal, i Interaction, before, after *fhir.Node) string{objection, rightsThread, message, fact}
 
 // Types returns the resource types of FHIR R4 in alphabetical order.
 func Types() []string { return slices.Sorted(maps.Keys(rows)) }

@@ -214,6 +214,9 @@ func TestWriteRules(t *testing.T) {
 		order    = `{"resourceType":"ServiceRequest","status":"active","code":{"text":"HbA1c"}}`
 		labOrder = `{"resourceType":"ServiceRequest","status":"active","category":[{"coding":[{"system":"http://snomed.info/sct","code":"108252007"}]}]}`
 		tested   = `{"resourceType":"Observation","status":"final","category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"laboratory"}]}]}`
+		letter   = `{"resourceType":"Communication","status":"completed","category":[{"coding":[{"system":"urn:osler:message","code":"patient-message"}]}],"subject":{"reference":"Patient/p1"},"sender":{"reference":"Practitioner/n1"},"recipient":[{"reference":"Patient/p1"}],"payload":[{"contentString":"x"}]}`
+		ofDoctor = `{"resourceType":"Communication","status":"completed","category":[{"coding":[{"system":"urn:osler:message","code":"patient-message"}]}],"subject":{"reference":"Patient/p1"},"sender":{"reference":"Practitioner/d1"},"recipient":[{"reference":"Patient/p1"}],"payload":[{"contentString":"x"}]}`
+		objected = `{"resourceType":"Consent","meta":{"tag":[{"system":"urn:osler:consent","code":"deny/label/mental"}]},"status":"active"}`
 		double   = `{"resourceType":"Task","status":"requested","code":{"coding":[{"system":"urn:osler:task","code":"duplicate-patient"}]}}`
 	)
 	swap := strings.NewReplacer
@@ -291,7 +294,46 @@ func TestWriteRules(t *testing.T) {
 		{"desk takes a clinical task", trust.FrontDesk, swap("duplicate-patient", "review-result").Replace(double), double, false},
 		{"desk makes a clinical task", trust.FrontDesk, "", swap("duplicate-patient", "review-result").Replace(double), false},
 		{"desk sends a clinical message", trust.FrontDesk, "", message, false},
-		{"desk sends an administrative message", trust.FrontDesk, "", swap("patient-message", "administrative").Replace(message), true},
+		{"desk sends an administrative message", trust.FrontDesk, "", swap("patient-message", "administrative").Replace(letter), true},
+		{"desk sends one as a doctor", trust.FrontDesk, "", swap("patient-message", "administrative").Replace(ofDoctor), false},
+		{"desk sends one as the patient", trust.FrontDesk, "", swap("patient-message", "administrative").Replace(message), false},
+		{"desk sends one that is also of another kind", trust.FrontDesk, "", swap("patient-message", "administrative", `}],"subject"`, `},{"coding":[{"system":"urn:osler:message","code":"patient-message"}]}],"subject"`).Replace(letter), false},
+		{"desk changes what was sent", trust.FrontDesk, swap("patient-message", "administrative").Replace(letter), swap("patient-message", "administrative", `"x"`, `"y"`).Replace(letter), false},
+		{"nurse writes as herself", trust.Nurse, "", letter, true},
+		{"nurse writes without a sender", trust.Nurse, "", swap(`"sender":{"reference":"Practitioner/n1"},`, "").Replace(letter), true},
+		{"nurse writes as a doctor", trust.Nurse, "", ofDoctor, false},
+		{"nurse writes as the patient", trust.Nurse, "", message, false},
+		{"nurse sends what a doctor drafted", trust.Nurse, swap("completed", "in-progress").Replace(ofDoctor), ofDoctor, false},
+		{"nurse takes a draft of a doctor over", trust.Nurse, swap("completed", "in-progress").Replace(ofDoctor), letter, false},
+		{"nurse sends her own draft", trust.Nurse, swap("completed", "preparation").Replace(letter), letter, true},
+		{"nurse drops her own draft", trust.Nurse, swap("completed", "preparation").Replace(letter), "", true},
+		{"nurse drops a doctor's draft", trust.Nurse, swap("completed", "preparation").Replace(ofDoctor), "", false},
+		{"nurse changes what a patient sent", trust.Nurse, message, swap(`"status"`, `"payload":[{"contentString":"y"}],"status"`).Replace(message), false},
+		{"nurse changes what she sent", trust.Nurse, letter, swap(`"x"`, `"y"`).Replace(letter), false},
+		{"nurse changes its narrative", trust.Nurse, letter, swap(`"status"`, `"text":{"status":"generated","div":"<div>y</div>"},"status"`).Replace(letter), false},
+		{"nurse deletes what a patient sent", trust.Nurse, message, "", false},
+		{"records delete what a patient sent", trust.Records, message, "", false},
+		{"nurse reads what was sent to her", trust.Nurse, message, swap(`"status"`, `"received":"2026-11-23T12:00:00Z","status"`).Replace(message), true},
+		{"nurse reads what was sent to others", trust.Nurse, swap("Practitioner/n1", "Practitioner/d1").Replace(message), swap("Practitioner/n1", "Practitioner/d1", `"status"`, `"received":"2026-11-23T12:00:00Z","status"`).Replace(message), false},
+		{"nurse takes back what she sent, and says why", trust.Nurse, letter, swap(`"completed"`, `"entered-in-error","statusReason":{"text":"to the wrong patient"}`).Replace(letter), true},
+		{"nurse takes back what she sent in silence", trust.Nurse, letter, swap("completed", "entered-in-error").Replace(letter), false},
+		{"nurse takes back what a patient sent", trust.Nurse, message, swap(`"completed"`, `"entered-in-error","statusReason":{"text":"x"}`).Replace(message), false},
+		{"records take back what a patient sent", trust.Records, message, swap(`"completed"`, `"entered-in-error","statusReason":{"text":"of another patient"}`).Replace(message), true},
+		{"nurse records an objection", trust.Nurse, "", objected, true},
+		{"nurse ends an objection", trust.Nurse, objected, swap("active", "inactive").Replace(objected), false},
+		{"nurse turns an objection into another", trust.Nurse, objected, swap("deny/label/mental", "permit/all").Replace(objected), false},
+		{"nurse finishes an objection that is not in force", trust.Nurse, swap("active", "proposed").Replace(objected), objected, true},
+		{"physician ends an objection", trust.Physician, objected, swap("active", "inactive").Replace(objected), true},
+		{"records end an objection", trust.Records, objected, swap("active", "inactive").Replace(objected), true},
+		{"records delete an objection", trust.Records, objected, "", false},
+		{"nurse deletes an allergy", trust.Nurse, `{"resourceType":"AllergyIntolerance","recorder":{"reference":"Practitioner/n1"}}`, "", false},
+		{"physician deletes an allergy", trust.Physician, `{"resourceType":"AllergyIntolerance","recorder":{"reference":"Practitioner/n1"}}`, "", false},
+		{"nurse marks an allergy as an error", trust.Nurse, `{"resourceType":"AllergyIntolerance"}`, `{"resourceType":"AllergyIntolerance","verificationStatus":{"coding":[{"code":"entered-in-error"}]}}`, true},
+		{"nurse deletes a final result", trust.Nurse, `{"resourceType":"Observation","status":"final","performer":[{"reference":"Practitioner/n1"}]}`, "", false},
+		{"nurse deletes her own preliminary one", trust.Nurse, `{"resourceType":"Observation","status":"preliminary","performer":[{"reference":"Practitioner/n1"}]}`, "", true},
+		{"nurse deletes a preliminary one of others", trust.Nurse, `{"resourceType":"Observation","status":"preliminary","performer":[{"reference":"Practitioner/d1"}]}`, "", false},
+		{"records delete a paper", trust.Records, `{"resourceType":"DocumentReference","status":"current"}`, "", true},
+		{"desk deletes a visit that was never booked", trust.FrontDesk, `{"resourceType":"Appointment","status":"proposed"}`, "", true},
 		{"pharmacist prepares a prescription", trust.Pharmacist, "", draft, true},
 		{"pharmacist signs a prescription", trust.Pharmacist, draft, swap("draft", "active").Replace(draft), false},
 		{"pharmacist holds a prescription", trust.Pharmacist, swap("draft", "active").Replace(draft), swap(`"draft"`, `"on-hold","statusReason":{"text":"interaction"}`).Replace(draft), true},

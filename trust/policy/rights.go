@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/osler-emr/osler/fhir"
@@ -63,16 +64,51 @@ func ofRestriction(r *fhir.Node) bool {
 	return r.ResourceType() == "Consent" && hasCode(r.Get("category"), "http://terminology.hl7.org/CodeSystem/consentcategorycodes", "hipaa-restrictions")
 }
 
+// objects reports whether a Consent is an objection that is in force, or was: it denies something, as
+// the record has read it.
+func objects(consent *fhir.Node) bool {
+	if statusIn(consent, "draft", "proposed") {
+		return false
+	}
+	for t := range consent.Path("meta.tag").Items() {
+		if t.Get("system").Text() == ConsentSystem && strings.HasPrefix(t.Get("code").Text(), "deny/") {
+			return true
+		}
+	}
+	return false
+}
+
+// objection keeps what patients do not want. Whoever may write Consents can record it; to change it
+// or to end it opens what it closes, and so is for physicians and health records, and for no app or
+// service. What the clinic has agreed to as a restriction is theirs from the start, and in person.
+// Nobody deletes it: it is ended, with its time.
+func objection(p trust.Principal, i Interaction, before, after *fhir.Node) string {
+	restriction := before != nil && ofRestriction(before) || after != nil && ofRestriction(after)
+	if p.Role == trust.SystemRole || !restriction && (before == nil || before.ResourceType() != "Consent" || !objects(before)) {
+		return ""
+	}
+	decides := (p.Role == trust.Physician || p.Role == trust.Records) && p.Client == "" && p.Service == nil
+	if i != Delete && decides && (!restriction || len(p.Scopes) == 0) {
+		return ""
+	}
+	if i == Delete {
+		return "what a patient objects to is ended by its status, with the reason, and not deleted."
+	}
+	if restriction {
+		return "physicians and the health records department, in person, agree to restrictions and end them."
+	}
+	return "physicians and the health records department change what a patient objects to, or end it, and no program does."
+}
+
+// inPerson reports whether a principal has one of some roles and acts without a program between.
+func inPerson(p trust.Principal, roles ...trust.Role) bool {
+	return slices.Contains(roles, p.Role) && p.Client == "" && len(p.Scopes) == 0
+}
+
 // rightsThread keeps what patients ask about their record, and the answers, as they were written:
 // each step is added by whom it belongs to, in their own name, and never changed or deleted. The one
 // change is that the patient has read a step. It returns why a write is refused, or "".
 func rightsThread(p trust.Principal, i Interaction, before, after *fhir.Node) string {
-	if p.Role != trust.SystemRole && (before != nil && ofRestriction(before) || after != nil && ofRestriction(after)) {
-		if i == Delete || p.Role != trust.Physician && p.Role != trust.Records || p.Client != "" || len(p.Scopes) > 0 {
-			return "physicians and the health records department, in person, agree to restrictions and end them."
-		}
-		return ""
-	}
 	if p.Role == trust.SystemRole || (before == nil || !OfRights(before)) && (after == nil || !OfRights(after)) {
 		return ""
 	}
@@ -86,7 +122,7 @@ func rightsThread(p trust.Principal, i Interaction, before, after *fhir.Node) st
 	switch {
 	case p.Role == trust.Patient:
 		steps = patientSteps
-	case p.Role != trust.Physician && p.Role != trust.Records || p.Client != "" || len(p.Scopes) > 0:
+	case !inPerson(p, trust.Physician, trust.Records):
 		return "physicians and the health records department, in person, answer requests about a record."
 	}
 	known := after.Path("topic.coding").Len() == 1 && after.Get("category").Len() == 1 && after.Path("category.0.coding").Len() == 1 &&

@@ -66,8 +66,9 @@ func patientSees(p trust.Principal, resourceType string) search.Expr {
 	case "Task":
 		return search.And{code("code", taskSystem, "refill-request"), search.Reference{Param: "requester", Type: "Patient", ID: p.Patient}}
 	case "Communication":
-		if p.Proxy != nil && p.Proxy.Level != "full" { // requests about the record, and letters about who sees it, may be about what is confidential
-			return without(search.Or{code("category", messageSystem, "staff-message"), code("category", messageSystem, "private"), code("category", rightSystem, "amendment"), code("category", rightSystem, "restriction"), code("category", rightSystem, "confidential")})
+		if p.Proxy != nil && p.Proxy.Level != "full" { // requests about the record, letters about who sees it, and what the patient has written in person may be about what is confidential
+			return search.And{without(search.Or{code("category", messageSystem, "staff-message"), code("category", messageSystem, "private"), code("category", rightSystem, "amendment"), code("category", rightSystem, "restriction"), code("category", rightSystem, "confidential")}),
+				code("_tag", CarerSystem, CarerReads)}
 		}
 		if p.Proxy != nil { // how the patient is reached in confidence is kept from who acts for the patient
 			return without(search.Or{code("category", messageSystem, "staff-message"), code("category", rightSystem, "confidential")})
@@ -139,8 +140,12 @@ func only(n *fhir.Node, ref string) bool {
 	return true
 }
 
-// sameBut reports whether two versions differ in the named members only (and meta).
+// sameBut reports whether two versions differ in the named members only (and meta). A narrative
+// can be left out, as a client does that does not keep it, but not become another.
 func sameBut(before, after *fhir.Node, names ...string) bool {
+	if narrative := after.Get("text"); narrative != nil && !equal(before.Get("text"), narrative) {
+		return false
+	}
 	b, a := before.Clone(), after.Clone()
 	for _, n := range append(names, "meta", "text") {
 		b.Remove(n)
@@ -313,6 +318,9 @@ func patientMessage(p trust.Principal, before, after *fhir.Node) string {
 			return ""
 		}
 		return "a message that was sent stays as it is."
+	}
+	if reason := oneKind(after); reason != "" {
+		return reason
 	}
 	staff := after.Get("recipient").Len() > 0
 	for r := range after.Get("recipient").Items() {

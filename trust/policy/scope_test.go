@@ -100,6 +100,9 @@ func TestLaunchedFor(t *testing.T) {
 	about := func(ref string) *fhir.Node {
 		return fhir.Obj("resourceType", "Observation", "status", "final", "subject", fhir.Obj("reference", ref))
 	}
+	task := func(ref string) *fhir.Node {
+		return fhir.Obj("resourceType", "Task", "status", "requested", "for", fhir.Obj("reference", ref))
+	}
 	for _, c := range []struct {
 		i             Interaction
 		before, after *fhir.Node
@@ -111,8 +114,8 @@ func TestLaunchedFor(t *testing.T) {
 		{Update, about("Patient/p1"), about("Patient/p1"), true},
 		{Update, about("Patient/p2"), about("Patient/p1"), false},
 		{Update, about("Patient/p1"), about("Patient/p2"), false},
-		{Delete, about("Patient/p1"), nil, true},
-		{Delete, about("Patient/p2"), nil, false},
+		{Delete, task("Patient/p1"), nil, true},
+		{Delete, task("Patient/p2"), nil, false},
 	} {
 		if err := Decide(p, c.i, c.before, c.after); (err == nil) != c.ok {
 			t.Errorf("%s %s %s: %v", c.i, c.before.JSON(), c.after.JSON(), err)

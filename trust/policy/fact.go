@@ -1,0 +1,45 @@
+package policy
+
+import (
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/trust"
+)
+
+// facts are the types whose entries say what was seen, given, asked for or decided about a patient,
+// with the member that names who wrote one. What was wrong stays to be seen as such: it is marked as
+// entered in error. Gone, an allergy would be one that the patient never had.
+var facts = map[string]string{
+	"AdverseEvent": "recorder", "AllergyIntolerance": "recorder", "Binary": "", "BodyStructure": "", "CarePlan": "author",
+	"ClinicalImpression": "assessor", "Communication": "sender", "CommunicationRequest": "requester", "Condition": "recorder",
+	"Consent": "", "DetectedIssue": "author", "DeviceRequest": "requester", "DeviceUseStatement": "", "DiagnosticReport": "performer",
+	"DocumentManifest": "author", "DocumentReference": "author", "Encounter": "", "EpisodeOfCare": "", "FamilyMemberHistory": "",
+	"Flag": "author", "Goal": "", "GuidanceResponse": "", "ImagingStudy": "", "Immunization": "", "ImmunizationEvaluation": "",
+	"ImmunizationRecommendation": "", "Media": "operator", "MedicationAdministration": "", "MedicationDispense": "",
+	"MedicationRequest": "requester", "MedicationStatement": "informationSource", "MolecularSequence": "", "NutritionOrder": "orderer",
+	"Observation": "performer", "Procedure": "recorder", "Provenance": "", "QuestionnaireResponse": "author", "RequestGroup": "author",
+	"RiskAssessment": "performer", "ServiceRequest": "requester", "Specimen": "", "VisionPrescription": "prescriber",
+}
+
+// fact refuses to delete what is a fact of a chart. Its writer drops a draft that nobody has relied on;
+// the health records department deletes files and papers, as filed in the wrong place.
+func fact(p trust.Principal, i Interaction, before, _ *fhir.Node) string {
+	if i != Delete || p.Role == trust.SystemRole {
+		return ""
+	}
+	writer, is := facts[before.ResourceType()]
+	if !is || p.Role == trust.Records {
+		return ""
+	}
+	if p.Reference() != "" && names(before.Get(writer), p.Reference()) && isDraft(before) {
+		return ""
+	}
+	return "what stands in a chart is marked as entered in error, by status or verificationStatus, and stays; only its writer deletes a draft."
+}
+
+// isDraft reports whether an entry was not finished yet.
+func isDraft(r *fhir.Node) bool {
+	if r.ResourceType() == "DocumentReference" {
+		return r.Get("docStatus").Text() == "preliminary"
+	}
+	return statusIn(r, "draft", "preliminary", "preparation") || r.ResourceType() == "QuestionnaireResponse" && statusIn(r, "in-progress")
+}
