@@ -274,7 +274,7 @@ func TestACarerOfAnAdult(t *testing.T) {
 	if text := plainText(second(c.see(maria, "/portal/messages"))); !strings.Contains(text, "You ·") || !strings.Contains(text, c.people[tunde].Name+" for you ·") {
 		t.Errorf("she does not see who wrote for her: %s", text)
 	}
-	if text := plainText(second(c.see(tunde, "/portal/for/"+me+"/messages"))); strings.Contains(text, "You ·") || !strings.Contains(text, " (the patient) ·") {
+	if text := plainText(second(c.see(tunde, "/portal/for/"+me+"/messages"))); strings.Contains(text, "You ·") || !strings.Contains(text, c.people[tunde].Name+" for ") {
 		t.Errorf("the carer is taken for her: %s", text)
 	}
 	grant := c.must(second(c.see(maria, "/whose")), `action="(/whose/[^"]+/end)"`)

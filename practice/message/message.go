@@ -22,6 +22,12 @@ const System = "urn:osler:message"
 // byURL is the extension of a sender that says who wrote for the patient.
 const byURL = "urn:osler:message-by"
 
+// aboutSystem and aboutVisit are the coding, beside that of the kind, of a message that asks for a visit.
+const (
+	aboutSystem = "urn:osler:message-about"
+	aboutVisit  = "visit"
+)
+
 // The categories.
 const (
 	patientMessage = "patient-message"
@@ -29,8 +35,6 @@ const (
 	// private stands beside patientMessage: who acts for the patient and sees only a part of the
 	// record does not read it (trust/policy).
 	private = "private"
-	// visitRequest stands beside patientMessage: the patient asks for a visit.
-	visitRequest = "visit-request"
 )
 
 // notLetters are the Communications that are steps of what a patient asks about the record
@@ -127,9 +131,9 @@ func FromResource(r *fhir.Node) Message {
 	m.Text = strings.Join(texts, "\n\n")
 	for c := range r.Get("category").Items() {
 		for k := range c.Get("coding").Items() {
+			m.Visit = m.Visit || k.Get("system").Text() == aboutSystem && k.Get("code").Text() == aboutVisit
 			if k.Get("system").Text() == System {
 				m.Staff = m.Staff || k.Get("code").Text() == staffMessage
-				m.Visit = m.Visit || k.Get("code").Text() == visitRequest
 				m.Private = m.Private || k.Get("code").Text() == private
 			}
 		}
@@ -162,7 +166,7 @@ func (m Message) Resource() *fhir.Node {
 		codings.Append(fhir.Obj("system", System, "code", private, "display", "Not for who sees a part of the record"))
 	}
 	if m.Visit {
-		codings.Append(fhir.Obj("system", System, "code", visitRequest, "display", "Asks for a visit"))
+		codings.Append(fhir.Obj("system", aboutSystem, "code", aboutVisit, "display", "Asks for a visit"))
 	}
 	r.Set("category", fhir.Arr(fhir.Obj("coding", codings)))
 	r.Set("subject", fhir.Obj("reference", "Patient/"+m.Patient))
