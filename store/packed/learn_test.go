@@ -114,3 +114,25 @@ func TestAForgottenVocabularyStaysInUse(t *testing.T) {
 		t.Error("the words count as known though they were not read anew")
 	}
 }
+
+// TestAnAnnouncementIsTakenBack: what a commit brings is known before it, and not any more when it
+// has failed, down to the flags of what was there.
+func TestAnAnnouncementIsTakenBack(t *testing.T) {
+	var v Vocabulary
+	if err := v.Load(paramsConn{list: []string{"name"}}); err != nil {
+		t.Fatal(err)
+	}
+	own := NewWords()
+	own.Params[ParamKey{"Patient", "name"}] = sqlgen.Param{No: 1, Flags: 1}
+	own.Params[ParamKey{"Patient", "_security"}] = sqlgen.Param{No: 2}
+	own.Params[ParamKey{"Flag", ""}] = sqlgen.Param{No: 3}
+	own.Types[3] = "Flag"
+	back := v.Announce(own)
+	if p, _ := NewNames(nil, &v, nil).Param(ParamKey{"Patient", "name"}); !has(&v, "_security") || p.Flags != 1 || v.Types[3] != "Flag" {
+		t.Errorf("not known before the commit: %+v", v.Words)
+	}
+	back()
+	if p, _ := NewNames(nil, &v, nil).Param(ParamKey{"Patient", "name"}); has(&v, "_security") || p.Flags != 0 || v.Types[3] != "" {
+		t.Errorf("known after a commit that failed: %+v", v.Words)
+	}
+}

@@ -484,6 +484,52 @@ func (v *Vocabulary) Forget() {
 	v.epoch++
 }
 
+// Announce makes the parameters of a transaction known that is about to be committed, in a store whose
+// readers do not ask which edition of them they see: a moment after the commit a rule of visibility
+// names a parameter that nobody knew before, and would hide nothing. Before it the parameter has no
+// rows. back takes the announcement back when the commit has failed.
+func (v *Vocabulary) Announce(own Words) (back func()) {
+	if len(own.Params) == 0 {
+		return func() {}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.Params == nil {
+		v.Words = NewWords()
+	}
+	was := map[ParamKey]sqlgen.Param{}
+	for key, p := range own.Params {
+		if old, ok := v.Params[key]; ok {
+			was[key] = old
+			p.Flags |= old.Flags
+		}
+		v.Params[key] = p
+	}
+	for no, name := range own.Types {
+		v.Types[no] = name
+	}
+	v.rules = nil
+	v.published++
+	return func() {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		for key := range own.Params {
+			if old, ok := was[key]; ok {
+				v.Params[key] = old
+			} else {
+				delete(v.Params, key)
+			}
+		}
+		for no := range own.Types {
+			if key := (ParamKey{own.Types[no], ""}); v.Params[key].No != no {
+				delete(v.Types, no)
+			}
+		}
+		v.rules = nil
+		v.published++
+	}
+}
+
 // Publish makes the words of a committed transaction known to all. edition is the one that it
 // has left; 0 where the database does not count them.
 func (v *Vocabulary) Publish(own Words, edition int64) {

@@ -266,7 +266,9 @@ func (w *writer) attempt(batch []*request, apart bool) (err error) {
 		}
 		own = *x.Own
 	}
+	back := w.store.words.Announce(own)
 	if err := w.exec("COMMIT"); err != nil {
+		back()
 		return err
 	}
 	committed = true
