@@ -187,6 +187,9 @@ func (w *Watcher) reconcile(ctx context.Context) error {
 			}
 			continue
 		}
+		if ctx.Err() != nil { // the program ends
+			return ctx.Err()
+		}
 		if err != nil {
 			w.Log.Error("a subscription cannot be read", "subscription", item.Key, "error", err)
 			wanted[item.Key] = true
