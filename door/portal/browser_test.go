@@ -102,12 +102,12 @@ func TestTheBarAndTheMenuOnASmallPhone(t *testing.T) {
 	c := start(t)
 	for _, reader := range []struct{ user, language string }{{"maria.okafor", "en"}, {"maria.okafor", "es"}, {"yusuf.almasri", "ar"}} {
 		for _, theme := range []string{"light", "dark"} {
-			c.send(reader.user, "/settings", url.Values{"language": {reader.language}, "text": {"large"}, "theme": {theme}})
+			c.send(reader.user, "/settings", url.Values{"language": {reader.language}, "text": {"large"}, "theme": {""}})
 			for _, width := range []int{390, 360, 320} {
 				if theme == "dark" && width != 320 {
 					continue
 				}
-				v := webtest.View{Name: "small-" + strconv.Itoa(width), Width: int64(width), Height: 740, Touch: true}
+				v := webtest.View{Name: "small-" + strconv.Itoa(width), Width: int64(width), Height: 740, Touch: true, Dark: theme == "dark"}
 				p := b.Open(c.url+"/sign-in", v)
 				if p.Path() == "/sign-in" {
 					p.SignIn(c.url, reader.user, password)
