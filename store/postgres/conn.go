@@ -24,6 +24,7 @@ type conn struct {
 	t       int64 // the last T that the transaction sees
 	edition int64 // the edition of the parameters that it sees
 	era     int   // of the vocabulary, before it began
+	newest  int64 // the number of the newest word that it sees; 0 when that is not known
 	follows bool  // a replica's
 	reads   int   // resources read for their words
 	depth   int   // streams that run inside of each other
@@ -94,6 +95,15 @@ func (c *conn) Now() (int64, error) { return c.t, nil }
 
 // Edition implements packed.Editions.
 func (c *conn) Edition() int64 { return c.edition }
+
+// Newest implements packed.Growing. The servers of a cluster do not commit at one moment: there
+// the words that are read can be older than the head.
+func (c *conn) Newest() int64 {
+	if c.store.scattered {
+		return 0
+	}
+	return c.newest
+}
 
 // Dialect implements packed.Conn.
 func (c *conn) Dialect() sqlgen.Dialect { return sqlgen.Postgres{} }

@@ -192,7 +192,7 @@ func (s *Store) configure(address string, connections int) (*pgxpool.Config, err
 		config.ConnConfig.ConnectTimeout = connectWait
 	}
 	for name, value := range map[string]string{
-		"application_name": "osler", "join_collapse_limit": "1", "from_collapse_limit": "1", "jit": "off",
+		"application_name": "osler", "join_collapse_limit": "1", "from_collapse_limit": "1", "jit": "off", "plan_cache_mode": "force_generic_plan",
 		"cursor_tuple_fraction": "0.1", "standard_conforming_strings": "on",
 		"idle_in_transaction_session_timeout": "300000", // of a reader that stands still; writers have less
 	} {
@@ -361,10 +361,11 @@ func (s *Store) read(ctx context.Context, f func(packed.Conn) error) error {
 		return s.withEnd(ctx, func(ctx context.Context, c *pgx.Conn) error {
 			seen := s.seen.Load()
 			_, era := s.words.State()
-			t, params, err := s.beginRead(ctx, c)
+			now, err := s.beginRead(ctx, c)
 			if err != nil {
 				return err
 			}
+			t, params := now.t, now.params
 			if t < seen { // T never goes back: an older state was put back
 				s.seen.Store(t)
 				s.words.Forget()
@@ -372,7 +373,7 @@ func (s *Store) read(ctx context.Context, f func(packed.Conn) error) error {
 				_, era = s.words.State()
 			}
 			raise(&s.seen, t)
-			n := &conn{Conn: c, ctx: ctx, store: s, t: t, edition: params, era: era}
+			n := &conn{Conn: c, ctx: ctx, store: s, t: t, edition: params, era: era, newest: now.dict}
 			if err = s.words.Learn(n, params, era); !errors.Is(err, packed.ErrForgotten) {
 				begun = true
 			}
@@ -434,15 +435,16 @@ func stale(err error) bool {
 	return lost(err) && !errors.As(err, &connect) && !errors.Is(err, errLost)
 }
 
-func (s *Store) beginRead(ctx context.Context, c *pgx.Conn) (t, params int64, err error) {
+// beginRead begins a transaction that reads, and returns what the head says in it.
+func (s *Store) beginRead(ctx context.Context, c *pgx.Conn) (now head, err error) {
 	if err := s.pass(ctx, c); err != nil {
-		return 0, 0, err
+		return now, err
 	}
 	b := &pgx.Batch{}
 	b.Queue("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-	b.Queue("SELECT t, params FROM head").QueryRow(func(r pgx.Row) error { return r.Scan(&t, &params) })
+	b.Queue("SELECT t, params, dict FROM head").QueryRow(func(r pgx.Row) error { return r.Scan(&now.t, &now.params, &now.dict) })
 	err = c.SendBatch(ctx, b).Close()
-	return t, params, err
+	return now, err
 }
 
 func raise(v *atomic.Int64, to int64) {
