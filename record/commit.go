@@ -114,6 +114,7 @@ type builder struct {
 	// until they are needed.
 	parameters []*definition.SearchParameter
 	keep       []store.ItemWrite              // what Keepers add
+	charts     map[string]readPatient         // Patients that were read, by id
 	births     map[string]time.Time           // by patient, for labels
 	lent       map[string][]string            // labels by reference, for what derives from it
 	places     map[string]int                 // of references in pending, for lent

@@ -177,18 +177,6 @@ func (j *judge) chart(ctx context.Context, patient string) (bool, error) {
 	return open, nil
 }
 
-// enters reports whether the actor may put an entry into a chart: it is there, and open.
-func (j *judge) enters(ctx context.Context, patient string, dangling bool) (bool, error) {
-	v, err := j.a.gate.lean.Read(ctx, "Patient", patient, 0)
-	if err != nil && !fault.Is(err, fault.NotFound) {
-		return false, err
-	}
-	if there := err == nil && !v.Deleted; !there && !dangling {
-		return false, nil
-	}
-	return j.opened(ctx, patient)
-}
-
 // holds reports whether a predicate about charts is true of a patient.
 func (g *Gate) holds(ctx context.Context, patient string, x search.Expr) (bool, error) {
 	if _, all := x.(search.All); all {

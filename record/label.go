@@ -176,7 +176,7 @@ func (b *builder) born(ctx context.Context, r *fhir.Node) (time.Time, error) {
 		}
 	}
 	if text == "" {
-		v, err := b.actor.gate.lean.Read(ctx, "Patient", chart, 0)
+		v, err := b.chart(ctx, chart)
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return time.Time{}, err
 		}

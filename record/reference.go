@@ -9,6 +9,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/definition"
+	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
 )
 
@@ -155,7 +156,7 @@ func (b *builder) homes(ctx context.Context, q *pendingPut, home string, touched
 				return err
 			}
 		}
-		ok, err := j.enters(ctx, patient, b.change.Dangling)
+		ok, err := b.enters(ctx, j, patient)
 		if err != nil {
 			return err
 		}
@@ -187,6 +188,43 @@ func shown(reference string) string {
 	return "something that is not of the form Type/id"
 }
 
+// enters reports whether the actor may put an entry into a chart: it is there, and open.
+func (b *builder) enters(ctx context.Context, j *judge, patient string) (bool, error) {
+	v, err := b.chart(ctx, patient)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return false, err
+	}
+	if there := err == nil && !v.Deleted; !there && !b.change.Dangling {
+		return false, nil
+	}
+	return j.opened(ctx, patient)
+}
+
+// chart reads a Patient as it is stored, once for a change: most entries ask for theirs three
+// times, to see whether it is there, whether it is open, and how old the patient is.
+func (b *builder) chart(ctx context.Context, id string) (store.Version, error) {
+	if p, known := b.charts[id]; known {
+		return p.version, p.err
+	}
+	v, err := b.actor.gate.lean.Read(ctx, "Patient", id, 0)
+	if err == nil || fault.Is(err, fault.NotFound) {
+		if b.charts == nil || len(b.charts) >= maxCharts {
+			b.charts = map[string]readPatient{}
+		}
+		b.charts[id] = readPatient{v, err}
+	}
+	return v, err
+}
+
+// readPatient is what reading a Patient came to.
+type readPatient struct {
+	version store.Version
+	err     error
+}
+
+// maxCharts bounds the Patients that a change remembers.
+const maxCharts = 100
+
 func (b *builder) resolves(ctx context.Context, reference string) (bool, error) {
 	t, id := target(reference)
 	if t == "" {
@@ -196,7 +234,15 @@ func (b *builder) resolves(ctx context.Context, reference string) (bool, error) 
 	if b.seen[key] || b.met[key] {
 		return true, nil
 	}
-	v, err := b.actor.current(ctx, t, id)
+	var v store.Version
+	var err error
+	if t == "Patient" {
+		if v, err = b.chart(ctx, id); err == nil {
+			err = b.actor.visible(ctx, v)
+		}
+	} else {
+		v, err = b.actor.current(ctx, t, id)
+	}
 	if fault.Is(err, fault.NotFound) {
 		return false, nil
 	}

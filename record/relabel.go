@@ -215,10 +215,10 @@ func (w *relabelling) pass(ctx context.Context, versions iter.Seq2[store.Version
 			if err := w.write(ctx, batch); err != nil {
 				return err
 			}
-			batch, b.lent, b.files = nil, nil, nil
+			batch, b.lent, b.files, b.charts = nil, nil, nil, nil
 		}
 		if v.Patient != patient {
-			patient, b.lent, b.births, b.files = v.Patient, nil, nil, nil
+			patient, b.lent, b.births, b.files, b.charts = v.Patient, nil, nil, nil, nil
 		}
 		w.state.Looked++
 		put, needed, err := b.relabelled(ctx, v)
