@@ -307,7 +307,11 @@ func TestACME(t *testing.T) {
 			cmd.Wait()
 		})
 	}
-	start(names, "-defaultIPv4", "127.0.0.1", "-defaultIPv6", "", "-dns01", "127.0.0.1:"+ports[3], "-management", "127.0.0.1:"+ports[4], "-http01", "", "-https01", "", "-tlsalpn01", "", "-doh", "")
+	answers := []string{"-defaultIPv4", "127.0.0.1", "-defaultIPv6", "", "-dns01", "127.0.0.1:" + ports[3], "-management", "127.0.0.1:" + ports[4], "-http01", "", "-https01", "", "-tlsalpn01", ""}
+	if usage, _ := exec.Command(names, "-h").CombinedOutput(); strings.Contains(string(usage), "-doh") { // newer ones
+		answers = append(answers, "-doh", "")
+	}
+	start(names, answers...)
 	start(pebble, "-config", write("config.json", []byte(config)), "-dnsserver", "127.0.0.1:"+ports[3])
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
 		if c, err := net.Dial("tcp", "127.0.0.1:"+ports[0]); err == nil {
