@@ -169,6 +169,8 @@ type txn struct {
 	renewed *packed.Renewed // patients who got new keys
 	// entities are the numbers that this transaction has met; nil keeps none.
 	entities map[[2]string]int64
+	rows     []row          // of the indexes, that wait for flush
+	waits    map[int64]bool // row ids that they have
 }
 
 // group commits what waits, as one transaction, and answers. Leaves that wait alone come
@@ -354,6 +356,9 @@ func (x *txn) apply(r *request) error {
 		if err := x.writeVersion(&r.Set.Writes[i], r.Blobs[i]); err != nil {
 			return err
 		}
+	}
+	if err := x.flush(); err != nil {
+		return err
 	}
 	body := ledger.Stamp(r.body, x.at)
 	r.Leaf.At = x.at

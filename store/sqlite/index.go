@@ -27,6 +27,9 @@ func (s *Store) reindex(ctx context.Context, name, state string, list []packed.R
 				return err
 			}
 		}
+		if err := x.flush(); err != nil {
+			return err
+		}
 		return x.setMeta(packed.IndexKey(name), state)
 	})
 }

@@ -138,6 +138,9 @@ func (x *txn) appendMoved(c *store.Commit, m *packed.Moved) error {
 			return err
 		}
 	}
+	if err := x.flush(); err != nil {
+		return err
+	}
 	return x.appendLeaf(m.Leaf, c.Leaf)
 }
 

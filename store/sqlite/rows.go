@@ -1,32 +1,50 @@
 package sqlite
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/osler-emr/osler/store/packed"
 )
 
-// table holds the statements of an index table; the row id is the first argument.
-type table struct{ insert, delete string }
+// table holds the statements of an index table. A row is the row id and the columns.
+type table struct {
+	name    string
+	columns int
+	delete  string
+	insert  map[int]string // by how many rows it writes
+}
 
 // tables are the index tables of a store's writer.
-type tables map[*packed.Table]table
+type tables map[*packed.Table]*table
+
+// rowsAtOnce are how many rows a statement writes: the largest that there are rows for, again and
+// again.
+var rowsAtOnce = []int{32, 16, 8, 4, 2, 1}
 
 func newTables() tables {
 	all := tables{}
 	for _, t := range packed.Tables {
-		all[t] = table{
-			insert: "INSERT OR IGNORE INTO " + t.Name + " (rid, " + strings.Join(t.Columns, ", ") + ") VALUES (?" + strings.Repeat(", ?", len(t.Columns)) + ")",
-			delete: "DELETE FROM " + t.Name + " WHERE rid = ? AND " + strings.Join(t.Columns, " = ? AND ") + " = ?",
+		row := "(?" + strings.Repeat(", ?", len(t.Columns)) + ")"
+		one := &table{name: t.Name, columns: 1 + len(t.Columns), delete: "DELETE FROM " + t.Name + " WHERE rid = ? AND " + strings.Join(t.Columns, " = ? AND ") + " = ?", insert: map[int]string{}}
+		for _, n := range rowsAtOnce {
+			one.insert[n] = "INSERT OR IGNORE INTO " + t.Name + " (rid, " + strings.Join(t.Columns, ", ") + ") VALUES " + row + strings.Repeat(", "+row, n-1)
 		}
+		all[t] = one
 	}
-	comp := all[packed.Comp]
-	comp.delete = "DELETE FROM comp WHERE rid = ? AND p = ? AND k0 = ? AND n = ?"
-	all[packed.Comp] = comp
+	all[packed.Comp].delete = "DELETE FROM comp WHERE rid = ? AND p = ? AND k0 = ? AND n = ?"
 	return all
 }
 
-// write replaces the rows of a resource: what was and will be stays untouched.
+// row is an index row that waits to be written.
+type row struct {
+	rid int64
+	packed.IndexRow
+}
+
+// write replaces the rows of a resource: what was and will be stays untouched. What is new waits
+// for flush.
 func (x *txn) write(oldRID int64, old []packed.IndexRow, newRID int64, fresh []packed.IndexRow) error {
 	keep := map[string]bool{}
 	if oldRID == newRID {
@@ -44,6 +62,11 @@ func (x *txn) write(oldRID int64, old []packed.IndexRow, newRID int64, fresh []p
 		if keep[r.Key] {
 			continue
 		}
+		if x.waits[oldRID] { // written twice by one change
+			if err := x.flush(); err != nil {
+				return err
+			}
+		}
 		args := r.Args
 		if r.Table == packed.Comp {
 			args = args[:3]
@@ -56,9 +79,86 @@ func (x *txn) write(oldRID int64, old []packed.IndexRow, newRID int64, fresh []p
 		if keep[r.Key] {
 			continue
 		}
-		if err := x.exec(x.tables[r.Table].insert, append([]any{newRID}, r.Args...)...); err != nil {
-			return err
+		if x.waits == nil {
+			x.waits = map[int64]bool{}
+		}
+		x.waits[newRID] = true
+		x.rows = append(x.rows, row{newRID, r})
+	}
+	return nil
+}
+
+// flush writes the rows that wait: in the order of the tables' keys, so that those of a page are
+// written together, and many with a statement.
+func (x *txn) flush() error {
+	rows := x.rows
+	x.rows, x.waits = nil, nil
+	slices.SortFunc(rows, byKey)
+	var args []any
+	for len(rows) > 0 {
+		t := rows[0].Table
+		n := 1
+		for n < len(rows) && rows[n].Table == t {
+			n++
+		}
+		to := x.tables[t]
+		for _, size := range rowsAtOnce {
+			for ; n >= size; n -= size {
+				args = args[:0]
+				for _, r := range rows[:size] {
+					args = append(append(args, r.rid), r.Args...)
+				}
+				if err := x.exec(to.insert[size], args...); err != nil {
+					return err
+				}
+				rows = rows[size:]
+			}
 		}
 	}
 	return nil
+}
+
+// byKey orders rows by table, and near enough as the table's key does.
+func byKey(a, b row) int {
+	if a.Table != b.Table {
+		return strings.Compare(a.Table.Name, b.Table.Name)
+	}
+	for i := range a.Args {
+		if c := compareValues(a.Args[i], b.Args[i]); c != 0 {
+			return c
+		}
+	}
+	return cmp.Compare(a.rid, b.rid)
+}
+
+// compareValues orders values of one column.
+func compareValues(a, b any) int {
+	switch a := a.(type) {
+	case int64:
+		if b, ok := b.(int64); ok {
+			return cmp.Compare(a, b)
+		}
+	case float64:
+		if b, ok := b.(float64); ok {
+			return cmp.Compare(a, b)
+		}
+	case string:
+		if b, ok := b.(string); ok {
+			return strings.Compare(a, b)
+		}
+	}
+	return cmp.Compare(kindOf(a), kindOf(b))
+}
+
+// kindOf orders values of different kinds, of which a part of a composite has several.
+func kindOf(v any) int {
+	switch v.(type) {
+	case nil:
+		return 0
+	case int64:
+		return 1
+	case float64:
+		return 2
+	}
+	return 3
 }
