@@ -236,6 +236,9 @@ func (a *Actor) Label(ctx context.Context, resourceType, id string, add, remove 
 	if err != nil {
 		return Result{}, err
 	}
+	if err := unchangedLabels(r, add, remove); err != nil {
+		return Result{}, err
+	}
 	without := slices.DeleteFunc(append(codesIn(r, "tag", withoutSystem), remove...), func(l string) bool { return slices.Contains(add, l) })
 	labels := slices.DeleteFunc(append(codesIn(r, "security", policy.LabelSystem), add...), func(l string) bool { return slices.Contains(without, l) })
 	setLabels(r, labels, without, codesIn(r, "tag", policy.GlassSystem), codesIn(r, "tag", policy.CarerSystem))
@@ -243,13 +246,7 @@ func (a *Actor) Label(ctx context.Context, resourceType, id string, add, remove 
 	// leaf names the person.
 	system := *a
 	system.principal.Role = trust.SystemRole
-	what := "label"
-	for _, l := range add {
-		what += " +" + l
-	}
-	for _, l := range remove {
-		what += " -" + l
-	}
+	what := labelling + strings.Join(labelWords(add, remove), " ")
 	c := Change{Put: []Put{{Resource: r, IfMatch: v.Version}}, What: what, Reason: reason, by: a.principal.Role, handed: true}
 	return a.maskedResult(system.Commit(ctx, c))
 }

@@ -42,7 +42,7 @@ func allergiesShow(w http.ResponseWriter, r *web.Request) error {
 }
 
 func showAllergies(w http.ResponseWriter, r *web.Request, c chart.Chart, f allergyForm) error {
-	v := allergiesView{Frame: frameOf(c, "allergies"), Allergies: c.Allergies, Banner: allergiesOf(c.Allergies), Form: f, May: mayWrite(r, "AllergyIntolerance")}
+	v := allergiesView{Frame: frameOf(r, c, "allergies"), Allergies: c.Allergies, Banner: allergiesOf(c.Allergies), Form: f, May: mayWrite(r, "AllergyIntolerance")}
 	var refs []string
 	for _, a := range append(c.Allergies.Active, c.Allergies.Past...) {
 		refs = append(refs, a.Recorder)

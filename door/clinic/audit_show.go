@@ -300,7 +300,9 @@ func unnamed(l ledger.Leaf) string {
 // auditDetail is the rest of what a leaf says: the search, the description, the count.
 func auditDetail(ctx context.Context, l ledger.Leaf) string {
 	var parts []string
-	if l.Query != "" {
+	if set, off := record.ReadLabelWords(l.Query); len(set)+len(off) > 0 {
+		parts = append(parts, ui.T(ctx, "labels: %s", changeWords(ctx, record.LabelAct{Set: set, Off: off})))
+	} else if l.Query != "" {
 		parts = append(parts, l.Query)
 	}
 	if l.Action == ledger.Search {

@@ -43,7 +43,7 @@ func chargesShow(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	v := chargesView{Frame: frameOf(c, "charges"), Charges: billing.ChargesFrom(c.Resources("ChargeItem"), c.Resources("Invoice")), May: mayWrite(r, "Invoice"), Key: nonce(r),
+	v := chargesView{Frame: frameOf(r, c, "charges"), Charges: billing.ChargesFrom(c.Resources("ChargeItem"), c.Resources("Invoice")), May: mayWrite(r, "Invoice"), Key: nonce(r),
 		Statements: billing.StatementsFrom(c.Resources("Invoice"), c.Resources("ChargeItem"))}
 	v.Open, v.OpenCount, v.Adds = billing.Open(v.Charges)
 	v.Frame.Wide = !r.Principal().OpensCharts() // the other parts of the chart are not for billing

@@ -28,6 +28,8 @@ type chartFrame struct {
 	Wide    bool // no navigation column
 	// Disputes stand above the body: what the patient asked about the entries of the page.
 	Disputes []rightsLine
+	// Sight is set for who may say who sees an entry: the labels of each.
+	Sight func(reference string) []string
 }
 
 // chartPart is one page of a chart.
@@ -40,7 +42,7 @@ func chartParts() []chartPart {
 		{"Problems", "problems", "p"}, {"Allergies", "allergies", "a"}, {"Orders", "orders", "o"}, {"Vitals", "vitals", "v"},
 		{"Immunizations", "immunizations", "i"}, {"Documents", "documents", "d"}, {"Messages", "messages", "c"},
 		{"Timeline", "timeline", "t"}, {"Charges", "charges", "y"}, {"Programs", "programs", "u"},
-		{"Details", "details", "x"}, {"Corrections", "rights", "q"}, {"Emergency sheet", "emergency", "e"}, {"Emergency access", "emergency-access", "g"},
+		{"Details", "details", "x"}, {"Rights", "rights", "q"}, {"Emergency sheet", "emergency", "e"}, {"Emergency access", "emergency-access", "g"},
 	}
 }
 
@@ -50,10 +52,10 @@ func (f chartFrame) Href(part string) string {
 }
 
 // frameOf makes the frame of a chart's page.
-func frameOf(c chart.Chart, current string) chartFrame {
+func frameOf(r *web.Request, c chart.Chart, current string) chartFrame {
 	counts := map[string]int{"notes": len(c.Notes), "problems": len(c.ActiveProblems()), "allergies": len(c.Allergies.Active),
 		"documents": len(c.Documents), "immunizations": len(c.Immunizations), "charges": c.Charges}
-	return chartFrame{Patient: c.Patient.ID, Current: current, Counts: counts, Disputes: disputes(c, current)}
+	return chartFrame{Patient: c.Patient.ID, Current: current, Counts: counts, Disputes: disputes(c, current), Sight: sightIn(r, c)}
 }
 
 // chartPage is the page around a chart: its title, never with patient data in it, and the

@@ -66,7 +66,7 @@ func chartShow(w http.ResponseWriter, r *web.Request) error {
 	if !mayRead(r, "AllergyIntolerance") {
 		return web.Page(w, r, p, deskPage(c, mayWrite(r, "Patient")))
 	}
-	v := chartView{Frame: frameOf(c, ""), Chart: c, Child: isSmall(c), MayWrite: mayWrite(r, "Condition"), MaySign: r.Principal().Role == trust.Physician}
+	v := chartView{Frame: frameOf(r, c, ""), Chart: c, Child: isSmall(c), MayWrite: mayWrite(r, "Condition"), MaySign: r.Principal().Role == trust.Physician}
 	if err := v.load(r); err != nil {
 		return err
 	}

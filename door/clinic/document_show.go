@@ -51,7 +51,7 @@ func showDocuments(w http.ResponseWriter, r *web.Request, f documentDraft) error
 	if err != nil {
 		return err
 	}
-	v := documentsView{Frame: frameOf(c, "documents"), Documents: c.Documents, Form: f, May: mayWrite(r, "DocumentReference") && mayWrite(r, "Binary")}
+	v := documentsView{Frame: frameOf(r, c, "documents"), Documents: c.Documents, Form: f, May: mayWrite(r, "DocumentReference") && mayWrite(r, "Binary")}
 	v.Form.Most = r.Site.FileLimit()
 	var refs []string
 	for _, d := range c.Documents {

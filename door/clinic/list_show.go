@@ -12,5 +12,5 @@ func immunizationsShow(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return web.Page(w, r, chartPage(r, c, "Immunizations"), immunizationsPage(frameOf(c, "immunizations"), c.Immunizations))
+	return web.Page(w, r, chartPage(r, c, "Immunizations"), immunizationsPage(frameOf(r, c, "immunizations"), c.Immunizations))
 }

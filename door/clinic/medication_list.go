@@ -45,7 +45,7 @@ func showMedications(w http.ResponseWriter, r *web.Request, faults ui.Faults) er
 	if err != nil {
 		return err
 	}
-	v := medicationsView{Frame: frameOf(c, "medications"), Key: nonce(r), Faults: faults, MaySign: r.Principal().Role == trust.Physician}
+	v := medicationsView{Frame: frameOf(r, c, "medications"), Key: nonce(r), Faults: faults, MaySign: r.Principal().Role == trust.Physician}
 	if v.List, err = medication.List(r.Context(), r.Actor, c.Patient.ID); err != nil {
 		return err
 	}

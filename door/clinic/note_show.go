@@ -50,7 +50,7 @@ func notesShow(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	v := notesView{Frame: frameOf(c, "notes")}
+	v := notesView{Frame: frameOf(r, c, "notes")}
 	var refs []string
 	for _, n := range c.Notes {
 		refs = append(refs, n.Author)
@@ -85,7 +85,7 @@ func showNote(w http.ResponseWriter, r *web.Request, v noteView) error {
 	if i < 0 {
 		return fault.New(fault.NotFound, "There is no such note in this chart.")
 	}
-	v.Frame, v.Note, v.May = frameOf(c, "notes"), c.Notes[i], mayWrite(r, "Composition") && r.Principal().Practitioner != ""
+	v.Frame, v.Note, v.May = frameOf(r, c, "notes"), c.Notes[i], mayWrite(r, "Composition") && r.Principal().Practitioner != ""
 	v.Frame.Disputes = ofNote(v.Frame.Disputes, v.Note.ID)
 	if visit, ok := c.Visit(v.Note.Encounter); ok {
 		v.Visit = &visit

@@ -39,7 +39,7 @@ func showOrders(w http.ResponseWriter, r *web.Request, faults ui.Faults, again s
 		return err
 	}
 	v := newOrdersView(r)
-	v.Frame, v.Faults, v.Again = frameOf(c, "orders"), faults, again
+	v.Frame, v.Faults, v.Again = frameOf(r, c, "orders"), faults, again
 	v.Orders = order.From(c.Resources("ServiceRequest"), c.Patient.ID)
 	v.Frame.Counts["orders"] = len(v.Orders.Open)
 	var refs []string

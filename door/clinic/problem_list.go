@@ -46,7 +46,7 @@ func showProblems(w http.ResponseWriter, r *web.Request, f problemForm) error {
 	if err != nil {
 		return err
 	}
-	v := problemsView{Frame: frameOf(c, "problems"), Active: c.ActiveProblems(), Past: c.PastProblems(), Form: f, May: mayWrite(r, "Condition")}
+	v := problemsView{Frame: frameOf(r, c, "problems"), Active: c.ActiveProblems(), Past: c.PastProblems(), Form: f, May: mayWrite(r, "Condition")}
 	for _, visit := range c.Visits {
 		if d := c.DiagnosesOf(visit.ID); len(d) > 0 {
 			v.Visits = append(v.Visits, visitDiagnoses{visit, d})

@@ -58,7 +58,7 @@ func resultEnter(w http.ResponseWriter, r *web.Request) error {
 func showResultForm(w http.ResponseWriter, r *web.Request, c chart.Chart, f resultForm) error {
 	p := chartPage(r, c, "Enter a result")
 	p.Sheets = append(p.Sheets, "rx.css")
-	f.Frame, f.Banner = frameOf(c, "orders"), p.Patient
+	f.Frame, f.Banner = frameOf(r, c, "orders"), p.Patient
 	if len(f.Faults) > 0 {
 		return web.Invalid(w, r, p, resultFormPage(f))
 	}

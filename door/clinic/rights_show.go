@@ -1,6 +1,7 @@
 package clinic
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -30,6 +31,9 @@ type rightsView struct {
 	Frame   chartFrame
 	Lines   []rightsLine
 	MayHold bool // the reader places legal holds
+	May     bool // the reader decides, notes objections and says who sees entries
+
+	Objections objectionsView
 }
 
 // rightView is one request with the forms of what can be done next.
@@ -104,7 +108,10 @@ func rightsLines(r *web.Request, list []rights.Request) ([]rightsLine, error) {
 }
 
 // rightsShow lists the requests of one patient.
-func rightsShow(w http.ResponseWriter, r *web.Request) error {
+func rightsShow(w http.ResponseWriter, r *web.Request) error { return showRights(w, r, rightsView{}) }
+
+// showRights shows the requests and objections of a patient; v may hold a refused form.
+func showRights(w http.ResponseWriter, r *web.Request, v rightsView) error {
 	c, err := chart.Read(r.Context(), r.Actor, r.PathValue("patient"))
 	if err != nil {
 		return err
@@ -113,11 +120,20 @@ func rightsShow(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	v := rightsView{Frame: frameOf(c, "rights"), MayHold: r.Principal().Role == trust.Records}
+	v.Frame, v.MayHold, v.May = frameOf(r, c, "rights"), r.Principal().Role == trust.Records, rights.MayDecide(r.Principal())
 	if v.Lines, err = rightsLines(r, list); err != nil {
 		return err
 	}
-	return web.Page(w, r, chartPage(r, c, "Corrections and restrictions"), rightsPage(v))
+	if err := v.Objections.read(r, c.Patient.ID, v.Lines); err != nil {
+		return err
+	}
+	p := chartPage(r, c, "Rights of the patient")
+	p.Sheets = append(p.Sheets, "office.css")
+	if len(v.Objections.Faults) > 0 {
+		return web.Invalid(w, r, p, rightsPage(v))
+	}
+	v.Objections.Draft.Key = nonce(r)
+	return web.Page(w, r, p, rightsPage(v))
 }
 
 func rightShow(w http.ResponseWriter, r *web.Request) error { return showRight(w, r, rightView{}) }
@@ -137,7 +153,7 @@ func showRight(w http.ResponseWriter, r *web.Request, v rightView) error {
 	if err != nil {
 		return err
 	}
-	v.rightsLine, v.Frame, v.May = lines[0], frameOf(c, "rights"), rights.MayDecide(r.Principal())
+	v.rightsLine, v.Frame, v.May = lines[0], frameOf(r, c, "rights"), rights.MayDecide(r.Principal())
 	v.Path = entryPath(v.Frame, v.Entry)
 	var refs []string
 	for _, s := range q.Steps {
@@ -184,7 +200,7 @@ func (v *rightView) choices(r *web.Request) error {
 	if v.Kind == rights.Amendment && v.State == rights.Agreed {
 		since := time.Time{} // an entry may have gone out at any time
 		list, err := r.Actor.Recipients(r.Context(), v.Patient, since)
-		v.Got = recipients(list)
+		v.Got = recipients(list, programNames(r, list))
 		return err
 	}
 	if v.Kind != rights.Restriction || !v.Open() {
@@ -194,18 +210,18 @@ func (v *rightView) choices(r *web.Request) error {
 		v.Topics = append(v.Topics, ui.Option{Value: t.Class, Label: r.Lang.T(t.Text)})
 	}
 	var err error
-	v.Staff, err = colleagues(r.Context(), r.Actor)
+	v.Staff, err = workingHere(r.Context(), r.Actor)
 	return err
 }
 
 // recipients gathers the lines of the log, newest first, into one a recipient.
-func recipients(list []store.LeafEntry) []gotLine {
+func recipients(list []store.LeafEntry, programs map[string]string) []gotLine {
 	var out []gotLine
 	for _, e := range list {
 		l := e.Leaf
 		name := l.Name
 		if l.Client != "" {
-			name = l.Client
+			name = cmp.Or(programs[l.Client], l.Client)
 		}
 		at := slices.IndexFunc(out, func(g gotLine) bool { return g.Name == name && g.What == gotWord(l.Action) })
 		if at < 0 {

@@ -83,6 +83,12 @@ func routes(m *web.Mux) {
 	m.Page("GET /p/{patient}/rights/{request}", web.Clinical, rightShow)
 	m.Page("POST /p/{patient}/rights/{request}/{act}", deciding, web.Fresh(web.Signing, rightDecide))
 
+	m.Page("GET /p/{patient}/sight", deciding, sightList)
+	m.Page("GET /p/{patient}/sight/{type}/{id}", deciding, sightShow)
+	m.Page("POST /p/{patient}/sight/{type}/{id}", deciding, web.Fresh(web.Opening, sightSet))
+	m.Page("POST /p/{patient}/objections", deciding, web.Fresh(web.Opening, objectionAdd))
+	m.Page("POST /p/{patient}/objections/{consent}/lift", deciding, web.Fresh(web.Opening, objectionLift))
+
 	m.Page("GET /p/{patient}/emergency", web.Clinical, emergencySheet)
 	m.Page("GET /p/{patient}/messages", web.Clinical, messages)
 	m.Page("POST /p/{patient}/messages", web.Clinical, messageSend)

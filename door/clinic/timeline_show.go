@@ -62,7 +62,7 @@ func timelineShow(w http.ResponseWriter, r *web.Request) error {
 			return err
 		}
 	}
-	v := timelineView{Frame: frameOf(now, "timeline"), AsOf: day, Lane: r.FormValue("lane"), Unknown: unknown}
+	v := timelineView{Frame: frameOf(r, now, "timeline"), AsOf: day, Lane: r.FormValue("lane"), Unknown: unknown}
 	v.Years, _ = strconv.Atoi(cmp.Or(r.FormValue("years"), "3"))
 	v.draw(r, c, at)
 	if day != "" {

@@ -114,7 +114,7 @@ func loadVisit(r *web.Request) (visitView, error) {
 	if err != nil {
 		return visitView{}, err
 	}
-	v := visitView{Visit: loaded, Frame: frameOf(loaded.Chart, "visit"), SavedAt: r.SavedAt(loaded.Draft), Key: nonce(r), Me: r.Principal().Reference()}
+	v := visitView{Visit: loaded, Frame: frameOf(r, loaded.Chart, "visit"), SavedAt: r.SavedAt(loaded.Draft), Key: nonce(r), Me: r.Principal().Reference()}
 	v.Frame.Wide = true
 	c := v.Chart
 	v.Banner = *bannerOf(c.Patient, c.Allergies)

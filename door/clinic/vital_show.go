@@ -35,7 +35,7 @@ func vitalsShow(w http.ResponseWriter, r *web.Request) error {
 }
 
 func showVitals(w http.ResponseWriter, r *web.Request, c chart.Chart, f vitalForm) error {
-	v := vitalsView{Frame: frameOf(c, "vitals"), Chart: c, Form: f, Child: isSmall(c), May: mayWrite(r, "Observation")}
+	v := vitalsView{Frame: frameOf(r, c, "vitals"), Chart: c, Form: f, Child: isSmall(c), May: mayWrite(r, "Observation")}
 	v.Sets = c.Taken()
 	v.Sets = v.Sets[:min(setsShown, len(v.Sets))]
 	var refs []string

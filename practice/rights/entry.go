@@ -24,8 +24,8 @@ var titles = []string{"code.text", "medicationCodeableConcept.text", "vaccineCod
 // dates are the members that say when it was.
 var dates = []string{"effectiveDateTime", "effectivePeriod.start", "occurrenceDateTime", "performedDateTime", "performedPeriod.start", "onsetDateTime", "authoredOn", "period.start", "date", "issued", "recordedDate"}
 
-// entryOf reads the line of a resource.
-func entryOf(n *fhir.Node) Entry {
+// EntryOf reads the line of a resource.
+func EntryOf(n *fhir.Node) Entry {
 	first := func(paths []string) string {
 		for _, p := range paths {
 			if s := n.Path(p).Text(); s != "" {
@@ -42,7 +42,7 @@ func EntryIn(ref string, resources func(resourceType string) []*fhir.Node) Entry
 	resourceType, id, _ := strings.Cut(ref, "/")
 	for _, n := range resources(resourceType) {
 		if n.ID() == id {
-			return entryOf(n)
+			return EntryOf(n)
 		}
 	}
 	return Entry{Type: resourceType, ID: id}
@@ -62,5 +62,5 @@ func ReadEntry(ctx context.Context, actor *record.Actor, ref string) (Entry, err
 	if err != nil {
 		return Entry{}, err
 	}
-	return entryOf(n), nil
+	return EntryOf(n), nil
 }

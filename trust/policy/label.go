@@ -92,6 +92,13 @@ func Fits(p trust.Principal, resourceType, code string) error {
 	return nil
 }
 
+// Blind reports whether a role sees entries of a type, but not those that a label marks unless the account of
+// the person is cleared for it.
+func Blind(role trust.Role, resourceType string, l Label) bool {
+	p := trust.Principal{Role: role}
+	return !isNone(Visible(p, resourceType)) && !Cleared(p, l)
+}
+
 // Hidden returns the codes of the labels that hide what they mark from a principal.
 func Hidden(p trust.Principal) (codes []string) {
 	for _, l := range Labels {

@@ -1,0 +1,251 @@
+package clinic
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/osler-emr/osler/door/webtest"
+	"github.com/osler-emr/osler/identity"
+	"github.com/osler-emr/osler/practice/rights"
+	"github.com/osler-emr/osler/trust"
+)
+
+// sightHouse is the clinic of the stories of charts with a medical assistant, who is not told of mental
+// health, health records, a front desk and an auditor.
+func sightHouse(t *testing.T) house {
+	t.Helper()
+	h := openChart(t)
+	h.commit(trust.System("import"),
+		`{"resourceType":"Practitioner","id":"lena","name":[{"family":"Berg","given":["Lena"]}]}`,
+		`{"resourceType":"Practitioner","id":"rita","name":[{"family":"Sousa","given":["Rita"]}]}`,
+		`{"resourceType":"PractitionerRole","id":"r7","active":true,"practitioner":{"reference":"Practitioner/lena","display":"Lena Berg"},"code":[{"text":"medical-assistant"}]}`,
+		`{"resourceType":"PractitionerRole","id":"r8","active":true,"practitioner":{"reference":"Practitioner/rita","display":"Rita Sousa"},"code":[{"text":"records"}]}`)
+	for _, d := range []identity.Draft{
+		{User: "lena", Name: "Lena Berg", Role: trust.MedicalAssistant, Practitioner: "lena", Password: phrase},
+		{User: "rita", Name: "Rita Sousa", Role: trust.Records, Practitioner: "rita", Password: phrase},
+		{User: "tom", Name: "Tom Reyes", Role: trust.FrontDesk, Password: phrase},
+		{User: "ines", Name: "Ines Castellanos", Role: trust.Auditor, Password: phrase},
+	} {
+		if _, err := h.site.Accounts.Create(t.Context(), trust.System("test"), d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return h
+}
+
+const (
+	illness   = "Type 2 diabetes mellitus"
+	illnessAt = "/p/maria/sight/Condition/dm"
+)
+
+// TestALabelByHand: a physician labels a stored entry with a reason and a proof of who it is; who is
+// not cleared sees it no longer, until the label is taken off; the page says who did it and why.
+func TestALabelByHand(t *testing.T) {
+	h := sightHouse(t)
+	anna, lena := h.signedIn("anna"), h.signedIn("lena")
+	if a := lena.get("/p/maria/problems"); !a.says(illness) {
+		t.Fatalf("the medical assistant, before: %d", a.status)
+	}
+	if a := anna.get("/p/maria/problems"); !strings.Contains(a.body, `href="`+illnessAt+`"`) {
+		t.Fatal("no way leads from the problem to who may see it")
+	}
+	page := anna.get(illnessAt)
+	if !page.says("bears no sensitivity label") || !page.says("mental health: hidden from: medical assistant") || !page.says("Nobody has changed its labels") {
+		t.Errorf("the page without a label: %d %s", page.status, tags.ReplaceAllString(page.body, " "))
+	}
+	for range 2 { // so long that the proof is old
+		anna.pastSigning()
+	}
+	set := []string{"had", "", "label", "PSY", "reason", "She told me of it in \"confidence\"."}
+	if a := anna.post(illnessAt, set...); a.status != http.StatusUnauthorized || !a.says("change what people or programs may see") {
+		t.Fatalf("labelled without a proof: %d", a.status)
+	}
+	if a := lena.get("/p/maria/problems"); a.path == "/p/maria/problems" && !a.says(illness) {
+		t.Error("it is hidden before anybody proved who they are")
+	}
+	without := anna.post(illnessAt, "had", "", "label", "PSY", "reason", " ", "prove.password", phrase)
+	if without.status != http.StatusUnprocessableEntity || !without.says("Say why the label is set") || !strings.Contains(without.body, `value="PSY" checked`) {
+		t.Errorf("without a reason: %d", without.status)
+	}
+	if a := anna.post(illnessAt, "had", "", "reason", "nothing"); a.status != http.StatusUnprocessableEntity || !a.says("Nothing was changed") {
+		t.Errorf("without a change: %d", a.status)
+	}
+	a := anna.post(illnessAt, set...)
+	if a.path != illnessAt || !a.says("set by Dr Anna Lindqvist") || !a.says("She told me of it in &#34;confidence&#34;.") || !a.says("set: mental health") {
+		t.Fatalf("labelled: %s %d %s", a.path, a.status, tags.ReplaceAllString(a.body, " "))
+	}
+	lena = h.signedIn("lena")
+	if a := lena.get("/p/maria/problems"); a.status != http.StatusOK || a.says(illness) {
+		t.Errorf("the medical assistant still sees it: %d", a.status)
+	}
+	if a := h.signedIn("amara").get("/p/maria/problems"); !a.says(illness) || a.says("Who may see") {
+		t.Error("a nurse, whose role sees mental health, does not see it, or is offered to label")
+	}
+	if a := anna.get("/p/maria/sight"); !a.says(illness) || !a.says("1 entry") {
+		t.Error("the list of what not everybody sees lacks it")
+	}
+	for _, user := range []string{"amara", "lena", "tom"} {
+		b, _ := h.enters(user)
+		if got := b.get(illnessAt).status; got != http.StatusForbidden {
+			t.Errorf("%s opens the page of labels: %d", user, got)
+		}
+		if got := b.post(illnessAt, "had", "PSY", "reason", "mine").status; got != http.StatusForbidden {
+			t.Errorf("%s takes the label off: %d", user, got)
+		}
+	}
+	if a := anna.get("/p/otto/sight/Condition/dm"); a.status != http.StatusNotFound {
+		t.Errorf("through the chart of somebody else: %d", a.status)
+	}
+	if a := anna.post("/p/otto/sight/Condition/dm", "had", "PSY", "reason", "x"); a.status != http.StatusNotFound {
+		t.Errorf("changed through the chart of somebody else: %d", a.status)
+	}
+	rita, _ := h.enters("rita") // health records may too
+	a = rita.post(illnessAt, "had", "PSY", "reason", "Not what it is about.")
+	if a.path != illnessAt || !a.says("taken off by Rita Sousa") || !a.says("Not what it is about.") || !a.says("set by Dr Anna Lindqvist") && !a.says("She told me of it") {
+		t.Fatalf("taken off: %s %d %s", a.path, a.status, tags.ReplaceAllString(a.body, " "))
+	}
+	if a := lena.get("/p/maria/problems"); !a.says(illness) {
+		t.Error("the medical assistant does not see it again")
+	}
+	ines, _ := h.enters("ines")
+	if a := ines.get("/audit?patient=maria&did=wrote"); !a.says("Not what it is about.") || !a.says("labels: set: mental health") || !a.says("labels: taken off: mental health") {
+		t.Errorf("the audit log does not tell it: %d", a.status)
+	}
+}
+
+// TestObjectionsAreNotedAndLifted: what a patient says about a colleague is noted by a physician with a
+// proof, obeyed at once, told in plain words, and lifted with a reason; nurses do neither.
+func TestObjectionsAreNotedAndLifted(t *testing.T) {
+	h := sightHouse(t)
+	anna, amara := h.signedIn("anna"), h.signedIn("amara")
+	if a := anna.get("/p/maria/rights"); !a.says("The patient has objected to nothing") || !a.says("Amara Mensah") || !a.says("Lena Berg") {
+		t.Fatalf("before: %d", a.status)
+	}
+	against := []string{"against", rights.Person, "practitioner", "amara", "why", "She is my neighbour."}
+	if a := amara.post("/p/maria/objections", against...); a.status != http.StatusForbidden {
+		t.Errorf("a nurse notes an objection: %d", a.status)
+	}
+	if a := amara.get("/p/maria/rights"); a.status != http.StatusOK || strings.Contains(a.body, `id="object"`) {
+		t.Errorf("a nurse is offered the form: %d", a.status)
+	}
+	for form, want := range map[string]string{"practitioner=": "Choose the person", "why=": "Write what the patient has said", "until=2026-01-01": "over already"} {
+		name, value, _ := strings.Cut(form, "=")
+		if a := anna.post("/p/maria/objections", append(except(against, name), name, value)...); a.status != http.StatusUnprocessableEntity || !a.says(want) || !a.says("She is my neighbour.") && name != "why" {
+			t.Errorf("%s: %d", form, a.status)
+		}
+	}
+	a := anna.post("/p/maria/objections", append(against, "until", "2027-11-30")...)
+	if a.path != "/p/maria/rights" || !a.says("Amara Mensah does not see this chart.") || !a.says("She is my neighbour.") || !a.says("30-Nov-2027") {
+		t.Fatalf("noted: %s %d %s", a.path, a.status, tags.ReplaceAllString(a.body, " "))
+	}
+	if got := amara.get("/p/maria"); got.says("OKAFOR") || got.says(illness) {
+		t.Error("the neighbour still sees the chart")
+	}
+	list, err := rights.Objections(t.Context(), h.actor(trust.Physician, "anna"), "maria")
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%d objections, %v", len(list), err)
+	}
+	at := "/p/maria/objections/" + list[0].ID + "/lift"
+	if a := anna.post(at, "lift-why", " "); a.status != http.StatusUnprocessableEntity || !a.says("Say why it is lifted") {
+		t.Errorf("lifted without a reason: %d", a.status)
+	}
+	if a := anna.post("/p/otto/objections/"+list[0].ID+"/lift", "lift-why", "x"); a.status != http.StatusNotFound {
+		t.Errorf("lifted through somebody else's chart: %d", a.status)
+	}
+	if a := anna.post(at, "lift-why", "They have made it up."); !a.says("Lifted. It is not in force any more.") || !a.says("They have made it up.") || !a.says("1 that is not in force") {
+		t.Errorf("lifted: %d", a.status)
+	}
+	if got := amara.get("/p/maria"); !got.says("OKAFOR") {
+		t.Error("after it was lifted the colleague still does not see the chart")
+	}
+}
+
+// TestAnObjectionAgainstEverybody closes the chart to who notes it too, and is lifted under emergency access.
+func TestAnObjectionAgainstEverybody(t *testing.T) {
+	h := sightHouse(t)
+	anna := h.signedIn("anna")
+	a := anna.post("/p/maria/objections", "against", rights.Everybody, "why", "I want nobody to read it.")
+	if a.path != "/charts" || !a.says("closed to you as well") {
+		t.Fatalf("noted: %s %d", a.path, a.status)
+	}
+	if got := anna.get("/p/maria"); got.says("Potassium") {
+		t.Error("the chart is open")
+	}
+	if a := anna.post("/p/maria/emergency-access", "reason", string(identity.GlassEmergency), "text", "Unconscious after a fall, medicines not known."); a.path != "/p/maria" {
+		t.Fatalf("emergency access: %s %d %s", a.path, a.status, tags.ReplaceAllString(a.body, " "))
+	}
+	list, err := rights.Objections(t.Context(), h.site.Gate.As(trust.System("test"), "test"), "maria")
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%d objections, %v", len(list), err)
+	}
+	if a := anna.post("/p/maria/objections/"+list[0].ID+"/lift", "lift-why", "He takes it back."); !a.says("Lifted") {
+		t.Errorf("lifted: %s %d", a.path, a.status)
+	}
+	if got := h.signedIn("amara").get("/p/maria"); !got.says("OKAFOR") {
+		t.Error("the chart stays closed")
+	}
+}
+
+// except leaves a field out of the pairs of a form.
+func except(pairs []string, name string) (out []string) {
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i] != name {
+			out = append(out, pairs[i], pairs[i+1])
+		}
+	}
+	return out
+}
+
+// TestLabelsInABrowser: with scripts, the question who it is comes over the page, and the colleague at
+// the next workstation sees the entry no longer, and then again.
+func TestLabelsInABrowser(t *testing.T) {
+	h := sightHouse(t)
+	b, other := webtest.Start(t), webtest.Start(t)
+	p := b.Open(h.url+"/sign-in", webtest.Desktop)
+	p.SignIn(h.url, "anna", phrase)
+	q := other.Open(h.url+"/sign-in", webtest.Desktop)
+	q.SignIn(h.url, "lena", phrase)
+	sees := func() bool {
+		q.Goto(h.url + "/p/maria/problems")
+		return strings.Contains(q.Text("#main"), illness)
+	}
+	if !sees() {
+		t.Fatal("the medical assistant does not see it before")
+	}
+	p.Goto(h.url + "/p/maria/problems")
+	p.Submit(`a[href="` + illnessAt + `"]`)
+	p.Click(`#sight input[value="PSY"]`)
+	p.Type("#f-reason", "She told me so.")
+	h.clock.Advance(11 * time.Minute)
+	p.Click("#sight button.primary")
+	p.Wait(`[name="prove.password"]`)
+	p.Type(`[name="prove.password"]`, phrase)
+	p.Press("\r")
+	p.Wait("#labels")
+	if got := p.Text("#labels"); !strings.Contains(got, "mental health") || !strings.Contains(got, "Dr Anna Lindqvist") {
+		t.Errorf("the page after labelling: %s", got)
+	}
+	if sees() {
+		t.Error("the medical assistant sees what was labelled")
+	}
+	for _, v := range []webtest.View{webtest.Desktop, webtest.Dark, webtest.Phone} {
+		for name, path := range map[string]string{"sight": illnessAt, "sight-list": "/p/maria/sight?kind=Observation", "sight-problems": "/p/maria/problems", "objections": "/p/maria/rights"} {
+			s := b.Open(h.url+path, v)
+			s.Check()
+			s.Picture(name + "-" + v.Name)
+		}
+	}
+	p.Front()
+	p.Goto(h.url + illnessAt)
+	p.Click(`#sight input[value="PSY"]`)
+	p.Type("#f-reason", "It was a mistake.")
+	p.Submit("#sight button.primary")
+	if got := p.Text("#labels"); !strings.Contains(got, "taken off by Dr Anna Lindqvist") {
+		t.Errorf("the page after it was taken off: %s", got)
+	}
+	if !sees() {
+		t.Error("the medical assistant does not see it again")
+	}
+}
