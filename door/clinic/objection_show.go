@@ -170,7 +170,7 @@ func (v rightsView) answered(w http.ResponseWriter, r *web.Request, err error, s
 		return err
 	}
 	if _, err := r.Actor.Read(r.Context(), "Patient", r.PathValue("patient")); fault.Is(err, fault.NotFound) {
-		r.Say(r.Lang.T("Noted. The chart is closed to you as well now. A physician who opens it by emergency access can lift it."), "")
+		r.Say(r.Lang.T("Noted. The chart is closed to you as well now. A colleague who sees it can lift it."), "")
 		return web.Redirect(w, r, "/charts")
 	} else if err != nil {
 		return err
@@ -185,6 +185,5 @@ func againstOptions(ctx context.Context) []ui.Option {
 		{Value: rights.Topic, Label: ui.T(ctx, "A topic: what is labelled so is seen by nobody who works here")},
 		{Value: rights.HealthPlan, Label: ui.T(ctx, "Health plans: programs that deal with them do not see the chart")},
 		{Value: rights.Outside, Label: ui.T(ctx, "Somebody outside, or a use such as research: for all to keep, closes nothing")},
-		{Value: rights.Everybody, Label: ui.T(ctx, "Everybody: nobody opens the chart, you neither; only emergency access does, and by it the objection is lifted")},
 	}
 }

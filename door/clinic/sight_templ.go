@@ -341,9 +341,9 @@ func sightPage(v sightView) templ.Component {
 						return templ_7745c5c3_Err
 					}
 					var templ_7745c5c3_Var19 string
-					templ_7745c5c3_Var19, templ_7745c5c3_Err = templ.JoinStringErrs(ui.T(ctx, "An administrator clears single colleagues for more than their role, on their page under People. The patient always sees it; a parent or carer with a part of the record does not see what is confidential to an adolescent, nor anything else labelled."))
+					templ_7745c5c3_Var19, templ_7745c5c3_Err = templ.JoinStringErrs(ui.T(ctx, "An administrator clears single colleagues for more than their role, on their page under People. The patient always sees it. Who acts for the patient with a part of the record sees nothing that is labelled; with the whole record, all but what is confidential to an adolescent."))
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `sight.templ`, Line: 68, Col: 289}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `sight.templ`, Line: 68, Col: 317}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var19))
 					if templ_7745c5c3_Err != nil {

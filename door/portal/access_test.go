@@ -178,6 +178,9 @@ func TestALimitedCarerReadsNoLettersAboutAccess(t *testing.T) {
 			t.Fatalf("%s: %d %s", subject, got, plainText(page))
 		}
 	}
+	if _, page := c.see(maria, "/portal/messages/new"); strings.Contains(page, `name="private"`) || !strings.Contains(page, "People who see only a part of this record do not read this message and its answers.") {
+		t.Error("the patient is asked about what is so anyway, or not told that it is")
+	}
 	write("privacy", "Complaint of mine", nil)
 	write("", "My son reads too much", url.Values{"private": {"yes"}})
 	write("", "A question on tablets", nil)

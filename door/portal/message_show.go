@@ -34,6 +34,7 @@ type threadView struct {
 	Team              team
 	To, Subject, Text string
 	MayKeep           bool // the writer sees the whole record
+	InPerson          bool // the writer is the patient
 	Private           bool // the writer keeps it from who sees a part of the record
 	Options           []ui.Option
 	Draft             record.Draft
@@ -123,6 +124,10 @@ func (v *threadView) draft(r *web.Request) error {
 	return nil
 }
 
+// isKept reports whether who sees only a part of the record does not read the message whatever the writer
+// says: what the patient writes in person, and what is about who sees the record.
+func (v threadView) isKept() bool { return v.InPerson || v.aboutAccess() }
+
 // aboutAccess reports whether the message is about who sees the record, which who sees only a
 // part of it never reads.
 func (v threadView) aboutAccess() bool {
@@ -170,7 +175,7 @@ func newMessage(r *web.Request) (threadView, error) {
 	if err != nil {
 		return threadView{}, err
 	}
-	v := threadView{Me: "Patient/" + c.Patient.ID, For: r.PathValue("person"), MayKeep: mayKeep(r)}
+	v := threadView{Me: "Patient/" + c.Patient.ID, For: r.PathValue("person"), MayKeep: mayKeep(r), InPerson: r.Principal().Proxy == nil}
 	if v.Team, err = readTeam(r.Context(), r.Actor); err != nil {
 		return v, err
 	}

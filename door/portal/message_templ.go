@@ -527,7 +527,7 @@ func threadPage(v threadView) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				if v.MayKeep && !v.aboutAccess() {
+				if v.MayKeep && !v.isKept() {
 					templ_7745c5c3_Err = ui.Check("private", "yes", ui.T(ctx, "Keep it from people who see only a part of this record"), v.Private).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
@@ -539,7 +539,7 @@ func threadPage(v threadView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if v.MayKeep && v.aboutAccess() {
+			if v.MayKeep && v.isKept() {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 37, "<p class=\"hint\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

@@ -14,9 +14,6 @@ import (
 	"github.com/osler-emr/osler/trust/policy"
 )
 
-// Everybody is, beside the scopes of a restriction, whom an objection can be against: all who open charts.
-const Everybody = "everybody"
-
 // Extensions of a Consent with the words of who noted an objection, and who lifted it.
 const (
 	objectionWhy   = "urn:osler:objection-why"
@@ -98,7 +95,7 @@ func objectionFrom(n *fhir.Node) Objection {
 
 // ObjectionDraft is what a patient has said in the clinic, as it is noted.
 type ObjectionDraft struct {
-	Against      string // Person, Everybody, Topic, HealthPlan or Outside
+	Against      string // Person, Topic, HealthPlan or Outside
 	Practitioner string // of Person
 	Class        string // of Topic
 	Whom         string // of Outside: who, or what for
@@ -114,7 +111,7 @@ func (d ObjectionDraft) check(now time.Time) error {
 		}
 	}
 	switch {
-	case !slices.Contains([]string{Person, Everybody, Topic, HealthPlan, Outside}, d.Against):
+	case !slices.Contains([]string{Person, Topic, HealthPlan, Outside}, d.Against):
 		return fault.New(fault.Invalid, "Choose against whom it is.").At("against")
 	case d.Against == Person && d.Practitioner == "":
 		return fault.New(fault.Invalid, "Choose the person who must not see the record.").At("practitioner")
@@ -136,7 +133,8 @@ func (d ObjectionDraft) check(now time.Time) error {
 
 // Object notes what a patient objects to, as physicians and the health records department are told in
 // person. The gate obeys it from the next read on. What the law calls a restriction is asked for in
-// the portal, and answered: see Agree.
+// the portal, and answered: see Agree. An objection to any use at all is not noted so: who would lift it
+// could not open the chart, and emergency access does not write Consents.
 func Object(ctx context.Context, actor *record.Actor, patient string, d ObjectionDraft) error {
 	switch by := actor.Principal(); {
 	case !MayDecide(by):
