@@ -644,6 +644,11 @@ func morePage(limited bool) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
+		} else {
+			templ_7745c5c3_Err = job("/portal/rights", "lock", "Your access to this record", ui.T(ctx, "What you see, and whom to ask")).Render(ctx, templ_7745c5c3_Buffer)
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
 		}
 		templ_7745c5c3_Err = job("/whose", "user", "Whose record", ui.T(ctx, "For family and carers")).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {

@@ -16,6 +16,7 @@ type rightsView struct {
 	Requests []rightsLine
 	Reach    *rights.Request // how the patient is reached in confidence, nil for as usual
 	Acting   bool            // the reader is somebody else
+	Kept     []kept          // objections and consents in force
 	Contact  identity.PrivacyContact
 }
 
@@ -50,12 +51,18 @@ func rightsPageOf(r *web.Request, title string) ui.Page {
 
 // rightsShow lists the requests.
 func rightsShow(w http.ResponseWriter, r *web.Request) error {
-	id, err := whole(r)
+	if limited(r) {
+		return limitedRights(w, r)
+	}
+	id, err := own(r)
 	if err != nil {
 		return err
 	}
 	v := rightsView{Acting: r.Principal().Proxy != nil}
 	if v.Requests, err = readRights(r, id); err != nil {
+		return err
+	}
+	if v.Kept, err = readKept(r, id); err != nil {
 		return err
 	}
 	if v.Contact, err = r.Site.Accounts.PrivacyContact(r.Context()); err != nil {
