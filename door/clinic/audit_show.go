@@ -31,6 +31,8 @@ type auditView struct {
 	Witness  []witness.State
 	State    record.Verified
 	Newest   int64          // entries in the log, 0 when the page is not the first
+	ByPerson []lookedLine   // of one record, on the first page of it
+	Gathered int            // of how many entries
 	Whose    []record.Known // whose records fit what was typed; one when the list is of one record
 }
 
@@ -95,6 +97,10 @@ func audit(w http.ResponseWriter, r *web.Request) error {
 		f.Before = before
 	}
 	f.Limit = auditPageSize + 1
+	gather := len(v.Whose) == 1 && f.Before == 0
+	if gather {
+		f.Limit = auditPeople
+	}
 	f.Scan, f.Reached = auditScan, &v.Reached
 	if r.Site.Witnesses != nil {
 		v.Witness = r.Site.Witnesses()
@@ -103,6 +109,9 @@ func audit(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	v.Programs = programNames(r, v.Entries)
+	if gather {
+		v.ByPerson, v.Gathered = byPerson(v.Entries), len(v.Entries)
+	}
 	if len(v.Entries) > auditPageSize {
 		v.Entries = v.Entries[:auditPageSize]
 		v.Reached = v.Entries[auditPageSize-1].Index
