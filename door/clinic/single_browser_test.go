@@ -246,6 +246,37 @@ func (h house) linkFor(user string) string {
 	return web.InvitePath(secret)
 }
 
+// TestTheHospitalsButtonComesFirst: where the hospital signs people in, its button is the first thing
+// on the page and nothing takes the focus past it; where staff come in by it only, it stands alone,
+// and the other way opens for patients and administrators, with what is wrong in sight.
+func TestTheHospitalsButtonComesFirst(t *testing.T) {
+	h, provider := hospital(t)
+	b := webtest.Start(t)
+	for _, only := range []bool{false, true} {
+		if err := h.site.Accounts.SetProvider(t.Context(), trust.System("test"), identity.Provider{Name: "St Elsewhere", Issuer: provider.URL, Client: ssotest.Client, Secret: ssotest.Secret, ACR: []string{"2fa"}, Only: only}); err != nil {
+			t.Fatal(err)
+		}
+		p := b.Open(h.url+"/sign-in", webtest.Phone)
+		p.Check()
+		if !webtest.Eval[bool](p, `document.querySelector("main .card :is(a,button,input:not([type=hidden]),summary)").matches("a.primary[data-single]") && document.activeElement===document.body`) {
+			t.Errorf("only %v: the button does not come first", only)
+		}
+		if seen := webtest.Eval[bool](p, `document.querySelector("#f-password").checkVisibility()`); seen == only {
+			t.Errorf("only %v: the password is asked for: %v", only, seen)
+		}
+		p.Picture("single-first-" + map[bool]string{false: "beside", true: "only"}[only])
+		if only {
+			p.Click("details summary")
+			p.Check()
+			p.Type("#f-user", "ada")
+			p.Type("#f-password", "wrong, wrong, wrong")
+			p.Submit("form[action='/sign-in'] button.wide[type=submit]")
+			p.Wait("#f-password")
+			p.Picture("single-first-refused")
+		}
+	}
+}
+
 // TestSingleSignOnKeepsToItsBrowser: an answer that was begun in another browser begins nothing
 // here (login CSRF), and a connection is not made with whoever the provider remembers.
 func TestSingleSignOnKeepsToItsBrowser(t *testing.T) {

@@ -6,8 +6,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/osler-emr/osler/door/webtest"
+	"github.com/osler-emr/osler/identity"
 )
 
 // TestPagesInABrowser checks every page on a phone and a tablet, light and dark, in English
@@ -102,7 +104,7 @@ func TestTheBarAndTheMenuOnASmallPhone(t *testing.T) {
 	c := start(t)
 	for _, reader := range []struct{ user, language string }{{"maria.okafor", "en"}, {"maria.okafor", "es"}, {"yusuf.almasri", "ar"}} {
 		for _, theme := range []string{"light", "dark"} {
-			c.send(reader.user, "/settings", url.Values{"language": {reader.language}, "text": {"large"}, "theme": {""}})
+			c.send(reader.user, "/settings", url.Values{"language": {reader.language}})
 			for _, width := range []int{390, 360, 320} {
 				if theme == "dark" && width != 320 {
 					continue
@@ -112,7 +114,13 @@ func TestTheBarAndTheMenuOnASmallPhone(t *testing.T) {
 				if p.Path() == "/sign-in" {
 					p.SignIn(c.url, reader.user, password)
 				}
+				p.Goto(c.url + "/settings") // the size is of the browser, not of the account
+				p.Click("input[name=text][value=large]")
+				p.Submit("form[action='/settings'] button")
 				p.Goto(c.url + "/portal")
+				if !webtest.Eval[bool](p, `"large" in document.documentElement.dataset && parseFloat(getComputedStyle(document.documentElement).fontSize)>=20`) {
+					t.Fatal("the letters are not larger")
+				}
 				p.NoSideScroll()
 				if cut := webtest.Eval[[]string](p, `(()=>{const out=[];let end=0;
 				const list=[...document.querySelectorAll(".pnav a")].filter(e=>e.offsetWidth).map(e=>{const r=document.createRange();r.selectNodeContents(e);return {name:e.innerText,box:e.getBoundingClientRect(),text:r.getBoundingClientRect()}}).sort((a,b)=>a.box.left-b.box.left);
@@ -130,6 +138,69 @@ func TestTheBarAndTheMenuOnASmallPhone(t *testing.T) {
 					p.Submit("form[action='/sign-out'] button")
 				}
 			}
+		}
+	}
+}
+
+// TestAPageLeftOpenIsCovered: a page that nobody touches is covered when its time is over, and says
+// in its title no more what it was; a touch brings it back while the session lasts. When the
+// session is locked, a page with unsaved words stays covered and keeps them for the same person,
+// and a page without goes to the lock.
+func TestAPageLeftOpenIsCovered(t *testing.T) {
+	b := webtest.Start(t)
+	c := start(t)
+	p := b.Open(c.url+"/sign-in", webtest.Phone)
+	p.SignIn(c.url, "maria.okafor", password)
+	read := b.Open(c.url+"/portal/medicines", webtest.Phone)
+	p.Goto(c.url + "/portal/messages/new")
+	p.Front()
+	p.Type("main textarea", "Half a question.")
+	title := webtest.Eval[string](p, "document.title")
+
+	webtest.Eval[bool](p, `(()=>{const now=Date.now;Date.now=()=>now()+31*60000;return true})()`)
+	until(t, "the page is covered", func() bool { return covered(p) })
+	if said := webtest.Eval[string](p, "document.title"); said != "Osler" {
+		t.Errorf("the covered page is called %q", said)
+	}
+	p.Axe()
+	p.NoSideScroll()
+	p.Picture("portal-covered")
+	time.Sleep(1100 * time.Millisecond) // a page that has just asked does not ask again
+	p.Press("x")
+	until(t, "a key uncovers it", func() bool { return !covered(p) })
+	if said := webtest.Eval[string](p, "document.title"); said != title {
+		t.Errorf("the page is called %q", said)
+	}
+
+	c.clock.Advance(identity.PatientIdle + time.Minute)
+	webtest.Eval[bool](p, `document.dispatchEvent(new Event("visibilitychange"))`)
+	until(t, "the page of a locked session is covered", func() bool { return covered(p) })
+	if at := p.Path(); at != "/portal/messages/new" {
+		t.Errorf("a page with unsaved words went to %s", at)
+	}
+	webtest.Eval[bool](read, `document.dispatchEvent(new Event("visibilitychange"))`)
+	until(t, "a page without goes to the lock", func() bool { return strings.HasPrefix(read.Path(), "/locked") })
+	read.Front()
+	read.Type("#f-password", password)
+	read.Submit("form[action='/locked'] button.primary")
+	webtest.Eval[bool](p, `document.dispatchEvent(new Event("visibilitychange"))`)
+	until(t, "the same person has it back", func() bool { return !covered(p) })
+	if said := webtest.Eval[string](p, `document.querySelector("main textarea").value`); said != "Half a question." {
+		t.Errorf("what was typed: %q", said)
+	}
+	p.NoConsoleFaults()
+}
+
+// covered says whether nothing of the record is on the screen, and the cover is.
+func covered(p *webtest.Page) bool {
+	return webtest.Eval[bool](p, `document.querySelector("#over").open && ![...document.querySelectorAll("header,main,.acting")].some(e=>e.checkVisibility())`)
+}
+
+func until(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(40 * time.Second); !is(); time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("not so: ", what)
 		}
 	}
 }

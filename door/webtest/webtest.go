@@ -26,9 +26,11 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 //go:embed testdata/axe.min.js
@@ -197,6 +199,36 @@ func (p *Page) Press(keys string) { p.t.Helper(); p.run(chromedp.KeyEvent(keys))
 func (p *Page) Chord(key string) {
 	p.t.Helper()
 	Eval[bool](p, fmt.Sprintf(`document.activeElement.dispatchEvent(new KeyboardEvent("keydown",{key:%q,ctrlKey:true,bubbles:true,cancelable:true}))`, key))
+}
+
+// Key presses one key as a hand does: a page that takes the key for itself types no letter.
+func (p *Page) Key(key string) {
+	p.t.Helper()
+	p.run(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		for _, r := range key {
+			events := kb.Encode(r)
+			down, up := *events[0], *events[len(events)-1]
+			down.Text, down.UnmodifiedText = events[len(events)/2].Text, events[len(events)/2].UnmodifiedText
+			for _, e := range []input.DispatchKeyEventParams{down, up} {
+				if _, err := chromedp.Call(ctx, input.DispatchKeyEvent, e); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}))
+}
+
+// Control presses a key with Control as a hand does: Control("k"), Control(kb.Enter).
+func (p *Page) Control(key string) {
+	p.t.Helper()
+	p.run(chromedp.KeyEvent(key, chromedp.KeyModifiers(chromedp.ModifierCtrl)))
+}
+
+// Shift presses a key with Shift: Shift(kb.Tab) goes back.
+func (p *Page) Shift(key string) {
+	p.t.Helper()
+	p.run(chromedp.KeyEvent(key, chromedp.KeyModifiers(chromedp.ModifierShift)))
 }
 
 // Wait waits until the selector finds a visible element.

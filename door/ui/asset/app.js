@@ -350,10 +350,11 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
   // A request that asks for a proof of identity first waits here. The answer puts a dialog on
   // the page; when it is confirmed the same request goes out again, with what was in it.
   let unproved = null;
+  const away = (dialogs) => dialogs.forEach((d) => { if (d.open) d.close(); d.remove(); }); // closing gives the focus back
   document.addEventListener("htmx:beforeSwap", (e) => {
     const { xhr, requestConfig } = e.detail;
     if (!xhr.getResponseHeader("Osler-Prove")) return;
-    $$("dialog#prove").forEach((d) => d.remove());
+    away($$("dialog#prove"));
     unproved = { elt: e.detail.elt, verb: requestConfig.verb, path: requestConfig.path, values: requestConfig.parameters, target: requestConfig.target };
   });
   document.addEventListener("htmx:afterSettle", () => {
@@ -364,7 +365,7 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
   document.addEventListener("osler-proved", () => {
     const again = unproved;
     unproved = null;
-    $$("dialog#prove").forEach((d) => d.remove());
+    away($$("dialog#prove"));
     if (again && document.contains(again.elt)) htmx.ajax(again.verb, again.path, { source: again.elt, target: again.target, values: again.values instanceof FormData ? Object.fromEntries([...new Set(again.values.keys())].map((k) => { const all = again.values.getAll(k); return [k, all.length > 1 ? all : all[0]]; })) : again.values });
   });
 
@@ -408,6 +409,32 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
       button.disabled = false;
     }
   });
+
+  // ---- the focus after a part was drawn again -------------------------------------------
+  // htmx keeps the focus on what has an id. Where its element is gone, it goes to the same name
+  // or label in the new part; else to what stands in its place now; else to the part itself.
+  let was = null;
+  const stops = (part) => $$("a[href],button,input:not([type=hidden]),select,textarea,summary", part).filter((el) => shown(el) && el.tabIndex >= 0);
+  const known = (el) => ["name", "aria-label", "href", "hx-post", "hx-get"].map((a) => el.getAttribute(a)).join("\n") + el.value;
+  const lost = () => !document.activeElement || document.activeElement === document.body;
+  document.addEventListener("htmx:beforeSwap", () => {
+    if (lost()) return;
+    const el = document.activeElement, parts = [];
+    for (let up = el.parentElement?.closest("[id]"); up; up = up.parentElement?.closest("[id]")) parts.push({ id: up.id, at: stops(up).indexOf(el) });
+    was = { el, parts, known: known(el) };
+  });
+  document.addEventListener("htmx:afterSettle", () => setTimeout(() => {
+    if (!was || !lost() || document.contains(was.el) && shown(was.el)) return;
+    for (const { id, at } of was.parts) {
+      const part = document.getElementById(id);
+      if (!part) continue;
+      const all = stops(part), next = all.find((el) => known(el) === was.known) || all[Math.min(Math.max(at, 0), all.length - 1)] || part;
+      if (next === part && !part.hasAttribute("tabindex")) part.tabIndex = -1;
+      next.focus({ preventScroll: next === part });
+      break;
+    }
+    was = null;
+  }));
 
   // ---- growing text areas, error summaries --------------------------------------------
   const grows = window.CSS && CSS.supports("field-sizing", "content");
