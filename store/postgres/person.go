@@ -167,6 +167,9 @@ func (s *Store) Shred(ctx context.Context, patient string, leaf ledger.Leaf) (re
 	if err != nil {
 		return store.Receipt{}, err
 	}
+	if err := s.with(ctx, dropCopies); err != nil {
+		return receipt, err
+	}
 	return receipt, s.vacuum(ctx)
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/sqlite"
+	"github.com/osler-emr/osler/store/storetest"
 	"github.com/osler-emr/osler/trust/ledger"
 )
 
@@ -426,21 +427,16 @@ func TestMakeFixture(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
 	ctx := context.Background()
-	for i := range 12 {
-		commit(t, s, observation(fmt.Sprint("o", i), fmt.Sprint("p", i%3), 1, fmt.Sprint("c", i%4), start.AddDate(0, 0, i)))
+	if err := storetest.Fill(ctx, s); err != nil {
+		t.Fatal(err)
 	}
-	commit(t, s, observation("o3", "p0", 2, "new", start))
-	commit(t, s, store.Write{Type: "Observation", ID: "o4", Version: 2, Patient: "p1", Updated: start, Deleted: true})
 	if _, err := s.Checkpoint(ctx); err != nil {
 		t.Fatal(err)
 	}
 	s.Close()
 	s = open(t, dir)
-	commit(t, s, observation("o5", "p0", 2, "moved", start))
-	_, err := s.Commit(ctx, store.Changeset{Key: "once", Leaf: &ledger.Leaf{Actor: "test", Action: ledger.Update}, Items: []store.ItemWrite{
-		{Item: store.Item{Space: "draft", Key: "a", Owner: "x", Value: []byte("one")}},
-		{Item: store.Item{Space: "draft", Key: "b", Owner: "x", Value: make([]byte, 9000)}},
-	}})
+	commit(t, s, observation("since", "p0", 1, "c", start))
+	found, err := storetest.Searches(ctx, s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -454,7 +450,9 @@ func TestMakeFixture(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(to, "canonical.txt"), []byte(canonical(t, s)), 0o644); err != nil {
-		t.Fatal(err)
+	for name, text := range map[string]string{"canonical.txt": canonical(t, s), "searches.txt": found} {
+		if err := os.WriteFile(filepath.Join(to, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
