@@ -247,7 +247,7 @@ func (x *txn) erase(no int64, id string, t, at int64) error {
 // certain after VACUUM FULL alone, which locks the tables.
 func (s *Store) vacuum(ctx context.Context) error {
 	return plain(s.with(ctx, func(ctx context.Context, c *pgx.Conn) error {
-		_, err := c.Exec(ctx, "VACUUM resource, history, tok, ident, ref, dat, str, qty, uri, comp, dict, item, patient_key")
+		_, err := c.Exec(ctx, "VACUUM (ANALYZE) resource, history, tok, ident, ref, dat, str, qty, uri, comp, dict, item, patient_key")
 		return err
 	}))
 }
