@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -81,6 +82,45 @@ func equals(t testing.TB, s *sqlite.Store, want string) {
 	}
 }
 
+// finds compares what searches find with what they found for the program that made the fixture, where it said so.
+func finds(t testing.TB, s *sqlite.Store, name string) {
+	t.Helper()
+	want, err := os.ReadFile(filepath.Join("testdata", "upgrade", name, "searches.txt"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	got, errFound := storetest.Searches(context.Background(), s)
+	if err = errors.Join(err, errFound); err != nil || got != string(want) {
+		t.Errorf("searches find\n%s\nwant\n%s %v", got, want, err)
+	}
+}
+
+// TestEveryStepHasAFixture: a record of every older form is kept, so that each step is taken by one that
+// has none of it. When a step is added, make a fixture of the form before it (docs/operations/upgrade.md).
+func TestEveryStepHasAFixture(t *testing.T) {
+	begun := map[string]bool{}
+	for _, name := range fixtures(t) {
+		dir, o := fixture(t, name)
+		s, err := sqlite.OpenUpgraded(context.Background(), dir, o, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+		copies, err := sqlite.Copies(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range copies {
+			begun[c.Step] = true
+		}
+	}
+	for _, step := range sqlite.StepNames()[1:] {
+		if !begun[step] {
+			t.Errorf("there is no fixture of the form before the step %q", step)
+		}
+	}
+}
+
 func difference(got, want string) string {
 	a, b := strings.Split(got, "\n"), strings.Split(want, "\n")
 	for i := range min(len(a), len(b)) {
@@ -114,6 +154,7 @@ func TestEveryOlderRecordReachesTheNewest(t *testing.T) {
 					t.Fatal(err)
 				}
 				equals(t, s, wanted(t, name))
+				finds(t, s, name)
 				if err := s.Close(); err != nil {
 					t.Fatal(err)
 				}
@@ -359,7 +400,7 @@ func TestRollbackPutsTheRecordBack(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = s.Commit(context.Background(), store.Changeset{Leaf: &ledger.Leaf{Actor: "test", Action: ledger.Create}, Writes: []store.Write{observation("since", "p0", 1, "c", start)}})
+			_, err = s.Commit(context.Background(), store.Changeset{Leaf: &ledger.Leaf{Actor: "test", Action: ledger.Create}, Writes: []store.Write{observation("later", "p0", 1, "c", start)}})
 			if err != nil {
 				t.Fatal(err)
 			}
