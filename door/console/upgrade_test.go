@@ -8,7 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/osler-emr/osler/base/clock"
+	"github.com/osler-emr/osler/store/postgres/pgtest"
 )
 
 // TestUpgradeAndBack upgrades a record of an older program and puts it back.
@@ -48,6 +51,66 @@ func TestUpgradeAndBack(t *testing.T) {
 		t.Errorf("the record is not what it was: %v", err)
 	}
 	if said := run(1, "upgrade", "--rollback", "--copy", "nowhere"); !strings.Contains(said, "There is no copy of this name") {
+		t.Errorf("an unknown copy: %s", said)
+	}
+}
+
+// TestUpgradeAndBackInPostgreSQL does it with a record in a database.
+func TestUpgradeAndBackInPostgreSQL(t *testing.T) {
+	c, dir := pgtest.Start(t), t.TempDir()
+	url, old := pgtest.Schema(t, c.URL()), "../../store/postgres/testdata/upgrade/first"
+	if err := os.CopyFS(dir, os.DirFS(old)); err != nil {
+		t.Fatal(err)
+	}
+	db, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close(t.Context())
+	dump, err := os.ReadFile(filepath.Join(old, "record.sql"))
+	if err == nil {
+		_, err = db.PgConn().Exec(t.Context(), string(dump)).ReadAll()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := func() (n int) {
+		t.Helper()
+		if _, err := db.Exec(t.Context(), "DISCARD ALL"); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.QueryRow(t.Context(), "SELECT count(*) FROM migration").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	run := func(want int, args ...string) string {
+		t.Helper()
+		var out bytes.Buffer
+		p := &Program{Clock: clock.System{}, Out: &out, Err: &out}
+		if code := p.Run(t.Context(), append(args, "--data", dir, "--database", url)); code != want {
+			t.Fatalf("%v ended with %d: %s", args, code, out.String())
+		}
+		return out.String()
+	}
+	if said := run(1, "upgrade", "--rollback"); !strings.Contains(said, "No upgrade has made a copy") || !strings.Contains(said, "osler restore") {
+		t.Errorf("before any upgrade: %s", said)
+	}
+	before := steps()
+	if said := run(0, "upgrade"); !strings.Contains(said, "commits, made before the step patient keys") {
+		t.Errorf("upgraded: %s", said)
+	}
+	if steps() == before {
+		t.Error("the record was not upgraded")
+	}
+	run(0, "audit", "verify")
+	if said := run(0, "upgrade", "--rollback"); !strings.Contains(said, "is the record again") || !strings.Contains(said, "rolled_back") {
+		t.Errorf("rolled back: %s", said)
+	}
+	if steps() != before {
+		t.Error("the record does not have the form of before")
+	}
+	if said := run(1, "upgrade", "--rollback", "--copy", "nowhere"); !strings.Contains(said, "No upgrade has made a copy") {
 		t.Errorf("an unknown copy: %s", said)
 	}
 }

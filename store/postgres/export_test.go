@@ -29,3 +29,23 @@ func (s *Store) Explain(ctx context.Context, text string, args []any) (string, e
 
 // Dir returns the folder of the process.
 func (s *Store) Dir() string { return s.dir }
+
+// Step is a step of the schema for tests.
+type Step struct{ Name, SQL string }
+
+// Steps are the steps of the program.
+func Steps() (out []Step) {
+	for _, s := range steps {
+		out = append(out, Step{s.name, s.sql})
+	}
+	return out
+}
+
+// WithSteps has a record opened by a program that knows these steps.
+func (o Options) WithSteps(list []Step) Options {
+	o.steps = nil
+	for _, s := range list {
+		o.steps = append(o.steps, step{s.Name, s.SQL})
+	}
+	return o
+}

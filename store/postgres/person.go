@@ -167,6 +167,9 @@ func (s *Store) Shred(ctx context.Context, patient string, leaf ledger.Leaf) (re
 	if err != nil {
 		return store.Receipt{}, err
 	}
+	if err := s.with(ctx, dropCopies); err != nil {
+		return receipt, err
+	}
 	return receipt, s.vacuum(ctx)
 }
 
@@ -244,7 +247,7 @@ func (x *txn) erase(no int64, id string, t, at int64) error {
 // certain after VACUUM FULL alone, which locks the tables.
 func (s *Store) vacuum(ctx context.Context) error {
 	return plain(s.with(ctx, func(ctx context.Context, c *pgx.Conn) error {
-		_, err := c.Exec(ctx, "VACUUM resource, history, tok, ident, ref, dat, str, qty, uri, comp, dict, item, patient_key")
+		_, err := c.Exec(ctx, "VACUUM (ANALYZE) resource, history, tok, ident, ref, dat, str, qty, uri, comp, dict, item, patient_key")
 		return err
 	}))
 }

@@ -156,6 +156,9 @@ func (s *Store) hear(ctx context.Context) error {
 	if _, err := c.Exec(ctx, "LISTEN "+s.channel()); err != nil { // the name is ours: hexadecimal digits
 		return err
 	}
+	if _, err := c.Exec(ctx, "SELECT pg_advisory_lock_shared("+inUse+")"); err != nil { // an upgrade waits until nobody has it
+		return err
+	}
 	s.hears.Store(true)
 	defer s.hears.Store(false)
 	s.wake()

@@ -49,6 +49,8 @@ type Options struct {
 	Origin string
 	// Existing refuses a database without a record, instead of making one.
 	Existing bool
+	// WithoutCopy upgrades an older record without copying it before.
+	WithoutCopy bool
 	// Replicas are URLs of databases that follow the one of URL (streaming replication): they
 	// answer searches and charts when they have all that this process knows of.
 	Replicas []string
@@ -61,6 +63,8 @@ type Options struct {
 	// Careless opens a database that does not keep its commits over a power failure, which is
 	// refused otherwise. It is for tests.
 	Careless bool
+
+	steps []step // those of the program, when nil
 }
 
 // Store is a record in a PostgreSQL database. It implements store.Store.
@@ -111,6 +115,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	if o.Clock == nil {
 		o.Clock = clock.System{}
+	}
+	if o.steps == nil {
+		o.steps = steps
 	}
 	if o.Connections == 0 {
 		o.Connections = max(4*runtime.NumCPU(), 8)

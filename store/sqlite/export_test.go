@@ -98,3 +98,11 @@ func (s *Store) Unkeyed() error {
 // ForgetTypes takes the names of the types out of the vocabulary, as they are not in it yet between a
 // commit and the sharing of its words.
 func (s *Store) ForgetTypes() { clear(s.words.Types) }
+
+// StepNames are the names of the steps of the schema.
+func StepNames() (out []string) {
+	for _, s := range steps {
+		out = append(out, s.name)
+	}
+	return out
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -19,6 +20,7 @@ import (
 	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/sqlite"
+	"github.com/osler-emr/osler/store/storetest"
 	"github.com/osler-emr/osler/trust/ledger"
 )
 
@@ -80,6 +82,45 @@ func equals(t testing.TB, s *sqlite.Store, want string) {
 	}
 }
 
+// finds compares what searches find with what they found for the program that made the fixture, where it said so.
+func finds(t testing.TB, s *sqlite.Store, name string) {
+	t.Helper()
+	want, err := os.ReadFile(filepath.Join("testdata", "upgrade", name, "searches.txt"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	got, errFound := storetest.Searches(context.Background(), s)
+	if err = errors.Join(err, errFound); err != nil || got != string(want) {
+		t.Errorf("searches find\n%s\nwant\n%s %v", got, want, err)
+	}
+}
+
+// TestEveryStepHasAFixture: a record of every older form is kept, so that each step is taken by one that
+// has none of it. When a step is added, make a fixture of the form before it (docs/operations/upgrade.md).
+func TestEveryStepHasAFixture(t *testing.T) {
+	begun := map[string]bool{}
+	for _, name := range fixtures(t) {
+		dir, o := fixture(t, name)
+		s, err := sqlite.OpenUpgraded(context.Background(), dir, o, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+		copies, err := sqlite.Copies(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range copies {
+			begun[c.Step] = true
+		}
+	}
+	for _, step := range sqlite.StepNames()[1:] {
+		if !begun[step] {
+			t.Errorf("there is no fixture of the form before the step %q", step)
+		}
+	}
+}
+
 func difference(got, want string) string {
 	a, b := strings.Split(got, "\n"), strings.Split(want, "\n")
 	for i := range min(len(a), len(b)) {
@@ -113,6 +154,7 @@ func TestEveryOlderRecordReachesTheNewest(t *testing.T) {
 					t.Fatal(err)
 				}
 				equals(t, s, wanted(t, name))
+				finds(t, s, name)
 				if err := s.Close(); err != nil {
 					t.Fatal(err)
 				}
@@ -358,7 +400,7 @@ func TestRollbackPutsTheRecordBack(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = s.Commit(context.Background(), store.Changeset{Leaf: &ledger.Leaf{Actor: "test", Action: ledger.Create}, Writes: []store.Write{observation("since", "p0", 1, "c", start)}})
+			_, err = s.Commit(context.Background(), store.Changeset{Leaf: &ledger.Leaf{Actor: "test", Action: ledger.Create}, Writes: []store.Write{observation("later", "p0", 1, "c", start)}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -426,21 +468,16 @@ func TestMakeFixture(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
 	ctx := context.Background()
-	for i := range 12 {
-		commit(t, s, observation(fmt.Sprint("o", i), fmt.Sprint("p", i%3), 1, fmt.Sprint("c", i%4), start.AddDate(0, 0, i)))
+	if err := storetest.Fill(ctx, s); err != nil {
+		t.Fatal(err)
 	}
-	commit(t, s, observation("o3", "p0", 2, "new", start))
-	commit(t, s, store.Write{Type: "Observation", ID: "o4", Version: 2, Patient: "p1", Updated: start, Deleted: true})
 	if _, err := s.Checkpoint(ctx); err != nil {
 		t.Fatal(err)
 	}
 	s.Close()
 	s = open(t, dir)
-	commit(t, s, observation("o5", "p0", 2, "moved", start))
-	_, err := s.Commit(ctx, store.Changeset{Key: "once", Leaf: &ledger.Leaf{Actor: "test", Action: ledger.Update}, Items: []store.ItemWrite{
-		{Item: store.Item{Space: "draft", Key: "a", Owner: "x", Value: []byte("one")}},
-		{Item: store.Item{Space: "draft", Key: "b", Owner: "x", Value: make([]byte, 9000)}},
-	}})
+	commit(t, s, observation("since", "p0", 1, "c", start))
+	found, err := storetest.Searches(ctx, s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -454,7 +491,9 @@ func TestMakeFixture(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(to, "canonical.txt"), []byte(canonical(t, s)), 0o644); err != nil {
-		t.Fatal(err)
+	for name, text := range map[string]string{"canonical.txt": canonical(t, s), "searches.txt": found} {
+		if err := os.WriteFile(filepath.Join(to, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -32,6 +32,7 @@ func Move(t *testing.T, open Opener, twin Twin) {
 	}{
 		{"CopyAnswersAsTheOriginal", copyAnswers},
 		{"CopySearchesAsTheOriginal", copySearches},
+		{"CopyAnswersURLsAsTheOriginal", copyAnswersURLs},
 		{"CommitsAreBoundedAndWhole", commitsAreWhole},
 		{"WrongCommitsLeaveNothingBehind", wrongCommits},
 		{"ItemsMoveAsTheyAre", itemsMove},
@@ -165,6 +166,106 @@ func copySearches(m *moving) {
 			m.Fatalf("%#v: %v %v\n%v\nwant\n%v", p.Query, errA, errB, b, a)
 		}
 	}
+}
+
+// copyAnswersURLs asks both ends the URLs of urlsAgree, with orders and includes: page by page, all
+// that is in a page is equal byte for byte, and both end with the same one. What the link to the next page says
+// belongs to the store, and is only followed.
+func copyAnswersURLs(m *moving) {
+	g, model := &urls{&generator{rand.New(rand.NewPCG(20261128, 1))}}, &model{}
+	for range 180 {
+		writes := m.made(g, model)
+		t := m.commit(writes...)
+		for _, w := range writes {
+			model.put(w, t)
+		}
+	}
+	to := m.twin()
+	m.move(m.Store, to, 40)
+	questions, found, pages := 1500, 0, 0
+	if testing.Short() {
+		questions = 300
+	}
+	for range questions {
+		p, url := m.asked(g)
+		for page := 0; ; page++ {
+			a, errA := m.Search(m.ctx, p[0])
+			b, errB := to.Search(m.ctx, p[1])
+			if fault.CodeOf(errA) != fault.CodeOf(errB) || fmt.Sprint(errA) != fmt.Sprint(errB) {
+				m.Fatalf("page %d of %s: the copy fails with %v, the original with %v", page, url, errB, errA)
+			}
+			p[0].After, p[1].After = a.Next, b.Next
+			more := a.Next != nil
+			if more != (b.Next != nil) {
+				m.Fatalf("page %d of %s: another follows on the copy: %v, on the original: %v", page, url, !more, more)
+			}
+			a.Next, b.Next = nil, nil
+			if !reflect.DeepEqual(a, b) {
+				m.Fatalf("page %d of %s:\n%v\nwant\n%v", page, url, b, a)
+			}
+			if len(a.Matches) > 0 {
+				found, pages = found+1, pages+min(page, 1)
+			}
+			if !more {
+				break
+			}
+		}
+	}
+	if found < questions/3 || pages < questions/20 {
+		m.Errorf("%d pages with something, %d behind the first: the test asks past the record", found, pages)
+	}
+}
+
+// asked returns a question for each end, and its URL.
+func (m *moving) asked(g *urls) (p [2]store.Plan, url string) {
+	m.Helper()
+	now, err := m.Now(m.ctx)
+	if err != nil {
+		m.Fatal(err)
+	}
+	resourceType := pick(g.generator, urlTypes...)
+	params := []search.Param{g.condition(resourceType)}
+	for g.IntN(3) == 0 {
+		params = append(params, g.condition(resourceType))
+	}
+	if g.IntN(2) == 0 {
+		params = append(params, search.Param{Name: "_sort", Value: g.order(resourceType)})
+	}
+	if g.IntN(4) == 0 {
+		params = append(params, search.Param{Name: "_include", Value: resourceType + ":*"})
+	}
+	if g.IntN(6) == 0 {
+		params = append(params, search.Param{Name: "_revinclude", Value: pick(g.generator, "Observation:subject", "Encounter:location", "Observation:encounter")})
+	}
+	url = resourceType + "?" + search.Encode(params)
+	q, err := parser.Parse(resourceType, params, search.Strict)
+	if err != nil {
+		m.Fatalf("%s: %v", url, err)
+	}
+	q.Count, q.Total = 1+g.IntN(8), search.TotalAccurate
+	visible := all
+	if g.IntN(3) == 0 {
+		visible = func(t string) search.Expr {
+			return map[bool]search.Expr{true: search.All{}, false: search.InPatient{"p1", "p2"}}[t == "Location"]
+		}
+	}
+	for i := range p {
+		p[i] = store.NewPlan(q, visible)
+	}
+	if g.IntN(4) == 0 {
+		at := 1 + store.T(g.Int64N(int64(now)))
+		p[0].At, p[1].At = at, at
+	}
+	return p, url
+}
+
+// order is a value of _sort.
+func (g *urls) order(resourceType string) string {
+	by := map[string][]string{
+		"Patient": {"family", "birthdate", "gender", "identifier"}, "Observation": {"date", "code", "value-quantity", "status"},
+		"Encounter": {"date", "status", "location"}, "Location": {"name", "partof"},
+	}[resourceType]
+	return pick(g.generator, "", "-") + pick(g.generator, append(by, "_lastUpdated", "_id")...) + pick(g.generator, "", ",-_id", ",_lastUpdated")
 }
 
 func copyAnswers(m *moving) {

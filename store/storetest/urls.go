@@ -223,7 +223,16 @@ func (g *urls) condition(resourceType string) search.Param {
 
 // resources commits one or two resources.
 func (h *harness) resources(g *urls, m *model) {
-	var writes []store.Write
+	h.Helper()
+	writes := h.made(g, m)
+	t := h.commit(writes...)
+	for _, w := range writes {
+		m.put(w, t)
+	}
+}
+
+// made returns versions of one or two resources.
+func (h *harness) made(g *urls, m *model) (writes []store.Write) {
 	for range 1 + g.IntN(2) {
 		w := store.Write{Type: pick(g.generator, urlTypes...), Updated: epoch.AddDate(0, 0, g.IntN(30))}
 		w.ID = g.ref(w.Type)[len(w.Type)+1:]
@@ -249,10 +258,7 @@ func (h *harness) resources(g *urls, m *model) {
 		}
 		writes = append(writes, w)
 	}
-	t := h.commit(writes...)
-	for _, w := range writes {
-		m.put(w, t)
-	}
+	return writes
 }
 
 // askURL asks one URL, and counts under its parameters what it found.

@@ -411,3 +411,56 @@ func (c *Cluster) At(t testing.TB, other string) string {
 	u.RawQuery = q.Encode()
 	return u.String()
 }
+
+// Tool runs one of PostgreSQL's programs and returns what it prints.
+func (c *Cluster) Tool(t testing.TB, program string, args ...string) string {
+	t.Helper()
+	return c.run(t, program, args...)
+}
+
+// Base makes a physical copy of the cluster (pg_basebackup) that is not started yet.
+func (c *Cluster) Base(t testing.TB) *Cluster {
+	t.Helper()
+	b := &Cluster{}
+	t.Cleanup(func() {
+		if b.stop != nil {
+			_ = b.stop()
+		}
+		os.RemoveAll(b.dir)
+	})
+	var err error
+	if b.dir, err = os.MkdirTemp("", "osler-pg-"); err != nil {
+		t.Fatal(err)
+	}
+	if err := own(b.dir); err != nil {
+		t.Fatal(err)
+	}
+	b.run(t, "pg_basebackup", "-h", c.dir, "-U", "osler", "-D", filepath.Join(b.dir, "data"), "-c", "fast", "-X", "stream")
+	return b
+}
+
+// Recover starts a physical copy, which replays the log by the settings, and waits until it takes changes.
+func (c *Cluster) Recover(t testing.TB, settings ...string) {
+	t.Helper()
+	signal := filepath.Join(c.dir, "data", "recovery.signal")
+	err := c.configure(filepath.Join(c.dir, "data"), settings...)
+	if err == nil {
+		err = os.WriteFile(signal, nil, 0o600)
+	}
+	if err == nil {
+		err = own(signal)
+	}
+	if err == nil {
+		err = c.Run()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 600 {
+		if strings.HasPrefix(c.run(t, "psql", c.URL(), "-At", "-c", "SELECT pg_is_in_recovery()"), "f") {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatal("the copy does not come out of its recovery")
+}
