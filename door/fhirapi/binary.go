@@ -125,5 +125,8 @@ func (c *call) binary(version int64) error {
 		h.Set(securityContext, ref)
 	}
 	http.ServeContent(c.w, c.Request, "", b.Version.Updated, b)
+	if c.Context().Err() != nil { // broken off: it must look broken
+		panic(http.ErrAbortHandler)
+	}
 	return nil
 }

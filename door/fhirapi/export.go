@@ -301,7 +301,9 @@ func (s *server) exportFile(c *call) error {
 	for v, err := range past.All(c.Context(), t) {
 		if err != nil {
 			// The status has been sent: only a broken connection tells that lines are missing.
-			s.Log.Error("bulk export broke off", "type", t, "error", err)
+			if c.Context().Err() == nil { // no fault of ours: the client went away, or its account has ended
+				s.Log.Error("bulk export broke off", "type", t, "error", err)
+			}
 			panic(http.ErrAbortHandler)
 		}
 		if x.has(v, members) && (chosen == nil || chosen[v.ID]) {
