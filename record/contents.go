@@ -517,7 +517,7 @@ func (a *Actor) Enters(ctx context.Context, path, reference string) error {
 	if err != nil {
 		return err
 	}
-	ok, err := j.enters(ctx, id, false)
+	ok, err := (&builder{actor: a}).enters(ctx, j, id)
 	if ok || err != nil {
 		return err
 	}
