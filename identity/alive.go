@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -108,4 +109,26 @@ func (a *Accounts) While(ctx context.Context, p trust.Principal) (context.Contex
 	timer = time.AfterFunc(every, func() { <-ready; check() })
 	close(ready)
 	return ctx, func() { timer.Stop(); cancel(nil) }
+}
+
+// hangUpAfter is how long an answer may still take to leave when its person has to go: enough to
+// be told why.
+const hangUpAfter = time.Second
+
+// HangUp breaks the connection of an answer off when a context of While ends: a client that takes
+// a download slowly, or no more of it at all, holds neither the rest nor the handler. The handler
+// calls what comes back when it is done, before it cancels the context itself.
+func HangUp(ctx context.Context, w http.ResponseWriter) (done func()) {
+	c, cut := http.NewResponseController(w), make(chan struct{})
+	keep := context.AfterFunc(ctx, func() {
+		defer close(cut)
+		until := time.Now().Add(hangUpAfter)
+		_, _ = c.SetReadDeadline(until), c.SetWriteDeadline(until) // an answer that is made in memory has none, and needs none
+	})
+	return func() {
+		if !keep() {
+			<-cut
+			w.Header().Set("Connection", "close") // nobody else's request is to meet the deadline
+		}
+	}
 }

@@ -71,7 +71,8 @@ type Actor struct {
 	gate      *Gate
 	principal trust.Principal
 	door      string
-	at        store.T // 0: the present
+	at        store.T   // 0: the present
+	wall      time.Time // of AsOf
 }
 
 // Principal returns who acts.
@@ -91,7 +92,7 @@ func (a *Actor) AsOf(ctx context.Context, wall time.Time) (*Actor, error) {
 		return nil, fault.New(fault.NotFound, "The record had no entries at that time.")
 	}
 	past := *a
-	past.at = t
+	past.at, past.wall = t, wall
 	return &past, nil
 }
 

@@ -150,7 +150,8 @@ const accountingYears = 6
 // Accounting returns, newest first, what an accounting of disclosures lists of a patient's record
 // over six years: what was exported, printed or given to others, what was read for another purpose
 // than treatment, payment, running the clinic or the patient's own wish, and what was opened by
-// break-glass. A patient asks for the own one.
+// break-glass. Exports of many charts that this one was in stand in it as what they were to this
+// patient (WholeRecord). A patient asks for the own one.
 func (a *Actor) Accounting(ctx context.Context, patient string) ([]store.LeafEntry, error) {
 	if patient == "" {
 		patient = a.principal.Patient
@@ -158,7 +159,7 @@ func (a *Actor) Accounting(ctx context.Context, patient string) ([]store.LeafEnt
 	if patient == "" {
 		return nil, fault.New(fault.Invalid, "Say whose record the accounting is about.")
 	}
-	entries, err := a.Looked(ctx, store.LeafFilter{Patient: patient, From: a.Now().AddDate(-accountingYears, 0, 0), Where: disclosed})
+	entries, err := a.LookedAndExported(ctx, store.LeafFilter{Patient: patient, From: a.Now().AddDate(-accountingYears, 0, 0), Where: disclosed})
 	return About(entries, patient), err
 }
 

@@ -154,11 +154,33 @@ const stillAtOnce = 500
 // All ranges over every current resource that the principal may see; for export. One
 // audit leaf says that it was begun.
 func (a *Actor) All(ctx context.Context, types ...string) iter.Seq2[store.Version, error] {
+	return a.AllFor(ctx, "", types...)
+}
+
+// AllFor is All for an export of which the caller gives out what is of a group's patients alone;
+// the audit leaf names the group as it was.
+func (a *Actor) AllFor(ctx context.Context, group string, types ...string) iter.Seq2[store.Version, error] {
+	return a.all(ctx, types, func() (*ledger.Leaf, error) { return a.exportLeaf(ctx, group, types) })
+}
+
+// Scan is All for an answer that gives out nothing of a chart, such as which tags there are; what
+// says in the audit log what it is.
+func (a *Actor) Scan(ctx context.Context, what string, types ...string) iter.Seq2[store.Version, error] {
+	return a.all(ctx, types, func() (*ledger.Leaf, error) {
+		l := a.leaf(ledger.Search, "")
+		l.Query = strings.TrimSuffix(what+": "+strings.Join(types, ", "), ": ")
+		return l, nil
+	})
+}
+
+func (a *Actor) all(ctx context.Context, types []string, leaf func() (*ledger.Leaf, error)) iter.Seq2[store.Version, error] {
 	return func(yield func(store.Version, error) bool) {
 		some := a.visibleTypes(types)
-		l := a.leaf(ledger.Export, "")
-		l.Query = "all: " + strings.Join(types, ", ")
-		if err := a.write(ctx, l); err != nil {
+		l, err := leaf()
+		if err == nil {
+			err = a.write(ctx, l)
+		}
+		if err != nil {
 			yield(store.Version{}, err)
 			return
 		}

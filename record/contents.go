@@ -505,6 +505,25 @@ func (a *Actor) Keep(ctx context.Context, r io.Reader, limit int64) (blob.Conten
 	return a.gate.blobs.PutChecked(ctx, r, min(limit, MaxContent), a.checked(ctx))
 }
 
+// Enters refuses what would be put into a chart that is not there or not open to the actor, before
+// a large content for it is taken in: Commit would refuse it, in the same words. What refers to no
+// patient is not judged here.
+func (a *Actor) Enters(ctx context.Context, path, reference string) error {
+	kind, id := target(reference)
+	if kind != "Patient" || a.principal.Role == trust.SystemRole {
+		return nil
+	}
+	j, err := a.judge(ctx)
+	if err != nil {
+		return err
+	}
+	ok, err := (&builder{actor: a}).enters(ctx, j, id)
+	if ok || err != nil {
+		return err
+	}
+	return invalid([]fault.Issue{elsewhere(path, reference)})
+}
+
 // maxOfPatient is the largest file of a patient, in bytes: photos and papers, not films.
 const maxOfPatient = 64 << 20
 

@@ -2,8 +2,6 @@ package record
 
 import (
 	"context"
-	"slices"
-	"strings"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
@@ -33,7 +31,7 @@ func (a *Actor) Members(ctx context.Context, group string) ([]string, error) {
 	return members, a.write(ctx, l)
 }
 
-func (a *Actor) members(ctx context.Context, group string) (members []string, err error) {
+func (a *Actor) members(ctx context.Context, group string) ([]string, error) {
 	now, err := a.gate.lean.Read(ctx, "Group", group, 0)
 	if err != nil {
 		return nil, err
@@ -68,12 +66,7 @@ func (a *Actor) members(ctx context.Context, group string) (members []string, er
 	if err != nil {
 		return nil, err
 	}
-	for m := range r.Get("member").Items() {
-		if id, ok := strings.CutPrefix(m.Path("entity.reference").Text(), "Patient/"); ok && !m.Get("inactive").True() && !slices.Contains(members, id) {
-			members = append(members, id)
-		}
-	}
-	return j.openOf(ctx, members)
+	return j.openOf(ctx, membersOf(r))
 }
 
 // openOf returns those of some patients whose charts are open to the actor.

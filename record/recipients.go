@@ -12,7 +12,7 @@ import (
 )
 
 // Recipients returns, newest first, by whom and to whom data of a patient left the clinic since a
-// time: exports, prints, disclosures, and what programs read. It is what an amendment is told to
+// time: exports, also of many charts, prints, disclosures, and what programs read. It is what an amendment is told to
 // (45 CFR 164.526(c)(3)), and shown to those who decide about it: physicians and the health records
 // department. What the patient took is left out.
 func (a *Actor) Recipients(ctx context.Context, patient string, since time.Time) ([]store.LeafEntry, error) {
@@ -24,7 +24,11 @@ func (a *Actor) Recipients(ctx context.Context, patient string, since time.Time)
 	if _, err := a.Read(ctx, "Patient", patient); err != nil { // the chart has to be open to who asks
 		return nil, err
 	}
-	list, err := a.gate.store.Leaves(ctx, store.LeafFilter{Patient: patient, From: since, Where: left, Limit: mostRecipients})
+	f := store.LeafFilter{Patient: patient, From: since, Where: left, Limit: mostRecipients}
+	list, err := a.gate.store.Leaves(ctx, f)
+	if err == nil {
+		list, err = a.gate.withExports(ctx, patient, f, list)
+	}
 	for i := range list {
 		list[i].Leaf = forPatient(list[i].Leaf, patient)
 	}

@@ -132,8 +132,15 @@ func (b *builder) unresolved(q *pendingPut, path, reference string) {
 			return
 		}
 	}
-	b.issues = append(b.issues, fault.Issue{Severity: "error", Type: "not-found", Expression: q.at + path,
-		Text: fmt.Sprintf("%s refers to %s, which is not in the record or not visible to you.", path, shown(reference))})
+	i := elsewhere(path, reference)
+	i.Expression = q.at + path
+	b.issues = append(b.issues, i)
+}
+
+// elsewhere is what is said of a reference that leads to what is missing or hidden.
+func elsewhere(path, reference string) fault.Issue {
+	return fault.Issue{Severity: "error", Type: "not-found", Expression: path,
+		Text: fmt.Sprintf("%s refers to %s, which is not in the record or not visible to you.", path, shown(reference))}
 }
 
 // homes checks that every chart into which a write puts an entry is open to the actor, as it

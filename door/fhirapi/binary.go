@@ -74,6 +74,11 @@ func (c *call) readBinary(contentType string) (*fhir.Node, error) {
 	if _, _, err := mime.ParseMediaType(contentType); err != nil {
 		return nil, fault.New(fault.Malformed, "The content type %q cannot be read.", clip(contentType))
 	}
+	if c.ContentLength > inMemory || c.ContentLength < 0 { // before the body: who sends Expect: 100-continue has not sent it yet
+		if err := c.actor.Enters(c.Context(), "Binary.securityContext.reference", strings.TrimPrefix(c.Header.Get(securityContext), c.base+"/")); err != nil {
+			return nil, err
+		}
+	}
 	b, err := io.ReadAll(io.LimitReader(c.Body, inMemory+1))
 	if err == nil && len(b) > inMemory {
 		_ = http.NewResponseController(c.w).SetReadDeadline(time.Now().Add(uploadWithin)) // without, the server's limit holds
@@ -125,5 +130,8 @@ func (c *call) binary(version int64) error {
 		h.Set(securityContext, ref)
 	}
 	http.ServeContent(c.w, c.Request, "", b.Version.Updated, b)
+	if c.Context().Err() != nil { // broken off: it must look broken
+		panic(http.ErrAbortHandler)
+	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -220,4 +221,57 @@ func TestLargeBinaryRefused(t *testing.T) {
 			t.Errorf("again: %d", res.StatusCode)
 		}
 	}
+}
+
+// A large content for a chart that is closed or not there is refused before it has come in, in the
+// words of a small one.
+func TestAContentForAClosedChartIsRefusedAtOnce(t *testing.T) {
+	h := open(t)
+	patient := &http.Transport{ExpectContinueTimeout: time.Minute} // waits until the server wants the body
+	t.Cleanup(patient.CloseIdleConnections)
+	send := func(chart string, size int64) (status int, sent int64, text string) {
+		t.Helper()
+		body := &counting{Reader: noise(7, size)}
+		r, err := http.NewRequestWithContext(t.Context(), "POST", h.url+"/fhir/Binary", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, value := range map[string]string{"Authorization": "Bearer " + h.tokens[h.role], "Content-Type": "video/mp4", "X-Security-Context": "Patient/" + chart, "Accept": "application/fhir+json", "Expect": "100-continue"} {
+			r.Header.Set(name, value)
+		}
+		res, err := patient.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		b, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode, body.n.Load(), read(t, string(b)).Path("issue.0.diagnostics").Text()
+	}
+	const large = 64 << 20
+	small, _, told := send("nobody", 100)
+	status, sent, text := send("nobody", large)
+	if small < 400 || status != small || text != told || text == "" {
+		t.Errorf("a large one: %d %q, a small one: %d %q", status, text, small, told)
+	}
+	if sent > 0 {
+		t.Errorf("it was refused after %d bytes", sent)
+	}
+	if status, sent, _ := send("rosa", 1<<20); status != http.StatusCreated || sent != 1<<20 {
+		t.Errorf("an open chart: %d after %d bytes", status, sent)
+	}
+}
+
+// counting counts what is read of a body.
+type counting struct {
+	io.Reader
+	n atomic.Int64
+}
+
+func (c *counting) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n.Add(int64(n))
+	return n, err
 }

@@ -126,6 +126,9 @@ func mayExport(c *call) error {
 // readExport reads the parameters of an export, from a kick-off or from its addresses.
 func readExport(c *call, query url.Values) (export, error) {
 	x := export{level: query.Get("level"), group: query.Get("group"), raw: query["_typeFilter"], filters: map[string][]search.Query{}}
+	if x.level != "group" { // or the audit log would name a group of few for an export of all
+		x.group = ""
+	}
 	var err error
 	if x.at, err = time.Parse(time.RFC3339Nano, query.Get("at")); err != nil || !slices.Contains([]string{"system", "patient", "group"}, x.level) {
 		return x, fault.New(fault.Malformed, "The address of this export cannot be read; start it again.")
@@ -298,10 +301,12 @@ func (s *server) exportFile(c *call) error {
 		return err
 	}
 	c.w.Header().Set("Content-Type", "application/fhir+ndjson")
-	for v, err := range past.All(c.Context(), t) {
+	for v, err := range past.AllFor(c.Context(), x.group, t) {
 		if err != nil {
 			// The status has been sent: only a broken connection tells that lines are missing.
-			s.Log.Error("bulk export broke off", "type", t, "error", err)
+			if c.Context().Err() == nil { // no fault of ours: the client went away, or its account has ended
+				s.Log.Error("bulk export broke off", "type", t, "error", err)
+			}
 			panic(http.ErrAbortHandler)
 		}
 		if x.has(v, members) && (chosen == nil || chosen[v.ID]) {

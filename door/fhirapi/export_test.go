@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust"
 )
 
@@ -156,4 +157,56 @@ func TestExportRefused(t *testing.T) {
 	// A stolen address gives nothing to a person's token.
 	status := p.start("/fhir/$export?_type=Observation")
 	h.as(trust.Patient).get(status).refused(http.StatusForbidden)
+}
+
+// TestABulkExportIsAccountedFor: what a backend service takes along of everybody, and of a group,
+// stands in the accounting of each patient who was in it, by whom and when, once an export; also
+// when the address of a file pretends that it was of a group.
+func TestABulkExportIsAccountedFor(t *testing.T) {
+	h := open(t)
+	h.seed(`{"resourceType":"Group","id":"few","type":"person","actual":true,"member":[{"entity":{"reference":"Patient/sam"}}]}`)
+	auditor := h.gate.As(trust.Principal{ID: "aud", Name: "Gus", Role: trust.Auditor}, "test")
+	told := func(patient string) int {
+		t.Helper()
+		list, err := auditor.Accounting(t.Context(), patient)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, e := range list {
+			if strings.HasPrefix(e.Leaf.Query, record.WholeRecord) {
+				n++
+				if e.Leaf.Name == "" || e.Leaf.Door != "fhir" || !e.Leaf.Time.Equal(h.clock.Now()) {
+					t.Errorf("%s is told %+v", patient, e.Leaf)
+				}
+			}
+		}
+		return n
+	}
+	expect := func(what string, rosa, sam int) {
+		t.Helper()
+		if r, s := told("rosa"), told("sam"); r != rosa || s != sam {
+			t.Errorf("%s: rosa is told of %d exports, not %d; sam of %d, not %d", what, r, rosa, s, sam)
+		}
+	}
+	p := h.program(trust.Physician)
+	h.clock.Advance(time.Minute)
+	h.get("/fhir/$meta").is(http.StatusOK)
+	expect("nothing was exported", 0, 0)
+	p.files(p.start("/fhir/Group/few/$export"))
+	expect("a group", 0, 1)
+	status := p.start("/fhir/$export?_type=Patient,Observation")
+	expect("begun, nothing fetched", 0, 1)
+	p.files(status)
+	expect("everybody", 1, 2)
+	file := strings.Replace(status, "$export-status", "$export-file", 1) + "&type=Patient&group=few"
+	file = strings.Replace(file, "&at=", "&x=", 1) + "&at=" + url.QueryEscape(h.clock.Now().Add(-time.Second).UTC().Format(instant))
+	if code, body := p.lines(file); code != http.StatusOK || !strings.Contains(body, `"rosa"`) {
+		t.Fatalf("%d %s", code, body)
+	}
+	expect("everybody, under the name of a group", 2, 3)
+	h.seed(`{"resourceType":"Patient","id":"late","name":[{"family":"Late"}]}`)
+	if n := told("late"); n != 0 {
+		t.Errorf("who came later is told of %d exports", n)
+	}
 }

@@ -45,7 +45,7 @@ func (s *server) meta(c *call) error {
 	if t != "" {
 		types = []string{t}
 	}
-	for v, err := range c.actor.All(c.Context(), types...) {
+	for v, err := range c.actor.Scan(c.Context(), "tags", types...) {
 		if err != nil {
 			return err
 		}

@@ -176,14 +176,7 @@ func (s *server) wrap(rt route) http.HandlerFunc {
 		r.Body = http.MaxBytesReader(w, r.Body, s.bodyLimit(c))
 		err := s.admit(rt, c)
 		if err == nil {
-			defer s.while(c)()
-		}
-		switch {
-		case err != nil:
-		case rt.wantsLater(c):
-			err = s.later(rt, c)
-		default:
-			err = s.guard(rt, c)
+			err = s.answer(rt, c)
 		}
 		if tally.Count() == 0 {
 			if unwritten := s.noted(rt, c, err); unwritten != nil && err == nil {
@@ -199,14 +192,29 @@ func (s *server) wrap(rt route) http.HandlerFunc {
 	}
 }
 
-// while makes a call end when its person may not be here any more.
-func (s *server) while(c *call) context.CancelFunc {
+// answer does what an admitted call asks for, now or later.
+func (s *server) answer(rt route, c *call) error {
+	defer s.while(c)()
+	if rt.wantsLater(c) {
+		return s.later(rt, c)
+	}
+	return s.guard(rt, c)
+}
+
+// while makes a call end when its person may not be here any more, together with its connection.
+func (s *server) while(c *call) (done func()) {
 	if s.While == nil || c.actor == nil {
 		return func() {}
 	}
+	whole := c.Request
 	ctx, stop := s.While(c.Context(), c.actor.Principal())
 	c.Request = c.WithContext(ctx)
-	return stop
+	hungUp := identity.HangUp(ctx, c.w)
+	return func() { // what is told and noted after this has a context that goes on
+		hungUp()
+		stop()
+		c.Request = whole
+	}
 }
 
 // noted writes the audit leaf of a call that left none: one that was not valid, that asked for

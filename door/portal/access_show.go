@@ -11,6 +11,7 @@ import (
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/identity"
+	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/ledger"
@@ -130,7 +131,7 @@ func access(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	entries, err := r.Actor.Looked(r.Context(), store.LeafFilter{Patient: id, From: r.Now().Add(-accessBack), Limit: accessMost})
+	entries, err := r.Actor.LookedAndExported(r.Context(), store.LeafFilter{Patient: id, From: r.Now().Add(-accessBack), Limit: accessMost})
 	if err != nil {
 		return err
 	}
@@ -242,6 +243,8 @@ func tookWord(l ledger.Leaf) string {
 		return "downloaded the list of who got your data"
 	case l.Type == "AuditEvent", strings.HasPrefix(l.Query, "audit log"):
 		return "downloaded the list of who looked at your record"
+	case strings.HasPrefix(l.Query, record.WholeRecord):
+		return "downloaded many records at once, yours among them"
 	case strings.HasPrefix(l.Query, "subscription "):
 		return "was sent what is new in your record"
 	}

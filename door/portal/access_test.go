@@ -267,3 +267,27 @@ func TestEmergencyAccessIsNewsUntilItIsRead(t *testing.T) {
 		t.Error("a stranger reads about it")
 	}
 }
+
+// TestAPatientIsToldOfAnExportOfAll: who took the records of everybody along is in the list and in
+// the table, in the patient's words, and can be asked about.
+func TestAPatientIsToldOfAnExportOfAll(t *testing.T) {
+	c := start(t)
+	const maria = "maria.okafor"
+	registry := trust.Principal{ID: "u1", Name: "Dr Ada Lovelace", Role: trust.Physician, Purpose: trust.Treatment, Client: "vs", Scopes: []string{"system/*.rs"}}
+	for _, err := range c.gate.As(registry, "fhir").All(t.Context(), "Observation") {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, page := c.see(maria, "/portal/access")
+	const want = "downloaded many records at once, yours among them"
+	if text := plainText(page); !strings.Contains(text, want) || !strings.Contains(text, "Vital signs viewer") {
+		t.Errorf("the page lacks it: %s", text)
+	}
+	if _, ask := c.see(maria, strings.ReplaceAll(c.must(page, `href="(/portal/messages/new\?topic=access[^"]+)">I don’t know this program`), "&amp;", "&")); !strings.Contains(ask, "The program Vital signs viewer") {
+		t.Errorf("asked about it: %s", plainText(ask))
+	}
+	if _, table := c.see(maria, "/portal/access/disclosures"); !strings.Contains(table, want) {
+		t.Errorf("disclosures: %s", table)
+	}
+}

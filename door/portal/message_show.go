@@ -292,7 +292,7 @@ func (v *threadView) prefillAccess(r *web.Request) error {
 	if err != nil {
 		return fault.New(fault.NotFound, "There is no such line in the list.")
 	}
-	found, err := r.Actor.Looked(r.Context(), store.LeafFilter{Patient: r.Principal().Patient, Before: line + 1, Limit: 1})
+	found, err := r.Actor.LookedAndExported(r.Context(), store.LeafFilter{Patient: r.Principal().Patient, Before: line + 1, Limit: 1})
 	if err != nil {
 		return err
 	}

@@ -39,6 +39,7 @@ const password = "three quiet herons wade"
 type house struct {
 	t       testing.TB
 	url     string
+	handler http.Handler // what the server at url answers with
 	dir     string
 	gate    *record.Gate
 	logins  *identity.Accounts
@@ -77,7 +78,7 @@ func start(t testing.TB) *house {
 			t.Fatal(err)
 		}
 	}
-	accounts := identity.Open(s, c.clock, identity.Options{Cost: identity.Cost{KiB: 64, Passes: 1}, PasswordAlone: true})
+	accounts := identity.Open(s, c.clock, identity.Options{Cost: identity.Cost{KiB: 64, Passes: 1}, PasswordAlone: true, CheckEvery: 200 * time.Millisecond})
 	c.logins = accounts
 	for _, a := range practice.Accounts {
 		c.people[a.User] = a
@@ -99,7 +100,7 @@ func start(t testing.TB) *house {
 	}
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
-	c.url = server.URL
+	c.url, c.handler = server.URL, h
 	return c
 }
 

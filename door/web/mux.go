@@ -166,8 +166,8 @@ func unhurried(h http.Handler) http.Handler {
 		c := http.NewResponseController(w)
 		until := time.Now().Add(maxStream)
 		_, _ = c.SetReadDeadline(until), c.SetWriteDeadline(until) // where there are none, none is needed
-		defer func() { _ = c.SetWriteDeadline(time.Time{}) }()
 		h.ServeHTTP(w, r)
+		_ = c.SetWriteDeadline(time.Time{}) // not after a panic: what was broken off has to end
 	})
 }
 
@@ -210,7 +210,9 @@ func (s *Site) enter(w http.ResponseWriter, r *Request, p Policy, h Handler) err
 	}
 	whole := r.Request
 	ctx, stop := s.Accounts.While(r.Context(), r.Principal())
+	done := identity.HangUp(ctx, w)
 	defer func() { // a fault is told after this: its page is not drawn with a context that has ended
+		done()
 		stop()
 		r.Request = whole
 	}()

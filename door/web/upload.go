@@ -111,5 +111,8 @@ func SendFile(w http.ResponseWriter, r *Request, name, contentType string, conte
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": unhidden(name)}))
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'; frame-ancestors 'none'")
 	http.ServeContent(w, r.Request, "", time.Time{}, content)
+	if r.Context().Err() != nil { // broken off: it must look broken
+		panic(http.ErrAbortHandler)
+	}
 	return nil
 }

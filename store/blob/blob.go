@@ -184,8 +184,9 @@ type Reader struct {
 // Close ends the reading.
 func (r *Reader) Close() error { return r.file.Close() }
 
-// Open opens a content. One that is not here is fault.NotFound; one whose file is damaged or
-// another's is fault.Unavailable, now or when the damaged part is read.
+// Open opens a content, for as long as the context goes on: reading ends with it. One that is not
+// here is fault.NotFound; one whose file is damaged or another's is fault.Unavailable, now or when
+// the damaged part is read.
 func (s *Store) Open(ctx context.Context, c Content) (*Reader, error) {
 	want, err := hex.DecodeString(c.Hash)
 	if err != nil || len(want) != sha256.Size {
@@ -213,13 +214,19 @@ func (s *Store) Open(ctx context.Context, c Content) (*Reader, error) {
 	if !hmac.Equal(trailer, want) {
 		return nil, errors.Join(damaged(nil), f.Close())
 	}
-	return &Reader{io.NewSectionReader(checked{plain}, 0, size), f}, nil
+	return &Reader{io.NewSectionReader(checked{ctx, plain}, 0, size), f}, nil
 }
 
-// checked makes faults of what cannot be decrypted.
-type checked struct{ io.ReaderAt }
+// checked makes faults of what cannot be decrypted, and ends with a context.
+type checked struct {
+	ctx context.Context
+	io.ReaderAt
+}
 
 func (c checked) ReadAt(p []byte, off int64) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
 	n, err := c.ReaderAt.ReadAt(p, off)
 	var known *fault.Error
 	if err != nil && err != io.EOF && !errors.As(err, &known) {
