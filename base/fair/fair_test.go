@@ -396,3 +396,19 @@ func TestNoQueue(t *testing.T) {
 		t.Error(err, done)
 	}
 }
+
+// What a turn costs when nobody else is here.
+func BenchmarkAlone(b *testing.B) {
+	q := New(1)
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			_ = q.Do(ctx, Job{Who: "nina", Again: true, Budget: time.Minute}, func(t *Turn) error {
+				Away(t.Context())()
+				return t.End()
+			})
+		}
+	})
+}

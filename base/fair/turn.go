@@ -12,8 +12,8 @@ type Turn struct {
 	person *person
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	stop   context.CancelFunc // of the budget
-	ready  chan struct{}      // closed when the work may begin
+	budget *time.Timer   // breaks the work off
+	ready  chan struct{} // closed when the work may begin
 
 	// What follows is the queue's, under its lock, and whose work it is may read it at the end.
 	again     bool // it can be taken back
@@ -31,9 +31,10 @@ type Turn struct {
 func (t *Turn) Context() context.Context { return t.ctx }
 
 // End says that the work is done: what follows only waits for the client. The error says that the
-// job was taken back before; then nothing may be answered, because it is done again.
+// job was taken back before; then nothing may be answered, because it is done again. To end no turn is
+// no error.
 func (t *Turn) End() error {
-	if t.queue == nil {
+	if t == nil || t.queue == nil {
 		return nil
 	}
 	q := t.queue
@@ -113,16 +114,17 @@ func (t *Turn) run(work func(*Turn) error) error {
 		q.mu.Lock()
 		defer q.mu.Unlock()
 		q.finish(t)
-		t.stop()
+		if t.budget != nil {
+			t.budget.Stop()
+		}
 		t.cancel(nil)
 	}()
 	return work(t)
 }
 
 func (q *Queue) turn(ctx context.Context, j Job, p *person) *Turn {
-	t := &Turn{queue: q, person: p, again: j.Again, stop: func() {}}
-	ctx = context.WithValue(ctx, turnKey{}, t)
-	t.ctx, t.cancel = context.WithCancelCause(ctx)
+	t := &Turn{queue: q, person: p, again: j.Again}
+	t.ctx, t.cancel = context.WithCancelCause(context.WithValue(ctx, turnKey{}, t))
 	return t
 }
 
@@ -194,7 +196,7 @@ func (t *Turn) await(ctx context.Context, j Job) (*Turn, error) {
 		return nil, err
 	}
 	if j.Budget > 0 {
-		t.ctx, t.stop = context.WithTimeoutCause(t.ctx, j.Budget, errBudget)
+		t.budget = time.AfterFunc(j.Budget, func() { t.cancel(errBudget) })
 	}
 	return t, nil
 }

@@ -72,12 +72,7 @@ func (s *server) answer(rt route, c *call, budget time.Duration) error {
 
 // worked ends the turn of a request, before its answer is sent. The error says that the work was
 // taken back and begins again: nothing may be sent.
-func (c *call) worked() error {
-	if c.turn == nil {
-		return nil
-	}
-	return c.turn.End()
-}
+func (c *call) worked() error { return c.turn.End() }
 
 // ahead is a body that was read to its end, or until it failed.
 type ahead struct {
