@@ -13,6 +13,7 @@ import (
 
 	"github.com/osler-emr/osler/base/bucket"
 	"github.com/osler-emr/osler/base/clock"
+	"github.com/osler-emr/osler/base/fair"
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/outbound"
 	"github.com/osler-emr/osler/base/seal"
@@ -94,8 +95,11 @@ func open(t testing.TB, bodies ...string) *house {
 	return build(t, func(s *sqlite.Store) store.Store { return s }, bodies...)
 }
 
-// even is Options.Even of the next house.
-var even time.Duration
+// even is Options.Even of the next house, and readers are the connections that read its store.
+var (
+	even    time.Duration
+	readers = 1
+)
 
 func build(t testing.TB, wrapped func(*sqlite.Store) store.Store, bodies ...string) *house {
 	t.Helper()
@@ -104,7 +108,7 @@ func build(t testing.TB, wrapped func(*sqlite.Store) store.Store, bodies ...stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := sqlite.Open(t.Context(), h.dir, sqlite.Options{Keyring: ring, Clock: h.clock, Readers: 1, CacheKiB: 1024})
+	s, err := sqlite.Open(t.Context(), h.dir, sqlite.Options{Keyring: ring, Clock: h.clock, Readers: readers, CacheKiB: 1024})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +143,8 @@ func build(t testing.TB, wrapped func(*sqlite.Store) store.Store, bodies ...stri
 	h.watch = watch.Open(watch.Options{Gate: h.gate, Store: h.store, Accounts: h.site.Accounts, Clock: h.clock, Log: log, Base: "http://osler.example/fhir",
 		Guard: guard, Poll: 50 * time.Millisecond, Retry: watch.Retry{First: time.Millisecond, Most: 5 * time.Millisecond, Attempts: 5}})
 	jobs := job.Open(h.store, h.gate, h.clock, log)
-	api := fhirapi.New(fhirapi.Options{Gate: h.gate, Even: even, Authenticate: h.token, Visitor: h.site.Visitor, Clock: h.clock, Log: log,
+	h.site.Fair = fair.New(1)
+	api := fhirapi.New(fhirapi.Options{Gate: h.gate, Even: even, Fair: h.site.Fair, Authenticate: h.token, Visitor: h.site.Visitor, Clock: h.clock, Log: log,
 		Base: "http://osler.example/fhir", Watch: h.watch, Guard: guard, Jobs: jobs, Version: "test"})
 	mux := http.NewServeMux()
 	mux.Handle("/fhir", api)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/osler-emr/osler/base/fair"
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
@@ -37,6 +38,7 @@ func addPatient(l *ledger.Leaf, id string) {
 
 // write stores a leaf on its own.
 func (a *Actor) write(ctx context.Context, l *ledger.Leaf) error {
+	defer fair.Away(ctx)()
 	for _, part := range a.glassed(l) {
 		if _, err := a.gate.store.Commit(ctx, store.Changeset{Leaf: part}); err != nil {
 			return err

@@ -26,7 +26,7 @@ func routes(m *web.Mux) {
 	office(m)
 
 	m.Page("GET /today", web.Clinical, today)
-	m.Page("GET /inbox", web.Desk, inbox)
+	m.Page("GET /inbox", web.Desk, web.Costly(inbox))
 	m.Page("POST /inbox/sign", web.Clinical, web.Fresh(web.Signing, inboxSign))
 	m.Page("GET /inbox/{task}", web.Desk, inboxOpen)
 	m.Page("POST /inbox/{task}/done", web.Desk, inboxDone)
@@ -36,7 +36,7 @@ func routes(m *web.Mux) {
 	m.Page("POST /inbox/{task}/pass", web.Desk, inboxPass)
 
 	m.Find("/find", web.Finding, patientFind)
-	m.Page("GET /charts", web.Desk, chartList)
+	m.Page("GET /charts", web.Desk, web.Costly(chartList))
 	m.Find("/charts", web.Desk, chartList)
 	m.Page("GET /register", web.Desk, registerForm)
 	m.Find("/register/matches", web.Desk, registerMatches)

@@ -5,10 +5,10 @@ import "github.com/osler-emr/osler/door/web"
 // office is the part of the site map beside the patients' charts: audit, safety, emergency access, duplicates,
 // billing and people.
 func office(m *web.Mux) {
-	m.Page("GET /audit", web.Audit, audit)
+	m.Page("GET /audit", web.Audit, web.Costly(audit))
 	m.Find("/audit", web.Audit, audit)
 	m.Page("GET /audit/disclosures.csv", web.Audit, web.Fresh(web.Exporting, auditAccounting))
-	m.Page("GET /audit/unusual", web.Audit, unusualShow)
+	m.Page("GET /audit/unusual", web.Audit, web.Costly(unusualShow))
 	m.Page("POST /audit/unusual/{finding}", web.Audit, unusualReview)
 	m.Page("POST /audit/verify", web.Audit, auditVerify)
 	m.Page("GET /audit/export.csv", web.Audit, web.Fresh(web.Exporting, auditExport))
@@ -27,23 +27,23 @@ func office(m *web.Mux) {
 	m.Page("POST /privacy/glass/{grant}", web.Audit, glassReview)
 
 	const archivists = web.Records | web.Administrator // as record.AskToShred and identity.PlaceHold
-	m.Page("GET /retention", archivists|web.Auditor, retentionShow)
+	m.Page("GET /retention", archivists|web.Auditor, web.Costly(retentionShow))
 	m.Page("GET /retention/certificates/{index}", archivists|web.Auditor, certificateShow)
 	m.Page("POST /retention/holds", archivists, holdPlace)
 	m.Page("POST /retention/holds/{patient}/lift", archivists, web.Fresh(web.Granting, holdLift))
 	m.Page("POST /retention/{patient}/ask", archivists, web.Fresh(web.Destroying, disposalAsk))
 	m.Page("POST /retention/{patient}/destroy", archivists, web.Fresh(web.Destroying, disposalConfirm))
 
-	m.Page("GET /duplicates", web.Desk, duplicateList)
+	m.Page("GET /duplicates", web.Desk, web.Costly(duplicateList))
 	m.Page("GET /duplicates/{task}", web.Desk, duplicateShow)
 	m.Page("POST /duplicates/{task}/different", web.Desk, duplicateDifferent)
 	m.Page("POST /duplicates/{task}/same", web.Desk, duplicateSame)
 
-	m.Page("GET /billing", web.Biller, billingWork)
+	m.Page("GET /billing", web.Biller, web.Costly(billingWork))
 	m.Page("GET /billing/{patient}", web.Biller, billingPatient)
 	m.Page("POST /billing/{patient}/charges/{charge}", web.Biller, chargeSave)
 	m.Page("POST /billing/{patient}/statement", web.Biller, statementMake)
-	m.Page("GET /statements", web.Biller, statementList)
+	m.Page("GET /statements", web.Biller, web.Costly(statementList))
 	m.Page("GET /fees", web.Fees, feeList)
 	m.Page("POST /fees/start", web.Fees, feeStart)
 	m.Page("POST /fees/{code}", web.Fees, feeSave)

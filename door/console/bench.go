@@ -76,13 +76,15 @@ type bench struct {
 	next  func() ([]*fhir.Node, bool)
 	full  string // a patient with many encounters
 
-	patients []string
-	base     string // of the server
-	pid      int    // of the process that serves
-	doctor   string // the account that asks
-	token    string
-	session  *http.Cookie
-	client   *http.Client
+	patients     []string
+	base         string // of the server
+	pid          int    // of the process that serves
+	doctor       string // the account that asks
+	token        string
+	other        string // an account whose clients are hostile
+	hostileToken string
+	session      *http.Cookie
+	client       *http.Client
 }
 
 // whole is the ordinary run: every row at one size.
@@ -148,6 +150,11 @@ func (b *bench) populate(ctx context.Context, n int) (done func(), err error) {
 		return nil, errors.Join(err, b.house.store.Close())
 	}
 	b.doctor = doctor.ID
+	other, err := b.house.accounts.Create(ctx, trust.System("bench"), identity.Draft{User: "bench.other", Name: "Other Doctor", Role: trust.Physician, Password: benchPassword, TOTPSecret: benchFactor})
+	if err != nil {
+		return nil, errors.Join(err, b.house.store.Close())
+	}
+	b.other = other.ID
 	b.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	next, stop := iter.Pull(synthetic.Population(7, n, b.program.Clock.Now()))
@@ -261,6 +268,9 @@ const (
 // sign makes the token and the session with which the server is asked.
 func (b *bench) sign(ctx context.Context) (err error) {
 	if b.token, err = b.house.accounts.IssueToken(ctx, trust.System("bench"), b.doctor, []string{"user/*.cruds"}, time.Hour); err != nil {
+		return err
+	}
+	if b.hostileToken, err = b.house.accounts.IssueToken(ctx, trust.System("bench"), b.other, []string{"user/*.rs"}, time.Hour); err != nil {
 		return err
 	}
 	_, secret, err := b.house.accounts.SignInAs(ctx, trust.System("bench"), "bench.doctor", identity.Place{Address: "127.0.0.1"})

@@ -38,6 +38,7 @@ func (b *bench) rows(ctx context.Context) {
 			}
 		}
 	}
+	b.neighbour(ctx)
 }
 
 func (c *benchCommand) wants(name string) bool { return strings.Contains(name, c.Only) }

@@ -9,10 +9,12 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
 
+	"github.com/osler-emr/osler/base/fair"
 	"github.com/osler-emr/osler/door/clinic"
 	"github.com/osler-emr/osler/door/fhirapi"
 	"github.com/osler-emr/osler/door/portal"
@@ -147,6 +149,7 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 	if err != nil {
 		return err
 	}
+	site.Fair = fair.New(atWork(h.database))
 	programs := oauth.Open(oauth.Options{Store: h.store, Accounts: h.accounts, Clock: p.Clock, Key: h.keys.Key("oauth-signing"), Guard: guard, Log: site.Log})
 	h.accounts.Join(programs)
 	site.Single = sso.Open(sso.Options{Accounts: h.accounts, Clock: p.Clock, Log: site.Log, Key: h.keys.Key("single-sign-on"), Guard: guard})
@@ -160,7 +163,7 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 	jobs := job.Open(h.store, h.gate, p.Clock, site.Log)
 	defer jobs.Close()
 	api := fhirapi.New(fhirapi.Options{Gate: h.gate, Authenticate: programs.Authenticate, Programs: true, Visitor: site.Visitor, While: h.accounts.While, Even: 3 * time.Millisecond, Clock: p.Clock, Log: site.Log, Version: Version,
-		MaxContent: l.Most << 20, PageKey: h.keys.Key("page address"), Base: out.base(), Watch: watcher, Jobs: jobs, Guard: guard})
+		MaxContent: l.Most << 20, PageKey: h.keys.Key("page address"), Base: out.base(), Watch: watcher, Jobs: jobs, Guard: guard, Fair: site.Fair})
 	defer api.Close()
 	mux := http.NewServeMux()
 	mux.Handle("/fhir", api)
@@ -248,4 +251,14 @@ func sweep(ctx context.Context, gate *record.Gate, log *slog.Logger) {
 		case <-time.After(sweepEvery):
 		}
 	}
+}
+
+// atWork is how many costly requests of one account are at work while others use the server too: one
+// processor is left to the others. A database works on processors of its own; there half of the
+// connections are left.
+func atWork(database bool) int {
+	if database {
+		return 2 * runtime.GOMAXPROCS(0)
+	}
+	return runtime.GOMAXPROCS(0) - 1
 }

@@ -90,7 +90,7 @@ func (s *server) later(rt route, c *call) error {
 		defer cancel()
 		defer close(job.done)
 		defer s.while(work)()
-		err := s.guard(rt, work)
+		err := s.answer(rt, work, 0)
 		if work.Context().Err() != nil {
 			err = fault.New(fault.TooCostly, "The work was given up: it was cancelled, or not finished within %v.", laterWork)
 		}

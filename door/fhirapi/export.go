@@ -3,6 +3,7 @@ package fhirapi
 import (
 	"context"
 	"fmt"
+	"iter"
 	"net/http"
 	"net/url"
 	"slices"
@@ -289,11 +290,13 @@ func (s *server) exportFile(c *call) error {
 	if !definition.IsResource(t) || len(x.types) > 0 && !slices.Contains(x.types, t) {
 		return fault.New(fault.Malformed, "The address of this export cannot be read; start it again.")
 	}
-	members, err := x.members(c.Context(), past)
-	if err != nil {
+	var members, chosen map[string]bool
+	err = s.piece(c, func() (err error) {
+		if members, err = x.members(c.Context(), past); err == nil {
+			chosen, err = x.chosen(c.Context(), past, t)
+		}
 		return err
-	}
-	chosen, err := x.chosen(c.Context(), past, t)
+	})
 	if err != nil {
 		return err
 	}
@@ -301,7 +304,14 @@ func (s *server) exportFile(c *call) error {
 		return err
 	}
 	c.w.Header().Set("Content-Type", "application/fhir+ndjson")
-	for v, err := range past.AllFor(c.Context(), x.group, t) {
+	next, stop := iter.Pull2(past.AllFor(c.Context(), x.group, t))
+	defer stop()
+	for more := true; more; {
+		var lines []byte
+		err := s.piece(c, func() (err error) {
+			lines, more, err = x.lines(next, members, chosen)
+			return err
+		})
 		if err != nil {
 			// The status has been sent: only a broken connection tells that lines are missing.
 			if c.Context().Err() == nil { // no fault of ours: the client went away, or its account has ended
@@ -309,13 +319,29 @@ func (s *server) exportFile(c *call) error {
 			}
 			panic(http.ErrAbortHandler)
 		}
-		if x.has(v, members) && (chosen == nil || chosen[v.ID]) {
-			if _, err := c.w.Write(append(v.Body[:len(v.Body):len(v.Body)], '\n')); err != nil {
-				return nil // the client went away
-			}
+		if _, err := c.w.Write(lines); err != nil {
+			return nil // the client went away
 		}
 	}
 	return nil
+}
+
+// exportPiece is how many bytes of an export are read before they are sent.
+const exportPiece = 256 << 10
+
+// lines reads the next piece of an export, without waiting for the client. more says whether there
+// may be others.
+func (x export) lines(next func() (store.Version, error, bool), members, chosen map[string]bool) (lines []byte, more bool, err error) {
+	for len(lines) < exportPiece {
+		v, err, ok := next()
+		if err != nil || !ok {
+			return lines, false, err
+		}
+		if x.has(v, members) && (chosen == nil || chosen[v.ID]) {
+			lines = append(append(lines, v.Body...), '\n')
+		}
+	}
+	return lines, true, nil
 }
 
 // has reports whether a version belongs to the export by level and time.

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 
+	"github.com/osler-emr/osler/base/fair"
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
 )
@@ -52,6 +54,9 @@ func (s *server) fail(c *call, id string, err error) {
 			challenge += `, error="invalid_token"`
 		}
 		c.w.Header().Set("WWW-Authenticate", challenge)
+	}
+	if busy := (*fair.Busy)(nil); errors.As(err, &busy) {
+		c.w.Header().Set("Retry-After", strconv.Itoa(int(busy.After.Seconds())))
 	}
 	if code == fault.NotFound && c.Method != http.MethodGet && c.Method != http.MethodHead {
 		s.Log.Debug("fhir request refused", "request", id, "status", status)

@@ -83,6 +83,9 @@ func (c *call) writePage(status int, body []byte) error {
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(b.Len()))
+	if err := c.worked(); err != nil {
+		return err
+	}
 	c.w.WriteHeader(status)
 	if c.Method != http.MethodHead {
 		c.w.Write(b.Bytes()) // a client that went away is no error of ours

@@ -12,7 +12,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"path"
@@ -23,6 +22,7 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/base/clock"
+	"github.com/osler-emr/osler/base/fair"
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/base/outbound"
@@ -73,6 +73,8 @@ type Options struct {
 	// Even is how long an answer that there is nothing takes at least, so that its time does not
 	// tell whether something is hidden. 0: as long as it takes.
 	Even time.Duration
+	// Fair shares out costly requests between accounts; nil lets all of them pass at once.
+	Fair *fair.Queue
 	// Version is the program's, for the CapabilityStatement.
 	Version string
 }
@@ -151,6 +153,9 @@ type call struct {
 	findings []fault.Issue // warnings about what was written
 
 	within *place // the compartment that a search is limited to
+
+	turn  *fair.Turn // of a costly request
+	ahead *ahead     // the body of a costly request
 }
 
 // wrap authenticates, limits the body and turns errors into OperationOutcomes.
@@ -176,7 +181,7 @@ func (s *server) wrap(rt route) http.HandlerFunc {
 		r.Body = http.MaxBytesReader(w, r.Body, s.bodyLimit(c))
 		err := s.admit(rt, c)
 		if err == nil {
-			err = s.answer(rt, c)
+			err = s.admitted(rt, c)
 		}
 		if tally.Count() == 0 {
 			if unwritten := s.noted(rt, c, err); unwritten != nil && err == nil {
@@ -192,13 +197,13 @@ func (s *server) wrap(rt route) http.HandlerFunc {
 	}
 }
 
-// answer does what an admitted call asks for, now or later.
-func (s *server) answer(rt route, c *call) error {
+// admitted does what an admitted call asks for, now or later.
+func (s *server) admitted(rt route, c *call) error {
 	defer s.while(c)()
 	if rt.wantsLater(c) {
 		return s.later(rt, c)
 	}
-	return s.guard(rt, c)
+	return s.answer(rt, c, workTime)
 }
 
 // while makes a call end when its person may not be here any more, together with its connection.
@@ -335,7 +340,7 @@ func (c *call) body() (*fhir.Node, error) {
 	if ct != "" && !jsonType(ct) && !xmlType(ct) {
 		return nil, unsupported(ct, "application/fhir+json or application/fhir+xml")
 	}
-	b, err := io.ReadAll(c.Body)
+	b, err := c.all()
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -457,6 +462,9 @@ func (c *call) write(status int, body []byte) error {
 		h.Set("Content-Type", jsonContent)
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
+	if err := c.worked(); err != nil {
+		return err
+	}
 	c.w.WriteHeader(status)
 	if c.Method == http.MethodHead || len(body) == 0 {
 		return nil

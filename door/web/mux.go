@@ -202,6 +202,7 @@ func (s *Site) enter(w http.ResponseWriter, r *Request, p Policy, h Handler) err
 		}
 		return fault.New(fault.Forbidden, "Your role does not open this page. Ask an administrator if you need it.")
 	}
+	s.Fair.Seen(r.Principal().ID)
 	if err := readForm(r.Request); err != nil {
 		return err
 	}

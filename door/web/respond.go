@@ -21,6 +21,7 @@ func write(w http.ResponseWriter, r *Request, status int, c templ.Component) err
 	if err := c.Render(r.reader(), &b); err != nil {
 		return err
 	}
+	r.turn.End()
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	_, err := w.Write(shown(b.Bytes()))

@@ -32,6 +32,7 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/osler-emr/osler/base/clock"
+	"github.com/osler-emr/osler/base/fair"
 	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/identity"
@@ -64,6 +65,8 @@ type Site struct {
 	Program func(ctx context.Context, id string) (string, error)
 	// BackUp begins a backup and a restore drill; nil when the server makes none by itself.
 	BackUp func()
+	// Fair shares out the costly work of programs; it is told who is here. nil shares nothing out.
+	Fair *fair.Queue
 	// Witnesses tells how it stands with the witnesses of the audit log; nil when there are none.
 	Witnesses func() []witness.State
 }
@@ -188,6 +191,7 @@ type Request struct {
 	// weak says that somebody signed in with a password alone, who has to set a second factor up
 	// before anything else. There is an Account, a Session and no Actor.
 	weak bool
+	turn *fair.Turn // of a page of Costly
 	// proofFault says why the answer to Fresh's question was not good enough.
 	proofFault string
 }
