@@ -54,7 +54,7 @@ type house struct {
 	contents bucket.Bucket // of attachments; nil: there is no place for them
 	gate     *record.Gate
 	accounts *identity.Accounts
-	database bool // the record lies in a database that has processors of its own
+	apart    bool // the record lies in a database on another machine, which has processors of its own
 }
 
 // open opens the record in a folder; create makes it when there is none.
@@ -104,7 +104,7 @@ func (p *Program) open(ctx context.Context, d dataFlags, create bool) (*house, e
 	}
 	accounts := identity.Open(s, p.Clock, identity.Options{Key: keys.Key("identity")})
 	gate.Hold(accounts)
-	return &house{dir: d.Data, database: d.Database != "", store: whole, keys: keys, contents: place, gate: gate, accounts: accounts}, nil
+	return &house{dir: d.Data, apart: d.Database != "" && !postgres.Near(d.Database), store: whole, keys: keys, contents: place, gate: gate, accounts: accounts}, nil
 }
 
 // store opens the database of the record.

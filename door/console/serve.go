@@ -149,7 +149,7 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 	if err != nil {
 		return err
 	}
-	site.Fair = fair.New(atWork(h.database))
+	site.Fair = fair.New(atWork(h.apart))
 	programs := oauth.Open(oauth.Options{Store: h.store, Accounts: h.accounts, Clock: p.Clock, Key: h.keys.Key("oauth-signing"), Guard: guard, Log: site.Log})
 	h.accounts.Join(programs)
 	site.Single = sso.Open(sso.Options{Accounts: h.accounts, Clock: p.Clock, Log: site.Log, Key: h.keys.Key("single-sign-on"), Guard: guard})
@@ -254,10 +254,10 @@ func sweep(ctx context.Context, gate *record.Gate, log *slog.Logger) {
 }
 
 // atWork is how many costly requests of one account are at work while others use the server too: one
-// processor is left to the others. A database works on processors of its own; there half of the
-// connections are left.
-func atWork(database bool) int {
-	if database {
+// processor is left to the others. A database on another machine works on processors of its own; there
+// half of the connections are left.
+func atWork(apart bool) int {
+	if apart {
 		return 2 * runtime.GOMAXPROCS(0)
 	}
 	return runtime.GOMAXPROCS(0) - 1

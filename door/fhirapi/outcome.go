@@ -45,7 +45,7 @@ func (s *server) fail(c *call, id string, err error) {
 	if r := (*refusal)(nil); errors.As(err, &r) {
 		status = r.status
 	}
-	if code == fault.Internal {
+	if code == fault.Internal && c.Context().Err() == nil { // nobody is to blame for a client that went away
 		s.Log.Error("fhir request failed", "request", id, "method", c.Method, "error", err)
 	}
 	if code == fault.Unauthorized {

@@ -10,13 +10,23 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 )
 
+// near reports whether a host is this machine.
+func near(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") || host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// Near reports whether the database of a URL is on this machine, and shares its processors.
+func Near(url string) bool {
+	c, err := pgconn.ParseConfig(url)
+	return err == nil && near(c.Host)
+}
+
 // sealed refuses what could send the record over a network in clear, or to somebody who only says
 // that he is the database: a URL may name several servers, and ways to go on without TLS.
 func sealed(c *pgconn.Config) error {
 	refused := func(host string, t *tls.Config) bool {
-		ip := net.ParseIP(host)
-		near := strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") || host == "localhost" || ip != nil && ip.IsLoopback()
-		return !near && (t == nil || t.InsecureSkipVerify)
+		return !near(host) && (t == nil || t.InsecureSkipVerify)
 	}
 	bad := refused(c.Host, c.TLSConfig)
 	for _, f := range c.Fallbacks {

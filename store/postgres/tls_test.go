@@ -35,3 +35,15 @@ func TestTheDatabaseIsReachedByTLS(t *testing.T) {
 		}
 	}
 }
+
+// TestNear: a database on this machine shares its processors with what asks it.
+func TestNear(t *testing.T) {
+	for url, want := range map[string]bool{
+		"postgres://u@localhost/d": true, "postgres://u@127.0.0.1:5432/d": true, "postgres://u@[::1]/d": true, "host=/var/run/postgresql dbname=d": true,
+		"postgres://u@db.clinic.example/d": false, "postgres://u@10.1.2.3/d": false, "postgres://u@host:port:more/d": false,
+	} {
+		if Near(url) != want {
+			t.Errorf("%s: %v", url, !want)
+		}
+	}
+}
