@@ -121,7 +121,8 @@ stands in ` + "`fhir/search/DESIGN.md`" + `.
 	b.WriteString(`
 Auditors and administrators read all of them, patients those about the own record. ` + "`[type]/[id]/$provenance`" + `
 tells everybody who sees an entry who wrote each version of it. Provenance resources that others have
-written are stored and searched like all resources (` + "`Provenance?target=`" + `).
+written are stored and searched like all resources (` + "`Provenance?target=`" + `): the search, and
+` + "`_revinclude=Provenance:target`" + `, find those alone. What the audit log says is at ` + "`[type]/[id]/$provenance`" + ` only.
 `)
 	b.WriteString(`
 ## What is not there, and why

@@ -16,7 +16,7 @@ func Line(t testing.TB) *http.Transport {
 	line := &http.Transport{DisableCompression: true, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 		c, err := new(net.Dialer).DialContext(ctx, network, address)
 		if err == nil {
-			err = c.(*net.TCPConn).SetReadBuffer(16 << 10)
+			err = c.(*net.TCPConn).SetReadBuffer(256 << 10) // little, and enough for 3 MB a second: what the kernel of the server holds is out of its reach
 		}
 		return c, err
 	}}
