@@ -39,6 +39,7 @@ var asks = map[string]string{
 	"POST /whose/carers": web.Granting.Why, "POST /whose/{grant}/confirm": web.Granting.Why,
 	"POST /retention/holds/{patient}/lift": web.Granting.Why,
 
+	"POST /p/{patient}/sight/{type}/{id}": web.Opening.Why, "POST /p/{patient}/objections": web.Opening.Why, "POST /p/{patient}/objections/{consent}/lift": web.Opening.Why,
 	"POST /privacy/ages": web.Opening.Why, "POST /access": web.Opening.Why, "POST /people/{account}/clearance": web.Opening.Why,
 	"POST /programs/new": web.Opening.Why, "POST /programs/{client}": web.Opening.Why, "POST /oauth/consent": web.Opening.Why,
 

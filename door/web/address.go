@@ -42,7 +42,7 @@ var addressed = map[string]shape{
 	// how much, and where to go on
 	"years": number, "days": number, "minutes": number, "before": number, "line": number,
 	// which of the program's choices
-	"view": aWord, "lane": aWord, "span": aWord, "all": aWord, "amend": aWord, "did": aWord, "door": aWord, "purpose": aWord, "outcome": aWord, "glass": aWord, "topic": aWord, "help": aWord, "for": aWord,
+	"view": aWord, "lane": aWord, "span": aWord, "all": aWord, "amend": aWord, "did": aWord, "door": aWord, "purpose": aWord, "outcome": aWord, "glass": aWord, "topic": aWord, "help": aWord, "for": aWord, "kind": aWord,
 	// what a provider sends back with a person who signed in there (OpenID Connect)
 	"code": opaque, "state": opaque, "iss": opaque, "error": opaque, "error_description": {form: regexp.MustCompile(`^[ -~]+$`)}, "session_state": opaque,
 	// where to go afterwards
