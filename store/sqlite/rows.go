@@ -10,10 +10,8 @@ import (
 
 // table holds the statements of an index table. A row is the row id and the columns.
 type table struct {
-	name    string
-	columns int
-	delete  string
-	insert  map[int]string // by how many rows it writes
+	delete string
+	insert map[int]string // by how many rows it writes
 }
 
 // tables are the index tables of a store's writer.
@@ -27,7 +25,7 @@ func newTables() tables {
 	all := tables{}
 	for _, t := range packed.Tables {
 		row := "(?" + strings.Repeat(", ?", len(t.Columns)) + ")"
-		one := &table{name: t.Name, columns: 1 + len(t.Columns), delete: "DELETE FROM " + t.Name + " WHERE rid = ? AND " + strings.Join(t.Columns, " = ? AND ") + " = ?", insert: map[int]string{}}
+		one := &table{delete: "DELETE FROM " + t.Name + " WHERE rid = ? AND " + strings.Join(t.Columns, " = ? AND ") + " = ?", insert: map[int]string{}}
 		for _, n := range rowsAtOnce {
 			one.insert[n] = "INSERT OR IGNORE INTO " + t.Name + " (rid, " + strings.Join(t.Columns, ", ") + ") VALUES " + row + strings.Repeat(", "+row, n-1)
 		}
