@@ -18,7 +18,6 @@ import (
 // objectionLine is a consent of the patient, in words.
 type objectionLine struct {
 	rights.Objection
-	Text    string // what it does
 	InForce bool
 	Request string // id of the request that it comes from, which ends it
 }
@@ -35,7 +34,7 @@ type objectionsView struct {
 	Why    string
 }
 
-// ended counts those that are not in force.
+// standing are those that are in force, or those that are not.
 func (v objectionsView) standing(inForce bool) (out []objectionLine) {
 	for _, o := range v.Lines {
 		if o.InForce == inForce {
