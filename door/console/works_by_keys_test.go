@@ -196,6 +196,12 @@ func TestAVisitByKeysAlone(t *testing.T) {
 	if h.Path() == visit {
 		t.Fatal("the visit is not signed")
 	}
+	for tries := 0; !webtest.Eval[bool](h.Page, `document.readyState==="complete"`); tries++ { // a key that comes before the page listens is lost
+		if tries == 200 {
+			t.Fatalf("%s is not read to its end", h.Path())
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
 	h.press("g", "h")
 	for tries := 0; h.Path() != "/today" || !webtest.Eval[bool](h.Page, `document.readyState==="complete"`); tries++ {
 		if tries == 200 {

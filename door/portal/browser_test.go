@@ -178,7 +178,11 @@ func TestAPageLeftOpenIsCovered(t *testing.T) {
 		t.Errorf("what was typed: %q", said)
 	}
 
-	// A message is kept as a draft: when the session is locked, its page can go.
+	// A message is kept as a draft: when the session is locked, its page can go. One that is not
+	// kept yet stays where it was typed.
+	until(t, "the draft is kept", func() bool {
+		return webtest.Eval[bool](p, `![...document.querySelectorAll("draft-form")].some(d=>d.dirty)`)
+	})
 	c.clock.Advance(identity.PatientIdle + time.Minute)
 	webtest.Eval[bool](p, `document.dispatchEvent(new Event("visibilitychange"))`)
 	until(t, "a page whose session is locked goes to the lock", func() bool { return strings.HasPrefix(p.Path(), "/locked") })
