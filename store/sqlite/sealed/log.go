@@ -141,9 +141,10 @@ func (f *logFile) store(no int64) error {
 	if len(f.run) == 0 {
 		f.first = no
 	}
+	ends := binary.BigEndian.Uint32(f.frame[4:8]) != 0
 	f.keys.seal(f.frame[:], f.frame[:frameSize-Reserve], kindFrame, no)
 	f.run = append(f.run, f.frame[:]...)
-	if binary.BigEndian.Uint32(f.frame[4:8]) == 0 {
+	if !ends {
 		return nil
 	}
 	err := f.flush()
