@@ -299,7 +299,7 @@ func (w *writer) moved(list []leaf) error {
 		return w.failed(err)
 	}
 	x := &txn{conn: w.conn, store: w.store, tables: w.tables, tree: w.tree}
-	err := x.move(list)
+	err := x.move(list, w.waited)
 	if err == nil {
 		err = w.exec("COMMIT")
 	}
@@ -314,11 +314,12 @@ func (w *writer) moved(list []leaf) error {
 	return nil
 }
 
-// move adds leaves of the log to the tables, under the times that they have.
-func (x *txn) move(list []leaf) error {
+// move adds leaves of the log to the tables, under the times that they have. While nobody waits
+// for it, requests that want a processor go first.
+func (x *txn) move(list []leaf, waited func() bool) error {
 	var breath sealed.Breath
 	for i := range list {
-		if !x.store.writer.aside.pressing() { // requests that wait for a processor go first
+		if !waited() {
 			breath.Take()
 		}
 		x.t, x.at = list[i].t, list[i].at
@@ -329,12 +330,15 @@ func (x *txn) move(list []leaf) error {
 	return nil
 }
 
-// pressing reports whether so many leaves wait to be moved that the log may become full, whereupon
-// every request would wait: then the moving gives way to nobody.
-func (a *aside) pressing() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.size > halfSize
+// waited reports whether others wait for the one who moves leaves: a change for its commit, or soon
+// every request, because so many leaves are there that the log may become full.
+func (w *writer) waited() bool {
+	w.mu.Lock()
+	changes := len(w.queue)
+	w.mu.Unlock()
+	w.aside.mu.Lock()
+	defer w.aside.mu.Unlock()
+	return changes > 0 || w.aside.size > halfSize
 }
 
 // settle moves the leaves of the log, for those who read the tables of the audit log.
@@ -374,11 +378,13 @@ func (s *Store) settling() {
 			case <-s.place.after(settleAfter):
 			}
 		}
+		err := s.ahead()
 		select {
 		case <-s.stop:
 			return
 		case <-s.writer.token:
 		}
+		_ = s.writer.failed(err)
 		_ = s.writer.settle() // those who need it meet the same failure
 		s.writer.rest()
 		s.writer.free()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -38,6 +39,9 @@ type writer struct {
 	mu    sync.Mutex
 	queue []*request
 
+	pages   atomic.Int64 // in the write-ahead log
+	copying sync.Mutex   // held by who copies the log back
+
 	// Who has the turn gives out logical times. It is taken after the token, or without it.
 	turn   chan struct{}
 	last   int64 // the last T that was given out, durably
@@ -48,7 +52,6 @@ type writer struct {
 	tree   ledger.Tree // of the leaves in the tables
 	broken error       // set when the disk failed: no further commit is taken
 	tight  bool        // set while the disk is full
-	pages  int         // in the write-ahead log
 	owed   [][]byte    // signed notes that are not in checkpoints.log yet
 }
 
@@ -56,7 +59,7 @@ func newWriter(s *Store, c *conn) *writer {
 	w := &writer{conn: c, store: s, tables: newTables(), token: make(chan struct{}, 1), turn: make(chan struct{}, 1)}
 	w.aside.wake, w.aside.full = make(chan struct{}, 1), make(chan struct{}, 1)
 	c.db.WALHook(func(_ *sqlite3.Conn, _ string, pages int) error {
-		w.pages = pages
+		w.pages.Store(int64(pages))
 		return nil
 	})
 	w.token <- struct{}{}
@@ -238,7 +241,7 @@ func (w *writer) attempt(batch []*request, apart bool) (err error) {
 	}()
 	own := packed.NewWords()
 	first := &txn{conn: w.conn, store: w.store, tables: w.tables, tree: w.tree}
-	if err := first.move(w.aside.waiting()); err != nil {
+	if err := first.move(w.aside.waiting(), func() bool { return true }); err != nil {
 		return err
 	}
 	last, lastAt, tree := w.last, w.lastAt, first.tree

@@ -55,7 +55,7 @@ func TestAbuseD19EveryOperationFailsOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stride := int64(151)
+	stride := int64(41)
 	if os.Getenv("OSLER_DRILL") != "" {
 		stride = 1
 	}

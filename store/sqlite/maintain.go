@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io/fs"
 	"math"
@@ -36,11 +37,13 @@ func (s *Store) maintain() {
 			return
 		case <-ticker.C:
 		}
+		err := s.ahead()
 		select {
 		case <-s.stop:
 			return
 		case <-s.writer.token:
 		}
+		_ = s.writer.failed(err)
 		// A failure here is not lost: commits meet the same disk, and Verify the same log.
 		_ = s.writer.checkpoint(true)
 		s.writer.rest()
@@ -52,9 +55,9 @@ func (s *Store) maintain() {
 // it; unless it has grown so much that it must not go on.
 func (w *writer) later() {
 	switch {
-	case w.pages >= walLimit:
+	case w.pages.Load() >= walLimit:
 		w.rest()
-	case w.pages >= walPages:
+	case w.pages.Load() >= walPages:
 		select {
 		case w.aside.full <- struct{}{}:
 		default:
@@ -64,13 +67,13 @@ func (w *writer) later() {
 
 // rest copies the write-ahead log back when it has grown.
 func (w *writer) rest() {
-	if w.pages < walPages {
+	if w.pages.Load() < walPages {
 		return
 	}
 	w.mu.Lock()
 	waiting := len(w.queue) > 0
 	w.mu.Unlock()
-	if waiting && w.pages < walLimit {
+	if waiting && w.pages.Load() < walLimit {
 		return
 	}
 	w.copyBack()
@@ -81,11 +84,31 @@ func (w *writer) copyBack() {
 	if w.broken != nil {
 		return
 	}
+	w.copying.Lock()
+	defer w.copying.Unlock()
 	if _, _, err := w.db.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE); err != nil {
 		_ = w.failed(err)
 		return
 	}
-	w.pages = 0
+	w.pages.Store(0)
+}
+
+// ahead copies most of the write-ahead log back while others write, so that little is left for the
+// one who has the writer: for that one they wait. The error is one of the disk, for failed.
+func (s *Store) ahead() error {
+	w := s.writer
+	if w.pages.Load() < walPages || w.aside.down.Load() {
+		return nil
+	}
+	c, err := s.borrow(context.Background())
+	if err != nil {
+		return nil // the record is being closed
+	}
+	defer s.giveBack(c)
+	w.copying.Lock()
+	defer w.copying.Unlock()
+	_, _, err = c.db.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE)
+	return err
 }
 
 // checkpoint signs the head of the log when it has grown since the last time, keeps the

@@ -200,12 +200,14 @@ func (s *Store) cleanse(ctx context.Context) error {
 		return ctx.Err()
 	}
 	defer w.free()
+	w.copying.Lock()
+	defer w.copying.Unlock()
 	var busy int
 	for range 3 { // readers that began before hold the log
 		logged, copied, err := w.db.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE)
 		if err == nil && logged == copied {
 			busy = 0
-			w.pages = 0
+			w.pages.Store(0)
 			break
 		}
 		if err != nil && !errors.Is(err, sqlite3.BUSY) {

@@ -354,7 +354,7 @@ func (b *bench) powerLoss(seed uint64) (acknowledged, cuts int, err error) {
 	b.fresh(seed)
 	o := newOracle(rng)
 	for range 3 {
-		cut := int64(1 + rng.IntN([...]int{30, 200, 400, 900}[rng.IntN(4)])) // the first while it opens
+		cut := int64(1 + rng.IntN([...]int{30, 60, 120, 250}[rng.IntN(4)])) // the first while it opens
 		b.disk.CrashAt(cut)
 		s, err := b.open()
 		for range 40 {

@@ -99,7 +99,7 @@ func (w *writer) commit(batch []*request) {
 			r.receipt, r.err = store.Receipt{}, plain(err)
 		}
 	}
-	if w.tight && w.pages >= tightPages {
+	if w.tight && w.pages.Load() >= tightPages {
 		w.copyBack()
 	}
 }
