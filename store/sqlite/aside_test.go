@@ -240,3 +240,43 @@ func TestACommitIsReadBeforeItsWordsAreShared(t *testing.T) {
 		t.Errorf("%v, %v", list, err)
 	}
 }
+
+// Most of the write-ahead log is copied back while somebody writes, by a connection that reads.
+func TestTheLogIsCopiedBackBesideOthers(t *testing.T) {
+	b := newBench(t, 1)
+	var pages atomic.Int64
+	b.disk.Fault = func(op lossy.Op) lossy.Outcome {
+		if op.Kind == lossy.Write && op.File == "record.db" {
+			pages.Add(1)
+		}
+		return lossy.Outcome{}
+	}
+	s, err := b.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		commit(t, s, observation(fmt.Sprint("o", i), fmt.Sprint("p", i), 1, "c", start))
+	}
+	before := pages.Load()
+	if err := s.CopyAhead(); err != nil || pages.Load() < before+20 {
+		t.Errorf("%d pages were copied: %v", pages.Load()-before, err)
+	}
+	copied := pages.Load()
+	if err := s.CopyAhead(); err != nil || pages.Load() != copied {
+		t.Errorf("it is done again at once: %d pages, %v", pages.Load()-copied, err)
+	}
+	commit(t, s, observation("after", "p1", 1, "c", start))
+	b.disk.CrashAt(1)
+	s.Close()
+	b.disk.Boot()
+	if s, err = b.open(); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, id := range []string{"o0", "o19", "after"} {
+		if _, err := s.Read(t.Context(), "Observation", id, 0); err != nil {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+}

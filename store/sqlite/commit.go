@@ -41,6 +41,7 @@ type writer struct {
 
 	pages   atomic.Int64 // in the write-ahead log
 	copying sync.Mutex   // held by who copies the log back
+	ahead   int64        // how many pages it had when that was last done beside others
 
 	// Who has the turn gives out logical times. It is taken after the token, or without it.
 	turn   chan struct{}

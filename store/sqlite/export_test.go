@@ -106,3 +106,13 @@ func StepNames() (out []string) {
 	}
 	return out
 }
+
+// CopyAhead copies the write-ahead log back as if it had grown, while somebody else has the writer.
+func (s *Store) CopyAhead() error {
+	s.writer.acquire()
+	defer s.writer.free()
+	pages := s.writer.pages.Load()
+	s.writer.pages.Store(max(pages, walPages))
+	defer s.writer.pages.Store(pages)
+	return s.ahead()
+}

@@ -22,8 +22,12 @@ const (
 	// walPages is the size of the write-ahead log from which it is copied back, while
 	// nobody waits.
 	walPages = 4000
-	// walLimit is the size at which it is copied back although others wait.
+	// walLimit is the size at which it is copied back although others wait, and walAhead the
+	// one from which most of that is done beside them.
 	walLimit = 40_000
+	walAhead = 30_000
+	// aheadWait is how long that waits for a connection.
+	aheadWait = time.Second
 )
 
 // maintain works in the background until the store is closed.
@@ -67,16 +71,21 @@ func (w *writer) later() {
 
 // rest copies the write-ahead log back when it has grown.
 func (w *writer) rest() {
-	if w.pages.Load() < walPages {
-		return
+	if w.grown(walLimit) {
+		w.copyBack()
+	}
+}
+
+// grown reports whether the write-ahead log is to be copied back: from some size while nobody
+// waits, and in any case from the given one.
+func (w *writer) grown(limit int64) bool {
+	pages := w.pages.Load()
+	if pages < walPages || pages >= limit {
+		return pages >= limit
 	}
 	w.mu.Lock()
-	waiting := len(w.queue) > 0
-	w.mu.Unlock()
-	if waiting && w.pages.Load() < walLimit {
-		return
-	}
-	w.copyBack()
+	defer w.mu.Unlock()
+	return len(w.queue) == 0
 }
 
 // copyBack copies the write-ahead log back as far as nobody reads it.
@@ -91,22 +100,30 @@ func (w *writer) copyBack() {
 		return
 	}
 	w.pages.Store(0)
+	w.ahead = 0
 }
 
 // ahead copies most of the write-ahead log back while others write, so that little is left for the
 // one who has the writer: for that one they wait. The error is one of the disk, for failed.
 func (s *Store) ahead() error {
 	w := s.writer
-	if w.pages.Load() < walPages || w.aside.down.Load() {
+	if !w.grown(walAhead) || w.aside.down.Load() {
 		return nil
 	}
-	c, err := s.borrow(context.Background())
+	ctx, cancel := context.WithTimeout(context.Background(), aheadWait)
+	defer cancel()
+	c, err := s.borrow(ctx)
 	if err != nil {
-		return nil // the record is being closed
+		return nil // it is done without
 	}
 	defer s.giveBack(c)
 	w.copying.Lock()
 	defer w.copying.Unlock()
+	pages := w.pages.Load()
+	if pages < w.ahead+walPages { // it was done just now
+		return nil
+	}
+	w.ahead = pages
 	_, _, err = c.db.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE)
 	return err
 }

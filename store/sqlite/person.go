@@ -208,6 +208,7 @@ func (s *Store) cleanse(ctx context.Context) error {
 		if err == nil && logged == copied {
 			busy = 0
 			w.pages.Store(0)
+			w.ahead = 0
 			break
 		}
 		if err != nil && !errors.Is(err, sqlite3.BUSY) {
