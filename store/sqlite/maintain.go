@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io/fs"
 	"math"
@@ -45,7 +46,47 @@ func (s *Store) maintain() {
 		_ = s.writer.checkpoint(true)
 		s.writer.rest()
 		s.writer.free()
+		s.summarizeAll()
 	}
+}
+
+// summarizeAll makes the blocks of the audit log that can be made: one every 4,096 entries, and many
+// once a long log was upgraded. Then it rests as long as it works.
+func (s *Store) summarizeAll() {
+	for {
+		began := time.Now()
+		if done, err := s.Summarize(context.Background()); done || err != nil {
+			return // who reads the log does without, and meets the same failure
+		}
+		select {
+		case <-s.stop:
+			return
+		case <-s.place.after(time.Since(began)):
+		}
+	}
+}
+
+// Summarize implements store.Summarizing.
+func (s *Store) Summarize(ctx context.Context) (done bool, err error) {
+	no, stored, err := s.NextBlock(ctx)
+	if err != nil || stored == nil {
+		return err == nil, err
+	}
+	select {
+	case <-s.stop:
+		return false, errClosed
+	case <-ctx.Done():
+		return false, ctx.Err()
+	case <-s.writer.token:
+	}
+	defer s.writer.free()
+	if s.writer.broken != nil {
+		return false, s.writer.broken
+	}
+	if err := s.writer.exec("INSERT OR IGNORE INTO leaf_block (no, body) VALUES (?, ?)", no, stored); err != nil {
+		return false, plain(s.writer.failed(err))
+	}
+	return false, nil
 }
 
 // later has the write-ahead log copied back in the background, so that no commit waits for
