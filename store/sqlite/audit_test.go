@@ -1,14 +1,24 @@
 package sqlite_test
 
 import (
+	"errors"
+	"maps"
 	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/vfs"
+
+	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/sqlite/sealed"
 	"github.com/osler-emr/osler/store/storetest"
+	"github.com/osler-emr/osler/trust/ledger"
 )
 
 // TestAuditSpeed asks a log of OSLER_LEAVES entries each question of the audit page; see
@@ -22,14 +32,94 @@ func TestAuditSpeed(t *testing.T) {
 	if dir == "" {
 		dir = t.TempDir()
 	}
-	s := open(t, dir)
 	began := time.Now()
-	storetest.FillLog(t, t.Context(), s, n, storetest.BusyLeaf)
-	t.Logf("the log has %d entries after %v", n, time.Since(began).Round(time.Millisecond))
+	if _, err := os.Stat(filepath.Join(dir, "record.db")); err != nil {
+		bulkLog(t, dir, n)
+		t.Logf("a log of %d entries after %v", n, time.Since(began).Round(time.Millisecond))
+	}
+	s := open(t, dir)
 	began = time.Now()
 	storetest.Summarize(t, t.Context(), s)
 	t.Logf("its blocks after %v", time.Since(began).Round(time.Millisecond))
 	storetest.AuditSpeed(t, t.Context(), s)
+}
+
+// bulkLog makes a record with a log of n entries faster than any store writes them: without waiting
+// for the disk, the lists sorted, and of the tree what a program needs to go on. It does not verify.
+func bulkLog(t *testing.T, dir string, n int) {
+	t.Helper()
+	if err := open(t, dir).Close(); err != nil {
+		t.Fatal(err)
+	}
+	ring, err := seal.OpenKeyring(dir, seal.KeyFile(filepath.Join(dir, "master.key")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	vfs.Register("bulk", sealed.New(vfs.Find(""), ring.Key("database")))
+	defer vfs.Unregister("bulk")
+	db, err := sqlite3.Open("file:" + filepath.Join(dir, "record.db") + "?vfs=bulk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(texts ...string) {
+		t.Helper()
+		for _, text := range texts {
+			if err := db.Exec(text); err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
+		}
+	}
+	var made []*sqlite3.Stmt
+	insert := func(text string) func(bind func(*sqlite3.Stmt) error) {
+		stmt, _, err := db.Prepare(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		made = append(made, stmt)
+		return func(bind func(*sqlite3.Stmt) error) {
+			if err := errors.Join(bind(stmt), stmt.Exec()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	run("PRAGMA synchronous=OFF", "PRAGMA journal_mode=DELETE", "PRAGMA cache_size=-600000", "PRAGMA temp_store=MEMORY", "DROP INDEX leaf_actor", "BEGIN")
+	leaf := insert("INSERT INTO leaf (t, at, actor, body) VALUES (?, ?, ?, ?)")
+	hash := insert("INSERT INTO hash (no, hash) VALUES (?, ?)")
+	var tree ledger.Tree
+	lists := map[string][]int64{}
+	for i := range n {
+		l := storetest.BusyLeaf(i)
+		body, t := l.Encode(), int64(i+1)
+		leaf(func(s *sqlite3.Stmt) error {
+			return errors.Join(s.BindInt64(1, t), s.BindInt64(2, l.At), s.BindText(3, l.Actor), s.BindBlob(4, body))
+		})
+		first, hashes := tree.Append(body)
+		for level, h := range hashes {
+			if level >= 10 || i > n-4096 {
+				hash(func(s *sqlite3.Stmt) error {
+					return errors.Join(s.BindInt64(1, first+int64(level)), s.BindBlob(2, h[:]))
+				})
+			}
+		}
+		for _, word := range append(l.Marks(), l.Patients...) {
+			lists[word] = append(lists[word], t)
+		}
+	}
+	listed := insert("INSERT INTO leaf_patient (patient, t) VALUES (?, ?)")
+	for _, word := range slices.Sorted(maps.Keys(lists)) {
+		for _, t := range lists[word] {
+			listed(func(s *sqlite3.Stmt) error { return errors.Join(s.BindText(1, word), s.BindInt64(2, t)) })
+		}
+	}
+	for _, stmt := range made {
+		if err := stmt.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run("CREATE INDEX leaf_actor ON leaf (actor)", "COMMIT", "PRAGMA journal_mode=WAL")
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestBlocksAreVerified: who hides an entry from the filters of the audit page, by changing, removing
