@@ -30,15 +30,6 @@ func facetOf(l *ledger.Leaf) facet {
 	return facet{l.Actor, string(l.Action), l.Door, l.Purpose, l.Outcome, l.Glass != ""}
 }
 
-// leaf is a leaf of which nothing else is known: it is asked the questions that one of the log is asked.
-func (f facet) leaf() ledger.Leaf {
-	l := ledger.Leaf{Actor: f.actor, Action: ledger.Action(f.action), Door: f.door, Purpose: f.purpose, Outcome: f.outcome, At: 1}
-	if f.glass {
-		l.Glass = "grant"
-	}
-	return l
-}
-
 // blockMaker makes the content of a block.
 //
 //	number of words | each its length and bytes
@@ -93,39 +84,47 @@ func (m *blockMaker) content() []byte {
 
 // block reads what a blockMaker wrote.
 type block struct {
-	rest   []byte
+	rest   string
 	failed bool
 }
 
 func (b *block) number() uint64 {
-	v, k := binary.Uvarint(b.rest)
-	if k <= 0 {
-		b.failed, b.rest = true, nil
-		return 0
+	v, shift := uint64(0), 0
+	for i := 0; i < len(b.rest) && shift < 64; i++ {
+		v |= uint64(b.rest[i]&0x7f) << shift
+		if b.rest[i] < 0x80 {
+			b.rest = b.rest[i+1:]
+			return v
+		}
+		shift += 7
 	}
-	b.rest = b.rest[k:]
-	return v
+	b.failed, b.rest = true, ""
+	return 0
 }
 
-func (b *block) bytes(n uint64) []byte {
+func (b *block) text(n uint64) string {
 	if n > uint64(len(b.rest)) {
-		b.failed, b.rest = true, nil
-		return nil
+		b.failed, b.rest = true, ""
+		return ""
 	}
 	out := b.rest[:n]
 	b.rest = b.rest[n:]
 	return out
 }
 
-// places returns the places in the block, oldest first, of the entries that fit; ok is false when
+// places returns the places in a block, oldest first, of the entries that fit; ok is false when
 // the content is not one of a block.
-func (b *block) places(fit func(ledger.Leaf) bool) (out []int64, ok bool) {
+func places(content []byte, f store.LeafFilter) (out []int64, ok bool) {
+	b := &block{rest: string(content)}
 	var words []string
 	for range b.number() {
 		if b.failed {
 			return nil, false
 		}
-		words = append(words, string(b.bytes(b.number())))
+		words = append(words, b.text(b.number()))
+	}
+	if !named(words, f) {
+		return nil, !b.failed
 	}
 	word := func() string {
 		if no := b.number(); no < uint64(len(words)) {
@@ -134,28 +133,44 @@ func (b *block) places(fit func(ledger.Leaf) bool) (out []int64, ok bool) {
 		b.failed = true
 		return ""
 	}
-	var fits []bool
+	var fitting []bool
+	some := false
+	l := ledger.Leaf{At: 1} // of which nothing else is known: it is asked what a leaf of the log is asked
 	for range b.number() {
 		if b.failed {
 			return nil, false
 		}
-		f := facet{actor: word(), action: word(), door: word(), purpose: word(), outcome: word()}
-		f.glass = b.number() == 1
-		fits = append(fits, fit(f.leaf()))
+		l.Actor, l.Action, l.Door, l.Purpose, l.Outcome, l.Glass = word(), ledger.Action(word()), word(), word(), word(), ""
+		if b.number() == 1 {
+			l.Glass = "grant"
+		}
+		fit := fits(&l, f)
+		fitting, some = append(fitting, fit), some || fit
 	}
-	if !slices.Contains(fits, true) {
+	if !some {
 		return nil, !b.failed
 	}
 	for i := range int64(blockLeaves) {
 		no := b.number()
-		if b.failed || no >= uint64(len(fits)) {
+		if b.failed || no >= uint64(len(fitting)) {
 			return nil, false
 		}
-		if fits[no] {
+		if fitting[no] {
 			out = append(out, i)
 		}
 	}
 	return out, len(b.rest) == 0
+}
+
+// named reports whether the words hold those that are asked for: of what is rare most blocks know
+// nothing.
+func named(words []string, f store.LeafFilter) bool {
+	for _, asked := range []string{f.Actor, f.Door, f.Purpose} {
+		if asked != "" && !slices.Contains(words, asked) {
+			return false
+		}
+	}
+	return len(f.Actions) == 0 || slices.ContainsFunc(f.Actions, func(a ledger.Action) bool { return slices.Contains(words, string(a)) })
 }
 
 func blockName(no int64) string { return "leaf-block/" + strconv.FormatInt(no, 10) }
@@ -238,8 +253,8 @@ func (v *verification) block(t int64, l *ledger.Leaf) error {
 }
 
 // fits asks of a leaf what its place in the log and in the lists of patients does not answer.
-func fits(l ledger.Leaf, f store.LeafFilter) bool {
+func fits(l *ledger.Leaf, f store.LeafFilter) bool {
 	return (f.Actor == "" || l.Actor == f.Actor) && (len(f.Actions) == 0 || slices.Contains(f.Actions, l.Action)) &&
-		(f.Mark == "" || slices.Contains(l.Marks(), f.Mark)) && (f.Door == "" || l.Door == f.Door) && (f.Purpose == "" || l.Purpose == f.Purpose) &&
-		(f.Outcome == store.AnyOutcome || l.Done() == (f.Outcome == store.Done))
+		(f.Door == "" || l.Door == f.Door) && (f.Purpose == "" || l.Purpose == f.Purpose) &&
+		(f.Outcome == store.AnyOutcome || l.Done() == (f.Outcome == store.Done)) && (f.Mark == "" || slices.Contains(l.Marks(), f.Mark))
 }

@@ -123,7 +123,7 @@ func (x *leafSearch) log(after int64) error {
 func (x *leafSearch) through(covered int64, list []int64) error {
 	high := min(x.high, covered)
 	for high > x.low && !x.over {
-		some, next, err := x.named(high, list)
+		some, next, err := x.fromBlocks(high, list)
 		if err == nil && len(some) > 0 {
 			in := x.Dialect().In("t", some)
 			err = x.stream("SELECT t, body FROM leaf WHERE "+in.SQL+" ORDER BY t DESC", in.Args...)
@@ -136,9 +136,8 @@ func (x *leafSearch) through(covered int64, list []int64) error {
 	return nil
 }
 
-// named returns the next entries that the blocks name, and the one from which it goes on.
-func (x *leafSearch) named(high int64, list []int64) (some []any, next int64, err error) {
-	fit := func(l ledger.Leaf) bool { return fits(l, x.f) }
+// fromBlocks returns the next entries that the blocks name, and the one from which it goes on.
+func (x *leafSearch) fromBlocks(high int64, list []int64) (some []any, next int64, err error) {
 	next = high
 	want := (high - 1) / blockLeaves
 	err = x.Stream("SELECT no, body FROM leaf_block WHERE no <= ? AND no >= ? ORDER BY no DESC", []any{want, x.low / blockLeaves}, func(r Row) (bool, error) {
@@ -161,11 +160,11 @@ func (x *leafSearch) named(high int64, list []int64) (some []any, next int64, er
 		if err != nil {
 			return false, err
 		}
-		places, ok := (&block{rest: content}).places(fit)
+		found, ok := places(content, x.f)
 		if !ok {
 			return false, damagedBlock(no)
 		}
-		for _, place := range slices.Backward(places) {
+		for _, place := range slices.Backward(found) {
 			t := no*blockLeaves + place + 1
 			if t > high || t <= x.low {
 				continue
@@ -222,7 +221,7 @@ func (x *leafSearch) take(t int64, stored []byte) error {
 	if err != nil {
 		return Damaged(err)
 	}
-	fit := fits(l, x.f)
+	fit := fits(&l, x.f)
 	if fit && x.f.Where != nil { // it may ask for what is sealed
 		if err := x.openDetails(&l); err != nil {
 			return err

@@ -168,7 +168,7 @@ const (
 )
 
 // Done reports whether what the leaf tells of was done: neither refused nor failed.
-func (l Leaf) Done() bool { return l.Outcome == "" && l.Action != Refused }
+func (l *Leaf) Done() bool { return l.Outcome == "" && l.Action != Refused }
 
 // MarkAction returns the mark of an action; see Marked.
 func MarkAction(a Action) string { return "!" + string(a) }
