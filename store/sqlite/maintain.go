@@ -86,6 +86,7 @@ func (s *Store) Summarize(ctx context.Context) (done bool, err error) {
 	if err := s.writer.exec("INSERT OR IGNORE INTO leaf_block (no, body) VALUES (?, ?)", no, stored); err != nil {
 		return false, plain(s.writer.failed(err))
 	}
+	s.writer.rest()
 	return false, nil
 }
 
