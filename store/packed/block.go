@@ -14,8 +14,8 @@ import (
 
 // A block is blockLeaves entries of the audit log, which never change once they are written. For
 // each whole block the table leaf_block tells, entry by entry, who did what, by which door, for
-// which purpose and how it ended: about two bytes an entry, as few combinations come again and
-// again. So any of these questions, and all of them together, are answered for millions of
+// which purpose and how it ended: about six bytes an entry, most of them who. Beside it stands, in some hundred
+// bytes, the same of all entries without who, in no order: its kinds. So any of these questions, and all of them together, are answered for millions of
 // entries without decoding them. Blocks are made from the log behind it, never while a
 // leaf is written; entries behind the last block are decoded.
 const blockLeaves = 4096
@@ -76,10 +76,20 @@ func (m *blockMaker) word(w string) uint64 {
 	return no
 }
 
-func (m *blockMaker) content() []byte {
+// kinds returns the words and the facets.
+func (m *blockMaker) kinds() []byte {
 	out := append(binary.AppendUvarint(nil, uint64(len(m.words))), m.table...)
-	out = append(binary.AppendUvarint(out, uint64(len(m.facets))), m.combos...)
-	return append(out, m.places...)
+	return append(binary.AppendUvarint(out, uint64(len(m.facets))), m.combos...)
+}
+
+func (m *blockMaker) content() []byte { return append(m.kinds(), m.places...) }
+
+// making is a block in the making, and its kinds.
+type making struct{ block, kinds blockMaker }
+
+func (m *making) add(l *ledger.Leaf) {
+	m.block.add(l)
+	m.kinds.add(&ledger.Leaf{Action: l.Action, Door: l.Door, Purpose: l.Purpose, Outcome: l.Outcome, Glass: l.Glass})
 }
 
 // block reads what a blockMaker wrote.
@@ -116,6 +126,31 @@ func (b *block) text(n uint64) string {
 // the content is not one of a block.
 func places(content []byte, f store.LeafFilter) (out []int64, ok bool) {
 	b := &block{rest: string(content)}
+	fitting, ok := b.facets(f)
+	if !ok || !slices.Contains(fitting, true) {
+		return nil, ok
+	}
+	for i := range int64(blockLeaves) {
+		no := b.number()
+		if b.failed || no >= uint64(len(fitting)) {
+			return nil, false
+		}
+		if fitting[no] {
+			out = append(out, i)
+		}
+	}
+	return out, len(b.rest) == 0
+}
+
+// holds reports whether the block of these kinds may hold an entry that fits.
+func holds(kinds []byte, f store.LeafFilter) (may, ok bool) {
+	f.Actor = ""
+	fitting, ok := (&block{rest: string(kinds)}).facets(f)
+	return slices.Contains(fitting, true), ok
+}
+
+// facets reads which facets fit; none when no entry can.
+func (b *block) facets(f store.LeafFilter) (fitting []bool, ok bool) {
 	var words []string
 	for range b.number() {
 		if b.failed {
@@ -133,8 +168,6 @@ func places(content []byte, f store.LeafFilter) (out []int64, ok bool) {
 		b.failed = true
 		return ""
 	}
-	var fitting []bool
-	some := false
 	l := ledger.Leaf{At: 1} // of which nothing else is known: it is asked what a leaf of the log is asked
 	for range b.number() {
 		if b.failed {
@@ -144,22 +177,9 @@ func places(content []byte, f store.LeafFilter) (out []int64, ok bool) {
 		if b.number() == 1 {
 			l.Glass = "grant"
 		}
-		fit := fits(&l, f)
-		fitting, some = append(fitting, fit), some || fit
+		fitting = append(fitting, fits(&l, f))
 	}
-	if !some {
-		return nil, !b.failed
-	}
-	for i := range int64(blockLeaves) {
-		no := b.number()
-		if b.failed || no >= uint64(len(fitting)) {
-			return nil, false
-		}
-		if fitting[no] {
-			out = append(out, i)
-		}
-	}
-	return out, len(b.rest) == 0
+	return fitting, !b.failed
 }
 
 // named reports whether the words hold those that are asked for: of what is rare most blocks know
@@ -174,6 +194,8 @@ func named(words []string, f store.LeafFilter) bool {
 }
 
 func blockName(no int64) string { return "leaf-block/" + strconv.FormatInt(no, 10) }
+
+func kindsName(no int64) string { return "leaf-kinds/" + strconv.FormatInt(no, 10) }
 
 func (p *Packer) sealBlock(no int64, content []byte) ([]byte, error) {
 	return p.seal(blockName(no), p.enc.EncodeAll(content, nil))
@@ -200,32 +222,43 @@ func (n Names) blocks() (int64, error) {
 	return n.number("SELECT coalesce(max(no) + 1, 0) FROM leaf_block")
 }
 
-// NextBlock returns the number and what is to be stored of the next block, nil when none is whole
-// that is not stored yet.
-func (s *Reader) NextBlock(ctx context.Context) (no int64, stored []byte, err error) {
+// Block is a row of the table leaf_block.
+type Block struct {
+	No          int64
+	Kinds, Body []byte
+}
+
+// NextBlock returns the next block as it is to be stored, nil when none is whole that is not stored yet.
+func (s *Reader) NextBlock(ctx context.Context) (out *Block, err error) {
 	err = s.read(ctx, func(n Names) error {
-		if no, err = n.blocks(); err != nil {
+		no, err := n.blocks()
+		if err != nil {
 			return err
 		}
 		now, err := n.Now()
 		if err != nil || now < (no+1)*blockLeaves {
 			return err
 		}
-		var m blockMaker
+		var m making
 		err = n.Stream("SELECT t, body FROM leaf WHERE t > ? AND t <= ? ORDER BY t", []any{no * blockLeaves, (no + 1) * blockLeaves}, func(r Row) (bool, error) {
 			l, err := s.pack.leaf(r.ColumnInt64(0), r.ColumnRawBlob(1))
 			m.add(&l)
 			return true, err
 		})
-		if err == nil && m.count != blockLeaves {
+		if err == nil && m.block.count != blockLeaves {
 			err = fault.New(fault.Internal, "The audit log lacks entries between %d and %d. Run the audit verification.", no*blockLeaves, (no+1)*blockLeaves-1)
 		}
+		b := &Block{No: no}
 		if err == nil {
-			stored, err = s.pack.sealBlock(no, m.content())
+			b.Kinds, err = s.pack.seal(kindsName(no), m.kinds.kinds())
+		}
+		if err == nil {
+			b.Body, err = s.pack.sealBlock(no, m.block.content())
+			out = b
 		}
 		return err
 	})
-	return no, stored, err
+	return out, err
 }
 
 // block holds the next entry of the log, and with the last one of a block the stored block, to each other.
@@ -235,18 +268,19 @@ func (v *verification) block(t int64, l *ledger.Leaf) error {
 		return nil
 	}
 	made := v.making
-	v.making = blockMaker{}
+	v.making = making{}
 	no := t/blockLeaves - 1
 	if no >= v.blocks {
 		return nil
 	}
-	var stored []byte
-	found, err := v.one("SELECT body FROM leaf_block WHERE no = ?", []any{no}, func(r Row) { stored = r.ColumnBlob(0, nil) })
+	var stored Block
+	found, err := v.one("SELECT kinds, body FROM leaf_block WHERE no = ?", []any{no}, func(r Row) { stored.Kinds, stored.Body = r.ColumnBlob(0, nil), r.ColumnBlob(1, nil) })
 	if err != nil {
 		return err
 	}
-	content, err := v.reader.pack.openBlock(no, stored)
-	if !found || err != nil || !bytes.Equal(content, made.content()) {
+	content, err := v.reader.pack.openBlock(no, stored.Body)
+	kinds, unsealed := v.reader.pack.unseal(kindsName(no), stored.Kinds)
+	if !found || err != nil || unsealed != nil || !bytes.Equal(content, made.block.content()) || !bytes.Equal(kinds, made.kinds.kinds()) {
 		v.say("The summary of the entries from %d to %d of the audit log, by which they are found, is not what they give.", no*blockLeaves, t-1)
 	}
 	return nil

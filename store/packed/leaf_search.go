@@ -140,7 +140,7 @@ func (x *leafSearch) through(covered int64, list []int64) error {
 func (x *leafSearch) fromBlocks(high int64, list []int64) (some []any, next int64, err error) {
 	next = high
 	want := (high - 1) / blockLeaves
-	err = x.Stream("SELECT no, body FROM leaf_block WHERE no <= ? AND no >= ? ORDER BY no DESC", []any{want, x.low / blockLeaves}, func(r Row) (bool, error) {
+	err = x.Stream("SELECT no, kinds FROM leaf_block WHERE no <= ? AND no >= ? ORDER BY no DESC", []any{want, x.low / blockLeaves}, func(r Row) (bool, error) {
 		no := r.ColumnInt64(0)
 		if no != want {
 			return false, damagedBlock(want)
@@ -156,7 +156,23 @@ func (x *leafSearch) fromBlocks(high int64, list []int64) (some []any, next int6
 				return true, nil
 			}
 		}
-		content, err := x.pack.openBlock(no, r.ColumnRawBlob(1))
+		kinds, err := x.pack.unseal(kindsName(no), r.ColumnBlob(1, nil))
+		if err != nil {
+			return false, err
+		}
+		may, ok := holds(kinds, x.f)
+		if !ok {
+			return false, damagedBlock(no)
+		}
+		if !may {
+			next = no * blockLeaves
+			return true, nil
+		}
+		var stored []byte
+		if _, err := x.one("SELECT body FROM leaf_block WHERE no = ?", []any{no}, func(r Row) { stored = r.ColumnBlob(0, nil) }); err != nil {
+			return false, err
+		}
+		content, err := x.pack.openBlock(no, stored)
 		if err != nil {
 			return false, err
 		}

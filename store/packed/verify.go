@@ -75,7 +75,7 @@ type verification struct {
 	batch   []entry
 	reading *reading // before batch
 	lastAt  int64
-	making  blockMaker
+	making  making
 	blocks  int64 // that are stored
 }
 

@@ -63,12 +63,12 @@ func (s *Store) summarizeAll(ctx context.Context) {
 // Summarize implements store.Summarizing. Of several processes that make the same block each makes
 // the same.
 func (s *Store) Summarize(ctx context.Context) (done bool, err error) {
-	no, stored, err := s.NextBlock(ctx)
-	if err != nil || stored == nil {
+	b, err := s.NextBlock(ctx)
+	if err != nil || b == nil {
 		return err == nil, plain(err)
 	}
 	err = s.with(ctx, func(ctx context.Context, c *pgx.Conn) error {
-		_, err := c.Exec(ctx, "INSERT INTO leaf_block (no, body) VALUES ($1, $2) ON CONFLICT DO NOTHING", no, stored)
+		_, err := c.Exec(ctx, "INSERT INTO leaf_block (no, kinds, body) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", b.No, b.Kinds, b.Body)
 		return err
 	})
 	return false, plain(err)

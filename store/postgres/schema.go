@@ -113,7 +113,7 @@ CREATE INDEX item_patient ON item (patient) WHERE patient <> '';
 	{"log blocks", `
 -- Who did what, and how it ended, of every 4,096 entries of the audit log (store/packed). It is made
 -- from the log after the upgrade, while the record is used.
-CREATE TABLE leaf_block (no int8 PRIMARY KEY, body bytea NOT NULL);
+CREATE TABLE leaf_block (no int8 PRIMARY KEY, kinds bytea NOT NULL, body bytea NOT NULL);
 `},
 }
 

@@ -68,8 +68,8 @@ func (s *Store) summarizeAll() {
 
 // Summarize implements store.Summarizing.
 func (s *Store) Summarize(ctx context.Context) (done bool, err error) {
-	no, stored, err := s.NextBlock(ctx)
-	if err != nil || stored == nil {
+	b, err := s.NextBlock(ctx)
+	if err != nil || b == nil {
 		return err == nil, err
 	}
 	select {
@@ -83,7 +83,7 @@ func (s *Store) Summarize(ctx context.Context) (done bool, err error) {
 	if s.writer.broken != nil {
 		return false, s.writer.broken
 	}
-	if err := s.writer.exec("INSERT OR IGNORE INTO leaf_block (no, body) VALUES (?, ?)", no, stored); err != nil {
+	if err := s.writer.exec("INSERT OR IGNORE INTO leaf_block (no, kinds, body) VALUES (?, ?, ?)", b.No, b.Kinds, b.Body); err != nil {
 		return false, plain(s.writer.failed(err))
 	}
 	s.writer.rest()

@@ -82,6 +82,6 @@ CREATE INDEX item_patient ON item (patient) WHERE patient <> '';
 	{"log blocks", `
 -- Who did what, and how it ended, of every 4,096 entries of the audit log (store/packed). It is made
 -- from the log after the upgrade, while the record is used.
-CREATE TABLE leaf_block (no INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
+CREATE TABLE leaf_block (no INTEGER PRIMARY KEY, kinds BLOB NOT NULL, body BLOB NOT NULL) STRICT;
 `},
 }
