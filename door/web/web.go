@@ -32,9 +32,9 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/osler-emr/osler/base/clock"
-	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/base/fair"
 	"github.com/osler-emr/osler/base/lang"
+	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/identity/sso"
