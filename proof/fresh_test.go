@@ -45,6 +45,8 @@ var asks = map[string]string{
 
 	"POST /p/{patient}/emergency-access": web.Emergency.Why,
 
+	"POST /safety/keys": web.Rekeying.Why,
+
 	"POST /retention/{patient}/ask": web.Destroying.Why, "POST /retention/{patient}/destroy": web.Destroying.Why,
 }
 

@@ -57,8 +57,7 @@ func (a *Actor) LookedAndExported(ctx context.Context, f store.LeafFilter) ([]st
 }
 
 // withExports adds to entries about a patient, newest first, the exports of many charts that the
-// patient's was in, as far as the filter's actor, times,
-// Before, Where and Limit go.
+// patient's was in, as far as the filter goes.
 func (g *Gate) withExports(ctx context.Context, patient string, f store.LeafFilter, list []store.LeafEntry) ([]store.LeafEntry, error) {
 	exports, err := g.exports(ctx, patient, f)
 	if err != nil || len(exports) == 0 {
@@ -85,7 +84,7 @@ func (g *Gate) exports(ctx context.Context, patient string, f store.LeafFilter) 
 		from = f.From
 	}
 	where := f.Where
-	found, err := g.store.Leaves(ctx, store.LeafFilter{Mark: ledger.MarkAction(ledger.Export), Actor: f.Actor, From: from, To: f.To, Before: f.Before, Where: func(l ledger.Leaf) bool {
+	found, err := g.store.Leaves(ctx, store.LeafFilter{Mark: ledger.MarkAction(ledger.Export), Actor: f.Actor, Actions: f.Actions, Door: f.Door, Purpose: f.Purpose, Outcome: f.Outcome, From: from, To: f.To, Before: f.Before, Where: func(l ledger.Leaf) bool {
 		return l.Action == ledger.Export && len(l.Patients) == 0 && l.Outcome == "" && strings.HasPrefix(l.Query, ofAll) && (where == nil || where(l))
 	}})
 	if err != nil {

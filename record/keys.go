@@ -40,8 +40,48 @@ func (a *Actor) KeyState(ctx context.Context) (store.KeyState, error) {
 	return r.KeyState(ctx)
 }
 
+// LastShred returns when the keys of a patient were destroyed last, as the audit log tells it; zero
+// when it tells of none.
+func (a *Actor) LastShred(ctx context.Context) (time.Time, error) {
+	if err := a.keysByAdministrators(); err != nil {
+		return time.Time{}, err
+	}
+	found, err := a.gate.store.Leaves(ctx, store.LeafFilter{Mark: ledger.MarkAction(ledger.Shred), Limit: 1})
+	if err != nil || len(found) == 0 {
+		return time.Time{}, err
+	}
+	return found[0].Leaf.Time, nil
+}
+
+// spaceOpened holds when what opens the record was met first, by its mark.
+const spaceOpened = "opened-by"
+
+// OpenedBy returns since when this record knows of what opens it (seal.Envelope). One that it does not
+// know is noted, and told in the audit log. It may have been made before: the envelope has no date.
+func (a *Actor) OpenedBy(ctx context.Context, mark, kind string) (since time.Time, err error) {
+	if err := a.keysByAdministrators(); err != nil {
+		return since, err
+	}
+	item, err := a.gate.lean.Item(ctx, spaceOpened, mark)
+	if err == nil {
+		return since, since.UnmarshalText(item.Value)
+	}
+	if !fault.Is(err, fault.NotFound) {
+		return since, err
+	}
+	since = a.Now()
+	value, err := since.MarshalText()
+	if err != nil {
+		return since, err
+	}
+	l := a.leaf(ledger.Keep, "")
+	l.Query = "the record is opened by what it did not know before: " + kind
+	_, err = a.gate.lean.Commit(ctx, store.Changeset{Leaf: l, Items: []store.ItemWrite{{IfVersion: -1, Item: store.Item{Space: spaceOpened, Key: mark, Value: value}}}})
+	return since, err
+}
+
 // ChangeKeys makes a new key-encryption key, and begins to give each patient a new data key.
-// KeepKeys does the work.
+// KeepKeys does the work. While a change is under way another one is fault.Conflict.
 func (a *Actor) ChangeKeys(ctx context.Context) error {
 	if err := a.keysByAdministrators(); err != nil {
 		return a.refused(ctx, err, "change keys", "", "", "")
@@ -49,6 +89,13 @@ func (a *Actor) ChangeKeys(ctx context.Context) error {
 	r, err := a.gate.rotating()
 	if err != nil {
 		return err
+	}
+	_, changing, err := r.KeysDue(ctx)
+	if err != nil {
+		return err
+	}
+	if changing {
+		return fault.New(fault.Conflict, "The keys are being changed already. It goes on by itself, and another change can begin when it is through.")
 	}
 	l := a.leaf(ledger.Keep, "")
 	l.Query = "new key-encryption key, and new data keys of all patients"

@@ -62,3 +62,39 @@ func TestKeysChangeWhileTheRecordIsInUse(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// One change of keys runs at a time, a former one goes on behind a restart, and what opens the record is noted once.
+func TestOneChangeOfKeysAtATime(t *testing.T) {
+	c := open(t)
+	admin := c.as(trust.Principal{ID: "acc-ada", Name: "Ada", Role: trust.Administrator})
+	if err := admin.ChangeKeys(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := admin.ChangeKeys(ctx); !fault.Is(err, fault.Conflict) {
+		t.Errorf("a second change: %v", err)
+	}
+	after := Open(c.gate.lean, c.clock) // another process, or this one started again
+	for done := false; !done; {
+		var err error
+		if done, err = after.WorkOnKeys(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s, err := admin.KeyState(ctx); err != nil || s.Wrap != 2 || s.Waiting != 0 || s.Done != s.Patients || s.Ended.IsZero() {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if err := admin.ChangeKeys(ctx); err != nil {
+		t.Errorf("behind the end of the first one: %v", err)
+	}
+	if _, err := c.as(physician).OpenedBy(ctx, "m", "key-file"); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("a physician asks what opens the record: %v", err)
+	}
+	first, err := admin.OpenedBy(ctx, "m", "key-file")
+	if err != nil || !first.Equal(c.clock.Now()) {
+		t.Fatalf("%v, %v", first, err)
+	}
+	c.clock.Advance(time.Hour)
+	if again, err := admin.OpenedBy(ctx, "m", "key-file"); err != nil || !again.Equal(first) {
+		t.Errorf("known since %v, and since %v an hour later, %v", first, again, err)
+	}
+}

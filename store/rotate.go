@@ -34,6 +34,8 @@ type KeyState struct {
 	Wrap          int64
 	Made          time.Time
 	Keys, Waiting int64
+	// Shredded is how many patients have lost their keys for good.
+	Shredded int64
 	// Began is when the last change of data keys began, zero when there was none; Ended is zero while
 	// it is under way. Done of Patients have their new key.
 	Began, Ended   time.Time

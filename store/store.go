@@ -168,12 +168,33 @@ type LeafFilter struct {
 	// Mark is a word under which what is rare is listed (ledger.Leaf.Marks): only such leaves.
 	// Leaves of programs before November 2026 have none.
 	Mark string
-	// Where, when set, is asked of each leaf that fits otherwise.
+	// Door and Purpose are those of the leaf; "" is any.
+	Door, Purpose string
+	Outcome       Outcome
+	// Where, when set, is asked of each leaf that fits otherwise. What is found by nothing else has
+	// every leaf read; see Scan.
 	Where func(ledger.Leaf) bool
 	// Scan bounds how many leaves are looked at, 0 not. When it is reached before Limit, there
 	// may be more: then Reached, which must be set, gets the index to go on before.
 	Scan    int
 	Reached *int64
+}
+
+// Outcome is how what leaves tell of has ended.
+type Outcome int
+
+// The outcomes that leaves are asked for.
+const (
+	AnyOutcome Outcome = iota
+	Done
+	NotDone // refused, or failed
+)
+
+// Summarizing is a store that summarizes its audit log in blocks, so that all questions of LeafFilter
+// but Where are answered soon however long the log is. It does so by itself, every minute.
+type Summarizing interface {
+	// Summarize makes the summary of the next block; done says that there is none to make.
+	Summarize(ctx context.Context) (done bool, err error)
 }
 
 // LeafEntry is an audit leaf with its index.

@@ -44,7 +44,7 @@ const maxWrapped = 64 << 10
 type Command []string
 
 // Kind implements Keeper.
-func (Command) Kind() string { return "command" }
+func (Command) Kind() string { return ByCommand }
 
 // Name implements Keeper.
 func (c Command) Name() string { return "program " + c[0] }
@@ -111,7 +111,7 @@ type Transit struct {
 }
 
 // Kind implements Keeper.
-func (Transit) Kind() string { return "transit" }
+func (Transit) Kind() string { return ByService }
 
 // Name implements Keeper.
 func (t Transit) Name() string {

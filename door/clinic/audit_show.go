@@ -178,7 +178,7 @@ func readAuditFilter(r *web.Request) (f auditFilter, leaves store.LeafFilter, fi
 
 // leaves turns the filter into the store's; what cannot be read becomes a fault.
 func (f *auditFilter) leaves(r *web.Request) store.LeafFilter {
-	out := store.LeafFilter{Actor: f.Person, Patient: f.Patient}
+	out := store.LeafFilter{Actor: f.Person, Patient: f.Patient, Door: f.Door, Purpose: f.Purpose}
 	for _, g := range auditGroups {
 		if g.Key == f.Did {
 			out.Actions = g.Actions
@@ -187,9 +187,11 @@ func (f *auditFilter) leaves(r *web.Request) store.LeafFilter {
 	if f.Glass {
 		out.Mark = ledger.MarkGlass
 	}
-	if f.Door != "" || f.Purpose != "" || f.Outcome != "" {
-		asked := *f
-		out.Where = asked.fits
+	switch f.Outcome {
+	case "done":
+		out.Outcome = store.Done
+	case "not":
+		out.Outcome = store.NotDone
 	}
 	day := func(field, value string) time.Time {
 		if value == "" {
@@ -209,12 +211,6 @@ func (f *auditFilter) leaves(r *web.Request) store.LeafFilter {
 		f.Faults.Add("to", r.Lang.T("The last day is before the first one."))
 	}
 	return out
-}
-
-// fits asks of a leaf what the store has no index for.
-func (f auditFilter) fits(l ledger.Leaf) bool {
-	done := l.Outcome == "" && l.Action != ledger.Refused
-	return (f.Door == "" || l.Door == f.Door) && (f.Purpose == "" || l.Purpose == f.Purpose) && (f.Outcome == "" || done == (f.Outcome == "done"))
 }
 
 // before is the query of the page that goes on before an entry.

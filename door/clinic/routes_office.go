@@ -14,6 +14,8 @@ func office(m *web.Mux) {
 	m.Page("GET /audit/export.csv", web.Audit, web.Fresh(web.Exporting, auditExport))
 	m.Page("GET /safety", web.Audit, safetyShow)
 	m.Page("POST /safety", web.Administrator, safetyBackUp)
+	m.Page("GET /safety/keys", web.Administrator, keysShow)
+	m.Page("POST /safety/keys", web.Administrator, web.Fresh(web.Rekeying, keysChange))
 
 	const opening = web.Physician | web.Nurse | web.Pharmacist // as policy.MayBreakGlass
 	m.Page("GET /emergency-access", opening, closedForm)

@@ -19,6 +19,7 @@ type safetyView struct {
 	record.Safety
 	Worry    record.Worry
 	MayAsk   bool
+	MayKeys  bool
 	Scanning malware.State
 }
 
@@ -28,7 +29,9 @@ func safetyShow(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return web.Page(w, r, ui.Page{Title: r.Lang.T("Safety"), Active: "/safety", Sheets: []string{"office.css"}}, safetyPage(safetyView{s, s.Worry(r.Now()), r.Site.BackUp != nil && r.Principal().Role == trust.Administrator, r.Site.Gate.Scanning()}))
+	administrator := r.Principal().Role == trust.Administrator
+	v := safetyView{Safety: s, Worry: s.Worry(r.Now()), MayAsk: administrator && r.Site.BackUp != nil, MayKeys: administrator, Scanning: r.Site.Gate.Scanning()}
+	return web.Page(w, r, ui.Page{Title: r.Lang.T("Safety"), Active: "/safety", Sheets: []string{"office.css"}}, safetyPage(v))
 }
 
 // safetyBackUp begins a backup and a drill that would come by themselves later.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/seal"
+	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/sqlite"
 	"github.com/osler-emr/osler/trust"
@@ -57,6 +58,22 @@ func (f keyFlags) source(dir string) (seal.Source, error) {
 		return seal.KeyFile(f.KeyFile), nil
 	}
 	return seal.KeyFile(filepath.Join(dir, "master.key")), nil
+}
+
+// told says where the key is, as far as it may be shown: never the arguments of a program, nor a passphrase.
+func (f keyFlags) told(dir string) string {
+	command := strings.Fields(f.KeyCommand)
+	switch {
+	case os.Getenv("OSLER_PASSPHRASE") != "":
+		return ""
+	case len(command) > 0:
+		return seal.Command(command).Name()
+	case f.KeyService != "":
+		return seal.Transit{Address: f.KeyService}.Name()
+	case f.KeyFile != "":
+		return f.KeyFile
+	}
+	return filepath.Join(dir, "master.key")
 }
 
 // newKeyFlags say what is to unlock a record from now on.
@@ -174,7 +191,7 @@ func (c *keyRotateCommand) Run(ctx context.Context, p *Program) error {
 	}
 	defer h.store.Close()
 	actor := h.gate.As(trust.System("keys"), "console")
-	if err := actor.ChangeKeys(ctx); err != nil {
+	if err := actor.ChangeKeys(ctx); err != nil && !fault.Is(err, fault.Conflict) { // then that one goes on
 		return err
 	}
 	told := time.Now()
@@ -249,6 +266,22 @@ func keepKeys(ctx context.Context, h *house, days int, now func() time.Time, log
 			log.Info("the keys are being changed, as was asked for")
 		}
 	}
+}
+
+// keyPlace tells a server that looks after its keys what opens the record, and notes what is new.
+func (p *Program) keyPlace(ctx context.Context, h *house, d dataFlags, days int, log *slog.Logger) func() (web.KeyPlace, error) {
+	read := func() (web.KeyPlace, error) {
+		e, err := seal.Describe(d.Data)
+		return web.KeyPlace{Envelope: e, Where: d.told(d.Data), Every: time.Duration(max(days, 0)) * 24 * time.Hour}, err
+	}
+	place, err := read()
+	if err == nil {
+		_, err = h.gate.As(trust.System("keys"), "console").OpenedBy(ctx, place.Mark, place.Kind)
+	}
+	if err != nil {
+		log.Warn("since when the record is opened by its present key is not noted", "error", err)
+	}
+	return read
 }
 
 type keyChangeCommand struct {

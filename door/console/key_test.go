@@ -9,6 +9,10 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/base/clock"
+	"github.com/osler-emr/osler/base/seal"
+	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/sqlite"
+	"github.com/osler-emr/osler/trust/ledger"
 )
 
 // TestKeysAreLookedAfter: a record gets new keys, another way to be opened, sheets, and is opened by
@@ -110,4 +114,21 @@ func TestAServerIsAskedForNewKeys(t *testing.T) {
 	}
 	stop()
 	must(t, "audit", "verify", "--data", data)
+
+	// The server has noted what opens the record: once, however often it starts.
+	_, stop = serves(t, &said, "serve", "--data", data, "--listen", "127.0.0.1:0")
+	stop()
+	keys, err := seal.OpenKeyring(data, seal.KeyFile(filepath.Join(data, "master.key")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := sqlite.Open(t.Context(), data, sqlite.Options{Keyring: keys, Clock: clock.System{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	noted, err := s.Leaves(t.Context(), store.LeafFilter{Where: func(l ledger.Leaf) bool { return strings.HasSuffix(l.Query, "did not know before: key-file") }})
+	if err != nil || len(noted) != 1 {
+		t.Errorf("what opens the record is noted %d times, %v", len(noted), err)
+	}
 }

@@ -100,6 +100,7 @@ func (c *serveCommand) Run(ctx context.Context, p *Program) error {
 		stop := background(ctx, pusher.Run)
 		defer stop()
 	}
+	site.Keys = p.keyPlace(ctx, h, c.dataFlags, c.NewKeys, site.Log)
 	stopKeys := background(ctx, func(ctx context.Context) { keepKeys(ctx, h, c.NewKeys, p.Clock.Now, site.Log) })
 	defer stopKeys()
 	return p.serve(ctx, h, site, c.listenFlags, c.outwardFlags, func(address string) error {

@@ -134,11 +134,18 @@ func auditParam(f *store.LeafFilter, name, v string, strict bool) (func(ledger.L
 	case "date":
 		return nil, auditDate(f, v)
 	case "action":
-		return func(l ledger.Leaf) bool { return slices.Contains(codes, auditAction(l.Action)) }, nil
+		narrow(f, func(a ledger.Action) bool { return slices.Contains(codes, auditAction(a)) })
 	case "outcome":
+		done := auditOutcome(ledger.Leaf{})
+		switch with := slices.Contains(codes, done); {
+		case !with:
+			f.Outcome = store.NotDone
+		case len(codes) == 1:
+			f.Outcome = store.Done
+		}
 		return func(l ledger.Leaf) bool { return slices.Contains(codes, auditOutcome(l)) }, nil
 	case "type":
-		return func(l ledger.Leaf) bool { _, code, _ := auditKind(l.Action); return slices.Contains(codes, code) }, nil
+		narrow(f, func(a ledger.Action) bool { _, code, _ := auditKind(a); return slices.Contains(codes, code) })
 	case "entity":
 		t, id, ok := strings.Cut(v, "/")
 		if !ok {
@@ -164,6 +171,20 @@ func auditParam(f *store.LeafFilter, name, v string, strict bool) (func(ledger.L
 		}
 	}
 	return nil, nil
+}
+
+// narrow leaves of the actions that are asked for those that are such ones.
+func narrow(f *store.LeafFilter, such func(ledger.Action) bool) {
+	asked := f.Actions
+	if len(asked) == 0 {
+		asked = ledger.Actions
+	}
+	f.Actions = []ledger.Action{"none"} // rather than all
+	for _, a := range asked {
+		if such(a) {
+			f.Actions = append(f.Actions, a)
+		}
+	}
 }
 
 // auditDate narrows the time.

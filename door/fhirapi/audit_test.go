@@ -100,6 +100,12 @@ func TestAuditEventsAreAViewOfTheLog(t *testing.T) {
 	h.get("/fhir/Patient/sam").is(http.StatusOK)
 	h.get("/fhir/Patient/nobody").is(http.StatusNotFound)
 	ines := h.as(trust.Auditor)
+	reads := len(ines.get("/fhir/AuditEvent?patient=rosa&action=R&outcome=0").is(http.StatusOK).ids())
+	for query, want := range map[string]int{"&action=R&type=rest": reads, "&action=R&type=110114": 0, "&action=R&outcome=4,8": 0, "&action=R&outcome=0,4,8": reads} {
+		if n := len(ines.get("/fhir/AuditEvent?patient=rosa" + query).is(http.StatusOK).ids()); n != want || reads == 0 {
+			t.Errorf("%s: %d entries, want %d", query, n, want)
+		}
+	}
 	if n := len(ines.get("/fhir/AuditEvent?patient=Patient/rosa&action=R").is(http.StatusOK).ids()); n != 1 {
 		t.Errorf("%d reads of rosa's record, want 1", n)
 	}

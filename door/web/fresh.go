@@ -37,12 +37,14 @@ var (
 	Opening = Demand{Within: 10 * time.Minute, Full: true, Why: "You are about to change what people or programs may see."}
 	// Emergency is for opening a closed record by break-glass.
 	Emergency = Demand{Within: identity.ProofFor, Why: "You are about to open a record that is closed to you."}
+	// Rekeying is for changing the keys that protect the record.
+	Rekeying = Demand{Within: 10 * time.Minute, Full: true, Why: "You are about to change the keys of the record."}
 	// Destroying is for destroying a record.
 	Destroying = Demand{Within: 5 * time.Minute, Full: true, Why: "You are about to destroy the record of a patient for good."}
 )
 
 // demands are all of them: what the question says it is for is one of these.
-var demands = []Demand{Signing, Controlled, Exporting, Granting, Opening, Emergency, Destroying}
+var demands = []Demand{Signing, Controlled, Exporting, Granting, Opening, Emergency, Rekeying, Destroying}
 
 // Fresh wraps a handler that must not run before the demand is met:
 //

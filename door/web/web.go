@@ -34,6 +34,7 @@ import (
 	"github.com/osler-emr/osler/base/clock"
 	"github.com/osler-emr/osler/base/fair"
 	"github.com/osler-emr/osler/base/lang"
+	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/identity/sso"
@@ -65,10 +66,19 @@ type Site struct {
 	Program func(ctx context.Context, id string) (string, error)
 	// BackUp begins a backup and a restore drill; nil when the server makes none by itself.
 	BackUp func()
+	// Keys tells what opens the record; nil when the server does not look after its keys.
+	Keys func() (KeyPlace, error)
 	// Fair shares out the costly work of programs; it is told who is here. nil shares nothing out.
 	Fair *fair.Queue
 	// Witnesses tells how it stands with the witnesses of the audit log; nil when there are none.
 	Witnesses func() []witness.State
+}
+
+// KeyPlace is what opens a record, and how the server looks after the keys of patients.
+type KeyPlace struct {
+	seal.Envelope
+	Where string        // a file, "program NAME", "key service HOST"; "" for a passphrase
+	Every time.Duration // how old the keys become before the server changes them; 0: it does not by itself
 }
 
 // Demo are the accounts that the demonstration's first page offers.

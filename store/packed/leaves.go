@@ -2,8 +2,6 @@ package packed
 
 import (
 	"context"
-	"slices"
-	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -73,98 +71,15 @@ func (s *Reader) ProveGrowth(ctx context.Context, older, newer store.T) (proof [
 // Leaves implements store.Store.
 func (s *Reader) Leaves(ctx context.Context, f store.LeafFilter) (out []store.LeafEntry, err error) {
 	err = s.read(ctx, func(n Names) error {
-		text, args, err := n.leafQuery(f)
-		if err != nil {
-			return err
+		x := &leafSearch{Names: n, pack: s.pack, f: f}
+		err := x.run()
+		for i := 0; err == nil && i < len(x.out); i++ {
+			err = n.openDetails(&x.out[i].Leaf)
 		}
-		seen := 0
-		err = n.Stream(text, args, func(st Row) (bool, error) {
-			t := st.ColumnInt64(0)
-			raw, err := s.pack.unseal(leafName(t), st.ColumnBlob(1, nil))
-			if err != nil {
-				return false, Damaged(err)
-			}
-			l, err := ledger.Decode(raw)
-			if err != nil {
-				return false, Damaged(err)
-			}
-			if f.Where != nil { // it may ask for what is sealed
-				if err := n.openDetails(&l); err != nil {
-					return false, err
-				}
-			}
-			seen++
-			if fits(l, f) {
-				out = append(out, store.LeafEntry{Index: t - 1, Leaf: l, Raw: raw})
-			}
-			if f.Scan > 0 && seen == f.Scan && f.Reached != nil {
-				*f.Reached = t - 1
-				return false, nil
-			}
-			return f.Limit == 0 || len(out) < f.Limit, nil
-		})
-		for i := 0; err == nil && i < len(out); i++ {
-			err = n.openDetails(&out[i].Leaf)
-		}
+		out = x.out
 		return err
 	})
 	return out, err
-}
-
-// fits asks of a leaf what the question to the database did not.
-func fits(l ledger.Leaf, f store.LeafFilter) bool {
-	return (f.Actor == "" || l.Actor == f.Actor) && (len(f.Actions) == 0 || slices.Contains(f.Actions, l.Action)) &&
-		(f.Mark == "" || slices.Contains(l.Marks(), f.Mark)) && (f.Where == nil || f.Where(l))
-}
-
-// leafQuery asks for candidates by the one index that finds the fewest: a patient's list, a
-// mark's, a person's, or the log itself. Times are turned into places in the log, whose times
-// never fall. fits does the rest.
-func (n Names) leafQuery(f store.LeafFilter) (string, []any, error) {
-	var where []string
-	var args []any
-	add := func(condition string, a any) { where, args = append(where, condition), append(args, a) }
-	d := n.Dialect()
-	from, t := "leaf l", "l.t"
-	listed := f.Patient
-	if listed == "" {
-		listed = f.Mark
-	}
-	switch {
-	case listed != "":
-		from, t = "leaf_patient p"+d.Join()+"leaf l ON l.t = p.t", "p.t"
-		add("p.patient = ?", listed)
-	case f.Actor != "":
-		add("l.actor = ?", f.Actor)
-	case len(f.Actions) > 0 && d.Keyed():
-		marks := strings.TrimSuffix(strings.Repeat("?,", len(f.Actions)), ",")
-		where = append(where, "l.action IN ("+marks+")")
-		for _, action := range f.Actions {
-			args = append(args, string(action))
-		}
-	}
-	if !f.From.IsZero() {
-		first, err := n.leavesBefore(f.From.UnixMilli())
-		if err != nil {
-			return "", nil, err
-		}
-		add(t+" > ?", first)
-	}
-	if !f.To.IsZero() {
-		last, err := n.leavesBefore(f.To.UnixMilli())
-		if err != nil {
-			return "", nil, err
-		}
-		add(t+" <= ?", last)
-	}
-	if f.Before > 0 {
-		add(t+" <= ?", f.Before) // leaf t has index t-1
-	}
-	text := "SELECT l.t, l.body FROM " + from
-	if len(where) > 0 {
-		text += " WHERE " + strings.Join(where, " AND ")
-	}
-	return text + " ORDER BY " + t + " DESC", args, nil
 }
 
 // leavesBefore returns how many leaves were stored before a time.

@@ -58,7 +58,7 @@ func (s *Reader) KeyState(ctx context.Context) (out store.KeyState, err error) {
 		if _, err := n.one("SELECT no, at FROM kek ORDER BY no DESC LIMIT 1", nil, func(r Row) { out.Wrap, out.Made = r.ColumnInt64(0), instant(r.ColumnInt64(1)) }); err != nil {
 			return err
 		}
-		for text, to := range map[string]*int64{"kek > 0": &out.Keys, "kek > 0 AND kek < ?": &out.Waiting} {
+		for text, to := range map[string]*int64{"kek > 0": &out.Keys, "kek > 0 AND kek < ?": &out.Waiting, "kek = 0": &out.Shredded} {
 			args := []any{}
 			if to == &out.Waiting {
 				args = append(args, out.Wrap)

@@ -75,6 +75,8 @@ type verification struct {
 	batch   []entry
 	reading *reading // before batch
 	lastAt  int64
+	making  making
+	blocks  int64 // that are stored
 }
 
 // cover is what a leaf says of a version that it covers.
@@ -175,7 +177,12 @@ func (v *verification) leaves() error {
 		action = "action"
 	}
 	next := int64(1)
-	err := v.Stream("SELECT t, at, actor, "+action+", body FROM leaf ORDER BY t", nil, func(s Row) (bool, error) {
+	blocks, err := v.Names.blocks()
+	if err != nil {
+		return err
+	}
+	v.blocks = blocks
+	err = v.Stream("SELECT t, at, actor, "+action+", body FROM leaf ORDER BY t", nil, func(s Row) (bool, error) {
 		e := entry{t: s.ColumnInt64(0), at: s.ColumnInt64(1), actor: s.ColumnText(2), action: s.ColumnText(3), sealed: s.ColumnBlob(4, nil)}
 		if e.t != next {
 			if next == 1 && e.t < 1 {
@@ -200,6 +207,9 @@ func (v *verification) leaves() error {
 	}
 	if n := len(v.checkpoints); n > 0 && v.checkpoints[n-1].Size > v.tree.Size() {
 		v.say("The audit log has %d entries, but a signed checkpoint counts %d: entries were cut off, or an old copy of the database was put back.", v.tree.Size(), v.checkpoints[n-1].Size)
+	}
+	if v.blocks > v.tree.Size()/blockLeaves {
+		v.say("The audit log has %d entries, but a summary of its entries counts %d.", v.tree.Size(), v.blocks*blockLeaves)
 	}
 	return v.lists()
 }
@@ -241,6 +251,9 @@ func (v *verification) entries() (bool, error) {
 			break
 		}
 		v.entry(e, r.leaves[i], r.errs[i])
+		if err := v.block(e.t, &r.leaves[i]); err != nil {
+			return false, err
+		}
 		for ; v.passed < len(v.checkpoints) && v.checkpoints[v.passed].Size <= v.tree.Size(); v.passed++ {
 			if c := v.checkpoints[v.passed]; c.Size == v.tree.Size() && c.Root != v.tree.Root() {
 				v.say("The first %d entries of the audit log are not those that were signed.", c.Size)

@@ -40,7 +40,38 @@ func (s *Store) maintain(ctx context.Context) {
 		// A failure here is not lost: commits meet the same database, and Verify the same log.
 		_ = s.checkpoint(ctx, true)
 		s.writer.token <- struct{}{}
+		s.summarizeAll(ctx)
 	}
+}
+
+// summarizeAll makes the blocks of the audit log that can be made: one every 4,096 entries, and many
+// once a long log was upgraded. Then it rests as long as it works.
+func (s *Store) summarizeAll(ctx context.Context) {
+	for {
+		began := time.Now()
+		if done, err := s.Summarize(ctx); done || err != nil {
+			return // who reads the log does without, and meets the same failure
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Since(began)):
+		}
+	}
+}
+
+// Summarize implements store.Summarizing. Of several processes that make the same block each makes
+// the same.
+func (s *Store) Summarize(ctx context.Context) (done bool, err error) {
+	b, err := s.NextBlock(ctx)
+	if err != nil || b == nil {
+		return err == nil, plain(err)
+	}
+	err = s.with(ctx, func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.Exec(ctx, "INSERT INTO leaf_block (no, kinds, body) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", b.No, b.Kinds, b.Body)
+		return err
+	})
+	return false, plain(err)
 }
 
 // checkpoint signs the head of the log when it has grown since the last time, keeps the note

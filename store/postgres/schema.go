@@ -110,6 +110,11 @@ CREATE INDEX item_patient ON item (patient) WHERE patient <> '';
 	{"dictionary", `
 -- From here on, bodies are compressed with a dictionary (store/packed), which programs of before do not have.
 `},
+	{"log blocks", `
+-- Who did what, and how it ended, of every 4,096 entries of the audit log (store/packed). It is made
+-- from the log after the upgrade, while the record is used.
+CREATE TABLE leaf_block (no int8 PRIMARY KEY, kinds bytea NOT NULL, body bytea NOT NULL);
+`},
 }
 
 // statements returns the SQL of a step; partitions above 0 split the tables of patients.

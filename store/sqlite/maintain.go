@@ -52,7 +52,48 @@ func (s *Store) maintain() {
 		_ = s.writer.checkpoint(true)
 		s.writer.rest()
 		s.writer.free()
+		s.summarizeAll()
 	}
+}
+
+// summarizeAll makes the blocks of the audit log that can be made: one every 4,096 entries, and many
+// once a long log was upgraded. Then it rests as long as it works.
+func (s *Store) summarizeAll() {
+	for {
+		began := time.Now()
+		if done, err := s.Summarize(context.Background()); done || err != nil {
+			return // who reads the log does without, and meets the same failure
+		}
+		select {
+		case <-s.stop:
+			return
+		case <-s.place.after(time.Since(began)):
+		}
+	}
+}
+
+// Summarize implements store.Summarizing.
+func (s *Store) Summarize(ctx context.Context) (done bool, err error) {
+	b, err := s.NextBlock(ctx)
+	if err != nil || b == nil {
+		return err == nil, err
+	}
+	select {
+	case <-s.stop:
+		return false, errClosed
+	case <-ctx.Done():
+		return false, ctx.Err()
+	case <-s.writer.token:
+	}
+	defer s.writer.free()
+	if s.writer.broken != nil {
+		return false, s.writer.broken
+	}
+	if err := s.writer.exec("INSERT OR IGNORE INTO leaf_block (no, kinds, body) VALUES (?, ?, ?)", b.No, b.Kinds, b.Body); err != nil {
+		return false, plain(s.writer.failed(err))
+	}
+	s.writer.rest()
+	return false, nil
 }
 
 // later has the write-ahead log copied back in the background, so that no commit waits for

@@ -79,4 +79,9 @@ CREATE INDEX item_patient ON item (patient) WHERE patient <> '';
 	{"dictionary", `
 -- From here on, bodies are compressed with a dictionary (store/packed), which programs of before do not have.
 `},
+	{"log blocks", `
+-- Who did what, and how it ended, of every 4,096 entries of the audit log (store/packed). It is made
+-- from the log after the upgrade, while the record is used.
+CREATE TABLE leaf_block (no INTEGER PRIMARY KEY, kinds BLOB NOT NULL, body BLOB NOT NULL) STRICT;
+`},
 }

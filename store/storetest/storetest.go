@@ -37,6 +37,7 @@ func Run(t *testing.T, open Opener, only ...string) {
 		{"ChangesetIsAtomic", changesetIsAtomic},
 		{"LeafIsRequiredAndComplete", leafIsRequired},
 		{"LeavesAreFound", leavesAreFound},
+		{"LeavesAreFoundInBlocks", leavesAreFoundInBlocks},
 		{"PlanWithoutVisibilityIsRefused", planWithoutVisibility},
 		{"VisibilityHoldsEverywhere", visibilityHolds},
 		{"ChartUnchangedSince", chartUnchanged},

@@ -42,6 +42,9 @@ const (
 	Disclose Action = "disclose"
 )
 
+// Actions are all of them.
+var Actions = []Action{Read, VRead, History, Search, Create, Update, Delete, Batch, Export, Print, SignIn, SignOut, Refused, Account, Import, Shred, Keep, Asked, Disclose}
+
 // Version names a resource version in a leaf.
 type Version struct {
 	Type    string `json:"type"`
@@ -164,11 +167,11 @@ const (
 	MarkFailed = "!failed" // did not succeed, other than a refusal
 )
 
+// Done reports whether what the leaf tells of was done: neither refused nor failed.
+func (l *Leaf) Done() bool { return l.Outcome == "" && l.Action != Refused }
+
 // MarkAction returns the mark of an action; see Marked.
 func MarkAction(a Action) string { return "!" + string(a) }
-
-// Marked reports whether leaves of an action have a mark.
-func Marked(a Action) bool { return len(Leaf{Action: a, At: 1}.Marks()) > 0 }
 
 // Decode reads what Encode wrote.
 func Decode(b []byte) (Leaf, error) {
