@@ -32,6 +32,8 @@ type generator struct {
 	pages   []string            // patterns of pages that are only read
 	finds   []string            // patterns of pages that look for what a form says
 	forms   []posting           // pages that change something
+	asked   map[string]int      // how often of each pattern; below "hidden " about what is hidden
+	turn    int
 	cookie  bool
 	who     *person
 	patient string // whose record the person reads as a patient does; "" for staff
@@ -49,7 +51,7 @@ type posting struct {
 }
 
 func newGenerator(w *worlds, seed uint64) *generator {
-	g := &generator{Rand: rand.New(rand.NewPCG(seed, 2)), ids: map[string][]string{}, refs: w.entries, who: w.a.people[w.who], entries: map[string]entry{}, unseen: w.unseen, hidden: map[string][]string{}}
+	g := &generator{Rand: rand.New(rand.NewPCG(seed, 2)), ids: map[string][]string{}, refs: w.entries, who: w.a.people[w.who], entries: map[string]entry{}, unseen: w.unseen, hidden: map[string][]string{}, asked: map[string]int{}}
 	g.cookie = g.who.cookie != ""
 	for _, ref := range w.entries {
 		kind, id, _ := strings.Cut(ref, "/")
@@ -374,7 +376,7 @@ func (g *generator) next() request {
 	case n < 72:
 		return get(of(g, []string{"Composition/COMPOSITION/$document", "Observation/$lastn?patient=Patient/PATIENT&max=2", "Observation/$stats?patient=Patient/PATIENT&code=http://loinc.org|" + of(g, codes) + "&statistic=count,average",
 			"TYPE/ID/$meta", "TYPE/$meta", "$meta", "Encounter/ENCOUNTER/$everything", "TYPE/ID/$validate", "TYPE/ID/$diff"}))
-	case n < 82 && g.cookie:
+	case n < 86 && g.cookie:
 		return g.page()
 	}
 	return g.write(kind, id)
@@ -383,7 +385,7 @@ func (g *generator) next() request {
 // choose fills a placeholder. Of a person whom somebody acts for, it is mostly the right one.
 func (g *generator) choose(p place) string {
 	switch {
-	case p.name == "{person}" && g.who.grant != "" && g.chance(85):
+	case p.name == "{person}" && g.who.grant != "" && g.chance(75):
 		return ward
 	case p.name == "{type}":
 		return g.kind()
@@ -395,16 +397,34 @@ func (g *generator) choose(p place) string {
 	return of(g, p.words)
 }
 
+// put fills a pattern, and notes that it was asked.
+func (g *generator) put(pattern string, choose func(place) string) string {
+	hidden := false
+	path := filled(pattern, func(p place) string {
+		id := choose(p)
+		hidden = hidden || g.unseen[p.kind+"/"+id] || g.unseen[p.before+"/"+id]
+		return id
+	})
+	g.asked[pattern]++
+	if hidden {
+		g.asked["hidden "+pattern]++
+	}
+	return path
+}
+
 // page asks for a page of a web.
 func (g *generator) page() request {
-	if g.chance(15) && len(g.forms) > 0 {
+	if g.chance(25) && len(g.forms) > 0 {
 		return g.refused()
 	}
-	path, finds := of(g, g.pages), g.chance(40)
+	finds := g.chance(20)
+	list := g.pages
 	if finds {
-		path = of(g, g.finds)
+		list = g.finds
 	}
-	path = filled(path, g.choose)
+	g.turn++ // each in its turn: there are many
+	path := list[g.turn%len(list)]
+	path = g.put(path, g.choose)
 	q := url.Values{}
 	for _, name := range []string{"q", "family", "given", "find", "name", "text"} {
 		if g.chance(40) {
@@ -425,15 +445,16 @@ func (g *generator) page() request {
 
 // refused posts a form that the person may not: by role, or because what it is about is hidden.
 func (g *generator) refused() request {
-	f, held := of(g, g.forms), false
+	g.turn++
+	f, held := g.forms[g.turn%len(g.forms)], false
 	path := ""
 	for range 20 {
-		path = filled(f.pattern, func(p place) string {
+		path = g.put(f.pattern, func(p place) string {
 			id := g.choose(p)
 			if list := g.hidden[p.kind]; len(list) > 0 && g.chance(60) {
 				id = of(g, list)
 			}
-			held = held || g.unseen[p.kind+"/"+id]
+			held = held || g.unseen[p.kind+"/"+id] || g.unseen[p.before+"/"+id]
 			return id
 		})
 		if held || !f.admitted {

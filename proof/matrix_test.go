@@ -48,6 +48,7 @@ var relations = []relation{
 	{"own of rosa", "Observation/r-obs0"}, {"own note", "Composition/r-note-final"}, {"unsigned note", "Composition/r-note-preliminary"}, {"person", "Patient/rosa"},
 	{"other", "Observation/s-obs0"}, {"other person", "Patient/sam"}, {"other message", "Communication/s-com-staff-message"}, {"other file", "Binary/s-bin"}, {"other bill", "Invoice/s-inv"}, {"other appointment", "Appointment/s-appt"},
 	{"labelled", "Observation/s-obs1"}, {"deceased", "Observation/dora-obs"}, {"merged", "Observation/twin-obs"}, {"nobody's", "Organization/org"}, {"missing", "Observation/nobody"},
+	{"acted for", "Observation/k-obs0"}, {"acted for, confidential", "Observation/k-confidential"}, {"acted for, in person", "Communication/k-ask"}, {"closed by a label", "Observation/vic-obs0"}, {"closed by an objection", "Observation/otto-obs0"},
 }
 
 func (h *house) routes() []web.Route {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"regexp"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -217,8 +218,11 @@ func worldsOf(t testing.TB, who string, how setting) *worlds {
 	for _, e := range list {
 		w.entries = append(w.entries, e.key(), e.key()+"-x")
 		w.unseen[e.key()+"-x"] = true
-		if w.a.sees(t, who, e.key()) != "" && !secret.MatchString(e.key()) {
-			continue
+		if w.a.sees(t, who, e.key()) != "" {
+			if !secret.MatchString(e.key()) {
+				continue
+			}
+			t.Errorf("%s sees %s", who, e.key())
 		}
 		w.hidden++
 		w.unseen[e.key()] = true
@@ -430,6 +434,33 @@ func TestTwoWorldsAfterTheEnd(t *testing.T) {
 			w := worldsOf(t, who, setting{seed: 77, hides: ".", then: end})
 			compare(t, who, w, 1077, ground{}.rounds()/10, &found)
 		})
+	}
+}
+
+// TestTheWorldsAreAskedOfEveryPage: among the requests that one person sends is every page, and every
+// form that the person may not send, those about something in a chart also about something that is
+// hidden in that chart.
+func TestTheWorldsAreAskedOfEveryPage(t *testing.T) {
+	for _, who := range []string{"amara", "nina", "dana", "rosa", "leo"} {
+		w := newWorlds(t, who, 5)
+		g := newGenerator(w, 6)
+		for range (ground{}).rounds() {
+			g.next()
+		}
+		var missing []string
+		want := slices.Concat(g.pages, g.finds)
+		for _, f := range g.forms {
+			want = append(want, f.pattern)
+		}
+		for _, pattern := range want {
+			if g.asked[pattern] == 0 || g.about(pattern) && g.asked["hidden "+pattern] == 0 {
+				missing = append(missing, pattern)
+			}
+		}
+		if len(missing) > 0 {
+			t.Errorf("%s is not asked for, or not about what is hidden: %q", who, missing)
+		}
+		t.Logf("%s: %d pages, %d that find, %d forms; who may see an entry %d times about a hidden one", who, len(g.pages), len(g.finds), len(g.forms), g.asked["hidden /p/{patient}/sight/{type}/{id}"])
 	}
 }
 
