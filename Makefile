@@ -38,7 +38,7 @@ bench:
 	go run ./cmd/osler bench --against "$$(ls docs/performance/[0-9]*[0-9].json | tail -n 1)"
 
 # Long drills: hundreds of kill -9 rounds, a hundred backups under load restored, large imports, 50,000 searches against the model,
-# 100,000 requests of each role in two worlds, two builds of one source.
+# 100,000 requests of each role in two worlds (20,000 on PostgreSQL), two builds of one source.
 drill:
 	OSLER_DRILL=1 go test -count=1 -timeout 60m ./store/sqlite -run 'TestStore/.*Agree' -v
 	OSLER_DRILL=1 go test -count=1 -timeout 180m ./store/sqlite -run 'PowerLoss|EveryOperation|EveryFlippedBit|Killed|Upgrade|Linear|Tamper' -v

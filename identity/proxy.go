@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -359,7 +360,7 @@ func (a *Accounts) ProxiesFor(ctx context.Context, by trust.Principal, patient s
 		}
 		out = append(out, s)
 	}
-	slices.SortFunc(out, func(x, y ProxyStanding) int { return y.Made.Compare(x.Made) })
+	slices.SortFunc(out, func(x, y ProxyStanding) int { return cmp.Or(y.Made.Compare(x.Made), cmp.Compare(x.Name, y.Name)) })
 	return out, nil
 }
 

@@ -124,9 +124,7 @@ var hostile = []string{"/fhir/Observation?_count=1000000000", "/fhir/Patient?_re
 // TestAbuseD14: a question that would cost everything has a limit, and others do not wait
 // for it.
 func TestAbuseD14(t *testing.T) {
-	readers = 4 // as a server on two processors has
-	defer func() { readers = 1 }()
-	h := full(t)
+	h := full(t, ground{readers: 4}) // as a server on two processors has
 	var more []string
 	for i := range 300 {
 		more = append(more, fmt.Sprintf(`{"resourceType":"Observation","id":"many-%d","status":"final","code":{"text":"asthma %d"},"subject":{"reference":"Patient/rosa"}}`, i, i))

@@ -5,9 +5,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-
-	"github.com/osler-emr/osler/store"
-	"github.com/osler-emr/osler/store/sqlite"
 )
 
 // particulars are what a role does not need of a person, in one world or the other.
@@ -39,7 +36,7 @@ func masks(t testing.TB, p particulars) *house {
 	story := fmt.Sprintf(`"text":{"status":"additional","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">for %s %s %s %s</div>"},`, p.phone, p.street, p.friend, p.number)
 	lab := `"category":[{"coding":[{"system":"http://snomed.info/sct","code":"108252007"}]}]`
 	subject := `"subject":{"reference":"Patient/rosa","identifier":{"system":"http://hl7.org/fhir/sid/us-ssn","value":"` + p.number + `"}}`
-	h := build(t, func(s *sqlite.Store) store.Store { return quiet{s} },
+	h := build(t, ground{quiet: true},
 		`{"resourceType":"Practitioner","id":"amara","name":[{"family":"Osei"}]}`,
 		p.person("Patient", "rosa", contact), p.person("Patient", "sam", ""),
 		p.person("RelatedPerson", "aunt", `,"patient":{"reference":"Patient/rosa"}`),
@@ -200,7 +197,7 @@ func TestAbuseA14Writes(t *testing.T) {
 
 // TestAbuseA14Exports: a bulk export and the audit log keep to it too.
 func TestAbuseA14Exports(t *testing.T) {
-	h := build(t, func(s *sqlite.Store) store.Store { return s }, one.person("Patient", "rosa", ""))
+	h := open(t, one.person("Patient", "rosa", ""))
 	h.ask("dana", "GET", "/fhir/Patient?phone="+one.phone, "")
 	h.ask("dana", "GET", "/fhir/Patient?identifier="+url.QueryEscape("http://hl7.org/fhir/sid/us-ssn|"+one.number), "")
 	for _, path := range []string{"/fhir/AuditEvent?_count=100", "/fhir/AuditEvent?patient=Patient/rosa", "/audit"} {

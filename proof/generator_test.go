@@ -6,10 +6,14 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/fhir/definition"
 	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // request is what one person asks.
@@ -28,23 +32,39 @@ type generator struct {
 	refs    []string            // "Type/id"
 	pages   []string            // patterns of pages that are only read
 	finds   []string            // patterns of pages that look for what a form says
+	forms   []posting           // pages that change something
+	asked   map[string]int      // how often of each pattern; below "hidden " about what is hidden
+	turn    int
 	cookie  bool
-	patient string // whose record is the person's own; "" for staff
+	who     *person
+	patient string // whose record the person reads as a patient does; "" for staff
 	past    string // first letter of the entries with a past
 	entries map[string]entry
-	unseen  map[string]bool // "Type/id" that is hidden, or there in one world only
+	unseen  map[string]bool     // "Type/id" that is hidden, or there in one world only
+	hidden  map[string][]string // the same by type
+}
+
+// posting is a page that changes something. Who is not admitted is refused whatever it is about; others
+// ask for it about what they may not see.
+type posting struct {
+	pattern  string
+	admitted bool
 }
 
 func newGenerator(w *worlds, seed uint64) *generator {
-	g := &generator{Rand: rand.New(rand.NewPCG(seed, 2)), ids: map[string][]string{}, refs: w.entries, cookie: w.a.people[w.who].cookie != "", entries: map[string]entry{}, unseen: w.unseen}
+	g := &generator{Rand: rand.New(rand.NewPCG(seed, 2)), ids: map[string][]string{}, refs: w.entries, who: w.a.people[w.who], entries: map[string]entry{}, unseen: w.unseen, hidden: map[string][]string{}, asked: map[string]int{}}
+	g.cookie = g.who.cookie != ""
 	for _, ref := range w.entries {
 		kind, id, _ := strings.Cut(ref, "/")
 		if g.ids[kind] == nil {
 			g.types = append(g.types, kind)
 		}
 		g.ids[kind] = append(g.ids[kind], id)
+		if w.unseen[ref] {
+			g.hidden[kind] = append(g.hidden[kind], id)
+		}
 	}
-	if g.patient = w.a.people[w.who].principal.Patient; g.patient != "" {
+	if g.patient = g.who.principal.Patient; g.patient != "" {
 		g.past = g.patient[:1]
 	}
 	for _, kind := range g.types {
@@ -61,11 +81,35 @@ func newGenerator(w *worlds, seed uint64) *generator {
 		if path, ok := strings.CutPrefix(r.Pattern, "GET "); ok && !strings.Contains(path, "secret") && !strings.HasPrefix(path, "/audit") && !strings.Contains(path, "/access/proof") { // who may read the audit log sees what it says, and a proof holds the size and root of the whole log
 			g.pages = append(g.pages, path)
 		}
-		if path, ok := strings.CutPrefix(r.Pattern, "POST "); ok && r.Finds && r.Door != "smart" {
+		path, ok := strings.CutPrefix(r.Pattern, "POST ")
+		switch admitted := r.Policy&bits[g.who.principal.Role] != 0; {
+		case !ok || r.Door == "smart" || r.Policy&web.Public != 0 || path == "/lock":
+		case r.Finds:
 			g.finds = append(g.finds, path)
+		case !admitted || g.about(path):
+			g.forms = append(g.forms, posting{path, admitted})
 		}
 	}
 	return g
+}
+
+// about reports whether a pattern names a resource of a kind of which something is hidden.
+func (g *generator) about(pattern string) (named bool) {
+	filled(pattern, func(p place) string {
+		named = named || len(g.hidden[p.kind]) > 0
+		return "x"
+	})
+	return named
+}
+
+// outside reports whether a request is about what is not hidden in the way that others are: who
+// may read the audit log sees what it says, and the worlds were made by other commits; and the page
+// that opens a closed chart in an emergency tells whose it is to who may open it, as its way in; and
+// who has records destroyed works on all of them, also those whose charts are closed.
+func (g *generator) outside(r request) bool {
+	return auditing(g.who.principal) && strings.Contains(r.path, "AuditEvent") ||
+		policy.MayBreakGlass(g.who.principal) == nil && strings.Contains(r.path, "/emergency-access") ||
+		slices.Contains([]trust.Role{trust.Administrator, trust.Records}, g.who.principal.Role) && strings.HasPrefix(r.path, "/retention/")
 }
 
 // of returns one of a list.
@@ -322,57 +366,68 @@ func (g *generator) next() request {
 		return request{method: http.MethodGet, path: "/fhir/Patient/" + g.id("Patient") + "/" + of(g, append(g.types, "*")) + "?" + g.query(kind)}
 	case n < 57:
 		return get("TYPE/ID")
+	case n < 58 && g.chance(40): // who looked
+		return get(of(g, []string{"AuditEvent?_count=5", "AuditEvent?patient=Patient/PATIENT", "AuditEvent?patient=Patient/PATIENT&_count=2", "AuditEvent?entity=TYPE/ID", "AuditEvent/" + strconv.Itoa(1+g.IntN(60))}))
 	case n < 58 && g.past != "":
 		return get(of(g, []string{"Composition/P-late", "Observation/P-moved"}) + "/_history/" + of(g, []string{"1", "2", ""}))
 	case n < 60:
 		return get("TYPE/ID/_history/" + of(g, []string{"1", "2"}))
 	case n < 64:
 		return get(of(g, []string{"TYPE/ID/_history?_count=3", "TYPE/_history?_count=4", "_history?_count=5", "TYPE/_history?_since=2026-01-01T00:00:00Z"}))
-	case n < 67:
+	case n < 66:
 		return get("Patient/PATIENT/$everything?_count=" + of(g, []string{"1", "5", "60"}))
 	case n < 72:
 		return get(of(g, []string{"Composition/COMPOSITION/$document", "Observation/$lastn?patient=Patient/PATIENT&max=2", "Observation/$stats?patient=Patient/PATIENT&code=http://loinc.org|" + of(g, codes) + "&statistic=count,average",
 			"TYPE/ID/$meta", "TYPE/$meta", "$meta", "Encounter/ENCOUNTER/$everything", "TYPE/ID/$validate", "TYPE/ID/$diff"}))
-	case n < 82 && g.cookie:
+	case n < 86 && g.cookie:
 		return g.page()
 	}
 	return g.write(kind, id)
 }
 
+// choose fills a placeholder. Of a person whom somebody acts for, it is mostly the right one.
+func (g *generator) choose(p place) string {
+	switch {
+	case p.name == "{person}" && g.who.grant != "" && g.chance(75):
+		return ward
+	case p.name == "{type}":
+		return g.kind()
+	case len(g.ids[p.before]) > 0: // of the type that was chosen
+		return g.id(p.before)
+	case p.kind != "":
+		return g.id(p.kind)
+	}
+	return of(g, p.words)
+}
+
+// put fills a pattern, and notes that it was asked.
+func (g *generator) put(pattern string, choose func(place) string) string {
+	hidden := false
+	path := filled(pattern, func(p place) string {
+		id := choose(p)
+		hidden = hidden || g.unseen[p.kind+"/"+id] || g.unseen[p.before+"/"+id]
+		return id
+	})
+	g.asked[pattern]++
+	if hidden {
+		g.asked["hidden "+pattern]++
+	}
+	return path
+}
+
 // page asks for a page of a web.
 func (g *generator) page() request {
-	path, finds := of(g, g.pages), g.chance(40)
+	if g.chance(25) && len(g.forms) > 0 {
+		return g.refused()
+	}
+	finds := g.chance(20)
+	list := g.pages
 	if finds {
-		path = of(g, g.finds)
+		list = g.finds
 	}
-	patient := g.id("Patient")
-	for strings.Contains(path, "{") {
-		i, j := strings.IndexByte(path, '{'), strings.IndexByte(path, '}')
-		fill := patient
-		switch name := path[i+1 : j]; name {
-		case "patient", "$":
-			if name == "$" {
-				fill = ""
-			}
-		case "document":
-			fill = g.id("DocumentReference")
-		case "encounter":
-			fill = g.id("Encounter")
-		case "note":
-			fill = g.id("Composition")
-		case "order":
-			fill = g.id("ServiceRequest")
-		case "task":
-			fill = g.id("Task")
-		case "invoice":
-			fill = g.id("Invoice")
-		case "code":
-			fill = of(g, codes)
-		default:
-			_, fill, _ = strings.Cut(of(g, g.refs), "/")
-		}
-		path = path[:i] + fill + path[j+1:]
-	}
+	g.turn++ // each in its turn: there are many
+	path := list[g.turn%len(list)]
+	path = g.put(path, g.choose)
 	q := url.Values{}
 	for _, name := range []string{"q", "family", "given", "find", "name", "text"} {
 		if g.chance(40) {
@@ -389,6 +444,32 @@ func (g *generator) page() request {
 		r.headers = []string{"HX-Request: true"}
 	}
 	return r
+}
+
+// refused posts a form that the person may not: by role, or because what it is about is hidden.
+func (g *generator) refused() request {
+	g.turn++
+	f, held := g.forms[g.turn%len(g.forms)], false
+	path := ""
+	for range 20 {
+		path = g.put(f.pattern, func(p place) string {
+			id := g.choose(p)
+			if list := g.hidden[p.kind]; len(list) > 0 && g.chance(60) {
+				id = of(g, list)
+			}
+			held = held || g.unseen[p.kind+"/"+id] || g.unseen[p.before+"/"+id]
+			return id
+		})
+		if held || !f.admitted {
+			break
+		}
+		held = false
+	}
+	if !held && f.admitted {
+		path = "/nowhere"
+	}
+	q := url.Values{"reason": {of(g, words)}, "text": {of(g, words)}, "label": {"PSY"}, "set": {"PSY"}, "status": {"active"}, "version": {"1"}, "rule": {"deny/all"}, "why": {"asked for"}, "name": {of(g, families)}}
+	return request{method: http.MethodPost, path: path, body: q.Encode()}
 }
 
 // chosenID is an id of the form that Osler makes, the same in both worlds.

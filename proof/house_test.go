@@ -30,9 +30,13 @@ import (
 	"github.com/osler-emr/osler/record/watch"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/blob"
+	"github.com/osler-emr/osler/store/postgres"
+	"github.com/osler-emr/osler/store/postgres/pgtest"
 	"github.com/osler-emr/osler/store/sqlite"
 	"github.com/osler-emr/osler/store/storetest"
 	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/ledger"
+	"github.com/osler-emr/osler/trust/minor"
 )
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -42,12 +46,14 @@ type person struct {
 	principal trust.Principal
 	cookie    string // of a signed-in browser; "" when the role has no accounts
 	bearer    string // of an app that may do all that the person may
+	grant     string // by which a proxy acts for the ward
 }
 
 // house is a whole Osler in process: the pages and FHIR on a real store.
 type house struct {
 	t        testing.TB
 	clock    *clock.Manual
+	lean     store.Store // with nothing left out
 	store    store.Store
 	gate     *record.Gate
 	site     *web.Site
@@ -61,7 +67,8 @@ type house struct {
 	dir      string
 }
 
-// staff are the people of every house: one of each role, and two patients.
+// staff are the people of every house: one of each role, two patients, and two who act for a third
+// patient: one sees the whole record, the other a part of it.
 var staff = []identity.Draft{
 	{User: "amara", Name: "Dr Amara Osei", Role: trust.Physician, Practitioner: "amara"},
 	{User: "nina", Name: "Nina Park", Role: trust.Nurse, Practitioner: "nina"},
@@ -75,11 +82,29 @@ var staff = []identity.Draft{
 	{User: "gus", Name: "Gus Weil", Role: trust.Auditor},
 	{User: "rosa", Name: "Rosa Díaz", Role: trust.Patient, Patient: "rosa"},
 	{User: "sam", Name: "Sam Hill", Role: trust.Patient, Patient: "sam"},
+	{User: "pia", Name: "Pia Lind", Role: trust.Patient, Proxy: true},
+	{User: "leo", Name: "Leo Marsh", Role: trust.Patient, Proxy: true},
+}
+
+// ward is the patient for whom the proxies act, and proxies is how much of the record each sees.
+const ward = "kim"
+
+var proxies = map[string]minor.Level{"pia": minor.Full, "leo": minor.Limited}
+
+// password is everybody's.
+const password = "seven quiet rivers run"
+
+// kind is a person's role. Who acts for a patient is one of its own, though the account is one of the portal.
+func (p *person) kind() string {
+	if p.principal.Proxy != nil {
+		return "proxy"
+	}
+	return string(p.principal.Role)
 }
 
 // quiet leaves out the commits that only write into the audit log: other tests are about
 // those, and a proof by many thousand reads need not wait for the disk.
-type quiet struct{ *sqlite.Store }
+type quiet struct{ store.Store }
 
 // Commit implements store.Store.
 func (q quiet) Commit(ctx context.Context, c store.Changeset) (store.Receipt, error) {
@@ -89,44 +114,69 @@ func (q quiet) Commit(ctx context.Context, c store.Changeset) (store.Receipt, er
 	return q.Store.Commit(ctx, c)
 }
 
+// ground says what a house is built on. The zero ground is SQLite that keeps its whole audit log.
+type ground struct {
+	postgres bool
+	quiet    bool
+	even     time.Duration // fhirapi.Options.Even
+	readers  int           // connections that read, of SQLite; one when 0
+	lines    int           // as long is the audit log, which numbers its lines, when all is there and nobody hired; 0 as it comes
+}
+
+func (g ground) String() string {
+	if g.postgres {
+		return "PostgreSQL"
+	}
+	return "SQLite"
+}
+
+func (g ground) open(h *house, ring seal.Keyring) (store.Store, error) {
+	if g.postgres {
+		return postgres.Open(h.t.Context(), postgres.Options{URL: pgtest.URL(h.t), Dir: h.dir, Keyring: ring, Clock: h.clock, Connections: 2, Careless: true})
+	}
+	return sqlite.Open(h.t.Context(), h.dir, sqlite.Options{Keyring: ring, Clock: h.clock, Readers: max(g.readers, 1), CacheKiB: 1024})
+}
+
 // open makes a house that holds some resources.
 func open(t testing.TB, bodies ...string) *house {
 	t.Helper()
-	return build(t, func(s *sqlite.Store) store.Store { return s }, bodies...)
+	return build(t, ground{}, bodies...)
 }
 
-// even is Options.Even of the next house, and readers are the connections that read its store.
-var (
-	even    time.Duration
-	readers = 1
-)
-
-func build(t testing.TB, wrapped func(*sqlite.Store) store.Store, bodies ...string) *house {
+func build(t testing.TB, g ground, bodies ...string) *house {
 	t.Helper()
 	h := &house{t: t, clock: clock.NewManual(noon), people: map[string]*person{}, log: &strings.Builder{}, dir: t.TempDir()}
 	ring, err := seal.OpenKeyring(h.dir, seal.KeyFile(filepath.Join(h.dir, "master.key")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := sqlite.Open(t.Context(), h.dir, sqlite.Options{Keyring: ring, Clock: h.clock, Readers: readers, CacheKiB: 1024})
+	s, err := g.open(h, ring)
 	if err != nil {
 		t.Fatal(err)
+	}
+	h.lean = s
+	if g.quiet {
+		s = quiet{s}
 	}
 	place, err := bucket.Open(filepath.Join(h.dir, "contents"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.store = record.WithContents(wrapped(s), blob.New(place, ring.Key("content")))
+	h.store = record.WithContents(s, blob.New(place, ring.Key("content")))
 	h.gate = record.Open(h.store, h.clock)
 	if err := h.gate.Found(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	h.seed(bodies...)
+	h.lengthen(g.lines)
 	log := slog.New(slog.NewTextHandler(h.log, nil))
 	h.site = &web.Site{Gate: h.gate, Clock: h.clock, Log: log, Clinic: "Harehills",
-		Accounts: identity.Open(wrapped(s), h.clock, identity.Options{Cost: identity.Cost{KiB: 64, Passes: 1}, PasswordAlone: true})}
+		Accounts: identity.Open(s, h.clock, identity.Options{Cost: identity.Cost{KiB: 64, Passes: 1}, PasswordAlone: true})}
 	for _, d := range staff {
 		h.hire(d)
+	}
+	if g.lines > 0 { // where the ward is hidden, nobody acts for it
+		h.lengthen(g.lines + 64)
 	}
 	guard, err := outbound.New("127.0.0.1") // receivers of the tests
 	if err != nil {
@@ -144,7 +194,7 @@ func build(t testing.TB, wrapped func(*sqlite.Store) store.Store, bodies ...stri
 		Guard: guard, Poll: 50 * time.Millisecond, Retry: watch.Retry{First: time.Millisecond, Most: 5 * time.Millisecond, Attempts: 5}})
 	jobs := job.Open(h.store, h.gate, h.clock, log)
 	h.site.Fair = fair.New(1)
-	api := fhirapi.New(fhirapi.Options{Gate: h.gate, Even: even, Fair: h.site.Fair, Authenticate: h.token, Visitor: h.site.Visitor, Clock: h.clock, Log: log,
+	api := fhirapi.New(fhirapi.Options{Gate: h.gate, Even: g.even, Fair: h.site.Fair, Authenticate: h.token, Visitor: h.site.Visitor, Clock: h.clock, Log: log,
 		Base: "http://osler.example/fhir", Watch: h.watch, Guard: guard, Jobs: jobs, Version: "test"})
 	mux := http.NewServeMux()
 	mux.Handle("/fhir", api)
@@ -156,18 +206,35 @@ func build(t testing.TB, wrapped func(*sqlite.Store) store.Store, bodies ...stri
 		jobs.Close()
 		api.Close()
 		if !h.gone {
-			storetest.Concerning(t, s)
+			storetest.Concerning(t, h.lean)
 		}
-		s.Close()
+		h.lean.Close()
 	})
 	return h
+}
+
+// lengthen makes the audit log so many lines long; 0 leaves it.
+func (h *house) lengthen(lines int) {
+	h.t.Helper()
+	if lines == 0 {
+		return
+	}
+	list, err := h.lean.Leaves(context.Background(), store.LeafFilter{Limit: 1})
+	if err != nil || len(list) == 0 || int(list[0].Index) >= lines {
+		h.t.Fatalf("the log is longer than %d lines: %v", lines, err)
+	}
+	for range lines - 1 - int(list[0].Index) {
+		if _, err := h.lean.Commit(context.Background(), store.Changeset{Leaf: &ledger.Leaf{Time: h.clock.Now(), Actor: "system:test", Role: string(trust.SystemRole), Action: ledger.Search}}); err != nil {
+			h.t.Fatal(err)
+		}
+	}
 }
 
 // hire makes an account with a signed-in browser and a token.
 func (h *house) hire(d identity.Draft) *person {
 	h.t.Helper()
 	ctx, system := context.Background(), trust.System("test")
-	d.Password = "seven quiet rivers run"
+	d.Password = password
 	p := &person{principal: trust.Principal{ID: "test-" + d.User, Name: d.Name, Role: d.Role, Purpose: trust.Treatment, Practitioner: d.Practitioner, Patient: d.Patient, Session: "test"}}
 	if d.Role == trust.Patient {
 		p.principal.Purpose = trust.PatientRequest
@@ -196,13 +263,50 @@ func (h *house) hire(d identity.Draft) *person {
 		h.t.Fatal(err)
 	}
 	p.principal = identity.Principal(a, s)
+	if level := proxies[d.User]; level != minor.Over {
+		h.entrust(d.User, level, time.Time{})
+	}
 	return p
 }
 
+// entrust lets somebody act for the ward.
+func (h *house) entrust(user string, level minor.Level, until time.Time) {
+	h.t.Helper()
+	if _, err := h.lean.Read(context.Background(), "Patient", ward, 0); fault.Is(err, fault.NotFound) {
+		return // a house of another story
+	}
+	a, err := h.site.Accounts.FindByUser(context.Background(), user)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	g, err := h.site.Accounts.GrantProxy(context.Background(), trust.System("test"), identity.ProxyDraft{Account: a.ID, Patient: ward, Related: ward[:1] + "-rel", Kind: identity.Guardian, Level: level, Until: until})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	p := h.people[user]
+	if p.principal, err = h.acting(context.Background(), p); err != nil {
+		h.t.Fatal(err)
+	}
+	p.grant = g.ID
+}
+
+// acting judges anew whether a proxy acts, as the portal does at every request.
+func (h *house) acting(ctx context.Context, p *person) (trust.Principal, error) {
+	s, a, err := h.site.Accounts.Session(ctx, p.cookie)
+	if err != nil {
+		return trust.Principal{}, err
+	}
+	return h.site.Accounts.ActFor(ctx, a, s, ward)
+}
+
 // token returns who comes with a bearer token: people of roles without accounts have one that
-// only the house knows.
+// only the house knows, and so have proxies, who use no programs: the house lets them ask by FHIR
+// what their pages ask of the gate.
 func (h *house) token(ctx context.Context, secret string) (trust.Principal, error) {
 	for _, p := range h.people {
+		if p.grant != "" && secret == p.bearer {
+			return h.acting(ctx, p)
+		}
 		if secret == p.principal.ID && p.cookie == "" {
 			return p.principal, nil
 		}

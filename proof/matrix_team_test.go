@@ -20,7 +20,7 @@ import (
 // it were not there, in every byte, and a refused form changes nothing. (Own, other, labelled and
 // missing are TestMatrix; there is no other tenant: a process holds one record, TestAbuseA19.)
 func TestMatrixOfRelations(t *testing.T) {
-	h := full(t)
+	h := full(t, ground{quiet: true})
 	asked := 0
 	// Everybody of a practice-wide house: nothing breaks at the dead and the merged.
 	for _, rt := range h.routes() {

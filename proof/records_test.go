@@ -22,15 +22,21 @@ var (
 	values   = []string{"72", "181", "5"}
 	days     = []string{"2026-10-01", "2025-02-03", "2024-07-09"}
 	actors   = []string{"amara", "nina", "mo"}
+	denied   = []string{"phil", "lara", "mo"}
 )
 
+// label is a sensitivity label as a member of meta.
+func label(code string) string {
+	return `"meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"` + code + `"}]},`
+}
+
 // records is a small record of three patients with everything that a clinic writes about
-// them, and what belongs to nobody.
+// them, of two whose charts are closed, by a label and by an objection, and what belongs to nobody.
 func records() (all []entry) {
 	add := func(id, text string) {
 		kind, rest, _ := strings.Cut(text, " ")
 		all = append(all, entry{kind, id, func(id string, form int) string {
-			r := strings.NewReplacer("{family}", families[form], "{word}", words[form], "{code}", codes[form], "{value}", values[form], "{day}", days[form], "{actor}", actors[form], "{id}", id)
+			r := strings.NewReplacer("{family}", families[form], "{word}", words[form], "{code}", codes[form], "{value}", values[form], "{day}", days[form], "{actor}", actors[form], "{denied}", denied[form], "{id}", id)
 			return r.Replace(fmt.Sprintf(`{"resourceType":%q,"id":"{id}",%s}`, kind, rest))
 		}})
 	}
@@ -41,7 +47,7 @@ func records() (all []entry) {
 		subject := fmt.Sprintf(`"subject":{"reference":"Patient/%s"}`, p)
 		patient := fmt.Sprintf(`"patient":{"reference":"Patient/%s"}`, p)
 		add(n("cond"), `Condition "code":{"coding":[{"system":"http://snomed.info/sct","code":"1{value}"}],"text":"{word}"},"recordedDate":"{day}",`+subject+`,"encounter":{"reference":"Encounter/`+n("enc")+`"}`)
-		for k, meta := range []string{"", `"meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"PSY"}]},`, `"meta":{"tag":[{"system":"urn:osler:origin","code":"patient-reported"}]},`} {
+		for k, meta := range []string{"", label("PSY"), `"meta":{"tag":[{"system":"urn:osler:origin","code":"patient-reported"}]},`} {
 			add(n(fmt.Sprintf("obs%d", k)), `Observation `+meta+`"status":"final","category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"laboratory"}]}],"code":{"coding":[{"system":"http://loinc.org","code":"{code}"}],"text":"{word}"},`+subject+fmt.Sprintf(`,"effectiveDateTime":"{day}","performer":[{"reference":"Practitioner/{actor}"}],"derivedFrom":[{"reference":"Observation/`+others[p]+`-obs0"}],"valueQuantity":{"value":{value}%d,"unit":"/min","system":"http://unitsofmeasure.org","code":"/min"}`, k))
 		}
 		for _, status := range []string{"active", "draft"} {
@@ -56,8 +62,17 @@ func records() (all []entry) {
 		for _, category := range []string{"patient-message", "staff-message", "administrative"} {
 			add(n("com-"+category), `Communication "status":"completed","category":[{"coding":[{"system":"urn:osler:message","code":"`+category+`"}]}],`+subject+`,"sender":{"reference":"Practitioner/{actor}"},"recipient":[{"reference":"Patient/`+p+`"}],"sent":"{day}T10:00:00Z","payload":[{"contentString":"{word}"}]`)
 		}
+		add(n("com-private"), `Communication "status":"completed","category":[{"coding":[{"system":"urn:osler:message","code":"patient-message"},{"system":"urn:osler:message","code":"private"}]}],`+subject+`,"sender":{"reference":"Practitioner/{actor}"},"recipient":[{"reference":"Patient/`+p+`"}],"sent":"{day}T11:00:00Z","payload":[{"contentString":"{word}"}]`)
+		add(n("ask"), `Communication "status":"completed","category":[{"coding":[{"system":"urn:osler:right","code":"amendment"}]}],"topic":{"coding":[{"system":"urn:osler:right-step","code":"request"}]},`+subject+`,"sender":{"reference":"Patient/`+p+`"},"sent":"{day}T12:00:00Z","payload":[{"extension":[{"url":"urn:osler:right-part","valueCode":"wrong"}],"contentString":"{word}"}]`)
+		add(n("confidential"), `Observation `+label("ADOL")+`"status":"final","code":{"text":"{word}"},`+subject+`,"effectiveDateTime":"{day}","valueString":"{word}"`)
+		add(n("therapy"), `Observation `+label("PSYTHPN")+`"status":"final","code":{"text":"{word}"},`+subject+`,"effectiveDateTime":"{day}","valueString":"{word}"`)
+		add(n("no"), objection(patient, map[string]string{"rosa": `"purpose":[{"code":"HPAYMT"}]`, "sam": `"purpose":[{"code":"HPAYMT"}]`, "kim": `"actor":[{"role":{"text":"x"},"reference":{"reference":"Practitioner/{denied}"}}]`}[p]))
 		for _, code := range []string{"refill-request", "review-result", "duplicate-patient"} {
-			add(n("task-"+code), `Task "status":"requested","intent":"order","code":{"coding":[{"system":"urn:osler:task","code":"`+code+`"}]},"for":{"reference":"Patient/`+p+`"},"focus":{"reference":"Condition/`+n("cond")+`"},"requester":{"reference":"Patient/`+p+`"},"description":"{word}","authoredOn":"{day}"`)
+			focus := "Condition/" + n("cond")
+			if code == "duplicate-patient" { // the third is suspected to be somebody whose chart is closed
+				focus = "Patient/" + map[string]string{"rosa": "sam", "sam": "kim", "kim": "vic"}[p]
+			}
+			add(n("task-"+code), `Task "status":"requested","intent":"order","code":{"coding":[{"system":"urn:osler:task","code":"`+code+`"}]},"for":{"reference":"Patient/`+p+`"},"focus":{"reference":"`+focus+`"},"requester":{"reference":"Patient/`+p+`"},"description":"{word}","authoredOn":"{day}"`)
 		}
 		add(n("appt"), `Appointment "status":"booked","description":"{word}","reasonReference":[{"reference":"Condition/`+n("cond")+`"}],"start":"{day}T09:00:00Z","end":"{day}T09:20:00Z","participant":[{"actor":{"reference":"Patient/`+p+`"},"status":"accepted"},{"actor":{"reference":"Practitioner/{actor}"},"status":"accepted"}]`)
 		add(n("cov"), `Coverage "status":"active","beneficiary":{"reference":"Patient/`+p+`"},"payor":[{"reference":"Organization/org"}],"subscriberId":"S{value}"`)
@@ -82,6 +97,22 @@ func records() (all []entry) {
 		add(n("goal"), `Goal "lifecycleStatus":"active","description":{"text":"{word}"},`+subject)
 		add(n("plan"), `CarePlan "status":"active","intent":"plan","title":"{word}",`+subject)
 	}
+	for _, p := range []string{"vic", "otto"} {
+		meta := map[string]string{"vic": label("CEL")}[p]
+		n := func(what string) string { return p + "-" + what }
+		subject := fmt.Sprintf(`"subject":{"reference":"Patient/%s"}`, p)
+		add(p, `Patient `+meta+`"active":true,"identifier":[{"system":"urn:mrn","value":"M`+p+`"}],"name":[{"family":"{family}","given":["`+p+`"]}],"birthDate":"{day}"`)
+		add(n("obs0"), `Observation "status":"final","code":{"coding":[{"system":"http://loinc.org","code":"{code}"}],"text":"{word}"},`+subject+`,"effectiveDateTime":"{day}","valueQuantity":{"value":{value}}`)
+		add(n("cond"), `Condition "code":{"text":"{word}"},"recordedDate":"{day}",`+subject)
+		add(n("task-review-result"), `Task "status":"requested","intent":"order","code":{"coding":[{"system":"urn:osler:task","code":"review-result"}]},"for":{"reference":"Patient/`+p+`"},"description":"{word}","authoredOn":"{day}"`)
+		add(n("com-administrative"), `Communication "status":"completed","category":[{"coding":[{"system":"urn:osler:message","code":"administrative"}]}],`+subject+`,"sent":"{day}T10:00:00Z","payload":[{"contentString":"{word}"}]`)
+		add(n("appt"), `Appointment "status":"booked","description":"{word}","start":"{day}T11:00:00Z","end":"{day}T11:20:00Z","participant":[{"actor":{"reference":"Patient/`+p+`"},"status":"accepted"}]`)
+		add(n("inv"), `Invoice "status":"issued",`+subject+`,"date":"{day}"`)
+		if p == "otto" {
+			add(n("no"), objection(`"patient":{"reference":"Patient/otto"}`, ""))
+		}
+	}
+	add("others", `Subscription "status":"off","reason":"{word}","criteria":"Observation?code={code}","channel":{"type":"rest-hook","endpoint":"http://127.0.0.1:9/{value}"}`)
 	for _, p := range []string{"amara", "nina", "mo", "phil", "lara", "dana", "bill", "rex"} {
 		add(p, `Practitioner "active":true,"name":[{"family":"`+strings.ToUpper(p)+`"}],"identifier":[{"system":"urn:npi","value":"`+p+`"}]`)
 		add("role-"+p, `PractitionerRole "active":true,"practitioner":{"reference":"Practitioner/`+p+`"},"code":[{"text":"`+p+`"}]`)
@@ -95,4 +126,12 @@ func records() (all []entry) {
 	add("quest", `Questionnaire "status":"active","title":"How are you"`)
 	add("basic", `Basic "code":{"text":"{word}"},"subject":{"reference":"Patient/sam"}`)
 	return all
+}
+
+// objection is a patient's denial of access, narrowed by members of its provision.
+func objection(patient, narrowed string) string {
+	if narrowed != "" {
+		narrowed = "," + narrowed
+	}
+	return `Consent "status":"active","scope":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/consentscope","code":"patient-privacy"}]},"category":[{"coding":[{"system":"http://loinc.org","code":"59284-0"}]}],` + patient + `,"dateTime":"{day}","policyRule":{"text":"x"},"provision":{"type":"deny"` + narrowed + `}`
 }
