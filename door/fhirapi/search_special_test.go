@@ -29,5 +29,5 @@ func TestSearchByListsFiltersWordsAndPlaces(t *testing.T) {
 		h.get("/fhir/"+path, "Prefer: handling=strict").refused(status)
 	}
 	// What is too deep stays so however long one waits: it is the request that is wrong.
-	h.get("/fhir/Patient?_filter=" + strings.Repeat("(", 40) + "family+co+a" + strings.Repeat(")", 40)).refused(400, "brackets within each other")
+	h.get("/fhir/Patient?_filter="+strings.Repeat("(", 40)+"family+co+a"+strings.Repeat(")", 40)).refused(400, "brackets within each other")
 }

@@ -100,6 +100,18 @@ func TestConsentsByTheGate(t *testing.T) {
 	app.Client, app.Scopes = "app", []string{"patient/*.cruds"}
 	limited.Proxy = &trust.Proxy{Related: "r", Level: "limited", Until: c.clock.Now().Add(time.Hour)}
 	const permit = `{"type":"permit"}`
+	for _, p := range []trust.Principal{amara, nina} {
+		if put(p, body("rosa", permit)) == nil {
+			t.Error("who treats opens a closed chart by a consent")
+		}
+		newcomer, err := fhir.Parse([]byte(`{"resourceType":"Patient","id":"0198b2f0-0000-7000-8000-00000000000` + p.Practitioner[:1] + `","name":[{"family":"New"}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.as(p).Commit(ctx, record.Change{Put: []record.Put{{Resource: newcomer}, {Resource: body(newcomer.ID(), permit)}}}); err == nil {
+			t.Error("who treats registers somebody and consents for them")
+		}
+	}
 	c.refuses(fault.Forbidden, put(app, body("rosa", permit)), "a program consents")
 	c.refuses(fault.Forbidden, put(limited, body("rosa", permit)), "who sees a part consents")
 	c.refuses(fault.Forbidden, put(rosa, body("sam", permit)), "a patient consents for another")

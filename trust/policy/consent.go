@@ -3,6 +3,7 @@ package policy
 import (
 	"bytes"
 
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/trust"
 )
@@ -23,6 +24,29 @@ func useConsent(p trust.Principal, before, after *fhir.Node) string {
 		return "a consent to the use of the chart ends as it stands, and is not changed otherwise."
 	}
 	return ""
+}
+
+// Consents judges a Consent that is written where the clinic asks for consent first: who treats gives
+// none, nor a longer one, whatever else they may write. It would open the chart to themselves, as of somebody
+// whom they register in the same breath. They end one.
+func (r Rules) Consents(p trust.Principal, before, after *fhir.Node) error {
+	if !r.OptIn || !p.Clinical() || !tells(after, consentsToUse) || !statusIn(after, "active") {
+		return nil
+	}
+	if before != nil && tells(before, consentsToUse) && sameBut(before, after) {
+		return nil
+	}
+	return fault.New(fault.Forbidden, "This clinic asks for the patient's consent first: it is recorded by the front desk, health records or the patient, not by who treats.").At("Consent")
+}
+
+// tells reports whether the record has read a Consent so, among others.
+func tells(consent *fhir.Node, says string) bool {
+	for t := range consent.Path("meta.tag").Items() {
+		if t.Get("system").Text() == ConsentSystem && t.Get("code").Text() == says {
+			return true
+		}
+	}
+	return false
 }
 
 // permitsUse reports whether a Consent permits any use of the chart and says nothing else. What narrows
