@@ -15,8 +15,11 @@ import (
 
 // Known is all that is told of a person whose chart is closed, to who may break glass: enough
 // to be sure that it is the person in front of them. Number is the record number, which only
-// Identify tells.
-type Known struct{ ID, Family, Given, Born, Number string }
+// Identify tells. NoConsent says that the clinic asks for the patient's consent and has none.
+type Known struct {
+	ID, Family, Given, Born, Number string
+	NoConsent                       bool
+}
 
 // closedMost is how many closed charts FindClosed names.
 const closedMost = 10
@@ -59,7 +62,7 @@ func (a *Actor) FindClosed(ctx context.Context, family, born string) ([]Known, e
 		default:
 			continue // open: the usual search finds it
 		}
-		k, err := knownOf(v)
+		k, err := a.unopened(ctx, v)
 		if err != nil {
 			return nil, err
 		}
@@ -130,7 +133,22 @@ func (a *Actor) Glimpse(ctx context.Context, patient string) (Known, error) {
 	if err != nil {
 		return Known{}, err
 	}
-	return knownOf(v)
+	return a.unopened(ctx, v)
+}
+
+// unopened is who has a closed chart, and whether it is for want of a consent.
+func (a *Actor) unopened(ctx context.Context, v store.Version) (Known, error) {
+	k, err := knownOf(v)
+	if err != nil || !a.principal.Clinical() {
+		return k, err
+	}
+	rules, err := a.rules(ctx)
+	if err != nil || !rules.OptIn {
+		return k, err
+	}
+	consented, err := a.gate.holds(ctx, k.ID, rules.Consented())
+	k.NoConsent = !consented
+	return k, err
 }
 
 func knownOf(v store.Version) (Known, error) {

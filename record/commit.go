@@ -294,6 +294,15 @@ func (b *builder) put(ctx context.Context, q *pendingPut) error {
 	if err := policy.Decide(a.principal, what, q.before, r); err != nil {
 		return a.refused(ctx, err, what, resourceType, r.ID(), q.current.Patient)
 	}
+	if resourceType == "Consent" {
+		rules, err := a.rules(ctx)
+		if err != nil {
+			return err
+		}
+		if err := rules.Consents(a.principal, q.before, r); err != nil {
+			return a.refused(ctx, err, what, resourceType, r.ID(), q.current.Patient)
+		}
+	}
 	if err := b.kept(ctx, resourceType, q.before, r); err != nil {
 		return err
 	}

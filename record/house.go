@@ -76,6 +76,13 @@ func (a *Actor) rules(ctx context.Context) (policy.Rules, error) {
 	return policy.Rules{Mode: h.Mode, OptIn: h.OptIn, Now: a.Now()}, err
 }
 
+// ConsentFirst reports whether the clinic asks for a patient's consent before those who treat see the
+// chart. It is no secret: patients give theirs.
+func (a *Actor) ConsentFirst(ctx context.Context) (bool, error) {
+	h, err := a.gate.house(ctx)
+	return h.OptIn, err
+}
+
 // House returns how the clinic is set up.
 func (a *Actor) House(ctx context.Context) (House, error) {
 	if !a.principal.Staff() {

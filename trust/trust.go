@@ -34,6 +34,8 @@ const (
 	Treatment      Purpose = "TREAT"
 	Payment        Purpose = "HPAYMT"
 	Operations     Purpose = "HOPERAT"
+	Research       Purpose = "HRESCH" // nobody works for it here; patients refuse it
+	Marketing      Purpose = "HMARKT" // as above
 	PatientRequest Purpose = "PATRQT"
 	Emergency      Purpose = "ETREAT" // treatment of an emergency, as a channel or program states it
 	BreakGlass     Purpose = "BTG"    // what a Glass opens

@@ -129,6 +129,8 @@ func who(ctx context.Context, names map[string]string, ref, written string) stri
 		return written
 	case strings.HasPrefix(ref, "Patient/"):
 		return ui.T(ctx, "the patient")
+	case strings.HasPrefix(ref, "RelatedPerson/"):
+		return ui.T(ctx, "somebody who acts for the patient")
 	case ref == "":
 		return ui.T(ctx, "author not recorded")
 	}

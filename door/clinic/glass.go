@@ -21,6 +21,7 @@ import (
 type glassView struct {
 	Patient      chart.Patient // name and birth date only
 	Reason, Text string
+	NoConsent    bool            // it is closed because the patient's consent is not on file
 	Proof        templ.Component // asks who it is; nil when the session has a fresh proof
 	Faults       ui.Faults
 }
@@ -40,7 +41,7 @@ func readGlass(r *web.Request) (glassView, error) {
 	n, err := r.Actor.Read(r.Context(), "Patient", id)
 	if fault.Is(err, fault.NotFound) { // the chart is closed, or there is none
 		k, err := r.Actor.Glimpse(r.Context(), id)
-		v.Patient = chart.Patient{ID: k.ID, Family: k.Family, Given: k.Given, Born: k.Born, RecordNumber: k.Number}
+		v.Patient, v.NoConsent = chart.Patient{ID: k.ID, Family: k.Family, Given: k.Given, Born: k.Born, RecordNumber: k.Number}, k.NoConsent
 		return v, err
 	}
 	if err != nil {

@@ -115,13 +115,17 @@ func ruleWords(ctx context.Context, names map[string]string, o rights.Objection)
 		case rule == "permit/all":
 			out = append(out, ui.T(ctx, "Agrees that the chart is used for treatment."))
 		case rule == "deny/all":
-			out = append(out, ui.T(ctx, "Nobody who treats, and nobody of health records, opens this chart, except in an emergency (break-glass)."))
+			out = append(out, ui.T(ctx, "Nobody who treats opens this chart, except in an emergency (break-glass). Health records keep it and lift this when the patient wishes."))
 		case rule == "deny/outside":
 			out = append(out, ui.T(ctx, "Not for %s. That is for all who work here to keep; the chart is closed to nobody.", cmp.Or(o.Words, ui.T(ctx, "somebody outside of the clinic"))))
 		case what == "Practitioner":
 			out = append(out, ui.T(ctx, "%s does not see this chart.", cmp.Or(names[what+"/"+who], ui.T(ctx, "Somebody who worked here"))))
 		case what == "label":
 			out = append(out, ui.T(ctx, "What is labelled “%s” is seen by nobody who works here, except in an emergency (break-glass).", topicText(ctx, who)))
+		case rule == "deny/purpose/HRESCH":
+			out = append(out, ui.T(ctx, "Not for research. That is for all who work here to keep; the chart is closed to nobody who treats."))
+		case rule == "deny/purpose/HMARKT":
+			out = append(out, ui.T(ctx, "Not for marketing. That is for all who work here to keep; the chart is closed to nobody who treats."))
 		case what == "purpose":
 			out = append(out, ui.T(ctx, "Programs that deal with health plans do not see this chart, and billing reads what not to bill."))
 		}

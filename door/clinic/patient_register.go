@@ -27,6 +27,8 @@ type registration struct {
 	Key       string
 	Book      string // query of a booking that waits for this patient
 	Editing   bool
+	Asked     bool // the clinic asks for the patient's consent first, and the reader records it
+	Missing   bool // none is in force
 }
 
 // likely reports whether somebody must choose before saving.
@@ -105,11 +107,16 @@ func register(w http.ResponseWriter, r *web.Request) error {
 		}
 		return g.again(w, r)
 	}
-	r.Say(r.Lang.T("Registered %s.", p.Name()), result.Undo)
-	if g.Book != "" {
-		return web.Redirect(w, r, "/schedule?"+g.Book+"&patient="+p.ID)
+	next, err := afterRegistering(r, p.ID, g.Book)
+	if err != nil {
+		return err
 	}
-	return web.Redirect(w, r, "/p/"+p.ID+"/details")
+	if next == "" {
+		r.Say(r.Lang.T("Registered %s. The chart opens when the front desk, health records or the patient in the portal has recorded the consent that this clinic asks for.", p.Name()), result.Undo)
+		return web.Redirect(w, r, "/charts")
+	}
+	r.Say(r.Lang.T("Registered %s.", p.Name()), result.Undo)
+	return web.Redirect(w, r, next)
 }
 
 func (g registration) again(w http.ResponseWriter, r *web.Request) error {
@@ -125,7 +132,11 @@ func details(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return web.Page(w, r, detailsTitle(r, p), detailsPage(registration{Typed: p, Born: p.BirthDate, Editing: true}))
+	g := registration{Typed: p, Born: p.BirthDate, Editing: true}
+	if g.Asked, g.Missing, err = withoutConsent(r, p.ID); err != nil {
+		return err
+	}
+	return web.Page(w, r, detailsTitle(r, p), detailsPage(g))
 }
 
 func detailsTitle(r *web.Request, p patient.Person) ui.Page {

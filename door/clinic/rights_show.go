@@ -34,6 +34,7 @@ type rightsView struct {
 	May     bool // the reader decides, notes objections and says who sees entries
 
 	Objections objectionsView
+	Consent    consentView
 }
 
 // rightView is one request with the forms of what can be done next.
@@ -108,10 +109,15 @@ func rightsLines(r *web.Request, list []rights.Request) ([]rightsLine, error) {
 }
 
 // rightsShow lists the requests of one patient.
-func rightsShow(w http.ResponseWriter, r *web.Request) error { return showRights(w, r, rightsView{}) }
+func rightsShow(w http.ResponseWriter, r *web.Request) error {
+	return showRights(w, r, rightsView{Consent: consentView{Book: r.FormValue("book")}})
+}
 
 // showRights shows the requests and objections of a patient; v may hold a refused form.
 func showRights(w http.ResponseWriter, r *web.Request, v rightsView) error {
+	if !r.Principal().OpensCharts() {
+		return showConsent(w, r, v.Consent)
+	}
 	c, err := chart.Read(r.Context(), r.Actor, r.PathValue("patient"))
 	if err != nil {
 		return err
@@ -127,12 +133,16 @@ func showRights(w http.ResponseWriter, r *web.Request, v rightsView) error {
 	if err := v.Objections.read(r, c.Patient.ID, v.Lines); err != nil {
 		return err
 	}
+	if err := v.Consent.read(r, c.Patient.ID); err != nil {
+		return err
+	}
+	v.Objections.Lines = slices.DeleteFunc(v.Objections.Lines, func(o objectionLine) bool { return v.Consent.shows(o.Objection) })
 	p := chartPage(r, c, "Rights of the patient")
 	p.Sheets = append(p.Sheets, "office.css")
-	if len(v.Objections.Faults) > 0 {
+	if len(v.Objections.Faults)+len(v.Consent.Faults) > 0 {
 		return web.Invalid(w, r, p, rightsPage(v))
 	}
-	v.Objections.Draft.Key = nonce(r)
+	v.Objections.Draft.Key, v.Consent.Draft.Key = nonce(r), nonce(r)
 	return web.Page(w, r, p, rightsPage(v))
 }
 

@@ -79,13 +79,15 @@ func routes(m *web.Mux) {
 	m.Page("GET /p/{patient}/statement/{invoice}", web.Clinical|web.Biller|web.FrontDesk, statementShow)
 
 	m.Page("GET /requests", deciding, requests)
-	m.Page("GET /p/{patient}/rights", web.Clinical, rightsShow)
+	m.Page("GET /p/{patient}/rights", web.Desk, rightsShow)
 	m.Page("GET /p/{patient}/rights/{request}", web.Clinical, rightShow)
 	m.Page("POST /p/{patient}/rights/{request}/{act}", deciding, web.Fresh(web.Signing, rightDecide))
 
 	m.Page("GET /p/{patient}/sight", deciding, sightList)
 	m.Page("GET /p/{patient}/sight/{type}/{id}", deciding, sightShow)
 	m.Page("POST /p/{patient}/sight/{type}/{id}", deciding, web.Fresh(web.Opening, sightSet))
+	m.Page("POST /p/{patient}/consent", web.FrontDesk|web.Records, consentGive)
+	m.Page("POST /p/{patient}/consent/withdraw", web.FrontDesk|deciding, consentEnd)
 	m.Page("POST /p/{patient}/objections", deciding, web.Fresh(web.Opening, objectionAdd))
 	m.Page("POST /p/{patient}/objections/{consent}/lift", deciding, web.Fresh(web.Opening, objectionLift))
 

@@ -239,6 +239,16 @@ func TestLabelsInABrowser(t *testing.T) {
 			s.Picture(name + "-" + v.Name)
 		}
 	}
+	p = b.Open(h.url+"/p/maria/sight", webtest.Desktop)
+	if strings.Contains(p.Text("#main"), "There is nothing of this kind") || webtest.Eval[bool](p, `!!document.querySelector('a[href^="/p/maria/sight/Observation/"]')`) {
+		t.Error("the list of entries is there before a kind is chosen")
+	}
+	webtest.Eval[bool](p, `(()=>{const s=document.querySelector("#f-kind");s.value="Observation";s.dispatchEvent(new Event("change",{bubbles:true}));return true})()`)
+	p.Wait(`.card:has(#f-kind) a[href^="/p/maria/sight/Observation/"]`)
+	if !webtest.Eval[bool](p, `document.querySelector("#f-kind").value==="Observation" && [...document.querySelectorAll(".card:has(#f-kind) li a")].every(a=>a.pathname.startsWith("/p/maria/sight/Observation/"))`) {
+		t.Error("the kind that was chosen does not stand over entries of that kind alone")
+	}
+	p.NoConsoleFaults()
 	p = b.Open(h.url+illnessAt, webtest.Desktop)
 	p.Click(`#sight [name="label"][value="PSY"]`)
 	p.Type("#f-reason", "It was a mistake.")

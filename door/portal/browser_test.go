@@ -160,6 +160,9 @@ func TestAPageLeftOpenIsCovered(t *testing.T) {
 	if said := webtest.Eval[string](p, "document.title"); said != "Osler" {
 		t.Errorf("the covered page is called %q", said)
 	}
+	if said := shown(p); !strings.Contains(said, "Press a key") || strings.Contains(said, "not signed in") || strings.Contains(said, "in another tab") {
+		t.Errorf("the cover of a page that nobody touched says %q", said)
+	}
 	p.Axe()
 	p.NoSideScroll()
 	p.Picture("portal-covered")
@@ -190,6 +193,11 @@ func TestAPageLeftOpenIsCovered(t *testing.T) {
 	p.Submit("form[action='/locked'] button.primary")
 	until(t, "the same person has it back", func() bool { return strings.HasPrefix(typed(), "Half a question.") })
 	p.NoConsoleFaults()
+}
+
+// shown is what the cover says that can be read.
+func shown(p *webtest.Page) string {
+	return webtest.Eval[string](p, `[...document.querySelectorAll("#over p,#over a,#over h2 span")].filter(e=>e.checkVisibility()).map(e=>e.textContent).join(" ")`)
 }
 
 // covered says whether nothing of the record is on the screen, and the cover is.

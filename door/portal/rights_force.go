@@ -21,15 +21,12 @@ type kept struct {
 	Names map[string]string // of the people whom it names
 }
 
-// readKept reads what is in force of what the patient has said about who sees the record.
-func readKept(r *web.Request, id string) ([]kept, error) {
-	list, err := rights.Objections(r.Context(), r.Actor, id)
-	if err != nil {
-		return nil, err
-	}
+// readKept is what is in force of what the patient has said about who sees the record. A consent to its
+// use has a place of its own when the clinic asks for one.
+func readKept(r *web.Request, list []rights.Objection, asked bool) ([]kept, error) {
 	var out []kept
 	for _, o := range list {
-		if !o.InForce(r.Now()) || len(o.Rules) == 0 {
+		if !o.InForce(r.Now()) || len(o.Rules) == 0 || asked && o.Consents() && !o.Denies() {
 			continue
 		}
 		k := kept{o, map[string]string{}}
@@ -66,9 +63,13 @@ func (k kept) sentences(ctx context.Context) (out []string) {
 		case rule == "permit/all":
 			out = append(out, ui.T(ctx, "You agree that the clinic uses this record to treat you."))
 		case rule == "deny/all":
-			out = append(out, ui.T(ctx, "Nobody who works here opens this record, except in an emergency."))
+			out = append(out, ui.T(ctx, "Nobody who treats you here opens this record, except in an emergency."))
 		case rule == "deny/purpose/HPAYMT":
 			out = append(out, ui.T(ctx, "Programs that deal with health insurance do not see this record."))
+		case rule == "deny/purpose/HRESCH":
+			out = append(out, ui.T(ctx, "Your record is not used for research."))
+		case rule == "deny/purpose/HMARKT":
+			out = append(out, ui.T(ctx, "Your record is not used for advertising."))
 		case rule == "deny/outside":
 			out = append(out, ui.T(ctx, "The clinic gives nothing to: %s.", cmp.Or(k.Words, "—")))
 		default:

@@ -18,6 +18,7 @@ type rightsView struct {
 	Acting   bool            // the reader is somebody else
 	Kept     []kept          // objections and consents in force
 	Contact  identity.PrivacyContact
+	Consent  consentView
 }
 
 // rightsLine is a request with what it is about.
@@ -50,7 +51,10 @@ func rightsPageOf(r *web.Request, title string) ui.Page {
 }
 
 // rightsShow lists the requests.
-func rightsShow(w http.ResponseWriter, r *web.Request) error {
+func rightsShow(w http.ResponseWriter, r *web.Request) error { return showRights(w, r, rightsView{}) }
+
+// showRights lists them; v may hold a refused form.
+func showRights(w http.ResponseWriter, r *web.Request, v rightsView) error {
 	if limited(r) {
 		return limitedRights(w, r)
 	}
@@ -58,11 +62,18 @@ func rightsShow(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	v := rightsView{Acting: r.Principal().Proxy != nil}
+	v.Acting = r.Principal().Proxy != nil
 	if v.Requests, err = readRights(r, id); err != nil {
 		return err
 	}
-	if v.Kept, err = readKept(r, id); err != nil {
+	said, err := rights.Objections(r.Context(), r.Actor, id)
+	if err != nil {
+		return err
+	}
+	if err := v.Consent.read(r, said); err != nil {
+		return err
+	}
+	if v.Kept, err = readKept(r, said, v.Consent.Asked); err != nil {
 		return err
 	}
 	if v.Contact, err = r.Site.Accounts.PrivacyContact(r.Context()); err != nil {
@@ -74,6 +85,9 @@ func rightsShow(w http.ResponseWriter, r *web.Request) error {
 	}
 	if q, ok := rights.Reached(list); ok {
 		v.Reach = &q
+	}
+	if len(v.Consent.Faults) > 0 {
+		return web.Invalid(w, r, rightsPageOf(r, "Corrections and restrictions"), rightsPage(v))
 	}
 	return web.Page(w, r, rightsPageOf(r, "Corrections and restrictions"), rightsPage(v))
 }

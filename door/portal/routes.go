@@ -106,6 +106,8 @@ func bothPages(m *web.Mux, at string) {
 	page("POST", "/rights/restrict", restrictAsk)
 	page("GET", "/rights/reach", reachForm)
 	page("POST", "/rights/reach", reachAsk)
+	page("POST", "/rights/consent", consentGive)
+	page("POST", "/rights/consent/withdraw", consentEnd)
 	page("GET", "/rights/{request}", rightShow)
 	page("POST", "/rights/{request}/withdraw", rightWithdraw)
 	page("POST", "/rights/{request}/disagree", rightDisagree)

@@ -117,7 +117,11 @@ func fail(w http.ResponseWriter, r *Request, err error) error {
 	}
 	p := ui.Page{Title: r.Lang.T(faultTitle(code)), Narrow: true}
 	closed := code == fault.NotFound && r.PathValue("patient") != "" && r.Actor != nil && policy.MayBreakGlass(r.Actor.Principal()) == nil
-	return pageStatus(w, r, fault.Status(code), p, faultPage(p.Title, text, closed))
+	unconsented := false // may be, of a chart that is not found: it is said whether there is one or not
+	if code == fault.NotFound && r.PathValue("patient") != "" && r.Actor != nil && r.Principal().Clinical() {
+		unconsented, _ = r.Actor.ConsentFirst(r.Context())
+	}
+	return pageStatus(w, r, fault.Status(code), p, faultPage(p.Title, text, closed, unconsented))
 }
 
 // sentences is all that a fault says: its message, then its findings, nothing twice. The

@@ -28,6 +28,7 @@ type Objection struct {
 	From, Until string   // FHIR dates; "" for no limit
 	Noted       string   // FHIR dateTime
 	By          string   // reference of who noted it
+	How         string   // a consent was given: OnPaper, InPortal
 	Why, Lifted string   // why it was noted, and why it was lifted
 	Active      bool
 	Restriction bool // a request became it, which ends it too
@@ -37,6 +38,11 @@ type Objection struct {
 func (o Objection) InForce(now time.Time) bool {
 	day := now.Format(time.DateOnly)
 	return o.Active && (o.From == "" || o.From[:min(10, len(o.From))] <= day) && (o.Until == "" || o.Until >= day[:min(len(o.Until), 10)])
+}
+
+// Begins reports whether an objection or consent counts from a later day on.
+func (o Objection) Begins(now time.Time) bool {
+	return o.Active && o.From != "" && o.From[:min(10, len(o.From))] > now.Format(time.DateOnly)
 }
 
 // Denies reports whether it closes something, or says so for people to keep.
@@ -84,6 +90,8 @@ func objectionFrom(n *fhir.Node) Objection {
 	}
 	for e := range n.Get("extension").Items() {
 		switch e.Get("url").Text() {
+		case consentHow:
+			o.How = e.Get("valueCode").Text()
 		case objectionWhy:
 			o.Why = e.Get("valueString").Text()
 		case objectionLifts:
@@ -133,8 +141,8 @@ func (d ObjectionDraft) check(now time.Time) error {
 
 // Object notes what a patient objects to, as physicians and the health records department are told in
 // person. The gate obeys it from the next read on. What the law calls a restriction is asked for in
-// the portal, and answered: see Agree. An objection to any use at all is not noted so: who would lift it
-// could not open the chart, and emergency access does not write Consents.
+// the portal, and answered: see Agree. An objection to any use at all is noted elsewhere and not here; health
+// records, to whom it leaves the chart open, lift it.
 func Object(ctx context.Context, actor *record.Actor, patient string, d ObjectionDraft) error {
 	switch by := actor.Principal(); {
 	case !MayDecide(by):
@@ -188,12 +196,17 @@ func Lift(ctx context.Context, actor *record.Actor, patient, id, why string) err
 	case len(why) > MaxText:
 		return fault.New(fault.TooLarge, "This text is longer than %d letters. Say it shorter.", MaxText).At("lift-why")
 	}
+	_, err = actor.Commit(ctx, record.Change{What: "objection lifted", Reason: why, Put: []record.Put{liftOf(n, strings.TrimSpace(why))}})
+	return err
+}
+
+// liftOf is the change that ends a Consent, with why.
+func liftOf(n *fhir.Node, why string) record.Put {
 	version := versionOf(n)
 	n.Set("status", fhir.Str("inactive"))
 	list := fhir.Arr()
 	list.Append(slices.Collect(n.Get("extension").Items())...)
-	list.Append(fhir.Obj("url", objectionLifts, "valueString", strings.TrimSpace(why)))
+	list.Append(fhir.Obj("url", objectionLifts, "valueString", why))
 	n.SetFirst(2, "extension", list)
-	_, err = actor.Commit(ctx, record.Change{What: "objection lifted", Reason: why, Put: []record.Put{{Resource: n, IfMatch: version}}})
-	return err
+	return record.Put{Resource: n, IfMatch: version}
 }

@@ -41,6 +41,7 @@ func open(t *testing.T) clinic {
 	for _, b := range []string{
 		`{"resourceType":"Practitioner","id":"amara","name":[{"family":"Osei"}]}`,
 		`{"resourceType":"Practitioner","id":"nina","name":[{"family":"Park"}]}`,
+		`{"resourceType":"Practitioner","id":"rita","name":[{"family":"Sousa"}]}`,
 		`{"resourceType":"Practitioner","id":"dana","name":[{"family":"Doe"}]}`,
 		`{"resourceType":"Patient","id":"rosa","name":[{"family":"Diaz"}],"birthDate":"1968-03-14","generalPractitioner":[{"reference":"Practitioner/amara"}]}`,
 		`{"resourceType":"Patient","id":"sam","name":[{"family":"Hill"}]}`,

@@ -5,18 +5,25 @@ import (
 	"strings"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Consents reads a Consent as rules: "deny/all", "permit/all", "deny/Practitioner/7",
-// "deny/label/mental", "deny/purpose/HPAYMT", "deny/outside". The record keeps them as tags, which access predicates ask for.
+// "deny/label/mental", "deny/purpose/HRESCH", "deny/outside". The record keeps them as tags, which access predicates ask for.
 //
 // A denial is read as widely as it could be meant and a permission as narrowly: conditions
-// that are not understood (a purpose, a class, a time of the data, an actor that is no person
+// that are not understood (another purpose, a class, a time of the data, an actor that is no person
 // of the clinic) do not narrow a denial, and make a permission none. So a consent that cannot
-// be evaluated denies. What is no privacy consent, such as one to a treatment, says nothing.
+// be evaluated denies. A consent to research is about research only: it denies that, or says nothing.
+// What is neither, such as a consent to a treatment, says nothing.
 func Consents(c *fhir.Node) (rules []string) {
-	if c.ResourceType() != "Consent" || !privacy(c) {
+	if c.ResourceType() != "Consent" {
+		return nil
+	}
+	if scope := scopeOf(c); scope == "research" && denies(c.Get("provision")) {
+		return []string{"deny/purpose/" + string(trust.Research)}
+	} else if scope != "" {
 		return nil
 	}
 	add := func(rule string) {
@@ -36,17 +43,30 @@ func Consents(c *fhir.Node) (rules []string) {
 	return rules
 }
 
-// privacy reports whether a consent is about who sees the record.
-func privacy(c *fhir.Node) bool {
+// scopeOf returns what a consent is about, "" for who sees the record.
+func scopeOf(c *fhir.Node) string {
 	for coding := range c.Path("scope.coding").Items() {
-		switch coding.Get("code").Text() {
+		switch code := coding.Get("code").Text(); code {
 		case "patient-privacy":
-			return true
+			return ""
 		case "treatment", "research", "adr":
-			return false
+			return code
 		}
 	}
-	return true // it does not say: taken for the strictest
+	return "" // it does not say: taken for the strictest
+}
+
+// denies reports whether a provision, or one within it, does anything but permit, or says nothing.
+func denies(p *fhir.Node) bool {
+	if p.Get("type").Text() != "permit" {
+		return true
+	}
+	for nested := range p.Get("provision").Items() {
+		if nested.Get("type") == nil || denies(nested) { // without a type it is an exception
+			return true
+		}
+	}
+	return false
 }
 
 // opposite is what an exception without a type of its own does.
@@ -80,7 +100,7 @@ func reading(p *fhir.Node, kind string, add func(string)) {
 		}
 		return
 	}
-	people, classes := peopleOf(p), classesOf(p)
+	people, purposes, classes := peopleOf(p), purposesOf(p), classesOf(p)
 	switch {
 	case kind != "deny": // a consent that says neither
 		add("deny/all")
@@ -88,14 +108,16 @@ func reading(p *fhir.Node, kind string, add func(string)) {
 		for _, who := range people {
 			add("deny/" + who)
 		}
+	case purposes != nil:
+		for _, purpose := range purposes {
+			add("deny/purpose/" + string(purpose))
+		}
 	case classes != nil:
 		for _, class := range classes {
 			add("deny/label/" + class)
 		}
 	case outside(p):
 		add("deny/outside")
-	case payment(p):
-		add("deny/purpose/HPAYMT")
 	default:
 		add("deny/all")
 	}
@@ -115,13 +137,37 @@ func outside(p *fhir.Node) bool {
 	return all
 }
 
-// payment reports whether a denial is for the purpose of payment only, and for nobody by name.
-func payment(p *fhir.Node) bool {
-	all := p.Get("purpose").Len() > 0 && p.Get("actor").Len() == 0
-	for c := range p.Get("purpose").Items() {
-		all = all && c.Get("code").Text() == "HPAYMT"
+// actReason is the system of purposes, with the name that it had in older releases of FHIR. What names
+// no system is read as well: a denial that a person wrote as "HPAYMT" is meant so.
+var actReason = []string{"", "http://terminology.hl7.org/CodeSystem/v3-ActReason", "http://hl7.org/fhir/v3/ActReason"}
+
+// apart are the purposes that have nothing to do with treating the patient here, each with the codes of
+// HL7 v3 ActReason below it. A denial for these only leaves the chart open to those who treat.
+var apart = map[trust.Purpose][]string{
+	trust.Payment:   {"HPAYMT", "CLMATTCH", "COVAUTH", "COVERAGE", "ELIGDTRM", "ELIGVER", "ENROLLM", "MILDCRG", "REMITADV"},
+	trust.Research:  {"HRESCH", "BIORCH", "CLINTRCH", "CLINTRCHNPC", "CLINTRCHPC", "PRECLINTRCH", "DSRCH", "POARCH", "TRANSRCH"},
+	trust.Marketing: {"HMARKT"},
+}
+
+// purposesOf returns the purposes that a denial is for, when it is for these only and for nobody by name;
+// nil when it names none, or one that is not known: then it is for all.
+func purposesOf(p *fhir.Node) (purposes []trust.Purpose) {
+	if p.Get("actor").Len() > 0 {
+		return nil
 	}
-	return all
+	for c := range p.Get("purpose").Items() {
+		known := trust.Purpose("")
+		for purpose, codes := range apart {
+			if slices.Contains(codes, c.Get("code").Text()) && slices.Contains(actReason, c.Get("system").Text()) {
+				known = purpose
+			}
+		}
+		if known == "" {
+			return nil
+		}
+		purposes = append(purposes, known)
+	}
+	return purposes
 }
 
 // peopleOf returns the people whom a denial names; nil when it names none, or somebody who is

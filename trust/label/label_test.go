@@ -2,6 +2,8 @@ package label
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -209,6 +211,15 @@ func TestConsents(t *testing.T) {
 		`{"resourceType":"Consent",` + privacy + `,"provision":{"type":"deny","actor":[{"role":{"coding":[{"system":"urn:osler:consent-actor","code":"outside"}]},"reference":{"display":"My brother"}}]}}`: "deny/outside",
 		`{"resourceType":"Consent",` + privacy + `,"provision":{"type":"deny","actor":[{"role":{"coding":[{"system":"urn:osler:consent-actor","code":"outside"}]},"reference":{"reference":"Group/1"}}]}}`:  "deny/all",
 		`{"resourceType":"Consent",` + privacy + `,"provision":{"type":"deny","actor":[{"role":{"coding":[{"code":"outside"}]},"reference":{"display":"My brother"}}]}}`:                                    "deny/all",
+		`{"resourceType":"Consent",` + privacy + `,"provision":{"type":"deny","purpose":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActReason","code":"HRESCH"}]}}`:                                "deny/purpose/HRESCH",
+		`{"resourceType":"Consent",` + privacy + `,"provision":{"type":"deny","purpose":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActReason","code":"CLINTRCH"},{"code":"HMARKT"}]}}`:            "deny/purpose/HMARKT deny/purpose/HRESCH",
+		`{"resourceType":"Consent",` + privacy + `,"provision":{"type":"permit","provision":[{"type":"deny","purpose":[{"code":"HRESCH"}],"class":[{"code":"x"}]}]}}`:                                       "deny/purpose/HRESCH permit/all",
+		`{"resourceType":"Consent",` + privacy + `,"provision":{"type":"deny","purpose":[{"system":"urn:other","code":"HRESCH"}]}}`:                                                                         "deny/all",
+		`{"resourceType":"Consent",` + privacy + `,"provision":{"type":"deny","purpose":[{"code":"HRESCH"},{"code":"UNHEARD"}]}}`:                                                                           "deny/all",
+		`{"resourceType":"Consent",` + privacy + `,"provision":{"type":"deny","purpose":[{"code":"HRESCH"}],"actor":[{"reference":{"reference":"Practitioner/7"}}]}}`:                                       "deny/Practitioner/7",
+		`{"resourceType":"Consent","scope":{"coding":[{"code":"research"}]},"provision":{"type":"deny"}}`:                                                                                                   "deny/purpose/HRESCH",
+		`{"resourceType":"Consent","scope":{"coding":[{"code":"research"}]},"provision":{"type":"permit"}}`:                                                                                                 "",
+		`{"resourceType":"Consent","scope":{"coding":[{"code":"research"}]},"provision":{"type":"permit","provision":[{"actor":[{"reference":{"reference":"Organization/1"}}]}]}}`:                          "deny/purpose/HRESCH",
 		`{"resourceType":"Consent",` + privacy + `,"provision":{"type":"deny","purpose":[{"code":"TREAT"}]}}`:                                                                                               "deny/all",
 		`{"resourceType":"Consent",` + privacy + `,"provision":{"type":"deny","actor":[{"role":{},"reference":{"reference":"Practitioner/7"}}]}}`:                                                           "deny/Practitioner/7",
 		`{"resourceType":"Consent",` + privacy + `,"provision":{"type":"deny","actor":[{"reference":{"reference":"Organization/7"}}]}}`:                                                                     "deny/all",
@@ -240,6 +251,33 @@ func TestNamesOfDiagnosesTravel(t *testing.T) {
 		}
 		if got := Sources(r); !slices.Equal(got, []string{"Condition/c"}) {
 			t.Errorf("%s derives from %v", body, got)
+		}
+	}
+}
+
+// TestConsentExamples reads the Consents of the FHIR specification. None says in a way that is
+// understood whom it lets in or keeps out (an organization, a policy in words), so that each closes the
+// chart while it holds; the same refusal for research only closes nothing to who treats.
+func TestConsentExamples(t *testing.T) {
+	files, err := filepath.Glob("../../../shared/data/fhir-r4/examples/json/consent-example*.json")
+	if err != nil || len(files) == 0 {
+		t.Skip("the examples of FHIR are not here")
+	}
+	for _, f := range files {
+		body, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := parse(t, string(body))
+		if got := Consents(c); !slices.Equal(got, []string{"deny/all"}) {
+			t.Errorf("%s: %q", filepath.Base(f), got)
+		}
+		p := c.Get("provision")
+		p.Remove("actor")
+		p.Set("type", fhir.Str("deny"))
+		p.Set("purpose", fhir.Arr(fhir.Obj("system", "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code", "HRESCH")))
+		if got := Consents(c); !slices.Equal(got, []string{"deny/purpose/HRESCH"}) {
+			t.Errorf("%s, for research only: %q", filepath.Base(f), got)
 		}
 	}
 }

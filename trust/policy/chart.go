@@ -179,17 +179,36 @@ func (r Rules) objections(p trust.Principal) (out []Ground) {
 	if p.Practitioner != "" {
 		out = append(out, Ground{"named", "the patient does not want this person to see the chart", r.agreed("deny/Practitioner/" + p.Practitioner)})
 	}
-	if p.Client != "" && p.Purpose == trust.Payment { // a program that deals with health plans
-		out = append(out, Ground{"payment", "the patient does not want health plans to know", r.agreed("deny/purpose/HPAYMT")})
+	if p.Client != "" { // programs: those that deal with health plans, do research or advertise
+		switch p.Purpose {
+		case trust.Payment:
+			out = append(out, Ground{"payment", "the patient does not want health plans to know", r.agreed("deny/purpose/HPAYMT")})
+		case trust.Research, trust.Marketing:
+			out = append(out, Ground{"purpose", "the patient does not want the chart to be used for this", r.agreed("deny/purpose/" + string(p.Purpose))})
+		}
 	}
-	if !p.OpensCharts() {
+	if !treats(p) {
 		return out
 	}
 	out = append(out, Ground{"objection", "the patient has objected to the use of the chart, or a consent could not be read", r.agreed("deny/all")})
 	if r.OptIn {
-		out = append(out, Ground{"no-consent", "the patient has not consented yet, as this clinic asks for", search.Not{X: r.agreed("permit/all")}})
+		out = append(out, Ground{"no-consent", "the patient has not consented yet, as this clinic asks for", search.Not{X: r.Consented()}})
 	}
 	return out
+}
+
+// Consented is a consent in force to the use of the chart.
+func (r Rules) Consented() search.Expr { return r.agreed(consentsToUse) }
+
+// consentsToUse is how such a consent is read.
+const consentsToUse = "permit/all"
+
+// treats reports whether a missing consent, or an objection to any use, closes charts to a principal: to
+// who treats, and to programs with the rights of the health records department. The people of that
+// department keep the record. They file the consent, lift the objection when the patient wishes, and answer
+// what the patient asks about the record: if it were closed to them too, nobody could.
+func treats(p trust.Principal) bool {
+	return p.Clinical() || p.Role == trust.Records && (p.Client != "" || len(p.Scopes) > 0)
 }
 
 // protected are charts of people whom colleagues and the public are curious about: only who

@@ -40,6 +40,8 @@ func restricted(p trust.Principal, resourceType string) search.Expr {
 			return code("category", messageSystem, "administrative")
 		case "Task":
 			return code("code", taskSystem, "duplicate-patient")
+		case "Consent": // to the use of the chart: whether one is on file, to file it and to end it
+			return tagged("_tag", ConsentSystem, []string{consentsToUse})
 		}
 	case trust.Biller:
 		if resourceType == "Consent" { // what is not told to health plans
@@ -96,6 +98,7 @@ var writes = map[place]func(p trust.Principal, before, after *fhir.Node) string{
 	{trust.Nurse, "ServiceRequest"}:               nurseOrder,
 	{trust.FrontDesk, "Communication"}:            deskMessage,
 	{trust.FrontDesk, "Task"}:                     deskTask,
+	{trust.FrontDesk, "Consent"}:                  useConsent,
 	{trust.MedicalAssistant, "MedicationRequest"}: nursePrescription,
 	{trust.MedicalAssistant, "ServiceRequest"}:    nurseOrder,
 	{trust.Pharmacist, "MedicationRequest"}:       pharmacistPrescription,
@@ -104,6 +107,7 @@ var writes = map[place]func(p trust.Principal, before, after *fhir.Node) string{
 	{trust.Laboratory, "ServiceRequest"}:          laboratoryOrder,
 	{trust.Patient, "Observation"}:                patientObservation,
 	{trust.Patient, "Communication"}:              patientMessage,
+	{trust.Patient, "Consent"}:                    useConsent,
 	{trust.Patient, "Binary"}:                     patientFile,
 	{trust.Patient, "DocumentReference"}:          patientDocument,
 	{trust.Patient, "Task"}:                       patientTask,

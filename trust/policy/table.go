@@ -46,7 +46,7 @@ CompartmentDefinition              r    r    -    -    rw  -  r    r    r     r 
 Composition                        rw?  rw?  -    -    -   -  r    -    -     r   r?
 ConceptMap                         r    r    -    -    rw  -  r    r    r     r   -
 Condition                          rw   rw   -    r    -   -  r    r    -     r   r?
-Consent                            rw   rw   -    r?   -   -  r    r    r     rw  r?
+Consent                            rw   rw   r?w? r?   -   -  r    r    r     rw  r?w?
 Contract                           rw   r    -    r    -   -  -    -    -     r   r?
 Coverage                           rw   rw   rw   rw   -   -  rw   r    -     r   r?
 CoverageEligibilityRequest         rw   r    rw   rw   -   -  -    -    -     -   r?

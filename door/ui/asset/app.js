@@ -340,7 +340,7 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
     setInterval(() => {
       const now = Date.now();
       if (active > told && now - told > 60000) { told = now; fetch("/stay", { headers: { "HX-Request": "true" } }).catch(() => {}); }
-      if (now - active > idle) cover("out");
+      if (now - active > idle) cover(root.dataset.over || "idle");
       else if (now - active > idle - 60000 && warning && !warning.open) open(warning);
       if (now - asked >= 30000) beat();
     }, 5000);
