@@ -98,13 +98,22 @@ func (s *Store) commit(ctx context.Context, c store.Changeset) (store.Receipt, e
 		}
 		<-r.done
 	case <-w.token:
-		for !r.finished() {
-			s.group()
-		}
-		w.token <- struct{}{}
+		s.lead(r)
 	}
 	return r.receipt, r.err
 }
+
+// lead commits groups until a request has its answer. The caller has the token, which is given
+// back also when something panics.
+func (s *Store) lead(r *request) {
+	defer func() { s.writer.token <- struct{}{} }()
+	for !r.finished() {
+		s.group()
+	}
+}
+
+// errUnfinished is the answer to those whose commit ended in a panic.
+var errUnfinished = fault.New(fault.Internal, "Something went wrong inside of the program while this was being stored. Look whether it was, then try again.")
 
 // withdraw takes a request out of the queue; false when it is being committed.
 func (w *writer) withdraw(r *request) bool {
@@ -129,6 +138,15 @@ func (s *Store) group() {
 	if n == 0 {
 		return
 	}
+	answered := false
+	defer func() {
+		for _, r := range batch {
+			if !answered { // a panic, which goes on: the others must not wait for ever
+				r.receipt, r.err = store.Receipt{}, errUnfinished
+			}
+			close(r.done)
+		}
+	}()
 	err := s.insist(batch)
 	if err != nil && !lost(err) && len(batch) > 1 { // one of them is to blame: each is tried alone
 		for _, r := range batch {
@@ -149,9 +167,7 @@ func (s *Store) group() {
 			r.receipt, r.err = store.Receipt{}, plain(err)
 		}
 	}
-	for _, r := range batch {
-		close(r.done)
-	}
+	answered = true
 }
 
 const (

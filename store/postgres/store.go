@@ -337,12 +337,18 @@ func (s *Store) withEnd(ctx context.Context, f func(ctx context.Context, c *pgx.
 		}
 		return err
 	}
+	ended := false
+	defer func() {
+		if !ended { // with an error, or a panic
+			c.Release()
+		}
+	}()
 	if err = f(ctx, c.Conn()); err == nil {
 		s.pulse.ended.Add(1)
+		ended = true
 		end(c)
 		return nil
 	}
-	defer c.Release()
 	if ctx.Err() != nil {
 		err = errors.Join(context.Cause(ctx), err)
 		if errors.Is(err, errLost) {

@@ -119,7 +119,7 @@ func (w *writer) note(ctx context.Context, r *request) (done bool, err error) {
 			return false, nil
 		}
 		if !room { // of which there is always some, unless moving is slow or fails
-			if err := w.makeRoom(ctx); err != nil {
+			if err := w.makeRoom(ctx); err != nil && ctx.Err() == nil { // who has gone speaks for nobody else
 				a.refuse(err)
 			}
 		}

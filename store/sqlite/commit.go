@@ -123,14 +123,23 @@ func (s *Store) commit(ctx context.Context, c store.Changeset) (store.Receipt, e
 		}
 		<-r.done
 	case <-w.token:
-		for !r.finished() {
-			w.group()
-		}
-		w.later()
-		w.free()
+		w.lead(r)
 	}
 	return r.receipt, r.err
 }
+
+// lead commits groups until a request has its answer. The caller has the token, which is given
+// back also when something panics.
+func (w *writer) lead(r *request) {
+	defer w.free()
+	for !r.finished() {
+		w.group()
+	}
+	w.later()
+}
+
+// errUnfinished is the answer to those whose commit ended in a panic.
+var errUnfinished = fault.New(fault.Internal, "Something went wrong inside of the program while this was being stored. Look whether it was, then try again.")
 
 func (s *Store) prepare(ctx context.Context, c store.Changeset) (*request, error) {
 	p, err := s.pack.Prepare(c, s.clock.Now)
@@ -191,10 +200,17 @@ func (w *writer) group() {
 	<-w.turn
 	defer func() { w.turn <- struct{}{} }()
 	batch = append(w.aside.take(), batch...)
+	answered := false
+	defer func() {
+		for _, r := range batch {
+			if !answered { // a panic, which goes on: the others must not wait for ever
+				r.receipt, r.err = store.Receipt{}, errUnfinished
+			}
+			close(r.done)
+		}
+	}()
 	w.commit(batch)
-	for _, r := range batch {
-		close(r.done)
-	}
+	answered = true
 }
 
 // transaction runs the changesets of a batch. The error is that of the whole transaction;

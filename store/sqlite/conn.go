@@ -170,10 +170,10 @@ func (c *conn) Query(text string, args []any, row func(s packed.Row) (bool, erro
 	if s.Busy() {
 		return fault.New(fault.Internal, "A statement runs inside itself.")
 	}
+	defer s.Reset() // also when row panics
 	for s.Step() {
 		more, err := row(s)
 		if err != nil {
-			s.Reset()
 			return err
 		}
 		if !more {
@@ -181,7 +181,6 @@ func (c *conn) Query(text string, args []any, row func(s packed.Row) (bool, erro
 		}
 	}
 	err = s.Err()
-	s.Reset()
 	if err != nil && c.failed != nil {
 		err, c.failed = c.failed, nil
 	}
@@ -251,13 +250,16 @@ func (c *conn) within(ctx context.Context, f func() error) error {
 		if err := c.exec("BEGIN"); err != nil {
 			return err
 		}
+		defer func() { // also when f panics: the connection is used again
+			if !c.db.GetAutocommit() {
+				c.db.SetInterrupt(context.Background())
+				_ = c.db.Exec("ROLLBACK")
+			}
+		}()
 		err := f()
 		c.db.SetInterrupt(context.Background()) // the end of the transaction must not be interrupted
 		if end := c.exec("COMMIT"); end != nil && err == nil {
 			err = end
-		}
-		if !c.db.GetAutocommit() {
-			_ = c.db.Exec("ROLLBACK")
 		}
 		return err
 	})

@@ -151,6 +151,10 @@ func (s *Store) ahead() error {
 	if !w.grown(walAhead) || w.aside.down.Load() {
 		return nil
 	}
+	if !w.copying.TryLock() {
+		return nil
+	}
+	defer w.copying.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), aheadWait)
 	defer cancel()
 	c, err := s.borrow(ctx)
@@ -158,8 +162,6 @@ func (s *Store) ahead() error {
 		return nil // it is done without
 	}
 	defer s.giveBack(c)
-	w.copying.Lock()
-	defer w.copying.Unlock()
 	pages := w.pages.Load()
 	if pages < w.ahead+walPages { // it was done just now
 		return nil

@@ -64,6 +64,7 @@ func Run(t *testing.T, open Opener, only ...string) {
 		{"SearchAgreesWithMatch", searchAgrees},
 		{InBrief, searchAgreesInBrief},
 		{"URLsAgreeWithMatch", urlsAgree},
+		{"PanicsPass", panicsPass},
 		{"VerifyFindsNothingWrong", verifyIsClean},
 	} {
 		if len(only) > 0 && !slices.Contains(only, c.name) || len(only) == 0 && c.name == InBrief {

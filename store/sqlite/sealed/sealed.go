@@ -29,6 +29,10 @@
 //
 // # What it does not do
 //
+// One connection writes to a database, as any number read: frames of a transaction that was given
+// up wait in its memory, and could come over those of another writer. The record's lock and its one
+// writer see to that.
+//
 // A whole old page in its old place has a valid seal: that a file was put back is found by
 // the record's audit log. The shared memory of the write-ahead log holds page numbers, and
 // is not encrypted. Temporary files are refused: SQLite is told to keep those in memory.
