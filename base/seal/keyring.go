@@ -218,7 +218,7 @@ func (e envelope) stretch(passphrase string) []byte {
 func readMaster(path string) ([]byte, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.Wrap(err, fault.NotFound, "The key file %s is missing. Without it the record cannot be opened.", filepath.Base(path))
+		return nil, fault.Wrap(err, fault.NotFound, "The key file %s is not where it is looked for. Without it the record cannot be opened: name it with --key-file or OSLER_KEY_FILE.", filepath.Base(path))
 	}
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Unavailable, "The key file %s cannot be read.", filepath.Base(path))

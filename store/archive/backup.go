@@ -78,7 +78,7 @@ type head struct {
 // Run makes one backup.
 func (b Backup) Run(ctx context.Context) (Backed, error) {
 	if len(b.Lock.recipients) == 0 {
-		return Backed{}, fault.New(fault.Invalid, "A backup needs a recipient or a passphrase.")
+		return Backed{}, fault.New(fault.Invalid, "A backup needs a recipient (--recipient; of a server, --backup-recipient) or a passphrase.")
 	}
 	out, err := b.place(ctx)
 	if err != nil || out.Nothing {

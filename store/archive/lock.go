@@ -32,7 +32,7 @@ func Recipients(list ...string) (Lock, error) {
 		l.recipients, l.names = append(l.recipients, r...), append(l.names, strings.TrimSpace(name))
 	}
 	if len(l.names) == 0 {
-		return Lock{}, fault.New(fault.Invalid, "A backup needs a recipient or a passphrase.")
+		return Lock{}, fault.New(fault.Invalid, "A backup needs a recipient (--recipient; of a server, --backup-recipient) or a passphrase.")
 	}
 	slices.Sort(l.names)
 	return l, nil
