@@ -163,7 +163,8 @@ const bound = `{"resourceType":"CareTeam","id":"r-nurses","status":"active","sub
 // secrets are what each person must not see, whatever the program says, as a pattern of "Type/id".
 // Beside them everything is hidden that the program hides.
 var secrets = map[string]string{
-	"amara": `-therapy$` + barred, "nina": `-therapy$` + barred, "phil": `-therapy$|/k-|/kim$` + barred, "rex": `-therapy$` + barred,
+	"amara": `-therapy$` + barred, "nina": `-therapy$` + barred, "phil": `-therapy$|/k-|/kim$` + barred, "rex": `-therapy$|/vic(-|$)`, // who lifts an objection to any use
+
 	"mo":   `-(therapy|confidential|obs1)$` + barred,
 	"lara": `-(therapy|confidential|obs1)$|^(Composition|Claim|Invoice|MedicationRequest)/` + barred,
 	"dana": `/vic|^(Observation|Condition|Composition|MedicationRequest|Procedure|DiagnosticReport|DocumentReference|Binary|Claim)/|-com-(staff|patient)-`,
@@ -347,8 +348,8 @@ func (a answer) nextPage() string {
 	return ""
 }
 
-// rounds is how many generated requests each person sends and both worlds answer: those that are
-// compared, without the further pages of what they find.
+// rounds is how many generated requests of each role both worlds answer: those that are compared,
+// without the further pages of what they find. The second person of a role sends a quarter of them.
 func (g ground) rounds() int {
 	if n, err := strconv.Atoi(os.Getenv("OSLER_ROUNDS")); err == nil {
 		return n
@@ -358,7 +359,7 @@ func (g ground) rounds() int {
 		n = 100_000
 	}
 	if g.postgres { // this is about what the other store makes of the same questions
-		n = map[int]int{20_000: 1_000, 100_000: 20_000}[n]
+		n = map[int]int{20_000: 500, 100_000: 20_000}[n]
 	}
 	return n
 }
@@ -383,10 +384,14 @@ func everybody(t *testing.T, g ground) {
 		if d.Proxy {
 			name = "proxy"
 		}
+		rounds := g.rounds()
+		if roles[name] { // the second person of a role
+			rounds /= 4
+		}
 		roles[name] = true
 		t.Run(name+"-"+d.User, func(t *testing.T) {
 			t.Parallel()
-			compare(t, d.User, worldsOf(t, d.User, setting{ground: g, seed: uint64(i)}), uint64(1000+i), g.rounds(), &found)
+			compare(t, d.User, worldsOf(t, d.User, setting{ground: g, seed: uint64(i)}), uint64(1000+i), rounds, &found)
 		})
 	}
 	if len(roles) < 12 {
