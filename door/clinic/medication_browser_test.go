@@ -67,32 +67,6 @@ func TestThePanelFollowsTheForm(t *testing.T) {
 	p.Wait("#signbar button.primary[disabled]")
 }
 
-// TestWhatCannotBeCheckedAsksFirst: a name that the catalogue does not know is never green, and the
-// signature opens with the box; another name closes it again.
-func TestWhatCannotBeCheckedAsksFirst(t *testing.T) {
-	h := open(t)
-	h.ill()
-	b := webtest.Start(t)
-	p := b.Open(h.url+"/sign-in", webtest.Desktop)
-	p.SignIn(h.url, "anna", phrase)
-	for _, v := range []webtest.View{webtest.Desktop, webtest.Dark, webtest.Phone} {
-		p := b.Open(h.url+"/p/sam/prescribe", v)
-		p.Wait("#find-medicine:focus")
-		scriptsReady(p)
-		p.Press("cetirizin 3 x")
-		p.Press("\r")
-		p.Wait("#rx .sent")
-		webtest.Eval[bool](p, `(()=>{const set=(n,v)=>document.querySelector("#rx [name="+n+"]").value=v; set("dose","1 tablet"); set("timing","1-1-d"); set("route","by mouth"); set("quantity","10 tablets"); document.querySelector("#f-dose").dispatchEvent(new Event("change",{bubbles:true})); return true})()`)
-		p.Wait("#rx .tag.caution")
-		p.Wait("#signbar button.primary[disabled]")
-		p.Check()
-		p.Picture("rx-unchecked-" + v.Name)
-		p.Click("#f-unchecked")
-		p.Wait("#signbar button.primary:not([disabled])")
-		p.Picture("rx-checked-myself-" + v.Name)
-	}
-}
-
 // TestOrderingByKeyboard: four letters and Enter order a test.
 func TestOrderingByKeyboard(t *testing.T) {
 	h := open(t)

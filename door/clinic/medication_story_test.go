@@ -230,7 +230,13 @@ func TestOrderResultReview(t *testing.T) {
 	if a := anna.get("/p/maria/results/99999-9"); a.status != http.StatusNotFound {
 		t.Errorf("a test without results: %d", a.status)
 	}
-	signed := anna.post("/p/maria/results/sign", "task", open[0].ID, "comment", "Please come today.")
+	for _, path := range []string{"/inbox/" + open[0].ID + "/done", "/p/maria/results/sign"} {
+		a := anna.post(path, "task", open[0].ID, "comment", "Please come today.", "plan", " ")
+		if a.status != http.StatusUnprocessableEntity || !a.says("This result is critical. Write what was done") || !a.says("Please come today.") || !strings.Contains(a.body, `name="plan"`) {
+			t.Errorf("a potassium of 6.3 is signed at %s without a plan: %d %s", path, a.status, tags.ReplaceAllString(a.body, " "))
+		}
+	}
+	signed := anna.post("/p/maria/results/sign", "task", open[0].ID, "comment", "Please come today.", "plan", "Told by phone.")
 	if !signed.says("1 signed.") || !signed.says("The patient reads your words") {
 		t.Fatalf("signed: %d %s", signed.status, tags.ReplaceAllString(signed.body, " "))
 	}
