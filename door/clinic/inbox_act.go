@@ -21,6 +21,13 @@ func inboxDone(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
+	outcome, err := result.Outcome(r.Context(), r.Actor, t, r.FormValue("plan"), r.FormValue("outcome"))
+	if isInvalid(err) {
+		return again(w, r, "plan", err)
+	}
+	if err != nil {
+		return err
+	}
 	c := record.Change{What: "sign result"}
 	said := r.Lang.T("Done.")
 	if t.Kind == task.ReviewResult {
@@ -37,7 +44,7 @@ func inboxDone(w http.ResponseWriter, r *web.Request) error {
 			said = r.Lang.T("Result signed; the patient sees your comment.")
 		}
 	}
-	done, err := task.Done(r.Context(), r.Actor, id, r.FormValue("outcome"))
+	done, err := task.Done(r.Context(), r.Actor, id, outcome)
 	if err != nil {
 		return err
 	}
@@ -173,6 +180,9 @@ func again(w http.ResponseWriter, r *web.Request, field string, cause error) err
 		return err
 	}
 	item.Faults.Add(field, sentence(r, cause))
+	if r.Form.Has("comment") {
+		item.Reply = r.FormValue("comment")
+	}
 	return showInbox(w, r, "", &item)
 }
 

@@ -42,6 +42,7 @@ func (i *inboxItem) focus(r *web.Request) error {
 	switch t.Kind {
 	case task.ReviewResult, task.PatientMeasurement:
 		i.Reported = t.Kind == task.PatientMeasurement
+		i.Critical = result.Critical(t, result.Report{})
 		report, err := result.Behind(r.Context(), r.Actor, t.Focus)
 		if gone(err) {
 			return nil
@@ -50,6 +51,7 @@ func (i *inboxItem) focus(r *web.Request) error {
 			return err
 		}
 		i.Values, i.Reply = valuesOf(report), report.Comment
+		i.Critical = result.Critical(t, report)
 		i.Line.Normal = !i.Reported && report.InRange()
 		return nil
 	case task.SignPrescription:

@@ -185,6 +185,7 @@ type inboxItem struct {
 	Medicine  string               // a refill: the medicine in the words of the order, when the reader may see it
 	ToSign    *medication.Medicine // a prescription that somebody prepared, when the reader may see it
 	Declined  *workLine            // the request for a signature that this answers, when the reader may see it
+	Critical  bool                 // a result that is signed only with what was done
 	Reported  bool                 // the values were measured by the patient
 	Others    []workLine           // what else is open about the patient
 	Team      []ui.Option          // colleagues to pass it on to

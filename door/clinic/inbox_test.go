@@ -39,7 +39,9 @@ func sampleResult() *inboxItem {
 func TestInboxInABrowser(t *testing.T) {
 	b := webtest.Start(t)
 	page := ui.Page{Title: "Inbox", Active: "/inbox"}
-	for name, item := range map[string]*inboxItem{"message": sampleMessage(), "result": sampleResult(), "none": nil} {
+	critical := sampleResult()
+	critical.Critical = true
+	for name, item := range map[string]*inboxItem{"message": sampleMessage(), "result": sampleResult(), "critical": critical, "none": nil} {
 		url := webtest.Static(t, reader("en"), inShell(page, inboxPage(sampleInbox(item))))
 		for _, v := range []webtest.View{webtest.Desktop, webtest.Phone} {
 			p := b.Open(url, v)

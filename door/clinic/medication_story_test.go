@@ -98,6 +98,35 @@ func TestWhatTheCatalogueDoesNotKnowIsNotCleared(t *testing.T) {
 	}
 }
 
+// TestWhatCouldNotBeCheckedIsSignedWithAWord: by "Write it myself" nothing is checked, so the
+// physician says that they did it, of these very words; the list says so to who dispenses it.
+func TestWhatCouldNotBeCheckedIsSignedWithAWord(t *testing.T) {
+	h := open(t)
+	h.ill()
+	anna := h.signedIn("anna")
+	page := anna.post("/p/sam/prescribe/find", "free", "cetirizin")
+	if !page.says("Did you mean cetirizine?") || page.says("can be signed") {
+		t.Fatalf("a slip of the finger: %s", tags.ReplaceAllString(page.body, " "))
+	}
+	fields := []string{"medicine", "cetirizin", "dose", "1 tablet", "route", "by mouth", "timing", "1-1-d", "quantity", "10 tablets", "repeats", "0", "note", "after meals"}
+	seen := anna.post("/p/sam/prescribe", page.sent(fields...)...)
+	if !seen.says("I have checked allergies, interactions and dose myself.") || !strings.Contains(seen.body, "not checked") || seen.says("can be signed") {
+		t.Errorf("complete and unchecked: %s", tags.ReplaceAllString(seen.body, " "))
+	}
+	for name, said := range map[string]string{"without a word": "", "with a word about another medicine": "foobarin"} {
+		a := anna.post("/p/sam/prescriptions", page.sent(append(fields, "unchecked", said)...)...)
+		if a.status != http.StatusUnprocessableEntity || !a.says("Osler could not check this medicine.") || !strings.Contains(a.body, `value="after meals"`) || len(h.medicines("sam").Current) != 0 {
+			t.Fatalf("signed %s: %d %s", name, a.status, tags.ReplaceAllString(a.body, " "))
+		}
+	}
+	if a := anna.post("/p/sam/prescriptions", page.sent(append(fields, "unchecked", "cetirizin")...)...); !a.says("Prescribed: cetirizin.") {
+		t.Fatalf("with the word: %d %s", a.status, tags.ReplaceAllString(a.body, " "))
+	}
+	if a := anna.get("/p/sam/medications"); !a.says("not checked by Osler") || !a.says("The prescriber checked it: allergies, interactions and dose.") {
+		t.Errorf("the list: %s", tags.ReplaceAllString(a.body, " "))
+	}
+}
+
 func TestStoppingTheOtherWithThePrescription(t *testing.T) {
 	h := open(t)
 	h.ill()
@@ -201,7 +230,13 @@ func TestOrderResultReview(t *testing.T) {
 	if a := anna.get("/p/maria/results/99999-9"); a.status != http.StatusNotFound {
 		t.Errorf("a test without results: %d", a.status)
 	}
-	signed := anna.post("/p/maria/results/sign", "task", open[0].ID, "comment", "Please come today.")
+	for _, path := range []string{"/inbox/" + open[0].ID + "/done", "/p/maria/results/sign"} {
+		a := anna.post(path, "task", open[0].ID, "comment", "Please come today.", "plan", " ")
+		if a.status != http.StatusUnprocessableEntity || !a.says("This result is critical. Write what was done") || !a.says("Please come today.") || !strings.Contains(a.body, `name="plan"`) {
+			t.Errorf("a potassium of 6.3 is signed at %s without a plan: %d %s", path, a.status, tags.ReplaceAllString(a.body, " "))
+		}
+	}
+	signed := anna.post("/p/maria/results/sign", "task", open[0].ID, "comment", "Please come today.", "plan", "Told by phone.")
 	if !signed.says("1 signed.") || !signed.says("The patient reads your words") {
 		t.Fatalf("signed: %d %s", signed.status, tags.ReplaceAllString(signed.body, " "))
 	}

@@ -40,6 +40,7 @@ type prescribeForm struct {
 	Stops    []string
 	Monitor  []string          // finding ids that are kept and monitored
 	Keep     map[string]string // finding id to reason
+	Checked  string            // the medicine, as it was written when the person said that they checked it themselves
 	Key      string
 	Visit    string // id of the encounter
 }
@@ -67,7 +68,7 @@ func readPrescribeForm(r *web.Request) prescribeForm {
 		Sentence: r.FormValue("s"), Renews: r.FormValue("renews"), Medicine: strings.TrimSpace(r.FormValue("medicine")), Dose: r.FormValue("dose"), Route: r.FormValue("route"),
 		Timing: r.FormValue("timing"), AsNeeded: r.FormValue("prn") == "yes", Note: strings.TrimSpace(r.FormValue("note")), Days: r.FormValue("days"), Quantity: r.FormValue("quantity"),
 		Repeats: r.FormValue("repeats"), For: r.FormValue("for"), Words: r.FormValue("words"), Key: r.FormValue("key"), Visit: r.FormValue("encounter"),
-		Prepared: r.FormValue("prepared"), Signer: r.FormValue("physician"), Stops: r.Form["stop"], Monitor: r.Form["monitor"], Keep: map[string]string{},
+		Prepared: r.FormValue("prepared"), Signer: r.FormValue("physician"), Stops: r.Form["stop"], Monitor: r.Form["monitor"], Checked: r.FormValue("unchecked"), Keep: map[string]string{},
 	}
 	f.Supply, _ = strconv.Atoi(r.FormValue("supply"))
 	for name, values := range r.Form {
@@ -143,6 +144,9 @@ func (f prescribeForm) answer(r *web.Request, d *medication.Draft, found rx.Find
 		d.Overrides[id] = reason
 	}
 	ordered := map[string]bool{}
+	if found.Unread() && f.checked() {
+		d.Overrides[medication.Unchecked] = "allergies, interactions and dose"
+	}
 	for _, x := range found.Findings {
 		if !slices.Contains(f.Monitor, x.ID) {
 			continue
@@ -165,6 +169,10 @@ func (f prescribeForm) answer(r *web.Request, d *medication.Draft, found rx.Find
 	}
 	return nil
 }
+
+// checked reports whether the person said that they checked this medicine themselves; what was
+// said of other words does not count.
+func (f prescribeForm) checked() bool { return f.Checked != "" && f.Checked == f.Medicine }
 
 // formKey makes a sent form one change, however often it is sent; a form that was edited
 // and sent again is another.

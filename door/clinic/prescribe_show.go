@@ -47,6 +47,7 @@ type prescribeView struct {
 	Told         bool // the person asked to sign or to check: the faults come first
 	MaySign      bool
 	MayPrepare   bool                 // writes it for a physician to sign
+	Meant        *drug.Sentence       // what was perhaps meant by a name that the catalogue does not know
 	Signers      []ui.Option          // physicians who can be asked
 	Prepared     *medication.Medicine // the draft that waits for a signature
 	PreparedBy   string
@@ -324,6 +325,9 @@ func (v *prescribeView) check(r *web.Request) {
 	}
 	v.Draft = v.Form.draft(v.Patient, v.Facts.Problems)
 	v.Findings = v.Draft.CheckOn(v.Facts, r.Actor)
+	if near, ok := drug.Near(v.Draft.Text); ok && v.Findings.Unread() {
+		v.Meant = &near
+	}
 	if err := v.Draft.Validate(); err != nil && sent(r) {
 		v.Faults = faultsOf(r, err)
 	}

@@ -35,7 +35,11 @@ func prescribeSign(w http.ResponseWriter, r *web.Request) error {
 		v.Findings = out.Findings // as they were at the moment of signing
 	}
 	if medication.Stopped(err) {
-		v.Faults.Add("", web.FaultText(r, err))
+		field := ""
+		if v.unchecked() {
+			field = "unchecked"
+		}
+		v.Faults.Add(field, web.FaultText(r, err))
 	} else {
 		v.Faults = faultsOf(r, err)
 	}

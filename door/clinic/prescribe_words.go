@@ -82,6 +82,8 @@ func (v prescribeView) standing(ctx context.Context, stops, warnings, grave int)
 	switch {
 	case v.Draft.Validate() != nil:
 		return ui.T(ctx, "not complete yet")
+	case stops+warnings == 0 && v.unchecked():
+		return ui.T(ctx, "not checked: say that you have checked it")
 	case stops+warnings == 0 && len(v.Findings.RunsOf(rx.Clear)) == 0 && len(v.Findings.Findings) == 0:
 		return ui.T(ctx, "not checked: look the label up")
 	}
@@ -265,7 +267,19 @@ func (v prescribeView) monitored(x rx.Finding) bool { return slices.Contains(v.F
 // that needs a reason is open.
 func (v prescribeView) signable() bool {
 	stops, _, grave := v.Open()
-	return v.Chosen && stops+grave == 0 && v.Draft.Validate() == nil
+	return v.Chosen && stops+grave == 0 && !v.unchecked() && v.Draft.Validate() == nil
+}
+
+// unchecked reports whether the checks could not read the medicine and the person has not said
+// that they checked it themselves.
+func (v prescribeView) unchecked() bool { return v.Findings.Unread() && !v.Form.checked() }
+
+// uncheckedWords is what the person says who signs a medicine that the checks cannot read.
+func uncheckedWords(ctx context.Context, f rx.Findings) string {
+	if len(f.Ingredients) == 0 {
+		return ui.T(ctx, "Osler could not check this medicine: I have checked allergies, interactions and dose myself.")
+	}
+	return ui.T(ctx, "Osler could check only a part of this medicine: I have checked allergies, interactions and dose myself.")
 }
 
 // mayHandOn reports whether the reader can hand this prescription on for a signature.

@@ -40,6 +40,7 @@ type resultsView struct {
 	Alone    bool // the trend page of one test
 	Bars     []medicineBar
 	Pending  []task.Task
+	Plan     string // what was done about a critical result
 	MaySign  bool
 	MayFile  bool
 	Comment  string
@@ -74,7 +75,7 @@ func showResults(w http.ResponseWriter, r *web.Request, selected string, faults 
 	tasks = slices.DeleteFunc(tasks, func(t task.Task) bool { return t.Kind != task.ReviewResult })
 	nodes := slices.Concat(c.Resources("Patient"), c.Resources("Observation"), c.Resources("DiagnosticReport"))
 	v := resultsView{Frame: frameOf(r, c, "results"), Grid: result.From(nodes, c.Patient.ID, tasks).In(r.Now().Location()), Pending: tasks, Faults: faults, All: r.FormValue("all") == "yes",
-		MaySign: r.Principal().Role == trust.Physician || r.Principal().Role == trust.Nurse, MayFile: mayWrite(r, "Observation"), Comment: r.FormValue("comment")}
+		MaySign: r.Principal().Role == trust.Physician || r.Principal().Role == trust.Nurse, MayFile: mayWrite(r, "Observation"), Comment: r.FormValue("comment"), Plan: r.FormValue("plan")}
 	v.window()
 	if err := v.choose(selected); err != nil {
 		return err
@@ -91,6 +92,13 @@ func showResults(w http.ResponseWriter, r *web.Request, selected string, faults 
 		return web.Invalid(w, r, p, resultsPage(v))
 	}
 	return web.Page(w, r, p, resultsPage(v))
+}
+
+// critical reports whether one of the results to sign needs a word about what was done.
+func (v resultsView) critical() bool {
+	return slices.ContainsFunc(v.Pending, func(t task.Task) bool {
+		return result.Critical(t, result.Report{Values: v.Grid.Awaiting(t.ID)})
+	})
 }
 
 // window keeps the newest dates and the most pressing rows.
@@ -259,7 +267,7 @@ func resultSign(w http.ResponseWriter, r *web.Request) error {
 	if r.FormValue("tell") == "no" {
 		comment = ""
 	}
-	res, err := result.Review(r.Context(), r.Actor, patient, comment, r.PostForm["task"]...)
+	res, err := result.Review(r.Context(), r.Actor, patient, result.Words{Patient: comment, Plan: r.FormValue("plan")}, r.PostForm["task"]...)
 	if isInvalid(err) {
 		return showResults(w, r, "", faultsOf(r, err))
 	}

@@ -222,3 +222,12 @@ func FuzzRecognise(f *testing.F) {
 		TallMan(s)
 	})
 }
+
+func TestNearAsksAboutASlipOfTheFinger(t *testing.T) {
+	for text, want := range map[string]string{"amoxicilin": "amoxicillin", "Lisinoprill 20 mg": "lisinopril", "amoxicillin": "", "foobarin": "", "": "", "xyz": ""} {
+		got, ok := Near(text)
+		if ok != (want != "") || ok && got.Ingredients[0] != want {
+			t.Errorf("Near(%q) is %v, want %q", text, got.Ingredients, want)
+		}
+	}
+}

@@ -109,3 +109,50 @@ func prefixOfWord(text, w string) bool {
 	}
 	return false
 }
+
+// Near returns an order sentence of the medicine whose name is written almost like a word of the
+// text: one letter off, or two in a long word. It is a guess to ask a person about, no more: names
+// of different medicines are alike too.
+func Near(text string) (Sentence, bool) {
+	for word := range strings.FieldsSeq(strings.ToLower(text)) {
+		letters := []rune(word)
+		if len(letters) < 5 || len(letters) > 40 {
+			continue
+		}
+		limit := 1 + min(1, len(letters)/8)
+		best, found := limit+1, Sentence{}
+		for _, s := range sentences {
+			if len(s.Ingredients) != 1 {
+				continue
+			}
+			if d := distance(letters, []rune(s.Ingredients[0])); d > 0 && d < best {
+				best, found = d, s
+			}
+		}
+		if best <= limit {
+			return found, true
+		}
+	}
+	return Sentence{}, false
+}
+
+// distance counts the letters to add, drop or change between two words (Levenshtein).
+func distance(a, b []rune) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i, x := range a {
+		before := row[0]
+		row[0] = i + 1
+		for j, y := range b {
+			change := before
+			if x != y {
+				change++
+			}
+			before = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -37,6 +37,9 @@ const (
 	OlderAdult   = "Age"
 )
 
+// allChecks names what is missing when the medicine itself is not understood.
+const allChecks = "All checks"
+
 // state is one run of Check.
 type state struct {
 	*Facts
@@ -75,14 +78,14 @@ func Check(f Facts) Findings {
 		{Kidney, checkKidney}, {Potassium, checkPotassium}, {Conditions, checkConditions}, {InPregnancy, checkPregnancy}, {OlderAdult, checkOlder},
 	}
 	if len(mine) == 0 {
-		s.miss("All checks", f.Candidate.Text, "not in the catalogue: no check of allergies, interactions, dose or kidney could run")
+		s.miss(allChecks, f.Candidate.Text, "not in the catalogue: no check of allergies, interactions, dose or kidney could run")
 		for _, c := range checks {
 			s.runs = append(s.runs, Run{c.name, Missing, "the medicine is not in the catalogue"})
 		}
 		return s.result()
 	}
 	if !complete {
-		s.miss("All checks", f.Candidate.Text, "only partly understood ("+strings.Join(drug.Unread(f.Candidate.Text), ", ")+"): the checks cover "+names(mine)+" and nothing else")
+		s.miss(allChecks, f.Candidate.Text, "only partly understood ("+strings.Join(drug.Unread(f.Candidate.Text), ", ")+"): the checks cover "+names(mine)+" and nothing else")
 	}
 	for _, c := range checks {
 		found, missed := len(s.findings), len(s.missing)
@@ -187,6 +190,11 @@ func (f Findings) Of(t Tier) []Finding {
 
 // Checked reports whether every check ran on all that it needs.
 func (f Findings) Checked() bool { return len(f.NotChecked) == 0 && len(f.Runs) > 0 }
+
+// Unread reports whether the checks could not read the medicine, or only a part of it.
+func (f Findings) Unread() bool {
+	return slices.ContainsFunc(f.NotChecked, func(n NotChecked) bool { return n.Check == allChecks })
+}
 
 // RunsOf returns the names of the checks with an outcome.
 func (f Findings) RunsOf(o Outcome) []string {

@@ -429,3 +429,23 @@ func TestAGraveWarningNeedsAReason(t *testing.T) {
 		t.Errorf("refused with a reason: %v", err)
 	}
 }
+
+// TestWhatCannotBeCheckedNeedsAWord: a name that the catalogue does not know, or knows a part of,
+// is signed only by who says that they checked it; a renewal asks again.
+func TestWhatCannotBeCheckedNeedsAWord(t *testing.T) {
+	c := open(t)
+	for _, text := range []string{"amoxicilin 500 mg capsule", "foobarin", "cetirizine and foobarin tablet"} {
+		d := Draft{Patient: "maria", Text: text, Dose: 1, Unit: "tablet", Frequency: 1, Period: 1, PeriodUnit: "d", Quantity: 5, QuantityOf: "tablet"}
+		if _, err := Prescribe(t.Context(), c.as(physician), d); !Stopped(err) {
+			t.Fatalf("%s: signed with nothing checked: %v", text, err)
+		}
+		d.Overrides = map[string]string{Unchecked: "allergies"}
+		out, err := Prescribe(t.Context(), c.as(physician), d)
+		if err != nil || len(out.Medicine.Overrides) != 1 || out.Medicine.Overrides[0] != (Override{Unchecked, "allergies"}) {
+			t.Fatalf("%s: %v, %+v", text, err, out.Medicine.Overrides)
+		}
+		if _, err := Renew(t.Context(), c.as(physician), "maria", out.Medicine.Reference(), "", ""); !Stopped(err) {
+			t.Errorf("%s: renewed with nothing checked: %v", text, err)
+		}
+	}
+}

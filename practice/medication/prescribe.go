@@ -35,6 +35,11 @@ func NeedsReason(x rx.Finding) bool {
 	return slices.ContainsFunc([]string{"death", "mortality", "fatal", "ruled out", "rules out", "contraindicat"}, func(w string) bool { return strings.Contains(said, w) })
 }
 
+// Unchecked is the finding, in Overrides, that the checks could not read the medicine or only a
+// part of it. The prescriber says that they checked it themselves, every time it is signed: no
+// check would tell what has changed in the chart since.
+const Unchecked = "UNCHECKED"
+
 // Outcome is what became of a prescription.
 type Outcome struct {
 	Medicine Medicine
@@ -64,7 +69,8 @@ func (d Draft) CheckOn(f rx.Facts, actor *record.Actor) rx.Findings {
 
 // Prescribe signs a prescription. It checks the medicine on the chart as it is at this
 // moment, and stores only if nobody wrote in the chart meanwhile; findings that
-// NeedsReason have one in Overrides, otherwise the fault is Stopped and nothing is stored.
+// NeedsReason have one in Overrides, and so has Unchecked when the medicine could not be read;
+// otherwise the fault is Stopped and nothing is stored.
 // The medicines in Stops end in the same commit.
 func Prescribe(ctx context.Context, actor *record.Actor, d Draft) (Outcome, error) {
 	return sign(ctx, actor, d, nil, "prescribe")
@@ -186,6 +192,13 @@ func (d Draft) answer(f rx.Findings, prior *Medicine) ([]Override, error) {
 		case NeedsReason(x):
 			missing = append(missing, fault.Issue{Severity: "error", Type: "business-rule", Expression: "override." + x.ID, Text: x.Title + ". " + x.Sentence})
 		}
+	}
+	if f.Unread() {
+		reason := strings.TrimSpace(d.Overrides[Unchecked])
+		if reason == "" && len(missing) == 0 {
+			return nil, fault.Wrap(errStopped, fault.Invalid, "Osler could not check this medicine. Say that you have checked it yourself, or choose one that the catalogue knows.").At("unchecked")
+		}
+		kept = append(kept, Override{Unchecked, reason})
 	}
 	if len(missing) > 0 {
 		return nil, fault.Wrap(errStopped, fault.Invalid, "A check stops this prescription. Change it, or give a reason to keep it.").With(missing...)

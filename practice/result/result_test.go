@@ -105,10 +105,13 @@ func TestFileAndReview(t *testing.T) {
 	if err != nil || len(g.Series) != 3 || g.Series[0].Name != "Potassium" || g.Series[0].Last().Unsigned != tasks[0].ID {
 		t.Errorf("the grid: %+v, %v", g, err)
 	}
-	if _, err := Review(ctx, c.as(physician), "sam", "", tasks[0].ID); !fault.Is(err, fault.NotFound) {
+	if _, err := Review(ctx, c.as(physician), "sam", Words{}, tasks[0].ID); !fault.Is(err, fault.NotFound) {
 		t.Errorf("signing in another patient's chart: %v", err)
 	}
-	if _, err := Review(ctx, c.as(physician), "maria", "Please come today.", tasks[0].ID); err != nil {
+	if _, err := Review(ctx, c.as(physician), "maria", Words{Patient: "Please come today.", Plan: " "}, tasks[0].ID); !fault.Is(err, fault.Invalid) {
+		t.Errorf("a potassium of 6.3 is signed without a plan: %v", err)
+	}
+	if _, err := Review(ctx, c.as(physician), "maria", Words{Patient: "Please come today.", Plan: "Told by phone; ECG today."}, tasks[0].ID); err != nil {
 		t.Fatal(err)
 	}
 	if report, _ = Behind(ctx, c.as(physician), filed.Reference); report.Comment != "Please come today." {
@@ -117,7 +120,7 @@ func TestFileAndReview(t *testing.T) {
 	if g, _ = Results(ctx, c.as(physician), "maria"); g.Series[0].Last().Unsigned != "" || g.Series[0].Last().Comment != "Please come today." {
 		t.Errorf("after signing: %+v", g.Series[0].Last())
 	}
-	if _, err := Review(ctx, c.as(physician), "maria", "", tasks[0].ID); !fault.Is(err, fault.Conflict) {
+	if _, err := Review(ctx, c.as(physician), "maria", Words{}, tasks[0].ID); !fault.Is(err, fault.Conflict) {
 		t.Errorf("signing twice: %v", err)
 	}
 	if _, err := File(ctx, c.as(nurse), kidney()); !fault.Is(err, fault.Conflict) {

@@ -90,6 +90,19 @@ func (g Grid) In(zone *time.Location) Grid {
 	return g
 }
 
+// Awaiting returns the values that wait for the signature of a task.
+func (g Grid) Awaiting(taskID string) []Value {
+	var out []Value
+	for _, s := range g.Series {
+		for _, p := range s.Points {
+			if p.Unsigned == taskID {
+				out = append(out, p.Value)
+			}
+		}
+	}
+	return out
+}
+
 // Find returns a series by its key.
 func (g Grid) Find(key string) (Series, bool) {
 	for _, s := range g.Series {
