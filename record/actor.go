@@ -39,6 +39,7 @@ type Gate struct {
 	strangers      int
 	fresh          bool // the record was empty when the gate was opened
 	setting        atomic.Pointer[houseRead]
+	changes        atomic.Int64 // of the setting, by this process
 	verdicts       verdicts
 	unlabelled     chan struct{} // something is to be labelled; see relabel.go
 	predicates     predicates
