@@ -39,6 +39,7 @@ type Gate struct {
 	strangers      int
 	fresh          bool // the record was empty when the gate was opened
 	setting        atomic.Pointer[houseRead]
+	changes        atomic.Int64 // of the setting, by this process
 	verdicts       verdicts
 	unlabelled     chan struct{} // something is to be labelled; see relabel.go
 	predicates     predicates
@@ -64,9 +65,10 @@ func (g *Gate) As(p trust.Principal, door string) *Actor {
 // Actor acts for one principal. It is the only value that reads and writes the record.
 //
 // Hidden and missing resources look the same to it: fault.NotFound. What its role or its
-// token may never do, whatever is stored, is fault.Forbidden. Every answer and every
+// token may never do, whatever is stored, is fault.Forbidden. Every answer and every such
 // refusal is in the audit log before it is returned; when the log cannot be written,
-// nothing is returned.
+// that is the answer, and nothing else is returned. A request that has left no leaf, since it
+// asked for nothing of the record or was not valid, is noted by its door afterwards (Asked).
 type Actor struct {
 	gate      *Gate
 	principal trust.Principal

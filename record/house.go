@@ -37,20 +37,22 @@ const (
 // in force within a second.
 const houseFresh = 500 * time.Millisecond
 
-// houseRead is a setting, and when it was read.
+// houseRead is a setting, when it was read, and after how many changes that this process made: one
+// that was on its way while the setting changed is not used.
 type houseRead struct {
 	House
-	version int64
 	at      time.Time
+	changes int64
 }
 
 // house returns how the clinic is set up. It fails only when the store does; then nothing else
 // can be read either.
 func (g *Gate) house(ctx context.Context) (houseRead, error) {
-	if h := g.setting.Load(); h != nil && time.Since(h.at) < houseFresh {
+	changes := g.changes.Load()
+	if h := g.setting.Load(); h != nil && h.changes == changes && time.Since(h.at) < houseFresh {
 		return *h, nil
 	}
-	h := houseRead{at: time.Now()}
+	h := houseRead{at: time.Now(), changes: changes}
 	item, err := g.store.Item(ctx, spaceHouse, keyHouse)
 	switch {
 	case fault.Is(err, fault.NotFound):
@@ -61,7 +63,6 @@ func (g *Gate) house(ctx context.Context) (houseRead, error) {
 	case err != nil:
 		return houseRead{}, err
 	default:
-		h.version = item.Version
 		if json.Unmarshal(item.Value, &h.House) != nil || h.Mode != policy.PracticeWide && h.Mode != policy.Restricted {
 			h.House = House{Mode: policy.Restricted, Lost: true}
 		}
@@ -116,7 +117,7 @@ func (a *Actor) SetHouse(ctx context.Context, h House, reason string) error {
 	l.Query, l.Reason = "access: "+before.House.words()+" becomes "+h.words(), reason
 	_, err = a.gate.store.Commit(ctx, store.Changeset{Leaf: l, Items: []store.ItemWrite{{
 		Item: store.Item{Space: spaceHouse, Key: keyHouse, Value: value}, IfVersion: -1}}})
-	a.gate.setting.Store(nil)
+	a.gate.changes.Add(1)
 	a.gate.verdicts.forget()
 	return err
 }

@@ -263,7 +263,8 @@ func (g *Gate) verdict(ctx context.Context, p trust.Principal, rules policy.Rule
 }
 
 // labelsOf returns the sensitivity labels of a stored body. Most have none, which a look at
-// the bytes tells.
+// the bytes tells. One that cannot be read counts as bearing all that there are: nobody knows
+// which it bears.
 func labelsOf(body []byte) (codes []string) {
 	if !bytes.Contains(body, []byte(`"security"`)) {
 		return nil
@@ -274,7 +275,10 @@ func labelsOf(body []byte) (codes []string) {
 		}
 	}
 	if json.Unmarshal(body, &r) != nil {
-		return []string{""} // not ours: hidden from nobody, and never so
+		for _, l := range policy.Labels {
+			codes = append(codes, l.Code)
+		}
+		return codes
 	}
 	for _, s := range r.Meta.Security {
 		if s.System == policy.LabelSystem {

@@ -194,8 +194,3 @@ func (v todayView) Late() int {
 	}
 	return max(0, int(v.Now.Sub(v.Next.At.Start).Minutes()))
 }
-
-// Waiting is the number of things that need the reader.
-func (v todayView) Waiting() int {
-	return len(v.Results) + len(v.Normal) + len(v.Messages) + len(v.Measured) + len(v.Other) + len(v.Unsigned)
-}

@@ -183,7 +183,7 @@ func (s *server) wrap(rt route) http.HandlerFunc {
 		if err == nil {
 			err = s.admitted(rt, c)
 		}
-		if tally.Count() == 0 {
+		if tally.Count() == 0 { // shows nothing of the record: it goes out in any case
 			if unwritten := s.noted(rt, c, err); unwritten != nil && err == nil {
 				s.Log.Error("a request without an entry in the audit log", "request", id, "error", unwritten.Error())
 			}

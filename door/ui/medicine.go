@@ -27,11 +27,6 @@ func (m Medicine) StrengthText() string {
 	return DoseText(strings.TrimSpace(m.Strength + " " + m.Form))
 }
 
-// Plain is the line as text, for labels and messages.
-func (m Medicine) Plain() string {
-	return strings.Join(strings.Fields(TallMan(m.Generic)+" "+m.BrandText()+" "+m.StrengthText()), " ")
-}
-
 var firstStrength = regexp.MustCompile(`\s\.?\d`)
 
 // SplitMedicine reads a coded text such as "lisinopril 20 mg tablet" into name and the rest,

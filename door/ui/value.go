@@ -118,9 +118,6 @@ func (a Amount) unit() string {
 // Abnormal reports whether the flag asks for attention.
 func (a Amount) Abnormal() bool { return a.Flag != "" && a.Flag != "N" }
 
-// Critical reports whether the flag is one of the critical ones.
-func (a Amount) Critical() bool { return a.Flag == "HH" || a.Flag == "LL" || a.Flag == "AA" }
-
 // Word is the flag in words: high, low, very high, very low, not normal.
 func (a Amount) Word(ctx context.Context) string {
 	switch a.Flag {

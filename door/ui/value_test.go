@@ -135,7 +135,7 @@ func TestMedicationLine(t *testing.T) {
 	}
 	m := SplitMedicine("Metformin 500mg tablet")
 	m.Brand = "Glucophage"
-	if got := m.Plain(); got != "metFORMIN GLUCOPHAGE 500 mg tablet" {
+	if got := TallMan(m.Generic) + " " + m.BrandText() + " " + m.StrengthText(); got != "metFORMIN GLUCOPHAGE 500 mg tablet" {
 		t.Errorf("line %q", got)
 	}
 	html := drawn(t, staff(), MedicationLine(m))

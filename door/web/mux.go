@@ -144,7 +144,7 @@ func (s *Site) serve(area *Area, p Policy, h Handler, limit int64) http.Handler 
 			r.URL, r.Reduced = &u, u.RawQuery != req.URL.RawQuery
 		}
 		err := s.enter(w, r, p, h)
-		if tally.Count() == 0 && r.Actor != nil { // the answer is still held back
+		if tally.Count() == 0 && r.Actor != nil { // shows nothing of the record: it goes out in any case
 			if unwritten := r.Actor.Asked(ctx, req.Pattern, req.PathValue("patient"), err); unwritten != nil && err == nil {
 				s.Log.Error("a request without an entry in the audit log", "request", r.id, "error", unwritten.Error())
 			}

@@ -42,6 +42,3 @@ var combinations = []Combination{
 	{"Natazia", []string{"estradiol", "dienogest"}, label("Natazia")},
 	{"NyQuil", []string{"acetaminophen", "dextromethorphan", "doxylamine"}, monograph("NyQuil")},
 }
-
-// Combinations returns the brands of several ingredients. Do not change them.
-func Combinations() []Combination { return combinations }

@@ -13,7 +13,7 @@ func TestEveryRowHasASource(t *testing.T) {
 			t.Errorf("%q: a row needs a lower-case name, a class and a source", i.Name)
 		}
 	}
-	for _, c := range Combinations() {
+	for _, c := range combinations {
 		if c.Source == "" || len(c.Ingredients) == 0 {
 			t.Errorf("%q has no source or no ingredients", c.Brand)
 		}

@@ -59,15 +59,8 @@ var (
 // draft with Confirmed set is accepted.
 func Unconfirmed(err error) bool { return errors.Is(err, errDoubt) }
 
-// Mixed reports whether err says that the upper number is not above the lower one; Swap of
-// the draft may be what was meant.
+// Mixed reports whether err says that the upper number is not above the lower one.
 func Mixed(err error) bool { return errors.Is(err, errSwapped) }
-
-// Swap exchanges the two numbers of a pressure.
-func (d Draft) Swap() Draft {
-	d.Upper, d.Lower = d.Lower, d.Upper
-	return d
-}
 
 // Record stores what the patient behind the actor measured and asks the patient's physician
 // to look at it. What cannot be right is fault.Invalid with an issue for each field.

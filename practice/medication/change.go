@@ -94,14 +94,9 @@ func Again(m Medicine) (Draft, error) {
 	return d, nil
 }
 
-// Renew signs the same prescription again; the old one is completed in the same commit. All
-// checks run again; reasons given before are kept, and new findings of the tier "stop" make
-// the fault Stopped.
-func Renew(ctx context.Context, actor *record.Actor, patient, ref, encounter, key string) (Outcome, error) {
-	return renew(ctx, actor, patient, ref, encounter, key, nil)
-}
-
-// RenewAll signs several prescriptions of a patient again in one commit: all or none.
+// RenewAll signs several prescriptions of a patient again in one commit: all or none. The old ones are
+// completed in it. All checks run again; reasons given before are kept, and new findings of the tier
+// "stop" make the fault Stopped.
 func RenewAll(ctx context.Context, actor *record.Actor, patient, encounter, key string, refs ...string) ([]Outcome, record.Result, error) {
 	if len(refs) == 0 {
 		return nil, record.Result{}, fault.New(fault.Invalid, "Choose at least one medicine to renew.")
@@ -133,6 +128,7 @@ func again(ctx context.Context, actor *record.Actor, patient, ref string) (Draft
 	return d, m, err
 }
 
+// renew is RenewAll for one, with what else is to be written with it.
 func renew(ctx context.Context, actor *record.Actor, patient, ref, encounter, key string, also []record.Put) (Outcome, error) {
 	d, m, err := again(ctx, actor, patient, ref)
 	if err != nil {

@@ -165,7 +165,7 @@ func TestRenewCompletesTheOldOne(t *testing.T) {
 		t.Errorf("%d days of supply left (known %v), want 5", left, known)
 	}
 	// potassium 5.3 on lisinopril is a warning: it does not stop a renewal
-	out, err := Renew(ctx, c.as(physician), "maria", "MedicationRequest/m1", "", "k1")
+	out, err := renew(ctx, c.as(physician), "maria", "MedicationRequest/m1", "", "k1", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestRenewCompletesTheOldOne(t *testing.T) {
 	if l = c.list("maria"); len(l.Current) != 1 || l.Current[0].ID != "m1" || len(l.Past) != 0 {
 		t.Errorf("after undo: %+v", l)
 	}
-	if _, err := Renew(ctx, c.as(physician), "sam", "MedicationRequest/m1", "", "k2"); !fault.Is(err, fault.NotFound) {
+	if _, err := renew(ctx, c.as(physician), "sam", "MedicationRequest/m1", "", "k2", nil); !fault.Is(err, fault.NotFound) {
 		t.Errorf("another patient's prescription can be renewed: %v", err)
 	}
 }

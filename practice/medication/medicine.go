@@ -1,7 +1,7 @@
 // Package medication keeps what a patient takes: prescriptions (MedicationRequest) and what
 // the patient says (MedicationStatement).
 //
-// Prescribe, Renew and Stop are the only ways in which the clinic's webs change medicines.
+// Prescribe, RenewAll and Stop are the only ways in which the clinic's webs change medicines.
 // Each prescription is checked by knowledge/rx at the moment of signing, on the chart as it
 // is then; a finding of the tier "stop" needs a reason, and the reason is stored with the
 // prescription. Imported resources are read tolerantly: what cannot be read is left empty,

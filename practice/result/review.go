@@ -13,34 +13,6 @@ import (
 
 var nan = math.NaN()
 
-// Pending is a result that waits for somebody to look at it.
-type Pending struct {
-	Task   task.Task
-	Report Report
-}
-
-// Unsigned returns the results of a patient that wait for review, most pressing first.
-func Unsigned(ctx context.Context, actor *record.Actor, patient string) ([]Pending, error) {
-	tasks, err := task.About(ctx, actor, patient)
-	if err != nil {
-		return nil, err
-	}
-	var out []Pending
-	for _, t := range tasks {
-		if t.Kind != task.ReviewResult {
-			continue
-		}
-		r, err := Behind(ctx, actor, t.Focus)
-		if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Gone) {
-			r = Report{Name: t.Text, Reference: t.Focus} // the task stays visible
-		} else if err != nil {
-			return nil, err
-		}
-		out = append(out, Pending{t, r})
-	}
-	return out, nil
-}
-
 // Critical reports whether a result is signed only with a word about what was done: its task
 // cannot wait, or one of its values is flagged as critical.
 func Critical(t task.Task, r Report) bool {

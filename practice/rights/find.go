@@ -34,12 +34,6 @@ func From(communications []*fhir.Node) []Request {
 	return gather(steps)
 }
 
-// About returns the requests of a patient that are to be shown with an entry: "Condition/7".
-func About(ctx context.Context, actor *record.Actor, patient, entry string) ([]Request, error) {
-	list, err := Of(ctx, actor, patient)
-	return slices.DeleteFunc(list, func(r Request) bool { return r.About != entry || !r.Standing() }), err
-}
-
 // Work are the requests that the clinic has to answer, the most pressing first, and those of
 // which a patient has said something since.
 func Work(ctx context.Context, actor *record.Actor) ([]Request, error) {

@@ -171,9 +171,3 @@ func NotBilled(ctx context.Context, actor *record.Actor, patient string) (out []
 	}
 	return out, err
 }
-
-// Standing are the restrictions of a patient that the clinic has agreed to and keeps.
-func Standing(ctx context.Context, actor *record.Actor, patient string) ([]Request, error) {
-	list, err := Of(ctx, actor, patient)
-	return slices.DeleteFunc(list, func(r Request) bool { return r.Kind != Restriction || r.State != Agreed }), err
-}

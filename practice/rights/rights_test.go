@@ -147,7 +147,7 @@ func TestAmendmentThread(t *testing.T) {
 	if got := strings.Join(done, " "); got != "request extension denied disagreement rebuttal" || r.State != Disputed {
 		t.Errorf("thread: %s, %s", got, r.State)
 	}
-	if list, err := About(ctx, c.as(nina), "rosa", "Condition/asthma"); err != nil || len(list) != 1 {
+	if list, err := Of(ctx, c.as(nina), "rosa"); err != nil || len(list) != 1 || list[0].About != "Condition/asthma" || !list[0].Standing() {
 		t.Errorf("a nurse sees with the entry that it is disputed: %v %v", list, err)
 	}
 	if list, _ := Work(ctx, c.as(amara)); len(list) != 0 {
@@ -411,9 +411,9 @@ func TestRestrictions(t *testing.T) {
 	kept[0].Set("status", fhir.Str("inactive"))
 	_, err = c.as(nina).Commit(ctx, record.Change{Put: []record.Put{{Resource: kept[0]}}})
 	c.refuses(fault.Forbidden, err, "a nurse ends a restriction by hand")
-	standing, err := Standing(ctx, c.as(amara), "rosa")
-	if err != nil || len(standing) != 1 || standing[0].Reason != HealthPlan {
-		t.Errorf("in force: %+v %v", standing, err)
+	asked, err := Of(ctx, c.as(amara), "rosa")
+	if err != nil || len(asked) != 2 || asked[0].State != Agreed || asked[0].Reason != HealthPlan || asked[1].State == Agreed {
+		t.Errorf("in force: %+v %v", asked, err)
 	}
 
 	// Somebody outside of the clinic: people keep it, and the chart closes to nobody who works here.

@@ -146,12 +146,6 @@ func Day(ctx context.Context, actor *record.Actor, day time.Time) ([]Appointment
 	return between(ctx, actor, start, start.AddDate(0, 0, 1), "")
 }
 
-// Upcoming returns a patient's open appointments from a time on, soonest first.
-func Upcoming(ctx context.Context, actor *record.Actor, patient string, from time.Time) ([]Appointment, error) {
-	list, err := between(ctx, actor, from, from.AddDate(2, 0, 0), "&patient="+url.QueryEscape(patient))
-	return slices.DeleteFunc(list, func(a Appointment) bool { return !a.State.Open() || a.State == Fulfilled }), err
-}
-
 func between(ctx context.Context, actor *record.Actor, from, to time.Time, more string) ([]Appointment, error) {
 	found, err := actor.Find(ctx, "Appointment", fmt.Sprintf("date=ge%s&date=lt%s%s&_sort=date",
 		url.QueryEscape(from.UTC().Format(time.RFC3339)), url.QueryEscape(to.UTC().Format(time.RFC3339)), more))
@@ -164,15 +158,6 @@ func between(ctx context.Context, actor *record.Actor, from, to time.Time, more 
 	}
 	slices.SortStableFunc(out, func(a, b Appointment) int { return a.Start.Compare(b.Start) })
 	return out, nil
-}
-
-// Get reads one appointment.
-func Get(ctx context.Context, actor *record.Actor, id string) (Appointment, error) {
-	r, err := actor.Read(ctx, "Appointment", id)
-	if err != nil {
-		return Appointment{}, err
-	}
-	return FromResource(r), nil
 }
 
 // Hours are the clinic's opening hours, in minutes after midnight, and the length of a

@@ -106,14 +106,6 @@ func New(actor *record.Actor, t Task) record.Put {
 	return record.Put{Resource: t.Resource()}
 }
 
-// Create stores a new task.
-func Create(ctx context.Context, actor *record.Actor, t Task) (record.Result, error) {
-	if strings.TrimSpace(t.Text) == "" {
-		return record.Result{}, fault.New(fault.Invalid, "A task says what is to be done.").At("Task.description")
-	}
-	return actor.Commit(ctx, record.Change{Put: []record.Put{New(actor, t)}, What: "new task"})
-}
-
 // Done returns the Put that completes a task, for a change that does what was asked. A task
 // that is not open any more is fault.Conflict: somebody else did it.
 func Done(ctx context.Context, actor *record.Actor, id, outcome string) (record.Put, error) {

@@ -3,13 +3,13 @@ package sqlite
 import (
 	"context"
 	"fmt"
-	"github.com/osler-emr/osler/store/packed"
-	"github.com/osler-emr/osler/store/sqlgen"
 	"math"
 
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/store/packed"
+	"github.com/osler-emr/osler/store/sqlgen"
 	"github.com/osler-emr/osler/store/sqlite/sealed"
 )
 

@@ -32,9 +32,9 @@
 //
 // # Writing
 //
-// Commits that meet at the same time share one transaction, each under a savepoint of its
-// own; whoever comes first does the work for those who wait (commit.go). A commit is
-// answered after the disk has confirmed it.
+// Commits that meet at the same time share one transaction; whoever comes first does the work for
+// those who wait. When one of them fails, the transaction is done again with each under a savepoint
+// of its own (commit.go). A commit is answered after the disk has confirmed it.
 //
 // The audit leaf of a read changes nothing that a search could find. It is made durable in
 // leaves.log and answered; many at a time are moved into the tables later, under the T that

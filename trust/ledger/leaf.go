@@ -170,7 +170,7 @@ const (
 // Done reports whether what the leaf tells of was done: neither refused nor failed.
 func (l *Leaf) Done() bool { return l.Outcome == "" && l.Action != Refused }
 
-// MarkAction returns the mark of an action; see Marked.
+// MarkAction returns the mark of an action.
 func MarkAction(a Action) string { return "!" + string(a) }
 
 // Decode reads what Encode wrote.

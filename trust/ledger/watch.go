@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -92,16 +91,4 @@ func Judge(log Key, last Checkpoint, s Submission) (Checkpoint, error) {
 		return next, Rewritten
 	}
 	return next, nil
-}
-
-// Stale reports how long no witness has signed: from the newest cosignature, or from since when
-// there was none.
-func Stale(last []Cosigned, since, now time.Time) time.Duration {
-	newest := since
-	for _, c := range last {
-		if c.At.After(newest) {
-			newest = c.At
-		}
-	}
-	return now.Sub(newest)
 }

@@ -366,6 +366,85 @@ func TestWriteRules(t *testing.T) {
 	}
 }
 
+// TestASignedNoteStays goes over the changes of a note that n1 has signed, and over two that follow
+// each other: no way leads from a signed note to one that says something else in the same name.
+func TestASignedNoteStays(t *testing.T) {
+	const body = `{"resourceType":"Composition","status":"STATUS","extension":[{"url":"urn:osler:amendment-reason","valueString":"side"}],"date":"2026-11-23","author":[{"reference":"Practitioner/n1"}],"attester":[{"mode":"legal","party":{"reference":"Practitioner/n1"}}],"title":"Left knee"}`
+	of := func(status string, change ...string) string {
+		return strings.NewReplacer(append(change, "STATUS", status)...).Replace(body)
+	}
+	signature := func(who ...string) []string {
+		s := `"attester":[{"mode":"legal","party":{"reference":"Practitioner/n1"}}`
+		for _, w := range who {
+			s += `,{"mode":"legal","party":{"reference":"Practitioner/` + w + `"}}`
+		}
+		return []string{`"attester":[{"mode":"legal","party":{"reference":"Practitioner/n1"}}`, s}
+	}
+	words := []string{"Left knee", "Right knee"}
+	join := slices.Concat[[]string]
+	bare := join(words, []string{"Practitioner/n1", "Practitioner/d1", `"attester":[{"mode":"legal","party":{"reference":"Practitioner/n1"}}],`, ""})
+	colleague := trust.Principal{ID: "staff", Practitioner: "d1"}
+	nobody := trust.Principal{ID: "staff"}
+	for _, c := range []struct {
+		name          string
+		by            trust.Principal
+		before, after string
+		ok            bool
+	}{
+		{"amended in one's own name", colleague, of("final"), of("amended", join(words, signature("d1"))...), true},
+		{"amended again", colleague, of("amended", signature("d1")...), of("amended", join(words, signature("d1", "d1"))...), true},
+		{"amended without a signature", colleague, of("final"), of("amended", words...), false},
+		{"amended again without a signature", colleague, of("amended", signature("d1")...), of("amended", join(words, signature("d1"))...), false},
+		{"amended as a third person", colleague, of("final"), of("amended", join(words, signature("x9"))...), false},
+		{"amended as the one who signed", colleague, of("final"), of("amended", join(words, signature("n1"))...), false},
+		{"amended with a third person beside", colleague, of("final"), of("amended", join(words, signature("d1", "x9"))...), false},
+		{"amended in nobody's name", nobody, of("final"), of("amended", join(words, []string{`Practitioner/n1"}}]`, `Practitioner/n1"}},{"mode":"legal","party":{"display":"Dr N"}}]`})...), false},
+		{"signed in nobody's name", nobody, "", of("final", `"reference":"Practitioner/n1"`, `"display":"Dr N"`), false},
+		{"made preliminary", colleague, of("final"), of("preliminary"), false},
+		{"amended and made preliminary", colleague, of("amended"), of("preliminary"), false},
+		{"marked as an error", colleague, of("final"), of("entered-in-error"), true},
+		{"an amended one marked as an error", colleague, of("amended"), of("entered-in-error"), true},
+		{"marked as an error, and signed", colleague, of("final"), of("entered-in-error", signature("d1")...), true},
+		{"marked as an error, with why", colleague, of("final"), of("entered-in-error", `"side"}`, `"side"},{"url":"urn:osler:amendment-reason","valueString":"of Sam"}`, "11-23", "11-24"), true},
+		{"marked as an error as a third person", colleague, of("final"), of("entered-in-error", signature("x9")...), false},
+		{"marked as an error with other words", colleague, of("final"), of("entered-in-error", words...), false},
+		{"marked as an error, a reason changed", colleague, of("final"), of("entered-in-error", "side", "spelling"), false},
+		{"an error is no error", colleague, of("entered-in-error"), of("amended", signature("d1")...), false},
+		{"an error made final", colleague, of("entered-in-error"), of("final"), false},
+		{"an error made preliminary by its author", as(trust.Nurse), of("entered-in-error"), of("preliminary"), false},
+		{"an error made preliminary with other words and no names", colleague, of("entered-in-error"), of("preliminary", bare...), false},
+		{"an error gets other words", colleague, of("entered-in-error"), of("entered-in-error", words...), false},
+		{"an error stays", colleague, of("entered-in-error"), of("entered-in-error"), true},
+		{"an error loses its author", colleague, of("entered-in-error"), of("entered-in-error", "\"author\":[{\"reference\":\"Practitioner/n1\"}],", ""), false},
+	} {
+		for _, role := range []trust.Role{trust.Physician, trust.Nurse} {
+			c.by.Role = role
+			what, before := Update, read(t, c.before)
+			if before == nil {
+				what = Create
+			}
+			err := Decide(c.by, what, before, read(t, c.after))
+			if (err == nil) != c.ok || err != nil && !fault.Is(err, fault.Forbidden) {
+				t.Errorf("%s, by a %s: %v", c.name, role, err)
+			}
+		}
+	}
+
+	// Whatever the first step is, the second does not end in another note without its names.
+	colleague.Role = trust.Physician
+	states := []string{"preliminary", "final", "amended", "entered-in-error"}
+	for _, from := range []string{"final", "amended"} {
+		for _, by := range states {
+			for _, to := range states {
+				first, second := read(t, of(by)), read(t, of(to, bare...))
+				if Decide(colleague, Update, read(t, of(from)), first) == nil && Decide(colleague, Update, first, second) == nil {
+					t.Errorf("a note that is %s becomes %s, then %s with other words, another author and no signature", from, by, to)
+				}
+			}
+		}
+	}
+}
+
 func TestScopes(t *testing.T) {
 	for _, c := range []struct {
 		role   trust.Role

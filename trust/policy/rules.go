@@ -2,7 +2,6 @@ package policy
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 
 	"github.com/osler-emr/osler/fhir"
@@ -158,36 +157,54 @@ func sameBut(before, after *fhir.Node, names ...string) bool {
 	return bytes.Equal(b.JSON(), a.JSON())
 }
 
-// signedNote lets clinicians sign in their own name only, and keeps what was signed: a
-// signed note changes by an amendment that says so and
-// keeps the author and every signature, or is marked as an error. It is never deleted.
+// signedNote lets clinicians sign in their own name only, and keeps what was signed. A signed note
+// changes by an amendment that keeps the author and every signature and bears one of whoever amends,
+// or is marked as entered in error with the words that it had. What is so marked was signed, too, or
+// nobody can tell: it stays marked. A note is never deleted.
 func signedNote(p trust.Principal, before, after *fhir.Node) string {
-	if before == nil || !statusIn(before, "final", "amended") {
-		if statusIn(after, "final", "amended") && (!only(after.Get("author"), p.Reference()) || !signedBy(after, p.Reference())) {
-			return "a clinician signs notes in no other name than their own."
+	const ownName = "a clinician signs notes in no other name than their own."
+	me := p.Reference()
+	if before == nil || !statusIn(before, "final", "amended", "entered-in-error") {
+		if statusIn(after, "final", "amended") && (me == "" || !only(after.Get("author"), me) || !signedBy(after, 0, me)) {
+			return ownName
 		}
 		return ""
 	}
-	if !statusIn(after, "amended", "entered-in-error") {
+	signatures := before.Get("attester")
+	switch {
+	case statusIn(before, "entered-in-error") && !statusIn(after, "entered-in-error"):
+		return "a note that was marked as entered in error stays so; write a new one."
+	case !statusIn(after, "amended", "entered-in-error"):
 		return "a signed note is amended or marked as entered in error, never changed in silence."
-	}
-	if !bytes.Equal(before.Get("author").JSON(), after.Get("author").JSON()) {
+	case !equal(before.Get("author"), after.Get("author")):
 		return "the author of a signed note stays."
-	}
-	i := 0
-	for signature := range before.Get("attester").Items() {
-		if !bytes.Equal(signature.JSON(), after.Path(fmt.Sprintf("attester.%d", i)).JSON()) {
-			return "the signatures of a note stay; an amendment adds one."
-		}
-		i++
+	case !begins(signatures, after.Get("attester")):
+		return "the signatures of a note stay; an amendment adds one."
+	case me == "" || !signedBy(after, signatures.Len(), me):
+		return ownName
+	case statusIn(after, "amended") && after.Get("attester").Len() == signatures.Len():
+		return "an amendment is signed by whoever makes it: add yourself to attester."
+	case statusIn(after, "entered-in-error") && !(sameBut(before, after, "status", "date", "attester", "extension") && begins(before.Get("extension"), after.Get("extension"))):
+		return "a note that is marked as entered in error keeps its words; what is right stands in a new note."
 	}
 	return ""
 }
 
-// signedBy reports whether every signature of a note is by ref.
-func signedBy(note *fhir.Node, ref string) bool {
-	for signature := range note.Get("attester").Items() {
-		if signature.Path("party.reference").Text() != ref {
+// signedBy reports whether every signature of a note, from a place on, is by ref.
+func signedBy(note *fhir.Node, from int, ref string) bool {
+	signatures := note.Get("attester")
+	for i := from; i < signatures.Len(); i++ {
+		if signatures.At(i).Path("party.reference").Text() != ref {
+			return false
+		}
+	}
+	return true
+}
+
+// begins reports whether a list still begins with all that it had.
+func begins(had, has *fhir.Node) bool {
+	for i := range had.Len() {
+		if !equal(had.At(i), has.At(i)) {
 			return false
 		}
 	}
