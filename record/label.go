@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -112,7 +113,7 @@ func (b *builder) brought(before, r *fhir.Node, settled []string) (codes []strin
 		if before != nil {
 			return nil, fault.New(fault.Forbidden, "Labels of what is stored are set by hand, with a reason: physicians and the health records department do so in person.").At(r.ResourceType() + ".meta.security")
 		}
-		if err := policy.Fits(b.actor.principal, r.ResourceType(), code); err != nil {
+		if err := cmp.Or(policy.MayHide(r.ResourceType()), policy.Fits(b.actor.principal, r.ResourceType(), code)); err != nil {
 			return nil, err
 		}
 		codes = append(codes, code)
@@ -212,13 +213,18 @@ func (a *Actor) MayLabel(ctx context.Context, resourceType, id string) error {
 
 // Label sets and takes off sensitivity labels of a resource by hand, with a reason: physicians
 // and the health records department. What is taken off stays off, also when rules would set
-// it again. The label is in force for the next read.
+// it again. Allergies get none. The label is in force for the next read.
 func (a *Actor) Label(ctx context.Context, resourceType, id string, add, remove []string, reason string) (Result, error) {
 	if err := a.MayLabel(ctx, resourceType, id); err != nil {
 		return Result{}, err
 	}
 	if strings.TrimSpace(reason) == "" {
 		return Result{}, fault.New(fault.Invalid, "Say why the label is set or taken off.").At("reason")
+	}
+	if len(add) > 0 {
+		if err := policy.MayHide(resourceType); err != nil {
+			return Result{}, a.refused(ctx, err, policy.Update, resourceType, id, "")
+		}
 	}
 	for _, l := range append(slices.Clone(add), remove...) {
 		if err := policy.Fits(a.principal, resourceType, l); err != nil {

@@ -2,9 +2,12 @@ package record
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/trust"
 )
 
 // TestWhereALabelComesFrom: who may label reads of each label whether the codes ask for it, what the
@@ -47,6 +50,42 @@ func TestWhereALabelComesFrom(t *testing.T) {
 		if !fault.Is(p.role, fault.Forbidden) {
 			t.Errorf("%s is told of labels: %v", p.who, p.role)
 		}
+	}
+}
+
+// TestAllergiesAreNotHiddenByHand: nobody labels an allergy, neither one that is stored nor a new one; what
+// a label hides already is shown again when it is taken off.
+func TestAllergiesAreNotHiddenByHand(t *testing.T) {
+	c := open(t)
+	ctx := t.Context()
+	c.commit(physician, vitals("rosa"))
+	allergy := func(id, meta string) string {
+		return `{"resourceType":"AllergyIntolerance","id":"` + id + `",` + meta + `"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical","code":"active"}]},"code":{"text":"penicillin"},"patient":{"reference":"Patient/rosa"}}`
+	}
+	const labelled = `"meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"SUD"}]},`
+	c.commit(physician, allergy("open", ""))
+	if _, err := c.as(physician).Label(ctx, "AllergyIntolerance", "open", []string{"SUD"}, nil, "she asked me to"); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "can kill") {
+		t.Errorf("a stored allergy is labelled: %v", err)
+	}
+	r, err := fhir.Parse([]byte(allergy("new", labelled)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.as(physician).Commit(ctx, Change{Put: []Put{{Resource: r}}}); !fault.Is(err, fault.Invalid) {
+		t.Errorf("a new allergy is written with a label: %v", err)
+	}
+	c.commit(trust.System("import"), allergy("old", labelled))
+	if _, err := c.as(nurse).Read(ctx, "AllergyIntolerance", "open"); err != nil {
+		t.Errorf("the nurse does not see what bears no label: %v", err)
+	}
+	if _, err := c.as(nurse).Read(ctx, "AllergyIntolerance", "old"); !fault.Is(err, fault.NotFound) {
+		t.Errorf("what was labelled before lost its label: %v", err)
+	}
+	if _, err := c.as(physician).Label(ctx, "AllergyIntolerance", "old", nil, []string{"SUD"}, "everybody must know"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.as(nurse).Read(ctx, "AllergyIntolerance", "old"); err != nil {
+		t.Errorf("it stays hidden: %v", err)
 	}
 }
 

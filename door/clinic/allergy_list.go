@@ -1,6 +1,7 @@
 package clinic
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/osler-emr/osler/door/ui"
@@ -27,6 +28,20 @@ type allergiesView struct {
 	Form      allergyForm
 	Names     map[string]string
 	May       bool
+}
+
+// noAnswer says that no answer about allergies stands in what the reader may see.
+func noAnswer(ctx context.Context, partial bool) string {
+	if partial {
+		return ui.T(ctx, "No answer is recorded that you may see.")
+	}
+	return ui.T(ctx, "Nobody has recorded an answer yet.")
+}
+
+// hiddenFromSome reports whether a label stands on an allergy, for who may take it off: none is given
+// to allergies by hand.
+func hiddenFromSome(f chartFrame, a chart.Allergy) bool {
+	return f.Sight != nil && len(f.Sight(a.Reference())) > 0
 }
 
 func newAllergyForm(r *web.Request, c chart.Chart, back string) allergyForm {

@@ -635,7 +635,7 @@ func allergiesPage(v allergiesView) templ.Component {
 							ctx = templ.InitializeContext(ctx)
 							return nil
 						})
-						templ_7745c5c3_Err = ui.Empty(ui.T(ctx, "Nobody has recorded an answer yet."), ui.T(ctx, "This is not the same as having none. Ask, then add what the patient reacts to, or record that there is nothing known.")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var34), templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = ui.Empty(noAnswer(ctx, v.Allergies.Partial), ui.T(ctx, "This is not the same as having none. Ask, then add what the patient reacts to, or record that there is nothing known.")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var34), templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
@@ -1016,7 +1016,7 @@ func allergyTable(v allergiesView, list []chart.Allergy, active bool) templ.Comp
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 65, "</button></form></details>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 65, "</button></form></details> ")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -1026,9 +1026,11 @@ func allergyTable(v allergiesView, list []chart.Allergy, active bool) templ.Comp
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = sightLink(v.Frame, "AllergyIntolerance/"+a.ID, a.Agent).Render(ctx, templ_7745c5c3_Buffer)
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
+			if hiddenFromSome(v.Frame, a) {
+				templ_7745c5c3_Err = sightLink(v.Frame, a.Reference(), a.Agent).Render(ctx, templ_7745c5c3_Buffer)
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
 			}
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 66, "</td></tr>")
 			if templ_7745c5c3_Err != nil {

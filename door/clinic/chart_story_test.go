@@ -73,7 +73,7 @@ func (b browser) startVisit() string {
 func TestAVisitWithoutScripts(t *testing.T) {
 	h := openChart(t)
 	anna := h.signedIn("anna")
-	if a := anna.get("/p/maria"); !a.says("OKAFOR, Maria") || !a.says("Type 2 diabetes mellitus") || !a.says("Allergies not recorded") || !a.says("5.3") {
+	if a := anna.get("/p/maria"); !a.says("OKAFOR, Maria") || !a.says("Type 2 diabetes mellitus") || !a.says("No allergies recorded that you may see") || !a.says("5.3") {
 		t.Error("the summary lacks the name, the problem, the state of allergies or the result")
 	}
 	visit := anna.startVisit()

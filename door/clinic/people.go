@@ -60,7 +60,7 @@ func diedOf(p chart.Patient) string {
 
 // allergiesOf turns a chart's allergies into what a banner shows.
 func allergiesOf(a chart.Allergies) ui.Allergies {
-	out := ui.Allergies{Asked: a.Asked, State: map[chart.AllergyState]ui.AllergyState{
+	out := ui.Allergies{Asked: a.Asked, Partial: a.Partial, State: map[chart.AllergyState]ui.AllergyState{
 		chart.NotRecorded: ui.AllergiesNotRecorded, chart.NoneKnown: ui.NoKnownAllergies,
 		chart.HasAllergies: ui.KnownAllergies}[a.State]}
 	for _, x := range a.Active {

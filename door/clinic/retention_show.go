@@ -3,6 +3,7 @@ package clinic
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -238,15 +239,16 @@ func reasonOf(rule retention.Rule, d disposal.Record) string {
 	return text
 }
 
-// stillDue refuses to dispose of what is not, or not any more, due under the rule.
+// stillDue refuses to dispose of what is not, or not any more, due under the rule. A record that is not
+// there is not due either: another answer would tell of charts that the reader may not see.
 func stillDue(r *web.Request, patient string) (retention.Rule, disposal.Record, error) {
 	rule, err := ruleOf(r)
 	if err != nil {
 		return rule, disposal.Record{}, err
 	}
 	d, ok, err := disposal.Of(r.Context(), keeper(r), patient, rule)
-	if err == nil && (!ok || r.Now().Before(d.Due)) {
-		err = fault.New(fault.Conflict, "This record is not due for disposal under the rule that is in force.")
+	if fault.Is(err, fault.NotFound) || err == nil && (!ok || r.Now().Before(d.Due)) {
+		err = fault.New(fault.Conflict, "There is no record with this id that is due for disposal under the rule that is in force.")
 	}
 	return rule, d, err
 }
@@ -268,11 +270,13 @@ func disposalConfirm(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	for _, wish := range wishes {
-		if wish.Patient == id && strings.HasPrefix(wish.Reason, byRule) {
-			if _, _, err := stillDue(r, id); err != nil {
-				return disposed(w, r, err, "")
-			}
+	i := slices.IndexFunc(wishes, func(wish record.ShredWish) bool { return wish.Patient == id })
+	if i < 0 { // also where there is no such record: the answer does not tell
+		return disposed(w, r, fault.New(fault.Conflict, "Nobody has asked for this within the last week: one person asks, another one confirms."), "")
+	}
+	if strings.HasPrefix(wishes[i].Reason, byRule) {
+		if _, _, err := stillDue(r, id); err != nil {
+			return disposed(w, r, err, "")
 		}
 	}
 	err = r.Actor.Shred(r.Context(), id)

@@ -72,8 +72,14 @@ func TestDisposalByTwoPeople(t *testing.T) {
 			}
 		}
 	}
-	if page := rex.post("/retention/maria/ask"); page.status != http.StatusUnprocessableEntity && page.status != http.StatusConflict || !page.says("not due for disposal") {
-		t.Errorf("what is not due: %d", page.status)
+	for act, want := range map[string]string{"ask": "no record with this id that is due", "destroy": "Nobody has asked for this"} {
+		there, nobody := rex.post("/retention/maria/"+act), rex.post("/retention/nobody/"+act)
+		if there.status != http.StatusUnprocessableEntity || !there.says(want) {
+			t.Errorf("%s what is not due: %d", act, there.status)
+		}
+		if words := func(a answer) string { return tags.ReplaceAllString(a.body, " ") }; there.status != nobody.status || words(there) != words(nobody) {
+			t.Errorf("%s tells whether a record exists: %d %d %s", act, there.status, nobody.status, words(nobody))
+		}
 	}
 	if page := rex.post("/retention/olga/ask"); page.path != "/retention" || !page.says("waits for a second person") || !page.says("You asked for it; somebody else confirms.") || !page.says("RCW 70.41.190") {
 		t.Fatalf("asked: %d %s", page.status, tags.ReplaceAllString(page.body, " "))
@@ -108,7 +114,7 @@ func TestDisposalByTwoPeople(t *testing.T) {
 	}
 	// A new fact makes it not due any more, also between the two people.
 	h.commit(trust.System("import"), `{"resourceType":"Communication","id":"olga-letter","status":"completed","subject":{"reference":"Patient/olga"},"sent":"2026-01-01T10:00:00Z"}`)
-	if page := ada.post("/retention/olga/destroy"); page.status == 200 || !page.says("not due for disposal") {
+	if page := ada.post("/retention/olga/destroy"); page.status == 200 || !page.says("no record with this id that is due") {
 		t.Errorf("not due any more: %d", page.status)
 	}
 	if _, err := h.site.Gate.As(trust.System("test"), "test").Commit(t.Context(), record.Change{Delete: []record.Delete{{Type: "Communication", ID: "olga-letter"}}}); err != nil {

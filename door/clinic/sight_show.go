@@ -26,6 +26,7 @@ type sightView struct {
 	Acts    []record.LabelAct
 	From    map[string]rights.Entry // what it derives from, as far as the reader sees it
 	Derived []rights.Entry          // what derives from it and bears one of its labels
+	Never   string                  // why none is set here by hand; "" where one is
 	Can     []policy.Label          // what the reader can set or take off here
 	Had     []string                // of these, what was on when the form was drawn
 	Chosen  []string
@@ -78,12 +79,17 @@ func showSight(w http.ResponseWriter, r *web.Request, v sightView) error {
 		return err
 	}
 	v.related(c)
+	if err := policy.MayHide(t); err != nil {
+		v.Never = web.FaultText(r, err)
+	}
 	for _, l := range policy.Labels {
-		if policy.Fits(r.Principal(), t, l.Code) == nil {
-			v.Can = append(v.Can, l)
-			if slices.ContainsFunc(v.Labels, func(o record.LabelOrigin) bool { return o.Code == l.Code && !o.Off }) {
-				v.Had = append(v.Had, l.Code)
-			}
+		on := slices.ContainsFunc(v.Labels, func(o record.LabelOrigin) bool { return o.Code == l.Code && !o.Off })
+		if policy.Fits(r.Principal(), t, l.Code) != nil || v.Never != "" && !on {
+			continue
+		}
+		v.Can = append(v.Can, l)
+		if on {
+			v.Had = append(v.Had, l.Code)
 		}
 	}
 	if len(v.Faults) > 0 {

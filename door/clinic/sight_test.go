@@ -260,3 +260,42 @@ func TestLabelsInABrowser(t *testing.T) {
 		t.Error("the medical assistant does not see it again")
 	}
 }
+
+// TestAnAllergyIsNotHidden: nobody labels an allergy, and the page says why; one that bears a label from before
+// is shown again when it is lifted. Meanwhile no page and no sheet says that nobody has asked.
+func TestAnAllergyIsNotHidden(t *testing.T) {
+	h := sightHouse(t)
+	h.commit(trust.System("import"), `{"resourceType":"AllergyIntolerance","id":"peni","clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical","code":"active"}]},"code":{"text":"Penicillin"},"patient":{"reference":"Patient/maria"},"criticality":"high",
+		"meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"SUD"}]}}`)
+	anna, amara := h.signedIn("anna"), h.signedIn("amara")
+	const at = "/p/maria/sight/AllergyIntolerance/peni"
+	for page, want := range map[string]string{"/p/maria": "No allergies recorded that you may see", "/p/maria/allergies": "No answer is recorded that you may see",
+		"/p/maria/prescribe": "None recorded that you may see", "/p/maria/emergency": "NO ALLERGIES ON THIS SHEET"} {
+		who := amara
+		a := who.get(page)
+		if a.status != http.StatusOK || !a.says(want) || a.says("Penicillin") || a.says("Nobody has asked") || a.says("Allergies not recorded") || a.says("Nobody has recorded") {
+			t.Errorf("%s of the nurse: %d, without %q", page, a.status, want)
+		}
+	}
+	if a := anna.get("/p/maria/allergies"); !a.says("Penicillin") || !strings.Contains(a.body, `href="`+at+`"`) {
+		t.Error("the physician is not led to the label that stands on the allergy")
+	}
+	if a := anna.get(at); !a.says("can kill") || !strings.Contains(a.body, `value="SUD" checked`) || strings.Contains(a.body, `value="PSY"`) {
+		t.Errorf("the page of a labelled allergy: %d", a.status)
+	}
+	if a := anna.post(at, "had", "SUD", "label", "SUD", "label", "PSY", "reason", "more"); a.status != http.StatusUnprocessableEntity || !a.says("can kill") {
+		t.Errorf("another label: %d", a.status)
+	}
+	if a := anna.post(at, "had", "SUD", "reason", "Everybody must know."); a.path != at || !a.says("taken off by Dr Anna Lindqvist") || strings.Contains(a.body, `<form method="post" action="`+at) {
+		t.Fatalf("lifted: %s %d", a.path, a.status)
+	}
+	if a := amara.get("/p/maria/emergency"); !a.says("KNOWN ALLERGIES") || !a.says("Penicillin") {
+		t.Errorf("the nurse still lacks it: %d", a.status)
+	}
+	if a := anna.get("/p/maria/allergies"); strings.Contains(a.body, `href="`+at+`"`) {
+		t.Error("a lock leads from an allergy without a label to its labels")
+	}
+	if a := anna.post(at, "had", "", "label", "PSY", "reason", "She asked me to."); a.status != http.StatusUnprocessableEntity || !a.says("everybody who treats must see it") {
+		t.Errorf("labelled by hand: %d", a.status)
+	}
+}

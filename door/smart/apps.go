@@ -42,7 +42,7 @@ func banner(c chart.Chart) *ui.Banner {
 	p := c.Patient
 	b := &ui.Banner{ID: p.ID, Name: ui.Name{Family: p.Family, Given: p.Given, Title: p.Title, Preferred: p.Preferred}, Born: p.Born, Died: p.Died, Sex: p.Sex,
 		RecordNumber: p.RecordNumber, Phone: p.Phone, Reach: ui.Reach{Way: string(p.Reach.Way), To: p.Reach.To}, Photo: p.Photo}
-	b.Allergies = ui.Allergies{Asked: c.Allergies.Asked, State: map[chart.AllergyState]ui.AllergyState{
+	b.Allergies = ui.Allergies{Asked: c.Allergies.Asked, Partial: c.Allergies.Partial, State: map[chart.AllergyState]ui.AllergyState{
 		chart.NotRecorded: ui.AllergiesNotRecorded, chart.NoneKnown: ui.NoKnownAllergies, chart.HasAllergies: ui.KnownAllergies}[c.Allergies.State]}
 	for _, a := range c.Allergies.Active {
 		reaction := a.Reaction

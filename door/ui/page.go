@@ -102,6 +102,8 @@ type Allergies struct {
 	State AllergyState
 	Items []Allergy // for KnownAllergies, most severe first
 	Asked string    // FHIR date on which "no known allergies" was stated
+	// Partial says that allergies may be kept from the reader, so that none is said of what the reader sees.
+	Partial bool
 }
 
 // Allergy is one allergy in a line: penicillin — anaphylaxis.

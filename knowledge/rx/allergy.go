@@ -89,8 +89,8 @@ func foreign(a Allergy) bool {
 
 func checkAllergies(s *state) string {
 	if len(s.Allergies) == 0 && !s.NoKnownAllergies {
-		s.miss(Allergies, "", "no allergies are recorded, and nobody has recorded that there are none: ask")
-		return "allergies not recorded"
+		s.miss(Allergies, "", "no allergies are recorded that you may see, and no answer that there are none: ask")
+		return "no allergies recorded that you may see"
 	}
 	for _, a := range s.Allergies {
 		c, ok := understand(a)
@@ -105,7 +105,7 @@ func checkAllergies(s *state) string {
 		}
 	}
 	if len(s.Allergies) == 0 {
-		return "no known allergies"
+		return "no known allergies that you may see"
 	}
 	return "compared with " + strconv.Itoa(len(s.Allergies)) + " on record"
 }

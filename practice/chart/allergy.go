@@ -14,7 +14,7 @@ type AllergyState uint8
 // The states. The zero value claims nothing.
 const (
 	Unavailable  AllergyState = iota // the reader may not see allergies, or they were not asked for
-	NotRecorded                      // nobody has asked the patient
+	NotRecorded                      // nobody has asked the patient, as far as the reader sees
 	NoneKnown                        // the patient says that there are none
 	HasAllergies                     // at least one is recorded
 )
@@ -29,6 +29,9 @@ type Allergies struct {
 	Past    []Allergy // resolved or refuted
 	Asked   string    // when "no known allergies" was stated
 	NoneRef string    // the id of that statement, also when allergies were added since
+	// Partial says that allergies may be kept from the reader: NotRecorded and NoneKnown are then
+	// said of what the reader may see.
+	Partial bool
 }
 
 // Allergy is one allergy or intolerance.

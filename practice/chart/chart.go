@@ -44,6 +44,13 @@ type Chart struct {
 
 	now       time.Time
 	resources map[string][]*fhir.Node
+	partial   func(resourceType string) bool
+}
+
+// Partial reports whether entries of one of the types may be kept from the reader, so that an empty
+// list of them does not say that there are none. A chart without a reader claims nothing.
+func (c Chart) Partial(resourceTypes ...string) bool {
+	return c.partial == nil || slices.ContainsFunc(resourceTypes, c.partial)
 }
 
 // Resources returns the chart's resources of a type as they were read, for disciplines that
@@ -84,6 +91,8 @@ func Read(ctx context.Context, actor *record.Actor, patient string, types ...str
 	if !asked || !visible(actor, "AllergyIntolerance") {
 		c.Allergies = Allergies{State: Unavailable}
 	}
+	c.partial = func(resourceType string) bool { return policy.Partial(actor.Principal(), resourceType) }
+	c.Allergies.Partial = c.Partial("AllergyIntolerance")
 	return c, nil
 }
 
@@ -121,6 +130,7 @@ func From(nodes []*fhir.Node, patient string, now time.Time) Chart {
 	each("Procedure", func(n *fhir.Node) { c.Procedures = append(c.Procedures, procedureFrom(n)) })
 	c.Charges = len(c.resources["ChargeItem"])
 	c.Allergies = allergiesFrom(c.resources["AllergyIntolerance"])
+	c.Allergies.Partial = true // until it is known who reads
 	c.Vitals = vitalsFrom(c.resources["Observation"], c.Patient, now)
 	c.sort()
 	return c

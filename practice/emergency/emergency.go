@@ -45,6 +45,8 @@ type Sheet struct {
 	// Left counts what did not fit, by list.
 	Left struct{ Medicines, Stated, Problems, Procedures, Vaccines int }
 	At   time.Time
+	// Partial says that entries may be kept from who prints: a list that is empty does not say that there are none.
+	Partial bool
 }
 
 // Value is the newest of a key value.
@@ -76,7 +78,7 @@ func Print(ctx context.Context, actor *record.Actor, patient string) (Sheet, err
 
 // From composes the sheet from a chart that holds the sheet's types.
 func From(c chart.Chart, list medication.Medicines) Sheet {
-	s := Sheet{Patient: c.Patient, Allergies: c.Allergies, At: c.Now()}
+	s := Sheet{Patient: c.Patient, Allergies: c.Allergies, At: c.Now(), Partial: c.Partial(types...)}
 	for _, m := range list.Current {
 		if m.Stated {
 			s.Stated = append(s.Stated, m)

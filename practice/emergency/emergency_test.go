@@ -100,6 +100,9 @@ func TestAnEmptyRecordClaimsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if s.Partial || s.Allergies.Partial {
+		t.Error("her own sheet says that something may be kept from her")
+	}
 	if s.Allergies.State != chart.NotRecorded || s.BloodGroup != "" || s.Physician != "" || len(s.Values)+len(s.Medicines) != 0 {
 		t.Errorf("sheet of an empty record: %+v", s)
 	}

@@ -92,6 +92,25 @@ func Fits(p trust.Principal, resourceType, code string) error {
 	return nil
 }
 
+// MayHide refuses to give a label by hand to entries of a type that everybody who treats must see.
+// A label that stands on one may be taken off.
+func MayHide(resourceType string) error {
+	if resourceType == "AllergyIntolerance" {
+		return fault.New(fault.Invalid, "Allergies are not labelled by hand: an allergy that is hidden can kill, so everybody who treats must see it. Write what is confidential into a note instead, and label the note.").At("label")
+	}
+	return nil
+}
+
+// Partial reports whether entries of a type may be kept from a principal in a chart that it sees: by a
+// label, by what a patient objects to, or by the scopes of a token. It depends on the reader, never on
+// what is stored: where it is true, no list that is empty says that there is nothing.
+func Partial(p trust.Principal, resourceType string) bool {
+	if _, all := scope(p, resourceType, 'r', 's').(search.All); !all {
+		return true
+	}
+	return p.Role != trust.SystemRole && (p.Staff() || len(Hidden(p)) > 0)
+}
+
 // Blind reports whether a role sees entries of a type, but not those that a label marks unless the account of
 // the person is cleared for it.
 func Blind(role trust.Role, resourceType string, l Label) bool {

@@ -519,3 +519,20 @@ func FuzzParseScope(f *testing.F) {
 		}
 	})
 }
+
+// TestWhoMayMissEntries: only the system and patients with the whole record are told that there is nothing
+// where they see nothing.
+func TestWhoMayMissEntries(t *testing.T) {
+	maria := trust.Principal{ID: "maria", Role: trust.Patient, Patient: "maria"}
+	limited, whole := maria, maria
+	limited.Proxy, whole.Proxy = &trust.Proxy{Level: "limited"}, &trust.Proxy{Level: "full"}
+	for name, c := range map[string]struct {
+		p    trust.Principal
+		want bool
+	}{"patient": {maria, false}, "system": {trust.System("test"), false}, "physician": {trust.Principal{ID: "p", Role: trust.Physician}, true},
+		"nurse": {trust.Principal{ID: "n", Role: trust.Nurse}, true}, "acting with a part": {limited, true}, "acting with the whole": {whole, true}} {
+		if got := Partial(c.p, "AllergyIntolerance"); got != c.want {
+			t.Errorf("%s may miss allergies: %v", name, got)
+		}
+	}
+}
