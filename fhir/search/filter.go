@@ -32,7 +32,7 @@ const (
 // leaves empty in its table is refused.
 func (r *reader) filter(resourceType, text string) (Expr, error) {
 	if len(text) > maxFilter {
-		return nil, fault.New(fault.Invalid, "The _filter is longer than %d bytes.", maxFilter)
+		return nil, fault.New(fault.Malformed, "The _filter is longer than %d bytes.", maxFilter)
 	}
 	f := &filterReader{reader: r, rest: text, whole: text}
 	x, err := f.filter(resourceType, 0)
@@ -93,7 +93,7 @@ func nameChar(c byte) bool {
 // filter reads terms with "and" and "or" between them, up to a bracket or the end.
 func (f *filterReader) filter(resourceType string, depth int) (Expr, error) {
 	if depth > maxFilterDepth {
-		return nil, fault.New(fault.Invalid, "The _filter has more than %d brackets within each other.", maxFilterDepth)
+		return nil, fault.New(fault.Malformed, "The _filter has more than %d brackets within each other.", maxFilterDepth)
 	}
 	left, err := f.term(resourceType, depth)
 	if err != nil {
@@ -158,7 +158,7 @@ func (f *filterReader) term(resourceType string, depth int) (Expr, error) {
 // test reads path, operator and value.
 func (f *filterReader) test(resourceType string, depth int) (Expr, error) {
 	if f.tests++; f.tests > maxFilterTests {
-		return nil, fault.New(fault.Invalid, "The _filter has more than %d tests.", maxFilterTests)
+		return nil, fault.New(fault.Malformed, "The _filter has more than %d tests.", maxFilterTests)
 	}
 	path, err := f.path()
 	if err != nil {
@@ -208,7 +208,7 @@ func (f *filterReader) path() ([]link, error) {
 		}
 		list = append(list, l)
 		if len(list) > maxChain+1 {
-			return nil, fault.New(fault.Invalid, "A path of the _filter has more than %d links.", maxChain)
+			return nil, fault.New(fault.Malformed, "A path of the _filter has more than %d links.", maxChain)
 		}
 		if !strings.HasPrefix(f.rest, ".") {
 			return list, nil
