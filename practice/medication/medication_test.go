@@ -444,7 +444,7 @@ func TestWhatCannotBeCheckedNeedsAWord(t *testing.T) {
 		if err != nil || len(out.Medicine.Overrides) != 1 || out.Medicine.Overrides[0] != (Override{Unchecked, "allergies"}) {
 			t.Fatalf("%s: %v, %+v", text, err, out.Medicine.Overrides)
 		}
-		if _, err := Renew(t.Context(), c.as(physician), "maria", out.Medicine.Reference(), "", ""); !Stopped(err) {
+		if _, err := renew(t.Context(), c.as(physician), "maria", out.Medicine.Reference(), "", "", nil); !Stopped(err) {
 			t.Errorf("%s: renewed with nothing checked: %v", text, err)
 		}
 	}
