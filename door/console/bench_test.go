@@ -34,7 +34,8 @@ func TestBench(t *testing.T) {
 		t.Errorf("%d figures of %d patients with %d resources", len(r.Figures), r.Patients, r.Resources)
 	}
 	for _, f := range r.Figures {
-		if f.Errors > 0 || f.Rate <= 0 && f.Value <= 0 || f.P50 > f.P90 || f.P90 > f.P99 {
+		nothing := f.Rate <= 0 && f.Value <= 0 && !strings.HasSuffix(f.Name, "answers to them") // in 20 ms there may be none
+		if f.Errors > 0 || nothing || f.P50 > f.P90 || f.P90 > f.P99 {
 			t.Errorf("%+v", f)
 		}
 	}
