@@ -12,16 +12,18 @@ import (
 	"testing"
 )
 
-// compiled is the program as it is released, made from a folder with a cache of its own when cache is
+// compiled is the program, made from a folder; as it is released, and with a cache of its own, when cache is
 // not "".
 func compiled(t *testing.T, folder, cache string) string {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "osler")
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", out, "./cmd/osler")
-	cmd.Dir, cmd.Env = folder, append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=mod")
-	if cache != "" {
-		cmd.Env = append(cmd.Env, "GOCACHE="+cache)
+	args := []string{"build", "-buildvcs=false", "-o", out}
+	env := append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=mod")
+	if cache != "" { // without, what the tests were compiled from serves
+		args, env = append(args, "-trimpath"), append(env, "GOCACHE="+cache)
 	}
+	cmd := exec.Command("go", append(args, "./cmd/osler")...)
+	cmd.Dir, cmd.Env = folder, env
 	if said, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, said)
 	}
