@@ -7,7 +7,7 @@ data=${OSLER_TEST_DATA:-../shared/data}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 export OSLER_REQUIRE_BROWSER=1
-go test -count=1 -timeout 20m -v ./... 2>&1 | tee "$log" | grep -vE '^(=== |    --- PASS|--- PASS|PASS$)'
+go test -count=1 -timeout 40m -v ./... 2>&1 | tee "$log" | grep -vE '^(=== |    --- PASS|--- PASS|PASS$)'
 status=${PIPESTATUS[0]}
 passed=$(grep -cE '^ *--- PASS' "$log"); failed=$(grep -cE '^ *--- FAIL' "$log"); skipped=$(grep -cE '^ *--- SKIP' "$log")
 absent=$(grep -c 'NOT TESTED' "$log")
