@@ -70,9 +70,8 @@ var free = map[string][]string{
 	"it is one document, as a page is":                                                                                  {"GET /p/{patient}/documents/{document}", "GET /portal/documents/{document}"},
 	"the patient tells or asks the clinic, which answers: nothing opens by it":                                          {"POST /portal/results/{id}/ask", "POST /portal/medicines/refill", "POST /portal/medicines/refill/{task}/cancel", "POST /portal/medicines/tell", "POST /portal/messages", "POST /portal/messages/{thread}", "POST /portal/measure/{kind}", "POST /portal/documents", "POST /portal/rights/correct", "POST /portal/rights/restrict", "POST /portal/rights/reach", "POST /portal/rights/{request}/withdraw", "POST /portal/rights/{request}/disagree"},
 
-	"it is what the clinic prints about itself; it is in the audit log": {"POST /privacy/contact"},
-	"it is a consent, which opens nothing to who records it, or its end, which must not wait": {"POST /p/{patient}/consent", "POST /p/{patient}/consent/withdraw", "POST /portal/rights/consent", "POST /portal/rights/consent/withdraw",
-		"POST /portal/for/{person}/rights/consent", "POST /portal/for/{person}/rights/consent/withdraw"},
+	"it is what the clinic prints about itself; it is in the audit log":                       {"POST /privacy/contact"},
+	"it is a consent, which opens nothing to who records it, or its end, which must not wait": {"POST /p/{patient}/consent", "POST /p/{patient}/consent/withdraw", "POST /portal/rights/consent", "POST /portal/rights/consent/withdraw"},
 }
 
 // TestWhatIsGraveAsksWhoItIs walks all routes forty minutes after everybody's last proof: each that
