@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/osler-emr/osler/base/sample"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/knowledge/problem"
 	"github.com/osler-emr/osler/trust/policy"
@@ -259,9 +260,9 @@ func TestNamesOfDiagnosesTravel(t *testing.T) {
 // understood whom it lets in or keeps out (an organization, a policy in words), so that each closes the
 // chart while it holds; the same refusal for research only closes nothing to who treats.
 func TestConsentExamples(t *testing.T) {
-	files, err := filepath.Glob("../../../shared/data/fhir-r4/examples/json/consent-example*.json")
+	files, err := filepath.Glob(filepath.Join(sample.Dir(t, "fhir-r4/examples/json", 1159), "consent-example*.json"))
 	if err != nil || len(files) == 0 {
-		t.Skip("the examples of FHIR are not here")
+		t.Fatalf("%d examples, %v", len(files), err)
 	}
 	for _, f := range files {
 		body, err := os.ReadFile(f)
