@@ -184,7 +184,7 @@ func (g *generator) parameter(kind string, depth int) (name, value string) {
 			p = of(g, list)
 		}
 	}
-	if p.Type == "reference" && depth < 3 && g.chance(60) {
+	if p.Type == "reference" && len(p.Targets) > 0 && depth < 3 && g.chance(60) { // one names no type: RequestGroup instantiates-canonical
 		target := of(g, p.Targets)
 		for range 5 { // rather a type that is there
 			if len(g.ids[target]) > 0 {
