@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -130,7 +129,7 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 		}
 	}
 	c, err := openConn(s.vfs, path, 4*o.CacheKiB, s)
-	crowded := errors.Is(err, sqlite3.FULL) || errors.Is(err, syscall.ENOSPC)
+	crowded := errors.Is(err, sqlite3.FULL) || sealed.Full(err)
 	if crowded {
 		s.place.give(s.dir) // charts are to be read although the disk is full
 		c, err = openConn(s.vfs, path, 4*o.CacheKiB, s)
@@ -182,7 +181,7 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 		s.opened++
 		s.giveBack(r)
 	}
-	if !crowded && errors.Is(s.place.hold(s.dir), syscall.ENOSPC) {
+	if !crowded && sealed.Full(s.place.hold(s.dir)) {
 		s.writer.tight = true // what is left is for those who only look
 	}
 	return nil

@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"slices"
+
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/trust"
 )
@@ -42,4 +44,33 @@ func isDraft(r *fhir.Node) bool {
 		return r.Get("docStatus").Text() == "preliminary"
 	}
 	return statusIn(r, "draft", "preliminary", "preparation") || r.ResourceType() == "QuestionnaireResponse" && statusIn(r, "in-progress")
+}
+
+// settled keeps what a result, a report or a document said when it was final: somebody may have acted on
+// it. It is never preliminary again, and what was marked as entered in error stays so. Another version
+// of a report says of itself that it is one.
+func settled(p trust.Principal, i Interaction, before, after *fhir.Node) string {
+	if i != Update || p.Role == trust.SystemRole || before == nil {
+		return ""
+	}
+	versions := []string{"amended", "corrected", "appended"} // of what was final
+	status, kind := "status", before.ResourceType()
+	switch kind {
+	case "DiagnosticReport", "Observation":
+	case "DocumentReference":
+		status = "docStatus"
+	default:
+		return ""
+	}
+	was, is := before.Get(status).Text(), after.Get(status).Text()
+	switch {
+	case statusIn(before, "entered-in-error") && !statusIn(after, "entered-in-error"):
+		return "what was marked as entered in error stays so; write a new one."
+	case was == "final" && !slices.Contains(append(versions, "final", "cancelled", "entered-in-error"), is),
+		slices.Contains(versions, was) && !slices.Contains(append(versions, "cancelled", "entered-in-error"), is):
+		return "what was final is not made preliminary again: it is amended, or marked as entered in error."
+	case kind == "DiagnosticReport" && was == "final" && is == "final" && !sameBut(before, after):
+		return "a final report is amended, corrected, appended to or marked as entered in error, never changed in silence."
+	}
+	return ""
 }

@@ -125,7 +125,7 @@ func Decide(p trust.Principal, i Interaction, before, after *fhir.Node) error {
 }
 
 // everywhere are the rules that hold for every role, whatever its cell of the table says.
-var everywhere = []func(p trust.Principal, i Interaction, before, after *fhir.Node) string{objection, rightsThread, message, fact}
+var everywhere = []func(p trust.Principal, i Interaction, before, after *fhir.Node) string{objection, rightsThread, message, fact, settled}
 
 // Types returns the resource types of FHIR R4 in alphabetical order.
 func Types() []string { return slices.Sorted(maps.Keys(rows)) }

@@ -214,6 +214,7 @@ func TestWriteRules(t *testing.T) {
 		order    = `{"resourceType":"ServiceRequest","status":"active","code":{"text":"HbA1c"}}`
 		labOrder = `{"resourceType":"ServiceRequest","status":"active","category":[{"coding":[{"system":"http://snomed.info/sct","code":"108252007"}]}]}`
 		tested   = `{"resourceType":"Observation","status":"final","category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"laboratory"}]}]}`
+		report   = `{"resourceType":"DiagnosticReport","status":"final","category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0074","code":"LAB"}]}],"conclusion":"benign"}`
 		letter   = `{"resourceType":"Communication","status":"completed","category":[{"coding":[{"system":"urn:osler:message","code":"patient-message"}]}],"subject":{"reference":"Patient/p1"},"sender":{"reference":"Practitioner/n1"},"recipient":[{"reference":"Patient/p1"}],"payload":[{"contentString":"x"}]}`
 		ofDoctor = `{"resourceType":"Communication","status":"completed","category":[{"coding":[{"system":"urn:osler:message","code":"patient-message"}]}],"subject":{"reference":"Patient/p1"},"sender":{"reference":"Practitioner/d1"},"recipient":[{"reference":"Patient/p1"}],"payload":[{"contentString":"x"}]}`
 		objected = `{"resourceType":"Consent","meta":{"tag":[{"system":"urn:osler:consent","code":"deny/label/mental"}]},"status":"active"}`
@@ -332,6 +333,21 @@ func TestWriteRules(t *testing.T) {
 		{"nurse deletes a final result", trust.Nurse, `{"resourceType":"Observation","status":"final","performer":[{"reference":"Practitioner/n1"}]}`, "", false},
 		{"nurse deletes her own preliminary one", trust.Nurse, `{"resourceType":"Observation","status":"preliminary","performer":[{"reference":"Practitioner/n1"}]}`, "", true},
 		{"nurse deletes a preliminary one of others", trust.Nurse, `{"resourceType":"Observation","status":"preliminary","performer":[{"reference":"Practitioner/d1"}]}`, "", false},
+		{"physician makes a final report preliminary", trust.Physician, report, swap("final", "preliminary").Replace(report), false},
+		{"physician makes a corrected report preliminary", trust.Physician, swap("final", "corrected").Replace(report), swap("final", "partial").Replace(report), false},
+		{"physician makes a corrected report the final one", trust.Physician, swap("final", "corrected").Replace(report), report, false},
+		{"physician rewrites a final report in silence", trust.Physician, report, swap("benign", "malign").Replace(report), false},
+		{"physician stores a final report as it was", trust.Physician, report, report, true},
+		{"physician corrects a report", trust.Physician, report, swap("final", "corrected", "benign", "malign").Replace(report), true},
+		{"physician finishes a preliminary report", trust.Physician, swap("final", "preliminary").Replace(report), report, true},
+		{"physician marks a report as an error", trust.Physician, report, swap("final", "entered-in-error").Replace(report), true},
+		{"physician makes an error a report again", trust.Physician, swap("final", "entered-in-error").Replace(report), swap("final", "amended").Replace(report), false},
+		{"laboratory makes a final result preliminary", trust.Laboratory, tested, swap("final", "preliminary").Replace(tested), false},
+		{"laboratory corrects a result", trust.Laboratory, tested, swap(`"final"`, `"corrected","valueString":"x"`).Replace(tested), true},
+		{"laboratory rewrites a final report in silence", trust.Laboratory, report, swap("benign", "malign").Replace(report), false},
+		{"records make a document that was marked as an error current", trust.Records, `{"resourceType":"DocumentReference","status":"entered-in-error"}`, `{"resourceType":"DocumentReference","status":"current"}`, false},
+		{"records make a final document preliminary", trust.Records, `{"resourceType":"DocumentReference","status":"current","docStatus":"final"}`, `{"resourceType":"DocumentReference","status":"current","docStatus":"preliminary"}`, false},
+		{"records replace a document", trust.Records, `{"resourceType":"DocumentReference","status":"current","docStatus":"final"}`, `{"resourceType":"DocumentReference","status":"superseded","docStatus":"final"}`, true},
 		{"records delete a paper", trust.Records, `{"resourceType":"DocumentReference","status":"current"}`, "", true},
 		{"desk deletes a visit that was never booked", trust.FrontDesk, `{"resourceType":"Appointment","status":"proposed"}`, "", true},
 		{"pharmacist prepares a prescription", trust.Pharmacist, "", draft, true},
