@@ -47,13 +47,12 @@ func isDraft(r *fhir.Node) bool {
 }
 
 // settled keeps what a result, a report or a document said when it was final: somebody may have acted on
-// it. It is never preliminary again, and what was marked as entered in error stays so. Another version
-// of a report says of itself that it is one.
+// it. It is never preliminary again. What was marked as entered in error comes back only as it was, when
+// the mark itself was the error. Another version of a report says of itself that it is one.
 func settled(p trust.Principal, i Interaction, before, after *fhir.Node) string {
 	if i != Update || p.Role == trust.SystemRole || before == nil {
 		return ""
 	}
-	versions := []string{"amended", "corrected", "appended"} // of what was final
 	status, kind := "status", before.ResourceType()
 	switch kind {
 	case "DiagnosticReport", "Observation":
@@ -63,13 +62,15 @@ func settled(p trust.Principal, i Interaction, before, after *fhir.Node) string 
 		return ""
 	}
 	was, is := before.Get(status).Text(), after.Get(status).Text()
+	final := func(s string) bool {
+		return slices.Contains([]string{"final", "amended", "corrected", "appended"}, s)
+	}
 	switch {
-	case statusIn(before, "entered-in-error") && !statusIn(after, "entered-in-error"):
-		return "what was marked as entered in error stays so; write a new one."
-	case was == "final" && !slices.Contains(append(versions, "final", "cancelled", "entered-in-error"), is),
-		slices.Contains(versions, was) && !slices.Contains(append(versions, "cancelled", "entered-in-error"), is):
+	case statusIn(before, "entered-in-error") && !statusIn(after, "entered-in-error") && (kind != "DocumentReference" && !final(is) || !sameBut(before, after, "status", "note")):
+		return "what was marked as entered in error comes back only as it was; write a new one."
+	case final(was) && !final(is) && is != "cancelled" && is != "entered-in-error":
 		return "what was final is not made preliminary again: it is amended, or marked as entered in error."
-	case kind == "DiagnosticReport" && was == "final" && is == "final" && !sameBut(before, after):
+	case kind == "DiagnosticReport" && final(was) && is == "final" && !sameBut(before, after):
 		return "a final report is amended, corrected, appended to or marked as entered in error, never changed in silence."
 	}
 	return ""
