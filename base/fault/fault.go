@@ -139,12 +139,12 @@ func plain(i Issue) string {
 // ruleKey is the key of a rule at the end of a sentence, such as " (con-4)".
 var ruleKey = regexp.MustCompile(` \([a-z]+-[0-9]+[a-z]?\)`)
 
-// Error implements error.
+// Error implements error: the message, with its cause. The code is for programs and does not stand in it.
 func (e *Error) Error() string {
 	if e.Cause != nil {
-		return string(e.Code) + ": " + e.Message + ": " + e.Cause.Error()
+		return strings.TrimRight(e.Message, ".") + ": " + e.Cause.Error()
 	}
-	return string(e.Code) + ": " + e.Message
+	return e.Message
 }
 
 // Unwrap returns the cause.

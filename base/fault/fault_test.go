@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"errors"
 	"slices"
 	"testing"
 )
@@ -24,5 +25,18 @@ func TestAPageTellsWhatStoppedTheChangeWithoutPathsAndKeys(t *testing.T) {
 	}
 	if got := f.Told(); !slices.Equal(got, want) {
 		t.Errorf("told:\n%v\nwant:\n%v", got, want)
+	}
+}
+
+// TestAnErrorIsASentence: what is printed or logged of a fault has no word in front that only programmers know.
+func TestAnErrorIsASentence(t *testing.T) {
+	for want, err := range map[string]error{
+		"There is no record.":                              New(NotFound, "There is no record."),
+		"The file cannot be read: There is no file.":       Wrap(New(NotFound, "There is no file."), Invalid, "The file cannot be read."),
+		"The folder cannot be used: it is on another disk": Wrap(errors.New("it is on another disk"), Unavailable, "The folder cannot be used."),
+	} {
+		if got := err.Error(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }

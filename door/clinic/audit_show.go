@@ -354,8 +354,18 @@ func outcome(l ledger.Leaf) (tone ui.Tone, icon, word string) {
 		return ui.Caution, "q", "not there or hidden"
 	case string(fault.Gone):
 		return ui.Caution, "trash", "was deleted"
+	case string(fault.Conflict), string(fault.Stale), string(fault.Multiple):
+		return ui.Caution, "warn", "somebody or something else was in the way"
+	case string(fault.Invalid), string(fault.Malformed), string(fault.NotSupported):
+		return ui.Caution, "warn", "could not be used"
+	case string(fault.Unauthorized):
+		return ui.Critical, "x", "was not signed in"
+	case string(fault.TooLarge), string(fault.TooCostly):
+		return ui.Caution, "warn", "too much at once"
+	case "problems": // of a verification
+		return ui.Critical, "warn", "found problems"
 	}
-	return ui.Caution, "warn", l.Outcome
+	return ui.Caution, "warn", "failed"
 }
 
 // shortID is the beginning of an id: enough to tell records apart on one page.

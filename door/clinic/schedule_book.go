@@ -1,6 +1,7 @@
 package clinic
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -39,7 +40,7 @@ func scheduleBook(w http.ResponseWriter, r *web.Request) error {
 	switch {
 	case fault.Is(err, fault.Conflict) || fault.Is(err, fault.Invalid):
 		b.Taken = fault.Is(err, fault.Conflict)
-		b.Faults.Add("", messageOf(err))
+		b.Faults.Add("", messageOf(r, err))
 		v.Booking = b
 		return web.Invalid(w, r, ui.Page{Title: r.Lang.T("Schedule"), Active: "/schedule"}, scheduleDayPage(v))
 	case err != nil:
@@ -60,13 +61,13 @@ func schedulePeople(w http.ResponseWriter, r *web.Request) error {
 
 func plainName(p patient.Person) string { return strings.TrimSpace(p.Given + " " + p.Family) }
 
-// messageOf returns a fault's sentence.
-func messageOf(err error) string {
-	if f, ok := err.(*fault.Error); ok {
+// messageOf returns the first finding of a fault, or else its sentence.
+func messageOf(r *web.Request, err error) string {
+	var f *fault.Error
+	if errors.As(err, &f) {
 		if told := f.Told(); len(told) > 0 {
-			return told[0].Text
+			return r.Lang.T(told[0].Text)
 		}
-		return f.Message
 	}
-	return err.Error()
+	return sentence(r, err)
 }

@@ -83,20 +83,40 @@ func (p *Program) Run(ctx context.Context, args []string) int {
 }
 
 // sentence returns what a person at the console should read: all of an error, since the
-// console is the owner's.
+// console is the owner's, but no word that only programmers know.
 func sentence(err error) string {
-	var f *fault.Error
-	if errors.As(err, &f) && error(f) == err {
-		text := f.Message
-		if f.Cause != nil {
-			text = strings.TrimRight(text, ".") + " (" + f.Cause.Error() + ")."
-		}
-		for _, i := range f.Issues {
-			text += "\n  " + i.Expression + ": " + i.Text
-		}
-		return text
+	for below := errors.Unwrap(err); below != nil && below.Error() == err.Error(); below = errors.Unwrap(err) {
+		err = below // a wrapping that says nothing
 	}
-	return err.Error()
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
+		var text []string
+		for _, e := range several.Unwrap() {
+			text = append(text, sentence(e))
+		}
+		return strings.Join(text, "\n  ")
+	}
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		return err.Error()
+	}
+	text := f.Message
+	if f.Cause != nil {
+		text = strings.TrimRight(text, ".")
+		if below := new(fault.Error); errors.As(f.Cause, &below) {
+			text += ": " + sentence(f.Cause)
+		} else {
+			text += " (" + f.Cause.Error() + ")."
+		}
+	}
+	for _, i := range f.Issues {
+		text += "\n  " + strings.TrimPrefix(i.Expression+": ", ": ") + i.Text
+	}
+	return text
+}
+
+// saying puts a sentence for a person in front of what went wrong below.
+func saying(err error, format string, args ...any) error {
+	return fault.Wrap(err, fault.CodeOf(err), format, args...)
 }
 
 func (p *Program) log() *slog.Logger {

@@ -117,7 +117,7 @@ func (p *Program) populate(ctx context.Context, h *house, practice synthetic.Pra
 		for i, a := range practice.Accounts {
 			made, err := p.demoAccount(ctx, h, a, secret)
 			if err != nil {
-				return fmt.Errorf("demonstration account %s: %w", a.User, err)
+				return saying(err, "The demonstration account %s was not made.", a.User)
 			}
 			accounts[i] = made
 		}
@@ -134,7 +134,7 @@ func load(ctx context.Context, actor *record.Actor, resources []*fhir.Node) erro
 			change.Put[i] = record.Put{Resource: r, Create: true}
 		}
 		if _, err := actor.Commit(ctx, change); err != nil {
-			return fmt.Errorf("demonstration data: %w", err)
+			return saying(err, "The demonstration data was not stored.")
 		}
 	}
 	return nil

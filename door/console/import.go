@@ -50,7 +50,7 @@ func (c *importCommand) Run(ctx context.Context, p *Program) error {
 	printReport(p.Out, report, time.Since(start))
 	switch {
 	case err != nil:
-		return fmt.Errorf("the import stopped; what is reported above is stored, and the same command goes on from there: %w", err)
+		return saying(err, "The import stopped. What is reported above is stored, and the same command goes on from there.")
 	case report.Problems() > 0:
 		return fault.New(fault.Invalid, "%d problems; the report above names each.", report.Problems())
 	}
@@ -90,7 +90,7 @@ func printReport(w io.Writer, r bulk.Report, took time.Duration) {
 				fmt.Fprintf(w, "    and %d more\n", len(f.Problems)-i)
 				break
 			}
-			fmt.Fprintf(w, "    %s: %s\n", strings.Join(slices.DeleteFunc([]string{pr.Entry, pr.Path}, func(s string) bool { return s == "" }), " "), pr.Text)
+			fmt.Fprintf(w, "    %s\n", strings.TrimPrefix(strings.TrimSpace(pr.Entry+" "+pr.Path)+": "+pr.Text, ": "))
 		}
 	}
 	fmt.Fprintln(w)

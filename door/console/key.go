@@ -198,7 +198,7 @@ func (c *keyRotateCommand) Run(ctx context.Context, p *Program) error {
 	for {
 		done, err := h.gate.WorkOnKeys(ctx)
 		if err != nil {
-			return fmt.Errorf("the change goes on when a server runs, or with this command again: %w", err)
+			return saying(err, "The change of keys stopped. It goes on when a server runs, or with this command again.")
 		}
 		if done || time.Since(told) > 5*time.Second {
 			s, err := actor.KeyState(ctx)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -14,6 +15,11 @@ import (
 // thing, and leaves no record behind where there was none.
 func TestWhatGoesWrongIsSaid(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "record")
+	passphrase := filepath.Join(t.TempDir(), "passphrase")
+	if err := os.WriteFile(passphrase, []byte("correct horse battery"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	words := regexp.MustCompile(`(invalid|not-found|conflict|unavailable|forbidden|internal|malformed|not-supported): `)
 	for _, c := range []struct {
 		name   string
 		args   []string
@@ -27,6 +33,7 @@ func TestWhatGoesWrongIsSaid(t *testing.T) {
 		{"nothing to import", []string{"import", "--data", dir, filepath.Join(dir, "absent.json")}, 1, "There is nothing at"},
 		{"half of TLS", []string{"serve", "--data", dir, "--cert", "x"}, 1, "--cert-key"},
 		{"no certificate", []string{"serve", "--data", dir, "--cert", "x", "--cert-key", "y"}, 1, "certificate cannot be used"},
+		{"no backup", []string{"restore", "--from", t.TempDir(), "--passphrase-file", passphrase, "--to", dir}, 1, "osler: Nothing was restored, and nothing was changed: There is no backup in this place."},
 		{"no port", []string{"serve", "--data", dir, "--listen", "8080"}, 1, "host and a port"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -34,6 +41,9 @@ func TestWhatGoesWrongIsSaid(t *testing.T) {
 			p := &Program{Clock: clock.System{}, Out: &out, Err: &said}
 			if got := p.Run(t.Context(), c.args); got != c.status || !strings.Contains(said.String(), c.says) {
 				t.Errorf("status %d: %s", got, said.String())
+			}
+			if word := words.FindString(said.String()); word != "" {
+				t.Errorf("a word of programmers: %q in %s", word, said.String())
 			}
 			if _, err := os.Stat(dir); err == nil {
 				t.Errorf("a record was made in %s", dir)

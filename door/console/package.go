@@ -53,7 +53,7 @@ func (c *packageImportCommand) Run(ctx context.Context, p *Program) error {
 		}
 		p.printPackage(report, time.Since(start))
 		if err != nil {
-			return fmt.Errorf("the import stopped; what is reported above is stored, and the same command goes on from there: %w", err)
+			return saying(err, "The import stopped. What is reported above is stored, and the same command goes on from there.")
 		}
 		problems += len(report.Problems)
 	}

@@ -140,9 +140,9 @@ func (c *restoreCommand) restore(ctx context.Context, p *Program, r archive.Rest
 	line.end()
 	if err != nil {
 		if c.Database != "" && s != nil && !c.Drill {
-			return fmt.Errorf("nothing was restored; drop what the database holds before you try again: %w", err)
+			return saying(err, "Nothing was restored. Drop what the database holds before you try again.")
 		}
-		return fmt.Errorf("nothing was restored, and nothing was changed: %w", err)
+		return saying(err, "Nothing was restored, and nothing was changed.")
 	}
 	if _, err := s.Checkpoint(ctx); err != nil {
 		return err

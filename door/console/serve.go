@@ -212,7 +212,7 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 	}
 	select {
 	case err := <-failed:
-		return fmt.Errorf("serve: %w", err)
+		return saying(err, "The server ended.")
 	case <-ctx.Done():
 	}
 	fmt.Fprintln(p.Out, "Stopping: finishing what is under way.")

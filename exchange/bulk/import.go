@@ -117,7 +117,7 @@ func (im *Import) Run(ctx context.Context, paths []string) (Report, error) {
 		group.Go(func() error {
 			f, checked, different, err := im.file(ctx, name, finished)
 			if err != nil {
-				return fmt.Errorf("import %s: %w", name, err)
+				return fault.Wrap(err, fault.CodeOf(err), "The file %s was not imported.", name)
 			}
 			mu.Lock()
 			defer mu.Unlock()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"net/url"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -37,7 +36,7 @@ func (im *PackageImport) Run(ctx context.Context, p *packages.Package) (PackageR
 	report := PackageReport{Name: p.Name, Version: p.Version, Stored: map[string]int{}}
 	for i, r := range p.Resources {
 		if err := im.one(ctx, r, &report); err != nil {
-			return report, fmt.Errorf("package %s: %w", p.Name, err)
+			return report, fault.Wrap(err, fault.CodeOf(err), "The package %s was not imported.", p.Name)
 		}
 		if im.Progress != nil {
 			im.Progress(i+1, len(p.Resources))
