@@ -46,9 +46,14 @@ func (b *bench) servingHere(ctx context.Context, opening time.Time, f func() err
 	defer stop()
 	quiet := &Program{Clock: b.program.Clock, Out: io.Discard, Err: io.Discard}
 	ready, done := make(chan string, 1), make(chan error, 1)
+	l := listenFlags{Listen: "127.0.0.1:0"}
+	tcp, err := l.bind()
+	if err != nil {
+		return err
+	}
 	go func() {
-		done <- quiet.serve(serving, h, quiet.site(h, "bench"), listenFlags{Listen: "127.0.0.1:0"}, outwardFlags{},
-			func(address string) error { ready <- address; return nil })
+		done <- quiet.serve(serving, h, quiet.site(h, "bench"), tcp, l, outwardFlags{},
+			func(l *listening) error { ready <- l.address; return nil })
 	}()
 	select {
 	case b.base = <-ready:

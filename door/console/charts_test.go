@@ -39,8 +39,13 @@ func TestEveryImportedChartOpens(t *testing.T) {
 		t.Fatal(err)
 	}
 	ready, done := make(chan string, 1), make(chan error, 1)
+	l := listenFlags{Listen: "127.0.0.1:0"}
+	tcp, err := l.bind()
+	if err != nil {
+		t.Fatal(err)
+	}
 	go func() {
-		done <- p.serve(ctx, h, p.site(h, "test"), listenFlags{Listen: "127.0.0.1:0"}, outwardFlags{}, func(a string) error { ready <- a; return nil })
+		done <- p.serve(ctx, h, p.site(h, "test"), tcp, l, outwardFlags{}, func(l *listening) error { ready <- l.address; return nil })
 	}()
 	base := <-ready
 	actor := h.gate.As(by, "test")

@@ -1,12 +1,14 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -32,6 +34,14 @@ type demoCommand struct {
 // Run makes a clinic and serves it.
 func (c *demoCommand) Run(ctx context.Context, p *Program) error {
 	start := time.Now()
+	if err := c.listenFlags.check(); err != nil {
+		return err
+	}
+	tcp, err := c.listenFlags.bind() // before a record is made
+	if err != nil {
+		return err
+	}
+	defer tcp.Close()
 	dir, temporary, err := c.folder()
 	if err != nil {
 		return err
@@ -62,9 +72,13 @@ func (c *demoCommand) Run(ctx context.Context, p *Program) error {
 	site := p.site(h, "Harehills Family Practice")
 	site.Zone = zone
 	site.Demo = c.welcome(practice, accounts, dir, temporary)
-	return p.serve(ctx, h, site, c.listenFlags, c.outwardFlags, func(address string) error {
+	return p.serve(ctx, h, site, tcp, c.listenFlags, c.outwardFlags, func(l *listening) error {
+		address := cmp.Or(strings.TrimRight(c.PublicURL, "/"), l.address)
 		fmt.Fprintf(p.Out, "Made a clinic of invented people: %d resources in %.1f s.\n", len(practice.Resources), time.Since(start).Seconds())
 		fmt.Fprintf(p.Out, "Osler is ready. Open %s and choose who you are.\nFHIR is at %s/fhir; press Ctrl+C to stop.\n", address, address)
+		if c.PublicURL == "" && len(l.others) > 0 {
+			fmt.Fprintf(p.Out, "From other machines:\n  %s\n", strings.Join(l.others, "\n  "))
+		}
 		if temporary {
 			fmt.Fprintln(p.Out, "The record is thrown away when Osler stops.")
 		}

@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -19,6 +20,11 @@ func TestWhatGoesWrongIsSaid(t *testing.T) {
 	if err := os.WriteFile(passphrase, []byte("correct horse battery"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
 	words := regexp.MustCompile(`(invalid|not-found|conflict|unavailable|forbidden|internal|malformed|not-supported): `)
 	for _, c := range []struct {
 		name   string
@@ -34,6 +40,8 @@ func TestWhatGoesWrongIsSaid(t *testing.T) {
 		{"half of TLS", []string{"serve", "--data", dir, "--cert", "x"}, 1, "--cert-key"},
 		{"no certificate", []string{"serve", "--data", dir, "--cert", "x", "--cert-key", "y"}, 1, "certificate cannot be used"},
 		{"no backup", []string{"restore", "--from", t.TempDir(), "--passphrase-file", passphrase, "--to", dir}, 1, "osler: Nothing was restored, and nothing was changed: There is no backup in this place."},
+		{"a port that is taken", []string{"serve", "--data", dir, "--listen", taken.Addr().String()}, 1, "cannot be used (address already in use); choose another with --listen."},
+		{"a port that is taken, for the demonstration", []string{"demo", "--data", dir, "--listen", taken.Addr().String()}, 1, "cannot be used (address already in use)"},
 		{"no port", []string{"serve", "--data", dir, "--listen", "8080"}, 1, "host and a port"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

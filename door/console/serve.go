@@ -73,6 +73,11 @@ func (c *serveCommand) Run(ctx context.Context, p *Program) error {
 			return err
 		}
 	}
+	tcp, err := c.listenFlags.bind() // a port that is taken leaves no record behind
+	if err != nil {
+		return err
+	}
+	defer tcp.Close()
 	h, err := p.open(ctx, c.dataFlags, true)
 	if err != nil {
 		return err
@@ -103,15 +108,18 @@ func (c *serveCommand) Run(ctx context.Context, p *Program) error {
 	site.Keys = p.keyPlace(ctx, h, c.dataFlags, c.NewKeys, site.Log)
 	stopKeys := background(ctx, func(ctx context.Context) { keepKeys(ctx, h, c.NewKeys, p.Clock.Now, site.Log) })
 	defer stopKeys()
-	return p.serve(ctx, h, site, c.listenFlags, c.outwardFlags, func(address string) error {
-		return p.announce(ctx, h, address)
+	return p.serve(ctx, h, site, tcp, c.listenFlags, c.outwardFlags, func(l *listening) error {
+		return p.announce(ctx, h, l, c.PublicURL)
 	})
 }
 
-// announce prints the address and, before the first account exists, the set-up link.
-func (p *Program) announce(ctx context.Context, h *house, address string) error {
-	address = named(address)
+// announce prints the addresses and, before the first account exists, the set-up link.
+func (p *Program) announce(ctx context.Context, h *house, l *listening, public string) error {
+	address := cmp.Or(strings.TrimRight(public, "/"), named(l.address))
 	fmt.Fprintf(p.Out, "Osler is ready at %s\n", address)
+	if public == "" && len(l.others) > 0 {
+		fmt.Fprintf(p.Out, "From other machines:\n  %s\n", strings.Join(l.others, "\n  "))
+	}
 	has, err := h.accounts.HasAccounts(ctx)
 	if err != nil || has {
 		return err
@@ -137,8 +145,8 @@ func (p *Program) site(h *house, name string) *web.Site {
 	return &web.Site{Gate: h.gate, Accounts: h.accounts, Clock: p.Clock, Log: p.log(), Clinic: name, Zone: time.Local}
 }
 
-// serve answers on an address until ctx ends; ready runs once it does.
-func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenFlags, out outwardFlags, ready func(address string) error) error {
+// serve answers on a bound port until ctx ends; ready runs once it does.
+func (p *Program) serve(ctx context.Context, h *house, site *web.Site, tcp net.Listener, l listenFlags, out outwardFlags, ready func(*listening) error) error {
 	if err := l.check(); err != nil {
 		return err
 	}
@@ -172,7 +180,7 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 	apps.Mount(mux)
 	mux.Handle("/", pages)
 
-	listener, err := l.listen(h.dir, h.keys.Key("tls"), p.Clock, site.Log)
+	listener, err := l.listen(tcp, h.dir, h.keys.Key("tls"), p.Clock, site.Log)
 	if err != nil {
 		return err
 	}
@@ -200,7 +208,7 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, l listenF
 			return err
 		}
 	}
-	if err := ready(address); err != nil {
+	if err := ready(listener); err != nil {
 		server.Close()
 		return err
 	}

@@ -101,21 +101,76 @@ func (l listenFlags) check() error {
 // listening is an open listener.
 type listening struct {
 	net.Listener
-	address string // with the scheme
-	note    string // what to say about the certificate, "" for nothing
+	address string   // with the scheme
+	others  []string // further addresses, for people at other machines
+	note    string   // what to say about the certificate, "" for nothing
 }
 
-// listen opens the listener. Keys of certificates lie sealed in a folder.
-func (l listenFlags) listen(folder string, key []byte, c clock.Clock, log *slog.Logger) (*listening, error) {
-	tcp, err := net.Listen("tcp", l.Listen)
-	if err != nil {
-		return nil, fault.New(fault.Unavailable, "The address %s cannot be used (%v); choose another with --listen.", l.Listen, err)
+// bind takes the port, before anything else is made: clients wait until listen and a server follow. An
+// IPv4 address is listened to as that alone.
+func (l listenFlags) bind() (net.Listener, error) {
+	network := "tcp"
+	host, _, _ := net.SplitHostPort(l.Listen)
+	if ip := net.ParseIP(host); ip != nil && ip.To4() != nil {
+		network = "tcp4"
 	}
-	out := &listening{Listener: tcp, address: "http://" + tcp.Addr().String()}
+	tcp, err := net.Listen(network, l.Listen)
+	if err != nil {
+		return nil, fault.New(fault.Unavailable, "The address %s cannot be used (%v); choose another with --listen.", l.Listen, reasonOf(err))
+	}
+	return tcp, nil
+}
+
+// reasonOf is the last link of an error of the network: that the address is in use, and not by which call.
+func reasonOf(err error) error {
+	var op *net.OpError
+	var call *os.SyscallError
+	if errors.As(err, &call) {
+		return call.Err
+	}
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
+}
+
+// reached are the addresses by which people reach a listener, with the scheme: of one that listens to
+// all of the machine's, first the machine itself, then its names and addresses as others have them.
+func reached(scheme string, bound net.Addr, names []string) (address string, others []string) {
+	at, ok := bound.(*net.TCPAddr)
+	if !ok || !at.IP.IsUnspecified() {
+		return scheme + bound.String(), nil
+	}
+	port := fmt.Sprint(at.Port)
+	for _, name := range names {
+		others = append(others, scheme+net.JoinHostPort(name, port))
+	}
+	if name, err := os.Hostname(); err == nil && name != "" && name != "localhost" {
+		others = append(others, scheme+net.JoinHostPort(name, port))
+	}
+	list, _ := net.InterfaceAddrs()
+	for _, a := range list {
+		n, ok := a.(*net.IPNet)
+		if !ok || n.IP.IsLoopback() || n.IP.IsLinkLocalUnicast() || at.IP.To4() != nil && n.IP.To4() == nil {
+			continue
+		}
+		others = append(others, scheme+net.JoinHostPort(n.IP.String(), port))
+	}
+	return scheme + net.JoinHostPort("localhost", port), others
+}
+
+// listen makes a bound port answer, with TLS where it is spoken. Keys of certificates lie sealed in a folder.
+func (l listenFlags) listen(tcp net.Listener, folder string, key []byte, c clock.Clock, log *slog.Logger) (*listening, error) {
+	var err error
+	out := &listening{Listener: tcp}
+	scheme := "http://"
+	if l.secure() {
+		scheme = "https://"
+	}
+	out.address, out.others = reached(scheme, tcp.Addr(), l.Host)
 	if !l.secure() {
 		return out, nil
 	}
-	out.address = "https://" + tcp.Addr().String()
 	config := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, CipherSuites: suites}
 	kept := sealedFiles{filepath.Join(folder, "tls"), key}
 	switch {
@@ -128,7 +183,7 @@ func (l listenFlags) listen(folder string, key []byte, c clock.Clock, log *slog.
 		var m *autocert.Manager
 		if m, err = l.manager(kept); err == nil {
 			config.GetCertificate, config.NextProtos = m.GetCertificate, append(config.NextProtos, acme.ALPNProto)
-			out.address = "https://" + l.ACME[0]
+			out.address, out.others = "https://"+l.ACME[0], nil
 		}
 	default:
 		own := &ownCert{kept: kept, names: l.names(), clock: c}
@@ -137,7 +192,7 @@ func (l listenFlags) listen(folder string, key []byte, c clock.Clock, log *slog.
 		}
 	}
 	if err != nil {
-		return nil, errors.Join(err, tcp.Close())
+		return nil, err
 	}
 	out.Listener = tls.NewListener(tcp, config)
 	return out, nil

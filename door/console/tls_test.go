@@ -50,8 +50,11 @@ func TestNoListenerWithoutTLS(t *testing.T) {
 	_, stop := serves(t, &first, "serve", "--data", data, "--listen", "0.0.0.0:0")
 	stop()
 	address, _ := serves(t, &said, "serve", "--data", data, "--listen", "0.0.0.0:0", "--host", "emr.clinic.example")
-	if !strings.HasPrefix(address, "https://") {
+	if !strings.HasPrefix(address, "https://localhost:") {
 		t.Fatalf("it answers at %s", address)
+	}
+	if strings.Contains(said.String(), "[") || strings.Contains(said.String(), "0.0.0.0") || !strings.Contains(said.String(), "From other machines:\n  https://emr.clinic.example:") {
+		t.Errorf("the addresses are not such as a person opens, or not IPv4 alone:\n%s", &said)
 	}
 	_, port, err := net.SplitHostPort(strings.TrimPrefix(address, "https://"))
 	if err != nil {

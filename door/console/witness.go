@@ -58,7 +58,12 @@ func (c *witnessCommand) Run(ctx context.Context, p *Program) error {
 		return err
 	}
 	sealing := sha256.Sum256(append([]byte("osler witness tls "), secret...))
-	listener, err := c.listen(c.Folder, sealing[:], p.Clock, p.log())
+	tcp, err := c.bind()
+	if err != nil {
+		return err
+	}
+	defer tcp.Close()
+	listener, err := c.listen(tcp, c.Folder, sealing[:], p.Clock, p.log())
 	if err != nil {
 		return err
 	}
