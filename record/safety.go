@@ -27,6 +27,15 @@ type Safety struct {
 	Proof SafetyRun `json:"proof,omitzero"`
 	// Full says that the next backup begins anew: a drill has found a damage.
 	Full bool `json:"full,omitempty"`
+	// ByHand is the last backup that somebody made with osler backup; it is an item of its own.
+	ByHand ByHand `json:"-"`
+}
+
+// ByHand is a backup that somebody made with osler backup. Whether it can be restored only who has its
+// identity can show: no server has opened it.
+type ByHand struct {
+	SafetyRun
+	Place string `json:"place"`
 }
 
 // SafetyRun is one backup or one restore drill.
@@ -49,6 +58,9 @@ type SafetyRun struct {
 // ProofFor is how old the last backup that was restored and verified may be.
 const ProofFor = 24 * time.Hour
 
+// HandFor is how old the last backup by hand may be where the server makes none.
+const HandFor = 3 * time.Hour
+
 // Worry is what is wrong with the safety of a record, the worst first.
 type Worry int
 
@@ -64,6 +76,8 @@ const (
 // Worry tells what is wrong at a time.
 func (s Safety) Worry(now time.Time) Worry {
 	switch {
+	case s.Place == "" && now.Sub(s.ByHand.Ended) < HandFor:
+		return NoWorry // somebody sees to it, as the page asks
 	case s.Place == "":
 		return NoBackups
 	case s.Drills && s.Drill.Failed != "":
@@ -80,6 +94,7 @@ func (s Safety) Worry(now time.Time) Worry {
 const (
 	SpaceSafety = "safety"
 	KeySafety   = "state"
+	KeyByHand   = "by hand"
 )
 
 // Safety returns what is known of the record's backups.
@@ -88,12 +103,20 @@ func (a *Actor) Safety(ctx context.Context) (Safety, error) {
 		return Safety{}, a.refused(ctx, err, policy.Read, "AuditEvent", "", "")
 	}
 	var s Safety
-	item, err := a.gate.store.Item(ctx, SpaceSafety, KeySafety)
+	if err := a.gate.safetyItem(ctx, KeySafety, &s); err != nil {
+		return s, err
+	}
+	return s, a.gate.safetyItem(ctx, KeyByHand, &s.ByHand)
+}
+
+// safetyItem reads what is known, if it is.
+func (g *Gate) safetyItem(ctx context.Context, key string, into any) error {
+	item, err := g.store.Item(ctx, SpaceSafety, key)
 	if fault.Is(err, fault.NotFound) {
-		return s, nil
+		return nil
 	}
 	if err == nil {
-		err = json.Unmarshal(item.Value, &s)
+		err = json.Unmarshal(item.Value, into)
 	}
-	return s, err
+	return err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/osler-emr/osler/base/malware"
 	"github.com/osler-emr/osler/door/webtest"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/record/safety"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
 )
@@ -41,6 +42,20 @@ func TestTheAdministratorSeesWhetherTheRecordIsSafe(t *testing.T) {
 	sam, _ := h.enters("sam")
 	if a := sam.get("/safety"); a.status != http.StatusOK || !a.says("makes no backups by itself") || !a.says("none yet") {
 		t.Errorf("without backups: %d %s", a.status, a.body)
+	}
+	hand := record.ByHand{Place: "/mnt/shelf/osler", SafetyRun: record.SafetyRun{Began: noon.Add(-time.Minute), Ended: noon.Add(-time.Minute), T: 4242}}
+	if err := safety.Note(h.t.Context(), h.site.Gate, hand); err != nil {
+		t.Fatal(err)
+	}
+	if a := sam.get("/safety"); a.says("none yet</") || !a.says("made, up to commit 4242") || !a.says("/mnt/shelf/osler") || !a.says("not verified by this server") || a.says("makes no backups by itself") {
+		t.Errorf("after a backup by hand: %s", a.body)
+	}
+	hand.Ended = noon.Add(-4 * time.Hour)
+	if err := safety.Note(h.t.Context(), h.site.Gate, hand); err != nil {
+		t.Fatal(err)
+	}
+	if a := sam.get("/safety"); !a.says("makes no backups by itself") {
+		t.Errorf("a backup by hand of hours ago is enough: %s", a.body)
 	}
 	h.knows(safe())
 	a := sam.get("/safety")
@@ -117,7 +132,12 @@ func TestSafetyPageInABrowser(t *testing.T) {
 				return s
 			},
 		} {
-			h.knows(state())
+			if h.knows(state()); i == 0 {
+				hand := record.ByHand{Place: "/mnt/shelf/osler", SafetyRun: record.SafetyRun{Began: noon.Add(-time.Minute), Ended: noon.Add(-time.Minute), T: 4242}}
+				if err := safety.Note(t.Context(), h.site.Gate, hand); err != nil {
+					t.Fatal(err)
+				}
+			}
 			p.Goto(h.url + "/safety")
 			p.Check()
 			p.Picture("office-safety-" + itoa(int64(i)) + "-" + look.Name)

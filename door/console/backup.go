@@ -16,21 +16,28 @@ import (
 	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/archive"
 	"github.com/osler-emr/osler/store/sqlite"
 )
 
+// backupCommand backs a record up, and makes what locks and opens backups.
 type backupCommand struct {
+	Make backupMakeCommand `cmd:"" default:"withargs" help:"Make a backup; what osler backup does without another word."`
+	Key  backupKeyCommand  `cmd:"" help:"Make an identity, which opens backups, and print its recipient, which locks them."`
+}
+
+type backupMakeCommand struct {
 	dataFlags
 	To             string   `required:"" placeholder:"PLACE" help:"Where backups lie: a folder, or s3://bucket/prefix?endpoint=…&region=…" env:"OSLER_BACKUP_TO"`
-	Recipient      []string `xor:"lock" required:"" placeholder:"age1…" help:"Who can open it: a recipient, as age-keygen prints it. It can be repeated." env:"OSLER_BACKUP_RECIPIENT"`
+	Recipient      []string `xor:"lock" required:"" placeholder:"age1…" help:"Who can open it: a recipient, as osler backup key prints it. It can be repeated." env:"OSLER_BACKUP_RECIPIENT"`
 	PassphraseFile string   `xor:"lock" required:"" type:"path" placeholder:"FILE" help:"File with a passphrase that opens it, instead."`
 	Full           bool     `help:"Begin a new set with everything, instead of adding to the newest."`
 }
 
 // Run makes one backup.
-func (c *backupCommand) Run(ctx context.Context, p *Program) error {
+func (c *backupMakeCommand) Run(ctx context.Context, p *Program) error {
 	lock, err := c.lock()
 	if err != nil {
 		return err
@@ -44,12 +51,15 @@ func (c *backupCommand) Run(ctx context.Context, p *Program) error {
 		return err
 	}
 	defer r.Close()
-	began := time.Now()
+	began, asked := time.Now(), p.Clock.Now()
 	bar := &bar{w: p.Err, what: "backed up"}
 	b, err := archive.Backup{Store: r.Moving, Keys: r.keys, Contents: r.contents, To: place, Lock: lock, Full: c.Full, Clock: p.Clock, Progress: bar.show}.Run(ctx)
 	bar.end()
 	if err != nil {
 		return err
+	}
+	if err := r.note(ctx, c.Data, c.To, b, asked, p.Clock.Now()); err != nil {
+		fmt.Fprintf(p.Err, "The backup was made, but the page Safety will not show it: %v\n", err)
 	}
 	if b.Nothing {
 		fmt.Fprintf(p.Out, "Nothing was committed since the last backup, which ends with commit %d of %s.\n", b.To, when(b.Last))
@@ -72,6 +82,7 @@ type beside struct {
 	io.Closer
 	keys     seal.Keyring
 	contents bucket.Bucket
+	gate     *record.Gate // nil: it is only read
 }
 
 func (p *Program) openBeside(ctx context.Context, d dataFlags) (beside, error) {
@@ -80,7 +91,7 @@ func (p *Program) openBeside(ctx context.Context, d dataFlags) (beside, error) {
 		if err != nil {
 			return beside{}, err
 		}
-		return beside{h.store, h.store, h.keys, h.contents}, nil
+		return beside{h.store, h.store, h.keys, h.contents, h.gate}, nil
 	}
 	if _, err := os.Stat(filepath.Join(d.Data, "record.db")); err != nil {
 		return beside{}, fault.New(fault.NotFound, "There is no record in %s; `osler serve --data` creates one.", d.Data)
@@ -105,10 +116,10 @@ func (p *Program) openBeside(ctx context.Context, d dataFlags) (beside, error) {
 	if err != nil {
 		return beside{}, err
 	}
-	return beside{s, s, keys, contents}, nil
+	return beside{s, s, keys, contents, nil}, nil
 }
 
-func (c *backupCommand) lock() (archive.Lock, error) {
+func (c *backupMakeCommand) lock() (archive.Lock, error) {
 	if c.PassphraseFile == "" {
 		return archive.Recipients(c.Recipient...)
 	}

@@ -14,7 +14,9 @@ import (
 	"filippo.io/age"
 
 	"github.com/osler-emr/osler/base/clock"
+	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store/postgres/pgtest"
+	"github.com/osler-emr/osler/trust"
 )
 
 // run runs a command and returns what it printed.
@@ -240,6 +242,15 @@ func TestAServerBacksItselfUp(t *testing.T) {
 	if err != nil || !strings.Contains(string(out), "Backed up: commits 1 to") {
 		t.Errorf("a backup beside the server: %v: %s", err, out)
 	}
+	// The page Safety shows it.
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		if _, err := os.Stat(filepath.Join(data, noteFile)); err != nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the server does not hear of a backup by hand")
+		}
+	}
 	if out := must(t, "restore", "--from", byHand, "--identity", identity, "--drill"); !strings.Contains(out, "Verified:") {
 		t.Errorf("%s", out)
 	}
@@ -247,10 +258,60 @@ func TestAServerBacksItselfUp(t *testing.T) {
 	if code := <-done; code != "0" {
 		t.Fatalf("exit %s: %s", code, said.String())
 	}
+	if hand := backedUpByHand(t, "--data", data); hand.Place != byHand || hand.T == 0 {
+		t.Errorf("the record knows of the backup by hand: %+v", hand)
+	}
 	restored := filepath.Join(dir, "restored")
 	must(t, "restore", "--from", place, "--identity", identity, "--to", restored, "--verify")
 	if got, want := exported(t, restored), exported(t, data); got != want {
 		t.Error("what the server has backed up is another record")
+	}
+}
+
+// backedUpByHand is what a record that nobody serves knows of the last backup by hand.
+func backedUpByHand(t *testing.T, flags ...string) record.ByHand {
+	t.Helper()
+	d := dataFlags{Data: flags[1]}
+	if len(flags) > 2 {
+		d.Database = flags[3]
+	}
+	h, err := (&Program{Clock: clock.System{}}).open(t.Context(), d, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.store.Close()
+	s, err := h.gate.As(trust.Principal{ID: "a", Name: "Admin", Role: trust.Administrator}, "test").Safety(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.ByHand
+}
+
+// TestAnIdentityIsMade: osler backup key makes what locks and opens backups, for its owner alone, and
+// never in the place of another one.
+func TestAnIdentityIsMade(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	data, place, identity := filepath.Join(dir, "record"), filepath.Join(dir, "backups"), filepath.Join(dir, "identity.txt")
+	var out, said bytes.Buffer
+	if code := (&Program{Clock: clock.System{}, Out: &out, Err: &said}).Run(t.Context(), []string{"backup", "key", identity}); code != 0 {
+		t.Fatalf("exit %d: %s", code, said.String())
+	}
+	recipient := strings.TrimSpace(out.String())
+	made, err := os.ReadFile(identity)
+	info, _ := os.Stat(identity)
+	if err != nil || info.Mode().Perm() != 0o600 || !strings.Contains(string(made), "AGE-SECRET-KEY-1") || !strings.Contains(said.String(), "without it nobody can") || strings.Contains(said.String(), "SECRET") {
+		t.Errorf("%v %v %s", err, info.Mode(), said.String())
+	}
+	must(t, "import", "--data", data, patients(t, dir, 0, 3))
+	must(t, "backup", "--data", data, "--to", place, "--recipient", recipient)
+	must(t, "restore", "--from", place, "--identity", identity, "--drill")
+	code, text := run(t, "backup", "key", identity)
+	if again, _ := os.ReadFile(identity); code != 1 || !strings.Contains(text, "is there already") || !bytes.Equal(made, again) {
+		t.Errorf("over another one: exit %d, %s", code, text)
+	}
+	if code, text := run(t, "backup", "--help"); code != 0 || !strings.Contains(text, "backup key") || !strings.Contains(text, "--recipient") {
+		t.Errorf("exit %d, %s", code, text)
 	}
 }
 
@@ -267,6 +328,9 @@ func TestARecordInPostgreSQLIsBackedUpAndRestored(t *testing.T) {
 	must(t, "import", "--data", keys, "--database", url, patients(t, dir, 30, 30))
 	if out := must(t, "backup", "--data", keys, "--database", url, "--to", place, "--passphrase-file", passphrase); !strings.Contains(out, "/000002-") {
 		t.Errorf("%s", out)
+	}
+	if hand := backedUpByHand(t, "--data", keys, "--database", url); hand.Place != place || hand.T == 0 {
+		t.Errorf("the record knows of the backup: %+v", hand)
 	}
 	want := exported(t, keys, "--database", url)
 	folder, other := filepath.Join(dir, "folder"), filepath.Join(dir, "other")

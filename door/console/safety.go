@@ -20,7 +20,7 @@ import (
 type safetyFlags struct {
 	BackupTo        string        `placeholder:"PLACE" help:"Back the record up by itself: to a folder, or s3://bucket/prefix?endpoint=…&region=…" env:"OSLER_BACKUP_TO"`
 	BackupEvery     time.Duration `default:"1h" help:"How often."`
-	BackupRecipient []string      `placeholder:"age1…" help:"Who can open the backups: a recipient, as age-keygen prints it. It can be repeated." env:"OSLER_BACKUP_RECIPIENT"`
+	BackupRecipient []string      `placeholder:"age1…" help:"Who can open the backups: a recipient, as osler backup key prints it. It can be repeated." env:"OSLER_BACKUP_RECIPIENT"`
 	RestoreDrills   bool          `default:"true" negatable:"" help:"Restore the newest backup to the side once a day, and verify it."`
 }
 

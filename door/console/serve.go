@@ -108,6 +108,8 @@ func (c *serveCommand) Run(ctx context.Context, p *Program) error {
 	site.Keys = p.keyPlace(ctx, h, c.dataFlags, c.NewKeys, site.Log)
 	stopKeys := background(ctx, func(ctx context.Context) { keepKeys(ctx, h, c.NewKeys, p.Clock.Now, site.Log) })
 	defer stopKeys()
+	stopNotes := background(ctx, func(ctx context.Context) { hearOfBackups(ctx, h, site.Log) })
+	defer stopNotes()
 	return p.serve(ctx, h, site, tcp, c.listenFlags, c.outwardFlags, func(l *listening) error {
 		return p.announce(ctx, h, l, c.PublicURL)
 	})

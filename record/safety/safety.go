@@ -236,6 +236,16 @@ func (k *Keeper) keep(ctx context.Context, what string, s record.Safety, version
 		Item: store.Item{Space: record.SpaceSafety, Key: record.KeySafety, Value: value}})
 }
 
+// Note keeps that a backup was made by hand.
+func Note(ctx context.Context, gate *record.Gate, n record.ByHand) error {
+	value, err := json.Marshal(n)
+	if err != nil {
+		return err
+	}
+	return gate.As(trust.System("safety"), "safety").Disclose(ctx, fmt.Sprintf("backup by hand to %s up to commit %d", n.Place, n.T), nil,
+		store.ItemWrite{IfVersion: -1, Item: store.Item{Space: record.SpaceSafety, Key: record.KeyByHand, Value: value}})
+}
+
 // backup makes a backup. The audit log tells of it before anything leaves the house.
 func (k *Keeper) backup(ctx context.Context, s record.Safety, version int64) error {
 	s.Backup = record.SafetyRun{Began: k.Clock.Now()}

@@ -21,13 +21,13 @@ type Lock struct {
 // passphraseLock is the name of a Lock with a passphrase in a manifest.
 const passphraseLock = "passphrase"
 
-// Recipients locks to the holders of identities: "age1…", as age-keygen prints them.
+// Recipients locks to the holders of identities: "age1…", as `osler backup key` and age-keygen print them.
 func Recipients(list ...string) (Lock, error) {
 	l := Lock{}
 	for _, name := range list {
 		r, err := age.ParseRecipients(strings.NewReader(name))
 		if err != nil || len(r) != 1 {
-			return Lock{}, fault.New(fault.Invalid, "%q is not an age recipient; it looks like age1… and is printed by age-keygen. An identity, AGE-SECRET-KEY-…, is the other half: keep it away from here.", shown(name))
+			return Lock{}, fault.New(fault.Invalid, "%q is not an age recipient; it looks like age1… and is printed by `osler backup key`. An identity, AGE-SECRET-KEY-…, is the other half: keep it away from here.", shown(name))
 		}
 		l.recipients, l.names = append(l.recipients, r...), append(l.names, strings.TrimSpace(name))
 	}
@@ -59,7 +59,7 @@ func Passphrase(p string) (Lock, error) {
 // Keys opens what a Lock has locked.
 type Keys struct{ identities []age.Identity }
 
-// Identities reads a file of identities, as age-keygen writes it.
+// Identities reads a file of identities, as `osler backup key` and age-keygen write it.
 func Identities(r io.Reader) (Keys, error) {
 	ids, err := age.ParseIdentities(r)
 	if err != nil { // its text may quote the file
