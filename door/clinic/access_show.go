@@ -9,6 +9,7 @@ import (
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/identity"
+	"github.com/osler-emr/osler/practice/rights"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/policy"
@@ -27,6 +28,17 @@ type accessView struct {
 	Answer    *policy.Explanation
 	Whose     []record.Known // whose chart was asked about
 	Faults    ui.Faults
+	Asked     *accessQuestion // before the setting changes
+	Reason    string
+	Without   int64 // patients of whom no consent is recorded,
+	Patients  int64 // and all; where the clinic asks for it
+}
+
+// accessQuestion says what a change of the setting does to many charts at once, before it is made.
+type accessQuestion struct {
+	Does  []string
+	Close bool // some are closed
+	List  bool // the patients without consent are of interest
 }
 
 // part reports whether who sees whose chart it is does not see all that is in it.
@@ -59,6 +71,11 @@ func accessOf(r *web.Request) (v accessView, accounts []identity.Account, err er
 	if accounts, err = r.Site.Accounts.List(r.Context(), r.Principal()); err != nil {
 		return v, nil, err
 	}
+	if v.House.OptIn {
+		if _, v.Without, v.Patients, err = r.Actor.Unconsented(r.Context(), 0); err != nil {
+			return v, nil, err
+		}
+	}
 	sortAccounts(accounts)
 	v.People = append(v.People, ui.Option{Label: r.Lang.T("Choose")})
 	for _, a := range accounts {
@@ -75,10 +92,28 @@ func accessShow(w http.ResponseWriter, r *web.Request) error {
 	return web.Page(w, r, accessTitle(r), accessPage(v))
 }
 
-// accessChange chooses which charts the people of the clinic see.
+// accessChange chooses which charts the people of the clinic see. What opens or closes many charts is said,
+// and asked, before it is done.
 func accessChange(w http.ResponseWriter, r *web.Request) error {
 	h := record.House{Mode: policy.Mode(r.FormValue("mode")), OptIn: r.FormValue("opt-in") != ""}
-	if err := r.Actor.SetHouse(r.Context(), h, strings.TrimSpace(r.FormValue("reason"))); err != nil {
+	reason := strings.TrimSpace(r.FormValue("reason"))
+	if r.FormValue("sure") == "" || r.FormValue("asked") != settingWord(h) { // the tick is for the change that was asked about
+		v, _, err := accessOf(r)
+		if err != nil {
+			return err
+		}
+		if v.Asked, err = questionOf(r, &v, h); err != nil {
+			return err
+		}
+		if v.Asked != nil {
+			if r.FormValue("asked") == settingWord(h) {
+				v.Faults.Add("sure", r.Lang.T("Tick that you have read what the change does, or leave the page as it is."))
+			}
+			v.House.Mode, v.House.OptIn, v.Reason = h.Mode, h.OptIn, reason
+			return web.Invalid(w, r, accessTitle(r), accessPage(v))
+		}
+	}
+	if err := r.Actor.SetHouse(r.Context(), h, reason); err != nil {
 		if !fault.Is(err, fault.Invalid) {
 			return err
 		}
@@ -91,6 +126,74 @@ func accessChange(w http.ResponseWriter, r *web.Request) error {
 	}
 	r.Say(r.Lang.T("Changed. It is in force now, for everybody who is signed in as well."), "")
 	return web.Redirect(w, r, "/access")
+}
+
+// settingWord names a setting in the form that asks about it.
+func settingWord(h record.House) string {
+	if h.OptIn {
+		return string(h.Mode) + "-consent"
+	}
+	return string(h.Mode)
+}
+
+// questionOf says what a change from the present setting does; nil when it does nothing, or cannot be made.
+func questionOf(r *web.Request, v *accessView, to record.House) (*accessQuestion, error) {
+	if to.Mode != policy.PracticeWide && to.Mode != policy.Restricted {
+		return nil, nil
+	}
+	q := &accessQuestion{}
+	if to.Mode != v.House.Mode {
+		if to.Mode == policy.Restricted {
+			q.Close = true
+			q.Does = append(q.Does, r.Lang.T("Everybody who treats keeps only the charts of patients with whom they have to do. All others are closed to them at once, except in an emergency (break-glass)."))
+		} else {
+			q.Does = append(q.Does, r.Lang.T("All charts are opened at once to everybody who treats patients here, also to those who have nothing to do with the patient."))
+		}
+	}
+	if to.OptIn != v.House.OptIn {
+		_, without, all, err := r.Actor.Unconsented(r.Context(), 0)
+		if err != nil {
+			return nil, err
+		}
+		if q.List = without > 0; to.OptIn {
+			q.Close = q.Close || without > 0
+			q.Does = append(q.Does, r.Lang.T("%d of %d patients have no consent recorded. Their charts will be closed at once to everybody who treats, except in an emergency (break-glass), until the front desk or health records record one.", without, all))
+		} else {
+			q.Does = append(q.Does, r.Lang.T("%d of %d patients have no consent recorded. Their charts will be opened at once to those who treat, as the rest of the setting has it.", without, all))
+		}
+	}
+	if len(q.Does) == 0 {
+		return nil, nil
+	}
+	return q, nil
+}
+
+// unconsentedMost is how many patients without a consent the list names.
+const unconsentedMost = 200
+
+// unconsentedView are the patients of whom no consent is recorded.
+type unconsentedView struct {
+	First        []record.Known
+	Without, All int64
+	MayRecord    bool // the reader records consents
+	Asks         bool // the clinic asks for them
+}
+
+// unconsentedShow lists the patients of whom no consent is recorded, for those who work them off.
+func unconsentedShow(w http.ResponseWriter, r *web.Request) error {
+	v := unconsentedView{MayRecord: rights.MayConsent(r.Principal())}
+	var err error
+	if v.First, v.Without, v.All, err = r.Actor.Unconsented(r.Context(), unconsentedMost); err != nil {
+		return err
+	}
+	if v.Asks, err = r.Actor.ConsentFirst(r.Context()); err != nil {
+		return err
+	}
+	at := "/access"
+	if v.MayRecord {
+		at = "/charts"
+	}
+	return web.Page(w, r, ui.Page{Title: r.Lang.T("Patients without consent"), Active: at, Sheets: []string{"office.css"}}, unconsentedPage(v))
 }
 
 // accessWhy answers why a person can or cannot see a chart. The question comes by POST: the

@@ -3,6 +3,7 @@ package clinic
 import (
 	"context"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -36,7 +37,19 @@ func TestTheAdministratorChoosesWhoSeesCharts(t *testing.T) {
 	if a := sam.post("/access", "mode", "nonsense"); a.status != http.StatusUnprocessableEntity && a.status != http.StatusBadRequest {
 		t.Errorf("a mode that there is not: %d", a.status)
 	}
-	if a := sam.post("/access", "mode", "restricted", "reason", "grown"); a.path != "/access" || !a.says("Changed.") || !a.says("Chosen by Sam Whitlock") {
+	if a := sam.post("/access", "mode", "restricted", "reason", "grown"); a.status != http.StatusUnprocessableEntity || !a.says("Nothing has changed yet") || !a.says("All others are closed to them at once") || !strings.Contains(a.body, `value="grown"`) {
+		t.Errorf("many charts are closed without a question: %d %s", a.status, a.body)
+	}
+	if a := sam.post("/access", "mode", "restricted", "asked", "restricted"); !a.says("Tick that you have read") {
+		t.Errorf("without the tick: %d", a.status)
+	}
+	if a := anna.get("/p/kasia"); a.status != http.StatusOK {
+		t.Errorf("a question has closed the chart: %d", a.status)
+	}
+	if a := sam.post("/access", "mode", "restricted", "opt-in", "1", "asked", "restricted", "sure", "1"); !a.says("Nothing has changed yet") {
+		t.Errorf("the tick counts for another change: %d", a.status)
+	}
+	if a := sam.post("/access", "mode", "restricted", "reason", "grown", "asked", "restricted", "sure", "1"); a.path != "/access" || !a.says("Changed.") || !a.says("Chosen by Sam Whitlock") {
 		t.Fatalf("the change: %d %s", a.status, a.body)
 	}
 	if a := anna.get("/p/kasia"); a.status != http.StatusNotFound {
@@ -56,7 +69,10 @@ func TestTheAdministratorChoosesWhoSeesCharts(t *testing.T) {
 	if a := anna.get("/access"); a.status != http.StatusForbidden {
 		t.Errorf("a physician: %d", a.status)
 	}
-	if a := sam.post("/access", "mode", "practice-wide"); a.path != "/access" {
+	if a := sam.post("/access", "mode", "practice-wide"); !a.says("All charts are opened at once") {
+		t.Errorf("all charts are opened without a question: %d", a.status)
+	}
+	if a := sam.post("/access", "mode", "practice-wide", "asked", "practice-wide", "sure", "1"); a.path != "/access" {
 		t.Errorf("back: %d", a.status)
 	}
 	if a := ines.post("/access/why", why...); !a.says("can see it") || !a.says("practice-wide") {
@@ -102,6 +118,56 @@ func TestTheAdministratorChoosesWhoSeesCharts(t *testing.T) {
 	}
 }
 
+// TestConsentFirstIsAskedBeforeItClosesCharts: the administrator is told how many charts it closes, and of whom;
+// the front desk works the list off.
+func TestConsentFirstIsAskedBeforeItClosesCharts(t *testing.T) {
+	h := officeHouse(t)
+	sam, _ := h.enters("sam")
+	anna, _ := h.enters("anna")
+	a := sam.post("/access", "mode", "practice-wide", "opt-in", "1")
+	if a.status != http.StatusUnprocessableEntity || !a.says("Their charts will be closed at once to everybody who treats") || !strings.Contains(a.body, `href="/consents/missing"`) {
+		t.Fatalf("before: %d %s", a.status, a.body)
+	}
+	n := regexp.MustCompile(`(\d+) of (\d+) patients have no consent recorded`).FindStringSubmatch(a.body)
+	if n == nil || n[1] != n[2] || n[1] == "0" {
+		t.Fatalf("how many: %v", n)
+	}
+	if a := sam.get("/consents/missing"); !a.says("does not ask") || !a.says(n[1]+" of "+n[2]) || !a.says("Kasia") {
+		t.Errorf("the list before: %s", a.body)
+	}
+	if a := anna.get("/p/kasia"); a.status != http.StatusOK {
+		t.Errorf("it is in force before it is confirmed: %d", a.status)
+	}
+	if a := sam.post("/access", "mode", "practice-wide", "opt-in", "1", "asked", "practice-wide-consent", "sure", "1"); a.path != "/access" || !a.says("their charts are closed to those who treat") {
+		t.Fatalf("confirmed: %d %s", a.status, a.body)
+	}
+	if a := anna.get("/p/kasia"); a.status != http.StatusNotFound {
+		t.Errorf("after: %d", a.status)
+	}
+	if a := anna.get("/consents/missing"); a.status != http.StatusForbidden {
+		t.Errorf("a physician reads the list: %d", a.status)
+	}
+	tom, _ := h.enters("tom")
+	if a := tom.get("/charts"); !strings.Contains(a.body, `href="/consents/missing"`) {
+		t.Errorf("the front desk does not find the list: %s", a.body)
+	}
+	if a := tom.get("/consents/missing"); !strings.Contains(a.body, `href="/p/kasia/rights"`) {
+		t.Errorf("the front desk: %d %s", a.status, a.body)
+	}
+	if a := tom.post("/p/kasia/consent", "how", "paper"); a.status != http.StatusOK {
+		t.Fatalf("a consent: %d %s", a.status, a.body)
+	}
+	if a := tom.get("/consents/missing"); strings.Contains(a.body, `href="/p/kasia/rights"`) {
+		t.Error("who has consented stays on the list")
+	}
+	if a := anna.get("/p/kasia"); a.status != http.StatusOK {
+		t.Errorf("after the consent: %d", a.status)
+	}
+	if a := sam.post("/access", "mode", "practice-wide"); !a.says("Their charts will be opened at once") {
+		t.Errorf("back: %d %s", a.status, a.body)
+	}
+}
+
 func TestAccessPageInABrowser(t *testing.T) {
 	h := officeHouse(t)
 	b := webtest.Start(t)
@@ -114,6 +180,14 @@ func TestAccessPageInABrowser(t *testing.T) {
 		p.Check()
 		p.Wait("#labelling")
 		p.Picture("office-access-" + look.Name)
+		p.Click("#setting input[name=opt-in]")
+		p.Submit("#setting button.primary")
+		p.Wait("#f-sure")
+		p.Check()
+		p.Picture("office-access-asked-" + look.Name)
+		p.Goto(h.url + "/consents/missing")
+		p.Check()
+		p.Picture("office-unconsented-" + look.Name)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/practice/patient"
+	"github.com/osler-emr/osler/practice/rights"
 	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/policy"
 )
@@ -19,7 +20,9 @@ type found struct {
 	Verbs  []verb
 	Front  bool // the reader works at the desk: opening means the demographics
 	Bills  bool // the reader works in billing: opening means the account
-	Glass  bool // the reader may open a closed chart in an emergency
+	// Consents says that the reader records consents, and the clinic asks for them.
+	Consents bool
+	Glass    bool // the reader may open a closed chart in an emergency
 }
 
 // verb is something to do that the palette offers, named for the patient it acts on.
@@ -83,6 +86,11 @@ func chartList(w http.ResponseWriter, r *web.Request) error {
 	}
 	if r.HX() {
 		return web.Render(w, r, foundTable(f))
+	}
+	if rights.MayConsent(r.Principal()) {
+		if f.Consents, err = r.Actor.ConsentFirst(r.Context()); err != nil {
+			return err
+		}
 	}
 	return web.Page(w, r, ui.Page{Title: r.Lang.T("Charts"), Active: "/charts"}, chartListPage(f))
 }
