@@ -136,6 +136,37 @@ func (a *Actor) Glimpse(ctx context.Context, patient string) (Known, error) {
 	return a.unopened(ctx, v)
 }
 
+// Cares tells how somebody who works here takes part in a patient's care, as the end of a sentence: "is in the
+// patient's care team". It tells what the actor may see of that; none: nothing is known.
+func (a *Actor) Cares(ctx context.Context, patient, practitioner string) ([]string, error) {
+	if _, err := a.Read(ctx, "Patient", patient); err != nil {
+		return nil, err
+	}
+	rules, err := a.rules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, g := range rules.Care(practitioner) {
+		beside, ok := g.X.(search.Beside)
+		if !ok || policy.May(a.principal, policy.Search, beside.Type) != nil {
+			continue
+		}
+		plan, err := a.plan(ctx, search.Query{Type: beside.Type, Where: search.And{search.InPatient{patient}, beside.X}}, 0, nil)
+		if err != nil {
+			return nil, err
+		}
+		n, err := a.gate.lean.Count(ctx, plan)
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			out = append(out, g.Text)
+		}
+	}
+	return out, nil
+}
+
 // unopened is who has a closed chart, and whether it is for want of a consent.
 func (a *Actor) unopened(ctx context.Context, v store.Version) (Known, error) {
 	k, err := knownOf(v)

@@ -86,6 +86,7 @@ func (v *objectionsView) read(r *web.Request, patient string, lines []rightsLine
 		v.Topics = append(v.Topics, ui.Option{Value: t.Class, Label: r.Lang.T(t.Text)})
 	}
 	v.Staff, err = workingHere(r.Context(), r.Actor)
+	v.Staff = slices.DeleteFunc(v.Staff, func(o ui.Option) bool { return "Practitioner/"+o.Value == r.Principal().Reference() })
 	return err
 }
 
@@ -150,7 +151,7 @@ func objectionAdd(w http.ResponseWriter, r *web.Request) error {
 	patient := r.PathValue("patient")
 	f := func(name string) string { return strings.TrimSpace(r.FormValue(name)) }
 	var v rightsView
-	v.Objections.Draft = rights.ObjectionDraft{Against: f("against"), Practitioner: f("practitioner"), Class: f("class"), Whom: f("whom"), From: f("from"), Until: f("until"), Why: f("why"), Key: r.FormValue("key")}
+	v.Objections.Draft = rights.ObjectionDraft{Against: f("against"), Practitioner: f("practitioner"), Class: f("class"), Whom: f("whom"), From: f("from"), Until: f("until"), Why: f("why"), Despite: f("despite"), Key: r.FormValue("key")}
 	err := rights.Object(r.Context(), r.Actor, patient, v.Objections.Draft)
 	return v.answered(w, r, err, "Noted. It is in force from the next read on.")
 }
@@ -162,20 +163,13 @@ func objectionLift(w http.ResponseWriter, r *web.Request) error {
 	return v.answered(w, r, err, "Lifted. It is not in force any more.")
 }
 
-// answered goes on after a form about objections: back with what was wrong, to the page, or away from a
-// chart that the objection has closed to the reader as well.
+// answered goes on after a form about objections: back with what was wrong, or to the page.
 func (v rightsView) answered(w http.ResponseWriter, r *web.Request, err error, said string) error {
 	if refused(err) || fault.Is(err, fault.TooLarge) {
 		v.Objections.Faults = faultsOf(r, err)
 		return showRights(w, r, v)
 	}
 	if err != nil {
-		return err
-	}
-	if _, err := r.Actor.Read(r.Context(), "Patient", r.PathValue("patient")); fault.Is(err, fault.NotFound) {
-		r.Say(r.Lang.T("Noted. The chart is closed to you as well now. A colleague who sees it can lift it."), "")
-		return web.Redirect(w, r, "/charts")
-	} else if err != nil {
 		return err
 	}
 	r.Say(r.Lang.T(said), "")

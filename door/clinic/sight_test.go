@@ -162,22 +162,39 @@ func TestObjectionsAreNotedAndLifted(t *testing.T) {
 	}
 }
 
-// TestAnObjectionAgainstWhoNotesIt closes the chart to who notes it too, who is told so; a colleague lifts it.
-// What nobody could lift again is not offered.
-func TestAnObjectionAgainstWhoNotesIt(t *testing.T) {
+// TestAnObjectionAgainstWhoCares: nobody notes one against themselves, and who cares for the patient is closed out
+// only when that is known. What nobody could lift again is not offered.
+func TestAnObjectionAgainstWhoCares(t *testing.T) {
 	h := sightHouse(t)
 	anna := h.signedIn("anna")
 	if a := anna.post("/p/maria/objections", "against", "everybody", "why", "Nobody."); a.status != http.StatusUnprocessableEntity || !a.says("Choose against whom it is") {
 		t.Errorf("against everybody: %d", a.status)
 	}
-	a := anna.post("/p/maria/objections", "against", rights.Person, "practitioner", "anna", "why", "I want another doctor.")
-	if a.path != "/charts" || !a.says("closed to you as well") {
+	if a := anna.get("/p/maria/rights"); strings.Contains(a.body, `<option value="anna"`) || !strings.Contains(a.body, `<option value="amara"`) {
+		t.Error("who notes it is offered")
+	}
+	against := []string{"against", rights.Person, "practitioner", "anna", "why", "I want another doctor."}
+	if a := anna.post("/p/maria/objections", against...); a.status != http.StatusUnprocessableEntity || !a.says("noted by a colleague") {
+		t.Errorf("against oneself: %d", a.status)
+	}
+	h.commit(trust.System("import"), `{"resourceType":"CareTeam","id":"team","status":"active","subject":{"reference":"Patient/maria"},"participant":[{"member":{"reference":"Practitioner/anna"}}]}`)
+	rita, _ := h.enters("rita")
+	a := rita.post("/p/maria/objections", against...)
+	if a.status != http.StatusUnprocessableEntity || !a.says("Nothing is noted yet") || !a.says("This person is in the patient&#39;s care team.") || !a.says("I want another doctor.") {
+		t.Fatalf("no warning: %d %s", a.status, tags.ReplaceAllString(a.body, " "))
+	}
+	if got := anna.get("/p/maria"); !got.says("Potassium") {
+		t.Error("the warning has closed the chart")
+	}
+	if a := rita.post("/p/maria/objections", append(against, "despite", "amara")...); a.status != http.StatusUnprocessableEntity {
+		t.Errorf("the tick was for another person: %d", a.status)
+	}
+	if a := rita.post("/p/maria/objections", append(against, "despite", "anna")...); a.path != "/p/maria/rights" || !a.says("Noted.") {
 		t.Fatalf("noted: %s %d", a.path, a.status)
 	}
 	if got := anna.get("/p/maria"); got.says("Potassium") {
 		t.Error("the chart is open")
 	}
-	rita, _ := h.enters("rita")
 	list, err := rights.Objections(t.Context(), h.actor(trust.Records, "rita"), "maria")
 	if err != nil || len(list) != 1 {
 		t.Fatalf("%d objections, %v", len(list), err)
@@ -233,11 +250,23 @@ func TestLabelsInABrowser(t *testing.T) {
 		t.Error("the medical assistant sees what was labelled")
 	}
 	for _, v := range []webtest.View{webtest.Desktop, webtest.Dark, webtest.Phone} {
-		for name, path := range map[string]string{"sight": illnessAt, "sight-list": "/p/maria/sight?kind=Observation", "sight-problems": "/p/maria/problems", "objections": "/p/maria/rights"} {
+		for name, path := range map[string]string{"sight": illnessAt, "sight-list": "/p/maria/sight?kind=Observation", "sight-problems": "/p/maria/problems", "objections": "/p/maria/rights", "looked": "/p/maria/looked"} {
 			s := b.Open(h.url+path, v)
 			s.Check()
 			s.Picture(name + "-" + v.Name)
 		}
+	}
+	h.commit(trust.System("import"), `{"resourceType":"CareTeam","id":"team","status":"active","subject":{"reference":"Patient/maria"},"participant":[{"member":{"reference":"Practitioner/amara"}}]}`)
+	for _, v := range []webtest.View{webtest.Dark, webtest.Phone} {
+		s := b.Open(h.url+"/p/maria/rights", v)
+		s.Click(`[name="against"][value="` + rights.Person + `"]`)
+		webtest.Eval[bool](s, `(()=>{document.querySelector("#f-practitioner").value="amara";return true})()`)
+		s.Type("#f-why", "She is my neighbour.")
+		s.Submit("#object button.primary")
+		s.Wait("#f-despite")
+		s.Check()
+		webtest.Eval[bool](s, `(()=>{document.querySelector("#f-despite").scrollIntoView({block:"center"});return true})()`)
+		s.Picture("objection-warned-" + v.Name)
 	}
 	p = b.Open(h.url+"/p/maria/sight", webtest.Desktop)
 	if strings.Contains(p.Text("#main"), "There is nothing of this kind") || webtest.Eval[bool](p, `!!document.querySelector('a[href^="/p/maria/sight/Observation/"]')`) {

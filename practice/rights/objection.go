@@ -109,10 +109,11 @@ type ObjectionDraft struct {
 	Whom         string // of Outside: who, or what for
 	From, Until  string // days, 2026-11-24; "" for no limit
 	Why          string // what the patient has said
+	Despite      string // of Person: the practitioner of whom it is known that they care for the patient
 	Key          string
 }
 
-func (d ObjectionDraft) check(now time.Time) error {
+func (d ObjectionDraft) check(now time.Time, by string) error {
 	for field, text := range map[string]string{"from": d.From, "until": d.Until} {
 		if _, err := time.Parse(time.DateOnly, text); text != "" && err != nil {
 			return fault.New(fault.Invalid, "Choose a day, such as 2026-11-24.").At(field)
@@ -123,6 +124,8 @@ func (d ObjectionDraft) check(now time.Time) error {
 		return fault.New(fault.Invalid, "Choose against whom it is.").At("against")
 	case d.Against == Person && d.Practitioner == "":
 		return fault.New(fault.Invalid, "Choose the person who must not see the record.").At("practitioner")
+	case d.Against == Person && "Practitioner/"+d.Practitioner == by:
+		return fault.New(fault.Invalid, "What a patient objects to about yourself is noted by a colleague, or by health records.").At("practitioner")
 	case d.Against == Topic && labelOf(d.Class) == "":
 		return fault.New(fault.Invalid, "Choose the topic.").At("class")
 	case d.Against == Outside && strings.TrimSpace(d.Whom) == "":
@@ -139,6 +142,23 @@ func (d ObjectionDraft) check(now time.Time) error {
 	return nil
 }
 
+// knowing stops an objection to somebody who cares for the patient, until it is said that this is known: from
+// then on that person does not see the chart, in the middle of the visit perhaps.
+func (d ObjectionDraft) knowing(ctx context.Context, actor *record.Actor, patient string) error {
+	if d.Against != Person || d.Despite == d.Practitioner {
+		return nil
+	}
+	cares, err := actor.Cares(ctx, patient, d.Practitioner)
+	if err != nil || len(cares) == 0 {
+		return err
+	}
+	f := fault.New(fault.Invalid, "This person cares for the patient.")
+	for _, how := range cares {
+		f.With(fault.Issue{Severity: "error", Type: "business-rule", Expression: "despite", Text: "This person " + how + "."})
+	}
+	return f
+}
+
 // Object notes what a patient objects to, as physicians and the health records department are told in
 // person. The gate obeys it from the next read on. What the law calls a restriction is asked for in
 // the portal, and answered: see Agree. An objection to any use at all is noted elsewhere and not here; health
@@ -151,7 +171,10 @@ func Object(ctx context.Context, actor *record.Actor, patient string, d Objectio
 		return fault.New(fault.Forbidden, "Your account is linked to nobody in the clinic. An administrator can link it.")
 	}
 	now := actor.Now()
-	if err := d.check(now); err != nil {
+	if err := d.check(now, actor.Principal().Reference()); err != nil {
+		return err
+	}
+	if err := d.knowing(ctx, actor, patient); err != nil {
 		return err
 	}
 	s := Step{Consent: ident.New(now), Patient: patient, At: now, By: actor.Principal().Reference()}

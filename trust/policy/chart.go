@@ -150,6 +150,14 @@ func (r Rules) ways(p trust.Principal) (out []Ground) {
 	return out
 }
 
+// Care is how a person takes part in the care of patients, among the relations: as general practitioner, in the
+// care team, by an appointment or a visit.
+func (r Rules) Care(practitioner string) []Ground {
+	return slices.DeleteFunc(r.ways(trust.Principal{Practitioner: practitioner}), func(g Ground) bool {
+		return !slices.Contains([]string{"panel", "care-team", "appointment", "visit"}, g.Name)
+	})
+}
+
 // around and since are taken to the hour, so that a decision does not change within a page.
 func (r Rules) around(param string, d time.Duration) search.Expr {
 	now := r.Now.Truncate(time.Hour)
