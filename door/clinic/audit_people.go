@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust/ledger"
 )
@@ -18,13 +19,20 @@ const auditPeople = 2000
 type lookedLine struct {
 	Actor, Name, Role, Client string
 	Times, Refused            int
+	Log                       int // looks at this log, and not at the chart
 	First, Last               time.Time
 	Purposes, Reasons         []string
 	Looked, Wrote, Took       bool
 	Glass                     bool
 }
 
-// byPerson gathers the entries of one record, newest first, into a line a person: who looked last stands first.
+// ofLog reports whether an entry is a look at the log itself, or at whose record it is about, and not at the chart.
+func ofLog(l ledger.Leaf) bool {
+	return did("looked", l.Action) && (l.Type == "AuditEvent" || l.Query == record.Identified)
+}
+
+// byPerson gathers the entries of one record, newest first, into a line a person: who looked last stands first, and
+// who has looked only at who had looked behind all others.
 func byPerson(list []store.LeafEntry) (out []lookedLine) {
 	for _, e := range list {
 		l := e.Leaf
@@ -38,6 +46,10 @@ func byPerson(list []store.LeafEntry) (out []lookedLine) {
 		}
 		p := &out[i]
 		p.First = l.Time
+		if ofLog(l) && l.Outcome == "" {
+			p.Log++
+			continue
+		}
 		p.Times++
 		p.Glass = p.Glass || l.Glass != ""
 		switch {
@@ -57,6 +69,7 @@ func byPerson(list []store.LeafEntry) (out []lookedLine) {
 			p.Reasons = append(p.Reasons, l.Reason)
 		}
 	}
+	slices.SortStableFunc(out, func(a, b lookedLine) int { return cmp.Compare(min(b.Times, 1), min(a.Times, 1)) })
 	return out
 }
 
@@ -79,6 +92,9 @@ func (p lookedLine) what(ctx context.Context) (out []string) {
 		if w.is {
 			out = append(out, ui.T(ctx, w.word))
 		}
+	}
+	if p.Log > 0 {
+		out = append(out, counted(ctx, "looked once who had looked", "looked %d times who had looked", p.Log))
 	}
 	if p.Refused > 0 {
 		out = append(out, counted(ctx, "refused once", "refused %d times", p.Refused))

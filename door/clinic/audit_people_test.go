@@ -4,7 +4,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/door/webtest"
+	"github.com/osler-emr/osler/trust/ledger"
 )
 
 // TestWhoLookedIsOneLineAPerson: three clicks after signing in the log of one record tells who looked, how
@@ -36,6 +38,27 @@ func TestWhoLookedIsOneLineAPerson(t *testing.T) {
 	if !page.says("id of the record:") || !strings.Contains(page.body, `dir="ltr">katarzyna<`) {
 		t.Error("the id of the record is not there to copy")
 	}
+	// Looking at the log is no look at the chart.
+	again := ines.post("/audit", "patient", "katarzyna")
+	_, table, _ = strings.Cut(again.body, `id="by-person"`)
+	table, _, _ = strings.Cut(table, "</table>")
+	text = strings.Join(strings.Fields(tags.ReplaceAllString(table, " ")), " ")
+	if _, of, found := strings.Cut(text, "Ines Castellanos"); !found || !strings.Contains(of, "not at the chart") || !strings.Contains(of, "who had looked") || strings.Contains(of, "looked at it") || strings.Contains(of, "Lindqvist") {
+		t.Errorf("who looked who had looked: %s", text)
+	}
+	if !again.says("Looked who had looked") {
+		t.Errorf("the entries: %s", tags.ReplaceAllString(again.body, " "))
+	}
+	// From a chart a physician is told who reads it, an auditor is led there.
+	if a := anna.get("/p/katarzyna"); !strings.Contains(a.body, `href="/p/katarzyna/looked"`) {
+		t.Error("the chart's menu has no way to who looked")
+	}
+	if a := anna.get("/p/katarzyna/looked"); a.status != 200 || !a.says("Your role does not show you who has looked") || !a.says("auditors, for every chart") {
+		t.Errorf("a physician: %d", a.status)
+	}
+	if a := ines.get("/p/katarzyna/looked"); a.path != "/audit" || !strings.Contains(a.body, `id="by-person"`) {
+		t.Errorf("an auditor: %d %s", a.status, a.path)
+	}
 	if all := ines.get("/audit"); strings.Contains(all.body, `id="by-person"`) {
 		t.Error("the whole log is gathered by person")
 	}
@@ -60,5 +83,15 @@ func (h house) actorSearches(patient string) {
 	q := "patient=Patient/" + patient + "&code=" + strings.Repeat("http://loinc.org|2823-3,", 12) + "http://loinc.org|1-8&_count=200"
 	if _, err := h.actor("physician", "anna").Find(h.t.Context(), "Observation", q); err != nil {
 		h.t.Fatal(err)
+	}
+}
+
+// TestAnOutcomeIsSaidInWords: the log keeps codes, and its page says none.
+func TestAnOutcomeIsSaidInWords(t *testing.T) {
+	for _, code := range []fault.Code{fault.Invalid, fault.Malformed, fault.NotSupported, fault.Unauthorized, fault.Forbidden, fault.NotFound, fault.Gone,
+		fault.Conflict, fault.Stale, fault.Multiple, fault.TooLarge, fault.TooCostly, fault.Unavailable, fault.Internal} {
+		if _, _, word := outcome(ledger.Leaf{Action: ledger.Update, Outcome: string(code)}); word == "" || strings.Contains(word, string(code)) || strings.Contains(word, "-") {
+			t.Errorf("%s is said as %q", code, word)
+		}
 	}
 }

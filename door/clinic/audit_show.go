@@ -275,6 +275,9 @@ func accountOptions(r *web.Request) ([]ui.Option, error) {
 
 // auditWords says what a leaf tells in words of every day.
 func auditWords(ctx context.Context, l ledger.Leaf) string {
+	if ofLog(l) {
+		return ui.T(ctx, "Looked who had looked")
+	}
 	what := l.Type
 	if len(l.Versions) == 1 {
 		what = l.Versions[0].Type

@@ -42,7 +42,7 @@ func chartParts() []chartPart {
 		{"Problems", "problems", "p"}, {"Allergies", "allergies", "a"}, {"Orders", "orders", "o"}, {"Vitals", "vitals", "v"},
 		{"Immunizations", "immunizations", "i"}, {"Documents", "documents", "d"}, {"Messages", "messages", "c"},
 		{"Timeline", "timeline", "t"}, {"Charges", "charges", "y"}, {"Programs", "programs", "u"},
-		{"Details", "details", "x"}, {"Rights", "rights", "q"}, {"Emergency sheet", "emergency", "e"}, {"Emergency access", "emergency-access", "g"},
+		{"Details", "details", "x"}, {"Rights", "rights", "q"}, {"Who looked", "looked", "w"}, {"Emergency sheet", "emergency", "e"}, {"Emergency access", "emergency-access", "g"},
 	}
 }
 

@@ -91,6 +91,7 @@ func routes(m *web.Mux) {
 	m.Page("POST /p/{patient}/objections", deciding, web.Fresh(web.Opening, objectionAdd))
 	m.Page("POST /p/{patient}/objections/{consent}/lift", deciding, web.Fresh(web.Opening, objectionLift))
 
+	m.Page("GET /p/{patient}/looked", web.Clinical|web.Audit, lookedShow)
 	m.Page("GET /p/{patient}/emergency", web.Clinical, emergencySheet)
 	m.Page("GET /p/{patient}/messages", web.Clinical, messages)
 	m.Page("POST /p/{patient}/messages", web.Clinical, messageSend)
