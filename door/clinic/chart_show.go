@@ -91,6 +91,9 @@ func (v *chartView) load(r *web.Request) error {
 	if v.Needs, err = lines(ctx, r.Actor, tasks); err != nil {
 		return err
 	}
+	if err := grade(ctx, r.Actor, v.Needs); err != nil {
+		return err
+	}
 	v.results(tasks, r.Now().Location())
 	v.visits(r)
 	refs := []string{}

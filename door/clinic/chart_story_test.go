@@ -163,6 +163,113 @@ func TestEntriesOfOneChartStayThere(t *testing.T) {
 	}
 }
 
+// growing are measurements of Otto, an adult, and of Ada, a child of six, of different days.
+func (h house) growing() {
+	measured := func(id, patient, code, value, unit, when string) string {
+		return `{"resourceType":"Observation","id":"` + id + `","status":"final","category":[{"coding":[{"code":"vital-signs"}]}],"subject":{"reference":"Patient/` + patient + `"},"code":{"coding":[{"system":"http://loinc.org","code":"` + code + `"}]},
+			"effectiveDateTime":"` + when + `","performer":[{"reference":"Practitioner/amara"}],"valueQuantity":{"value":` + value + `,"unit":"` + unit + `","system":"http://unitsofmeasure.org","code":"` + unit + `"}}`
+	}
+	h.commit(trust.System("import"),
+		`{"resourceType":"Patient","id":"otto","name":[{"family":"Brandt","given":["Otto"]}],"birthDate":"1960-04-07","gender":"male"}`,
+		`{"resourceType":"Patient","id":"ada","name":[{"family":"Brandt","given":["Ada"]}],"birthDate":"2023-06-01","gender":"female"}`,
+		measured("oh", "otto", "8302-2", "180", "cm", "2021-03-02"), measured("ow", "otto", "29463-7", "81", "kg", "2026-11-24T08:00:00Z"),
+		measured("op", "otto", "8867-4", "72", "/min", "2026-08-20T08:00:00Z"), measured("ot", "otto", "8310-5", "38.4", "Cel", "2021-03-02"),
+		measured("ah", "ada", "8302-2", "92", "cm", "2026-10-20T08:00:00Z"), measured("aw", "ada", "29463-7", "13.3", "kg", "2026-10-22T08:00:00Z"))
+}
+
+// TestEachMeasurementHasItsAge: the card has one date; what was measured on another day says of which, an
+// index of an adult says of when its height is, and a growing child has none from heights of another day.
+func TestEachMeasurementHasItsAge(t *testing.T) {
+	h := open(t)
+	h.growing()
+	anna := h.signedIn("anna")
+	otto := anna.get("/p/otto")
+	for _, want := range []string{"81 kg", "20-Aug-2026 , 3 months ago", "02-Mar-2021 , 5 years ago", "BMI 25.0 kg/m²", "with the height of 02-Mar-2021"} {
+		if !otto.says(want) {
+			t.Errorf("the adult's card lacks %q: %s", want, strings.Join(strings.Fields(tags.ReplaceAllString(otto.body, " ")), " "))
+		}
+	}
+	if n := strings.Count(otto.body, `class="aged"`); n != 2 {
+		t.Errorf("%d values look old, want pulse and temperature", n)
+	}
+	if a := anna.get("/p/ada/vitals"); a.says("BMI") {
+		t.Error("a child has an index of two days")
+	}
+	h.commit(trust.System("import"), `{"resourceType":"Patient","id":"teen","name":[{"family":"Brandt"}],"birthDate":"2012-06-01"}`,
+		`{"resourceType":"Observation","id":"th","status":"final","subject":{"reference":"Patient/teen"},"code":{"coding":[{"system":"http://loinc.org","code":"8302-2"}]},"effectiveDateTime":"2026-02-01","valueQuantity":{"value":150,"unit":"cm","system":"http://unitsofmeasure.org","code":"cm"}}`,
+		`{"resourceType":"Observation","id":"tw","status":"final","subject":{"reference":"Patient/teen"},"code":{"coding":[{"system":"http://loinc.org","code":"29463-7"}]},"effectiveDateTime":"2026-11-20","valueQuantity":{"value":45,"unit":"kg","system":"http://unitsofmeasure.org","code":"kg"}}`)
+	if a := anna.get("/p/teen"); !a.says("not computed: height is of 01-Feb-2026") {
+		t.Errorf("a growing child: %s", strings.Join(strings.Fields(tags.ReplaceAllString(a.body, " ")), " "))
+	}
+}
+
+// TestAnUnusualMeasurementIsAskedAbout: the value before and its day are shown, what was typed stays, and only
+// the tick beside the value itself stores it.
+func TestAnUnusualMeasurementIsAskedAbout(t *testing.T) {
+	h := open(t)
+	h.growing()
+	amara := h.signedIn("amara")
+	typed := []string{string(vital.Weight), "145", string(vital.Pulse), "98", "back", "/p/ada"}
+	a := amara.post("/p/ada/vitals", typed...)
+	if a.status != http.StatusUnprocessableEntity || !a.says("Weight of 145 kg is unusual at this age. The last one was 13.3 kg on 22-Oct-2026.") || !a.says("Yes, this is right") {
+		t.Fatalf("asked: %d %s", a.status, tags.ReplaceAllString(a.body, " "))
+	}
+	if !strings.Contains(a.body, `value="145"`) || !strings.Contains(a.body, `value="98"`) || strings.Contains(a.body, "checked") {
+		t.Error("what was typed is lost, or the tick is set already")
+	}
+	if a := amara.post("/p/ada/vitals", append([]string{"sure-weight", "144"}, typed...)...); a.status != http.StatusUnprocessableEntity {
+		t.Errorf("the tick of another value stores it: %d", a.status)
+	}
+	if a := amara.post("/p/ada/vitals", string(vital.Temperature), "98", "back", "/p/ada"); a.status != http.StatusUnprocessableEntity || !a.says("If it is in Fahrenheit, write 98 F") || a.says("Yes, this is right") {
+		t.Errorf("a temperature in the other unit: %d", a.status)
+	}
+	if a := amara.post("/p/ada/vitals", append([]string{"sure-weight", "145"}, typed...)...); a.path != "/p/ada" || !a.says("Vitals saved.") {
+		t.Errorf("with the tick: %d %s", a.status, a.path)
+	}
+}
+
+// TestAMeasurementIsCorrectedOnThePage: from the table of readings, with a reason; the wrong value leaves card
+// and trend, and who may not write has no such link.
+func TestAMeasurementIsCorrectedOnThePage(t *testing.T) {
+	h := open(t)
+	h.growing()
+	amara := h.signedIn("amara")
+	if page := amara.get("/p/otto/vitals"); !strings.Contains(page.body, `href="/p/otto/vitals/ow"`) || !page.says("25.0") {
+		t.Fatal("no way to correct a weight")
+	}
+	page := amara.get("/p/otto/vitals/ow")
+	key := page.value(t, "key")
+	if a := amara.post("/p/otto/vitals/ow", "do", "correct", "weight", "91", "key", key); a.status != http.StatusUnprocessableEntity || !a.says("Say why") || !strings.Contains(a.body, `value="91"`) {
+		t.Errorf("without a reason: %d", a.status)
+	}
+	if a := amara.post("/p/otto/vitals/ow", "do", "correct", "weight", "", "reason", "slip", "key", key); a.status != http.StatusUnprocessableEntity {
+		t.Errorf("an empty value: %d %s", a.status, a.path)
+	}
+	a := amara.post("/p/otto/vitals/ow", "do", "correct", "weight", "91", "reason", "wrong digit", "key", key)
+	if a.path != "/p/otto/vitals" || !a.says("Corrected.") || a.says("81 kg") || !a.says("91 kg") || !a.says("28.1") {
+		t.Fatalf("corrected: %d %s %s", a.status, a.path, tags.ReplaceAllString(a.body, " "))
+	}
+	if a := amara.get("/p/otto/vitals/ow"); !a.says("corrected") || !a.says("Corrected, was 81 kg: wrong digit") {
+		t.Errorf("the measurement says nothing of it: %s", tags.ReplaceAllString(a.body, " "))
+	}
+	a = amara.post("/p/otto/vitals/ow", "do", "withdraw", "reason", "another patient's", "key", key)
+	if !a.says("Marked as entered in error.") || a.says("91 kg") || amara.get("/p/otto").says("kg/m²") {
+		t.Errorf("withdrawn: %s", tags.ReplaceAllString(a.body, " "))
+	}
+	undone := amara.post("/undo", "token", a.value(t, "token"), "next", "/p/otto/vitals")
+	if !undone.says("91 kg") {
+		t.Error("the undo did not bring it back")
+	}
+	for _, path := range []string{"/p/maria/vitals/ow", "/p/otto/vitals/nothing"} {
+		if a := amara.get(path); a.status != http.StatusNotFound {
+			t.Errorf("%s: %d", path, a.status)
+		}
+		if a := amara.post(path, "do", "withdraw", "reason", "x"); a.status != http.StatusNotFound {
+			t.Errorf("POST %s: %d", path, a.status)
+		}
+	}
+}
+
 func TestAddingToAChart(t *testing.T) {
 	h := openChart(t)
 	anna := h.signedIn("anna")

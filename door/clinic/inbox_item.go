@@ -2,6 +2,7 @@ package clinic
 
 import (
 	"context"
+	"slices"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/door/ui"
@@ -20,6 +21,7 @@ type resultValue struct {
 	Amount ui.Amount
 	Range  ui.Bounds
 	When   string
+	Limits result.Value // how it stands to the clinic's own critical limits
 }
 
 func valuesOf(r result.Report) []resultValue {
@@ -29,7 +31,7 @@ func valuesOf(r result.Report) []resultValue {
 		if !v.Numeric {
 			unit = ""
 		}
-		out = append(out, resultValue{Name: v.Name, When: v.When,
+		out = append(out, resultValue{Name: v.Name, When: v.When, Limits: v,
 			Amount: ui.Amount{Value: v.Value, Comparator: v.Comparator, Unit: unit, Flag: v.Flag},
 			Range:  ui.Bounds{Low: v.Low, High: v.High, Unit: unit, Words: v.Range}})
 	}
@@ -51,7 +53,9 @@ func (i *inboxItem) focus(r *web.Request) error {
 			return err
 		}
 		i.Values, i.Reply = valuesOf(report), report.Comment
-		i.Critical = result.Critical(t, report)
+		if i.Critical = result.Critical(t, report); i.Critical {
+			i.Line.Task.Priority = "stat"
+		}
 		i.Line.Normal = !i.Reported && report.InRange()
 		return nil
 	case task.SignPrescription:
@@ -137,12 +141,13 @@ func replyDraft(r *web.Request, thread string) (record.Draft, string, error) {
 
 func replyKey(thread string) string { return "reply/" + thread }
 
-// grade finds out which results may be signed together: those that wait for the reader, are
-// routine, and are known to be in range. Reading them costs one look at each result.
+// grade reads the results behind the lines: those with a critical value cannot wait, whatever
+// their task says, and stand first; those that wait for the reader, are routine, and are known
+// to be in range may be signed together. It costs one look at each result.
 func grade(ctx context.Context, actor *record.Actor, list []workLine) error {
 	for i := range list {
-		t := list[i].Task
-		if t.Kind != task.ReviewResult || t.Priority != "routine" || !list[i].Mine || !list[i].Known {
+		t := &list[i].Task
+		if t.Kind != task.ReviewResult || !t.Open() || t.Priority == "stat" || !list[i].Known {
 			continue
 		}
 		report, err := result.Behind(ctx, actor, t.Focus)
@@ -152,8 +157,12 @@ func grade(ctx context.Context, actor *record.Actor, list []workLine) error {
 		if err != nil {
 			return err
 		}
-		list[i].Normal = report.InRange()
+		list[i].Normal = t.Priority == "routine" && list[i].Mine && report.InRange()
+		if result.Critical(*t, report) {
+			t.Priority = "stat"
+		}
 	}
+	slices.SortStableFunc(list, func(a, b workLine) int { return task.Rank(a.Task) - task.Rank(b.Task) })
 	return nil
 }
 

@@ -3,6 +3,7 @@ package clinic
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/osler-emr/osler/door/ui"
@@ -53,16 +54,33 @@ var inboxViews = []struct {
 
 func inbox(w http.ResponseWriter, r *web.Request) error { return showInbox(w, r, "", nil) }
 
-// inboxOpen shows one item: beside the list, or alone for htmx.
+// inboxOpen shows one item: beside the list, or alone for htmx. Then the browser's address is
+// that of the item which is shown, so that a reload and a shared link open the same one.
 func inboxOpen(w http.ResponseWriter, r *web.Request) error {
 	item, err := loadItem(r, r.PathValue("task"))
 	if err != nil {
 		return err
 	}
 	if r.HX() {
+		w.Header().Set("HX-Replace-Url", r.At(item.Line.Href()+viewOf(r.Header.Get("HX-Current-URL"))))
 		return web.Render(w, r, itemPanel(item))
 	}
 	return showInbox(w, r, "", &item)
+}
+
+// viewOf is the list beside the item, as the address of the page names it: a reload keeps both.
+func viewOf(page string) string {
+	u, err := url.Parse(page)
+	if err != nil {
+		return ""
+	}
+	view := u.Query().Get("view")
+	for _, side := range inboxViews {
+		if side.Key == view && view != "" {
+			return "?view=" + view
+		}
+	}
+	return ""
 }
 
 // showInbox draws the inbox; with faults in the item's form it says so in the status.

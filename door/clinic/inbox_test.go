@@ -1,6 +1,8 @@
 package clinic
 
 import (
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -8,6 +10,7 @@ import (
 	"github.com/osler-emr/osler/door/webtest"
 	"github.com/osler-emr/osler/practice/message"
 	"github.com/osler-emr/osler/practice/task"
+	"github.com/osler-emr/osler/trust"
 )
 
 func sampleInbox(item *inboxItem) inboxView {
@@ -72,6 +75,74 @@ func TestMessagesInABrowser(t *testing.T) {
 			page.Picture("messages-" + name + "-" + look.Name)
 		}
 	}
+}
+
+// outside is a potassium from another laboratory, which flags it itself, with the task to look at it.
+func (h house) outside(id, quantity, flag string) {
+	h.commit(trust.System("lab"),
+		`{"resourceType":"Observation","id":"`+id+`","status":"final","subject":{"reference":"Patient/maria"},"effectiveDateTime":"2026-11-20T08:40:00Z","category":[{"coding":[{"code":"laboratory"}]}],
+		"code":{"text":"Kalium `+id+`","coding":[{"system":"http://loinc.org","code":"2823-3"}]},"valueQuantity":`+quantity+`,"interpretation":[{"coding":[{"code":"`+flag+`"}]}]}`,
+		string(task.Task{ID: "t-" + id, Kind: task.ReviewResult, Status: "requested", Priority: "routine", Patient: "maria", Owner: "anna",
+			Focus: "Observation/" + id, Text: "Kalium " + id, Authored: noon.Add(-time.Hour)}.Resource().JSON()))
+}
+
+// TestTheClinicsCriticalLimitsInTheInbox: a laboratory says no more than "H" of a potassium of 6.9. It stands
+// under what cannot wait, on every list, and is signed only with what was done; one in a unit that cannot be
+// compared says so.
+func TestTheClinicsCriticalLimitsInTheInbox(t *testing.T) {
+	h := open(t)
+	h.outside("mild", `{"value":5.4,"unit":"mmol/L"}`, "H")
+	h.outside("grave", `{"value":6.9,"unit":"mmol/L"}`, "H")
+	h.outside("mass", `{"value":27,"unit":"mg/dL"}`, "N")
+	anna := h.signedIn("anna")
+	for _, at := range []string{"/inbox", "/today", "/p/maria"} {
+		text := tags.ReplaceAllString(anna.get(at).body, " ")
+		grave, mild := strings.Index(text, "Kalium grave"), strings.Index(text, "Kalium mild")
+		if grave < 0 || mild < grave || !strings.Contains(text, "Critical") {
+			t.Errorf("%s: the grave result does not stand first: %s", at, text)
+		}
+	}
+	if a := anna.get("/inbox"); !a.says("Cannot wait") {
+		t.Error("the inbox says nothing of what cannot wait")
+	}
+	item := anna.get("/inbox/t-grave")
+	if !item.says("Critical") || !item.says("beyond our own critical limit; the laboratory says high") || !item.says("What was done") {
+		t.Errorf("the item: %s", tags.ReplaceAllString(item.body, " "))
+	}
+	if a := anna.post("/inbox/t-grave/done", "comment", "Come today."); a.status != http.StatusUnprocessableEntity {
+		t.Errorf("signed without a word about what was done: %d", a.status)
+	}
+	if a := anna.get("/inbox/t-mass"); !a.says("not checked against critical limits: the unit mg/dL cannot be compared") || a.says("What was done") || a.says("In range") {
+		t.Errorf("another unit: %s", tags.ReplaceAllString(a.body, " "))
+	}
+	if a := anna.post("/inbox/t-grave/done", "plan", "Called, on the way to the hospital."); a.status != http.StatusOK || a.says("Cannot wait") {
+		t.Errorf("signed: %d", a.status)
+	}
+}
+
+// TestTheAddressIsThatOfTheItem: the browser's address follows the item that is shown, with the list that
+// stands beside it, so that a reload or a shared link opens the same one.
+func TestTheAddressIsThatOfTheItem(t *testing.T) {
+	h := open(t)
+	h.outside("one", `{"value":5.4,"unit":"mmol/L"}`, "H")
+	h.outside("two", `{"value":5.6,"unit":"mmol/L"}`, "H")
+	p := webtest.Start(t).Open(h.url+"/sign-in", webtest.Desktop)
+	p.SignIn(h.url, "anna", phrase)
+	p.Goto(h.url + "/inbox/t-one?view=results")
+	p.Click("#row-t-two a.pt")
+	p.Wait(`#item form[action="/inbox/t-two/done"]`)
+	p.Wait("#row-t-two[aria-current]")
+	if got := p.Path(); got != "/inbox/t-two?view=results" {
+		t.Errorf("the address of the second item is %s", got)
+	}
+	if n := webtest.Eval[int](p, `document.querySelectorAll("tr[aria-current]").length`); n != 1 {
+		t.Errorf("%d lines are marked as the open one", n)
+	}
+	p.Submit("#item form[action$='/done'] button.primary")
+	if got := p.Path(); got != "/inbox" {
+		t.Errorf("after signing the address is %s", got)
+	}
+	p.Check()
 }
 
 // TestNothingUnknownIsSignedInABatch: only lines that were graded in range are offered.

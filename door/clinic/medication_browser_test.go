@@ -22,6 +22,20 @@ func TestMedicinePagesInABrowser(t *testing.T) {
 			p.Picture("rx-" + name + "-" + v.Name)
 		}
 	}
+	h.growing()
+	p := b.Open(h.url+"/p/ada/vitals", webtest.Desktop)
+	p.Type("#f-weight", "145\r")
+	p.Wait("#vital-form .choice input")
+	p.Axe()
+	p.Targets()
+	p.Picture("vitals-asked")
+	for name, path := range map[string]string{"card": "/p/otto", "vitals": "/p/otto/vitals", "child": "/p/ada", "fix": "/p/otto/vitals/ow"} {
+		for _, v := range []webtest.View{webtest.Desktop, webtest.Dark, webtest.Phone} {
+			p := b.Open(h.url+path, v)
+			p.Check()
+			p.Picture("vitals-" + name + "-" + v.Name)
+		}
+	}
 }
 
 // TestPrescribingByKeyboard: five letters, Enter on the marked sentence, Ctrl+Enter.

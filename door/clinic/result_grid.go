@@ -95,10 +95,11 @@ func showResults(w http.ResponseWriter, r *web.Request, selected string, faults 
 }
 
 // critical reports whether one of the results to sign needs a word about what was done.
-func (v resultsView) critical() bool {
-	return slices.ContainsFunc(v.Pending, func(t task.Task) bool {
-		return result.Critical(t, result.Report{Values: v.Grid.Awaiting(t.ID)})
-	})
+func (v resultsView) critical() bool { return slices.ContainsFunc(v.Pending, v.beyond) }
+
+// beyond reports whether the result behind a task is critical.
+func (v resultsView) beyond(t task.Task) bool {
+	return result.Critical(t, result.Report{Values: v.Grid.Awaiting(t.ID)})
 }
 
 // window keeps the newest dates and the most pressing rows.

@@ -7,6 +7,7 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/knowledge/labrange"
 	"github.com/osler-emr/osler/practice/result"
 )
 
@@ -48,6 +49,24 @@ func detailNote(ctx context.Context, s result.Series) string {
 		parts = append(parts, ui.T(ctx, word, s.Range))
 	}
 	return strings.Join(parts, " · ")
+}
+
+func limitText(ctx context.Context, v result.Value) string {
+	switch {
+	case v.Unchecked == labrange.OtherUnit && v.Unit == "":
+		return ui.T(ctx, "not checked against critical limits: it has no unit")
+	case v.Unchecked == labrange.OtherUnit:
+		return ui.T(ctx, "not checked against critical limits: the unit %s cannot be compared", ui.UnitText(v.Unit))
+	case v.Unchecked == labrange.OtherAge:
+		return ui.T(ctx, "not checked against critical limits: there are none for this age")
+	case !v.Own:
+		return ""
+	case v.Sent == "N":
+		return ui.T(ctx, "beyond our own critical limit; the laboratory says normal")
+	case v.Sent == "":
+		return ui.T(ctx, "beyond our own critical limit; the laboratory says nothing")
+	}
+	return ui.T(ctx, "beyond our own critical limit; the laboratory says %s", ui.Amount{Flag: v.Sent}.Word(ctx))
 }
 
 func orderedNote(ctx context.Context, f resultForm) string {

@@ -61,6 +61,8 @@ func routes(m *web.Mux) {
 	m.Page("POST /p/{patient}/allergies/{allergy}/refute", web.Clinical, allergyRefute)
 	m.Page("GET /p/{patient}/vitals", web.Clinical, vitalsShow)
 	m.Page("POST /p/{patient}/vitals", web.Clinical, vitalsRecord)
+	m.Page("GET /p/{patient}/vitals/{id}", web.Clinical, measurementShow)
+	m.Page("POST /p/{patient}/vitals/{id}", web.Clinical, measurementFix)
 	m.Page("GET /p/{patient}/immunizations", web.Clinical, immunizationsShow)
 	m.Page("GET /p/{patient}/documents", web.Clinical, documentsShow)
 	m.Stream("POST /p/{patient}/documents", web.Clinical, web.MaxUpload, documentAdd)

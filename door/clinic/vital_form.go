@@ -2,6 +2,7 @@ package clinic
 
 import (
 	"context"
+	"slices"
 
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/knowledge/vital"
@@ -13,9 +14,16 @@ type vitalForm struct {
 	Back               string
 	Key                string
 	Typed              map[vital.Measure]string
+	Sure               map[vital.Measure]string // unusual texts that the person says are right
+	Doubtful           []vital.Measure          // unusual values that are asked about
 	Faults             ui.Faults
-	Doubt              bool // only unusual values stand in the way: saving again confirms them
 }
+
+// Asks reports whether a field has the tick that its value is right.
+func (f vitalForm) Asks(m vital.Measure) bool { return slices.Contains(f.Doubtful, m) || f.Ticked(m) }
+
+// Ticked reports whether the person says that what is in the field is right.
+func (f vitalForm) Ticked(m vital.Measure) bool { return f.Typed[m] != "" && f.Sure[m] == f.Typed[m] }
 
 // vitalFields are the fields of the row in order. A head circumference is asked of small
 // children only.

@@ -2,6 +2,7 @@ package clinic
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/knowledge/vital"
@@ -11,12 +12,12 @@ import (
 // vitalsRecord files one row of vital signs. A refused row comes back with what was typed.
 func vitalsRecord(w http.ResponseWriter, r *web.Request) error {
 	patient := r.PathValue("patient")
-	f := vitalForm{Patient: patient, Encounter: r.FormValue("encounter"), Back: r.FormValue("back"), Key: r.FormValue("key"), Typed: map[vital.Measure]string{}}
+	f := vitalForm{Patient: patient, Encounter: r.FormValue("encounter"), Back: r.FormValue("back"), Key: r.FormValue("key"), Typed: map[vital.Measure]string{}, Sure: map[vital.Measure]string{}}
 	for _, m := range vitalFields(true) {
-		f.Typed[m] = r.FormValue(string(m))
+		f.Typed[m], f.Sure[m] = strings.TrimSpace(r.FormValue(string(m))), r.FormValue("sure-"+string(m))
 	}
 	_, result, err := chart.RecordVitals(r.Context(), r.Actor, chart.VitalDraft{
-		Patient: patient, Encounter: f.Encounter, Typed: f.Typed, Confirmed: r.FormValue("confirmed") == "1", Key: f.Key,
+		Patient: patient, Encounter: f.Encounter, Typed: f.Typed, Sure: f.Sure, Key: f.Key,
 	})
 	if err == nil {
 		r.Say(r.Lang.T("Vitals saved."), result.Undo)
@@ -25,7 +26,7 @@ func vitalsRecord(w http.ResponseWriter, r *web.Request) error {
 	if !refused(err) {
 		return err
 	}
-	f.Faults, f.Doubt = faultsOf(r, err), chart.Unconfirmed(err)
+	f.Faults, f.Doubtful = faultsOf(r, err), chart.Doubtful(err)
 	c, readErr := chart.Read(r.Context(), r.Actor, patient)
 	if readErr != nil {
 		return readErr

@@ -80,6 +80,47 @@ func trendOf(ctx context.Context, s chart.Series, n int) ui.Trend {
 	return t
 }
 
+// tile is the newest value of a vital sign on a card with one date.
+type tile struct {
+	chart.Series
+	Old    bool   // of another day than the card's
+	Why    string // why there is no body mass index
+	Height string // of when its height is, when that is another day
+}
+
+func tileOf(c chart.Chart, m vital.Measure) tile {
+	t := tile{Series: c.Vital(m)}
+	last := t.Last()
+	if sets := c.Taken(); len(sets) > 0 && last.When != "" {
+		t.Old = !chart.SameDay(sets[0].When, last.When, c.Now().Location())
+	}
+	t.Height = last.Height
+	if m != vital.BodyMass {
+		return t
+	}
+	if height, without := c.WithoutBMI(); without {
+		t.Why, t.Height = "not computed: no height", height
+		if height != "" {
+			t.Why = "not computed: height is of"
+		}
+	}
+	return t
+}
+
+// agoText is how long ago the day of a FHIR date was.
+func agoText(ctx context.Context, when string) string {
+	days := int(ui.From(ctx).Now.Sub(chart.Moment(when)).Hours() / 24)
+	switch {
+	case days < 2:
+		return counted(ctx, "1 day ago", "%d days ago", max(days, 1))
+	case days < 60:
+		return ui.T(ctx, "%d days ago", days)
+	case days < 2*365:
+		return ui.T(ctx, "%d months ago", days*12/365)
+	}
+	return ui.T(ctx, "%d years ago", days/365)
+}
+
 // How many readings a line shows: beside a value, and on the page of vital signs.
 const (
 	tileReadings  = 6

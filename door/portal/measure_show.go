@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/practice/intake"
 )
 
@@ -31,8 +33,9 @@ type measureFormView struct {
 	Date    string // of the measurement, yyyy-mm-dd
 	Clock   string // hh:mm
 	Today   string
-	Mixed   bool // the numbers look swapped
-	Confirm bool // unusual values wait for a second look
+	Mixed   bool   // the numbers look swapped
+	Confirm bool   // unusual values wait for a second look
+	Before  string // what an unusual weight is compared with
 	Faults  ui.Faults
 }
 
@@ -115,6 +118,11 @@ func measureSave(w http.ResponseWriter, r *web.Request) error {
 	if fault.Is(err, fault.Invalid) {
 		v.Mixed, v.Confirm = intake.Mixed(err), intake.Unconfirmed(err)
 		v.add(r, err)
+		if v.Confirm && kind == intake.Weight {
+			if v.Before, err = weightBefore(r, when); err != nil {
+				return err
+			}
+		}
 		return showMeasure(w, r, v)
 	}
 	if err != nil {
@@ -125,6 +133,19 @@ func measureSave(w http.ResponseWriter, r *web.Request) error {
 		return web.Redirect(w, r, "/portal/measure?help=1")
 	}
 	return web.Redirect(w, r, "/portal/measure")
+}
+
+// weightBefore says what the weight was before an instant; "" when there is none.
+func weightBefore(r *web.Request, at time.Time) (string, error) {
+	c, err := chart.Read(r.Context(), r.Actor, r.Principal().Patient, "Observation")
+	if err != nil {
+		return "", err
+	}
+	before, ok := intake.WeightBefore(c, at)
+	if !ok {
+		return "", nil
+	}
+	return r.Lang.T("The weight before was %s, on %s.", before.Value+" kg", r.Lang.Date(before.When, lang.Long, r.Now().Location())), nil
 }
 
 // add puts the issues of a fault to their fields.

@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -131,5 +132,15 @@ func TestNumbersOfAnArabicKeyboard(t *testing.T) {
 		if status, _, page := c.send(yusuf, "/portal/measure/"+m.kind, form); status != 200 || !strings.Contains(plainText(page), m.want) {
 			t.Errorf("%v: %d %s", m.typed, status, plainText(page))
 		}
+	}
+	// A slip is asked about in kind words, with the weight before and its day; what was typed stays.
+	slip := url.Values{"nonce": {"slip"}, "weight": {"٢٧"}, "date": day["date"], "clock": day["clock"]}
+	status, _, page := c.send(yusuf, "/portal/measure/weight", slip)
+	if text := plainText(page); status != http.StatusUnprocessableEntity || !strings.Contains(text, "كان الوزن السابق") || !strings.Contains(text, "هذا يختلف كثيرًا عن الوزن السابق") || !strings.Contains(page, `name="weight" type="text" value="27"`) {
+		t.Errorf("a slip: %d %s", status, text)
+	}
+	slip.Set("confirmed", "yes")
+	if status, _, _ := c.send(yusuf, "/portal/measure/weight", slip); status != 200 {
+		t.Errorf("the tick does not store it: %d", status)
 	}
 }

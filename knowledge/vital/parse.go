@@ -50,6 +50,10 @@ func Parse(m Measure, text string) (Value, error) {
 	if f, err = strconv.ParseFloat(literal, 64); err != nil {
 		return Value{}, ErrUnreadable
 	}
+	if m == Temperature && !converted && f > 80 && f < 115 {
+		//lint:ignore ST1005 it is shown to a person as it is
+		return Value{}, fmt.Errorf("Temperature of %s °C cannot be right. If it is in Fahrenheit, write %s F", literal, literal)
+	}
 	if f < d.Low || f > d.High {
 		return Value{}, fmt.Errorf("%s of %s %s cannot be right: it must lie between %g and %g %s. Correct it", d.Name, literal, Print(d.Unit), d.Low, d.High, Print(d.Unit))
 	}

@@ -33,6 +33,10 @@ type Reading struct {
 	Status              string
 	Origin              Origin
 	Computed            bool // not recorded: computed from weight and height
+	// Height is when the height of a body mass index was measured, when that was another day.
+	Height string
+
+	from []string // ids of the readings that it was computed from
 }
 
 // Pressure reports whether the series is the blood pressure.
@@ -48,6 +52,9 @@ func (s Series) Last() Reading {
 
 // Tail is the newest n readings, oldest first.
 func (s Series) Tail(n int) []Reading { return s.Readings[max(0, len(s.Readings)-n):] }
+
+// Fixable reports whether the reading can be corrected or withdrawn: it was measured, not computed.
+func (r Reading) Fixable() bool { return r.ID != "" && !r.Computed && len(r.from) == 0 }
 
 // Float is the value for drawing: the systolic one of a pressure.
 func (r Reading) Float() float64 {
@@ -86,8 +93,22 @@ func vitalsFrom(nodes []*fhir.Node, p Patient, now time.Time) []Series {
 		}
 		s.Readings = append(s.Readings, r)
 	}
+	taken := map[string]string{} // when readings were measured, by id; "" of those that do not count
 	for _, n := range nodes {
-		if m, r, ok := readingFrom(n); ok && counts(n) {
+		m, r, ok := readingFrom(n)
+		switch {
+		case !ok || m == vital.BodyMass:
+			continue
+		case !counts(n):
+			taken[r.ID] = ""
+			continue
+		}
+		r.Flag = grade(m, r, p.Months(Moment(r.When)))
+		add(m, r)
+		taken[r.ID] = r.When
+	}
+	for _, n := range nodes { // after what it rests on
+		if m, r, ok := readingFrom(n); ok && counts(n) && m == vital.BodyMass && r.rests(taken, now.Location()) {
 			r.Flag = grade(m, r, p.Months(Moment(r.When)))
 			add(m, r)
 		}
@@ -96,9 +117,7 @@ func vitalsFrom(nodes []*fhir.Node, p Patient, now time.Time) []Series {
 		byTime(s.Readings, func(r Reading) string { return r.When })
 		slices.Reverse(s.Readings)
 	}
-	if _, measured := series[vital.BodyMass]; !measured {
-		computeBMI(series[vital.Weight], series[vital.Height], p, add)
-	}
+	computeBMI(series, p, now.Location(), add)
 	var out []Series
 	for _, d := range vital.Definitions() {
 		if s := series[d.Measure]; s != nil {
@@ -159,6 +178,11 @@ func readingFrom(n *fhir.Node) (vital.Measure, Reading, bool) {
 		return "", r, false
 	}
 	q := n.Get("valueQuantity")
+	for from := range n.Get("derivedFrom").Items() {
+		if id := idIn(from.Get("reference").Text(), "Observation"); id != "" {
+			r.from = append(r.from, id)
+		}
+	}
 	r.Value, r.Unit = q.Get("value").Text(), firstText(q.Get("code").Text(), q.Get("unit").Text())
 	if r.Value == "" {
 		return "", r, false
@@ -212,24 +236,88 @@ func grade(m vital.Measure, r Reading, months int) string {
 	return vital.Flag(m, f, months)
 }
 
-// computeBMI adds a body mass index for each weight, with the height of the same day or,
-// in adults, the last one before.
-func computeBMI(weights, heights *Series, p Patient, add func(vital.Measure, Reading)) {
+// grown is from which age, in months, a height stays.
+const grown = 18 * 12
+
+// rests reports whether what a value was computed from still counts, and notes a height of
+// another day. taken is when the readings of the chart were measured, "" of those that do not count.
+func (r *Reading) rests(taken map[string]string, zone *time.Location) bool {
+	for _, id := range r.from {
+		when, here := taken[id]
+		if here && when == "" {
+			return false
+		}
+		if here && !SameDay(when, r.When, zone) {
+			r.Height = when
+		}
+	}
+	return true
+}
+
+// SameDay reports whether two FHIR dates are of one day in a zone. A date stays the day that was
+// written.
+func SameDay(a, b string, zone *time.Location) bool { return dayOf(a, zone) == dayOf(b, zone) }
+
+func dayOf(value string, zone *time.Location) string {
+	if len(value) <= len(time.DateOnly) {
+		return value
+	}
+	return Moment(value).In(zone).Format(time.DateOnly)
+}
+
+// computeBMI adds a body mass index for each weight without one of its day, with the height of
+// the same day or, in adults, the last one before. Nothing else may be put together: children grow.
+func computeBMI(series map[vital.Measure]*Series, p Patient, zone *time.Location, add func(vital.Measure, Reading)) {
+	weights, heights := series[vital.Weight], series[vital.Height]
 	if weights == nil || heights == nil {
 		return
 	}
-	for _, w := range weights.Readings {
-		var h Reading
-		for _, x := range heights.Readings {
-			same := Moment(x.When).Format(time.DateOnly) == Moment(w.When).Format(time.DateOnly)
-			if same || p.Months(Moment(x.When)) >= 18*12 && !Moment(x.When).After(Moment(w.When)) {
-				h = x
-			}
+	have := map[string]bool{}
+	if s := series[vital.BodyMass]; s != nil {
+		for _, r := range s.Readings {
+			have[dayOf(r.When, zone)] = true
 		}
+	}
+	for _, w := range weights.Readings {
+		if have[dayOf(w.When, zone)] || w.Unit != vital.Of(vital.Weight).Unit {
+			continue
+		}
+		h, same := heightFor(w, heights.Readings, p, zone)
 		if f := vital.BMI(w.Float(), h.Float()); f > 0 {
 			r := Reading{Value: vital.Literal(vital.BodyMass, f), Unit: "kg/m2", When: w.When, Computed: true, Encounter: w.Encounter}
+			if !same {
+				r.Height = h.When
+			}
 			r.Flag = grade(vital.BodyMass, r, p.Months(Moment(r.When)))
 			add(vital.BodyMass, r)
 		}
 	}
+	if s := series[vital.BodyMass]; s != nil {
+		slices.SortStableFunc(s.Readings, func(a, b Reading) int { return Moment(a.When).Compare(Moment(b.When)) })
+	}
+}
+
+// heightFor returns the height that a weight may be put together with; the zero Reading for none.
+func heightFor(w Reading, heights []Reading, p Patient, zone *time.Location) (h Reading, same bool) {
+	for _, x := range heights {
+		if x.Unit != vital.Of(vital.Height).Unit {
+			continue
+		}
+		if SameDay(x.When, w.When, zone) {
+			h, same = x, true
+		} else if !same && p.Months(Moment(x.When)) >= grown && Moment(x.When).Before(Moment(w.When)) {
+			h = x
+		}
+	}
+	return h, same
+}
+
+// WithoutBMI reports whether the newest weight has no body mass index, and of when the last height
+// is: "" when there is none. Then an older index does not tell how the patient is now.
+func (c Chart) WithoutBMI() (height string, without bool) {
+	w, bmi := c.Vital(vital.Weight).Last(), c.Vital(vital.BodyMass).Last()
+	if w.When == "" || bmi.When != "" && (SameDay(bmi.When, w.When, c.now.Location()) || Moment(bmi.When).After(Moment(w.When))) {
+		return "", false
+	}
+	return c.Vital(vital.Height).Last().When, true
 }

@@ -2,11 +2,12 @@ package chart
 
 import (
 	"context"
-	"errors"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/knowledge/vital"
 	"github.com/osler-emr/osler/record"
@@ -18,39 +19,40 @@ type VitalDraft struct {
 	Patient   string
 	Encounter string // id; "" outside a visit
 	Typed     map[vital.Measure]string
-	Confirmed bool // unusual values were looked at and are right
-	Key       string
+	// Sure holds the texts that were looked at and are right, of fields with unusual values. A
+	// text that was changed since is asked about again.
+	Sure map[vital.Measure]string
+	Key  string
 }
 
-// errDoubt is the cause of the fault about unusual values that nobody has confirmed: its
-// issues name the fields by measure, and the same draft with Confirmed set is accepted.
-var errDoubt = errors.New("unusual values")
-
-// Unconfirmed reports whether err only asks to look at unusual values once more.
-func Unconfirmed(err error) bool { return errors.Is(err, errDoubt) }
-
 // RecordVitals files a set of vital signs in one commit. Values that no person can have are
-// fault.Invalid with one issue a field; unusual ones are too until they are confirmed (see
-// Unconfirmed). Weight with a height of this set, or in adults the last known one, gives a
-// body mass index.
+// fault.Invalid with one issue a field; unusual ones, at the patient's age or after the last
+// value, are too until the person is sure of them (see Unconfirmed). Weight with a height of
+// this set, or in adults the last known one, gives a body mass index.
 func RecordVitals(ctx context.Context, actor *record.Actor, d VitalDraft) ([]Reading, record.Result, error) {
-	values, err := d.parse()
+	c, err := Read(ctx, actor, d.Patient, "Observation", "Encounter")
+	if err != nil {
+		return nil, record.Result{}, err
+	}
+	q := questions{chart: c, at: actor.Now(), sure: d.Sure}
+	values, err := q.read(d.Typed)
 	if err != nil {
 		return nil, record.Result{}, err
 	}
 	if len(values) == 0 {
 		return nil, record.Result{}, fault.New(fault.Invalid, "Fill in at least one value.").At(string(vital.BloodPressure))
 	}
-	c, err := Read(ctx, actor, d.Patient, "Observation", "Encounter")
-	if err != nil {
-		return nil, record.Result{}, err
-	}
 	if _, ok := c.Visit(d.Encounter); d.Encounter != "" && !ok {
 		return nil, record.Result{}, fault.New(fault.NotFound, "This visit is not in the patient's chart.")
 	}
+	s := vitalSet{patient: c.Patient, encounter: d.Encounter, at: actor.Now(), by: actor.Principal().Reference(), values: values, ids: map[vital.Measure]string{}}
+	for m := range values {
+		s.ids[m] = ident.New(actor.Now())
+	}
+	s.height(c)
 	change := record.Change{What: "record vital signs", Key: d.Key}
 	for _, m := range vital.Definitions() {
-		if n := d.observation(m, values, c, actor); n != nil {
+		if n := s.observation(m); n != nil {
 			change.Put = append(change.Put, record.Put{Resource: n, Create: true})
 		}
 	}
@@ -73,114 +75,83 @@ func RecordVitals(ctx context.Context, actor *record.Actor, d VitalDraft) ([]Rea
 	return out, result, nil
 }
 
-// parse reads all fields and collects what is wrong with them.
-func (d VitalDraft) parse() (map[vital.Measure]vital.Value, error) {
-	values := map[vital.Measure]vital.Value{}
-	var wrong, doubtful []fault.Issue
-	note := func(m vital.Measure, err error) {
-		var doubt vital.Doubt
-		issue := fault.Issue{Severity: "error", Type: "value", Expression: string(m)}
-		switch {
-		case err == nil:
-		case errors.As(err, &doubt):
-			issue.Text = doubt.Text + "."
-			doubtful = append(doubtful, issue)
-		case errors.Is(err, vital.ErrUnreadable) && m == vital.BloodPressure:
-			issue.Text = "Blood pressure cannot be read. Write it as 120/80."
-			wrong = append(wrong, issue)
-		case errors.Is(err, vital.ErrUnreadable):
-			issue.Text = vital.Of(m).Name + " cannot be read as a number."
-			wrong = append(wrong, issue)
-		default:
-			issue.Text = err.Error() + "."
-			wrong = append(wrong, issue)
-		}
-	}
-	for _, def := range vital.Definitions() {
-		text := d.Typed[def.Measure]
-		if text == "" {
-			continue
-		}
-		if def.Measure == vital.BloodPressure {
-			s, dia, err := vital.ParsePressure(text)
-			note(def.Measure, err)
-			values[vital.Systolic], values[vital.Diastolic] = s, dia
-			continue
-		}
-		v, err := vital.Parse(def.Measure, text)
-		note(def.Measure, err)
-		values[def.Measure] = v
-	}
-	switch {
-	case len(wrong) > 0:
-		return nil, fault.New(fault.Invalid, "Some values cannot be right. Nothing was saved.").With(wrong...).With(doubtful...)
-	case len(doubtful) > 0 && !d.Confirmed:
-		return nil, fault.Wrap(errDoubt, fault.Invalid, "Some values are unusual. Look again, then save once more if they are right.").With(doubtful...)
-	}
-	return values, nil
+// vitalSet is what was measured together, checked, on its way to the record.
+type vitalSet struct {
+	patient       Patient
+	encounter, by string
+	at            time.Time
+	values        map[vital.Measure]vital.Value
+	ids           map[vital.Measure]string // of the Observations
+	tall          Reading                  // the height for the body mass index, of this set or an earlier one
 }
 
 // observation makes the resource of one vital sign; nil when it was not measured.
-func (d VitalDraft) observation(m vital.Definition, values map[vital.Measure]vital.Value, c Chart, actor *record.Actor) *fhir.Node {
-	months := c.Patient.Months(actor.Now())
+func (s vitalSet) observation(m vital.Definition) *fhir.Node {
 	n := fhir.New("Observation")
-	n.Set("status", fhir.Str("final"))
-	n.Set("category", fhir.Arr(coded(observationCategory, "vital-signs")))
-	n.Set("code", codeOf(m))
-	n.Set("subject", reference("Patient/"+d.Patient))
-	if d.Encounter != "" {
-		n.Set("encounter", reference("Encounter/"+d.Encounter))
-	}
-	n.Set("effectiveDateTime", fhir.Str(actor.Now().Format(time.RFC3339)))
-	n.Set("issued", fhir.Str(actor.Now().Format(time.RFC3339)))
-	if by := actor.Principal().Reference(); by != "" {
-		n.Set("performer", fhir.Arr(reference(by)))
-	}
-	flag := ""
-	switch v, measured := values[m.Measure]; {
-	case m.Measure == vital.BloodPressure:
-		s, ok := values[vital.Systolic]
-		if !ok {
-			return nil
-		}
-		dia := values[vital.Diastolic]
-		n.Set("component", fhir.Arr(component(vital.Systolic, s), component(vital.Diastolic, dia)))
-		flag = vital.Worse(vital.Flag(vital.Systolic, s.Float, months), vital.Flag(vital.Diastolic, dia.Float, months))
-	case m.Measure == vital.Systolic || m.Measure == vital.Diastolic:
+	switch v, measured := s.values[m.Measure]; {
+	case m.Measure == vital.BloodPressure && s.ids[vital.Systolic] != "":
+		setPressure(n, s.values[vital.Systolic], s.values[vital.Diastolic], s.patient.Months(s.at))
+		n.SetID(s.ids[vital.Systolic])
+	case m.Measure == vital.BloodPressure || m.Measure == vital.Systolic || m.Measure == vital.Diastolic:
 		return nil
 	case m.Measure == vital.BodyMass && !measured:
-		bmi := vital.BMI(values[vital.Weight].Float, d.height(values, c, months))
+		bmi := vital.BMI(s.values[vital.Weight].Float, s.tall.Float())
 		if bmi == 0 {
 			return nil
 		}
-		literal := vital.Literal(m.Measure, bmi)
-		n.Set("valueQuantity", quantity(m, literal))
-		flag = vital.Flag(m.Measure, bmi, months)
+		setValue(n, m, vital.Literal(m.Measure, bmi), s.patient.Months(s.at))
+		n.Set("derivedFrom", fhir.Arr(reference("Observation/"+s.ids[vital.Weight]), reference("Observation/"+s.tall.ID)))
 	case !measured:
 		return nil
 	default:
-		n.Set("valueQuantity", quantity(m, v.Literal))
-		flag = vital.Flag(m.Measure, v.Float, months)
+		setValue(n, m, v.Literal, s.patient.Months(s.at))
+		n.SetID(s.ids[m.Measure])
 	}
-	if flag != "" {
-		n.Set("interpretation", fhir.Arr(coded(interpretation, flag)))
+	n.Set("status", fhir.Str("final"))
+	n.Set("category", fhir.Arr(coded(observationCategory, "vital-signs")))
+	n.Set("code", codeOf(m))
+	n.Set("subject", reference("Patient/"+s.patient.ID))
+	if s.encounter != "" {
+		n.Set("encounter", reference("Encounter/"+s.encounter))
+	}
+	n.Set("effectiveDateTime", fhir.Str(s.at.Format(time.RFC3339)))
+	n.Set("issued", fhir.Str(s.at.Format(time.RFC3339)))
+	if s.by != "" {
+		n.Set("performer", fhir.Arr(reference(s.by)))
 	}
 	return n
 }
 
-// height is that of this set, else an adult's last one; 0 when there is none.
-func (d VitalDraft) height(values map[vital.Measure]vital.Value, c Chart, months int) float64 {
-	if h, ok := values[vital.Height]; ok {
-		return h.Float
+// setValue puts a value, decimal, and how it is judged into an Observation.
+func setValue(n *fhir.Node, m vital.Definition, literal string, months int) {
+	n.Set("valueQuantity", quantity(m, literal))
+	f, _ := strconv.ParseFloat(literal, 64)
+	setFlag(n, vital.Flag(m.Measure, f, months))
+}
+
+func setPressure(n *fhir.Node, systolic, diastolic vital.Value, months int) {
+	n.Set("component", fhir.Arr(component(vital.Systolic, systolic), component(vital.Diastolic, diastolic)))
+	setFlag(n, vital.Worse(vital.Flag(vital.Systolic, systolic.Float, months), vital.Flag(vital.Diastolic, diastolic.Float, months)))
+}
+
+func setFlag(n *fhir.Node, flag string) {
+	n.Remove("interpretation")
+	if flag != "" {
+		n.Set("interpretation", fhir.Arr(coded(interpretation, flag)))
 	}
-	if months < 18*12 {
-		return 0
+}
+
+// height chooses the height for the body mass index: that of this set, else an adult's last
+// one, which was measured in adult life; none for children, who grow.
+func (s *vitalSet) height(c Chart) {
+	if h, ok := s.values[vital.Height]; ok {
+		s.tall = Reading{ID: s.ids[vital.Height], Value: h.Literal}
+		return
 	}
 	last := c.Vital(vital.Height).Last()
-	if c.Patient.Months(Moment(last.When)) < 18*12 {
-		return 0
+	if s.patient.Months(s.at) >= grown && s.patient.Months(Moment(last.When)) >= grown && last.Unit == vital.Of(vital.Height).Unit {
+		s.tall = last
 	}
-	return last.Float()
 }
 
 func codeOf(m vital.Definition) *fhir.Node {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -212,7 +213,11 @@ func TestVitalsAreCheckedBeforeTheyAreKept(t *testing.T) {
 		t.Errorf("%d series were stored by refused sets", n)
 	}
 	d := typed(vital.Temperature, "41.8")
-	d.Confirmed = true
+	d.Sure = map[vital.Measure]string{vital.Temperature: "41.7"}
+	if _, _, err := RecordVitals(ctx, doctor, d); !Unconfirmed(err) || !slices.Equal(Doubtful(err), []vital.Measure{vital.Temperature}) {
+		t.Errorf("a value that was changed after the tick: %v", err)
+	}
+	d.Sure = d.Typed
 	if _, _, err := RecordVitals(ctx, doctor, d); err != nil {
 		t.Errorf("a confirmed value: %v", err)
 	}

@@ -123,6 +123,11 @@ func TestAReportReachesThePhysicianAndComesBack(t *testing.T) {
 func TestWhatCannotBeRightIsNotStored(t *testing.T) {
 	gate := open(t)
 	me := gate.As(maria, "portal")
+	before, _ := fhir.Parse([]byte(`{"resourceType":"Observation","status":"final","subject":{"reference":"Patient/maria"},"code":{"coding":[{"system":"http://loinc.org","code":"29463-7"}]},
+		"effectiveDateTime":"2026-10-20","valueQuantity":{"value":71.5,"unit":"kg","system":"http://unitsofmeasure.org","code":"kg"}}`))
+	if _, err := gate.As(trust.System("import"), "test").Commit(t.Context(), record.Change{Put: []record.Put{{Resource: before, Create: true}}}); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		draft       Draft
 		field       string
@@ -137,6 +142,8 @@ func TestWhatCannotBeRightIsNotStored(t *testing.T) {
 		"no symptom":  {Draft{Kind: Symptom, Symptom: "  "}, FieldSymptom, false, false, 1},
 		"tomorrow":    {Draft{Kind: Weight, Weight: "71", When: noon.Add(24 * time.Hour)}, FieldWhen, false, false, 1},
 		"unusual":     {Draft{Kind: Pressure, Upper: "240", Lower: "100"}, FieldUpper, false, true, 1},
+		"in pounds":   {Draft{Kind: Weight, Weight: "158"}, FieldWeight, false, true, 1},
+		"a child's":   {Draft{Kind: Weight, Weight: "14.5"}, FieldWeight, false, true, 1},
 		"years ago":   {Draft{Kind: Weight, Weight: "71", When: noon.AddDate(-3, 0, 0)}, FieldWhen, false, false, 1},
 		"both absent": {Draft{Kind: Pressure}, FieldUpper, false, false, 2},
 	} {

@@ -10,6 +10,7 @@ import (
 	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/knowledge/vital"
+	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/practice/task"
 	"github.com/osler-emr/osler/record"
 )
@@ -73,7 +74,14 @@ func Record(ctx context.Context, actor *record.Actor, d Draft) (Measurement, rec
 	if d.When.IsZero() {
 		d.When = now
 	}
-	m, err := d.read(now)
+	c := chart.Chart{}
+	if d.Kind == Weight {
+		var err error
+		if c, err = chart.Read(ctx, actor, patient, "Observation"); err != nil {
+			return Measurement{}, record.Result{}, err
+		}
+	}
+	m, err := d.read(now, c)
 	if err != nil {
 		return Measurement{}, record.Result{}, err
 	}
@@ -107,40 +115,49 @@ func (m Measurement) line() string {
 	return string(text)
 }
 
-// read checks the draft; issues are collected, so that all of them are shown at once.
-func (d Draft) read(now time.Time) (Measurement, error) {
+// WeightBefore returns the weight in the chart with which a weight of an instant is compared, as the
+// clinic compares its own.
+func WeightBefore(c chart.Chart, at time.Time) (chart.Reading, bool) {
+	return c.Before(vital.Weight, at, "")
+}
+
+// read checks the draft; issues are collected, so that all of them are shown at once. c is the
+// chart, for a weight.
+func (d Draft) read(now time.Time, c chart.Chart) (Measurement, error) {
 	m := Measurement{Kind: d.Kind, When: d.When, State: Waiting, Comment: strings.TrimSpace(d.Comment)}
-	c := checks{confirmed: d.Confirmed}
+	ask := checks{confirmed: d.Confirmed}
 	switch d.Kind {
 	case Pressure:
 		m.Name, m.Unit = vital.Of(vital.BloodPressure).Name, vital.Of(vital.BloodPressure).Unit
-		upper := c.number(FieldUpper, vital.Systolic, d.Upper)
-		lower := c.number(FieldLower, vital.Diastolic, d.Lower)
+		upper := ask.number(FieldUpper, vital.Systolic, d.Upper)
+		lower := ask.number(FieldLower, vital.Diastolic, d.Lower)
 		m.Upper, m.Lower = upper.Literal, lower.Literal
-		if err := c.mixed(upper, lower); err != nil {
+		if err := ask.mixed(upper, lower); err != nil {
 			return m, err
 		}
 	case Weight:
 		m.Name, m.Unit = vital.Of(vital.Weight).Name, vital.Of(vital.Weight).Unit
-		m.Value = c.number(FieldWeight, vital.Weight, d.Weight).Literal
+		v := ask.number(FieldWeight, vital.Weight, d.Weight)
+		m.Value = v.Literal
+		ask.weight(v, d.When, c)
 	case Symptom:
 		m.Name, m.Value = "Symptom reported by the patient", strings.TrimSpace(d.Symptom)
 		if m.Value == "" {
-			c.wrong(FieldSymptom, "Write what you feel.")
+			ask.wrong(FieldSymptom, "Write what you feel.")
 		}
 	default:
 		return m, fault.New(fault.Invalid, "Choose what you want to record.")
 	}
 	if len(m.Value) > MaxText || len(m.Comment) > MaxText {
-		c.wrong(FieldComment, "This is too long. Send it as a message, in parts.")
+		ask.wrong(FieldComment, "This is too long. Send it as a message, in parts.")
 	}
 	switch {
 	case d.When.After(now.Add(5 * time.Minute)):
-		c.wrong(FieldWhen, "This time lies ahead. Say when you measured.")
+		ask.wrong(FieldWhen, "This time lies ahead. Say when you measured.")
 	case now.Sub(d.When) > maxAge:
-		c.wrong(FieldWhen, "This is more than a year ago. Tell us in a message instead.")
+		ask.wrong(FieldWhen, "This is more than a year ago. Tell us in a message instead.")
 	}
-	return m, c.fault()
+	return m, ask.fault()
 }
 
 // checks collects what is wrong, and what is unusual, with the fields of a draft.
@@ -172,6 +189,21 @@ func (c *checks) number(field string, measure vital.Measure, text string) vital.
 		return vital.Value{}
 	}
 	return v
+}
+
+// weight asks about a weight that is unusual at the patient's age, or far from the one before.
+func (c *checks) weight(v vital.Value, at time.Time, of chart.Chart) {
+	if v.Literal == "" || len(c.unusual) > 0 {
+		return
+	}
+	months := of.Patient.Months(at)
+	before, found := WeightBefore(of, at)
+	switch {
+	case found && vital.Leap(vital.Weight, v.Float, before.Float(), at.Sub(chart.Moment(before.When)), months):
+		c.unusual = append(c.unusual, fault.Issue{Severity: "error", Type: "value", Expression: FieldWeight, Text: "This is very different from the weight before. Is it right?"})
+	case vital.Unusual(vital.Weight, v.Float, months):
+		c.unusual = append(c.unusual, fault.Issue{Severity: "error", Type: "value", Expression: FieldWeight, Text: "This number is unusual. Is it right?"})
+	}
 }
 
 // mixed finds a lower number that is not below the upper one.

@@ -157,6 +157,35 @@ func TestFactsOfTheChart(t *testing.T) {
 	}
 }
 
+func TestAWithdrawnWeightDosesNothing(t *testing.T) {
+	c := open(t)
+	weigh := func(id, status, value, when string) {
+		c.put(`{"resourceType":"Observation","id":"` + id + `","status":"` + status + `","subject":{"reference":"Patient/maria"},"code":{"coding":[{"system":"http://loinc.org","code":"29463-7"}]},
+			"effectiveDateTime":"` + when + `","valueQuantity":{"value":` + value + `,"unit":"kg","system":"http://unitsofmeasure.org","code":"kg"}}`)
+	}
+	weight := func() float64 {
+		t.Helper()
+		f, err := ChartFacts(t.Context(), c.as(physician), "maria", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f.Weight.Value
+	}
+	weigh("w1", "final", "71.5", "2026-10-20")
+	weigh("w2", "final", "145", "2026-11-20")
+	if w := weight(); w != 145 {
+		t.Errorf("the newest weight is %v", w)
+	}
+	weigh("w2", "corrected", "72.5", "2026-11-20")
+	if w := weight(); w != 72.5 {
+		t.Errorf("corrected, the weight is %v", w)
+	}
+	weigh("w2", "entered-in-error", "72.5", "2026-11-20")
+	if w := weight(); w != 71.5 {
+		t.Errorf("withdrawn, the weight is %v", w)
+	}
+}
+
 func TestRenewCompletesTheOldOne(t *testing.T) {
 	c := open(t)
 	ctx := t.Context()

@@ -225,6 +225,9 @@ func (f *filing) observation(v Typed) (n *fhir.Node, issue string) {
 	if issue != "" {
 		return nil, issue
 	}
+	if beyond, _ := labrange.Critical(v.LOINC, labrange.Quantity{Value: number.Float, Comparator: number.Comparator, Unit: first(fhir.Str(ucum), fhir.Str(unit))}, f.who.age(f.Collected)); beyond != "" {
+		flag = beyond
+	}
 	if ranged != nil {
 		n.Set("referenceRange", fhir.Arr(ranged))
 	}

@@ -14,7 +14,8 @@ import (
 var nan = math.NaN()
 
 // Critical reports whether a result is signed only with a word about what was done: its task
-// cannot wait, or one of its values is flagged as critical.
+// cannot wait, or one of its values is critical, by its laboratory or by the clinic's own limits
+// (see Value.Own). It is the one place where this is decided.
 func Critical(t task.Task, r Report) bool {
 	return t.Kind == task.ReviewResult && (t.Priority == "stat" || slices.ContainsFunc(r.Values, func(v Value) bool { return critical(v.Flag) }))
 }

@@ -243,7 +243,7 @@ func (g *Grid) fill(rows map[string]*Series, who person) {
 func urgency(s Series) int {
 	last := s.Last()
 	n := 0
-	if last.Flag == "HH" || last.Flag == "LL" {
+	if critical(last.Flag) {
 		n += 4
 	}
 	if last.Abnormal() {
@@ -256,10 +256,11 @@ func urgency(s Series) int {
 }
 
 // judge takes the range of the newest value, and grades values that came without a flag by
-// their own limits or by the built-in range.
+// their own limits or by the built-in range; critical ones are found whatever their flag is.
 func (s *Series) judge(who person) {
 	for i := range s.Points {
 		s.Points[i].judge(s.Unit, who)
+		s.Points[i].hold(who, s.Points[i].At)
 	}
 	last := s.Last()
 	s.Low, s.High, s.Range = last.Low, last.High, last.Range

@@ -6,12 +6,15 @@
 package result
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/knowledge/labrange"
 	"github.com/osler-emr/osler/record"
 )
 
@@ -29,6 +32,14 @@ type Value struct {
 	When       string // FHIR dateTime of the collection
 	Status     string
 	Code       string // LOINC, "" when not given
+	// Own: the flag is by the clinic's own critical limits; Sent is the laboratory's.
+	Own  bool
+	Sent string
+	// Unchecked says why the value was not held against those limits; "" when it was, or when
+	// the test has none.
+	Unchecked labrange.Unchecked
+
+	ucum string // the code of the unit, when it is of UCUM
 }
 
 // Report is a panel of values.
@@ -62,6 +73,9 @@ func (v *Value) fill(n *fhir.Node) bool {
 	if q := n.Get("valueQuantity"); q != nil {
 		v.Value, v.Numeric, v.Comparator = q.Get("value").Text(), true, q.Get("comparator").Text()
 		v.Unit = first(q.Get("unit"), q.Get("code"))
+		if q.Get("system").Text() == unitSystem {
+			v.ucum = q.Get("code").Text()
+		}
 	} else {
 		v.Value = first(n.Get("valueString"), n.Path("valueCodeableConcept.text"), n.Path("valueCodeableConcept.coding.0.display"), n.Get("valueInteger"), n.Get("valueBoolean"), n.Get("valueDateTime"))
 	}
@@ -71,9 +85,28 @@ func (v *Value) fill(n *fhir.Node) bool {
 	return v.Value != ""
 }
 
+// hold holds the value against the clinic's own critical limits: a laboratory that says only
+// that a value is high, or nothing, does not make a critical one less so.
+func (v *Value) hold(who person, at time.Time) {
+	q := labrange.Quantity{Comparator: v.Comparator, Unit: cmp.Or(v.ucum, v.Unit)}
+	n, ok := ParseNumber(v.Comparator + v.Value)
+	if !ok {
+		return
+	}
+	q.Value, q.Comparator = n.Float, n.Comparator
+	flag, why := labrange.Critical(v.Code, q, who.age(at))
+	if v.Unchecked = why; flag != "" && !critical(v.Flag) {
+		v.Sent, v.Flag, v.Own = v.Flag, flag, true
+	}
+}
+
 // InRange reports whether the value is known to be in its reference range: its flag says N,
-// or it has no flag and lies within numeric limits. What cannot be judged is not in range.
+// or it has no flag and lies within numeric limits. What cannot be judged is not in range, nor
+// is a value in a unit that is not that of its test.
 func (v Value) InRange() bool {
+	if v.Unchecked == labrange.OtherUnit {
+		return false
+	}
 	if v.Flag != "" {
 		return v.Flag == "N"
 	}
@@ -100,7 +133,8 @@ func (r Report) InRange() bool {
 }
 
 // Behind reads what a task or an order points at: a DiagnosticReport with its values, or an
-// Observation. Other types are fault.NotSupported.
+// Observation; the values are held against the clinic's own critical limits. Other types are
+// fault.NotSupported.
 func Behind(ctx context.Context, actor *record.Actor, ref string) (Report, error) {
 	resourceType, id, _ := strings.Cut(ref, "/")
 	if resourceType != "DiagnosticReport" && resourceType != "Observation" {
@@ -115,7 +149,7 @@ func Behind(ctx context.Context, actor *record.Actor, ref string) (Report, error
 		if len(r.Values) > 0 {
 			r.When = r.Values[0].When
 		}
-		return r, nil
+		return r, r.hold(ctx, actor, n)
 	}
 	r := Report{ID: id, Name: words(n.Get("code")), When: first(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("issued")),
 		Status: n.Get("status").Text(), Comment: n.Get("conclusion").Text(), Reference: ref}
@@ -125,7 +159,32 @@ func Behind(ctx context.Context, actor *record.Actor, ref string) (Report, error
 			ids = append(ids, vid)
 		}
 	}
-	return r, r.read(ctx, actor, ids)
+	if err := r.read(ctx, actor, ids); err != nil {
+		return r, err
+	}
+	return r, r.hold(ctx, actor, n)
+}
+
+// hold holds all values against the clinic's own critical limits at the patient's age; one who
+// cannot be read has no known age.
+func (r *Report) hold(ctx context.Context, actor *record.Actor, n *fhir.Node) error {
+	id, ok := strings.CutPrefix(n.Path("subject.reference").Text(), "Patient/")
+	if !ok || len(r.Values) == 0 {
+		return nil
+	}
+	who, err := personOf(ctx, actor, id)
+	if err != nil && !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Gone) && !fault.Is(err, fault.Forbidden) {
+		return err
+	}
+	for i := range r.Values {
+		v := &r.Values[i]
+		at := moment(v.When)
+		if at.IsZero() {
+			at = actor.Now()
+		}
+		v.hold(who, at)
+	}
+	return nil
 }
 
 // read adds the values of a report in its order.

@@ -60,14 +60,15 @@ func find(ctx context.Context, actor *record.Actor, query string) ([]Task, error
 // Sort puts the most pressing first: stat, urgent, routine; the older first within each.
 func Sort(tasks []Task) {
 	slices.SortStableFunc(tasks, func(a, b Task) int {
-		if d := rank(a) - rank(b); d != 0 {
+		if d := Rank(a) - Rank(b); d != 0 {
 			return d
 		}
 		return a.Authored.Compare(b.Authored)
 	})
 }
 
-func rank(t Task) int {
+// Rank orders tasks by their priority: the lower one comes first.
+func Rank(t Task) int {
 	switch t.Priority {
 	case "stat":
 		return 0

@@ -448,7 +448,9 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
   document.addEventListener("htmx:afterSwap", (e) => settle(e.target));
   document.addEventListener("htmx:afterSettle", () => {
     const item = $("#item.open"); // opened beside a list, or on top of it on a narrow screen
-    if (item && item.getBoundingClientRect().top < 0) item.scrollIntoView({ block: "start" });
+    if (!item) return;
+    $$("[data-preview]").forEach((row) => row.toggleAttribute("aria-current", location.pathname.endsWith(row.dataset.preview)));
+    if (item.getBoundingClientRect().top < 0) item.scrollIntoView({ block: "start" });
   });
   const ready = () => { settle(document); offerPasskeys(); };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", ready); else ready();
