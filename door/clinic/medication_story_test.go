@@ -345,7 +345,7 @@ func TestOrderResultReview(t *testing.T) {
 	}
 	for _, path := range []string{"/inbox/" + open[0].ID + "/done", "/p/maria/results/sign"} {
 		a := anna.post(path, "task", open[0].ID, "comment", "Please come today.", "plan", " ")
-		if a.status != http.StatusUnprocessableEntity || !a.says("This result is critical. Write what was done") || !a.says("Please come today.") || !strings.Contains(a.body, `name="plan"`) {
+		if a.status != http.StatusUnprocessableEntity || a.says("What was done (optional)") || !a.says("This result is critical. Write what was done") || !a.says("Please come today.") || !strings.Contains(a.body, `name="plan"`) {
 			t.Errorf("a potassium of 6.3 is signed at %s without a plan: %d %s", path, a.status, tags.ReplaceAllString(a.body, " "))
 		}
 	}

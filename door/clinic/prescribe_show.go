@@ -199,7 +199,7 @@ func newPrescribeView(r *web.Request) (prescribeView, error) {
 	if err := v.start(r); err != nil {
 		return v, err
 	}
-	v.Weigh.Key = nonce(r)
+	v.Weigh.Key, v.Weigh.May = nonce(r), mayWrite(r, "Observation")
 	v.search(r)
 	v.check(r)
 	return v, nil

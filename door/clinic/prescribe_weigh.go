@@ -16,9 +16,9 @@ import (
 type weighForm struct {
 	Typed  string
 	Doubt  bool // an unusual weight: saving it once more confirms it
-	Saved  bool
 	Faults ui.Faults
 	Key    string
+	May    bool // the reader records weights
 }
 
 // prescribeWeigh records a weight; the prescription in the form beside it comes along and stays as
@@ -37,7 +37,6 @@ func prescribeWeigh(w http.ResponseWriter, r *web.Request) error {
 		return viewErr
 	}
 	v.Faults = nil // the prescription was not sent to be signed
-	v.Weigh.Saved = err == nil
 	if err != nil {
 		v.Weigh.Typed, v.Weigh.Doubt = typed, chart.Unconfirmed(err)
 		v.Weigh.Faults.Add("weight", weightFault(r, typed, err))

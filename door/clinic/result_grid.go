@@ -96,7 +96,7 @@ func showResults(w http.ResponseWriter, r *web.Request, selected string, faults 
 
 // critical reports whether one of the results to sign needs a word about what was done.
 func (v resultsView) critical() bool {
-	return slices.ContainsFunc(v.Pending, func(t task.Task) bool {
+	return v.Faults.Of("plan") != "" || slices.ContainsFunc(v.Pending, func(t task.Task) bool {
 		return result.Critical(t, result.Report{Values: v.Grid.Awaiting(t.ID)})
 	})
 }
