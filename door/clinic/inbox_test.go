@@ -162,3 +162,18 @@ func TestNothingUnknownIsSignedInABatch(t *testing.T) {
 		t.Error("what cannot wait is not first")
 	}
 }
+
+// TestACriticalValueOutsideTheListIsSignedInTheChart: a result that the list of values does not
+// show asks for what was done as well, and there is a place to write it.
+func TestACriticalValueOutsideTheListIsSignedInTheChart(t *testing.T) {
+	h := open(t)
+	h.result("late", "6.6", "HH")
+	anna := h.signedIn("anna")
+	a := anna.post("/p/maria/results/sign", "task", "t-late")
+	if a.status != http.StatusUnprocessableEntity || !a.says("This result is critical.") || !strings.Contains(a.body, `name="plan"`) {
+		t.Fatalf("without a word: %d %s", a.status, tags.ReplaceAllString(a.body, " "))
+	}
+	if a := anna.post("/p/maria/results/sign", "task", "t-late", "plan", "Told by phone."); !a.says("1 signed.") {
+		t.Errorf("with one: %d", a.status)
+	}
+}

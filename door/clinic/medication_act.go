@@ -34,11 +34,28 @@ func medicationRenew(w http.ResponseWriter, r *web.Request) error {
 		r.Say(web.FaultText(r, err), "")
 		return web.Redirect(w, r, "/p/"+patient+"/prescribe?renew="+url.QueryEscape(refs[0])+"&encounter="+url.QueryEscape(r.FormValue("encounter")))
 	case isInvalid(err):
-		return showMedications(w, r, ui.Faults{{Text: r.Lang.T("Nothing was renewed: one of them needs a look first. Renew them one by one.") + " " + web.FaultText(r, err)}})
+		what, err := stoppedAt(r, patient, refs, outs, err)
+		if err != nil {
+			return err
+		}
+		return showMedications(w, r, ui.Faults{{Text: r.Lang.T("Nothing was renewed: one of them needs a look first. Renew them one by one.") + " " + what}})
 	default:
 		return err
 	}
 	return web.Redirect(w, r, backTo(r, "/p/"+patient+"/medications"))
+}
+
+// stoppedAt says which medicine stopped a renewal of several, and why.
+func stoppedAt(r *web.Request, patient string, refs []string, outs []medication.Outcome, cause error) (string, error) {
+	if len(outs) == 0 || len(outs) > len(refs) {
+		return web.FaultText(r, cause), nil
+	}
+	list, err := medication.List(r.Context(), r.Actor, patient)
+	if err != nil {
+		return "", err
+	}
+	m, _ := list.Find(refs[len(outs)-1])
+	return m.Text + ": " + web.FaultText(r, cause), nil
 }
 
 // loudest says when the checks of a renewal found something that did not stop it.

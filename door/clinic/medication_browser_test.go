@@ -14,7 +14,7 @@ func TestMedicinePagesInABrowser(t *testing.T) {
 	h.result("late", "5.9", "H")
 	b := webtest.Start(t)
 	b.Open(h.url+"/sign-in", webtest.Desktop).SignIn(h.url, "anna", phrase)
-	pages := map[string]string{"medications": "/medications", "prescribe": "/prescribe?s=" + cotrimoxazole, "orders": "/orders", "results": "/results", "result-form": "/results/new?test=24362-6"}
+	pages := map[string]string{"medications": "/medications", "prescribe": "/prescribe?s=" + cotrimoxazole, "orders": "/orders", "results": "/results", "result-form": "/results/new?test=24362-6", "renewal": "/prescribe?renew=MedicationRequest/m1"}
 	for name, path := range pages {
 		for _, v := range []webtest.View{webtest.Desktop, webtest.Dark, webtest.Phone} {
 			p := b.Open(h.url+"/p/maria"+path, v)
@@ -79,6 +79,59 @@ func TestThePanelFollowsTheForm(t *testing.T) {
 	p.Click("#f-dose")
 	webtest.Eval[bool](p, `(()=>{const d=document.querySelector("#f-dose"); d.value="0"; d.dispatchEvent(new Event("change",{bubbles:true})); return true})()`)
 	p.Wait("#signbar button.primary[disabled]")
+}
+
+// TestWritingByHandWithKeysAlone: Enter in a field checks again and leaves one page; a child is
+// weighed without losing a word; what was not checked is ticked and signed, all by keys.
+func TestWritingByHandWithKeysAlone(t *testing.T) {
+	h := open(t)
+	h.kid()
+	b := webtest.Start(t)
+	p := b.Open(h.url+"/sign-in", webtest.Desktop)
+	p.SignIn(h.url, "anna", phrase)
+	p.Goto(h.url + "/p/kid/prescribe")
+	p.Wait("#find-medicine:focus")
+	scriptsReady(p)
+	p.Press("cetirizin mixture")
+	p.Press("\r")
+	p.Wait("#f-dose:focus")
+	p.Press("2.5 mL\t")
+	p.Wait("#f-dose[value='2.5 mL']") // checked again
+	p.Wait("#f-route:focus")
+	webtest.Eval[bool](p, `(()=>{for (const [id, v] of [["#f-timing","1-1-d"],["#f-route","by mouth"]]) document.querySelector(id).value=v; return true})()`)
+	p.Type("#f-days", "10 days\r")
+	p.Wait("#f-quantity[value='25 mL']")
+	if n := webtest.Eval[int](p, `document.querySelectorAll("main, #rx, .signbar, #find-medicine").length`); n != 4 {
+		t.Errorf("Enter nests a page in the page: %d parts, want 4", n)
+	}
+	if p.Text("label[for=f-for]") != "For (optional)" {
+		t.Errorf("the reason: %s", p.Text("label[for=f-for]"))
+	}
+	p.Type("#f-note", "in juice\t")
+	p.Wait("#f-note[value='in juice']")
+	p.Type("#f-weight", "heavy\r")
+	p.Wait("#f-weight[aria-invalid]:focus")
+	p.Axe()
+	p.Picture("rx-weigh-fault")
+	webtest.Eval[bool](p, `(()=>{document.querySelector("#f-weight").select(); return true})()`)
+	p.Press("12.4\r")
+	p.Wait("#weigh .quiet")
+	if got := webtest.Eval[string](p, `document.querySelector("#f-note").value`); got != "in juice" {
+		t.Errorf("the note after weighing: %q", got)
+	}
+	p.Chord("Enter") // the button does nothing before the tick
+	p.Wait("#f-unchecked:not(:checked)")
+	webtest.Eval[bool](p, `(()=>{document.querySelector("#f-unchecked").focus(); return true})()`)
+	p.Axe()
+	p.Picture("rx-unchecked-focus")
+	p.Press(" ")
+	p.Wait("#signbar button.primary:not([disabled])")
+	p.Wait("#f-unchecked:focus")
+	p.Chord("Enter")
+	p.Wait(".toast")
+	if l := h.medicines("kid"); len(l.Current) != 1 || l.Current[0].Quantity != 25 || l.Current[0].Days != 10 {
+		t.Errorf("prescribed: %+v", l.Current)
+	}
 }
 
 // TestOrderingByKeyboard: four letters and Enter order a test.

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/osler-emr/osler/practice/medication"
 	"github.com/osler-emr/osler/practice/order"
@@ -159,8 +160,13 @@ func TestRenewStopAndRefill(t *testing.T) {
 	if page.path != "/p/maria/medications" || !page.says("patient says") || !page.says("not in the catalogue: checks do not see it") || !page.says("Grant refill") || !page.says("5 days left") {
 		t.Fatalf("the list at %s: %s", page.path, tags.ReplaceAllString(page.body, " "))
 	}
-	if a := anna.post("/p/maria/medications/refill", "task", "r1", "ref", "MedicationRequest/m1"); !a.says("Renewed: lisinopril 20 mg tablet.") || !a.says("1 warning") {
-		t.Fatalf("refill: %d %s", a.status, tags.ReplaceAllString(a.body, " "))
+	look := anna.post("/p/maria/medications/refill", "task", "r1", "ref", "MedicationRequest/m1")
+	if look.path != "/p/maria/prescribe" || !look.says("The checks found something new since this was signed last.") || !look.says("1 finding is new since then") || !look.says("new since it was signed last") || len(h.medicines("maria").Past) != 0 {
+		t.Fatalf("a refill with a high potassium that nobody was told of: %d %s %s", look.status, look.path, tags.ReplaceAllString(look.body, " "))
+	}
+	fields := []string{"medicine", "lisinopril 20 mg tablet", "dose", "1 tablet", "timing", "1-1-d", "quantity", "90 tablets", "repeats", "0", "for", "Condition/c1", "stop", "MedicationRequest/m1"}
+	if a := anna.post("/p/maria/prescriptions", look.sent(fields...)...); !a.says("Prescribed: lisinopril 20 mg tablet.") || a.says("Grant refill") {
+		t.Fatalf("signed after a look: %d %s", a.status, tags.ReplaceAllString(a.body, " "))
 	}
 	renewed := h.medicines("maria").Current[0].Reference()
 	if a := anna.post("/p/maria/medications/renew", "one", renewed, "key", "k"); !a.says("Renewed: lisinopril 20 mg tablet.") {
@@ -181,6 +187,113 @@ func TestRenewStopAndRefill(t *testing.T) {
 	amara := h.signedIn("amara")
 	if a := amara.post("/p/maria/medications/renew", "one", h.medicines("maria").Current[0].Reference()); a.status != http.StatusForbidden {
 		t.Errorf("a nurse renews: %d", a.status)
+	}
+}
+
+// TestOfSeveralTheOneThatStopsIsNamed: the renewal of several says which of them needs a look.
+func TestOfSeveralTheOneThatStopsIsNamed(t *testing.T) {
+	h := open(t)
+	h.ill()
+	h.commit(trust.System("import"), `{"resourceType":"MedicationRequest","id":"cet","status":"active","intent":"order","subject":{"reference":"Patient/maria"},"medicationCodeableConcept":{"text":"cetirizine 10 mg tablet"},"authoredOn":"2026-09-01T09:00:00Z","dosageInstruction":[{"text":"1 tablet once daily","timing":{"repeat":{"frequency":1,"period":1,"periodUnit":"d"}},"doseAndRate":[{"doseQuantity":{"value":1,"unit":"tablet"}}]}],"dispenseRequest":{"quantity":{"value":90,"unit":"tablet"}}}`)
+	a := h.signedIn("anna").post("/p/maria/medications/renew", "ref", "MedicationRequest/cet", "ref", "MedicationRequest/m1", "key", "k")
+	if a.status != http.StatusUnprocessableEntity || !a.says("lisinopril 20 mg tablet: The checks found something new") || len(h.medicines("maria").Past) != 0 {
+		t.Errorf("%d %s", a.status, tags.ReplaceAllString(a.body, " "))
+	}
+}
+
+// TestWhatIsForbiddenComesLast: a word for a problem offers first what the patient can take; what
+// the allergy forbids is still there, with the reason.
+func TestWhatIsForbiddenComesLast(t *testing.T) {
+	h := open(t)
+	h.ill()
+	a := h.signedIn("anna").post("/p/maria/medicine-search", "q", "cystitis")
+	text := tags.ReplaceAllString(a.body, " ")
+	forbidden, last := strings.Index(text, "Last, because of:"), 0
+	for _, name := range []string{"nitrofurantoin", "fosfomycin", "cephalexin"} {
+		last = max(last, strings.Index(text, name))
+	}
+	if forbidden < 0 || !a.says("Last, because of: Allergy") || forbidden < last {
+		t.Errorf("offered for cystitis: %s", text)
+	}
+}
+
+// kid gives the house a child of two without a weight.
+func (h house) kid() {
+	h.commit(trust.System("import"), `{"resourceType":"Patient","id":"kid","name":[{"family":"Hill","given":["Noa"]}],"gender":"female","birthDate":"2024-10-01"}`)
+}
+
+// TestAChildIsWeighedBesideThePrescription: without a weight the page says so first, takes it, and
+// keeps what was typed; forms of adults come last and are called so.
+func TestAChildIsWeighedBesideThePrescription(t *testing.T) {
+	h := open(t)
+	h.kid()
+	amara, anna := h.signedIn("amara"), h.signedIn("anna")
+	page := anna.get("/p/kid/prescribe?s=cetirizine-10-mg-tablet")
+	if !page.says("Weight not recorded: dose by weight not checked") || !page.says("form, strength and dose of adults") || !page.says("dose not checked") || page.says("can be signed") {
+		t.Fatalf("a child without a weight: %s", tags.ReplaceAllString(page.body, " "))
+	}
+	fields := []string{"dose", "0.25 tablet", "route", "by mouth", "timing", "1-1-d", "days", "10 days", "quantity", "3 tablets", "repeats", "0", "for", "hay fever", "note", "in juice"}
+	for typed, says := range map[string]string{"": "Write the weight in kg.", "heavy": "cannot be read as a number"} {
+		if a := anna.post("/p/kid/prescribe/weight", page.sent(append(fields, "weight", typed)...)...); a.status != http.StatusUnprocessableEntity || !a.says(says) || !strings.Contains(a.body, `value="in juice"`) {
+			t.Errorf("%q kg: %d %s", typed, a.status, tags.ReplaceAllString(a.body, " "))
+		}
+	}
+	a := anna.post("/p/kid/prescribe/weight", page.sent(append(fields, "weight", "12.4")...)...)
+	if a.status != http.StatusOK || a.says("Weight not recorded") || !a.says("Weight recorded: 12.4 kg.") || !strings.Contains(a.body, `value="in juice"`) || !strings.Contains(a.body, `value="0.25 tablet"`) || !a.says("Dose by weight not checked: the catalogue has no doses for children") {
+		t.Fatalf("weighed: %d %s", a.status, tags.ReplaceAllString(a.body, " "))
+	}
+	h.clock.Advance(200 * 24 * time.Hour)
+	anna, amara = h.signedIn("anna"), h.signedIn("amara")
+	if a := amara.get("/p/kid/prescribe"); !a.says("The weight is old: dose by weight not checked") || !a.says("6 months ago") && !a.says("200 days ago") {
+		t.Errorf("200 days later: %s", tags.ReplaceAllString(a.body, " "))
+	}
+	if a := anna.post("/p/kid/medicine-search", "q", "cetirizine"); !a.says("The catalogue has only forms and strengths of adults for this.") {
+		t.Errorf("only tablets: %s", a.body)
+	}
+	a = anna.post("/p/kid/medicine-search", "q", "infection")
+	if text := tags.ReplaceAllString(a.body, " "); strings.Contains(text, "only forms and strengths of adults") && strings.Contains(text, "ointment") {
+		t.Errorf("more than tablets: %s", text)
+	}
+	if a := anna.get("/p/maria/prescribe"); a.says("by weight") {
+		t.Error("a grown-up is asked for a weight")
+	}
+}
+
+// TestTheSupplyFollowsTheDirections: what the form worked out follows what is changed, and is seen
+// before it is signed; what a person typed stays, with the difference.
+func TestTheSupplyFollowsTheDirections(t *testing.T) {
+	h := open(t)
+	h.ill()
+	anna := h.signedIn("anna")
+	page := anna.get("/p/sam/prescribe?s=cephalexin-500-mg-capsule")
+	fields := func(dose, timing, days, quantity string) []string {
+		return []string{"dose", dose, "route", "by mouth", "timing", timing, "days", days, "quantity", quantity, "repeats", "0", "for", "acute cystitis"}
+	}
+	for name, c := range map[string]struct{ dose, timing, days, quantity, want, says string }{
+		"nothing changed":   {"1 capsule", "2-1-d", "7 days", "14 capsules", "14 capsules", ""},
+		"a longer course":   {"1 capsule", "2-1-d", "10 days", "14 capsules", "20 capsules", ""},
+		"more often":        {"1 capsule", "4-1-d", "7 days", "14 capsules", "28 capsules", ""},
+		"a double dose":     {"2 capsules", "2-1-d", "7 days", "14 capsules", "28 capsules", ""},
+		"typed by hand":     {"1 capsule", "2-1-d", "7 days", "28 capsules", "28 capsules", "28 capsules: lasts 14 days; the course is 7 days."},
+		"by hand, and less": {"1 capsule", "4-1-d", "7 days", "12 capsules", "12 capsules", "12 capsules: lasts 3 days; the course is 7 days."},
+	} {
+		a := anna.post("/p/sam/prescribe/compose", page.sent(fields(c.dose, c.timing, c.days, c.quantity)...)...)
+		if !strings.Contains(a.body, `name="quantity" type="text" value="`+c.want+`"`) || c.says != "" && !a.says(c.says) || c.says == "" && a.says("the course is") {
+			t.Errorf("%s: %s", name, tags.ReplaceAllString(a.body, " "))
+		}
+	}
+	changed := fields("1 capsule", "2-1-d", "10 days", "14 capsules")
+	a := anna.post("/p/sam/prescriptions", page.sent(changed...)...)
+	if a.status != http.StatusUnprocessableEntity || !a.says("The supply followed the directions: 20 capsules. Look at it, then sign.") || len(h.medicines("sam").Current) != 0 {
+		t.Fatalf("signed before the supply was seen: %d %s", a.status, tags.ReplaceAllString(a.body, " "))
+	}
+	if a := anna.post("/p/sam/prescriptions", a.sent(fields("1 capsule", "2-1-d", "10 days", "20 capsules")...)...); !a.says("Prescribed: cephalexin") || h.medicines("sam").Current[0].Quantity != 20 {
+		t.Errorf("seen: %d %s", a.status, tags.ReplaceAllString(a.body, " "))
+	}
+	free := anna.post("/p/sam/prescribe/find", "free", "cetirizine 10 mg tablet")
+	b := anna.post("/p/sam/prescribe/compose", free.sent("medicine", "cetirizine 10 mg tablet", "dose", "1 tablet", "timing", "2-1-d", "days", "5 days", "quantity", "", "repeats", "0", "for", "hay fever")...)
+	if !strings.Contains(b.body, `name="quantity" type="text" value="10 tablets"`) || !strings.Contains(b.body, `value="hay fever"`) {
+		t.Errorf("written by hand: %s", b.body)
 	}
 }
 
@@ -232,7 +345,7 @@ func TestOrderResultReview(t *testing.T) {
 	}
 	for _, path := range []string{"/inbox/" + open[0].ID + "/done", "/p/maria/results/sign"} {
 		a := anna.post(path, "task", open[0].ID, "comment", "Please come today.", "plan", " ")
-		if a.status != http.StatusUnprocessableEntity || !a.says("This result is critical. Write what was done") || !a.says("Please come today.") || !strings.Contains(a.body, `name="plan"`) {
+		if a.status != http.StatusUnprocessableEntity || a.says("What was done (optional)") || !a.says("This result is critical. Write what was done") || !a.says("Please come today.") || !strings.Contains(a.body, `name="plan"`) {
 			t.Errorf("a potassium of 6.3 is signed at %s without a plan: %d %s", path, a.status, tags.ReplaceAllString(a.body, " "))
 		}
 	}

@@ -3,7 +3,6 @@ package clinic
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,6 +32,7 @@ type prescribeForm struct {
 	Note     string
 	Days     string // "3 days", "" goes on
 	Quantity string // "6 tablets"
+	Counted  string // for which directions the form has worked out which quantity: basisOf
 	Repeats  string
 	Supply   int
 	For      string // "Condition/…", or words
@@ -50,7 +50,7 @@ func formFromDraft(d medication.Draft) prescribeForm {
 	f := prescribeForm{
 		Medicine: d.Text, Dose: drug.Count(d.Dose, d.Unit), Route: d.Route, Timing: timingValue(d.Frequency, d.Period, d.PeriodUnit), AsNeeded: d.AsNeeded,
 		Note: d.Note, Quantity: drug.Count(d.Quantity, d.QuantityOf), Repeats: strconv.Itoa(d.Repeats), For: d.Reason, Supply: d.Supply, Words: d.Directions, Stops: d.Stops,
-		Prepared: d.Prepared, Visit: d.Encounter,
+		Prepared: d.Prepared, Renews: d.Renews, Visit: d.Encounter,
 	}
 	if d.ReasonRef != "" {
 		f.For = d.ReasonRef
@@ -66,7 +66,7 @@ func readPrescribeForm(r *web.Request) prescribeForm {
 	_ = r.ParseForm() // a body that cannot be read leaves the form empty, which is told field by field
 	f := prescribeForm{
 		Sentence: r.FormValue("s"), Renews: r.FormValue("renews"), Medicine: strings.TrimSpace(r.FormValue("medicine")), Dose: r.FormValue("dose"), Route: r.FormValue("route"),
-		Timing: r.FormValue("timing"), AsNeeded: r.FormValue("prn") == "yes", Note: strings.TrimSpace(r.FormValue("note")), Days: r.FormValue("days"), Quantity: r.FormValue("quantity"),
+		Timing: r.FormValue("timing"), AsNeeded: r.FormValue("prn") == "yes", Note: strings.TrimSpace(r.FormValue("note")), Days: r.FormValue("days"), Quantity: r.FormValue("quantity"), Counted: r.FormValue("counted"),
 		Repeats: r.FormValue("repeats"), For: r.FormValue("for"), Words: r.FormValue("words"), Key: r.FormValue("key"), Visit: r.FormValue("encounter"),
 		Prepared: r.FormValue("prepared"), Signer: r.FormValue("physician"), Stops: r.Form["stop"], Monitor: r.Form["monitor"], Checked: r.FormValue("unchecked"), Keep: map[string]string{},
 	}
@@ -97,7 +97,7 @@ func timing(value string) (frequency, period int, unit string) {
 // draft turns the form into a draft. What cannot be read becomes a zero, which Validate
 // tells by the name of its field.
 func (f prescribeForm) draft(patient string, problems []rx.Problem) medication.Draft {
-	d := medication.Draft{Patient: patient, Encounter: f.Visit, Text: f.Medicine, Route: f.Route, AsNeeded: f.AsNeeded, Note: f.Note, Supply: f.Supply, Stops: f.Stops, Directions: f.Words, Prepared: f.Prepared}
+	d := medication.Draft{Patient: patient, Encounter: f.Visit, Text: f.Medicine, Route: f.Route, AsNeeded: f.AsNeeded, Note: f.Note, Supply: f.Supply, Stops: f.Stops, Directions: f.Words, Prepared: f.Prepared, Renews: f.Renews}
 	if s, ok := drug.SentenceByID(f.Sentence); ok && s.Medicine() == f.Medicine {
 		d.Codings = medication.FromSentence(patient, s).Codings
 	}
@@ -125,16 +125,55 @@ func (f prescribeForm) draft(patient string, problems []rx.Problem) medication.D
 	} else if n, err := strconv.Atoi(strings.TrimSpace(f.Repeats)); err == nil {
 		d.Repeats = n
 	}
-	if perDay := drug.PerDay(d.Frequency, d.Period, d.PeriodUnit); perDay > 0 && d.Dose > 0 && d.QuantityOf == d.Unit && !d.AsNeeded {
-		d.Supply = int(math.Min(d.Quantity/(d.Dose*perDay)+1e-9, 366))
+	if lasts, ok := d.Lasts(); ok && !d.AsNeeded {
+		d.Supply = min(lasts, 366)
 	}
 	d.Reason = f.For
-	if at := slices.IndexFunc(problems, func(p rx.Problem) bool { return p.ID == f.For }); at >= 0 {
-		d.Reason, d.ReasonRef = problems[at].Text, f.For
+	if at := slices.IndexFunc(problems, func(p rx.Problem) bool { return p.ID == f.For || strings.EqualFold(p.Text, f.For) }); at >= 0 {
+		d.Reason, d.ReasonRef = problems[at].Text, problems[at].ID
 	} else if strings.HasPrefix(f.For, "Condition/") {
 		d.Reason = "" // a problem of nobody's list
 	}
 	return d
+}
+
+// follow makes the supply follow dose, frequency and length of the course, unless it was typed by
+// hand, and reports whether it did. stale: the directions have changed, and the supply is counted
+// in something else, so that only a person can say whether it is enough.
+func (f *prescribeForm) follow(d *medication.Draft) (followed, stale bool) {
+	basis, quantity := basisOf(*d), drug.Count(d.Quantity, d.QuantityOf)
+	was, counted, _ := strings.Cut(f.Counted, countedAs)
+	switch {
+	case f.Counted == "": // nobody has changed anything yet
+		f.Counted = basis + countedAs + quantity
+		return false, false
+	case was == basis || counted != quantity && d.Quantity > 0:
+		return false, false
+	}
+	kept := *d
+	kept.Supply = f.Supply // how long it was to last, and not how long what there is would
+	need, ok := kept.Need()
+	if !ok {
+		return false, d.Quantity > 0
+	}
+	if d.Supply = d.Days; d.Supply == 0 {
+		d.Supply = f.Supply
+	}
+	if d.AsNeeded {
+		d.Supply = 0
+	}
+	d.Quantity = need
+	f.Quantity = drug.Count(need, d.QuantityOf)
+	f.Counted = basis + countedAs + f.Quantity
+	return f.Quantity != quantity, false
+}
+
+// countedAs stands between directions and quantity in Counted.
+const countedAs = " = "
+
+// basisOf is what a quantity is worked out from.
+func basisOf(d medication.Draft) string {
+	return strings.Join([]string{drug.Count(d.Dose, d.Unit), timingValue(d.Frequency, d.Period, d.PeriodUnit), strconv.Itoa(d.Days), strconv.FormatBool(d.AsNeeded)}, " ")
 }
 
 // answer adds the reasons for kept findings, and the tests that monitor them.

@@ -33,6 +33,9 @@ func prescribePrepare(w http.ResponseWriter, r *web.Request) error {
 	if at < 0 && len(v.Faults) == 0 {
 		v.Faults = ui.Faults{{Field: "physician", Text: r.Lang.T("Choose who signs the prescription.")}}
 	}
+	if v.Followed {
+		v.Faults.Add("quantity", followedWords(r.Context(), v))
+	}
 	if len(v.Faults) > 0 {
 		return prescribeAgain(w, r, v)
 	}

@@ -1,6 +1,7 @@
 package clinic
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -36,7 +37,8 @@ type prescribeView struct {
 	Visit        string // id of the encounter; "" outside a visit
 	Typed        string
 	Found        []sentenceOffer
-	Total        int // how many match
+	Total        int  // how many match
+	OnlyAdult    bool // all that match are forms of adults, and the patient is a small child
 	Chosen       bool
 	Form         prescribeForm
 	Draft        medication.Draft
@@ -50,6 +52,10 @@ type prescribeView struct {
 	Meant        *drug.Sentence       // what was perhaps meant by a name that the catalogue does not know
 	Signers      []ui.Option          // physicians who can be asked
 	Prepared     *medication.Medicine // the draft that waits for a signature
+	Prior        *medication.Medicine // what is renewed
+	Followed     bool                 // the supply was worked out anew from the directions
+	Stale        bool                 // the supply is of other directions
+	Weigh        weighForm
 	PreparedBy   string
 }
 
@@ -138,6 +144,9 @@ func prescribe(w http.ResponseWriter, r *web.Request) error {
 	p.Sheets = append(p.Sheets, "rx.css")
 	p.Scripts = append(p.Scripts, "pick.js")
 	v.Banner, v.Told = p.Patient, true
+	if r.HX() { // sent by Enter while the page was about to ask for its part
+		return web.Render(w, r, prescribeFragment(v))
+	}
 	if v.Visit == "" {
 		if open, ok := c.OpenVisit(); ok {
 			v.Visit = open.ID
@@ -190,6 +199,7 @@ func newPrescribeView(r *web.Request) (prescribeView, error) {
 	if err := v.start(r); err != nil {
 		return v, err
 	}
+	v.Weigh.Key, v.Weigh.May = nonce(r), mayWrite(r, "Observation")
 	v.search(r)
 	v.check(r)
 	return v, nil
@@ -204,13 +214,15 @@ func (v *prescribeView) start(r *web.Request) error {
 	switch {
 	case sent(r):
 		v.Form = readPrescribeForm(r)
-		if v.Form.Prepared != "" {
-			list, err := medication.List(r.Context(), r.Actor, v.Patient)
-			if err != nil {
-				return err
-			}
-			v.prepared(list, "MedicationRequest/"+v.Form.Prepared)
+		if v.Form.Prepared == "" && v.Form.Renews == "" {
+			break
 		}
+		list, err := medication.List(r.Context(), r.Actor, v.Patient)
+		if err != nil {
+			return err
+		}
+		v.prepared(list, "MedicationRequest/"+v.Form.Prepared)
+		v.renews(list)
 	case r.FormValue("renew") != "":
 		list, err := medication.List(r.Context(), r.Actor, v.Patient)
 		if err != nil {
@@ -218,6 +230,7 @@ func (v *prescribeView) start(r *web.Request) error {
 		}
 		if v.prepared(list, r.FormValue("renew")) {
 			v.Form = formFromDraft(medication.ToSign(*v.Prepared))
+			v.renews(list)
 			break
 		}
 		m, ok := list.Find(r.FormValue("renew"))
@@ -226,7 +239,7 @@ func (v *prescribeView) start(r *web.Request) error {
 		}
 		d, _ := medication.Again(m) // what is missing is told beside its field
 		v.Form = formFromDraft(d)
-		v.Form.Renews = m.Reference()
+		v.renews(list)
 	case r.FormValue("s") != "":
 		s, ok := drug.SentenceByID(r.FormValue("s"))
 		if !ok {
@@ -251,6 +264,16 @@ func (v *prescribeView) start(r *web.Request) error {
 	v.Visit = v.Form.Visit
 	return nil
 }
+
+// renews finds the prescription that is renewed. What the patient states was never signed.
+func (v *prescribeView) renews(list medication.Medicines) {
+	if m, ok := list.Find(v.Form.Renews); ok && !m.Stated {
+		v.Prior = &m
+	}
+}
+
+// isNew reports whether a finding is new since what is renewed was signed.
+func (v prescribeView) isNew(x rx.Finding) bool { return v.Prior != nil && v.Prior.IsNew(x) }
 
 // prepared finds the prescription that waits for a signature.
 func (v *prescribeView) prepared(list medication.Medicines, ref string) bool {
@@ -307,11 +330,39 @@ func (v *prescribeView) problemLike(reason string) string {
 	return reason
 }
 
+// search finds order sentences, the best match first; what a grave check forbids comes last, with
+// the reason, and for a small child the forms of adults come after the others.
 func (v *prescribeView) search(r *web.Request) {
-	v.Total = drug.SearchCount(v.Typed)
-	for _, s := range drug.Search(v.Typed, offersShown) {
+	for _, s := range drug.Search(v.Typed, 0) {
 		v.Found = append(v.Found, v.offered(r, s))
 	}
+	v.Total = len(v.Found)
+	small := v.Facts.Small()
+	v.OnlyAdult = small && v.Total > 0 && !slices.ContainsFunc(v.Found, func(o sentenceOffer) bool { return !o.Sentence.AdultForm() })
+	slices.SortStableFunc(v.Found, func(a, b sentenceOffer) int { return lateness(a, small) - lateness(b, small) })
+	v.Found = v.Found[:min(offersShown, len(v.Found))]
+}
+
+// lateness orders what was found.
+func lateness(o sentenceOffer, small bool) int {
+	late := 0
+	if small && o.Sentence.AdultForm() {
+		late = 1
+	}
+	if forbidden(o.Findings) != "" {
+		late += 2
+	}
+	return late
+}
+
+// forbidden is why a grave check forbids a medicine, in a few words; "" when none does.
+func forbidden(f rx.Findings) string {
+	for _, x := range f.Findings {
+		if medication.NeedsReason(x) {
+			return x.Title
+		}
+	}
+	return ""
 }
 
 func (v *prescribeView) offered(r *web.Request, s drug.Sentence) sentenceOffer {
@@ -324,12 +375,16 @@ func (v *prescribeView) check(r *web.Request) {
 		return
 	}
 	v.Draft = v.Form.draft(v.Patient, v.Facts.Problems)
+	v.Followed, v.Stale = v.Form.follow(&v.Draft)
 	v.Findings = v.Draft.CheckOn(v.Facts, r.Actor)
 	if near, ok := drug.Near(v.Draft.Text); ok && v.Findings.Unread() {
 		v.Meant = &near
 	}
 	if err := v.Draft.Validate(); err != nil && sent(r) {
 		v.Faults = faultsOf(r, err)
+	}
+	if sent(r) && v.byHand() && v.Form.Route == "" {
+		v.Faults.Add("route", r.Lang.T("Choose how it is taken."))
 	}
 	reason := v.Draft.Reason
 	if s, ok := drug.SentenceByID(v.Form.Sentence); ok {
@@ -340,7 +395,10 @@ func (v *prescribeView) check(r *web.Request) {
 			v.Alternatives = append(v.Alternatives, v.offered(r, s))
 		}
 	}
-	slices.SortStableFunc(v.Alternatives, func(a, b sentenceOffer) int { return loudness(a.Findings) - loudness(b.Findings) })
+	small := v.Facts.Small()
+	slices.SortStableFunc(v.Alternatives, func(a, b sentenceOffer) int {
+		return cmp.Or(lateness(a, small)-lateness(b, small), loudness(a.Findings)-loudness(b.Findings))
+	})
 	v.Alternatives = v.Alternatives[:min(alternativesShown, len(v.Alternatives))]
 }
 

@@ -19,6 +19,12 @@ func prescribeSign(w http.ResponseWriter, r *web.Request) error {
 	if err := freshForDraft(r, v.Draft); err != nil {
 		return err
 	}
+	if v.Followed { // nobody has seen this supply yet
+		v.Faults.Add("quantity", followedWords(r.Context(), v))
+	}
+	if len(v.Faults) > 0 {
+		return prescribeAgain(w, r, v)
+	}
 	d := v.Draft
 	d.Key, d.Zone = formKey(r, v.Form.Key), r.Now().Location()
 	if err := v.Form.answer(r, &d, v.Findings); err != nil {

@@ -80,10 +80,12 @@ func doseOf(d medication.Draft) ui.Medicine {
 // said to be fine.
 func (v prescribeView) standing(ctx context.Context, stops, warnings, grave int) string {
 	switch {
-	case v.Draft.Validate() != nil:
+	case !v.complete():
 		return ui.T(ctx, "not complete yet")
 	case stops+warnings == 0 && v.unchecked():
 		return ui.T(ctx, "not checked: say that you have checked it")
+	case stops+warnings == 0 && v.doseUnchecked():
+		return ui.T(ctx, "dose not checked")
 	case stops+warnings == 0 && len(v.Findings.RunsOf(rx.Clear)) == 0 && len(v.Findings.Findings) == 0:
 		return ui.T(ctx, "not checked: look the label up")
 	}
@@ -267,7 +269,7 @@ func (v prescribeView) monitored(x rx.Finding) bool { return slices.Contains(v.F
 // that needs a reason is open.
 func (v prescribeView) signable() bool {
 	stops, _, grave := v.Open()
-	return v.Chosen && stops+grave == 0 && !v.unchecked() && v.Draft.Validate() == nil
+	return v.Chosen && stops+grave == 0 && !v.unchecked() && v.complete()
 }
 
 // unchecked reports whether the checks could not read the medicine and the person has not said
@@ -326,4 +328,92 @@ func nextField(v prescribeView) string {
 		return ""
 	}
 	return "f-dose"
+}
+
+// followedWords says that the supply was worked out anew.
+func followedWords(ctx context.Context, v prescribeView) string {
+	return ui.T(ctx, "The supply followed the directions: %s. Look at it, then sign.", v.Form.Quantity)
+}
+
+// supplyHint says in which way the supply does not go with the directions; "" when it does, and of
+// a ready prescription that is as it came, whose note says why.
+func supplyHint(ctx context.Context, v prescribeView) string {
+	d := v.Draft
+	if v.Stale {
+		return ui.T(ctx, "The directions have changed. Osler cannot work this supply out: write it yourself.")
+	}
+	s, ready := drug.SentenceByID(v.Form.Sentence)
+	if ready {
+		as := medication.FromSentence(v.Patient, s)
+		if basisOf(as) == basisOf(d) && as.Quantity == d.Quantity && as.QuantityOf == d.QuantityOf {
+			return ""
+		}
+	}
+	lasts, misfit := d.Misfit()
+	if !misfit {
+		return ""
+	}
+	return ui.T(ctx, "%s: lasts %s; the course is %s.", drug.Count(d.Quantity, d.QuantityOf), daysWord(ctx, lasts), daysWord(ctx, d.Days))
+}
+
+// renewalWords says how what the checks find now stands to what they told when the prescription
+// was signed last.
+func renewalWords(ctx context.Context, v prescribeView) string {
+	news, known := 0, 0
+	for _, x := range v.Findings.Findings {
+		switch {
+		case v.isNew(x):
+			news++
+		case x.Tier != rx.Quiet:
+			known++
+		}
+	}
+	switch {
+	case news == 1:
+		return ui.T(ctx, "1 finding is new since then")
+	case news > 1:
+		return ui.T(ctx, "%d findings are new since then", news)
+	case known > 0:
+		return ui.T(ctx, "the checks tell the same as then")
+	}
+	return ui.T(ctx, "the checks tell nothing")
+}
+
+// doseUnchecked reports whether the dose of a child was not checked, as no check of it could run.
+func (v prescribeView) doseUnchecked() bool {
+	return v.Facts.Minor() && slices.Contains(v.Findings.RunsOf(rx.Missing), rx.Dose)
+}
+
+// adultSentence reports whether a form of adults was chosen for a small child.
+func (v prescribeView) adultSentence() bool {
+	s, ok := drug.SentenceByID(v.Form.Sentence)
+	return ok && v.Facts.Small() && s.AdultForm()
+}
+
+// byHand reports whether the prescription is written by hand: not a ready one, and not one of before.
+func (v prescribeView) byHand() bool {
+	return v.Chosen && v.Form.Sentence == "" && v.Form.Renews == "" && v.Form.Prepared == ""
+}
+
+// complete reports whether nothing is missing. Who writes by hand says the route too; of what was
+// prescribed before it may never have been recorded.
+func (v prescribeView) complete() bool {
+	return v.Draft.Validate() == nil && !(v.byHand() && v.Form.Route == "")
+}
+
+// writesReason reports whether the reason is written in words, or chosen: who writes a prescription
+// by hand writes it too, and the patient's problems are offered.
+func (v prescribeView) writesReason() bool {
+	return v.Form.Sentence == "" && !strings.HasPrefix(v.Form.For, "Condition/")
+}
+
+// from is what the page started with, for an address of it.
+func (v prescribeView) from() []string {
+	switch {
+	case v.Form.Renews != "":
+		return []string{"renew", v.Form.Renews}
+	case v.Form.Sentence != "":
+		return []string{"s", v.Form.Sentence}
+	}
+	return nil
 }

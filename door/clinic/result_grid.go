@@ -95,7 +95,9 @@ func showResults(w http.ResponseWriter, r *web.Request, selected string, faults 
 }
 
 // critical reports whether one of the results to sign needs a word about what was done.
-func (v resultsView) critical() bool { return slices.ContainsFunc(v.Pending, v.beyond) }
+func (v resultsView) critical() bool {
+	return v.Faults.Of("plan") != "" || slices.ContainsFunc(v.Pending, v.beyond)
+}
 
 // beyond reports whether the result behind a task is critical.
 func (v resultsView) beyond(t task.Task) bool {

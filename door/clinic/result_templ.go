@@ -1193,7 +1193,7 @@ func signResults(v resultsView) templ.Component {
 				}
 			}
 			if v.critical() {
-				templ_7745c5c3_Err = ui.TextArea(ui.Field{Name: "plan", Label: ui.T(ctx, "What was done"), Hint: ui.T(ctx, "A critical result is signed with it: who was told, and the plan. The patient does not see it."), Value: v.Plan, Rows: 2, Faults: v.Faults}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.TextArea(ui.Field{Name: "plan", Label: ui.T(ctx, "What was done"), Hint: ui.T(ctx, "A critical result is signed with it: who was told, and the plan. The patient does not see it."), Value: v.Plan, Rows: 2, Any: true, Faults: v.Faults}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -107,6 +107,7 @@ func routes(m *web.Mux) {
 	m.Page("GET /p/{patient}/prescribe", web.Clinical, prescribe)
 	m.Page("POST /p/{patient}/prescribe", web.Clinical, prescribe)
 	m.Find("/p/{patient}/prescribe/find", web.Clinical, prescribe)
+	m.Page("POST /p/{patient}/prescribe/weight", web.Clinical, prescribeWeigh)
 	m.Page("GET /p/{patient}/prescribe/compose", web.Clinical, prescribeCompose)
 	m.Page("POST /p/{patient}/prescribe/compose", web.Clinical, prescribeCompose)
 	m.Find("/p/{patient}/medicine-search", web.Clinical, medicineSearch)

@@ -63,6 +63,7 @@ type Field struct {
 	Type              string // text (default), date, password, number, tel, email, search
 	Autocomplete      string // WCAG 1.3.5 token: "username", "tel"
 	InputMode         string
+	List              string // id of a datalist of what can be chosen
 	Dir               string // "ltr" for what reads left to right in every language: "1 tablet"
 	Required          bool
 	Any               bool // nobody has to be told that it is optional: the empty option is as good as the others ("Anybody"), or the hint says when it is needed
@@ -108,7 +109,7 @@ func (f Field) attributes() templ.Attributes {
 	if len(by) > 0 {
 		a["aria-describedby"] = strings.Join(by, " ")
 	}
-	for name, v := range map[string]string{"autocomplete": f.Autocomplete, "inputmode": f.InputMode, "dir": f.Dir} {
+	for name, v := range map[string]string{"autocomplete": f.Autocomplete, "inputmode": f.InputMode, "dir": f.Dir, "list": f.List} {
 		if v != "" {
 			a[name] = v
 		}

@@ -231,3 +231,19 @@ func TestNearAsksAboutASlipOfTheFinger(t *testing.T) {
 		}
 	}
 }
+
+// TestFormsOfAdults: what a small child cannot swallow or be given a part of is an adult's form.
+func TestFormsOfAdults(t *testing.T) {
+	adult := map[string]bool{}
+	for _, s := range Sentences() {
+		adult[s.Form] = s.AdultForm()
+	}
+	for form, want := range map[string]bool{
+		"tablet": true, "capsule": true, "chewable tablet": true, "injection pen": true, "auto-injector": true, "patch": true, "granules": true,
+		"oral suspension": false, "cream": false, "eye drops": false, "inhaler": false,
+	} {
+		if got, known := adult[form]; !known || got != want {
+			t.Errorf("%s: an adult's form %v (in the catalogue %v), want %v", form, got, known, want)
+		}
+	}
+}

@@ -34,9 +34,6 @@ func Search(typed string, limit int) []Sentence {
 	return out
 }
 
-// SearchCount returns how many sentences Search would find without a limit.
-func SearchCount(typed string) int { return len(Search(typed, 0)) }
-
 // ForReason returns the sentences with this usual reason, for the alternatives beside a
 // prescription.
 func ForReason(reason string) []Sentence {

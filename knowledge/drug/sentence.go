@@ -36,6 +36,17 @@ func (s Sentence) Medicine() string {
 	return strings.TrimSpace(s.Name() + " " + s.Strength + " " + s.Form)
 }
 
+// AdultForm reports whether the form is swallowed or holds a fixed amount, so that it cannot be
+// given to a small child by weight: tablets, capsules, pens and the like. All strengths of the
+// catalogue are those of adults; of a liquid or a cream less can be taken.
+func (s Sentence) AdultForm() bool {
+	switch s.Form {
+	case "oral suspension", "cream", "ointment", "eye drops", "nasal spray", "inhaler":
+		return false
+	}
+	return true
+}
+
 // Timing is a frequency with a name that people use.
 type Timing struct {
 	Name       string // "twice daily"

@@ -15,8 +15,11 @@ func checkDose(s *state) string {
 		return ""
 	case age < adultFrom:
 		why := "the catalogue has no doses for children"
-		if !s.Weight.Known {
+		switch {
+		case !s.Weight.Known:
 			why += ", and no weight is recorded"
+		case s.WeightOld():
+			why += ", and the weight is of " + day(s.Weight.Date)
 		}
 		s.miss(Dose, "", why)
 		return ""

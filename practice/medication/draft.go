@@ -43,6 +43,9 @@ type Draft struct {
 	Reason     string // in words
 	ReasonRef  string // "Condition/…"
 
+	// Renews is the reference of the prescription that this one renews, "" when there is none. It
+	// is ended by being in Stops too.
+	Renews string
 	// Overrides holds a reason for each finding (by id) that is kept.
 	Overrides map[string]string
 	// Stops are references of medicines that end with this prescription: the way out "stop

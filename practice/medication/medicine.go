@@ -4,8 +4,8 @@
 // Prescribe, RenewAll and Stop are the only ways in which the clinic's webs change medicines.
 // Each prescription is checked by knowledge/rx at the moment of signing, on the chart as it
 // is then; a finding of the tier "stop" needs a reason, and the reason is stored with the
-// prescription. Imported resources are read tolerantly: what cannot be read is left empty,
-// never guessed.
+// prescription; a renewal is signed on the same terms. Imported resources are read tolerantly:
+// what cannot be read is left empty, never guessed.
 //
 //	list, err := medication.List(ctx, actor, patient)
 //	for _, m := range list.Current { fmt.Println(m.Text, m.Directions) }
@@ -66,7 +66,8 @@ type Medicine struct {
 	Repeats    int
 	StopReason string
 	Overrides  []Override
-	Prior      string // reference of the prescription that this one renews
+	Found      []string // marks of what the checks had told who signed it
+	Prior      string   // reference of the prescription that this one renews
 	Note       string
 }
 
@@ -116,9 +117,12 @@ func FromResource(r *fhir.Node, named func(reference string) *fhir.Node) Medicin
 	m.dosage(firstNode(r.Get("dosageInstruction"), r.Get("dosage")).At(0))
 	m.dispense(r.Get("dispenseRequest"))
 	for e := range r.Get("extension").Items() {
-		if e.Get("url").Text() == overrideURL {
-			finding, reason, _ := strings.Cut(e.Get("valueString").Text(), ": ")
+		switch text := e.Get("valueString").Text(); e.Get("url").Text() {
+		case overrideURL:
+			finding, reason, _ := strings.Cut(text, ": ")
 			m.Overrides = append(m.Overrides, Override{finding, reason})
+		case foundURL:
+			m.Found = append(m.Found, text)
 		}
 	}
 	return m

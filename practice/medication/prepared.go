@@ -58,7 +58,7 @@ func Prepare(ctx context.Context, actor *record.Actor, d Draft, physician, name 
 // ToSign returns the draft with which a prepared prescription opens for its signer.
 func ToSign(m Medicine) Draft {
 	d, _ := Again(m) // what is missing is told beside its field
-	d.Prepared, d.Encounter, d.Stops = m.ID, m.Encounter, nil
+	d.Prepared, d.Encounter, d.Renews, d.Stops = m.ID, m.Encounter, m.Prior, nil
 	if m.Prior != "" {
 		d.Stops = []string{m.Prior}
 	}

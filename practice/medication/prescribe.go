@@ -73,23 +73,24 @@ func (d Draft) CheckOn(f rx.Facts, actor *record.Actor) rx.Findings {
 // otherwise the fault is Stopped and nothing is stored.
 // The medicines in Stops end in the same commit.
 func Prescribe(ctx context.Context, actor *record.Actor, d Draft) (Outcome, error) {
-	return sign(ctx, actor, d, nil, "prescribe")
-}
-
-// act is one prescription to sign, with the one that it renews.
-type act struct {
-	draft Draft
-	prior *Medicine
-}
-
-// sign is Prescribe with what is renewed.
-func sign(ctx context.Context, actor *record.Actor, d Draft, prior *Medicine, what string) (Outcome, error) {
-	outs, result, err := signAll(ctx, actor, []act{{d, prior}}, what, d.Key)
+	prior, err := d.renewed(ctx, actor)
+	if err != nil {
+		return Outcome{}, err
+	}
+	outs, result, err := signAll(ctx, actor, []act{{draft: d, prior: prior}}, "prescribe", d.Key)
 	if len(outs) == 0 {
 		return Outcome{}, err
 	}
 	outs[0].Result = result
 	return outs[0], err
+}
+
+// act is one prescription to sign, with the one that it renews; quick, when nobody has looked at
+// what the checks find now.
+type act struct {
+	draft Draft
+	prior *Medicine
+	quick bool
 }
 
 // signAll signs prescriptions of one patient in one commit: all or none.
@@ -148,12 +149,19 @@ func signOnce(ctx context.Context, actor *record.Actor, acts []act, what, key st
 func (a act) prepare(ctx context.Context, actor *record.Actor, facts rx.Facts) (Outcome, []record.Put, error) {
 	d := a.draft
 	out := Outcome{Findings: d.CheckOn(facts, actor)}
-	overrides, err := d.answer(out.Findings, a.prior)
+	overrides, err := d.answer(out.Findings)
 	if err != nil {
 		return out, nil, err
 	}
+	if a.quick {
+		if err := a.prior.unseenSince(out.Findings); err != nil {
+			return out, nil, err
+		}
+	}
 	n := d.Resource(actor, overrides)
-	if a.prior != nil {
+	remember(n, out.Findings)
+	renews := a.prior != nil && !a.prior.Stated && slices.Contains(d.Stops, a.prior.Reference())
+	if renews {
 		n.Set("priorPrescription", reference(a.prior.Reference()))
 	}
 	puts := []record.Put{{Resource: n, Create: true}}
@@ -164,7 +172,7 @@ func (a act) prepare(ctx context.Context, actor *record.Actor, facts rx.Facts) (
 	}
 	for _, ref := range d.Stops {
 		reason, status := "Replaced by "+d.Text, "stopped"
-		if a.prior != nil && ref == a.prior.Reference() {
+		if renews && ref == a.prior.Reference() && d.Text == a.prior.Text {
 			reason, status = "Renewed", "completed"
 		}
 		put, err := end(ctx, actor, d.Patient, ref, status, reason)
@@ -173,19 +181,23 @@ func (a act) prepare(ctx context.Context, actor *record.Actor, facts rx.Facts) (
 		}
 		puts = append(puts, put)
 	}
+	if renews {
+		answered, err := answerRefills(ctx, actor, *a.prior)
+		if err != nil {
+			return out, nil, err
+		}
+		puts = append(puts, answered...)
+	}
 	return out, append(puts, d.Also...), nil
 }
 
-// answer collects the reasons for kept findings, and asks for those that are missing. A
-// renewal keeps the reasons of the prescription that it renews.
-func (d Draft) answer(f rx.Findings, prior *Medicine) ([]Override, error) {
+// answer collects the reasons for kept findings, and asks for those that are missing. A reason is
+// of this signature: that of a prescription before is no answer for this one.
+func (d Draft) answer(f rx.Findings) ([]Override, error) {
 	var kept []Override
 	var missing []fault.Issue
 	for _, x := range f.Findings {
 		reason := strings.TrimSpace(d.Overrides[x.ID])
-		if reason == "" && prior != nil {
-			reason = prior.tolerated(x)
-		}
 		switch {
 		case reason != "":
 			kept = append(kept, Override{x.ID, reason})
@@ -204,17 +216,6 @@ func (d Draft) answer(f rx.Findings, prior *Medicine) ([]Override, error) {
 		return nil, fault.Wrap(errStopped, fault.Invalid, "A check stops this prescription. Change it, or give a reason to keep it.").With(missing...)
 	}
 	return kept, nil
-}
-
-// tolerated returns the reason that was given for the same rule when the medicine was
-// prescribed before.
-func (m Medicine) tolerated(x rx.Finding) string {
-	for _, o := range m.Overrides {
-		if rule, _, _ := strings.Cut(o.Finding, "|"); rule == x.Rule {
-			return o.Reason
-		}
-	}
-	return ""
 }
 
 // stored reads the medicine as it was stored, at a place of the change.
