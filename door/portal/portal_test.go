@@ -3,15 +3,18 @@ package portal
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,12 +23,14 @@ import (
 	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/door/clinic"
 	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/door/webtest"
 	"github.com/osler-emr/osler/exchange/synthetic"
 	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/practice/intake"
 	"github.com/osler-emr/osler/practice/message"
 	"github.com/osler-emr/osler/practice/task"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/blob"
 	"github.com/osler-emr/osler/store/sqlite"
 	"github.com/osler-emr/osler/trust"
@@ -50,47 +55,23 @@ type house struct {
 
 func start(t testing.TB) *house {
 	t.Helper()
-	c := &house{t: t, clock: clock.NewManual(noon), people: map[string]synthetic.Account{}, clients: map[string]*http.Client{}}
-	dir := t.TempDir()
-	c.dir = dir
-	ring, err := seal.OpenKeyring(dir, seal.KeyFile(filepath.Join(dir, "master.key")))
+	c := &house{t: t, clock: clock.NewManual(noon), dir: t.TempDir(), people: map[string]synthetic.Account{}, clients: map[string]*http.Client{}}
+	filled, err := filled()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := sqlite.Open(t.Context(), dir, sqlite.Options{Keyring: ring, Clock: c.clock, Readers: 2, CacheKiB: 2048})
+	if err := os.CopyFS(c.dir, os.DirFS(filled.dir)); err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range filled.people {
+		c.people[a.User] = a
+	}
+	s, err := c.open()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	place, err := bucket.Open(filepath.Join(dir, "contents"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.gate = record.Open(record.WithContents(s, blob.New(place, ring.Key("content"))), c.clock)
-	practice := synthetic.Clinic(1, noon)
-	system := trust.System("demo")
-	for chunk := range slices.Chunk(practice.Resources, 1000) {
-		change := record.Change{What: "demonstration data"}
-		for _, r := range chunk {
-			change.Put = append(change.Put, record.Put{Resource: r, Create: true})
-		}
-		if _, err := c.gate.As(system, "test").Commit(t.Context(), change); err != nil {
-			t.Fatal(err)
-		}
-	}
-	accounts := identity.Open(s, c.clock, identity.Options{Cost: identity.Cost{KiB: 64, Passes: 1}, PasswordAlone: true, CheckEvery: 200 * time.Millisecond})
-	c.logins = accounts
-	for _, a := range practice.Accounts {
-		c.people[a.User] = a
-		if a.Role != trust.Patient {
-			continue
-		}
-		_, err := accounts.Create(t.Context(), system, identity.Draft{User: a.User, Name: a.Name, Role: a.Role, Patient: a.Patient, Language: a.Language, Password: password})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	site := &web.Site{Gate: c.gate, Accounts: accounts, Clock: c.clock, Clinic: "Harehills Family Practice",
+	site := &web.Site{Gate: c.gate, Accounts: c.logins, Clock: c.clock, Clinic: "Harehills Family Practice",
 		Program: func(_ context.Context, id string) (string, error) {
 			return map[string]string{"vs": "Vital signs viewer"}[id], nil
 		}}
@@ -102,6 +83,81 @@ func start(t testing.TB) *house {
 	t.Cleanup(server.Close)
 	c.url, c.handler = server.URL, h
 	return c
+}
+
+// open opens the record in the folder of a house.
+func (c *house) open() (store.Store, error) {
+	ring, err := seal.OpenKeyring(c.dir, seal.KeyFile(filepath.Join(c.dir, "master.key")))
+	if err != nil {
+		return nil, err
+	}
+	s, err := sqlite.Open(context.Background(), c.dir, sqlite.Options{Keyring: ring, Clock: c.clock, Readers: 2, CacheKiB: 2048})
+	if err != nil {
+		return nil, err
+	}
+	place, err := bucket.Open(filepath.Join(c.dir, "contents"))
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	c.gate = record.Open(record.WithContents(s, blob.New(place, ring.Key("content"))), c.clock)
+	c.logins = identity.Open(s, c.clock, identity.Options{Cost: identity.Cost{KiB: 64, Passes: 1}, PasswordAlone: true, CheckEvery: 200 * time.Millisecond})
+	return s, nil
+}
+
+// demonstration is a record of the invented clinic's patients, with their accounts, in a folder:
+// each house begins with a copy of it.
+type demonstration struct {
+	dir    string
+	people []synthetic.Account
+}
+
+var filled = sync.OnceValues(func() (demonstration, error) {
+	dir, err := os.MkdirTemp("", "osler-portal-")
+	if err != nil {
+		return demonstration{}, err
+	}
+	practice := synthetic.Clinic(1, noon)
+	d := demonstration{dir: dir, people: practice.Accounts}
+	c := &house{clock: clock.NewManual(noon), dir: dir}
+	s, err := c.open()
+	if err != nil {
+		return d, err
+	}
+	return d, errors.Join(fill(c, practice), s.Close())
+})
+
+func fill(c *house, practice synthetic.Practice) error {
+	if err := c.gate.Found(context.Background()); err != nil {
+		return err
+	}
+	system := trust.System("demo")
+	for chunk := range slices.Chunk(practice.Resources, 1000) {
+		change := record.Change{What: "demonstration data"}
+		for _, r := range chunk {
+			change.Put = append(change.Put, record.Put{Resource: r, Create: true})
+		}
+		if _, err := c.gate.As(system, "test").Commit(context.Background(), change); err != nil {
+			return err
+		}
+	}
+	for _, a := range practice.Accounts {
+		if a.Role != trust.Patient {
+			continue
+		}
+		if _, err := c.logins.Create(context.Background(), system, identity.Draft{User: a.User, Name: a.Name, Role: a.Role, Patient: a.Patient, Language: a.Language, Password: password}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TestMain lets the tests share a Chromium and the invented clinic.
+func TestMain(m *testing.M) {
+	code := webtest.Main(m)
+	if d, err := filled(); err == nil {
+		os.RemoveAll(d.dir)
+	}
+	os.Exit(code)
 }
 
 // enter signs anybody in through the form.

@@ -52,10 +52,38 @@ var (
 	Phone   = View{Name: "phone", Width: 390, Height: 844, Touch: true}
 )
 
-// Browser is one running Chromium with one cookie jar.
+// Browser is somebody's browser: a running Chromium with a cookie jar, a cache and passkeys of its own.
 type Browser struct {
 	t   testing.TB
 	ctx context.Context
+}
+
+// process is a running Chromium.
+type process struct {
+	ctx   context.Context
+	close func()
+}
+
+// shared is the Chromium of a package that has Main: a new one has to warm up, which costs as much
+// as a dozen pages.
+var shared struct {
+	wanted bool
+	mu     sync.Mutex
+	*process
+}
+
+// Main runs the tests of a package with one Chromium for all of them, and returns their exit code.
+// Each of their browsers knows nothing of the others.
+//
+//	func TestMain(m *testing.M) { os.Exit(webtest.Main(m)) }
+func Main(m *testing.M) int {
+	shared.wanted = true
+	defer func() {
+		if shared.process != nil {
+			shared.close()
+		}
+	}()
+	return m.Run()
 }
 
 // Start starts a browser that ends with the test.
@@ -68,18 +96,56 @@ func Start(t testing.TB) *Browser {
 		}
 		t.Skip("NOT TESTED: chromium is not installed")
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.UserDataDir(t.TempDir()), chromedp.NoFirstRun,
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true), chromedp.Flag("hide-scrollbars", true))
-	allocator, cancel := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(cancel)
-	ctx, cancelTab := chromedp.NewContext(allocator)
-	t.Cleanup(func() { _ = chromedp.Cancel(ctx); cancelTab() })
+	chromium, err := running(t, path)
+	if err != nil {
+		t.Fatalf("browser: %v", err)
+	}
+	if !shared.wanted {
+		return &Browser{t: t, ctx: chromium.ctx}
+	}
+	ctx, cancel := chromedp.NewContext(chromium.ctx, chromedp.WithNewBrowserContext())
+	t.Cleanup(func() { _ = chromedp.Cancel(ctx); cancel() })
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("browser: %v", err)
 	}
 	return &Browser{t: t, ctx: ctx}
+}
+
+// running returns the shared Chromium, which it starts when there is none or it has died; in a
+// package without Main one that ends with the test.
+func running(t testing.TB, path string) (*process, error) {
+	if !shared.wanted {
+		p, err := launch(path)
+		if err == nil {
+			t.Cleanup(p.close)
+		}
+		return p, err
+	}
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if shared.process != nil && shared.ctx.Err() == nil {
+		return shared.process, nil
+	}
+	p, err := launch(path)
+	if err == nil {
+		shared.process = p
+	}
+	return p, err
+}
+
+func launch(path string) (*process, error) {
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.NoFirstRun,
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true), chromedp.Flag("hide-scrollbars", true))
+	allocator, wait := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, cancel := chromedp.NewContext(allocator)
+	p := &process{ctx: ctx, close: func() { _ = chromedp.Cancel(ctx); cancel(); wait() }}
+	if err := chromedp.Do(ctx); err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
 }
 
 // Page is an open tab.
