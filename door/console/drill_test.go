@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/base/clock"
+	"github.com/osler-emr/osler/door/webtest"
 	"github.com/osler-emr/osler/exchange/synthetic"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/identity"
@@ -47,7 +48,7 @@ var built = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	code := webtest.Main(m)
 	stopDemonstration()
 	if name, err := built(); err == nil && code >= 0 {
 		os.RemoveAll(filepath.Dir(name))

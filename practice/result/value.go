@@ -209,7 +209,7 @@ func (r *Report) read(ctx context.Context, actor *record.Actor, ids []string) er
 }
 
 // Comment returns the Put that stores the clinician's words for the patient with a result:
-// a report's conclusion, an observation's note.
+// a report's conclusion, an observation's note, after what the laboratory has said there.
 func Comment(ctx context.Context, actor *record.Actor, ref, text string) (record.Put, error) {
 	resourceType, id, _ := strings.Cut(ref, "/")
 	n, err := actor.Read(ctx, resourceType, id)
@@ -218,10 +218,18 @@ func Comment(ctx context.Context, actor *record.Actor, ref, text string) (record
 	}
 	switch resourceType {
 	case "DiagnosticReport":
+		if before := n.Get("conclusion").Text(); before != "" {
+			text = before + "\n\n" + text
+		}
 		n.Set("conclusion", fhir.Str(text))
 	case "Observation":
 		note := fhir.Obj("authorReference", fhir.Obj("reference", actor.Principal().Reference()), "time", actor.Now().UTC().Format("2006-01-02T15:04:05Z"), "text", text)
-		n.Set("note", fhir.Arr(note))
+		list := fhir.Arr()
+		for x := range n.Get("note").Items() {
+			list.Append(x.Clone())
+		}
+		list.Append(note)
+		n.Set("note", list)
 	default:
 		return record.Put{}, fault.New(fault.NotSupported, "This is not a result.")
 	}

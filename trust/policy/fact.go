@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/trust"
@@ -48,7 +49,8 @@ func isDraft(r *fhir.Node) bool {
 
 // settled keeps what a result, a report or a document said when it was final: somebody may have acted on
 // it. It is never preliminary again. What was marked as entered in error comes back only as it was, when
-// the mark itself was the error. Another version of a report says of itself that it is one.
+// the mark itself was the error. Another version of a report says of itself that it is one; whoever signs
+// a result off adds to its conclusion.
 func settled(p trust.Principal, i Interaction, before, after *fhir.Node) string {
 	if i != Update || p.Role == trust.SystemRole || before == nil {
 		return ""
@@ -70,7 +72,7 @@ func settled(p trust.Principal, i Interaction, before, after *fhir.Node) string 
 		return "what was marked as entered in error comes back only as it was; write a new one."
 	case final(was) && !final(is) && is != "cancelled" && is != "entered-in-error":
 		return "what was final is not made preliminary again: it is amended, or marked as entered in error."
-	case kind == "DiagnosticReport" && final(was) && is == "final" && !sameBut(before, after):
+	case kind == "DiagnosticReport" && final(was) && is == "final" && !(sameBut(before, after, "conclusion") && strings.HasPrefix(after.Get("conclusion").Text(), before.Get("conclusion").Text())):
 		return "a final report is amended, corrected, appended to or marked as entered in error, never changed in silence."
 	}
 	return ""

@@ -338,6 +338,7 @@ func TestWriteRules(t *testing.T) {
 		{"physician makes a corrected report the final one", trust.Physician, swap("final", "corrected").Replace(report), report, false},
 		{"physician rewrites a final report in silence", trust.Physician, report, swap("benign", "malign").Replace(report), false},
 		{"physician stores a final report as it was", trust.Physician, report, report, true},
+		{"physician adds words for the patient to a final report", trust.Physician, report, swap("benign", "benign\\n\\nAll is well.").Replace(report), true},
 		{"physician corrects a report", trust.Physician, report, swap("final", "corrected", "benign", "malign").Replace(report), true},
 		{"physician finishes a preliminary report", trust.Physician, swap("final", "preliminary").Replace(report), report, true},
 		{"physician marks a report as an error", trust.Physician, report, swap("final", "entered-in-error").Replace(report), true},
