@@ -27,7 +27,7 @@ var fits = map[string]fit{
 	"{problem}": {"Condition", "cond", nil}, "{allergy}": {"AllergyIntolerance", "ai", nil}, "{thread}": {"Communication", "com-patient-message", nil},
 	"{request}": {"Communication", "ask", nil}, "{consent}": {"Consent", "no", nil},
 	"results/{id}": {"Observation", "obs0", nil}, "visits/{id}": {"Encounter", "enc", nil}, "schedule/{id}": {"Appointment", "appt", nil},
-	"sight/{type}": {words: []string{"Observation"}}, "Observation/{id}": {"Observation", "obs1", nil},
+	"sight/{type}": {words: []string{"Observation"}}, "Observation/{id}": {"Observation", "obs1", nil}, "vitals/{id}": {"Observation", "pulse", nil},
 	"{change}": {words: []string{"resolve"}}, "edit/{change}": {words: []string{"refresh"}}, "{act}": {words: []string{"deny"}}, "measure/{kind}": {words: []string{"pressure", "weight", "symptom"}},
 	"results/{code}": {words: codes}, "fees/{code}": {words: []string{"99213"}}, "{index}": {words: []string{"1"}},
 	"{secret}": {words: []string{"no-such-secret"}}, "{account}": {words: []string{"no-such-account"}}, "{grant}": {words: []string{"no-such-grant"}},

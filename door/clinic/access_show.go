@@ -189,11 +189,7 @@ func unconsentedShow(w http.ResponseWriter, r *web.Request) error {
 	if v.Asks, err = r.Actor.ConsentFirst(r.Context()); err != nil {
 		return err
 	}
-	at := "/access"
-	if v.MayRecord {
-		at = "/charts"
-	}
-	return web.Page(w, r, ui.Page{Title: r.Lang.T("Patients without consent"), Active: at, Sheets: []string{"office.css"}}, unconsentedPage(v))
+	return web.Page(w, r, ui.Page{Title: r.Lang.T("Patients without consent"), Active: "/charts", Sheets: []string{"office.css"}}, unconsentedPage(v))
 }
 
 // accessWhy answers why a person can or cannot see a chart. The question comes by POST: the

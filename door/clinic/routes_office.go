@@ -52,7 +52,7 @@ func office(m *web.Mux) {
 
 	m.Page("GET /access", web.Audit, accessShow)
 	m.Page("POST /access", web.Administrator, web.Fresh(web.Opening, accessChange))
-	m.Page("GET /consents/missing", web.Audit|web.FrontDesk|web.Records, web.Costly(unconsentedShow))
+	m.Page("GET /consents/missing", web.FrontDesk|web.Records, web.Costly(unconsentedShow))
 	m.Page("POST /access/why", web.Audit, accessWhy)
 
 	m.Page("GET /people", web.Staff, keeping(accountList))
