@@ -20,8 +20,9 @@ func (a *Actor) Unconsented(ctx context.Context, most int) (first []Known, witho
 	if err != nil {
 		return nil, 0, 0, err
 	}
-	watches := policy.MayIdentify(a.principal) == nil
-	if !watches && (a.principal.Role != trust.FrontDesk || a.principal.Client != "" || len(a.principal.Scopes) > 0) {
+	identifies := policy.MayIdentify(a.principal) == nil
+	watches := identifies && most == 0 // a number tells of nobody; names only to who may see the patients
+	if !identifies && (a.principal.Role != trust.FrontDesk || a.principal.Client != "" || len(a.principal.Scopes) > 0) {
 		return nil, 0, 0, a.refused(ctx, fault.New(fault.Forbidden, "Only administrators, auditors, health records and the front desk see of whom no consent is recorded."), policy.Search, "Patient", "", "")
 	}
 	q, err := a.parse(ctx, "Patient", []search.Param{{Name: "_sort", Value: "family"}})
