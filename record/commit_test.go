@@ -162,7 +162,7 @@ func TestReferences(t *testing.T) {
 		_, err := c.as(rosa).Commit(ctx, Change{Put: []Put{{Resource: c.read(strings.Replace(task, id, focus, 1))}}})
 		answers = append(answers, strings.Replace(fmt.Sprint(err), focus, "X", 1))
 	}
-	if answers[0] != answers[1] || !strings.HasPrefix(answers[0], "invalid") {
+	if answers[0] != answers[1] || !strings.Contains(answers[0], "refers to Observation/X") {
 		t.Errorf("%q", answers)
 	}
 }
