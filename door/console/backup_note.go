@@ -88,8 +88,11 @@ func hear(ctx context.Context, h *house, path string) error {
 	if err == nil {
 		err = json.Unmarshal(text, &n)
 	}
-	if err == nil {
-		err = safety.Note(ctx, h.gate, n)
+	if err != nil {
+		return errors.Join(err, os.Remove(path)) // it can be read no better later
 	}
-	return errors.Join(err, os.Remove(path)) // what cannot be read is of no use later either
+	if err := safety.Note(ctx, h.gate, n); err != nil {
+		return err // it waits for the next time
+	}
+	return os.Remove(path)
 }
