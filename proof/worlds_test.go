@@ -266,7 +266,11 @@ func worldsOf(t testing.TB, who string, how setting) *worlds {
 			}
 			if differs || twice { // and so is what may have opened it, or closed it
 				owner, _, _ := strings.Cut(e.id, "-")
-				for _, cause := range []string{"Patient/" + owner, "Consent/" + owner + "-no"} {
+				causes := []string{"Patient/" + owner, "Consent/" + owner + "-no"}
+				for _, m := range refers.FindAllStringSubmatch(e.body(e.id, 0), -1) { // a report has the labels of its results
+					causes = append(causes, m[1])
+				}
+				for _, cause := range causes {
 					change[cause] = 0
 					delete(more, cause)
 				}
@@ -285,6 +289,7 @@ var (
 	pageToken = regexp.MustCompile(`_page=[A-Za-z0-9_%-]+`)
 	newID     = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`)
 	secret    = regexp.MustCompile(`[A-Za-z0-9_-]{43}`)
+	refers    = regexp.MustCompile(`"reference":"([^"]*)"`)
 )
 
 // plain is an answer without what is random in it: new ids are numbered as they come.
