@@ -382,10 +382,12 @@ func (g *generator) next() request {
 	return g.write(kind, id)
 }
 
-// choose fills a placeholder. Of a person whom somebody acts for, it is mostly the right one.
+// choose fills a placeholder. Of a person whom somebody acts for, it is the right one in two rounds of the pages of three.
 func (g *generator) choose(p place) string {
 	switch {
-	case p.name == "{person}" && g.who.grant != "" && g.chance(75):
+	case p.name == "{person}" && g.who.grant != "" && len(g.hidden["Patient"]) > 0 && g.turn/len(g.pages)%3 == 2:
+		return of(g, g.hidden["Patient"]) // each page is asked about another's, too, and not by luck
+	case p.name == "{person}" && g.who.grant != "":
 		return ward
 	case p.name == "{type}":
 		return g.kind()
