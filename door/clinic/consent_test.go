@@ -106,6 +106,11 @@ func TestConsentFirstInABrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	closed()
+	for _, v := range []webtest.View{webtest.Desktop, webtest.Dark, webtest.Phone} {
+		list := b.Open(h.url+"/consents/missing", v)
+		list.Check()
+		list.Picture("unconsented-" + v.Name)
+	}
 	desk.Goto(h.url + "/p/" + id + "/details")
 	if said := desk.Text(".phead"); !strings.Contains(said, "no consent on file") {
 		t.Errorf("the details say %s", said)
