@@ -426,23 +426,26 @@ func TestTwoWorldsRestricted(t *testing.T) {
 // because somebody ended it, and because its last day is over. Nothing at all is left to see.
 func TestTwoWorldsAfterTheEnd(t *testing.T) {
 	var found atomic.Bool
-	for who, end := range map[string]func(h *house, who string){
-		"pia": func(h *house, who string) {
+	for _, c := range []struct {
+		who string
+		end func(h *house, who string)
+	}{
+		{"pia", func(h *house, who string) {
 			if _, err := h.site.Accounts.EndProxy(context.Background(), trust.System("test"), h.people[who].grant); err != nil {
 				h.t.Fatal(err)
 			}
-		},
-		"leo": func(h *house, who string) {
+		}},
+		{"leo", func(h *house, who string) {
 			if _, err := h.site.Accounts.EndProxy(context.Background(), trust.System("test"), h.people[who].grant); err != nil {
 				h.t.Fatal(err)
 			}
 			h.entrust(who, minor.Full, h.clock.Now().Add(time.Minute))
 			h.clock.Advance(time.Minute)
-		},
+		}},
 	} {
-		t.Run("proxy-"+who, func(t *testing.T) {
-			w := worldsOf(t, who, setting{seed: 77, hides: ".", then: end})
-			compare(t, who, w, 1077, ground{}.rounds()/10, &found)
+		t.Run("proxy-"+c.who, func(t *testing.T) {
+			w := worldsOf(t, c.who, setting{seed: 77, hides: ".", then: c.end})
+			compare(t, c.who, w, 1077, ground{}.rounds()/10, &found)
 		})
 	}
 }
