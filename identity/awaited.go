@@ -126,7 +126,7 @@ func (a *Accounts) mayConfirm(ctx context.Context, by trust.Principal, g ProxyGr
 	if by.Role == trust.Physician {
 		return nil
 	}
-	uses, err := a.usesPortal(ctx, g.Patient)
+	uses, err := a.UsesPortal(ctx, g.Patient)
 	if err == nil && uses {
 		err = fault.New(fault.Invalid, "The patient uses the portal and confirms there. When the patient cannot decide any more, a physician confirms.").At("why")
 	}
@@ -146,8 +146,8 @@ func (a *Accounts) oldEnough(ctx context.Context, patient string, age func(minor
 	return err
 }
 
-// usesPortal reports whether a patient has an account of their own that was used.
-func (a *Accounts) usesPortal(ctx context.Context, patient string) (bool, error) {
+// UsesPortal reports whether a patient has an account of their own that was used.
+func (a *Accounts) UsesPortal(ctx context.Context, patient string) (bool, error) {
 	items, err := a.store.Items(ctx, spaceAccount, "account")
 	if err != nil {
 		return false, err

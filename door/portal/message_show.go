@@ -57,13 +57,17 @@ func messages(w http.ResponseWriter, r *web.Request) error {
 	return web.Page(w, r, ui.Page{Title: r.Lang.T("Messages"), Active: "/portal/messages"}, messagesPage(v))
 }
 
-// messageShow opens a conversation and marks it as read.
+// messageShow opens a conversation and marks it as read, see reads.
 func messageShow(w http.ResponseWriter, r *web.Request) error {
 	v, err := readThread(r)
 	if err != nil {
 		return err
 	}
-	if err := message.MarkRead(r.Context(), r.Actor, *v.Thread); err != nil {
+	counts, err := reads(r)
+	if err == nil && counts {
+		err = message.MarkRead(r.Context(), r.Actor, *v.Thread)
+	}
+	if err != nil {
 		return err
 	}
 	return showThread(w, r, v)

@@ -135,7 +135,11 @@ func rightShow(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := rights.MarkRead(r.Context(), r.Actor, v.Request); err != nil {
+	counts, err := reads(r)
+	if err == nil && counts {
+		err = rights.MarkRead(r.Context(), r.Actor, v.Request)
+	}
+	if err != nil {
 		return err
 	}
 	return showRight(w, r, v)

@@ -65,6 +65,17 @@ func limited(r *web.Request) bool {
 	return p != nil && p.Level != string(minor.Full)
 }
 
+// reads reports whether what is opened counts as read. What the clinic wrote to somebody who uses the
+// portal stays new until they open it themselves, whoever has read it for them.
+func reads(r *web.Request) (bool, error) {
+	p := r.Principal()
+	if p.Proxy == nil {
+		return true, nil
+	}
+	uses, err := r.Site.Accounts.UsesPortal(r.Context(), p.Patient)
+	return !uses, err
+}
+
 func nameFor(r *web.Request, actor *record.Actor, id string) (string, error) {
 	n, err := actor.Read(r.Context(), "Patient", id)
 	if err != nil {

@@ -283,6 +283,17 @@ func TestACarerOfAnAdult(t *testing.T) {
 	if text := plainText(second(c.see(tunde, "/portal/for/"+me+"/messages"))); strings.Contains(text, "You ·") || !strings.Contains(text, c.people[tunde].Name+" for ") {
 		t.Errorf("the carer is taken for her: %s", text)
 	}
+	// What the clinic writes to her stays new until she has opened it herself.
+	letter := message.Message{ID: "come-in", Patient: me, Sender: "Practitioner/" + c.people["anna.lindqvist"].Practitioner, To: []string{"Patient/" + me}, Subject: "Your visit", Text: "Please come in.", Sent: c.clock.Now()}.Resource()
+	c.keep(string(letter.JSON()))
+	for _, reader := range []struct{ user, at, after string }{{tunde, "/portal/for/" + me, "1 not read yet"}, {maria, "/portal", ""}} {
+		if _, page := c.see(reader.user, reader.at+"/messages/come-in"); !strings.Contains(plainText(page), "Please come in.") {
+			t.Fatalf("%s reads %s", reader.user, plainText(page))
+		}
+		if text := plainText(second(c.see(maria, "/portal"))); strings.Contains(text, "1 not read yet") != (reader.after != "") {
+			t.Errorf("after %s has read it, hers says: %s", reader.user, text)
+		}
+	}
 	grant := c.must(second(c.see(maria, "/whose")), `action="(/whose/[^"]+/end)"`)
 	c.send(maria, grant, nil)
 	if status, _ := c.see(tunde, "/portal/for/"+me); status != 404 {
