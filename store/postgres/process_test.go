@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/postgres"
@@ -34,6 +37,9 @@ func TestKilledProcessesLoseNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if os.Getenv("OSLER_TEST_KILL_PLACE") == "" {
+			ended(t, string(url))
+		}
 		s, err := postgres.Open(context.Background(), postgres.Options{URL: string(url), Dir: dir, Keyring: keys(t, dir, dir), Connections: 6})
 		if err != nil {
 			t.Fatal(err)
@@ -41,6 +47,29 @@ func TestKilledProcessesLoseNothing(t *testing.T) {
 		t.Cleanup(func() { s.Close() })
 		return s
 	}, place, n)
+}
+
+// ended waits until the server has done with the sessions of a process that was killed: a commit that
+// it had received in full is stored soon after, and is neither there nor lost until then.
+func ended(t testing.TB, url string) {
+	t.Helper()
+	c, err := pgx.Connect(context.Background(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(context.Background())
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+		n := 0
+		if err := c.QueryRow(context.Background(), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d sessions of a killed process go on after a minute", n)
+		}
+	}
 }
 
 // pair is two processes behind a load balancer.
