@@ -402,3 +402,26 @@ func TestWhoMayNotSeeMedicines(t *testing.T) {
 		}
 	}
 }
+
+// TestThePatientHasStoppedAMedicine: that stands beside it wherever it is called current, in her
+// words, until somebody answers it.
+func TestThePatientHasStoppedAMedicine(t *testing.T) {
+	h := open(t)
+	h.ill()
+	h.commit(trust.System("import"),
+		`{"resourceType":"MedicationStatement","id":"told","status":"stopped","subject":{"reference":"Patient/maria"},"informationSource":{"reference":"Patient/maria"},"medicationCodeableConcept":{"text":"lisinopril 20 mg tablet"},"derivedFrom":[{"reference":"MedicationRequest/m1"}],"dateAsserted":"2026-11-20T09:00:00Z","note":[{"text":"made me cough"}]}`,
+		`{"resourceType":"MedicationStatement","id":"also","status":"active","subject":{"reference":"Patient/maria"},"informationSource":{"reference":"Patient/maria"},"medicationCodeableConcept":{"text":"ibuprofen 400 mg"},"dateAsserted":"2026-11-20T09:00:00Z","note":[{"text":"most days, for the knees"}]}`)
+	anna := h.signedIn("anna")
+	for _, path := range []string{"/p/maria", "/p/maria/medications"} {
+		page := anna.get(path)
+		row, _, _ := strings.Cut(page.body[max(strings.Index(page.body, "isinopril"), 0):], "</tr>")
+		for _, want := range []string{"patient says: stopped", "20-Nov-2026", "made me cough"} {
+			if !strings.Contains(tags.ReplaceAllString(row, " "), want) {
+				t.Errorf("%s does not say %q beside the medicine: %s", path, want, tags.ReplaceAllString(row, " "))
+			}
+		}
+		if !page.says("most days, for the knees") {
+			t.Errorf("%s leaves out how she takes the other", path)
+		}
+	}
+}

@@ -282,13 +282,6 @@ func asFault(err error, f **fault.Error) bool {
 }
 
 func TestImportedShapes(t *testing.T) {
-	parse := func(s string) *fhir.Node {
-		n, err := fhir.Parse([]byte(s))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
 	medicationResource := parse(`{"resourceType":"Medication","id":"x","code":{"coding":[{"system":"http://www.nlm.nih.gov/research/umls/rxnorm","code":"314076","display":"lisinopril 10 MG Oral Tablet"}]}}`)
 	named := func(ref string) *fhir.Node {
 		if ref == "Medication/x" {
