@@ -172,8 +172,11 @@ func TestAWithdrawnWeightDosesNothing(t *testing.T) {
 	}
 	weigh("w1", "final", "71.5", "2026-10-20")
 	weigh("w2", "final", "145", "2026-11-20")
-	if w := weight(); w != 145 {
-		t.Errorf("the newest weight is %v", w)
+	if w := weight(); w != 71.5 {
+		t.Errorf("a weight that the page would have asked about counts: %v", w)
+	}
+	if f, err := ChartFacts(t.Context(), c.as(physician), "maria", nil); err != nil || f.WeightDoubted.Value != 145 {
+		t.Errorf("and it is not told: %+v, %v", f.WeightDoubted, err)
 	}
 	weigh("w2", "corrected", "72.5", "2026-11-20")
 	if w := weight(); w != 72.5 {
