@@ -8,8 +8,11 @@ import (
 	"github.com/osler-emr/osler/trust"
 )
 
-// beyond are the rows of alternatives that are wider than their card.
-const beyond = `[...document.querySelectorAll(".alt, .alt tr, .alt td, .alt td *")].filter(e => !e.classList.contains("sr") && !e.closest(".sr,thead,caption") && e.getBoundingClientRect().right > e.closest(".card").getBoundingClientRect().right + 0.5).map(e => e.tagName + " " + e.textContent.trim().slice(0, 30))`
+// beyond are the parts of alternatives that stand beyond their card, or beyond their cell.
+const beyond = `[...document.querySelectorAll(".alt td, .alt td *")].filter(e => !e.closest(".sr")).filter(e => {
+	const over = (a, b) => a.getBoundingClientRect().right > b.getBoundingClientRect().right + 0.5;
+	return over(e, e.closest(".card")) || over(e, e.closest("td"));
+}).map(e => e.tagName + " " + e.textContent.trim().slice(0, 30))`
 
 // TestMedicinePagesInABrowser looks at the pages of medicines in light, dark and on a phone.
 func TestMedicinePagesInABrowser(t *testing.T) {

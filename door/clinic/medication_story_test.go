@@ -165,7 +165,7 @@ func TestRenewStopAndRefill(t *testing.T) {
 	if look.path != "/p/maria/prescribe" || !look.says("The checks found something new since this was signed last.") || !look.says("1 finding is new since then") || !look.says("new since it was signed last") || len(h.medicines("maria").Past) != 0 {
 		t.Fatalf("a refill with a high potassium that nobody was told of: %d %s %s", look.status, look.path, tags.ReplaceAllString(look.body, " "))
 	}
-	if look.says("can be signed") || !look.says("new since it was signed last: needs a reason") || !look.says("New: to renew this medicine, choose a reason.") || !strings.Contains(look.body, "disabled") {
+	if look.says("can be signed") || !look.says("new since it was signed last: needs a reason") || !look.says("New: to renew this medicine, choose a reason or a test.") || !strings.Contains(look.body, "disabled") {
 		t.Errorf("a renewal with news looks as if it could be signed: %s", tags.ReplaceAllString(look.body, " "))
 	}
 	fields := []string{"medicine", "lisinopril 20 mg tablet", "dose", "1 tablet", "timing", "1-1-d", "quantity", "90 tablets", "repeats", "0", "for", "Condition/c1", "stop", "MedicationRequest/m1"}
@@ -298,7 +298,7 @@ func TestAChildHasNoDoseOfAdults(t *testing.T) {
 			}
 		}
 	}
-	if a := anna.post("/p/teen/medicine-search", "q", "cetirizine"); a.says("1 tablet") || !a.says("dose by weight: you write it") {
+	if a := anna.post("/p/teen/medicine-search", "q", "cetirizine"); a.says("1 tablet") || !a.says("no dose for a child: you write it") {
 		t.Errorf("the list offers a dose of adults: %s", tags.ReplaceAllString(a.body, " "))
 	}
 	page := anna.get("/p/kid/prescribe?s=cetirizine-10-mg-tablet")
