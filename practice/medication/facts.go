@@ -185,9 +185,9 @@ func addMeasure(f *rx.Facts, n *fhir.Node, patient string) {
 	for _, c := range codings(n.Get("code")) {
 		switch {
 		case is(c.Code, loincEGFR):
-			latest(&f.EGFR, n, at, "mL/min/1.73 m²")
+			latest(&f.EGFR, &f.EGFRDoubted, n, at, "mL/min/1.73 m²", 0.5, 250)
 		case is(c.Code, loincPotassium):
-			latest(&f.Potassium, n, at, "mmol/L")
+			latest(&f.Potassium, &f.PotassiumDoubted, n, at, "mmol/L", 1, 12)
 		case c.Code == loincPregnancy && f.Date.Sub(at) < pregnancyFor:
 			pregnancy(f, n)
 		default:
@@ -227,8 +227,9 @@ func is(code, preferred string) bool {
 	return ok && t.LOINC == preferred
 }
 
-// latest keeps the newest value. A value in a unit other than the expected one is not used.
-func latest(m *rx.Measure, n *fhir.Node, at time.Time, unit string) {
+// latest keeps the newest value. A value in a unit other than the expected one is not used, and one
+// that no living person has (below low or above high) is told as doubted and not used.
+func latest(m, doubted *rx.Measure, n *fhir.Node, at time.Time, unit string, low, high float64) {
 	q := n.Get("valueQuantity")
 	v, ok := q.Get("value").Float()
 	if !ok || q.Get("comparator") != nil || m.Known && !at.After(m.Date) {
@@ -238,7 +239,17 @@ func latest(m *rx.Measure, n *fhir.Node, at time.Time, unit string) {
 	case unit == "mmol/L" && have != "mmol/l" && have != "meq/l":
 		return
 	}
-	*m = rx.Measure{Value: v, Unit: unit, Date: at, Known: true}
+	got := rx.Measure{Value: v, Unit: unit, Date: at, Known: true}
+	if v < low || v > high {
+		if !doubted.Known || at.After(doubted.Date) {
+			*doubted = got
+		}
+		return
+	}
+	*m = got
+	if !doubted.Date.After(at) {
+		*doubted = rx.Measure{}
+	}
 }
 
 func pregnancy(f *rx.Facts, n *fhir.Node) {

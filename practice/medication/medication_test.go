@@ -188,6 +188,27 @@ func TestAWithdrawnWeightDosesNothing(t *testing.T) {
 	}
 }
 
+// TestAnEGFRThatNobodyHasIsNotUsed: it is told, and the one before counts.
+func TestAnEGFRThatNobodyHasIsNotUsed(t *testing.T) {
+	c := open(t)
+	for id, v := range map[string][2]string{"g1": {"52", "2026-10-20"}, "g2": {"5200", "2026-11-22"}} {
+		c.put(`{"resourceType":"Observation","id":"` + id + `","status":"final","subject":{"reference":"Patient/maria"},"code":{"coding":[{"system":"http://loinc.org","code":"98979-8"}]},
+			"effectiveDateTime":"` + v[1] + `","valueQuantity":{"value":` + v[0] + `,"unit":"mL/min/{1.73_m2}"}}`)
+	}
+	f, err := ChartFacts(t.Context(), c.as(physician), "maria", nil)
+	if err != nil || f.EGFR.Value != 52 || f.EGFRDoubted.Value != 5200 {
+		t.Fatalf("%+v, %+v, %v", f.EGFR, f.EGFRDoubted, err)
+	}
+	f.Candidate = rx.Medicine{Text: "metformin 500 mg tablet"}
+	told := false
+	for _, n := range rx.Check(f).NotChecked {
+		told = told || strings.Contains(n.Reason, "the value 5200 of 22-Nov-2026 cannot be right: not used")
+	}
+	if !told {
+		t.Error("it is not told")
+	}
+}
+
 func find(f rx.Findings, rule string) (rx.Finding, bool) {
 	for _, x := range f.Findings {
 		if x.Rule == rule {
