@@ -583,11 +583,11 @@ func medicationRow(v medicationsView, m medication.Medicine) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Dose(ui.Medicine{Directions: m.Directions}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = directions(m).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if m.Note != "" {
+		if m.Note != "" && !(m.Stated && m.Directions == "") {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 38, "<div class=\"sub\"><bdi>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

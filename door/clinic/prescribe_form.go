@@ -61,6 +61,13 @@ func formFromDraft(d medication.Draft) prescribeForm {
 	return f
 }
 
+// withoutDose takes the dose of adults out of a ready prescription, and all that rests on it: how
+// often, how long and how much. The catalogue has no doses for children, and nobody signs from
+// habit what was never meant for one.
+func (f *prescribeForm) withoutDose() {
+	f.Dose, f.Timing, f.Days, f.Quantity, f.Supply, f.Note = "", "", "", "", 0, ""
+}
+
 // readPrescribeForm reads what was sent.
 func readPrescribeForm(r *web.Request) prescribeForm {
 	_ = r.ParseForm() // a body that cannot be read leaves the form empty, which is told field by field

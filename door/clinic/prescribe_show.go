@@ -84,7 +84,8 @@ func (v prescribeView) Back() string {
 }
 
 // Open is how many findings of the tiers stop and warning nobody has answered, and how
-// many of the warnings need a reason before the prescription can be signed.
+// many of the warnings need a reason before the prescription can be signed: the grave ones, and
+// those that are new since what is renewed was signed.
 func (v prescribeView) Open() (stops, warnings, grave int) {
 	for _, x := range v.Findings.Findings {
 		if v.kept(x) != "" {
@@ -95,12 +96,23 @@ func (v prescribeView) Open() (stops, warnings, grave int) {
 			stops++
 		case rx.Warning:
 			warnings++
-			if medication.NeedsReason(x) {
+			if medication.Asks(x, v.Prior) {
 				grave++
 			}
 		}
 	}
 	return stops, warnings, grave
+}
+
+// openNews is how many findings nobody has answered that are new since what is renewed was signed.
+func (v prescribeView) openNews() int {
+	n := 0
+	for _, x := range v.Findings.Findings {
+		if v.isNew(x) && v.kept(x) == "" {
+			n++
+		}
+	}
+	return n
 }
 
 // kept is the reason for which a finding is kept, or "".
@@ -247,6 +259,9 @@ func (v *prescribeView) start(r *web.Request) error {
 		}
 		v.Form = formFromDraft(medication.FromSentence(v.Patient, s))
 		v.Form.Sentence = s.ID
+		if v.Facts.Minor() {
+			v.Form.withoutDose()
+		}
 		v.Form.For = v.problemLike(s.For)
 	case strings.TrimSpace(r.FormValue("free")) != "":
 		// How much, how and how often is for the prescriber to say: nothing is guessed.
