@@ -4,6 +4,7 @@ import (
 	"html"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -530,6 +531,39 @@ func TestThePatientHasStoppedAMedicine(t *testing.T) {
 		}
 		if !page.says("most days, for the knees") {
 			t.Errorf("%s leaves out how she takes the other", path)
+		}
+	}
+}
+
+// TestTheLabelNeverSaysAnotherDose: the words of the last prescription give way when a field beside
+// them is changed, and nobody signs a label that was not seen.
+func TestTheLabelNeverSaysAnotherDose(t *testing.T) {
+	h := open(t)
+	h.ill()
+	anna := h.signedIn("anna")
+	look := anna.get("/p/maria/prescribe?renew=MedicationRequest/m1")
+	if !strings.Contains(look.body, `value="Take 1 tablet by mouth once daily"`) {
+		t.Fatalf("the words of the last prescription are not there: %s", tags.ReplaceAllString(look.body, " "))
+	}
+	fields := []string{"medicine", "lisinopril 20 mg tablet", "dose", "2 tablets", "route", "by mouth", "timing", "1-1-d", "quantity", "180 tablets", "repeats", "0", "for", "Condition/c1", "stop", "MedicationRequest/m1",
+		"words", "Take 1 tablet by mouth once daily"}
+	if tick := regexp.MustCompile(`name="monitor" value="([^"]+)"`).FindStringSubmatch(look.body); tick != nil {
+		fields = append(fields, "monitor", html.UnescapeString(tick[1]))
+	}
+	changed := anna.post("/p/maria/prescribe/compose", look.sent(fields...)...)
+	if strings.Contains(changed.body, "Take 1 tablet") || !changed.says("label changed") || !changed.says("2 tablets") {
+		t.Errorf("after the dose was changed: %s", tags.ReplaceAllString(changed.body, " "))
+	}
+	if a := anna.post("/p/maria/prescriptions", look.sent(fields...)...); a.status != http.StatusUnprocessableEntity || !a.says("The label follows the directions: 2 tablets") || len(h.medicines("maria").Past) != 0 {
+		t.Fatalf("a label that nobody has seen is signed: %d %s", a.status, tags.ReplaceAllString(a.body, " "))
+	}
+	fields[slices.Index(fields, "words")+1] = ""
+	if a := anna.post("/p/maria/prescriptions", changed.sent(fields...)...); !a.says("Prescribed: lisinopril 20 mg tablet.") {
+		t.Fatalf("%d %s", a.status, tags.ReplaceAllString(a.body, " "))
+	}
+	for _, m := range h.medicines("maria").Current {
+		if m.Prior == "MedicationRequest/m1" && (m.Dose != 2 || strings.Contains(m.Directions, "1 tablet")) {
+			t.Errorf("stored: dose %v, label %q", m.Dose, m.Directions)
 		}
 	}
 }

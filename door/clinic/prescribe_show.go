@@ -55,6 +55,7 @@ type prescribeView struct {
 	Prior        *medication.Medicine // what is renewed
 	Followed     bool                 // the supply was worked out anew from the directions
 	Stale        bool                 // the supply is of other directions
+	Reworded     bool                 // the label's own words were of other directions, and are gone
 	Weigh        weighForm
 	PreparedBy   string
 }
@@ -391,6 +392,7 @@ func (v *prescribeView) check(r *web.Request) {
 	}
 	v.Draft = v.Form.draft(v.Patient, v.Facts.Problems)
 	v.Followed, v.Stale = v.Form.follow(&v.Draft)
+	v.Reworded = v.Form.reword(&v.Draft)
 	v.Findings = v.Draft.CheckOn(v.Facts, r.Actor)
 	if near, ok := drug.Near(v.Draft.Text); ok && v.Findings.Unread() {
 		v.Meant = &near

@@ -342,6 +342,11 @@ func followedWords(ctx context.Context, v prescribeView) string {
 	return ui.T(ctx, "The supply followed the directions: %s. Look at it, then sign.", v.Form.Quantity)
 }
 
+// rewordedWords says that the words on the label gave way to the fields.
+func rewordedWords(ctx context.Context, v prescribeView) string {
+	return ui.T(ctx, "The label follows the directions: %s. Its old words are gone. Look at it, then sign.", v.Draft.Label())
+}
+
 // supplyHint says in which way the supply does not go with the directions; "" when it does, and of
 // a ready prescription that is as it came, whose note says why.
 func supplyHint(ctx context.Context, v prescribeView) string {

@@ -126,6 +126,7 @@ func Again(m Medicine) (Draft, error) {
 	if d.QuantityOf == "" {
 		d.QuantityOf = d.Unit
 	}
+	d.inOwnWords(m)
 	if m.Stated {
 		return d, fault.New(fault.Invalid, "The patient says that they take this. Prescribe it with directions first.")
 	}
