@@ -567,3 +567,19 @@ func TestTheLabelNeverSaysAnotherDose(t *testing.T) {
 		}
 	}
 }
+
+// TestAResultOfASlipIsAskedAbout: 66 is not taken for a potassium until somebody says that it is what
+// the laboratory reported, and what was typed is kept.
+func TestAResultOfASlipIsAskedAbout(t *testing.T) {
+	h := open(t)
+	h.ill()
+	anna := h.signedIn("anna")
+	typed := []string{"v-2823-3", "66", "collected", "2026-11-24T08:00", "lab", "City Laboratory"}
+	asked := anna.post("/p/maria/results/new?test=2823-3", typed...)
+	if asked.status != http.StatusUnprocessableEntity || !asked.says("66 mmol/L is far from what is seen") || !strings.Contains(asked.body, `value="City Laboratory"`) {
+		t.Fatalf("%d %s", asked.status, tags.ReplaceAllString(asked.body, " "))
+	}
+	if a := anna.post("/p/maria/results/new?test=2823-3", append(slices.Clone(typed), "sure-2823-3", "66")...); !a.says("Result filed") {
+		t.Errorf("said to be right: %d %s", a.status, tags.ReplaceAllString(a.body, " "))
+	}
+}
