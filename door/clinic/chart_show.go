@@ -45,6 +45,9 @@ type problemLine struct {
 	chart.Problem
 	Marker *ui.Amount
 	Name   string // of the marker: "HbA1c"
+	When   string // of the marker, when it is not of today
+	// Unconfirmed: the marker is unusual, and nobody has said that it is right.
+	Unconfirmed bool
 }
 
 // tileMeasures are the six tiles of the summary; small children have a head circumference
@@ -184,17 +187,28 @@ func problemLines(c chart.Chart) []problemLine {
 				if s, ok := grid.Find(m.LOINC); ok {
 					p := s.Last()
 					line.Marker, line.Name = &ui.Amount{Value: p.Value.Value, Comparator: p.Comparator, Unit: s.Unit, Flag: p.Flag}, m.Name
+					line.When = earlier(c, p.At.Format(time.RFC3339))
 				}
 			}
 		}
 		if strings.HasPrefix(p.ICD, "I1") {
 			if bp := c.Vital(vital.BloodPressure).Last(); bp.Text() != "" {
 				line.Marker, line.Name = &ui.Amount{Value: bp.Text(), Unit: "mm[Hg]", Flag: bp.Flag}, "BP"
+				line.When, line.Unconfirmed = earlier(c, bp.When), bp.Unconfirmed
 			}
 		}
 		out = append(out, line)
 	}
 	return out
+}
+
+// earlier is the date of a value that is not of today; "" of one of today.
+func earlier(c chart.Chart, when string) string {
+	now := c.Now()
+	if chart.SameDay(when, now.Format(time.RFC3339), now.Location()) {
+		return ""
+	}
+	return when
 }
 
 // shownLines bounds the summary's lists; the rest is counted and linked.

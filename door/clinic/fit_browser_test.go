@@ -25,6 +25,9 @@ func TestPagesFitSmallScreens(t *testing.T) {
 			for _, part := range webtest.Eval[[]string](p, outside) {
 				t.Errorf("%s at %s pixels: %s is too wide", name, v.Name, part)
 			}
+			for _, part := range webtest.Eval[[]string](p, beyond) {
+				t.Errorf("%s at %s pixels: %s stands beyond its place", name, v.Name, part)
+			}
 		}
 	}
 }

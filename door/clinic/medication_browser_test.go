@@ -5,7 +5,14 @@ import (
 	"testing"
 
 	"github.com/osler-emr/osler/door/webtest"
+	"github.com/osler-emr/osler/trust"
 )
+
+// beyond are the parts of alternatives that stand beyond their card, or beyond their cell.
+const beyond = `[...document.querySelectorAll(".alt td, .alt td *")].filter(e => !e.closest(".sr")).filter(e => {
+	const over = (a, b) => a.getBoundingClientRect().right > b.getBoundingClientRect().right + 0.5;
+	return over(e, e.closest(".card")) || over(e, e.closest("td"));
+}).map(e => e.tagName + " " + e.textContent.trim().slice(0, 30))`
 
 // TestMedicinePagesInABrowser looks at the pages of medicines in light, dark and on a phone.
 func TestMedicinePagesInABrowser(t *testing.T) {
@@ -19,10 +26,21 @@ func TestMedicinePagesInABrowser(t *testing.T) {
 		for _, v := range []webtest.View{webtest.Desktop, webtest.Dark, webtest.Phone} {
 			p := b.Open(h.url+"/p/maria"+path, v)
 			p.Check()
+			for _, row := range webtest.Eval[[]string](p, beyond) {
+				t.Errorf("%s, %s: %s stands beyond its card", name, v.Name, row)
+			}
 			p.Picture("rx-" + name + "-" + v.Name)
 		}
 	}
 	h.growing()
+	h.commit(trust.System("import"), `{"resourceType":"Observation","id":"sent","status":"final","subject":{"reference":"Patient/ada"},"code":{"coding":[{"system":"http://loinc.org","code":"3141-9"}]},"effectiveDateTime":"2026-11-23","valueQuantity":{"value":30.5,"unit":"kg","system":"http://unitsofmeasure.org","code":"kg"}}`)
+	for name, path := range map[string]string{"doubted": "/vitals", "doubted-fix": "/vitals/sent", "child": "/prescribe?s=cetirizine-10-mg-tablet"} {
+		for _, v := range []webtest.View{webtest.Desktop, webtest.Dark, webtest.Phone} {
+			p := b.Open(h.url+"/p/ada"+path, v)
+			p.Check()
+			p.Picture("rx-" + name + "-" + v.Name)
+		}
+	}
 	p := b.Open(h.url+"/p/ada/vitals", webtest.Desktop)
 	p.Type("#f-weight", "145\r")
 	p.Wait("#vital-form .choice input")
@@ -79,6 +97,42 @@ func TestThePanelFollowsTheForm(t *testing.T) {
 	p.Click("#f-dose")
 	webtest.Eval[bool](p, `(()=>{const d=document.querySelector("#f-dose"); d.value="0"; d.dispatchEvent(new Event("change",{bubbles:true})); return true})()`)
 	p.Wait("#signbar button.primary[disabled]")
+}
+
+// covers is whether the sign bar lies over an element.
+const covers = `(e => {const b=document.querySelector(".signbar").getBoundingClientRect(), r=e.getBoundingClientRect(); return r.bottom > b.top+1 && r.top < b.bottom-1})`
+
+// TestTheSignBarCoversNoField: on a phone, with text of twice the size and with a keyboard on the glass,
+// each field that has the focus is above the bar, and so is the end of the page.
+func TestTheSignBarCoversNoField(t *testing.T) {
+	h := open(t)
+	h.ill()
+	b := webtest.Start(t)
+	b.Open(h.url+"/sign-in", webtest.Desktop).SignIn(h.url, "anna", phrase)
+	for name, c := range map[string]struct {
+		view webtest.View
+		size string
+	}{
+		"phone":          {webtest.Phone, ""},
+		"phone-dark":     {webtest.View{Name: "phone-dark", Width: 390, Height: 844, Dark: true, Touch: true}, ""},
+		"phone-200":      {webtest.Phone, "200%"},
+		"phone-keyboard": {webtest.View{Name: "phone-keyboard", Width: 390, Height: 420, Touch: true}, ""},
+	} {
+		p := b.Open(h.url+"/p/maria/prescribe?s="+cotrimoxazole, c.view)
+		p.Wait("#f-note")
+		webtest.Eval[bool](p, `(()=>{document.documentElement.style.fontSize="`+c.size+`"; return true})()`)
+		p.Wait("html[style*='--bar']")
+		covered := webtest.Eval[[]string](p, `[...document.querySelectorAll("#rx :is(input,select):not([type=hidden]):not(.sr)")].filter(e => e.offsetParent).filter(e => {
+			scrollTo({top:0, behavior:"instant"});
+			e.focus({preventScroll:true}); e.scrollIntoView({block:"nearest", behavior:"instant"});
+			return `+covers+`(e);
+		}).map(e => e.id || e.name)`)
+		if len(covered) > 0 {
+			t.Errorf("%s: the bar covers %v", name, covered)
+		}
+		webtest.Eval[bool](p, `(()=>{document.querySelector("#f-note").focus(); return true})()`)
+		p.Picture("rx-bar-" + name)
+	}
 }
 
 // TestWritingByHandWithKeysAlone: Enter in a field checks again and leaves one page; a child is

@@ -50,7 +50,7 @@ func showMedications(w http.ResponseWriter, r *web.Request, faults ui.Faults) er
 		return err
 	}
 	v.Prepare = mayPrepare(r.Principal().Role)
-	v.Frame.Counts["medications"] = len(v.List.Current)
+	v.Frame.Counts["medications"] = len(v.List.Lines())
 	var refs []string
 	for _, m := range slices.Concat(v.List.Current, v.List.Past, v.List.Prepared) {
 		refs = append(refs, m.Requester, m.Recorder)
@@ -98,6 +98,8 @@ func supplyLeft(ctx context.Context, m medication.Medicine, now time.Time) (ui.T
 		return "", "", ui.T(ctx, "not prescribed here")
 	case m.AsNeeded:
 		return "", "", ui.T(ctx, "as needed")
+	case m.Days > 0:
+		return "", "", ui.T(ctx, "a course of %s", daysWord(ctx, m.Days))
 	case !known:
 		return "", "", ui.T(ctx, "not recorded")
 	case left < 0:
@@ -152,7 +154,7 @@ func currentNote(ctx context.Context, v medicationsView) string {
 			low++
 		}
 	}
-	parts := []string{ui.T(ctx, "%d current", len(v.List.Current))}
+	parts := []string{ui.T(ctx, "%d current", len(v.List.Lines()))}
 	if stated > 0 {
 		parts = append(parts, ui.T(ctx, "%d stated by the patient", stated))
 	}
@@ -171,4 +173,26 @@ func endWord(m medication.Medicine) string {
 		return "not recorded"
 	}
 	return m.Status
+}
+
+// saysWord is what a patient says of a prescription.
+func saysWord(s medication.Medicine) string {
+	switch s.Status {
+	case "stopped", "completed":
+		return "patient says: stopped"
+	case "not-taken":
+		return "patient says: never started"
+	}
+	return "patient says: takes it otherwise"
+}
+
+// ends is when there is none left, or the course is over; zero when it is not known.
+func ends(m medication.Medicine) time.Time {
+	if end := m.SupplyEnd(); !end.IsZero() {
+		return end
+	}
+	if m.Days > 0 {
+		return m.CourseEnd()
+	}
+	return time.Time{}
 }

@@ -1,8 +1,10 @@
 package clinic
 
 import (
+	"html"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -164,7 +166,24 @@ func TestRenewStopAndRefill(t *testing.T) {
 	if look.path != "/p/maria/prescribe" || !look.says("The checks found something new since this was signed last.") || !look.says("1 finding is new since then") || !look.says("new since it was signed last") || len(h.medicines("maria").Past) != 0 {
 		t.Fatalf("a refill with a high potassium that nobody was told of: %d %s %s", look.status, look.path, tags.ReplaceAllString(look.body, " "))
 	}
+	if look.says("can be signed") || !look.says("new since it was signed last: needs a reason") || !look.says("New: to renew this medicine, choose a reason or a test.") || !strings.Contains(look.body, "disabled") {
+		t.Errorf("a renewal with news looks as if it could be signed: %s", tags.ReplaceAllString(look.body, " "))
+	}
 	fields := []string{"medicine", "lisinopril 20 mg tablet", "dose", "1 tablet", "timing", "1-1-d", "quantity", "90 tablets", "repeats", "0", "for", "Condition/c1", "stop", "MedicationRequest/m1"}
+	if a := anna.post("/p/maria/prescribe/compose", look.sent(fields...)...); a.says("can be signed") || !a.says("new since it was signed last: needs a reason") {
+		t.Errorf("the part of the page looks otherwise: %s", tags.ReplaceAllString(a.body, " "))
+	}
+	if a := anna.post("/p/maria/prescriptions", look.sent(fields...)...); a.status != http.StatusUnprocessableEntity || len(h.medicines("maria").Past) != 0 {
+		t.Fatalf("what is new is signed without a reason: %d", a.status)
+	}
+	tick := regexp.MustCompile(`name="monitor" value="([^"]+)"`).FindStringSubmatch(look.body)
+	if tick == nil {
+		t.Fatalf("nothing answers it: %s", look.body)
+	}
+	fields = append(fields, "monitor", html.UnescapeString(tick[1]))
+	if a := anna.post("/p/maria/prescribe/compose", look.sent(fields...)...); !a.says("can be signed") {
+		t.Errorf("with a reason: %s", tags.ReplaceAllString(a.body, " "))
+	}
 	if a := anna.post("/p/maria/prescriptions", look.sent(fields...)...); !a.says("Prescribed: lisinopril 20 mg tablet.") || a.says("Grant refill") {
 		t.Fatalf("signed after a look: %d %s", a.status, tags.ReplaceAllString(a.body, " "))
 	}
@@ -229,7 +248,7 @@ func TestAChildIsWeighedBesideThePrescription(t *testing.T) {
 	h.kid()
 	anna := h.signedIn("anna")
 	page := anna.get("/p/kid/prescribe?s=cetirizine-10-mg-tablet")
-	if !page.says("Weight not recorded: dose by weight not checked") || !page.says("form, strength and dose of adults") || !page.says("dose not checked") || page.says("can be signed") {
+	if !page.says("Weight not recorded: dose by weight not checked") || !page.says("form and strength of adults") || page.says("can be signed") {
 		t.Fatalf("a child without a weight: %s", tags.ReplaceAllString(page.body, " "))
 	}
 	fields := []string{"dose", "0.25 tablet", "route", "by mouth", "timing", "1-1-d", "days", "10 days", "quantity", "3 tablets", "repeats", "0", "for", "hay fever", "note", "in juice"}
@@ -239,7 +258,7 @@ func TestAChildIsWeighedBesideThePrescription(t *testing.T) {
 		}
 	}
 	a := anna.post("/p/kid/prescribe/weight", page.sent(append(fields, "weight", "12.4")...)...)
-	if a.status != http.StatusOK || a.says("Weight not recorded") || !a.says("Weight recorded: 12.4 kg.") || !strings.Contains(a.body, `value="in juice"`) || !strings.Contains(a.body, `value="0.25 tablet"`) || !a.says("Dose by weight not checked: the catalogue has no doses for children") {
+	if a.status != http.StatusOK || a.says("Weight not recorded") || !a.says("Weight recorded: 12.4 kg.") || !strings.Contains(a.body, `value="in juice"`) || !strings.Contains(a.body, `value="0.25 tablet"`) || !a.says("dose not checked") || !a.says("Dose by weight not checked: the catalogue has no doses for children") {
 		t.Fatalf("weighed: %d %s", a.status, tags.ReplaceAllString(a.body, " "))
 	}
 	h.clock.Advance(200 * 24 * time.Hour)
@@ -257,6 +276,96 @@ func TestAChildIsWeighedBesideThePrescription(t *testing.T) {
 	}
 	if a := anna.get("/p/maria/prescribe"); a.says("by weight") {
 		t.Error("a grown-up is asked for a weight")
+	}
+}
+
+// TestAChildHasNoDoseOfAdults: a ready prescription is one of adults; for a child its dose stays empty,
+// on the page and in its part, and the field says why.
+func TestAChildHasNoDoseOfAdults(t *testing.T) {
+	h := open(t)
+	h.kid()
+	h.commit(trust.System("import"), `{"resourceType":"Patient","id":"teen","name":[{"family":"Hill","given":["Ira"]}],"gender":"male","birthDate":"2011-10-01"}`)
+	anna := h.signedIn("anna")
+	for _, patient := range []string{"kid", "teen"} {
+		for _, path := range []string{"/prescribe?s=cetirizine-10-mg-tablet", "/prescribe/compose?s=cetirizine-10-mg-tablet"} {
+			a := anna.get("/p/" + patient + path)
+			for _, name := range []string{"dose", "days", "quantity", "note"} {
+				if m := regexp.MustCompile(`name="` + name + `"[^>]* value="([^"]*)"`).FindStringSubmatch(a.body); m == nil || m[1] != "" {
+					t.Errorf("%s%s: %s is %q", patient, path, name, m)
+				}
+			}
+			if !a.says("Empty for a child: work it out by weight.") || !a.says("The dose is left empty: the catalogue has doses of adults only.") || !a.says("not complete") {
+				t.Errorf("%s%s does not say why: %s", patient, path, tags.ReplaceAllString(a.body, " "))
+			}
+		}
+	}
+	if a := anna.post("/p/teen/medicine-search", "q", "cetirizine"); a.says("1 tablet") || !a.says("no dose for a child: you write it") {
+		t.Errorf("the list offers a dose of adults: %s", tags.ReplaceAllString(a.body, " "))
+	}
+	page := anna.get("/p/kid/prescribe?s=cetirizine-10-mg-tablet")
+	fields := []string{"dose", "0.25 tablet", "route", "by mouth", "timing", "1-1-d", "days", "10 days", "quantity", "3 tablets", "repeats", "0", "for", "hay fever"}
+	if a := anna.post("/p/kid/prescribe/compose", page.sent(fields...)...); !strings.Contains(a.body, `value="0.25 tablet"`) || a.says("Empty for a child") {
+		t.Errorf("what was typed: %s", tags.ReplaceAllString(a.body, " "))
+	}
+	if a := anna.get("/p/maria/prescribe?s=cetirizine-10-mg-tablet"); !strings.Contains(a.body, `value="1 tablet"`) {
+		t.Error("a grown-up's dose is gone")
+	}
+}
+
+// TestAWeightThatNobodyConfirmedDosesNothing: one that a program sent is told and not used, on the page
+// of prescribing, of vital signs and in the summary, until somebody says that it is right.
+func TestAWeightThatNobodyConfirmedDosesNothing(t *testing.T) {
+	h := open(t)
+	h.growing()
+	h.commit(trust.System("import"), `{"resourceType":"Observation","id":"sent","status":"final","subject":{"reference":"Patient/ada"},"code":{"coding":[{"system":"http://loinc.org","code":"3141-9"}]},"effectiveDateTime":"2026-11-23","valueQuantity":{"value":30.5,"unit":"kg","system":"http://unitsofmeasure.org","code":"kg"}}`)
+	anna := h.signedIn("anna")
+	for path, want := range map[string]string{"/prescribe?s=cetirizine-10-mg-tablet": "unusual value, not confirmed: not used", "/vitals": "unusual, not confirmed", "": "unusual, not confirmed", "/vitals/sent": "Nothing is computed from it."} {
+		if a := anna.get("/p/ada" + path); !a.says(want) {
+			t.Errorf("%s lacks %q: %s", path, want, strings.Join(strings.Fields(tags.ReplaceAllString(a.body, " ")), " "))
+		}
+	}
+	if a := anna.get("/p/ada/prescribe?s=cetirizine-10-mg-tablet"); !a.says("13.3 kg") || !a.says("30.5 kg") {
+		t.Error("the weight that counts, or the one that does not, is not told")
+	}
+	fix := []string{"weight", "30.5", "reason", "weighed again", "do", "correct"}
+	if a := anna.post("/p/ada/vitals/sent", fix...); a.status != http.StatusUnprocessableEntity || !a.says("Yes, this is right") {
+		t.Errorf("confirmed without a tick: %d", a.status)
+	}
+	if a := anna.post("/p/ada/vitals/sent", append(fix, "sure-weight", "30.5")...); a.status != http.StatusOK {
+		t.Errorf("confirmed: %d %s", a.status, tags.ReplaceAllString(a.body, " "))
+	}
+	if a := anna.get("/p/ada/prescribe?s=cetirizine-10-mg-tablet"); a.says("not confirmed") || !a.says("30.5 kg") {
+		t.Errorf("confirmed, and not used: %s", tags.ReplaceAllString(a.body, " "))
+	}
+}
+
+// TestAMarkerHasItsAge: the value that tells how a problem stands says of when it is, unless it is of today.
+func TestAMarkerHasItsAge(t *testing.T) {
+	h := open(t)
+	pressure := func(id, when, s, d string) string {
+		return `{"resourceType":"Observation","id":"` + id + `","status":"final","subject":{"reference":"Patient/tess"},"code":{"coding":[{"system":"http://loinc.org","code":"85354-9"}]},"effectiveDateTime":"` + when + `","component":[
+			{"code":{"coding":[{"system":"http://loinc.org","code":"8480-6"}]},"valueQuantity":{"value":` + s + `,"system":"http://unitsofmeasure.org","code":"mm[Hg]"}},{"code":{"coding":[{"system":"http://loinc.org","code":"8462-4"}]},"valueQuantity":{"value":` + d + `,"system":"http://unitsofmeasure.org","code":"mm[Hg]"}}]}`
+	}
+	h.commit(trust.System("import"), `{"resourceType":"Patient","id":"tess","name":[{"family":"Hill","given":["Tess"]}],"birthDate":"1960-01-01"}`,
+		`{"resourceType":"Condition","id":"ht","subject":{"reference":"Patient/tess"},"category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-category","code":"problem-list-item"}]}],"code":{"coding":[{"system":"http://hl7.org/fhir/sid/icd-10-cm","code":"I10"}],"text":"Hypertension"},"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"active"}]}}`,
+		`{"resourceType":"Condition","id":"dm","subject":{"reference":"Patient/tess"},"category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-category","code":"problem-list-item"}]}],"code":{"coding":[{"system":"http://hl7.org/fhir/sid/icd-10-cm","code":"E11.9"}],"text":"Diabetes"},"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"active"}]}}`,
+		`{"resourceType":"Observation","id":"a1c","status":"final","category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"laboratory"}]}],"subject":{"reference":"Patient/tess"},"code":{"text":"HbA1c","coding":[{"system":"http://loinc.org","code":"4548-4"}]},"effectiveDateTime":"2025-11-20T08:40:00Z","valueQuantity":{"value":7.1,"unit":"%","system":"http://unitsofmeasure.org","code":"%"}}`,
+		pressure("old", "2026-05-20T08:40:00Z", "152", "94"))
+	marker := func(name string) string {
+		body := h.signedIn("anna").get("/p/tess").body
+		_, after, _ := strings.Cut(body, `<span class="sub">`+name+`</span>`)
+		row, _, _ := strings.Cut(after, "</td>")
+		return strings.Join(strings.Fields(tags.ReplaceAllString(row, " ")), " ")
+	}
+	if got := marker("BP"); !strings.Contains(got, "152/94") || !strings.Contains(got, "20-May-2026 (6 months ago)") {
+		t.Errorf("pressure: %q", got)
+	}
+	if got := marker("HbA1c"); !strings.Contains(got, "7.1") || !strings.Contains(got, "20-Nov-2025 (12 months ago)") {
+		t.Errorf("HbA1c: %q", got)
+	}
+	h.commit(trust.System("import"), pressure("new", "2026-11-24T08:40:00Z", "138", "84"))
+	if got := marker("BP"); !strings.Contains(got, "138/84") || strings.Contains(got, "2026") {
+		t.Errorf("pressure of today: %q", got)
 	}
 }
 
@@ -400,5 +509,77 @@ func TestWhoMayNotSeeMedicines(t *testing.T) {
 		if a := anna.get(path); a.status != http.StatusNotFound {
 			t.Errorf("%s: %d", path, a.status)
 		}
+	}
+}
+
+// TestThePatientHasStoppedAMedicine: that stands beside it wherever it is called current, in her
+// words, until somebody answers it.
+func TestThePatientHasStoppedAMedicine(t *testing.T) {
+	h := open(t)
+	h.ill()
+	h.commit(trust.System("import"),
+		`{"resourceType":"MedicationStatement","id":"told","status":"stopped","subject":{"reference":"Patient/maria"},"informationSource":{"reference":"Patient/maria"},"medicationCodeableConcept":{"text":"lisinopril 20 mg tablet"},"derivedFrom":[{"reference":"MedicationRequest/m1"}],"dateAsserted":"2026-11-20T09:00:00Z","note":[{"text":"made me cough"}]}`,
+		`{"resourceType":"MedicationStatement","id":"also","status":"active","subject":{"reference":"Patient/maria"},"informationSource":{"reference":"Patient/maria"},"medicationCodeableConcept":{"text":"ibuprofen 400 mg"},"dateAsserted":"2026-11-20T09:00:00Z","note":[{"text":"most days, for the knees"}]}`)
+	anna := h.signedIn("anna")
+	for _, path := range []string{"/p/maria", "/p/maria/medications"} {
+		page := anna.get(path)
+		row, _, _ := strings.Cut(page.body[max(strings.Index(page.body, "isinopril"), 0):], "</tr>")
+		for _, want := range []string{"patient says: stopped", "20-Nov-2026", "made me cough"} {
+			if !strings.Contains(tags.ReplaceAllString(row, " "), want) {
+				t.Errorf("%s does not say %q beside the medicine: %s", path, want, tags.ReplaceAllString(row, " "))
+			}
+		}
+		if !page.says("most days, for the knees") {
+			t.Errorf("%s leaves out how she takes the other", path)
+		}
+	}
+}
+
+// TestTheLabelNeverSaysAnotherDose: the words of the last prescription give way when a field beside
+// them is changed, and nobody signs a label that was not seen.
+func TestTheLabelNeverSaysAnotherDose(t *testing.T) {
+	h := open(t)
+	h.ill()
+	anna := h.signedIn("anna")
+	look := anna.get("/p/maria/prescribe?renew=MedicationRequest/m1")
+	if !strings.Contains(look.body, `value="Take 1 tablet by mouth once daily"`) {
+		t.Fatalf("the words of the last prescription are not there: %s", tags.ReplaceAllString(look.body, " "))
+	}
+	fields := []string{"medicine", "lisinopril 20 mg tablet", "dose", "2 tablets", "route", "by mouth", "timing", "1-1-d", "quantity", "180 tablets", "repeats", "0", "for", "Condition/c1", "stop", "MedicationRequest/m1",
+		"words", "Take 1 tablet by mouth once daily"}
+	if tick := regexp.MustCompile(`name="monitor" value="([^"]+)"`).FindStringSubmatch(look.body); tick != nil {
+		fields = append(fields, "monitor", html.UnescapeString(tick[1]))
+	}
+	changed := anna.post("/p/maria/prescribe/compose", look.sent(fields...)...)
+	if strings.Contains(changed.body, "Take 1 tablet") || !changed.says("label changed") || !changed.says("2 tablets") {
+		t.Errorf("after the dose was changed: %s", tags.ReplaceAllString(changed.body, " "))
+	}
+	if a := anna.post("/p/maria/prescriptions", look.sent(fields...)...); a.status != http.StatusUnprocessableEntity || !a.says("The label follows the directions: 2 tablets") || len(h.medicines("maria").Past) != 0 {
+		t.Fatalf("a label that nobody has seen is signed: %d %s", a.status, tags.ReplaceAllString(a.body, " "))
+	}
+	fields[slices.Index(fields, "words")+1] = ""
+	if a := anna.post("/p/maria/prescriptions", changed.sent(fields...)...); !a.says("Prescribed: lisinopril 20 mg tablet.") {
+		t.Fatalf("%d %s", a.status, tags.ReplaceAllString(a.body, " "))
+	}
+	for _, m := range h.medicines("maria").Current {
+		if m.Prior == "MedicationRequest/m1" && (m.Dose != 2 || strings.Contains(m.Directions, "1 tablet")) {
+			t.Errorf("stored: dose %v, label %q", m.Dose, m.Directions)
+		}
+	}
+}
+
+// TestAResultOfASlipIsAskedAbout: 66 is not taken for a potassium until somebody says that it is what
+// the laboratory reported, and what was typed is kept.
+func TestAResultOfASlipIsAskedAbout(t *testing.T) {
+	h := open(t)
+	h.ill()
+	anna := h.signedIn("anna")
+	typed := []string{"v-2823-3", "66", "collected", "2026-11-24T08:00", "lab", "City Laboratory"}
+	asked := anna.post("/p/maria/results/new?test=2823-3", typed...)
+	if asked.status != http.StatusUnprocessableEntity || !asked.says("66 mmol/L is far from what is seen") || !strings.Contains(asked.body, `value="City Laboratory"`) {
+		t.Fatalf("%d %s", asked.status, tags.ReplaceAllString(asked.body, " "))
+	}
+	if a := anna.post("/p/maria/results/new?test=2823-3", append(slices.Clone(typed), "sure-2823-3", "66")...); !a.says("Result filed") {
+		t.Errorf("said to be right: %d %s", a.status, tags.ReplaceAllString(a.body, " "))
 	}
 }

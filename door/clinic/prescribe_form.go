@@ -37,6 +37,7 @@ type prescribeForm struct {
 	Supply   int
 	For      string // "Condition/…", or words
 	Words    string // directions in words that parts cannot say: of a renewed one
+	Worded   string // for which parts the form has which Words: partsOf
 	Stops    []string
 	Monitor  []string          // finding ids that are kept and monitored
 	Keep     map[string]string // finding id to reason
@@ -61,13 +62,20 @@ func formFromDraft(d medication.Draft) prescribeForm {
 	return f
 }
 
+// withoutDose takes the dose of adults out of a ready prescription, and all that rests on it: how
+// often, how long and how much. The catalogue has no doses for children, and nobody signs from
+// habit what was never meant for one.
+func (f *prescribeForm) withoutDose() {
+	f.Dose, f.Timing, f.Days, f.Quantity, f.Supply, f.Note = "", "", "", "", 0, ""
+}
+
 // readPrescribeForm reads what was sent.
 func readPrescribeForm(r *web.Request) prescribeForm {
 	_ = r.ParseForm() // a body that cannot be read leaves the form empty, which is told field by field
 	f := prescribeForm{
 		Sentence: r.FormValue("s"), Renews: r.FormValue("renews"), Medicine: strings.TrimSpace(r.FormValue("medicine")), Dose: r.FormValue("dose"), Route: r.FormValue("route"),
 		Timing: r.FormValue("timing"), AsNeeded: r.FormValue("prn") == "yes", Note: strings.TrimSpace(r.FormValue("note")), Days: r.FormValue("days"), Quantity: r.FormValue("quantity"), Counted: r.FormValue("counted"),
-		Repeats: r.FormValue("repeats"), For: r.FormValue("for"), Words: r.FormValue("words"), Key: r.FormValue("key"), Visit: r.FormValue("encounter"),
+		Repeats: r.FormValue("repeats"), For: r.FormValue("for"), Words: r.FormValue("words"), Worded: r.FormValue("worded"), Key: r.FormValue("key"), Visit: r.FormValue("encounter"),
 		Prepared: r.FormValue("prepared"), Signer: r.FormValue("physician"), Stops: r.Form["stop"], Monitor: r.Form["monitor"], Checked: r.FormValue("unchecked"), Keep: map[string]string{},
 	}
 	f.Supply, _ = strconv.Atoi(r.FormValue("supply"))
@@ -168,7 +176,24 @@ func (f *prescribeForm) follow(d *medication.Draft) (followed, stale bool) {
 	return f.Quantity != quantity, false
 }
 
-// countedAs stands between directions and quantity in Counted.
+// reword drops directions in words that were written for other parts than the form has now, so that a
+// label never says another dose than the fields beside it, and reports whether it did.
+func (f *prescribeForm) reword(d *medication.Draft) (dropped bool) {
+	parts := partsOf(*d)
+	if was, words, ok := strings.Cut(f.Worded, countedAs); ok && was != parts && words == f.Words && words != "" {
+		f.Words, d.Directions, dropped = "", "", true
+	}
+	f.Worded = parts + countedAs + f.Words
+	return dropped
+}
+
+// partsOf is what directions are composed from.
+func partsOf(d medication.Draft) string {
+	return strings.Join([]string{basisOf(d), d.Route, d.Note}, " ")
+}
+
+// countedAs stands between directions and quantity in Counted, and between directions and their words in
+// Worded.
 const countedAs = " = "
 
 // basisOf is what a quantity is worked out from.

@@ -36,6 +36,9 @@ func prescribePrepare(w http.ResponseWriter, r *web.Request) error {
 	if v.Followed {
 		v.Faults.Add("quantity", followedWords(r.Context(), v))
 	}
+	if v.Reworded {
+		v.Faults.Add("dose", rewordedWords(r.Context(), v))
+	}
 	if len(v.Faults) > 0 {
 		return prescribeAgain(w, r, v)
 	}

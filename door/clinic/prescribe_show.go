@@ -55,6 +55,7 @@ type prescribeView struct {
 	Prior        *medication.Medicine // what is renewed
 	Followed     bool                 // the supply was worked out anew from the directions
 	Stale        bool                 // the supply is of other directions
+	Reworded     bool                 // the label's own words were of other directions, and are gone
 	Weigh        weighForm
 	PreparedBy   string
 }
@@ -84,7 +85,8 @@ func (v prescribeView) Back() string {
 }
 
 // Open is how many findings of the tiers stop and warning nobody has answered, and how
-// many of the warnings need a reason before the prescription can be signed.
+// many of the warnings need a reason before the prescription can be signed: the grave ones, and
+// those that are new since what is renewed was signed.
 func (v prescribeView) Open() (stops, warnings, grave int) {
 	for _, x := range v.Findings.Findings {
 		if v.kept(x) != "" {
@@ -95,12 +97,23 @@ func (v prescribeView) Open() (stops, warnings, grave int) {
 			stops++
 		case rx.Warning:
 			warnings++
-			if medication.NeedsReason(x) {
+			if medication.Asks(x, v.Prior) {
 				grave++
 			}
 		}
 	}
 	return stops, warnings, grave
+}
+
+// openNews is how many findings nobody has answered that are new since what is renewed was signed.
+func (v prescribeView) openNews() int {
+	n := 0
+	for _, x := range v.Findings.Findings {
+		if v.isNew(x) && v.kept(x) == "" {
+			n++
+		}
+	}
+	return n
 }
 
 // kept is the reason for which a finding is kept, or "".
@@ -247,6 +260,9 @@ func (v *prescribeView) start(r *web.Request) error {
 		}
 		v.Form = formFromDraft(medication.FromSentence(v.Patient, s))
 		v.Form.Sentence = s.ID
+		if v.Facts.Minor() {
+			v.Form.withoutDose()
+		}
 		v.Form.For = v.problemLike(s.For)
 	case strings.TrimSpace(r.FormValue("free")) != "":
 		// How much, how and how often is for the prescriber to say: nothing is guessed.
@@ -376,6 +392,7 @@ func (v *prescribeView) check(r *web.Request) {
 	}
 	v.Draft = v.Form.draft(v.Patient, v.Facts.Problems)
 	v.Followed, v.Stale = v.Form.follow(&v.Draft)
+	v.Reworded = v.Form.reword(&v.Draft)
 	v.Findings = v.Draft.CheckOn(v.Facts, r.Actor)
 	if near, ok := drug.Near(v.Draft.Text); ok && v.Findings.Unread() {
 		v.Meant = &near

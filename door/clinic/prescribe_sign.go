@@ -22,6 +22,9 @@ func prescribeSign(w http.ResponseWriter, r *web.Request) error {
 	if v.Followed { // nobody has seen this supply yet
 		v.Faults.Add("quantity", followedWords(r.Context(), v))
 	}
+	if v.Reworded {
+		v.Faults.Add("dose", rewordedWords(r.Context(), v))
+	}
 	if len(v.Faults) > 0 {
 		return prescribeAgain(w, r, v)
 	}

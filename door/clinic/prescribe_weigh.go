@@ -84,6 +84,9 @@ func weightFault(r *web.Request, typed string, err error) string {
 
 // weighWords says what is known about a child's weight, and what no check does with it.
 func weighWords(ctx context.Context, v prescribeView) string {
+	if v.Facts.WeightDoubted.Known {
+		return ui.T(ctx, "The newest weight is unusual and not confirmed: dose by weight not checked")
+	}
 	if v.Facts.WeightOld() {
 		return ui.T(ctx, "The weight is old: dose by weight not checked")
 	}

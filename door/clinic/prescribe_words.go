@@ -92,6 +92,13 @@ func (v prescribeView) standing(ctx context.Context, stops, warnings, grave int)
 	if !v.MaySign && stops+warnings > 0 {
 		return ui.T(ctx, "%d found: whoever signs decides", stops+warnings)
 	}
+	switch news := v.openNews(); {
+	case stops+grave > news: // something else stands in the way
+	case news == 1:
+		return ui.T(ctx, "1 finding is new since it was signed last: give a reason, or change the medicine")
+	case news > 1:
+		return ui.T(ctx, "%d findings are new since it was signed last: give reasons, or change the medicine", news)
+	}
 	return openWords(ctx, stops, warnings, grave)
 }
 
@@ -335,6 +342,11 @@ func followedWords(ctx context.Context, v prescribeView) string {
 	return ui.T(ctx, "The supply followed the directions: %s. Look at it, then sign.", v.Form.Quantity)
 }
 
+// rewordedWords says that the words on the label gave way to the fields.
+func rewordedWords(ctx context.Context, v prescribeView) string {
+	return ui.T(ctx, "The label follows the directions: %s. Its old words are gone. Look at it, then sign.", v.Draft.Label())
+}
+
 // supplyHint says in which way the supply does not go with the directions; "" when it does, and of
 // a ready prescription that is as it came, whose note says why.
 func supplyHint(ctx context.Context, v prescribeView) string {
@@ -382,6 +394,23 @@ func renewalWords(ctx context.Context, v prescribeView) string {
 // doseUnchecked reports whether the dose of a child was not checked, as no check of it could run.
 func (v prescribeView) doseUnchecked() bool {
 	return v.Facts.Minor() && slices.Contains(v.Findings.RunsOf(rx.Missing), rx.Dose)
+}
+
+// doseHint says why the dose of a child is empty.
+func doseHint(ctx context.Context, v prescribeView) string {
+	switch {
+	case !v.ofAdults() || v.Form.Dose != "":
+		return ""
+	case v.Facts.Weight.Known && !v.Facts.WeightOld():
+		return ui.T(ctx, "Empty for a child: work it out by weight, %s.", measureWords(v.Facts.Weight)+" kg")
+	}
+	return ui.T(ctx, "Empty for a child: work it out by weight.")
+}
+
+// ofAdults reports whether the ready prescription is one of adults and the patient is a child.
+func (v prescribeView) ofAdults() bool {
+	_, ok := drug.SentenceByID(v.Form.Sentence)
+	return ok && v.Facts.Minor()
 }
 
 // adultSentence reports whether a form of adults was chosen for a small child.

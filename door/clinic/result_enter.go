@@ -20,6 +20,7 @@ type resultLine struct {
 	Usual             string // the built-in range, as a hint
 	Value, Low, High  string
 	Words             bool
+	Asked             bool // whether the laboratory reported this value
 }
 
 // resultForm is the page on which a result is typed.
@@ -139,7 +140,7 @@ func resultFile(w http.ResponseWriter, r *web.Request) error {
 	for i := range f.Lines {
 		l := &f.Lines[i]
 		l.Value, l.Low, l.High = r.FormValue("v-"+l.LOINC), r.FormValue("low-"+l.LOINC), r.FormValue("high-"+l.LOINC)
-		d.Values = append(d.Values, result.Typed{LOINC: l.LOINC, Name: l.Name, Text: l.Value, Low: l.Low, High: l.High})
+		d.Values = append(d.Values, result.Typed{LOINC: l.LOINC, Name: l.Name, Text: l.Value, Sure: r.FormValue("sure-" + l.LOINC), Low: l.Low, High: l.High})
 	}
 	if len(f.Faults) > 0 {
 		return showResultForm(w, r, c, f)
@@ -148,6 +149,11 @@ func resultFile(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		if !refused(err) {
 			return err
+		}
+		for _, code := range result.Doubtful(err) {
+			for i := range f.Lines {
+				f.Lines[i].Asked = f.Lines[i].Asked || f.Lines[i].LOINC == code
+			}
 		}
 		for _, x := range faultsOf(r, err) {
 			if _, ok := labrange.Find(x.Field); ok {

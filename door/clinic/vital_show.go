@@ -3,6 +3,7 @@ package clinic
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/a-h/templ"
 
@@ -99,6 +100,10 @@ func tileOf(c chart.Chart, m vital.Measure) tile {
 		return t
 	}
 	if height, without := c.WithoutBMI(); without {
+		if m := c.Doubted(); m != "" {
+			t.Why, t.Height = "not computed: an unusual "+strings.ToLower(vital.Of(m).Name)+" is not confirmed", ""
+			return t
+		}
 		t.Why, t.Height = "not computed: no height", height
 		if height != "" {
 			t.Why = "not computed: height is of"

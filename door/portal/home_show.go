@@ -198,6 +198,9 @@ func (v *homeView) addSupply(r *web.Request, meds medication.Medicines) error {
 	for _, m := range meds.Current {
 		days, known := m.SupplyLeft(r.Now())
 		t, ok := asked[m.Reference()]
+		if len(m.Says) > 0 { // who has stopped it, or takes it otherwise, is asked by a person
+			continue
+		}
 		if known && days < least && !(ok && t.Open()) {
 			low, least = &m, days
 		}

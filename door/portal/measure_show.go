@@ -35,6 +35,7 @@ type measureFormView struct {
 	Today   string
 	Mixed   bool   // the numbers look swapped
 	Confirm bool   // unusual values wait for a second look
+	Typed   string // these very values: a tick holds for them only
 	Before  string // what an unusual weight is compared with
 	Faults  ui.Faults
 }
@@ -113,8 +114,10 @@ func measureSave(w http.ResponseWriter, r *web.Request) error {
 		v.Faults.Add("date", r.Lang.T("We cannot read the day or the time. Write the day as %s and the time as 08:15.", v.Today))
 		return showMeasure(w, r, v)
 	}
-	m, saved, err := intake.Record(r.Context(), r.Actor, intake.Draft{Kind: kind, Upper: v.Upper, Lower: v.Lower, Weight: v.Weight,
-		Symptom: v.Symptom, Comment: v.Comment, When: when, Confirmed: r.FormValue("confirmed") != "", Key: formKey(r)})
+	d := intake.Draft{Kind: kind, Upper: v.Upper, Lower: v.Lower, Weight: v.Weight,
+		Symptom: v.Symptom, Comment: v.Comment, When: when, Sure: r.FormValue("sure"), Key: formKey(r)}
+	v.Typed = d.Typed()
+	m, saved, err := intake.Record(r.Context(), r.Actor, d)
 	if fault.Is(err, fault.Invalid) {
 		v.Mixed, v.Confirm = intake.Mixed(err), intake.Unconfirmed(err)
 		v.add(r, err)

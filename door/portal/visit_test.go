@@ -139,7 +139,16 @@ func TestNumbersOfAnArabicKeyboard(t *testing.T) {
 	if text := plainText(page); status != http.StatusUnprocessableEntity || !strings.Contains(text, "كان الوزن السابق") || !strings.Contains(text, "هذا يختلف كثيرًا عن الوزن السابق") || !strings.Contains(page, `name="weight" type="text" value="27"`) {
 		t.Errorf("a slip: %d %s", status, text)
 	}
-	slip.Set("confirmed", "yes")
+	if !strings.Contains(page, `name="sure" value="27"`) {
+		t.Errorf("the tick is not of this very value: %s", page)
+	}
+	// The tick holds for the value that was asked about: another one typed since is asked about too.
+	slip.Set("sure", "27")
+	slip.Set("weight", "١٩")
+	if status, _, page := c.send(yusuf, "/portal/measure/weight", slip); status != http.StatusUnprocessableEntity || !strings.Contains(page, `name="sure" value="19"`) {
+		t.Errorf("the tick of another value stores this one: %d", status)
+	}
+	slip.Set("weight", "٢٧")
 	if status, _, _ := c.send(yusuf, "/portal/measure/weight", slip); status != 200 {
 		t.Errorf("the tick does not store it: %d", status)
 	}

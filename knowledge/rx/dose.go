@@ -16,6 +16,8 @@ func checkDose(s *state) string {
 	case age < adultFrom:
 		why := "the catalogue has no doses for children"
 		switch {
+		case s.WeightDoubted.Known:
+			why += ", and the weight of " + day(s.WeightDoubted.Date) + " is unusual and not confirmed: not used"
 		case !s.Weight.Known:
 			why += ", and no weight is recorded"
 		case s.WeightOld():

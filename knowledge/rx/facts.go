@@ -19,9 +19,14 @@ type Facts struct {
 	Sex              string    // female, male, other; "" not recorded
 	Pregnancy        Pregnancy
 	Weight           Measure // kg
-	EGFR             Measure // mL/min/1.73 m2
-	Potassium        Measure // mmol/L
-	Date             time.Time
+	// WeightDoubted is a newer weight that is unusual and that nobody has confirmed, or whose unit
+	// is not known: it is told and not used.
+	WeightDoubted Measure
+	// EGFRDoubted and PotassiumDoubted are newer ones that no living person has: told, not used.
+	EGFRDoubted, PotassiumDoubted Measure
+	EGFR                          Measure // mL/min/1.73 m2
+	Potassium                     Measure // mmol/L
+	Date                          time.Time
 	// Unseen is what is in the chart and hidden from the person who asks: its Current,
 	// Allergies, Problems, Pregnancy and measures. Findings never say what it is.
 	Unseen *Facts

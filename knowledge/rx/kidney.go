@@ -77,6 +77,9 @@ func checkKidney(s *state) string {
 			}
 		}
 	}
+	if concerned && s.EGFRDoubted.Known {
+		s.miss(Kidney, "eGFR", fmt.Sprintf("the value %g of %s cannot be right: not used", s.EGFRDoubted.Value, day(s.EGFRDoubted.Date)))
+	}
 	switch {
 	case !concerned:
 		return "no kidney rule for this medicine in the catalogue"

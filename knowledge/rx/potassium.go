@@ -25,6 +25,9 @@ func checkPotassium(s *state) string {
 	if !raises && !lowers {
 		return "this medicine does not depend on potassium"
 	}
+	if s.PotassiumDoubted.Known {
+		s.miss(Potassium, "Potassium", fmt.Sprintf("the value %g of %s cannot be right: not used", s.PotassiumDoubted.Value, day(s.PotassiumDoubted.Date)))
+	}
 	if !s.Potassium.Known {
 		s.miss(Potassium, "", "no potassium recorded, and it matters for "+names(s.mine))
 		return ""

@@ -20,9 +20,9 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
-	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/practice/vitalsign"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust/policy"
 )
@@ -153,16 +153,7 @@ func byTime[X any](list []X, date func(X) string) {
 
 // Moment returns the instant of a FHIR date: the start of a day, month or year that is all
 // that is known, in UTC; the zero time for what cannot be read. For sorting and drawing.
-func Moment(value string) time.Time {
-	p, ok := lang.ParsePartial(value)
-	if !ok {
-		return time.Time{}
-	}
-	if p.Clock {
-		return p.Time.UTC()
-	}
-	return time.Date(p.Year, time.Month(max(p.Month, 1)), max(p.Day, 1), 0, 0, 0, 0, time.UTC)
-}
+func Moment(value string) time.Time { return vitalsign.Moment(value) }
 
 // about reports whether a resource is the patient or points at it as its subject. A
 // resource of a type without such an element belongs to the compartment by other means and
@@ -221,14 +212,4 @@ func (c Chart) AppointmentsOn(day time.Time) []Appointment {
 
 // Months is the patient's age in whole months at a time; -1 when the birth date is not
 // known to the month.
-func (p Patient) Months(at time.Time) int {
-	born, ok := lang.ParsePartial(p.Born)
-	if !ok || born.Month == 0 {
-		return -1
-	}
-	months := (at.Year()-born.Year)*12 + int(at.Month()) - born.Month
-	if at.Day() < born.Day {
-		months--
-	}
-	return months
-}
+func (p Patient) Months(at time.Time) int { return vitalsign.Months(p.Born, at) }

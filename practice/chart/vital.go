@@ -8,6 +8,7 @@ import (
 
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/knowledge/vital"
+	"github.com/osler-emr/osler/practice/vitalsign"
 )
 
 // Series is the readings of one vital sign, oldest first. Blood pressure is one series.
@@ -20,24 +21,8 @@ type Series struct {
 	HasBand  bool       // false: no source gives a range for this age
 }
 
-// Reading is one measured value. A pressure has both values; others use Value.
-type Reading struct {
-	ID                  string
-	Value               string // decimal literal, as measured
-	Systolic, Diastolic string
-	Unit                string // UCUM, as it was recorded
-	Flag                string // HH, H, N, L, LL, or "" without a band
-	When                string // FHIR dateTime
-	Performer           string // reference
-	Encounter           string // id
-	Status              string
-	Origin              Origin
-	Computed            bool // not recorded: computed from weight and height
-	// Height is when the height of a body mass index was measured, when that was another day.
-	Height string
-
-	from []string // ids of the readings that it was computed from
-}
+// Reading is one measured value; package vitalsign says what counts as one.
+type Reading = vitalsign.Reading
 
 // Pressure reports whether the series is the blood pressure.
 func (s Series) Pressure() bool { return s.Measure == vital.BloodPressure }
@@ -53,21 +38,10 @@ func (s Series) Last() Reading {
 // Tail is the newest n readings, oldest first.
 func (s Series) Tail(n int) []Reading { return s.Readings[max(0, len(s.Readings)-n):] }
 
-// Fixable reports whether the reading can be corrected or withdrawn: it was measured, not computed.
-func (r Reading) Fixable() bool { return r.ID != "" && !r.Computed && len(r.from) == 0 }
-
-// Float is the value for drawing: the systolic one of a pressure.
-func (r Reading) Float() float64 {
-	f, _ := strconv.ParseFloat(firstText(r.Value, r.Systolic), 64)
-	return f
-}
-
-// Text is the value without its unit: "148/92", "78".
-func (r Reading) Text() string {
-	if r.Systolic != "" || r.Diastolic != "" {
-		return firstText(r.Systolic, "?") + "/" + firstText(r.Diastolic, "?")
-	}
-	return r.Value
+// Usable returns the newest reading of a vital sign that a calculation may use, and a newer one that
+// it may not (vitalsign.Usable).
+func (c Chart) Usable(m vital.Measure) (usable, newer Reading) {
+	return vitalsign.Usable(m, c.Vital(m).Readings)
 }
 
 // Vital returns the series of a vital sign; a pressure under vital.BloodPressure.
@@ -95,11 +69,11 @@ func vitalsFrom(nodes []*fhir.Node, p Patient, now time.Time) []Series {
 	}
 	taken := map[string]string{} // when readings were measured, by id; "" of those that do not count
 	for _, n := range nodes {
-		m, r, ok := readingFrom(n)
+		m, r, ok := vitalsign.FromResource(n)
 		switch {
 		case !ok || m == vital.BodyMass:
 			continue
-		case !counts(n):
+		case !vitalsign.Counts(n):
 			taken[r.ID] = ""
 			continue
 		}
@@ -107,15 +81,22 @@ func vitalsFrom(nodes []*fhir.Node, p Patient, now time.Time) []Series {
 		add(m, r)
 		taken[r.ID] = r.When
 	}
+	for m, s := range series {
+		vitalsign.Judge(m, s.Readings, p.Born)
+		for _, r := range s.Readings {
+			if r.Unconfirmed {
+				taken[r.ID] = "" // an index that rests on it is none
+			}
+		}
+	}
 	for _, n := range nodes { // after what it rests on
-		if m, r, ok := readingFrom(n); ok && counts(n) && m == vital.BodyMass && r.rests(taken, now.Location()) {
+		if m, r, ok := vitalsign.FromResource(n); ok && vitalsign.Counts(n) && m == vital.BodyMass && rests(&r, taken, now.Location()) {
 			r.Flag = grade(m, r, p.Months(Moment(r.When)))
 			add(m, r)
 		}
 	}
-	for _, s := range series {
-		byTime(s.Readings, func(r Reading) string { return r.When })
-		slices.Reverse(s.Readings)
+	if s := series[vital.BodyMass]; s != nil {
+		vitalsign.Judge(vital.BodyMass, s.Readings, p.Born)
 	}
 	computeBMI(series, p, now.Location(), add)
 	var out []Series
@@ -134,86 +115,11 @@ func bandMeasure(m vital.Measure) vital.Measure {
 	return m
 }
 
-// counts reports whether an observation is a fact of the chart.
-func counts(n *fhir.Node) bool {
-	switch n.Get("status").Text() {
-	case "cancelled", "entered-in-error", "registered":
-		return false
-	case "preliminary":
-		return originOf(n) != Reported
-	}
-	return true
-}
-
 // Waiting reports whether an observation is a home measurement that waits for a clinician.
-func Waiting(n *fhir.Node) bool {
-	return n.Get("status").Text() == "preliminary" && originOf(n) == Reported
-}
+func Waiting(n *fhir.Node) bool { return vitalsign.Waiting(n) }
 
 // ReadingFrom reads a vital sign from an Observation; ok is false for anything else.
-func ReadingFrom(n *fhir.Node) (vital.Measure, Reading, bool) { return readingFrom(n) }
-
-func readingFrom(n *fhir.Node) (vital.Measure, Reading, bool) {
-	r := Reading{
-		ID: n.ID(), When: firstText(n.Get("effectiveDateTime").Text(), n.Path("effectivePeriod.start").Text(), n.Get("effectiveInstant").Text(), n.Get("issued").Text()),
-		Performer: n.Path("performer.0.reference").Text(), Encounter: idIn(n.Path("encounter.reference").Text(), "Encounter"),
-		Status: n.Get("status").Text(), Origin: originOf(n),
-	}
-	d, ok := definitionOf(n.Get("code"))
-	if !ok {
-		return "", r, false
-	}
-	switch d.Measure {
-	case vital.BloodPressure:
-		for part := range n.Get("component").Items() {
-			if pd, ok := definitionOf(part.Get("code")); ok && pd.Measure == vital.Systolic {
-				r.Systolic = part.Path("valueQuantity.value").Text()
-			} else if ok && pd.Measure == vital.Diastolic {
-				r.Diastolic = part.Path("valueQuantity.value").Text()
-			}
-		}
-		r.Unit = d.Unit
-		return d.Measure, r, r.Systolic != "" || r.Diastolic != ""
-	case vital.Systolic, vital.Diastolic: // outside of a panel it is not paired: left to results
-		return "", r, false
-	}
-	q := n.Get("valueQuantity")
-	for from := range n.Get("derivedFrom").Items() {
-		if id := idIn(from.Get("reference").Text(), "Observation"); id != "" {
-			r.from = append(r.from, id)
-		}
-	}
-	r.Value, r.Unit = q.Get("value").Text(), firstText(q.Get("code").Text(), q.Get("unit").Text())
-	if r.Value == "" {
-		return "", r, false
-	}
-	toUnit(d, &r)
-	return d.Measure, r, true
-}
-
-// toUnit turns pounds, inches, grams and Fahrenheit into the unit of the series, so that a
-// line never mixes units. Other units stay and are shown as they are.
-func toUnit(d vital.Definition, r *Reading) {
-	from := map[string]string{"[lb_av]": "lb", "[in_i]": "in", "[degF]": "F", "g": "g", "m": "m"}[r.Unit]
-	if from == "" || r.Unit == d.Unit {
-		return
-	}
-	if v, err := vital.Parse(d.Measure, r.Value+" "+from); err == nil {
-		r.Value, r.Unit = v.Literal, d.Unit
-	}
-}
-
-func definitionOf(concept *fhir.Node) (vital.Definition, bool) {
-	for coding := range concept.Get("coding").Items() {
-		if s := coding.Get("system").Text(); s != LOINC && s != "" {
-			continue
-		}
-		if d, ok := vital.ByCode(coding.Get("code").Text()); ok {
-			return d, true
-		}
-	}
-	return vital.Definition{}, false
-}
+func ReadingFrom(n *fhir.Node) (vital.Measure, Reading, bool) { return vitalsign.FromResource(n) }
 
 // grade flags a reading at the age that the patient had then.
 func grade(m vital.Measure, r Reading, months int) string {
@@ -241,8 +147,8 @@ const grown = 18 * 12
 
 // rests reports whether what a value was computed from still counts, and notes a height of
 // another day. taken is when the readings of the chart were measured, "" of those that do not count.
-func (r *Reading) rests(taken map[string]string, zone *time.Location) bool {
-	for _, id := range r.from {
+func rests(r *Reading, taken map[string]string, zone *time.Location) bool {
+	for _, id := range r.From {
 		when, here := taken[id]
 		if here && when == "" {
 			return false
@@ -267,6 +173,7 @@ func dayOf(value string, zone *time.Location) string {
 
 // computeBMI adds a body mass index for each weight without one of its day, with the height of
 // the same day or, in adults, the last one before. Nothing else may be put together: children grow.
+// What is unusual and not confirmed makes none.
 func computeBMI(series map[vital.Measure]*Series, p Patient, zone *time.Location, add func(vital.Measure, Reading)) {
 	weights, heights := series[vital.Weight], series[vital.Height]
 	if weights == nil || heights == nil {
@@ -279,7 +186,7 @@ func computeBMI(series map[vital.Measure]*Series, p Patient, zone *time.Location
 		}
 	}
 	for _, w := range weights.Readings {
-		if have[dayOf(w.When, zone)] || w.Unit != vital.Of(vital.Weight).Unit {
+		if have[dayOf(w.When, zone)] || w.Unconfirmed || w.Unit != vital.Of(vital.Weight).Unit {
 			continue
 		}
 		h, same := heightFor(w, heights.Readings, p, zone)
@@ -300,7 +207,7 @@ func computeBMI(series map[vital.Measure]*Series, p Patient, zone *time.Location
 // heightFor returns the height that a weight may be put together with; the zero Reading for none.
 func heightFor(w Reading, heights []Reading, p Patient, zone *time.Location) (h Reading, same bool) {
 	for _, x := range heights {
-		if x.Unit != vital.Of(vital.Height).Unit {
+		if x.Unconfirmed || x.Unit != vital.Of(vital.Height).Unit {
 			continue
 		}
 		if SameDay(x.When, w.When, zone) {
@@ -320,4 +227,15 @@ func (c Chart) WithoutBMI() (height string, without bool) {
 		return "", false
 	}
 	return c.Vital(vital.Height).Last().When, true
+}
+
+// Doubted returns the first of weight and height whose newest value is unusual and not confirmed, so
+// that no body mass index is computed from it; "" for none.
+func (c Chart) Doubted() vital.Measure {
+	for _, m := range []vital.Measure{vital.Weight, vital.Height} {
+		if c.Vital(m).Last().Unconfirmed {
+			return m
+		}
+	}
+	return ""
 }

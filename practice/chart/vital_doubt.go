@@ -44,6 +44,7 @@ type questions struct {
 	at              time.Time // when the values were measured
 	except          string    // id of a reading that is being corrected
 	sure            map[vital.Measure]string
+	confirmed       map[vital.Measure]bool // unusual ones that the person is sure of
 	wrong, doubtful []fault.Issue
 }
 
@@ -80,10 +81,15 @@ func (q *questions) note(m vital.Measure, text string, v vital.Value, err error)
 	var doubt vital.Doubt
 	switch {
 	case errors.As(err, &doubt), err == nil:
-		if q.sure[m] == text {
+		if issue.Text = q.doubt(m, v, doubt); issue.Text == "" {
 			return
 		}
-		if issue.Text = q.doubt(m, v, doubt); issue.Text != "" {
+		if q.sure[m] == text {
+			if q.confirmed == nil {
+				q.confirmed = map[vital.Measure]bool{}
+			}
+			q.confirmed[m] = true
+		} else {
 			issue.Type = asked
 			q.doubtful = append(q.doubtful, issue)
 		}
@@ -120,13 +126,13 @@ func (q *questions) doubt(m vital.Measure, v vital.Value, doubt vital.Doubt) str
 }
 
 // Before returns the newest measured reading up to an instant, in the unit of its measure, other
-// than that with the id except.
+// than that with the id except. What is unusual and not confirmed is no measure for another value.
 func (c Chart) Before(m vital.Measure, at time.Time, except string) (Reading, bool) {
 	for _, r := range slices.Backward(c.Vital(m).Readings) {
 		if _, err := strconv.ParseFloat(r.Value, 64); m != vital.BloodPressure && (err != nil || r.Unit != vital.Of(m).Unit) {
 			continue
 		}
-		if !r.Computed && r.ID != except && !Moment(r.When).After(at) {
+		if !r.Computed && !r.Unconfirmed && r.ID != except && !Moment(r.When).After(at) {
 			return r, true
 		}
 	}

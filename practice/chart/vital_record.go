@@ -10,6 +10,7 @@ import (
 	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/knowledge/vital"
+	"github.com/osler-emr/osler/practice/vitalsign"
 	"github.com/osler-emr/osler/record"
 )
 
@@ -45,7 +46,7 @@ func RecordVitals(ctx context.Context, actor *record.Actor, d VitalDraft) ([]Rea
 	if _, ok := c.Visit(d.Encounter); d.Encounter != "" && !ok {
 		return nil, record.Result{}, fault.New(fault.NotFound, "This visit is not in the patient's chart.")
 	}
-	s := vitalSet{patient: c.Patient, encounter: d.Encounter, at: actor.Now(), by: actor.Principal().Reference(), values: values, ids: map[vital.Measure]string{}}
+	s := vitalSet{patient: c.Patient, encounter: d.Encounter, at: actor.Now(), by: actor.Principal().Reference(), values: values, confirmed: q.confirmed, ids: map[vital.Measure]string{}}
 	for m := range values {
 		s.ids[m] = ident.New(actor.Now())
 	}
@@ -68,7 +69,7 @@ func RecordVitals(ctx context.Context, actor *record.Actor, d VitalDraft) ([]Rea
 				n = kept
 			}
 		}
-		if _, r, ok := readingFrom(n); ok {
+		if _, r, ok := vitalsign.FromResource(n); ok {
 			out = append(out, r)
 		}
 	}
@@ -81,6 +82,7 @@ type vitalSet struct {
 	encounter, by string
 	at            time.Time
 	values        map[vital.Measure]vital.Value
+	confirmed     map[vital.Measure]bool   // unusual, and looked at
 	ids           map[vital.Measure]string // of the Observations
 	tall          Reading                  // the height for the body mass index, of this set or an earlier one
 }
@@ -119,6 +121,9 @@ func (s vitalSet) observation(m vital.Definition) *fhir.Node {
 	if s.by != "" {
 		n.Set("performer", fhir.Arr(reference(s.by)))
 	}
+	if s.confirmed[m.Measure] {
+		vitalsign.Confirm(n)
+	}
 	return n
 }
 
@@ -148,8 +153,8 @@ func (s *vitalSet) height(c Chart) {
 		s.tall = Reading{ID: s.ids[vital.Height], Value: h.Literal}
 		return
 	}
-	last := c.Vital(vital.Height).Last()
-	if s.patient.Months(s.at) >= grown && s.patient.Months(Moment(last.When)) >= grown && last.Unit == vital.Of(vital.Height).Unit {
+	last, _ := c.Usable(vital.Height)
+	if s.patient.Months(s.at) >= grown && s.patient.Months(Moment(last.When)) >= grown {
 		s.tall = last
 	}
 }
@@ -185,7 +190,7 @@ func (c Chart) Taken() []Set {
 			set.Readings[s.Measure] = r
 			set.Performer = firstText(set.Performer, r.Performer)
 			if r.Origin != "" {
-				set.Origin = r.Origin
+				set.Origin = Origin(r.Origin)
 			}
 		}
 	}

@@ -21,6 +21,9 @@ func measured(id, code, value, unit, when string) string {
 // when; a child's is of the same day, or there is no index and the chart says of when the height is.
 func TestABodyMassIndexPutsTogetherWhatBelongsTogether(t *testing.T) {
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	little := func(body string) string { // of a child
+		return strings.NewReplacer(`"value":80`, `"value":24`, `"value":200`, `"value":120`).Replace(body)
+	}
 	weight := func(when string) string { return measured("w", "29463-7", "80", "kg", when) }
 	height := func(when string) string { return measured("h", "8302-2", "200", "cm", when) }
 	const derived = `,"derivedFrom":[{"reference":"Observation/w"},{"reference":"Observation/h"}]}`
@@ -37,7 +40,10 @@ func TestABodyMassIndexPutsTogetherWhatBelongsTogether(t *testing.T) {
 		"an adult, the same day":          {"1968-03-14", []string{weight("2026-11-24T09:00:00Z"), height("2026-11-24T08:00:00Z")}, "20.0", "", false, ""},
 		"an adult's older height":         {"1968-03-14", []string{weight("2026-11-24T09:00:00Z"), height("2021-01-05")}, "20.0", "2021-01-05", false, ""},
 		"the height of a growing youth":   {"2006-03-14", []string{weight("2026-11-24T09:00:00Z"), height("2021-01-05")}, "", "", true, "2021-01-05"},
-		"a child, the same day":           {"2019-03-14", []string{weight("2026-11-24T09:00:00Z"), height("2026-11-24")}, "20.0", "", false, ""},
+		"a child, the same day":           {"2019-03-14", []string{little(weight("2026-11-24T09:00:00Z")), little(height("2026-11-24"))}, "16.7", "", false, ""},
+		"a weight that nobody confirmed":  {"2019-03-14", []string{weight("2026-11-24T09:00:00Z"), little(height("2026-11-24"))}, "", "", true, "2026-11-24"},
+		"a height that nobody confirmed":  {"2019-03-14", []string{little(weight("2026-11-24T09:00:00Z")), height("2026-11-24")}, "", "", true, "2026-11-24"},
+		"one that rests on such a weight": {"2019-03-14", []string{weight("2026-11-24T09:00:00Z"), little(height("2026-11-24")), bmi + derived}, "", "", true, "2026-11-24"},
 		"a child's height of last month":  {"2019-03-14", []string{weight("2026-11-24T09:00:00Z"), height("2026-10-20")}, "", "", true, "2026-10-20"},
 		"a child without height":          {"2019-03-14", []string{weight("2026-11-24T09:00:00Z")}, "", "", true, ""},
 		"an age that is not known":        {"", []string{weight("2026-11-24T09:00:00Z"), height("2026-10-20")}, "", "", true, "2026-10-20"},
@@ -158,5 +164,44 @@ func TestMeasurementsAreCorrectedAndWithdrawn(t *testing.T) {
 	}
 	if err := fix(doctor, VitalFix{ID: weight, Typed: "80", Reason: "again"}); !fault.Is(err, fault.Conflict) {
 		t.Errorf("a withdrawn value is corrected: %v", err)
+	}
+}
+
+// TestAnUnusualValueIsConfirmedOnce: what a program sent is shown and marked, nothing is computed from it
+// until a person says that it is right; a tick on the page that asked has said so already.
+func TestAnUnusualValueIsConfirmedOnce(t *testing.T) {
+	doctor, _ := clinic(t)
+	typed := map[vital.Measure]string{vital.Weight: "213"}
+	if _, _, err := RecordVitals(ctx, doctor, VitalDraft{Patient: "sam", Typed: typed, Sure: typed}); err != nil {
+		t.Fatal(err)
+	}
+	if w := read(t, doctor, "sam").Vital(vital.Weight).Last(); w.Value != "213" || w.Unconfirmed {
+		t.Errorf("ticked on the page: %+v", w)
+	}
+	sent := strings.Replace(measured("sent", "29463-7", "290", "kg", "2026-11-24"), "Patient/p", "Patient/rosa", 1)
+	if _, err := doctor.Commit(ctx, record.Change{What: "test", Put: []record.Put{{Resource: nodes(t, sent)[0], Create: true}}}); err != nil {
+		t.Fatal(err)
+	}
+	c := read(t, doctor, "rosa")
+	if usable, newer := c.Usable(vital.Weight); usable.Value != "" || newer.Value != "290" || c.Doubted() != vital.Weight {
+		t.Errorf("nobody was asked: %+v is used, %+v is not", usable, newer)
+	}
+	if _, r, _, err := Measurement(ctx, doctor, "rosa", "sent"); err != nil || !r.Unconfirmed {
+		t.Errorf("its page: %+v, %v", r, err)
+	}
+	fix := VitalFix{Patient: "rosa", ID: "sent", Typed: "290", Reason: "weighed twice"}
+	if _, err := FixVital(ctx, doctor, fix); !Unconfirmed(err) {
+		t.Errorf("confirmed without a tick: %v", err)
+	}
+	fix.Sure = "290"
+	if _, err := FixVital(ctx, doctor, fix); err != nil {
+		t.Fatal(err)
+	}
+	_, r, notes, err := Measurement(ctx, doctor, "rosa", "sent")
+	if err != nil || r.Unconfirmed || r.Status != "final" || len(notes) != 1 || notes[0] != "Unusual, looked at and confirmed: weighed twice" {
+		t.Errorf("confirmed: %+v %q %v", r, notes, err)
+	}
+	if _, err := FixVital(ctx, doctor, fix); !fault.Is(err, fault.Invalid) || Unconfirmed(err) {
+		t.Errorf("confirmed twice: %v", err)
 	}
 }

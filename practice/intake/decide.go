@@ -8,16 +8,18 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/practice/task"
+	"github.com/osler-emr/osler/practice/vitalsign"
 	"github.com/osler-emr/osler/record"
 )
 
 // Accept takes a patient's report into the chart: the Observation becomes final and keeps
-// its tag, the task ends. A report that somebody has decided about is fault.Conflict.
+// its tag, the task ends; an unusual value is confirmed by it (see vitalsign). A report that somebody has decided about is fault.Conflict.
 func Accept(ctx context.Context, actor *record.Actor, taskID string) (record.Result, error) {
 	n, done, err := undecided(ctx, actor, taskID, "completed", "Accepted into the chart.")
 	if err != nil {
 		return record.Result{}, err
 	}
+	vitalsign.Confirm(n) // a clinician has looked at it
 	return decide(ctx, actor, n, done, "final", "accept home measurement")
 }
 

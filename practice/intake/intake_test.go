@@ -163,7 +163,7 @@ func TestWhatCannotBeRightIsNotStored(t *testing.T) {
 	if list, err := List(t.Context(), me, "maria"); err != nil || len(list) != 0 {
 		t.Errorf("something was stored: %+v, %v", list, err)
 	}
-	m, _, err := Record(t.Context(), me, Draft{Kind: Pressure, Upper: "240", Lower: "100", Confirmed: true})
+	m, _, err := Record(t.Context(), me, Draft{Kind: Pressure, Upper: "240", Lower: "100", Sure: "240/100"})
 	if err != nil || !m.Urgent() {
 		t.Errorf("a confirmed high pressure: %+v, %v", m, err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
+	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/knowledge/vital"
 	"github.com/osler-emr/osler/practice/chart"
@@ -37,9 +38,20 @@ type Draft struct {
 	Symptom      string // in the patient's words
 	Comment      string
 	When         time.Time // when it was measured; zero: now
-	Confirmed    bool      // unusual values were looked at and are right
+	Sure         string    // Typed, when unusual values were looked at and are right
 	Key          string    // idempotency key of the form
 }
+
+// Typed is the values as they were typed. What is said of them holds for them only: values that were
+// changed since are asked about again.
+func (d Draft) Typed() string {
+	if d.Kind == Pressure {
+		return plain(d.Upper) + "/" + plain(d.Lower)
+	}
+	return plain(d.Weight)
+}
+
+func plain(text string) string { return strings.TrimSpace(lang.Digits(text)) }
 
 // Fields of a draft, as the issues of a fault name them.
 const (
@@ -57,7 +69,7 @@ var (
 )
 
 // Unconfirmed reports whether err only asks to look at unusual values once more: the same
-// draft with Confirmed set is accepted.
+// draft is accepted with its Typed as Sure.
 func Unconfirmed(err error) bool { return errors.Is(err, errDoubt) }
 
 // Mixed reports whether err says that the upper number is not above the lower one.
@@ -125,7 +137,7 @@ func WeightBefore(c chart.Chart, at time.Time) (chart.Reading, bool) {
 // chart, for a weight.
 func (d Draft) read(now time.Time, c chart.Chart) (Measurement, error) {
 	m := Measurement{Kind: d.Kind, When: d.When, State: Waiting, Comment: strings.TrimSpace(d.Comment)}
-	ask := checks{confirmed: d.Confirmed}
+	ask := checks{confirmed: d.Sure != "" && d.Sure == d.Typed()}
 	switch d.Kind {
 	case Pressure:
 		m.Name, m.Unit = vital.Of(vital.BloodPressure).Name, vital.Of(vital.BloodPressure).Unit

@@ -10,6 +10,8 @@ import (
 	"github.com/osler-emr/osler/knowledge/drug"
 	"github.com/osler-emr/osler/knowledge/labrange"
 	"github.com/osler-emr/osler/knowledge/rx"
+	"github.com/osler-emr/osler/knowledge/vital"
+	"github.com/osler-emr/osler/practice/vitalsign"
 	"github.com/osler-emr/osler/record"
 )
 
@@ -17,7 +19,6 @@ import (
 const (
 	loincEGFR      = "98979-8"
 	loincPotassium = "2823-3"
-	loincWeight    = "29463-7"
 	loincPregnancy = "82810-3"
 )
 
@@ -71,6 +72,7 @@ func FactsFrom(nodes []*fhir.Node, patient string, now time.Time, named func(str
 			addMeasure(&f, n, patient)
 		}
 	}
+	addWeight(&f, nodes, patient)
 	if f.Pregnancy == rx.PregnancyUnknown && pregnantBy(f.Problems) {
 		f.Pregnancy = rx.Pregnant
 	}
@@ -183,11 +185,9 @@ func addMeasure(f *rx.Facts, n *fhir.Node, patient string) {
 	for _, c := range codings(n.Get("code")) {
 		switch {
 		case is(c.Code, loincEGFR):
-			latest(&f.EGFR, n, at, "mL/min/1.73 m²")
+			latest(&f.EGFR, &f.EGFRDoubted, n, at, "mL/min/1.73 m²", 0.5, 250)
 		case is(c.Code, loincPotassium):
-			latest(&f.Potassium, n, at, "mmol/L")
-		case c.Code == loincWeight:
-			latest(&f.Weight, n, at, "kg")
+			latest(&f.Potassium, &f.PotassiumDoubted, n, at, "mmol/L", 1, 12)
 		case c.Code == loincPregnancy && f.Date.Sub(at) < pregnancyFor:
 			pregnancy(f, n)
 		default:
@@ -197,28 +197,59 @@ func addMeasure(f *rx.Facts, n *fhir.Node, patient string) {
 	}
 }
 
+// addWeight finds the weight that a dose may be worked out from: what the chart shows as a weight,
+// by the definition of both (package vitalsign). A newer one that nobody has confirmed is told, and
+// not used.
+func addWeight(f *rx.Facts, nodes []*fhir.Node, patient string) {
+	var mine []*fhir.Node
+	born := ""
+	for _, n := range nodes {
+		switch {
+		case n.ResourceType() == "Patient" && n.ID() == patient:
+			born = n.Get("birthDate").Text()
+		case n.ResourceType() == "Observation" && idOf(n.Path("subject.reference").Text(), "Patient") == patient:
+			mine = append(mine, n)
+		}
+	}
+	measure := func(r vitalsign.Reading) rx.Measure {
+		if r.Value == "" {
+			return rx.Measure{}
+		}
+		return rx.Measure{Value: r.Float(), Unit: r.Unit, Date: momentIn(r.When, f.Date.Location()), Known: true}
+	}
+	usable, newer := vitalsign.Usable(vital.Weight, vitalsign.Of(vital.Weight, mine, born))
+	f.Weight, f.WeightDoubted = measure(usable), measure(newer)
+}
+
 // is reports whether a code stands for the same test as a preferred one.
 func is(code, preferred string) bool {
 	t, ok := labrange.Find(code)
 	return ok && t.LOINC == preferred
 }
 
-// latest keeps the newest value. A value in a unit other than the expected one is not used.
-func latest(m *rx.Measure, n *fhir.Node, at time.Time, unit string) {
+// latest keeps the newest value. A value in a unit other than the expected one is not used, and one
+// that no living person has (below low or above high) is told as doubted and not used.
+func latest(m, doubted *rx.Measure, n *fhir.Node, at time.Time, unit string, low, high float64) {
 	q := n.Get("valueQuantity")
 	v, ok := q.Get("value").Float()
 	if !ok || q.Get("comparator") != nil || m.Known && !at.After(m.Date) {
 		return
 	}
 	switch have := strings.ToLower(firstOf(q.Get("code"), q.Get("unit"))); {
-	case unit == "kg" && (have == "g"):
-		v /= 1000
-	case unit == "kg" && (have == "[lb_av]" || have == "lb" || have == "lbs"):
-		v *= 0.45359237
-	case unit == "kg" && have != "kg", unit == "mmol/L" && have != "mmol/l" && have != "meq/l":
+	case unit == "mmol/L" && have != "mmol/l" && have != "meq/l":
 		return
 	}
-	*m = rx.Measure{Value: v, Unit: unit, Date: at, Known: true}
+	got := rx.Measure{Value: v, Unit: unit, Date: at, Known: true}
+	if v < low || v > high {
+		if !doubted.Known || at.After(doubted.Date) {
+			*doubted = got
+		}
+		return
+	}
+	*m = got
+	if !doubted.Date.After(at) {
+		*doubted = rx.Measure{}
+	}
 }
 
 func pregnancy(f *rx.Facts, n *fhir.Node) {

@@ -91,6 +91,7 @@ func From(nodes []*fhir.Node, patient string, now time.Time, named func(string) 
 			out.Past = append(out.Past, m)
 		}
 	}
+	out.beside()
 	slices.SortStableFunc(out.Current, func(a, b Medicine) int {
 		return cmp.Or(boolean(a.Stated)-boolean(b.Stated), cmp.Compare(strings.ToLower(a.Reason), strings.ToLower(b.Reason)),
 			cmp.Compare(strings.ToLower(a.Text), strings.ToLower(b.Text)), b.Authored.Compare(a.Authored))
@@ -99,6 +100,27 @@ func From(nodes []*fhir.Node, patient string, now time.Time, named func(string) 
 		slices.SortStableFunc(list, func(a, b Medicine) int { return b.Authored.Compare(a.Authored) })
 	}
 	return out
+}
+
+// beside puts what the patient says of a current prescription beside it: that she stopped it is
+// nothing to be looked for among the past.
+func (l *Medicines) beside() {
+	for _, list := range [][]Medicine{l.Current, l.Past} {
+		for i := range list {
+			s := &list[i]
+			at := slices.IndexFunc(l.Current, func(m Medicine) bool {
+				return s.Stated && !m.Stated && s.Of != "" && (s.Of == m.Reference() || s.Of == m.Prior) && !s.Authored.Before(m.Authored)
+			})
+			if at < 0 {
+				continue
+			}
+			s.Beside = true
+			l.Current[at].Says = append(l.Current[at].Says, *s)
+		}
+	}
+	for i := range l.Current {
+		slices.SortStableFunc(l.Current[i].Says, func(a, b Medicine) int { return b.Authored.Compare(a.Authored) })
+	}
 }
 
 func boolean(b bool) int {
@@ -140,7 +162,7 @@ func (m Medicine) from() time.Time {
 }
 
 // SupplyLeft is how many days the supply lasts from now, with all repeats; negative when it
-// ran out. known is false when the prescription does not say, and for as-needed and stated
+// ran out. known is false when the prescription does not say, and for courses, as-needed and stated
 // medicines.
 func (m Medicine) SupplyLeft(now time.Time) (days int, known bool) {
 	end := m.SupplyEnd()
@@ -154,9 +176,10 @@ func (m Medicine) SupplyLeft(now time.Time) (days int, known bool) {
 	return int(left), true
 }
 
-// SupplyEnd is when the supply ends, with all repeats; zero when it is not known.
+// SupplyEnd is when the supply ends, with all repeats; zero when it is not known, and for a course,
+// which ends with its supply.
 func (m Medicine) SupplyEnd() time.Time {
-	if m.Supply == 0 || m.AsNeeded || m.Stated || m.from().IsZero() {
+	if m.Supply == 0 || m.Days > 0 || m.AsNeeded || m.Stated || m.from().IsZero() {
 		return time.Time{}
 	}
 	return m.from().AddDate(0, 0, m.Supply*(1+m.Repeats))
@@ -168,10 +191,15 @@ type Group struct {
 	Medicines []Medicine
 }
 
+// Lines are the current medicines, a line each: what the patient says of one stands beside it.
+func (l Medicines) Lines() []Medicine {
+	return slices.DeleteFunc(slices.Clone(l.Current), func(m Medicine) bool { return m.Beside })
+}
+
 // ByReason groups the current medicines by diagnosis, those without one last.
 func (l Medicines) ByReason() []Group {
 	var groups []Group
-	for _, m := range l.Current {
+	for _, m := range l.Lines() {
 		at := slices.IndexFunc(groups, func(g Group) bool { return strings.EqualFold(g.Reason, m.Reason) })
 		if at < 0 {
 			groups = append(groups, Group{Reason: m.Reason})

@@ -172,8 +172,11 @@ func TestAWithdrawnWeightDosesNothing(t *testing.T) {
 	}
 	weigh("w1", "final", "71.5", "2026-10-20")
 	weigh("w2", "final", "145", "2026-11-20")
-	if w := weight(); w != 145 {
-		t.Errorf("the newest weight is %v", w)
+	if w := weight(); w != 71.5 {
+		t.Errorf("a weight that the page would have asked about counts: %v", w)
+	}
+	if f, err := ChartFacts(t.Context(), c.as(physician), "maria", nil); err != nil || f.WeightDoubted.Value != 145 {
+		t.Errorf("and it is not told: %+v, %v", f.WeightDoubted, err)
 	}
 	weigh("w2", "corrected", "72.5", "2026-11-20")
 	if w := weight(); w != 72.5 {
@@ -182,6 +185,27 @@ func TestAWithdrawnWeightDosesNothing(t *testing.T) {
 	weigh("w2", "entered-in-error", "72.5", "2026-11-20")
 	if w := weight(); w != 71.5 {
 		t.Errorf("withdrawn, the weight is %v", w)
+	}
+}
+
+// TestAnEGFRThatNobodyHasIsNotUsed: it is told, and the one before counts.
+func TestAnEGFRThatNobodyHasIsNotUsed(t *testing.T) {
+	c := open(t)
+	for id, v := range map[string][2]string{"g1": {"52", "2026-10-20"}, "g2": {"5200", "2026-11-22"}} {
+		c.put(`{"resourceType":"Observation","id":"` + id + `","status":"final","subject":{"reference":"Patient/maria"},"code":{"coding":[{"system":"http://loinc.org","code":"98979-8"}]},
+			"effectiveDateTime":"` + v[1] + `","valueQuantity":{"value":` + v[0] + `,"unit":"mL/min/{1.73_m2}"}}`)
+	}
+	f, err := ChartFacts(t.Context(), c.as(physician), "maria", nil)
+	if err != nil || f.EGFR.Value != 52 || f.EGFRDoubted.Value != 5200 {
+		t.Fatalf("%+v, %+v, %v", f.EGFR, f.EGFRDoubted, err)
+	}
+	f.Candidate = rx.Medicine{Text: "metformin 500 mg tablet"}
+	told := false
+	for _, n := range rx.Check(f).NotChecked {
+		told = told || strings.Contains(n.Reason, "the value 5200 of 22-Nov-2026 cannot be right: not used")
+	}
+	if !told {
+		t.Error("it is not told")
 	}
 }
 
@@ -282,13 +306,6 @@ func asFault(err error, f **fault.Error) bool {
 }
 
 func TestImportedShapes(t *testing.T) {
-	parse := func(s string) *fhir.Node {
-		n, err := fhir.Parse([]byte(s))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
 	medicationResource := parse(`{"resourceType":"Medication","id":"x","code":{"coding":[{"system":"http://www.nlm.nih.gov/research/umls/rxnorm","code":"314076","display":"lisinopril 10 MG Oral Tablet"}]}}`)
 	named := func(ref string) *fhir.Node {
 		if ref == "Medication/x" {

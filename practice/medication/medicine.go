@@ -69,6 +69,13 @@ type Medicine struct {
 	Found      []string // marks of what the checks had told who signed it
 	Prior      string   // reference of the prescription that this one renews
 	Note       string
+
+	// Of is the prescription that the patient speaks of, in a statement; "" for none.
+	Of string
+	// Says is what the patient has said of a prescription since it was written, newest first.
+	Says []Medicine
+	// Beside: what it says stands in Says of a current prescription.
+	Beside bool
 }
 
 // Override is a finding that the prescriber kept the medicine in spite of.
@@ -111,6 +118,9 @@ func FromResource(r *fhir.Node, named func(reference string) *fhir.Node) Medicin
 	}
 	m.Version, _ = strconv.ParseInt(r.Path("meta.versionId").Text(), 10, 64)
 	m.Stated = m.Type == "MedicationStatement"
+	if m.Stated {
+		m.Of = r.Get("derivedFrom").At(0).Get("reference").Text()
+	}
 	m.name(r, named)
 	m.Authored, m.Start, m.End = moment(m.AuthoredAs), moment(r.Path("effectivePeriod.start").Text()), moment(r.Path("effectivePeriod.end").Text())
 	m.StartAs = r.Path("effectivePeriod.start").Text()

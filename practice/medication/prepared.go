@@ -62,10 +62,14 @@ func ToSign(m Medicine) Draft {
 	if m.Prior != "" {
 		d.Stops = []string{m.Prior}
 	}
-	if d.Directions = ""; d.Label() != m.Directions {
-		d.Directions = m.Directions // words that the parts cannot say
-	}
 	return d
+}
+
+// inOwnWords keeps the directions of a medicine as words only where the parts do not say the same.
+func (d *Draft) inOwnWords(m Medicine) {
+	if d.Directions = ""; d.Label() != m.Directions {
+		d.Directions = m.Directions
+	}
 }
 
 // signPrepared makes n, the signed prescription, the next version of the one that was prepared,

@@ -26,13 +26,25 @@ func NeedsReason(x rx.Finding) bool {
 	switch {
 	case x.Tier == rx.Stop:
 		return true
-	case x.Tier != rx.Warning || !slices.ContainsFunc(x.Actions, func(a rx.Action) bool { return a.Deed == rx.Keep || a.Deed == rx.Monitor }):
+	case x.Tier != rx.Warning || !keepable(x):
 		return false
 	case x.Rule == rx.RuleUnseen || x.Evidence == "boxed warning" || x.Evidence == "label contraindication":
 		return true
 	}
 	said := strings.ToLower(x.Title + " " + x.Sentence)
 	return slices.ContainsFunc([]string{"death", "mortality", "fatal", "ruled out", "rules out", "contraindicat"}, func(w string) bool { return strings.Contains(said, w) })
+}
+
+// Asks reports whether a finding is signed only with a reason: one that NeedsReason, and in a renewal
+// also a warning that is new since prior was signed (see IsNew). Nobody renews from habit what has
+// become unsafe meanwhile. prior is nil for a new prescription.
+func Asks(x rx.Finding, prior *Medicine) bool {
+	return NeedsReason(x) || prior != nil && !prior.Stated && x.Tier == rx.Warning && prior.IsNew(x) && keepable(x)
+}
+
+// keepable reports whether a finding can be kept, with a reason or a test.
+func keepable(x rx.Finding) bool {
+	return slices.ContainsFunc(x.Actions, func(a rx.Action) bool { return a.Deed == rx.Keep || a.Deed == rx.Monitor })
 }
 
 // Unchecked is the finding, in Overrides, that the checks could not read the medicine or only a
@@ -68,8 +80,8 @@ func (d Draft) CheckOn(f rx.Facts, actor *record.Actor) rx.Findings {
 }
 
 // Prescribe signs a prescription. It checks the medicine on the chart as it is at this
-// moment, and stores only if nobody wrote in the chart meanwhile; findings that
-// NeedsReason have one in Overrides, and so has Unchecked when the medicine could not be read;
+// moment, and stores only if nobody wrote in the chart meanwhile; findings of which it
+// Asks a reason have one in Overrides, and so has Unchecked when the medicine could not be read;
 // otherwise the fault is Stopped and nothing is stored.
 // The medicines in Stops end in the same commit.
 func Prescribe(ctx context.Context, actor *record.Actor, d Draft) (Outcome, error) {
@@ -149,14 +161,14 @@ func signOnce(ctx context.Context, actor *record.Actor, acts []act, what, key st
 func (a act) prepare(ctx context.Context, actor *record.Actor, facts rx.Facts) (Outcome, []record.Put, error) {
 	d := a.draft
 	out := Outcome{Findings: d.CheckOn(facts, actor)}
-	overrides, err := d.answer(out.Findings)
-	if err != nil {
-		return out, nil, err
-	}
-	if a.quick {
+	if a.quick && !d.needs(out.Findings) {
 		if err := a.prior.unseenSince(out.Findings); err != nil {
 			return out, nil, err
 		}
+	}
+	overrides, err := d.answer(out.Findings, a.prior)
+	if err != nil {
+		return out, nil, err
 	}
 	n := d.Resource(actor, overrides)
 	remember(n, out.Findings)
@@ -191,9 +203,16 @@ func (a act) prepare(ctx context.Context, actor *record.Actor, facts rx.Facts) (
 	return out, append(puts, d.Also...), nil
 }
 
+// needs reports whether a finding needs a reason that is not given, whatever was signed before.
+func (d Draft) needs(f rx.Findings) bool {
+	return slices.ContainsFunc(f.Findings, func(x rx.Finding) bool {
+		return NeedsReason(x) && strings.TrimSpace(d.Overrides[x.ID]) == ""
+	})
+}
+
 // answer collects the reasons for kept findings, and asks for those that are missing. A reason is
 // of this signature: that of a prescription before is no answer for this one.
-func (d Draft) answer(f rx.Findings) ([]Override, error) {
+func (d Draft) answer(f rx.Findings, prior *Medicine) ([]Override, error) {
 	var kept []Override
 	var missing []fault.Issue
 	for _, x := range f.Findings {
@@ -201,7 +220,7 @@ func (d Draft) answer(f rx.Findings) ([]Override, error) {
 		switch {
 		case reason != "":
 			kept = append(kept, Override{x.ID, reason})
-		case NeedsReason(x):
+		case Asks(x, prior):
 			missing = append(missing, fault.Issue{Severity: "error", Type: "business-rule", Expression: "override." + x.ID, Text: x.Title + ". " + x.Sentence})
 		}
 	}

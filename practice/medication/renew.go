@@ -18,7 +18,8 @@ import (
 // reasons are asked for. It is quick, one press of a button, only while the checks tell nothing
 // that whoever signed it before has not been told: no finding needs a reason, and each was there
 // then in the same words, with the same values and dates. A prescription of which this is not
-// known, such as an imported one, is quick only when nothing is found.
+// known, such as an imported one, is quick only when nothing is found. What is new is signed in the
+// form, with a reason of its own (see Asks).
 
 // foundURL is the extension of a prescription that keeps what the checks had told its signer,
 // one each: not the finding, which would say of what is hidden from a later reader, but its mark.
@@ -125,6 +126,7 @@ func Again(m Medicine) (Draft, error) {
 	if d.QuantityOf == "" {
 		d.QuantityOf = d.Unit
 	}
+	d.inOwnWords(m)
 	if m.Stated {
 		return d, fault.New(fault.Invalid, "The patient says that they take this. Prescribe it with directions first.")
 	}

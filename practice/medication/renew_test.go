@@ -28,9 +28,13 @@ func (c clinic) signedHere(d Draft) Medicine {
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	prior, err := d.renewed(c.t.Context(), c.as(physician))
+	if err != nil {
+		c.t.Fatal(err)
+	}
 	d.Overrides = map[string]string{}
 	for _, x := range f.Findings {
-		if NeedsReason(x) {
+		if Asks(x, prior) {
 			d.Overrides[x.ID] = "Specialist advised it"
 		}
 	}
@@ -100,6 +104,9 @@ func TestARenewalIsQuickOnlyWithoutNews(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if _, err := Prescribe(t.Context(), k.as(physician), d); !Stopped(err) {
+				t.Errorf("what is new is signed without a reason: %v", err)
+			}
 			next := k.signedHere(d)
 			if next.Prior != m.Reference() {
 				t.Errorf("it renews %q", next.Prior)
@@ -155,8 +162,15 @@ func TestRenewCompletesTheOldOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := Prescribe(ctx, c.as(physician), d) // potassium 5.3 on lisinopril is a warning: it does not stop who has seen it
-	if err != nil {
+	out, err := Prescribe(ctx, c.as(physician), d)
+	if !Stopped(err) {
+		t.Fatalf("potassium 5.3 on lisinopril, of which nobody was told: %v", err)
+	}
+	d.Overrides = map[string]string{}
+	for _, x := range out.Findings.Findings {
+		d.Overrides[x.ID] = "Specialist advised it"
+	}
+	if out, err = Prescribe(ctx, c.as(physician), d); err != nil {
 		t.Fatal(err)
 	}
 	if _, found := find(out.Findings, "LAB-POTASSIUM-HIGH"); !found {

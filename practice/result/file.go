@@ -2,7 +2,9 @@ package result
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -29,6 +31,9 @@ type Typed struct {
 	LOINC, Name string
 	Text        string // "5.3", "< 0.5", "negative"; "" was not done
 	Unit        string // as printed; "" takes the usual one
+	// Sure is the value that the person says the laboratory reported, when it is far from what is
+	// seen: it holds for that very value.
+	Sure string
 	// Low and High are the laboratory's own range; it wins over the built-in one.
 	Low, High string
 }
@@ -128,12 +133,15 @@ func (p person) age(at time.Time) int {
 }
 
 func (f *filing) values() error {
-	var issues []fault.Issue
+	var issues, doubts []fault.Issue
 	for _, v := range f.Values {
 		if strings.TrimSpace(v.Text) == "" {
 			continue
 		}
 		n, issue := f.observation(v)
+		if doubt := f.far(v); issue == "" && doubt != "" && strings.TrimSpace(v.Sure) != strings.TrimSpace(v.Text) {
+			doubts = append(doubts, fault.Issue{Severity: "error", Type: asked, Expression: v.LOINC, Text: doubt})
+		}
 		if issue != "" {
 			issues = append(issues, fault.Issue{Severity: "error", Type: "value", Expression: v.LOINC, Text: issue})
 			continue
@@ -143,7 +151,9 @@ func (f *filing) values() error {
 	}
 	switch {
 	case len(issues) > 0:
-		return fault.New(fault.Invalid, "Some values cannot be read. Nothing was saved.").With(issues...)
+		return fault.New(fault.Invalid, "Some values cannot be read. Nothing was saved.").With(issues...).With(doubts...)
+	case len(doubts) > 0:
+		return fault.New(fault.Invalid, "Some values are far from what is seen. Look again: correct them, or say that the laboratory reported them.").With(doubts...)
 	case len(f.results) == 0:
 		return fault.New(fault.Invalid, "Write at least one value.").At("values")
 	}
@@ -330,7 +340,11 @@ func (f *filing) tell(n *fhir.Node, v Typed, flag string) {
 		f.worst = flag
 	}
 	if flag != "" && flag != "N" {
-		f.told = append(f.told, v.Name+" "+map[string]string{"H": "high", "HH": "critically high", "L": "low", "LL": "critically low"}[flag])
+		unit := v.Unit
+		if t, ok := labrange.Find(v.LOINC); ok && unit == "" {
+			unit = t.Unit
+		}
+		f.told = append(f.told, strings.TrimSpace(v.Name+" "+strings.TrimSpace(v.Text)+" "+unit)+", "+map[string]string{"H": "high", "HH": "critically high", "L": "low", "LL": "critically low"}[flag])
 	}
 }
 
@@ -345,6 +359,49 @@ func severity(flag string) int {
 	}
 	return 0
 }
+
+// asked is the type of the issues that are questions.
+const asked = "business-rule"
+
+// Doubtful returns the LOINC codes of the values that err asks about: the same draft is accepted when
+// the person is sure of them.
+func Doubtful(err error) (codes []string) {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		for _, i := range f.Issues {
+			if i.Type == asked {
+				codes = append(codes, i.Expression)
+			}
+		}
+	}
+	return codes
+}
+
+// far asks about a value that a slip of the finger makes more often than a person's blood does: a
+// quarter beyond the clinic's critical limit (a potassium of 66 instead of 6.6), or, where there is
+// none, a hundred times what is usual in adults. It is "" for all others, critical ones too.
+func (f *filing) far(v Typed) string {
+	n, ok := ParseNumber(v.Text)
+	t, known := labrange.FindIn(v.LOINC, v.Unit)
+	if v.Unit == "" {
+		t, known = labrange.Find(v.LOINC)
+	}
+	if !ok || !known {
+		return ""
+	}
+	r, ok := t.For("male", adult)
+	switch {
+	case !ok:
+		return ""
+	case n.Float > r.CriticalHigh*1.25, n.Float < r.CriticalLow*0.75, math.IsNaN(r.CriticalHigh) && n.Float > r.High*100: // false for NaN
+	default:
+		return ""
+	}
+	return v.Name + " " + strings.TrimSpace(v.Text) + " " + t.Unit + " is far from what is seen in a person (usual in adults: " + r.Text() + "). Is this what the laboratory reported?"
+}
+
+// adult is an age with the limits of adults.
+const adult = 40
 
 // order completes the order and finds out who asked.
 func (f *filing) order(ctx context.Context) error {
@@ -424,7 +481,7 @@ func (f *filing) task() {
 	}
 	switch {
 	case len(f.told) > 0 && len(f.told) < 4:
-		text += ": " + strings.Join(f.told, ", ")
+		text += ": " + strings.Join(f.told, "; ")
 	case len(f.told) > 0:
 		text += fmt.Sprintf(": %d not in range", len(f.told))
 	case f.worst == "N" && f.graded():

@@ -94,7 +94,7 @@ func TestFileAndReview(t *testing.T) {
 		t.Errorf("the order is %s, %v", order.Get("status").Text(), err)
 	}
 	tasks, err := task.Of(ctx, c.as(physician), "anna")
-	if err != nil || len(tasks) != 1 || tasks[0].Priority != "stat" || tasks[0].Text != "Kidney function: Potassium critically high, Creatinine high" || tasks[0].Focus != filed.Reference {
+	if err != nil || len(tasks) != 1 || tasks[0].Priority != "stat" || tasks[0].Text != "Kidney function: Potassium 6.3 mmol/L, critically high; Creatinine 124 µmol/L, high" || tasks[0].Focus != filed.Reference {
 		t.Fatalf("the orderer's tasks: %+v, %v", tasks, err)
 	}
 	report, err := Behind(ctx, c.as(physician), filed.Reference)
@@ -262,4 +262,32 @@ func TestSyntheaGrid(t *testing.T) {
 		t.Errorf("%d rows, %d values judged by the built-in ranges", rows, judged)
 	}
 	t.Logf("%d rows, %d judged; not judged: %v", rows, judged, codes)
+}
+
+// TestAValueThatIsHardlyAPersonsIsAskedAbout: a slip of the finger is found before it reaches the
+// patient's page and the checks; what a laboratory does report is taken, critical as it is.
+func TestAValueThatIsHardlyAPersonsIsAskedAbout(t *testing.T) {
+	for text, want := range map[string]bool{"66": true, "6.6": false, "9,1": true, "1.2": true, "2.4": false} {
+		c := open(t)
+		d := kidney()
+		d.Values = []Typed{{LOINC: "2823-3", Name: "Potassium", Text: text}}
+		_, err := File(t.Context(), c.as(nurse), d)
+		if got := len(Doubtful(err)) > 0; got != want || !want && err != nil {
+			t.Errorf("potassium %s: asked %v, %v", text, got, err)
+		}
+		if !want {
+			continue
+		}
+		if n, err := c.as(physician).Read(t.Context(), "ServiceRequest", "o1"); err != nil || n.Get("status").Text() != "active" {
+			t.Errorf("the order is done before it was answered: %v", err)
+		}
+		d.Values[0].Sure = "5.1" // of another value
+		if _, err := File(t.Context(), c.as(nurse), d); len(Doubtful(err)) != 1 {
+			t.Errorf("a tick for another value counts: %v", err)
+		}
+		d.Values[0].Sure = text
+		if filed, err := File(t.Context(), c.as(nurse), d); err != nil || filed.Flags["2823-3"] == "N" {
+			t.Errorf("potassium %s, sure: %v %v", text, filed.Flags, err)
+		}
+	}
 }

@@ -143,6 +143,28 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
     }
   });
 
+  // ---- the sign bar ---------------------------------------------------------------
+  // What has the focus scrolls above it, however tall it is; one that takes more than a third of what
+  // is seen stops to stick. htmx puts a new bar into its place.
+  const html = document.documentElement;
+  const fitBar = () => {
+    const bar = $(".signbar");
+    if (!bar) return;
+    const seen = window.visualViewport ? visualViewport.height : innerHeight;
+    html.style.setProperty("--bar", bar.offsetHeight + "px");
+    html.toggleAttribute("data-tallbar", bar.offsetHeight > seen / 3);
+  };
+  const barSize = new ResizeObserver(fitBar);
+  const watchBar = () => { barSize.disconnect(); const bar = $(".signbar"); if (bar) { barSize.observe(bar); fitBar(); } };
+  document.addEventListener("DOMContentLoaded", watchBar);
+  document.addEventListener("htmx:afterSettle", watchBar);
+  if (window.visualViewport) visualViewport.addEventListener("resize", () => {
+    fitBar();
+    const at = document.activeElement;
+    if ($(".signbar") && at && at.matches("input,select,textarea")) at.scrollIntoView({block: "nearest"});
+  });
+  if (document.readyState !== "loading") watchBar();
+
   // ---- toasts -----------------------------------------------------------------------
   customElements.define("osler-toast", class extends HTMLElement {
     disconnectedCallback() { // what is below does not jump when the strip empties
