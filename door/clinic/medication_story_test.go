@@ -583,3 +583,24 @@ func TestAResultOfASlipIsAskedAbout(t *testing.T) {
 		t.Errorf("said to be right: %d %s", a.status, tags.ReplaceAllString(a.body, " "))
 	}
 }
+
+// TestAWrongResultIsMarked: from the page of the test, with a reason; then neither the chart nor the
+// checks know it.
+func TestAWrongResultIsMarked(t *testing.T) {
+	h := open(t)
+	h.ill()
+	anna := h.signedIn("anna")
+	page := anna.get("/p/maria/results/2823-3")
+	if !page.says("Wrong entry") || !page.says("5.3 mmol/L, 20-Nov-2026") {
+		t.Fatalf("the page of the test: %s", tags.ReplaceAllString(page.body, " "))
+	}
+	if a := anna.post("/p/maria/results/2823-3", "value", "k", "reason", " "); a.status != http.StatusUnprocessableEntity || !a.says("Say why") {
+		t.Errorf("without a reason: %d", a.status)
+	}
+	if a := anna.post("/p/maria/results/2823-3", "value", "k", "reason", "typed in the wrong chart"); !a.says("Marked as entered in error") || a.says("5.3") {
+		t.Errorf("%d %s", a.status, tags.ReplaceAllString(a.body, " "))
+	}
+	if a := anna.get("/p/maria/prescribe?s=" + cotrimoxazole); a.says("5.3") {
+		t.Error("the checks still use it")
+	}
+}

@@ -44,6 +44,9 @@ type resultsView struct {
 	MaySign  bool
 	MayFile  bool
 	Comment  string
+	Key      string // makes a double click harmless
+	Wrong    string // the value that is said to be wrong
+	Why      string
 	Faults   ui.Faults
 }
 
@@ -75,7 +78,8 @@ func showResults(w http.ResponseWriter, r *web.Request, selected string, faults 
 	tasks = slices.DeleteFunc(tasks, func(t task.Task) bool { return t.Kind != task.ReviewResult })
 	nodes := slices.Concat(c.Resources("Patient"), c.Resources("Observation"), c.Resources("DiagnosticReport"))
 	v := resultsView{Frame: frameOf(r, c, "results"), Grid: result.From(nodes, c.Patient.ID, tasks).In(r.Now().Location()), Pending: tasks, Faults: faults, All: r.FormValue("all") == "yes",
-		MaySign: r.Principal().Role == trust.Physician || r.Principal().Role == trust.Nurse, MayFile: mayWrite(r, "Observation"), Comment: r.FormValue("comment"), Plan: r.FormValue("plan")}
+		MaySign: r.Principal().Role == trust.Physician || r.Principal().Role == trust.Nurse, MayFile: mayWrite(r, "Observation"), Comment: r.FormValue("comment"), Plan: r.FormValue("plan"),
+		Key: nonce(r), Wrong: r.FormValue("value"), Why: r.FormValue("reason")}
 	v.window()
 	if err := v.choose(selected); err != nil {
 		return err
@@ -260,6 +264,21 @@ var classesThatChange = map[labrange.Group][]string{
 	labrange.Drugs:    {"lithium", "cardiac-glycoside", "thiazide", "ace-inhibitor", "nsaid"},
 }
 
+// resultWithdraw marks a value of a test as entered in error.
+func resultWithdraw(w http.ResponseWriter, r *web.Request) error {
+	patient, code := r.PathValue("patient"), r.PathValue("code")
+	d := result.Withdrawal{Patient: patient, ID: r.FormValue("value"), Reason: r.FormValue("reason"), Key: formKey(r, r.FormValue("key"))}
+	res, err := result.Withdraw(r.Context(), r.Actor, d)
+	if isInvalid(err) {
+		return showResults(w, r, code, faultsOf(r, err))
+	}
+	if err != nil {
+		return err
+	}
+	r.Say(r.Lang.T("Marked as entered in error. If the right value is known, enter it as a new result."), res.Undo)
+	return web.Redirect(w, r, "/p/"+patient+"/results")
+}
+
 // resultSign signs the chosen results and keeps the words for the patient with them.
 func resultSign(w http.ResponseWriter, r *web.Request) error {
 	patient := r.PathValue("patient")
@@ -283,4 +302,12 @@ func resultSign(w http.ResponseWriter, r *web.Request) error {
 	}
 	r.Say(text, res.Undo)
 	return web.Redirect(w, r, backTo(r, "/p/"+patient+"/results"))
+}
+
+// valueOptions are the values of a test, the newest first, with their days.
+func valueOptions(ctx context.Context, s result.Series) (list []ui.Option) {
+	for _, p := range slices.Backward(s.Points) {
+		list = append(list, ui.Option{Value: p.ID, Label: p.Comparator + p.Value.Value + " " + ui.UnitText(s.Unit) + ", " + ui.DateText(ctx, p.When)})
+	}
+	return list
 }

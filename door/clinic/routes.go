@@ -125,4 +125,5 @@ func routes(m *web.Mux) {
 	m.Page("POST /p/{patient}/results/new", web.Clinical, resultFile)
 	m.Page("POST /p/{patient}/results/sign", web.Clinical, web.Fresh(web.Signing, resultSign))
 	m.Page("GET /p/{patient}/results/{code}", web.Clinical, resultTrend)
+	m.Page("POST /p/{patient}/results/{code}", web.Clinical, resultWithdraw)
 }

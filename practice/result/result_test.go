@@ -291,3 +291,49 @@ func TestAValueThatIsHardlyAPersonsIsAskedAbout(t *testing.T) {
 		}
 	}
 }
+
+// TestAWithdrawnValueLeavesTheChart: with its report when nothing else is in it, its review and its
+// order; a report that keeps others says that it was corrected.
+func TestAWithdrawnValueLeavesTheChart(t *testing.T) {
+	c := open(t)
+	ctx := t.Context()
+	filed, err := File(ctx, c.as(nurse), kidney())
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := Behind(ctx, c.as(physician), filed.Reference)
+	if err != nil || len(report.Values) != 3 {
+		t.Fatalf("%+v %v", report, err)
+	}
+	if _, err := Withdraw(ctx, c.as(physician), Withdrawal{Patient: "maria", ID: report.Values[0].ID}); !fault.Is(err, fault.Invalid) {
+		t.Errorf("without a reason: %v", err)
+	}
+	if _, err := Withdraw(ctx, c.as(physician), Withdrawal{Patient: "sam", ID: report.Values[0].ID, Reason: "slip"}); !fault.Is(err, fault.NotFound) {
+		t.Errorf("in the chart of another: %v", err)
+	}
+	for i, v := range report.Values {
+		if _, err := Withdraw(ctx, c.as(physician), Withdrawal{Patient: "maria", ID: v.ID, Reason: "another patient's"}); err != nil {
+			t.Fatal(err)
+		}
+		left := len(report.Values) - 1 - i
+		grid, err := Results(ctx, c.as(physician), "maria")
+		if err != nil || len(grid.Series) != left {
+			t.Errorf("%d rows with %d values left: %v", len(grid.Series), left, err)
+		}
+		now, err := Behind(ctx, c.as(physician), filed.Reference)
+		if want := map[bool]string{true: "corrected", false: "entered-in-error"}[left > 0]; err != nil || now.Status != want || len(now.Values) != left {
+			t.Errorf("with %d left the report is %s with %d values: %v", left, now.Status, len(now.Values), err)
+		}
+		waiting, err := task.Of(ctx, c.as(physician), "anna")
+		if err != nil || (len(waiting) > 0) != (left > 0) {
+			t.Errorf("with %d left %d reviews wait: %v", left, len(waiting), err)
+		}
+		order, err := c.as(physician).Read(ctx, "ServiceRequest", "o1")
+		if want := map[bool]string{true: "completed", false: "active"}[left > 0]; err != nil || order.Get("status").Text() != want {
+			t.Errorf("with %d left the order is %s: %v", left, order.Get("status").Text(), err)
+		}
+	}
+	if _, err := Withdraw(ctx, c.as(physician), Withdrawal{Patient: "maria", ID: report.Values[0].ID, Reason: "again"}); !fault.Is(err, fault.Conflict) {
+		t.Errorf("twice: %v", err)
+	}
+}

@@ -201,7 +201,7 @@ func (r *Report) read(ctx context.Context, actor *record.Actor, ids []string) er
 		byID[n.ID()] = n
 	}
 	for _, id := range ids {
-		if n := byID[id]; n != nil {
+		if n := byID[id]; n != nil && n.Get("status").Text() != wrong {
 			r.Values = append(r.Values, ValuesFrom(n)...)
 		}
 	}
