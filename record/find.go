@@ -95,10 +95,57 @@ func (a *Actor) Search(ctx context.Context, q search.Query, at store.T, after []
 			addPatient(l, v.Patient)
 		}
 	}
+	if len(l.Patients) == 0 {
+		if err := a.addAsked(ctx, l, q); err != nil {
+			return store.Page{}, err
+		}
+	}
 	if err := a.maskedAll(page.Matches, page.Included); err != nil {
 		return store.Page{}, err
 	}
 	return page, a.write(ctx, l)
+}
+
+// addAsked names in a leaf the patient in whose chart a search has looked, where the actor may see
+// that patient: that there is nothing, or how much there is, is told of somebody too.
+func (a *Actor) addAsked(ctx context.Context, l *ledger.Leaf, q search.Query) error {
+	id := patientAsked(q.Type, q.Where)
+	if id == "" {
+		return nil
+	}
+	v, err := a.current(ctx, "Patient", id)
+	if err == nil && !v.Deleted && a.tellsOf(id) {
+		addPatient(l, id)
+	}
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
+}
+
+// patientAsked is the one patient in whose chart a condition looks; "" when it is not limited to one.
+func patientAsked(resourceType string, where search.Expr) string {
+	switch x := where.(type) {
+	case search.And:
+		for _, part := range x {
+			if id := patientAsked(resourceType, part); id != "" {
+				return id
+			}
+		}
+	case search.InPatient:
+		if len(x) == 1 {
+			return x[0]
+		}
+	case search.ID:
+		if resourceType == "Patient" && len(x) == 1 {
+			return x[0]
+		}
+	case search.Reference:
+		if (x.Param == "patient" || x.Param == "subject") && (x.Type == "Patient" || x.Type == "") {
+			return x.ID
+		}
+	}
+	return ""
 }
 
 // Still takes out of a list, which is of an earlier moment, what the actor may not see any
@@ -246,5 +293,8 @@ func (a *Actor) Count(ctx context.Context, resourceType string, query url.Values
 	}
 	l := a.leaf(ledger.Search, resourceType)
 	l.Query = "count " + described(q)
+	if err := a.addAsked(ctx, l, q); err != nil {
+		return 0, err
+	}
 	return n, a.write(ctx, l)
 }

@@ -3,6 +3,7 @@ package record
 import (
 	"bytes"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -575,5 +576,54 @@ func TestSearchOfAllTypesNeedsTheScope(t *testing.T) {
 		if err != nil || len(page.Matches) != want {
 			t.Errorf("%s finds %d: %v", scope, len(page.Matches), err)
 		}
+	}
+}
+
+// TestThatThereIsNothingIsTold: a search in a chart that finds nothing, and a count, have looked at that
+// patient too; about somebody whom the asker may not see, or who does not exist, nothing is told.
+func TestThatThereIsNothingIsTold(t *testing.T) {
+	c := open(t)
+	c.commit(nurse, vitals("rosa"))
+	looked := func(patient string) (n int) {
+		t.Helper()
+		looks, err := c.as(trust.Principal{ID: "acc-aud", Role: trust.Auditor}).Looked(ctx, store.LeafFilter{Patient: patient, Limit: 50})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range looks {
+			if l.Leaf.Action == ledger.Search && l.Leaf.Actor != "acc-aud" { // not the looks at the list
+				n++
+			}
+		}
+		return n
+	}
+	before := looked("rosa")
+	asks := []func(*Actor) error{
+		func(a *Actor) error { _, err := a.Find(ctx, "AllergyIntolerance", "patient=Patient/rosa"); return err },
+		func(a *Actor) error { _, err := a.Find(ctx, "Condition", "subject=Patient/rosa&code=x"); return err },
+		func(a *Actor) error {
+			_, err := a.Count(ctx, "Observation", url.Values{"patient": {"Patient/rosa"}})
+			return err
+		},
+	}
+	for i, ask := range asks {
+		if err := ask(c.as(physician)); err != nil {
+			t.Fatal(err)
+		}
+		if now := looked("rosa"); now != before+1+i {
+			t.Errorf("%d: %d looks, %d before", i, now, before)
+		}
+	}
+	now := looked("rosa")
+	for _, ask := range asks {
+		if err := ask(c.as(sam)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if looked("rosa") != now {
+		t.Error("a stranger's question, which shows nothing, stands in her list")
+	}
+	if _, err := c.as(physician).Find(ctx, "AllergyIntolerance", "patient=Patient/nobody"); err != nil || looked("nobody") != 0 {
+		t.Errorf("of nobody: %v", err)
 	}
 }
