@@ -67,12 +67,35 @@ func malformed(code, s string) string {
 		return calendar(code, s)
 	case "integer", "positiveInt", "unsignedInt":
 		return whole(code, s)
+	case "decimal":
+		return countable(s)
 	case "base64Binary":
 		if !isBase64(s) {
 			return "This is not base64: letters, digits, +, / and = in groups of four."
 		}
 	}
 	return ""
+}
+
+// maxDigits is how long a decimal may be; R4 asks for 18 digits at least.
+const maxDigits = 400
+
+// countable refuses a number that nothing can be computed with: one beyond what 64 bits hold would be
+// found by no search and drawn on no chart, and its digits written out would fill the memory.
+func countable(s string) string {
+	f, err := strconv.ParseFloat(s, 64)
+	if len(s) > maxDigits || err != nil || f == 0 && strings.Trim(digits(s), "0.-+") != "" {
+		return "The number is too large, too small or too long to be computed with."
+	}
+	return ""
+}
+
+// digits is a number without its exponent.
+func digits(s string) string {
+	if i := strings.IndexAny(s, "eE"); i >= 0 {
+		return s[:i]
+	}
+	return s
 }
 
 func printable(s string) string {

@@ -170,6 +170,9 @@ func inUnit(d vital.Definition, q *fhir.Node) (value, unit string) {
 		return value, unit
 	}
 	to, err := ucum.Parse(d.Unit)
+	if f, err := strconv.ParseFloat(value, 64); err != nil || f == 0 { // of before such numbers were refused
+		return value, unit
+	}
 	v, ok := new(big.Rat).SetString(value)
 	if err != nil || !ok {
 		return value, unit
