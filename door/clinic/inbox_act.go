@@ -50,12 +50,18 @@ func inboxDone(w http.ResponseWriter, r *web.Request) error {
 	}
 	c.Put = append(c.Put, done)
 	saved, err := r.Actor.Commit(r.Context(), c)
+	if err == nil {
+		err = r.Actor.DropDraft(r.Context(), doneKey(id))
+	}
 	if err != nil {
 		return err
 	}
 	r.Say(said, saved.Undo)
 	return web.Redirect(w, r, "/inbox")
 }
+
+// doneKey is the draft of what is typed to be signed with a task.
+func doneKey(task string) string { return "done/" + task }
 
 // inboxSign signs several results that are in range in one change. Each is judged again at
 // this moment: one that is not known to be in range any more stops the whole change.
@@ -181,7 +187,7 @@ func again(w http.ResponseWriter, r *web.Request, field string, cause error) err
 	}
 	item.Faults.Add(field, sentence(r, cause))
 	if r.Form.Has("comment") {
-		item.Reply = r.FormValue("comment")
+		item.Reply, item.Plan = r.FormValue("comment"), r.FormValue("plan")
 	}
 	return showInbox(w, r, "", &item)
 }

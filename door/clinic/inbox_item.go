@@ -52,7 +52,10 @@ func (i *inboxItem) focus(r *web.Request) error {
 		if err != nil {
 			return err
 		}
-		i.Values, i.Reply = valuesOf(report), report.Comment
+		i.Values, i.Said = valuesOf(report), report.Comment
+		if err := i.typed(r); err != nil {
+			return err
+		}
 		if i.Critical = result.Critical(t, report); i.Critical {
 			i.Line.Task.Priority = "stat"
 		}
@@ -75,6 +78,13 @@ func (i *inboxItem) focus(r *web.Request) error {
 		return i.declined(r)
 	}
 	return nil
+}
+
+// typed puts back what was typed to be signed with this task and not sent yet.
+func (i *inboxItem) typed(r *web.Request) error {
+	d, fields, err := typedBefore(r, doneKey(i.Line.Task.ID))
+	i.Draft, i.SavedAt, i.Plan, i.Reply = d, r.SavedAt(d), fields["plan"], fields["comment"]
+	return err
 }
 
 // declined reads the request that this line answers, when the reader may see it: whose

@@ -198,6 +198,8 @@ type inboxItem struct {
 	MaySign   bool   // the reader signs prescriptions
 	Draft     record.Draft
 	Reply     string
+	Plan      string // what was done about a critical result, as typed
+	Said      string // what stands with the result already
 	SavedAt   string
 	Values    []resultValue        // results or a home measurement
 	Medicine  string               // a refill: the medicine in the words of the order, when the reader may see it

@@ -13,6 +13,7 @@ import (
 
 // messagesView is a patient's conversations with one open.
 type messagesView struct {
+	Frame   chartFrame
 	Patient string
 	Threads []message.Thread
 	Open    *message.Thread
@@ -40,7 +41,7 @@ func messages(w http.ResponseWriter, r *web.Request) error {
 func showMessages(w http.ResponseWriter, r *web.Request, open string, v messagesView) error {
 	ctx, actor := r.Context(), r.Actor
 	v.Patient, v.Me = r.PathValue("patient"), actor.Principal().Reference()
-	c, err := chart.Read(ctx, actor, v.Patient, "AllergyIntolerance")
+	c, err := chart.Read(ctx, actor, v.Patient)
 	if err != nil {
 		return err
 	}
@@ -57,7 +58,8 @@ func showMessages(w http.ResponseWriter, r *web.Request, open string, v messages
 	if err := v.open(r, open); err != nil {
 		return err
 	}
-	p := ui.Page{Title: r.Lang.T("Messages"), Active: "/charts", Patient: bannerOf(c.Patient, c.Allergies)}
+	p := chartPage(r, c, "Messages")
+	v.Frame = frameOf(r, c, "messages")
 	if len(v.Faults) > 0 {
 		return web.Invalid(w, r, p, messagesPage(v))
 	}
@@ -75,7 +77,7 @@ func (v *messagesView) open(r *web.Request, id string) error {
 		if id != "" {
 			return fault.New(fault.NotFound, "This patient has no such message.")
 		}
-		return nil
+		return v.resume(r)
 	}
 	d, text, err := replyDraft(r, v.Open.ID)
 	if err != nil {
@@ -87,10 +89,40 @@ func (v *messagesView) open(r *web.Request, id string) error {
 	return message.MarkRead(r.Context(), r.Actor, *v.Open)
 }
 
+// resume puts back what was typed as a new message and not sent yet.
+func (v *messagesView) resume(r *web.Request) error {
+	d, fields, err := typedBefore(r, newMessageKey(v.Patient))
+	if err != nil {
+		return err
+	}
+	if v.Draft, v.SavedAt = d, r.SavedAt(d); v.New == (newMessage{}) {
+		v.New = newMessage{To: fields["to"], Subject: fields["subject"], Text: fields["text"]}
+	}
+	return nil
+}
+
+func newMessageKey(patient string) string { return "message/" + patient }
+
+// typedBefore returns the fields of a form that were saved as they were typed; none is no error.
+func typedBefore(r *web.Request, key string) (record.Draft, map[string]string, error) {
+	d, err := r.Actor.Draft(r.Context(), key)
+	if fault.Is(err, fault.NotFound) {
+		return record.Draft{}, nil, nil
+	}
+	if err != nil {
+		return record.Draft{}, nil, err
+	}
+	fields, err := web.DraftFields(d)
+	return d, fields, err
+}
+
 // messageSend starts a conversation with the patient or with a colleague about the patient.
 func messageSend(w http.ResponseWriter, r *web.Request) error {
 	form := newMessage{To: r.FormValue("to"), Subject: r.FormValue("subject"), Text: r.FormValue("text")}
 	d := message.Draft{Patient: r.PathValue("patient"), Subject: form.Subject, Text: form.Text, To: []string{"Patient/" + r.PathValue("patient")}}
+	if form.To == "" {
+		return showMessages(w, r, "", messagesView{New: form, Faults: ui.Faults{{Field: "to", Text: r.Lang.T("Choose who reads this: the patient, or a colleague.")}}})
+	}
 	if form.To != "patient" {
 		d.Staff, d.To = true, []string{"Practitioner/" + form.To}
 	}
@@ -99,6 +131,9 @@ func messageSend(w http.ResponseWriter, r *web.Request) error {
 		return showMessages(w, r, "", messagesView{New: form, Faults: ui.Faults{{Field: "text", Text: sentence(r, err)}}})
 	}
 	if err != nil {
+		return err
+	}
+	if err := r.Actor.DropDraft(r.Context(), newMessageKey(d.Patient)); err != nil {
 		return err
 	}
 	r.Say(r.Lang.T("Message sent."), saved.Undo)
@@ -126,9 +161,9 @@ func messageReply(w http.ResponseWriter, r *web.Request) error {
 	return web.Redirect(w, r, "/p/"+patientID+"/messages?thread="+t.ID)
 }
 
-// recipients are the patient first, then colleagues.
-func (v messagesView) recipients(patientWord string) []ui.Option {
-	return append([]ui.Option{{Value: "patient", Label: patientWord}}, v.Team...)
+// recipients are the patient first, then colleagues; nobody is chosen for the writer.
+func (v messagesView) recipients(choose, patientWord string) []ui.Option {
+	return append([]ui.Option{{Label: choose}, {Value: "patient", Label: patientWord}}, v.Team...)
 }
 
 func (v messagesView) threadHref(t message.Thread) string { return v.Path() + "?thread=" + t.ID }

@@ -17,6 +17,7 @@ import (
 	"github.com/osler-emr/osler/practice/medication"
 	"github.com/osler-emr/osler/practice/result"
 	"github.com/osler-emr/osler/practice/task"
+	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust"
 )
 
@@ -45,6 +46,8 @@ type resultsView struct {
 	MayFile  bool
 	Comment  string
 	Key      string // makes a double click harmless
+	Draft    record.Draft
+	SavedAt  string
 	Wrong    string // the value that is said to be wrong
 	Why      string
 	Faults   ui.Faults
@@ -85,6 +88,15 @@ func showResults(w http.ResponseWriter, r *web.Request, selected string, faults 
 		return err
 	}
 	v.Frame.Counts["results"] = len(v.Pending)
+	if len(v.Pending) > 0 && v.MaySign {
+		d, fields, err := typedBefore(r, resultWordsKey(c.Patient.ID))
+		if err != nil {
+			return err
+		}
+		if v.Draft, v.SavedAt = d, r.SavedAt(d); v.Plan == "" && v.Comment == "" {
+			v.Plan, v.Comment = fields["plan"], fields["comment"]
+		}
+	}
 	if v.Selected != nil {
 		list := medication.From(slices.Concat(c.Resources("MedicationRequest"), c.Resources("MedicationStatement")), c.Patient.ID, r.Now(), nil)
 		v.Bars = barsOf(list, *v.Selected, r.Now())
@@ -264,6 +276,9 @@ var classesThatChange = map[labrange.Group][]string{
 	labrange.Drugs:    {"lithium", "cardiac-glycoside", "thiazide", "ace-inhibitor", "nsaid"},
 }
 
+// resultWordsKey is the draft of what is typed to be signed with a patient's results.
+func resultWordsKey(patient string) string { return "results/" + patient }
+
 // resultWithdraw marks a value of a test as entered in error.
 func resultWithdraw(w http.ResponseWriter, r *web.Request) error {
 	patient, code := r.PathValue("patient"), r.PathValue("code")
@@ -294,6 +309,9 @@ func resultSign(w http.ResponseWriter, r *web.Request) error {
 		return showResults(w, r, "", faultsOf(r, err))
 	}
 	if err != nil {
+		return err
+	}
+	if err := r.Actor.DropDraft(r.Context(), resultWordsKey(patient)); err != nil {
 		return err
 	}
 	text := r.Lang.T("%d signed.", len(r.PostForm["task"]))

@@ -194,7 +194,7 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
   document.addEventListener("htmx:timeout", () => say("Osler did not answer in time. Check whether it was saved before you try again."));
 
   // ---- drafts -----------------------------------------------------------------------
-  // <draft-form data-key data-version> saves the fields of its form 2 s after a pause and
+  // <draft-form data-key data-version> saves the fields of its form after a pause of 0.7 s, every 2 s while somebody types, and
   // when a field is left. Two versions are shown side by side; nothing is overwritten.
   const fields = (form) => {
     const out = {};
@@ -212,10 +212,16 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
       this.version = Number(this.dataset.version || 0);
       this.status = $("[data-saved]", this) || $("[data-saved]", this.form);
       this.dirty = false; this.busy = false; this.timer = 0;
-      this.onInput = () => { this.dirty = true; this.show("busy", this.dataset.textBusy || "not saved yet"); this.later(2000); };
+      this.onInput = () => { this.dirty = true; this.show("busy", this.dataset.textBusy || "not saved yet"); this.since ||= Date.now(); this.later(Math.max(0, Math.min(700, this.since + 2000 - Date.now()))); };
       this.form.addEventListener("input", this.onInput);
       this.form.addEventListener("focusout", () => { if (this.dirty) this.save(); });
-      this.form.addEventListener("submit", () => { this.leaving = true; clearTimeout(this.timer); });
+      // Without a connection the browser would leave for a page of its own: nothing is sent, now or later.
+      this.form.addEventListener("submit", (e) => {
+        if (navigator.onLine) { this.leaving = true; clearTimeout(this.timer); return; }
+        e.preventDefault(); e.stopImmediatePropagation();
+        this.show("bad", this.dataset.textOffline || "No connection: nothing was sent or signed. Your text stays here; press again when you are online.");
+        this.status?.scrollIntoView({ block: "nearest" });
+      }, true);
       // Leaving sends what is unsaved along (keepalive); the browser only asks when that may fail.
       this.onLeave = (e) => {
         if (!this.dirty || this.leaving) return;
@@ -241,7 +247,7 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
       if (this.busy) { this.again = true; return; }
       if (this.conflict) return;
       clearTimeout(this.timer);
-      this.busy = true; this.again = false;
+      this.busy = true; this.again = false; this.since = 0;
       const value = fields(this.form), before = JSON.stringify(value);
       this.sending = before;
       try {
