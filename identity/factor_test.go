@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"encoding/base32"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -241,5 +242,40 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 	}
 	if _, _, err := h.Session(ctx, secrets[2]); err != nil {
 		t.Errorf("the own one: %v", err)
+	}
+}
+
+// TestStrangersLockNobodyOutOfAnOpenSession: who guesses at a name's sign-in keeps its owner from nothing in
+// the session that is open; what is guessed in there waits by itself; and a proof in there, with the
+// password alone, gives nobody new guesses at the front door.
+func TestStrangersLockNobodyOutOfAnOpenSession(t *testing.T) {
+	h, ctx := strict(t), context.Background()
+	h.account("amara", trust.Physician, secretTOTP)
+	code, _ := TOTPCode(secretTOTP, h.clock.Now())
+	_, secret, err := h.SignIn(ctx, "amara", phrase, code, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 12 {
+		_, _, _ = h.SignIn(ctx, "amara", "not the phrase at all", "", Place{Address: fmt.Sprintf("203.0.113.%d", i)})
+		h.clock.Advance(20 * time.Second)
+	}
+	h.clock.Advance(-10 * time.Second)
+	away := Place{Address: "198.51.100.7"}
+	if _, _, err := h.SignIn(ctx, "amara", "not the phrase at all", "", away); state(err) != Waiting {
+		t.Fatalf("the front door does not wait: %v", err)
+	}
+	_, secret, err = h.Prove(ctx, secret, Proof{Password: phrase}, address)
+	if err != nil {
+		t.Fatalf("her own session is locked by strangers: %v", err)
+	}
+	if _, _, err := h.SignIn(ctx, "amara", "not the phrase at all", "", away); state(err) != Waiting {
+		t.Errorf("her proof gives them new guesses: %v", err)
+	}
+	for range 5 {
+		_, _, err = h.Prove(ctx, secret, Proof{Password: "not the phrase at all"}, address)
+	}
+	if _, _, err = h.Prove(ctx, secret, Proof{Password: phrase}, address); state(err) != Waiting {
+		t.Errorf("guesses in the session do not wait: %v", err)
 	}
 }

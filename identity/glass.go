@@ -163,7 +163,7 @@ func (a *Accounts) BreakGlass(ctx context.Context, by trust.Principal, q GlassRe
 		if err != nil {
 			return GlassGrant{}, err
 		}
-		if err := a.confirm(ctx, c, q.Password, Place{Address: q.Address}); err != nil {
+		if err := a.confirm(ctx, c, q.Password, Place{Address: q.Address}.within(by.Session)); err != nil {
 			return GlassGrant{}, err
 		}
 	}

@@ -81,7 +81,7 @@ func (a *Accounts) attempts(ctx context.Context, key string) (attempts, error) {
 
 // locked returns until when a user name or an address has to wait; zero for not at all.
 func (a *Accounts) locked(ctx context.Context, user string, from Place) (time.Time, error) {
-	return a.lockedAt(ctx, userBucket(user), addressBucket(from.Address))
+	return a.lockedAt(ctx, from.counter(user), addressBucket(from.Address))
 }
 
 // lockedAt returns until when one of the buckets has to wait.
@@ -114,7 +114,7 @@ func wait(failures, free int) time.Duration {
 // failed counts a failure for the user name and the address, with its audit leaf.
 func (a *Accounts) failed(ctx context.Context, user string, from Place, leaf *ledger.Leaf) error {
 	return again(func() error {
-		u, err := a.counted(ctx, userBucket(user), freeUser, rememberFor)
+		u, err := a.counted(ctx, from.counter(user), freeUser, rememberFor)
 		if err != nil {
 			return err
 		}
@@ -142,6 +142,8 @@ func (a *Accounts) counted(ctx context.Context, key string, free int, remember t
 
 // forgiven returns the write that clears a user name's counter after a success. The
 // address keeps its count: an attacker with an account must not clear it.
-func forgiven(user string) store.ItemWrite {
-	return store.ItemWrite{Item: store.Item{Space: spaceAttempt, Key: userBucket(user)}, Delete: true, IfVersion: -1}
+func forgiven(user string) store.ItemWrite { return cleared(userBucket(user)) }
+
+func cleared(counter string) store.ItemWrite {
+	return store.ItemWrite{Item: store.Item{Space: spaceAttempt, Key: counter}, Delete: true, IfVersion: -1}
 }

@@ -54,7 +54,11 @@ func (a *Accounts) ProveAs(ctx context.Context, by trust.Principal, secret strin
 
 // reopen checks a proof, then unlocks the session, notes the proof and gives it a new secret.
 func (a *Accounts) reopen(ctx context.Context, secret string, p Proof, from Place, what string) (Session, string, error) {
-	return a.reopenWith(ctx, secret, from, what, func(c credentials) (proved, error) { return a.check(ctx, c, p, from) })
+	s, _, err := a.find(ctx, secret)
+	if err != nil {
+		return Session{}, "", err
+	}
+	return a.reopenWith(ctx, secret, from, what, func(c credentials) (proved, error) { return a.check(ctx, c, p, from.within(s.ID)) })
 }
 
 func (a *Accounts) reopenWith(ctx context.Context, secret string, from Place, what string, check func(credentials) (proved, error)) (Session, string, error) {
@@ -77,7 +81,7 @@ func (a *Accounts) reopenWith(ctx context.Context, secret string, from Place, wh
 			s.Full = now
 		}
 		leaf := a.leaf(who(c.Account, s), ledger.SignIn, what+" from "+network(from.Address), "")
-		return a.renew(ctx, s, fresh, leaf, append(ok.items, forgiven(c.User))...)
+		return a.renew(ctx, s, fresh, leaf, append(ok.items, cleared(from.within(s.ID).counter(c.User)))...)
 	})
 	if fault.Is(err, fault.Conflict) { // the code was used by somebody else at this moment
 		return Session{}, "", refuse(WrongCode)

@@ -53,6 +53,24 @@ type Session struct {
 type Place struct {
 	Address string `json:"address,omitempty"` // as the server sees it
 	Device  string `json:"device,omitempty"`  // what they use, in few words: "Firefox on Windows"
+
+	session string // id of the open session in which somebody proves who they are
+}
+
+// within is the place of somebody who proves who they are in an open session. Its failures are counted
+// for the session and not for the name: strangers who guess at the name's sign-in keep nobody from
+// unlocking, signing or opening a chart in an emergency, and a proof clears nothing that they have used up.
+func (p Place) within(session string) Place {
+	p.session = session
+	return p
+}
+
+// counter is the key under which failures of a user name are counted from this place.
+func (p Place) counter(user string) string {
+	if p.session != "" {
+		return bucket("session", p.session)
+	}
+	return userBucket(user)
 }
 
 // digest is how secrets are kept: they are random, so that a plain hash is enough.
