@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/door/ui"
@@ -336,8 +337,17 @@ func (s *server) visitor(c *call) error {
 	if err != nil {
 		return err
 	}
+	if (!c.html || strings.HasSuffix(c.URL.Path, "/$everything")) && (p.Proved.IsZero() || s.Clock.Now().Sub(p.Proved) > takenWithin) {
+		return errTaken
+	}
 	c.actor = s.Gate.As(p, "fhir")
 	return nil
 }
+
+// takenWithin is how long after they have proved who they are a person takes data away as a file, as in
+// the pages that do so (web.Exporting).
+const takenWithin = 10 * time.Minute
+
+var errTaken = fault.New(fault.Unauthorized, "This takes data out of Osler. Confirm that it is you first: sign out and in again, or answer a page that asks for it, such as a download in the portal. Then ask once more.")
 
 var errNoToken = fault.New(fault.Unauthorized, "Send a bearer token in the Authorization header; `osler token` makes one.")

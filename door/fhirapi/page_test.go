@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/trust"
@@ -85,10 +86,12 @@ func TestNarrativesEndWhereTheyEnd(t *testing.T) {
 
 // A browser without a token is who is signed in there, for pages of this site alone.
 func TestVisitors(t *testing.T) {
-	h := open(t, func(_ *house, o *Options) {
+	proved := time.Time{}
+	h := open(t, func(k *house, o *Options) {
+		proved = o.Clock.Now()
 		o.Visitor = func(r *http.Request) (trust.Principal, error) {
 			if c, err := r.Cookie("session"); err == nil && c.Value == "rosa" {
-				return trust.Principal{ID: "rosa", Purpose: trust.Treatment, Name: "Rosa", Role: trust.Patient, Patient: "rosa"}, nil
+				return trust.Principal{ID: "rosa", Purpose: trust.Treatment, Name: "Rosa", Role: trust.Patient, Patient: "rosa", Proved: proved}, nil
 			}
 			return trust.Principal{}, fault.New(fault.Unauthorized, "Nobody is signed in in this browser.")
 		}
@@ -108,9 +111,17 @@ func TestVisitors(t *testing.T) {
 	}
 	h.get("/fhir/Patient/rosa?_format=json", none, cookie, "Sec-Fetch-Site: same-origin", "Sec-Fetch-Mode: navigate").is(200) // a click on JSON
 	h.get("/fhir/Patient/rosa?_format=json", none, cookie, "Sec-Fetch-Site: same-origin", "Sec-Fetch-Mode: cors").refused(401)
-	h.get("/fhir/Patient/rosa", none, cookie).refused(401)                                                                            // JSON
-	h.ask("PUT", "/fhir/Patient/rosa", `{"resourceType":"Patient","id":"rosa"}`, none, cookie).refused(401)                           // a write
-	h.get("/fhir/Patient/rosa", none, cookie, "Accept: application/fhir+json, text/html;q=0.1").refused(401)                          // a program
+	h.get("/fhir/Patient/rosa", none, cookie).refused(401)                                                   // JSON
+	h.ask("PUT", "/fhir/Patient/rosa", `{"resourceType":"Patient","id":"rosa"}`, none, cookie).refused(401)  // a write
+	h.get("/fhir/Patient/rosa", none, cookie, "Accept: application/fhir+json, text/html;q=0.1").refused(401) // a program
+	proved = proved.Add(-11 * time.Minute)                                                                   // an old session looks, and takes nothing away
+	h.get("/fhir/Patient/rosa?_format=json", none, cookie, "Sec-Fetch-Site: same-origin", "Sec-Fetch-Mode: navigate").refused(401, "Confirm that it is you")
+	if status, _, _ := h.page("/fhir/Patient/rosa", none, cookie); status != 200 {
+		t.Errorf("a page, in an old session: %d", status)
+	}
+	if status, _, _ := h.page("/fhir/Patient/rosa/$everything", none, cookie); status != 401 {
+		t.Errorf("all of the record, in an old session: %d", status)
+	}
 	if a := h.get("/fhir/Patient/rosa", cookie, "Authorization: Bearer nonsense", "Accept: application/fhir+json"); a.status != 401 { // a wrong token is not made good
 		t.Errorf("a wrong token with a cookie: %d", a.status)
 	}
