@@ -21,8 +21,8 @@ type Proof struct {
 }
 
 // Prove notes in an open session that its person has just proved who they are. The session
-// gets a new secret, which replaces the one in the cookie. Wrong proofs count towards the
-// lockout, as at sign-in.
+// gets a new secret, which replaces the one in the cookie. Wrong proofs are
+// counted for the session (see Place.within) and for the address.
 //
 // A password alone proves one factor (Session.Proved). A passkey, or a password with a code,
 // proves all that a sign-in asks for (Session.Full).

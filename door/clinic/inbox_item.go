@@ -138,14 +138,7 @@ func (i *inboxItem) conversation(r *web.Request) error {
 
 // replyDraft returns what was typed as an answer to a conversation and not sent yet.
 func replyDraft(r *web.Request, thread string) (record.Draft, string, error) {
-	d, err := r.Actor.Draft(r.Context(), replyKey(thread))
-	if fault.Is(err, fault.NotFound) {
-		return record.Draft{}, "", nil
-	}
-	if err != nil {
-		return record.Draft{}, "", err
-	}
-	fields, err := web.DraftFields(d)
+	d, fields, err := typedBefore(r, replyKey(thread))
 	return d, fields["text"], err
 }
 
