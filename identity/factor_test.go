@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"encoding/base32"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -277,5 +278,74 @@ func TestStrangersLockNobodyOutOfAnOpenSession(t *testing.T) {
 	}
 	if _, _, err = h.Prove(ctx, secret, Proof{Password: phrase}, address); state(err) != Waiting {
 		t.Errorf("guesses in the session do not wait: %v", err)
+	}
+}
+
+// TestStrangersDelayNobodyInABrowserThatIsKnown: who guesses at a name from elsewhere delays a sign-in from
+// elsewhere, and not its owner's in a browser in which she has signed in before; guesses there wait by
+// themselves; and what the cookie says counts for her name alone, until all of her sessions are ended.
+func TestStrangersDelayNobodyInABrowserThatIsKnown(t *testing.T) {
+	h, ctx := strict(t), context.Background()
+	a := h.account("amara", trust.Physician, secretTOTP)
+	h.account("noor", trust.Nurse, secretTOTP)
+	in := func(user, password string, from Place) (Session, error) {
+		h.clock.Advance(31 * time.Second) // a code counts once
+		code, _ := TOTPCode(secretTOTP, h.clock.Now())
+		s, _, err := h.SignIn(ctx, user, password, code, from)
+		return s, err
+	}
+	first, err := in("amara", phrase, address)
+	if err != nil || first.Browser == "" {
+		t.Fatalf("the first sign-in: %v, cookie %q", err, first.Browser)
+	}
+	ward := address
+	ward.Browser = first.Browser
+	guess := func() { // until the wait is long
+		for i := range 100 {
+			_, _, err := h.SignIn(ctx, "amara", "not the phrase at all", "", Place{Address: fmt.Sprintf("203.0.113.%d", i)})
+			var refused *Refusal
+			if errors.As(err, &refused) && refused.State == Waiting {
+				left := refused.Until.Sub(h.clock.Now())
+				if left > 2*time.Minute {
+					return
+				}
+				h.clock.Advance(left)
+			}
+		}
+		t.Fatal("strangers can guess for ever")
+	}
+	guess()
+	if _, err := in("amara", phrase, address); state(err) != Waiting {
+		t.Fatalf("the front door does not wait: %v", err)
+	}
+	guess()
+	again, err := in("amara", phrase, ward)
+	if err != nil || again.Browser != first.Browser {
+		t.Fatalf("strangers delay her where she is known: %v", err)
+	}
+	guess()
+	if _, err := in("amara", phrase, address); state(err) != Waiting {
+		t.Errorf("her sign-in gives strangers new guesses: %v", err)
+	}
+	nurse, err := in("noor", phrase, ward) // of the same ward
+	if err != nil || nurse.Browser != first.Browser {
+		t.Fatalf("a second person in the browser: %v", err)
+	}
+	for range 12 {
+		_, _, _ = h.SignIn(ctx, "noor", "not the phrase at all", "", ward)
+	}
+	if _, _, err := h.SignIn(ctx, "noor", phrase, "", ward); state(err) != Waiting {
+		t.Errorf("guesses in a browser that is known do not wait: %v", err)
+	}
+	guess()
+	if _, err := in("amara", phrase, ward); err != nil {
+		t.Errorf("the guesses at another name delay her: %v", err)
+	}
+	if err := h.EndAll(ctx, system, a.ID); err != nil {
+		t.Fatal(err)
+	}
+	guess()
+	if _, err := in("amara", phrase, ward); state(err) != Waiting {
+		t.Errorf("the browser is known after all was ended: %v", err)
 	}
 }

@@ -335,6 +335,10 @@ func (a *Accounts) start(ctx context.Context, c credentials, from Place, b begun
 		}
 		return Session{}, "", err
 	}
+	from, err := a.seenFrom(ctx, c.User, from)
+	if err != nil {
+		return Session{}, "", err
+	}
 	now, secret := a.clock.Now(), ident.Secret()
 	s := Session{ID: ident.New(now), Account: c.ID, Patient: c.Patient, Created: now, Seen: now, Proved: now, Full: now, Weak: !b.strong,
 		From: Place{Address: network(from.Address), Device: from.Device}, How: b.how, Single: b.single}
@@ -346,6 +350,13 @@ func (a *Accounts) start(ctx context.Context, c credentials, from Place, b begun
 		b.items = append(b.items, store.ItemWrite{Item: store.Item{Space: spaceSingle, Key: sidKey(c.Linked.Issuer, b.single),
 			Owner: c.ID, Value: []byte(c.ID), Expires: s.Created.Add(SessionFor)}, IfVersion: -1})
 	}
+	if b.strong && b.how != "button" {
+		var known store.ItemWrite
+		if s.Browser, known, err = a.remembered(c.Account, from); err != nil {
+			return Session{}, "", err
+		}
+		b.items = append(b.items, known)
+	}
 	if b.paper {
 		c.PaperBy = s.ID
 		w, err := write(spaceAccount, c.ID, "account", c, time.Time{}, c.version)
@@ -356,7 +367,7 @@ func (a *Accounts) start(ctx context.Context, c credentials, from Place, b begun
 	}
 	leaf := a.leaf(Principal(c.Account, Session{ID: s.ID}), ledger.SignIn, "from "+network(from.Address)+" by "+b.how, c.Patient)
 	leaf.Network = network(from.Address)
-	_, err = a.store.Commit(ctx, store.Changeset{Items: append(b.items, w, forgiven(c.User)), Leaf: leaf})
+	_, err = a.store.Commit(ctx, store.Changeset{Items: append(b.items, w, cleared(from.counter(c.User))), Leaf: leaf})
 	if fault.Is(err, fault.Conflict) {
 		return Session{}, "", refuse(WrongCode)
 	}

@@ -45,6 +45,10 @@ type Session struct {
 	// Single is the provider's name of its own session, where the session began with it.
 	Single string `json:"single,omitempty"`
 
+	// Browser is the secret of the cookie by which the browser is known from now on. It is set when the
+	// session begins, and kept nowhere.
+	Browser string `json:"-"`
+
 	key     string
 	version int64
 }
@@ -54,7 +58,11 @@ type Place struct {
 	Address string `json:"address,omitempty"` // as the server sees it
 	Device  string `json:"device,omitempty"`  // what they use, in few words: "Firefox on Windows"
 
+	// Browser is the secret of the cookie by which a browser is known; "" when it has none.
+	Browser string `json:"-"`
+
 	session string // id of the open session in which somebody proves who they are
+	known   string // key of the browser, when it is known to the name
 }
 
 // within is the place of somebody who proves who they are in an open session. Its failures are counted
@@ -67,8 +75,11 @@ func (p Place) within(session string) Place {
 
 // counter is the key under which failures of a user name are counted from this place.
 func (p Place) counter(user string) string {
-	if p.session != "" {
+	switch {
+	case p.session != "":
 		return bucket("session", p.session)
+	case p.known != "":
+		return bucket("browser", p.known)
 	}
 	return userBucket(user)
 }
@@ -244,7 +255,7 @@ func (a *Accounts) EndAll(ctx context.Context, by trust.Principal, account strin
 		return onlyAdministrators()
 	}
 	var gone []store.ItemWrite
-	for _, space := range []string{spaceSession, spaceToken, GrantsSpace} {
+	for _, space := range []string{spaceSession, spaceToken, spaceBrowser, GrantsSpace} {
 		items, err := a.store.Items(ctx, space, account)
 		if err != nil {
 			return err

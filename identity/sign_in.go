@@ -89,6 +89,10 @@ type ticket struct {
 // do something about are *Refusal. Attempts that come too early (Waiting) are not looked at,
 // and not audited either: otherwise an attacker could fill the log with them.
 func (a *Accounts) SignIn(ctx context.Context, user, password, code string, from Place) (Session, string, error) {
+	from, err := a.seenFrom(ctx, user, from)
+	if err != nil {
+		return Session{}, "", err
+	}
 	until, err := a.locked(ctx, user, from)
 	if err != nil {
 		return Session{}, "", err
@@ -128,6 +132,10 @@ func (a *Accounts) SecondStep(ctx context.Context, secret, code string, from Pla
 	if err != nil {
 		return Session{}, "", err
 	}
+	from, err = a.seenFrom(ctx, c.User, from)
+	if err != nil {
+		return Session{}, "", err
+	}
 	until, err := a.locked(ctx, c.User, from)
 	if err != nil {
 		return Session{}, "", err
@@ -142,6 +150,10 @@ func (a *Accounts) SecondStep(ctx context.Context, secret, code string, from Pla
 // PasskeyChallenge.
 func (a *Accounts) SecondStepPasskey(ctx context.Context, secret string, r Relying, answer string, from Place) (Session, string, error) {
 	c, t, used, err := a.ticket(ctx, secret)
+	if err != nil {
+		return Session{}, "", err
+	}
+	from, err = a.seenFrom(ctx, c.User, from)
 	if err != nil {
 		return Session{}, "", err
 	}

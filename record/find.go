@@ -96,7 +96,7 @@ func (a *Actor) Search(ctx context.Context, q search.Query, at store.T, after []
 		}
 	}
 	if len(l.Patients) == 0 {
-		if err := a.addAsked(ctx, l, q); err != nil {
+		if err := a.addAsked(ctx, l, q, page.Total); err != nil {
 			return store.Page{}, err
 		}
 	}
@@ -106,46 +106,101 @@ func (a *Actor) Search(ctx context.Context, q search.Query, at store.T, after []
 	return page, a.write(ctx, l)
 }
 
-// addAsked names in a leaf the patient in whose chart a search has looked, where the actor may see
-// that patient: that there is nothing, or how much there is, is told of somebody too.
-func (a *Actor) addAsked(ctx context.Context, l *ledger.Leaf, q search.Query) error {
-	id := patientAsked(q.Type, q.Where)
+// addAsked names in a leaf the patient in whose chart a search has looked that shows nothing, where the
+// actor may see that patient: that there is nothing, or how much there is, is told of somebody too.
+func (a *Actor) addAsked(ctx context.Context, l *ledger.Leaf, q search.Query, total int64) error {
+	id, about := patientAsked(q.Type, q.Where)
+	switch {
+	case id != "":
+		v, err := a.current(ctx, "Patient", id)
+		if fault.Is(err, fault.NotFound) || err == nil && v.Deleted {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	case total == 1: // the one that was counted
+		v, err := a.onlyOne(ctx, q.Type, q.Where)
+		if err != nil {
+			return err
+		}
+		id = v.Patient
+	}
+	ids := []string{id}
 	if id == "" {
-		return nil
+		for _, part := range about {
+			v, err := a.onlyOne(ctx, "Patient", part)
+			if err != nil {
+				return err
+			}
+			ids = append(ids, v.ID)
+		}
 	}
-	v, err := a.current(ctx, "Patient", id)
-	if err == nil && !v.Deleted && a.tellsOf(id) {
-		addPatient(l, id)
+	for _, id := range ids {
+		if id != "" && a.tellsOf(id) {
+			addPatient(l, id)
+		}
 	}
-	if fault.Is(err, fault.NotFound) {
-		return nil
-	}
-	return err
+	return nil
 }
 
-// patientAsked is the one patient in whose chart a condition looks; "" when it is not limited to one.
-func patientAsked(resourceType string, where search.Expr) string {
+// onlyOne returns the resource that alone fulfils a condition, among those that the actor may see; the zero
+// Version when none does, or several do.
+func (a *Actor) onlyOne(ctx context.Context, resourceType string, where search.Expr) (store.Version, error) {
+	plan, err := a.plan(ctx, search.Query{Type: resourceType, Where: where, Count: 2, Total: search.TotalNone}, 0, nil)
+	if err != nil {
+		return store.Version{}, err
+	}
+	page, err := a.gate.lean.Search(ctx, plan)
+	if err != nil || len(page.Matches) != 1 {
+		return store.Version{}, err
+	}
+	return page.Matches[0], nil
+}
+
+// maxAbout is how many parts of a search are tried for naming one patient.
+const maxAbout = 6
+
+// patientAsked is the one patient in whose chart a condition looks, by id; or else the conditions on a
+// Patient of which each may name one, as an identifier does. Both are empty when it is not about anybody.
+func patientAsked(resourceType string, where search.Expr) (id string, about []search.Expr) {
 	switch x := where.(type) {
 	case search.And:
 		for _, part := range x {
-			if id := patientAsked(resourceType, part); id != "" {
-				return id
+			one, more := patientAsked(resourceType, part)
+			if one != "" {
+				return one, nil
+			}
+			if len(about) < maxAbout {
+				about = append(about, more...)
+			}
+		}
+	case search.Or: // several values of one parameter
+		for _, part := range x {
+			if _, more := patientAsked(resourceType, part); len(about) < maxAbout {
+				about = append(about, more...)
 			}
 		}
 	case search.InPatient:
 		if len(x) == 1 {
-			return x[0]
+			return x[0], nil
 		}
 	case search.ID:
 		if resourceType == "Patient" && len(x) == 1 {
-			return x[0]
+			return x[0], nil
 		}
 	case search.Reference:
 		if (x.Param == "patient" || x.Param == "subject") && (x.Type == "Patient" || x.Type == "") {
-			return x.ID
+			return x.ID, nil
+		}
+	case search.Chain:
+		return patientAsked(x.Target, x.X)
+	case search.Token, search.Text, search.Date:
+		if resourceType == "Patient" {
+			return "", []search.Expr{where}
 		}
 	}
-	return ""
+	return "", about
 }
 
 // Still takes out of a list, which is of an earlier moment, what the actor may not see any
@@ -176,6 +231,16 @@ func (a *Actor) Still(ctx context.Context, list []store.Version) ([]store.Versio
 		kept = append(kept, v)
 	}
 	return kept, nil
+}
+
+// Again writes the leaf of an answer that was made before and is given out now, with what it holds.
+func (a *Actor) Again(ctx context.Context, what string, shown []store.Version) error {
+	l := a.leaf(ledger.Read, "")
+	l.Query, l.Count = what, len(shown)
+	for _, v := range shown {
+		addPatient(l, v.Patient)
+	}
+	return a.write(ctx, l)
 }
 
 // seenNow returns which of the resources are there and visible now, one question a type.
@@ -293,7 +358,7 @@ func (a *Actor) Count(ctx context.Context, resourceType string, query url.Values
 	}
 	l := a.leaf(ledger.Search, resourceType)
 	l.Query = "count " + described(q)
-	if err := a.addAsked(ctx, l, q); err != nil {
+	if err := a.addAsked(ctx, l, q, n); err != nil {
 		return 0, err
 	}
 	return n, a.write(ctx, l)

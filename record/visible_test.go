@@ -235,6 +235,49 @@ func TestInternalWorkIsHiddenFromThePatient(t *testing.T) {
 	}
 }
 
+// TestWhoeverAsksAboutSomebodyIsInTheirList: a search that shows nothing tells about the patient whom it asks
+// about too, however it names them: that there is nothing, or how much there is.
+func TestWhoeverAsksAboutSomebodyIsInTheirList(t *testing.T) {
+	c := open(t)
+	c.commit(nurse, `{"resourceType":"Patient","id":"rosa","identifier":[{"system":"urn:mrn","value":"R1"}],"name":[{"family":"Diaz","given":["Rosa"]}],"gender":"female","birthDate":"1970-05-06"}`)
+	c.commit(physician, `{"resourceType":"Condition","code":{"text":"Gout"},"subject":{"reference":"Patient/rosa"}}`)
+	c.commit(physician, vitals("sam"))
+	for _, q := range []struct{ resourceType, query string }{
+		{"Observation", "patient=rosa"},
+		{"Observation", "patient.identifier=urn:mrn|R1"},
+		{"Observation", "patient.identifier=urn:mrn|R1&_summary=count"},
+		{"Condition", "patient.identifier=urn:mrn|R1&_summary=count"},
+		{"Condition", "code:text=Gout&_summary=count"},
+		{"Patient", "identifier=urn:mrn|R1&_summary=count"},
+		{"Patient", "identifier=urn:mrn|R1&gender=male"},
+		{"Patient", "identifier=urn:mrn|R1&_has:Observation:patient:code=8867-4"},
+	} {
+		parsed, err := url.ParseQuery(q.query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var params []search.Param
+		for name, values := range parsed {
+			params = append(params, search.Param{Name: name, Value: values[0]})
+		}
+		query, err := c.as(physician).parse(ctx, q.resourceType, params)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, err := c.as(physician).Search(ctx, query, 0, nil)
+		if err != nil || len(page.Matches) != 0 {
+			t.Fatalf("%s?%s: %d %v", q.resourceType, q.query, len(page.Matches), err)
+		}
+		if l := c.leaves("rosa")[0]; l.Action != ledger.Search || l.Type != q.resourceType || l.Actor != physician.ID {
+			t.Errorf("%s?%s is not in her list: %+v", q.resourceType, q.query, l)
+		}
+		c.commit(physician, vitals("sam")) // so that the newest of hers is not the one before
+		if err := c.as(physician).Note(ctx, ledger.Print, "rosa", "between"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestMovedToTheRightPatient: an entry in the wrong chart, corrected, is gone from it with
 // its history, and its former content is not shown to the other patient.
 func TestMovedToTheRightPatient(t *testing.T) {

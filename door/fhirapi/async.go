@@ -13,8 +13,7 @@ import (
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
-	"github.com/osler-emr/osler/fhir"
-	"github.com/osler-emr/osler/fhir/bundle"
+	"github.com/osler-emr/osler/store"
 )
 
 // Limits of what is answered later. Answers are kept in memory: whoever asks only reads, so
@@ -22,9 +21,10 @@ import (
 const (
 	laterEach  = 4                // requests of one account that are on the way or wait to be fetched
 	laterAll   = 64               // of all
-	laterFor   = time.Hour        // how long an answer waits
+	laterFor   = 30 * time.Minute // after the question an answer is let go
 	laterWork  = 10 * time.Minute // how long the work may take
-	laterBytes = 64 << 20         // of one answer
+	laterBytes = 32 << 20         // of the answers of one account
+	laterTotal = 256 << 20        // of all answers
 )
 
 // later holds the requests that are answered later (Prefer: respond-async).
@@ -39,9 +39,11 @@ type later struct {
 type laterJob struct {
 	owner  string
 	asked  time.Time
+	size   int // of the answer in bytes; guarded by later
 	cancel context.CancelFunc
 	done   chan struct{}
-	entry  *fhir.Node // of the batch-response
+	entry  []byte          // of the batch-response
+	shows  []store.Version // without their bodies: what the answer holds
 }
 
 // wantsLater reports whether a request asks to be answered later, and can be: reads only.
@@ -83,7 +85,7 @@ func (s *server) later(rt route, c *call) error {
 	w := &recorder{header: http.Header{}, status: http.StatusOK}
 	r := c.Request.Clone(ctx)
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	work := &call{Request: r, actor: c.actor, base: c.base, w: w}
+	work := &call{Request: r, actor: c.actor, base: c.base, w: w, shown: &job.shows}
 	request := c.w.Header().Get("X-Request-Id")
 	go func() {
 		defer s.waiting.work.Done()
@@ -94,28 +96,28 @@ func (s *server) later(rt route, c *call) error {
 		if work.Context().Err() != nil {
 			err = fault.New(fault.TooCostly, "The work was given up: it was cancelled, or not finished within %v.", laterWork)
 		}
-		if err == nil && w.body.Len() > laterBytes {
-			err = fault.New(fault.TooCostly, "The answer has more than %d bytes; ask for less, or in pages.", laterBytes)
+		if err == nil {
+			err = s.waiting.room(job, w.body.Len())
 		}
 		if err != nil {
 			w.body.Reset()
 			s.fail(work, request, err)
 		}
-		resource, err := fhir.Parse(w.body.Bytes())
-		if err != nil {
-			resource = nil
-		}
-		response := fhir.Obj("status", fmt.Sprintf("%d %s", w.status, http.StatusText(w.status)))
-		if w.status >= 400 {
-			response.Set("outcome", resource)
-			resource = nil
-		}
-		job.entry = fhir.Obj("resource", resource, "response", response)
+		job.entry = w.answered()
 	}()
+	time.AfterFunc(laterFor, func() { s.waiting.drop(id) })
 	h := c.w.Header()
 	h.Set("Content-Location", c.base+"/$async-status?job="+id)
 	h.Set("Preference-Applied", "respond-async")
 	return c.write(http.StatusAccepted, outcome(fault.Issue{Severity: "information", Type: "informational", Text: "The answer is made; ask the address in Content-Location for it."}).JSON())
+}
+
+// shows notes that the answer holds a version, where it is kept for later. What is no resource of the
+// record, such as an entry of the audit log, has no version.
+func (c *call) shows(v store.Version) {
+	if c.shown != nil && v.Version > 0 {
+		*c.shown = append(*c.shown, store.Version{Type: v.Type, ID: v.ID, Version: v.Version, Patient: v.Patient, Deleted: v.Deleted})
+	}
 }
 
 // laterOwner is who may fetch an answer: the account, with the same token or session.
@@ -149,6 +151,26 @@ func (l *later) add(id string, job *laterJob) error {
 	return nil
 }
 
+// room makes room for the answer of a job whose work is done, beside the others that wait.
+func (l *later) room(job *laterJob, size int) error {
+	l.Lock()
+	defer l.Unlock()
+	own, all := size, size
+	for _, j := range l.jobs {
+		if j == job {
+			continue
+		}
+		if all += j.size; j.owner == job.owner {
+			own += j.size
+		}
+	}
+	if own > laterBytes || all > laterTotal {
+		return fault.New(fault.TooCostly, "The answer has too many bytes beside those that wait already (%d MB are kept for each). Fetch and delete those first, and ask for less, or in pages.", laterBytes>>20)
+	}
+	job.size = size
+	return nil
+}
+
 // close cancels what is on the way, begins nothing more, and waits until all has ended.
 func (l *later) close() {
 	l.Lock()
@@ -161,12 +183,12 @@ func (l *later) close() {
 }
 
 // find returns the caller's job.
-func (l *later) find(c *call) (string, *laterJob, error) {
+func (l *later) find(c *call, now time.Time) (string, *laterJob, error) {
 	id := c.URL.Query().Get("job")
 	l.Lock()
 	defer l.Unlock()
 	j := l.jobs[id]
-	if j == nil || j.owner != laterOwner(c) {
+	if j == nil || j.owner != laterOwner(c) || now.Sub(j.asked) > laterFor {
 		return "", nil, fault.New(fault.NotFound, "There is no such answer: it was cancelled, has expired, or was lost in a restart. Ask again.")
 	}
 	return id, j, nil
@@ -179,15 +201,20 @@ func (l *later) drop(id string) {
 }
 
 // asyncStatus answers $async-status: 202 while the work goes on, then a Bundle of type
-// batch-response with the answer, which waits for an hour.
+// batch-response with the answer, which waits for half an hour. What the caller may see is judged
+// again whenever the answer is fetched, and each time is in the audit log with the patients whom it
+// is about: an answer that holds what has been hidden since is let go.
 func (s *server) asyncStatus(c *call) error {
-	_, job, err := s.waiting.find(c)
+	id, job, err := s.waiting.find(c, s.Clock.Now())
 	if err != nil {
 		return err
 	}
 	select {
 	case <-job.done:
-		return c.write(http.StatusOK, bundle.Response("batch", job.entry).JSON())
+		if err := s.again(c, id, job); err != nil {
+			return err
+		}
+		return c.write(http.StatusOK, responseJSON("batch", job.entry))
 	default:
 	}
 	h := c.w.Header()
@@ -197,9 +224,25 @@ func (s *server) asyncStatus(c *call) error {
 	return nil
 }
 
+// again judges anew what an answer holds, and notes that it is given out.
+func (s *server) again(c *call, id string, job *laterJob) error {
+	if len(job.shows) == 0 {
+		return nil
+	}
+	still, err := c.actor.Still(c.Context(), slices.Clone(job.shows))
+	if err != nil {
+		return err
+	}
+	if len(still) < len(job.shows) {
+		s.waiting.drop(id)
+		return fault.New(fault.Gone, "What you may see has changed since this answer was made; it was let go. Ask again.")
+	}
+	return c.actor.Again(c.Context(), "answer that was made later", job.shows)
+}
+
 // asyncCancel answers DELETE $async-status: the work is given up, or the answer let go.
 func (s *server) asyncCancel(c *call) error {
-	id, job, err := s.waiting.find(c)
+	id, job, err := s.waiting.find(c, s.Clock.Now())
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +66,7 @@ func TestAnsweredLater(t *testing.T) {
 		t.Errorf("answers that wait: %s", statuses)
 	}
 	h.clock.Advance(laterFor + time.Minute)
+	h.follow(form.header.Get("Content-Location")).refused(http.StatusNotFound)
 	h.get("/fhir/Patient", async).is(http.StatusAccepted)
 	h.get("/fhir/Patient?name=x", async, "Authorization: ").refused(http.StatusUnauthorized)
 }
@@ -87,5 +89,63 @@ func TestWhatIsAnsweredLaterEndsWithTheDoor(t *testing.T) {
 	}
 	if err := l.add("b", &laterJob{cancel: cancel}); fault.CodeOf(err) != fault.Unavailable {
 		t.Errorf("begun after the end: %v", err)
+	}
+}
+
+// TestAnAnswerThatWaitsIsJudgedAgain: an answer that was made before something was hidden from who asked is
+// not given out after that; and each time that one is fetched stands in the log of the patients in it.
+func TestAnAnswerThatWaitsIsJudgedAgain(t *testing.T) {
+	h := open(t)
+	const observed = `{"resourceType":"Observation","id":"wrong-chart","status":"final","code":{"text":"weight"},"subject":{"reference":"Patient/%s"}}`
+	h.seed(fmt.Sprintf(observed, "rosa"), `{"resourceType":"Composition","id":"letter","status":"final","type":{"text":"x"},"subject":{"reference":"Patient/rosa"},"date":"2026-11-01","author":[{"reference":"Practitioner/amara"}],"title":"x","section":[{"title":"x","entry":[{"reference":"Observation/wrong-chart"}]}]}`)
+	asked := map[string]string{}
+	for _, path := range []string{"/fhir/Observation?patient=rosa", "/fhir/Observation/wrong-chart/_history", "/fhir/Patient/rosa/$everything", "/fhir/Composition/letter/$document"} {
+		patient := h.as(trust.Patient)
+		a := patient.get(path, "Prefer: respond-async").is(http.StatusAccepted)
+		asked[path] = a.header.Get("Content-Location")
+		for range 2 {
+			got := patient.fetched(asked[path]).is(http.StatusOK)
+			if !strings.Contains(string(got.body), "wrong-chart") {
+				t.Fatalf("%s: %s", path, got.body)
+			}
+			if l := h.newest().Leaf; l.Role != string(trust.Patient) || l.Count == 0 || !slices.Contains(l.Patients, "rosa") {
+				t.Errorf("%s: fetching it is noted as %+v", path, l)
+			}
+		}
+	}
+	h.seed(fmt.Sprintf(observed, "sam")) // it was another's
+	for path, address := range asked {
+		a := h.as(trust.Patient).follow(address)
+		if a.status != http.StatusGone || strings.Contains(string(a.body), "weight") {
+			t.Errorf("%s, after it was hidden: %d %s", path, a.status, a.body)
+		}
+		h.as(trust.Patient).follow(address).refused(http.StatusNotFound)
+	}
+}
+
+// TestAnswersThatWaitHaveABound: what waits for one account, and for all, has an end.
+func TestAnswersThatWaitHaveABound(t *testing.T) {
+	l := later{jobs: map[string]*laterJob{}}
+	put := func(owner string, size int) error {
+		j := &laterJob{owner: owner}
+		if err := l.room(j, size); err != nil {
+			return err
+		}
+		l.jobs[fmt.Sprint(len(l.jobs))] = j
+		return nil
+	}
+	if err := put("a", laterBytes-1); err != nil {
+		t.Fatal(err)
+	}
+	if err := put("a", 2); !fault.Is(err, fault.TooCostly) {
+		t.Errorf("more than one account may keep: %v", err)
+	}
+	for i := range laterTotal/laterBytes - 1 {
+		if err := put(fmt.Sprint(i), laterBytes); err != nil {
+			t.Fatalf("account %d: %v", i, err)
+		}
+	}
+	if err := put("b", 2); !fault.Is(err, fault.TooCostly) {
+		t.Errorf("more than all may keep: %v", err)
 	}
 }

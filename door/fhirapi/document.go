@@ -65,6 +65,7 @@ func (s *server) document(c *call) error {
 		"timestamp", now).JSON()
 	b = b[:len(b)-1]
 	for i, v := range list {
+		c.shows(v)
 		b = append(b, [2]string{`,"entry":[`, `,`}[min(i, 1)]...)
 		b = append(b, `{"fullUrl":"`+c.base+"/"+v.Type+"/"+v.ID+`","resource":`...)
 		b = append(append(b, v.Body...), '}')

@@ -48,6 +48,7 @@ func (s *server) history(c *call) error {
 	b := c.startPage("history", -1, c.pageLinks(query, next)...)
 	for _, v := range page {
 		b.next()
+		c.shows(v)
 		b.b = appendVersion(b.b, c.base, v)
 	}
 	return c.write(http.StatusOK, b.done())

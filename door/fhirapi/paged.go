@@ -18,7 +18,7 @@ import (
 // pageBundle writes a Bundle of stored bytes, entry by entry.
 type pageBundle struct {
 	b    []byte
-	base string
+	call *call
 	n    int
 }
 
@@ -28,7 +28,7 @@ func (c *call) startPage(kind string, total int64, links ...any) *pageBundle {
 	if total >= 0 {
 		b = strconv.AppendInt(append(b, `,"total":`...), total, 10)
 	}
-	return &pageBundle{b: fhir.Arr(links...).AppendJSON(append(b, `,"link":`...)), base: c.base}
+	return &pageBundle{b: fhir.Arr(links...).AppendJSON(append(b, `,"link":`...)), call: c}
 }
 
 // next makes room for an entry.
@@ -43,7 +43,8 @@ func (p *pageBundle) next() {
 // found adds a resource of a search, with the body that is shown of it.
 func (p *pageBundle) found(v store.Version, body []byte, mode string) {
 	p.next()
-	p.b = append(p.b, `{"fullUrl":"`+p.base+"/"+v.Type+"/"+v.ID+`","resource":`...)
+	p.call.shows(v)
+	p.b = append(p.b, `{"fullUrl":"`+p.call.base+"/"+v.Type+"/"+v.ID+`","resource":`...)
 	p.b = append(p.b, body...)
 	p.b = append(p.b, `,"search":{"mode":"`+mode+`"}}`...)
 }
@@ -53,7 +54,7 @@ func (p *pageBundle) expect(lists ...[]store.Version) {
 	size := len(p.b) + 1
 	for _, list := range lists {
 		for _, v := range list {
-			size += len(v.Body) + len(p.base) + len(v.Type) + len(v.ID) + 80
+			size += len(v.Body) + len(p.call.base) + len(v.Type) + len(v.ID) + 80
 		}
 	}
 	p.b = slices.Grow(p.b, size-len(p.b))

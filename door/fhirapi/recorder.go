@@ -2,22 +2,62 @@ package fhirapi
 
 import (
 	"bytes"
+	"context"
+	"fmt"
 	"net/http"
 
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/bundle"
 )
 
-// recorder keeps the answer to one entry of a bundle.
+// Limits of what the reads of one Bundle give back together. What takes longer or is larger is asked for by
+// itself, in pages, or as an export.
+const (
+	bundleBytes = 32 << 20 // of all answers
+	bundleXML   = 8 << 20  // the same where they are told in XML or as a page, which takes more memory
+)
+
+// allowance is what the reads of one Bundle may use together.
+type allowance struct {
+	ctx   context.Context // ends when the time is up
+	bytes int             // that are left
+}
+
+// allow returns the allowance of a Bundle's reads and ends it with done.
+func (c *call) allow() (a *allowance, done context.CancelFunc) {
+	a = &allowance{bytes: bundleBytes}
+	if c.xml || c.html {
+		a.bytes = bundleXML
+	}
+	a.ctx, done = context.WithTimeout(c.Context(), workTime)
+	return a, done
+}
+
+// spent is why an entry has no answer because of those before it; nil when it can have one.
+func (a *allowance) spent(e *bundle.Entry) error {
+	switch {
+	case a == nil:
+	case a.ctx.Err() != nil:
+		return fault.New(fault.TooCostly, "The reads of this Bundle took more than %d seconds together. This one and what follows were not read: ask for them in another one.", int(workTime.Seconds())).At(e.Path())
+	case a.bytes < 0:
+		return fault.New(fault.TooCostly, "The answers of this Bundle have more than %d MB together. Ask for this entry by itself, or in pages with _count.", bundleBytes>>20).At(e.Path())
+	}
+	return nil
+}
+
+// recorder keeps the answer to one entry of a bundle, or to a request that is answered later.
 type recorder struct {
 	outer  *call // the request that brought the bundle
 	entry  *bundle.Entry
+	reads  *allowance // nil for what writes
 	header http.Header
 	status int
 	body   bytes.Buffer
 }
 
-func newRecorder(outer *call, e *bundle.Entry) *recorder {
-	return &recorder{outer: outer, entry: e, header: http.Header{}, status: http.StatusOK}
+func newRecorder(outer *call, e *bundle.Entry, reads *allowance) *recorder {
+	return &recorder{outer: outer, entry: e, reads: reads, header: http.Header{}, status: http.StatusOK}
 }
 
 // Header implements http.ResponseWriter.
@@ -26,5 +66,73 @@ func (r *recorder) Header() http.Header { return r.header }
 // WriteHeader implements http.ResponseWriter.
 func (r *recorder) WriteHeader(status int) { r.status = status }
 
-// Write implements http.ResponseWriter.
-func (r *recorder) Write(b []byte) (int, error) { return r.body.Write(b) }
+// Write implements http.ResponseWriter. What is beyond the allowance is not kept.
+func (r *recorder) Write(b []byte) (int, error) {
+	if r.reads != nil {
+		if r.reads.bytes -= len(b); r.reads.bytes < 0 {
+			r.body = bytes.Buffer{}
+			return 0, http.ErrContentLength
+		}
+	}
+	return r.body.Write(b)
+}
+
+// resource is the resource that was answered, as it was written; nil when there is none.
+func (r *recorder) resource() []byte {
+	if r.body.Len() == 0 || r.header.Get("Content-Type") != jsonContent {
+		return nil
+	}
+	return r.body.Bytes()
+}
+
+// answered is the entry of a response Bundle that tells what was recorded.
+func (r *recorder) answered() []byte {
+	response := fhir.Obj("status", statusText(r.status), "location", r.header.Get("Location"), "etag", r.header.Get("ETag"))
+	if t, err := http.ParseTime(r.header.Get("Last-Modified")); err == nil {
+		response.Set("lastModified", fhir.Str(t.UTC().Format("2006-01-02T15:04:05Z")))
+	}
+	if r.status < 400 {
+		return entryJSON("", r.resource(), response)
+	}
+	if o, err := fhir.Parse(r.resource()); err == nil {
+		response.Set("outcome", o)
+	}
+	return entryJSON("", nil, response)
+}
+
+func statusText(status int) string { return fmt.Sprintf("%d %s", status, http.StatusText(status)) }
+
+// failed is the entry of a response Bundle for what was refused.
+func failed(err error) []byte {
+	return entryJSON("", nil, fhir.Obj("status", statusText(fault.Status(fault.CodeOf(err))), "outcome", Outcome(err, "")))
+}
+
+// entryJSON writes the entry of a response Bundle around the bytes of a resource.
+func entryJSON(fullURL string, resource []byte, response *fhir.Node) []byte {
+	b := make([]byte, 0, len(fullURL)+len(resource)+300)
+	b = append(b, '{')
+	if fullURL != "" {
+		b = append(fhir.Str(fullURL).AppendJSON(append(b, `"fullUrl":`...)), ',')
+	}
+	if resource != nil {
+		b = append(append(append(b, `"resource":`...), resource...), ',')
+	}
+	return append(response.AppendJSON(append(b, `"response":`...)), '}')
+}
+
+// responseJSON writes the Bundle that answers a batch or transaction.
+func responseJSON(kind string, entries ...[]byte) []byte {
+	size := 64
+	for _, e := range entries {
+		size += len(e) + 1
+	}
+	b := append(make([]byte, 0, size), `{"resourceType":"Bundle","type":"`+kind+`-response"`...)
+	for i, e := range entries {
+		b = append(b, [2]string{`,"entry":[`, `,`}[min(i, 1)]...)
+		b = append(b, e...)
+	}
+	if len(entries) > 0 {
+		b = append(b, ']')
+	}
+	return append(b, '}')
+}

@@ -154,6 +154,8 @@ type call struct {
 
 	within *place // the compartment that a search is limited to
 
+	shown *[]store.Version // keeps what a request that is answered later shows; nil otherwise
+
 	turn  *fair.Turn // of a costly request
 	ahead *ahead     // the body of a costly request
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
@@ -38,7 +37,7 @@ func (s *server) transaction(c *call) error {
 
 // all carries out a transaction: every write is one Change.
 func (s *server) all(c *call, b *bundle.Bundle) error {
-	plan := &transactionPlan{server: s, call: c, done: map[int]*fhir.Node{}, fresh: map[int]bool{}}
+	plan := &transactionPlan{server: s, call: c, done: map[int][]byte{}, fresh: map[int]bool{}}
 	if err := plan.conditions(b); err != nil {
 		return err
 	}
@@ -64,16 +63,18 @@ func (s *server) all(c *call, b *bundle.Bundle) error {
 		}
 		plan.answer(res)
 	}
+	budget, done := c.allow()
+	defer done()
 	for _, e := range b.Entries { // reads see what the writes made
 		if reads(e) {
-			plan.done[e.Index], _ = s.sub(c, e)
+			plan.done[e.Index], _, _ = s.sub(c, e, budget)
 		}
 	}
-	out := make([]*fhir.Node, len(b.Entries))
+	out := make([][]byte, len(b.Entries))
 	for i := range b.Entries {
 		out[i] = plan.done[i]
 	}
-	return c.write(http.StatusOK, bundle.Response("transaction", out...).JSON())
+	return c.write(http.StatusOK, responseJSON("transaction", out...))
 }
 
 func reads(e *bundle.Entry) bool {
@@ -85,9 +86,9 @@ type transactionPlan struct {
 	server *server
 	call   *call
 	change record.Change
-	puts   []*bundle.Entry // in the order of change.Put
-	drops  []*bundle.Entry // in the order of change.Delete
-	done   map[int]*fhir.Node
+	puts   []*bundle.Entry   // in the order of change.Put
+	drops  []*bundle.Entry   // in the order of change.Delete
+	done   map[int][]byte    // the entries of the answer
 	names  map[string]string // full url -> Type/id, for what is inside a patch
 	fresh  map[int]bool      // updates by a condition that matches nothing: they create
 }
@@ -113,7 +114,7 @@ func (p *transactionPlan) conditions(b *bundle.Bundle) error {
 			return at(err, e)
 		case found && e.Method == http.MethodPost:
 			e.ID, e.Method = v.ID, "" // nothing to do: it exists
-			p.done[e.Index] = entryResponse(p.call, "200 OK", v)
+			p.done[e.Index] = entryResponse(p.call, "200 OK", v, nil)
 		case found && e.Method == http.MethodPatch:
 			e.ID = v.ID
 		case e.Method == http.MethodPatch:
@@ -127,7 +128,7 @@ func (p *transactionPlan) conditions(b *bundle.Bundle) error {
 			}
 		case e.Method == http.MethodDelete:
 			e.Method = ""
-			p.done[e.Index] = fhir.Obj("response", fhir.Obj("status", "204 No Content"))
+			p.done[e.Index] = entryJSON("", nil, fhir.Obj("status", "204 No Content"))
 		default:
 			p.change.Absent = append(p.change.Absent, q)
 			if e.Method != http.MethodPut {
@@ -174,13 +175,14 @@ func (p *transactionPlan) reads(b *bundle.Bundle) error {
 	for _, e := range p.puts {
 		made[e.Reference()] = true
 	}
+	budget, done := p.call.allow()
+	defer done()
 	for _, e := range b.Entries {
 		if !reads(e) || made[e.Reference()] {
 			continue
 		}
-		if answer, status := p.server.sub(p.call, e); status >= 400 {
-			text := answer.Path("response.outcome.issue.0.details.text").Text()
-			return fault.New(fault.Invalid, "The read in the transaction failed: %s", text).At(e.Path() + ".request.url")
+		if _, why, status := p.server.sub(p.call, e, budget); status >= 400 {
+			return fault.New(fault.Invalid, "The read in the transaction failed: %s", why).At(e.Path() + ".request.url")
 		}
 	}
 	return nil
@@ -275,25 +277,22 @@ func (p *transactionPlan) answer(res record.Result) {
 		if v.Version == 1 {
 			status = "201 Created"
 		}
-		p.done[e.Index] = entryResponse(p.call, status, v)
-		if !minimal {
-			if r, err := fhir.Parse(v.Body); err == nil {
-				p.done[e.Index].SetFirst(0, "resource", r)
-			}
+		var body []byte
+		if !minimal && len(v.Body) > 0 {
+			body = v.Body
 		}
+		p.done[e.Index] = entryResponse(p.call, status, v, body)
 	}
 	for _, e := range p.drops {
-		p.done[e.Index] = fhir.Obj("response", fhir.Obj("status", "204 No Content"))
+		p.done[e.Index] = entryJSON("", nil, fhir.Obj("status", "204 No Content"))
 	}
 }
 
-func entryResponse(c *call, status string, v store.Version) *fhir.Node {
-	return fhir.Obj(
-		"fullUrl", c.base+"/"+v.Type+"/"+v.ID,
-		"response", fhir.Obj("status", status,
-			"location", fmt.Sprintf("%s/%s/_history/%d", v.Type, v.ID, v.Version),
-			"etag", fmt.Sprintf(`W/"%d"`, v.Version),
-			"lastModified", v.Updated.UTC().Format("2006-01-02T15:04:05.000Z07:00")))
+func entryResponse(c *call, status string, v store.Version, resource []byte) []byte {
+	return entryJSON(c.base+"/"+v.Type+"/"+v.ID, resource, fhir.Obj("status", status,
+		"location", fmt.Sprintf("%s/%s/_history/%d", v.Type, v.ID, v.Version),
+		"etag", fmt.Sprintf(`W/"%d"`, v.Version),
+		"lastModified", v.Updated.UTC().Format("2006-01-02T15:04:05.000Z07:00")))
 }
 
 // at names the entry in a fault that has no findings of its own.
@@ -304,20 +303,36 @@ func at(err error, e *bundle.Entry) error {
 	return err
 }
 
-// each carries out a batch: every entry is a request of its own through the same routes.
+// each carries out a batch: every entry is a request of its own through the same routes. Writes come
+// before reads; the reads share one allowance.
 func (s *server) each(c *call, b *bundle.Bundle) error {
-	out := make([]*fhir.Node, len(b.Entries))
+	out := make([][]byte, len(b.Entries))
+	budget, done := c.allow()
+	defer done()
 	for _, e := range b.Ordered() {
-		out[e.Index], _ = s.sub(c, e)
+		out[e.Index], _, _ = s.sub(c, e, budget)
 	}
-	return c.write(http.StatusOK, bundle.Response("batch", out...).JSON())
+	return c.write(http.StatusOK, responseJSON("batch", out...))
 }
 
-// sub runs one entry as a request and returns its response entry and status.
-func (s *server) sub(c *call, e *bundle.Entry) (*fhir.Node, int) {
-	r, err := http.NewRequestWithContext(c.Context(), e.Method, "/fhir/"+strings.TrimPrefix(e.URL, "/"), http.NoBody)
+// sub runs one entry as a request and returns its entry in the answer, the status, and why it is not what
+// was asked for. A read uses up of the allowance.
+func (s *server) sub(c *call, e *bundle.Entry, budget *allowance) (entry []byte, why string, status int) {
+	ctx := c.Context()
+	if reads(e) {
+		ctx = budget.ctx
+	} else {
+		budget = nil
+	}
+	refused := func(err error) ([]byte, string, int) {
+		return failed(err), Outcome(err, "").Path("issue.0.details.text").Text(), fault.Status(fault.CodeOf(err))
+	}
+	r, err := http.NewRequestWithContext(ctx, e.Method, "/fhir/"+strings.TrimPrefix(e.URL, "/"), http.NoBody)
 	if err != nil || !tidy(r.URL.Path) {
-		return failed(fault.New(fault.Malformed, "The url of the entry cannot be read.").At(e.Path() + ".request.url")), http.StatusBadRequest
+		return refused(fault.New(fault.Malformed, "The url of the entry cannot be read.").At(e.Path() + ".request.url"))
+	}
+	if err := budget.spent(e); err != nil {
+		return refused(err)
 	}
 	r.Host = c.Host
 	for header, value := range map[string]string{"If-Match": e.IfMatch, "If-None-Exist": e.IfNoneExist, "If-None-Match": e.IfNoneMatch} {
@@ -325,27 +340,17 @@ func (s *server) sub(c *call, e *bundle.Entry) (*fhir.Node, int) {
 			r.Header.Set(header, value)
 		}
 	}
-	w := newRecorder(c, e)
+	w := newRecorder(c, e, budget)
 	s.inner.ServeHTTP(w, r)
-	entry := fhir.Obj()
-	resource, _ := fhir.Parse(w.body.Bytes())
-	response := fhir.Obj("status", fmt.Sprintf("%d %s", w.status, http.StatusText(w.status)),
-		"location", w.Header().Get("Location"), "etag", w.Header().Get("ETag"))
-	if t, err := http.ParseTime(w.Header().Get("Last-Modified")); err == nil {
-		response.Set("lastModified", fhir.Str(t.UTC().Format(time.RFC3339)))
+	if err := budget.spent(e); err != nil && (w.status >= 400 || budget.bytes < 0) { // an answer that came in time counts
+		return refused(err)
 	}
-	switch {
-	case w.status >= 400:
-		response.Set("outcome", resource)
-	case resource.Kind() == fhir.Object:
-		entry.Set("resource", resource)
+	if w.status >= 400 {
+		if o, err := fhir.Parse(w.resource()); err == nil {
+			why = o.Path("issue.0.details.text").Text()
+		}
 	}
-	entry.Set("response", response)
-	return entry, w.status
-}
-
-func failed(err error) *fhir.Node {
-	return fhir.Obj("response", fhir.Obj("status", "400 Bad Request", "outcome", Outcome(err, "")))
+	return w.answered(), why, w.status
 }
 
 // entries serves the routes for the entries of bundles, each with the principal of the

@@ -1,9 +1,14 @@
 package fhirapi
 
 import (
+	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir/bundle"
 )
 
 // bundle writes a Bundle of entries "METHOD url" with a resource and more of the entry.
@@ -198,5 +203,45 @@ func TestReferencesToThisServer(t *testing.T) {
 	}
 	if got := h.get("/fhir/Patient/rosa/$everything?_type=Observation").is(200).ids(); len(got) != 2 {
 		t.Errorf("the chart has %v", got)
+	}
+}
+
+// TestTheReadsOfABundleHaveABound: what the entries of one batch or transaction give back together has an
+// end in bytes and in time. The first ones are answered; those beyond say why they are not.
+func TestTheReadsOfABundleHaveABound(t *testing.T) {
+	h := open(t)
+	large := strings.Repeat("long words ", 90_000)
+	for i := range 8 {
+		h.seed(fmt.Sprintf(`{"resourceType":"Communication","id":"large-%d","status":"completed","subject":{"reference":"Patient/rosa"},"payload":[{"contentString":%q}]}`, i, large))
+	}
+	of := func(kind string, n int) string {
+		entry := strings.TrimSuffix(strings.Repeat(`{"request":{"method":"GET","url":"Communication?subject=Patient/rosa"}},`, n), ",")
+		return `{"resourceType":"Bundle","type":"` + kind + `","entry":[` + entry + `]}`
+	}
+	a := h.ask("POST", "/fhir", of("batch", 40), "Content-Type: application/fhir+json").is(http.StatusOK)
+	if len(a.body) > bundleBytes+1<<20 {
+		t.Errorf("the answer has %d bytes", len(a.body))
+	}
+	answered, refused := 0, 0
+	for e := range a.node.Get("entry").Items() {
+		switch status := e.Path("response.status").Text(); {
+		case strings.HasPrefix(status, "200") && e.Path("resource.entry.7.resource.id").Text() != "" && refused == 0:
+			answered++
+		case strings.HasPrefix(status, "429") && strings.Contains(e.Path("response.outcome.issue.0.details.text").Text(), "32 MB together"):
+			refused++
+		default:
+			t.Errorf("an entry: %.300s", e.JSON())
+		}
+	}
+	if answered != 4 || refused != 36 {
+		t.Errorf("%d answered, %d refused", answered, refused)
+	}
+	h.ask("POST", "/fhir", of("transaction", 40), "Content-Type: application/fhir+json").refused(http.StatusUnprocessableEntity, "32 MB together")
+	h.ask("POST", "/fhir", of("transaction", 2), "Content-Type: application/fhir+json").is(http.StatusOK)
+
+	over, stop := context.WithCancel(t.Context())
+	stop()
+	if err := (&allowance{ctx: over, bytes: 1}).spent(&bundle.Entry{}); !fault.Is(err, fault.TooCostly) {
+		t.Errorf("when the time is up: %v", err)
 	}
 }

@@ -62,6 +62,9 @@ func (d *Door) authorize(w http.ResponseWriter, r *web.Request) error {
 	case r.Actor == nil:
 		return web.Redirect(w, r, "/sign-in?next="+url.QueryEscape(r.URL.RequestURI()))
 	}
+	if err := request.Client.MayUse(r.Principal()); err != nil {
+		return err
+	}
 	v := consentView{Query: r.URL.RawQuery, Ticked: request.Scopes, Away: true}
 	return d.showConsent(w, r, request, v)
 }

@@ -198,7 +198,9 @@ func (h *house) send(method, path, body string, headers ...string) reply {
 	}
 	for _, line := range headers {
 		name, value, _ := strings.Cut(line, ": ")
-		r.Header.Set(name, value)
+		if r.Header.Set(name, value); name == "Host" {
+			r.Host = value
+		}
 	}
 	res, err := http.DefaultTransport.RoundTrip(r)
 	must(h.t, err)

@@ -376,7 +376,7 @@ func programsPage(list []oauth.Client, may bool) templ.Component {
 						}
 					default:
 						var templ_7745c5c3_Var21 string
-						templ_7745c5c3_Var21, templ_7745c5c3_Err = templ.JoinStringErrs(ui.T(ctx, "whoever starts it"))
+						templ_7745c5c3_Var21, templ_7745c5c3_Err = templ.JoinStringErrs(ui.T(ctx, "nobody yet"))
 						if templ_7745c5c3_Err != nil {
 							return templ.Error{Err: templ_7745c5c3_Err, FileName: `programs.templ`, Line: 77, Col: 43}
 						}
@@ -946,11 +946,11 @@ func programPage(v programView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Check("staff", "yes", ui.T(ctx, "Offer it to staff, in charts"), v.Client.Staff).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Check("staff", "yes", ui.T(ctx, "Staff may use it, from charts"), v.Client.Staff).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Check("patients", "yes", ui.T(ctx, "Offer it to patients, in the portal"), v.Client.Patients).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Check("patients", "yes", ui.T(ctx, "Patients may use it, from the portal"), v.Client.Patients).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1124,11 +1124,11 @@ func newProgramPage(f programForm) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Check("staff", "yes", ui.T(ctx, "Offer it to staff, in charts"), f.Staff).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Check("staff", "yes", ui.T(ctx, "Staff may use it, from charts"), f.Staff).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Check("patients", "yes", ui.T(ctx, "Offer it to patients, in the portal"), f.Patients).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Check("patients", "yes", ui.T(ctx, "Patients may use it, from the portal"), f.Patients).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

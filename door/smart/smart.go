@@ -20,6 +20,7 @@ import (
 	"strings"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/identity/oauth"
 )
 
@@ -37,13 +38,13 @@ type Door struct {
 // place is where a request found the server.
 func (d *Door) place(r *http.Request) oauth.Place {
 	if d.Base != "" {
-		return oauth.Place{FHIR: d.Base}
+		return oauth.Place{FHIR: d.Base, Known: true}
 	}
 	scheme := "http://"
 	if r.TLS != nil {
 		scheme = "https://"
 	}
-	return oauth.Place{FHIR: scheme + r.Host + "/fhir"}
+	return oauth.Place{FHIR: scheme + r.Host + "/fhir", Known: web.HostBelieved(r)}
 }
 
 // endpoints are what programs talk to.

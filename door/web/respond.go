@@ -3,7 +3,9 @@ package web
 import (
 	"bytes"
 	"errors"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -164,6 +166,29 @@ func faultTitle(code fault.Code) string {
 		return "Try again in a moment"
 	}
 	return "Something went wrong"
+}
+
+// HostBelieved reports whether the host that a request names is this server without anybody having said
+// so: this machine, or the network address that the request was sent to. Any other name is what the sender
+// says.
+func HostBelieved(r *http.Request) bool {
+	host := r.Host
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	if err != nil {
+		return host == "localhost"
+	}
+	if ip.IsLoopback() {
+		return true
+	}
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if !ok {
+		return false
+	}
+	own, err := netip.ParseAddrPort(local.String())
+	return err == nil && own.Addr().Unmap().WithZone("") == ip.Unmap()
 }
 
 // Absolute is the whole address of a path of this site, for a link that a person hands on.

@@ -22,6 +22,7 @@ const (
 	sessionCookie = "osler-session" // the session's secret
 	flashCookie   = "osler-said"    // a message for the next page
 	viewCookie    = "osler-view"    // theme, density, keys, language: no personal data
+	browserCookie = "osler-browser" // the secret by which the browser is known: it opens nothing
 )
 
 // identify finds out who makes the request from the session cookie. locked is true when
@@ -139,6 +140,9 @@ func place(r *Request) identity.Place {
 	p := identity.Place{Address: r.RemoteAddr, Device: deviceOf(r.UserAgent())}
 	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
 		p.Address = host
+	}
+	if c, err := r.Cookie(r.Site.cookieName(browserCookie)); err == nil {
+		p.Browser = c.Value
 	}
 	return p
 }

@@ -141,8 +141,8 @@ func (r *Request) linkDone(w http.ResponseWriter, v linkView, user string, err e
 	if err != nil {
 		return err
 	}
-	_, secret, err := r.Site.Accounts.SignIn(r.Context(), user, r.FormValue("password"), "", place(r))
-	return r.signedIn(w, signInView{User: user}, secret, err)
+	session, secret, err := r.Site.Accounts.SignIn(r.Context(), user, r.FormValue("password"), "", place(r))
+	return r.signedIn(w, signInView{User: user}, session, secret, err)
 }
 
 func (r *Request) showLink(w http.ResponseWriter, v linkView) error {

@@ -69,37 +69,40 @@ func signIn(w http.ResponseWriter, r *Request) error {
 	if answer := r.FormValue("passkey"); answer != "" {
 		at, _ := r.relying()
 		if v.Ticket = r.FormValue("ticket"); v.Ticket != "" {
-			_, secret, err := r.Site.Accounts.SecondStepPasskey(r.Context(), v.Ticket, at, answer, place(r))
-			return r.secondStepDone(w, v, secret, err)
+			session, secret, err := r.Site.Accounts.SecondStepPasskey(r.Context(), v.Ticket, at, answer, place(r))
+			return r.secondStepDone(w, v, session, secret, err)
 		}
-		_, secret, err := r.Site.Accounts.SignInPasskey(r.Context(), at, answer, place(r))
-		return r.signedIn(w, v, secret, err)
+		session, secret, err := r.Site.Accounts.SignInPasskey(r.Context(), at, answer, place(r))
+		return r.signedIn(w, v, session, secret, err)
 	}
-	_, secret, err := r.Site.Accounts.SignIn(r.Context(), v.User, r.FormValue("password"), "", place(r))
-	return r.signedIn(w, v, secret, err)
+	session, secret, err := r.Site.Accounts.SignIn(r.Context(), v.User, r.FormValue("password"), "", place(r))
+	return r.signedIn(w, v, session, secret, err)
 }
 
 func signInCode(w http.ResponseWriter, r *Request) error {
 	v := signInView{Ticket: r.FormValue("ticket"), Next: r.FormValue("next"), Code: true}
-	_, secret, err := r.Site.Accounts.SecondStep(r.Context(), v.Ticket, r.FormValue("code"), place(r))
-	return r.secondStepDone(w, v, secret, err)
+	session, secret, err := r.Site.Accounts.SecondStep(r.Context(), v.Ticket, r.FormValue("code"), place(r))
+	return r.secondStepDone(w, v, session, secret, err)
 }
 
 // secondStepDone is signedIn after the second step, whose ticket may be over.
-func (r *Request) secondStepDone(w http.ResponseWriter, v signInView, secret string, err error) error {
+func (r *Request) secondStepDone(w http.ResponseWriter, v signInView, session identity.Session, secret string, err error) error {
 	var refused *identity.Refusal
 	if errors.As(err, &refused) && refused.State == identity.Over {
 		v.Ticket = ""
 	}
-	return r.signedIn(w, v, secret, err)
+	return r.signedIn(w, v, session, secret, err)
 }
 
 // signedIn ends a step of the sign-in: the next page, the code, or the form again.
-func (r *Request) signedIn(w http.ResponseWriter, v signInView, secret string, err error) error {
+func (r *Request) signedIn(w http.ResponseWriter, v signInView, session identity.Session, secret string, err error) error {
 	var refused *identity.Refusal
 	switch {
 	case err == nil:
 		r.Site.begin(w, secret)
+		if session.Browser != "" {
+			http.SetCookie(w, r.Site.cookie(browserCookie, session.Browser, int(identity.BrowserFor.Seconds())))
+		}
 		return Redirect(w, r, orRoot(v.Next))
 	case !errors.As(err, &refused):
 		return err

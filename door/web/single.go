@@ -3,9 +3,7 @@ package web
 import (
 	"cmp"
 	"errors"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 
@@ -51,17 +49,13 @@ func (r *Request) Provider() (identity.Provider, error) {
 	return r.Site.Accounts.Provider(r.Context())
 }
 
-// SingleAddress is the address under which the provider knows a path of this site. What a
-// request calls the host is believed for this machine only; elsewhere it is Site.Address.
+// SingleAddress is the address under which the provider knows a path of this site: Site.Address, or
+// what a request calls the host where that can be believed.
 func (r *Request) SingleAddress(path string) (string, error) {
 	if r.Site.Address != "" {
 		return strings.TrimRight(r.Site.Address, "/") + path, nil
 	}
-	host := r.Host
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	if ip, err := netip.ParseAddr(strings.Trim(host, "[]")); host == "localhost" || err == nil && ip.IsLoopback() {
+	if HostBelieved(r.Request) {
 		return r.Absolute(path), nil
 	}
 	return "", fault.New(fault.Unavailable, "Single sign-on needs the address of Osler: start it with --public-url.")
@@ -137,12 +131,12 @@ func singleBack(w http.ResponseWriter, r *Request) error {
 		a.Next = "/"
 		r.Site.Log.Info("single sign-on: an invitation was accepted", "account", account.ID)
 	}
-	_, secret, err := r.Site.Accounts.SignInFederated(r.Context(), a.Who, place(r))
+	session, secret, err := r.Site.Accounts.SignInFederated(r.Context(), a.Who, place(r))
 	var refused *identity.Refusal
 	if errors.As(err, &refused) && refused.State == identity.Unlinked && a.Role != "" {
-		_, secret, err = r.singleNew(a)
+		session, secret, err = r.singleNew(a)
 	}
-	return r.signedIn(w, signInView{Next: a.Next}, secret, err)
+	return r.signedIn(w, signInView{Next: a.Next}, session, secret, err)
 }
 
 // singleNew makes the account of a colleague whom the provider's answer gives a role, and signs

@@ -253,14 +253,3 @@ func walk(n *fhir.Node, visit func(*fhir.Node)) {
 		}
 	}
 }
-
-// Response builds the bundle that answers a batch or transaction.
-func Response(kind string, entries ...*fhir.Node) *fhir.Node {
-	list := fhir.Arr()
-	list.Append(entries...)
-	out := fhir.Obj("resourceType", "Bundle", "type", kind+"-response")
-	if list.Len() > 0 {
-		out.Set("entry", list)
-	}
-	return out
-}

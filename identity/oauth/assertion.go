@@ -39,6 +39,9 @@ func parseBasic(header string) (user, password string, ok bool) {
 
 // proveByKey judges a client_assertion. Whatever is wrong with it, the answer is the same.
 func (s *Server) proveByKey(ctx context.Context, at Place, id, assertion string) (Client, error) {
+	if !at.Known { // whoever was given an assertion for himself could show it here under his own name
+		return Client{}, refuse("invalid_client", "This server has not been told its own address, so that it cannot tell whether the assertion is meant for it. Start it with --public-url.")
+	}
 	if len(assertion) > maxAssertion || strings.Count(assertion, ".") != 2 {
 		return Client{}, unknownClient()
 	}

@@ -58,7 +58,8 @@ type Client struct {
 	// Role is set for a backend service: with whose rights it acts. It has no account, so that
 	// nobody can sign in as it.
 	Role trust.Role `json:"role,omitempty"`
-	// Patients and Staff say whom it is offered to.
+	// Patients and Staff say who may use it: nobody else can let it in, and what it holds of others
+	// opens nothing.
 	Patients bool `json:"patients,omitempty"`
 	Staff    bool `json:"staff,omitempty"`
 
@@ -350,12 +351,25 @@ func (c Client) offered(who trust.Principal) bool {
 	return c.Staff && who.Role != ""
 }
 
+// MayUse is fault.Forbidden for a person whom the clinic does not let use a program.
+func (c Client) MayUse(who trust.Principal) error {
+	switch {
+	case c.offered(who):
+		return nil
+	case c.Patients:
+		return fault.New(fault.Forbidden, "The clinic lets only patients use the program %s.", c.Name)
+	case c.Staff:
+		return fault.New(fault.Forbidden, "The clinic lets only its staff use the program %s.", c.Name)
+	}
+	return fault.New(fault.Forbidden, "The clinic lets nobody use the program %s yet. Its administrators say who may.", c.Name)
+}
+
 // Decision is what an administrator decides about a program.
 type Decision struct {
 	Status   Status
 	Checked  bool       // the clinic knows who made it
-	Patients bool       // it is offered to patients,
-	Staff    bool       // to staff
+	Patients bool       // patients may use it,
+	Staff    bool       // staff may
 	Role     trust.Role // of a backend service
 	// Population and Purpose say for whom and what for a backend service works.
 	Population Population

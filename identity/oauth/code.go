@@ -158,6 +158,9 @@ func (s *Server) Issue(ctx context.Context, who trust.Principal, r Request, c Co
 	if who.Role == "" || who.Role == trust.SystemRole || len(who.Scopes) > 0 || who.Client != "" {
 		return "", fault.New(fault.Forbidden, "Only a person who is signed in lets a program in.")
 	}
+	if err := r.Client.MayUse(who); err != nil {
+		return "", err
+	}
 	if !subset(c.Scopes, r.Scopes) {
 		return "", fault.New(fault.Forbidden, "Nobody gives a program more than it asked for.")
 	}
@@ -225,7 +228,7 @@ func (s *Server) Redeem(ctx context.Context, at Place, client Client, p url.Valu
 	if !answers(p.Get("code_verifier"), c.Challenge) {
 		return Tokens{}, refuse("invalid_grant", "code_verifier does not belong to the code_challenge.")
 	}
-	who, err := s.person(ctx, c.Grant)
+	who, err := s.person(ctx, client, c.Grant)
 	if err != nil {
 		return Tokens{}, err
 	}

@@ -72,20 +72,19 @@ type Tokens struct {
 	Chart bool
 }
 
-// person returns the principal of a grant, as the account is now. It carries the scopes and
-// the patient of the grant. An account that is gone or disabled is refused.
-func (s *Server) person(ctx context.Context, g grant) (trust.Principal, error) {
+// person returns the principal of a grant, as the account and the program are now. It carries the
+// scopes and the patient of the grant. Refused are an account that is gone or disabled, a program
+// that its person may not use any more, and one that may not work without its person when the
+// session in which it was let in has ended or is locked.
+func (s *Server) person(ctx context.Context, c Client, g grant) (trust.Principal, error) {
 	over := refuse("invalid_grant", "The access has ended; ask the person again.")
 	if strings.HasPrefix(g.Account, "client:") {
-		c, err := s.Client(ctx, g.Client)
-		if fault.Is(err, fault.NotFound) || err == nil && !c.Backend() {
+		if !c.Backend() {
 			return trust.Principal{}, over
-		}
-		if err != nil {
-			return trust.Principal{}, err
 		}
 		p := servicePrincipal(c)
 		p.Session, p.Scopes = g.ID, g.Scopes
+		var err error
 		p.Service, err = s.serves(ctx, c.Population)
 		return p, err
 	}
@@ -97,8 +96,13 @@ func (s *Server) person(ctx context.Context, g grant) (trust.Principal, error) {
 		return trust.Principal{}, err
 	}
 	p := identity.Principal(a, identity.Session{ID: g.ID})
-	if p.ID == "" || p.Role == trust.Patient && g.Patient != "" && g.Patient != p.Patient {
+	if p.ID == "" || p.Role == trust.Patient && g.Patient != "" && g.Patient != p.Patient || !c.offered(p) {
 		return trust.Principal{}, over
+	}
+	if !g.has(Offline) {
+		if here, err := s.Accounts.InSession(ctx, g.Account, g.Session); err != nil || !here {
+			return trust.Principal{}, cmpError(err, refuse("invalid_grant", "The person is not signed in any more."))
+		}
 	}
 	p.Scopes, p.Client, p.Launch = g.Scopes, g.Client, g.Patient
 	return p, nil
@@ -179,14 +183,9 @@ func (s *Server) Refresh(ctx context.Context, client Client, p url.Values) (Toke
 	if !now.Before(r.Until) {
 		return Tokens{}, wrong
 	}
-	who, err := s.person(ctx, g)
+	who, err := s.person(ctx, client, g)
 	if err != nil {
 		return Tokens{}, err
-	}
-	if !g.has(Offline) {
-		if here, err := s.Accounts.InSession(ctx, g.Account, g.Session); err != nil || !here {
-			return Tokens{}, cmpError(err, refuse("invalid_grant", "The person is not signed in any more."))
-		}
 	}
 	scopes := g.Scopes
 	if p.Get("scope") != "" {
@@ -266,19 +265,26 @@ func (s *Server) holder(ctx context.Context, secret string) (trust.Principal, ac
 	if err != nil || !found {
 		return trust.Principal{}, a, g, cmpError(err, errOver)
 	}
+	p, err := s.acts(ctx, g)
+	p.Scopes = a.Scopes
+	return p, a, g, err
+}
+
+// acts returns the principal of a grant whose program the clinic lets in; errOver when either may do
+// nothing any more.
+func (s *Server) acts(ctx context.Context, g grant) (trust.Principal, error) {
 	c, err := s.Client(ctx, g.Client)
 	if fault.Is(err, fault.NotFound) || err == nil && c.Status != Approved {
-		return trust.Principal{}, a, g, errOver
+		return trust.Principal{}, errOver
 	}
 	if err != nil {
-		return trust.Principal{}, a, g, err
+		return trust.Principal{}, err
 	}
-	p, err := s.person(ctx, g)
+	p, err := s.person(ctx, c, g)
 	if fault.Is(err, fault.Malformed) { // an *Error of the token endpoint
 		err = errOver
 	}
-	p.Scopes = a.Scopes
-	return p, a, g, err
+	return p, err
 }
 
 // TokenUntil returns when what a principal came with ends by itself; see identity.
@@ -300,11 +306,7 @@ func (s *Server) Acting(ctx context.Context, was trust.Principal, until time.Tim
 	if err != nil || !found {
 		return trust.Principal{}, cmpError(err, errOver)
 	}
-	c, err := s.Client(ctx, g.Client)
-	if err != nil || c.Status != Approved {
-		return trust.Principal{}, errOver
-	}
-	p, err := s.person(ctx, g)
+	p, err := s.acts(ctx, g)
 	if err != nil {
 		return trust.Principal{}, errOver
 	}

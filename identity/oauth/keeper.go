@@ -40,8 +40,8 @@ func (s *Server) Holds(ctx context.Context, p trust.Principal) (bool, error) {
 	if err != nil || !found || g.Client != p.Client || !s.Clock.Now().Before(g.Until) {
 		return false, err
 	}
-	now, err := s.person(ctx, g)
-	if fault.Is(err, fault.Malformed) || fault.Is(err, fault.Unauthorized) {
+	now, err := s.acts(ctx, g)
+	if fault.Is(err, fault.Unauthorized) {
 		return false, nil
 	}
 	return err == nil && now.Role == p.Role, err

@@ -94,6 +94,8 @@ func Open(o Options) *Server {
 // Place is under which addresses a request found the server.
 type Place struct {
 	FHIR string // "https://clinic.example/fhir"
+	// Known says that the address is the server's own for sure, and not only what a request calls it.
+	Known bool
 }
 
 // Issuer is the address of the authorization server.
