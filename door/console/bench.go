@@ -27,7 +27,7 @@ type benchCommand struct {
 	databaseFlag
 	Patients int           `default:"300" help:"Patients in the record."`
 	For      time.Duration `default:"3s" help:"How long each row is measured."`
-	Only     string        `placeholder:"WORD" help:"Measure only rows whose name has this word."`
+	Only     string        `placeholder:"WORD" help:"Measure only rows whose name has this word, or one of several with | between."`
 	JSON     bool          `help:"Print the figures as JSON."`
 	Out      string        `type:"path" placeholder:"FILE" help:"Write the figures to a file, as JSON."`
 	Against  string        `type:"existingfile" placeholder:"FILE" help:"Print ratios to the figures in a file that an earlier run wrote."`

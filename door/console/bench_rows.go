@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -41,7 +42,9 @@ func (b *bench) rows(ctx context.Context) {
 	b.neighbour(ctx)
 }
 
-func (c *benchCommand) wants(name string) bool { return strings.Contains(name, c.Only) }
+func (c *benchCommand) wants(name string) bool {
+	return slices.ContainsFunc(strings.Split(c.Only, "|"), func(part string) bool { return strings.Contains(name, part) })
+}
 
 func (b *bench) patient(i int) string { return b.patients[(i*7919)%len(b.patients)] }
 
