@@ -1,6 +1,7 @@
 package task
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"slices"
@@ -42,6 +43,47 @@ func DoneSince(ctx context.Context, actor *record.Actor, practitioner string, si
 // Focused returns the open tasks about a resource: "Communication/…".
 func Focused(ctx context.Context, actor *record.Actor, ref string) ([]Task, error) {
 	return find(ctx, actor, "focus="+ref+"&status="+openStates)
+}
+
+// EverFocused returns the tasks of a kind about any of some resources, open or not, the one that
+// was made last at the end.
+func EverFocused(ctx context.Context, actor *record.Actor, kind Kind, refs ...string) ([]Task, error) {
+	nodes, err := actor.Find(ctx, "Task", "focus="+strings.Join(refs, ",")+"&code="+System+"%7C"+string(kind))
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(nodes, func(a, b *fhir.Node) int { // those of one second by which was touched last
+		return cmp.Or(FromResource(a).Authored.Compare(FromResource(b).Authored), strings.Compare(a.Path("meta.lastUpdated").Text(), b.Path("meta.lastUpdated").Text()))
+	})
+	out := make([]Task, 0, len(nodes))
+	for _, n := range nodes {
+		out = append(out, FromResource(n))
+	}
+	return out, nil
+}
+
+// Renew returns the Put that brings an open task up to date with its focus: its text with what that
+// tells of, its priority and the state that it is about. A task that is not open any more is fault.Conflict.
+func Renew(ctx context.Context, actor *record.Actor, id string, now Task) (record.Put, error) {
+	r, err := open(ctx, actor, id)
+	if err != nil {
+		return record.Put{}, err
+	}
+	list := fhir.Arr(known(now.Known))
+	for i := range r.Get("identifier").Items() {
+		if i.Get("system").Text() != KnownSystem {
+			list.Append(i.Clone())
+		}
+	}
+	r.Set("identifier", list)
+	r.Remove("input")
+	if list := told(now.Told); list != nil {
+		r.Set("input", list)
+	}
+	r.Set("description", fhir.Str(now.Text))
+	r.Set("priority", fhir.Str(now.Priority))
+	r.Set("lastModified", fhir.Str(actor.Now().UTC().Format(time.RFC3339)))
+	return record.Put{Resource: r, IfMatch: FromResource(r).Version}, nil
 }
 
 func find(ctx context.Context, actor *record.Actor, query string) ([]Task, error) {
