@@ -81,12 +81,15 @@ func (a asking) text() (line string, of []string) {
 	if a.unnamed {
 		return nameless, nil
 	}
+	name, graded := a.name+": ", true
 	var told []string
-	graded := true
 	for _, v := range a.values {
 		graded = graded && v.Flag != ""
 		if severity(v.Flag) < 2 {
 			continue
+		}
+		if v.Name == a.name && len(a.values) == 1 {
+			name = ""
 		}
 		told = append(told, strings.Join(strings.Fields(v.Name+" "+v.Comparator+" "+v.Value+" "+v.Unit), " ")+", "+flags[v.Flag].words)
 		if ref := "Observation/" + v.ID; !slices.Contains(of, ref) {
@@ -97,7 +100,7 @@ func (a asking) text() (line string, of []string) {
 	case len(told) > mostTold:
 		return fmt.Sprintf("%s: %d not in range", a.name, len(told)), nil
 	case len(told) > 0:
-		return a.name + ": " + strings.Join(told, "; "), of
+		return name + strings.Join(told, "; "), of
 	case graded && a.worst() == 1:
 		return a.name + ": in range", nil
 	}

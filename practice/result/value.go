@@ -2,7 +2,8 @@
 // in range, and keeps the clinician's comment that the patient reads with them.
 //
 // The review of a result is a task (practice/task, code review-result) whose focus is the
-// report or the observation. FHIR paths of results are in this package only.
+// report or the observation; asking.go is its one shape. File makes it for what a person types in,
+// Incoming for what others put into the record. FHIR paths of results are in this package only.
 package result
 
 import (

@@ -62,30 +62,6 @@ func EverFocused(ctx context.Context, actor *record.Actor, kind Kind, refs ...st
 	return out, nil
 }
 
-// Renew returns the Put that brings an open task up to date with its focus: its text with what that
-// tells of, its priority and the state that it is about. A task that is not open any more is fault.Conflict.
-func Renew(ctx context.Context, actor *record.Actor, id string, now Task) (record.Put, error) {
-	r, err := open(ctx, actor, id)
-	if err != nil {
-		return record.Put{}, err
-	}
-	list := fhir.Arr(known(now.Known))
-	for i := range r.Get("identifier").Items() {
-		if i.Get("system").Text() != KnownSystem {
-			list.Append(i.Clone())
-		}
-	}
-	r.Set("identifier", list)
-	r.Remove("input")
-	if list := told(now.Told); list != nil {
-		r.Set("input", list)
-	}
-	r.Set("description", fhir.Str(now.Text))
-	r.Set("priority", fhir.Str(now.Priority))
-	r.Set("lastModified", fhir.Str(actor.Now().UTC().Format(time.RFC3339)))
-	return record.Put{Resource: r, IfMatch: FromResource(r).Version}, nil
-}
-
 func find(ctx context.Context, actor *record.Actor, query string) ([]Task, error) {
 	nodes, err := actor.Find(ctx, "Task", query)
 	if err != nil {
@@ -155,7 +131,7 @@ func Done(ctx context.Context, actor *record.Actor, id, outcome string) (record.
 	return end(ctx, actor, id, "completed", outcome)
 }
 
-// End returns the Put that ends a task as completed or rejected, with the outcome in words.
+// End returns the Put that ends a task as completed, rejected or cancelled, with the outcome in words.
 func End(ctx context.Context, actor *record.Actor, id, status, outcome string) (record.Put, error) {
 	return end(ctx, actor, id, status, outcome)
 }

@@ -132,7 +132,7 @@ func (t Task) Resource() *fhir.Node {
 		r.SetID(t.ID)
 	}
 	if t.Known != "" {
-		r.Set("identifier", fhir.Arr(known(t.Known)))
+		r.Set("identifier", fhir.Arr(fhir.Obj("system", KnownSystem, "value", t.Known)))
 	}
 	if t.Order != "" {
 		r.Set("basedOn", fhir.Arr(reference(t.Order)))
@@ -166,8 +166,6 @@ func told(refs []string) *fhir.Node {
 	}
 	return list
 }
-
-func known(state string) *fhir.Node { return fhir.Obj("system", KnownSystem, "value", state) }
 
 func text(s string) *fhir.Node {
 	if s == "" {
