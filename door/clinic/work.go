@@ -73,6 +73,8 @@ func (l workLine) Why() string {
 	switch {
 	case l.Task.Owner == "":
 		return "for the whole team"
+	case l.Task.Kind == task.ReviewResult && l.Task.Requester != "Practitioner/"+l.Task.Owner:
+		return "it waits for your review"
 	case l.Task.Kind == task.ReviewResult:
 		return "you ordered it"
 	case l.Task.Kind == task.RefillRequest:

@@ -124,6 +124,20 @@ func TestTheClinicOnPostgreSQL(t *testing.T) {
 	if got := call(200, "GET", first+"/fhir/Patient/two-doors/_history", ""); strings.Count(got, `"versionId"`) != 2 {
 		t.Errorf("the history has not both versions: %s", got)
 	}
+	// What a laboratory sends is looked at by both, and asked about once.
+	call(201, "PUT", second+"/fhir/DiagnosticReport/sent", `{"resourceType":"DiagnosticReport","id":"sent","status":"final","category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0074","code":"LAB"}]}],"code":{"text":"Culture"},"subject":{"reference":"Patient/two-doors"}}`)
+	reviews := func() int {
+		return strings.Count(call(200, "GET", first+"/fhir/Task?focus=DiagnosticReport/sent", ""), `"resourceType":"Task"`)
+	}
+	for end := time.Now().Add(time.Minute); reviews() == 0; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("nobody is asked to review a result")
+		}
+	}
+	time.Sleep(3 * time.Second) // longer than a program waits before it looks by itself
+	if n := reviews(); n != 1 {
+		t.Errorf("%d reviews of one result", n)
+	}
 	if code := p.Run(t.Context(), []string{"audit", "verify", "--data", dir, "--database", url}); code != 0 {
 		t.Errorf("the audit log does not verify: %s", &said)
 	}

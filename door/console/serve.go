@@ -23,8 +23,10 @@ import (
 	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/identity/oauth"
 	"github.com/osler-emr/osler/identity/sso"
+	"github.com/osler-emr/osler/practice/result"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/record/job"
+	"github.com/osler-emr/osler/record/watch"
 )
 
 type serveCommand struct {
@@ -189,6 +191,11 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, tcp net.L
 	server := hardened(ctx, web.Bounded(mux))
 	stop := background(ctx, watcher.Run)
 	defer stop()
+	stopReviews, err := reviews(ctx, h, watcher, site.Log)
+	if err != nil {
+		return err
+	}
+	defer stopReviews()
 	stopFollow := background(ctx, h.gate.Follow)
 	defer stopFollow()
 	stopSweep := background(ctx, func(ctx context.Context) { sweep(ctx, h.gate, site.Log) })
@@ -232,6 +239,26 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, tcp net.L
 		return err
 	}
 	return nil
+}
+
+// reviews asks for the review of results that come from outside. Nothing that is written from now on is
+// missed.
+func reviews(ctx context.Context, h *house, watcher *watch.Watcher, log *slog.Logger) (stop func(), err error) {
+	work := result.Incoming{Gate: h.gate, Staff: h.accounts, Log: log}.Consumers()
+	for _, c := range work {
+		if err := watcher.Begin(ctx, c); err != nil {
+			return nil, err
+		}
+	}
+	var stops []func()
+	for _, c := range work {
+		stops = append(stops, background(ctx, func(ctx context.Context) { watcher.Consume(ctx, c) }))
+	}
+	return func() {
+		for _, stop := range stops {
+			stop()
+		}
+	}, nil
 }
 
 // hardened returns a server with limits for every part of a request and of a connection. HTTP/2

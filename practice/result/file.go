@@ -3,7 +3,6 @@ package result
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -87,7 +86,7 @@ func File(ctx context.Context, actor *record.Actor, d Draft) (Filed, error) {
 	}
 	f.report()
 	f.task()
-	out := Filed{Reference: f.focus, Flags: f.flags, Task: f.taskID}
+	out := Filed{Reference: f.focus.Reference(), Flags: f.flags, Task: f.taskID}
 	out.Result, err = actor.Commit(ctx, record.Change{Put: f.puts, What: "file result", Key: d.Key})
 	return out, err
 }
@@ -100,11 +99,9 @@ type filing struct {
 	puts    []record.Put
 	results []*fhir.Node // the observations
 	flags   map[string]string
-	worst   string
-	told    []string
 	basedOn string
-	owner   string // id of the Practitioner who reviews
-	focus   string
+	owner   string     // id of the Practitioner who reviews
+	focus   *fhir.Node // the report, or the single observation
 	taskID  string
 }
 
@@ -113,11 +110,15 @@ func personOf(ctx context.Context, actor *record.Actor, id string) (person, erro
 	if err != nil {
 		return person{}, err
 	}
-	p := person{sex: n.Get("gender").Text()}
-	if b, ok := lang.ParsePartial(n.Get("birthDate").Text()); ok {
+	return personFrom(n), nil
+}
+
+func personFrom(patient *fhir.Node) person {
+	p := person{sex: patient.Get("gender").Text()}
+	if b, ok := lang.ParsePartial(patient.Get("birthDate").Text()); ok {
 		p.born = time.Date(b.Year, time.Month(max(b.Month, 1)), max(b.Day, 1), 0, 0, 0, 0, time.UTC)
 	}
-	return p, nil
+	return p
 }
 
 // age is in whole years at an instant; -1 when the birth date is not recorded.
@@ -223,7 +224,7 @@ func (f *filing) observation(v Typed) (n *fhir.Node, issue string) {
 	}
 	if !isNumber {
 		n.Set("valueString", fhir.Str(strings.TrimSpace(v.Text)))
-		f.tell(n, v, "")
+		f.flags[v.LOINC] = ""
 		return n, ""
 	}
 	unit, ucum := v.Unit, ""
@@ -244,7 +245,7 @@ func (f *filing) observation(v Typed) (n *fhir.Node, issue string) {
 	if flag != "" {
 		n.Set("interpretation", fhir.Arr(fhir.Obj("coding", fhir.Arr(fhir.Obj("system", flagSystem, "code", flag)))))
 	}
-	f.tell(n, v, flag)
+	f.flags[v.LOINC] = flag
 	return n, ""
 }
 
@@ -333,33 +334,6 @@ func literal(v float64) (string, bool) {
 	return strconv.FormatFloat(v, 'f', -1, 64), true
 }
 
-// tell remembers a value for the task's line and the worst flag.
-func (f *filing) tell(n *fhir.Node, v Typed, flag string) {
-	f.flags[v.LOINC] = flag
-	if severity(flag) > severity(f.worst) {
-		f.worst = flag
-	}
-	if flag != "" && flag != "N" {
-		unit := v.Unit
-		if t, ok := labrange.Find(v.LOINC); ok && unit == "" {
-			unit = t.Unit
-		}
-		f.told = append(f.told, strings.TrimSpace(v.Name+" "+strings.TrimSpace(v.Text)+" "+unit)+", "+map[string]string{"H": "high", "HH": "critically high", "L": "low", "LL": "critically low"}[flag])
-	}
-}
-
-func severity(flag string) int {
-	switch flag {
-	case "HH", "LL":
-		return 3
-	case "H", "L", "A":
-		return 2
-	case "N":
-		return 1
-	}
-	return 0
-}
-
 // asked is the type of the issues that are questions.
 const asked = "business-rule"
 
@@ -437,7 +411,7 @@ func (f *filing) order(ctx context.Context) error {
 
 // report joins the values of a panel.
 func (f *filing) report() {
-	f.focus = f.results[0].Reference()
+	f.focus = f.results[0]
 	if len(f.results) == 1 && (f.LOINC == "" || f.LOINC == f.results[0].Path("code.coding.0.code").Text()) {
 		return
 	}
@@ -464,41 +438,19 @@ func (f *filing) report() {
 	}
 	n.Set("result", list)
 	f.puts = append(f.puts, record.Put{Resource: n, Create: true})
-	f.focus = n.Reference()
+	f.focus = n
 }
 
 // task asks whoever ordered it to look.
 func (f *filing) task() {
-	priority := "routine"
-	if severity(f.worst) == 3 {
-		priority = "stat"
-	} else if severity(f.worst) == 2 {
-		priority = "urgent"
+	a := askingOf(f.focus, f.results, f.who, f.actor.Now())
+	a.name = first(fhir.Str(f.Name), f.results[0].Path("code.text"))
+	t := a.task(task.Task{ID: ident.New(f.actor.Now()), Patient: f.Patient, Owner: f.owner, Focus: f.focus.Reference(), Order: f.basedOn})
+	if f.basedOn != "" && f.owner != "" {
+		t.Requester = "Practitioner/" + f.owner
 	}
-	text := f.Name
-	if text == "" {
-		text = f.results[0].Path("code.text").Text()
-	}
-	switch {
-	case len(f.told) > 0 && len(f.told) < 4:
-		text += ": " + strings.Join(f.told, "; ")
-	case len(f.told) > 0:
-		text += fmt.Sprintf(": %d not in range", len(f.told))
-	case f.worst == "N" && f.graded():
-		text += ": in range"
-	}
-	put := task.New(f.actor, task.Task{ID: ident.New(f.actor.Now()), Kind: task.ReviewResult, Patient: f.Patient, Owner: f.owner, Focus: f.focus, Text: text, Priority: priority})
+	put := task.New(f.actor, t)
 	put.Create = true
 	f.taskID = put.Resource.ID()
 	f.puts = append(f.puts, put)
-}
-
-// graded reports whether every value has a flag.
-func (f *filing) graded() bool {
-	for _, flag := range f.flags {
-		if flag == "" {
-			return false
-		}
-	}
-	return true
 }

@@ -171,14 +171,19 @@ func From(nodes []*fhir.Node, patient string, tasks []task.Task) Grid {
 	return g
 }
 
-// laboratory reports whether an observation belongs in the grid: it is of the category
-// laboratory, or a test that labrange knows, and it counts.
+// laboratory reports whether an observation belongs in the grid: it is of the laboratory, and it
+// counts.
 func laboratory(n *fhir.Node) bool {
 	switch n.Get("status").Text() {
 	case "final", "amended", "corrected", "preliminary":
-	default:
-		return false
+		return ofLaboratory(n)
 	}
+	return false
+}
+
+// ofLaboratory reports whether an observation is of the category laboratory, or a test that
+// labrange knows.
+func ofLaboratory(n *fhir.Node) bool {
 	for category := range n.Get("category").Items() {
 		for c := range category.Get("coding").Items() {
 			switch c.Get("code").Text() {
@@ -259,8 +264,9 @@ func urgency(s Series) int {
 // their own limits or by the built-in range; critical ones are found whatever their flag is.
 func (s *Series) judge(who person) {
 	for i := range s.Points {
-		s.Points[i].judge(s.Unit, who)
-		s.Points[i].hold(who, s.Points[i].At)
+		p := &s.Points[i]
+		p.Judged = p.judge(s.Unit, who, p.At)
+		p.hold(who, p.At)
 	}
 	last := s.Last()
 	s.Low, s.High, s.Range = last.Low, last.High, last.Range
@@ -286,29 +292,6 @@ func rangeText(low, high string) string {
 		return "> " + low
 	}
 	return low + "–" + high
-}
-
-func (p *Point) judge(unit string, who person) {
-	v, ok := p.Float()
-	if p.Flag != "" || !ok || p.Comparator != "" {
-		return
-	}
-	if p.Low != "" || p.High != "" {
-		low, errLow := strconv.ParseFloat(p.Low, 64)
-		high, errHigh := strconv.ParseFloat(p.High, 64)
-		r := labrange.Range{Low: nan, High: nan, CriticalLow: nan, CriticalHigh: nan}
-		if errLow == nil {
-			r.Low = low
-		}
-		if errHigh == nil {
-			r.High = high
-		}
-		p.Flag = labrange.Grade(v, r)
-		return
-	}
-	if r, ok := labrange.RangeFor(p.Code, unit, who.sex, who.age(p.At)); ok {
-		p.Flag, p.Judged = labrange.Grade(v, r), true
-	}
 }
 
 func moment(value string) time.Time { return momentIn(value, time.UTC) }

@@ -2,7 +2,8 @@
 // in range, and keeps the clinician's comment that the patient reads with them.
 //
 // The review of a result is a task (practice/task, code review-result) whose focus is the
-// report or the observation. FHIR paths of results are in this package only.
+// report or the observation; asking.go is its one shape. File makes it for what a person types in,
+// Incoming for what others put into the record. FHIR paths of results are in this package only.
 package result
 
 import (
@@ -79,7 +80,7 @@ func (v *Value) fill(n *fhir.Node) bool {
 	} else {
 		v.Value = first(n.Get("valueString"), n.Path("valueCodeableConcept.text"), n.Path("valueCodeableConcept.coding.0.display"), n.Get("valueInteger"), n.Get("valueBoolean"), n.Get("valueDateTime"))
 	}
-	v.Flag = n.Get("interpretation").At(0).Path("coding.0.code").Text()
+	v.Flag = flagOf(n.Get("interpretation"))
 	r := n.Get("referenceRange").At(0)
 	v.Low, v.High, v.Range = r.Path("low.value").Text(), r.Path("high.value").Text(), r.Get("text").Text()
 	return v.Value != ""
@@ -98,6 +99,41 @@ func (v *Value) hold(who person, at time.Time) {
 	if v.Unchecked = why; flag != "" && !critical(v.Flag) {
 		v.Sent, v.Flag, v.Own = v.Flag, flag, true
 	}
+}
+
+// inUnit is the unit of the value as the tables of tests write it.
+func (v *Value) inUnit() string {
+	if t, ok := labrange.FindIn(v.Code, cmp.Or(v.ucum, v.Unit)); ok {
+		return t.Unit
+	}
+	return v.Unit
+}
+
+// judge grades a value that came without a flag: by its own limits, or, in a unit, by the built-in
+// range. own says that it was the built-in one.
+func (v *Value) judge(unit string, who person, at time.Time) (own bool) {
+	x, err := strconv.ParseFloat(v.Value, 64)
+	if v.Flag != "" || err != nil || !v.Numeric || v.Comparator != "" {
+		return false
+	}
+	if v.Low != "" || v.High != "" {
+		low, errLow := strconv.ParseFloat(v.Low, 64)
+		high, errHigh := strconv.ParseFloat(v.High, 64)
+		r := labrange.Range{Low: nan, High: nan, CriticalLow: nan, CriticalHigh: nan}
+		if errLow == nil {
+			r.Low = low
+		}
+		if errHigh == nil {
+			r.High = high
+		}
+		v.Flag = labrange.Grade(x, r)
+		return false
+	}
+	r, ok := labrange.RangeFor(v.Code, unit, who.sex, who.age(at))
+	if ok {
+		v.Flag = labrange.Grade(x, r)
+	}
+	return ok
 }
 
 // InRange reports whether the value is known to be in its reference range: its flag says N,

@@ -1,6 +1,7 @@
 package task
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"slices"
@@ -42,6 +43,23 @@ func DoneSince(ctx context.Context, actor *record.Actor, practitioner string, si
 // Focused returns the open tasks about a resource: "Communication/…".
 func Focused(ctx context.Context, actor *record.Actor, ref string) ([]Task, error) {
 	return find(ctx, actor, "focus="+ref+"&status="+openStates)
+}
+
+// EverFocused returns the tasks of a kind about any of some resources, open or not, the one that
+// was made last at the end.
+func EverFocused(ctx context.Context, actor *record.Actor, kind Kind, refs ...string) ([]Task, error) {
+	nodes, err := actor.Find(ctx, "Task", "focus="+strings.Join(refs, ",")+"&code="+System+"%7C"+string(kind))
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(nodes, func(a, b *fhir.Node) int { // those of one second by which was touched last
+		return cmp.Or(FromResource(a).Authored.Compare(FromResource(b).Authored), strings.Compare(a.Path("meta.lastUpdated").Text(), b.Path("meta.lastUpdated").Text()))
+	})
+	out := make([]Task, 0, len(nodes))
+	for _, n := range nodes {
+		out = append(out, FromResource(n))
+	}
+	return out, nil
 }
 
 func find(ctx context.Context, actor *record.Actor, query string) ([]Task, error) {
@@ -113,7 +131,7 @@ func Done(ctx context.Context, actor *record.Actor, id, outcome string) (record.
 	return end(ctx, actor, id, "completed", outcome)
 }
 
-// End returns the Put that ends a task as completed or rejected, with the outcome in words.
+// End returns the Put that ends a task as completed, rejected or cancelled, with the outcome in words.
 func End(ctx context.Context, actor *record.Actor, id, status, outcome string) (record.Put, error) {
 	return end(ctx, actor, id, status, outcome)
 }

@@ -21,6 +21,9 @@ import (
 // System is the code system of task kinds.
 const System = "urn:osler:task"
 
+// KnownSystem is the system of the identifier that says which state of its focus a task is about.
+const KnownSystem = "urn:osler:known"
+
 // Kind says what a task asks for.
 type Kind string
 
@@ -57,14 +60,17 @@ type Task struct {
 	ID        string
 	Version   int64
 	Kind      Kind
-	Status    string // requested, in-progress, completed, rejected, …
-	Patient   string // id of the Patient; "" for none
-	Owner     string // id of the Practitioner; "" for the whole team
-	Requester string // reference, "Patient/…"
-	Focus     string // reference of what it is about
-	Part      string // id of the Task that it answers; who sees this one need not see that one
-	Text      string // short, for the line
-	Priority  string // routine, urgent, stat
+	Status    string   // requested, in-progress, completed, rejected, …
+	Patient   string   // id of the Patient; "" for none
+	Owner     string   // id of the Practitioner; "" for the whole team
+	Requester string   // reference, "Patient/…"
+	Focus     string   // reference of what it is about
+	Part      string   // id of the Task that it answers; who sees this one need not see that one
+	Order     string   // reference of the ServiceRequest that it follows from; "" for none
+	Known     string   // the state of the focus that it is about, see package result; "" when nobody said
+	Text      string   // short, for the line
+	Told      []string // references of the entries, beside Focus, of which Text tells: it is as sensitive as they are
+	Priority  string   // routine, urgent, stat
 	Authored  time.Time
 	Outcome   string // what was done, or why it was rejected
 }
@@ -90,6 +96,7 @@ func FromResource(r *fhir.Node) Task {
 		Requester: r.Path("requester.reference").Text(),
 		Focus:     r.Path("focus.reference").Text(),
 		Part:      idOf(r.Path("partOf.0.reference"), "Task"),
+		Order:     r.Path("basedOn.0.reference").Text(),
 		Text:      r.Get("description").Text(),
 		Priority:  r.Get("priority").Text(),
 		Outcome:   r.Path("statusReason.text").Text(),
@@ -97,6 +104,16 @@ func FromResource(r *fhir.Node) Task {
 	for c := range r.Path("code.coding").Items() {
 		if c.Get("system").Text() == System {
 			t.Kind = Kind(c.Get("code").Text())
+		}
+	}
+	for i := range r.Get("identifier").Items() {
+		if i.Get("system").Text() == KnownSystem {
+			t.Known = i.Get("value").Text()
+		}
+	}
+	for i := range r.Get("input").Items() {
+		if ref := i.Path("valueReference.reference").Text(); ref != "" {
+			t.Told = append(t.Told, ref)
 		}
 	}
 	t.Version, _ = strconv.ParseInt(r.Path("meta.versionId").Text(), 10, 64)
@@ -114,6 +131,12 @@ func (t Task) Resource() *fhir.Node {
 	if t.ID != "" {
 		r.SetID(t.ID)
 	}
+	if t.Known != "" {
+		r.Set("identifier", fhir.Arr(fhir.Obj("system", KnownSystem, "value", t.Known)))
+	}
+	if t.Order != "" {
+		r.Set("basedOn", fhir.Arr(reference(t.Order)))
+	}
 	r.Set("status", text(t.Status))
 	r.Set("intent", fhir.Str("order"))
 	r.Set("priority", text(t.Priority))
@@ -129,7 +152,19 @@ func (t Task) Resource() *fhir.Node {
 	}
 	r.Set("requester", reference(t.Requester))
 	r.Set("owner", referenceTo("Practitioner", t.Owner))
+	r.Set("input", told(t.Told))
 	return r
+}
+
+func told(refs []string) *fhir.Node {
+	if len(refs) == 0 {
+		return nil
+	}
+	list := fhir.Arr()
+	for _, ref := range refs {
+		list.Append(fhir.Obj("type", fhir.Obj("text", "told of in the description"), "valueReference", reference(ref)))
+	}
+	return list
 }
 
 func text(s string) *fhir.Node {

@@ -58,6 +58,9 @@ func (f *feed) page(ctx context.Context, after store.T) (*page, error) {
 	if f.high == 0 { // the window begins where the first one looks
 		f.low, f.high = after, after
 	}
+	if err := f.reach(ctx, after); err != nil {
+		return nil, err
+	}
 	if after < f.low {
 		return f.earlier(ctx, after)
 	}
@@ -67,6 +70,27 @@ func (f *feed) page(ctx context.Context, after store.T) (*page, error) {
 		}
 	}
 	return f.cut(after), nil
+}
+
+// reach extends the window until one who is further on stands in it. When that is far, the window
+// begins anew there: who began it catches up by pages of their own.
+func (f *feed) reach(ctx context.Context, after store.T) error {
+	for range windowSize / pageSize {
+		high := f.high
+		if after <= high {
+			return nil
+		}
+		if err := f.extend(ctx); err != nil {
+			return err
+		}
+		if f.high == high { // the end of the feed
+			return nil
+		}
+	}
+	if after > f.high {
+		f.window, f.low, f.high = nil, after, after
+	}
+	return nil
 }
 
 // extend reads what was committed after the window.

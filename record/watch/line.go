@@ -68,8 +68,8 @@ func (l *line) ended() bool {
 	}
 }
 
-// pause is how long a line waits when the store fails.
-const pause = 5 * time.Second
+// pause is how long a line waits when the store fails. Tests shorten it.
+var pause = 5 * time.Second
 
 // run works until the line is stopped or has nothing more to do. What the store cannot do
 // now is tried again.

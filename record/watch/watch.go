@@ -16,6 +16,9 @@
 // account's role of today, within the scopes of the token that wrote the subscription. Every
 // notification has a leaf in the audit log before it leaves.
 //
+// Work of the house itself that follows from what is written, such as the review of a result that
+// a laboratory has sent, follows the same feed as a Consumer (consumer.go).
+//
 // How a notification is refused, repeated and given up is in line.go; the channels are in
 // hook.go, socket.go and mail.go; what may be asked about a subscription in ask.go.
 package watch
@@ -83,6 +86,7 @@ type Counts struct {
 type Watcher struct {
 	Options
 	feed   *feed
+	house  *feed // that of the Consumers
 	hub    *hub
 	poke   chan struct{}
 	client guarded
@@ -112,7 +116,8 @@ func Open(o Options) *Watcher {
 	if o.Retry.Attempts <= 0 {
 		o.Retry.Attempts = 30
 	}
-	w := &Watcher{Options: o, feed: &feed{store: o.Store, extract: o.extract}, hub: newHub(o.Clock), poke: make(chan struct{}, 1), client: newGuarded(o.Guard), lines: map[string]*line{}}
+	feedOf := func() *feed { return &feed{store: o.Store, extract: o.extract} }
+	w := &Watcher{Options: o, feed: feedOf(), house: feedOf(), hub: newHub(o.Clock), poke: make(chan struct{}, 1), client: newGuarded(o.Guard), lines: map[string]*line{}}
 	w.topicsStale.Store(true)
 	o.Gate.Keeps("Subscription", w)
 	o.Gate.Keeps("Basic", topicKeeper{w})
