@@ -476,6 +476,19 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
   document.addEventListener("htmx:afterSwap", (e) => settle(e.target));
   document.addEventListener("htmx:afterSettle", () => {
     const item = $("#item.open"); // opened beside a list, or on top of it on a narrow screen
+  // ---- dates written out --------------------------------------------------------------
+  // Below a date input stands what is chosen, in words of the page's language, as the server writes it.
+  const days = new Intl.DateTimeFormat(html.lang === "en" ? "en-GB" : html.lang, { dateStyle: "long", timeZone: "UTC", calendar: "gregory", numberingSystem: "latn" });
+  const write = (el) => {
+    const out = el.id && document.getElementById(el.id + "-written");
+    if (!out) return;
+    const day = new Date(el.value.slice(0, 10) + "T00:00Z"); // a year that is half typed is none
+    const text = day.getUTCFullYear() >= 1000 ? days.format(day) : "";
+    if (out.textContent !== text) out.textContent = text;
+  };
+  document.addEventListener("input", (e) => write(e.target));
+  window.addEventListener("pageshow", () => $$("input[type^=date]").forEach(write));
+
     if (!item) return;
     $$("[data-preview]").forEach((row) => row.toggleAttribute("aria-current", location.pathname.endsWith(row.dataset.preview)));
     if (item.getBoundingClientRect().top < 0) item.scrollIntoView({ block: "start" });
