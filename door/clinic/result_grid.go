@@ -61,6 +61,9 @@ type medicineBar struct {
 	Stated   bool
 }
 
+// mark is where the medicine began, in the picture of the trend.
+func (b medicineBar) mark() ui.Event { return ui.Event{At: b.From, Text: b.Text} }
+
 // results shows the grid with the first test in detail.
 func results(w http.ResponseWriter, r *web.Request) error { return showResults(w, r, "", nil) }
 
@@ -193,8 +196,8 @@ func seriesTrend(ctx context.Context, s result.Series, marks []medicineBar) ui.T
 	}
 	first, last := t.Points[0].At, t.Points[len(t.Points)-1].At
 	for _, m := range marks {
-		if m.From.After(first) && m.From.Before(last) && len(t.Marks) < 4 {
-			t.Marks = append(t.Marks, ui.Event{At: m.From, Text: m.Text})
+		if m.From.After(first) && m.From.Before(last) {
+			t.Marks = append(t.Marks, m.mark())
 		}
 	}
 	return t

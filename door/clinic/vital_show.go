@@ -76,7 +76,7 @@ func trendOf(ctx context.Context, s chart.Series, n int) ui.Trend {
 		t.Low, t.High = s.Band.Low, s.Band.High
 	}
 	for _, r := range s.Tail(n) {
-		t.Points = append(t.Points, ui.Point{At: chart.Moment(r.When), N: r.Float(), Value: r.Text(), Flag: r.Flag})
+		t.Points = append(t.Points, ui.Point{At: chart.Moment(r.When), N: r.Float(), Value: r.Text(), Flag: r.Flag, Doubt: r.Unconfirmed})
 	}
 	return t
 }

@@ -183,3 +183,42 @@ func TestExampleProgram(t *testing.T) {
 	p.Axe()
 	p.Picture("example")
 }
+
+// TestTheExampleSaysWhatTheChartSays: the pressure that a nurse has just measured is the last one in the
+// chart and in the example, whatever words it and the ones before were recorded with; and what a patient
+// has sent from home counts in neither before somebody has looked at it.
+func TestTheExampleSaysWhatTheChartSays(t *testing.T) {
+	base := demo(t)
+	p := as(t, webtest.Start(t), base, "anna.lindqvist", webtest.Desktop)
+	p.Chord("k")
+	p.Type("osler-palette input", "nowak ewa")
+	p.Wait("#palette-list [role=option][aria-selected=true] a")
+	chart := webtest.Eval[string](p, `document.querySelector("#palette-list [aria-selected=true] a").getAttribute("href")`)
+	p.Goto(base + chart + "/vitals")
+	p.Type("#vital-form [name=pressure]", "152/94")
+	p.Submit("#vital-form button[type=submit]")
+	p.Goto(base + chart + "/vitals")
+	if said := p.Text("main"); !strings.Contains(said, "152/94 mmHg") {
+		t.Fatalf("the chart says %q", said)
+	}
+	p.Goto(base + chart + "/programs")
+	webtest.Eval[bool](p, `document.querySelector("form[action='/programs/vital-signs-viewer/start']").removeAttribute("target");true`)
+	p.Submit("form[action='/programs/vital-signs-viewer/start'] button")
+	p.Wait("button[value=allow]")
+	p.Submit("button[value=allow]")
+	p.Wait("#charts svg")
+	cards := webtest.Eval[[]string](p, `[...document.querySelectorAll("#charts .card")].map(e=>e.innerText.replace(/\s+/g," "))`)
+	pressures := 0
+	for _, c := range cards {
+		if strings.Contains(strings.ToLower(c), "systolic") || strings.HasPrefix(c, "Blood pressure") {
+			if pressures++; !strings.HasPrefix(c, "Blood pressure (mmHg) Last 152/94,") {
+				t.Errorf("the example says %q", c)
+			}
+		}
+	}
+	if pressures != 1 {
+		t.Errorf("the pressure stands %d times: %q", pressures, cards)
+	}
+	p.Axe()
+	p.Picture("example-pressure")
+}

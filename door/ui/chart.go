@@ -16,6 +16,9 @@ type Point struct {
 	N     float64
 	Value string
 	Flag  string // as in Amount
+	// Doubt: it is unusual and nobody has said that it is right. It has a shape of its own, with a
+	// question mark, and words in the table.
+	Doubt bool
 }
 
 // Event is a moment that explains a trend: "indapamide started".
@@ -31,7 +34,7 @@ type Trend struct {
 	Unit      string
 	Points    []Point // in any order
 	Low, High float64 // the reference band; NaN for an open side
-	Marks     []Event
+	Marks     []Event // numbered in the picture; the page lists them with MarkNumber
 }
 
 // NoLimit is an open side of a band.
@@ -87,9 +90,12 @@ func (t Trend) scales(left, right, top, bottom, w, h float64) (x, y scale) {
 }
 
 type drawnPoint struct {
-	X, Y string
-	Out  bool
-	Last bool
+	X, Y    string
+	Out     bool
+	Last    bool
+	Doubt   bool
+	Diamond string // path of a doubtful one
+	Above   string // where its question mark stands
 }
 
 type drawnText struct {
@@ -102,10 +108,12 @@ type drawing struct {
 	BandY, BandH  string
 	HasBand       bool
 	Texts         []drawnText
-	MarkX         []string
-	MarkTexts     []drawnText
+	Marks         []drawnMark
 	Bottom, Width string
 }
+
+// drawnMark is a line over the picture, with the number under which the page tells what it is.
+type drawnMark struct{ Path, X, Number string }
 
 func px(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) }
 
@@ -118,10 +126,17 @@ func (t Trend) line(x, y scale) (string, []drawnPoint) {
 		if i == 0 {
 			c = 'M'
 		}
-		px1, py := px(x.of(float64(q.At.Unix()))), px(y.of(q.N))
+		at, up := x.of(float64(q.At.Unix())), y.of(q.N)
+		d := drawnPoint{X: px(at), Y: px(up), Out: q.Flag != "" && q.Flag != "N", Last: i == len(p)-1, Doubt: q.Doubt}
+		if q.Doubt {
+			d.Diamond, d.Above = "M"+px(at-5)+" "+d.Y+"L"+d.X+" "+px(up-5)+"L"+px(at+5)+" "+d.Y+"L"+d.X+" "+px(up+5)+"Z", px(up-7)
+			if up < 20 { // no room above
+				d.Above = px(up + 15)
+			}
+		}
 		b = append(b, c)
-		b = append(b, px1+" "+py...)
-		out = append(out, drawnPoint{px1, py, q.Flag != "" && q.Flag != "N", i == len(p)-1})
+		b = append(b, d.X+" "+d.Y...)
+		out = append(out, d)
 	}
 	return string(b), out
 }
@@ -160,19 +175,67 @@ func (t Trend) chart(ctx context.Context) drawing {
 	d.Line, d.Points = t.line(x, y)
 	t.band(y, &d)
 	t.axis(ctx, x, y, &d)
-	for _, m := range t.Marks {
-		at := x.of(float64(m.At.Unix()))
-		if at < trendLeft || at > trendW-trendRight {
-			continue
-		}
-		d.MarkX = append(d.MarkX, px(at))
-		text := drawnText{px(at + 4), px(trendTop - 3 + float64(len(d.MarkTexts)%2)*10), "start", m.Text}
-		if at > trendW/2 {
-			text.X, text.Anchor = px(at-4), "end"
-		}
-		d.MarkTexts = append(d.MarkTexts, text)
-	}
+	t.marks(x, &d)
 	return d
+}
+
+// numberW is the room of a mark's number.
+const numberW = 11.0
+
+// marks places the numbers over the picture in one row, in the order of time. Where two would touch,
+// they move apart, and a bent line leads from each number to its moment.
+func (t Trend) marks(x scale, d *drawing) {
+	shown := t.numbered()
+	at, text := make([]float64, len(shown)), make([]float64, len(shown))
+	for i, m := range shown {
+		at[i] = x.of(float64(m.At.Unix()))
+		text[i] = at[i]
+		if i > 0 {
+			text[i] = math.Max(text[i], text[i-1]+numberW)
+		}
+	}
+	most := trendW - numberW/2
+	for i := len(shown) - 1; i >= 0; i-- {
+		text[i] = math.Min(text[i], most)
+		most = text[i] - numberW
+	}
+	for i := range shown {
+		path := "M" + px(text[i]) + " 11L" + px(at[i]) + " 17V" + px(trendH-trendBottom)
+		d.Marks = append(d.Marks, drawnMark{path, px(text[i]), strconv.Itoa(i + 1)})
+	}
+}
+
+// numbered are the marks within the time of the values, in the order of time.
+func (t Trend) numbered() []Event {
+	p := t.sorted()
+	var out []Event
+	for _, m := range t.Marks {
+		if len(p) > 0 && !m.At.Before(p[0].At) && !m.At.After(p[len(p)-1].At) {
+			out = append(out, m)
+		}
+	}
+	sort.SliceStable(out, func(i, j int) bool { return out[i].At.Before(out[j].At) })
+	return out
+}
+
+// MarkNumber is the number of an event in the picture of a trend; 0 when it is not marked there.
+func (t Trend) MarkNumber(e Event) int {
+	for i, m := range t.numbered() {
+		if m.At.Equal(e.At) && m.Text == e.Text {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// doubtful reports whether a value of the trend is not confirmed.
+func (t Trend) doubtful() bool {
+	for _, p := range t.Points {
+		if p.Doubt {
+			return true
+		}
+	}
+	return false
 }
 
 // axis labels the band's limits and the ends of the values, and the first and last day;
@@ -222,6 +285,9 @@ func (t Trend) words(ctx context.Context) string {
 		s += " " + w
 	}
 	s += ", " + DateText(ctx, last.At.Format("2006-01-02"))
+	if last.Doubt {
+		s += ", " + T(ctx, "not confirmed")
+	}
 	if len(p) > 1 {
 		s += "; " + T(ctx, "%d values since %s", len(p), DateText(ctx, p[0].At.Format("2006-01-02")))
 	}

@@ -3,8 +3,11 @@ package ui
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/a-h/templ"
+
+	"github.com/osler-emr/osler/base/lang"
 )
 
 // Panel is a card with a heading.
@@ -93,6 +96,21 @@ func (f Field) kind() string {
 	return f.Type
 }
 
+// dated reports whether the field is a date in the browser's own order.
+func (f Field) dated() bool { return f.Type == "date" || f.Type == "datetime-local" }
+
+func writtenID(input string) string { return input + "-written" }
+
+// writtenDate is the day of a date input in words of the reader's language: "3 April 1980"; "" for what
+// is no day.
+func writtenDate(ctx context.Context, value string) string {
+	day := value[:min(len(value), len(time.DateOnly))]
+	if _, err := time.Parse(time.DateOnly, day); err != nil {
+		return ""
+	}
+	return From(ctx).Lang.Date(day, lang.Long, time.UTC)
+}
+
 func (f Field) fault() string { return f.Faults.Of(f.Name) }
 
 // attributes ties hint and message to the input for screen readers.
@@ -105,6 +123,9 @@ func (f Field) attributes() templ.Attributes {
 	if f.fault() != "" {
 		by = append(by, f.id()+"-fault")
 		a["aria-invalid"] = "true"
+	}
+	if f.dated() {
+		by = append(by, writtenID(f.id()))
 	}
 	if len(by) > 0 {
 		a["aria-describedby"] = strings.Join(by, " ")

@@ -224,3 +224,22 @@ func TestADayThatEndsIsNamed(t *testing.T) {
 		}
 	}
 }
+
+// TestADateInputIsWrittenOut: in words of the reader's language, nothing for what is no day, and tied to
+// its input.
+func TestADateInputIsWrittenOut(t *testing.T) {
+	for value, want := range map[string]string{"1980-04-03": "3 April 1980", "1980-04-03T10:15": "3 April 1980", "": "", "soon": "", "1980-13-40": ""} {
+		html := drawn(t, staff(), Input(Field{Name: "day", Type: "date", Value: value}))
+		if !strings.Contains(html, `for="f-day" aria-live="polite" dir="auto">`+want+`</output>`) || !strings.Contains(html, `aria-describedby="f-day-written"`) {
+			t.Errorf("%q: %s", value, html)
+		}
+	}
+	for tag, want := range map[string]string{"es": "3 de abril de 1980", "ar": "3 أبريل 1980"} {
+		if html := drawn(t, patients(tag), Input(Field{Name: "day", Type: "date", Value: "1980-04-03"})); !strings.Contains(html, ">"+want+"</output>") {
+			t.Errorf("%s: %s", tag, html)
+		}
+	}
+	if html := drawn(t, staff(), Input(Field{Name: "word", Value: "1980-04-03"})); strings.Contains(html, "output") {
+		t.Errorf("words are no date: %s", html)
+	}
+}

@@ -26,6 +26,7 @@ type heldValue struct{ Name, Value string }
 type lockView struct {
 	Name, Next string
 	Fault      string
+	Idle       int // minutes without anybody, by which the session was locked; 0 when somebody locked it
 	Held       held
 	Passkey    string // what the person's passkey is asked
 	Single     string // name of the hospital's sign-in, when the account is connected
@@ -69,6 +70,9 @@ func heldOf(path string, values url.Values, prefix string) held {
 
 func showLocked(w http.ResponseWriter, r *Request, status int, v lockView) error {
 	v.Name, v.Demo, v.Passkey, v.Single = r.Account.Name, r.Site.demoAccount(r.Account.User), r.askPasskey(), r.singleName(false)
+	if r.idled() {
+		v.Idle = int(r.Account.Idle().Minutes())
+	}
 	var err error
 	if v.Password, err = r.Site.Accounts.ByPassword(r.Context(), r.Account.ID); err != nil {
 		return err

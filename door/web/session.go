@@ -50,7 +50,7 @@ func (s *Site) identify(w http.ResponseWriter, r *Request) (locked bool, err err
 	case errors.As(err, &refused) && refused.State == identity.NeedsFactor:
 		r.weak = true
 	case fault.Is(err, fault.Unauthorized):
-		http.SetCookie(w, s.cookie(sessionCookie, "", -1))
+		s.over(w, r, s.notThere(r))
 		return false, nil
 	case err != nil:
 		return false, err
@@ -112,7 +112,7 @@ func (s *Site) Visitor(r *http.Request) (trust.Principal, error) {
 	return s.principal(r, account, session)
 }
 
-// begin puts a new session into the browser.
+// begin puts the secret of a session into the browser; a new session is started.
 func (s *Site) begin(w http.ResponseWriter, secret string) {
 	http.SetCookie(w, s.cookie(sessionCookie, secret, int(identity.SessionFor.Seconds())))
 }

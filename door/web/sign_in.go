@@ -20,6 +20,7 @@ type signInView struct {
 	Single     string        // name of the hospital's sign-in; "" where there is none
 	Only       bool          // staff come in by it only
 	Demo       []DemoAccount // of a demonstration: one click instead of a password
+	Ended      string        // why the session of before is over
 	Fault      string
 }
 
@@ -34,7 +35,7 @@ func signInPage(w http.ResponseWriter, r *Request) error {
 	if r.Actor != nil {
 		return Redirect(w, r, "/")
 	}
-	return showSignIn(w, r, signInView{Next: r.FormValue("next")})
+	return showSignIn(w, r, signInView{Next: r.FormValue("next"), Ended: r.tellEnding(w)})
 }
 
 func showSignIn(w http.ResponseWriter, r *Request, v signInView) error {
@@ -99,10 +100,7 @@ func (r *Request) signedIn(w http.ResponseWriter, v signInView, session identity
 	var refused *identity.Refusal
 	switch {
 	case err == nil:
-		r.Site.begin(w, secret)
-		if session.Browser != "" {
-			http.SetCookie(w, r.Site.cookie(browserCookie, session.Browser, int(identity.BrowserFor.Seconds())))
-		}
+		r.Site.started(w, session, secret)
 		return Redirect(w, r, orRoot(v.Next))
 	case !errors.As(err, &refused):
 		return err
@@ -141,7 +139,7 @@ func signOut(w http.ResponseWriter, r *Request) error {
 			return err
 		}
 	}
-	http.SetCookie(w, r.Site.cookie(sessionCookie, "", -1))
+	r.Site.over(w, r, endedByHand)
 	w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
 	p, err := r.Provider()
 	if err == nil && p.Issuer != "" && identity.Federates(elsewhere) {
@@ -161,11 +159,11 @@ func signInDemo(w http.ResponseWriter, r *Request) error {
 		if a.Login != r.FormValue("login") {
 			continue
 		}
-		_, secret, err := r.Site.Accounts.SignInAs(r.Context(), trust.System("demo"), a.Login, place(r))
+		session, secret, err := r.Site.Accounts.SignInAs(r.Context(), trust.System("demo"), a.Login, place(r))
 		if err != nil {
 			return err
 		}
-		r.Site.begin(w, secret)
+		r.Site.started(w, session, secret)
 		return Redirect(w, r, orRoot(r.FormValue("next")))
 	}
 	return fault.New(fault.NotFound, "The demonstration has no such account.")

@@ -201,7 +201,9 @@ type Request struct {
 	// weak says that somebody signed in with a password alone, who has to set a second factor up
 	// before anything else. There is an Account, a Session and no Actor.
 	weak bool
-	turn *fair.Turn // of a page of Costly
+	// ended is why the session of this browser was not there any more.
+	ended string
+	turn  *fair.Turn // of a page of Costly
 	// proofFault says why the answer to Fresh's question was not good enough.
 	proofFault string
 }

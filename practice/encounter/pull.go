@@ -136,7 +136,11 @@ func vitalsPull(c chart.Chart, zone *time.Location) (Pull, bool) {
 		if name == "" {
 			name = strings.ToLower(d.Name)
 		}
-		parts = append(parts, name+" "+r.Text()+" "+vital.Print(r.Unit)+flagWord(r.Flag))
+		text := name + " " + r.Text() + " " + vital.Print(r.Unit) + flagWord(r.Flag)
+		if r.Unconfirmed { // frozen with the note: who reads it later sees no chart beside it
+			text += " (not confirmed)"
+		}
+		parts = append(parts, text)
 		p.Flag = vital.Worse(p.Flag, r.Flag)
 		if r.ID != "" {
 			p.Refs = append(p.Refs, "Observation/"+r.ID)

@@ -190,7 +190,7 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
     close.type = "button"; close.dataset.close = ""; close.textContent = "×"; close.setAttribute("aria-label", "Close");
     toast.append(close); area.replaceChildren(toast);
   };
-  document.addEventListener("htmx:sendError", () => say("Not sent: there is no connection to Osler. What you typed is still here. Try again."));
+  document.addEventListener("htmx:sendError", () => { reached = false; say("Not sent: there is no connection to Osler. What you typed is still here. Try again."); });
   document.addEventListener("htmx:timeout", () => say("Osler did not answer in time. Check whether it was saved before you try again."));
 
   // ---- drafts -----------------------------------------------------------------------
@@ -205,6 +205,16 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
     }
     return out;
   };
+  // Nothing typed is lost when a tab is closed: what is not saved goes along (keepalive), and the browser
+  // asks first when that may fail: without a connection, in a conflict, after a save that did not arrive.
+  const drafts = new Set();
+  let reached = true; // whether the server answered the last time that it was asked
+  window.addEventListener("beforeunload", (e) => {
+    for (const d of drafts) if (d.unsaved()) { if (d.risky()) { e.preventDefault(); e.returnValue = true; } d.save(); }
+  });
+  window.addEventListener("pageshow", () => drafts.forEach((d) => { d.leaving = false; }));
+  document.addEventListener("htmx:afterRequest", (e) => { reached ||= e.detail.xhr?.status > 0; drafts.forEach((d) => { d.leaving = false; }); });
+
   customElements.define("draft-form", class extends HTMLElement {
     connectedCallback() {
       this.form = this.closest("form") || $("form", this);
@@ -217,23 +227,22 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
       this.form.addEventListener("focusout", () => { if (this.dirty) this.save(); });
       // Without a connection the browser would leave for a page of its own: nothing is sent, now or later.
       this.form.addEventListener("submit", (e) => {
-        if (navigator.onLine) { this.leaving = true; clearTimeout(this.timer); return; }
+        if (navigator.onLine && (reached || !this.failed)) { this.leaving = true; clearTimeout(this.timer); setTimeout(() => { if (e.defaultPrevented) this.leaving = false; }); return; }
         e.preventDefault(); e.stopImmediatePropagation();
         this.show("bad", this.dataset.textOffline || "No connection: nothing was sent or signed. Your text stays here; press again when you are online.");
         this.status?.scrollIntoView({ block: "nearest" });
+        if (this.dirty) this.save();
       }, true);
-      // Leaving sends what is unsaved along (keepalive); the browser only asks when that may fail.
-      this.onLeave = (e) => {
-        if (!this.dirty || this.leaving) return;
-        const now = JSON.stringify(fields(this.form));
-        if (this.busy && now === this.sending && !this.failed) return;
-        if (this.failed || this.conflict || this.busy || !navigator.onLine || now.length >= 60000) e.preventDefault();
-        this.save();
-      };
-      window.addEventListener("beforeunload", this.onLeave);
+      drafts.add(this);
+    }
+    unsaved() { return this.dirty && !this.leaving; }
+    risky() {
+      const now = JSON.stringify(fields(this.form));
+      return !navigator.onLine || !reached || this.failed || this.conflict || now.length >= 60000 ||
+        this.busy && (now !== this.sending || Date.now() - this.sent > 1000);
     }
     disconnectedCallback() {
-      window.removeEventListener("beforeunload", this.onLeave);
+      drafts.delete(this);
       if (this.dirty && !this.leaving) this.save();
       clearTimeout(this.timer);
     }
@@ -249,12 +258,13 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
       clearTimeout(this.timer);
       this.busy = true; this.again = false; this.since = 0;
       const value = fields(this.form), before = JSON.stringify(value);
-      this.sending = before;
+      this.sending = before; this.sent = Date.now();
       try {
         const answer = await fetch(this.dataset.url || "/draft", {
           method: "POST", keepalive: before.length < 60000, headers: { "Content-Type": "application/json" },
           body: JSON.stringify({ key: this.dataset.key, version: this.version, value }),
         });
+        reached = true;
         if (answer.status === 409) { this.merge(await answer.json(), value); return; }
         if (answer.status === 401) { this.failed = true; this.show("bad", this.dataset.textSignin || "Not saved: sign in again in another tab. Your text stays here."); this.later(15000); return; }
         if (!answer.ok) throw new Error(String(answer.status));
@@ -266,8 +276,9 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
         this.dirty = JSON.stringify(fields(this.form)) !== before;
         if (!this.dirty) this.show("ok", (this.dataset.textSaved || "saved") + " " + saved.saved);
         else this.later(2000);
-      } catch {
+      } catch (fault) {
         this.failed = true;
+        reached = !(fault instanceof TypeError);
         this.show("bad", this.dataset.textFailed || "Not saved: no connection. Your text is kept here; trying again.");
         this.later(5000);
       } finally {
@@ -358,6 +369,7 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
       asked = Date.now();
       const headers = { "Osler-Who": root.dataset.who, "Osler-Held": root.dataset.held };
       const status = await fetch("/beat", { headers, cache: "no-store" }).then((a) => a.status, () => 0);
+      reached = status > 0;
       if (status === 401) end("out");
       else if (status === 410) end("ended");
       else if (status === 204 && Date.now() - active < idle) uncover();
@@ -463,6 +475,19 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
     }
     was = null;
   }));
+
+  // ---- dates written out --------------------------------------------------------------
+  // Below a date input stands what is chosen, in words of the page's language, as the server writes it.
+  const days = new Intl.DateTimeFormat(html.lang === "en" ? "en-GB" : html.lang, { dateStyle: "long", timeZone: "UTC", calendar: "gregory", numberingSystem: "latn" });
+  const write = (el) => {
+    const out = el.id && document.getElementById(el.id + "-written");
+    if (!out) return;
+    const day = new Date(el.value.slice(0, 10) + "T00:00Z"); // a year that is half typed is none
+    const text = day.getUTCFullYear() >= 1000 ? days.format(day) : "";
+    if (out.textContent !== text) out.textContent = text;
+  };
+  document.addEventListener("input", (e) => write(e.target));
+  window.addEventListener("pageshow", () => $$("input[type^=date]").forEach(write));
 
   // ---- growing text areas, error summaries --------------------------------------------
   const grows = window.CSS && CSS.supports("field-sizing", "content");
