@@ -320,16 +320,32 @@ func TestStrangersDelayNobodyInABrowserThatIsKnown(t *testing.T) {
 	}
 	guess()
 	again, err := in("amara", phrase, ward)
-	if err != nil || again.Browser != first.Browser {
-		t.Fatalf("strangers delay her where she is known: %v", err)
+	if err != nil || again.Browser == first.Browser {
+		t.Fatalf("strangers delay her where she is known: %v, cookie %q", err, again.Browser)
+	}
+	former := ward
+	ward.Browser = again.Browser
+	guess()
+	if _, err := in("amara", phrase, former); state(err) != Waiting {
+		t.Errorf("a cookie that was replaced counts: %v", err)
 	}
 	guess()
 	if _, err := in("amara", phrase, address); state(err) != Waiting {
 		t.Errorf("her sign-in gives strangers new guesses: %v", err)
 	}
 	nurse, err := in("noor", phrase, ward) // of the same ward
-	if err != nil || nurse.Browser != first.Browser {
-		t.Fatalf("a second person in the browser: %v", err)
+	if err != nil || !strings.HasPrefix(nurse.Browser, again.Browser+".") {
+		t.Fatalf("a second person in the browser: %v, cookie %q", err, nurse.Browser)
+	}
+	ward.Browser = nurse.Browser
+	if planted, err := in("noor", phrase, Place{Address: "198.51.100.9", Browser: strings.Repeat("A", 43)}); err != nil || !strings.HasPrefix(planted.Browser, strings.Repeat("A", 43)+".") {
+		t.Fatalf("with what somebody has planted: %v", err)
+	}
+	for range 12 { // whoever planted it has no guesses of its own by it
+		_, _, _ = h.SignIn(ctx, "noor", "not the phrase at all", "", Place{Address: "203.0.113.77", Browser: strings.Repeat("A", 43)})
+	}
+	if _, err := in("noor", phrase, ward); err != nil {
+		t.Errorf("what was planted delays her: %v", err)
 	}
 	for range 12 {
 		_, _, _ = h.SignIn(ctx, "noor", "not the phrase at all", "", ward)
@@ -338,9 +354,11 @@ func TestStrangersDelayNobodyInABrowserThatIsKnown(t *testing.T) {
 		t.Errorf("guesses in a browser that is known do not wait: %v", err)
 	}
 	guess()
-	if _, err := in("amara", phrase, ward); err != nil {
+	last, err := in("amara", phrase, ward)
+	if err != nil {
 		t.Errorf("the guesses at another name delay her: %v", err)
 	}
+	ward.Browser = last.Browser
 	if err := h.EndAll(ctx, system, a.ID); err != nil {
 		t.Fatal(err)
 	}

@@ -351,11 +351,11 @@ func (a *Accounts) start(ctx context.Context, c credentials, from Place, b begun
 			Owner: c.ID, Value: []byte(c.ID), Expires: s.Created.Add(SessionFor)}, IfVersion: -1})
 	}
 	if b.strong && b.how != "button" {
-		var known store.ItemWrite
+		var known []store.ItemWrite
 		if s.Browser, known, err = a.remembered(c.Account, from); err != nil {
 			return Session{}, "", err
 		}
-		b.items = append(b.items, known)
+		b.items = append(b.items, known...)
 	}
 	if b.paper {
 		c.PaperBy = s.ID

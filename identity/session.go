@@ -45,8 +45,8 @@ type Session struct {
 	// Single is the provider's name of its own session, where the session began with it.
 	Single string `json:"single,omitempty"`
 
-	// Browser is the secret of the cookie by which the browser is known from now on. It is set when the
-	// session begins, and kept nowhere.
+	// Browser is the cookie by which the browser is known from now on. It is set when the session begins,
+	// and kept nowhere.
 	Browser string `json:"-"`
 
 	key     string
@@ -58,7 +58,7 @@ type Place struct {
 	Address string `json:"address,omitempty"` // as the server sees it
 	Device  string `json:"device,omitempty"`  // what they use, in few words: "Firefox on Windows"
 
-	// Browser is the secret of the cookie by which a browser is known; "" when it has none.
+	// Browser is the cookie by which a browser is known; "" when it has none.
 	Browser string `json:"-"`
 
 	session string // id of the open session in which somebody proves who they are
@@ -79,7 +79,7 @@ func (p Place) counter(user string) string {
 	case p.session != "":
 		return bucket("session", p.session)
 	case p.known != "":
-		return bucket("browser", p.known)
+		return "browser/" + p.known // whole: there are no more than were issued
 	}
 	return userBucket(user)
 }

@@ -106,40 +106,47 @@ func (a *Actor) Search(ctx context.Context, q search.Query, at store.T, after []
 	return page, a.write(ctx, l)
 }
 
-// addAsked names in a leaf the patient in whose chart a search has looked that shows nothing, where the
-// actor may see that patient: that there is nothing, or how much there is, is told of somebody too.
+// addAsked names in a leaf the patients in whose charts a search has looked that shows nothing, where the
+// actor may see them: that there is nothing, or how much there is, is told of somebody too.
 func (a *Actor) addAsked(ctx context.Context, l *ledger.Leaf, q search.Query, total int64) error {
-	id, about := patientAsked(q.Type, q.Where)
-	switch {
-	case id != "":
-		v, err := a.current(ctx, "Patient", id)
-		if fault.Is(err, fault.NotFound) || err == nil && v.Deleted {
-			return nil
+	var found asked
+	found.of(q.Type, q.Where)
+	name := func(v store.Version) {
+		id := v.Patient
+		if v.Type == "Patient" {
+			id = v.ID
+		}
+		if !v.Deleted && id != "" && a.tellsOf(id) {
+			addPatient(l, id)
+		}
+	}
+	for _, ref := range found.refs[:min(len(found.refs), maxAbout)] {
+		v, err := a.current(ctx, ref.Type, ref.ID)
+		if fault.Is(err, fault.NotFound) {
+			continue
 		}
 		if err != nil {
 			return err
 		}
-	case total == 1: // the one that was counted
+		name(v)
+	}
+	ask := found.patients[:min(len(found.patients), maxAbout)]
+	if len(found.person) > 0 {
+		ask = append(ask, found.person)
+	}
+	for _, x := range ask {
+		v, err := a.onlyOne(ctx, "Patient", x)
+		if err != nil {
+			return err
+		}
+		name(v)
+	}
+	if total == 1 && len(l.Patients) == 0 { // the one that was counted
 		v, err := a.onlyOne(ctx, q.Type, q.Where)
 		if err != nil {
 			return err
 		}
-		id = v.Patient
-	}
-	ids := []string{id}
-	if id == "" {
-		for _, part := range about {
-			v, err := a.onlyOne(ctx, "Patient", part)
-			if err != nil {
-				return err
-			}
-			ids = append(ids, v.ID)
-		}
-	}
-	for _, id := range ids {
-		if id != "" && a.tellsOf(id) {
-			addPatient(l, id)
-		}
+		name(v)
 	}
 	return nil
 }
@@ -158,49 +165,60 @@ func (a *Actor) onlyOne(ctx context.Context, resourceType string, where search.E
 	return page.Matches[0], nil
 }
 
-// maxAbout is how many parts of a search are tried for naming one patient.
-const maxAbout = 6
+// maxAbout is how many of the things that a search names are looked up.
+const maxAbout = 8
 
-// patientAsked is the one patient in whose chart a condition looks, by id; or else the conditions on a
-// Patient of which each may name one, as an identifier does. Both are empty when it is not about anybody.
-func patientAsked(resourceType string, where search.Expr) (id string, about []search.Expr) {
+// asked is whom a condition asks about.
+type asked struct {
+	refs     []search.Reference // resources by type and id: patients, or of a patient
+	patients []search.Expr      // identifiers of patients
+	person   search.And         // what else is said of one patient: name, birth date
+}
+
+// of collects what a condition on a resource type names.
+func (f *asked) of(resourceType string, where search.Expr) {
+	ids := func(t string, list []string) {
+		for _, id := range list {
+			f.refs = append(f.refs, search.Reference{Type: t, ID: id})
+		}
+	}
 	switch x := where.(type) {
 	case search.And:
 		for _, part := range x {
-			one, more := patientAsked(resourceType, part)
-			if one != "" {
-				return one, nil
-			}
-			if len(about) < maxAbout {
-				about = append(about, more...)
-			}
+			f.of(resourceType, part)
 		}
 	case search.Or: // several values of one parameter
 		for _, part := range x {
-			if _, more := patientAsked(resourceType, part); len(about) < maxAbout {
-				about = append(about, more...)
+			if t, ok := part.(search.Token); !ok || t.Param == "identifier" {
+				f.of(resourceType, part)
 			}
 		}
 	case search.InPatient:
-		if len(x) == 1 {
-			return x[0], nil
-		}
+		ids("Patient", x)
 	case search.ID:
-		if resourceType == "Patient" && len(x) == 1 {
-			return x[0], nil
-		}
+		ids(resourceType, x)
 	case search.Reference:
-		if (x.Param == "patient" || x.Param == "subject") && (x.Type == "Patient" || x.Type == "") {
-			return x.ID, nil
+		switch {
+		case x.Identifier != nil && (x.Param == "patient" || x.Param == "subject"):
+			t := *x.Identifier
+			t.Param = "identifier"
+			f.patients = append(f.patients, t)
+		case x.ID != "" && x.Type != "":
+			f.refs = append(f.refs, search.Reference{Type: x.Type, ID: x.ID})
+		case x.ID != "" && (x.Param == "patient" || x.Param == "subject"):
+			ids("Patient", []string{x.ID})
 		}
 	case search.Chain:
-		return patientAsked(x.Target, x.X)
-	case search.Token, search.Text, search.Date:
+		f.of(x.Target, x.X)
+	case search.Token:
+		if resourceType == "Patient" && x.Param == "identifier" {
+			f.patients = append(f.patients, x)
+		}
+	case search.Text, search.Date:
 		if resourceType == "Patient" {
-			return "", []search.Expr{where}
+			f.person = append(f.person, where)
 		}
 	}
-	return "", about
 }
 
 // Still takes out of a list, which is of an earlier moment, what the actor may not see any

@@ -248,6 +248,13 @@ func TestWhoeverAsksAboutSomebodyIsInTheirList(t *testing.T) {
 		{"Observation", "patient.identifier=urn:mrn|R1&_summary=count"},
 		{"Condition", "patient.identifier=urn:mrn|R1&_summary=count"},
 		{"Condition", "code:text=Gout&_summary=count"},
+		{"Observation", "patient=rosa,nobody"},
+		{"Observation", "patient=rosa,rosa&_summary=count"},
+		{"Observation", "patient:identifier=urn:mrn|R1"},
+		{"Observation", "subject:Patient._id=rosa,nobody"},
+		{"Appointment", "actor=Patient/rosa&_summary=count"},
+		{"Patient", "_id=rosa,nobody&_has:Observation:patient:code=8867-4"},
+		{"Patient", "family=Diaz&birthdate=1970-05-06&_has:Observation:patient:code=8867-4"},
 		{"Patient", "identifier=urn:mrn|R1&_summary=count"},
 		{"Patient", "identifier=urn:mrn|R1&gender=male"},
 		{"Patient", "identifier=urn:mrn|R1&_has:Observation:patient:code=8867-4"},
@@ -275,6 +282,20 @@ func TestWhoeverAsksAboutSomebodyIsInTheirList(t *testing.T) {
 		if err := c.as(physician).Note(ctx, ledger.Print, "rosa", "between"); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestASearchForSomebodyElseIsNotInOnesList: whoever bears the name of somebody who was looked for in vain does
+// not find the other's birth date in the list of who looked.
+func TestASearchForSomebodyElseIsNotInOnesList(t *testing.T) {
+	c := open(t)
+	c.commit(physician, `{"resourceType":"Patient","id":"rosa","name":[{"family":"Diaz","given":["Rosa"]}],"gender":"female","birthDate":"1970-05-06"}`)
+	before := len(c.leaves("rosa"))
+	if found, err := c.as(physician).Find(ctx, "Patient", "family=Diaz&birthdate=1900-01-01"); err != nil || len(found) != 0 {
+		t.Fatalf("%d found, %v", len(found), err)
+	}
+	if now := len(c.leaves("rosa")); now != before {
+		t.Errorf("%+v", c.leaves("rosa")[0])
 	}
 }
 

@@ -3,6 +3,7 @@ package fhirapi
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -22,6 +23,7 @@ const (
 	laterEach  = 4                // requests of one account that are on the way or wait to be fetched
 	laterAll   = 64               // of all
 	laterFor   = 30 * time.Minute // after the question an answer is let go
+	laterBare  = time.Minute      // after it was made, one that does not say which resources it comes from
 	laterWork  = 10 * time.Minute // how long the work may take
 	laterBytes = 32 << 20         // of the answers of one account
 	laterTotal = 256 << 20        // of all answers
@@ -37,8 +39,10 @@ type later struct {
 
 // laterJob is one of them. What it holds is set before done is closed.
 type laterJob struct {
-	owner  string
+	owner  string // the account
+	rights string // with which it was asked
 	asked  time.Time
+	made   time.Time
 	size   int // of the answer in bytes; guarded by later
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -76,7 +80,7 @@ func (s *server) later(rt route, c *call) error {
 		return fault.New(fault.TooLarge, "The body is larger than the limit of %d bytes, or broke off.", MaxBody)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context()), laterWork)
-	job := &laterJob{owner: laterOwner(c), asked: s.Clock.Now(), cancel: cancel, done: make(chan struct{})}
+	job := &laterJob{owner: c.actor.Principal().ID, rights: rightsOf(c), asked: s.Clock.Now(), cancel: cancel, done: make(chan struct{})}
 	id := ident.Secret()
 	if err := s.waiting.add(id, job); err != nil {
 		cancel()
@@ -103,7 +107,7 @@ func (s *server) later(rt route, c *call) error {
 			w.body.Reset()
 			s.fail(work, request, err)
 		}
-		job.entry = w.answered()
+		job.entry, job.made = w.answered(), s.Clock.Now()
 	}()
 	time.AfterFunc(laterFor, func() { s.waiting.drop(id) })
 	h := c.w.Header()
@@ -120,8 +124,17 @@ func (c *call) shows(v store.Version) {
 	}
 }
 
-// laterOwner is who may fetch an answer: the account, with the same token or session.
-func laterOwner(c *call) string { return c.actor.Principal().ID + " " + c.actor.Principal().Session }
+// rightsOf is what an answer depends on beside the record: who asks, in which role, with which scopes and
+// clearances, for whom. Whoever fetches an answer has the same; a later token of the same program may.
+func rightsOf(c *call) string {
+	p := c.actor.Principal()
+	p.Session, p.Network, p.Proved, p.Glass, p.Service = "", "", time.Time{}, nil, nil // of one moment, or judged anew
+	b, err := json.Marshal(p)
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
 
 // add keeps a job whose work is about to begin, and lets go of those that nobody has fetched
 // in time.
@@ -188,7 +201,7 @@ func (l *later) find(c *call, now time.Time) (string, *laterJob, error) {
 	l.Lock()
 	defer l.Unlock()
 	j := l.jobs[id]
-	if j == nil || j.owner != laterOwner(c) || now.Sub(j.asked) > laterFor {
+	if j == nil || j.owner != c.actor.Principal().ID || now.Sub(j.asked) > laterFor {
 		return "", nil, fault.New(fault.NotFound, "There is no such answer: it was cancelled, has expired, or was lost in a restart. Ask again.")
 	}
 	return id, j, nil
@@ -203,7 +216,8 @@ func (l *later) drop(id string) {
 // asyncStatus answers $async-status: 202 while the work goes on, then a Bundle of type
 // batch-response with the answer, which waits for half an hour. What the caller may see is judged
 // again whenever the answer is fetched, and each time is in the audit log with the patients whom it
-// is about: an answer that holds what has been hidden since is let go.
+// is about: an answer that holds what has been hidden since, or that was asked for with other rights, is let go;
+// one that does not say what it comes from (a count, a page of the audit log) after a minute.
 func (s *server) asyncStatus(c *call) error {
 	id, job, err := s.waiting.find(c, s.Clock.Now())
 	if err != nil {
@@ -226,6 +240,9 @@ func (s *server) asyncStatus(c *call) error {
 
 // again judges anew what an answer holds, and notes that it is given out.
 func (s *server) again(c *call, id string, job *laterJob) error {
+	if rights := rightsOf(c); rights == "" || rights != job.rights || len(job.shows) == 0 && s.Clock.Now().Sub(job.made) > laterBare {
+		return s.letGo(id)
+	}
 	if len(job.shows) == 0 {
 		return nil
 	}
@@ -234,10 +251,15 @@ func (s *server) again(c *call, id string, job *laterJob) error {
 		return err
 	}
 	if len(still) < len(job.shows) {
-		s.waiting.drop(id)
-		return fault.New(fault.Gone, "What you may see has changed since this answer was made; it was let go. Ask again.")
+		return s.letGo(id)
 	}
 	return c.actor.Again(c.Context(), "answer that was made later", job.shows)
+}
+
+// letGo drops an answer that may not be true of its reader any more.
+func (s *server) letGo(id string) error {
+	s.waiting.drop(id)
+	return fault.New(fault.Gone, "What you may see can have changed since this answer was made; it was let go. Ask again.")
 }
 
 // asyncCancel answers DELETE $async-status: the work is given up, or the answer let go.

@@ -5,59 +5,84 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/bundle"
 )
 
-// Limits of what the reads of one Bundle give back together. What takes longer or is larger is asked for by
+// Limits of what the entries of one Bundle may use together. What takes longer or is larger is asked for by
 // itself, in pages, or as an export.
 const (
 	bundleBytes = 32 << 20 // of all answers
 	bundleXML   = 8 << 20  // the same where they are told in XML or as a page, which takes more memory
 )
 
-// allowance is what the reads of one Bundle may use together.
+// allowance is what the entries of one Bundle may use together: bytes for all answers, and time for what reads,
+// and for the conditions of what writes.
 type allowance struct {
 	ctx   context.Context // ends when the time is up
 	bytes int             // that are left
+	most  int             // bytes at the beginning
 }
 
-// allow returns the allowance of a Bundle's reads and ends it with done.
+// allow returns the allowance of a Bundle and ends it with done.
 func (c *call) allow() (a *allowance, done context.CancelFunc) {
-	a = &allowance{bytes: bundleBytes}
+	a = &allowance{most: bundleBytes}
 	if c.xml || c.html {
-		a.bytes = bundleXML
+		a.most = bundleXML
 	}
+	a.bytes = a.most
 	a.ctx, done = context.WithTimeout(c.Context(), workTime)
 	return a, done
 }
 
-// spent is why an entry has no answer because of those before it; nil when it can have one.
-func (a *allowance) spent(e *bundle.Entry) error {
-	switch {
-	case a == nil:
-	case a.ctx.Err() != nil:
-		return fault.New(fault.TooCostly, "The reads of this Bundle took more than %d seconds together. This one and what follows were not read: ask for them in another one.", int(workTime.Seconds())).At(e.Path())
-	case a.bytes < 0:
-		return fault.New(fault.TooCostly, "The answers of this Bundle have more than %d MB together. Ask for this entry by itself, or in pages with _count.", bundleBytes>>20).At(e.Path())
+// late is why an entry is not looked at any more because of those before it; nil when it is.
+func (a *allowance) late(e *bundle.Entry) error {
+	if a.ctx.Err() == nil {
+		return nil
 	}
-	return nil
+	return fault.New(fault.TooCostly, "What this Bundle reads took more than %d seconds together. This one and what follows were not looked at: ask for them in another one.", int(workTime.Seconds())).At(e.Path())
 }
+
+// full is why there is no room for the answer to an entry; nil when there is.
+func (a *allowance) full(e *bundle.Entry) error {
+	if a.bytes >= 0 {
+		return nil
+	}
+	return fault.New(fault.TooCostly, "The answers of this Bundle have more than %d MB together. Ask for this entry by itself, or in pages with _count.", a.most>>20).At(e.Path())
+}
+
+// readingOperations are those that change nothing also where they are sent by POST.
+var readingOperations = []string{"$everything", "$document", "$lastn", "$stats", "$meta", "$expand", "$validate", "$validate-code",
+	"$subsumes", "$translate", "$lookup", "$diff", "_search"}
+
+// reads reports whether an entry changes nothing.
+func reads(e *bundle.Entry) bool {
+	if e.Method == http.MethodGet || e.Method == http.MethodHead {
+		return true
+	}
+	path, _, _ := strings.Cut(e.URL, "?")
+	return e.Method == http.MethodPost && slices.Contains(readingOperations, path[strings.LastIndex(path, "/")+1:])
+}
+
+// conditional reports whether an entry writes by a condition, which has to be looked for.
+func conditional(e *bundle.Entry) bool { return !reads(e) && (e.IfNoneExist != "" || e.Query != "") }
 
 // recorder keeps the answer to one entry of a bundle, or to a request that is answered later.
 type recorder struct {
 	outer  *call // the request that brought the bundle
 	entry  *bundle.Entry
-	reads  *allowance // nil for what writes
+	room   *allowance // nil: without a bound
 	header http.Header
 	status int
 	body   bytes.Buffer
 }
 
-func newRecorder(outer *call, e *bundle.Entry, reads *allowance) *recorder {
-	return &recorder{outer: outer, entry: e, reads: reads, header: http.Header{}, status: http.StatusOK}
+func newRecorder(outer *call, e *bundle.Entry, room *allowance) *recorder {
+	return &recorder{outer: outer, entry: e, room: room, header: http.Header{}, status: http.StatusOK}
 }
 
 // Header implements http.ResponseWriter.
@@ -66,10 +91,13 @@ func (r *recorder) Header() http.Header { return r.header }
 // WriteHeader implements http.ResponseWriter.
 func (r *recorder) WriteHeader(status int) { r.status = status }
 
-// Write implements http.ResponseWriter. What is beyond the allowance is not kept.
+// briefAnswer is how many bytes an answer has that is kept beyond the allowance: that of a refusal, mostly.
+const briefAnswer = 4 << 10
+
+// Write implements http.ResponseWriter. What is beyond the allowance is not kept, unless it is brief.
 func (r *recorder) Write(b []byte) (int, error) {
-	if r.reads != nil {
-		if r.reads.bytes -= len(b); r.reads.bytes < 0 {
+	if r.room != nil {
+		if r.room.bytes -= len(b); r.room.bytes < 0 && len(b) > briefAnswer {
 			r.body = bytes.Buffer{}
 			return 0, http.ErrContentLength
 		}

@@ -123,6 +123,7 @@ func (s *server) stats(c *call) error {
 		var values []quantity
 		count := 0
 		err := s.observations(c, find, func(v store.Version, r *fhir.Node) error {
+			c.shows(v)
 			if status := r.Get("status").Text(); status == "entered-in-error" || status == "cancelled" {
 				return nil
 			}

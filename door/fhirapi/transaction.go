@@ -1,6 +1,7 @@
 package fhirapi
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -37,7 +38,9 @@ func (s *server) transaction(c *call) error {
 
 // all carries out a transaction: every write is one Change.
 func (s *server) all(c *call, b *bundle.Bundle) error {
-	plan := &transactionPlan{server: s, call: c, done: map[int][]byte{}, fresh: map[int]bool{}}
+	budget, done := c.allow()
+	defer done()
+	plan := &transactionPlan{budget: budget, server: s, call: c, done: map[int][]byte{}, fresh: map[int]bool{}}
 	if err := plan.conditions(b); err != nil {
 		return err
 	}
@@ -63,8 +66,7 @@ func (s *server) all(c *call, b *bundle.Bundle) error {
 		}
 		plan.answer(res)
 	}
-	budget, done := c.allow()
-	defer done()
+	budget.bytes = budget.most
 	for _, e := range b.Entries { // reads see what the writes made
 		if reads(e) {
 			plan.done[e.Index], _, _ = s.sub(c, e, budget)
@@ -77,12 +79,9 @@ func (s *server) all(c *call, b *bundle.Bundle) error {
 	return c.write(http.StatusOK, responseJSON("transaction", out...))
 }
 
-func reads(e *bundle.Entry) bool {
-	return e.Method == http.MethodGet || e.Method == http.MethodHead
-}
-
 // transactionPlan turns the entries of a transaction into one Change.
 type transactionPlan struct {
+	budget *allowance
 	server *server
 	call   *call
 	change record.Change
@@ -103,6 +102,9 @@ func (p *transactionPlan) conditions(b *bundle.Bundle) error {
 		}
 		if cond == "" || reads(e) {
 			continue
+		}
+		if err := p.budget.late(e); err != nil {
+			return err
 		}
 		q, err := p.call.condition(e.Type, cond)
 		if err != nil {
@@ -150,6 +152,9 @@ func (p *transactionPlan) references(b *bundle.Bundle) error {
 	for _, r := range b.Conditional() {
 		key := r.Type + "?" + r.Query
 		if known[key] == "" {
+			if err := p.budget.late(r.Entry); err != nil {
+				return err
+			}
 			q, err := p.call.condition(r.Type, r.Query)
 			if err != nil {
 				return at(err, r.Entry)
@@ -175,13 +180,11 @@ func (p *transactionPlan) reads(b *bundle.Bundle) error {
 	for _, e := range p.puts {
 		made[e.Reference()] = true
 	}
-	budget, done := p.call.allow()
-	defer done()
 	for _, e := range b.Entries {
 		if !reads(e) || made[e.Reference()] {
 			continue
 		}
-		if _, why, status := p.server.sub(p.call, e, budget); status >= 400 {
+		if _, why, status := p.server.sub(p.call, e, p.budget); status >= 400 {
 			return fault.New(fault.Invalid, "The read in the transaction failed: %s", why).At(e.Path() + ".request.url")
 		}
 	}
@@ -316,13 +319,12 @@ func (s *server) each(c *call, b *bundle.Bundle) error {
 }
 
 // sub runs one entry as a request and returns its entry in the answer, the status, and why it is not what
-// was asked for. A read uses up of the allowance.
+// was asked for. It uses up of the allowance; what was written is told in any case, without the resource when
+// there is no room for it.
 func (s *server) sub(c *call, e *bundle.Entry, budget *allowance) (entry []byte, why string, status int) {
 	ctx := c.Context()
 	if reads(e) {
 		ctx = budget.ctx
-	} else {
-		budget = nil
 	}
 	refused := func(err error) ([]byte, string, int) {
 		return failed(err), Outcome(err, "").Path("issue.0.details.text").Text(), fault.Status(fault.CodeOf(err))
@@ -331,8 +333,10 @@ func (s *server) sub(c *call, e *bundle.Entry, budget *allowance) (entry []byte,
 	if err != nil || !tidy(r.URL.Path) {
 		return refused(fault.New(fault.Malformed, "The url of the entry cannot be read.").At(e.Path() + ".request.url"))
 	}
-	if err := budget.spent(e); err != nil {
-		return refused(err)
+	if reads(e) || conditional(e) {
+		if err := cmp.Or(budget.late(e), budget.full(e)); err != nil {
+			return refused(err)
+		}
 	}
 	r.Host = c.Host
 	for header, value := range map[string]string{"If-Match": e.IfMatch, "If-None-Exist": e.IfNoneExist, "If-None-Match": e.IfNoneMatch} {
@@ -342,8 +346,14 @@ func (s *server) sub(c *call, e *bundle.Entry, budget *allowance) (entry []byte,
 	}
 	w := newRecorder(c, e, budget)
 	s.inner.ServeHTTP(w, r)
-	if err := budget.spent(e); err != nil && (w.status >= 400 || budget.bytes < 0) { // an answer that came in time counts
-		return refused(err)
+	if reads(e) {
+		err := budget.full(e)
+		if w.status >= 400 { // an answer that came in time counts
+			err = cmp.Or(err, budget.late(e))
+		}
+		if err != nil {
+			return refused(err)
+		}
 	}
 	if w.status >= 400 {
 		if o, err := fhir.Parse(w.resource()); err == nil {

@@ -239,9 +239,20 @@ func TestTheReadsOfABundleHaveABound(t *testing.T) {
 	h.ask("POST", "/fhir", of("transaction", 40), "Content-Type: application/fhir+json").refused(http.StatusUnprocessableEntity, "32 MB together")
 	h.ask("POST", "/fhir", of("transaction", 2), "Content-Type: application/fhir+json").is(http.StatusOK)
 
+	everything := strings.TrimSuffix(strings.Repeat(`{"request":{"method":"POST","url":"Patient/rosa/$everything"},"resource":{"resourceType":"Parameters"}},`, 20), ",")
+	a = h.ask("POST", "/fhir", `{"resourceType":"Bundle","type":"batch","entry":[`+everything+`]}`, "Content-Type: application/fhir+json").is(http.StatusOK)
+	if len(a.body) > bundleBytes+1<<20 || !strings.Contains(string(a.body), "32 MB together") {
+		t.Errorf("operations by POST have no bound: %d bytes", len(a.body))
+	}
+	existing := strings.TrimSuffix(strings.Repeat(`{"request":{"method":"POST","url":"Communication","ifNoneExist":"_id=large-0"},"resource":{"resourceType":"Communication","status":"completed"}},`, 50), ",")
+	a = h.ask("POST", "/fhir", `{"resourceType":"Bundle","type":"batch","entry":[`+existing+`]}`, "Content-Type: application/fhir+json").is(http.StatusOK)
+	if len(a.body) > bundleBytes+1<<20 {
+		t.Errorf("what conditional creates find has no bound: %d bytes", len(a.body))
+	}
+
 	over, stop := context.WithCancel(t.Context())
 	stop()
-	if err := (&allowance{ctx: over, bytes: 1}).spent(&bundle.Entry{}); !fault.Is(err, fault.TooCostly) {
+	if err := (&allowance{ctx: over, bytes: 1}).late(&bundle.Entry{}); !fault.Is(err, fault.TooCostly) {
 		t.Errorf("when the time is up: %v", err)
 	}
 }

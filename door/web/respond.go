@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -169,26 +170,29 @@ func faultTitle(code fault.Code) string {
 }
 
 // HostBelieved reports whether the host that a request names is this server without anybody having said
-// so: this machine, or the network address that the request was sent to. Any other name is what the sender
-// says.
+// so: this machine, or the network address that the request was sent to, with the port that it was sent to.
+// Any other name is what the sender says.
 func HostBelieved(r *http.Request) bool {
-	host := r.Host
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	host, port, err := net.SplitHostPort(r.Host)
 	if err != nil {
-		return host == "localhost"
-	}
-	if ip.IsLoopback() {
-		return true
+		if host, port = strings.Trim(r.Host, "[]"), "80"; r.TLS != nil {
+			port = "443"
+		}
 	}
 	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	if !ok {
-		return false
+	if !ok { // it did not come by the network
+		ip, err := netip.ParseAddr(host)
+		return host == "localhost" || err == nil && ip.IsLoopback()
 	}
 	own, err := netip.ParseAddrPort(local.String())
-	return err == nil && own.Addr().Unmap().WithZone("") == ip.Unmap()
+	if err != nil || strconv.Itoa(int(own.Port())) != port {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return host == "localhost" && own.Addr().Unmap().IsLoopback()
+	}
+	return own.Addr().Unmap().WithZone("") == ip.Unmap()
 }
 
 // Absolute is the whole address of a path of this site, for a link that a person hands on.

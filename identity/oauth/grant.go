@@ -477,6 +477,12 @@ func (s *Server) Introspect(ctx context.Context, client Client, token string) (*
 		if err != nil || !found || g.Client != client.ID {
 			return nil, err
 		}
+		if _, err := s.acts(ctx, g); err != nil {
+			if fault.Is(err, fault.Unauthorized) {
+				err = nil
+			}
+			return nil, err
+		}
 		return &Active{Scopes: g.Scopes, Client: g.Client, Subject: g.Account, Until: r.Until, Issued: g.Used, Refresh: true}, nil
 	}
 	p, a, g, err := s.holder(ctx, token)
