@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -21,6 +22,7 @@ import (
 	"github.com/osler-emr/osler/exchange/synthetic"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/identity"
+	"github.com/osler-emr/osler/record/watch"
 	"github.com/osler-emr/osler/trust"
 )
 
@@ -95,6 +97,9 @@ func preparedAt(t *testing.T, place dataFlags) (token string) {
 	}
 	token, err = h.accounts.IssueToken(ctx, by, a.ID, []string{"user/*.cruds"}, time.Hour)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := begin(ctx, h, watch.Open(watch.Options{Gate: h.gate, Store: h.store, Clock: clock.System{}}), slog.New(slog.DiscardHandler)); err != nil { // as a start before this one did
 		t.Fatal(err)
 	}
 	return token

@@ -244,12 +244,7 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, tcp net.L
 // reviews asks for the review of results that come from outside. Nothing that is written from now on is
 // missed.
 func reviews(ctx context.Context, h *house, watcher *watch.Watcher, log *slog.Logger) (stop func(), err error) {
-	work := result.Incoming{Gate: h.gate, Staff: h.accounts, Log: log}.Consumers()
-	for _, c := range work {
-		if err := watcher.Begin(ctx, c); err != nil {
-			return nil, err
-		}
-	}
+	work, err := begin(ctx, h, watcher, log)
 	var stops []func()
 	for _, c := range work {
 		stops = append(stops, background(ctx, func(ctx context.Context) { watcher.Consume(ctx, c) }))
@@ -258,7 +253,18 @@ func reviews(ctx context.Context, h *house, watcher *watch.Watcher, log *slog.Lo
 		for _, stop := range stops {
 			stop()
 		}
-	}, nil
+	}, err
+}
+
+// begin stores where the work on results begins, when a record is served for the first time.
+func begin(ctx context.Context, h *house, watcher *watch.Watcher, log *slog.Logger) ([]watch.Consumer, error) {
+	work := result.Incoming{Gate: h.gate, Staff: h.accounts, Log: log}.Consumers()
+	for _, c := range work {
+		if err := watcher.Begin(ctx, c); err != nil {
+			return nil, err
+		}
+	}
+	return work, nil
 }
 
 // hardened returns a server with limits for every part of a request and of a connection. HTTP/2
