@@ -25,7 +25,9 @@ type figure struct {
 	Max     float64 `json:"maxms,omitempty"`
 	// CPU is the processor time of the serving process for one operation, in microseconds:
 	// the figure that other work on the machine disturbs least.
-	CPU    float64 `json:"cpuMicros,omitempty"`
+	CPU float64 `json:"cpuMicros,omitempty"`
+	// After is what the process worked on when the row was over, for one operation, in microseconds.
+	After  float64 `json:"afterMicros,omitempty"`
 	Errors int     `json:"errors"`
 	// Value and Unit are for what is not a rate: a size, a duration.
 	Value float64 `json:"value,omitempty"`
@@ -176,13 +178,13 @@ func (r *report) finish(w io.Writer, c *benchCommand) error {
 func (r *report) print(w io.Writer) {
 	fmt.Fprintf(w, "%d patients, %d resources; encryption, validation, audit and fsync on; %d cores, client included; load %s to %s\n",
 		r.Patients, r.Resources, r.Cores, r.Load[0], r.Load[1])
-	fmt.Fprintf(w, "%-48s %7s %8s %8s %8s %8s %8s %8s %6s\n", "", "clients", "per s", "p50 ms", "p90 ms", "p99 ms", "max ms", "CPU µs", "errors")
+	fmt.Fprintf(w, "%-48s %7s %8s %8s %8s %8s %8s %8s %7s %6s\n", "", "clients", "per s", "p50 ms", "p90 ms", "p99 ms", "max ms", "CPU µs", "after", "errors")
 	for _, f := range r.Figures {
 		if f.Unit != "" {
 			fmt.Fprintf(w, "%-48s %7s %8.4g %s\n", f.Name, "", f.Value, f.Unit)
 			continue
 		}
-		fmt.Fprintf(w, "%-48s %7d %8.0f %8.2f %8.2f %8.2f %8.1f %8.0f %6d\n", f.Name, f.Clients, f.Rate, f.P50, f.P90, f.P99, f.Max, f.CPU, f.Errors)
+		fmt.Fprintf(w, "%-48s %7d %8.0f %8.2f %8.2f %8.2f %8.1f %8.0f %7.0f %6d\n", f.Name, f.Clients, f.Rate, f.P50, f.P90, f.P99, f.Max, f.CPU, f.After, f.Errors)
 	}
 }
 

@@ -260,9 +260,11 @@ func outcome(body []byte) string {
 }
 
 // run measures a row at a number of clients. A fifth of the time before is not counted:
-// connections open, statements are prepared.
+// connections open, statements are prepared. It ends when the server rests: what a row leaves to be done
+// in the background is not the next row's.
 func (b *bench) run(ctx context.Context, r row, clients int) figure {
 	var next atomic.Int64
+	b.rest()
 	b.during(ctx, r, clients, b.command.For/5, &next, nil)
 	f := figure{Name: r.name, Clients: clients}
 	var h histogram
@@ -270,7 +272,26 @@ func (b *bench) run(ctx context.Context, r row, clients int) figure {
 	f.Errors = b.during(ctx, r, clients, b.command.For, &next, &h)
 	took, cpu := time.Since(start), cpuOf(b.pid)-before
 	f.fill(&h, took, cpu)
+	f.After = perOp(b.rest(), next.Load())
 	return f
+}
+
+// rest waits until the server does nothing any more, for half a minute at most, and returns the processor time
+// that it needed until then.
+func (b *bench) rest() time.Duration {
+	const look, idle = 200 * time.Millisecond, 10 * time.Millisecond
+	begin := cpuOf(b.pid)
+	was := begin
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); {
+		time.Sleep(look)
+		now := cpuOf(b.pid)
+		if now-was <= idle {
+			was = now
+			break
+		}
+		was = now
+	}
+	return was - begin
 }
 
 // during lets clients ask for a time, and returns how many failed.
