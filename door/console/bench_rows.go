@@ -264,7 +264,7 @@ func outcome(body []byte) string {
 // in the background is not the next row's.
 func (b *bench) run(ctx context.Context, r row, clients int) figure {
 	var next atomic.Int64
-	b.rest()
+	b.settle()
 	b.during(ctx, r, clients, b.command.For/5, &next, nil)
 	f := figure{Name: r.name, Clients: clients}
 	var h histogram
@@ -272,13 +272,13 @@ func (b *bench) run(ctx context.Context, r row, clients int) figure {
 	f.Errors = b.during(ctx, r, clients, b.command.For, &next, &h)
 	took, cpu := time.Since(start), cpuOf(b.pid)-before
 	f.fill(&h, took, cpu)
-	f.After = perOp(b.rest(), next.Load())
+	f.After = perOp(b.settle(), next.Load())
 	return f
 }
 
-// rest waits until the server does nothing any more, for half a minute at most, and returns the processor time
+// settle waits until the server does nothing any more, for half a minute at most, and returns the processor time
 // that it needed until then.
-func (b *bench) rest() time.Duration {
+func (b *bench) settle() time.Duration {
 	const look, idle = 200 * time.Millisecond, 10 * time.Millisecond
 	begin := cpuOf(b.pid)
 	was := begin
