@@ -10,7 +10,8 @@
 //		…
 //	})
 //
-// While one person alone is here, nothing waits: all of theirs is at work at once. As soon as
+// While one person alone is here, so many of theirs are at work at once that more would take memory and
+// be done no sooner; what comes beyond waits. As soon as
 // somebody else asks for anything, cheap or costly, each person has at most Most jobs at work, and
 // all together do too; the others wait in a queue of their person's own, from which one after the
 // other is taken, person by person. A person whose jobs are brief and who has none at work does not
@@ -34,13 +35,16 @@ import (
 const (
 	// Recent is how long ago somebody may have asked for something, to be here still.
 	Recent = 2 * time.Second
-	// MaxWaiting is how many jobs of one person may wait; one more is refused.
+	// MaxWaiting is how many jobs of one person may wait while others are here; one more is refused.
 	MaxWaiting = 64
+	// MaxWaitingAlone is how many may wait while nobody else is here.
+	MaxWaitingAlone = 1024
 	// MaxWait is how long a job waits before it is refused.
 	MaxWait = 10 * time.Second
 	// Brief is how long jobs take that need not wait behind long ones.
 	Brief = 100 * time.Millisecond
 
+	alone     = 16          // times most: jobs of one person at work while nobody else is here
 	forget    = time.Minute // how long it is remembered how long somebody's jobs take
 	maxPeople = 4096        // of whom something is remembered, before those not seen lately are let go
 )

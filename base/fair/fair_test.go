@@ -139,18 +139,21 @@ func in(t *testing.T, most int, f func(*bench)) {
 	})
 }
 
-// Whoever is alone never waits, however many jobs there are, also after others have gone.
-func TestWhoIsAloneNeverWaits(t *testing.T) {
-	in(t, 1, func(b *bench) {
+// Whoever is alone has so many at work at once, and no more: the rest waits, and is done, also after
+// others have gone.
+func TestWhoIsAloneHasManyAtWork(t *testing.T) {
+	in(t, 2, func(b *bench) {
 		b.reads("nina", 200, time.Second)
-		b.want("at work", b.now("nina"), 200)
+		b.want("at work", b.now("nina"), 2*alone)
 		b.all.Wait()
 		b.q.Seen("amara")
 		time.Sleep(Recent + time.Millisecond)
 		b.reads("nina", 100, time.Second)
-		b.want("at work, two seconds after somebody else was seen", b.now("nina"), 100)
+		b.want("at work, two seconds after somebody else was seen", b.now("nina"), 2*alone)
 		b.all.Wait()
 		b.want("done", b.did("nina"), 300)
+		b.reads("nina", MaxWaitingAlone+2*alone+3, time.Millisecond)
+		b.want("refused", len(b.refused("nina")), 3)
 	})
 }
 

@@ -83,7 +83,7 @@ func (t *Turn) comeBack() {
 	t.away = false
 	switch {
 	case t.ended:
-	case !q.shared(time.Now()) || q.fits(t.person):
+	case !q.shared(time.Now()) || q.fits(t.person, true):
 		q.start(t, false)
 	case q.fitsBeside(t):
 		q.start(t, true)
@@ -136,16 +136,20 @@ func (q *Queue) enter(ctx context.Context, j Job) (*Turn, error) {
 	t := q.turn(ctx, j, p)
 	q.add(p)
 	q.press()
+	shared, most := q.shared(now), MaxWaitingAlone
+	if shared {
+		most = MaxWaiting
+	}
 	switch {
-	case !q.shared(now) || q.fits(p):
+	case q.fits(p, shared):
 		q.start(t, false)
-	case q.fitsBeside(t):
+	case shared && q.fitsBeside(t):
 		q.start(t, true)
-	case len(p.waiting) >= MaxWaiting:
+	case len(p.waiting) >= most:
 		q.give(p)
 		q.mu.Unlock()
 		t.cancel(nil)
-		return nil, busy("%d of your requests wait already, because others use the server too. Send fewer at once, and try again in a few seconds.", MaxWaiting)
+		return nil, busy("%d of your requests wait already. Send fewer at once, and try again in a few seconds.", most)
 	default:
 		q.wait(t, len(p.waiting))
 	}
@@ -187,7 +191,7 @@ func (t *Turn) await(ctx context.Context, j Job) (*Turn, error) {
 		case <-ctx.Done():
 			err = context.Cause(ctx)
 		case <-late.C:
-			err = busy("Your request has waited for %d seconds, because others use the server too. Try again in a few seconds, or ask for less.", int(MaxWait.Seconds()))
+			err = busy("Your request has waited for %d seconds: the server is busy. Try again in a few seconds, or ask for less.", int(MaxWait.Seconds()))
 		}
 		late.Stop()
 	}
@@ -238,8 +242,13 @@ func (q *Queue) wait(t *Turn, at int) {
 	p.waiting = slices.Insert(p.waiting, at, t)
 }
 
-// fits reports whether one more of a person may be at work.
-func (q *Queue) fits(p *person) bool { return len(q.working) < q.most && p.at < q.most }
+// fits reports whether one more of a person may be at work, shared when others are here too.
+func (q *Queue) fits(p *person, shared bool) bool {
+	if !shared {
+		return p.at < alone*q.most
+	}
+	return len(q.working) < q.most && p.at < q.most
+}
 
 // fitsBeside reports whether a turn gets the room of the brief: its person's jobs were brief so far,
 // and none of them is at work.
@@ -331,13 +340,15 @@ func (q *Queue) next() {
 	for len(q.order) > 0 {
 		p := q.order[0]
 		beside := false
-		if q.shared(time.Now()) && !q.fits(p) {
-			i := slices.IndexFunc(q.order, func(p *person) bool { return q.fits(p) || q.fitsBeside(p.waiting[0]) })
+		if shared := q.shared(time.Now()); !q.fits(p, shared) {
+			i := slices.IndexFunc(q.order, func(p *person) bool {
+				return q.fits(p, shared) || shared && q.fitsBeside(p.waiting[0])
+			})
 			if i < 0 {
 				return
 			}
 			p = q.order[i]
-			beside = !q.fits(p)
+			beside = !q.fits(p, shared)
 		}
 		t := p.waiting[0]
 		p.waiting = slices.Delete(p.waiting, 0, 1)

@@ -38,7 +38,7 @@ func (b *bench) neighbour(ctx context.Context) {
 		alone := b.run(ctx, r, 1)
 		r.name += ", beside 50 hostile clients"
 		stop := b.attack(ctx)
-		under := b.run(ctx, r, 1)
+		under, _ := b.measure(ctx, r, 1)
 		asked := stop()
 		b.report.add(alone)
 		b.report.add(under)

@@ -263,17 +263,23 @@ func outcome(body []byte) string {
 // connections open, statements are prepared. It ends when the server rests: what a row leaves to be done
 // in the background is not the next row's.
 func (b *bench) run(ctx context.Context, r row, clients int) figure {
-	var next atomic.Int64
 	b.settle()
+	f, asked := b.measure(ctx, r, clients)
+	f.After = perOp(b.settle(), asked)
+	return f
+}
+
+// measure measures a row whatever else the server has to do, and tells how often it was asked.
+func (b *bench) measure(ctx context.Context, r row, clients int) (f figure, asked int64) {
+	var next atomic.Int64
 	b.during(ctx, r, clients, b.command.For/5, &next, nil)
-	f := figure{Name: r.name, Clients: clients}
+	f = figure{Name: r.name, Clients: clients}
 	var h histogram
 	before, start := cpuOf(b.pid), time.Now()
 	f.Errors = b.during(ctx, r, clients, b.command.For, &next, &h)
 	took, cpu := time.Since(start), cpuOf(b.pid)-before
 	f.fill(&h, took, cpu)
-	f.After = perOp(b.settle(), next.Load())
-	return f
+	return f, next.Load()
 }
 
 // settle waits until the server does nothing any more, for half a minute at most, and returns the processor time
