@@ -30,27 +30,26 @@ type Partial struct {
 // ParsePartial reads a FHIR date, dateTime or instant: "1968", "1968-03", "1968-03-14",
 // "2026-11-24T10:12:00+01:00". ok is false for everything else, the empty text included.
 func ParsePartial(value string) (p Partial, ok bool) {
-	for _, f := range []struct {
-		layout string
-		parts  int
-	}{{"2006", 1}, {"2006-01", 2}, {"2006-01-02", 3}, {time.RFC3339Nano, 4}} {
-		t, err := time.Parse(f.layout, value)
-		if err != nil {
-			continue
-		}
-		p.Year = t.Year()
-		if f.parts > 1 {
-			p.Month = int(t.Month())
-		}
-		if f.parts > 2 {
-			p.Day = t.Day()
-		}
-		if f.parts > 3 {
-			p.Clock, p.Time = true, t
-		}
-		return p, true
+	layout := time.RFC3339Nano
+	switch len(value) {
+	case len("2006"), len("2006-01"), len(time.DateOnly):
+		layout = time.DateOnly[:len(value)]
 	}
-	return Partial{}, false
+	t, err := time.Parse(layout, value)
+	if err != nil {
+		return Partial{}, false
+	}
+	p.Year = t.Year()
+	if len(layout) > len("2006") {
+		p.Month = int(t.Month())
+	}
+	if len(layout) > len("2006-01") {
+		p.Day = t.Day()
+	}
+	if layout == time.RFC3339Nano {
+		p.Clock, p.Time = true, t
+	}
+	return p, true
 }
 
 // Date writes a FHIR date for a person; an instant is written as its day in the zone. A

@@ -179,18 +179,17 @@ func (m Mask) Touches(resourceType string, body []byte) bool {
 // identifier is written in a body at all. Every body of every search is looked through, so it is done in
 // one go.
 func mentionsNational(body []byte) bool {
-	for {
-		i := bytes.IndexByte(body, '"')
-		if i < 0 || i+1 == len(body) {
-			return false
+	for i := 1; i < len(body); i++ {
+		if body[i-1] != '"' {
+			continue
 		}
-		body = body[i+1:]
-		for _, mark := range nationalMarks[body[0]] {
-			if len(body) >= len(mark) && string(body[:len(mark)]) == mark {
+		for _, mark := range nationalMarks[body[i]] {
+			if len(body)-i >= len(mark) && string(body[i:i+len(mark)]) == mark {
 				return true
 			}
 		}
 	}
+	return false
 }
 
 // nationalMarks are the texts behind a quotation mark, or the beginnings of such, of which a national
