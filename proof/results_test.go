@@ -181,6 +181,7 @@ func TestResultsOfALaboratoryAreReviewed(t *testing.T) {
 			l := openLaboratory(t, g)
 			l.reports()
 			l.withdrawn()
+			l.gone()
 			l.owners()
 			l.single()
 			l.moved()
@@ -244,9 +245,27 @@ func (l *laboratory) reports() {
 
 	l.sends("lara", r("entered-in-error", ""))
 	l.caughtUp()
-	l.are(ref, critical, done, "cancelled urgent amara: Corrected: Electrolytes: in range", "completed urgent amara: Corrected: Electrolytes: in range")
+	l.are(ref, critical, done, "cancelled urgent amara: Corrected: Electrolytes: in range", "cancelled urgent amara: Corrected: Electrolytes: in range",
+		"requested urgent amara: Taken back: Electrolytes: Potassium 6.8 mmol/L, critically high") // she may have acted on what she signed
 	if said := l.tasks("amara", ref)[3].Path("statusReason.text").Text(); !strings.Contains(said, "Entered in error") {
 		t.Errorf("why it ended: %q", said)
+	}
+	back := l.tasks("amara", ref)[4].ID()
+	if a := l.page("amara", "/inbox/"+back); a.status != http.StatusOK || !strings.Contains(a.body, "does not count any more") || strings.Contains(a.body, `<table class="vals">`) {
+		t.Errorf("the page of what was taken back: %d", a.status)
+	}
+	l.sends("lara", r("entered-in-error", `,"conclusion":"Wrong tube."`)) // said twice
+	l.caughtUp()
+	if n := len(l.tasks("amara", ref)); n != 5 {
+		t.Errorf("what was taken back twice has %d tasks", n)
+	}
+	if _, err := result.Review(context.Background(), actor, "sam", result.Words{Plan: "Calcium stopped."}, back); err != nil {
+		t.Error(err)
+	}
+	l.sends("lara", r("entered-in-error", `,"conclusion":"Wrong tube again."`))
+	l.caughtUp()
+	if n := len(l.tasks("amara", ref)); n != 5 {
+		t.Errorf("what was signed as taken back, and is taken back again, has %d tasks", n)
 	}
 
 	// A preliminary report is told as such; the final one is no second task, what it adds is.
@@ -267,21 +286,52 @@ func (l *laboratory) reports() {
 func (l *laboratory) withdrawn() {
 	ctx, actor := context.Background(), l.gate.As(l.people["amara"].principal, "clinic")
 	by := `,"basedOn":[{"reference":"ServiceRequest/o-amara"}]`
-	for _, id := range []string{"w1", "w2"} {
+	for _, id := range []string{"w1", "w2", "w3"} {
 		l.sends("lara", value(id+"k", "sam", potassium, "Potassium", "6.9", "mmol/L", ""), value(id+"na", "sam", "2951-2", "Sodium", "139", "mmol/L", ""), report(id, "sam", "final", "Blood", by, id+"k", id+"na"))
 	}
 	l.caughtUp()
-	if _, err := result.Review(ctx, actor, "sam", result.Words{Patient: "Please come.", Plan: "Phoned."}, l.tasks("amara", "DiagnosticReport/w2")[0].ID()); err != nil {
-		l.t.Fatal(err)
+	colleague := l.gate.As(l.people["nina"].principal, "clinic")
+	for _, id := range []string{"w2", "w3"} {
+		if _, err := result.Review(ctx, actor, "sam", result.Words{Patient: "Please come.", Plan: "Phoned."}, l.tasks("amara", "DiagnosticReport/"+id)[0].ID()); err != nil {
+			l.t.Fatal(err)
+		}
 	}
-	for _, id := range []string{"w1", "w2"} {
-		if _, err := result.Withdraw(ctx, actor, result.Withdrawal{Patient: "sam", ID: uid(id + "k"), Reason: "another patient's tube"}); err != nil {
+	for id, by := range map[string]*record.Actor{"w1": actor, "w2": actor, "w3": colleague} {
+		if _, err := result.Withdraw(ctx, by, result.Withdrawal{Patient: "sam", ID: uid(id + "k"), Reason: "another patient's tube"}); err != nil {
 			l.t.Fatal(err)
 		}
 	}
 	l.caughtUp()
 	l.are("DiagnosticReport/w1", "cancelled stat amara: Blood: Potassium 6.9 mmol/L, critically high", "requested urgent amara: Corrected: Blood: in range")
 	l.are("DiagnosticReport/w2", "completed stat amara: Blood: Potassium 6.9 mmol/L, critically high")
+	l.are("DiagnosticReport/w3", "completed stat amara: Blood: Potassium 6.9 mmol/L, critically high", "requested urgent amara: Corrected: Blood: in range")
+}
+
+// gone: of what a laboratory cancels, or moves to another chart, after it was signed, its signer hears; the
+// line of what was moved names nothing, and its page shows no other patient's result.
+func (l *laboratory) gone() {
+	actor := l.gate.As(l.people["amara"].principal, "clinic")
+	low := func(patient string) string {
+		return value("wm", patient, potassium, "Potassium", "2.9", "mmol/L", "")
+	}
+	by := `,"basedOn":[{"reference":"ServiceRequest/o-amara"}]`
+	l.sends("lara", value("wd", "sam", potassium, "Potassium", "5.9", "mmol/L", by), low("sam"))
+	l.caughtUp()
+	for _, id := range []string{"wd", "wm"} {
+		if _, err := result.Review(context.Background(), actor, "sam", result.Words{Plan: "Phoned."}, l.tasks("amara", "Observation/"+id)[0].ID()); err != nil {
+			l.t.Fatal(err)
+		}
+	}
+	l.sends("lara", strings.Replace(value("wd", "sam", potassium, "Potassium", "5.9", "mmol/L", by), `"final"`, `"cancelled"`, 1), low("rosa"))
+	l.caughtUp()
+	l.are("Observation/wd", "completed urgent amara: Potassium 5.9 mmol/L, high", "requested urgent amara: Taken back: Potassium 5.9 mmol/L, high")
+	l.are("Observation/wm", "completed urgent : Potassium 2.9 mmol/L, low", "requested urgent amara: Potassium 2.9 mmol/L, low", "requested urgent : Taken back: Laboratory result")
+	for _, n := range l.tasks("amara", "Observation/wm") {
+		rosa, shown := n.Path("for.reference").Text() == "Patient/rosa", l.page("amara", "/inbox/"+n.ID()).body
+		if strings.Contains(shown, `<table class="vals">`) != rosa {
+			l.t.Errorf("the page of %s for %s: the result is shown %v", told(n), n.Path("for.reference").Text(), !rosa)
+		}
+	}
 }
 
 func (l *laboratory) owners() {
@@ -317,7 +367,7 @@ func (l *laboratory) single() {
 	l.caughtUp()
 	l.are("Observation/k3")
 	l.are("DiagnosticReport/r3", "requested urgent : Blood: Potassium 5.4 mmol/L, high")
-	l.are("Observation/p1", "completed stat : Platelets 12 10*9/L, critically low")
+	l.are("Observation/p1", "cancelled stat : Platelets 12 10*9/L, critically low")
 	l.are("DiagnosticReport/r-late", "requested stat : Late: Platelets 12 10*9/L, critically low")
 
 	l.sends("lara", value("k4", "sam", potassium, "Potassium", "5.4", "mmol/L", ""))
@@ -325,7 +375,7 @@ func (l *laboratory) single() {
 	l.sends("lara", strings.Replace(value("k4", "sam", potassium, "Potassium", "5.4", "mmol/L", ""), `"final"`, `"entered-in-error"`, 1))
 	eventually(l.t, "what was taken back is not waited for", func() bool {
 		list := l.tasks("amara", "Observation/k4")
-		return len(list) == 1 && list[0].Get("status").Text() == "completed"
+		return len(list) == 1 && list[0].Get("status").Text() == "cancelled"
 	})
 	l.sends("lara", value("k5", "sam", potassium, "Potassium", "4.4", "mmol/L", ""))
 	l.caughtUp()
@@ -338,7 +388,7 @@ func (l *laboratory) moved() {
 	l.caughtUp()
 	l.sends("amara", report("mv", "rosa", "corrected", "Ferritin 4", ""))
 	l.caughtUp()
-	l.are("DiagnosticReport/mv", "completed routine : Laboratory result", "requested routine amara: Corrected: Ferritin 4")
+	l.are("DiagnosticReport/mv", "cancelled routine : Laboratory result", "requested routine amara: Corrected: Ferritin 4")
 	if list := l.tasks("amara", "DiagnosticReport/mv"); list[0].Path("for.reference").Text() != "Patient/sam" || list[1].Path("for.reference").Text() != "Patient/rosa" {
 		l.t.Error("the reviews stand in the wrong charts")
 	}

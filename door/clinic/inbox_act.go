@@ -36,7 +36,7 @@ func inboxDone(w http.ResponseWriter, r *web.Request) error {
 		}
 		said = r.Lang.T("Result signed.")
 		if comment := strings.TrimSpace(r.FormValue("comment")); comment != "" {
-			p, err := result.Comment(r.Context(), r.Actor, t.Focus, comment)
+			p, err := result.Comment(r.Context(), r.Actor, t, comment)
 			if err != nil {
 				return err
 			}
@@ -78,7 +78,7 @@ func inboxSign(w http.ResponseWriter, r *web.Request) error {
 		if err != nil {
 			return err
 		}
-		report, err := result.Behind(r.Context(), r.Actor, t.Focus)
+		report, err := result.Under(r.Context(), r.Actor, t)
 		if err != nil {
 			return err
 		}

@@ -45,12 +45,12 @@ func (i *inboxItem) focus(r *web.Request) error {
 	case task.ReviewResult, task.PatientMeasurement:
 		i.Reported = t.Kind == task.PatientMeasurement
 		i.Critical = result.Critical(t, result.Report{})
-		report, err := result.Behind(r.Context(), r.Actor, t.Focus)
-		if gone(err) {
-			return nil
-		}
-		if err != nil {
+		report, err := result.Under(r.Context(), r.Actor, t)
+		if err != nil && !gone(err) {
 			return err
+		}
+		if i.TakenBack = result.TakenBack(t, report); gone(err) || i.TakenBack {
+			return i.typed(r)
 		}
 		i.Values, i.Said = valuesOf(report), report.Comment
 		if err := i.typed(r); err != nil {
@@ -153,7 +153,7 @@ func grade(ctx context.Context, actor *record.Actor, list []workLine) error {
 		if t.Kind != task.ReviewResult || !t.Open() || t.Priority == "stat" || !list[i].Known {
 			continue
 		}
-		report, err := result.Behind(ctx, actor, t.Focus)
+		report, err := result.Under(ctx, actor, *t)
 		if gone(err) {
 			continue
 		}

@@ -207,6 +207,7 @@ type inboxItem struct {
 	Declined  *workLine            // the request for a signature that this answers, when the reader may see it
 	Critical  bool                 // a result that is signed only with what was done
 	Reported  bool                 // the values were measured by the patient
+	TakenBack bool                 // the result does not count any more
 	Others    []workLine           // what else is open about the patient
 	Team      []ui.Option          // colleagues to pass it on to
 	Faults    ui.Faults

@@ -85,12 +85,13 @@ func (in Incoming) filed(ctx context.Context, c watch.Commit) error {
 		}
 	}
 	from := originOf(c.Leaf)
+	taken := slices.ContainsFunc(list, arrived.over)
 	for _, a := range list {
 		if !strings.HasPrefix(a.ref, "Observation/") {
 			continue
 		}
-		if status := a.node.Get("status").Text(); a.node == nil || status == wrong || status == "cancelled" {
-			add(a.ref, renew)
+		if a.over() {
+			add(a.ref, again)
 		}
 		if !carried[a.ref] {
 			changed = append(changed, a.ref)
@@ -107,8 +108,15 @@ func (in Incoming) filed(ctx context.Context, c watch.Commit) error {
 		}
 		add(n.Reference(), l)
 	}
+	by := ""
+	if from == byPage {
+		by = c.Leaf.Actor
+	}
 	for _, ref := range refs {
-		if err := in.look(ctx, ref, may[ref]); err != nil {
+		if taken { // whoever signed it hears of it, also when a colleague takes it back
+			may[ref] = max(may[ref], again)
+		}
+		if err := in.look(ctx, ref, may[ref], by); err != nil {
 			return err
 		}
 	}
@@ -152,7 +160,7 @@ func (in Incoming) alone(ctx context.Context, c watch.Commit) error {
 		if carried[a.ref] || a.node.Get("hasMember").Len() > 0 && len(ValuesFrom(a.node)) == 0 { // a panel: its members are looked at
 			continue
 		}
-		if err := in.look(ctx, a.ref, a.leave); err != nil {
+		if err := in.look(ctx, a.ref, a.leave, ""); err != nil {
 			return err
 		}
 	}
@@ -181,8 +189,9 @@ func (in Incoming) carriers(ctx context.Context, observations []string) (reports
 func (in Incoming) actor() *record.Actor { return in.Gate.As(trust.System(incoming), incoming) }
 
 // look brings the review of one result up to date. What the record can never store is given up, so
-// that it does not hold up the results after it, and said in the log.
-func (in Incoming) look(ctx context.Context, ref string, l leave) (err error) {
+// that it does not hold up the results after it, and said in the log. by is the account of whoever
+// changed it on a page, who needs not be told; "" for a sender.
+func (in Incoming) look(ctx context.Context, ref string, l leave, by string) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			in.Log.Error("the review of a result cannot be asked for", "result", ref, "panic", fmt.Sprint(p))
@@ -190,7 +199,7 @@ func (in Incoming) look(ctx context.Context, ref string, l leave) (err error) {
 		}
 	}()
 	for attempt := range attempts {
-		if err = in.settle(ctx, ref, l, attempt == attempts-1); !fault.Is(err, fault.Conflict) && !fault.Is(err, fault.Stale) {
+		if err = in.settle(ctx, ref, l, by, attempt == attempts-1); !fault.Is(err, fault.Conflict) && !fault.Is(err, fault.Stale) {
 			break
 		}
 	}

@@ -51,6 +51,9 @@ type arrived struct {
 	leave leave
 }
 
+// over reports whether a version takes a result back.
+func (a arrived) over() bool { return gathered{focus: a.node}.over() != "" }
+
 // arrivals reads the versions of a commit that may concern the review of results.
 func (in Incoming) arrivals(ctx context.Context, c watch.Commit, alone bool) (list []arrived, err error) {
 	from := originOf(c.Leaf)

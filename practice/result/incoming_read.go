@@ -110,13 +110,7 @@ func (f gathered) refs(ref string) []string {
 }
 
 // chart is the id of the patient whom the result is about; "" for nobody, or when it was deleted.
-func (f gathered) chart() string {
-	id, ok := strings.CutPrefix(f.focus.Path("subject.reference").Text(), "Patient/")
-	if !ok {
-		return ""
-	}
-	return id
-}
+func (f gathered) chart() string { return subjectOf(f.focus) }
 
 // over says why nobody has to look at a result any more; "" when somebody has.
 func (f gathered) over() string {

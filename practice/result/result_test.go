@@ -114,9 +114,15 @@ func TestFileAndReview(t *testing.T) {
 	if _, err := Review(ctx, c.as(physician), "maria", Words{Patient: "Please come today.", Plan: "Told by phone; ECG today."}, tasks[0].ID); err != nil {
 		t.Fatal(err)
 	}
-	more, err := Comment(ctx, c.as(physician), filed.Reference, "Bring your list of medicines.")
+	more, err := Comment(ctx, c.as(physician), task.Task{Patient: "maria", Focus: filed.Reference}, "Bring your list of medicines.")
 	if err != nil || more.Resource.Get("conclusion").Text() != "Please come today.\n\nBring your list of medicines." {
 		t.Errorf("words after words: %q, %v", more.Resource.Get("conclusion").Text(), err)
+	}
+	if _, err := Comment(ctx, c.as(physician), task.Task{Patient: "sam", Focus: filed.Reference}, "For Sam."); !fault.Is(err, fault.NotFound) {
+		t.Errorf("words for one patient with the result of another: %v", err)
+	}
+	if _, err := Under(ctx, c.as(physician), task.Task{Patient: "sam", Focus: filed.Reference}); !fault.Is(err, fault.NotFound) {
+		t.Errorf("the result of another patient: %v", err)
 	}
 	if report, _ = Behind(ctx, c.as(physician), filed.Reference); report.Comment != "Please come today." {
 		t.Errorf("the words for the patient: %q", report.Comment)

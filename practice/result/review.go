@@ -17,8 +17,12 @@ var nan = math.NaN()
 // cannot wait, or one of its values is critical, by its laboratory or by the clinic's own limits
 // (see Value.Own). It is the one place where this is decided.
 func Critical(t task.Task, r Report) bool {
-	return t.Kind == task.ReviewResult && (t.Priority == "stat" || slices.ContainsFunc(r.Values, func(v Value) bool { return critical(v.Flag) }))
+	return t.Kind == task.ReviewResult && (t.Priority == "stat" || r.Status != wrong && slices.ContainsFunc(r.Values, func(v Value) bool { return critical(v.Flag) }))
 }
+
+// TakenBack reports whether a review is of a result that does not count any more: entered in error, deleted, or
+// another patient's.
+func TakenBack(t task.Task, r Report) bool { return t.Known == takenBack || r.Status == wrong }
 
 // critical reports whether an HL7 ObservationInterpretation is beyond a critical limit.
 func critical(flag string) bool { return flag == "HH" || flag == "LL" || flag == "AA" }
@@ -32,7 +36,7 @@ func Outcome(ctx context.Context, actor *record.Actor, t task.Task, plan, otherw
 	if t.Kind != task.ReviewResult || !t.Open() {
 		return otherwise, nil
 	}
-	r, err := Behind(ctx, actor, t.Focus)
+	r, err := Under(ctx, actor, t)
 	if err != nil && !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Gone) && !fault.Is(err, fault.NotSupported) {
 		return "", err
 	}
@@ -83,7 +87,7 @@ func Review(ctx context.Context, actor *record.Actor, patient string, said Words
 			continue
 		}
 		seen = append(seen, t.Focus)
-		words, err := Comment(ctx, actor, t.Focus, comment)
+		words, err := Comment(ctx, actor, t, comment)
 		if err != nil {
 			return record.Result{}, err
 		}

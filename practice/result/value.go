@@ -16,6 +16,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/knowledge/labrange"
+	"github.com/osler-emr/osler/practice/task"
 	"github.com/osler-emr/osler/record"
 )
 
@@ -49,6 +50,8 @@ type Report struct {
 	Comment                string // for the patient
 	Values                 []Value
 	Reference              string // of the report, or of the single observation
+
+	patient string // the id of the Patient whom it is about; "" for nobody here
 }
 
 // ValuesFrom reads an Observation: one value, or one for each component.
@@ -168,6 +171,20 @@ func (r Report) InRange() bool {
 	return len(r.Values) > 0
 }
 
+// Under reads the result that a task is about. One that stands in another chart meanwhile, or under nobody, is
+// fault.NotFound: it must not be read as this patient's.
+func Under(ctx context.Context, actor *record.Actor, t task.Task) (Report, error) {
+	r, err := Behind(ctx, actor, t.Focus)
+	if err == nil && t.Patient != "" && r.patient != t.Patient {
+		return Report{}, elsewhere()
+	}
+	return r, err
+}
+
+func elsewhere() error {
+	return fault.New(fault.NotFound, "The result is not in this chart any more.")
+}
+
 // Behind reads what a task or an order points at: a DiagnosticReport with its values, or an
 // Observation; the values are held against the clinic's own critical limits. Other types are
 // fault.NotSupported.
@@ -181,14 +198,14 @@ func Behind(ctx context.Context, actor *record.Actor, ref string) (Report, error
 		return Report{}, err
 	}
 	if resourceType == "Observation" {
-		r := Report{ID: id, Name: words(n.Get("code")), Status: n.Get("status").Text(), Comment: notes(n), Values: ValuesFrom(n), Reference: ref}
+		r := Report{ID: id, Name: words(n.Get("code")), Status: n.Get("status").Text(), Comment: notes(n), Values: ValuesFrom(n), Reference: ref, patient: subjectOf(n)}
 		if len(r.Values) > 0 {
 			r.When = r.Values[0].When
 		}
 		return r, r.hold(ctx, actor, n)
 	}
 	r := Report{ID: id, Name: words(n.Get("code")), When: first(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("issued")),
-		Status: n.Get("status").Text(), Comment: n.Get("conclusion").Text(), Reference: ref}
+		Status: n.Get("status").Text(), Comment: n.Get("conclusion").Text(), Reference: ref, patient: subjectOf(n)}
 	var ids []string
 	for v := range n.Get("result").Items() {
 		if vid, ok := strings.CutPrefix(v.Get("reference").Text(), "Observation/"); ok {
@@ -237,20 +254,33 @@ func (r *Report) read(ctx context.Context, actor *record.Actor, ids []string) er
 		byID[n.ID()] = n
 	}
 	for _, id := range ids {
-		if n := byID[id]; n != nil && n.Get("status").Text() != wrong {
+		if n := byID[id]; n != nil && n.Get("status").Text() != wrong && subjectOf(n) == r.patient {
 			r.Values = append(r.Values, ValuesFrom(n)...)
 		}
 	}
 	return nil
 }
 
-// Comment returns the Put that stores the clinician's words for the patient with a result:
-// a report's conclusion, an observation's note, after what the laboratory has said there.
-func Comment(ctx context.Context, actor *record.Actor, ref, text string) (record.Put, error) {
-	resourceType, id, _ := strings.Cut(ref, "/")
+// subjectOf is the id of the Patient whom a resource is about; "" for none.
+func subjectOf(n *fhir.Node) string {
+	id, ok := strings.CutPrefix(n.Path("subject.reference").Text(), "Patient/")
+	if !ok {
+		return ""
+	}
+	return id
+}
+
+// Comment returns the Put that stores the clinician's words for the patient with the result of a review:
+// a report's conclusion, an observation's note, after what the laboratory has said there. A result that stands in
+// another chart meanwhile is fault.NotFound.
+func Comment(ctx context.Context, actor *record.Actor, t task.Task, text string) (record.Put, error) {
+	resourceType, id, _ := strings.Cut(t.Focus, "/")
 	n, err := actor.Read(ctx, resourceType, id)
 	if err != nil {
 		return record.Put{}, err
+	}
+	if t.Patient != "" && subjectOf(n) != t.Patient {
+		return record.Put{}, elsewhere()
 	}
 	switch resourceType {
 	case "DiagnosticReport":

@@ -76,7 +76,7 @@ func Withdraw(ctx context.Context, actor *record.Actor, w Withdrawal) (record.Re
 			if t.Kind != task.ReviewResult || t.Patient != w.Patient {
 				continue
 			}
-			done, err := task.Done(ctx, actor, t.ID, "Entered in error: "+w.Reason)
+			done, err := task.End(ctx, actor, t.ID, "cancelled", "Entered in error: "+w.Reason) // nobody has signed it
 			if err != nil {
 				return record.Result{}, err
 			}
