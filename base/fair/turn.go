@@ -149,7 +149,7 @@ func (q *Queue) enter(ctx context.Context, j Job) (*Turn, error) {
 		q.give(p)
 		q.mu.Unlock()
 		t.cancel(nil)
-		return nil, busy("%d of your requests wait already. Send fewer at once, and try again in a few seconds.", most)
+		return nil, busy("%d of your requests wait already%s. Send fewer at once, and try again in a few seconds.", most, because(shared))
 	default:
 		q.wait(t, len(p.waiting))
 	}
@@ -191,7 +191,10 @@ func (t *Turn) await(ctx context.Context, j Job) (*Turn, error) {
 		case <-ctx.Done():
 			err = context.Cause(ctx)
 		case <-late.C:
-			err = busy("Your request has waited for %d seconds: the server is busy. Try again in a few seconds, or ask for less.", int(MaxWait.Seconds()))
+			t.queue.mu.Lock()
+			shared := t.queue.shared(time.Now())
+			t.queue.mu.Unlock()
+			err = busy("Your request has waited for %d seconds%s. Try again in a few seconds, or ask for less.", int(MaxWait.Seconds()), because(shared))
 		}
 		late.Stop()
 	}
@@ -203,6 +206,14 @@ func (t *Turn) await(ctx context.Context, j Job) (*Turn, error) {
 		t.budget = time.AfterFunc(j.Budget, func() { t.cancel(errBudget) })
 	}
 	return t, nil
+}
+
+// because says why somebody waits who is not alone.
+func because(shared bool) string {
+	if shared {
+		return ", because others use the server too"
+	}
+	return ""
 }
 
 // dropped takes a turn out of the queue; false when it has begun meanwhile.
