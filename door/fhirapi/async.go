@@ -77,7 +77,7 @@ var laterOperations = []string{"everything", "document", "lastn", "stats", "meta
 func (s *server) later(rt route, c *call) error {
 	body, err := io.ReadAll(c.Body)
 	if err != nil {
-		return fault.New(fault.TooLarge, "The body is larger than the limit of %d bytes, or broke off.", MaxBody)
+		return unread(err, fault.New(fault.TooLarge, "The body is larger than the limit of %d bytes, or broke off.", MaxBody))
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context()), laterWork)
 	job := &laterJob{owner: c.actor.Principal().ID, rights: rightsOf(c), asked: s.Clock.Now(), cancel: cancel, done: make(chan struct{})}
@@ -230,6 +230,9 @@ func (s *server) asyncStatus(c *call) error {
 		}
 		return c.write(http.StatusOK, responseJSON("batch", job.entry))
 	default:
+	}
+	if err := c.worked(); err != nil {
+		return err
 	}
 	h := c.w.Header()
 	h.Set("X-Progress", fmt.Sprintf("at work for %d s", int(s.Clock.Now().Sub(job.asked).Seconds())))
