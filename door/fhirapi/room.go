@@ -17,7 +17,7 @@ import (
 // room, so that nobody's everyday work waits for those who hold much.
 const (
 	roomFree = 256 << 10    // bytes of each that do not count
-	roomStep = 4 << 20      // at once, of a body whose size is not known
+	roomStep = 4 << 20      // at first, of a body whose size is not known; then it takes all that it may have
 	roomEach = 2 * MaxBody  // of one account
 	roomAll  = 10 * MaxBody // of all
 
@@ -103,7 +103,7 @@ func (s *server) roomy(c *call) (done func()) {
 	}
 }
 
-// roomyBody is a body that takes room: once for a size that is known, by and by otherwise.
+// roomyBody is a body that takes room: once for a size that is known, in two steps otherwise.
 type roomyBody struct {
 	io.ReadCloser
 	ctx   context.Context
@@ -121,7 +121,13 @@ func (b *roomyBody) Read(p []byte) (int, error) {
 		return b.ReadCloser.Read(p)
 	}
 	if b.read >= b.has {
-		step := max(b.size-b.has, roomStep)
+		step := b.size - b.has
+		switch {
+		case b.size < 0 && b.has == roomFree:
+			step = roomStep
+		case b.size < 0: // not by and by: several that wait for each other would all be refused
+			step = max(MaxBody-b.has, roomStep)
+		}
 		give, err := b.room.take(b.ctx, b.who, step, true)
 		if err != nil {
 			return 0, err
