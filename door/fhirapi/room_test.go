@@ -3,7 +3,6 @@ package fhirapi
 import (
 	"context"
 	"io"
-	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -79,15 +78,6 @@ func TestAnswersTakeRoom(t *testing.T) {
 	for i := range 10 {
 		if _, err := r.take(context.Background(), strings.Repeat("x", i), MaxBody, false); (err != nil) != (i >= 8) {
 			t.Errorf("of account %d: %v", i, err)
-		}
-	}
-}
-
-// What was made later is fetched in turn: telling it in XML takes as much as a search does.
-func TestLateAnswersAreFetchedInTurn(t *testing.T) {
-	for _, rt := range routes() {
-		if strings.HasSuffix(rt.pattern, "$async-status") && rt.costly() != (rt.method == http.MethodGet) {
-			t.Errorf("%s %s: costly is %v", rt.method, rt.pattern, rt.costly())
 		}
 	}
 }
