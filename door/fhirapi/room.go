@@ -43,36 +43,60 @@ func (r *room) take(ctx context.Context, who string, n int64, waits bool) (give 
 		if given == nil {
 			return sync.OnceFunc(func() { r.give(who, n) }), nil
 		}
-		full := fault.New(fault.TooCostly, "What you send and have not fetched yet takes too much memory together. Send and ask for less at once, and try again in a few seconds.")
 		if !waits {
-			return nil, full
+			return nil, errRoom
 		}
 		select {
 		case <-given:
 		case <-late.C:
-			return nil, full
+			return nil, errRoom
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
 	}
 }
 
+// force takes room also where there is none: for the answer to what is done already, which would be done again
+// if it were refused.
+func (r *room) force(who string, n int64) (give func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.add(who, n)
+	return sync.OnceFunc(func() { r.give(who, n) })
+}
+
+// full is why somebody who has taken all may not begin what could not be refused later; nil otherwise.
+func (r *room) full(who string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.held[who] < roomEach && r.all < roomAll {
+		return nil
+	}
+	return errRoom
+}
+
+var errRoom = fault.New(fault.TooCostly, "What you send and have not fetched yet takes too much memory together. Send and ask for less at once, and try again in a few seconds.")
+
 // tryTake takes room when there is some; otherwise it returns what is closed when others give some back.
 func (r *room) tryTake(who string, n int64) <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.held[who]+n <= roomEach && r.all+n <= roomAll {
-		if r.held == nil {
-			r.held = map[string]int64{}
-		}
-		r.held[who] += n
-		r.all += n
+		r.add(who, n)
 		return nil
 	}
 	if r.given == nil {
 		r.given = make(chan struct{})
 	}
 	return r.given
+}
+
+func (r *room) add(who string, n int64) {
+	if r.held == nil {
+		r.held = map[string]int64{}
+	}
+	r.held[who] += n
+	r.all += n
 }
 
 func (r *room) give(who string, n int64) {
@@ -154,8 +178,11 @@ func (c *call) sending(n int) (sent func(), err error) {
 	if c.room == nil || c.actor == nil || n <= roomFree || c.Method == http.MethodHead {
 		return func() {}, nil
 	}
-	give, err := c.room.take(c.Context(), c.actor.Principal().ID, int64(n), false)
-	if err != nil {
+	who := c.actor.Principal().ID
+	var give func()
+	if c.changes {
+		give = c.room.force(who, int64(n))
+	} else if give, err = c.room.take(c.Context(), who, int64(n), false); err != nil {
 		return nil, err
 	}
 	w := http.NewResponseController(c.w)

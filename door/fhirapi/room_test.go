@@ -80,4 +80,12 @@ func TestAnswersTakeRoom(t *testing.T) {
 			t.Errorf("of account %d: %v", i, err)
 		}
 	}
+	give := r.force("nina", 2*MaxBody) // of what is done already
+	if err := r.full("nina"); err == nil {
+		t.Error("more is begun by who has taken all")
+	}
+	give()
+	if r.all != roomAll || r.held["nina"] != 2*MaxBody {
+		t.Errorf("given back: %d are held, %d of all", r.held["nina"], r.all)
+	}
 }

@@ -157,7 +157,9 @@ type call struct {
 
 	shown *[]store.Version // keeps what a request that is answered later shows; nil otherwise
 
-	room  *room      // for a large answer; nil: without a bound
+	room    *room // for a large answer; nil: without a bound
+	changes bool  // the request may change something
+
 	turn  *fair.Turn // of a costly request
 	ahead *ahead     // the body of a costly request
 }
@@ -204,6 +206,11 @@ func (s *server) wrap(rt route) http.HandlerFunc {
 // admitted does what an admitted call asks for, now or later.
 func (s *server) admitted(rt route, c *call) error {
 	defer s.while(c)()
+	if c.changes = rt.changes(); c.changes && c.actor != nil {
+		if err := s.room.full(c.actor.Principal().ID); err != nil {
+			return err
+		}
+	}
 	defer s.roomy(c)()
 	if rt.wantsLater(c) {
 		return s.later(rt, c)

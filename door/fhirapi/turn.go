@@ -40,10 +40,15 @@ func (rt route) writesMany() bool {
 	return rt.method == http.MethodPost && (rt.pattern == "/fhir" || rt.pattern == "/fhir/{$}")
 }
 
+// changes reports whether a request may change something.
+func (rt route) changes() bool {
+	return rt.writesMany() || strings.HasSuffix(rt.pattern, "/$closure") || rt.method != http.MethodGet && !rt.costly()
+}
+
 // job says how a request is queued. What only reads can be begun again, and has a budget.
 func (rt route) job(c *call, budget time.Duration) fair.Job {
 	j := fair.Job{Who: c.actor.Principal().ID}
-	if !rt.writesMany() && !strings.HasSuffix(rt.pattern, "/$closure") {
+	if !rt.changes() {
 		j.Again, j.Budget = true, budget
 	}
 	return j
