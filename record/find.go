@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -95,10 +96,8 @@ func (a *Actor) Search(ctx context.Context, q search.Query, at store.T, after []
 			addPatient(l, v.Patient)
 		}
 	}
-	if len(l.Patients) == 0 {
-		if err := a.addAsked(ctx, l, q, page.Total); err != nil {
-			return store.Page{}, err
-		}
+	if err := a.addAsked(ctx, l, q, page.Total); err != nil {
+		return store.Page{}, err
 	}
 	if err := a.maskedAll(page.Matches, page.Included); err != nil {
 		return store.Page{}, err
@@ -106,11 +105,15 @@ func (a *Actor) Search(ctx context.Context, q search.Query, at store.T, after []
 	return page, a.write(ctx, l)
 }
 
-// addAsked names in a leaf the patients in whose charts a search has looked that shows nothing, where the
-// actor may see them: that there is nothing, or how much there is, is told of somebody too.
+// addAsked names in a leaf the patients in whose charts a search has looked and of whom it shows nothing,
+// where the actor may see them: that there is nothing, or how much there is, is told of somebody too.
 func (a *Actor) addAsked(ctx context.Context, l *ledger.Leaf, q search.Query, total int64) error {
-	var found asked
-	found.of(q.Type, q.Where)
+	known, err := a.gate.Registry(ctx)
+	if err != nil {
+		return err
+	}
+	found := asked{shown: len(l.Patients) > 0, known: known, refs: map[string]search.ID{}}
+	found.of(q.Type, q.Where, "", false)
 	name := func(v store.Version) {
 		id := v.Patient
 		if v.Type == "Patient" {
@@ -120,26 +123,11 @@ func (a *Actor) addAsked(ctx context.Context, l *ledger.Leaf, q search.Query, to
 			addPatient(l, id)
 		}
 	}
-	for _, ref := range found.refs[:min(len(found.refs), maxAbout)] {
-		v, err := a.current(ctx, ref.Type, ref.ID)
-		if fault.Is(err, fault.NotFound) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		name(v)
+	if err := a.eachNamed(ctx, found.refs, q.Types, l.Patients, name); err != nil {
+		return err
 	}
-	ask := found.patients[:min(len(found.patients), maxAbout)]
-	if len(found.person) > 0 {
-		ask = append(ask, found.person)
-	}
-	for _, x := range ask {
-		v, err := a.onlyOne(ctx, "Patient", x)
-		if err != nil {
-			return err
-		}
-		name(v)
+	if err := a.eachAsked(ctx, found.people(), name); err != nil {
+		return err
 	}
 	if total == 1 && len(l.Patients) == 0 { // the one that was counted
 		v, err := a.onlyOne(ctx, q.Type, q.Where)
@@ -151,75 +139,208 @@ func (a *Actor) addAsked(ctx context.Context, l *ledger.Leaf, q search.Query, to
 	return nil
 }
 
+// eachNamed tells of the resources that a search names by id, but for patients that are known already. types
+// are those of a search of all types.
+func (a *Actor) eachNamed(ctx context.Context, refs map[string]search.ID, types, known []string, name func(store.Version)) error {
+	var list []store.Version
+	for _, t := range slices.Sorted(maps.Keys(refs)) {
+		of := []string{t}
+		if t == "" {
+			of = append(slices.Clone(types[:min(len(types), maxAbout)]), "Patient")
+		}
+		for _, id := range refs[t] {
+			for _, t := range of {
+				if t != "Patient" || !slices.Contains(known, id) {
+					list = append(list, store.Version{Type: t, ID: id})
+				}
+			}
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return a.eachNow(ctx, list, name)
+}
+
+// eachAsked tells of the people whom conditions describe, each of them: not more than a few.
+func (a *Actor) eachAsked(ctx context.Context, people []search.Expr, name func(store.Version)) error {
+	if len(people) > maxAbout { // the others together, whoever they are
+		people = append(people[:maxAbout:maxAbout], search.Or(people[maxAbout:]))
+	}
+	for i, x := range people {
+		few := maxAbout
+		if i == maxAbout {
+			few = search.MaxCount
+		}
+		list, err := a.few(ctx, "Patient", x, few)
+		if err != nil {
+			return err
+		}
+		for _, v := range list {
+			name(v)
+		}
+	}
+	return nil
+}
+
 // onlyOne returns the resource that alone fulfils a condition, among those that the actor may see; the zero
 // Version when none does, or several do.
 func (a *Actor) onlyOne(ctx context.Context, resourceType string, where search.Expr) (store.Version, error) {
-	plan, err := a.plan(ctx, search.Query{Type: resourceType, Where: where, Count: 2, Total: search.TotalNone}, 0, nil)
-	if err != nil {
+	list, err := a.few(ctx, resourceType, where, 1)
+	if err != nil || len(list) == 0 {
 		return store.Version{}, err
+	}
+	return list[0], nil
+}
+
+// few returns the resources that fulfil a condition, among those that the actor may see, when they are no
+// more than most.
+func (a *Actor) few(ctx context.Context, resourceType string, where search.Expr, most int) ([]store.Version, error) {
+	plan, err := a.plan(ctx, search.Query{Type: resourceType, Where: where, Count: min(most+1, search.MaxCount), Total: search.TotalNone}, 0, nil)
+	if err != nil {
+		return nil, err
 	}
 	page, err := a.gate.lean.Search(ctx, plan)
-	if err != nil || len(page.Matches) != 1 {
-		return store.Version{}, err
+	if err != nil || len(page.Matches) > most {
+		return nil, err
 	}
-	return page.Matches[0], nil
+	return page.Matches, nil
 }
 
-// maxAbout is how many of the things that a search names are looked up.
+// maxAbout is how many people may fit what a search says of one, to be named as those whom it asks about.
 const maxAbout = 8
 
-// asked is whom a condition asks about.
+// asked is whom a condition asks about. What it shows is named already: when it shows somebody, only what is
+// loose counts, that is, what a match need not be about: alternatives, and what refers to it.
 type asked struct {
-	refs     []search.Reference // resources by type and id: patients, or of a patient
-	patients []search.Expr      // identifiers of patients
-	person   search.And         // what else is said of one patient: name, birth date
+	shown   bool
+	known   *search.Registry
+	refs    map[string]search.ID // by type: patients, or of a patient
+	persons []person
+	loose   int // number of parts, to tell them apart
 }
 
-// of collects what a condition on a resource type names.
-func (f *asked) of(resourceType string, where search.Expr) {
-	ids := func(t string, list []string) {
-		for _, id := range list {
-			f.refs = append(f.refs, search.Reference{Type: t, ID: id})
+// person is what is said of one patient: a number, or name and birth date, at one end of a chain.
+type person struct {
+	at    string
+	says  search.And
+	loose bool
+}
+
+// people are conditions on Patient, one for each person who may have to be named.
+func (f *asked) people() (out []search.Expr) {
+	for _, p := range f.persons {
+		if p.loose || !f.shown {
+			out = append(out, p.says)
 		}
 	}
+	return out
+}
+
+func (f *asked) ids(resourceType string, ids []string, loose bool) {
+	for _, id := range ids {
+		if (loose || len(ids) > 1 || !f.shown || resourceType == "Patient") && !slices.Contains(f.refs[resourceType], id) {
+			f.refs[resourceType] = append(f.refs[resourceType], id)
+		}
+	}
+}
+
+// says adds to what is said of the person at a place; an own place is nobody else's.
+func (f *asked) says(at string, x search.Expr, own, loose bool) {
+	i := slices.IndexFunc(f.persons, func(p person) bool { return p.at == at && !own })
+	if i < 0 {
+		i = len(f.persons)
+		if own {
+			at = f.apart()
+		}
+		f.persons = append(f.persons, person{at: at})
+	}
+	f.persons[i].says = append(f.persons[i].says, x)
+	f.persons[i].loose = f.persons[i].loose || loose
+}
+
+func (f *asked) apart() string {
+	f.loose++
+	return "#" + strconv.Itoa(f.loose)
+}
+
+// of collects what a condition on a resource type names; at is the way that has led to the type.
+func (f *asked) of(resourceType string, where search.Expr, at string, loose bool) {
 	switch x := where.(type) {
 	case search.And:
 		for _, part := range x {
-			f.of(resourceType, part)
+			f.of(resourceType, part, at, loose)
 		}
+	case search.Composite:
+		f.of(resourceType, search.And(x.Parts), at, loose)
 	case search.Or: // several values of one parameter
-		for _, part := range x {
-			if t, ok := part.(search.Token); !ok || t.Param == "identifier" {
-				f.of(resourceType, part)
-			}
-		}
+		f.either(resourceType, x, at, loose)
+	case search.Not:
+		f.of(resourceType, x.X, f.apart(), true)
 	case search.InPatient:
-		ids("Patient", x)
+		f.ids("Patient", x, loose)
 	case search.ID:
-		ids(resourceType, x)
+		f.ids(resourceType, x, loose)
+	case search.Lineage:
+		f.ids(x.Type, []string{x.ID}, loose)
 	case search.Reference:
 		switch {
-		case x.Identifier != nil && (x.Param == "patient" || x.Param == "subject"):
+		case x.Identifier != nil:
 			t := *x.Identifier
 			t.Param = "identifier"
-			f.patients = append(f.patients, t)
-		case x.ID != "" && x.Type != "":
-			f.refs = append(f.refs, search.Reference{Type: x.Type, ID: x.ID})
-		case x.ID != "" && (x.Param == "patient" || x.Param == "subject"):
-			ids("Patient", []string{x.ID})
+			f.says("", t, true, loose)
+		case x.ID != "":
+			for _, t := range f.targets(resourceType, x) {
+				f.ids(t, []string{x.ID}, loose)
+			}
 		}
-	case search.Chain:
-		f.of(x.Target, x.X)
+	case search.Chain: // a match may share with others what it leads to, but for its patient
+		f.of(x.Target, x.X, at+"."+x.Param, loose || x.Target != "Patient")
+	case search.Has:
+		f.of(x.Source, x.X, f.apart(), true)
 	case search.Token:
-		if resourceType == "Patient" && x.Param == "identifier" {
-			f.patients = append(f.patients, x)
+		if resourceType == "Patient" && slices.Contains(ownTokens, x.Param) {
+			f.says("", x, true, loose)
 		}
 	case search.Text, search.Date:
 		if resourceType == "Patient" {
-			f.person = append(f.person, where)
+			f.says(at, where, false, loose)
 		}
 	}
 }
+
+// targets are the types that a reference may lead to: Patient, where these are many.
+func (f *asked) targets(resourceType string, x search.Reference) []string {
+	if x.Type != "" {
+		return []string{x.Type}
+	}
+	if p, ok := f.known.Parameter(resourceType, x.Param); ok && len(p.Targets) > 0 && len(p.Targets) <= maxAbout {
+		return p.Targets
+	}
+	return []string{"Patient"}
+}
+
+// either collects what alternatives name: those of what is said of a person stay together.
+func (f *asked) either(resourceType string, x search.Or, at string, loose bool) {
+	said := func(x search.Expr) bool {
+		switch x.(type) {
+		case search.Text, search.Date:
+			return true
+		}
+		return false
+	}
+	loose = loose || len(x) > 1
+	if resourceType == "Patient" && !slices.ContainsFunc(x, func(x search.Expr) bool { return !said(x) }) {
+		f.says(at, x, false, loose)
+		return
+	}
+	for _, part := range x {
+		f.of(resourceType, part, at, loose)
+	}
+}
+
+// ownTokens are the parameters of Patient that are codes and belong to one person, or to a household.
+var ownTokens = []string{"identifier", "email", "phone", "telecom"}
 
 // Still takes out of a list, which is of an earlier moment, what the actor may not see any
 // more: an old page address must not show what has moved to another chart.
@@ -263,29 +384,34 @@ func (a *Actor) Again(ctx context.Context, what string, shown []store.Version) e
 
 // seenNow returns which of the resources are there and visible now, one question a type.
 func (a *Actor) seenNow(ctx context.Context, list []store.Version) (map[string]bool, error) {
+	seen := map[string]bool{}
+	return seen, a.eachNow(ctx, list, func(v store.Version) { seen[v.Type+"/"+v.ID] = true })
+}
+
+// eachNow tells of those of the resources that are there and visible now.
+func (a *Actor) eachNow(ctx context.Context, list []store.Version, tell func(store.Version)) error {
 	ids := map[string]search.ID{}
 	for _, v := range list {
 		ids[v.Type] = append(ids[v.Type], v.ID)
 	}
-	seen := map[string]bool{}
 	now := *a
 	now.at = 0
 	for resourceType, some := range ids {
 		for part := range slices.Chunk(some, search.MaxCount) {
 			plan, err := now.plan(ctx, search.Query{Type: resourceType, Where: part, Count: search.MaxCount}, 0, nil)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			page, err := a.gate.lean.Search(ctx, plan)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			for _, v := range page.Matches {
-				seen[v.Type+"/"+v.ID] = true
+				tell(v)
 			}
 		}
 	}
-	return seen, nil
+	return nil
 }
 
 // described returns the parameters of a query for the audit log, where nothing can be taken

@@ -32,8 +32,9 @@ func (a *Actor) History(ctx context.Context, f store.HistoryFilter) ([]store.Ver
 	}
 	j.listing = f.ID == ""
 	now := map[string]error{} // what visible says about the current versions
+	about := f.Patient
 	if f.ID != "" {
-		_, err := j.current(ctx, f.Type, f.ID)
+		v, err := j.current(ctx, f.Type, f.ID)
 		if fault.Is(err, fault.NotFound) {
 			return nil, a.refused(ctx, notFound(f.Type), policy.History, f.Type, f.ID, "")
 		}
@@ -41,8 +42,9 @@ func (a *Actor) History(ctx context.Context, f store.HistoryFilter) ([]store.Ver
 			return nil, err
 		}
 		now[f.Type+"/"+f.ID] = nil
+		about = v.Patient // also when there is no version to show
 	}
-	l := a.leaf(ledger.History, f.Type, f.Patient)
+	l := a.leaf(ledger.History, f.Type, about)
 	var shown []store.Version
 	for len(shown) == 0 {
 		versions, err := a.gate.store.History(ctx, f)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -689,5 +690,58 @@ func TestThatThereIsNothingIsTold(t *testing.T) {
 	}
 	if _, err := c.as(physician).Find(ctx, "AllergyIntolerance", "patient=Patient/nobody"); err != nil || looked("nobody") != 0 {
 		t.Errorf("of nobody: %v", err)
+	}
+}
+
+// TestEachOfThoseAskedAboutIsTold: who asks about somebody by way of what refers to them, beside others, or
+// behind what does not exist, stands in that patient's list.
+func TestEachOfThoseAskedAboutIsTold(t *testing.T) {
+	c := open(t)
+	c.commit(nurse, vitals("rosa"))
+	made := c.commit(trust.System("import"),
+		`{"resourceType":"Encounter","id":"visit","status":"finished","class":{"code":"AMB"},"subject":{"reference":"Patient/rosa"},"participant":[{"individual":{"reference":"Practitioner/nina"}}]}`)
+	if len(made.Versions) != 1 {
+		t.Fatal(made)
+	}
+	looked := func() (n int) {
+		t.Helper()
+		looks, err := c.as(trust.Principal{ID: "acc-aud", Role: trust.Auditor}).Looked(ctx, store.LeafFilter{Patient: "rosa", Limit: 200})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range looks {
+			if l.Leaf.Actor == physician.ID {
+				n++
+			}
+		}
+		return n
+	}
+	nobody := ""
+	for i := range 9 {
+		nobody += "nobody-" + strconv.Itoa(i) + ","
+	}
+	for _, ask := range []struct{ of, query string }{
+		{"Practitioner", "_has:Encounter:participant:patient=Patient/rosa"},
+		{"Practitioner", "_has:Encounter:participant:patient.family=Diaz&name=nobody"},
+		{"Patient", "_has:Encounter:patient:_id=visit&gender=other"},
+		{"Patient", "_id=sam,rosa&family=Hill"},
+		{"Patient", "_id:not=rosa&gender=other"},
+		{"Condition", "patient=" + nobody + "rosa"},
+		{"Observation", "encounter=" + nobody + "visit&code=x"},
+		{"Patient", "family=Diaz,Nobody&gender=other"},
+		{"Condition", "patient.family=Diaz,Nobody"},
+		{"", "_id=rosa&_lastUpdated=gt2090"},
+	} {
+		before := looked()
+		if _, err := c.as(physician).Find(ctx, ask.of, ask.query); err != nil {
+			t.Errorf("%s?%s: %v", ask.of, ask.query, err)
+		}
+		if now := looked(); now != before+1 {
+			t.Errorf("%s?%s: %d entries in her list, %d before", ask.of, ask.query, now, before)
+		}
+	}
+	before := looked()
+	if _, err := c.as(physician).History(ctx, store.HistoryFilter{Type: "Encounter", ID: "visit", Since: c.clock.Now().Add(time.Hour), Count: 1}); err != nil || looked() != before+1 {
+		t.Errorf("a history without versions: %d, %d before: %v", looked(), before, err)
 	}
 }

@@ -61,6 +61,8 @@ type Queue struct {
 	working []*Turn   // those that count against most, the earliest first
 	brief   []*Turn   // those that have the room beside
 
+	favoured bool // the turn that began last was one of who had been away
+
 	newest, other sight // who asked last, and when somebody else did
 }
 

@@ -366,6 +366,34 @@ func TestAway(t *testing.T) {
 	Away(context.Background())()
 }
 
+// Long jobs that are away all the time, of one person or of several, do not keep all others waiting.
+func TestWhoIsOftenAwayLetsOthersBegin(t *testing.T) {
+	for name, who := range map[string][]string{"one": {"nina", "nina", "nina"}, "several": {"nina", "omar", "rosa"}} {
+		t.Run(name, func(t *testing.T) {
+			in(t, 1, func(b *bench) {
+				b.q.room = 0
+				for _, who := range who {
+					b.all.Go(func() {
+						_ = b.q.Do(context.Background(), Job{Who: who}, func(t *Turn) error {
+							for range 100 {
+								time.Sleep(Brief)
+								Away(t.Context())()
+							}
+							return t.End()
+						})
+					})
+					synctest.Wait()
+				}
+				b.q.Seen("amara")
+				time.Sleep(5 * Brief)
+				b.reads("amara", 1, time.Second)
+				time.Sleep(2 * time.Second)
+				b.want("done beside them", b.did("amara"), 1)
+			})
+		})
+	}
+}
+
 // Who ends while waiting for the turn after the disk holds nobody up.
 func TestGivenUpAfterTheDisk(t *testing.T) {
 	in(t, 1, func(b *bench) {

@@ -22,6 +22,7 @@ type Turn struct {
 	ended     bool
 	overtaken bool
 	away      bool
+	back      bool          // it was away and waits for its turn again
 	from      time.Time     // since when it is at work
 	took      time.Duration // before that, without what it was away
 	timer     *time.Timer
@@ -51,7 +52,8 @@ type turnKey struct{}
 
 // Away marks that the work waits for something that takes no processor, such as the disk, until the
 // function that it returns is called. While others are here, that function waits for its turn again,
-// before all others; so nothing may be held meanwhile that others need. What was waited for is not
+// before all others, and every other time behind the next of them, so that several that are often away do not
+// keep all others waiting; so nothing may be held meanwhile that others need. What was waited for is not
 // waited for twice: the job is not taken back any more. A context without a turn is none of its
 // business.
 //
@@ -87,10 +89,15 @@ func (t *Turn) comeBack() {
 		q.start(t, false)
 	case q.fitsBeside(t):
 		q.start(t, true)
-	default: // it is the next of all: what is done is not kept waiting by what is not begun
+	default: // it is the next of all: what is done is not kept waiting by what is not begun, but for every other time
 		q.wait(t, 0)
+		t.back = true
 		q.order = slices.DeleteFunc(q.order, func(p *person) bool { return p == t.person })
-		q.order = slices.Insert(q.order, 0, t.person)
+		at := 0
+		if q.favoured {
+			at = 1 + slices.IndexFunc(q.order, func(p *person) bool { return !p.waiting[0].back })
+		}
+		q.order = slices.Insert(q.order, at, t.person)
 		defer t.until()
 	}
 	q.mu.Unlock()
@@ -367,6 +374,7 @@ func (q *Queue) next() {
 		if len(p.waiting) > 0 {
 			q.order = append(q.order, p)
 		}
+		q.favoured, t.back = t.back, false
 		q.start(t, beside)
 		close(t.ready)
 	}

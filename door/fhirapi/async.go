@@ -15,6 +15,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Limits of what is answered later. Answers are kept in memory: whoever asks only reads, so
@@ -23,7 +24,7 @@ const (
 	laterEach  = 4                // requests of one account that are on the way or wait to be fetched
 	laterAll   = 64               // of all
 	laterFor   = 30 * time.Minute // after the question an answer is let go
-	laterBare  = time.Minute      // after it was made, one that does not say which resources it comes from
+	laterBare  = time.Minute      // after it was made, one that does not say whose charts it comes from
 	laterWork  = 10 * time.Minute // how long the work may take
 	laterBytes = 32 << 20         // of the answers of one account
 	laterTotal = 256 << 20        // of all answers
@@ -77,7 +78,7 @@ var laterOperations = []string{"everything", "document", "lastn", "stats", "meta
 func (s *server) later(rt route, c *call) error {
 	body, err := io.ReadAll(c.Body)
 	if err != nil {
-		return fault.New(fault.TooLarge, "The body is larger than the limit of %d bytes, or broke off.", MaxBody)
+		return unread(err, fault.New(fault.TooLarge, "The body is larger than the limit of %d bytes, or broke off.", MaxBody))
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context()), laterWork)
 	job := &laterJob{owner: c.actor.Principal().ID, rights: rightsOf(c), asked: s.Clock.Now(), cancel: cancel, done: make(chan struct{})}
@@ -217,7 +218,8 @@ func (l *later) drop(id string) {
 // batch-response with the answer, which waits for half an hour. What the caller may see is judged
 // again whenever the answer is fetched, and each time is in the audit log with the patients whom it
 // is about: an answer that holds what has been hidden since, or that was asked for with other rights, is let go;
-// one that does not say what it comes from (a count, a page of the audit log) after a minute.
+// one that does not say what it comes from (a count, a page of the audit log, a list of practitioners) after a
+// minute.
 func (s *server) asyncStatus(c *call) error {
 	id, job, err := s.waiting.find(c, s.Clock.Now())
 	if err != nil {
@@ -231,6 +233,9 @@ func (s *server) asyncStatus(c *call) error {
 		return c.write(http.StatusOK, responseJSON("batch", job.entry))
 	default:
 	}
+	if err := c.worked(); err != nil {
+		return err
+	}
 	h := c.w.Header()
 	h.Set("X-Progress", fmt.Sprintf("at work for %d s", int(s.Clock.Now().Sub(job.asked).Seconds())))
 	h.Set("Retry-After", "1")
@@ -240,7 +245,7 @@ func (s *server) asyncStatus(c *call) error {
 
 // again judges anew what an answer holds, and notes that it is given out.
 func (s *server) again(c *call, id string, job *laterJob) error {
-	if rights := rightsOf(c); rights == "" || rights != job.rights || len(job.shows) == 0 && s.Clock.Now().Sub(job.made) > laterBare {
+	if rights := rightsOf(c); rights == "" || rights != job.rights || job.bare(c.actor.Hides()) && s.Clock.Now().Sub(job.made) > laterBare {
 		return s.letGo(id)
 	}
 	if len(job.shows) == 0 {
@@ -254,6 +259,13 @@ func (s *server) again(c *call, id string, job *laterJob) error {
 		return s.letGo(id)
 	}
 	return c.actor.Again(c.Context(), "answer that was made later", job.shows)
+}
+
+// bare reports whether an answer says more than can be judged by what it holds: a count, what is in nobody's
+// chart but may have been found by way of one (the practitioners of a patient), and how to reach people for a
+// reader from whom some keep it.
+func (j *laterJob) bare(hides policy.Mask) bool {
+	return hides.Reach || !slices.ContainsFunc(j.shows, func(v store.Version) bool { return v.Patient != "" || v.Type == "Patient" })
 }
 
 // letGo drops an answer that may not be true of its reader any more.

@@ -149,3 +149,20 @@ func TestAnswersThatWaitHaveABound(t *testing.T) {
 		t.Errorf("more than all may keep: %v", err)
 	}
 }
+
+// TestWhatIsInNobodysChartWaitsBriefly: the practitioners of a patient are in nobody's chart, so that an answer
+// with them does not tell when the patient's is hidden: it is let go after a minute.
+func TestWhatIsInNobodysChartWaitsBriefly(t *testing.T) {
+	h := open(t)
+	h.seed(`{"resourceType":"Encounter","id":"visit","status":"finished","class":{"code":"AMB"},"subject":{"reference":"Patient/rosa"},"participant":[{"individual":{"reference":"Practitioner/amara"}}]}`)
+	at := map[string]string{}
+	for _, path := range []string{"/fhir/Practitioner?_has:Encounter:participant:patient=rosa", "/fhir/Encounter?patient=rosa"} {
+		at[path] = h.get(path, "Prefer: respond-async").is(http.StatusAccepted).header.Get("Content-Location")
+		if got := h.fetched(at[path]).is(http.StatusOK); got.node.Path("entry.0.resource.entry.0.resource.id").Text() == "" {
+			t.Errorf("%s: %s", path, got.body)
+		}
+	}
+	h.clock.Advance(2 * laterBare)
+	h.follow(at["/fhir/Practitioner?_has:Encounter:participant:patient=rosa"]).refused(http.StatusGone)
+	h.follow(at["/fhir/Encounter?patient=rosa"]).is(http.StatusOK)
+}

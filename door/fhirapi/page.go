@@ -80,6 +80,11 @@ func (c *call) writePage(status int, body []byte) error {
 	if err := pageTemplate.Execute(&b, p); err != nil {
 		return err
 	}
+	sent, err := c.sending(b.Len())
+	if err != nil {
+		return err
+	}
+	defer sent()
 	h := c.w.Header()
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	h.Set("Content-Type", "text/html; charset=utf-8")

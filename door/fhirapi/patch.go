@@ -123,7 +123,7 @@ func (c *call) change() (change, error) {
 	}
 	b, err := io.ReadAll(c.Body)
 	if err != nil {
-		return nil, fault.New(fault.TooLarge, "The patch is larger than the limit of %d bytes, or broke off.", MaxBody)
+		return nil, unread(err, fault.New(fault.TooLarge, "The patch is larger than the limit of %d bytes, or broke off.", MaxBody))
 	}
 	return readChange(c.Header.Get("Content-Type"), b, nil)
 }

@@ -57,7 +57,7 @@ func (a *allowance) full(e *bundle.Entry) error {
 
 // readingOperations are those that change nothing also where they are sent by POST.
 var readingOperations = []string{"$everything", "$document", "$lastn", "$stats", "$meta", "$expand", "$validate", "$validate-code",
-	"$subsumes", "$translate", "$lookup", "$diff", "_search"}
+	"$subsumes", "$translate", "$lookup", "$diff", "$events", "$status", "_search"}
 
 // reads reports whether an entry changes nothing.
 func reads(e *bundle.Entry) bool {
@@ -91,8 +91,9 @@ func (r *recorder) Header() http.Header { return r.header }
 // WriteHeader implements http.ResponseWriter.
 func (r *recorder) WriteHeader(status int) { r.status = status }
 
-// briefAnswer is how many bytes an answer has that is kept beyond the allowance: that of a refusal, mostly.
-const briefAnswer = 4 << 10
+// briefAnswer is how many bytes an answer has that is kept beyond the allowance: that of a refusal with one
+// finding. A Bundle can have 100,000 of them.
+const briefAnswer = 640
 
 // Write implements http.ResponseWriter. What is beyond the allowance is not kept, unless it is brief.
 func (r *recorder) Write(b []byte) (int, error) {

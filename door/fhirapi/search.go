@@ -92,7 +92,7 @@ func rawQuery(c *call) (string, error) {
 		return "", fault.New(fault.TooLarge, "The search form is larger than the limit of %d bytes.", maxForm)
 	}
 	if err != nil {
-		return "", fault.Wrap(err, fault.Malformed, "The search form could not be read.")
+		return "", unread(err, fault.Wrap(err, fault.Malformed, "The search form could not be read."))
 	}
 	if c.URL.RawQuery == "" {
 		return string(b), nil

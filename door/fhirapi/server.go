@@ -87,6 +87,7 @@ type server struct {
 	// abilities is the part of the CapabilityStatement that is the same for many requests.
 	abilities atomic.Pointer[abilities]
 	waiting   later
+	room      room
 	// described is that part of the OpenAPI document.
 	described func() []byte
 }
@@ -156,6 +157,9 @@ type call struct {
 
 	shown *[]store.Version // keeps what a request that is answered later shows; nil otherwise
 
+	room    *room // for a large answer; nil: without a bound
+	changes bool  // the request may change something
+
 	turn  *fair.Turn // of a costly request
 	ahead *ahead     // the body of a costly request
 }
@@ -179,7 +183,7 @@ func (s *server) wrap(rt route) http.HandlerFunc {
 		began := time.Now()
 		ctx, tally := ledger.WithTally(r.Context(), identity.Network(r.RemoteAddr))
 		r = r.WithContext(ctx)
-		c := &call{Request: r, base: s.base(r), w: w}
+		c := &call{Request: r, base: s.base(r), w: w, room: &s.room}
 		r.Body = http.MaxBytesReader(w, r.Body, s.bodyLimit(c))
 		err := s.admit(rt, c)
 		if err == nil {
@@ -202,6 +206,12 @@ func (s *server) wrap(rt route) http.HandlerFunc {
 // admitted does what an admitted call asks for, now or later.
 func (s *server) admitted(rt route, c *call) error {
 	defer s.while(c)()
+	if c.changes = rt.changes(); c.changes && c.actor != nil {
+		if err := s.room.full(c.actor.Principal().ID); err != nil {
+			return err
+		}
+	}
+	defer s.roomy(c)()
 	if rt.wantsLater(c) {
 		return s.later(rt, c)
 	}
@@ -348,7 +358,7 @@ func (c *call) body() (*fhir.Node, error) {
 	case errors.As(err, &tooLarge):
 		return nil, fault.New(fault.TooLarge, "The body is larger than the limit of %d bytes.", tooLarge.Limit)
 	case err != nil:
-		return nil, fault.Wrap(err, fault.Malformed, "The body could not be read to its end.")
+		return nil, unread(err, fault.Wrap(err, fault.Malformed, "The body could not be read to its end."))
 	}
 	c.sent = sha256.Sum256(b)
 	parse := fhir.Parse
@@ -463,6 +473,11 @@ func (c *call) write(status int, body []byte) error {
 		}
 		h.Set("Content-Type", jsonContent)
 	}
+	sent, err := c.sending(len(body))
+	if err != nil {
+		return err
+	}
+	defer sent()
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	if err := c.worked(); err != nil {
 		return err

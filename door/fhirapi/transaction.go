@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/osler-emr/osler/base/fair"
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/fhir"
@@ -312,7 +314,12 @@ func (s *server) each(c *call, b *bundle.Bundle) error {
 	out := make([][]byte, len(b.Entries))
 	budget, done := c.allow()
 	defer done()
+	from := time.Now()
 	for _, e := range b.Ordered() {
+		if time.Since(from) > fair.Brief { // a Bundle can be long: others have their turn in between
+			fair.Away(c.Context())()
+			from = time.Now()
+		}
 		out[e.Index], _, _ = s.sub(c, e, budget)
 	}
 	return c.write(http.StatusOK, responseJSON("batch", out...))

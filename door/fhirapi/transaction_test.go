@@ -249,6 +249,11 @@ func TestTheReadsOfABundleHaveABound(t *testing.T) {
 	if len(a.body) > bundleBytes+1<<20 {
 		t.Errorf("what conditional creates find has no bound: %d bytes", len(a.body))
 	}
+	wrong := strings.TrimSuffix(strings.Repeat(`{"request":{"method":"POST","url":"Communication"},"resource":{"resourceType":"Communication","a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1,"j":1,"k":1}},`, 12_000), ",")
+	a = h.ask("POST", "/fhir", `{"resourceType":"Bundle","type":"batch","entry":[`+wrong+`]}`, "Content-Type: application/fhir+json").is(http.StatusOK)
+	if len(a.body) > bundleBytes+3<<20 || a.node.Path("entry.11999.response.status").Text() == "" {
+		t.Errorf("what refused writes are told has no bound: %d bytes", len(a.body))
+	}
 
 	over, stop := context.WithCancel(t.Context())
 	stop()

@@ -20,14 +20,14 @@ var costlyOperations = map[string]bool{"everything": true, "document": true, "la
 	"expand": true, "validate": true, "validate-code": true, "subsumes": true, "translate": true, "closure": true, "lookup": true}
 
 // costly reports whether the work for a request can be much: searches, histories, batches and
-// transactions, and operations. What reads or writes one resource is not, nor what waits for the
-// client more than it works.
+// transactions, operations, and answers that were made later, which may be told in XML. What reads or
+// writes one resource is not, nor what waits for the client more than it works.
 func (rt route) costly() bool {
 	if rt.public || rt.stream {
 		return false
 	}
 	switch rt.method + " " + rt.pattern {
-	case "GET /fhir", "GET /fhir/{$}", "GET /fhir/{type}", "GET /fhir/{compartment}/{id}/{type}":
+	case "GET /fhir", "GET /fhir/{$}", "GET /fhir/{type}", "GET /fhir/{compartment}/{id}/{type}", "GET /fhir/$async-status":
 		return true
 	}
 	at := strings.LastIndex(rt.pattern, "/")
@@ -40,10 +40,15 @@ func (rt route) writesMany() bool {
 	return rt.method == http.MethodPost && (rt.pattern == "/fhir" || rt.pattern == "/fhir/{$}")
 }
 
+// changes reports whether a request may change something.
+func (rt route) changes() bool {
+	return rt.writesMany() || strings.HasSuffix(rt.pattern, "/$closure") || rt.method != http.MethodGet && !rt.costly()
+}
+
 // job says how a request is queued. What only reads can be begun again, and has a budget.
 func (rt route) job(c *call, budget time.Duration) fair.Job {
 	j := fair.Job{Who: c.actor.Principal().ID}
-	if !rt.writesMany() && !strings.HasSuffix(rt.pattern, "/$closure") {
+	if !rt.changes() {
 		j.Again, j.Budget = true, budget
 	}
 	return j
