@@ -243,6 +243,22 @@ func TestEmergencyAccessAsksInItsOwnForm(t *testing.T) {
 	if a := anna.post("/emergency-access", "family", "Pike", "born", "6 5 1947"); !a.says("Edna") || !a.says("2041187731") {
 		t.Errorf("found: %s", tags.ReplaceAllString(a.body, " "))
 	}
+	for _, name := range []string{"Edna Pike", "Pike, Edna", "pike edn"} {
+		if a := anna.post("/emergency-access", "family", name, "born", "6 5 1947"); !a.says("Edna") {
+			t.Errorf("%q does not find her: %s", name, tags.ReplaceAllString(a.body, " "))
+		}
+	}
+	for _, name := range []string{"Edna", "Edna Pi Zed", "P"} {
+		if a := anna.post("/emergency-access", "family", name, "born", "6 5 1947"); strings.Contains(a.body, "2041187731") {
+			t.Errorf("%q finds her, without the family name", name)
+		}
+	}
+	if a := anna.post("/emergency-access", "family", "edna pike 6 5 47"); !a.says("2041187731") || !strings.Contains(a.body, `value="6 5 47"`) {
+		t.Errorf("name and date, as they were typed into the search: %s", tags.ReplaceAllString(a.body, " "))
+	}
+	if a := anna.post("/emergency-access", "family", "edna pike"); a.says("Closed charts found") || !strings.Contains(a.body, `value="edna pike"`) {
+		t.Errorf("the name only, as it was typed into the search: %s", tags.ReplaceAllString(a.body, " "))
+	}
 	const form = "/p/edna/emergency-access"
 	if a := anna.get(form); strings.Contains(a.body, "prove.") || !a.says("2041187731") {
 		t.Errorf("just signed in: %s", tags.ReplaceAllString(a.body, " "))
