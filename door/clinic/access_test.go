@@ -224,6 +224,28 @@ func TestAFreePrescriptionGuessesNoDose(t *testing.T) {
 	}
 }
 
+// TestAnAdministratorSeesWhereSomebodyIsSignedIn, as the person does under Settings, before ending it;
+// who keeps some accounts only does not.
+func TestAnAdministratorSeesWhereSomebodyIsSignedIn(t *testing.T) {
+	h := officeHouse(t)
+	sam, _ := h.enters("sam")
+	at := "/people/" + h.account("anna")
+	if a := sam.get(at); !a.says("Signed in nowhere now.") {
+		t.Errorf("before: %s", tags.ReplaceAllString(a.body, " "))
+	}
+	h.signedIn("anna")
+	if a := sam.get(at); !strings.Contains(a.body, `id="devices"`) || !a.says("127.0.0.1") || a.says("Signed in nowhere now.") {
+		t.Errorf("signed in: %s", tags.ReplaceAllString(a.body, " "))
+	}
+	if a := sam.post(at + "/end"); !a.says("Signed in nowhere now.") {
+		t.Errorf("ended: %s", tags.ReplaceAllString(a.body, " "))
+	}
+	tom, _ := h.enters("tom")
+	if a := tom.get(at); a.says("Signed in") {
+		t.Errorf("the front desk sees it: %s", tags.ReplaceAllString(a.body, " "))
+	}
+}
+
 // TestEmergencyAccessAsksInItsOwnForm: who opens a closed record long after the last proof answers
 // in the same form, by what the other pages take; which of two people it is stands there, and how
 // the date of birth was read.
