@@ -26,23 +26,24 @@ const closedMost = 10
 
 // FindClosed finds people whose charts are closed to the actor, so that break-glass can be
 // offered. The family name and the whole date of birth have to be known: nobody leafs through
-// who is a patient. It is for who may break glass only, and each search is in the log of those
+// who is a patient. The given name may stand with it, as people say it: "Maren Dahl", "Dahl,
+// Maren", "dahl mar". It is for who may break glass only, and each search is in the log of those
 // whom it found.
-func (a *Actor) FindClosed(ctx context.Context, family, born string) ([]Known, error) {
+func (a *Actor) FindClosed(ctx context.Context, name, born string) ([]Known, error) {
 	if err := policy.MayBreakGlass(a.principal); err != nil || a.at != 0 {
 		if err == nil {
 			err = notFound("Patient")
 		}
 		return nil, a.refused(ctx, err, policy.Search, "Patient", "", "")
 	}
-	family = strings.TrimSpace(family)
-	if len([]rune(search.Normalize(family))) < 2 || strings.ContainsAny(family, `,|$\`) {
+	families := familiesOf(name)
+	if len(families) == 0 || strings.ContainsAny(name, `|$\`) {
 		return nil, fault.New(fault.Invalid, "Type the family name as it is in the register.").At("family")
 	}
 	if p, ok := lang.ParsePartial(born); !ok || p.Day == 0 || p.Clock {
 		return nil, fault.New(fault.Invalid, "Type the whole date of birth.").At("born")
 	}
-	q, err := a.parse(ctx, "Patient", []search.Param{{Name: "family", Value: family}, {Name: "birthdate", Value: born}})
+	q, err := a.parse(ctx, "Patient", []search.Param{{Name: "family", Value: strings.Join(families, ",")}, {Name: "birthdate", Value: born}})
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +72,25 @@ func (a *Actor) FindClosed(ctx context.Context, family, born string) ([]Known, e
 	}
 	l.Count = len(out)
 	return out, a.write(ctx, l)
+}
+
+// nameWords is how many words of a name are looked at.
+const nameWords = 6
+
+// familiesOf lists what the family name may be in a name as it was typed: all of its words, or those
+// at its beginning or end.
+func familiesOf(name string) []string {
+	words := strings.Fields(search.Normalize(name))
+	words = words[:min(len(words), nameWords)]
+	var out []string
+	for i := range words {
+		for _, part := range [][]string{words[i:], words[:i]} {
+			if f := strings.Join(part, " "); len([]rune(f)) >= 2 {
+				out = append(out, f)
+			}
+		}
+	}
+	return out
 }
 
 // Registered reports whether somebody of this name and date of birth is in the register whose

@@ -224,6 +224,28 @@ func TestAFreePrescriptionGuessesNoDose(t *testing.T) {
 	}
 }
 
+// TestAnAdministratorSeesWhereSomebodyIsSignedIn, as the person does under Settings, before ending it;
+// who keeps some accounts only does not.
+func TestAnAdministratorSeesWhereSomebodyIsSignedIn(t *testing.T) {
+	h := officeHouse(t)
+	sam, _ := h.enters("sam")
+	at := "/people/" + h.account("anna")
+	if a := sam.get(at); !a.says("Signed in nowhere now.") {
+		t.Errorf("before: %s", tags.ReplaceAllString(a.body, " "))
+	}
+	h.signedIn("anna")
+	if a := sam.get(at); !strings.Contains(a.body, `id="devices"`) || !a.says("127.0.0.1") || a.says("Signed in nowhere now.") {
+		t.Errorf("signed in: %s", tags.ReplaceAllString(a.body, " "))
+	}
+	if a := sam.post(at + "/end"); !a.says("Signed in nowhere now.") {
+		t.Errorf("ended: %s", tags.ReplaceAllString(a.body, " "))
+	}
+	tom, _ := h.enters("tom")
+	if a := tom.get(at); a.says("Signed in") {
+		t.Errorf("the front desk sees it: %s", tags.ReplaceAllString(a.body, " "))
+	}
+}
+
 // TestEmergencyAccessAsksInItsOwnForm: who opens a closed record long after the last proof answers
 // in the same form, by what the other pages take; which of two people it is stands there, and how
 // the date of birth was read.
@@ -242,6 +264,22 @@ func TestEmergencyAccessAsksInItsOwnForm(t *testing.T) {
 	}
 	if a := anna.post("/emergency-access", "family", "Pike", "born", "6 5 1947"); !a.says("Edna") || !a.says("2041187731") {
 		t.Errorf("found: %s", tags.ReplaceAllString(a.body, " "))
+	}
+	for _, name := range []string{"Edna Pike", "Pike, Edna", "pike edn"} {
+		if a := anna.post("/emergency-access", "family", name, "born", "6 5 1947"); !a.says("Edna") {
+			t.Errorf("%q does not find her: %s", name, tags.ReplaceAllString(a.body, " "))
+		}
+	}
+	for _, name := range []string{"Edna", "Edna Pi Zed", "P"} {
+		if a := anna.post("/emergency-access", "family", name, "born", "6 5 1947"); strings.Contains(a.body, "2041187731") {
+			t.Errorf("%q finds her, without the family name", name)
+		}
+	}
+	if a := anna.post("/emergency-access", "family", "edna pike 6 5 47"); !a.says("2041187731") || !strings.Contains(a.body, `value="6 5 47"`) {
+		t.Errorf("name and date, as they were typed into the search: %s", tags.ReplaceAllString(a.body, " "))
+	}
+	if a := anna.post("/emergency-access", "family", "edna pike"); a.says("Closed charts found") || !strings.Contains(a.body, `value="edna pike"`) {
+		t.Errorf("the name only, as it was typed into the search: %s", tags.ReplaceAllString(a.body, " "))
 	}
 	const form = "/p/edna/emergency-access"
 	if a := anna.get(form); strings.Contains(a.body, "prove.") || !a.says("2041187731") {

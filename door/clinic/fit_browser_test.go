@@ -32,6 +32,45 @@ func TestPagesFitSmallScreens(t *testing.T) {
 	}
 }
 
+// TestTheNewestResultIsWholeOnAPhone: half of a number is another number, 10 for 107.
+func TestTheNewestResultIsWholeOnAPhone(t *testing.T) {
+	h := openChart(t)
+	b := webtest.Start(t)
+	b.Open(h.url+"/sign-in", webtest.Desktop).SignIn(h.url, "anna", phrase)
+	for _, v := range []webtest.View{webtest.Phone, {Name: "320", Width: 320, Height: 640, Touch: true, Dark: true}} {
+		for _, tag := range []string{"en", "ar"} {
+			h.signedIn("anna").post("/settings", "language", tag)
+			for name, path := range map[string]string{"results": "/p/maria/results", "summary": "/p/maria"} {
+				p := b.Open(h.url+path, v)
+				p.Wait(".flow td.new bdi")
+				p.NoSideScroll()
+				for _, part := range webtest.Eval[[]string](p, `[...document.querySelectorAll(".flow .n")].filter(e => { const r = e.getBoundingClientRect(), c = e.closest(".card").getBoundingClientRect(); return r.width > 1 && (r.right > c.right+1 || r.left < c.left-1) }).map(e => e.innerText)`) {
+					t.Errorf("%s of %s in %s: %q is cut off", name, v.Name, tag, part)
+				}
+				if n := webtest.Eval[int](p, `new Set([...document.querySelectorAll(".flow tr:not(.grp)")].map(r => [...r.children].filter(c => c.offsetWidth > 0).length)).size`); n != 1 {
+					t.Errorf("%s of %s in %s: head and rows have other columns", name, v.Name, tag)
+				}
+				p.Picture(name + "-" + v.Name + "-" + tag)
+			}
+		}
+	}
+}
+
+// TestWhatWaitsIsReadOnAPhone: the text of a line has the room, its button no more than its word.
+func TestWhatWaitsIsReadOnAPhone(t *testing.T) {
+	h := openChart(t)
+	h.result("late", "6.6", "HH")
+	b := webtest.Start(t)
+	b.Open(h.url+"/sign-in", webtest.Desktop).SignIn(h.url, "anna", phrase)
+	for _, path := range []string{"/p/maria", "/today"} {
+		p := b.Open(h.url+path, webtest.Phone)
+		p.Wait(".need li a.btn")
+		if text, button := webtest.Eval[int](p, `document.querySelector(".need li>div").offsetWidth`), webtest.Eval[int](p, `document.querySelector(".need li>a.btn").offsetWidth`); text < 2*button {
+			t.Errorf("%s: the text has %d pixels, its button %d", path, text, button)
+		}
+	}
+}
+
 // TestALongChargeFitsTheVisit: on a laptop of 1366 pixels, whatever the charge is suggested for stands
 // within its column, from both sides of the page.
 func TestALongChargeFitsTheVisit(t *testing.T) {

@@ -69,9 +69,11 @@ func closedForm(w http.ResponseWriter, r *web.Request) error {
 // closedFind finds closed charts. It is a POST, so that no name stands in an address.
 func closedFind(w http.ResponseWriter, r *web.Request) error {
 	v := closedView{Family: r.FormValue("family"), Born: r.FormValue("born"), Asked: true}
-	if v.Born == "" && !r.PostForm.Has("born") { // from the search for a patient, with the name only
-		v.Asked = false
-		return web.Page(w, r, glassPage(r), closedPage(v))
+	if v.Born == "" && !r.PostForm.Has("born") { // from the search for a patient, as it was typed there
+		if v.Family, v.Born = patient.NameAndBirth(v.Family, r.Now()); v.Family == "" || v.Born == "" {
+			v.Asked = false
+			return web.Page(w, r, glassPage(r), closedPage(v))
+		}
 	}
 	born, err := patient.ReadBirthDate(v.Born, r.Now())
 	if err != nil {

@@ -172,7 +172,7 @@ func (v *inboxView) group(list []workLine) {
 		case l.Normal:
 			v.Batch = append(v.Batch, l)
 			continue
-		case l.Task.Priority == "stat":
+		case l.Task.Priority == "stat" || l.Pressing():
 			at = 0
 		case l.Task.Kind == task.ReviewResult:
 			at = 1

@@ -163,6 +163,28 @@ func TestNothingUnknownIsSignedInABatch(t *testing.T) {
 	}
 }
 
+// TestAPatientWhoWaitsTodayStandsWithWhatCannotWait: an urgent message, and a pressure from home with
+// which the portal tells to call, do not stand below results of last week.
+func TestAPatientWhoWaitsTodayStandsWithWhatCannotWait(t *testing.T) {
+	v := inboxView{}
+	work := func(id string, kind task.Kind, priority string) workLine {
+		return workLine{Task: task.Task{ID: id, Kind: kind, Status: "requested", Priority: priority}}
+	}
+	v.group([]workLine{work("sodium", task.ReviewResult, "stat"), work("rash", task.AnswerMessage, "urgent"), work("pressure", task.PatientMeasurement, "urgent"),
+		work("refill", task.RefillRequest, "urgent"), work("flight", task.AnswerMessage, "routine"), work("weight", task.PatientMeasurement, "routine")})
+	var first []string
+	for _, l := range v.Groups[0].Lines {
+		_, _, word := l.Tag()
+		first = append(first, l.Task.ID+" "+word)
+	}
+	if got, want := strings.Join(first, ", "), "sodium Critical, rash Today, pressure Today"; v.Groups[0].Title != "Cannot wait" || got != want {
+		t.Errorf("%s: %s, want %s", v.Groups[0].Title, got, want)
+	}
+	if len(v.Groups) != 2 || len(v.Groups[1].Lines) != 3 {
+		t.Errorf("the rest: %+v", v.Groups[1:])
+	}
+}
+
 // TestACriticalValueOutsideTheListIsSignedInTheChart: a result that the list of values does not
 // show asks for what was done as well, and there is a place to write it.
 func TestACriticalValueOutsideTheListIsSignedInTheChart(t *testing.T) {

@@ -100,6 +100,8 @@ func supplyLeft(ctx context.Context, m medication.Medicine, now time.Time) (ui.T
 		return "", "", ui.T(ctx, "as needed")
 	case m.Days > 0:
 		return "", "", ui.T(ctx, "a course of %s", daysWord(ctx, m.Days))
+	case m.Once():
+		return "", "", ui.T(ctx, "taken once")
 	case !known:
 		return "", "", ui.T(ctx, "not recorded")
 	case left < 0:

@@ -35,6 +35,7 @@ type accountView struct {
 	Reason    string
 	Faults    ui.Faults
 	Clearance clearanceView
+	Sessions  []identity.Session // where the person is signed in, for administrators
 }
 
 // accountList is the page People.
@@ -101,6 +102,11 @@ func accountOf(r *web.Request, a identity.Account, secret string) (accountView, 
 	v := accountView{Account: a, Own: a.ID == r.Principal().ID, Back: "/people", Full: r.Principal().Role == trust.Administrator,
 		Reader: r.Principal().ID, Now: r.Now(), Until: r.Now().AddDate(0, 0, 14).Format(time.DateOnly)}
 	v.Clearance = clearanceOf(a, v.Own)
+	if v.Full {
+		if v.Sessions, err = r.Site.Accounts.Sessions(r.Context(), r.Principal(), a.ID); err != nil {
+			return v, err
+		}
+	}
 	if secret != "" {
 		v.Link = r.Absolute(web.InvitePath(secret))
 	}

@@ -62,10 +62,22 @@ func (l workLine) Tag() (tone ui.Tone, icon, word string) {
 		return ui.Critical, "stop", "Critical"
 	case l.Normal:
 		return ui.Good, "ok", "In range"
-	case l.Task.Priority == "urgent" || l.Task.Priority == "asap":
+	case l.Pressing():
+		return ui.Caution, "clock", "Today"
+	case l.urgent():
 		return ui.Caution, k.Icon, k.Word
 	}
 	return ui.Plain, k.Icon, k.Word
+}
+
+func (l workLine) urgent() bool {
+	return l.Task.Priority == "urgent" || l.Task.Priority == "asap"
+}
+
+// Pressing reports that a patient waits for somebody before the day is over: an urgent message, or a
+// reading from home with which the portal tells them to call.
+func (l workLine) Pressing() bool {
+	return l.Task.Open() && l.urgent() && (l.Task.Kind == task.AnswerMessage || l.Task.Kind == task.PatientMeasurement)
 }
 
 // Why says why the line is here.

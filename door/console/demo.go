@@ -73,7 +73,7 @@ func (c *demoCommand) Run(ctx context.Context, p *Program) error {
 	site.Zone = zone
 	site.Demo = c.welcome(practice, accounts, dir, temporary)
 	return p.serve(ctx, h, site, tcp, c.listenFlags, c.outwardFlags, func(l *listening) error {
-		address := cmp.Or(strings.TrimRight(c.PublicURL, "/"), l.address)
+		address := cmp.Or(strings.TrimRight(c.PublicURL, "/"), named(l.address))
 		fmt.Fprintf(p.Out, "Made a clinic of invented people: %d resources in %.1f s.\n", len(practice.Resources), time.Since(start).Seconds())
 		fmt.Fprintf(p.Out, "Osler is ready. Open %s and choose who you are.\nFHIR is at %s/fhir; press Ctrl+C to stop.\n", address, address)
 		if c.PublicURL == "" && len(l.others) > 0 {

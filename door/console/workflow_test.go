@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"path/filepath"
@@ -16,7 +17,7 @@ import (
 // demonstration is one running demo for all workflow tests of the package.
 var demonstration = sync.OnceValues(func() (string, error) {
 	ready, done := make(chan string, 1), make(chan int, 1)
-	p := &Program{Clock: clock.System{}, Out: io.Discard, Err: io.Discard, Ready: func(a string) { ready <- a }}
+	p := &Program{Clock: clock.System{}, Out: &demonstrationSaid, Err: io.Discard, Ready: func(a string) { ready <- a }}
 	ctx, stop := context.WithCancel(context.Background())
 	stopDemonstration = func() { stop(); <-done }
 	go func() { done <- p.Run(ctx, []string{"demo", "--listen", "127.0.0.1:0"}) }()
@@ -31,6 +32,17 @@ var demonstration = sync.OnceValues(func() (string, error) {
 })
 
 var stopDemonstration = func() {}
+
+// demonstrationSaid is what it wrote before it was ready.
+var demonstrationSaid bytes.Buffer
+
+// TestTheDemonstrationIsOpenedUnderAName: a browser uses no passkeys under an address of numbers.
+func TestTheDemonstrationIsOpenedUnderAName(t *testing.T) {
+	demo(t)
+	if said := demonstrationSaid.String(); !strings.Contains(said, "Open http://localhost:") {
+		t.Errorf("it says %q", said)
+	}
+}
 
 func demo(t *testing.T) string {
 	t.Helper()

@@ -25,6 +25,7 @@ import (
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/door/webtest"
 	"github.com/osler-emr/osler/exchange/synthetic"
+	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/practice/intake"
 	"github.com/osler-emr/osler/practice/message"
@@ -370,6 +371,28 @@ func TestAPatientsDayWithoutScript(t *testing.T) {
 		if status, page := c.see(maria, path); status != 200 || !strings.Contains(plainText(page), want) {
 			t.Errorf("%s: %d, without %q", path, status, want)
 		}
+	}
+}
+
+// TestNobodyIsAskedForMoreOfASingleDose: what is taken once and is gone has not run out.
+func TestNobodyIsAskedForMoreOfASingleDose(t *testing.T) {
+	c := start(t)
+	const maria, anna = "maria.okafor", "anna.lindqvist"
+	dose, err := fhir.Parse([]byte(`{"resourceType":"MedicationRequest","id":"dose","status":"active","intent":"order","subject":{"reference":"Patient/` + c.people[maria].Patient + `"},
+		"medicationCodeableConcept":{"text":"fosfomycin 3 g granules"},"authoredOn":"2026-11-23T09:00:00Z",
+		"dosageInstruction":[{"text":"1 sachet by mouth once","timing":{"repeat":{"count":1}},"doseAndRate":[{"doseQuantity":{"value":1,"unit":"sachet"}}]}],
+		"dispenseRequest":{"quantity":{"value":1,"unit":"sachet"},"expectedSupplyDuration":{"value":1,"unit":"days","system":"http://unitsofmeasure.org","code":"d"}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.staff(anna).Commit(t.Context(), record.Change{What: "prescribe", Put: []record.Put{{Resource: dose, Create: true}}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, page := c.see(maria, "/portal/medicines"); !strings.Contains(page, "fosfomycin") || strings.Contains(plainText(page), "may have run out") {
+		t.Errorf("medicines: %s", plainText(page))
+	}
+	if _, page := c.see(maria, "/portal"); strings.Contains(plainText(page), "more fosfomycin") {
+		t.Errorf("home: %s", plainText(page))
 	}
 }
 

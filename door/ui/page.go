@@ -115,6 +115,14 @@ const shown = 4
 func (a Allergies) first() []Allergy { return a.Items[:min(shown, len(a.Items))] }
 func (a Allergies) more() int        { return max(0, len(a.Items)-shown) }
 
+// stop is what stands behind the i-th of the first: a semicolon, or nothing behind the last.
+func (a Allergies) stop(i int) string {
+	if i < len(a.first())-1 {
+		return ";"
+	}
+	return ""
+}
+
 // glassLeft is how long the emergency access still lasts, in whole minutes, rounded up so that
 // the last minute is not "0".
 func (b Banner) glassLeft(now time.Time) int {

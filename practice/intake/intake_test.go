@@ -167,6 +167,9 @@ func TestWhatCannotBeRightIsNotStored(t *testing.T) {
 	if err != nil || !m.Urgent() {
 		t.Errorf("a confirmed high pressure: %+v, %v", m, err)
 	}
+	if got, want := m.line(), "Blood pressure 240/100 mmHg, measured at home, very high"; got != want {
+		t.Errorf("its line in the inbox is %q, want %q", got, want)
+	}
 }
 
 func TestAbuseD20ASecondClickStoresNothing(t *testing.T) {

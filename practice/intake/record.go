@@ -116,7 +116,11 @@ func Record(ctx context.Context, actor *record.Actor, d Draft) (Measurement, rec
 func (m Measurement) line() string {
 	switch m.Kind {
 	case Pressure:
-		return "Blood pressure " + m.Upper + "/" + m.Lower + " mmHg, measured at home"
+		text := "Blood pressure " + m.Upper + "/" + m.Lower + " mmHg, measured at home"
+		if m.Urgent() {
+			text += ", very high"
+		}
+		return text
 	case Weight:
 		return "Weight " + m.Value + " kg, measured at home"
 	}

@@ -162,8 +162,8 @@ func (m Medicine) from() time.Time {
 }
 
 // SupplyLeft is how many days the supply lasts from now, with all repeats; negative when it
-// ran out. known is false when the prescription does not say, and for courses, as-needed and stated
-// medicines.
+// ran out. known is false when the prescription does not say, and for courses, single doses, as-needed
+// and stated medicines.
 func (m Medicine) SupplyLeft(now time.Time) (days int, known bool) {
 	end := m.SupplyEnd()
 	if end.IsZero() {
@@ -176,10 +176,14 @@ func (m Medicine) SupplyLeft(now time.Time) (days int, known bool) {
 	return int(left), true
 }
 
-// SupplyEnd is when the supply ends, with all repeats; zero when it is not known, and for a course,
-// which ends with its supply.
+// Once reports whether it is taken on one day only, so that none is missing when it is gone. What is
+// supplied for longer goes on, though how often is written without a period.
+func (m Medicine) Once() bool { return m.Frequency > 0 && m.PeriodUnit == "" && m.Supply <= 1 }
+
+// SupplyEnd is when the supply ends, with all repeats; zero when it is not known, and for a course or a
+// single dose, which end with their supply.
 func (m Medicine) SupplyEnd() time.Time {
-	if m.Supply == 0 || m.Days > 0 || m.AsNeeded || m.Stated || m.from().IsZero() {
+	if m.Supply == 0 || m.Days > 0 || m.Once() || m.AsNeeded || m.Stated || m.from().IsZero() {
 		return time.Time{}
 	}
 	return m.from().AddDate(0, 0, m.Supply*(1+m.Repeats))

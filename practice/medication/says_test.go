@@ -50,6 +50,18 @@ func TestACourseHasNoSupplyToWatch(t *testing.T) {
 	}
 }
 
+// TestASingleDoseHasNoSupplyToWatch: nobody is asked whether more of it is needed.
+func TestASingleDoseHasNoSupplyToWatch(t *testing.T) {
+	dose := parse(`{"resourceType":"MedicationRequest","id":"1","status":"active","subject":{"reference":"Patient/p"},"medicationCodeableConcept":{"text":"fosfomycin 3 g granules"},"authoredOn":"2026-11-24","dosageInstruction":[{"timing":{"repeat":{"count":1}}}],"dispenseRequest":{"expectedSupplyDuration":{"value":1,"unit":"d"}}}`)
+	l := From([]*fhir.Node{dose}, "p", noon, nil)
+	if len(l.Current) != 1 {
+		t.Fatalf("the dose is not current: %+v", l)
+	}
+	if left, known := l.Current[0].SupplyLeft(noon); known {
+		t.Errorf("%d days of it are left to renew", left)
+	}
+}
+
 func parse(s string) *fhir.Node {
 	n, err := fhir.Parse([]byte(s))
 	if err != nil {

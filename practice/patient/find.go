@@ -103,6 +103,16 @@ func queriesFor(typed string, today time.Time, phones bool) []string {
 	return out
 }
 
+// NameAndBirth tells a name from the date of birth that was typed with it: "dahl 9 3 85". born is ""
+// when there is none, or none that can be read.
+func NameAndBirth(typed string, today time.Time) (name, born string) {
+	words, numbers := parts(typed, today)
+	if _, err := ReadBirthDate(strings.Join(numbers, " "), today); err == nil {
+		born = strings.Join(numbers, " ")
+	}
+	return strings.Join(words, " "), born
+}
+
 // parts tells names from numbers. A word that could be a month ("mar", "jan", "may") is part
 // of a date only when the digits around it need a month to be one.
 func parts(typed string, today time.Time) (words, numbers []string) {
