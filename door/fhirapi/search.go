@@ -52,6 +52,7 @@ func (s *server) search(c *call) error {
 	if err != nil {
 		return err
 	}
+	q.Bytes = pageBytes
 	page, err := c.actor.Search(c.Context(), c.within.limit(q), 0, after)
 	if err != nil {
 		return err
@@ -62,6 +63,9 @@ func (s *server) search(c *call) error {
 	}
 	return c.write(http.StatusOK, b)
 }
+
+// pageBytes is how large the resources of a page may be together.
+const pageBytes = 32 << 20
 
 // maxForm is the largest body of POST _search in bytes.
 const maxForm = 1 << 20

@@ -340,11 +340,14 @@ const (
 
 // Query is one parsed search.
 type Query struct {
-	Type       string   // "" searches all types
-	Types      []string // with Type "": only these; none: all
-	Where      Expr
-	Sort       []SortKey
-	Count      int // page size; 0 with SummaryCount
+	Type  string   // "" searches all types
+	Types []string // with Type "": only these; none: all
+	Where Expr
+	Sort  []SortKey
+	Count int // page size; 0 with SummaryCount
+	// Bytes is how large the bodies of the matches of a page may be together: it ends earlier then, with one match
+	// at least. As much may be included; more is too costly. 0: as large as they are.
+	Bytes      int
 	Include    []Include
 	RevInclude []Include
 	Summary    Summary

@@ -59,21 +59,48 @@ func (s *Reader) Search(ctx context.Context, p store.Plan) (store.Page, error) {
 	if len(matches) > 0 {
 		page.Matches = make([]store.Version, 0, len(matches))
 	}
+	size, most := 0, p.Query.Bytes
 	for i := range matches {
 		v, err := s.open(matches[i].Stored)
 		if err != nil {
 			return store.Page{}, err
 		}
+		if size += len(v.Body); most > 0 && size > most && i > 0 { // the rest is the next page's
+			if included, err = s.shorten(ctx, &page, p, matches[:i], len(included) > 0); err != nil {
+				return store.Page{}, err
+			}
+			break
+		}
 		page.Matches = append(page.Matches, v)
 	}
-	for _, r := range included {
+	size = 0
+	for i, r := range included {
 		v, err := s.open(r)
 		if err != nil {
 			return store.Page{}, err
 		}
+		if size += len(v.Body); most > 0 && size > most && i > 0 {
+			return store.Page{}, fault.New(fault.TooCostly, "What the page would include is larger than %d MB together. Ask for fewer matches with _count, or include less.", most>>20)
+		}
 		page.Included = append(page.Included, v)
 	}
 	return page, nil
+}
+
+// shorten ends a page behind the first of its matches, and returns what these include.
+func (s *Reader) shorten(ctx context.Context, page *store.Page, p store.Plan, matches []match, includes bool) (included []Stored, err error) {
+	if page.Next, err = s.sealCursor(cursor{page.At, matches[len(matches)-1].Row}); err != nil || !includes {
+		return nil, err
+	}
+	p.At = page.At
+	err = s.read(ctx, func(n Names) error {
+		f, err := s.finder(n, p)
+		if err == nil {
+			included, err = f.included(matches)
+		}
+		return err
+	})
+	return included, err
 }
 
 // Count implements store.Store.

@@ -111,6 +111,51 @@ func pagesStay(h *harness) {
 	}
 }
 
+// pagesAreLimitedInBytes: a page ends before its bodies are larger than asked, with one match at least; the pages
+// together have every match once, each with what it includes. What is included beyond is refused.
+func pagesAreLimitedInBytes(h *harness) {
+	var want []string
+	for i := range 7 {
+		p, o := patient(fmt.Sprint("big-p", i), 1, "Ang"), observation(fmt.Sprint("big", i), fmt.Sprint("big-p", i), 1, "bytes", i)
+		h.commit(p, o)
+		want = append(want, fmt.Sprint("big", i))
+	}
+	where := code("bytes")
+	q := search.Query{Type: "Observation", Where: where, Count: 100, Sort: []search.SortKey{{Param: "date"}}, Include: []search.Include{{Source: "Observation", Param: "subject"}}}
+	whole, err := h.Search(h.ctx, store.NewPlan(q, all))
+	if err != nil || len(whole.Matches) != len(want) || len(whole.Included) != len(want) {
+		h.Fatalf("%d matches, %d included: %v", len(whole.Matches), len(whole.Included), err)
+	}
+	one := len(whole.Matches[0].Body) + len(whole.Included[0].Body)
+	for _, most := range []int{1, 2*one + one/2, 1 << 20} {
+		q.Bytes = most
+		p, got, pages := store.NewPlan(q, all), []string(nil), 0
+		for {
+			page, err := h.Search(h.ctx, p)
+			if err != nil {
+				h.Fatalf("%d bytes: %v", most, err)
+			}
+			got, pages = append(got, idsOf(page.Matches)...), pages+1
+			if len(page.Included) != len(page.Matches) {
+				h.Errorf("%d bytes: %d matches include %d", most, len(page.Matches), len(page.Included))
+			}
+			if page.Next == nil {
+				break
+			}
+			p.After, p.At = page.Next, page.At
+		}
+		if !slices.Equal(got, want) || (pages == 1) != (most == 1<<20) {
+			h.Errorf("%d bytes: %d pages have %v", most, pages, got)
+		}
+	}
+	q.Bytes, q.Type, q.Where, q.Include, q.Sort = one, "Patient", search.InPatient{"big-p0"}, nil, nil
+	q.RevInclude = []search.Include{{Source: "Observation", Param: "subject"}}
+	h.commit(observation("big-more", "big-p0", 1, "bytes", 9), observation("big-more2", "big-p0", 1, "bytes", 9))
+	if _, err := h.Search(h.ctx, store.NewPlan(q, all)); !fault.Is(err, fault.TooCostly) {
+		h.Errorf("included beyond the bound: %v", err)
+	}
+}
+
 func includesAreLimited(h *harness) {
 	h.commit(patient("p", 1, "Ang"))
 	var writes []store.Write

@@ -53,6 +53,7 @@ func Run(t *testing.T, open Opener, only ...string) {
 		{"ShredLeavesNothing", shredLeavesNothing},
 		{"RotateKeys", rotateKeys},
 		{"IncludesAreLimited", includesAreLimited},
+		{"PagesAreLimitedInBytes", pagesAreLimitedInBytes},
 		{"IncludesIterate", includesIterate},
 		{"LongListsOfCodes", longCodeLists},
 		{"HierarchiesOfReferences", lineages},
