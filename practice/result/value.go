@@ -182,7 +182,7 @@ func Under(ctx context.Context, actor *record.Actor, t task.Task) (Report, error
 }
 
 func elsewhere() error {
-	return fault.New(fault.NotFound, "The result is not in this chart any more.")
+	return fault.New(fault.NotFound, "The result is not in this chart any more. Open the inbox again: it says what has become of it.")
 }
 
 // Behind reads what a task or an order points at: a DiagnosticReport with its values, or an
