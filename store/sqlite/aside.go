@@ -378,7 +378,7 @@ func (s *Store) settling() {
 			case <-s.place.after(settleAfter):
 			}
 		}
-		err := s.ahead()
+		ready, err := s.ahead()
 		select {
 		case <-s.stop:
 			return
@@ -386,7 +386,9 @@ func (s *Store) settling() {
 		}
 		_ = s.writer.failed(err)
 		_ = s.writer.settle() // those who need it meet the same failure
-		s.writer.rest()
+		if ready {
+			s.writer.copyBack()
+		}
 		s.writer.free()
 	}
 }

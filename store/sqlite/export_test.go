@@ -114,5 +114,6 @@ func (s *Store) CopyAhead() error {
 	pages := s.writer.pages.Load()
 	s.writer.pages.Store(max(pages, walPages))
 	defer s.writer.pages.Store(pages)
-	return s.ahead()
+	_, err := s.ahead()
+	return err
 }

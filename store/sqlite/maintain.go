@@ -19,13 +19,14 @@ import (
 const (
 	// every is how often the head of the audit log is signed and what has expired removed.
 	every = time.Minute
-	// walPages is the size of the write-ahead log from which it is copied back, while
-	// nobody waits.
-	walPages = 4000
-	// walLimit is the size at which it is copied back although others wait, and walAhead the
-	// one from which most of that is done beside them.
-	walLimit = 40_000
+	// walPages is the size of the write-ahead log from which it is copied back while nobody
+	// waits, and walAhead the one from which it is although others write.
+	walPages = 10_000
 	walAhead = 30_000
+	// walRest is how much of it may be left for the end, for which those who write wait.
+	walRest = 1000
+	// walLimit is the size at which no commit goes on before it was copied back.
+	walLimit = 60_000
 	// aheadWait is how long that waits for a connection.
 	aheadWait = time.Second
 )
@@ -41,7 +42,7 @@ func (s *Store) maintain() {
 			return
 		case <-ticker.C:
 		}
-		err := s.ahead()
+		ready, err := s.ahead()
 		select {
 		case <-s.stop:
 			return
@@ -50,7 +51,9 @@ func (s *Store) maintain() {
 		_ = s.writer.failed(err)
 		// A failure here is not lost: commits meet the same disk, and Verify the same log.
 		_ = s.writer.checkpoint(true)
-		s.writer.rest()
+		if ready {
+			s.writer.copyBack()
+		}
 		s.writer.free()
 		s.summarizeAll()
 	}
@@ -92,7 +95,7 @@ func (s *Store) Summarize(ctx context.Context) (done bool, err error) {
 	if err := s.writer.exec("INSERT OR IGNORE INTO leaf_block (no, kinds, body) VALUES (?, ?, ?)", b.No, b.Kinds, b.Body); err != nil {
 		return false, plain(s.writer.failed(err))
 	}
-	s.writer.rest()
+	s.writer.later()
 	return false, nil
 }
 
@@ -101,7 +104,7 @@ func (s *Store) Summarize(ctx context.Context) (done bool, err error) {
 func (w *writer) later() {
 	switch {
 	case w.pages.Load() >= walLimit:
-		w.rest()
+		w.copyBack()
 	case w.pages.Load() >= walPages:
 		select {
 		case w.aside.full <- struct{}{}:
@@ -110,19 +113,12 @@ func (w *writer) later() {
 	}
 }
 
-// rest copies the write-ahead log back when it has grown.
-func (w *writer) rest() {
-	if w.grown(walLimit) {
-		w.copyBack()
-	}
-}
-
 // grown reports whether the write-ahead log is to be copied back: from some size while nobody
-// waits, and in any case from the given one.
-func (w *writer) grown(limit int64) bool {
+// waits, and in any case from a larger one.
+func (w *writer) grown() bool {
 	pages := w.pages.Load()
-	if pages < walPages || pages >= limit {
-		return pages >= limit
+	if pages < walPages || pages >= walAhead {
+		return pages >= walAhead
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -144,31 +140,42 @@ func (w *writer) copyBack() {
 	w.ahead = 0
 }
 
-// ahead copies most of the write-ahead log back while others write, so that little is left for the
-// one who has the writer: for that one they wait. The error is one of the disk, for failed.
-func (s *Store) ahead() error {
+// aheadTries is how often what has come meanwhile is copied, too.
+const aheadTries = 4
+
+// ahead copies the write-ahead log back while others write, when it has grown. ready says that
+// little is left for copyBack, for which they wait: SQLite syncs the database only when the whole
+// log is in it, which took longer than all the rest. The error is one of the disk, for failed.
+func (s *Store) ahead() (ready bool, err error) {
 	w := s.writer
-	if !w.grown(walAhead) || w.aside.down.Load() {
-		return nil
+	if !w.grown() || w.aside.down.Load() {
+		return false, nil
 	}
 	if !w.copying.TryLock() {
-		return nil
+		return false, nil
 	}
 	defer w.copying.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), aheadWait)
 	defer cancel()
 	c, err := s.borrow(ctx)
 	if err != nil {
-		return nil // it is done without
+		return false, nil // it is done later
 	}
 	defer s.giveBack(c)
-	pages := w.pages.Load()
-	if pages < w.ahead+walPages { // it was done just now
-		return nil
+	for range aheadTries {
+		pages := w.pages.Load()
+		if pages < w.ahead+walRest {
+			break
+		}
+		if _, _, err := c.db.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE); err != nil {
+			return false, err
+		}
+		if err := s.place.sync(filepath.Join(s.dir, "record.db")); err != nil {
+			return false, err
+		}
+		w.ahead = pages
 	}
-	w.ahead = pages
-	_, _, err = c.db.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE)
-	return err
+	return true, nil
 }
 
 // checkpoint signs the head of the log when it has grown since the last time, keeps the

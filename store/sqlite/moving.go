@@ -190,7 +190,7 @@ func (s *Store) alone(ctx context.Context, f func(x *txn) error) error {
 	}
 	s.words.Publish(own, 0)
 	s.now.Store(w.last)
-	w.rest()
+	w.later()
 	return nil
 }
 

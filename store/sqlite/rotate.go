@@ -42,7 +42,7 @@ func (s *Store) besides(ctx context.Context, f func(x *txn) error) error {
 		s.words.Renewed(*x.renewed)
 	}
 	s.words.Publish(own, 0)
-	w.rest()
+	w.later()
 	return nil
 }
 
