@@ -63,7 +63,7 @@ func (in Incoming) Consumers() []watch.Consumer {
 // filed looks after the reports of a commit, those that carry observations which it changes, and
 // observations that it withdraws.
 func (in Incoming) filed(ctx context.Context, c watch.Commit) error {
-	list, err := in.arrivals(ctx, c, false)
+	list, leaf, err := in.arrivals(ctx, c, false)
 	if err != nil || len(list) == 0 {
 		return err
 	}
@@ -84,7 +84,6 @@ func (in Incoming) filed(ctx context.Context, c watch.Commit) error {
 			}
 		}
 	}
-	from := originOf(c.Leaf)
 	taken := slices.ContainsFunc(list, arrived.over)
 	for _, a := range list {
 		if !strings.HasPrefix(a.ref, "Observation/") {
@@ -102,15 +101,15 @@ func (in Incoming) filed(ctx context.Context, c watch.Commit) error {
 		return err
 	}
 	for _, n := range reports {
-		l, err := leaveOf(ctx, c, from, n, map[string]bool{})
+		l, err := leaveOf(ctx, c, leaf, n, map[string]bool{})
 		if err != nil {
 			return err
 		}
 		add(n.Reference(), l)
 	}
 	by := ""
-	if from == byPage {
-		by = c.Leaf.Actor
+	if originOf(leaf) == byPage {
+		by = leaf.Actor
 	}
 	for _, ref := range refs {
 		if taken { // whoever signed it hears of it, also when a colleague takes it back
@@ -125,7 +124,7 @@ func (in Incoming) filed(ctx context.Context, c watch.Commit) error {
 
 // alone looks after the observations of a commit that no report carries.
 func (in Incoming) alone(ctx context.Context, c watch.Commit) error {
-	list, err := in.arrivals(ctx, c, true)
+	list, _, err := in.arrivals(ctx, c, true)
 	if err != nil || len(list) == 0 {
 		return err
 	}

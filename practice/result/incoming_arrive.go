@@ -54,20 +54,46 @@ type arrived struct {
 // over reports whether a version takes a result back.
 func (a arrived) over() bool { return gathered{focus: a.node}.over() != "" }
 
-// arrivals reads the versions of a commit that may concern the review of results.
-func (in Incoming) arrivals(ctx context.Context, c watch.Commit, alone bool) (list []arrived, err error) {
-	from := originOf(c.Leaf)
+// arrivals reads the versions of a commit that may concern the review of results, and its entry in the
+// audit log when there are any.
+func (in Incoming) arrivals(ctx context.Context, c watch.Commit, alone bool) (list []arrived, by ledger.Leaf, err error) {
+	some, err := candidates(c, alone)
+	if err != nil || len(some) == 0 {
+		return nil, by, err
+	}
+	if by, err = c.Leaf(); err != nil {
+		return nil, by, err
+	}
+	from := originOf(by)
 	if from == bySystem {
-		return nil, nil
+		return nil, by, nil
 	}
 	whole := map[string]bool{} // patients whose whole record comes
-	for _, v := range c.Versions {
-		switch {
-		case v.Type == "DiagnosticReport" && !alone:
-		case v.Type != "Observation", v.Version == 1 && !alone && from != byImport: // a new one waits for its report; an import may bring that first
+	for _, a := range some {
+		observation := strings.HasPrefix(a.ref, "Observation/")
+		if a.first && (from == byPage || observation && !alone && from != byImport) { // a new one waits for its report; an import may bring that first
 			continue
 		}
-		if from == byPage && v.Version == 1 {
+		if a.node != nil {
+			if observation && !ofLaboratory(a.node) && a.first && from != byImport {
+				continue
+			}
+			if a.leave, err = leaveOf(ctx, c, by, a.node, whole); err != nil {
+				return nil, by, err
+			}
+		}
+		if a.leave == begin || !a.first {
+			list = append(list, a)
+		}
+	}
+	return list, by, nil
+}
+
+// candidates are the versions of a commit that may concern the review of results, whoever wrote them:
+// most commits have none, and need no further look.
+func candidates(c watch.Commit, alone bool) (list []arrived, err error) {
+	for _, v := range c.Versions {
+		if v.Type != "Observation" && (v.Type != "DiagnosticReport" || alone) {
 			continue
 		}
 		a := arrived{ref: v.Type + "/" + v.ID, first: v.Version == 1}
@@ -75,17 +101,12 @@ func (in Incoming) arrivals(ctx context.Context, c watch.Commit, alone bool) (li
 			if a.node, err = fhir.Parse(v.Body); err != nil {
 				return nil, err
 			}
-			if v.Type == "DiagnosticReport" && otherReport(a.node) || v.Type == "Observation" && !ofLaboratory(a.node) &&
-				(a.node.Get("category") != nil || a.first && from != byImport) { // what says nothing may be a value of a report
+			if v.Type == "DiagnosticReport" && otherReport(a.node) ||
+				v.Type == "Observation" && !ofLaboratory(a.node) && a.node.Get("category") != nil { // what says nothing may be a value of a report
 				continue
 			}
-			if a.leave, err = leaveOf(ctx, c, from, a.node, whole); err != nil {
-				return nil, err
-			}
 		}
-		if a.leave == begin || !a.first {
-			list = append(list, a)
-		}
+		list = append(list, a)
 	}
 	return list, nil
 }
@@ -93,11 +114,12 @@ func (in Incoming) arrivals(ctx context.Context, c watch.Commit, alone bool) (li
 // leaveOf says what a version may lead to: what arrives too late for anybody to wait for it, or
 // together with all the rest of a patient's record, begins no review. known is for which patients that
 // is so, as far as it was asked.
-func leaveOf(ctx context.Context, c watch.Commit, from origin, n *fhir.Node, known map[string]bool) (leave, error) {
+func leaveOf(ctx context.Context, c watch.Commit, by ledger.Leaf, n *fhir.Node, known map[string]bool) (leave, error) {
+	from := originOf(by)
 	if from == byPage {
 		return renew, nil
 	}
-	if !recent(n, c.Leaf.Time) {
+	if !recent(n, by.Time) {
 		return again, nil
 	}
 	if from != byImport {
@@ -107,7 +129,7 @@ func leaveOf(ctx context.Context, c watch.Commit, from origin, n *fhir.Node, kno
 	whole, asked := known[patient]
 	if !asked {
 		var err error
-		if whole, err = wholeRecord(ctx, c, patient); err != nil {
+		if whole, err = wholeRecord(ctx, c, by, patient); err != nil {
 			return renew, err
 		}
 		known[patient] = whole
@@ -136,7 +158,7 @@ func recent(n *fhir.Node, arrived time.Time) bool {
 
 // wholeRecord reports whether an import brings the record of a patient who was not here before, and
 // not new results of one who was.
-func wholeRecord(ctx context.Context, c watch.Commit, patient string) (bool, error) {
+func wholeRecord(ctx context.Context, c watch.Commit, by ledger.Leaf, patient string) (bool, error) {
 	id, ok := strings.CutPrefix(patient, "Patient/")
 	if !ok {
 		return true, nil
@@ -145,5 +167,5 @@ func wholeRecord(ctx context.Context, c watch.Commit, patient string) (bool, err
 	if fault.Is(err, fault.NotFound) { // to be imported after this
 		return true, nil
 	}
-	return first.Action == ledger.Import && c.Leaf.Time.Sub(first.Time) < wholeWithin, err
+	return first.Action == ledger.Import && by.Time.Sub(first.Time) < wholeWithin, err
 }

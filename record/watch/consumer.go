@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -17,8 +18,8 @@ import (
 // Commit is one commit of the feed, as a Consumer is told of it.
 type Commit struct {
 	Versions []store.Version // in the order of type and id
-	// Leaf is its entry in the audit log: who wrote, by which door, and when.
-	Leaf  ledger.Leaf
+	// Leaf reads its entry in the audit log, once: who wrote, by which door, and when.
+	Leaf  func() (ledger.Leaf, error)
 	store store.Store
 }
 
@@ -47,6 +48,10 @@ type Consumer struct {
 	After time.Duration
 	Do    func(ctx context.Context, c Commit) error
 }
+
+// gather is how long a Consumer waits after something was written: what comes with it is read
+// together, and whoever writes much does not share the processors with it all the time.
+const gather = 50 * time.Millisecond
 
 // spaceConsumer is the space of the positions of Consumers.
 const spaceConsumer = "consumer"
@@ -177,10 +182,7 @@ func (f *follower) commit(ctx context.Context, changes []*change) error {
 	for _, one := range changes {
 		c.Versions = append(c.Versions, one.Version)
 	}
-	var err error
-	if c.Leaf, err = leafOf(ctx, f.w.Store, changes[0].T); err != nil {
-		return err
-	}
+	c.Leaf = sync.OnceValues(func() (ledger.Leaf, error) { return leafOf(ctx, f.w.Store, changes[0].T) })
 	return f.Do(ctx, c)
 }
 
@@ -220,6 +222,7 @@ func (f *follower) idle(ctx context.Context, changed <-chan struct{}, wait time.
 	defer t.Stop()
 	select {
 	case <-changed:
+		return sleep(ctx, gather)
 	case <-t.C:
 	case <-ctx.Done():
 	}

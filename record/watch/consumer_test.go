@@ -30,8 +30,12 @@ func (t *heard) do(_ context.Context, c Commit) error {
 			return err
 		}
 	}
+	leaf, err := c.Leaf()
+	if err != nil {
+		return err
+	}
 	for _, v := range c.Versions {
-		t.list = append(t.list, fmt.Sprintf("%s/%s/%d by %s", v.Type, v.ID, v.Version, c.Leaf.Actor))
+		t.list = append(t.list, fmt.Sprintf("%s/%s/%d by %s", v.Type, v.ID, v.Version, leaf.Actor))
 	}
 	return nil
 }

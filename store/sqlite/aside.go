@@ -410,8 +410,10 @@ func (w *writer) recover() error {
 
 // Leaves implements store.Store.
 func (s *Store) Leaves(ctx context.Context, f store.LeafFilter) ([]store.LeafEntry, error) {
-	if err := s.settle(ctx); err != nil {
-		return nil, err
+	if f.Before == 0 || s.writer == nil || f.Before > s.writer.aside.moved.Load() { // those before it are in the tables
+		if err := s.settle(ctx); err != nil {
+			return nil, err
+		}
 	}
 	return s.Reader.Leaves(ctx, f)
 }
