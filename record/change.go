@@ -58,6 +58,8 @@ type Change struct {
 	// Dangling accepts references to resources that are not in the record, as an import of a
 	// partial record must.
 	Dangling bool
+	// Final says that nobody is offered to take it back: no Result.Undo is kept. For programs.
+	Final bool
 	// Drop names a draft that this change makes obsolete.
 	Drop string
 

@@ -65,11 +65,9 @@ func (b *builder) label(ctx context.Context, before, r *fhir.Node) error {
 
 // labels returns the labels of a resource, and those that somebody took off by hand.
 func (b *builder) labels(ctx context.Context, before, r *fhir.Node) (labels, without []string, err error) {
-	born, err := b.born(ctx, r)
-	if err != nil {
+	if labels, err = b.content(ctx, r); err != nil {
 		return nil, nil, err
 	}
-	labels = label.Of(r, label.About{Born: born, Now: b.now})
 	for _, reference := range label.Sources(r) {
 		more, err := b.inherited(ctx, reference)
 		if err != nil {
@@ -159,6 +157,20 @@ func replace(r *fhir.Node, list string, ours []*fhir.Node) {
 		return
 	}
 	meta.Set(list, fhir.Arr(all...))
+}
+
+// content returns the labels that a resource needs for what stands in it. The patient's age is asked
+// only where it matters: it is a look into another resource.
+func (b *builder) content(ctx context.Context, r *fhir.Node) ([]string, error) {
+	labels := label.Of(r, label.About{Now: b.now})
+	if !label.AsksAge(labels) {
+		return labels, nil
+	}
+	born, err := b.born(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return label.Of(r, label.About{Born: born, Now: b.now}), nil
 }
 
 // born returns when the patient whom a resource is about was born; zero when it is not known.

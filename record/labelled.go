@@ -82,11 +82,10 @@ func (a *Actor) LabelsOf(ctx context.Context, resourceType, id string) ([]LabelO
 // origins tells of each label of a resource where it comes from.
 func (a *Actor) origins(ctx context.Context, r *fhir.Node, came map[string]Authored) (out []LabelOrigin, err error) {
 	b := &builder{actor: a, now: a.Now()}
-	born, err := b.born(ctx, r)
+	content, err := b.content(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	content := label.Of(r, label.About{Born: born, Now: b.now})
 	on, off := codesIn(r, "security", policy.LabelSystem), codesIn(r, "tag", withoutSystem)
 	for _, l := range policy.Labels {
 		o := LabelOrigin{Code: l.Code, Off: slices.Contains(off, l.Code), Content: slices.Contains(content, l.Code)}

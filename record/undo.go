@@ -52,7 +52,7 @@ type doneDraft struct {
 }
 
 // items adds to a changeset what lets it be undone and repeated, and drops its draft. It
-// returns the undo token; background work has none.
+// returns the undo token; background work and what is final have none.
 func (b *builder) items(ctx context.Context, set *store.Changeset) (string, error) {
 	a, c := b.actor, b.change
 	d := done{Made: b.now}
@@ -71,7 +71,7 @@ func (b *builder) items(ctx context.Context, set *store.Changeset) (string, erro
 			set.Items = append(set.Items, store.ItemWrite{Item: store.Item{Space: spaceDraft, Key: item.Key}, Delete: true, IfVersion: -1})
 		}
 	}
-	if a.principal.Role != trust.SystemRole && len(d.Writes) > 0 {
+	if a.principal.Role != trust.SystemRole && !c.Final && len(d.Writes) > 0 {
 		d.Undo = ident.Secret()
 		value, err := json.Marshal(d)
 		if err != nil {

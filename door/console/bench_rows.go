@@ -144,6 +144,7 @@ func (b *bench) mixed() func(context.Context, int, int) error {
 // pulse is the Observation that is written.
 func (b *bench) pulse(patient, i int) *fhir.Node {
 	return fhir.Obj("resourceType", "Observation", "status", "final",
+		"category", fhir.Arr(fhir.Obj("coding", fhir.Arr(fhir.Obj("system", "http://terminology.hl7.org/CodeSystem/observation-category", "code", "vital-signs")))),
 		"code", fhir.Obj("coding", fhir.Arr(fhir.Obj("system", "http://loinc.org", "code", "8867-4"))),
 		"subject", fhir.Obj("reference", "Patient/"+b.patients[patient%len(b.patients)]),
 		"effectiveDateTime", b.program.Clock.Now().Format(time.RFC3339),

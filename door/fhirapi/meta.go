@@ -178,7 +178,7 @@ func (s *server) changeMeta(c *call, change func(to, what *fhir.Node) bool) erro
 				}
 				return fault.New(fault.Forbidden, "Sensitivity labels of what is stored are not set or taken off by $meta-add and $meta-delete: it takes a reason.")
 			}
-			res, err := c.actor.Commit(c.Context(), record.Change{Put: []record.Put{{Resource: r, IfMatch: v.Version}}, Key: idempotency(c)})
+			res, err := c.commit(record.Change{Put: []record.Put{{Resource: r, IfMatch: v.Version}}, Key: idempotency(c)})
 			if fault.Is(err, fault.Stale) && try < patchTries {
 				continue
 			}

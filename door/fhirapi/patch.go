@@ -78,7 +78,7 @@ func (s *server) patchOne(c *call, id string, match int64, what change) error {
 		if bytes.Equal(r.JSON(), current.Body) { // nothing changes: there is no new version
 			return c.reply(http.StatusOK, current)
 		}
-		res, err := c.actor.Commit(c.Context(), record.Change{Put: []record.Put{{Resource: r, IfMatch: current.Version}}, Key: idempotency(c)})
+		res, err := c.commit(record.Change{Put: []record.Put{{Resource: r, IfMatch: current.Version}}, Key: idempotency(c)})
 		if fault.Is(err, fault.Stale) && match == 0 && try < patchTries {
 			continue
 		}

@@ -62,7 +62,7 @@ func (s *server) all(c *call, b *bundle.Bundle) error {
 	}
 	plan.change.Key = idempotency(c)
 	if len(plan.change.Put)+len(plan.change.Delete) > 0 {
-		res, err := c.actor.Commit(c.Context(), plan.change)
+		res, err := c.commit(plan.change)
 		if err != nil {
 			return plan.name(err)
 		}

@@ -157,7 +157,7 @@ func (s *server) conditionalRemove(c *call) error {
 }
 
 func (s *server) delete(c *call, id string, match int64) error {
-	_, err := c.actor.Commit(c.Context(), record.Change{Delete: []record.Delete{{Type: c.PathValue("type"), ID: id, IfMatch: match}}})
+	_, err := c.commit(record.Change{Delete: []record.Delete{{Type: c.PathValue("type"), ID: id, IfMatch: match}}})
 	if err != nil {
 		return err
 	}
@@ -170,6 +170,7 @@ func (c *call) commit(change record.Change) (record.Result, error) {
 	if c.content != nil { // only a single Binary comes so
 		change.Put[0].Content = c.content
 	}
+	change.Final = true
 	res, err := c.actor.Commit(c.Context(), change)
 	c.findings = res.Findings
 	return res, err

@@ -118,11 +118,16 @@ var medicinal = map[string]bool{"MedicationRequest": true, "MedicationStatement"
 // confidential are the labels of what a minor may keep from parents, in one law or another.
 var confidential = []string{"ETH", "SUD", "ETHUD", "OPIOIDUD", "PSY", "HIV", "SEX", "STD", "SDV"}
 
+// AsksAge reports whether it matters to the labels of a resource how old the patient is.
+func AsksAge(labels []string) bool {
+	return slices.ContainsFunc(labels, func(l string) bool { return slices.Contains(confidential, l) })
+}
+
 // Of returns the codes of the labels that a resource needs, sorted.
 func Of(r *fhir.Node, about About) []string {
 	c := collector{texts: medicinal[r.ResourceType()]}
 	c.walk(r, "")
-	if !about.Born.IsZero() && slices.ContainsFunc(c.found, func(l string) bool { return slices.Contains(confidential, l) }) {
+	if !about.Born.IsZero() && AsksAge(c.found) {
 		if age := about.Now.Sub(about.Born); age < 18*365.25*24*time.Hour && age >= 12*365*24*time.Hour {
 			c.add("ADOL")
 		}
