@@ -318,12 +318,11 @@ func (w *writer) moved(list []leaf) error {
 // for it, requests that want a processor go first.
 func (x *txn) move(list []leaf, waited func() bool) error {
 	var breath sealed.Breath
-	for i := range list {
+	for some := range slices.Chunk(list, rowsAtOnce[0]) {
 		if !waited() {
 			breath.Take()
 		}
-		x.t, x.at = list[i].t, list[i].at
-		if err := x.appendLeaf(list[i].Leaf, list[i].body); err != nil {
+		if err := x.appendLeaves(some); err != nil {
 			return err
 		}
 	}

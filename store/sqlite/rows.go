@@ -11,7 +11,34 @@ import (
 // table holds the statements of an index table. A row is the row id and the columns.
 type table struct {
 	delete string
-	insert map[int]string // by how many rows it writes
+	insert statements
+}
+
+// statements write rows, by how many of them.
+type statements map[int]string
+
+// insertMany makes statements of their beginning and the number of columns.
+func insertMany(head string, columns int) statements {
+	row := "(?" + strings.Repeat(", ?", columns-1) + ")"
+	all := statements{}
+	for _, n := range rowsAtOnce {
+		all[n] = head + row + strings.Repeat(", "+row, n-1)
+	}
+	return all
+}
+
+// insert writes rows, whose columns stand one behind the other.
+func (x *txn) insert(s statements, values []any) error {
+	columns := strings.Count(s[1], "?")
+	for _, n := range rowsAtOnce {
+		for len(values) >= n*columns {
+			if err := x.exec(s[n], values[:n*columns]...); err != nil {
+				return err
+			}
+			values = values[n*columns:]
+		}
+	}
+	return nil
 }
 
 // tables are the index tables of a store's writer.
@@ -24,12 +51,10 @@ var rowsAtOnce = []int{32, 16, 8, 4, 2, 1}
 func newTables() tables {
 	all := tables{}
 	for _, t := range packed.Tables {
-		row := "(?" + strings.Repeat(", ?", len(t.Columns)) + ")"
-		one := &table{delete: "DELETE FROM " + t.Name + " WHERE rid = ? AND " + strings.Join(t.Columns, " = ? AND ") + " = ?", insert: map[int]string{}}
-		for _, n := range rowsAtOnce {
-			one.insert[n] = "INSERT OR IGNORE INTO " + t.Name + " (rid, " + strings.Join(t.Columns, ", ") + ") VALUES " + row + strings.Repeat(", "+row, n-1)
+		all[t] = &table{
+			delete: "DELETE FROM " + t.Name + " WHERE rid = ? AND " + strings.Join(t.Columns, " = ? AND ") + " = ?",
+			insert: insertMany("INSERT OR IGNORE INTO "+t.Name+" (rid, "+strings.Join(t.Columns, ", ")+") VALUES ", len(t.Columns)+1),
 		}
-		all[t] = one
 	}
 	all[packed.Comp].delete = "DELETE FROM comp WHERE rid = ? AND p = ? AND k0 = ? AND n = ?"
 	return all
@@ -99,19 +124,14 @@ func (x *txn) flush() error {
 		for n < len(rows) && rows[n].Table == t {
 			n++
 		}
-		to := x.tables[t]
-		for _, size := range rowsAtOnce {
-			for ; n >= size; n -= size {
-				args = args[:0]
-				for _, r := range rows[:size] {
-					args = append(append(args, r.rid), r.Args...)
-				}
-				if err := x.exec(to.insert[size], args...); err != nil {
-					return err
-				}
-				rows = rows[size:]
-			}
+		args = args[:0]
+		for _, r := range rows[:n] {
+			args = append(append(args, r.rid), r.Args...)
 		}
+		if err := x.insert(x.tables[t].insert, args); err != nil {
+			return err
+		}
+		rows = rows[n:]
 	}
 	return nil
 }

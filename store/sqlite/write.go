@@ -7,18 +7,14 @@ import (
 	"github.com/osler-emr/osler/store/sqlgen"
 )
 
-// ensureEntity returns the number of a resource, and its row when it is stored.
-func (x *txn) ensureEntity(resourceType, id string) (no, rid int64, err error) {
-	typ, err := x.EnsureParam(packed.ParamKey{Type: resourceType}, 0)
-	if err != nil {
-		return 0, 0, err
+// findEntity returns the number of a resource, 0 when nobody has spoken of it, its row when it is
+// stored, and the number of its type.
+func (x *txn) findEntity(resourceType, id string) (no, rid, typ int64, err error) {
+	if typ, err = x.EnsureParam(packed.ParamKey{Type: resourceType}, 0); err != nil {
+		return 0, 0, 0, err
 	}
-	found, err := x.one("SELECT no, rid FROM entity WHERE id = ? AND type = ?", []any{id, typ}, func(s packed.Row) { no, rid = s.ColumnInt64(0), s.ColumnInt64(1) })
-	if err != nil || found {
-		return no, rid, err
-	}
-	err = x.exec("INSERT INTO entity (id, type) VALUES (?, ?)", id, typ)
-	return x.db.LastInsertRowID(), 0, err
+	_, err = x.one("SELECT no, rid FROM entity WHERE id = ? AND type = ?", []any{id, typ}, func(s packed.Row) { no, rid = s.ColumnInt64(0), s.ColumnInt64(1) })
+	return no, rid, typ, err
 }
 
 // EnsureEntity implements packed.Dictionary.
@@ -27,7 +23,11 @@ func (x *txn) EnsureEntity(resourceType, id string) (no int64, err error) {
 	if no = x.entities[key]; no != 0 {
 		return no, nil
 	}
-	no, _, err = x.ensureEntity(resourceType, id)
+	no, _, typ, err := x.findEntity(resourceType, id)
+	if err == nil && no == 0 {
+		err = x.exec("INSERT INTO entity (id, type) VALUES (?, ?)", id, typ)
+		no = x.db.LastInsertRowID()
+	}
 	if err == nil && x.entities != nil {
 		x.entities[key] = no
 	}
@@ -36,7 +36,7 @@ func (x *txn) EnsureEntity(resourceType, id string) (no int64, err error) {
 
 // writeVersion stores a new version and makes the former one history.
 func (x *txn) writeVersion(w *store.Write, b packed.Blob) error {
-	entity, row, err := x.ensureEntity(w.Type, w.ID)
+	entity, row, typ, err := x.findEntity(w.Type, w.ID)
 	if err != nil {
 		return err
 	}
@@ -51,6 +51,15 @@ func (x *txn) writeVersion(w *store.Write, b packed.Blob) error {
 		return fault.New(fault.Stale, "This %s was changed by someone else: version %d is current, version %d was expected.", w.Type, old.Version.Version, w.Version-1)
 	}
 	rid, err := x.place(w, old, exists)
+	if err != nil {
+		return err
+	}
+	switch { // before its own index rows, which may refer to it
+	case entity == 0:
+		err = x.exec("INSERT INTO entity (id, type, rid) VALUES (?, ?, ?)", w.ID, typ, rid)
+	case rid != row:
+		err = x.exec("UPDATE entity SET rid = ? WHERE no = ?", rid, entity)
+	}
 	if err != nil {
 		return err
 	}
@@ -70,10 +79,6 @@ func (x *txn) writeVersion(w *store.Write, b packed.Blob) error {
 	if b, err = x.SealFor(x.store.pack, rid, w.Type, w.ID, w.Version, b); err != nil {
 		return err
 	}
-	typ, err := x.Type(w.Type)
-	if err != nil {
-		return err
-	}
 	if exists && rid != old.RID {
 		if err := x.exec("DELETE FROM resource WHERE rid = ?", old.RID); err != nil {
 			return err
@@ -83,12 +88,8 @@ func (x *txn) writeVersion(w *store.Write, b packed.Blob) error {
 	if w.Deleted {
 		deleted = 1
 	}
-	err = x.exec("INSERT OR REPLACE INTO resource (rid, type, deleted, t, updated, version, id, has, codec, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	return x.exec("INSERT OR REPLACE INTO resource (rid, type, deleted, t, updated, version, id, has, codec, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		rid, typ, deleted, x.t, w.Updated.UnixMilli(), w.Version, w.ID, has, b.Codec, b.Bytes)
-	if err != nil || exists && rid == old.RID {
-		return err
-	}
-	return x.exec("UPDATE entity SET rid = ? WHERE no = ?", rid, entity)
 }
 
 // place returns the row id of the new version: the old one while the resource stays in its
@@ -104,15 +105,15 @@ func (x *txn) place(w *store.Write, old packed.Stored, exists bool) (int64, erro
 		return 0, err
 	}
 	if exists && old.Patient == w.Patient {
-		return old.RID, nil
+		return old.RID, x.changed(w.Patient)
 	}
 	if w.Type == "Patient" && w.ID == w.Patient {
-		return patient << sqlgen.Sequence, nil // the first row of the range is kept for the Patient
+		return patient << sqlgen.Sequence, x.changed(w.Patient) // the first row of the range is kept for the Patient
 	}
 	if patient != 0 && next >= 1<<sqlgen.Sequence {
 		return 0, fault.New(fault.TooLarge, "This patient has more than %d resources.", 1<<sqlgen.Sequence)
 	}
-	if err := x.exec("UPDATE patient SET next = ? WHERE no = ?", next+1, patient); err != nil {
+	if err := x.exec("UPDATE patient SET next = ?, changed = ? WHERE no = ?", next+1, x.t, patient); err != nil {
 		return 0, err
 	}
 	if patient == 0 {
@@ -128,16 +129,13 @@ func (x *txn) changed(patient string) error {
 	return x.exec("UPDATE patient SET changed = ? WHERE id = ?", x.t, patient)
 }
 
-// ensurePatient returns the number of a compartment and the next free row in it, and notes
+// ensurePatient returns the number of a compartment and the next free row in it; place notes
 // that it has changed. Number 0 holds what belongs to no patient; a Patient's id is never
 // empty.
 func (x *txn) ensurePatient(id string) (no, next int64, err error) {
 	found, err := x.one("SELECT no, next FROM patient WHERE id = ?", []any{id}, func(s packed.Row) { no, next = s.ColumnInt64(0), s.ColumnInt64(1) })
-	if err != nil {
-		return 0, 0, err
-	}
-	if found {
-		return no, next, x.changed(id)
+	if err != nil || found {
+		return no, next, err
 	}
 	if id == "" {
 		return 0, 1, x.exec("INSERT INTO patient (no, id, next, changed) VALUES (0, '', 1, ?)", x.t)
