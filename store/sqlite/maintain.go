@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/vfs"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/store/packed"
@@ -132,6 +133,9 @@ func (w *writer) copyBack() {
 	}
 	w.copying.Lock()
 	defer w.copying.Unlock()
+	if w.aside.down.Load() {
+		return
+	}
 	if _, _, err := w.db.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE); err != nil {
 		_ = w.failed(err)
 		return
@@ -170,10 +174,25 @@ func (s *Store) ahead() (ready bool, err error) {
 		if _, _, err := c.db.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE); err != nil {
 			return false, err
 		}
-		if err := s.place.sync(filepath.Join(s.dir, "record.db")); err != nil {
+		if done, err := s.syncDatabase(); !done {
 			return false, err
 		}
 		w.ahead = pages
+	}
+	return true, nil
+}
+
+// syncDatabase brings to the disk what was written into the database. After an error the log must not
+// be thrown away: what it holds may be nowhere else, whatever the disk says the next time.
+func (s *Store) syncDatabase() (done bool, err error) {
+	f, err := s.place.open(filepath.Join(s.dir, "record.db"), false)
+	if err != nil {
+		return false, nil // it is done at the end
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil {
+		s.writer.aside.down.Store(true)
+		return false, vfs.SystemError(err, sqlite3.IOERR_FSYNC)
 	}
 	return true, nil
 }

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -72,15 +71,6 @@ func writeThrough(f file, p []byte, off int64) (lost bool, err error) {
 	}
 	err = f.Sync()
 	return err != nil, err
-}
-
-// sync brings to the disk what was written into a file.
-func (p place) sync(path string) error {
-	f, err := p.open(path, false)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }
 
 // WriteDurably writes as the audit leaf of a read is written, for those who measure what a machine

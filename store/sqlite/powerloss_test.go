@@ -275,6 +275,9 @@ func (o *oracle) work(ctx context.Context, s *sqlite.Store) error {
 		_, _ = s.Checkpoint(ctx)
 		return nil
 	case 1:
+		if o.rng.IntN(2) == 0 { // what is copied beside others comes first, as it does while they write
+			_ = s.CopyAhead()
+		}
 		_ = s.CopyBack()
 		return nil
 	case 2, 3, 4:
