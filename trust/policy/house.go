@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -213,9 +214,9 @@ func named(n *fhir.Node) (refs []string) {
 // InCharts reports whether resources of a type live in charts: those of FHIR's Patient
 // compartment, those whose patient or subject a search parameter names, and those that hold entries of
 // patients or may refer to them, which are seen by those to whom the charts of all whom they name are open.
-func InCharts(resourceType string) bool { return inCharts[resourceType] }
+func InCharts(resourceType string) bool { return inCharts()[resourceType] }
 
-var inCharts = func() map[string]bool {
+var inCharts = sync.OnceValue(func() map[string]bool {
 	m := map[string]bool{"Patient": true, "Binary": true}
 	compartment := definition.Compartment("Patient")
 	for name := range rows {
@@ -226,7 +227,7 @@ var inCharts = func() map[string]bool {
 		}
 	}
 	return m
-}()
+})
 
 // naming are types outside of charts that name patients all the same. What describes the clinic or its
 // knowledge, which everybody reads, is not among them.
