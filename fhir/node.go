@@ -152,13 +152,23 @@ func (n *Node) Get(name string) *Node {
 // r.Path("code.coding.0.display").
 func (n *Node) Path(path string) *Node {
 	for part := range strings.SplitSeq(path, ".") {
-		if i, err := strconv.Atoi(part); err == nil {
+		if i, ok := index(part); ok {
 			n = n.At(i)
 			continue
 		}
 		n = n.Get(part)
 	}
 	return n
+}
+
+// index reads a part of a path as the index of an array. Most parts are names, which strconv.Atoi
+// would make an error of.
+func index(part string) (int, bool) {
+	if part == "" || part[0] > '9' {
+		return 0, false
+	}
+	i, err := strconv.Atoi(part)
+	return i, err == nil
 }
 
 // Len returns the number of items or members.

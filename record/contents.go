@@ -320,7 +320,7 @@ func closing(body []byte, quote int) int {
 // fill puts the data back into a version. room is how many bytes it may gain; what does not
 // fit is left out, and its size told.
 func (s *contents) fill(ctx context.Context, v store.Version, room *int) (store.Version, error) {
-	if !bytes.Contains(v.Body, []byte(contentMark)) {
+	if !bytes.Contains(v.Body, []byte(marks)) { // which is found faster than all of contentMark
 		return v, nil
 	}
 	var out []byte

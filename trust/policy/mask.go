@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 	"unicode"
@@ -160,56 +159,30 @@ func (m Mask) Body(resourceType string, body []byte) ([]byte, error) {
 // Touches is a quick look for what may have to be hidden in a body. Stored bodies are written by
 // fhir.Node, which spells a string in one way.
 func (m Mask) Touches(resourceType string, body []byte) bool {
-	if m == (Mask{}) || len(body) == 0 {
+	switch {
+	case m == (Mask{}) || len(body) == 0:
 		return false
-	}
-	if m.Reach && bytes.Contains(body, reachMarked) {
+	case isPerson(resourceType) && (m.Contact || m.National == Whole): // which is said whether there is something or not
+		return true
+	case resourceType == "Bundle" || resourceType == "Parameters":
 		return true
 	}
-	if isPerson(resourceType) && (m.Contact || m.National == Whole) { // which is said whether there is something or not
-		return true
-	}
-	if !bytes.Contains(body, contained) && resourceType != "Bundle" && resourceType != "Parameters" && !mentionsNational(body) {
-		return false
-	}
-	return true
+	found := touching.In(body)
+	return found&^reachMarked != 0 || m.Reach && found != 0
 }
 
-// mentionsNational is a quick look for what national asks: whether a system or a type of a national
-// identifier is written in a body at all. Every body of every search is looked through, so it is done in
-// one go.
-func mentionsNational(body []byte) bool {
-	for i := 1; i < len(body); i++ {
-		if body[i-1] != '"' {
-			continue
-		}
-		for _, mark := range nationalMarks[body[i]] {
-			if len(body)-i >= len(mark) && string(body[i:i+len(mark)]) == mark {
-				return true
-			}
-		}
+// touching are what Touches looks for: the mark of those who are reached in confidence, a contained
+// resource, and what a national identifier has one of (national).
+var touching = func() *fhir.Marks {
+	marks := slices.Concat([]string{ReachURL + `"`, `contained"`, nationalOf}, nationalSystems, nationalRoots)
+	for _, code := range nationalTypes {
+		marks = append(marks, code+`"`)
 	}
-	return false
-}
-
-// nationalMarks are the texts behind a quotation mark, or the beginnings of such, of which a national
-// identifier has one, by their first character.
-var nationalMarks = func() (out [256][]string) {
-	marks := append([]string{nationalOf}, slices.Concat(nationalSystems, nationalRoots)...)
-	for _, s := range nationalTypes {
-		marks = append(marks, s+`"`)
-	}
-	for _, m := range marks {
-		out[m[0]] = append(out[m[0]], m)
-	}
-	return out
+	return fhir.NewMarks(marks...)
 }()
 
-// What is looked for in bodies.
-var (
-	contained   = []byte(`"contained"`)
-	reachMarked = []byte(`"` + ReachURL + `"`)
-)
+// reachMarked is the bit of the first of them.
+const reachMarked = 1
 
 // Apply hides in a resource what is to be hidden.
 func (m Mask) Apply(r *fhir.Node) {
