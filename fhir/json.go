@@ -38,18 +38,26 @@ func Parse(body []byte) (*Node, error) {
 }
 
 type parser struct {
-	src    []byte
-	pos    int
-	values int
-	open   []member // the members of the objects and arrays that have not ended yet
-	nodes  []Node   // made ahead; see node
+	src     []byte
+	pos     int
+	values  int
+	open    []member        // the members of the objects and arrays that have not ended yet
+	nodes   []Node          // made ahead, as are members and texts
+	members []member        // of objects and arrays to come
+	texts   strings.Builder // of values so far
 }
 
-// node returns a new node. Nodes are made some at a time: who keeps one keeps its
-// neighbours, which are not many.
+// ahead is how many more nodes or members are made at once when some are needed: about as many as
+// are to come. Who keeps one keeps its neighbours, which are not many.
+func (p *parser) ahead() int { return min(max((len(p.src)-p.pos)/valueBytes, 4), 32) }
+
+// valueBytes is about how many bytes of a resource a value takes.
+const valueBytes = 16
+
+// node returns a new node.
 func (p *parser) node(n Node) *Node {
 	if len(p.nodes) == 0 {
-		p.nodes = make([]Node, min(max(p.values, 4), 32))
+		p.nodes = make([]Node, p.ahead())
 	}
 	x := &p.nodes[0]
 	p.nodes = p.nodes[1:]
@@ -57,30 +65,52 @@ func (p *parser) node(n Node) *Node {
 	return x
 }
 
-// close gives the object or array its members, those behind from.
+// close gives the object or array its members, those behind from. Who appends to them gets a copy.
 func (p *parser) close(n *Node, from int) *Node {
-	n.list = make([]member, len(p.open)-from)
+	count := len(p.open) - from
+	if count > len(p.members) {
+		p.members = make([]member, max(count, p.ahead()))
+	}
+	n.list, p.members = p.members[:count:count], p.members[count:]
 	copy(n.list, p.open[from:])
 	p.open = p.open[:from]
 	return n
 }
 
+// Texts of values up to maxText bytes are put side by side, textsAhead bytes at a time.
+const (
+	textsAhead = 128
+	maxText    = 48
+)
+
+// own returns a copy of a text.
+func (p *parser) own(text []byte) string {
+	if len(text) > maxText {
+		return string(text)
+	}
+	if p.texts.Cap()-p.texts.Len() < len(text) {
+		p.texts = strings.Builder{}
+		p.texts.Grow(min(textsAhead, len(p.src)))
+	}
+	from := p.texts.Len()
+	p.texts.Write(text)
+	return p.texts.String()[from:]
+}
+
 // names keeps member names, which are few: a document need not have its own copy of each.
-// A name is found by its hash, and a new one takes the place of the old.
+// A name is found by its length and three of its letters, and a new one takes the place of the old.
 var names [512]atomic.Pointer[string]
 
 // maxName is the length of the longest name that is kept.
 const maxName = 48
 
 func interned(b []byte) string {
-	if len(b) > maxName {
+	n := len(b)
+	if n == 0 || n > maxName {
 		return string(b)
 	}
-	h := uint32(2166136261)
-	for _, c := range b {
-		h = (h ^ uint32(c)) * 16777619
-	}
-	place := &names[(h^h>>16)%uint32(len(names))]
+	h := (uint32(b[0]) | uint32(b[n/2])<<8 | uint32(b[n-1])<<16 | uint32(n)<<24) * 2654435761
+	place := &names[h>>16%uint32(len(names))]
 	if s := place.Load(); s != nil && *s == string(b) {
 		return *s
 	}
@@ -132,7 +162,7 @@ func (p *parser) value(depth int) (*Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		return p.node(Node{kind: String, text: string(b)}), nil
+		return p.node(Node{kind: String, text: p.own(b)}), nil
 	case c == '-' || c >= '0' && c <= '9':
 		return p.number()
 	}
@@ -292,7 +322,7 @@ func (p *parser) number() (*Node, error) {
 			return nil, p.fail("a digit was expected in the exponent")
 		}
 	}
-	return p.node(Node{kind: Number, text: string(p.src[start:p.pos])}), nil
+	return p.node(Node{kind: Number, text: p.own(p.src[start:p.pos])}), nil
 }
 
 // text reads a string in double quotes and returns its value, which may lie in the source.
