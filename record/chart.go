@@ -99,9 +99,10 @@ func (a *Actor) filtered(ctx context.Context, versions iter.Seq2[store.Version, 
 		yield(store.Version{}, err)
 		return
 	}
+	namedType, namedID, _ := strings.Cut(named, "/")
 	for v, err := range versions {
 		if err == nil {
-			j.listing = v.Type+"/"+v.ID != named
+			j.listing = v.ID != namedID || v.Type != namedType
 			err = j.sees(ctx, v)
 			if fault.Is(err, fault.NotFound) {
 				continue

@@ -24,9 +24,13 @@ type judge struct {
 	a     *Actor
 	rules policy.Rules
 	open  map[string]openChart // by patient
+	// objected remembers which patients refuse a class, as open does which charts are.
+	objected map[objection]openChart
 	// listing asks for what may be listed too; without it, for what may be read.
 	listing bool
 }
+
+type objection struct{ patient, class string }
 
 // openChart says whether a chart is open, and since when that is known.
 type openChart struct {
@@ -119,12 +123,29 @@ func (j *judge) unopened(ctx context.Context, v store.Version, patients []string
 			if j.rules.Opened(j.a.principal, id).ID != "" {
 				continue
 			}
-			if refused, err := j.a.gate.holds(ctx, id, j.rules.Objects(class)); refused || err != nil {
+			if refused, err := j.refused(ctx, id, class); refused || err != nil {
 				return false, err
 			}
 		}
 	}
 	return true, nil
+}
+
+// refused reports whether a patient refuses the actor what is labelled as of a class.
+func (j *judge) refused(ctx context.Context, patient string, class policy.Class) (bool, error) {
+	key, at := objection{patient, class.Name}, time.Now()
+	if known, ok := j.objected[key]; ok && at.Sub(known.at) < houseFresh {
+		return !known.open, nil
+	}
+	refused, err := j.a.gate.holds(ctx, patient, j.rules.Objects(class))
+	if err != nil {
+		return false, err
+	}
+	if j.objected == nil || len(j.objected) > 100 {
+		j.objected = map[objection]openChart{}
+	}
+	j.objected[key] = openChart{!refused, at}
+	return refused, nil
 }
 
 // about returns the patients in whose charts a version is: the one where it lives, or several

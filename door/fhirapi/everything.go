@@ -219,6 +219,7 @@ func (s *server) bundleOf(c *call, w *wanted, own []store.Version) error {
 		}
 	}
 	b := w.startPage("searchset", int64(len(all)), w.pageLinks(w.query, next)...)
+	b.expect(page)
 	for _, v := range page {
 		b.found(v, v.Body, "match")
 	}

@@ -44,9 +44,13 @@ func (p *pageBundle) next() {
 func (p *pageBundle) found(v store.Version, body []byte, mode string) {
 	p.next()
 	p.call.shows(v)
-	p.b = append(p.b, `{"fullUrl":"`+p.call.base+"/"+v.Type+"/"+v.ID+`","resource":`...)
+	for _, part := range [...]string{`{"fullUrl":"`, p.call.base, "/", v.Type, "/", v.ID, `","resource":`} {
+		p.b = append(p.b, part...)
+	}
 	p.b = append(p.b, body...)
-	p.b = append(p.b, `,"search":{"mode":"`+mode+`"}}`...)
+	for _, part := range [...]string{`,"search":{"mode":"`, mode, `"}}`} {
+		p.b = append(p.b, part...)
+	}
 }
 
 // expect makes room for versions at once, as they are stored.
