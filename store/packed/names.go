@@ -78,6 +78,25 @@ type Vocabulary struct {
 	published int // how often parameters were
 	// renewed are the newest generations of the keys that this process has renewed, by patient.
 	renewed map[int64]byte
+	// forgotten are called whenever words are forgotten, with the epoch that begins.
+	forgotten []func(epoch int)
+}
+
+// whenForgotten has f called with the epoch that begins whenever words are forgotten, before anybody
+// uses new ones, and with the present one. It is for who keeps what only keys open.
+func (v *Vocabulary) whenForgotten(f func(epoch int)) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.forgotten = append(v.forgotten, f)
+	f(v.epoch)
+}
+
+// forget begins another epoch; the lock is held.
+func (v *Vocabulary) forget() {
+	v.epoch++
+	for _, f := range v.forgotten {
+		f(v.epoch)
+	}
 }
 
 // Load reads the parameters. What is known already stays: another process may have added to
@@ -113,7 +132,7 @@ func (v *Vocabulary) Renew(c Conn) error {
 func (v *Vocabulary) renew(read Words) {
 	v.Words = read
 	v.rules, v.newest = nil, 0
-	v.epoch++
+	v.forget()
 }
 
 // State returns the edition that the words hold, and the era in which they do.
@@ -481,7 +500,7 @@ func (v *Vocabulary) Forget() {
 	defer v.mu.Unlock()
 	v.edition = 0
 	v.era++
-	v.epoch++
+	v.forget()
 }
 
 // Announce makes the parameters of a transaction known that is about to be committed, in a store whose

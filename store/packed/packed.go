@@ -95,7 +95,9 @@ type Within func(ctx context.Context, f func(Conn) error) error
 
 // NewReader returns a Reader; cursor is the key of Next tokens.
 func NewReader(p *Packer, v *Vocabulary, cursor []byte, c clock.Clock, w Within) *Reader {
-	return &Reader{pack: p, words: v, cursor: cursor, clock: c, within: w}
+	s := &Reader{pack: p, words: v, cursor: cursor, clock: c, within: w}
+	v.whenForgotten(s.bodies.forget)
+	return s
 }
 
 // Lone sets how a question is asked that one statement answers: without a transaction, where

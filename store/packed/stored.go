@@ -17,6 +17,8 @@ type Stored struct {
 	Blob  []byte
 	// Key is the key of the patient, when the blob is sealed with it.
 	Key *PersonKey
+	// epoch is that of the vocabulary in which the row was read.
+	epoch int
 }
 
 // Columns are those of Stored, in both tables.
@@ -33,7 +35,7 @@ var rowColumns = columnsOf("r.")
 
 // Scan reads a row that begins with Columns.
 func (n Names) Scan(s Row) (Stored, error) {
-	v := Stored{RID: s.ColumnInt64(0), Codec: s.ColumnInt(7), Blob: s.ColumnBlob(8, nil)}
+	v := Stored{RID: s.ColumnInt64(0), Codec: s.ColumnInt(7), Blob: s.ColumnBlob(8, nil), epoch: n.epoch}
 	v.Deleted = s.ColumnInt64(2) != 0
 	v.T = store.T(s.ColumnInt64(3))
 	v.Updated = instant(s.ColumnInt64(4))

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
+	"weak"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir/search"
@@ -103,6 +105,10 @@ func shredLeavesNothing(h *harness) {
 		h.Fatal("the test sees nothing before the shred")
 	}
 	before := h.bystander()
+	body := h.remembered("Observation", "canary-p")
+	if body.Value() == nil {
+		h.Log("this store remembers no bodies")
+	}
 	if _, err := h.Shred(h.ctx, "nobody", ShredLeaf("nobody")); !fault.Is(err, fault.NotFound) {
 		h.Errorf("a patient who is not there: %v", err)
 	}
@@ -112,6 +118,9 @@ func shredLeavesNothing(h *harness) {
 	}
 	if now, err := h.Now(h.ctx); err != nil || now != r.T {
 		h.Errorf("the shred is at %d, now is %d, %v", r.T, now, err)
+	}
+	if runtime.GC(); body.Value() != nil { // without any further question to the store
+		h.Error("a body of the patient is in memory after the shred")
 	}
 	check := func(when string) {
 		if found := h.said(words); found != 0 {
@@ -157,6 +166,18 @@ func shredLeavesNothing(h *harness) {
 	if got := h.ids(plan("Observation", search.Token{Param: "code", Code: "Canarycode"})); !slices.Equal(got, []string{"new"}) {
 		h.Errorf("a word that is stored again finds %v", got)
 	}
+}
+
+// remembered points to the body of a resource as the store remembers it, when it does.
+func (h *harness) remembered(resourceType, id string) weak.Pointer[byte] {
+	h.Helper()
+	v, err := h.Read(h.ctx, resourceType, id, 0)
+	if err != nil {
+		h.Fatal(err)
+	}
+	first := weak.Make(&v.Body[0])
+	runtime.GC()
+	return first
 }
 
 // said counts the words that the store still tells in any way.
