@@ -151,7 +151,9 @@ func (n *Node) Get(name string) *Node {
 // Path is Get along a dotted path in which a number is an array index:
 // r.Path("code.coding.0.display").
 func (n *Node) Path(path string) *Node {
-	for part := range strings.SplitSeq(path, ".") {
+	for more := true; more && n != nil; {
+		var part string
+		part, path, more = strings.Cut(path, ".")
 		if i, ok := index(part); ok {
 			n = n.At(i)
 			continue

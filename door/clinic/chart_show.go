@@ -80,7 +80,6 @@ func (v *chartView) load(r *web.Request) error {
 	ctx, c := r.Context(), v.Chart
 	back := "/p/" + c.Patient.ID
 	v.Vital, v.Problem, v.Allergy = newVitalForm(r, c, back), newProblemForm(r, c.Patient.ID, back), newAllergyForm(r, c, back)
-	v.Problems = problemLines(c)
 	v.Medicines = medicinesOf(c)
 	for _, n := range c.Resources("Observation") {
 		if chart.Waiting(n) {
@@ -97,7 +96,10 @@ func (v *chartView) load(r *web.Request) error {
 	if err := grade(ctx, r.Actor, v.Needs); err != nil {
 		return err
 	}
-	v.results(tasks, r.Now().Location())
+	tasks = slices.DeleteFunc(slices.Clone(tasks), func(t task.Task) bool { return t.Kind != task.ReviewResult })
+	grid := resultsOf(c, tasks)
+	v.Problems = problemLines(c, grid)
+	v.results(grid.In(r.Now().Location()))
 	v.visits(r)
 	refs := []string{}
 	if sets := c.Taken(); len(sets) > 0 {
@@ -120,9 +122,7 @@ func (v *chartView) load(r *web.Request) error {
 }
 
 // results puts the most pressing tests and the newest days on the summary.
-func (v *chartView) results(tasks []task.Task, zone *time.Location) {
-	tasks = slices.DeleteFunc(slices.Clone(tasks), func(t task.Task) bool { return t.Kind != task.ReviewResult })
-	g := resultsOf(v.Chart, tasks).In(zone)
+func (v *chartView) results(g result.Grid) {
 	v.Results = resultsView{Frame: v.Frame, Grid: g, Rows: first(g.Series, shownLines), Hidden: max(0, len(g.Series)-shownLines)}
 	for _, day := range g.Days {
 		if slices.ContainsFunc(v.Results.Rows, func(s result.Series) bool { _, ok := s.On(day); return ok }) {
@@ -130,7 +130,7 @@ func (v *chartView) results(tasks []task.Task, zone *time.Location) {
 		}
 	}
 	v.Results.Days = v.Results.Days[max(0, len(v.Results.Days)-summaryDays):]
-	v.Frame.Counts["results"] = len(tasks)
+	v.Frame.Counts["results"] = len(g.Tasks)
 }
 
 // summaryDays is how many days of results the summary shows.
@@ -177,8 +177,7 @@ func markers() []struct{ ICD, LOINC, Name string } {
 	}
 }
 
-func problemLines(c chart.Chart) []problemLine {
-	grid := resultsOf(c, nil)
+func problemLines(c chart.Chart, grid result.Grid) []problemLine {
 	var out []problemLine
 	for _, p := range c.ActiveProblems() {
 		line := problemLine{Problem: p}

@@ -118,7 +118,7 @@ func loadVisit(r *web.Request) (visitView, error) {
 	v.Frame.Wide = true
 	c := v.Chart
 	v.Banner = *bannerOf(c.Patient, c.Allergies)
-	v.Child, v.Problems, v.Medicines = isSmall(c), problemLines(c), medicinesOf(c)
+	v.Child, v.Problems, v.Medicines = isSmall(c), problemLines(c, resultsOf(c, nil)), medicinesOf(c)
 	v.Vital, v.Problem, v.Allergy = newVitalForm(r, c, v.Path()), newProblemForm(r, patient, v.Path()), newAllergyForm(r, c, v.Path())
 	v.Vital.Encounter = v.ID
 	if sets := c.Taken(); len(sets) > 0 {

@@ -285,11 +285,14 @@ func indexCodes(all []Test) map[string][]int {
 }
 
 // sameUnit compares units, also those that are one size under two names.
-func sameUnit(a, b string) bool { return canonicalUnit(a) == canonicalUnit(b) }
+func sameUnit(a, b string) bool { return a == b || canonicalUnit(a) == canonicalUnit(b) }
+
+// plainUnit writes signs as letters and digits, and leaves out spaces.
+var plainUnit = strings.NewReplacer("µ", "u", "μ", "u", "²", "2", "⁹", "9", "³", "3", "^", "*", " ", "")
 
 // canonicalUnit gives one spelling to units that mean the same number.
 func canonicalUnit(u string) string {
-	u = strings.ToLower(strings.TrimSpace(strings.NewReplacer("µ", "u", "μ", "u", "²", "2", "⁹", "9", "³", "3", "^", "*", " ", "").Replace(u)))
+	u = strings.ToLower(strings.TrimSpace(plainUnit.Replace(u)))
 	switch u {
 	case "10*9/l", "109/l", "10*3/ul", "103/ul", "k/ul", "thousand/ul", "x10*9/l":
 		return "10*9/l"
