@@ -39,7 +39,8 @@ func (s *server) document(c *call) error {
 	for fresh := list; len(fresh) > 0; { // round by round, each read at once
 		var refs []string
 		for _, v := range fresh {
-			for ref := range references(v.Body) {
+			for text := range references(v.Body) {
+				ref := string(text)
 				t, id, ok := strings.Cut(ref, "/")
 				id, _, _ = strings.Cut(id, "/_history/")
 				if !ok || !definition.IsResource(t) || seen[t+"/"+id] || strings.Contains(id, "/") {

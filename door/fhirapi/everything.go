@@ -3,6 +3,7 @@ package fhirapi
 import (
 	"bytes"
 	"fmt"
+	"iter"
 	"math"
 	"net/http"
 	"net/url"
@@ -162,9 +163,13 @@ func (w *wanted) referred(own []store.Version) ([]store.Version, error) {
 	}
 	var refs []string
 	for _, v := range own {
-		for ref := range references(v.Body) {
+		for text := range references(v.Body) {
+			if have[string(text)] || bytes.HasPrefix(text, []byte("Patient/")) { // most, of which no string is made
+				continue
+			}
+			ref := string(text)
 			t, id, ok := strings.Cut(ref, "/")
-			if !ok || t == "Patient" || have[ref] || strings.Contains(id, "/") || !definition.IsResource(t) || len(w.types) > 0 && !slices.Contains(w.types, t) {
+			if !ok || strings.Contains(id, "/") || !definition.IsResource(t) || len(w.types) > 0 && !slices.Contains(w.types, t) {
 				continue
 			}
 			have[ref] = true
@@ -179,9 +184,9 @@ func (w *wanted) referred(own []store.Version) ([]store.Version, error) {
 	return slices.DeleteFunc(found, func(v store.Version) bool { return v.Patient != "" }), nil
 }
 
-// references ranges over the literal references in a stored body.
-func references(body []byte) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
+// references ranges over the literal references in a stored body, as parts of it.
+func references(body []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
 		mark := []byte(`"reference":"`)
 		for {
 			at := bytes.Index(body, mark)
@@ -190,7 +195,7 @@ func references(body []byte) func(yield func(string) bool) {
 			}
 			body = body[at+len(mark):]
 			end := bytes.IndexByte(body, '"')
-			if end < 0 || !yield(string(body[:end])) {
+			if end < 0 || !yield(body[:end]) {
 				return
 			}
 		}
