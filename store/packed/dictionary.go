@@ -9,8 +9,9 @@ import _ "embed"
 // It was made of the invented clinic (exchange/synthetic; TestMakeDictionary), never of a real
 // record: it lies open in every copy of the program, and what it holds could not be erased.
 //
-// Blobs name the dictionary with which they were written (its id, dictionaryID). It is never
-// changed: a better one gets another id, and this one stays, to read what is there.
+// It is a dictionary of zstd, and its text is the one of S2. Blobs of zstd name it (its id, dictionaryID);
+// those of S2 have a codec of their own. It is never changed: a better one gets another id and another
+// codec, and this one stays, to read what is there.
 //
 //go:embed dictionary.bin
 var dictionary []byte

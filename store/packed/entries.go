@@ -1,9 +1,11 @@
 package packed
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 
+	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -15,15 +17,17 @@ import (
 const (
 	codecPlain      = 0
 	codecZstd       = 1 // is read only: before there was a dictionary
-	codecDictionary = 2
+	codecDictionary = 2 // is read only: zstd with the dictionary
+	codecQuick      = 3 // S2 with the dictionary's text
 )
 
 // Packer turns bodies and their index entries into blobs and back. It is safe for
 // concurrent use.
 type Packer struct {
-	key []byte // nil when the database encrypts itself
-	enc *zstd.Encoder
-	dec *zstd.Decoder
+	key   []byte // nil when the database encrypts itself
+	quick *s2.Dict
+	enc   *zstd.Encoder // for blocks of the audit log
+	dec   *zstd.Decoder
 }
 
 // maxBlob bounds what a damaged or forged blob can make the decoder allocate.
@@ -34,18 +38,21 @@ func NewPacker() (*Packer, error) {
 	if err != nil {
 		return nil, err
 	}
+	d, err := zstd.InspectDictionary(dictionary)
+	if err != nil {
+		return nil, err
+	}
 	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(4), zstd.WithDecoderMaxMemory(maxBlob), zstd.WithDecoderDicts(dictionary))
 	if err != nil {
 		return nil, err
 	}
-	return &Packer{enc: enc, dec: dec}, nil
+	return &Packer{quick: s2.MakeDictManual(d.Content(), 0), enc: enc, dec: dec}, nil
 }
 
 func (p *Packer) Pack(entries []search.Entry, body []byte) (codec int, blob []byte) {
 	plain := join(AppendEntries(nil, entries), body)
-	blob = p.enc.EncodeAll(plain, make([]byte, 0, len(plain)/2))
-	if len(blob) < len(plain) {
-		return codecDictionary, blob
+	if blob = p.quick.Encode(nil, plain); blob != nil && len(blob) < len(plain) {
+		return codecQuick, bytes.Clone(blob) // it comes with room for what does not shrink
 	}
 	return codecPlain, plain
 }
@@ -60,6 +67,13 @@ func (p *Packer) Unpack(codec int, blob []byte) (index, body []byte, err error) 
 	plain := blob
 	switch codec {
 	case codecPlain:
+	case codecQuick:
+		if n, err := s2.DecodedLen(blob); err != nil || n > maxBlob {
+			return nil, nil, Damaged(err)
+		}
+		if plain, err = p.quick.Decode(nil, blob); err != nil {
+			return nil, nil, Damaged(err)
+		}
 	case codecZstd, codecDictionary:
 		if plain, err = p.dec.DecodeAll(blob, nil); err != nil {
 			return nil, nil, Damaged(err)

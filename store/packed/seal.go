@@ -12,7 +12,9 @@ import (
 // to its name, so that none can be put in the place of another.
 
 // WithKey returns a Packer that seals.
-func (p *Packer) WithKey(key []byte) *Packer { return &Packer{key: key, enc: p.enc, dec: p.dec} }
+func (p *Packer) WithKey(key []byte) *Packer {
+	return &Packer{key: key, quick: p.quick, enc: p.enc, dec: p.dec}
+}
 
 func versionName(resourceType, id string, version int64) string {
 	return "version/" + resourceType + "/" + id + "/" + strconv.FormatInt(version, 10)

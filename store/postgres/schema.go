@@ -115,6 +115,9 @@ CREATE INDEX item_patient ON item (patient) WHERE patient <> '';
 -- from the log after the upgrade, while the record is used.
 CREATE TABLE leaf_block (no int8 PRIMARY KEY, kinds bytea NOT NULL, body bytea NOT NULL);
 `},
+	{"quick bodies", `
+-- From here on, bodies are written with a codec (store/packed) that programs of before do not have.
+`},
 }
 
 // statements returns the SQL of a step; partitions above 0 split the tables of patients.

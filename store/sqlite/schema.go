@@ -84,4 +84,7 @@ CREATE INDEX item_patient ON item (patient) WHERE patient <> '';
 -- from the log after the upgrade, while the record is used.
 CREATE TABLE leaf_block (no INTEGER PRIMARY KEY, kinds BLOB NOT NULL, body BLOB NOT NULL) STRICT;
 `},
+	{"quick bodies", `
+-- From here on, bodies are written with a codec (store/packed) that programs of before do not have.
+`},
 }
