@@ -67,6 +67,26 @@ PRAGMA cache_size=-%d;`, cacheKiB))
 	return c, nil
 }
 
+// announce has the connection that writes tell what its transactions do to rows of resources: all of
+// them pass here, also those that seal rows anew or destroy them.
+func (c *conn) announce(r *packed.Recent) {
+	var rids []int64
+	c.db.UpdateHook(func(_ sqlite3.AuthorizerActionCode, _, table string, rid int64) {
+		if table == "resource" {
+			rids = append(rids, rid)
+		}
+	})
+	c.db.CommitHook(func() bool {
+		if len(rids) > 0 {
+			r.Changing(rids)
+			rids = nil
+		}
+		return true
+	})
+	c.db.WALHook(func(*sqlite3.Conn, string, int) error { r.Changed(); return nil })
+	c.db.RollbackHook(func() { rids = nil; r.Changed() })
+}
+
 // uriPath escapes what has a meaning in a SQLite URI.
 func uriPath(path string) string {
 	var b []byte
