@@ -88,6 +88,7 @@ type Reader struct {
 	within Within
 	lone   Within // nil: within serves
 	bodies bodies
+	recent *Recent // nil: nothing is
 }
 
 // Within runs f on a connection inside of one read transaction.

@@ -77,15 +77,24 @@ func absent(resourceType string) error {
 
 // Read implements store.Store.
 func (s *Reader) Read(ctx context.Context, resourceType, id string, at store.T) (store.Version, error) {
-	var v Stored
-	read := s.ask
-	if at != 0 { // it may need two
-		read = s.read
+	ask := func() (v Stored, err error) {
+		read := s.ask
+		if at != 0 { // it may need two
+			read = s.read
+		}
+		err = read(ctx, func(n Names) (err error) {
+			v, err = n.readAt(resourceType, id, int64(at))
+			return err
+		})
+		return v, err
 	}
-	err := read(ctx, func(n Names) (err error) {
-		v, err = n.readAt(resourceType, id, int64(at))
-		return err
-	})
+	var v Stored
+	var err error
+	if at == 0 {
+		v, err = s.present(resourceType, id, ask)
+	} else {
+		v, err = ask()
+	}
 	if err != nil {
 		return store.Version{}, err
 	}

@@ -19,7 +19,9 @@ type conn struct {
 	stmts map[string]*sqlite3.Stmt
 
 	latest int64 // the last T when this transaction began: its leaf may not be in the tables yet
-	newest int64 // the number of the newest word that this transaction sees; 0 before Now
+	newest int64 // the number of the newest word that this transaction sees; 0 when it is not known
+	held   bool  // inside of within, whose state has the T last
+	last   int64
 	epoch  int   // of the vocabulary then; -1 for the writer, which reads what is not committed
 	reads  int   // resources read for their words in this transaction
 	failed error // why a function has stopped its statement
@@ -65,6 +67,26 @@ PRAGMA cache_size=-%d;`, cacheKiB))
 		return nil, err
 	}
 	return c, nil
+}
+
+// announce has the connection that writes tell what its transactions do to rows of resources: all of
+// them pass here, also those that seal rows anew or destroy them.
+func (c *conn) announce(r *packed.Recent) {
+	var rids []int64
+	c.db.UpdateHook(func(_ sqlite3.AuthorizerActionCode, _, table string, rid int64) {
+		if table == "resource" {
+			rids = append(rids, rid)
+		}
+	})
+	c.db.CommitHook(func() bool {
+		if len(rids) > 0 {
+			r.Changing(rids)
+			rids = nil
+		}
+		return true
+	})
+	c.db.WALHook(func(*sqlite3.Conn, string, int) error { r.Changed(); return nil })
+	c.db.RollbackHook(func() { rids = nil; r.Changed() })
 }
 
 // uriPath escapes what has a meaning in a SQLite URI.
@@ -192,9 +214,15 @@ func (c *conn) Stream(text string, args []any, row func(s packed.Row) (bool, err
 	return c.Query(text, args, row)
 }
 
+// nowText tells the state that a transaction sees: the last T, and the newest word.
+const nowText = "SELECT max(t), (SELECT max(no) FROM dict) FROM leaf"
+
 // Now implements packed.Conn.
 func (c *conn) Now() (t int64, err error) {
-	_, err = c.one("SELECT max(t), (SELECT max(no) FROM dict) FROM leaf", nil, func(s packed.Row) {
+	if c.held {
+		return c.last, nil
+	}
+	_, err = c.one(nowText, nil, func(s packed.Row) {
 		t, c.newest = s.ColumnInt64(0), s.ColumnInt64(1)
 	})
 	return t, err
@@ -244,24 +272,23 @@ func (c *conn) number(text string, args ...any) (int64, error) {
 	return n, err
 }
 
-// within runs f in a read transaction, so that all its statements see one state.
+// within runs f in a read transaction, so that all its statements see one state. The transaction lasts
+// as long as the statement that tells the state is not reset, which saves a BEGIN and a COMMIT.
 func (c *conn) within(ctx context.Context, f func() error) error {
 	return c.interruptible(ctx, func() error {
-		if err := c.exec("BEGIN"); err != nil {
+		s, err := c.prepare(nowText, nil)
+		if err != nil {
 			return err
 		}
 		defer func() { // also when f panics: the connection is used again
-			if !c.db.GetAutocommit() {
-				c.db.SetInterrupt(context.Background())
-				_ = c.db.Exec("ROLLBACK")
-			}
+			c.held = false
+			s.Reset()
 		}()
-		err := f()
-		c.db.SetInterrupt(context.Background()) // the end of the transaction must not be interrupted
-		if end := c.exec("COMMIT"); end != nil && err == nil {
-			err = end
+		if !s.Step() {
+			return s.Err()
 		}
-		return err
+		c.held, c.last, c.newest = true, s.ColumnInt64(0), s.ColumnInt64(1)
+		return f()
 	})
 }
 

@@ -57,6 +57,7 @@ type Store struct {
 	origin string
 
 	items   packed.ItemCache
+	recent  packed.Recent
 	free    chan struct{} // one for each connection that nobody reads with
 	resting sync.Mutex
 	readers []*conn // those; the last was used last
@@ -139,6 +140,8 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 	}
 	s.writer = newWriter(s, c)
 	s.writer.tight = crowded
+	c.announce(&s.recent)
+	s.Remember(&s.recent)
 	if err := s.migrate(c); err != nil {
 		return openFault(err)
 	}
@@ -310,6 +313,7 @@ func (s *Store) Close() error {
 		return nil
 	}
 	close(s.stop)
+	s.recent.Close()
 	s.idle.Wait()
 	s.writer.acquire()
 	defer s.writer.free()

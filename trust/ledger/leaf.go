@@ -116,19 +116,6 @@ func (l Leaf) WithDetails(d Details) Leaf {
 	return l
 }
 
-// Encode returns the leaf's canonical bytes: compact JSON in the order of the fields. Details that
-// are sealed stand in it in that form alone.
-func (l Leaf) Encode() []byte {
-	if len(l.Sealed) > 0 {
-		l = l.WithDetails(Details{})
-	}
-	b, err := json.Marshal(l)
-	if err != nil { // no field of Leaf can fail to marshal
-		panic(err)
-	}
-	return b
-}
-
 // Stamp returns the bytes of a leaf that was encoded without At, with it: the same that
 // Encode would give. The store learns the time only when it commits, and encodes before.
 func Stamp(leaf []byte, at int64) []byte {
