@@ -47,9 +47,9 @@ type leaf struct {
 
 const (
 	// settleAt is how many leaves wait before they are moved at once, and how many one transaction moves.
-	settleAt = 1000
+	settleAt = 2000
 	// settleAfter is how long a leaf waits at most while nothing is written.
-	settleAfter = 500 * time.Millisecond
+	settleAfter = time.Second
 )
 
 // maxLone is the size of a leaf from which it goes into the tables at once.
