@@ -241,6 +241,21 @@ func TestACommitIsReadBeforeItsWordsAreShared(t *testing.T) {
 	}
 }
 
+// A commit tells how long the write-ahead log is, without which nobody would copy it back.
+func TestTheLengthOfTheLogIsKnown(t *testing.T) {
+	s := open(t, t.TempDir())
+	for i := range 3 {
+		before := s.LogPages()
+		commit(t, s, observation(fmt.Sprint("o", i), "p", 1, "c", start))
+		if now := s.LogPages(); now <= before {
+			t.Fatalf("%d pages before a commit, %d after it", before, now)
+		}
+	}
+	if err := s.CopyBack(); err != nil || s.LogPages() != 0 {
+		t.Errorf("%d pages after all was copied back: %v", s.LogPages(), err)
+	}
+}
+
 // Most of the write-ahead log is copied back while somebody writes, by a connection that reads.
 func TestTheLogIsCopiedBackBesideOthers(t *testing.T) {
 	b := newBench(t, 1)

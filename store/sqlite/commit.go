@@ -59,10 +59,7 @@ type writer struct {
 func newWriter(s *Store, c *conn) *writer {
 	w := &writer{conn: c, store: s, tables: newTables(), token: make(chan struct{}, 1), turn: make(chan struct{}, 1)}
 	w.aside.wake, w.aside.full = make(chan struct{}, 1), make(chan struct{}, 1)
-	c.db.WALHook(func(_ *sqlite3.Conn, _ string, pages int) error {
-		w.pages.Store(int64(pages))
-		return nil
-	})
+	c.announce(&s.recent, func(pages int) { w.pages.Store(int64(pages)) })
 	w.token <- struct{}{}
 	w.turn <- struct{}{}
 	return w

@@ -70,8 +70,9 @@ PRAGMA cache_size=-%d;`, cacheKiB))
 }
 
 // announce has the connection that writes tell what its transactions do to rows of resources: all of
-// them pass here, also those that seal rows anew or destroy them.
-func (c *conn) announce(r *packed.Recent) {
+// them pass here, also those that seal rows anew or destroy them. written is told of each commit, with
+// the pages that the write-ahead log has then.
+func (c *conn) announce(r *packed.Recent, written func(pages int)) {
 	var rids []int64
 	c.db.UpdateHook(func(_ sqlite3.AuthorizerActionCode, _, table string, rid int64) {
 		if table == "resource" {
@@ -85,7 +86,11 @@ func (c *conn) announce(r *packed.Recent) {
 		}
 		return true
 	})
-	c.db.WALHook(func(*sqlite3.Conn, string, int) error { r.Changed(); return nil })
+	c.db.WALHook(func(_ *sqlite3.Conn, _ string, pages int) error {
+		r.Changed()
+		written(pages)
+		return nil
+	})
 	c.db.RollbackHook(func() { rids = nil; r.Changed() })
 }
 

@@ -107,6 +107,9 @@ func StepNames() (out []string) {
 	return out
 }
 
+// LogPages is how many pages the write-ahead log has, as far as maintenance knows.
+func (s *Store) LogPages() int64 { return s.writer.pages.Load() }
+
 // CopyAhead copies the write-ahead log back as if it had grown, while somebody else has the writer.
 func (s *Store) CopyAhead() error {
 	s.writer.acquire()

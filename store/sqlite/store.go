@@ -140,7 +140,6 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 	}
 	s.writer = newWriter(s, c)
 	s.writer.tight = crowded
-	c.announce(&s.recent)
 	s.Remember(&s.recent)
 	if err := s.migrate(c); err != nil {
 		return openFault(err)
