@@ -63,23 +63,25 @@ func (r *Recent) Close() {
 	r.now, r.before, r.closed = recentRows{}, recentRows{}, true
 }
 
-// find returns the row of a resource, and the round in which it was looked for, which keep takes. When
-// words were forgotten, so is everything here: what was destroyed must not stay in memory.
-func (r *Recent) find(k recentKey, epoch int) (v Stored, ok bool, round int64) {
+// forget drops everything when words are forgotten, at once: what was destroyed, and the key that opened
+// it, must not stay in memory. What was read before the epoch that begins is not kept any more.
+func (r *Recent) forget(epoch int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.now, r.before, r.size, r.epoch = recentRows{}, recentRows{}, 0, epoch
+}
+
+// find returns the row of a resource, and the round in which it was looked for, which keep takes.
+func (r *Recent) find(k recentKey) (v Stored, ok bool, round int64) {
 	r.mu.RLock()
-	same := r.epoch == epoch
 	v, ok = r.now.rows[k]
 	round = r.round
 	r.mu.RUnlock()
-	if same && ok {
+	if ok {
 		return v, true, round
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.epoch != epoch {
-		r.now, r.before, r.size, r.epoch = recentRows{}, recentRows{}, 0, epoch
-		r.round++
-	}
 	if v, ok = r.before.rows[k]; ok {
 		r.add(k, v)
 	}
@@ -87,13 +89,13 @@ func (r *Recent) find(k recentKey, epoch int) (v Stored, ok bool, round int64) {
 }
 
 // keep remembers a row that was read in a round, unless something has changed since.
-func (r *Recent) keep(k recentKey, v Stored, epoch int, round int64) {
+func (r *Recent) keep(k recentKey, v Stored, round int64) {
 	if len(v.Blob) > maxRecentRow {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.changing || r.closed || round != r.round || epoch != r.epoch {
+	if r.changing || r.closed || round != r.round || v.epoch != r.epoch {
 		return
 	}
 	r.add(k, v)
@@ -116,22 +118,25 @@ func (r *recentRows) drop(rid int64) {
 }
 
 // Remember sets what is remembered of rows that are read by id.
-func (s *Reader) Remember(r *Recent) { s.recent = r }
+func (s *Reader) Remember(r *Recent) {
+	s.recent = r
+	s.words.whenForgotten(r.forget)
+}
 
 // present returns the current row of a resource from what is remembered, or reads it.
 func (s *Reader) present(resourceType, id string, read func() (Stored, error)) (Stored, error) {
 	if s.recent == nil {
 		return read()
 	}
-	k, epoch := recentKey{resourceType, id}, s.words.Epoch()
-	v, ok, round := s.recent.find(k, epoch)
+	k := recentKey{resourceType, id}
+	v, ok, round := s.recent.find(k)
 	if ok {
 		return v, nil
 	}
 	v, err := read()
 	if err == nil {
 		v.Blob = slices.Clip(v.Blob)
-		s.recent.keep(k, v, epoch, round)
+		s.recent.keep(k, v, round)
 	}
 	return v, err
 }

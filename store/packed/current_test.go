@@ -7,33 +7,33 @@ func TestRecentForgetsWhatChanges(t *testing.T) {
 	var r Recent
 	k := recentKey{"Patient", "7"}
 	row := func(version int64) Stored {
-		v := Stored{RID: 70}
+		v := Stored{RID: 70, epoch: r.epoch}
 		v.Version.Version = version
 		return v
 	}
 	want := func(what string, version int64) {
 		t.Helper()
-		v, ok, _ := r.find(k, 1)
+		v, ok, _ := r.find(k)
 		if ok != (version > 0) || v.Version.Version != version {
 			t.Errorf("%s: version %d (%v), want %d", what, v.Version.Version, ok, version)
 		}
 	}
-	_, _, round := r.find(k, 1)
-	r.keep(k, row(1), 1, round)
+	_, _, round := r.find(k)
+	r.keep(k, row(1), round)
 	want("read before", 1)
 
 	r.Changing([]int64{70})
 	want("while it changes", 0)
-	_, _, during := r.find(k, 1)
-	r.keep(k, row(1), 1, during)
+	_, _, during := r.find(k)
+	r.keep(k, row(1), during)
 	want("read while it changes", 0)
 	r.Changed()
-	r.keep(k, row(1), 1, during)
+	r.keep(k, row(1), during)
 	want("read while it changed, and kept later", 0)
-	r.keep(k, row(1), 1, round)
+	r.keep(k, row(1), round)
 	want("read before it changed", 0)
-	_, _, round = r.find(k, 1)
-	r.keep(k, row(2), 1, round)
+	_, _, round = r.find(k)
+	r.keep(k, row(2), round)
 	want("read after", 2)
 
 	r.Changing([]int64{71})
@@ -45,19 +45,22 @@ func TestRecentForgetsWhatChanges(t *testing.T) {
 	r.Changed()
 	want("changed in both generations", 0)
 
-	_, _, round = r.find(k, 1)
-	r.keep(k, row(3), 1, round)
-	if _, ok, _ := r.find(k, 2); ok {
-		t.Error("words were forgotten, and a row was not")
+	_, _, round = r.find(k)
+	r.keep(k, row(3), round)
+	old := row(3)
+	r.forget(2)
+	want("of words that were forgotten", 0)
+	if r.now.rows != nil || r.before.rows != nil {
+		t.Error("rows are in memory after words were forgotten")
 	}
-	r.keep(k, row(3), 1, round)
-	if _, ok, _ := r.find(k, 2); ok {
+	r.keep(k, old, round)
+	if _, ok, _ := r.find(k); ok {
 		t.Error("a row of before the words were forgotten was kept")
 	}
-	_, _, round = r.find(k, 2)
+	_, _, round = r.find(k)
 	r.Close()
-	r.keep(k, row(3), 2, round)
-	if _, ok, _ := r.find(k, 2); ok {
+	r.keep(k, row(3), round)
+	if _, ok, _ := r.find(k); ok {
 		t.Error("a row was kept by a store that is closed")
 	}
 }
