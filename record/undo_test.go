@@ -22,6 +22,9 @@ func TestUndo(t *testing.T) {
 	if _, err := c.as(nurse).Draft(ctx, "note/rosa"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("the draft is dropped: %v", err)
 	}
+	if r, err := c.as(nurse).Commit(ctx, Change{Final: true, Put: []Put{{Resource: c.read(vitals("rosa"))}}}); err != nil || r.Undo != "" {
+		t.Errorf("what is final is offered an undo %q (%v)", r.Undo, err)
+	}
 	if err := c.as(physician).Undo(ctx, r.Undo); !fault.Is(err, fault.Gone) {
 		t.Errorf("undo by another: %v", err)
 	}
