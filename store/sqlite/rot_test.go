@@ -92,6 +92,7 @@ func TestEveryFlippedBitIsFound(t *testing.T) {
 			}
 			harmless := place == "database of a crashed record" || // the log has the page anew
 				place == "checkpoints" && (at >= lastNote || // it looks torn and is cut off; the database has it
+					signed[at] == 1<<bit || // a zero looks like a hole that a crash has left: the same
 					signed[at+1] == '=') // bits of base64 that say nothing: it is the same signature
 			if what == mended && !harmless {
 				t.Fatalf("%s: bit %d of byte %d of %d (run %d) was not found: %q", place, bit, at, len(f.disk.Bytes(f.name)), seed, around(f.disk.Bytes(f.name), at))
