@@ -24,7 +24,7 @@ type pageBundle struct {
 
 // startPage begins a Bundle of a type; total is -1 when it is not told.
 func (c *call) startPage(kind string, total int64, links ...any) *pageBundle {
-	b := append([]byte(`{"resourceType":"Bundle","type":"`), kind+`"`...)
+	b := append(append(make([]byte, 0, 512), `{"resourceType":"Bundle","type":"`...), kind+`"`...)
 	if total >= 0 {
 		b = strconv.AppendInt(append(b, `,"total":`...), total, 10)
 	}

@@ -468,7 +468,7 @@ func (c *call) write(status int, body []byte) error {
 		}
 		h.Set("Content-Type", xmlContent)
 	default:
-		if c.URL.RawQuery != "" && c.URL.Query().Get("_pretty") == "true" {
+		if strings.Contains(c.URL.RawQuery, "_pretty") && c.URL.Query().Get("_pretty") == "true" {
 			body = pretty(body)
 		}
 		h.Set("Content-Type", jsonContent)

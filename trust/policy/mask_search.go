@@ -181,7 +181,7 @@ func (n narrower) numbered(resourceType, param string) bool {
 		return n.National != Open
 	}
 	p, standard := definition.SearchParameterFor(resourceType, param)
-	return standard && p.Type == "token" && (param == "requisition" || strings.Contains(strings.ToLower(p.Expression), "identifier"))
+	return standard && p.Type == "token" && (param == "requisition" || strings.Contains(p.Expression, "dentifier")) // an element, or a type
 }
 
 func (n narrower) each(resourceType string, parts []search.Expr) ([]search.Expr, error) {
