@@ -7,9 +7,11 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/sqlite"
 	"github.com/osler-emr/osler/store/sqlite/lossy"
@@ -293,5 +295,52 @@ func TestTheLogIsCopiedBackBesideOthers(t *testing.T) {
 		if _, err := s.Read(t.Context(), "Observation", id, 0); err != nil {
 			t.Errorf("%s: %v", id, err)
 		}
+	}
+}
+
+// When the database cannot be synced beside those who write, the log holds what may be nowhere else:
+// nothing more is stored, what is there is read, and after a restart nothing acknowledged is missing.
+func TestAFailedSyncBesideOthersStopsTheStore(t *testing.T) {
+	b := newBench(t, 1)
+	s, err := b.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		commit(t, s, observation(fmt.Sprint("o", i), fmt.Sprint("p", i), 1, "c", start))
+	}
+	b.disk.Fault = func(op lossy.Op) lossy.Outcome {
+		if op.Kind == lossy.Sync && op.File == "record.db" {
+			return lossy.Outcome{Err: syscall.EIO, Forget: true}
+		}
+		return lossy.Outcome{}
+	}
+	if err := s.CopyAhead(); err == nil {
+		t.Error("a sync that failed is not told")
+	}
+	b.disk.Fault = nil // the next sync would say that all is well
+	set := store.Changeset{Writes: []store.Write{observation("after", "p1", 1, "c", start)}, Leaf: &ledger.Leaf{Actor: "test", Action: ledger.Create}}
+	if _, err := s.Commit(t.Context(), set); clear(err) != nil {
+		t.Errorf("a write after it: %v", err)
+	}
+	if _, err := s.Commit(t.Context(), store.Changeset{Leaf: &ledger.Leaf{Actor: "test", Action: ledger.Read}}); clear(err) != nil {
+		t.Errorf("a leaf alone after it: %v", err)
+	}
+	if _, err := s.Read(t.Context(), "Observation", "o7", 0); err != nil {
+		t.Errorf("what is stored is not read: %v", err)
+	}
+	s.Close()
+	b.disk.Boot()
+	if s, err = b.open(); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for i := range 20 {
+		if _, err := s.Read(t.Context(), "Observation", fmt.Sprint("o", i), 0); err != nil {
+			t.Errorf("o%d after a restart: %v", i, err)
+		}
+	}
+	if _, err := s.Read(t.Context(), "Observation", "after", 0); !fault.Is(err, fault.NotFound) {
+		t.Errorf("what was refused is there: %v", err)
 	}
 }

@@ -118,5 +118,5 @@ func (s *Store) CopyAhead() error {
 	s.writer.pages.Store(max(pages, walPages))
 	defer s.writer.pages.Store(pages)
 	_, err := s.ahead()
-	return err
+	return s.writer.failed(err)
 }
