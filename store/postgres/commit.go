@@ -52,6 +52,7 @@ type writer struct {
 	// half is set when a server of a distributed record did not commit its part yet.
 	half atomic.Bool
 	last head // of the last group; valid while the token is held
+	sole bool // whether nobody else had committed between the last two
 }
 
 // notice hears what the server says beside its answers.
@@ -224,7 +225,8 @@ func newKey() []byte {
 }
 
 // outcome reports whether a group was committed. It first waits until no transaction that
-// could still commit it is left.
+// could still commit it is left. A group of leaves may not even have begun then, and be in the
+// hands of the network: when it is not there, the head gets another mark, on which it fails.
 func (s *Store) outcome(limit context.Context, key []byte) (stored bool, err error) {
 	for {
 		err = s.with(limit, func(ctx context.Context, c *pgx.Conn) error {
@@ -232,7 +234,11 @@ func (s *Store) outcome(limit context.Context, key []byte) (stored bool, err err
 				if _, err := tx.Exec(ctx, "SELECT 1 FROM head FOR UPDATE"); err != nil {
 					return err
 				}
-				return tx.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM outcome WHERE key = $1)", key).Scan(&stored)
+				if err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM outcome WHERE key = $1)", key).Scan(&stored); err != nil || stored {
+					return err
+				}
+				_, err := tx.Exec(ctx, "WITH h AS (UPDATE head SET mark = $1 RETURNING mark) INSERT INTO outcome (key, at) SELECT mark, $2 FROM h", newKey(), s.clock.Now().UnixMilli())
+				return err
 			})
 		})
 		if err == nil {
@@ -265,6 +271,16 @@ func (s *Store) transaction(batch []*request, key []byte) (sent *txn, err error)
 				_, _ = c.Exec(ctx, "ROLLBACK")
 			}
 		}()
+		if x = s.leaves(batch, key); x != nil {
+			if len(x.pending.leaves) == 0 {
+				return nil
+			}
+			sent = x
+			if done, err := x.append(ctx, c, s.writer.last.mark); done || err != nil {
+				return err
+			}
+			sent, s.writer.sole = nil, false
+		}
 		if x, err = s.begin(ctx, c, batch); err != nil {
 			return err
 		}

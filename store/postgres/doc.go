@@ -19,11 +19,15 @@
 // A commit locks the one row of head, so that T has no gaps and the audit tree one edge.
 // Changesets that meet share a transaction of two or three round trips: one reads under the
 // lock what they name (txn.go), then everything is decided in memory, and one writes it, an
-// array for each column, and commits (flush.go).
+// array for each column, and commits (flush.go). Leaves that come alone, those of reads, need
+// nothing but the head: one statement writes them, unless another process has committed
+// (leaves.go).
 //
 // When the connection is lost while a commit is under way, its outcome is not known. Every
 // group writes a key of its own; the next connection waits for the lock, looks for the key,
-// and so knows. Nothing is committed twice, and nothing is acknowledged that is not stored.
+// and so knows. When it is not there, the mark of the head is changed, so that leaves which are
+// still on their way come too late. Nothing is committed twice, and nothing is acknowledged
+// that is not stored.
 //
 // # Several processes
 //

@@ -98,6 +98,66 @@ func TestFaultTheConnectionEndsAtEveryPointOfACommit(t *testing.T) {
 	t.Logf("%d commits of %d bytes (%d come back), %d cut: 0 lost, 0 twice; the longest took %v, with a silent connection %v", stored, sent, back, cut, longest, longestSilent)
 }
 
+// TestFaultALeafIsLate: the connection ends while a leaf is committed that comes alone, in one
+// message; the server gets the rest of it before, or after the store has looked for it and begun
+// anew. It is there once.
+func TestFaultALeafIsLate(t *testing.T) {
+	t.Parallel()
+	w, url := wired(t, pgtest.URL(t))
+	s := open(t, postgres.Options{URL: url, Dir: t.TempDir()})
+	ctx := context.Background()
+	stored := int64(0)
+	note := func() {
+		t.Helper()
+		r, err := s.Commit(ctx, store.Changeset{Leaf: &ledger.Leaf{Actor: "drill", Action: ledger.Read, Patients: []string{"p"}, Query: "q"}})
+		if stored++; err != nil || int64(r.T) != stored || r.Leaf != stored-1 {
+			t.Fatalf("leaf %d: %+v, %v", stored, r, err)
+		}
+	}
+	if _, err := s.Commit(ctx, single("first")); err != nil {
+		t.Fatal(err)
+	}
+	stored++
+	for range 3 {
+		note()
+	}
+	sent, back := w.sent.Load(), w.back.Load()
+	note()
+	sent, back = w.sent.Load()-sent, w.back.Load()-back
+	if sent > 1000 {
+		t.Errorf("a leaf takes %d bytes: not one statement", sent)
+	}
+	ways, n, cut := []func(*line){(*line).reset, delay(20 * time.Millisecond), delay(60 * time.Millisecond), delay(150 * time.Millisecond), delay(400 * time.Millisecond)}, 0, 0
+	for point := range int64(6) {
+		for _, way := range ways {
+			for _, answer := range []bool{false, true} {
+				all := sent
+				if answer {
+					all = back
+				}
+				note() // the statement is known to the connection
+				w.set(&trap{back: answer, left: point * all / 5, do: way})
+				note()
+				if n++; w.sprang() {
+					cut++
+				}
+			}
+		}
+	}
+	time.Sleep(500 * time.Millisecond)
+	note()
+	if cut < n*3/4 {
+		t.Errorf("only %d of %d leaves were cut: the test proves little", cut, n)
+	}
+	if now, err := s.Now(ctx); err != nil || int64(now) != stored {
+		t.Errorf("%d leaves of %d are stored: %v", now, stored, err)
+	}
+	if _, err := s.Verify(ctx, func(problem string) { t.Error(problem) }); err != nil {
+		t.Error(err)
+	}
+	t.Logf("%d leaves of %d bytes (%d come back), %d cut", stored, sent, back, cut)
+}
+
 // TestFaultADatabaseThatIsAway: requests end within 5 s with a sentence, whatever the way in
 // which the database is away, and go well again when it is back.
 func TestFaultADatabaseThatIsAway(t *testing.T) {

@@ -42,7 +42,8 @@ type trap struct {
 type line struct {
 	store  *net.TCPConn
 	server net.Conn
-	deaf   atomic.Bool // nothing comes through any more
+	deaf   atomic.Bool  // nothing comes through any more
+	late   atomic.Int64 // nanoseconds after which the server gets the rest, of a store that is gone
 }
 
 // reset ends a connection; the store is told so with an error and not with an end.
@@ -55,6 +56,15 @@ func (l *line) reset() {
 // drop lets a connection look alive while nothing comes through any more, as a firewall does
 // that has forgotten it.
 func (l *line) drop() { l.deaf.Store(true) }
+
+// delay ends a connection, and has the server get the rest of what was sent later, as a network
+// does that is slower than the news of its end.
+func delay(d time.Duration) func(l *line) {
+	return func(l *line) {
+		l.late.Store(int64(d))
+		l.store.Close()
+	}
+}
 
 // wired starts a wire to a database and returns the URL that leads through it.
 func wired(t testing.TB, base string) (*wire, string) {
@@ -149,6 +159,7 @@ func (w *wire) carry(l *line, from io.Reader, to io.Writer, back bool) {
 			}
 			rest = rest[at:]
 			hit.do(l)
+			time.Sleep(time.Duration(l.late.Load()))
 		}
 		if l.deaf.Load() || w.mode.Load() == swallow {
 			continue

@@ -23,28 +23,35 @@ func isFault(err error) bool {
 type table struct {
 	types          []string // of the columns
 	insert, delete string
+
+	name, columns, from string // of which they are made
 }
 
 // newTable makes the statements of a table. Columns are "name type"; key are those by which a
 // row is deleted; suffix follows the insert.
 func newTable(name, columns, key, suffix string) *table {
-	t := &table{}
+	t := &table{name: name}
 	var names, arrays []string
-	for i, c := range strings.Split(columns, ", ") {
+	for _, c := range strings.Split(columns, ", ") {
 		column, typ, _ := strings.Cut(c, " ")
 		t.types = append(t.types, typ)
 		names = append(names, column)
 		arrays = append(arrays, "?::"+typ+"[]")
-		_ = i
 	}
-	from := "unnest(" + strings.Join(arrays, ", ") + ") u(" + strings.Join(names, ", ") + ")"
-	t.insert = "INSERT INTO " + name + " (" + strings.Join(names, ", ") + ") SELECT * FROM " + from + " " + suffix
+	t.columns = strings.Join(names, ", ")
+	t.from = "unnest(" + strings.Join(arrays, ", ") + ") u(" + t.columns + ")"
+	t.insert = "INSERT INTO " + name + " (" + t.columns + ") SELECT * FROM " + t.from + " " + suffix
 	var same []string
 	for _, c := range strings.Split(key, ", ") {
 		same = append(same, name+"."+c+" = u."+c)
 	}
-	t.delete = "DELETE FROM " + name + " USING " + from + " WHERE " + strings.Join(same, " AND ")
+	t.delete = "DELETE FROM " + name + " USING " + t.from + " WHERE " + strings.Join(same, " AND ")
 	return t
+}
+
+// insertIf is the insert for each row of another part of the statement: none when that has none.
+func (t *table) insertIf(part string) string {
+	return "INSERT INTO " + t.name + " (" + t.columns + ") SELECT u.* FROM " + part + ", " + t.from
 }
 
 const once = "ON CONFLICT DO NOTHING"

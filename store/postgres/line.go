@@ -170,7 +170,7 @@ FROM pg_stat_activity WHERE pid = ANY($1)`, pids)
 func (s *Store) evict(ctx context.Context) {
 	_ = s.with(ctx, func(ctx context.Context, c *pgx.Conn) error {
 		_, err := c.Exec(ctx, `SELECT pg_terminate_backend(a.pid) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-WHERE l.relation = 'head'::regclass AND l.mode = 'RowShareLock' AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+WHERE l.relation = 'head'::regclass AND l.mode IN ('RowShareLock', 'RowExclusiveLock') AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 AND a.usename = current_user AND a.application_name = current_setting('application_name') AND a.wait_event_type = 'Client' AND a.pid <> pg_backend_pid()
 AND a.xact_start < clock_timestamp() - interval '3 seconds'`)
 		return err

@@ -134,6 +134,7 @@ func (s *Store) begin(ctx context.Context, c *pgx.Conn, batch []*request) (*txn,
 	if err := c.SendBatch(ctx, b).Close(); err != nil {
 		return nil, err
 	}
+	s.writer.sole = bytes.Equal(s.writer.last.mark, x.head.mark)
 	if !*known {
 		s.forget()
 	}
@@ -163,13 +164,16 @@ func (s *Store) begin(ctx context.Context, c *pgx.Conn, batch []*request) (*txn,
 	return x, nil
 }
 
+// lockTimeout is how many milliseconds a commit waits for another process to end its own.
+const lockTimeout = "4000"
+
 // lock begins a transaction that writes. It waits for other processes within limits, and is
 // ended by the server when this process stands still. known tells whether the group with a
 // mark, the last of this process, is part of what is stored.
 func (s *Store) lock(b *pgx.Batch, h *head, mark []byte) (known *bool) {
 	known = new(bool)
 	b.Queue("BEGIN")
-	b.Queue("SELECT set_config('lock_timeout', '4000', true), set_config('idle_in_transaction_session_timeout', '5000', true)")
+	b.Queue("SELECT set_config('lock_timeout', '" + lockTimeout + "', true), set_config('idle_in_transaction_session_timeout', '5000', true)")
 	s.hold(b)
 	b.Queue("SELECT t, at, params, param, dict, entity, patient, history, mark, mark = $1 OR EXISTS (SELECT 1 FROM outcome WHERE key = $1) FROM head FOR UPDATE OF head", nonNil(mark)).QueryRow(func(r pgx.Row) error {
 		return r.Scan(&h.t, &h.at, &h.params, &h.param, &h.dict, &h.entity, &h.patient, &h.history, &h.mark, known)
