@@ -33,7 +33,7 @@ type generator struct {
 	finds   []string            // patterns of pages that look for what a form says
 	forms   []posting           // pages that change something
 	asked   map[string]int      // how often of each pattern; below "hidden " about what is hidden
-	turn    int
+	turn    map[string]int      // of the pages, of those that look for something, of the forms: each is asked for in its turn
 	cookie  bool
 	who     *person
 	patient string // whose record the person reads as a patient does; "" for staff
@@ -51,7 +51,7 @@ type posting struct {
 }
 
 func newGenerator(w *worlds, seed uint64) *generator {
-	g := &generator{Rand: rand.New(rand.NewPCG(seed, 2)), ids: map[string][]string{}, refs: w.entries, who: w.a.people[w.who], entries: map[string]entry{}, unseen: w.unseen, hidden: map[string][]string{}, asked: map[string]int{}}
+	g := &generator{Rand: rand.New(rand.NewPCG(seed, 2)), ids: map[string][]string{}, refs: w.entries, who: w.a.people[w.who], entries: map[string]entry{}, unseen: w.unseen, hidden: map[string][]string{}, asked: map[string]int{}, turn: map[string]int{}}
 	g.cookie = g.who.cookie != ""
 	for _, ref := range w.entries {
 		kind, id, _ := strings.Cut(ref, "/")
@@ -297,10 +297,24 @@ func (g *generator) query(kind string) string {
 	return q.Encode()
 }
 
+// links are what leads in the record from one resource to another: a type, its parameter, and the type that it names.
+var links = [][3]string{{"DiagnosticReport", "based-on", "ServiceRequest"}, {"DiagnosticReport", "result", "Observation"}, {"Observation", "derived-from", "Observation"},
+	{"Task", "focus", "Condition"}, {"Appointment", "reason-reference", "Condition"}, {"Condition", "encounter", "Encounter"}, {"Composition", "entry", "Condition"}, {"Group", "member", "Patient"}}
+
+// including is a search that brings along what is named by what it finds, or what names it.
+func (g *generator) including() request {
+	link := of(g, links)
+	found, along := link[0], "_include"
+	if g.chance(50) {
+		found, along = link[2], "_revinclude"
+	}
+	return request{method: http.MethodGet, path: "/fhir/" + found + "?" + along + of(g, []string{"", "", ":iterate"}) + "=" + link[0] + ":" + link[1] + of(g, []string{"", "", "&_count=2", "&_total=accurate"})}
+}
+
 // asking is a chain or a reverse chain about a type that is there, with a value that may match.
 func (g *generator) asking() request {
-	if g.chance(30) { // what is known to lead from one to another
-		link := of(g, [][3]string{{"DiagnosticReport", "based-on", "ServiceRequest"}, {"Observation", "derived-from", "Observation"}, {"Task", "focus", "Condition"}, {"Appointment", "reason-reference", "Condition"}, {"DiagnosticReport", "result", "Observation"}, {"Condition", "encounter", "Encounter"}})
+	if g.chance(50) {
+		link := of(g, links)
 		q := of(g, []string{"_id=" + g.id(link[2]), "status=draft", "code=" + of(g, codes), "date=" + of(g, days), "authored=" + of(g, days)})
 		return request{method: http.MethodGet, path: "/fhir/" + link[0] + "?" + link[1] + ":" + link[2] + "." + q}
 	}
@@ -353,6 +367,8 @@ func (g *generator) next() request {
 	switch n := g.IntN(100); {
 	case n < 10:
 		return g.asking()
+	case n < 12:
+		return g.including()
 	case n < 42:
 		return request{method: http.MethodGet, path: strings.TrimSuffix("/fhir/"+kind+"?"+g.query(kind), "?")}
 	case n < 46:
@@ -382,11 +398,11 @@ func (g *generator) next() request {
 	return g.write(kind, id)
 }
 
-// choose fills a placeholder. Of a person whom somebody acts for, it is the right one in two rounds of the pages of three.
+// choose fills a placeholder. Of a person whom somebody acts for, it is the right one in two pages of three.
 func (g *generator) choose(p place) string {
 	switch {
-	case p.name == "{person}" && g.who.grant != "" && len(g.hidden["Patient"]) > 0 && g.turn/len(g.pages)%3 == 2:
-		return of(g, g.hidden["Patient"]) // each page is asked about another's, too, and not by luck
+	case p.name == "{person}" && g.who.grant != "" && len(g.hidden["Patient"]) > 0 && g.chance(33):
+		return of(g, g.hidden["Patient"])
 	case p.name == "{person}" && g.who.grant != "":
 		return ward
 	case p.name == "{type}":
@@ -399,34 +415,44 @@ func (g *generator) choose(p place) string {
 	return of(g, p.words)
 }
 
-// put fills a pattern, and notes that it was asked.
-func (g *generator) put(pattern string, choose func(place) string) string {
-	hidden := false
-	path := filled(pattern, func(p place) string {
-		id := choose(p)
-		hidden = hidden || g.unseen[p.kind+"/"+id] || g.unseen[p.before+"/"+id]
-		return id
-	})
+// put fills a pattern, and notes that it was asked. It tries to name something hidden when it should.
+func (g *generator) put(pattern string, should bool, choose func(place) string) (path string, hidden bool) {
+	for range 20 {
+		path = filled(pattern, func(p place) string {
+			id := choose(p)
+			hidden = hidden || g.unseen[p.kind+"/"+id] || g.unseen[p.before+"/"+id]
+			return id
+		})
+		if hidden || !should {
+			break
+		}
+	}
 	g.asked[pattern]++
 	if hidden {
 		g.asked["hidden "+pattern]++
 	}
-	return path
+	return path, hidden
 }
 
-// page asks for a page of a web.
+// inTurn returns which of n is next in its turn, there are many, and how often all have had theirs.
+func (g *generator) inTurn(name string, n int) (i, round int) {
+	turn := g.turn[name]
+	g.turn[name]++
+	return turn % n, turn / n
+}
+
+// page asks for a page of a web; in every second round of all of them for something hidden.
 func (g *generator) page() request {
-	if g.chance(25) && len(g.forms) > 0 {
+	if g.chance(40) && len(g.forms) > 0 {
 		return g.refused()
 	}
+	name, list := "pages", g.pages
 	finds := g.chance(20)
-	list := g.pages
 	if finds {
-		list = g.finds
+		name, list = "finds", g.finds
 	}
-	g.turn++ // each in its turn: there are many
-	path := list[g.turn%len(list)]
-	path = g.put(path, g.choose)
+	i, round := g.inTurn(name, len(list))
+	path, _ := g.put(list[i], round%2 == 1, g.choose)
 	q := url.Values{}
 	for _, name := range []string{"q", "family", "given", "find", "name", "text"} {
 		if g.chance(40) {
@@ -447,23 +473,14 @@ func (g *generator) page() request {
 
 // refused posts a form that the person may not: by role, or because what it is about is hidden.
 func (g *generator) refused() request {
-	g.turn++
-	f, held := g.forms[g.turn%len(g.forms)], false
-	path := ""
-	for range 20 {
-		path = g.put(f.pattern, func(p place) string {
-			id := g.choose(p)
-			if list := g.hidden[p.kind]; len(list) > 0 && g.chance(60) {
-				id = of(g, list)
-			}
-			held = held || g.unseen[p.kind+"/"+id] || g.unseen[p.before+"/"+id]
-			return id
-		})
-		if held || !f.admitted {
-			break
+	i, round := g.inTurn("forms", len(g.forms))
+	f := g.forms[i]
+	path, held := g.put(f.pattern, f.admitted || round%2 == 0, func(p place) string {
+		if list := g.hidden[p.kind]; len(list) > 0 && g.chance(60) {
+			return of(g, list)
 		}
-		held = false
-	}
+		return g.choose(p)
+	})
 	if !held && f.admitted {
 		path = "/nowhere"
 	}

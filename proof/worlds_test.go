@@ -359,12 +359,12 @@ func (g ground) rounds() int {
 	if n, err := strconv.Atoi(os.Getenv("OSLER_ROUNDS")); err == nil {
 		return n
 	}
-	n := 20_000
+	n := 6_000
 	if os.Getenv("OSLER_DRILL") != "" {
 		n = 100_000
 	}
 	if g.postgres { // this is about what the other store makes of the same questions
-		n = map[int]int{20_000: 500, 100_000: 20_000}[n]
+		n = map[int]int{6_000: 500, 100_000: 20_000}[n]
 	}
 	return n
 }

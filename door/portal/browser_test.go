@@ -187,7 +187,7 @@ func TestAPageLeftOpenIsCovered(t *testing.T) {
 		return webtest.Eval[bool](p, `![...document.querySelectorAll("draft-form")].some(d=>d.dirty)`)
 	})
 	c.clock.Advance(identity.PatientIdle + time.Minute)
-	webtest.Eval[bool](p, `document.dispatchEvent(new Event("visibilitychange"))`)
+	webtest.Eval[bool](p, `setTimeout(()=>document.dispatchEvent(new Event("visibilitychange")),50)>0`) // which leaves the page
 	until(t, "a page whose session is locked goes to the lock", func() bool { return strings.HasPrefix(p.Path(), "/locked") })
 	p.Type("#f-password", password)
 	p.Submit("form[action='/locked'] button.primary")
