@@ -225,6 +225,52 @@ func (f *finder) rows(r sqlgen.Request) (out []match, err error) {
 	if _, read := sqlgen.Apart(r.Where); read != nil || f.scattered() {
 		return f.present(r)
 	}
+	first, err := f.first(&r)
+	if err != nil || len(first) > 0 && r.Limit == 0 {
+		return first, err
+	}
+	rest, err := f.joined(r)
+	return append(first, rest...), err
+}
+
+// What a page costs whose matches are found by what many texts begin with, in index rows for each
+// of its matches: those of the first window and of the last, and so few that are read at once.
+const (
+	firstWindow = 32
+	lastWindow  = 512
+	fewTexts    = 16
+)
+
+// first returns the matches in the first windows of a request, and moves the request behind them.
+// It goes on as long as the last window would fill the page: where few of those who match may be
+// seen, the others are found sooner by their texts.
+func (f *finder) first(r *sqlgen.Request) (out []match, err error) {
+	limit := r.Limit
+	for rows := firstWindow * limit; 0 < rows && rows <= lastWindow*limit; rows *= 4 {
+		window, err := f.compiler.Window(*r, rows, fewTexts*limit)
+		if err != nil || window.Empty() {
+			return out, err
+		}
+		until, err := f.number(window.SQL, window.Args...)
+		if err != nil || until == 0 {
+			return out, err
+		}
+		r.Until = &until
+		list, err := f.joined(*r)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, list...)
+		r.After, r.Until, r.Limit = &sqlgen.Row{ID: until}, nil, limit-len(out)
+		if r.Limit == 0 || len(out)*lastWindow/(rows/limit) < limit {
+			break
+		}
+	}
+	return out, nil
+}
+
+// joined returns the matches with their versions.
+func (f *finder) joined(r sqlgen.Request) (out []match, err error) {
 	stmt, err := f.compiler.Select(r)
 	if err != nil || stmt.Empty() {
 		return nil, err

@@ -34,6 +34,8 @@ type Request struct {
 	// After is the last row of the page before; nil starts.
 	After *Row
 	Limit int // 0: no limit
+	// Until, when not nil, is the row id at which a Window ends: what stands behind it is left out.
+	Until *int64
 }
 
 // Row is the position of a match: the values of its sort keys (nil for a missing one;
@@ -55,8 +57,8 @@ func (c *Compiler) Select(r Request) (Fragment, error) {
 	}
 	if len(r.Sort) == 0 {
 		out := build("SELECT c.rid ", from, where)
-		if r.After != nil {
-			out = build(out, frag(" AND c.rid > ?", r.After.ID))
+		if r.Until != nil {
+			out = build("SELECT DISTINCT c.rid ", from, where)
 		}
 		return limited(build(out, " ORDER BY c.rid"), r.Limit), nil
 	}
@@ -114,6 +116,9 @@ func (c *Compiler) from(r Request) (from, where Fragment, row string, within *[2
 		return from, where, "", nil, err
 	}
 	few := by.rank < costToken || r.Limit > 0 && len(r.Sort) == 0
+	if r.Until != nil && by.text != nil {
+		by.rows = c.window(r, by.text)
+	}
 	q := &query{Compiler: c, typ: r.Type, rid: "c.", row: "r", within: within, few: few}
 	if by.rows.SQL == "" {
 		q.row = "c"
@@ -156,6 +161,13 @@ func (c *Compiler) from(r Request) (from, where Fragment, row string, within *[2
 	}
 	if within != nil {
 		parts = append(parts, c.inside("c.", *within))
+	}
+	if r.After != nil && len(r.Sort) == 0 {
+		rid := "c.rid"
+		if by.text != nil && r.Until == nil { // the index leads to the text, not to the row
+			rid = c.dialect.Unindexed(rid)
+		}
+		parts = append(parts, frag(rid+" > ?", r.After.ID))
 	}
 	if len(slow) > 0 { // bodies are decoded of those rows only that satisfy all the rest
 		parts = append(parts, build("CASE WHEN ", and(parts), " THEN ", read, " ELSE 0 END"))
@@ -266,6 +278,8 @@ type drive struct {
 	covers []int
 	// rank is the cost of the best index among them.
 	rank int
+	// text is that index, when it is of what texts begin with.
+	text *source
 }
 
 // driver chooses the drive of a statement, from what is asked and from the rule behind it.
@@ -294,7 +308,7 @@ func (c *Compiler) driver(r Request, asked, rule []search.Expr, within *[2]int64
 			continue
 		}
 		if len(sources) == 0 {
-			return drive{c.union(nil, nil), true, []int{i}, costID}, nil
+			return drive{rows: c.union(nil, nil), exact: true, covers: []int{i}, rank: costID}, nil
 		}
 		if within == nil && home == nil {
 			if home, err = c.home(x, sources); err != nil {
@@ -313,13 +327,17 @@ func (c *Compiler) driver(r Request, asked, rule []search.Expr, within *[2]int64
 	case best == nil && home == nil:
 		return drive{rank: costScan}, nil
 	case best == nil:
-		return drive{c.union(home.sources, nil), true, []int{home.at}, costReference}, nil
+		return drive{rows: c.union(home.sources, nil), exact: true, covers: []int{home.at}, rank: costReference}, nil
 	}
 	exact := !slices.ContainsFunc(best, func(s source) bool { return s.loose })
 	if home == nil || rank < costReference {
-		return drive{c.union(best, within), exact, []int{at}, rank}, nil
+		by := drive{rows: c.union(best, within), exact: exact, covers: []int{at}, rank: rank}
+		if home == nil && len(best) == 1 && best[0].begins != 0 {
+			by.text = &best[0]
+		}
+		return by, nil
 	}
-	return drive{c.split(home, best), exact, []int{home.at, at}, costReference}, nil
+	return drive{rows: c.split(home, best), exact: exact, covers: []int{home.at, at}, rank: costReference}, nil
 }
 
 // homed is a reference to a patient: most of what refers to a patient lives in the

@@ -23,6 +23,9 @@ type source struct {
 	single bool
 	// loose says that the rows may be deleted; index tables have none of those.
 	loose bool
+	// begins, when not 0, is the number of the parameter whose texts begin with one that was asked
+	// for: the shorter that is, the more there are.
+	begins int64
 	// rows, when not empty, are the row ids that the condition names itself.
 	rows []any
 	// cost ranks sources as drivers; lower leaves fewer rows.
@@ -421,9 +424,12 @@ func (c *Compiler) targets(x search.Reference) ([]int64, error) {
 
 func (c *Compiler) texts(resourceType string, x search.Text) ([]source, error) {
 	return c.each(resourceType, x.Param, func(p Param) source {
-		in := frag("p = ?", p.No)
+		in, beginning := frag("p = ?", p.No), int64(0)
+		if begins(x) {
+			beginning = p.No
+		}
 		return source{
-			table: "str", cost: costText,
+			table: "str", cost: costText, begins: beginning,
 			where: build(in, " AND ", c.text("norm", "exact", x)),
 			check: build(in, " AND ", c.text(c.dialect.Unindexed("norm"), c.dialect.Unindexed("exact"), x)),
 		}

@@ -45,6 +45,7 @@ func Run(t *testing.T, open Opener, only ...string) {
 		{"KeyMakesACommitOnce", keyMakesOnce},
 		{"ResourceMovesBetweenCompartments", resourceMoves},
 		{"PagesStayWhileOthersWrite", pagesStay},
+		{"NamesInPages", namesInPages},
 		{"HistoryIsCompleteAndNewestFirst", historyIsComplete},
 		{"ChangesAreCompleteAndOldestFirst", changesAreComplete},
 		{"TimeMapsToCommits", timeMaps},
