@@ -190,6 +190,14 @@ func TestAbuseA14Writes(t *testing.T) {
 	report := h.ask("lara", "GET", "/fhir/DiagnosticReport/rep", "").body
 	keeps("a report with a copy", 200, h.ask("lara", "PUT", "/fhir/DiagnosticReport/rep", strings.Replace(report, `"status":"final"`, `"status":"amended"`, 1)), "/fhir/DiagnosticReport/rep")
 	keeps("a report with another copy", 403, h.ask("lara", "PATCH", "/fhir/DiagnosticReport/rep", `[{"op":"replace","path":"/contained/0/telecom","value":[{"system":"phone","value":"1"}]}]`, jsonPatch), "/fhir/DiagnosticReport/rep")
+	for _, guess := range []string{one.number, "123-45-6780"} { // an answer that differs would tell which guess is right
+		for _, change := range []string{`{"op":"replace","path":"/subject/identifier","value":{"system":"urn:other"}},{"op":"add","path":"/note","value":[{"text":"` + guess + `"}]}`,
+			`{"op":"add","path":"/text","value":{"status":"additional","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">` + guess + `</div>"}}`} {
+			if a := h.ask("amara", "PATCH", "/fhir/Observation/obs", "["+change+"]", jsonPatch); a.status != 403 {
+				t.Errorf("a guess of %s: %d %s", guess, a.status, a.body)
+			}
+		}
+	}
 	if got := h.ask("dana", "GET", "/fhir/Patient/rosa", "").body; !strings.Contains(got, "1970-05-07") || !strings.Contains(got, `"gender":"female"`) {
 		t.Errorf("what may be written was not: %s", got)
 	}

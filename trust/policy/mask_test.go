@@ -351,3 +351,56 @@ func TestRestoredIsMasked(t *testing.T) {
 		t.Errorf("a number in another member: %s, %v", shown, err)
 	}
 }
+
+// TestRestoreConfirmsNoGuess: who is shown a number in part learns from no answer whether a guess of it is
+// right, wherever the guess stands, and does not get it shown or move it to somebody else.
+func TestRestoreConfirmsNoGuess(t *testing.T) {
+	const number = "521-44-7788"
+	with := func(subject, more string) string {
+		return `{"resourceType":"Observation","id":"o","status":"final","subject":` + subject + more + `}`
+	}
+	before := with(`{"reference":"Patient/x","identifier":{"system":"http://hl7.org/fhir/sid/us-ssn","value":"`+number+`"}}`, "")
+	for _, m := range []Mask{{National: LastFour}, {National: Whole}, {Contact: true, National: Whole}} {
+		shown := parsed(t, masked(t, m, "Observation", before)).Get("subject")
+		elsewhere := shown.Clone()
+		elsewhere.Set("reference", fhir.Str("Patient/y"))
+		for subject, want := range map[string]bool{
+			string(shown.JSON()): true, `{"reference":"Patient/x"}`: true,
+			`{"reference":"Patient/x","identifier":{"system":"urn:other"}}`: false, `{"reference":"Patient/x","identifier":{}}`: false, `{"reference":"Patient/y"}`: false, string(elsewhere.JSON()): false,
+			`{"reference":"Patient/x","identifier":{"system":"http://hl7.org/fhir/sid/us-ssn"}}`: false, `{"reference":"Patient/x","identifier":{"system":"http://hl7.org/fhir/sid/us-ssn","value":"` + number + `"}}`: false,
+		} {
+			for _, guess := range []string{number, "521-44-7789"} {
+				for more, allowed := range map[string]bool{
+					"": true, `,"note":[{"text":"` + guess + `"}]`: true, `,"text":{"status":"additional","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">` + guess + `</div>"}`: false,
+					`,"contained":[{"resourceType":"Basic","id":"b","text":{"status":"additional","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">` + guess + `</div>"}}]`: false,
+				} {
+					after := parsed(t, with(subject, more))
+					err := m.Restore(parsed(t, before), after)
+					if ok := err == nil; ok != (want && allowed) || err != nil && !fault.Is(err, fault.Forbidden) {
+						t.Errorf("%+v, subject %s%s: %v", m, subject, more, err)
+						continue
+					}
+					if err == nil && after.Path("subject.identifier.value").Text() != number {
+						t.Errorf("%+v, subject %s: the number is lost: %s", m, subject, after.JSON())
+					}
+				}
+			}
+		}
+	}
+	// Two people of one last four are not exchanged.
+	two := parsed(t, `{"resourceType":"Appointment","id":"a","participant":[{"status":"accepted","actor":{"reference":"Patient/x","identifier":{"system":"http://hl7.org/fhir/sid/us-ssn","value":"521-44-7788"}}},
+{"status":"declined","actor":{"reference":"Patient/y","identifier":{"system":"http://hl7.org/fhir/sid/us-ssn","value":"999-44-7788"}}}]}`)
+	m := Mask{National: LastFour}
+	swapped := two.Clone()
+	m.Apply(swapped)
+	list := swapped.Get("participant")
+	swapped.Set("participant", fhir.Arr(list.At(1).Clone(), list.At(0).Clone()))
+	if err := m.Restore(two, swapped); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("the numbers of two are exchanged: %v, %s", err, swapped.JSON())
+	}
+	inside := parsed(t, `{"resourceType":"ServiceRequest","id":"s","contained":[{"resourceType":"Patient","id":"c","identifier":[{"system":"http://hl7.org/fhir/sid/us-ssn","value":"521-44-7788"}]}]}`)
+	other := parsed(t, `{"resourceType":"ServiceRequest","id":"s","contained":[{"resourceType":"Patient","id":"d","name":[{"family":"Zander"}]}]}`)
+	if err := m.Restore(inside, other); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("another person gets the number: %v, %s", err, other.JSON())
+	}
+}
