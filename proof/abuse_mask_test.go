@@ -43,6 +43,7 @@ func masks(t testing.TB, p particulars) *house {
 		`{"resourceType":"ServiceRequest","id":"order",`+story+`"contained":[`+inside+`],`+lab+`,"status":"active","intent":"order","code":{"text":"x"},"authoredOn":"2026-11-20","requester":{"reference":"#copy"},`+subject+`}`,
 		`{"resourceType":"Observation","id":"obs","status":"final","category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"laboratory"}]}],"code":{"text":"x"},`+subject+`}`,
 		`{"resourceType":"DiagnosticReport","id":"rep",`+story+`"contained":[`+inside+`],"extension":[{"url":"urn:x:copy","valueReference":{"reference":"#copy"}}],"status":"final","category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0074","code":"LAB"}]}],"code":{"text":"x"},`+subject+`,"performer":[{"reference":"Practitioner/amara"}]}`,
+		`{"resourceType":"Coverage","id":"cov",`+story+`"status":"active","beneficiary":{"reference":"Patient/rosa"},"payor":[{"reference":"Patient/rosa"}],"identifier":[{"system":"http://hl7.org/fhir/sid/us-ssn","value":"`+p.number+`"}]}`,
 		`{"resourceType":"Appointment","id":"appt","status":"booked","start":"2026-11-24T09:00:00Z","end":"2026-11-24T09:20:00Z","participant":[{"actor":{"reference":"Patient/rosa"},"status":"accepted"}]}`,
 	)
 	h.seed(p.person("Patient", "rosa", contact+`,"language":"en"`)) // a second version
@@ -93,7 +94,7 @@ func asking(p particulars) (list []request) {
 				request{"DELETE", "/fhir/Patient?_id=nobody&" + param + "=" + value, "", nil},
 				request{"PATCH", "/fhir/Patient?" + param + "=" + value, `[{"op":"test","path":"/id","value":"never"}]`, []string{jsonPatch}})
 		}
-		get("/fhir/ServiceRequest?_text="+v, "/fhir/ServiceRequest?_content="+v, "/fhir/DiagnosticReport?_content="+v, "/fhir/Observation?subject:identifier="+v, "/fhir/Observation?patient:identifier="+v, "/fhir/ServiceRequest?_filter="+url.QueryEscape(`subject.phone eq "`+value+`"`),
+		get("/fhir/ServiceRequest?_text="+v, "/fhir/ServiceRequest?_content="+v, "/fhir/DiagnosticReport?_content="+v, "/fhir/Observation?_content="+v, "/fhir/Coverage?_content="+v, "/fhir/Coverage?_text="+v, "/fhir/Coverage?_content="+v[:1], "/fhir/Patient?_has:Coverage:beneficiary:_content="+v, "/fhir/Coverage?_filter="+url.QueryEscape(`_content co "`+value+`"`), "/fhir/Observation?_content="+v+"&_summary=count", "/fhir/Observation/$stats?_content="+v, "/fhir/Observation?subject:identifier="+v, "/fhir/Observation?patient:identifier="+v, "/fhir/ServiceRequest?_filter="+url.QueryEscape(`subject.phone eq "`+value+`"`),
 			"/fhir/Patient?_filter="+url.QueryEscape(`phone eq "`+value+`" or identifier eq "`+value+`"`), "/patients?q="+v, "/fhir/Patient?_lastUpdated=gt2020&_sort=-address,-phone", "/fhir/Patient?_sort=identifier")
 	}
 	get("/patients?q=hill", "/p/rosa", "/p/rosa/emergency", "/p/rosa/orders", "/p/rosa/results", "/search?q=hill")

@@ -24,8 +24,8 @@ func Particular(name, value string) bool {
 	name, modifier, _ := strings.Cut(name, ":")
 	system, code, _ := strings.Cut(value, "|")
 	code, _, _ = strings.Cut(code, "|")
-	return slices.Contains(reachedBy, name) || (name == "identifier" || modifier == "identifier") && nationalSystem(system) ||
-		modifier == "of-type" && nationalType(code)
+	return slices.Contains(reachedBy, name) || (name == "identifier" || modifier == "identifier") && search.NationalSystem(system) ||
+		modifier == "of-type" && search.NationalType(code)
 }
 
 // Query holds a search to what a principal may search by. A search by what is hidden is
@@ -124,7 +124,7 @@ func (n narrower) narrow(resourceType string, x search.Expr) (search.Expr, error
 		x.X = inner
 		return x, err
 	case search.Words:
-		if resourceType == "" || isPerson(resourceType) || resourceType == "Bundle" { // extensions may hold numbers
+		if resourceType == "" || isPerson(resourceType) || resourceType == "Bundle" || resourceType == "Parameters" { // which hold people
 			return nil, unsearched(resourceType, "words")
 		}
 		return x, nil
@@ -200,15 +200,15 @@ func (n narrower) each(resourceType string, parts []search.Expr) ([]search.Expr,
 func (n narrower) number(resourceType string, x search.Token) (search.Expr, error) {
 	value := x.Code
 	switch {
-	case x.OfType && !nationalType(x.Code):
+	case x.OfType && !search.NationalType(x.Code):
 		value = x.Value
-	case x.OfType, x.Text, x.Other, x.HasSystem && nationalSystem(x.System), x.AnyCode && n.silent(x):
+	case x.OfType, x.Text, x.Other, x.HasSystem && search.NationalSystem(x.System), x.AnyCode && n.silent(x):
 		return nil, unsearched(resourceType, x.Param)
 	case x.AnyCode:
 		return x, nil
 	}
 	var not search.Or
-	for _, t := range nationals(x.Param, value) {
+	for _, t := range search.Nationals(x.Param, value) {
 		not = append(not, t)
 	}
 	return search.And{x, search.Not{X: not}}, nil
@@ -224,13 +224,13 @@ func (n narrower) silent(x search.Token) bool {
 func (n narrower) reference(resourceType string, x search.Reference) (search.Expr, error) {
 	id := *x.Identifier
 	switch {
-	case id.HasSystem && nationalSystem(id.System), id.AnyCode && n.silent(id):
+	case id.HasSystem && search.NationalSystem(id.System), id.AnyCode && n.silent(id):
 		return nil, unsearched(resourceType, x.Param+":identifier")
 	case id.AnyCode:
 		return x, nil
 	}
 	var not search.Or
-	for _, t := range nationals(id.Param, id.Code) {
+	for _, t := range search.Nationals(id.Param, id.Code) {
 		with := x
 		with.Identifier = &t
 		not = append(not, with)

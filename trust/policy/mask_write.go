@@ -8,6 +8,7 @@ import (
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/search"
 )
 
 // Restore puts back into a resource that is to be written what its writer does not see in the
@@ -154,7 +155,7 @@ func uncover(n *fhir.Node) {
 func restoredIdentifiers(before, after *fhir.Node, at string) (*fhir.Node, error) {
 	split := func(list *fhir.Node) (open, ours []any) {
 		for id := range list.Items() {
-			if national(id) || covers(id) {
+			if search.National(id) || covers(id) {
 				ours = append(ours, id)
 			} else {
 				open = append(open, id)
