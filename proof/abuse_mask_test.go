@@ -208,7 +208,13 @@ func TestAbuseA14Writes(t *testing.T) {
 func TestAbuseA14Exports(t *testing.T) {
 	h := open(t, one.person("Patient", "rosa", ""))
 	h.ask("dana", "GET", "/fhir/Patient?phone="+one.phone, "")
-	h.ask("dana", "GET", "/fhir/Patient?identifier="+url.QueryEscape("http://hl7.org/fhir/sid/us-ssn|"+one.number), "")
+	for _, query := range []string{"identifier=http://hl7.org/fhir/sid/us-ssn|" + one.number, "identifier=" + one.number, "identifier=urn:a|1,http://hl7.org/fhir/sid/us-ssn|" + one.number, "_content=" + one.number,
+		"identifier:of-type=x|MR|1,x|SS|" + one.number, `_filter=identifier eq "http://hl7.org/fhir/sid/us-ssn|` + one.number + `"`, "_filter=phone eq " + one.phone} {
+		name, value, _ := strings.Cut(query, "=")
+		if a := h.ask("dana", "GET", "/fhir/Patient?"+name+"="+url.QueryEscape(value), ""); a.status != 200 {
+			t.Errorf("%s: %d %s", query, a.status, a.body)
+		}
+	}
 	for _, path := range []string{"/fhir/AuditEvent?_count=100", "/fhir/AuditEvent?patient=Patient/rosa", "/audit"} {
 		if a := h.ask("gus", "GET", path, ""); a.status != 200 || strings.Contains(a.body, one.phone) || strings.Contains(a.body, one.number) {
 			t.Errorf("%s: %d tells what was looked for", path, a.status)

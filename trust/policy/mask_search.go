@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir/definition"
@@ -15,17 +16,43 @@ import (
 var reachedBy = []string{"phone", "email", "telecom", "address", "address-city", "address-country", "address-postalcode", "address-state", "address-use"}
 
 // Particular reports whether a search parameter asks for a person's particulars, so that what
-// is looked for had better not be written down. Chains and modifiers are looked through.
+// is looked for had better not be written down. Chains and modifiers are looked through. A number
+// without its system may be a national one, words may be of anything, and a filter holds any of these.
 func Particular(name, value string) bool {
-	name = name[strings.LastIndexByte(name, '.')+1:]
-	if strings.HasPrefix(name, "_has:") {
-		name = name[strings.LastIndexByte(name, ':')+1:]
+	asks := namesIn(name)
+	switch {
+	case oneOf(asks, reachedBy) || oneOf(asks, wordsOfAll):
+		return true
+	case slices.Contains(asks, "_filter"):
+		inside := namesIn(value)
+		return oneOf(inside, reachedBy) || oneOf(inside, wordsOfAll) || oneOf(inside, wordsOfNational)
+	case slices.Contains(asks, "missing"):
+		return false
 	}
-	name, modifier, _ := strings.Cut(name, ":")
-	system, code, _ := strings.Cut(value, "|")
-	code, _, _ = strings.Cut(code, "|")
-	return slices.Contains(reachedBy, name) || (name == "identifier" || modifier == "identifier") && search.NationalSystem(system) ||
-		modifier == "of-type" && search.NationalType(code)
+	for part := range strings.SplitSeq(value, ",") {
+		system, code, systemGiven := strings.Cut(part, "|")
+		code, _, _ = strings.Cut(code, "|")
+		switch {
+		case search.NationalSystem(system), slices.Contains(asks, "of-type") && search.NationalType(code):
+			return true
+		case slices.Contains(asks, "identifier") && (!systemGiven || system == ""):
+			return true
+		}
+	}
+	return false
+}
+
+// wordsOfAll are the search parameters that look for words.
+var wordsOfAll = []string{"_content", "_text"}
+
+// namesIn returns the names of parameters, types and modifiers in a text.
+func namesIn(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && r != '-' && r != '_' })
+}
+
+// oneOf reports whether one of a list is one of others.
+func oneOf(list, of []string) bool {
+	return slices.ContainsFunc(list, func(name string) bool { return slices.Contains(of, name) })
 }
 
 // Query holds a search to what a principal may search by. A search by what is hidden is

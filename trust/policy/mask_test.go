@@ -289,7 +289,10 @@ func TestMaskedSearch(t *testing.T) {
 		t.Errorf("only %d identifiers are no national ones", open)
 	}
 	for text, want := range map[string]bool{"phone=5": true, "patient.phone:missing=5": true, "_has:Patient:link:email=5": true, "identifier=http://hl7.org/fhir/sid/us-ssn|5": true, "name=x": false, "identifier=urn:mrn|5": false,
-		"subject:identifier=http://hl7.org/fhir/sid/us-ssn|5": true, "identifier:of-type=x|SS|5": true} {
+		"subject:identifier=http://hl7.org/fhir/sid/us-ssn|5": true, "identifier:of-type=x|SS|5": true, "identifier=521-44-7788": true, "identifier=|5": true, "identifier=urn:a|1,http://hl7.org/fhir/sid/us-ssn|5": true, "identifier:of-type=x|MR|1,x|SS|5": true,
+		"identifier:not=urn:a|1,http://hl7.org/fhir/sid/us-ssn|5": true, "_has:Coverage:beneficiary:payor:identifier=5": true, "_has:Patient:link:identifier:of-type=x|SS|5": true, "accession=http://hl7.org/fhir/sid/us-ssn|5": true,
+		`_filter=identifier eq "http://hl7.org/fhir/sid/us-ssn|5"`: true, "_filter=phone eq 5": true, "_filter=(subject.address-city eq Leeds)": true, "_filter=name eq x": false, "_filter=_content co 5": true,
+		"_content=521": true, "patient._text=521": true, "identifier=urn:a|1,urn:b|2": false, "identifier:of-type=x|MR|1": false, "identifier:missing=true": false, "identifier=urn:a|": false} {
 		name, value, _ := strings.Cut(text, "=")
 		if Particular(name, value) != want {
 			t.Errorf("%s: %v", text, !want)
