@@ -42,7 +42,7 @@ func Particular(name, value string) bool {
 	return false
 }
 
-// wordsOfAll are the search parameters that look for words.
+// wordsOfAll are the search parameters that look for words of any kind.
 var wordsOfAll = []string{"_content", "_text"}
 
 // namesIn returns the names of parameters, types and modifiers in a text.
