@@ -8,12 +8,14 @@ import (
 	"github.com/osler-emr/osler/fhir"
 )
 
-// nationalSystems are systems of national identifiers, nationalRoots the beginnings of such,
-// nationalTypes the codes of HL7 table 0203 that mark one, whatever its system is.
+// nationalSystems are systems of national identifiers, nationalRoots the beginnings of such, both also as
+// they are often misspelt: with capitals in urn:oid (RFC 8141 has them mean the same), with a slash behind.
+// nationalTypes are the codes of HL7 table 0203 that mark one, whatever its system is.
 var (
-	nationalSystems = []string{"http://hl7.org/fhir/sid/us-ssn", "urn:oid:2.16.840.1.113883.4.1", "http://hl7.org/fhir/sid/us-itin", "urn:oid:2.16.840.1.113883.4.2"}
-	nationalRoots   = []string{"http://hl7.org/fhir/sid/passport", "urn:oid:2.16.840.1.113883.4.3.", "urn:oid:2.16.840.1.113883.4.330"}
-	nationalTypes   = []string{"SS", "SB", "PPN", "DL", "NI", "TAX", "CZ", "PRC", "PN", "PRN"}
+	nationalSystems = []string{"http://hl7.org/fhir/sid/us-ssn", "http://hl7.org/fhir/sid/us-ssn/", "http://hl7.org/fhir/sid/us-itin", "http://hl7.org/fhir/sid/us-itin/",
+		"urn:oid:2.16.840.1.113883.4.1", "urn:OID:2.16.840.1.113883.4.1", "urn:oid:2.16.840.1.113883.4.2", "urn:OID:2.16.840.1.113883.4.2"}
+	nationalRoots = []string{"http://hl7.org/fhir/sid/passport", "urn:oid:2.16.840.1.113883.4.3.", "urn:OID:2.16.840.1.113883.4.3.", "urn:oid:2.16.840.1.113883.4.330", "urn:OID:2.16.840.1.113883.4.330"}
+	nationalTypes = []string{"SS", "SB", "PPN", "DL", "NI", "TAX", "CZ", "PRC", "PN", "PRN"}
 )
 
 // nationalOf is the beginning of the codes of table 0203 for the numbers of one country, NNGBR of Great

@@ -192,6 +192,7 @@ func TestMaskedSearch(t *testing.T) {
 		{"Patient", "identifier=urn:mrn|1", true}, {"Patient", "identifier=1", true}, {"Patient", "name=x&birthdate=2020", true}, {"Observation", "_content=5", true}, {"Observation", "patient.name=x", true},
 		{"Patient", "identifier=http://hl7.org/fhir/sid/passport-USA|P1", false}, {"Patient", "identifier:of-type=http://terminology.hl7.org/CodeSystem/v2-0203|NNGBR|1", false}, {"Patient", "identifier=urn:mrn|", false},
 		{"Coverage", "identifier=http://hl7.org/fhir/sid/us-ssn|1", false}, {"Coverage", "identifier=1", true}, {"Composition", "related-id:text=social", false}, {"Specimen", "_sort=accession", false}, {"Observation", "subject:identifier=urn:mrn|1", true}, {"Observation", "subject:identifier=urn:mrn|", false},
+		{"Patient", "identifier=urn:OID:2.16.840.1.113883.4.1|1", false}, {"Patient", "identifier=http://hl7.org/fhir/sid/us-ssn/|1", false}, {"Patient", "identifier=urn:OID:2.16.840.1.113883.4.3.2|1", false},
 		{"Patient", "reach=5", false}, {"ServiceRequest", "kept=5", false}, {"Patient", "shoe=5", false}, {"", "_content=5", false}, {"", "_id=5", true},
 	} {
 		params, err := search.ParseQuery(c.query)
@@ -290,6 +291,7 @@ func TestMaskedSearch(t *testing.T) {
 	}
 	for text, want := range map[string]bool{"phone=5": true, "patient.phone:missing=5": true, "_has:Patient:link:email=5": true, "identifier=http://hl7.org/fhir/sid/us-ssn|5": true, "name=x": false, "identifier=urn:mrn|5": false,
 		"subject:identifier=http://hl7.org/fhir/sid/us-ssn|5": true, "identifier:of-type=x|SS|5": true, "identifier=521-44-7788": true, "identifier=|5": true, "identifier=urn:a|1,http://hl7.org/fhir/sid/us-ssn|5": true, "identifier:of-type=x|MR|1,x|SS|5": true,
+		"identifier=urn:OID:2.16.840.1.113883.4.1|5": true, "identifier=http://hl7.org/fhir/sid/us-ssn/|5": true, "identifier=http://hl7.org/fhir/sid/us-npi|5": false,
 		"identifier:not=urn:a|1,http://hl7.org/fhir/sid/us-ssn|5": true, "_has:Coverage:beneficiary:payor:identifier=5": true, "_has:Patient:link:identifier:of-type=x|SS|5": true, "accession=http://hl7.org/fhir/sid/us-ssn|5": true,
 		`_filter=identifier eq "http://hl7.org/fhir/sid/us-ssn|5"`: true, "_filter=phone eq 5": true, "_filter=(subject.address-city eq Leeds)": true, "_filter=name eq x": false, "_filter=_content co 5": true,
 		"_content=521": true, "patient._text=521": true, "identifier=urn:a|1,urn:b|2": false, "identifier:of-type=x|MR|1": false, "identifier:missing=true": false, "identifier=urn:a|": false} {
@@ -364,6 +366,15 @@ func TestRestoredIsMasked(t *testing.T) {
 	order := parse(`{"resourceType":"ServiceRequest","id":"s","requisition":{"system":"http://hl7.org/fhir/sid/us-ssn","value":"523-45-6789"}}`)
 	if shown, err := m.Body("ServiceRequest", order.JSON()); err != nil || bytes.Contains(shown, []byte("523-45")) {
 		t.Errorf("a number in another member: %s, %v", shown, err)
+	}
+}
+
+// TestMisspeltSystemsAreMasked: a national number is one too when its system is written in another way.
+func TestMisspeltSystemsAreMasked(t *testing.T) {
+	for _, system := range []string{"urn:OID:2.16.840.1.113883.4.1", "urn:OID:2.16.840.1.113883.4.3.25", "http://hl7.org/fhir/sid/us-ssn/", "http://hl7.org/fhir/sid/us-itin/"} {
+		if got := masked(t, Mask{National: LastFour}, "Patient", `{"resourceType":"Patient","identifier":[{"system":"`+system+`","value":"521-44-7788"}]}`); strings.Contains(got, "521") {
+			t.Errorf("%s: %s", system, got)
+		}
 	}
 }
 
