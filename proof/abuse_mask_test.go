@@ -43,6 +43,7 @@ func masks(t testing.TB, p particulars) *house {
 		`{"resourceType":"ServiceRequest","id":"order",`+story+`"contained":[`+inside+`],`+lab+`,"status":"active","intent":"order","code":{"text":"x"},"authoredOn":"2026-11-20","requester":{"reference":"#copy"},`+subject+`}`,
 		`{"resourceType":"Observation","id":"obs","status":"final","category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"laboratory"}]}],"code":{"text":"x"},`+subject+`}`,
 		`{"resourceType":"DiagnosticReport","id":"rep",`+story+`"contained":[`+inside+`],"extension":[{"url":"urn:x:copy","valueReference":{"reference":"#copy"}}],"status":"final","category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0074","code":"LAB"}]}],"code":{"text":"x"},`+subject+`,"performer":[{"reference":"Practitioner/amara"}]}`,
+		`{"resourceType":"Coverage","id":"cov",`+story+`"status":"active","beneficiary":{"reference":"Patient/rosa"},"payor":[{"reference":"Patient/rosa"}],"identifier":[{"system":"http://hl7.org/fhir/sid/us-ssn","value":"`+p.number+`"}]}`,
 		`{"resourceType":"Appointment","id":"appt","status":"booked","start":"2026-11-24T09:00:00Z","end":"2026-11-24T09:20:00Z","participant":[{"actor":{"reference":"Patient/rosa"},"status":"accepted"}]}`,
 	)
 	h.seed(p.person("Patient", "rosa", contact+`,"language":"en"`)) // a second version
@@ -93,7 +94,7 @@ func asking(p particulars) (list []request) {
 				request{"DELETE", "/fhir/Patient?_id=nobody&" + param + "=" + value, "", nil},
 				request{"PATCH", "/fhir/Patient?" + param + "=" + value, `[{"op":"test","path":"/id","value":"never"}]`, []string{jsonPatch}})
 		}
-		get("/fhir/ServiceRequest?_text="+v, "/fhir/ServiceRequest?_content="+v, "/fhir/DiagnosticReport?_content="+v, "/fhir/Observation?subject:identifier="+v, "/fhir/Observation?patient:identifier="+v, "/fhir/ServiceRequest?_filter="+url.QueryEscape(`subject.phone eq "`+value+`"`),
+		get("/fhir/ServiceRequest?_text="+v, "/fhir/ServiceRequest?_content="+v, "/fhir/DiagnosticReport?_content="+v, "/fhir/Observation?_content="+v, "/fhir/Coverage?_content="+v, "/fhir/Coverage?_text="+v, "/fhir/Coverage?_content="+v[:1], "/fhir/Patient?_has:Coverage:beneficiary:_content="+v, "/fhir/Coverage?_filter="+url.QueryEscape(`_content co "`+value+`"`), "/fhir/Observation?_content="+v+"&_summary=count", "/fhir/Observation/$stats?_content="+v, "/fhir/Observation?subject:identifier="+v, "/fhir/Observation?patient:identifier="+v, "/fhir/ServiceRequest?_filter="+url.QueryEscape(`subject.phone eq "`+value+`"`),
 			"/fhir/Patient?_filter="+url.QueryEscape(`phone eq "`+value+`" or identifier eq "`+value+`"`), "/patients?q="+v, "/fhir/Patient?_lastUpdated=gt2020&_sort=-address,-phone", "/fhir/Patient?_sort=identifier")
 	}
 	get("/patients?q=hill", "/p/rosa", "/p/rosa/emergency", "/p/rosa/orders", "/p/rosa/results", "/search?q=hill")
@@ -190,6 +191,14 @@ func TestAbuseA14Writes(t *testing.T) {
 	report := h.ask("lara", "GET", "/fhir/DiagnosticReport/rep", "").body
 	keeps("a report with a copy", 200, h.ask("lara", "PUT", "/fhir/DiagnosticReport/rep", strings.Replace(report, `"status":"final"`, `"status":"amended"`, 1)), "/fhir/DiagnosticReport/rep")
 	keeps("a report with another copy", 403, h.ask("lara", "PATCH", "/fhir/DiagnosticReport/rep", `[{"op":"replace","path":"/contained/0/telecom","value":[{"system":"phone","value":"1"}]}]`, jsonPatch), "/fhir/DiagnosticReport/rep")
+	for _, guess := range []string{one.number, "123-45-6780"} { // an answer that differs would tell which guess is right
+		for _, change := range []string{`{"op":"replace","path":"/subject/identifier","value":{"system":"urn:other"}},{"op":"add","path":"/note","value":[{"text":"` + guess + `"}]}`,
+			`{"op":"add","path":"/text","value":{"status":"additional","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">` + guess + `</div>"}}`} {
+			if a := h.ask("amara", "PATCH", "/fhir/Observation/obs", "["+change+"]", jsonPatch); a.status != 403 {
+				t.Errorf("a guess of %s: %d %s", guess, a.status, a.body)
+			}
+		}
+	}
 	if got := h.ask("dana", "GET", "/fhir/Patient/rosa", "").body; !strings.Contains(got, "1970-05-07") || !strings.Contains(got, `"gender":"female"`) {
 		t.Errorf("what may be written was not: %s", got)
 	}
@@ -199,7 +208,13 @@ func TestAbuseA14Writes(t *testing.T) {
 func TestAbuseA14Exports(t *testing.T) {
 	h := open(t, one.person("Patient", "rosa", ""))
 	h.ask("dana", "GET", "/fhir/Patient?phone="+one.phone, "")
-	h.ask("dana", "GET", "/fhir/Patient?identifier="+url.QueryEscape("http://hl7.org/fhir/sid/us-ssn|"+one.number), "")
+	for _, query := range []string{"identifier=http://hl7.org/fhir/sid/us-ssn|" + one.number, "identifier=" + one.number, "identifier=urn:a|1,http://hl7.org/fhir/sid/us-ssn|" + one.number, "_content=" + one.number,
+		"identifier:of-type=x|MR|1,x|SS|" + one.number, `_filter=identifier eq "http://hl7.org/fhir/sid/us-ssn|` + one.number + `"`, "_filter=phone eq " + one.phone} {
+		name, value, _ := strings.Cut(query, "=")
+		if a := h.ask("dana", "GET", "/fhir/Patient?"+name+"="+url.QueryEscape(value), ""); a.status != 200 {
+			t.Errorf("%s: %d %s", query, a.status, a.body)
+		}
+	}
 	for _, path := range []string{"/fhir/AuditEvent?_count=100", "/fhir/AuditEvent?patient=Patient/rosa", "/audit"} {
 		if a := h.ask("gus", "GET", path, ""); a.status != 200 || strings.Contains(a.body, one.phone) || strings.Contains(a.body, one.number) {
 			t.Errorf("%s: %d tells what was looked for", path, a.status)

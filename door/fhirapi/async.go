@@ -49,6 +49,7 @@ type laterJob struct {
 	done   chan struct{}
 	entry  []byte          // of the batch-response
 	shows  []store.Version // without their bodies: what the answer holds
+	counts bool            // a total counts more than that
 }
 
 // wantsLater reports whether a request asks to be answered later, and can be: reads only.
@@ -90,7 +91,7 @@ func (s *server) later(rt route, c *call) error {
 	w := &recorder{header: http.Header{}, status: http.StatusOK}
 	r := c.Request.Clone(ctx)
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	work := &call{Request: r, actor: c.actor, base: c.base, w: w, shown: &job.shows}
+	work := &call{Request: r, actor: c.actor, base: c.base, w: w, job: job}
 	request := c.w.Header().Get("X-Request-Id")
 	go func() {
 		defer s.waiting.work.Done()
@@ -120,8 +121,8 @@ func (s *server) later(rt route, c *call) error {
 // shows notes that the answer holds a version, where it is kept for later. What is no resource of the
 // record, such as an entry of the audit log, has no version.
 func (c *call) shows(v store.Version) {
-	if c.shown != nil && v.Version > 0 {
-		*c.shown = append(*c.shown, store.Version{Type: v.Type, ID: v.ID, Version: v.Version, Patient: v.Patient, Deleted: v.Deleted})
+	if c.job != nil && v.Version > 0 {
+		c.job.shows = append(c.job.shows, store.Version{Type: v.Type, ID: v.ID, Version: v.Version, Patient: v.Patient, Deleted: v.Deleted})
 	}
 }
 
@@ -218,7 +219,7 @@ func (l *later) drop(id string) {
 // batch-response with the answer, which waits for half an hour. What the caller may see is judged
 // again whenever the answer is fetched, and each time is in the audit log with the patients whom it
 // is about: an answer that holds what has been hidden since, or that was asked for with other rights, is let go;
-// one that does not say what it comes from (a count, a page of the audit log, a list of practitioners) after a
+// one that does not say what it comes from (a count, a total of more than its page, a page of the audit log, a list of practitioners) after a
 // minute.
 func (s *server) asyncStatus(c *call) error {
 	id, job, err := s.waiting.find(c, s.Clock.Now())
@@ -261,11 +262,11 @@ func (s *server) again(c *call, id string, job *laterJob) error {
 	return c.actor.Again(c.Context(), "answer that was made later", job.shows)
 }
 
-// bare reports whether an answer says more than can be judged by what it holds: a count, what is in nobody's
+// bare reports whether an answer says more than can be judged by what it holds: a count, a total of more than its page, what is in nobody's
 // chart but may have been found by way of one (the practitioners of a patient), and how to reach people for a
 // reader from whom some keep it.
 func (j *laterJob) bare(hides policy.Mask) bool {
-	return hides.Reach || !slices.ContainsFunc(j.shows, func(v store.Version) bool { return v.Patient != "" || v.Type == "Patient" })
+	return hides.Reach || j.counts || !slices.ContainsFunc(j.shows, func(v store.Version) bool { return v.Patient != "" || v.Type == "Patient" })
 }
 
 // letGo drops an answer that may not be true of its reader any more.

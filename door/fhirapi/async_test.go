@@ -166,3 +166,23 @@ func TestWhatIsInNobodysChartWaitsBriefly(t *testing.T) {
 	h.follow(at["/fhir/Practitioner?_has:Encounter:participant:patient=rosa"]).refused(http.StatusGone)
 	h.follow(at["/fhir/Encounter?patient=rosa"]).is(http.StatusOK)
 }
+
+// TestATotalOfMoreThanItsPageWaitsBriefly: a total counts who is not on the page, so that an answer with one does
+// not tell when somebody of them was hidden: it is let go after a minute. One that shows all it counts waits.
+func TestATotalOfMoreThanItsPageWaitsBriefly(t *testing.T) {
+	h := open(t)
+	for _, id := range []string{"one", "two"} {
+		h.seed(`{"resourceType":"Encounter","id":"` + id + `","status":"finished","class":{"code":"AMB"},"subject":{"reference":"Patient/rosa"}}`)
+	}
+	const part, whole = "/fhir/Encounter?patient=rosa&_count=1&_total=accurate", "/fhir/Encounter?patient=rosa&_total=accurate"
+	at := map[string]string{}
+	for _, path := range []string{part, whole} {
+		at[path] = h.get(path, "Prefer: respond-async").is(http.StatusAccepted).header.Get("Content-Location")
+		if got := h.fetched(at[path]).is(http.StatusOK); got.node.Path("entry.0.resource.total").Text() != "2" {
+			t.Errorf("%s: %s", path, got.body)
+		}
+	}
+	h.clock.Advance(2 * laterBare)
+	h.follow(at[part]).refused(http.StatusGone)
+	h.follow(at[whole]).is(http.StatusOK)
+}

@@ -17,9 +17,10 @@ import (
 
 // pageBundle writes a Bundle of stored bytes, entry by entry.
 type pageBundle struct {
-	b    []byte
-	call *call
-	n    int
+	b     []byte
+	call  *call
+	n     int
+	total int64 // less the matches found; negative when it is not told
 }
 
 // startPage begins a Bundle of a type; total is -1 when it is not told.
@@ -28,7 +29,7 @@ func (c *call) startPage(kind string, total int64, links ...any) *pageBundle {
 	if total >= 0 {
 		b = strconv.AppendInt(append(b, `,"total":`...), total, 10)
 	}
-	return &pageBundle{b: fhir.Arr(links...).AppendJSON(append(b, `,"link":`...)), call: c}
+	return &pageBundle{b: fhir.Arr(links...).AppendJSON(append(b, `,"link":`...)), call: c, total: total}
 }
 
 // next makes room for an entry.
@@ -44,6 +45,9 @@ func (p *pageBundle) next() {
 func (p *pageBundle) found(v store.Version, body []byte, mode string) {
 	p.next()
 	p.call.shows(v)
+	if mode == "match" {
+		p.total--
+	}
 	for _, part := range [...]string{`{"fullUrl":"`, p.call.base, "/", v.Type, "/", v.ID, `","resource":`} {
 		p.b = append(p.b, part...)
 	}
@@ -66,6 +70,9 @@ func (p *pageBundle) expect(lists ...[]store.Version) {
 
 // done ends the Bundle.
 func (p *pageBundle) done() []byte {
+	if p.total > 0 && p.call.job != nil {
+		p.call.job.counts = true
+	}
 	if p.n > 0 {
 		p.b = append(p.b, ']')
 	}

@@ -155,7 +155,7 @@ type call struct {
 
 	within *place // the compartment that a search is limited to
 
-	shown *[]store.Version // keeps what a request that is answered later shows; nil otherwise
+	job *laterJob // keeps what a request that is answered later shows; nil otherwise
 
 	room    *room // for a large answer; nil: without a bound
 	changes bool  // the request may change something

@@ -84,3 +84,36 @@ func TestWords(t *testing.T) {
 		t.Error("words were found without a text")
 	}
 }
+
+// TestNationalNumbersAreNoWords: whoever does not see a national number does not spell it out in searches for words,
+// in whatever element or narrative it stands; other identifiers are words.
+func TestNationalNumbersAreNoWords(t *testing.T) {
+	const ssn = `{"system":"http://hl7.org/fhir/sid/us-ssn","value":"521-44-7788"}`
+	for _, body := range []string{
+		`{"resourceType":"Coverage","identifier":[` + ssn + `,{"system":"urn:member","value":"M77"}]}`,
+		`{"resourceType":"Coverage","identifier":[{"type":{"coding":[{"code":"SS"}]},"system":"urn:q","value":"521-44-7788"},{"value":"M77"}]}`,
+		`{"resourceType":"Observation","subject":{"identifier":` + ssn + `},"note":[{"text":"M77"}]}`,
+		`{"resourceType":"Observation","extension":[{"url":"urn:x","valueIdentifier":` + ssn + `}],"note":[{"text":"M77"}]}`,
+		`{"resourceType":"Coverage","text":{"div":"<div>Zander 521 44 7788</div>"},"identifier":[` + ssn + `,{"value":"M77"}]}`,
+		`{"resourceType":"Observation","contained":[{"resourceType":"Coverage","text":{"div":"<div>521447788</div>"},"identifier":[` + ssn + `]}],"note":[{"text":"M77"}]}`,
+	} {
+		r, err := fhir.Parse([]byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, guess := range []string{"5", "52", "521", "521 44 7788", "521447788", "7788", "44"} {
+			for _, narrative := range []bool{false, true} {
+				if (Words{Narrative: narrative, Phrase: guess}).In(WordsOf(r, narrative)) {
+					t.Errorf("%s is found in %s", guess, body)
+				}
+			}
+		}
+		if words := WordsOf(r, false); !(Words{Phrase: "m77"}).In(words) {
+			t.Errorf("words are lost: %q of %s", words, body)
+		}
+	}
+	r, err := fhir.Parse([]byte(`{"resourceType":"Coverage","text":{"div":"<div>Zander 77</div>"},"identifier":[` + ssn + `]}`))
+	if err != nil || !(Words{Phrase: "zander"}).In(WordsOf(r, true)) || !(Words{Phrase: "zander"}).In(WordsOf(r, false)) {
+		t.Errorf("a narrative without the number is not found, %v", err)
+	}
+}

@@ -144,21 +144,29 @@ func (w *wordReader) term(depth int) (Expr, error) {
 // them: normalised, with a space in front of each. narrative takes those of the narrative;
 // otherwise it is all text and every code, without the ids and versions of meta, without
 // attached files and addresses. Not everybody who may look for a person knows all numbers of
-// people: their identifiers and those in references are no words, and of people whom another resource contains there
+// people: their identifiers and those in references are no words, nor are national numbers wherever
+// they stand (National), nor is a narrative that repeats one; of people whom another resource contains there
 // are none, nor of a narrative beside them.
 func WordsOf(resource *fhir.Node, narrative bool) string {
-	var b strings.Builder
+	w := &words{}
+	w.numbers.gather(resource, 0)
 	if narrative {
 		if !containsPerson(resource) {
-			addNarrative(&b, resource)
+			w.narrative(resource)
 		}
 	} else {
-		gatherWords(&b, resource, "", 0)
+		w.gather(resource, "", 0)
 	}
-	return b.String()
+	return w.String()
 }
 
-func addWords(b *strings.Builder, s string) {
+// words gathers the words of one resource.
+type words struct {
+	strings.Builder
+	numbers Numbers // that are no words
+}
+
+func (b *words) add(s string) {
 	if n := Normalize(s); n != "" {
 		b.WriteByte(' ')
 		b.WriteString(n)
@@ -183,8 +191,11 @@ func person(r *fhir.Node) bool {
 	return false
 }
 
-// addNarrative adds the words of a narrative, without the identifiers of a person.
-func addNarrative(b *strings.Builder, r *fhir.Node) {
+// narrative adds the words of a narrative, without the identifiers of a person.
+func (b *words) narrative(r *fhir.Node) {
+	if b.numbers.In(r.Path("text.div").Text()) {
+		return
+	}
 	words := Normalize(plainText(r.Path("text.div").Text()))
 	if person(r) {
 		for id := range r.Get("identifier").Items() {
@@ -195,16 +206,16 @@ func addNarrative(b *strings.Builder, r *fhir.Node) {
 			}
 		}
 	}
-	addWords(b, words)
+	b.add(words)
 }
 
 // maxWordDepth is deeper than any resource that is stored.
 const maxWordDepth = 200
 
-func gatherWords(b *strings.Builder, n *fhir.Node, name string, depth int) {
+func (b *words) gather(n *fhir.Node, name string, depth int) {
 	switch n.Kind() {
 	case fhir.Object:
-		if depth > maxWordDepth {
+		if depth > maxWordDepth || hides(n) || depth > 0 && person(n) {
 			return
 		}
 		people := depth == 0 && containsPerson(n)
@@ -213,26 +224,28 @@ func gatherWords(b *strings.Builder, n *fhir.Node, name string, depth int) {
 				continue
 			}
 			if member == "text" && depth == 0 && person(n) {
-				addNarrative(b, n)
+				b.narrative(n)
 				continue
 			}
 			if member == "resourceType" || member == "meta" || depth == 0 && member == "id" {
 				continue
 			}
-			gatherWords(b, v, member, depth+1)
+			b.gather(v, member, depth+1)
 		}
 	case fhir.Array:
 		for v := range n.Items() {
-			gatherWords(b, v, name, depth+1)
+			b.gather(v, name, depth+1)
 		}
 	case fhir.Boolean, fhir.Null:
 	default:
 		switch name {
 		case "div":
-			addWords(b, plainText(n.Text()))
+			if !b.numbers.In(n.Text()) {
+				b.add(plainText(n.Text()))
+			}
 		case "data", "system", "url", "reference", "hash":
 		default:
-			addWords(b, n.Text())
+			b.add(n.Text())
 		}
 	}
 }

@@ -2,8 +2,6 @@ package policy
 
 import (
 	"slices"
-	"strings"
-	"unicode"
 
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/search"
@@ -95,54 +93,6 @@ func reached(resourceType string) []string {
 	return []string{"telecom", "address"}
 }
 
-// nationalSystems are systems of national identifiers, nationalRoots the beginnings of such,
-// nationalTypes the codes of HL7 table 0203 that mark one, whatever its system is.
-var (
-	nationalSystems = []string{"http://hl7.org/fhir/sid/us-ssn", "urn:oid:2.16.840.1.113883.4.1", "http://hl7.org/fhir/sid/us-itin", "urn:oid:2.16.840.1.113883.4.2"}
-	nationalRoots   = []string{"http://hl7.org/fhir/sid/passport", "urn:oid:2.16.840.1.113883.4.3.", "urn:oid:2.16.840.1.113883.4.330"}
-	nationalTypes   = []string{"SS", "SB", "PPN", "DL", "NI", "TAX", "CZ", "PRC", "PN", "PRN"}
-)
-
-// nationalOf is the beginning of the codes of table 0203 for the numbers of one country, NNGBR of Great
-// Britain for example.
-const nationalOf = "NN"
-
-func nationalSystem(system string) bool {
-	return slices.Contains(nationalSystems, system) || slices.ContainsFunc(nationalRoots, func(root string) bool { return strings.HasPrefix(system, root) })
-}
-
-func nationalType(code string) bool {
-	return slices.Contains(nationalTypes, code) || strings.HasPrefix(code, nationalOf)
-}
-
-// national reports whether an Identifier is a national one.
-func national(id *fhir.Node) bool {
-	if nationalSystem(id.Get("system").Text()) {
-		return true
-	}
-	for c := range id.Path("type.coding").Items() {
-		if nationalType(c.Get("code").Text()) {
-			return true
-		}
-	}
-	return false
-}
-
-// nationals are what national is in a search: conditions of which one is true when an Identifier that is
-// a national one has this value.
-func nationals(param, value string) (out []search.Token) {
-	for _, s := range nationalSystems {
-		out = append(out, search.Token{Param: param, System: s, HasSystem: true, Code: value})
-	}
-	for _, root := range nationalRoots {
-		out = append(out, search.Token{Param: param, System: root, HasSystem: true, Begins: true, Code: value})
-	}
-	for _, t := range nationalTypes {
-		out = append(out, search.Token{Param: param, OfType: true, Code: t, Value: value})
-	}
-	return append(out, search.Token{Param: param, OfType: true, Code: nationalOf, Begins: true, Value: value})
-}
-
 // Body returns a stored body as a principal gets it.
 func (m Mask) Body(resourceType string, body []byte) ([]byte, error) {
 	if !m.Touches(resourceType, body) {
@@ -172,13 +122,9 @@ func (m Mask) Touches(resourceType string, body []byte) bool {
 }
 
 // touching are what Touches looks for: the mark of those who are reached in confidence, a contained
-// resource, and what a national identifier has one of (national).
+// resource, and what a national identifier has one of (search.National).
 var touching = func() *fhir.Marks {
-	marks := slices.Concat([]string{ReachURL + `"`, `contained"`, nationalOf}, nationalSystems, nationalRoots)
-	for _, code := range nationalTypes {
-		marks = append(marks, code+`"`)
-	}
-	return fhir.NewMarks(marks...)
+	return fhir.NewMarks(append([]string{ReachURL + `"`, `contained"`}, search.NationalMarks()...)...)
 }()
 
 // reachMarked is the bit of the first of them.
@@ -194,7 +140,7 @@ func (m Mask) Apply(r *fhir.Node) {
 // masking is a mask at work on one resource.
 type masking struct {
 	Mask
-	numbers []string // that were hidden
+	numbers search.Numbers // that were hidden
 }
 
 // resource reports whether a person is in a resource. Then its narrative goes when it may
@@ -209,32 +155,13 @@ func (m *masking) resource(r *fhir.Node) (person bool) {
 	for name, v := range r.Members() {
 		person = m.member(name, v, isPerson(r.ResourceType())) || person
 	}
-	if person && m.Contact || m.repeats(r.Path("text.div").Text()) {
+	if person && m.Contact || m.numbers.In(r.Path("text.div").Text()) {
 		r.Remove("text")
 	}
 	if isPerson(r.ResourceType()) {
 		m.person(r)
 	}
 	return person
-}
-
-// repeats reports whether a text repeats a hidden number, in whatever groups it is written.
-func (m *masking) repeats(text string) bool {
-	if text == "" || len(m.numbers) == 0 {
-		return false
-	}
-	text = plain(text)
-	return slices.ContainsFunc(m.numbers, func(number string) bool { return len(number) < 4 || strings.Contains(text, number) })
-}
-
-// plain returns the letters and digits of a text.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) {
-			return unicode.ToLower(r)
-		}
-		return -1
-	}, s)
 }
 
 // member masks what lies in a member of a resource; own says that the member belongs to a
@@ -249,7 +176,7 @@ func (m *masking) member(name string, v *fhir.Node, own bool) (person bool) {
 		if v.Get("resourceType").Kind() == fhir.String {
 			return m.resource(v)
 		}
-		if m.National != Open && v.Get("value") != nil && national(v) { // an Identifier, whatever the member is called
+		if m.National != Open && v.Get("value") != nil && search.National(v) { // an Identifier, whatever the member is called
 			m.cover(v)
 			return false
 		}
@@ -296,7 +223,7 @@ func (m *masking) person(r *fhir.Node) {
 
 // cover hides the value of an identifier.
 func (m *masking) cover(id *fhir.Node) {
-	m.numbers = append(m.numbers, plain(id.Get("value").Text()))
+	m.numbers.Add(id)
 	if m.National == Whole {
 		empty(id)
 		id.Set("extension", absent())

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir/definition"
@@ -15,17 +16,43 @@ import (
 var reachedBy = []string{"phone", "email", "telecom", "address", "address-city", "address-country", "address-postalcode", "address-state", "address-use"}
 
 // Particular reports whether a search parameter asks for a person's particulars, so that what
-// is looked for had better not be written down. Chains and modifiers are looked through.
+// is looked for had better not be written down. Chains and modifiers are looked through. A number
+// without its system may be a national one, words may be of anything, and a filter holds any of these.
 func Particular(name, value string) bool {
-	name = name[strings.LastIndexByte(name, '.')+1:]
-	if strings.HasPrefix(name, "_has:") {
-		name = name[strings.LastIndexByte(name, ':')+1:]
+	asks := namesIn(name)
+	switch {
+	case oneOf(asks, reachedBy) || oneOf(asks, wordsOfAll):
+		return true
+	case slices.Contains(asks, "_filter"):
+		inside := namesIn(value)
+		return oneOf(inside, reachedBy) || oneOf(inside, wordsOfAll) || oneOf(inside, wordsOfNational)
+	case slices.Contains(asks, "missing"):
+		return false
 	}
-	name, modifier, _ := strings.Cut(name, ":")
-	system, code, _ := strings.Cut(value, "|")
-	code, _, _ = strings.Cut(code, "|")
-	return slices.Contains(reachedBy, name) || (name == "identifier" || modifier == "identifier") && nationalSystem(system) ||
-		modifier == "of-type" && nationalType(code)
+	for part := range strings.SplitSeq(value, ",") {
+		system, code, systemGiven := strings.Cut(part, "|")
+		code, _, _ = strings.Cut(code, "|")
+		switch {
+		case search.NationalSystem(system), slices.Contains(asks, "of-type") && search.NationalType(code):
+			return true
+		case slices.Contains(asks, "identifier") && (!systemGiven || system == ""):
+			return true
+		}
+	}
+	return false
+}
+
+// wordsOfAll are the search parameters that look for words of any kind.
+var wordsOfAll = []string{"_content", "_text"}
+
+// namesIn returns the names of parameters, types and modifiers in a text.
+func namesIn(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && r != '-' && r != '_' })
+}
+
+// oneOf reports whether one of a list is one of others.
+func oneOf(list, of []string) bool {
+	return slices.ContainsFunc(list, func(name string) bool { return slices.Contains(of, name) })
 }
 
 // Query holds a search to what a principal may search by. A search by what is hidden is
@@ -124,7 +151,7 @@ func (n narrower) narrow(resourceType string, x search.Expr) (search.Expr, error
 		x.X = inner
 		return x, err
 	case search.Words:
-		if resourceType == "" || isPerson(resourceType) || resourceType == "Bundle" { // extensions may hold numbers
+		if resourceType == "" || isPerson(resourceType) || resourceType == "Bundle" || resourceType == "Parameters" { // which hold people
 			return nil, unsearched(resourceType, "words")
 		}
 		return x, nil
@@ -200,15 +227,15 @@ func (n narrower) each(resourceType string, parts []search.Expr) ([]search.Expr,
 func (n narrower) number(resourceType string, x search.Token) (search.Expr, error) {
 	value := x.Code
 	switch {
-	case x.OfType && !nationalType(x.Code):
+	case x.OfType && !search.NationalType(x.Code):
 		value = x.Value
-	case x.OfType, x.Text, x.Other, x.HasSystem && nationalSystem(x.System), x.AnyCode && n.silent(x):
+	case x.OfType, x.Text, x.Other, x.HasSystem && search.NationalSystem(x.System), x.AnyCode && n.silent(x):
 		return nil, unsearched(resourceType, x.Param)
 	case x.AnyCode:
 		return x, nil
 	}
 	var not search.Or
-	for _, t := range nationals(x.Param, value) {
+	for _, t := range search.Nationals(x.Param, value) {
 		not = append(not, t)
 	}
 	return search.And{x, search.Not{X: not}}, nil
@@ -224,13 +251,13 @@ func (n narrower) silent(x search.Token) bool {
 func (n narrower) reference(resourceType string, x search.Reference) (search.Expr, error) {
 	id := *x.Identifier
 	switch {
-	case id.HasSystem && nationalSystem(id.System), id.AnyCode && n.silent(id):
+	case id.HasSystem && search.NationalSystem(id.System), id.AnyCode && n.silent(id):
 		return nil, unsearched(resourceType, x.Param+":identifier")
 	case id.AnyCode:
 		return x, nil
 	}
 	var not search.Or
-	for _, t := range nationals(id.Param, id.Code) {
+	for _, t := range search.Nationals(id.Param, id.Code) {
 		with := x
 		with.Identifier = &t
 		not = append(not, with)

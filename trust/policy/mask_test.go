@@ -160,6 +160,18 @@ func sorted(n *fhir.Node) []byte {
 	return n.JSON()
 }
 
+// systemsOfNational and typesOfNational are those of search.Nationals.
+var systemsOfNational, typesOfNational = func() (systems, types []string) {
+	for _, t := range search.Nationals("identifier", "1") {
+		if t.OfType {
+			types = append(types, t.Code)
+		} else {
+			systems = append(systems, t.System)
+		}
+	}
+	return systems, types
+}()
+
 // TestMaskedSearch: nobody searches by what is hidden, in whatever way it is asked.
 func TestMaskedSearch(t *testing.T) {
 	custom := search.NewRegistry([]*definition.SearchParameter{
@@ -180,6 +192,7 @@ func TestMaskedSearch(t *testing.T) {
 		{"Patient", "identifier=urn:mrn|1", true}, {"Patient", "identifier=1", true}, {"Patient", "name=x&birthdate=2020", true}, {"Observation", "_content=5", true}, {"Observation", "patient.name=x", true},
 		{"Patient", "identifier=http://hl7.org/fhir/sid/passport-USA|P1", false}, {"Patient", "identifier:of-type=http://terminology.hl7.org/CodeSystem/v2-0203|NNGBR|1", false}, {"Patient", "identifier=urn:mrn|", false},
 		{"Coverage", "identifier=http://hl7.org/fhir/sid/us-ssn|1", false}, {"Coverage", "identifier=1", true}, {"Composition", "related-id:text=social", false}, {"Specimen", "_sort=accession", false}, {"Observation", "subject:identifier=urn:mrn|1", true}, {"Observation", "subject:identifier=urn:mrn|", false},
+		{"Patient", "identifier=urn:OID:2.16.840.1.113883.4.1|1", false}, {"Patient", "identifier=http://hl7.org/fhir/sid/us-ssn/|1", false}, {"Patient", "identifier=urn:OID:2.16.840.1.113883.4.3.2|1", false},
 		{"Patient", "reach=5", false}, {"ServiceRequest", "kept=5", false}, {"Patient", "shoe=5", false}, {"", "_content=5", false}, {"", "_id=5", true},
 	} {
 		params, err := search.ParseQuery(c.query)
@@ -225,10 +238,10 @@ func TestMaskedSearch(t *testing.T) {
 	// What national says of an Identifier is what a search leaves out, and nothing else: in the person, in
 	// another entry, in a reference, alone and with its system.
 	var systems, types []string
-	for _, s := range slices.Concat(nationalSystems, nationalRoots, []string{"", "urn:mrn", "http://hl7.org/fhir/sid", "https://fhir.nhs.uk/Id/nhs-number"}) {
+	for _, s := range slices.Concat(systemsOfNational, []string{"", "urn:mrn", "http://hl7.org/fhir/sid", "https://fhir.nhs.uk/Id/nhs-number"}) {
 		systems = append(systems, s, s+"-USA", s+"25")
 	}
-	for _, code := range slices.Concat(nationalTypes, []string{nationalOf, "NNGBR", "MR", "N", ""}) {
+	for _, code := range slices.Concat(typesOfNational, []string{"NN", "NNGBR", "MR", "N", ""}) {
 		types = append(types, fmt.Sprintf(`{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0203","code":%q}]}`, code), fmt.Sprintf(`{"coding":[{"code":"MR"},{"code":%q}]}`, code))
 	}
 	open := 0
@@ -238,7 +251,7 @@ func TestMaskedSearch(t *testing.T) {
 			if system == "" {
 				body = fmt.Sprintf(`{"type":%s,"value":"9434765919"}`, kind)
 			}
-			hidden := national(parsed(t, body))
+			hidden := search.National(parsed(t, body))
 			if !hidden {
 				open++
 			}
@@ -277,7 +290,11 @@ func TestMaskedSearch(t *testing.T) {
 		t.Errorf("only %d identifiers are no national ones", open)
 	}
 	for text, want := range map[string]bool{"phone=5": true, "patient.phone:missing=5": true, "_has:Patient:link:email=5": true, "identifier=http://hl7.org/fhir/sid/us-ssn|5": true, "name=x": false, "identifier=urn:mrn|5": false,
-		"subject:identifier=http://hl7.org/fhir/sid/us-ssn|5": true, "identifier:of-type=x|SS|5": true} {
+		"subject:identifier=http://hl7.org/fhir/sid/us-ssn|5": true, "identifier:of-type=x|SS|5": true, "identifier=521-44-7788": true, "identifier=|5": true, "identifier=urn:a|1,http://hl7.org/fhir/sid/us-ssn|5": true, "identifier:of-type=x|MR|1,x|SS|5": true,
+		"identifier=urn:OID:2.16.840.1.113883.4.1|5": true, "identifier=http://hl7.org/fhir/sid/us-ssn/|5": true, "identifier=http://hl7.org/fhir/sid/us-npi|5": false,
+		"identifier:not=urn:a|1,http://hl7.org/fhir/sid/us-ssn|5": true, "_has:Coverage:beneficiary:payor:identifier=5": true, "_has:Patient:link:identifier:of-type=x|SS|5": true, "accession=http://hl7.org/fhir/sid/us-ssn|5": true,
+		`_filter=identifier eq "http://hl7.org/fhir/sid/us-ssn|5"`: true, "_filter=phone eq 5": true, "_filter=(subject.address-city eq Leeds)": true, "_filter=name eq x": false, "_filter=_content co 5": true,
+		"_content=521": true, "patient._text=521": true, "identifier=urn:a|1,urn:b|2": false, "identifier:of-type=x|MR|1": false, "identifier:missing=true": false, "identifier=urn:a|": false} {
 		name, value, _ := strings.Cut(text, "=")
 		if Particular(name, value) != want {
 			t.Errorf("%s: %v", text, !want)
@@ -349,5 +366,67 @@ func TestRestoredIsMasked(t *testing.T) {
 	order := parse(`{"resourceType":"ServiceRequest","id":"s","requisition":{"system":"http://hl7.org/fhir/sid/us-ssn","value":"523-45-6789"}}`)
 	if shown, err := m.Body("ServiceRequest", order.JSON()); err != nil || bytes.Contains(shown, []byte("523-45")) {
 		t.Errorf("a number in another member: %s, %v", shown, err)
+	}
+}
+
+// TestMisspeltSystemsAreMasked: a national number is one too when its system is written in another way.
+func TestMisspeltSystemsAreMasked(t *testing.T) {
+	for _, system := range []string{"urn:OID:2.16.840.1.113883.4.1", "urn:OID:2.16.840.1.113883.4.3.25", "http://hl7.org/fhir/sid/us-ssn/", "http://hl7.org/fhir/sid/us-itin/"} {
+		if got := masked(t, Mask{National: LastFour}, "Patient", `{"resourceType":"Patient","identifier":[{"system":"`+system+`","value":"521-44-7788"}]}`); strings.Contains(got, "521") {
+			t.Errorf("%s: %s", system, got)
+		}
+	}
+}
+
+// TestRestoreConfirmsNoGuess: who is shown a number in part learns from no answer whether a guess of it is
+// right, wherever the guess stands, and does not get it shown or move it to somebody else.
+func TestRestoreConfirmsNoGuess(t *testing.T) {
+	const number = "521-44-7788"
+	with := func(subject, more string) string {
+		return `{"resourceType":"Observation","id":"o","status":"final","subject":` + subject + more + `}`
+	}
+	before := with(`{"reference":"Patient/x","identifier":{"system":"http://hl7.org/fhir/sid/us-ssn","value":"`+number+`"}}`, "")
+	for _, m := range []Mask{{National: LastFour}, {National: Whole}, {Contact: true, National: Whole}} {
+		shown := parsed(t, masked(t, m, "Observation", before)).Get("subject")
+		elsewhere := shown.Clone()
+		elsewhere.Set("reference", fhir.Str("Patient/y"))
+		for subject, want := range map[string]bool{
+			string(shown.JSON()): true, `{"reference":"Patient/x"}`: true,
+			`{"reference":"Patient/x","identifier":{"system":"urn:other"}}`: false, `{"reference":"Patient/x","identifier":{}}`: false, `{"reference":"Patient/y"}`: false, string(elsewhere.JSON()): false,
+			`{"reference":"Patient/x","identifier":{"system":"http://hl7.org/fhir/sid/us-ssn"}}`: false, `{"reference":"Patient/x","identifier":{"system":"http://hl7.org/fhir/sid/us-ssn","value":"` + number + `"}}`: false,
+		} {
+			for _, guess := range []string{number, "521-44-7789"} {
+				for more, allowed := range map[string]bool{
+					"": true, `,"note":[{"text":"` + guess + `"}]`: true, `,"text":{"status":"additional","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">` + guess + `</div>"}`: false,
+					`,"contained":[{"resourceType":"Basic","id":"b","text":{"status":"additional","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">` + guess + `</div>"}}]`: false,
+				} {
+					after := parsed(t, with(subject, more))
+					err := m.Restore(parsed(t, before), after)
+					if ok := err == nil; ok != (want && allowed) || err != nil && !fault.Is(err, fault.Forbidden) {
+						t.Errorf("%+v, subject %s%s: %v", m, subject, more, err)
+						continue
+					}
+					if err == nil && after.Path("subject.identifier.value").Text() != number {
+						t.Errorf("%+v, subject %s: the number is lost: %s", m, subject, after.JSON())
+					}
+				}
+			}
+		}
+	}
+	// Two people of one last four are not exchanged.
+	two := parsed(t, `{"resourceType":"Appointment","id":"a","participant":[{"status":"accepted","actor":{"reference":"Patient/x","identifier":{"system":"http://hl7.org/fhir/sid/us-ssn","value":"521-44-7788"}}},
+{"status":"declined","actor":{"reference":"Patient/y","identifier":{"system":"http://hl7.org/fhir/sid/us-ssn","value":"999-44-7788"}}}]}`)
+	m := Mask{National: LastFour}
+	swapped := two.Clone()
+	m.Apply(swapped)
+	list := swapped.Get("participant")
+	swapped.Set("participant", fhir.Arr(list.At(1).Clone(), list.At(0).Clone()))
+	if err := m.Restore(two, swapped); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("the numbers of two are exchanged: %v, %s", err, swapped.JSON())
+	}
+	inside := parsed(t, `{"resourceType":"ServiceRequest","id":"s","contained":[{"resourceType":"Patient","id":"c","identifier":[{"system":"http://hl7.org/fhir/sid/us-ssn","value":"521-44-7788"}]}]}`)
+	other := parsed(t, `{"resourceType":"ServiceRequest","id":"s","contained":[{"resourceType":"Patient","id":"d","name":[{"family":"Zander"}]}]}`)
+	if err := m.Restore(inside, other); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("another person gets the number: %v, %s", err, other.JSON())
 	}
 }
