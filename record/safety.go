@@ -71,11 +71,14 @@ const (
 	BackupFailed        // the last one failed, or is late
 	NothingProven       // no drill has shown that a backup can be restored, or not for a day
 	DrillFailed         // the last drill failed
+	ContentsLost        // the last backup lacks contents of attachments, which the record had lost
 )
 
 // Worry tells what is wrong at a time.
 func (s Safety) Worry(now time.Time) Worry {
 	switch {
+	case s.Place == "" && s.Lost() > 0:
+		return ContentsLost
 	case s.Place == "" && now.Sub(s.ByHand.Ended) < HandFor:
 		return NoWorry // somebody sees to it, as the page asks
 	case s.Place == "":
@@ -84,10 +87,20 @@ func (s Safety) Worry(now time.Time) Worry {
 		return DrillFailed
 	case s.Backup.Failed != "" || !s.Kept.Ended.IsZero() && now.Sub(s.Kept.Ended) > 2*s.Every+time.Hour:
 		return BackupFailed
+	case s.Lost() > 0:
+		return ContentsLost
 	case s.Drills && now.Sub(s.Proof.Made) > ProofFor:
 		return NothingProven
 	}
 	return NoWorry
+}
+
+// Lost is how many contents of attachments the last backup lacks: the record had lost them itself.
+func (s Safety) Lost() int {
+	if s.Place == "" {
+		return s.ByHand.Lost
+	}
+	return s.Kept.Lost
 }
 
 // Where the safety of a record is kept.

@@ -63,17 +63,34 @@ func (c *backupMakeCommand) Run(ctx context.Context, p *Program) error {
 	}
 	if b.Nothing {
 		fmt.Fprintf(p.Out, "Nothing was committed since the last backup, which ends with commit %d of %s.\n", b.To, when(b.Last))
-		return nil
+		return lacking(p, b.Lost, "The last backup can be restored without them. Bring the files back into the place of contents, from an older backup, and back up with --full.")
 	}
 	if b.Why != "" {
 		fmt.Fprintf(p.Out, "A new set was begun: %s.\n", b.Why)
 	}
 	took := time.Since(began)
 	fmt.Fprintf(p.Out, "Backed up: commits %d to %d (%s), %d versions, %d contents, %s, in %.1f s, as %s\n", b.From+1, b.To, when(b.Last), b.Versions, b.Contents, megabytes(b.Size), took.Seconds(), b.Segment)
-	for _, name := range b.Lost {
+	return lacking(p, b.Lost, "The backup was made, and can be restored without them. Bring the files back into the place of contents, from an older backup.")
+}
+
+// lacking names the contents of attachments that a record does not have, and returns a fault when there
+// are any: the set is better than none, but whoever waits for the exit status has to know.
+func lacking(p *Program, lost []string, then string) error {
+	for _, name := range lost {
 		fmt.Fprintf(p.Out, "problem: the record names an attachment whose content it does not have: %s\n", name)
 	}
-	return nil
+	if len(lost) == 0 {
+		return nil
+	}
+	return fault.New(fault.Invalid, "The record does not have the contents of %s. %s", counted(len(lost), "attachment"), then)
+}
+
+// counted says a number of things: "1 problem", "2 problems".
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // beside is a record that is read although a server may have it open.

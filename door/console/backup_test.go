@@ -152,6 +152,40 @@ func TestBackupAndRestoreFromTheCommandLine(t *testing.T) {
 	}
 }
 
+// TestABackupThatLacksContentsIsMadeAndSaysSo: it is better than none, but no success.
+func TestABackupThatLacksContentsIsMadeAndSaysSo(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	data, place, passphrase := filepath.Join(dir, "record"), filepath.Join(dir, "backups"), filepath.Join(dir, "passphrase")
+	if err := os.WriteFile(passphrase, []byte("correct horse\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	must(t, "import", "--data", data, patients(t, dir, 0, 3))
+	files, err := filepath.Glob(filepath.Join(data, "contents", "*", "*"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("contents: %v %v", files, err)
+	}
+	if err := os.Remove(files[0]); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time nothing is new
+		code, out := run(t, "backup", "--data", data, "--to", place, "--passphrase-file", passphrase)
+		if code != 1 || !strings.Contains(out, "contents of 1 attachment. ") || !strings.Contains(out, filepath.Base(files[0])) {
+			t.Errorf("exit %d, %s", code, out)
+		}
+	}
+	restored := filepath.Join(dir, "restored")
+	for _, to := range [][]string{{"--to", restored}, {"--drill"}} {
+		code, out := run(t, append([]string{"restore", "--from", place, "--passphrase-file", passphrase}, to...)...)
+		if code != 1 || !strings.Contains(out, "Proven:") || !strings.Contains(out, "contents of 1 attachment. ") {
+			t.Errorf("restore %q: exit %d, %s", to, code, out)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(restored, "record.db")); err != nil {
+		t.Errorf("all else was not restored: %v", err)
+	}
+}
+
 func firstOf(t *testing.T, dir, pattern string) string {
 	t.Helper()
 	list, err := filepath.Glob(filepath.Join(dir, pattern))

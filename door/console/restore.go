@@ -61,14 +61,16 @@ func (c *restoreCommand) Run(ctx context.Context, p *Program) error {
 		return fault.Wrap(err, fault.Unavailable, "There is no room to restore beside %s.", c.place())
 	}
 	defer os.RemoveAll(side) // after it was moved there is none
-	if err := c.restore(ctx, p, r, side, aside); err != nil {
+	proof, err := c.restore(ctx, p, r, side, aside)
+	if err != nil {
 		return err
 	}
 	if c.Drill {
 		fmt.Fprintln(p.Out, "It was a drill: what was restored is thrown away.")
-		return nil
+	} else if err := c.swap(p, side, aside); err != nil {
+		return err
 	}
-	return c.swap(p, side, aside)
+	return lacking(p, proof.Lost, "They were lost before the backup was made; all else is restored.")
 }
 
 // place is where the restored record will be.
@@ -101,7 +103,7 @@ func (c *restoreCommand) target() (aside string, err error) {
 }
 
 // restore brings the record into side, proves it and notes in its log that it was restored.
-func (c *restoreCommand) restore(ctx context.Context, p *Program, r archive.Restore, side, aside string) (err error) {
+func (c *restoreCommand) restore(ctx context.Context, p *Program, r archive.Restore, side, aside string) (proof archive.Proof, err error) {
 	began := time.Now()
 	var s, whole store.Store // without and with the contents of attachments
 	defer func() {
@@ -131,21 +133,21 @@ func (c *restoreCommand) restore(ctx context.Context, p *Program, r archive.Rest
 	}
 	if !c.Drill {
 		if r.Contents, err = bucket.Open(cmp.Or(c.Contents, filepath.Join(side, contentsFolder))); err != nil {
-			return err
+			return proof, err
 		}
 	}
 	line := &bar{w: p.Err, what: "restored"}
 	r.Progress = line.show
-	proof, err := r.Run(ctx)
+	proof, err = r.Run(ctx)
 	line.end()
 	if err != nil {
 		if c.Database != "" && s != nil && !c.Drill {
-			return saying(err, "Nothing was restored. Drop what the database holds before you try again.")
+			return proof, saying(err, "Nothing was restored. Drop what the database holds before you try again.")
 		}
-		return saying(err, "Nothing was restored, and nothing was changed.")
+		return proof, saying(err, "Nothing was restored, and nothing was changed.")
 	}
 	if _, err := s.Checkpoint(ctx); err != nil {
-		return err
+		return proof, err
 	}
 	took := time.Since(began)
 	fmt.Fprintf(p.Out, "Restored: commit %d of %s, %d versions, %d items, %d contents, from %d segments of %s, in %.1f s (%.0f versions/s, %.1f MB/s)\n",
@@ -155,18 +157,15 @@ func (c *restoreCommand) restore(ctx context.Context, p *Program, r archive.Rest
 	if proof.Beyond > 0 {
 		fmt.Fprintf(p.Out, "Left out: %d commits behind it.\n", proof.Beyond)
 	}
-	for _, name := range proof.Lost {
-		fmt.Fprintf(p.Out, "problem: the record had lost the content of an attachment before it was backed up: %s\n", name)
-	}
 	if c.Verify || c.Drill {
 		if err := proveAgain(ctx, p, whole); err != nil {
-			return err
+			return proof, err
 		}
 	}
 	if c.Drill {
-		return nil
+		return proof, nil
 	}
-	return noteRestored(ctx, p, s, proof, aside)
+	return proof, noteRestored(ctx, p, s, proof, aside)
 }
 
 // open makes the empty store of the restored record. A drill never touches a database.
