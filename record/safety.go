@@ -43,11 +43,13 @@ type SafetyRun struct {
 	Began  time.Time `json:"began"`
 	Ended  time.Time `json:"ended,omitzero"`
 	Failed string    `json:"failed,omitempty"` // why, for a person; "" when it went well
-	Made   time.Time `json:"made,omitzero"`    // when the backup was, that a drill has restored
-	T      store.T   `json:"t,omitempty"`      // the record went up to this commit,
-	Last   time.Time `json:"last,omitzero"`    // which is of this time
-	Head   string    `json:"head,omitempty"`   // signed head of the audit log there
-	Object string    `json:"object,omitempty"` // name of the segment, or of the set
+	// Interrupted says that the server ended meanwhile: nothing is known, good or bad.
+	Interrupted bool      `json:"interrupted,omitempty"`
+	Made        time.Time `json:"made,omitzero"`    // when the backup was, that a drill has restored
+	T           store.T   `json:"t,omitempty"`      // the record went up to this commit,
+	Last        time.Time `json:"last,omitzero"`    // which is of this time
+	Head        string    `json:"head,omitempty"`   // signed head of the audit log there
+	Object      string    `json:"object,omitempty"` // name of the segment, or of the set
 	// Versions and Bytes are what was written or restored; Lost is how many contents of
 	// attachments the record did not have itself.
 	Versions int64 `json:"versions,omitempty"`

@@ -71,6 +71,8 @@ func runTag(ctx context.Context, run record.SafetyRun, never, good string) (tone
 		return ui.Caution, "q", never
 	case run.Ended.IsZero():
 		return ui.Plain, "clock", ui.T(ctx, "under way")
+	case run.Interrupted:
+		return ui.Caution, "stop", ui.T(ctx, "interrupted")
 	case run.Failed != "":
 		return ui.Critical, "stop", ui.T(ctx, "failed")
 	}
