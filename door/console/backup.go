@@ -42,6 +42,9 @@ func (c *backupMakeCommand) Run(ctx context.Context, p *Program) error {
 	if err != nil {
 		return err
 	}
+	if err := apart(c.To, c.Data, c.Contents); err != nil {
+		return err
+	}
 	place, err := bucket.Open(c.To)
 	if err != nil {
 		return err
@@ -91,6 +94,36 @@ func counted(n int, thing string) string {
 		return "1 " + thing
 	}
 	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// apart refuses a place for backups that lies in the record itself: what takes the one takes the other.
+func apart(to string, record ...string) error {
+	if strings.Contains(to, "://") {
+		return nil
+	}
+	place := real(to)
+	for _, dir := range record {
+		if dir == "" || strings.Contains(dir, "://") {
+			continue
+		}
+		if way, err := filepath.Rel(real(dir), place); err == nil && way != ".." && !strings.HasPrefix(way, ".."+string(filepath.Separator)) {
+			return fault.New(fault.Invalid, "The place %s lies in the folder of the record, %s: whoever loses the one loses the other. Give a place on another disk, better on another machine.", to, dir)
+		}
+	}
+	return nil
+}
+
+// real is a path without links, also when its end is not there yet.
+func real(path string) string {
+	path = placeName(path)
+	for at, rest := path, ""; ; at, rest = filepath.Dir(at), filepath.Join(filepath.Base(at), rest) {
+		if whole, err := filepath.EvalSymlinks(at); err == nil {
+			return filepath.Join(whole, rest)
+		}
+		if at == filepath.Dir(at) {
+			return path
+		}
+	}
 }
 
 // beside is a record that is read although a server may have it open.
@@ -214,6 +247,6 @@ func (b *bar) end() {
 	}
 }
 
-func when(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
+func when(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000Z") }
 
 func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
