@@ -2,6 +2,10 @@ package record
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -109,6 +113,39 @@ func (a *Actor) AsOfCommit(t store.T) *Actor {
 // 0 when there was none.
 func (a *Actor) Moment(ctx context.Context, wall time.Time) (store.T, error) {
 	return a.gate.store.At(ctx, wall)
+}
+
+// Mark names the present state of the record for a note outside of it, as one line: the time, and the hash
+// of the signed head of the audit log there. Holds tells whether the note is still true.
+func (a *Actor) Mark(ctx context.Context) (string, error) {
+	t, err := a.gate.store.Now(ctx)
+	if err != nil {
+		return "", err
+	}
+	return a.markAt(ctx, t)
+}
+
+func (a *Actor) markAt(ctx context.Context, t store.T) (string, error) {
+	head, err := a.gate.store.Head(ctx, t)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d %x", t, sha256.Sum256(head)), nil
+}
+
+// Holds reports whether the record has gone on from the state that Mark named. It has not when it was put
+// back to an older one, or is another record; what is no mark does not hold.
+func (a *Actor) Holds(ctx context.Context, mark string) (bool, error) {
+	text, _, _ := strings.Cut(mark, " ")
+	t, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || t <= 0 {
+		return false, nil
+	}
+	now, err := a.markAt(ctx, store.T(t))
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	return err == nil && now == mark, err
 }
 
 // Snapshot returns the logical time that the actor reads at: the present one, or that of

@@ -43,11 +43,13 @@ type SafetyRun struct {
 	Began  time.Time `json:"began"`
 	Ended  time.Time `json:"ended,omitzero"`
 	Failed string    `json:"failed,omitempty"` // why, for a person; "" when it went well
-	Made   time.Time `json:"made,omitzero"`    // when the backup was, that a drill has restored
-	T      store.T   `json:"t,omitempty"`      // the record went up to this commit,
-	Last   time.Time `json:"last,omitzero"`    // which is of this time
-	Head   string    `json:"head,omitempty"`   // signed head of the audit log there
-	Object string    `json:"object,omitempty"` // name of the segment, or of the set
+	// Interrupted says that the server ended meanwhile: nothing is known, good or bad.
+	Interrupted bool      `json:"interrupted,omitempty"`
+	Made        time.Time `json:"made,omitzero"`    // when the backup was, that a drill has restored
+	T           store.T   `json:"t,omitempty"`      // the record went up to this commit,
+	Last        time.Time `json:"last,omitzero"`    // which is of this time
+	Head        string    `json:"head,omitempty"`   // signed head of the audit log there
+	Object      string    `json:"object,omitempty"` // name of the segment, or of the set
 	// Versions and Bytes are what was written or restored; Lost is how many contents of
 	// attachments the record did not have itself.
 	Versions int64 `json:"versions,omitempty"`
@@ -71,11 +73,14 @@ const (
 	BackupFailed        // the last one failed, or is late
 	NothingProven       // no drill has shown that a backup can be restored, or not for a day
 	DrillFailed         // the last drill failed
+	ContentsLost        // the last backup lacks contents of attachments, which the record had lost
 )
 
 // Worry tells what is wrong at a time.
 func (s Safety) Worry(now time.Time) Worry {
 	switch {
+	case s.Place == "" && s.Lost() > 0:
+		return ContentsLost
 	case s.Place == "" && now.Sub(s.ByHand.Ended) < HandFor:
 		return NoWorry // somebody sees to it, as the page asks
 	case s.Place == "":
@@ -84,10 +89,20 @@ func (s Safety) Worry(now time.Time) Worry {
 		return DrillFailed
 	case s.Backup.Failed != "" || !s.Kept.Ended.IsZero() && now.Sub(s.Kept.Ended) > 2*s.Every+time.Hour:
 		return BackupFailed
+	case s.Lost() > 0:
+		return ContentsLost
 	case s.Drills && now.Sub(s.Proof.Made) > ProofFor:
 		return NothingProven
 	}
 	return NoWorry
+}
+
+// Lost is how many contents of attachments the last backup lacks: the record had lost them itself.
+func (s Safety) Lost() int {
+	if s.Place == "" {
+		return s.ByHand.Lost
+	}
+	return s.Kept.Lost
 }
 
 // Where the safety of a record is kept.

@@ -58,6 +58,8 @@ func worryWords(ctx context.Context, v safetyView) string {
 		return ui.T(ctx, "No backup of the last 24 hours was proven by a restore drill. A drill runs by itself once a day; if this does not go away, tell whoever is responsible for the machine.")
 	case record.DrillFailed:
 		return ui.T(ctx, "The last restore drill failed: the newest backup could not be restored. The next backup begins anew. Tell whoever is responsible for the machine.")
+	case record.ContentsLost:
+		return ui.T(ctx, "The record names %d attachments whose content it does not have. They have to come back from an older backup.", v.Lost())
 	}
 	return ""
 }
@@ -69,6 +71,8 @@ func runTag(ctx context.Context, run record.SafetyRun, never, good string) (tone
 		return ui.Caution, "q", never
 	case run.Ended.IsZero():
 		return ui.Plain, "clock", ui.T(ctx, "under way")
+	case run.Interrupted:
+		return ui.Caution, "stop", ui.T(ctx, "interrupted")
 	case run.Failed != "":
 		return ui.Critical, "stop", ui.T(ctx, "failed")
 	}

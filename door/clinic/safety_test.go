@@ -82,6 +82,15 @@ func TestTheAdministratorSeesWhetherTheRecordIsSafe(t *testing.T) {
 	if a := sam.get("/safety"); !a.says("The last restore drill failed") || !a.says("000001-0000.age is damaged") {
 		t.Errorf("a failed drill: %s", a.body)
 	}
+	lacking := safe()
+	lacking.Kept.Lost = 2
+	h.knows(lacking)
+	if a := sam.get("/people"); !a.says("warning") {
+		t.Error("a backup that lacks contents is not in the navigation")
+	}
+	if a := sam.get("/safety"); !a.says("names 2 attachments whose content it does not have") {
+		t.Errorf("a backup that lacks contents: %s", a.body)
+	}
 	late := safe()
 	late.Backup.Failed = "The shelf is full."
 	h.knows(late)

@@ -83,7 +83,7 @@ func (c *verifyCommand) Run(ctx context.Context, p *Program) error {
 	}
 	newestCosigned(key, append(cosigned, notes...), witnesses, within, p.Clock.Now(), report)
 	if problems > 0 {
-		return fault.New(fault.Invalid, "The record does not verify: %d problems in %d audit entries.", problems, leaves)
+		return fault.New(fault.Invalid, "The record does not verify: %s in %d audit entries.", counted(problems, "problem"), leaves)
 	}
 	fmt.Fprintf(p.Out, "The record verifies: %d audit entries, every stored version matches its entry.\n", leaves)
 	if len(notes) > 0 {
@@ -176,7 +176,7 @@ func (c *verifyCommand) file(p *Program, kept [][]byte, witnesses []ledger.Witne
 		seenLately(w.Name(), newest, within, p.Clock.Now(), report)
 	}
 	if *problems > 0 {
-		return fault.New(fault.Invalid, "The file does not verify: %d problems.", *problems)
+		return fault.New(fault.Invalid, "The file does not verify: %s.", counted(*problems, "problem"))
 	}
 	fmt.Fprintln(p.Out, "The file verifies.")
 	return nil

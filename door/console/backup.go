@@ -42,6 +42,9 @@ func (c *backupMakeCommand) Run(ctx context.Context, p *Program) error {
 	if err != nil {
 		return err
 	}
+	if err := apart(c.To, c.Data, c.Contents); err != nil {
+		return err
+	}
 	place, err := bucket.Open(c.To)
 	if err != nil {
 		return err
@@ -63,17 +66,64 @@ func (c *backupMakeCommand) Run(ctx context.Context, p *Program) error {
 	}
 	if b.Nothing {
 		fmt.Fprintf(p.Out, "Nothing was committed since the last backup, which ends with commit %d of %s.\n", b.To, when(b.Last))
-		return nil
+		return lacking(p, b.Lost, "The last backup can be restored without them. Bring the files back into the place of contents, from an older backup, and back up with --full.")
 	}
 	if b.Why != "" {
 		fmt.Fprintf(p.Out, "A new set was begun: %s.\n", b.Why)
 	}
 	took := time.Since(began)
 	fmt.Fprintf(p.Out, "Backed up: commits %d to %d (%s), %d versions, %d contents, %s, in %.1f s, as %s\n", b.From+1, b.To, when(b.Last), b.Versions, b.Contents, megabytes(b.Size), took.Seconds(), b.Segment)
-	for _, name := range b.Lost {
+	return lacking(p, b.Lost, "The backup was made, and can be restored without them. Bring the files back into the place of contents, from an older backup.")
+}
+
+// lacking names the contents of attachments that a record does not have, and returns a fault when there
+// are any: the set is better than none, but whoever waits for the exit status has to know.
+func lacking(p *Program, lost []string, then string) error {
+	for _, name := range lost {
 		fmt.Fprintf(p.Out, "problem: the record names an attachment whose content it does not have: %s\n", name)
 	}
+	if len(lost) == 0 {
+		return nil
+	}
+	return fault.New(fault.Invalid, "The record does not have the contents of %s. %s", counted(len(lost), "attachment"), then)
+}
+
+// counted says a number of things: "1 problem", "2 problems".
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// apart refuses a place for backups that lies in the record itself: what takes the one takes the other.
+func apart(to string, record ...string) error {
+	if strings.Contains(to, "://") {
+		return nil
+	}
+	place := real(to)
+	for _, dir := range record {
+		if dir == "" || strings.Contains(dir, "://") {
+			continue
+		}
+		if way, err := filepath.Rel(real(dir), place); err == nil && way != ".." && !strings.HasPrefix(way, ".."+string(filepath.Separator)) {
+			return fault.New(fault.Invalid, "The place %s lies in the folder of the record, %s: whoever loses the one loses the other. Give a place on another disk, better on another machine.", to, dir)
+		}
+	}
 	return nil
+}
+
+// real is a path without links, also when its end is not there yet.
+func real(path string) string {
+	path = placeName(path)
+	for at, rest := path, ""; ; at, rest = filepath.Dir(at), filepath.Join(filepath.Base(at), rest) {
+		if whole, err := filepath.EvalSymlinks(at); err == nil {
+			return filepath.Join(whole, rest)
+		}
+		if at == filepath.Dir(at) {
+			return path
+		}
+	}
 }
 
 // beside is a record that is read although a server may have it open.
@@ -197,6 +247,6 @@ func (b *bar) end() {
 	}
 }
 
-func when(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
+func when(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000Z") }
 
 func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }

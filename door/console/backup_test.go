@@ -3,6 +3,7 @@ package console
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -108,7 +109,10 @@ func TestBackupAndRestoreFromTheCommandLine(t *testing.T) {
 	}
 	must(t, "audit", "verify", "--data", restored)
 	past := filepath.Join(dir, "past")
-	must(t, "restore", "--from", place, "--identity", identity, "--to", past, "--at", "3") // the founding and its labels, then the first import
+	out := must(t, "restore", "--from", place, "--identity", identity, "--to", past, "--at", "3") // the founding and its labels, then the first import
+	if !strings.Contains(out, "Left out: "+beyond(t, place, 3)) {
+		t.Errorf("what was left out: %s", out)
+	}
 	if got := exported(t, past); got != early || got == late {
 		t.Errorf("as of commit 2 the record is\n%s", got)
 	}
@@ -117,7 +121,8 @@ func TestBackupAndRestoreFromTheCommandLine(t *testing.T) {
 	}
 
 	// What is in the place of a record stays: it is refused, or put aside.
-	code, out := run(t, "restore", "--from", place, "--identity", identity, "--to", data)
+	code := 0
+	code, out = run(t, "restore", "--from", place, "--identity", identity, "--to", data)
 	if code != 1 || !strings.Contains(out, "--replace") {
 		t.Errorf("over a record: exit %d, %s", code, out)
 	}
@@ -150,6 +155,105 @@ func TestBackupAndRestoreFromTheCommandLine(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(dir, "*.restoring-*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
+}
+
+// TestABackupThatLacksContentsIsMadeAndSaysSo: it is better than none, but no success.
+func TestABackupThatLacksContentsIsMadeAndSaysSo(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	data, place, passphrase := filepath.Join(dir, "record"), filepath.Join(dir, "backups"), filepath.Join(dir, "passphrase")
+	if err := os.WriteFile(passphrase, []byte("correct horse\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	must(t, "import", "--data", data, patients(t, dir, 0, 3))
+	files, err := filepath.Glob(filepath.Join(data, "contents", "*", "*"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("contents: %v %v", files, err)
+	}
+	if err := os.Remove(files[0]); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time nothing is new
+		code, out := run(t, "backup", "--data", data, "--to", place, "--passphrase-file", passphrase)
+		if code != 1 || !strings.Contains(out, "contents of 1 attachment. ") || !strings.Contains(out, filepath.Base(files[0])) {
+			t.Errorf("exit %d, %s", code, out)
+		}
+	}
+	restored := filepath.Join(dir, "restored")
+	for _, to := range [][]string{{"--to", restored}, {"--drill"}} {
+		code, out := run(t, append([]string{"restore", "--from", place, "--passphrase-file", passphrase}, to...)...)
+		if code != 1 || !strings.Contains(out, "Proven:") || !strings.Contains(out, "contents of 1 attachment. ") {
+			t.Errorf("restore %q: exit %d, %s", to, code, out)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(restored, "record.db")); err != nil {
+		t.Errorf("all else was not restored: %v", err)
+	}
+}
+
+// TestAPlaceInTheRecordIsRefused: what takes the record would take its backups.
+func TestAPlaceInTheRecordIsRefused(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	data, link := filepath.Join(dir, "record"), filepath.Join(dir, "link")
+	out := must(t, "import", "--data", data, patients(t, dir, 0, 1))
+	if !strings.Contains(out, "a new one was made") {
+		t.Errorf("a record is made without a word: %s", out)
+	}
+	if out := must(t, "import", "--data", data, patients(t, dir, 0, 1)); strings.Contains(out, "a new one was made") || !strings.Contains(out, "skipped, as an earlier import finished it") {
+		t.Errorf("the second import: %s", out)
+	}
+	if err := os.Symlink(data, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, to := range []string{data, filepath.Join(data, "contents"), filepath.Join(data, "new", "place"), filepath.Join(link, "place")} {
+		for _, args := range [][]string{{"backup", "--to", to, "--recipient"}, {"serve", "--listen", "127.0.0.1:0", "--backup-to", to, "--backup-recipient"}} {
+			code, out := run(t, append(args, "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p", "--data", data)...)
+			if code != 1 || !strings.Contains(out, "lies in the folder of the record") {
+				t.Errorf("%s to %s: exit %d, %s", args[0], to, code, out)
+			}
+		}
+	}
+	if err := apart(data+"-backups", data); err != nil {
+		t.Errorf("beside the record: %v", err)
+	}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"store", "copy", "--from", data, "--to", link}, "the same store"},
+		{[]string{"restore", "--from", filepath.Join(dir, "nowhere"), "--drill", "--identity"}, "There is no folder " + filepath.Join(dir, "nowhere")},
+		{[]string{"restore", "--from", t.TempDir(), "--drill", "--identity"}, "Nothing was restored from "},
+	} {
+		if c.args[0] == "restore" {
+			identity := filepath.Join(dir, "identity.txt")
+			if _, err := os.Stat(identity); err != nil {
+				must(t, "backup", "key", identity)
+			}
+			c.args = append(c.args, identity)
+		}
+		if code, out := run(t, c.args...); code != 1 || !strings.Contains(out, c.want) {
+			t.Errorf("%q: exit %d, %s", c.args, code, out)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "nowhere")); err == nil {
+		t.Error("a restore makes the place that it does not find")
+	}
+}
+
+// beyond says how many commits a place has behind one, in all of its newest set.
+func beyond(t *testing.T, place string, at int) string {
+	t.Helper()
+	last := 0
+	list, _ := filepath.Glob(filepath.Join(place, "*", "*.json"))
+	for _, name := range list {
+		var m struct{ To int }
+		if b, err := os.ReadFile(name); err != nil || json.Unmarshal(b, &m) != nil {
+			t.Fatal(name, err)
+		}
+		last = max(last, m.To)
+	}
+	return fmt.Sprintf("%d commits behind it", last-at)
 }
 
 func firstOf(t *testing.T, dir, pattern string) string {
@@ -347,5 +451,11 @@ func TestARecordInPostgreSQLIsBackedUpAndRestored(t *testing.T) {
 	code, out := run(t, "restore", "--from", place, "--passphrase-file", passphrase, "--to", filepath.Join(dir, "third"), "--database", elsewhere)
 	if code != 1 || !strings.Contains(out, "another record") && !strings.Contains(out, "holds a record already") {
 		t.Errorf("into a database that is not empty: exit %d, %s", code, out)
+	}
+	// An empty folder gets no keys that open nothing.
+	empty := filepath.Join(dir, "empty")
+	code, out = run(t, "serve", "--listen", "127.0.0.1:0", "--data", empty, "--database", url)
+	if left, _ := filepath.Glob(filepath.Join(dir, "empty*")); code != 1 || !strings.Contains(out, "does not open the record in this database") || len(left) > 0 {
+		t.Errorf("another folder for a database: exit %d, left %v, %s", code, left, out)
 	}
 }

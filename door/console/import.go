@@ -2,8 +2,10 @@ package console
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/exchange/bulk"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust"
@@ -32,9 +35,14 @@ func (c *importCommand) Run(ctx context.Context, p *Program) error {
 			return fault.New(fault.NotFound, "There is nothing at %s; nothing was imported.", path)
 		}
 	}
+	_, err := os.Stat(filepath.Join(c.Data, seal.File))
+	made := errors.Is(err, fs.ErrNotExist)
 	h, err := p.open(ctx, c.dataFlags, true)
 	if err != nil {
 		return err
+	}
+	if made { // --data may be mistyped
+		fmt.Fprintf(p.Out, "There was no record in %s: a new one was made, with a key of its own.\n", c.Data)
 	}
 	defer h.store.Close()
 	h.gate.FollowProfiles(record.ProfilesWarn) // an old record must not be lost over a guide
@@ -52,7 +60,7 @@ func (c *importCommand) Run(ctx context.Context, p *Program) error {
 	case err != nil:
 		return saying(err, "The import stopped. What is reported above is stored, and the same command goes on from there.")
 	case report.Problems() > 0:
-		return fault.New(fault.Invalid, "%d problems; the report above names each.", report.Problems())
+		return fault.New(fault.Invalid, "%s; the report above names each.", counted(report.Problems(), "problem"))
 	}
 	return nil
 }
@@ -76,10 +84,13 @@ func printReport(w io.Writer, r bulk.Report, took time.Duration) {
 		}
 		if f.Before {
 			before++
-			state = "finished by an earlier import"
+			state = "skipped, as an earlier import finished it"
+		}
+		if f.Anew {
+			state += ", looked at again, as the record does not go on from the import that finished it"
 		}
 		if len(f.Problems) > 0 {
-			state += fmt.Sprintf(", %d problems", len(f.Problems))
+			state += fmt.Sprintf(", %s", counted(len(f.Problems), "problem"))
 		}
 		if stored+f.Same == 0 && !f.Before {
 			empty++
@@ -97,8 +108,8 @@ func printReport(w io.Writer, r bulk.Report, took time.Duration) {
 	for _, t := range slices.Sorted(maps.Keys(totals)) {
 		fmt.Fprintf(w, "  %-28s %7d\n", t, totals[t])
 	}
-	fmt.Fprintf(w, "%d of %d files; %d resources stored, %d there already, %d files from an earlier import, %d files with nothing stored, %d problems, in %.1f s",
-		len(r.Files), r.Total, r.Stored(), same, before, empty, r.Problems(), took.Seconds())
+	fmt.Fprintf(w, "%d of %d files; %d resources stored, %d there already, %d files skipped that an earlier import finished, %d files with nothing stored, %s, in %.1f s",
+		len(r.Files), r.Total, r.Stored(), same, before, empty, counted(r.Problems(), "problem"), took.Seconds())
 	if n := r.Stored(); n > 0 {
 		fmt.Fprintf(w, " (%.0f/s)", float64(n)/took.Seconds())
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/osler-emr/osler/base/bucket"
 	"github.com/osler-emr/osler/base/fault"
@@ -75,6 +76,7 @@ func (p *Program) open(ctx context.Context, d dataFlags, create bool) (*house, e
 	if err := whole(d.Data); err != nil {
 		return nil, err
 	}
+	forget := unmade(filepath.Join(d.Data, seal.File), filepath.Join(d.Data, "master.key"), filepath.Join(d.Data, contentsFolder), d.Data)
 	if err := os.MkdirAll(d.Data, 0o700); err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "The folder %s cannot be used; choose another with --data", d.Data)
 	}
@@ -91,6 +93,9 @@ func (p *Program) open(ctx context.Context, d dataFlags, create bool) (*house, e
 		return nil, err
 	}
 	s, err := p.store(ctx, d, keys, create)
+	if errors.Is(err, postgres.ErrOtherKey) {
+		forget() // keys that were made just now open nothing
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -105,6 +110,20 @@ func (p *Program) open(ctx context.Context, d dataFlags, create bool) (*house, e
 	accounts := identity.Open(s, p.Clock, identity.Options{Key: keys.Key("identity")})
 	gate.Hold(accounts)
 	return &house{dir: d.Data, apart: d.Database != "" && !postgres.Near(d.Database), store: whole, keys: keys, contents: place, gate: gate, accounts: accounts}, nil
+}
+
+// unmade returns what removes those of the files, and of the folders that are empty, that were not there
+// when it was called.
+func unmade(files ...string) (remove func()) {
+	files = slices.DeleteFunc(files, func(path string) bool {
+		_, err := os.Stat(path)
+		return !errors.Is(err, fs.ErrNotExist)
+	})
+	return func() {
+		for _, path := range files {
+			_ = os.Remove(path) // a folder with something in it stays
+		}
+	}
 }
 
 // store opens the database of the record.

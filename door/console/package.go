@@ -58,7 +58,7 @@ func (c *packageImportCommand) Run(ctx context.Context, p *Program) error {
 		problems += len(report.Problems)
 	}
 	if problems > 0 {
-		return fault.New(fault.Invalid, "%d problems; the report above names each.", problems)
+		return fault.New(fault.Invalid, "%s; the report above names each.", counted(problems, "problem"))
 	}
 	return nil
 }
@@ -93,5 +93,5 @@ func (p *Program) printPackage(r bulk.PackageReport, took time.Duration) {
 		}
 		fmt.Fprintf(p.Out, "    %s %s: %s\n", pr.Entry, pr.Path, pr.Text)
 	}
-	fmt.Fprintf(p.Out, "%d stored, %d updated, %d there already, %d problems, in %.1f s\n", total, r.Updated, r.Same, len(r.Problems), took.Seconds())
+	fmt.Fprintf(p.Out, "%d stored, %d updated, %d there already, %s, in %.1f s\n", total, r.Updated, r.Same, counted(len(r.Problems), "problem"), took.Seconds())
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/osler-emr/osler/base/bucket"
@@ -27,7 +28,7 @@ type restoreCommand struct {
 	From     string `required:"" placeholder:"PLACE" help:"Where the backups lie: a folder, or s3://bucket/prefix?endpoint=…&region=…" env:"OSLER_BACKUP_TO"`
 	To       string `xor:"what" required:"" type:"path" placeholder:"DIR" help:"Folder of the restored record."`
 	Drill    bool   `xor:"what" required:"" help:"Restore to a temporary folder, verify, and throw it away."`
-	At       string `placeholder:"T|TIME" help:"End with this commit, or with the last one up to this time (2026-11-27T14:05:00Z)."`
+	At       string `placeholder:"T|TIME" help:"End with this commit, or with the last one that was made up to this time (2026-11-27T14:05:00Z). The time of the commit counts, in milliseconds, which can be a little later than lastUpdated of what it holds."`
 	Set      string `placeholder:"NAME" help:"Set to restore (default: the newest)."`
 	Verify   bool   `help:"Read everything back afterwards, contents of attachments too, as osler audit verify does."`
 	Replace  bool   `help:"Put a record that is in DIR aside, under another name, when the restored one is proven."`
@@ -49,6 +50,9 @@ func (c *restoreCommand) Run(ctx context.Context, p *Program) error {
 	if r.Keys, err = c.keys(); err != nil {
 		return err
 	}
+	if _, err := os.Stat(c.From); errors.Is(err, os.ErrNotExist) && !strings.Contains(c.From, "://") { // it would be made
+		return fault.New(fault.NotFound, "There is no folder %s to restore from.", c.From)
+	}
 	if r.From, err = bucket.Open(c.From); err != nil {
 		return err
 	}
@@ -58,17 +62,19 @@ func (c *restoreCommand) Run(ctx context.Context, p *Program) error {
 	}
 	side, err := os.MkdirTemp(filepath.Dir(c.place()), filepath.Base(c.place())+".restoring-")
 	if err != nil {
-		return fault.Wrap(err, fault.Unavailable, "There is no room to restore beside %s.", c.place())
+		return fault.Wrap(err, fault.Unavailable, "No folder can be made beside %s to restore into.", c.place())
 	}
 	defer os.RemoveAll(side) // after it was moved there is none
-	if err := c.restore(ctx, p, r, side, aside); err != nil {
+	proof, err := c.restore(ctx, p, r, side, aside)
+	if err != nil {
 		return err
 	}
 	if c.Drill {
 		fmt.Fprintln(p.Out, "It was a drill: what was restored is thrown away.")
-		return nil
+	} else if err := c.swap(p, side, aside); err != nil {
+		return err
 	}
-	return c.swap(p, side, aside)
+	return lacking(p, proof.Lost, "They were lost before the backup was made; all else is restored.")
 }
 
 // place is where the restored record will be.
@@ -101,7 +107,7 @@ func (c *restoreCommand) target() (aside string, err error) {
 }
 
 // restore brings the record into side, proves it and notes in its log that it was restored.
-func (c *restoreCommand) restore(ctx context.Context, p *Program, r archive.Restore, side, aside string) (err error) {
+func (c *restoreCommand) restore(ctx context.Context, p *Program, r archive.Restore, side, aside string) (proof archive.Proof, err error) {
 	began := time.Now()
 	var s, whole store.Store // without and with the contents of attachments
 	defer func() {
@@ -131,21 +137,21 @@ func (c *restoreCommand) restore(ctx context.Context, p *Program, r archive.Rest
 	}
 	if !c.Drill {
 		if r.Contents, err = bucket.Open(cmp.Or(c.Contents, filepath.Join(side, contentsFolder))); err != nil {
-			return err
+			return proof, err
 		}
 	}
 	line := &bar{w: p.Err, what: "restored"}
 	r.Progress = line.show
-	proof, err := r.Run(ctx)
+	proof, err = r.Run(ctx)
 	line.end()
 	if err != nil {
 		if c.Database != "" && s != nil && !c.Drill {
-			return saying(err, "Nothing was restored. Drop what the database holds before you try again.")
+			return proof, saying(err, "Nothing was restored. Drop what the database holds before you try again.")
 		}
-		return saying(err, "Nothing was restored, and nothing was changed.")
+		return proof, saying(err, "Nothing was restored from %s, and nothing was changed.", c.From)
 	}
 	if _, err := s.Checkpoint(ctx); err != nil {
-		return err
+		return proof, err
 	}
 	took := time.Since(began)
 	fmt.Fprintf(p.Out, "Restored: commit %d of %s, %d versions, %d items, %d contents, from %d segments of %s, in %.1f s (%.0f versions/s, %.1f MB/s)\n",
@@ -153,20 +159,17 @@ func (c *restoreCommand) restore(ctx context.Context, p *Program, r archive.Rest
 		float64(proof.Versions)/took.Seconds(), float64(proof.Bytes)/1e6/took.Seconds())
 	fmt.Fprintf(p.Out, "Proven: every version has the hash of its audit entry, and the entries give the signed head. The log is that of\n  %s\nCompare it with the key that you keep.\n", proof.VerificationKey)
 	if proof.Beyond > 0 {
-		fmt.Fprintf(p.Out, "Left out: %d commits behind it.\n", proof.Beyond)
-	}
-	for _, name := range proof.Lost {
-		fmt.Fprintf(p.Out, "problem: the record had lost the content of an attachment before it was backed up: %s\n", name)
+		fmt.Fprintf(p.Out, "Left out: %s behind it.\n", counted(int(proof.Beyond), "commit"))
 	}
 	if c.Verify || c.Drill {
 		if err := proveAgain(ctx, p, whole); err != nil {
-			return err
+			return proof, err
 		}
 	}
 	if c.Drill {
-		return nil
+		return proof, nil
 	}
-	return noteRestored(ctx, p, s, proof, aside)
+	return proof, noteRestored(ctx, p, s, proof, aside)
 }
 
 // open makes the empty store of the restored record. A drill never touches a database.
@@ -195,7 +198,7 @@ func proveAgain(ctx context.Context, p *Program, s store.Store) error {
 		return err
 	}
 	if problems > 0 {
-		return fault.New(fault.Invalid, "The restored record does not verify: %d problems in %d audit entries. It is not put in its place.", problems, n)
+		return fault.New(fault.Invalid, "The restored record does not verify: %s in %d audit entries. It is not put in its place.", counted(problems, "problem"), n)
 	}
 	fmt.Fprintf(p.Out, "Verified: %d audit entries, every stored version read back.\n", n)
 	return nil
@@ -206,7 +209,7 @@ func proveAgain(ctx context.Context, p *Program, s store.Store) error {
 func noteRestored(ctx context.Context, p *Program, s store.Store, proof archive.Proof, aside string) error {
 	note := fmt.Sprintf("restored from a backup of %s as of commit %d", when(proof.Made), proof.T)
 	if proof.Beyond > 0 {
-		note += fmt.Sprintf("; %d later commits of that backup were left out", proof.Beyond)
+		note += fmt.Sprintf("; %s of that set were left out", counted(int(proof.Beyond), "later commit"))
 	}
 	if aside != "" {
 		note += "; the record that was there was put aside"

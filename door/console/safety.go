@@ -61,12 +61,12 @@ func (p *Program) keepSafe(ctx context.Context, h *house, d dataFlags, f safetyF
 			return nil, fault.Wrap(err, fault.Unavailable, "The folder %s of an earlier drill cannot be removed.", dir)
 		}
 	}
-	return safety.Open(ctx, safety.Options{Store: h.store, Gate: h.gate, Keys: h.keys, Clock: p.Clock, Log: log, Place: place, Name: f.BackupTo,
+	return safety.Open(ctx, safety.Options{Store: h.store, Gate: h.gate, Keys: h.keys, Clock: p.Clock, Log: log, Place: place, Name: placeName(f.BackupTo),
 		Recipients: f.BackupRecipient, Contents: h.contents, Every: f.BackupEvery, Alone: d.Database == "", Drills: f.RestoreDrills, Extract: extract,
 		Side: func(ctx context.Context, origin string, keys seal.Keyring) (store.Store, func() error, error) {
 			dir, err := os.MkdirTemp(data, drillFolder)
 			if err != nil {
-				return nil, nil, fault.Wrap(err, fault.Unavailable, "There is no room for a restore drill in the data folder.")
+				return nil, nil, fault.Wrap(err, fault.Unavailable, "No folder can be made in the data folder for a restore drill.")
 			}
 			remove := func() error { return os.RemoveAll(dir) }
 			s, err := sqlite.Open(ctx, dir, sqlite.Options{Keyring: keys, Clock: p.Clock, Origin: origin})

@@ -65,6 +65,11 @@ func (c *serveCommand) Run(ctx context.Context, p *Program) error {
 	if err := c.safetyFlags.check(); err != nil {
 		return err
 	}
+	if c.BackupTo != "" {
+		if err := apart(c.BackupTo, c.Data, c.dataFlags.Contents); err != nil {
+			return err
+		}
+	}
 	provider, err := readProvider(c.SingleSignOn)
 	if err != nil {
 		return err

@@ -46,6 +46,9 @@ func (c *copyCommand) Run(ctx context.Context, p *Program) error {
 	if err != nil {
 		return err
 	}
+	if source.Database == target.Database && real(source.Data) == real(target.Data) {
+		return fault.New(fault.Invalid, "--from and --to are the same store.")
+	}
 	source.keyFlags, source.Contents = c.keyFlags, c.Contents
 	source.Open, target.Open = c.Open, c.Open
 	from, err := p.open(ctx, source, false)

@@ -101,6 +101,6 @@ func (c *upgradeCommand) rollback(p *Program) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(p.Out, "The copy %s is the record again. What was there lies in %s.\nStart the program of before now: this one would upgrade the record again.\n", name, aside)
+	fmt.Fprintf(p.Out, "The copy %s is the record again. What was there lies in %s; this program reads it with --data and --key-file.\nStart the program of before now: this one would upgrade the record again.\n", name, aside)
 	return nil
 }

@@ -50,6 +50,8 @@ func TestUpgradeAndBack(t *testing.T) {
 	if after, err := os.ReadFile(filepath.Join(dir, "record.db")); err != nil || !bytes.Equal(after, before) {
 		t.Errorf("the record is not what it was: %v", err)
 	}
+	aside := firstOf(t, dir, "upgrades/*-rolled-back") // what was stored since is read there
+	must(t, "export", "--data", aside, "--key-file", filepath.Join(dir, "master.key"), "--contents", filepath.Join(dir, "contents"), "--all", "--to", filepath.Join(t.TempDir(), "all"))
 	if said := run(1, "upgrade", "--rollback", "--copy", "nowhere"); !strings.Contains(said, "There is no copy of this name") {
 		t.Errorf("an unknown copy: %s", said)
 	}

@@ -301,6 +301,35 @@ func TestJunk(t *testing.T) {
 	}
 }
 
+// TestAFileIsImportedAgainWhenTheRecordWasPutBack: the journal lies beside the record, and does not go
+// back with it.
+func TestAFileIsImportedAgainWhenTheRecordWasPutBack(t *testing.T) {
+	file, journal := write1(t, t.TempDir(), "p.json", `{"resourceType":"Patient","id":"p"}`), filepath.Join(t.TempDir(), "journal")
+	actor := empty(t)
+	run(t, Import{Actor: actor, Journal: journal}, file)
+	if r := run(t, Import{Actor: actor, Journal: journal}, file); !r.Files[0].Before {
+		t.Errorf("the same record: %+v", r)
+	}
+	back := empty(t)
+	if r := run(t, Import{Actor: back, Journal: journal}, file); r.Stored() != 1 || r.Files[0].Before || !r.Files[0].Anew {
+		t.Errorf("a record that knows nothing of it: %+v", r)
+	}
+	if r := run(t, Import{Actor: back, Journal: journal}, file); !r.Files[0].Before {
+		t.Errorf("it is not remembered: %+v", r)
+	}
+	text, err := os.ReadFile(journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum, _, _ := strings.Cut(string(text), " ") // as programs of before wrote it
+	if err := os.WriteFile(journal, []byte(sum+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := run(t, Import{Actor: back, Journal: journal}, file); r.Files[0].Before || r.Files[0].Same != 1 {
+		t.Errorf("a journal of before: %+v", r)
+	}
+}
+
 func TestWhatIsThereAlready(t *testing.T) {
 	dir, actor := t.TempDir(), empty(t)
 	file := write1(t, dir, "p.ndjson", `{"resourceType":"Patient","id":"p","gender":"male"}`+"\n"+`{"resourceType":"Practitioner","id":"d","name":[{"text":"A"}]}`)

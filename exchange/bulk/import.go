@@ -38,7 +38,7 @@ type Import struct {
 	// Update writes a new version where the record has other content under the same id.
 	Update bool
 	// Journal is a file that remembers finished files by their hash, so that an interrupted
-	// import goes on where it stopped; "" keeps none.
+	// import goes on where it stopped; "" keeps none. It counts for the record that has gone on from there.
 	Journal string
 	// Verify reads everything back after it was stored and counts differences.
 	Verify bool
@@ -59,7 +59,8 @@ type FileReport struct {
 	Stored   map[string]int // by resource type
 	Same     int            // already in the record, equal
 	Renamed  int            // given another id, as the record has another resource under theirs
-	Before   bool           // finished by an earlier run
+	Before   bool           // finished by an earlier run, and the record has gone on from there
+	Anew     bool           // finished by an earlier run of which the record may know nothing
 	Problems []Problem
 	// Dangling counts references to resources that are neither in the file nor in the record.
 	Dangling int
@@ -172,7 +173,7 @@ func readable(name string) bool {
 
 // file imports one file. Its error is for what concerns the whole import (the record
 // refuses, the disk is full), not for the file's own faults.
-func (im *Import) file(ctx context.Context, name string, finished map[string]bool) (f FileReport, checked, different int, err error) {
+func (im *Import) file(ctx context.Context, name string, finished map[string]string) (f FileReport, checked, different int, err error) {
 	f = FileReport{Name: name, Stored: map[string]int{}}
 	in, err := os.Open(name)
 	if err != nil {
@@ -185,9 +186,11 @@ func (im *Import) file(ctx context.Context, name string, finished map[string]boo
 		f.problem("", fault.Wrap(err, fault.Malformed, "The file cannot be read to its end"))
 		return f, 0, 0, nil
 	}
-	if finished[sum] && !im.Verify {
-		f.Before = true
-		return f, 0, 0, nil
+	if mark, ok := finished[sum]; ok && !im.Verify {
+		if f.Before, err = im.Actor.Holds(ctx, mark); f.Before || err != nil {
+			return f, 0, 0, err
+		}
+		f.Anew = true
 	}
 	var sources []*fhir.Node
 	if ext := strings.ToLower(filepath.Ext(name)); ext == ".ndjson" || ext == ".jsonl" {
@@ -205,7 +208,7 @@ func (im *Import) file(ctx context.Context, name string, finished map[string]boo
 		}
 	}
 	if len(f.Problems) == 0 {
-		err = im.remember(sum)
+		err = im.remember(ctx, sum)
 	}
 	return f, checked, different, err
 }

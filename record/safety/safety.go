@@ -39,6 +39,8 @@ import (
 
 const (
 	keyIdentity = "identity"
+	// keyPlace, with a place behind it, is what is known of that place when the server has gone to another.
+	keyPlace = "place "
 	// setFor is how long one set goes on.
 	setFor = 7 * 24 * time.Hour
 	// provenFor is how old the last proven backup gets before a drill: less than record.ProofFor
@@ -171,6 +173,17 @@ func (k *Keeper) do(ctx context.Context, asked bool) error {
 		return err
 	}
 	now := k.Clock.Now()
+	if k.dead(now, &s.Backup) || k.dead(now, &s.Drill) {
+		for _, run := range []*record.SafetyRun{&s.Backup, &s.Drill} {
+			if k.dead(now, run) {
+				run.Ended, run.Interrupted = now, true
+			}
+		}
+		if err := k.keep(ctx, "a backup or restore drill was interrupted", s, version); err != nil {
+			return ignoreConflict(err)
+		}
+		version++
+	}
 	if asked && !k.busy(now, s.Backup) || k.due(now, s.Backup, now.Sub(s.Kept.Began) >= k.Every) {
 		if err := k.backup(ctx, s, version); err != nil {
 			return ignoreConflict(err)
@@ -179,7 +192,10 @@ func (k *Keeper) do(ctx context.Context, asked bool) error {
 			return err
 		}
 	}
-	if k.Drills && !s.Kept.Ended.IsZero() && (asked && !k.busy(now, s.Drill) || k.due(now, s.Drill, now.Sub(s.Proof.Made) >= provenFor)) {
+	// A drill that was interrupted comes again before its time, but not at once: should it be what ends
+	// the server, people can work meanwhile.
+	is := now.Sub(s.Proof.Made) >= provenFor || s.Drill.Interrupted && now.Sub(s.Drill.Ended) > again
+	if k.Drills && !s.Kept.Ended.IsZero() && (asked && !k.busy(now, s.Drill) || k.due(now, s.Drill, is)) {
 		return ignoreConflict(k.drill(ctx, s, version))
 	}
 	return nil
@@ -206,6 +222,11 @@ func (k *Keeper) busy(now time.Time, run record.SafetyRun) bool {
 	return !k.Alone && !run.Began.IsZero() && run.Ended.IsZero() && now.Sub(run.Began) <= busyFor
 }
 
+// dead reports whether a run was begun and nobody is at it any more.
+func (k *Keeper) dead(now time.Time, run *record.SafetyRun) bool {
+	return !run.Began.IsZero() && run.Ended.IsZero() && !k.busy(now, *run)
+}
+
 // ignoreConflict: another process has begun the same.
 func ignoreConflict(err error) error {
 	if fault.Is(err, fault.Conflict) {
@@ -214,13 +235,23 @@ func ignoreConflict(err error) error {
 	return err
 }
 
-// state reads what is known, and puts in how this server is set up.
+// state reads what is known of this place, and puts in how this server is set up. A place that the server
+// did not use before has no backup and no proof yet, whatever is known of another.
 func (k *Keeper) state(ctx context.Context) (s record.Safety, version int64, err error) {
 	item, err := k.Store.Item(ctx, record.SpaceSafety, record.KeySafety)
 	if err == nil {
 		err = json.Unmarshal(item.Value, &s)
 	} else if fault.Is(err, fault.NotFound) {
 		err = nil
+	}
+	if err == nil && s.Place != "" && s.Place != k.Name {
+		s = record.Safety{}
+		var here store.Item
+		if here, err = k.Store.Item(ctx, record.SpaceSafety, keyPlace+k.Name); err == nil {
+			err = json.Unmarshal(here.Value, &s)
+		} else if fault.Is(err, fault.NotFound) {
+			err = nil
+		}
 	}
 	s.Place, s.Every, s.Drills = k.Name, k.Every, k.Drills
 	return s, item.Version, err
@@ -233,7 +264,8 @@ func (k *Keeper) keep(ctx context.Context, what string, s record.Safety, version
 		return err
 	}
 	return k.actor().Disclose(ctx, what, nil, store.ItemWrite{IfVersion: version,
-		Item: store.Item{Space: record.SpaceSafety, Key: record.KeySafety, Value: value}})
+		Item: store.Item{Space: record.SpaceSafety, Key: record.KeySafety, Value: value}},
+		store.ItemWrite{IfVersion: -1, Item: store.Item{Space: record.SpaceSafety, Key: keyPlace + k.Name, Value: value}})
 }
 
 // Note keeps that a backup was made by hand.
@@ -254,7 +286,9 @@ func (k *Keeper) backup(ctx context.Context, s record.Safety, version int64) err
 	}
 	b, err := archive.Backup{Store: k.Store, Keys: k.Keys, Contents: k.Contents, To: k.Place, Lock: k.lock, Full: s.Full || k.old(ctx), Clock: k.Clock}.Run(ctx)
 	run := &s.Backup
-	if run.Ended = k.Clock.Now(); err != nil {
+	if run.Ended = k.Clock.Now(); errors.Is(err, context.Canceled) {
+		run.Interrupted = true
+	} else if err != nil {
 		run.Failed = reason(err)
 		k.Log.Error("a backup failed", "error", err)
 	} else {
@@ -280,16 +314,16 @@ func outcome(what string, run *record.SafetyRun) string {
 	if run.Failed != "" {
 		return what + " failed"
 	}
+	if run.Interrupted {
+		return what + " interrupted"
+	}
 	return fmt.Sprintf("%s up to commit %d", what, run.T)
 }
 
 // reason says an error to a person.
 func reason(err error) string {
 	var f *fault.Error
-	switch {
-	case errors.Is(err, context.Canceled):
-		return "The server was stopped meanwhile."
-	case errors.As(err, &f):
+	if errors.As(err, &f) {
 		return f.Message
 	}
 	return "Osler could not go on; the server's log says why."
@@ -303,7 +337,9 @@ func (k *Keeper) drill(ctx context.Context, s record.Safety, version int64) erro
 	}
 	p, err := k.restore(ctx)
 	run := &s.Drill
-	if run.Ended = k.Clock.Now(); err != nil {
+	if run.Ended = k.Clock.Now(); errors.Is(err, context.Canceled) {
+		run.Interrupted = true
+	} else if err != nil {
 		run.Failed = reason(err)
 		s.Full = s.Full || damaged(err)
 		k.Log.Error("a restore drill failed", "error", err)

@@ -3,6 +3,7 @@ package safety_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"os"
@@ -230,6 +231,59 @@ func TestAbuseD28ADrillFindsADamageAndTheNextBackupBeginsAnew(t *testing.T) {
 	p.clock.Advance(time.Hour)
 	if s = p.due(k); s.Drill.Failed != "" || s.Kept.Object[:22] == good.Kept.Object[:22] {
 		t.Errorf("the next backup does not begin anew: %+v", s)
+	}
+}
+
+// killed leaves the record as a server does that ends in the middle of a drill.
+func (p *practice) killed() {
+	p.Helper()
+	s := p.known()
+	s.Drill = record.SafetyRun{Began: p.clock.Now()}
+	value, err := json.Marshal(s)
+	if err != nil {
+		p.Fatal(err)
+	}
+	err = p.gate.As(trust.System("safety"), "safety").Disclose(p.Context(), "begin a restore drill", nil, store.ItemWrite{IfVersion: -1,
+		Item: store.Item{Space: record.SpaceSafety, Key: record.KeySafety, Value: value}})
+	if err != nil {
+		p.Fatal(err)
+	}
+}
+
+func TestADrillThatDiedIsInterruptedAndRunsAgain(t *testing.T) {
+	p := newPractice(t)
+	p.commit("one")
+	first := p.due(p.keeper())
+	p.killed()
+	p.clock.Advance(4 * time.Second)
+	k := p.keeper() // of the next server
+	if s := p.due(k); !s.Drill.Interrupted || s.Drill.Ended.IsZero() || s.Drill.Failed != "" || s.Proof != first.Proof || s.Worry(p.clock.Now()) != record.NoWorry {
+		t.Errorf("after the start: %+v", s)
+	}
+	p.clock.Advance(16 * time.Minute)
+	if s := p.due(k); s.Drill.Interrupted || s.Proof.Began != p.clock.Now() {
+		t.Errorf("it does not run again: %+v", s)
+	}
+}
+
+func TestAProofIsOfItsPlace(t *testing.T) {
+	p := newPractice(t)
+	p.commit("one")
+	shelf := p.due(p.keeper())
+	place := p.options.Place
+	other, err := bucket.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.options.Place, p.options.Name = other, "the cellar"
+	p.clock.Advance(time.Minute)
+	if s := p.due(p.keeper()); s.Place != "the cellar" || s.Kept.T <= shelf.Kept.T || s.Proof.T != s.Kept.T {
+		t.Errorf("another place is not drilled: %+v", s)
+	}
+	p.options.Place, p.options.Name = place, "the shelf"
+	p.clock.Advance(time.Hour)
+	if s := p.due(p.keeper()); s.Place != "the shelf" || s.Proof != shelf.Proof || s.Kept.T <= shelf.Kept.T {
+		t.Errorf("the first place again: %+v", s)
 	}
 }
 

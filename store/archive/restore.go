@@ -61,13 +61,13 @@ type Proof struct {
 	// Lost are contents that the record did not have any more when it was backed up.
 	Lost  []string `json:"lost,omitempty"`
 	Bytes int64    `json:"bytes,omitempty"` // of the segments
-	// Beyond is how many commits the backup has behind T.
+	// Beyond is how many commits the set has behind T.
 	Beyond store.T `json:"beyond,omitempty"`
 }
 
 // Run restores.
 func (r Restore) Run(ctx context.Context) (Proof, error) {
-	list, err := r.plan(ctx)
+	list, end, err := r.plan(ctx)
 	if err != nil {
 		return Proof{}, err
 	}
@@ -88,50 +88,54 @@ func (r Restore) Run(ctx context.Context) (Proof, error) {
 	if err := w.contents(ctx); err != nil {
 		return w.proof, err
 	}
-	return w.proof, w.prove(ctx)
+	if err := w.prove(ctx); err != nil {
+		return w.proof, err
+	}
+	w.proof.Beyond = end - w.proof.T
+	return w.proof, nil
 }
 
-// plan chooses the segments.
-func (r Restore) plan(ctx context.Context) ([]Manifest, error) {
+// plan chooses the segments; end is the last commit of the whole set.
+func (r Restore) plan(ctx context.Context) (list []Manifest, end store.T, err error) {
 	sets, err := readSets(ctx, r.From)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if r.Set != "" {
 		sets = slices.DeleteFunc(sets, func(s *set) bool { return s.name != r.Set })
 	}
 	if len(sets) == 0 {
-		return nil, fault.New(fault.NotFound, "There is no backup in this place.")
+		return nil, 0, fault.New(fault.NotFound, "There is no backup in this place.")
 	}
 	s := sets[len(sets)-1]
 	if s.damage != nil {
-		return nil, s.damage
+		return nil, 0, s.damage
 	}
 	last, ok := s.newest()
 	if object := s.unfinished(); object != "" && (!ok || r.At == 0 && r.Time.IsZero() || r.At > last.To || r.Time.After(last.Made)) {
 		if !ok {
-			return nil, fault.New(fault.Invalid, "%s has no manifest: the first backup of its set was not finished, or the manifest is lost. Choose an older set with --set.", object)
+			return nil, 0, fault.New(fault.Invalid, "%s has no manifest: the first backup of its set was not finished, or the manifest is lost. Choose an older set with --set.", object)
 		}
-		return nil, fault.New(fault.Invalid, "%s has no manifest: that backup was not finished, or the manifest is lost. What was finished goes up to commit %d: restore it with --at %d.", object, last.To, last.To)
+		return nil, 0, fault.New(fault.Invalid, "%s has no manifest: that backup was not finished, or the manifest is lost. What was finished goes up to commit %d: restore it with --at %d.", object, last.To, last.To)
 	}
 	switch {
 	case !ok:
-		return nil, fault.New(fault.NotFound, "The set %s has no finished backup.", s.name)
+		return nil, 0, fault.New(fault.NotFound, "The set %s has no finished backup.", s.name)
 	case r.At < 0 || r.At > last.To:
-		return nil, fault.New(fault.NotFound, "The backup ends with commit %d; there is no commit %d in it.", last.To, r.At)
+		return nil, 0, fault.New(fault.NotFound, "The backup ends with commit %d; there is no commit %d in it.", last.To, r.At)
 	case r.Time.After(last.Made):
-		return nil, fault.New(fault.NotFound, "The last backup was made at %s; it does not know what came later. Leave the time out to restore all of it.", last.Made.Format(time.RFC3339))
+		return nil, 0, fault.New(fault.NotFound, "The last backup was made at %s; it does not know what came later. Leave the time out to restore all of it.", last.Made.Format(time.RFC3339))
 	}
 	chain, err := s.chain(last)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	for i, m := range chain { // the segment in which the moment lies is the last that is needed
 		if r.At > 0 && m.To >= r.At || !r.Time.IsZero() && m.Last.After(r.Time) {
-			return chain[:i+1], nil
+			return chain[:i+1], last.To, nil
 		}
 	}
-	return chain, nil
+	return chain, last.To, nil
 }
 
 // beyond reports whether a commit comes after the moment that is asked for.

@@ -270,6 +270,10 @@ func durable(ctx context.Context, c *pgx.Conn, careless bool) error {
 	return nil
 }
 
+// ErrOtherKey is what Open returns when the database holds a record that was made with other keys.
+// Nothing was written to it.
+var ErrOtherKey = fault.New(fault.Forbidden, "The key in this data folder does not open the record in this database. Every process needs the keyring.json and the key file with which the record was made.")
+
 // identify reads the record's own id, which is the name of its audit log, and checks that the
 // key is the one with which the record was made.
 func (s *Store) identify(ctx context.Context, c *pgx.Conn, ring seal.Keyring, origin string) error {
@@ -287,7 +291,7 @@ func (s *Store) identify(ctx context.Context, c *pgx.Conn, ring seal.Keyring, or
 		return err
 	}
 	if _, err := seal.Open(ring.Key("postgres"), proof, []byte("meta/proof")); err != nil {
-		return fault.New(fault.Forbidden, "The key in this data folder does not open the record in this database. Every process needs the keyring.json and the key file with which the record was made.")
+		return ErrOtherKey
 	}
 	s.origin = originPrefix + string(id)
 	if origin != "" && origin != s.origin {

@@ -190,6 +190,13 @@ func putBack(dir, source, aside string) error {
 			return err
 		}
 	}
+	// What was moved can be opened where it lies: the envelope of its key stays with it.
+	envelope := filepath.Join(aside, seal.File)
+	if _, err := os.Stat(envelope); errors.Is(err, fs.ErrNotExist) {
+		if err := copyFile(filepath.Join(dir, seal.File), envelope); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
 	if err := errors.Join(syncFolder(aside), syncFolder(dir)); err != nil {
 		return err
 	}
