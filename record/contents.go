@@ -30,11 +30,14 @@ import (
 // the content. Whoever reads through the gate gets the data back, byte for byte: that is done
 // in one place, here, for everything that comes out of the store. Data that would make the
 // resource larger than FHIR documents are allowed to be is left out, and an extension of
-// another name tells its size; it is read as it is, with OpenBinary.
+// another name tells its size; it is read as it is, with OpenBinary. Data whose file is missing or
+// damaged is left out in the same way (Lacks): one lost scan must not keep the rest of a chart from
+// those who treat the patient, nor hold up what follows from later commits.
 
 const (
 	contentMark = `":{"extension":[{"url":"urn:osler:content","valueString":"`
 	sizeMark    = `":{"extension":[{"url":"urn:osler:content-size","valueUnsignedInt":`
+	lostMark    = `":{"extension":[{"url":"urn:osler:content-lost","valueUnsignedInt":`
 	// marks is what nobody may write: how both begin.
 	marks = `"urn:osler:content`
 
@@ -333,15 +336,27 @@ func (s *contents) fill(ctx context.Context, v store.Version, room *int) (store.
 			out = append(out, `"_`+m.name+sizeMark+strconv.FormatInt(m.Size, 10)+`}]}`...)
 			continue
 		}
-		length, *room = length+encoded, *room-encoded
-		var err error
-		if out, err = s.encode(ctx, append(out, `"`+m.name+`":"`...), m); err != nil {
+		with, err := s.encode(ctx, append(out, `"`+m.name+`":"`...), m)
+		if blob.Lost(err) && ctx.Err() == nil {
+			out = append(out, `"_`+m.name+lostMark+strconv.FormatInt(m.Size, 10)+`}]}`...)
+			continue
+		}
+		if err != nil {
 			return store.Version{}, err
 		}
-		out = append(out, '"')
+		out, length, *room = append(with, '"'), length+encoded, *room-encoded
 	}
 	v.Body = append(out, v.Body[done:]...)
 	return v, nil
+}
+
+// Lacks reports whether a resource that was read misses large data whose file is lost: an extension
+// stands in its place, with the size in bytes. Such a resource cannot be written back, see unmarked.
+func Lacks(v store.Version) bool { return bytes.Contains(v.Body, []byte(lostMark)) }
+
+// LostData is what to answer, instead of a resource that lacks data, to who asked for it alone.
+func LostData(v store.Version) error {
+	return fault.New(fault.Unavailable, "The data of %s/%s cannot be read: its file is missing or damaged in the place where contents are kept, and has to come back from a backup.", v.Type, v.ID)
 }
 
 // encode appends a content as base64.
@@ -571,6 +586,9 @@ func (a *Actor) OpenBinary(ctx context.Context, id string, version int64) (*Bina
 		}
 		r.Remove("_data")
 		f, err := a.gate.blobs.Open(ctx, m.Content)
+		if blob.Lost(err) {
+			return nil, LostData(v)
+		}
 		if err != nil {
 			return nil, err
 		}
