@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -497,10 +498,43 @@ func (s *contents) Verify(ctx context.Context, report func(problem string)) (int
 		case ctx.Err() != nil:
 			return n, ctx.Err()
 		case err != nil:
-			report(fmt.Sprintf("The content %s… is not as it was kept: %v", value.Hash[:min(12, len(value.Hash))], err))
+			of, err2 := s.naming(ctx, item.Patient, value.Content)
+			if err2 != nil {
+				return n, err2
+			}
+			report(fmt.Sprintf("The content in the file %s, of %s, is not as it was kept: %v", item.Key, of, err))
 		}
 	}
 	return n, nil
+}
+
+// naming returns the references of the resources of a patient that name a content in some version,
+// or of those that name it now when it belongs to no patient. It is for a content that is lost.
+func (s *contents) naming(ctx context.Context, patient string, c blob.Content) (string, error) {
+	var refs []string
+	look := func(v store.Version) {
+		ref := v.Type + "/" + v.ID
+		if !slices.Contains(refs, ref) && slices.ContainsFunc(markedIn(v.Body), func(m mark) bool { return m.Content == c }) {
+			refs = append(refs, ref)
+		}
+	}
+	if patient != "" {
+		versions, err := s.Store.History(ctx, store.HistoryFilter{Patient: patient, Count: 1 << 30})
+		if err != nil {
+			return "", err
+		}
+		for _, v := range versions {
+			look(v)
+		}
+	} else {
+		for v, err := range s.Store.All(ctx, nil, 0) {
+			if err != nil {
+				return "", err
+			}
+			look(v)
+		}
+	}
+	return cmp.Or(strings.Join(refs, ", "), "no resource that can be read"), nil
 }
 
 // Keep takes a content in as a stream: at most limit bytes, and at most MaxContent. It becomes

@@ -480,12 +480,17 @@ func TestSweepOfContents(t *testing.T) {
 func TestLostContentIsFound(t *testing.T) {
 	c, dir := keeping(t)
 	v := c.commit(physician, binary("rosa", scan(1, 100_000))).Versions[0]
+	kept, err := filepath.Glob(filepath.Join(dir, "??", "*"))
+	if err != nil || len(kept) != 1 {
+		t.Fatal(kept, err)
+	}
+	file, _ := filepath.Rel(dir, kept[0])
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
 	var problems []string
-	if _, err := c.gate.store.Verify(ctx, func(problem string) { problems = append(problems, problem) }); err != nil || len(problems) != 1 {
-		t.Errorf("%v %v", problems, err)
+	if _, err := c.gate.store.Verify(ctx, func(problem string) { problems = append(problems, problem) }); err != nil || len(problems) != 1 || !strings.Contains(problems[0], "Binary/"+v.ID) || !strings.Contains(problems[0], file) {
+		t.Errorf("%v %v, want the file %s", problems, err, file)
 	}
 	var f *fault.Error
 	if _, err := c.as(physician).OpenBinary(ctx, v.ID, 0); !errors.As(err, &f) || f.Code != fault.Unavailable || !strings.Contains(f.Message, "Binary/"+v.ID) {
