@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -30,11 +31,14 @@ import (
 // the content. Whoever reads through the gate gets the data back, byte for byte: that is done
 // in one place, here, for everything that comes out of the store. Data that would make the
 // resource larger than FHIR documents are allowed to be is left out, and an extension of
-// another name tells its size; it is read as it is, with OpenBinary.
+// another name tells its size; it is read as it is, with OpenBinary. Data whose file is missing or
+// damaged is left out in the same way (Lacks): one lost scan must not keep the rest of a chart from
+// those who treat the patient, nor hold up what follows from later commits.
 
 const (
 	contentMark = `":{"extension":[{"url":"urn:osler:content","valueString":"`
 	sizeMark    = `":{"extension":[{"url":"urn:osler:content-size","valueUnsignedInt":`
+	lostMark    = `":{"extension":[{"url":"urn:osler:content-lost","valueUnsignedInt":`
 	// marks is what nobody may write: how both begin.
 	marks = `"urn:osler:content`
 
@@ -333,15 +337,27 @@ func (s *contents) fill(ctx context.Context, v store.Version, room *int) (store.
 			out = append(out, `"_`+m.name+sizeMark+strconv.FormatInt(m.Size, 10)+`}]}`...)
 			continue
 		}
-		length, *room = length+encoded, *room-encoded
-		var err error
-		if out, err = s.encode(ctx, append(out, `"`+m.name+`":"`...), m); err != nil {
+		with, err := s.encode(ctx, append(out, `"`+m.name+`":"`...), m)
+		if blob.Lost(err) && ctx.Err() == nil {
+			out = append(out, `"_`+m.name+lostMark+strconv.FormatInt(m.Size, 10)+`}]}`...)
+			continue
+		}
+		if err != nil {
 			return store.Version{}, err
 		}
-		out = append(out, '"')
+		out, length, *room = append(with, '"'), length+encoded, *room-encoded
 	}
 	v.Body = append(out, v.Body[done:]...)
 	return v, nil
+}
+
+// Lacks reports whether a resource that was read misses large data whose file is lost: an extension
+// stands in its place, with the size in bytes. Such a resource cannot be written back, see unmarked.
+func Lacks(v store.Version) bool { return bytes.Contains(v.Body, []byte(lostMark)) }
+
+// LostData is what to answer, instead of a resource that lacks data, to who asked for it alone.
+func LostData(v store.Version) error {
+	return fault.New(fault.Unavailable, "The data of %s/%s cannot be read: its file is missing or damaged in the place where contents are kept, and has to come back from a backup.", v.Type, v.ID)
 }
 
 // encode appends a content as base64.
@@ -482,10 +498,43 @@ func (s *contents) Verify(ctx context.Context, report func(problem string)) (int
 		case ctx.Err() != nil:
 			return n, ctx.Err()
 		case err != nil:
-			report(fmt.Sprintf("The content %s… is not as it was kept: %v", value.Hash[:min(12, len(value.Hash))], err))
+			of, err2 := s.naming(ctx, item.Patient, value.Content)
+			if err2 != nil {
+				return n, err2
+			}
+			report(fmt.Sprintf("The content in the file %s, of %s, is not as it was kept: %v", item.Key, of, err))
 		}
 	}
 	return n, nil
+}
+
+// naming returns the references of the resources of a patient that name a content in some version,
+// or of those that name it now when it belongs to no patient. It is for a content that is lost.
+func (s *contents) naming(ctx context.Context, patient string, c blob.Content) (string, error) {
+	var refs []string
+	look := func(v store.Version) {
+		ref := v.Type + "/" + v.ID
+		if !slices.Contains(refs, ref) && slices.ContainsFunc(markedIn(v.Body), func(m mark) bool { return m.Content == c }) {
+			refs = append(refs, ref)
+		}
+	}
+	if patient != "" {
+		versions, err := s.Store.History(ctx, store.HistoryFilter{Patient: patient, Count: 1 << 30})
+		if err != nil {
+			return "", err
+		}
+		for _, v := range versions {
+			look(v)
+		}
+	} else {
+		for v, err := range s.Store.All(ctx, nil, 0) {
+			if err != nil {
+				return "", err
+			}
+			look(v)
+		}
+	}
+	return cmp.Or(strings.Join(refs, ", "), "no resource that can be read"), nil
 }
 
 // Keep takes a content in as a stream: at most limit bytes, and at most MaxContent. It becomes
@@ -571,6 +620,9 @@ func (a *Actor) OpenBinary(ctx context.Context, id string, version int64) (*Bina
 		}
 		r.Remove("_data")
 		f, err := a.gate.blobs.Open(ctx, m.Content)
+		if blob.Lost(err) {
+			return nil, LostData(v)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -480,15 +480,20 @@ func TestSweepOfContents(t *testing.T) {
 func TestLostContentIsFound(t *testing.T) {
 	c, dir := keeping(t)
 	v := c.commit(physician, binary("rosa", scan(1, 100_000))).Versions[0]
+	kept, err := filepath.Glob(filepath.Join(dir, "??", "*"))
+	if err != nil || len(kept) != 1 {
+		t.Fatal(kept, err)
+	}
+	file, _ := filepath.Rel(dir, kept[0])
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
 	var problems []string
-	if _, err := c.gate.store.Verify(ctx, func(problem string) { problems = append(problems, problem) }); err != nil || len(problems) != 1 {
-		t.Errorf("%v %v", problems, err)
+	if _, err := c.gate.store.Verify(ctx, func(problem string) { problems = append(problems, problem) }); err != nil || len(problems) != 1 || !strings.Contains(problems[0], "Binary/"+v.ID) || !strings.Contains(problems[0], file) {
+		t.Errorf("%v %v, want the file %s", problems, err, file)
 	}
 	var f *fault.Error
-	if _, err := c.as(physician).Read(ctx, "Binary", v.ID); !errors.As(err, &f) {
+	if _, err := c.as(physician).OpenBinary(ctx, v.ID, 0); !errors.As(err, &f) || f.Code != fault.Unavailable || !strings.Contains(f.Message, "Binary/"+v.ID) {
 		t.Errorf("a lost content is read as %v", err)
 	}
 }
@@ -524,5 +529,42 @@ func TestAChartIsReadWithoutItsScans(t *testing.T) {
 	}
 	if seen != 4 {
 		t.Errorf("%d of 4", seen)
+	}
+}
+
+// A document whose scan is lost keeps nothing else from who reads, and is not taken for the whole.
+func TestALostContentKeepsNothingElse(t *testing.T) {
+	c, dir := keeping(t)
+	v := c.commit(physician, `{"resourceType":"DocumentReference","status":"current","subject":{"reference":"Patient/rosa"},"content":[{"attachment":{"contentType":"application/pdf","data":"`+scan(2, 100_000)+`"}}]}`).Versions[0]
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	a := c.as(physician)
+	lacks := func(how string, list []store.Version, err error) {
+		t.Helper()
+		at := slices.IndexFunc(list, func(found store.Version) bool { return found.ID == v.ID })
+		if err != nil || at < 0 || !Lacks(list[at]) || !bytes.Contains(list[at].Body, []byte(lostMark+"100000}]}")) {
+			t.Errorf("%s: %d versions, %v", how, len(list), err)
+		}
+	}
+	page, err := a.Search(ctx, everything(t, "DocumentReference"), 0, nil)
+	lacks("search", page.Matches, err)
+	list, err := a.History(ctx, store.HistoryFilter{Type: "DocumentReference", Count: 9})
+	lacks("history", list, err)
+	list, _, err = c.gate.store.Changes(ctx, v.T-1, 9)
+	lacks("feed", list, err)
+	list = nil
+	for found, err := range a.ChartVersions(ctx, "rosa") {
+		if list = append(list, found); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lacks("chart", list, nil)
+	r, err := a.Read(ctx, "DocumentReference", v.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Commit(ctx, Change{Put: []Put{{Resource: r}}}); !fault.Is(err, fault.Invalid) {
+		t.Errorf("it was stored without its data: %v", err)
 	}
 }

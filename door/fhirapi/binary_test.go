@@ -8,6 +8,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -274,4 +276,41 @@ func (c *counting) Read(p []byte) (int, error) {
 	n, err := c.Reader.Read(p)
 	c.n.Add(int64(n))
 	return n, err
+}
+
+// One lost scan keeps nothing but itself from who asks, and every answer that shows its document
+// says so.
+func TestALostContentIsToldOf(t *testing.T) {
+	h := open(t)
+	data := strings.Repeat("AAAA", 50_000)
+	at := "/fhir/DocumentReference/" + h.ask("POST", "/fhir/DocumentReference", `{"resourceType":"DocumentReference","status":"current","subject":{"reference":"Patient/rosa"},"content":[{"attachment":{"contentType":"application/pdf","data":"`+data+`"}}]}`).is(http.StatusCreated).node.ID()
+	ref := strings.TrimPrefix(at, "/fhir/")
+	files, err := filepath.Glob(filepath.Join(h.dir, "contents", "??", "*"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	if err := os.Remove(files[0]); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/fhir/DocumentReference?subject=Patient/rosa", "/fhir/DocumentReference?subject=Patient/rosa&_elements=type", "/fhir/Patient?_id=rosa&_revinclude=DocumentReference:subject", "/fhir/Patient/rosa/$everything"} {
+		shown, warned := false, false
+		for e := range h.get(path).is(http.StatusOK).node.Get("entry").Items() {
+			shown = shown || e.Path("resource").Reference() == ref
+			warned = warned || e.Path("search.mode").Text() == "outcome" && strings.Contains(e.Path("resource.issue.0.details.text").Text(), ref)
+		}
+		if !shown || !warned {
+			t.Errorf("%s: shown %v, warned %v", path, shown, warned)
+		}
+	}
+	for _, path := range []string{at, at + "/_history/1"} {
+		if text := h.get(path).is(http.StatusServiceUnavailable).node.Path("issue.0.details.text").Text(); !strings.Contains(text, ref) || !strings.Contains(text, "backup") {
+			t.Errorf("%s: %s", path, text)
+		}
+	}
+	res, _ := h.raw("PATCH", at, `[{"op":"add","path":"/description","value":"x"}]`, "Content-Type: application/json-patch+json")
+	if res.StatusCode != http.StatusUnprocessableEntity {
+		t.Errorf("patched without its data: %d", res.StatusCode)
+	}
+	h.ask("PUT", at, `{"resourceType":"DocumentReference","id":"`+strings.TrimPrefix(ref, "DocumentReference/")+`","status":"current","subject":{"reference":"Patient/rosa"},"content":[{"attachment":{"contentType":"application/pdf","data":"`+data+`"}}]}`).is(http.StatusOK)
+	h.get(at).is(http.StatusOK)
 }

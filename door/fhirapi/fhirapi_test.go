@@ -40,6 +40,7 @@ type house struct {
 	log      *bytes.Buffer
 	store    store.Store
 	accounts *identity.Accounts
+	dir      string
 }
 
 // open makes a house; change may add to the options of its door.
@@ -86,7 +87,7 @@ func open(t testing.TB, change ...func(*house, *Options)) *house {
 			t.Fatal(err)
 		}
 	}
-	h.store, h.accounts = s, accounts
+	h.store, h.accounts, h.dir = s, accounts, dir
 	o := Options{Gate: h.gate, Authenticate: accounts.Token, While: accounts.While, Clock: h.clock, Log: slog.New(slog.NewTextHandler(h.log, nil)), Version: "test"}
 	for _, f := range change {
 		f(h, &o)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store"
 )
 
@@ -20,7 +21,8 @@ type pageBundle struct {
 	b     []byte
 	call  *call
 	n     int
-	total int64 // less the matches found; negative when it is not told
+	total int64    // less the matches found; negative when it is not told
+	lack  []string // references of resources whose data is lost
 }
 
 // startPage begins a Bundle of a type; total is -1 when it is not told.
@@ -43,6 +45,9 @@ func (p *pageBundle) next() {
 
 // found adds a resource of a search, with the body that is shown of it.
 func (p *pageBundle) found(v store.Version, body []byte, mode string) {
+	if record.Lacks(v) {
+		p.lack = append(p.lack, v.Type+"/"+v.ID)
+	}
 	p.next()
 	p.call.shows(v)
 	if mode == "match" {
@@ -57,6 +62,13 @@ func (p *pageBundle) found(v store.Version, body []byte, mode string) {
 	}
 }
 
+// warns adds what the reader of a search has to know of the answer.
+func (p *pageBundle) warns(kind, text string) {
+	p.next()
+	o := outcome(fault.Issue{Severity: "warning", Type: kind, Text: text})
+	p.b = append(o.AppendJSON(append(p.b, `{"resource":`...)), `,"search":{"mode":"outcome"}}`...)
+}
+
 // expect makes room for versions at once, as they are stored.
 func (p *pageBundle) expect(lists ...[]store.Version) {
 	size := len(p.b) + 1
@@ -68,10 +80,13 @@ func (p *pageBundle) expect(lists ...[]store.Version) {
 	p.b = slices.Grow(p.b, size-len(p.b))
 }
 
-// done ends the Bundle.
+// done ends the Bundle, and names what is shown without its data.
 func (p *pageBundle) done() []byte {
 	if p.total > 0 && p.call.job != nil {
 		p.call.job.counts = true
+	}
+	for _, ref := range p.lack {
+		p.warns("incomplete", ref+" is shown without its data: the file is missing or damaged in the place where contents are kept, and has to come back from a backup.")
 	}
 	if p.n > 0 {
 		p.b = append(p.b, ']')

@@ -9,6 +9,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store"
 )
 
@@ -34,6 +35,9 @@ func (s *server) read(c *call) error {
 		if err != nil {
 			return err
 		}
+	}
+	if record.Lacks(v) {
+		return record.LostData(v)
 	}
 	return c.send(http.StatusOK, v, false)
 }
@@ -67,6 +71,9 @@ func (s *server) vread(c *call) error {
 	}
 	if v.Deleted {
 		return fault.New(fault.Gone, "Version %d is a deletion.", n)
+	}
+	if record.Lacks(v) {
+		return record.LostData(v)
 	}
 	return c.send(http.StatusOK, v, false)
 }

@@ -162,9 +162,7 @@ func (s *server) searchset(c *call, q search.Query, page store.Page, token strin
 		}
 	}
 	for _, ig := range q.Ignored {
-		o := outcome(fault.Issue{Severity: "warning", Type: "not-supported", Text: "The parameter " + ig.Name + " was not applied: " + ig.Reason})
-		b.next()
-		b.b = append(o.AppendJSON(append(b.b, `{"resource":`...)), `,"search":{"mode":"outcome"}}`...)
+		b.warns("not-supported", "The parameter "+ig.Name+" was not applied: "+ig.Reason)
 	}
 	return b.done(), nil
 }

@@ -1,15 +1,22 @@
 package watch
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
+	"github.com/osler-emr/osler/base/bucket"
+	"github.com/osler-emr/osler/base/clock"
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store"
+	"github.com/osler-emr/osler/store/blob"
 	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/ledger"
 )
@@ -144,5 +151,34 @@ func TestAConsumerOfARecordThatWasRestored(t *testing.T) {
 	}
 	if l, err := (Commit{store: h.store}).First(ctx, "Patient", "rosa"); err != nil || l.Action != ledger.Import {
 		t.Errorf("%+v %v", l, err)
+	}
+}
+
+// A lost scan holds up nothing that was written after it.
+func TestALostContentHoldsNothingUp(t *testing.T) {
+	h := open(t)
+	place, err := bucket.Open(h.dir + "/contents")
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := record.WithContents(h.store, blob.New(place, make([]byte, 32)))
+	gate := record.Open(whole, clock.System{})
+	var log bytes.Buffer
+	o := h.options
+	o.Gate, o.Store, o.Log = gate, whole, slog.New(slog.NewTextHandler(&log, nil))
+	h.w, h.gate = Open(o), gate
+	var told heard
+	c := Consumer{Name: "test", Types: []string{"Observation"}, Do: told.do}
+	h.consumes(c)() // it begins here
+	id := h.put(importer, `{"resourceType":"DocumentReference","status":"current","subject":{"reference":"Patient/rosa"},"content":[{"attachment":{"contentType":"application/pdf","data":"`+strings.Repeat("AAAA", 50_000)+`"}}]}`)[0]
+	if err := os.RemoveAll(h.dir + "/contents"); err != nil {
+		t.Fatal(err)
+	}
+	h.put(importer, `{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/rosa"}}`)
+	stop := h.consumes(c)
+	h.until("the result behind the lost scan is heard of", func() bool { return len(told.all()) == 1 })
+	stop()
+	if !strings.Contains(log.String(), "DocumentReference/"+id) {
+		t.Errorf("the log does not name the document: %s", log.String())
 	}
 }

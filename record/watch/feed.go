@@ -9,6 +9,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store"
 )
 
@@ -18,7 +19,9 @@ import (
 type feed struct {
 	store   store.Store
 	extract func(*fhir.Node) ([]search.Entry, error)
-	mu      sync.Mutex
+	// lacks, unless it is nil, is told of changes whose data is lost: they go on without it.
+	lacks func(store.Version)
+	mu    sync.Mutex
 	// window holds the changes of the commits after low up to high, oldest first.
 	window    []*change
 	low, high store.T
@@ -104,6 +107,9 @@ func (f *feed) extend(ctx context.Context) error {
 		return err
 	}
 	for _, v := range versions {
+		if f.lacks != nil && record.Lacks(v) {
+			f.lacks(v)
+		}
 		f.window = append(f.window, &change{Version: v, extract: f.extract})
 	}
 	f.high = upTo

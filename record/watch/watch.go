@@ -118,6 +118,9 @@ func Open(o Options) *Watcher {
 	}
 	feedOf := func() *feed { return &feed{store: o.Store, extract: o.extract} }
 	w := &Watcher{Options: o, feed: feedOf(), house: feedOf(), hub: newHub(o.Clock), poke: make(chan struct{}, 1), client: newGuarded(o.Guard), lines: map[string]*line{}}
+	w.house.lacks = func(v store.Version) {
+		w.Log.Warn("background work goes on without data that is lost", "resource", v.Type+"/"+v.ID, "version", v.Version)
+	}
 	w.topicsStale.Store(true)
 	o.Gate.Keeps("Subscription", w)
 	o.Gate.Keeps("Basic", topicKeeper{w})

@@ -194,7 +194,7 @@ func (s *Store) Open(ctx context.Context, c Content) (*Reader, error) {
 	}
 	f, err := s.bucket.Open(ctx, s.Name(c))
 	if fault.Is(err, fault.NotFound) {
-		return nil, fault.New(fault.NotFound, "The content is not in the place where contents are kept.")
+		return nil, lost{fault.New(fault.NotFound, "The content is not in the place where contents are kept.")}
 	}
 	if err != nil {
 		return nil, err
@@ -236,8 +236,18 @@ func (c checked) ReadAt(p []byte, off int64) (int, error) {
 }
 
 func damaged(err error) error {
-	return fault.Wrap(err, fault.Unavailable, "The file of the content is damaged, or it is another's. It has to come back from a backup.")
+	return lost{fault.Wrap(err, fault.Unavailable, "The file of the content is damaged, or it is another's. It has to come back from a backup.")}
 }
+
+// lost is the error of a content whose file is missing or damaged.
+type lost struct{ error }
+
+// Unwrap returns the fault.
+func (l lost) Unwrap() error { return l.error }
+
+// Lost reports whether an error of Open or of a Reader says that the file of a content is missing
+// or damaged: trying again does not help, only a backup does.
+func Lost(err error) bool { return errors.As(err, new(lost)) }
 
 // Verify reads a whole content and compares it with its hash.
 func (s *Store) Verify(ctx context.Context, c Content) error {
