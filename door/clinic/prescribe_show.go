@@ -397,7 +397,7 @@ func (v *prescribeView) check(r *web.Request) {
 	if near, ok := drug.Near(v.Draft.Text); ok && v.Findings.Unread() {
 		v.Meant = &near
 	}
-	if err := v.Draft.Validate(); err != nil && sent(r) {
+	if err := v.Draft.Validate(); err != nil && (sent(r) || v.Form.Renews != "") { // what is begun anew is not at fault yet
 		v.Faults = faultsOf(r, err)
 	}
 	if sent(r) && v.byHand() && v.Form.Route == "" {

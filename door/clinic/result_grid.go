@@ -113,6 +113,11 @@ func showResults(w http.ResponseWriter, r *web.Request, selected string, faults 
 	return web.Page(w, r, p, resultsPage(v))
 }
 
+// shows reports whether a day of the columns has a value of a test.
+func (v resultsView) shows(s result.Series) bool {
+	return slices.ContainsFunc(v.Days, func(day string) bool { _, ok := s.On(day); return ok })
+}
+
 // critical reports whether one of the results to sign needs a word about what was done.
 func (v resultsView) critical() bool {
 	return v.Faults.Of("plan") != "" || slices.ContainsFunc(v.Pending, v.beyond)

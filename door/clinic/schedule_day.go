@@ -12,6 +12,7 @@ import (
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/practice/chart"
+	"github.com/osler-emr/osler/practice/encounter"
 	"github.com/osler-emr/osler/practice/patient"
 	"github.com/osler-emr/osler/practice/schedule"
 )
@@ -43,6 +44,7 @@ type bookedPlace struct {
 	schedule.Appointment
 	Person chart.Patient
 	Known  bool
+	Visit  string // id of the visit that is in progress, of which the reader may know
 	Half   string // "a" or "b" when two share a place
 }
 
@@ -95,9 +97,14 @@ func readDay(r *web.Request) (*dayView, error) {
 		return nil, err
 	}
 	for _, p := range places {
-		v.Counts[p.State]++
-		if p.State == schedule.Arrived {
+		switch {
+		case p.Visit != "" && p.State.Open(): // whoever is being seen does not wait
+			v.Counts[schedule.InRoom]++
+		case p.State == schedule.Arrived:
 			v.Waiting++
+			fallthrough
+		default:
+			v.Counts[p.State]++
 		}
 	}
 	for _, c := range clinicians {
@@ -115,9 +122,13 @@ func readDay(r *web.Request) (*dayView, error) {
 }
 
 func withPeople(ctx context.Context, r *web.Request, booked []schedule.Appointment) ([]bookedPlace, error) {
-	var ids []string
+	var ids, places []string
 	for _, a := range booked {
-		ids = append(ids, a.Patient)
+		ids, places = append(ids, a.Patient), append(places, a.ID)
+	}
+	visits, err := encounter.InProgress(ctx, r.Actor, places)
+	if err != nil {
+		return nil, err
 	}
 	known, err := people(ctx, r.Actor, ids)
 	if err != nil {
@@ -126,7 +137,7 @@ func withPeople(ctx context.Context, r *web.Request, booked []schedule.Appointme
 	out := make([]bookedPlace, len(booked))
 	for i, a := range booked {
 		p, ok := known[a.Patient]
-		out[i] = bookedPlace{Appointment: a, Person: p, Known: ok}
+		out[i] = bookedPlace{Appointment: a, Person: p, Known: ok, Visit: visits[a.ID]}
 	}
 	return out, nil
 }
@@ -180,6 +191,9 @@ func (c dayColumn) first() (schedule.Slot, bool) {
 
 // stateLook is how a state looks: colour class, icon and word.
 func stateLook(p bookedPlace, now time.Time) (class, icon, word string) {
+	if p.Visit != "" && p.State.Open() {
+		return "t-ok", "door", "Visit in progress"
+	}
 	switch p.State {
 	case schedule.Arrived:
 		return "t-warn", "half", "Arrived"

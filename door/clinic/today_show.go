@@ -8,6 +8,7 @@ import (
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/practice/chart"
+	"github.com/osler-emr/osler/practice/encounter"
 	"github.com/osler-emr/osler/practice/schedule"
 	"github.com/osler-emr/osler/practice/task"
 	"github.com/osler-emr/osler/record"
@@ -34,6 +35,7 @@ type todayView struct {
 type dayLine struct {
 	At     schedule.Appointment
 	Person chart.Patient
+	Visit  string // id of the visit that is in progress; "" before it starts
 	Work   []workLine
 }
 
@@ -48,6 +50,9 @@ func (l dayLine) Name() ui.Name {
 
 // Chart is the path of the patient's chart.
 func (l dayLine) Chart() string { return "/p/" + l.At.Patient }
+
+// inside reports whether the patient is no longer waiting.
+func (l dayLine) inside() bool { return l.Visit != "" || l.At.State == schedule.InRoom }
 
 type dayCounts struct{ Booked, Done, Missed, Here, Coming int }
 
@@ -78,11 +83,15 @@ func (v *todayView) load(r *web.Request) error {
 	me := actor.Principal().Practitioner
 	v.Mine = r.Principal().Role == trust.Physician && me != ""
 	var mine []schedule.Appointment
-	var ids []string
+	var ids, booked []string
 	for _, a := range day {
 		if !v.Mine || a.Practitioner == me {
-			mine, ids = append(mine, a), append(ids, a.Patient)
+			mine, ids, booked = append(mine, a), append(ids, a.Patient), append(booked, a.ID)
 		}
+	}
+	visits, err := encounter.InProgress(ctx, actor, booked)
+	if err != nil {
+		return err
 	}
 	who, err := people(ctx, actor, ids)
 	if err != nil {
@@ -95,7 +104,7 @@ func (v *todayView) load(r *web.Request) error {
 	if err := grade(ctx, actor, work); err != nil {
 		return err
 	}
-	v.appointments(mine, who, work)
+	v.appointments(mine, visits, who, work)
 	for _, l := range of(work, task.ReviewResult) {
 		if l.Normal {
 			v.Normal = append(v.Normal, l)
@@ -111,10 +120,10 @@ func (v *todayView) load(r *web.Request) error {
 }
 
 // appointments sorts the day into who is next, who comes after and what is done.
-func (v *todayView) appointments(day []schedule.Appointment, who map[string]chart.Patient, work []workLine) {
+func (v *todayView) appointments(day []schedule.Appointment, visits map[string]string, who map[string]chart.Patient, work []workLine) {
 	var here, coming []dayLine
 	for _, a := range day {
-		l := dayLine{At: a, Person: who[a.Patient]}
+		l := dayLine{At: a, Person: who[a.Patient], Visit: visits[a.ID]}
 		for _, w := range work {
 			if w.Task.Patient == a.Patient {
 				l.Work = append(l.Work, w)
@@ -127,7 +136,7 @@ func (v *todayView) appointments(day []schedule.Appointment, who map[string]char
 			v.Counts.Missed++
 		case a.State == schedule.Fulfilled:
 			v.Counts.Done++
-		case a.State == schedule.InRoom || a.State == schedule.Arrived:
+		case l.Visit != "" || a.State == schedule.InRoom || a.State == schedule.Arrived:
 			v.Counts.Here++
 			here = append(here, l)
 		default:
@@ -136,15 +145,15 @@ func (v *todayView) appointments(day []schedule.Appointment, who map[string]char
 		}
 		v.Counts.Booked++
 	}
-	// Whoever is in a room comes before whoever waits, both before whoever is not here.
+	// Whoever is being seen, or in a room, comes before whoever waits, both before whoever is not here.
 	var ordered []dayLine
 	for _, l := range here {
-		if l.At.State == schedule.InRoom {
+		if l.inside() {
 			ordered = append(ordered, l)
 		}
 	}
 	for _, l := range here {
-		if l.At.State != schedule.InRoom {
+		if !l.inside() {
 			ordered = append(ordered, l)
 		}
 	}

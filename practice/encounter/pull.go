@@ -2,6 +2,7 @@ package encounter
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -126,9 +127,10 @@ func vitalsPull(c chart.Chart, zone *time.Location) (Pull, bool) {
 		return Pull{}, false
 	}
 	p := Pull{Key: "vitals", Field: FieldObjective, Title: "Vitals", When: sets[0].When}
+	readings := ofThisVisit(c, sets, zone)
 	var parts []string
 	for _, d := range vital.Definitions() {
-		r, ok := sets[0].Readings[d.Measure]
+		r, ok := readings[d.Measure]
 		if !ok {
 			continue
 		}
@@ -148,6 +150,31 @@ func vitalsPull(c chart.Chart, zone *time.Location) (Pull, bool) {
 	}
 	p.Text = strings.Join(parts, " · ")
 	return p, true
+}
+
+// ofThisVisit are the newest vital signs, each the newest of its measure: of the last set, and of those
+// that were taken in the same way since the open visit began, on the day of the last.
+func ofThisVisit(c chart.Chart, sets []chart.Set, zone *time.Location) map[vital.Measure]chart.Reading {
+	out := maps.Clone(sets[0].Readings)
+	visit, ok := c.OpenVisit()
+	if !ok {
+		return out
+	}
+	if zone == nil {
+		zone = time.UTC
+	}
+	begun := chart.Moment(visit.Start)
+	for _, s := range sets[1:] {
+		if s.Origin != sets[0].Origin || chart.Moment(s.When).Before(begun) || !chart.SameDay(s.When, sets[0].When, zone) {
+			continue
+		}
+		for m, r := range s.Readings {
+			if _, newer := out[m]; !newer {
+				out[m] = r
+			}
+		}
+	}
+	return out
 }
 
 // labPulls is one pull for each laboratory test, with its last four values.

@@ -13,6 +13,8 @@ package encounter
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -66,6 +68,27 @@ func newVisit(actor *record.Actor, patient, reason string) *fhir.Node {
 	return n
 }
 
+// InProgress returns the ids of the visits that are in progress, by the id of the appointment from
+// which they were started; none where the actor may not see visits.
+func InProgress(ctx context.Context, actor *record.Actor, appointments []string) (map[string]string, error) {
+	out := map[string]string{}
+	for some := range slices.Chunk(appointments, 100) {
+		found, err := actor.Find(ctx, "Encounter", "status=in-progress&appointment=Appointment/"+strings.Join(some, ",Appointment/")+"&_count=1000")
+		if fault.Is(err, fault.Forbidden) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range found {
+			if v := chart.VisitFrom(n); v.InProgress() {
+				out[v.Appointment] = v.ID
+			}
+		}
+	}
+	return out, nil
+}
+
 // arrive copies what the appointment knows into the visit and marks the appointment as
 // arrived.
 func arrive(ctx context.Context, actor *record.Actor, visit *fhir.Node, patient, id string) (record.Put, error) {
@@ -95,7 +118,9 @@ func arrive(ctx context.Context, actor *record.Actor, visit *fhir.Node, patient,
 			visit.Set("location", fhir.Arr(fhir.Obj("location", p.Get("actor").Clone())))
 		}
 	}
-	a.Set("status", fhir.Str("arrived"))
+	if s := a.Get("status").Text(); s != "checked-in" { // whoever is in a room stays there
+		a.Set("status", fhir.Str("arrived"))
+	}
 	return record.Put{Resource: a, IfMatch: version}, nil
 }
 

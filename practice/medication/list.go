@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/knowledge/drug"
 	"github.com/osler-emr/osler/record"
 )
 
@@ -103,25 +104,73 @@ func From(nodes []*fhir.Node, patient string, now time.Time, named func(string) 
 }
 
 // beside puts what the patient says of a current prescription beside it: that she stopped it is
-// nothing to be looked for among the past.
+// nothing to be looked for among the past. A statement that names no prescription, as imported ones
+// do, is of those with the same medicine, when it says that this is not taken.
 func (l *Medicines) beside() {
 	for _, list := range [][]Medicine{l.Current, l.Past} {
 		for i := range list {
-			s := &list[i]
-			at := slices.IndexFunc(l.Current, func(m Medicine) bool {
-				return s.Stated && !m.Stated && s.Of != "" && (s.Of == m.Reference() || s.Of == m.Prior) && !s.Authored.Before(m.Authored)
-			})
-			if at < 0 {
+			if !list[i].Stated {
 				continue
 			}
-			s.Beside = true
-			l.Current[at].Says = append(l.Current[at].Says, *s)
+			s := list[i]
+			for at := range l.Current {
+				if m := &l.Current[at]; !m.Stated && s.speaksOf(*m) {
+					list[i].Beside = true
+					m.Says = append(m.Says, s)
+				}
+			}
 		}
 	}
 	for i := range l.Current {
 		slices.SortStableFunc(l.Current[i].Says, func(a, b Medicine) int { return b.Authored.Compare(a.Authored) })
 	}
 }
+
+// speaksOf reports whether a statement is about a prescription and not older than it. Whether one
+// without a date is older nobody knows: it counts.
+func (s Medicine) speaksOf(m Medicine) bool {
+	if idOf(s.Of, "MedicationRequest") != "" {
+		return (s.Of == m.Reference() || s.Of == m.Prior) && !s.Authored.Before(m.Authored)
+	}
+	return s.NotTaken() && s.saidSince(m.Authored) && s.sameMedicine(m)
+}
+
+// saidSince reports whether a statement was made at or after a time; one with a date and no clock
+// may have been made at any time of its day.
+func (s Medicine) saidSince(t time.Time) bool {
+	said := s.Authored
+	if s.End.After(said) {
+		said = s.End
+	}
+	if said.IsZero() {
+		return true
+	}
+	return !said.Before(t) || said.Equal(said.Truncate(24*time.Hour)) && t.Before(said.AddDate(0, 0, 1))
+}
+
+// sameMedicine reports whether two name the same medicine: in the same words, or with the same
+// ingredients, of whatever strength and form, each of which the catalogue knows.
+func (s Medicine) sameMedicine(m Medicine) bool {
+	if s.Text != "" && strings.EqualFold(s.Text, m.Text) {
+		return true
+	}
+	said, all := s.Ingredients()
+	taken, known := m.Ingredients()
+	if !all || !known || len(said) == 0 || len(said) != len(taken) {
+		return false
+	}
+	return !slices.ContainsFunc(said, func(i drug.Ingredient) bool {
+		return !slices.ContainsFunc(taken, func(j drug.Ingredient) bool { return i.Name == j.Name })
+	})
+}
+
+// NotTaken reports whether a statement says that the medicine was stopped or never started.
+func (s Medicine) NotTaken() bool {
+	return s.Stated && (s.Status == "stopped" || s.Status == "not-taken")
+}
+
+// SaidNotTaken reports whether what the patient said last of a prescription is that it is not taken.
+func (m Medicine) SaidNotTaken() bool { return len(m.Says) > 0 && m.Says[0].NotTaken() }
 
 func boolean(b bool) int {
 	if b {

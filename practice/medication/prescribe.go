@@ -134,6 +134,9 @@ func signOnce(ctx context.Context, actor *record.Actor, acts []act, what, key st
 	if err != nil {
 		return nil, record.Result{}, err
 	}
+	if err := hear(ctx, actor, acts); err != nil {
+		return nil, record.Result{}, err
+	}
 	change := record.Change{What: what, Key: key, Unchanged: patient, SeenAt: seen}
 	var outs []Outcome
 	var first []int // where each prescription stands in the change
@@ -156,11 +159,32 @@ func signOnce(ctx context.Context, actor *record.Actor, acts []act, what, key st
 	return outs, result, nil
 }
 
+// hear reads what the patient has said of the prescriptions that are renewed unseen.
+func hear(ctx context.Context, actor *record.Actor, acts []act) error {
+	if !slices.ContainsFunc(acts, func(a act) bool { return a.quick }) {
+		return nil
+	}
+	list, err := List(ctx, actor, acts[0].draft.Patient)
+	if err != nil {
+		return err
+	}
+	for _, a := range acts {
+		if a.quick {
+			m, _ := list.Find(a.prior.Reference())
+			a.prior.Says = m.Says
+		}
+	}
+	return nil
+}
+
 // prepare checks one prescription and makes its part of the change: the prescription
 // first, then what it ends, then what comes along.
 func (a act) prepare(ctx context.Context, actor *record.Actor, facts rx.Facts) (Outcome, []record.Put, error) {
 	d := a.draft
 	out := Outcome{Findings: d.CheckOn(facts, actor)}
+	if a.quick && a.prior.SaidNotTaken() {
+		return out, nil, fault.Wrap(errStopped, fault.Invalid, "The patient says that this medicine is not taken any more. Look at it, then sign.")
+	}
 	if a.quick && !d.needs(out.Findings) {
 		if err := a.prior.unseenSince(out.Findings); err != nil {
 			return out, nil, err

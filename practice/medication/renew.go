@@ -131,7 +131,7 @@ func Again(m Medicine) (Draft, error) {
 		return d, fault.New(fault.Invalid, "The patient says that they take this. Prescribe it with directions first.")
 	}
 	if err := d.Validate(); err != nil {
-		return d, fault.Wrap(err, fault.Invalid, "This prescription came without dose or supply, so it cannot be renewed as it is. Open it to complete it.")
+		return d, fault.Wrap(err, fault.Invalid, "This prescription cannot be renewed as it is: something is missing or beyond what is allowed. Open it to see what.")
 	}
 	return d, nil
 }

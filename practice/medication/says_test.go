@@ -38,6 +38,30 @@ func TestWhatThePatientSaysStandsBesideThePrescription(t *testing.T) {
 	}
 }
 
+// TestAStopThatNamesNoPrescriptionIsMatchedByTheMedicine: imported statements have no derivedFrom.
+func TestAStopThatNamesNoPrescriptionIsMatchedByTheMedicine(t *testing.T) {
+	request := parse(`{"resourceType":"MedicationRequest","id":"m","status":"active","subject":{"reference":"Patient/p"},"medicationCodeableConcept":{"text":"hydrOXYzine 25 mg tablet"},"authoredOn":"2026-11-01T09:00:00Z"}`)
+	for _, c := range []struct {
+		status, text, at string
+		marked           bool
+	}{
+		{"stopped", "hydroxyzine 25 mg tablet", "2026-11-27", true},
+		{"stopped", "hydroxyzine hydrochloride 25 MG Oral Tablet", "2026-11-27T10:00:00Z", true},
+		{"stopped", "hydroxyzine 10 mg tablet", "2026-11-01", true}, // of the same day: nobody knows which was first
+		{"not-taken", "Hydroxyzine", "2026-11-27", true},
+		{"stopped", "hydroxyzine 25 mg tablet", "2026-10-31", false}, // answered by the prescription
+		{"active", "hydroxyzine 25 mg tablet", "2026-11-27", false},
+		{"stopped", "lisinopril 20 mg tablet", "2026-11-27", false},
+		{"stopped", "grandmother's drops", "2026-11-27", false},
+	} {
+		l := From([]*fhir.Node{request, parse(`{"resourceType":"MedicationStatement","id":"s","status":"` + c.status + `","subject":{"reference":"Patient/p"},"medicationCodeableConcept":{"text":"` + c.text + `"},"dateAsserted":"` + c.at + `"}`)}, "p", noon, nil)
+		m, ok := l.Find("MedicationRequest/m")
+		if !ok || m.SaidNotTaken() != c.marked {
+			t.Errorf("%s %s on %s: marked is %t", c.status, c.text, c.at, m.SaidNotTaken())
+		}
+	}
+}
+
 // TestACourseHasNoSupplyToWatch: it ends with what there is of it.
 func TestACourseHasNoSupplyToWatch(t *testing.T) {
 	course := parse(`{"resourceType":"MedicationRequest","id":"1","status":"active","subject":{"reference":"Patient/p"},"medicationCodeableConcept":{"text":"trimethoprim"},"authoredOn":"2026-11-24","dosageInstruction":[{"timing":{"repeat":{"boundsDuration":{"value":3,"unit":"d"}}}}],"dispenseRequest":{"expectedSupplyDuration":{"value":3,"unit":"d"}}}`)
