@@ -116,4 +116,8 @@ func TestNationalNumbersAreNoWords(t *testing.T) {
 	if err != nil || !(Words{Phrase: "zander"}).In(WordsOf(r, true)) || !(Words{Phrase: "zander"}).In(WordsOf(r, false)) {
 		t.Errorf("a narrative without the number is not found, %v", err)
 	}
+	// What stands in prose is shown to all, and found: whether it is found tells of no guess in it.
+	if r, err = fhir.Parse([]byte(`{"resourceType":"Composition","subject":{"identifier":` + ssn + `},"section":[{"text":{"div":"<div>521-44-7788</div>"}}]}`)); err != nil || !(Words{Phrase: "521 44 7788"}).In(WordsOf(r, false)) {
+		t.Errorf("the prose of a section is not found, %v", err)
+	}
 }

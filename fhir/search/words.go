@@ -223,6 +223,9 @@ func (b *words) gather(n *fhir.Node, name string, depth int) {
 			if people && (member == "contained" || member == "text") || member == "identifier" && (depth == 0 && (person(n) || n.ResourceType() == "Practitioner") || depth > 0 && v.Kind() == fhir.Object) {
 				continue
 			}
+			if member == "text" && n.ResourceType() != "" && b.numbers.In(v.Get("div").Text()) { // as it is masked
+				continue
+			}
 			if member == "text" && depth == 0 && person(n) {
 				b.narrative(n)
 				continue
@@ -240,9 +243,7 @@ func (b *words) gather(n *fhir.Node, name string, depth int) {
 	default:
 		switch name {
 		case "div":
-			if !b.numbers.In(n.Text()) {
-				b.add(plainText(n.Text()))
-			}
+			b.add(plainText(n.Text()))
 		case "data", "system", "url", "reference", "hash":
 		default:
 			b.add(n.Text())
