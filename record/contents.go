@@ -353,11 +353,11 @@ func (s *contents) fill(ctx context.Context, v store.Version, room *int) (store.
 
 // Lacks reports whether a resource that was read misses large data whose file is lost: an extension
 // stands in its place, with the size in bytes. Such a resource cannot be written back, see unmarked.
-func Lacks(v store.Version) bool { return bytes.Contains(v.Body, []byte(lostMark)) }
+func Lacks(body []byte) bool { return bytes.Contains(body, []byte(lostMark)) }
 
 // LostData is what to answer, instead of a resource that lacks data, to who asked for it alone.
-func LostData(v store.Version) error {
-	return fault.New(fault.Unavailable, "The data of %s/%s cannot be read: its file is missing or damaged in the place where contents are kept, and has to come back from a backup.", v.Type, v.ID)
+func LostData(reference string) error {
+	return fault.New(fault.Unavailable, "The data of %s cannot be read: its file is missing or damaged in the place where contents are kept, and has to come back from a backup.", reference)
 }
 
 // encode appends a content as base64.
@@ -621,7 +621,7 @@ func (a *Actor) OpenBinary(ctx context.Context, id string, version int64) (*Bina
 		r.Remove("_data")
 		f, err := a.gate.blobs.Open(ctx, m.Content)
 		if blob.Lost(err) {
-			return nil, LostData(v)
+			return nil, LostData("Binary/" + id)
 		}
 		if err != nil {
 			return nil, err

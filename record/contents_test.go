@@ -543,7 +543,7 @@ func TestALostContentKeepsNothingElse(t *testing.T) {
 	lacks := func(how string, list []store.Version, err error) {
 		t.Helper()
 		at := slices.IndexFunc(list, func(found store.Version) bool { return found.ID == v.ID })
-		if err != nil || at < 0 || !Lacks(list[at]) || !bytes.Contains(list[at].Body, []byte(lostMark+"100000}]}")) {
+		if err != nil || at < 0 || !Lacks(list[at].Body) || !bytes.Contains(list[at].Body, []byte(lostMark+"100000}]}")) {
 			t.Errorf("%s: %d versions, %v", how, len(list), err)
 		}
 	}

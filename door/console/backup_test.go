@@ -109,8 +109,8 @@ func TestBackupAndRestoreFromTheCommandLine(t *testing.T) {
 	}
 	must(t, "audit", "verify", "--data", restored)
 	past := filepath.Join(dir, "past")
-	out := must(t, "restore", "--from", place, "--identity", identity, "--to", past, "--at", "3") // the founding and its labels, then the first import
-	if !strings.Contains(out, "Left out: "+beyond(t, place, 3)) {
+	out := must(t, "restore", "--from", place, "--identity", identity, "--to", past, "--at", "4") // the founding, its labels and the place of contents, then the first import
+	if !strings.Contains(out, "Left out: "+beyond(t, place, 4)) {
 		t.Errorf("what was left out: %s", out)
 	}
 	if got := exported(t, past); got != early || got == late {
@@ -284,6 +284,20 @@ func TestARecordIsCopiedToAnotherFolder(t *testing.T) {
 	if code, out := run(t, "store", "copy", "--from", data, "--to", copied); code != 1 || !strings.Contains(out, "another record") {
 		t.Errorf("onto another record: exit %d, %s", code, out)
 	}
+}
+
+// TestAnotherPlaceOfContentsIsRefused: it would show charts without their scans.
+func TestAnotherPlaceOfContentsIsRefused(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	data, contents := filepath.Join(dir, "record"), filepath.Join(dir, "contents")
+	must(t, "import", "--data", data, "--contents", contents, patients(t, dir, 0, 2))
+	for _, more := range [][]string{{"import", patients(t, dir, 2, 1)}, {"audit", "verify"}} {
+		if code, out := run(t, append(more, "--data", data)...); code != 1 || !strings.Contains(out, "not the place of this record's contents") {
+			t.Errorf("%v: exit %d, %s", more, code, out)
+		}
+	}
+	must(t, "audit", "verify", "--data", data, "--contents", contents)
 }
 
 // TestAServerBacksItselfUp: a server makes a backup and a drill when it starts; the owner's

@@ -107,6 +107,9 @@ func (p *Program) open(ctx context.Context, d dataFlags, create bool) (*house, e
 			return nil, err
 		}
 	}
+	if err := gate.HoldPlace(ctx, create); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	accounts := identity.Open(s, p.Clock, identity.Options{Key: keys.Key("identity")})
 	gate.Hold(accounts)
 	return &house{dir: d.Data, apart: d.Database != "" && !postgres.Near(d.Database), store: whole, keys: keys, contents: place, gate: gate, accounts: accounts}, nil

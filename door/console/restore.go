@@ -110,12 +110,14 @@ func (c *restoreCommand) target() (aside string, err error) {
 func (c *restoreCommand) restore(ctx context.Context, p *Program, r archive.Restore, side, aside string) (proof archive.Proof, err error) {
 	began := time.Now()
 	var s, whole store.Store // without and with the contents of attachments
+	var restored seal.Keyring
 	defer func() {
 		if s != nil {
 			err = errors.Join(err, s.Close())
 		}
 	}()
 	r.Open = func(ctx context.Context, origin string, keys seal.Keyring) (store.Moving, error) {
+		restored = keys
 		if !c.Drill { // a drill needs no envelope: nobody opens it again
 			unlock, err := c.source(side)
 			if err != nil {
@@ -168,6 +170,9 @@ func (c *restoreCommand) restore(ctx context.Context, p *Program, r archive.Rest
 	}
 	if c.Drill {
 		return proof, nil
+	}
+	if err := record.MarkPlace(ctx, s, blob.New(r.Contents, restored.Key("content"))); err != nil {
+		return proof, err
 	}
 	return proof, noteRestored(ctx, p, s, proof, aside)
 }

@@ -12,8 +12,10 @@ import (
 	"github.com/osler-emr/osler/base/bucket"
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/seal"
+	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/archive"
+	"github.com/osler-emr/osler/store/blob"
 	"github.com/osler-emr/osler/store/postgres"
 	"github.com/osler-emr/osler/store/sqlite"
 )
@@ -76,6 +78,9 @@ func (c *copyCommand) Run(ctx context.Context, p *Program) error {
 	copying.end()
 	comparing.end()
 	if err != nil {
+		return err
+	}
+	if err := record.MarkPlace(ctx, to, blob.New(contents, from.keys.Key("content"))); err != nil {
 		return err
 	}
 	if _, err := to.Checkpoint(ctx); err != nil {

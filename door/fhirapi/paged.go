@@ -45,7 +45,7 @@ func (p *pageBundle) next() {
 
 // found adds a resource of a search, with the body that is shown of it.
 func (p *pageBundle) found(v store.Version, body []byte, mode string) {
-	if record.Lacks(v) {
+	if record.Lacks(v.Body) {
 		p.lack = append(p.lack, v.Type+"/"+v.ID)
 	}
 	p.next()

@@ -36,8 +36,8 @@ func (s *server) read(c *call) error {
 			return err
 		}
 	}
-	if record.Lacks(v) {
-		return record.LostData(v)
+	if record.Lacks(v.Body) {
+		return record.LostData(v.Type + "/" + v.ID)
 	}
 	return c.send(http.StatusOK, v, false)
 }
@@ -72,8 +72,8 @@ func (s *server) vread(c *call) error {
 	if v.Deleted {
 		return fault.New(fault.Gone, "Version %d is a deletion.", n)
 	}
-	if record.Lacks(v) {
-		return record.LostData(v)
+	if record.Lacks(v.Body) {
+		return record.LostData(v.Type + "/" + v.ID)
 	}
 	return c.send(http.StatusOK, v, false)
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/record"
-	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
 )
 
@@ -223,10 +222,8 @@ func OpenDocument(ctx context.Context, actor *record.Actor, patient, id string) 
 		d.Size, d.ContentType = b.Size, firstText(b.Resource.Get("contentType").Text(), d.ContentType)
 		return d, b, nil
 	}
-	if v := (store.Version{Type: "DocumentReference", ID: id}); a.Get("_data") != nil {
-		if v.Body = n.JSON(); record.Lacks(v) {
-			return Document{}, nil, record.LostData(v)
-		}
+	if a.Get("_data") != nil && record.Lacks(n.JSON()) {
+		return Document{}, nil, record.LostData(n.Reference())
 	}
 	plain, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(a.Get("data").Text()), ""))
 	if err != nil || len(plain) == 0 {

@@ -107,7 +107,7 @@ func (f *feed) extend(ctx context.Context) error {
 		return err
 	}
 	for _, v := range versions {
-		if f.lacks != nil && record.Lacks(v) {
+		if f.lacks != nil && record.Lacks(v.Body) {
 			f.lacks(v)
 		}
 		f.window = append(f.window, &change{Version: v, extract: f.extract})

@@ -306,6 +306,23 @@ func (s *Store) Stat(ctx context.Context, name string) (File, error) {
 	return File{}, fault.New(fault.NotFound, "The content is not in the place where contents are kept.")
 }
 
+// Mark puts an empty file into the bucket by which a record knows its place of contents again.
+func (s *Store) Mark(ctx context.Context, name string) error {
+	return s.bucket.Put(ctx, name, strings.NewReader(""))
+}
+
+// Marked reports whether a file that Mark puts is in the bucket.
+func (s *Store) Marked(ctx context.Context, name string) (bool, error) {
+	f, err := s.bucket.Open(ctx, name)
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, f.Close()
+}
+
 // ours reports whether a file has a name that Name makes.
 func ours(name string) bool {
 	dir, rest, ok := strings.Cut(name, "/")
