@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -53,16 +54,25 @@ const MaxContent = 1<<31 - 1
 
 // WithContents returns a store that keeps large data in a store of contents. Gates, feeds and
 // whatever else reads versions are opened on it.
-func WithContents(s store.Store, b *blob.Store) store.Store { return &contents{s, b} }
+func WithContents(s store.Store, b *blob.Store) store.Store { return &contents{Store: s, blobs: b} }
 
 // contents is a store whose versions have their data, though it lies elsewhere.
 type contents struct {
 	store.Store // as it is: with marks
 	blobs       *blob.Store
+
+	trouble atomic.Pointer[error] // why it takes no changes now
+	tell    func(trouble error)   // see Gate.TellTrouble
 }
 
 // Commit moves large data out, and sees to it that every content that is named has its item.
 func (s *contents) Commit(ctx context.Context, c store.Changeset) (store.Receipt, error) {
+	receipt, err := s.commit(ctx, c)
+	s.noted(ctx, err)
+	return receipt, err
+}
+
+func (s *contents) commit(ctx context.Context, c store.Changeset) (store.Receipt, error) {
 	if c.Leaf == nil { // refused there
 		return s.Store.Commit(ctx, c)
 	}

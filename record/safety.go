@@ -29,6 +29,8 @@ type Safety struct {
 	Full bool `json:"full,omitempty"`
 	// ByHand is the last backup that somebody made with osler backup; it is an item of its own.
 	ByHand ByHand `json:"-"`
+	// Trouble says why the record takes no changes now, whatever its backups; "" when it does.
+	Trouble string `json:"-"`
 }
 
 // ByHand is a backup that somebody made with osler backup. Whether it can be restored only who has its
@@ -73,12 +75,15 @@ const (
 	BackupFailed        // the last one failed, or is late
 	NothingProven       // no drill has shown that a backup can be restored, or not for a day
 	DrillFailed         // the last drill failed
+	NotStoring          // the record takes no changes: the disk is full, or the database away
 	ContentsLost        // the last backup lacks contents of attachments, which the record had lost
 )
 
 // Worry tells what is wrong at a time.
 func (s Safety) Worry(now time.Time) Worry {
 	switch {
+	case s.Trouble != "":
+		return NotStoring
 	case s.Place == "" && s.Lost() > 0:
 		return ContentsLost
 	case s.Place == "" && now.Sub(s.ByHand.Ended) < HandFor:
@@ -117,7 +122,7 @@ func (a *Actor) Safety(ctx context.Context) (Safety, error) {
 	if err := policy.MayAudit(a.principal, ""); err != nil {
 		return Safety{}, a.refused(ctx, err, policy.Read, "AuditEvent", "", "")
 	}
-	var s Safety
+	s := Safety{Trouble: a.gate.trouble()}
 	if err := a.gate.safetyItem(ctx, KeySafety, &s); err != nil {
 		return s, err
 	}

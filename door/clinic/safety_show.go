@@ -58,6 +58,8 @@ func worryWords(ctx context.Context, v safetyView) string {
 		return ui.T(ctx, "No backup of the last 24 hours was proven by a restore drill. A drill runs by itself once a day; if this does not go away, tell whoever is responsible for the machine.")
 	case record.DrillFailed:
 		return ui.T(ctx, "The last restore drill failed: the newest backup could not be restored. The next backup begins anew. Tell whoever is responsible for the machine.")
+	case record.NotStoring:
+		return ui.T(ctx, "The record takes no changes now: %s", v.Trouble)
 	case record.ContentsLost:
 		return ui.T(ctx, "The record names %d attachments whose content it does not have. They have to come back from an older backup.", v.Lost())
 	}

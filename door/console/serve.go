@@ -94,6 +94,13 @@ func (c *serveCommand) Run(ctx context.Context, p *Program) error {
 	h.accounts.Avoid(stolen)
 	h.gate.FollowProfiles(policies[c.Profiles])
 	site := p.site(h, c.Clinic)
+	h.gate.TellTrouble(func(trouble error) {
+		if trouble != nil {
+			site.Log.Error("the record takes no changes", "error", trouble)
+		} else {
+			site.Log.Info("the record takes changes again")
+		}
+	})
 	keeper, err := p.keepSafe(ctx, h, c.dataFlags, c.safetyFlags, site.Log)
 	if err != nil {
 		return err
