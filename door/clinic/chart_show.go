@@ -1,6 +1,7 @@
 package clinic
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -24,7 +25,8 @@ type chartView struct {
 	TakenBy   string
 	Problems  []problemLine
 	Needs     []workLine
-	Waiting   int // home measurements that nobody has looked at
+	Owners    map[string]string // of Needs, by reference; without the reader
+	Waiting   int               // home measurements that nobody has looked at
 	Medicines medication.Medicines
 	Results   resultsView
 	Notes     []noteLine
@@ -110,10 +112,15 @@ func (v *chartView) load(r *web.Request) error {
 	for _, n := range notes {
 		refs = append(refs, n.Author)
 	}
+	for _, l := range v.Needs {
+		refs = append(refs, "Practitioner/"+l.Task.Owner)
+	}
 	names, err := staffNames(ctx, r.Actor, refs...)
 	if err != nil {
 		return err
 	}
+	v.Owners = maps.Clone(names)
+	delete(v.Owners, "Practitioner/"+r.Principal().Practitioner)
 	v.TakenBy = names[v.TakenBy]
 	for _, n := range notes {
 		v.Notes = append(v.Notes, noteLine{n, who(r.Context(), names, n.Author, n.AuthorName)})
