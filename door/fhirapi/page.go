@@ -94,7 +94,7 @@ func (c *call) writePage(status int, body []byte) error {
 	}
 	c.w.WriteHeader(status)
 	if c.Method != http.MethodHead {
-		c.w.Write(b.Bytes()) // a client that went away is no error of ours
+		c.hand(b.Bytes())
 	}
 	return nil
 }

@@ -26,6 +26,11 @@ type allowance struct {
 	ctx   context.Context // ends when the time is up
 	bytes int             // that are left
 	most  int             // bytes at the beginning
+
+	take    func(n int64) (give func(), err error) // room for the answers beyond the first roomFree; nil: without a bound
+	held    int64                                  // bytes that there is room for
+	given   []func()
+	refused error // why there is no more room
 }
 
 // allow returns the allowance of a Bundle and ends it with done.
@@ -35,8 +40,36 @@ func (c *call) allow() (a *allowance, done context.CancelFunc) {
 		a.most = bundleXML
 	}
 	a.bytes = a.most
-	a.ctx, done = context.WithTimeout(c.Context(), workTime)
-	return a, done
+	ctx, stop := context.WithTimeout(c.Context(), workTime)
+	a.ctx, c.kept = ctx, a
+	if c.room != nil && c.actor != nil {
+		a.take = func(n int64) (func(), error) { return c.room.take(ctx, c.actor.Principal().ID, n, false) }
+	}
+	return a, func() {
+		stop()
+		for _, give := range a.given {
+			give()
+		}
+	}
+}
+
+// keep uses up of the allowance and takes room for it, in steps; false when there is none.
+func (a *allowance) keep(n int) bool {
+	a.bytes -= n
+	need := int64(a.most-a.bytes) - roomFree
+	if a.bytes < 0 || a.take == nil || need <= a.held {
+		return a.bytes >= 0
+	}
+	step := max(need-a.held, roomStep)
+	give, err := a.take(step)
+	if err != nil {
+		a.bytes += n
+		a.refused = err
+		return false
+	}
+	a.held += step
+	a.given = append(a.given, give)
+	return true
 }
 
 // late is why an entry is not looked at any more because of those before it; nil when it is.
@@ -49,6 +82,9 @@ func (a *allowance) late(e *bundle.Entry) error {
 
 // full is why there is no room for the answer to an entry; nil when there is.
 func (a *allowance) full(e *bundle.Entry) error {
+	if a.refused != nil {
+		return a.refused
+	}
 	if a.bytes >= 0 {
 		return nil
 	}
@@ -98,7 +134,7 @@ const briefAnswer = 640
 // Write implements http.ResponseWriter. What is beyond the allowance is not kept, unless it is brief.
 func (r *recorder) Write(b []byte) (int, error) {
 	if r.room != nil {
-		if r.room.bytes -= len(b); r.room.bytes < 0 && len(b) > briefAnswer {
+		if !r.room.keep(len(b)) && len(b) > briefAnswer {
 			r.body = bytes.Buffer{}
 			return 0, http.ErrContentLength
 		}

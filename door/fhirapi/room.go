@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,7 +22,8 @@ const (
 	roomEach = 2 * MaxBody  // of one account
 	roomAll  = 10 * MaxBody // of all
 
-	sendAtLeast = 64 << 10 // bytes in a second that a client takes of a large answer, after the first minute
+	sendPiece  = 1 << 20          // bytes of an answer that a client takes within sendWithin; otherwise it loses the answer
+	sendWithin = 20 * time.Second // a slow line carries 52 KiB in a second
 )
 
 // room is where large bodies and answers are held. A nil room is without bounds.
@@ -65,11 +67,12 @@ func (r *room) force(who string, n int64) (give func()) {
 	return sync.OnceFunc(func() { r.give(who, n) })
 }
 
-// full is why somebody who has taken all may not begin what could not be refused later; nil otherwise.
+// full is why somebody may not begin what could not be refused later: more was forced than one can have. What
+// others hold keeps nobody from it. It is asked when the turn has come.
 func (r *room) full(who string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.held[who] < roomEach && r.all < roomAll {
+	if r.held[who] <= roomEach {
 		return nil
 	}
 	return errRoom
@@ -173,22 +176,37 @@ func unread(err error, otherwise error) error {
 	return otherwise
 }
 
-// sending takes room for an answer until its client has it. Whoever takes a large one too slowly loses it.
+// sending takes room for an answer until its client has it, beside that which a Bundle's allowance has. What is
+// told of changes by Bundles is never refused: without the resources for which there was no room it is brief.
 func (c *call) sending(n int) (sent func(), err error) {
 	if c.room == nil || c.actor == nil || n <= roomFree || c.Method == http.MethodHead {
 		return func() {}, nil
 	}
-	who := c.actor.Principal().ID
-	var give func()
-	if c.changes {
-		give = c.room.force(who, int64(n))
-	} else if give, err = c.room.take(c.Context(), who, int64(n), false); err != nil {
-		return nil, err
+	who, more := c.actor.Principal().ID, int64(n)
+	if c.kept != nil {
+		more = max(more-c.kept.held-roomFree, 0)
+	}
+	if c.changes && (c.turn != nil || c.html) {
+		return c.room.force(who, more), nil
+	}
+	return c.room.take(c.Context(), who, more, false)
+}
+
+// hand gives an answer to its client. Whoever takes a large one too slowly loses it, and with it the room.
+func (c *call) hand(body []byte) {
+	if c.room == nil || c.actor == nil || len(body) <= roomFree {
+		c.w.Write(body) // a client that went away is no error of ours
+		return
 	}
 	w := http.NewResponseController(c.w)
-	_ = w.SetWriteDeadline(time.Now().Add(time.Minute + time.Duration(n/sendAtLeast)*time.Second)) // what is no connection has none, and needs none
-	return func() {
-		_ = w.SetWriteDeadline(time.Time{})
-		give()
-	}, nil
+	defer w.SetWriteDeadline(time.Time{})
+	for piece := range slices.Chunk(body, sendPiece) {
+		_ = w.SetWriteDeadline(time.Now().Add(sendWithin)) // what is no connection has none, and needs none
+		if c.here != nil && c.here.Err() != nil {          // it was hung up, with a deadline before this one
+			return
+		}
+		if _, err := c.w.Write(piece); err != nil {
+			return
+		}
+	}
 }

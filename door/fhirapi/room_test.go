@@ -3,6 +3,7 @@ package fhirapi
 import (
 	"context"
 	"io"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/osler-emr/osler/base/fair"
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/trust"
 )
 
 // zeros is a body of so many bytes.
@@ -84,8 +86,52 @@ func TestAnswersTakeRoom(t *testing.T) {
 	if err := r.full("nina"); err == nil {
 		t.Error("more is begun by who has taken all")
 	}
+	if err := r.full("amara"); err != nil {
+		t.Errorf("another may not begin because of that: %v", err)
+	}
 	give()
 	if r.all != roomAll || r.held["nina"] != 2*MaxBody {
 		t.Errorf("given back: %d are held, %d of all", r.held["nina"], r.all)
+	}
+}
+
+// While all room is taken by others, small changes are made as ever, and no Bundle takes more: not one that only
+// reads, and not one that reads beside what it changes, which is told without what it reads.
+func TestBundlesHaveNoRoomOfTheirOwn(t *testing.T) {
+	var door *Handler
+	h := open(t, func(h *house, o *Options) {
+		door = New(*o)
+		h.seed(`{"resourceType":"Observation","id":"long","status":"final","code":{"text":"long"},"subject":{"reference":"Patient/rosa"},"note":[{"text":"` + strings.Repeat("long ", roomFree/5) + `"}]}`)
+	})
+	ask := func(entries ...string) (int, string) {
+		r := httptest.NewRequest("POST", "/fhir", strings.NewReader(`{"resourceType":"Bundle","type":"batch","entry":[`+strings.Join(entries, ",")+`]}`))
+		r.Header.Set("Authorization", "Bearer "+h.tokens[trust.Physician])
+		r.Header.Set("Content-Type", "application/fhir+json")
+		w := httptest.NewRecorder()
+		door.ServeHTTP(w, r)
+		return w.Code, w.Body.String()
+	}
+	const read = `{"request":{"method":"GET","url":"Observation/long"}}`
+	const write = `{"request":{"method":"POST","url":"Observation"},"resource":{"resourceType":"Observation","status":"final","code":{"text":"small"},"subject":{"reference":"Patient/rosa"}}}`
+	if status, answer := ask(read, read); status != 200 || len(answer) < 2*roomFree {
+		t.Fatalf("with room: %d, %d bytes", status, len(answer))
+	}
+	if r := &door.server.room; r.all != 0 {
+		t.Errorf("%d bytes of room were not given back", r.all)
+	}
+	door.server.room.force("others", roomAll-1)
+	if status, answer := ask(read, read); len(answer) > 2*roomFree || !strings.Contains(answer, "too much memory") {
+		t.Errorf("a Bundle that reads: %d, %d bytes", status, len(answer))
+	}
+	status, answer := ask(write, read, read)
+	if status != 200 || !strings.Contains(answer, `"201 Created"`) || !strings.Contains(answer, "too much memory") || len(answer) > 2*roomFree {
+		t.Errorf("a Bundle that changes: %d, %d bytes, %.300s", status, len(answer), answer)
+	}
+	door.server.room.force("others", 1)
+	if status, answer := ask(write); status != 200 || !strings.Contains(answer, `"201 Created"`) {
+		t.Errorf("a small change: %d, %.300s", status, answer)
+	}
+	if r := &door.server.room; r.all != roomAll {
+		t.Errorf("%d bytes are held", r.all)
 	}
 }

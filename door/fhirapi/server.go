@@ -157,11 +157,13 @@ type call struct {
 
 	job *laterJob // keeps what a request that is answered later shows; nil otherwise
 
-	room    *room // for a large answer; nil: without a bound
-	changes bool  // the request may change something
+	room    *room      // for a large answer; nil: without a bound
+	kept    *allowance // of a Bundle, with the room that its answer has already
+	changes bool       // the request may change something
 
-	turn  *fair.Turn // of a costly request
-	ahead *ahead     // the body of a costly request
+	here  context.Context // ends when the person may not be here any more; nil: not watched
+	turn  *fair.Turn      // of a costly request
+	ahead *ahead          // the body of a costly request
 }
 
 // wrap authenticates, limits the body and turns errors into OperationOutcomes.
@@ -206,11 +208,7 @@ func (s *server) wrap(rt route) http.HandlerFunc {
 // admitted does what an admitted call asks for, now or later.
 func (s *server) admitted(rt route, c *call) error {
 	defer s.while(c)()
-	if c.changes = rt.changes(); c.changes && c.actor != nil {
-		if err := s.room.full(c.actor.Principal().ID); err != nil {
-			return err
-		}
-	}
+	c.changes = rt.changes()
 	defer s.roomy(c)()
 	if rt.wantsLater(c) {
 		return s.later(rt, c)
@@ -225,7 +223,7 @@ func (s *server) while(c *call) (done func()) {
 	}
 	whole := c.Request
 	ctx, stop := s.While(c.Context(), c.actor.Principal())
-	c.Request = c.WithContext(ctx)
+	c.Request, c.here = c.WithContext(ctx), ctx
 	hungUp := identity.HangUp(ctx, c.w)
 	return func() { // what is told and noted after this has a context that goes on
 		hungUp()
@@ -474,6 +472,10 @@ func (c *call) write(status int, body []byte) error {
 		h.Set("Content-Type", jsonContent)
 	}
 	sent, err := c.sending(len(body))
+	if err != nil && c.changes && c.turn == nil && status < 300 { // it is done: told as with Prefer: return=minimal
+		body, sent, err = nil, func() {}, nil
+		h.Del("Content-Type")
+	}
 	if err != nil {
 		return err
 	}
@@ -486,6 +488,6 @@ func (c *call) write(status int, body []byte) error {
 	if c.Method == http.MethodHead || len(body) == 0 {
 		return nil
 	}
-	c.w.Write(body) // a client that went away is no error of ours
+	c.hand(body)
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,6 +30,7 @@ func (s *server) transaction(c *call) error {
 	if err != nil {
 		return err
 	}
+	c.changes = slices.ContainsFunc(b.Entries, func(e *bundle.Entry) bool { return !reads(e) })
 	switch b.Kind {
 	case "transaction":
 		return s.all(c, b)
@@ -68,7 +70,7 @@ func (s *server) all(c *call, b *bundle.Bundle) error {
 		}
 		plan.answer(res)
 	}
-	budget.bytes = budget.most
+	budget.bytes, budget.refused = budget.most, nil
 	for _, e := range b.Entries { // reads see what the writes made
 		if reads(e) {
 			plan.done[e.Index], _, _ = s.sub(c, e, budget)
@@ -186,7 +188,9 @@ func (p *transactionPlan) reads(b *bundle.Bundle) error {
 		if !reads(e) || made[e.Reference()] {
 			continue
 		}
-		if _, why, status := p.server.sub(p.call, e, p.budget); status >= 400 {
+		if _, why, status := p.server.sub(p.call, e, p.budget); p.budget.refused != nil {
+			return p.budget.refused // it can be tried again
+		} else if status >= 400 {
 			return fault.New(fault.Invalid, "The read in the transaction failed: %s", why).At(e.Path() + ".request.url")
 		}
 	}
@@ -283,7 +287,7 @@ func (p *transactionPlan) answer(res record.Result) {
 			status = "201 Created"
 		}
 		var body []byte
-		if !minimal && len(v.Body) > 0 {
+		if !minimal && len(v.Body) > 0 && p.budget.keep(len(v.Body)) {
 			body = v.Body
 		}
 		p.done[e.Index] = entryResponse(p.call, status, v, body)

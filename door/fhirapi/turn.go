@@ -66,6 +66,11 @@ func (s *server) answer(rt route, c *call, budget time.Duration) error {
 	}
 	body := c.readAhead()
 	return s.Fair.Do(c.Context(), rt.job(c, budget), func(t *fair.Turn) error {
+		if rt.changes() {
+			if err := s.room.full(c.actor.Principal().ID); err != nil {
+				return err
+			}
+		}
 		work := *c
 		work.Request, work.turn, work.ahead = c.WithContext(t.Context()), t, body
 		work.Body = body.reader()
