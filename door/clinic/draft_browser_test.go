@@ -1,6 +1,7 @@
 package clinic
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -88,4 +89,72 @@ func TestAFormThatWasHeldBackStillAsks(t *testing.T) {
 	if p.Path() != visit || !webtest.Eval[bool](p, asks) || webtest.Eval[string](p, `document.querySelector("#plan").value`) != "Rest." {
 		t.Errorf("at %s the text is lost", p.Path())
 	}
+}
+
+// TestTwoWindowsOfOneVisit: what only one window has changed is taken over by the other; what both have
+// changed is asked about, by the field's name, and never under the hands of somebody who types.
+func TestTwoWindowsOfOneVisit(t *testing.T) {
+	h := openChart(t)
+	visit := h.signedIn("anna").startVisit()
+	browser := webtest.Start(t)
+	browser.Open(h.url+"/sign-in", webtest.Desktop).SignIn(h.url, "anna", phrase)
+	a, b := browser.Open(h.url+visit, webtest.Desktop), browser.Open(h.url+visit, webtest.Desktop)
+	until := func(p *webtest.Page, what, is string) {
+		t.Helper()
+		for end := time.Now().Add(15 * time.Second); !webtest.Eval[bool](p, is); time.Sleep(50 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("not so: ", what)
+			}
+		}
+	}
+	const saved = `(d=>!d.dirty&&!d.busy)(document.querySelector("draft-form"))`
+	text := func(p *webtest.Page, field string) string {
+		return webtest.Eval[string](p, `document.querySelector("`+field+`").value`)
+	}
+
+	b.Front()
+	b.Type("#plan", "Rest.")
+	until(b, "the plan is saved", saved)
+	a.Front()
+	a.Type("#subjective", "Cough.")
+	until(a, "the plan is taken over", `document.querySelector("#plan").value==="Rest."`)
+	until(a, "both are saved", saved)
+	if webtest.Eval[bool](a, `!!document.querySelector(".merge")`) {
+		t.Error("a field that one window changed is asked about")
+	}
+
+	b.Front()
+	b.Type("#plan", " Tea.")
+	until(b, "the other window's words are taken over", `document.querySelector("#subjective").value==="Cough."`)
+	until(b, "the plan is saved again", saved)
+	a.Front()
+	a.Type("#plan", " Sleep.")
+	a.Type("#objective", "Lungs clear")
+	until(a, "the plan is asked about", `!!document.querySelector(".merge")`)
+	for _, key := range " right" { // r is the key that prescribes, the space presses what has the focus
+		a.Key(string(key))
+	}
+	if text(a, "#objective") != "Lungs clear right" || a.Path() != visit || webtest.Eval[string](a, `document.activeElement.id`) != "objective" {
+		t.Errorf("typing was stolen: %q on %s", text(a, "#objective"), a.Path())
+	}
+	if got := a.Text(".merge"); strings.Count(got, "Keep this") != 1 || !strings.Contains(got, "In general") {
+		t.Errorf("asked: %s", got)
+	}
+	if !webtest.Eval[bool](a, asks) {
+		t.Error("the page closes on an open question")
+	}
+	a.Type("#plan", " More.") // while the question stands
+	webtest.Eval[bool](a, `(()=>{[...document.querySelectorAll(".merge button")].find(b=>b.textContent==="Keep both").click();return true})()`)
+	until(a, "all is saved", saved)
+	a = browser.Open(h.url+visit, webtest.Desktop)
+	a.Wait("#plan")
+	for _, want := range []string{"Rest. Sleep. More.", "Rest. Tea."} {
+		if !strings.Contains(text(a, "#plan"), want) {
+			t.Errorf("%q is lost: %q", want, text(a, "#plan"))
+		}
+	}
+	if text(a, "#objective") != "Lungs clear right" || text(a, "#subjective") != "Cough." {
+		t.Errorf("lost: %q %q", text(a, "#objective"), text(a, "#subjective"))
+	}
+	a.NoConsoleFaults()
 }

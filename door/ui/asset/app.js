@@ -221,7 +221,7 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
       if (!this.form) return;
       this.version = Number(this.dataset.version || 0);
       this.status = $("[data-saved]", this) || $("[data-saved]", this.form);
-      this.dirty = false; this.busy = false; this.timer = 0;
+      this.dirty = false; this.busy = false; this.timer = 0; this.base = fields(this.form);
       this.onInput = () => { this.dirty = true; this.show("busy", this.dataset.textBusy || "not saved yet"); this.since ||= Date.now(); this.later(Math.max(0, Math.min(700, this.since + 2000 - Date.now()))); };
       this.form.addEventListener("input", this.onInput);
       this.form.addEventListener("focusout", () => { if (this.dirty) this.save(); });
@@ -265,12 +265,12 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
           body: JSON.stringify({ key: this.dataset.key, version: this.version, value }),
         });
         reached = true;
-        if (answer.status === 409) { this.merge(await answer.json(), value); return; }
+        if (answer.status === 409) { this.merge(await answer.json()); return; }
         if (answer.status === 401) { this.failed = true; this.show("bad", this.dataset.textSignin || "Not saved: sign in again in another tab. Your text stays here."); this.later(15000); return; }
         if (!answer.ok) throw new Error(String(answer.status));
         const saved = await answer.json();
         this.failed = false;
-        this.version = saved.version;
+        this.version = saved.version; this.base = value;
         const keep = this.form.elements["draft-version"];
         if (keep) keep.value = saved.version;
         this.dirty = JSON.stringify(fields(this.form)) !== before;
@@ -286,7 +286,7 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
         if (this.again && this.dirty) this.later(300);
       }
     }
-    merge(theirs, mine) {
+    merge(theirs) {
       this.conflict = true;
       this.show("bad", this.dataset.textConflict || "Changed elsewhere: choose what stays.");
       const box = document.createElement("div");
@@ -294,37 +294,45 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
       const head = document.createElement("h3");
       head.textContent = (this.dataset.textConflict || "This was also changed in another window. Nothing is overwritten: choose what stays.");
       box.append(head);
-      const open = new Set();
-      const names = [...new Set([...Object.keys(mine), ...Object.keys(theirs.value || {})])]
-        .filter((n) => (mine[n] || "") !== ((theirs.value || {})[n] || "") && this.form.elements[n]);
+      // A field that only the other window changed is taken over, one that only this one changed stays:
+      // asked is about those that both have. What the other does not show it has not changed.
+      const open = new Set(), was = this.base, now = fields(this.form), other = theirs.value || {};
+      const names = Object.keys(now).filter((n) => {
+        const el = this.form.elements[n];
+        if (!(n in other) || (now[n] || "") === (other[n] || "") || (other[n] || "") === (was[n] || "")) return false;
+        if (now[n] !== was[n] || !el.matches?.("textarea, select, input:not([type=checkbox], [type=radio])")) return true;
+        el.value = other[n];
+        return false;
+      });
+      const merged = () => { this.conflict = false; this.version = theirs.version; this.base = other; this.dirty = true; };
       const finish = (name, parts) => {
         open.delete(name); parts.forEach((p) => p.remove());
         if (open.size) return;
-        box.remove(); this.conflict = false; this.version = theirs.version; this.dirty = true; this.save();
+        box.remove(); merged(); this.save();
       };
       for (const name of names) {
         open.add(name);
-        const el = this.form.elements[name], other = theirs.value[name] || "", own = mine[name] || "";
+        const el = this.form.elements[name], other = theirs.value[name] || "", own = now[name] || "";
         const title = document.createElement("p"), strong = document.createElement("b");
-        strong.textContent = el.labels?.[0]?.textContent || name; title.append(strong);
+        strong.textContent = el.labels?.[0]?.textContent || el.ariaLabel || name; title.append(strong);
         const col = (label, text) => {
           const d = document.createElement("div"), b = document.createElement("b"), pre = document.createElement("pre");
           b.textContent = label; pre.textContent = text; d.append(b, pre); return d;
         };
         const left = col(this.dataset.textMine || "Here", own), right = col((this.dataset.textTheirs || "Saved elsewhere") + " " + (theirs.saved || ""), other);
-        const choose = (label, text) => {
+        const choose = (label, text) => { // own may have grown since
           const b = document.createElement("button");
           b.type = "button"; b.className = "small"; b.textContent = label;
-          b.addEventListener("click", () => { if (el.value !== undefined) el.value = text; finish(name, [title, left, right]); });
+          b.addEventListener("click", () => { if (el.value !== undefined) el.value = text(el.value); finish(name, [title, left, right]); });
           return b;
         };
-        left.append(choose(this.dataset.textKeep || "Keep this", own));
-        right.append(choose(this.dataset.textTake || "Take this", other), " ", choose(this.dataset.textBoth || "Keep both", own + "\n\n" + other));
+        left.append(choose(this.dataset.textKeep || "Keep this", (own) => own));
+        right.append(choose(this.dataset.textTake || "Take this", () => other), " ", choose(this.dataset.textBoth || "Keep both", (own) => own + "\n\n" + other));
         box.append(title, left, right);
       }
-      if (!names.length) { this.conflict = false; this.version = theirs.version; this.show("ok", (this.dataset.textSaved || "saved") + " " + theirs.saved); return; }
+      if (!names.length) { merged(); this.show("busy", this.dataset.textBusy || "not saved yet"); this.later(0); return; }
       this.prepend(box);
-      $("button", box).focus();
+      if (!document.activeElement?.matches("input, textarea, select")) $("button", box).focus(); // nobody's typing presses it
     }
   });
 
