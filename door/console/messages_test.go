@@ -39,7 +39,7 @@ func TestWhatGoesWrongIsSaid(t *testing.T) {
 		{"nothing to import", []string{"import", "--data", dir, filepath.Join(dir, "absent.json")}, 1, "There is nothing at"},
 		{"half of TLS", []string{"serve", "--data", dir, "--cert", "x"}, 1, "--cert-key"},
 		{"no certificate", []string{"serve", "--data", dir, "--cert", "x", "--cert-key", "y"}, 1, "certificate cannot be used"},
-		{"no backup", []string{"restore", "--from", t.TempDir(), "--passphrase-file", passphrase, "--to", dir}, 1, "osler: Nothing was restored, and nothing was changed: There is no backup in this place."},
+		{"no backup", []string{"restore", "--from", t.TempDir(), "--passphrase-file", passphrase, "--to", dir}, 1, ", and nothing was changed: There is no backup in this place."},
 		{"a port that is taken", []string{"serve", "--data", dir, "--listen", taken.Addr().String()}, 1, "cannot be used (address already in use); choose another with --listen."},
 		{"a port that is taken, for the demonstration", []string{"demo", "--data", dir, "--listen", taken.Addr().String()}, 1, "cannot be used (address already in use)"},
 		{"no port", []string{"serve", "--data", dir, "--listen", "8080"}, 1, "host and a port"},

@@ -19,7 +19,8 @@ import (
 // Patient writes one patient's record as a collection Bundle: the whole compartment, and
 // the practitioners, organizations and other shared resources that it names. It returns the number
 // of resources. What is about the use of substances goes with the notice that the law asks for
-// (42 CFR 2.32(a)(2)), as the last entry. The record is never in memory as a whole.
+// (42 CFR 2.32(a)(2)), as the last entry. The record is never in memory as a whole. A record that misses
+// data whose file is lost (record.Lacks) is not written to its end: half of one must not look whole.
 func Patient(ctx context.Context, actor *record.Actor, id string, w io.Writer) (int, error) {
 	if err := actor.Note(ctx, ledger.Export, id, "whole record"); err != nil {
 		return 0, err
@@ -28,7 +29,10 @@ func Patient(ctx context.Context, actor *record.Actor, id string, w io.Writer) (
 	out.WriteString(`{"resourceType":"Bundle","type":"collection","timestamp":"` + actor.Now().Format("2006-01-02T15:04:05.000Z07:00") + `","entry":[`)
 	n := 0
 	written, named, protected := map[string]bool{}, []string{}, false
-	add := func(ref string, body []byte) {
+	add := func(ref string, body []byte) error {
+		if record.Lacks(body) {
+			return record.LostData(ref)
+		}
 		if n++; n > 1 {
 			out.WriteString(",\n")
 		}
@@ -36,12 +40,15 @@ func Patient(ctx context.Context, actor *record.Actor, id string, w io.Writer) (
 		out.Write(body)
 		out.WriteByte('}')
 		written[ref] = true
+		return nil
 	}
 	for v, err := range actor.ChartVersions(ctx, id) {
 		if err != nil {
 			return n, err
 		}
-		add(v.Type+"/"+v.ID, v.Body)
+		if err := add(v.Type+"/"+v.ID, v.Body); err != nil {
+			return n, err
+		}
 		r, err := fhir.Parse(v.Body)
 		if err != nil {
 			return n, err
@@ -68,11 +75,15 @@ func Patient(ctx context.Context, actor *record.Actor, id string, w io.Writer) (
 			return n, err
 		}
 		if v.Patient == "" { // shared resources only: nobody else's data
-			add(ref, v.Body)
+			if err := add(ref, v.Body); err != nil {
+				return n, err
+			}
 		}
 	}
 	if protected {
-		add("", notice().JSON())
+		if err := add("", notice().JSON()); err != nil {
+			return n, err
+		}
 	}
 	out.WriteString("]}\n")
 	return n, out.Flush()
@@ -89,7 +100,8 @@ func notice() *fhir.Node {
 }
 
 // All writes every resource that the actor may see as NDJSON, one file for each type in
-// dir, which must be empty or absent. It returns the number of resources by type.
+// dir, which must be empty or absent. It returns the number of resources by type. It ends with an error at
+// a resource that misses data whose file is lost.
 func All(ctx context.Context, actor *record.Actor, dir string) (map[string]int, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -104,6 +116,9 @@ func All(ctx context.Context, actor *record.Actor, dir string) (map[string]int, 
 	counts := map[string]int{}
 	var failed error
 	for v, err := range actor.All(ctx) {
+		if err == nil && record.Lacks(v.Body) {
+			err = record.LostData(v.Type + "/" + v.ID)
+		}
 		if err == nil {
 			err = write(files, dir, v.Type, v.Body)
 		}
