@@ -75,7 +75,7 @@ func TestAVisitFromTheSearchToTheSignature(t *testing.T) {
 	p.Type("#f-diagnosis", "cystitis")
 	p.Wait("#f-diagnosis-list [role=option]")
 	p.press(kb.Enter)
-	p.Wait("#work .prob textarea")
+	p.Wait("#work .prob textarea:focus") // which it gets once it is there; what is typed before goes with it
 	p.Type("#subjective", "Burning on passing urine for two days, no fever.")
 	p.Type("#plan", "Short course; call if fever or flank pain.")
 	p.Check()
