@@ -97,14 +97,12 @@ func readDay(r *web.Request) (*dayView, error) {
 		return nil, err
 	}
 	for _, p := range places {
-		switch {
-		case p.Visit != "" && p.State.Open(): // whoever is being seen does not wait
-			v.Counts[schedule.InRoom]++
-		case p.State == schedule.Arrived:
+		state := p.State
+		if p.Visit != "" && state.Open() { // whoever is being seen does not wait
+			state = schedule.InRoom
+		}
+		if v.Counts[state]++; state == schedule.Arrived {
 			v.Waiting++
-			fallthrough
-		default:
-			v.Counts[p.State]++
 		}
 	}
 	for _, c := range clinicians {
