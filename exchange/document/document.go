@@ -1,0 +1,99 @@
+// Package document takes in documents of other systems, item by item: C-CDA now.
+//
+// Read tells what a document says, as resources that nobody has accepted; Compare holds them to a
+// chart; Accept writes what a person chose, with the document beside it, and can be taken back as
+// a whole. Nothing of a document is in the chart before that, and what could not be read is said.
+// It makes no practitioners, organizations or places: who is named in a document is named in the
+// resource. The syntax is in wire/cda.
+package document
+
+import (
+	"time"
+
+	"github.com/osler-emr/osler/fhir"
+)
+
+// Section is where in a chart an item belongs.
+type Section string
+
+// The sections, in the order in which they are shown.
+const (
+	Allergies     Section = "allergies"
+	Medications   Section = "medications"
+	Problems      Section = "problems"
+	Immunizations Section = "immunizations"
+	Results       Section = "results"
+	VitalSigns    Section = "vital-signs"
+	Procedures    Section = "procedures"
+	Encounters    Section = "encounters"
+	Social        Section = "social-history"
+	Family        Section = "family-history"
+	Goals         Section = "goals"
+	Plan          Section = "plan"
+	Devices       Section = "devices"
+	Other         Section = "other" // read as text only
+)
+
+// Doubt is something of an item that could not be read or is not sure, as a sentence of the
+// message catalogue with its arguments.
+type Doubt struct {
+	Words string
+	Args  []any
+}
+
+// Item is one thing that a document says of the patient.
+type Item struct {
+	Key      string       // the same each time the same document is read
+	Section  Section      //
+	Resource *fhir.Node   // as it would be stored, without id and subject; who is named is contained
+	Parts    []*fhir.Node // of a panel: its Observations, in order
+	Absent   bool         // a statement that there is none ("no known allergies"), never a guess from an empty section
+	Text     string       // in a line
+	Source   string       // id of its passage in the section's text; "" when the entry refers to none
+	Of       int          // index in Document.Texts
+	Doubts   []Doubt
+}
+
+// Text is a section as its author attested it.
+type Text struct {
+	Title   string
+	Section Section
+	Body    Passage
+	Differs bool // entries say something that the text does not
+}
+
+// Passage is text without markup that could act: paragraphs, lists, tables.
+type Passage struct {
+	ID    string
+	Kind  string // "", paragraph, list, item, table, row, head, cell, emphasis, break, content
+	Text  string // of a leaf
+	Parts []Passage
+}
+
+// Unread is an entry that became no item, or a section that has no entries.
+type Unread struct {
+	Of   int // index in Document.Texts; -1 none
+	What string
+	Why  Doubt
+}
+
+// Document is what a document says.
+type Document struct {
+	Form            string // "C-CDA R2.1"
+	Title           string
+	ID, Set         string // OIDs or UUIDs with extension, "root^extension"
+	Version         int
+	Replaces        string     // ID of the document that it takes the place of
+	Type            *fhir.Node // CodeableConcept
+	Written         time.Time
+	Patient         *fhir.Node // as the document has it
+	Author          string
+	Custodian       string
+	Confidentiality string   // N, R, V
+	Labels          []string // what all of it is labelled with
+	Texts           []Text
+	Items           []Item
+	Unread          []Unread
+	Body            []byte // of an unstructured document: the PDF or text in it
+	BodyType        string // its media type
+}
