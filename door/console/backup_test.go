@@ -108,6 +108,11 @@ func TestBackupAndRestoreFromTheCommandLine(t *testing.T) {
 		t.Errorf("the restored record is not the one that was backed up")
 	}
 	must(t, "audit", "verify", "--data", restored)
+	for _, c := range [][2]string{{"--set", "nope"}, {"--at", "1999-12-31T00:00:00Z"}} {
+		if code, out := run(t, "restore", "--from", place, "--identity", identity, "--to", filepath.Join(dir, "none"), c[0], c[1]); code != 1 || !strings.Contains(out, "There is no set nope in this place. There is: 2") && !strings.Contains(out, "no commit by then; the first that the set has is of 2") {
+			t.Errorf("%v: exit %d, %s", c, code, out)
+		}
+	}
 	past := filepath.Join(dir, "past")
 	out := must(t, "restore", "--from", place, "--identity", identity, "--to", past, "--at", "4") // the founding, its labels and the place of contents, then the first import
 	if !strings.Contains(out, "Left out: "+beyond(t, place, 4)) {
@@ -219,6 +224,12 @@ func TestABackupThatLacksContentsIsMadeAndSaysSo(t *testing.T) {
 	if told, err := os.ReadFile(filepath.Join(to, "OperationOutcome.ndjson")); err != nil || !strings.Contains(string(told), name) || !strings.Contains(string(told), "DocumentReference/") {
 		t.Errorf("what is missing in it: %s %v", told, err)
 	}
+	// A move brings all else, too, and what it has brought can be used.
+	copied := filepath.Join(dir, "copied")
+	if out := ends(3, "store", "copy", "--from", data, "--to", copied); !strings.Contains(out, name) || !strings.Contains(out, "All else was copied") {
+		t.Errorf("a move without what is lost: %s", out)
+	}
+	ends(3, "export", "--data", copied, "--all", "--without-lost", "--to", to+"-copied")
 	one := filepath.Join(dir, "one.json")
 	ends(1, "export", "--data", data, "--patient", "p0", "--to", one)
 	if _, err := os.Stat(one); err == nil {
@@ -263,6 +274,7 @@ func TestAPlaceInTheRecordIsRefused(t *testing.T) {
 		{[]string{"store", "copy", "--from", data, "--to", link}, "the same store"},
 		{[]string{"restore", "--from", filepath.Join(dir, "nowhere"), "--drill", "--identity"}, "There is no folder " + filepath.Join(dir, "nowhere")},
 		{[]string{"restore", "--from", t.TempDir(), "--drill", "--identity"}, "Nothing was restored from "},
+		{[]string{"export", "--all", "--data", data, "--to", "/proc/nowhere/x"}, "The folder /proc/nowhere/x cannot be made"},
 	} {
 		if c.args[0] == "restore" {
 			identity := filepath.Join(dir, "identity.txt")

@@ -87,7 +87,7 @@ func (c *copyCommand) Run(ctx context.Context, p *Program) error {
 		return err
 	}
 	fmt.Fprintf(p.Out, "Copied and compared: %d commits, %d versions, %d items, %d contents, the same audit entries and the same signed head, in %.1f s.\n", proof.T, proof.Versions, proof.Items, proof.Contents, time.Since(began).Seconds())
-	return nil
+	return lacking(p, proof.Lost, "All else was copied. Bring the files back into the new place of contents, from contents/ of a backup.")
 }
 
 // placed says where a store is: in a folder, or in a database with its keys in one.
