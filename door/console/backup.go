@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -147,7 +148,7 @@ func (p *Program) openBeside(ctx context.Context, d dataFlags) (beside, error) {
 		return beside{}, fault.New(fault.NotFound, "There is no record in %s; `osler serve --data` creates one.", d.Data)
 	}
 	private()
-	if err := whole(d.Data); err != nil {
+	if err := errors.Join(finished(d.Data), whole(d.Data)); err != nil {
 		return beside{}, err
 	}
 	unlock, err := d.source(d.Data)
@@ -238,6 +239,10 @@ func (b *bar) show(p archive.Progress) {
 		return
 	}
 	b.drawn = time.Now()
+	if p.Of == 0 { // the contents come before the commits
+		fmt.Fprintf(b.w, "\r%s: %d contents   ", b.what, p.Contents)
+		return
+	}
 	fmt.Fprintf(b.w, "\r%s: commit %d of %d, %d versions, %d contents   ", b.what, p.T, p.Of, p.Versions, p.Contents)
 }
 

@@ -524,3 +524,34 @@ func TestARecordInPostgreSQLIsBackedUpAndRestored(t *testing.T) {
 		t.Errorf("another folder for a database: exit %d, left %v, %s", code, left, out)
 	}
 }
+
+// TestACopyThatWasNotFinishedIsNotOpened: it would be worked in without what came last.
+func TestACopyThatWasNotFinishedIsNotOpened(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	data, copied, other := filepath.Join(dir, "record"), filepath.Join(dir, "copy"), filepath.Join(dir, "other")
+	must(t, "import", "--data", data, patients(t, dir, 0, 20))
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	var said bytes.Buffer
+	code := (&Program{Clock: clock.System{}, Out: &said, Err: &said}).Run(ctx, []string{"export", "--data", data, "--all", "--to", filepath.Join(dir, "all")})
+	if text := said.String(); code != 1 || !strings.Contains(text, "osler: Interrupted before it was done.") || strings.Contains(text, "context") {
+		t.Errorf("exit %d, %s", code, text)
+	}
+	must(t, "store", "copy", "--from", data, "--to", copied)
+	if err := os.WriteFile(filepath.Join(copied, copyMark), nil, 0o600); err != nil { // as one that was stopped leaves it
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"audit", "verify"}, {"serve", "--listen", "127.0.0.1:0"}, {"backup", "--to", filepath.Join(dir, "backups"), "--recipient", "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"}} {
+		if code, out := run(t, append(args, "--data", copied)...); code != 1 || !strings.Contains(out, "store copy` again") {
+			t.Errorf("%v: exit %d, %s", args, code, out)
+		}
+	}
+	must(t, "store", "copy", "--from", data, "--to", copied)
+	must(t, "audit", "verify", "--data", copied)
+	must(t, "import", "--data", other, patients(t, dir, 0, 1))
+	if code, out := run(t, "store", "copy", "--from", data, "--to", other); code != 1 {
+		t.Errorf("onto another record: exit %d, %s", code, out)
+	}
+	must(t, "audit", "verify", "--data", other)
+}

@@ -61,6 +61,9 @@ type house struct {
 
 // open opens the record in a folder; create makes it when there is none.
 func (p *Program) open(ctx context.Context, d dataFlags, create bool) (*house, error) {
+	if err := finished(d.Data); err != nil {
+		return nil, err
+	}
 	_, err := os.Stat(filepath.Join(d.Data, "record.db"))
 	embedded := err == nil
 	switch {
