@@ -120,30 +120,7 @@ func (r *reader) statement(e *cda.Element) {
 		r.unread(e, markedError)
 		return
 	}
-	read, ok := readers[r.kind]
-	if !ok {
-		read = (*reader).other
-	}
-	read(r, e)
-}
-
-// readers are by section; each takes what else stands there too.
-var readers = map[Section]func(*reader, *cda.Element){
-	Allergies:   (*reader).allergies,
-	Medications: (*reader).medications,
-	Problems:    (*reader).problems,
-}
-
-// other reads what stands in a section of another kind by what it is.
-func (r *reader) other(e *cda.Element) {
-	switch {
-	case e.Is(allergyConcern) || e.Is(allergyObservation):
-		r.allergies(e)
-	case e.Is(problemConcern) || e.Is(problemObservation):
-		r.problems(e)
-	case e.Is(medicationActivity):
-		r.medications(e)
-	}
+	r.dispatch(e, 0)
 }
 
 // erroneous reports whether a statement is marked as an error.

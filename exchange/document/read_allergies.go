@@ -31,10 +31,7 @@ func (r *reader) allergies(e *cda.Element) {
 		r.allergy(e, nil)
 		return
 	}
-	if e.Name != "act" {
-		r.other(e)
-		return
-	}
+	before := len(r.doc.Items) + len(r.doc.Unread)
 	related(e, "observation", func(_ string, o *cda.Element) {
 		if o.Is(severityObservation) || o.Is(statusObservation) {
 			return
@@ -45,6 +42,9 @@ func (r *reader) allergies(e *cda.Element) {
 		}
 		r.allergy(o, e)
 	})
+	if len(r.doc.Items)+len(r.doc.Unread) == before {
+		r.unread(e, kindNotRead)
+	}
 }
 
 const (

@@ -8,18 +8,10 @@ import (
 	"github.com/osler-emr/osler/wire/cda"
 )
 
-// medications reads what somebody takes or took. Whoever prescribed it, here it is a statement: this
-// clinic has not ordered it.
-func (r *reader) medications(e *cda.Element) {
-	if e.Name != "substanceAdministration" {
-		r.other(e)
-		return
-	}
-	r.medication(e)
-}
-
 var noMedication = map[string]bool{"787481004": true, "182904002": true, "182849000": true}
 
+// medication reads what somebody takes or took. Whoever prescribed it, here it is a statement: this
+// clinic has not ordered it.
 func (r *reader) medication(e *cda.Element) {
 	n := fhir.New("MedicationStatement")
 	n.Set("identifier", identifiers(e))

@@ -16,19 +16,24 @@ var (
 
 // problems reads a concern, one Condition for each observation in it.
 func (r *reader) problems(e *cda.Element) {
-	switch {
-	case e.Name == "observation" && (e.Is(problemObservation) || r.kind == Problems && e.Child("value").Type() == "CD" && !e.Is(healthStatus)):
-		r.problem(e, nil, "problem-list-item")
-	case e.Name == "act" && len(concerned(e)) > 0:
-		for _, o := range concerned(e) {
-			if erroneous(o) {
-				r.unread(o, markedError)
-				continue
-			}
-			r.problem(o, e, "problem-list-item")
+	category := "problem-list-item"
+	if e.Child("code").Attr("code") == "29308-4" {
+		category = "encounter-diagnosis"
+	}
+	if e.Name == "observation" {
+		r.problem(e, nil, category)
+		return
+	}
+	list := concerned(e)
+	for _, o := range list {
+		if erroneous(o) {
+			r.unread(o, markedError)
+			continue
 		}
-	default:
-		r.other(e)
+		r.problem(o, e, category)
+	}
+	if len(list) == 0 {
+		r.unread(e, kindNotRead)
 	}
 }
 

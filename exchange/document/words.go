@@ -20,6 +20,6 @@ const (
 	valueMissing     = "The document gives no value."
 	valueUnreadable  = "The value in the document cannot be read."
 	severityWhere    = "The document rates the severity of the allergy as a whole, not of a reaction."
-	bodyTooLarge     = "The file in the document has more than %d MB and was not taken out."
+	bodyElsewhere    = "The contents of the document are in a file of its own, which was not sent with it."
 	bodyUnreadable   = "The file in the document cannot be read."
 )

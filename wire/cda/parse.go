@@ -307,7 +307,7 @@ func (p *parser) quoted() (string, error) {
 		switch value[i] {
 		case '<':
 			return "", p.fail("an attribute holds <")
-		case '&', '\t', '\n', '\r':
+		case '&', '\t', '\n':
 			plain = false
 		}
 	}
@@ -445,7 +445,7 @@ func (p *parser) text() error {
 			if end < 0 {
 				return p.fail("CDATA does not end")
 			}
-			text = join(text, lines(rest[len("<![CDATA["):end]))
+			text = join(text, rest[len("<![CDATA["):end])
 			p.at += end + 3
 			continue
 		case strings.HasPrefix(rest, "<!--"):
@@ -479,7 +479,7 @@ func (p *parser) piece(s string) (string, error) {
 	plain := true
 	for i := 0; i < len(s); i++ {
 		switch s[i] {
-		case '&', '\r':
+		case '&':
 			plain = false
 		case ']':
 			if strings.HasPrefix(s[i:], "]]>") {
@@ -493,7 +493,7 @@ func (p *parser) piece(s string) (string, error) {
 	return p.unescape(s, false)
 }
 
-// lines makes line ends alike.
+// lines makes line ends alike, as XML wants it before anything else.
 func lines(s string) string {
 	if !strings.Contains(s, "\r") {
 		return s
@@ -505,7 +505,6 @@ func lines(s string) string {
 var five = map[string]rune{"amp": '&', "lt": '<', "gt": '>', "quot": '"', "apos": '\''}
 
 func (p *parser) unescape(s string, attribute bool) (string, error) {
-	s = lines(s)
 	if attribute {
 		s = strings.NewReplacer("\n", " ", "\t", " ").Replace(s)
 	}
