@@ -103,7 +103,7 @@ func (r *reader) encounter(e *cda.Element) {
 			line += ", " + s
 		}
 	}
-	item := r.add(e, n, short(line))
+	item := r.add(e, n, clip(line))
 	if item.Section == Other {
 		item.Section = Encounters
 	}
@@ -121,6 +121,9 @@ func (r *reader) encounter(e *cda.Element) {
 func (r *reader) diagnosis(o, act *cda.Element) {
 	if erroneous(o) || erroneous(act) {
 		r.unread(o, markedError)
+		return
+	}
+	if o.Null() != "" {
 		return
 	}
 	before := len(r.doc.Items)

@@ -55,7 +55,7 @@ func (r *reader) note(e *cda.Element) {
 	if line == "" {
 		line = r.title()
 	}
-	n.Set("description", fhir.Str(short(line)))
+	n.Set("description", fhir.Str(clip(line)))
 	n.Set("content", fhir.Arr(fhir.Obj("attachment", attachment)))
 	holder := fhir.Obj()
 	when := r.times(holder, "x", e.Child("effectiveTime"))

@@ -1,6 +1,7 @@
 package document
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/osler-emr/osler/fhir"
@@ -19,8 +20,8 @@ const observationCategory = "http://terminology.hl7.org/CodeSystem/observation-c
 
 // observation reads an observation as an Observation of a category ("" none), and says it in a
 // line. It is nil when it names nothing.
-func (r *reader) observation(o, around *cda.Element, category string) (*fhir.Node, string) {
-	n := fhir.New("Observation")
+func (r *reader) observation(o, around *cda.Element, category string) (n *fhir.Node, line, short string) {
+	n = fhir.New("Observation")
 	n.Set("identifier", identifiers(o))
 	code := r.concept(o.Child("code"))
 	switch {
@@ -32,11 +33,14 @@ func (r *reader) observation(o, around *cda.Element, category string) (*fhir.Nod
 		code = made(loinc, "82810-3", "Pregnancy status")
 	case code == nil:
 		if text := r.textOf(o.Child("text")); text != "" {
-			code = fhir.Obj("text", short(text))
+			code = fhir.Obj("text", clip(text))
 		}
 	}
-	if code == nil {
-		return nil, ""
+	if code == nil && o.Child("value") != nil {
+		code = fhir.Obj("text", r.title())
+	}
+	if code.Path("text").Text() == "" && code.Get("coding") == nil {
+		return nil, "", ""
 	}
 	values := elements(o, "value")
 	n.Set("status", fhir.Str(observationStatus(o, len(values) > 0)))
@@ -58,6 +62,12 @@ func (r *reader) observation(o, around *cda.Element, category string) (*fhir.Nod
 	said := ""
 	if len(values) > 0 {
 		said = r.value(n, values[0], o.Attr("negationInd") == "true")
+		said = r.spoken(n.Get("valueCodeableConcept"), o, said)
+		if o.Is(pregnancy) && o.Attr("negationInd") == "true" && slices.Contains(codesIn(values[0], snomedOID), "77386006") {
+			n.Set("valueCodeableConcept", made(snomed, "60001007", "Not pregnant"))
+			said = "not pregnant"
+		}
+		r.compare(o, n.Get("valueQuantity"), nil)
 	}
 	interpretations := list(o, "interpretationCode", r.concept)
 	n.Set("interpretation", interpretations)
@@ -69,7 +79,7 @@ func (r *reader) observation(o, around *cda.Element, category string) (*fhir.Nod
 	}
 	n.Set("referenceRange", r.ranges(o))
 	n.Set("component", r.components(o, values))
-	line := conceptText(code)
+	line = conceptText(code)
 	if isAssertion(code) && said != "" {
 		line, said = said, ""
 	}
@@ -79,10 +89,23 @@ func (r *reader) observation(o, around *cda.Element, category string) (*fhir.Nod
 	if c := interpretations.At(0).Path("coding.0.code").Text(); c != "" && c != "N" {
 		line += " (" + c + ")"
 	}
+	short = line
 	if when != "" {
 		line += ", " + when
 	}
-	return n, line
+	return n, line, short
+}
+
+// spoken gives a concept that is only a code the words of the passage that its statement refers to.
+func (r *reader) spoken(c *fhir.Node, o *cda.Element, said string) string {
+	if c == nil || said != c.Path("coding.0.code").Text() {
+		return said
+	}
+	if text := r.textOf(o.Child("text")); text != "" && len(text) <= 250 {
+		c.Set("text", fhir.Str(text))
+		return text
+	}
+	return said
 }
 
 const (
@@ -178,7 +201,7 @@ func (r *reader) value(n *fhir.Node, v *cda.Element, denied bool) string {
 	default: // ST, ED, and what has no type
 		if text := r.textOf(v); text != "" {
 			n.Set("valueString", fhir.Str(text))
-			said = short(text)
+			said = clip(text)
 		} else if c := r.concept(v); c != nil {
 			n.Set("valueCodeableConcept", c)
 			said = conceptText(c)
@@ -189,7 +212,7 @@ func (r *reader) value(n *fhir.Node, v *cda.Element, denied bool) string {
 	}
 	if text := r.textOf(v); text != "" && v.Type() != "ED" { // words where a number should be
 		n.Set("valueString", fhir.Str(text))
-		return short(text)
+		return clip(text)
 	}
 	if reason := absences[v.Null()]; reason != "" {
 		n.Set("dataAbsentReason", made("http://terminology.hl7.org/CodeSystem/data-absent-reason", reason, ""))
@@ -298,7 +321,7 @@ func (r *reader) components(o *cda.Element, values []*cda.Element) *fhir.Node {
 
 // observed reads an observation as an item of its own.
 func (r *reader) observed(o, around *cda.Element, category string) {
-	n, line := r.observation(o, around, category)
+	n, line, _ := r.observation(o, around, category)
 	if n == nil {
 		r.unread(o, saysNothing)
 		return
@@ -318,8 +341,14 @@ func (r *reader) results(e *cda.Element) {
 	var members []*cda.Element
 	for c := range e.All("component") {
 		for o := range c.All("observation") {
-			if erroneous(o) {
+			switch {
+			case erroneous(o):
 				r.unread(o, markedError)
+				continue
+			case isSecurity(o):
+				continue
+			case o.Null() != "" && o.Child("value") == nil:
+				r.unread(o, notKnown)
 				continue
 			}
 			members = append(members, o)
@@ -339,14 +368,13 @@ func (r *reader) results(e *cda.Element) {
 	var doubts []Doubt
 	for _, o := range members {
 		r.doubts = nil
-		n, line := r.observation(o, e, category)
+		n, _, line := r.observation(o, e, category)
 		if n == nil {
 			r.unread(o, saysNothing)
 			continue
 		}
 		doubts = append(doubts, r.doubts...)
 		parts = append(parts, n)
-		line, _, _ = strings.Cut(line, ", ")
 		lines = append(lines, line)
 	}
 	n := fhir.New("DiagnosticReport")
@@ -374,7 +402,7 @@ func (r *reader) results(e *cda.Element) {
 		line += ": " + strings.Join(lines, "; ")
 	}
 	r.doubts = unique(doubts)
-	item := r.add(e, n, short(line))
+	item := r.add(e, n, clip(line))
 	item.Parts = parts
 	if item.Source == "" && len(members) > 0 {
 		item.Source = r.source(members[0])
@@ -428,8 +456,14 @@ func (r *reader) vitals(e *cda.Element) {
 	pressures := map[string][]*cda.Element{}
 	for c := range e.All("component") {
 		for o := range c.All("observation") {
-			if erroneous(o) {
+			switch {
+			case erroneous(o):
 				r.unread(o, markedError)
+				continue
+			case isSecurity(o):
+				continue
+			case o.Null() != "" && o.Child("value") == nil:
+				r.unread(o, notKnown)
 				continue
 			}
 			members = append(members, o)
@@ -452,7 +486,7 @@ func (r *reader) vitals(e *cda.Element) {
 			}
 			continue
 		}
-		n, line := r.observation(o, e, "vital-signs")
+		n, line, _ := r.observation(o, e, "vital-signs")
 		if n == nil {
 			r.unread(o, saysNothing)
 			continue
@@ -479,8 +513,8 @@ func containsElement(list []*cda.Element, e *cda.Element) bool {
 
 // pressure makes one Observation of a systolic and a diastolic pressure.
 func (r *reader) pressure(s, d, around *cda.Element) {
-	a, _ := r.observation(s, around, "vital-signs")
-	b, _ := r.observation(d, around, "vital-signs")
+	a, _, _ := r.observation(s, around, "vital-signs")
+	b, _, _ := r.observation(d, around, "vital-signs")
 	code := made(loinc, "85354-9", "Blood pressure panel")
 	code.Set("text", fhir.Str("Blood pressure"))
 	ids := fhir.Arr()

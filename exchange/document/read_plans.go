@@ -18,7 +18,7 @@ func (r *reader) planned(e *cda.Element) {
 	}
 	if code == nil {
 		if text := r.textOf(e.Child("text")); text != "" {
-			code = fhir.Obj("text", short(text))
+			code = fhir.Obj("text", clip(text))
 		}
 	}
 	if code == nil {
@@ -142,20 +142,20 @@ func (r *reader) goal(e *cda.Element) {
 	}
 	if said != "" {
 		if description == nil {
-			description = fhir.Obj("text", short(said))
+			description = fhir.Obj("text", clip(said))
 			said = ""
 		} else {
 			text := conceptText(description)
 			if isAssertion(description) {
 				text = ""
 			}
-			description.Set("text", fhir.Str(short(collapse(text+" "+said))))
+			description.Set("text", fhir.Str(clip(collapse(text+" "+said))))
 			said = ""
 		}
 	}
 	if description == nil {
 		if text := r.textOf(e.Child("text")); text != "" {
-			description = fhir.Obj("text", short(text))
+			description = fhir.Obj("text", clip(text))
 		}
 	}
 	if description == nil {
@@ -241,7 +241,7 @@ func (r *reader) family(e *cda.Element) {
 			continue
 		}
 		condition := fhir.Obj("code", code)
-		said += "; " + conceptText(code)
+		said += "; " + r.spoken(code, o, conceptText(code))
 		fatal := false
 		related(o, "observation", func(_ string, x *cda.Element) {
 			fatal = fatal || x.Is("2.16.840.1.113883.10.20.22.4.47")
@@ -267,7 +267,7 @@ func (r *reader) family(e *cda.Element) {
 	if said != "" {
 		line += ": " + said[2:]
 	}
-	item := r.add(e, n, short(line))
+	item := r.add(e, n, clip(line))
 	if item.Section == Other {
 		item.Section = Family
 	}

@@ -26,11 +26,14 @@ func (r *reader) problems(e *cda.Element) {
 	}
 	list := concerned(e)
 	for _, o := range list {
-		if erroneous(o) {
+		switch {
+		case erroneous(o):
 			r.unread(o, markedError)
-			continue
+		case o.Null() != "":
+			r.unread(o, notKnown)
+		default:
+			r.problem(o, e, category)
 		}
-		r.problem(o, e, category)
 	}
 	if len(list) == 0 {
 		r.unread(e, kindNotRead)
@@ -61,7 +64,7 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 	code := r.concept(o.Child("value"))
 	if code == nil {
 		if text := r.textOf(o.Child("text")); text != "" {
-			code = fhir.Obj("text", short(text))
+			code = fhir.Obj("text", clip(text))
 		}
 	}
 	denied := o.Attr("negationInd") == "true"
@@ -74,7 +77,7 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 		r.unread(o, saysNothing)
 		return
 	}
-	status := r.problemStatus(o, act)
+	status := r.problemStatus(o, act, category)
 	if denied || none {
 		status = ""
 	}
@@ -117,7 +120,7 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 	if code.Get("coding") == nil {
 		r.doubt(wordsOnly)
 	}
-	line := conceptText(code)
+	line := r.spoken(code, o, conceptText(code))
 	if denied {
 		line = "Not: " + line
 	}
@@ -130,6 +133,7 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 	case status != "" && status != "active":
 		line += ", " + status
 	}
+	r.none = none
 	item := r.add(o, n, line)
 	if item.Source == "" {
 		item.Source = r.source(act)
@@ -137,12 +141,11 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 	if item.Section == Other {
 		item.Section = Problems
 	}
-	item.Absent = none
 }
 
 // problemStatus reads the clinical status: as it is observed, else by the concern; an end alone is
 // one.
-func (r *reader) problemStatus(o, act *cda.Element) string {
+func (r *reader) problemStatus(o, act *cda.Element, category string) string {
 	if s := problemStatuses[statusOf(o)]; s != "" {
 		return s
 	}
@@ -159,7 +162,10 @@ func (r *reader) problemStatus(o, act *cda.Element) string {
 	if high.Null() == "UNK" { // it has ended, nobody knows when
 		return "inactive"
 	}
-	if act == nil {
+	switch {
+	case category == "encounter-diagnosis": // it was one then
+		return ""
+	case act == nil:
 		return "active"
 	}
 	r.doubt(statusUnclear)

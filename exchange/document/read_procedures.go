@@ -1,6 +1,8 @@
 package document
 
 import (
+	"slices"
+
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/wire/cda"
 )
@@ -17,7 +19,7 @@ func (r *reader) procedure(e *cda.Element) {
 	code := r.concept(e.Child("code"))
 	if code == nil {
 		if text := r.textOf(e.Child("text")); text != "" {
-			code = fhir.Obj("text", short(text))
+			code = fhir.Obj("text", clip(text))
 		}
 	}
 	if code == nil {
@@ -58,6 +60,10 @@ func (r *reader) procedure(e *cda.Element) {
 	n.Set("reasonCode", r.reasons(e))
 	n.Set("bodySite", list(e, "targetSiteCode", r.concept))
 	r.notes(n, e)
+	none := status == "not-done" && slices.Contains(codesIn(e.Child("code"), snomedOID), "71388002") // any procedure
+	if none {
+		code.Set("text", fhir.Str("No procedures"))
+	}
 	if code.Get("coding") == nil {
 		r.doubt(wordsOnly)
 	}
@@ -65,16 +71,17 @@ func (r *reader) procedure(e *cda.Element) {
 	if when != "" {
 		line += ", " + when
 	}
-	switch status {
-	case "not-done":
+	switch {
+	case none:
+	case status == "not-done":
 		line = "Not done: " + line
 		if why := conceptText(n.Get("statusReason")); why != "" {
 			line += " (" + why + ")"
 		}
-	case "completed", "unknown":
-	default:
+	case status != "completed" && status != "unknown":
 		line += " (" + status + ")"
 	}
+	r.none = none
 	item := r.add(e, n, line)
 	if item.Section == Other || item.Section == Devices {
 		item.Section = Procedures

@@ -68,6 +68,17 @@ func sectionOf(s *cda.Section) Section {
 // dispatch reads a statement by its template, then by the section that it stands in, then by what
 // kind of statement it is; depth is how many acts it stands in.
 func (r *reader) dispatch(e *cda.Element, depth int) {
+	switch {
+	case erroneous(e):
+		r.unread(e, markedError)
+		return
+	case e.Null() != "": // it is said of nothing
+		r.unread(e, notKnown)
+		return
+	case e.Name == "observation" && isSecurity(e):
+		r.unread(e, keptAsLabels)
+		return
+	}
 	for t := range e.All("templateId") {
 		if read, ok := byEntry[t.Attr("root")]; ok {
 			read(r, e)
@@ -216,12 +227,11 @@ func (r *reader) inside(e *cda.Element, name string, depth int) {
 					continue
 				}
 				found = true
-				if erroneous(s) {
-					r.unread(s, markedError)
+				if s.Name == "observation" && isSecurity(s) {
 					continue
 				}
 				r.doubts = nil
-				if s.Name == "observation" && s.Attr("moodCode") != "GOL" && name == "component" && !s.Is(problemObservation) {
+				if !erroneous(s) && s.Null() == "" && s.Name == "observation" && s.Attr("moodCode") != "GOL" && name == "component" && !s.Is(problemObservation) {
 					r.loose(s, e)
 					continue
 				}
