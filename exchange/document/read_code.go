@@ -205,6 +205,9 @@ func number(s string) string {
 func (r *reader) quantity(e *cda.Element) *fhir.Node {
 	value := number(e.Attr("value"))
 	if value == "" {
+		if e.Has("value") {
+			r.doubt(valueUnreadable)
+		}
 		return nil
 	}
 	n := fhir.Obj("value", fhir.Decimal(value))

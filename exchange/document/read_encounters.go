@@ -24,7 +24,7 @@ func (r *reader) encounter(e *cda.Element) {
 	if start == "" {
 		start = r.date(i.Low)
 	}
-	start, end = ordered(start, end)
+	start, end = r.ordered(start, end)
 	status := "unknown"
 	switch s := e.Child("statusCode").Attr("code"); {
 	case s == "cancelled":

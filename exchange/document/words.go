@@ -10,6 +10,7 @@ const (
 	noInformation    = "The document says that it has no information for this section."
 	statusUnclear    = "The document does not say whether this is still so."
 	dateUnreadable   = "A date in the document cannot be read."
+	datesContradict  = "An end in the document is before its beginning. It was left out."
 	wordsOnly        = "There is no code, only words."
 	otherText        = "The text of the document says something else than this entry."
 	notUCUM          = "“%s” is no unit of UCUM."
