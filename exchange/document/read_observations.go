@@ -245,11 +245,8 @@ func (r *reader) bound(v *cda.Element) *fhir.Node {
 	if q == nil {
 		return nil
 	}
-	if side.Attr("inclusive") != "false" {
+	if side.Attr("inclusive") != "false" { // CDA takes an end as part of the interval
 		comparator += "="
-	}
-	if other := map[*cda.Element]*cda.Element{low: high, high: low}[side]; other == nil && side.Attr("inclusive") == "" {
-		comparator = comparator[:1] + "="
 	}
 	n := fhir.Obj("value", q.Get("value"), "comparator", comparator)
 	for _, k := range []string{"unit", "system", "code"} {
