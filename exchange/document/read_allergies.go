@@ -98,6 +98,10 @@ func (r *reader) allergy(o, act *cda.Element) {
 		r.unread(o, saysNothing)
 		return
 	}
+	if empty(code) {
+		r.unread(o, deniesInWords)
+		return
+	}
 	status := r.allergyStatus(o, act)
 	if denied {
 		status = "inactive"

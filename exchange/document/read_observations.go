@@ -54,9 +54,13 @@ func (r *reader) observation(o, around *cda.Element, category string) (n *fhir.N
 	n.Set("code", code)
 	when := r.times(n, "effective", o.Child("effectiveTime"))
 	if when == "" {
-		when = r.times(n, "effective", around.Child("effectiveTime"))
+		when = r.times(n, "effective", r.frame(around).time)
 	}
-	if _, who := r.authored(o, around); who != "" {
+	_, who := r.authored(o)
+	if who == "" {
+		who = r.frame(around).author
+	}
+	if who != "" {
 		n.Set("performer", fhir.Arr(named(who)))
 	}
 	said := ""
@@ -113,6 +117,22 @@ const (
 	tobaccoUse    = "2.16.840.1.113883.10.20.22.4.85"
 	pregnancy     = "2.16.840.1.113883.10.20.15.3.8"
 )
+
+// frame is what a bracket says of all that it holds; kept, since each of them asks.
+type frame struct {
+	of     *cda.Element
+	time   *cda.Element
+	author string
+	source string
+}
+
+func (r *reader) frame(e *cda.Element) frame {
+	if r.framed.of != e {
+		_, who := r.authored(e)
+		r.framed = frame{e, e.Child("effectiveTime"), who, r.source(e)}
+	}
+	return r.framed
+}
 
 func elements(e *cda.Element, name string) (list []*cda.Element) {
 	for c := range e.All(name) {
@@ -323,7 +343,19 @@ func (r *reader) observed(o, around *cda.Element, category string) {
 		r.unread(o, saysNothing)
 		return
 	}
+	if r.idle(o, n) {
+		return
+	}
 	r.add(o, n, line)
+}
+
+// idle says so and reports it when an observation without a value is of words that say nothing.
+func (r *reader) idle(o *cda.Element, n *fhir.Node) bool {
+	if empty(n.Get("code")) && (n.Get("dataAbsentReason") != nil || o.Child("value") == nil) {
+		r.unread(o, deniesInWords)
+		return true
+	}
+	return false
 }
 
 // results reads a panel as a DiagnosticReport with its Observations.
@@ -449,8 +481,7 @@ func (r *reader) vitals(e *cda.Element) {
 		r.observed(e, nil, "vital-signs")
 		return
 	}
-	var members []*cda.Element
-	pressures := map[string][]*cda.Element{}
+	var members, systolic, diastolic []*cda.Element
 	for c := range e.All("component") {
 		for o := range c.All("observation") {
 			switch {
@@ -464,28 +495,34 @@ func (r *reader) vitals(e *cda.Element) {
 				continue
 			}
 			members = append(members, o)
-			if k := o.Child("code").Attr("code"); k == "8480-6" || k == "8462-4" {
-				pressures[k] = append(pressures[k], o)
+			switch o.Child("code").Attr("code") {
+			case "8480-6":
+				systolic = append(systolic, o)
+			case "8462-4":
+				diastolic = append(diastolic, o)
 			}
 		}
 	}
-	systolic, diastolic := pressures["8480-6"], pressures["8462-4"]
-	paired := len(systolic) == len(diastolic)
-	for i, o := range members {
-		if i >= 0 && paired && containsElement(diastolic, o) {
-			continue // with its systolic one
+	with, paired := map[*cda.Element]*cda.Element{}, map[*cda.Element]bool{} // the diastolic pressure of a systolic one
+	if len(systolic) == len(diastolic) {
+		for i, s := range systolic {
+			with[s], paired[diastolic[i]] = diastolic[i], true
 		}
-		if paired && containsElement(systolic, o) {
-			for k, s := range systolic {
-				if s == o {
-					r.pressure(s, diastolic[k], e)
-				}
-			}
+	}
+	for _, o := range members {
+		if paired[o] {
+			continue
+		}
+		if d := with[o]; d != nil {
+			r.pressure(o, d, e)
 			continue
 		}
 		n, line, _ := r.observation(o, e, "vital-signs")
 		if n == nil {
 			r.unread(o, saysNothing)
+			continue
+		}
+		if r.idle(o, n) {
 			continue
 		}
 		saturation(n)
@@ -494,18 +531,9 @@ func (r *reader) vitals(e *cda.Element) {
 			item.Section = VitalSigns
 		}
 		if item.Source == "" {
-			item.Source = r.source(e)
+			item.Source = r.frame(e).source
 		}
 	}
-}
-
-func containsElement(list []*cda.Element, e *cda.Element) bool {
-	for _, x := range list {
-		if x == e {
-			return true
-		}
-	}
-	return false
 }
 
 // pressure makes one Observation of a systolic and a diastolic pressure.
@@ -558,15 +586,16 @@ func (r *reader) pressure(s, d, around *cda.Element) {
 	n.Set("component", components)
 	line := "Blood pressure " + strings.Join(values, "/")
 	if u := a.Get("valueQuantity"); u != nil {
-		_, unit, _ := strings.Cut(amount(u), " ")
-		line += " " + unit
+		if _, unit, _ := strings.Cut(amount(u), " "); unit != "" {
+			line += " " + unit
+		}
 	}
 	if at := n.Get("effectiveDateTime").Text(); at != "" {
 		line += ", " + day(at)
 	}
 	item := r.add(s, n, line)
 	if item.Source == "" {
-		item.Source = r.source(around)
+		item.Source = r.frame(around).source
 	}
 	if item.Section == Other {
 		item.Section = VitalSigns

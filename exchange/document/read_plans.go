@@ -25,6 +25,10 @@ func (r *reader) planned(e *cda.Element) {
 		r.unread(e, saysNothing)
 		return
 	}
+	if empty(code) {
+		r.unread(e, deniesInWords)
+		return
+	}
 	n := fhir.New("ServiceRequest")
 	n.Set("identifier", identifiers(e))
 	n.Set("status", fhir.Str(requestStatus(e)))

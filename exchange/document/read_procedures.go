@@ -28,6 +28,10 @@ func (r *reader) procedure(e *cda.Element) {
 		}
 		return
 	}
+	if empty(code) {
+		r.unread(e, deniesInWords)
+		return
+	}
 	n := fhir.New("Procedure")
 	n.Set("identifier", identifiers(e))
 	status := procedureStatuses[e.Child("statusCode").Attr("code")]
@@ -204,6 +208,10 @@ func (r *reader) immunization(e *cda.Element) {
 	code := r.drug(e)
 	if code == nil {
 		r.unread(e, saysNothing)
+		return
+	}
+	if empty(code) {
+		r.unread(e, deniesInWords)
 		return
 	}
 	n := fhir.New("Immunization")
