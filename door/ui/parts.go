@@ -2,6 +2,8 @@ package ui
 
 import (
 	"context"
+	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,6 +21,53 @@ type Panel struct {
 	Class   string          // more classes: "need"
 	ID      string          // for htmx targets
 	Level3  bool            // an h3 below an h2
+}
+
+// Saved is what a form's draft holds, for Draft.
+type Saved struct {
+	Key     string // of the draft
+	Version int64  // 0: nothing is saved
+	At      string // "saved 10:14:32"
+	// Apart are texts that were left in other windows and are not part of the draft.
+	Apart        []OtherText
+	ApartVersion int64
+	// Theirs is what another window has saved since the form was shown, with which it came back.
+	Theirs *OtherText
+}
+
+// OtherText is another version of the text of a form, by field.
+type OtherText struct {
+	Version int64             `json:"version"`
+	Saved   string            `json:"saved"`
+	Value   map[string]string `json:"value"`
+}
+
+// version is the one that the form goes on from.
+func (s Saved) version() string {
+	if s.Theirs != nil {
+		return strconv.FormatInt(s.Theirs.Version, 10)
+	}
+	return strconv.FormatInt(s.Version, 10)
+}
+
+// others are the attributes that hold other versions, for the script.
+func (s Saved) others() templ.Attributes {
+	a := templ.Attributes{}
+	if s.Theirs != nil {
+		a["data-theirs"] = inJSON(s.Theirs)
+	}
+	if len(s.Apart) > 0 {
+		a["data-apart"], a["data-merged"] = inJSON(s.Apart), strconv.FormatInt(s.ApartVersion, 10)
+	}
+	return a
+}
+
+func inJSON(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return ""
+	}
+	return string(b)
 }
 
 // Tab is one entry of Tabs.
