@@ -5,14 +5,23 @@ import (
 	"github.com/osler-emr/osler/wire/cda"
 )
 
+const (
+	immunizationActivity = "2.16.840.1.113883.10.20.22.4.52"
+	plannedImmunization  = "2.16.840.1.113883.10.20.22.4.120"
+)
+
 // planned reads what somebody intends. An order of another clinic is a plan here: nothing in this
 // house waits for it.
 func (r *reader) planned(e *cda.Element) {
-	if e.Name == "substanceAdministration" {
+	vaccine := e.Is(immunizationActivity) || e.Is(plannedImmunization)
+	if e.Name == "substanceAdministration" && !vaccine {
 		r.plannedMedicine(e)
 		return
 	}
 	code := r.concept(e.Child("code"))
+	if vaccine {
+		code = r.drug(e)
+	}
 	if code == nil {
 		code = r.concept(e.At("product/manufacturedProduct/manufacturedMaterial/code"))
 	}
@@ -79,40 +88,44 @@ func requestStatus(e *cda.Element) string {
 	return "unknown"
 }
 
+// plannedMedicine reads a medicine that somebody intends to give: a statement, for it is no
+// prescription of this house.
 func (r *reader) plannedMedicine(e *cda.Element) {
 	code := r.drug(e)
-	if code == nil {
+	if code == nil || empty(code) {
 		r.unread(e, saysNothing)
 		return
 	}
-	n := fhir.New("MedicationRequest")
+	n := fhir.New("MedicationStatement")
 	n.Set("identifier", identifiers(e))
-	status := requestStatus(e)
-	if status == "revoked" {
-		status = "cancelled"
+	status := map[string]string{"on-hold": "on-hold", "revoked": "not-taken", "unknown": "unknown", "completed": "unknown"}[requestStatus(e)]
+	if e.Attr("negationInd") == "true" {
+		status = "not-taken"
+	}
+	if status == "" {
+		status = "intended"
 	}
 	n.Set("status", fhir.Str(status))
-	n.Set("intent", fhir.Str(intent(e)))
-	if e.Attr("negationInd") == "true" {
-		n.Set("doNotPerform", fhir.Bool(true))
-	}
 	n.Set("medicationCodeableConcept", code)
+	when := r.times(n, "effective", courseTime(e))
 	at, who := r.authored(e)
-	n.Set("authoredOn", fhir.Obj("v", at).Get("v"))
-	n.Set("requester", named(who))
+	n.Set("dateAsserted", fhir.Obj("v", at).Get("v"))
+	n.Set("informationSource", named(who))
 	n.Set("reasonCode", r.reasons(e))
+	r.notes(n, e)
 	dosage, said := r.dosage(e)
-	n.Set("dosageInstruction", dosage)
+	n.Set("dosage", dosage)
 	line := conceptText(code)
-	if said != "" {
-		line += ", " + said
-	}
-	holder := fhir.Obj()
-	if when := r.times(holder, "x", courseTime(e)); when != "" {
-		line += ", " + when
-		if dosage == nil {
-			n.Set("dosageInstruction", fhir.Arr(fhir.Obj("text", when)))
+	for _, part := range []string{said, when} {
+		if part != "" {
+			line += ", " + part
 		}
+	}
+	switch status {
+	case "intended":
+		line += " (planned)"
+	case "not-taken":
+		line = "Not planned: " + line
 	}
 	r.add(e, n, line).Section = Plan
 }

@@ -122,19 +122,19 @@ func (r *reader) dispatch(e *cda.Element, depth int) {
 var byEntry = map[string]func(*reader, *cda.Element){
 	allergyConcern: (*reader).allergies, allergyObservation: (*reader).allergies,
 	problemConcern: (*reader).problems, problemObservation: (*reader).problems,
-	"2.16.840.1.113883.10.20.22.4.52": immunizationOrPlan,
+	immunizationActivity:              immunizationOrPlan,
 	"2.16.840.1.113883.10.20.22.4.1":  (*reader).results,
 	"2.16.840.1.113883.10.20.22.4.26": (*reader).vitals,
 	"2.16.840.1.113883.10.20.22.4.45": (*reader).family,
 	"2.16.840.1.113883.10.20.22.4.12": procedureOrPlan, "2.16.840.1.113883.10.20.22.4.13": procedureOrPlan, "2.16.840.1.113883.10.20.22.4.14": procedureOrPlan,
 	"2.16.840.1.113883.10.20.22.4.121": (*reader).goal,
-	"2.16.840.1.113883.10.20.22.4.120": (*reader).plannedMedicine,
+	plannedImmunization:                (*reader).planned,
 	noteActivity:                       (*reader).note,
 }
 
 func immunizationOrPlan(r *reader, e *cda.Element) {
 	if e.Attr("moodCode") == "INT" || e.Attr("moodCode") == "RQO" {
-		r.plannedMedicine(e)
+		r.planned(e)
 		return
 	}
 	r.immunization(e)
