@@ -118,7 +118,7 @@ func (r *reader) concept(e *cda.Element) *fhir.Node {
 	return n
 }
 
-// code returns the codes of an element in one code system, its own first.
+// codesIn returns the codes of an element in one code system, its own first.
 func codesIn(e *cda.Element, oid string) (list []string) {
 	if e == nil {
 		return nil
@@ -285,7 +285,7 @@ func amount(q *fhir.Node) string {
 	return value + " " + unit
 }
 
-// whole returns a number without a fraction as an int, -1 when it is none.
+// integer returns a number without a fraction as an int, -1 when it is none.
 func integer(s string) int {
 	v, ok := new(big.Rat).SetString(strings.TrimSpace(s))
 	if !ok || len(s) > 12 || !v.IsInt() || !v.Num().IsInt64() {
