@@ -77,15 +77,15 @@ func (c *backupMakeCommand) Run(ctx context.Context, p *Program) error {
 }
 
 // lacking names the contents of attachments that a record does not have, and returns a fault when there
-// are any: the set is better than none, but whoever waits for the exit status has to know.
+// are any (incomplete, exit status 3): the set is better than none, but whoever waits for the exit status has to know.
 func lacking(p *Program, lost []string, then string) error {
 	for _, name := range lost {
-		fmt.Fprintf(p.Out, "problem: the record names an attachment whose content it does not have: %s\n", name)
+		fmt.Fprintf(p.Out, "problem: the record names an attachment whose content it does not have: the file %s\n", name)
 	}
 	if len(lost) == 0 {
 		return nil
 	}
-	return fault.New(fault.Invalid, "The record does not have the contents of %s. %s", counted(len(lost), "attachment"), then)
+	return incomplete{fault.New(fault.Invalid, "The record does not have the contents of %s. %s", counted(len(lost), "attachment"), then)}
 }
 
 // counted says a number of things: "1 problem", "2 problems".

@@ -165,7 +165,13 @@ func TestABackupThatLacksContentsIsMadeAndSaysSo(t *testing.T) {
 	if err := os.WriteFile(passphrase, []byte("correct horse\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	must(t, "import", "--data", data, patients(t, dir, 0, 3))
+	letters := filepath.Join(dir, "letters.ndjson")
+	if err := os.WriteFile(letters, []byte(`{"resourceType":"Patient","id":"p0"}
+{"resourceType":"DocumentReference","id":"d0","status":"current","subject":{"reference":"Patient/p0"},"content":[{"attachment":{"contentType":"application/pdf","data":"`+strings.Repeat("L000", 30_000)+`"}}]}
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	must(t, "import", "--data", data, letters)
 	files, err := filepath.Glob(filepath.Join(data, "contents", "*", "*"))
 	if err != nil || len(files) != 1 {
 		t.Fatalf("contents: %v %v", files, err)
@@ -175,19 +181,52 @@ func TestABackupThatLacksContentsIsMadeAndSaysSo(t *testing.T) {
 	}
 	for range 2 { // the second time nothing is new
 		code, out := run(t, "backup", "--data", data, "--to", place, "--passphrase-file", passphrase)
-		if code != 1 || !strings.Contains(out, "contents of 1 attachment. ") || !strings.Contains(out, filepath.Base(files[0])) {
+		if code != 3 || !strings.Contains(out, "contents of 1 attachment. ") || !strings.Contains(out, filepath.Base(files[0])) {
 			t.Errorf("exit %d, %s", code, out)
 		}
 	}
 	restored := filepath.Join(dir, "restored")
-	for _, to := range [][]string{{"--to", restored}, {"--drill"}} {
+	for _, to := range [][]string{{"--to", restored}, {"--drill"}, {"--verify", "--to", filepath.Join(dir, "verified")}} {
 		code, out := run(t, append([]string{"restore", "--from", place, "--passphrase-file", passphrase}, to...)...)
-		if code != 1 || !strings.Contains(out, "Proven:") || !strings.Contains(out, "contents of 1 attachment. ") {
+		if to[0] == "--verify" && (!strings.Contains(out, "every content that the backup holds") || !strings.Contains(out, "lost before the backup was made: The file ") || !strings.Contains(out, "DocumentReference/")) {
+			t.Errorf("what was lost before is not told as such: %s", out)
+		}
+		if code != 3 || !strings.Contains(out, "Proven:") || !strings.Contains(out, "contents of 1 attachment. ") {
 			t.Errorf("restore %q: exit %d, %s", to, code, out)
 		}
 	}
 	if _, err := os.Stat(filepath.Join(restored, "record.db")); err != nil {
 		t.Errorf("all else was not restored: %v", err)
+	}
+	ends := func(want int, args ...string) string {
+		t.Helper()
+		code, out := run(t, args...)
+		if code != want {
+			t.Errorf("%q: exit %d, %s", args, code, out)
+		}
+		return out
+	}
+	// An export ends where data is missing and says which file; on request it goes on and names it.
+	to := filepath.Join(dir, "all")
+	name := filepath.Base(files[0])
+	if out := ends(1, "export", "--data", data, "--all", "--to", to); !strings.Contains(out, name) || !strings.Contains(out, "--without-lost") {
+		t.Errorf("an export of a record that lacks data: %s", out)
+	}
+	to += "-but"
+	if out := ends(3, "export", "--data", data, "--all", "--without-lost", "--to", to); !strings.Contains(out, name) {
+		t.Errorf("an export without what is lost: %s", out)
+	}
+	if told, err := os.ReadFile(filepath.Join(to, "OperationOutcome.ndjson")); err != nil || !strings.Contains(string(told), name) || !strings.Contains(string(told), "DocumentReference/") {
+		t.Errorf("what is missing in it: %s %v", told, err)
+	}
+	one := filepath.Join(dir, "one.json")
+	ends(1, "export", "--data", data, "--patient", "p0", "--to", one)
+	if _, err := os.Stat(one); err == nil {
+		t.Error("half of a patient's record is left")
+	}
+	ends(3, "export", "--data", data, "--patient", "p0", "--without-lost", "--to", one)
+	if whole, err := os.ReadFile(one); err != nil || !strings.Contains(string(whole), `"resourceType":"OperationOutcome"`) {
+		t.Errorf("a patient's record does not say what it lacks: %v", err)
 	}
 }
 

@@ -29,7 +29,7 @@ func download(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	out := &streamed{w: w}
-	if _, err = bulk.Patient(r.Context(), r.Actor, id, out); err == nil || !out.begun {
+	if _, err = bulk.Patient(r.Context(), r.Actor, id, out, nil); err == nil || !out.begun {
 		return err
 	}
 	// Half a record must not look whole: the connection ends, and the browser says that it failed.
