@@ -61,7 +61,10 @@ func TestAVisitByKeysAlone(t *testing.T) {
 	if note := h.chart("maria").Notes[0]; !strings.Contains(note.Sections[0].Text, "Sugar is better.") {
 		t.Errorf("the note: %+v", note.Sections)
 	}
-	if keys := webtest.Eval[[]string](p, `(()=>{document.dispatchEvent(new KeyboardEvent("keydown",{key:"?",bubbles:true}));return [...document.querySelectorAll("#keys dd")].map(d=>d.textContent.trim())})()`); len(keys) < 5 || strings.Contains(strings.Join(keys, "|")+"|", "||") {
+	p.Wait("nav.chartnav")
+	p.Key("?")
+	soon(t, p, "the list of keys is open", `document.querySelectorAll("#keys[open] dd").length>5`)
+	if keys := webtest.Eval[[]string](p, `[...document.querySelectorAll("#keys dd")].map(d=>d.textContent.trim())`); strings.Contains(strings.Join(keys, "|")+"|", "||") {
 		t.Errorf("a key has no name: %q", keys)
 	}
 }
