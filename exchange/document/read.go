@@ -1,0 +1,270 @@
+package document
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/wire/cda"
+)
+
+// Read reads a document: C-CDA R1.1, R2.0 and R2.1 and their predecessor C32. What is refused as a
+// whole is a fault, in which nothing of the document stands; all else is in the Document: an entry
+// becomes an Item, or is Unread with the reason.
+func Read(body []byte) (*Document, error) {
+	doc, err := cda.Parse(body)
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{cda: doc, doc: &Document{}, places: map[string]place{}}
+	r.texts()
+	r.header()
+	for i := range doc.Sections {
+		r.section(i)
+	}
+	r.unstructured()
+	r.close()
+	return r.doc, nil
+}
+
+// reader is the state of reading one document.
+type reader struct {
+	cda    *cda.Document
+	doc    *Document
+	places map[string]place // by the ID of a passage
+	of     int              // index of the section that is read
+	entry  int              // of the entry in it
+	part   int              // items made of the entry
+	kind   Section
+	doubts []Doubt // of the item that is made
+	clocks bool    // a time of day was left out for want of a zone
+}
+
+// place is where a passage stands: alone, and with the row or item around it.
+type place struct {
+	of          int
+	alone, wide *cda.Passage
+}
+
+// texts takes the text of each section and where the passages are that entries refer to.
+func (r *reader) texts() {
+	r.doc.Texts = make([]Text, len(r.cda.Sections))
+	for i := range r.cda.Sections {
+		s := &r.cda.Sections[i]
+		r.doc.Texts[i] = Text{Title: s.Title, Section: sectionOf(s), Body: s.Text}
+		r.index(i, &r.doc.Texts[i].Body, nil)
+	}
+}
+
+func (r *reader) index(of int, p, wide *cda.Passage) {
+	if p.Kind == "row" || p.Kind == "item" {
+		wide = p
+	}
+	if p.ID != "" {
+		if _, twice := r.places[p.ID]; !twice {
+			if wide == nil {
+				r.places[p.ID] = place{of, p, p}
+			} else {
+				r.places[p.ID] = place{of, p, wide}
+			}
+		}
+	}
+	for i := range p.Parts {
+		r.index(of, &p.Parts[i], wide)
+	}
+}
+
+// section reads the entries of a section.
+func (r *reader) section(i int) {
+	s := &r.cda.Sections[i]
+	r.of, r.kind = i, r.doc.Texts[i].Section
+	if len(s.Entries) == 0 {
+		why := textOnly
+		switch {
+		case s.Null() != "":
+			why = noInformation
+		case s.Text.Empty():
+			why = emptySection
+			for range s.All("component") { // it only holds others
+				return
+			}
+		}
+		r.doc.Unread = append(r.doc.Unread, Unread{Of: i, What: r.title(), Why: Doubt{Words: why}})
+		return
+	}
+	for n, statement := range s.Entries {
+		r.entry, r.part = n, 0
+		before := len(r.doc.Items) + len(r.doc.Unread)
+		r.statement(statement)
+		if len(r.doc.Items)+len(r.doc.Unread) == before {
+			r.unread(statement, kindNotRead)
+		}
+	}
+}
+
+func (r *reader) title() string {
+	s := &r.cda.Sections[r.of]
+	if s.Title != "" {
+		return s.Title
+	}
+	if d := s.Child("code").Attr("displayName"); d != "" {
+		return d
+	}
+	return s.Child("code").Attr("code")
+}
+
+// statement reads one entry. Errors that the document marks as such are no facts.
+func (r *reader) statement(e *cda.Element) {
+	r.doubts = nil
+	if erroneous(e) {
+		r.unread(e, markedError)
+		return
+	}
+	read, ok := readers[r.kind]
+	if !ok {
+		read = (*reader).other
+	}
+	read(r, e)
+}
+
+// readers are by section; each takes what else stands there too.
+var readers = map[Section]func(*reader, *cda.Element){
+	Allergies:   (*reader).allergies,
+	Medications: (*reader).medications,
+	Problems:    (*reader).problems,
+}
+
+// other reads what stands in a section of another kind by what it is.
+func (r *reader) other(e *cda.Element) {
+	switch {
+	case e.Is(allergyConcern) || e.Is(allergyObservation):
+		r.allergies(e)
+	case e.Is(problemConcern) || e.Is(problemObservation):
+		r.problems(e)
+	case e.Is(medicationActivity):
+		r.medications(e)
+	}
+}
+
+// erroneous reports whether a statement is marked as an error.
+func erroneous(e *cda.Element) bool { return e.Child("statusCode").Attr("code") == "nullified" }
+
+// add takes a resource as an item of the entry e.
+func (r *reader) add(e *cda.Element, resource *fhir.Node, text string) *Item {
+	r.part++
+	item := Item{
+		Key:      strconv.Itoa(r.of+1) + "." + strconv.Itoa(r.entry+1) + "." + strconv.Itoa(r.part),
+		Section:  r.kind,
+		Resource: resource,
+		Text:     text,
+		Source:   r.source(e),
+		Of:       r.of,
+		Doubts:   r.doubts,
+	}
+	r.doubts = nil
+	r.doc.Items = append(r.doc.Items, item)
+	return &r.doc.Items[len(r.doc.Items)-1]
+}
+
+// unread says that a statement became no item.
+func (r *reader) unread(e *cda.Element, why string, args ...any) {
+	what := r.words(e.Child("code"))
+	for _, path := range []string{"value", "text", "consumable/manufacturedProduct/manufacturedMaterial/code"} {
+		if what == "" || path == "value" && e.Child("value") != nil {
+			if w := r.words(e.At(path)); w != "" {
+				what = w
+			}
+		}
+	}
+	if what == "" {
+		what = r.title()
+	}
+	r.doubts = nil
+	r.doc.Unread = append(r.doc.Unread, Unread{Of: r.of, What: short(what), Why: Doubt{Words: why, Args: args}})
+}
+
+func (r *reader) doubt(words string, args ...any) {
+	for _, d := range r.doubts {
+		if d.Words == words {
+			return
+		}
+	}
+	r.doubts = append(r.doubts, Doubt{Words: words, Args: args})
+}
+
+// source returns the ID of the passage of this section that an entry refers to.
+func (r *reader) source(e *cda.Element) string {
+	for _, path := range []string{"text", "code/originalText", "value/originalText", "consumable/manufacturedProduct/manufacturedMaterial/code/originalText",
+		"participant/participantRole/playingEntity/code/originalText", "entryRelationship/observation/text", "entryRelationship/observation/value/originalText"} {
+		id := e.At(path).Reference()
+		if p, ok := r.places[id]; ok && p.of == r.of {
+			return id
+		}
+	}
+	return ""
+}
+
+// textOf returns the words of a text or originalText: its own, or those it refers to.
+func (r *reader) textOf(e *cda.Element) string {
+	if id := e.Reference(); id != "" {
+		if p, ok := r.places[id]; ok {
+			return p.alone.Line()
+		}
+	}
+	if e.Attr("representation") == "B64" {
+		return ""
+	}
+	return e.Content()
+}
+
+// words returns what a code or text says to a person.
+func (r *reader) words(e *cda.Element) string {
+	if e == nil {
+		return ""
+	}
+	if e.Name == "text" {
+		return r.textOf(e)
+	}
+	if t := r.textOf(e.Child("originalText")); t != "" && len(t) <= 250 {
+		return t
+	}
+	if d := collapse(e.Attr("displayName")); d != "" {
+		return d
+	}
+	for t := range e.All("translation") {
+		if d := collapse(t.Attr("displayName")); d != "" {
+			return d
+		}
+	}
+	return e.Content()
+}
+
+func collapse(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// short bounds a line.
+func short(s string) string {
+	if len(s) <= 250 {
+		return s
+	}
+	cut := s[:247]
+	for len(cut) > 0 && cut[len(cut)-1]&0xC0 == 0x80 {
+		cut = cut[:len(cut)-1]
+	}
+	return strings.ToValidUTF8(cut, "") + "…"
+}
+
+// related goes over what stands in the entryRelationships of a statement, with their typeCode.
+func related(e *cda.Element, name string, f func(typeCode string, other *cda.Element)) {
+	for rel := range e.All("entryRelationship") {
+		for o := range rel.All(name) {
+			f(rel.Attr("typeCode"), o)
+		}
+	}
+}
+
+// close ends the reading.
+func (r *reader) close() {
+	if r.clocks {
+		r.doc.Doubts = append(r.doc.Doubts, Doubt{Words: timesWithoutZone})
+	}
+}
