@@ -116,9 +116,9 @@ func (c *Comparison) reference(actor *record.Actor, url string, size int) *fhir.
 	n := fhir.New("DocumentReference")
 	n.SetID(ident.New(actor.Now()))
 	n.Set("meta", c.meta("DocumentReference", n.ID()))
-	n.Set("masterIdentifier", identifier(d.ID))
+	n.Set("masterIdentifier", numberOf(d.ID))
 	list := fhir.Arr()
-	if set := identifier(d.Set); set != nil {
+	if set := numberOf(d.Set); set != nil {
 		set.Set("type", fhir.Obj("text", "document set"))
 		list.Append(set)
 	}
@@ -198,8 +198,8 @@ func (c *Comparison) from() string {
 	return by + ", " + c.Document.Written.Format(time.DateOnly)
 }
 
-// identifier writes the number of a document, "root^extension", as FHIR does.
-func identifier(id string) *fhir.Node {
+// numberOf writes the number of a document, "root^extension", as FHIR does.
+func numberOf(id string) *fhir.Node {
 	root, extension, _ := strings.Cut(id, "^")
 	uri := "urn:oid:" + root
 	if strings.Contains(root, "-") {
@@ -215,7 +215,7 @@ func identifier(id string) *fhir.Node {
 }
 
 func sameIdentifier(n *fhir.Node, id string) bool {
-	want := identifier(id)
+	want := numberOf(id)
 	return want != nil && n.Get("system").Text() == want.Get("system").Text() && n.Get("value").Text() == want.Get("value").Text()
 }
 

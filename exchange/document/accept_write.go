@@ -57,8 +57,8 @@ func statement(n *fhir.Node) *fhir.Node {
 	return out
 }
 
-// subjects are the members by which types name whom they are about, where it is not "subject".
-var subjects = map[string]string{"AllergyIntolerance": "patient", "Immunization": "patient", "FamilyMemberHistory": "patient", "Device": "patient",
+// aboutWhom are the members by which types name whom they are about, where it is not "subject".
+var aboutWhom = map[string]string{"AllergyIntolerance": "patient", "Immunization": "patient", "FamilyMemberHistory": "patient", "Device": "patient",
 	"ImmunizationRecommendation": "patient", "NutritionOrder": "patient", "Coverage": "beneficiary"}
 
 // resources are an item as it is stored, the item itself first, its parts after it.
@@ -105,7 +105,7 @@ func (c *Comparison) owned(actor *record.Actor, n *fhir.Node, document string) *
 	meta := c.meta(n.ResourceType(), document)
 	n.Remove("meta")
 	n.SetFirst(2, "meta", meta)
-	n.Set(cmp.Or(subjects[n.ResourceType()], "subject"), reference("Patient/"+c.Patient))
+	n.Set(cmp.Or(aboutWhom[n.ResourceType()], "subject"), reference("Patient/"+c.Patient))
 	return n
 }
 

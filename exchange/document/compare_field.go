@@ -67,7 +67,7 @@ func sameNumber(a, b string) bool {
 // describe reads a resource as it is compared; nil for one of a type that is not.
 func describe(n *fhir.Node) *thing {
 	t := &thing{node: n, group: n.ResourceType()}
-	if read, ok := readers[t.group]; ok {
+	if read, ok := describers[t.group]; ok {
 		read(t, n)
 	} else {
 		return nil
@@ -80,7 +80,7 @@ func describe(n *fhir.Node) *thing {
 	return t
 }
 
-var readers = map[string]func(*thing, *fhir.Node){
+var describers = map[string]func(*thing, *fhir.Node){
 	"AllergyIntolerance": (*thing).allergy, "MedicationStatement": (*thing).medicine, "MedicationRequest": (*thing).medicine,
 	"Condition": (*thing).problem, "Immunization": (*thing).vaccine, "Observation": (*thing).observation, "DiagnosticReport": (*thing).report,
 	"Procedure": (*thing).procedure, "Encounter": (*thing).visit, "FamilyMemberHistory": (*thing).family, "Goal": (*thing).goal,
@@ -181,7 +181,8 @@ func (t *thing) medicine(n *fhir.Node) {
 	if found, whole := m.Ingredients(); whole {
 		t.codes = append(t.codes, "ingredient|"+ingredients(found))
 	}
-	t.now = m.Status != "stopped" && m.Status != "completed" && m.Status != "cancelled" && m.Status != "not-taken"
+	t.none = strings.HasPrefix(plain(t.name), "no known ") || slices.Contains(t.codes, chart.SNOMED+"|787481004")
+	t.now = !t.none && m.Status != "stopped" && m.Status != "completed" && m.Status != "cancelled" && m.Status != "not-taken"
 	dose := ""
 	if m.Dose > 0 {
 		dose = drug.Count(m.Dose, m.Unit)
@@ -252,7 +253,8 @@ func (t *thing) problem(n *fhir.Node) {
 	clinical := code(n.Get("clinicalStatus"))
 	ended := first(n.Get("abatementDateTime"), n.Path("abatementPeriod.end"), n.Get("abatementString"))
 	t.now = (clinical == "active" || clinical == "recurrence" || clinical == "relapse" || clinical == "" && ended == "") && code(n.Get("verificationStatus")) != "refuted"
-	t.none = slices.Contains(t.codes, chart.SNOMED+"|160245001")
+	t.none = slices.Contains(t.codes, chart.SNOMED+"|160245001") || strings.HasPrefix(plain(t.name), "no known ")
+	t.now = t.now && !t.none
 	t.loose = true
 	t.fact(fact{name: "Problem", value: t.name, title: true})
 	t.fact(fact{name: "Status", value: map[bool]string{true: "active", false: cmp.Or(clinical, "over")}[t.now]})

@@ -263,9 +263,12 @@ func (x index) absent(r *Row) {
 	if group == "MedicationRequest" || group == "MedicationStatement" {
 		group = medicines
 	}
-	var entries []string
+	var entries, codes []string
+	if in := describe(r.Item.Resource); in != nil {
+		codes = in.codes
+	}
 	for _, t := range x.all[group] {
-		if t.none {
+		if t.none || slices.ContainsFunc(t.codes, func(c string) bool { return slices.Contains(codes, c) }) {
 			r.State, r.entry, r.Entry, r.ChartText = Same, t.node, t.node.Reference(), t.name
 		} else if t.now {
 			entries = append(entries, t.name)

@@ -42,7 +42,7 @@ func traits(p chart.Patient, who, given *fhir.Node) []Trait {
 	out := []Trait{nameTrait(p, who, in)}
 	born := Trait{Name: "Born", Chart: p.Born, Incoming: in.Born, Date: true, Verdict: verdict(p.Born, in.Born, sameDay)}
 	born.Blocks = born.Verdict == Disagrees
-	sex := Trait{Name: "Sex", Chart: known(p.Sex), Incoming: known(in.Sex)}
+	sex := Trait{Name: "Sex", Chart: statedSex(p.Sex), Incoming: statedSex(in.Sex)}
 	sex.Verdict = verdict(sex.Chart, sex.Incoming, strings.EqualFold)
 	sex.Blocks = sex.Verdict == Disagrees
 	out = append(out, born, sex)
@@ -82,7 +82,7 @@ func nameTrait(p chart.Patient, who *fhir.Node, in chart.Patient) Trait {
 	return t
 }
 
-func known(sex string) string {
+func statedSex(sex string) string {
 	if sex == "unknown" {
 		return ""
 	}

@@ -144,7 +144,9 @@ func inError(n *fhir.Node) *fhir.Node {
 	n = n.Clone()
 	switch n.ResourceType() {
 	case "Condition":
-		n.Remove("clinicalStatus") // con-5
+		for _, name := range []string{"clinicalStatus", "abatementDateTime", "abatementAge", "abatementPeriod", "abatementRange", "abatementString"} {
+			n.Remove(name) // con-4, con-5
+		}
 		n.Set("verificationStatus", coded("http://terminology.hl7.org/CodeSystem/condition-ver-status", "entered-in-error"))
 	case "AllergyIntolerance":
 		n.Remove("clinicalStatus") // ait-2
