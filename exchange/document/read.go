@@ -16,9 +16,10 @@ func Read(body []byte) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{cda: doc, doc: &Document{}, places: map[string]place{}}
+	r := &reader{cda: doc, doc: &Document{}, places: map[string]place{}, lower: map[*cda.Passage]string{}}
 	r.texts()
 	r.header()
+	r.labels()
 	for i := range doc.Sections {
 		r.section(i)
 	}
@@ -29,15 +30,19 @@ func Read(body []byte) (*Document, error) {
 
 // reader is the state of reading one document.
 type reader struct {
-	cda    *cda.Document
-	doc    *Document
-	places map[string]place // by the ID of a passage
-	of     int              // index of the section that is read
-	entry  int              // of the entry in it
-	part   int              // items made of the entry
-	kind   Section
-	doubts []Doubt // of the item that is made
-	clocks bool    // a time of day was left out for want of a zone
+	cda     *cda.Document
+	doc     *Document
+	places  map[string]place // by the ID of a passage
+	of      int              // index of the section that is read
+	entry   int              // of the entry in it
+	part    int              // items made of the entry
+	kind    Section
+	doubts  []Doubt                 // of the item that is made
+	marked  []*marks                // of each section, nil for none
+	lower   map[*cda.Passage]string // passages in lower case
+	none    bool                    // what is made says that there is none
+	counted bool                    // units that are no units are no doubt
+	clocks  bool                    // a time of day was left out for want of a zone
 }
 
 // place is where a passage stands: alone, and with the row or item around it.
@@ -94,8 +99,9 @@ func (r *reader) section(i int) {
 	}
 	for n, statement := range s.Entries {
 		r.entry, r.part = n, 0
-		before := len(r.doc.Items) + len(r.doc.Unread)
+		items, before := len(r.doc.Items), len(r.doc.Items)+len(r.doc.Unread)
 		r.statement(statement)
+		r.mark(statement, items)
 		if len(r.doc.Items)+len(r.doc.Unread) == before {
 			r.unread(statement, kindNotRead)
 		}
@@ -116,34 +122,11 @@ func (r *reader) title() string {
 // statement reads one entry. Errors that the document marks as such are no facts.
 func (r *reader) statement(e *cda.Element) {
 	r.doubts = nil
-	if erroneous(e) {
-		r.unread(e, markedError)
+	if s := &r.cda.Sections[r.of]; s.Child("code").Attr("code") == privacySection {
+		r.unread(e, keptAsLabels)
 		return
 	}
-	read, ok := readers[r.kind]
-	if !ok {
-		read = (*reader).other
-	}
-	read(r, e)
-}
-
-// readers are by section; each takes what else stands there too.
-var readers = map[Section]func(*reader, *cda.Element){
-	Allergies:   (*reader).allergies,
-	Medications: (*reader).medications,
-	Problems:    (*reader).problems,
-}
-
-// other reads what stands in a section of another kind by what it is.
-func (r *reader) other(e *cda.Element) {
-	switch {
-	case e.Is(allergyConcern) || e.Is(allergyObservation):
-		r.allergies(e)
-	case e.Is(problemConcern) || e.Is(problemObservation):
-		r.problems(e)
-	case e.Is(medicationActivity):
-		r.medications(e)
-	}
+	r.dispatch(e, 0)
 }
 
 // erroneous reports whether a statement is marked as an error.
@@ -152,6 +135,15 @@ func erroneous(e *cda.Element) bool { return e.Child("statusCode").Attr("code") 
 // add takes a resource as an item of the entry e.
 func (r *reader) add(e *cda.Element, resource *fhir.Node, text string) *Item {
 	r.part++
+	switch t := resource.ResourceType(); {
+	case r.none: // what there is none of need not be in the text
+	case t == "AllergyIntolerance", t == "Condition", t == "Procedure":
+		r.compare(e, nil, resource.Get("code"))
+	case t == "MedicationStatement":
+		r.compare(e, nil, resource.Get("medicationCodeableConcept"))
+	case t == "Immunization":
+		r.compare(e, nil, resource.Get("vaccineCode"))
+	}
 	item := Item{
 		Key:      strconv.Itoa(r.of+1) + "." + strconv.Itoa(r.entry+1) + "." + strconv.Itoa(r.part),
 		Section:  r.kind,
@@ -160,8 +152,9 @@ func (r *reader) add(e *cda.Element, resource *fhir.Node, text string) *Item {
 		Source:   r.source(e),
 		Of:       r.of,
 		Doubts:   r.doubts,
+		Absent:   r.none,
 	}
-	r.doubts = nil
+	r.doubts, r.none = nil, false
 	r.doc.Items = append(r.doc.Items, item)
 	return &r.doc.Items[len(r.doc.Items)-1]
 }
@@ -180,7 +173,7 @@ func (r *reader) unread(e *cda.Element, why string, args ...any) {
 		what = r.title()
 	}
 	r.doubts = nil
-	r.doc.Unread = append(r.doc.Unread, Unread{Of: r.of, What: short(what), Why: Doubt{Words: why, Args: args}})
+	r.doc.Unread = append(r.doc.Unread, Unread{Of: r.of, What: clip(what), Why: Doubt{Words: why, Args: args}})
 }
 
 func (r *reader) doubt(words string, args ...any) {
@@ -194,8 +187,8 @@ func (r *reader) doubt(words string, args ...any) {
 
 // source returns the ID of the passage of this section that an entry refers to.
 func (r *reader) source(e *cda.Element) string {
-	for _, path := range []string{"text", "code/originalText", "value/originalText", "consumable/manufacturedProduct/manufacturedMaterial/code/originalText",
-		"participant/participantRole/playingEntity/code/originalText", "entryRelationship/observation/text", "entryRelationship/observation/value/originalText"} {
+	for _, path := range []string{"text", "participant/participantRole/playingEntity/code/originalText", "consumable/manufacturedProduct/manufacturedMaterial/code/originalText",
+		"code/originalText", "value/originalText", "entryRelationship/observation/text", "entryRelationship/observation/value/originalText"} {
 		id := e.At(path).Reference()
 		if p, ok := r.places[id]; ok && p.of == r.of {
 			return id
@@ -241,8 +234,8 @@ func (r *reader) words(e *cda.Element) string {
 
 func collapse(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// short bounds a line.
-func short(s string) string {
+// clip bounds a line.
+func clip(s string) string {
 	if len(s) <= 250 {
 		return s
 	}

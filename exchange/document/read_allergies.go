@@ -31,24 +31,28 @@ func (r *reader) allergies(e *cda.Element) {
 		r.allergy(e, nil)
 		return
 	}
-	if e.Name != "act" {
-		r.other(e)
-		return
-	}
+	before := len(r.doc.Items) + len(r.doc.Unread)
 	related(e, "observation", func(_ string, o *cda.Element) {
-		if o.Is(severityObservation) || o.Is(statusObservation) {
+		switch {
+		case o.Is(severityObservation) || o.Is(statusObservation) || o.Is(reactionObservation) || isSecurity(o):
 			return
-		}
-		if erroneous(o) {
+		case erroneous(o):
 			r.unread(o, markedError)
+			return
+		case o.Null() != "":
+			r.unread(o, notKnown)
 			return
 		}
 		r.allergy(o, e)
 	})
+	if len(r.doc.Items)+len(r.doc.Unread) == before {
+		r.unread(e, kindNotRead)
+	}
 }
 
 const (
 	severityObservation = "2.16.840.1.113883.10.20.22.4.8"
+	reactionObservation = "2.16.840.1.113883.10.20.22.4.9"
 	statusObservation   = "2.16.840.1.113883.10.20.22.4.28"
 )
 
@@ -87,7 +91,7 @@ func (r *reader) allergy(o, act *cda.Element) {
 	}
 	if code == nil {
 		if text := r.textOf(o.Child("text")); text != "" {
-			code = fhir.Obj("text", short(text))
+			code = fhir.Obj("text", clip(text))
 		}
 	}
 	if code == nil {
@@ -124,13 +128,13 @@ func (r *reader) allergy(o, act *cda.Element) {
 	at, who := r.authored(o, act)
 	n.Set("recordedDate", fhir.Obj("v", at).Get("v"))
 	n.Set("recorder", named(who))
-	reactions, said := r.reactions(o)
+	reactions, said := r.reactions(o, act)
 	n.Set("reaction", reactions)
 	r.notes(n, o, act)
 	if code.Get("coding") == nil {
 		r.doubt(wordsOnly)
 	}
-	line := conceptText(code)
+	line := r.spoken(code, o, conceptText(code))
 	if denied {
 		line = "No allergy to " + line
 	}
@@ -146,11 +150,12 @@ func (r *reader) allergy(o, act *cda.Element) {
 	if status != "active" && !denied && none == "" {
 		line += "; " + status
 	}
+	r.none = none != ""
 	item := r.add(o, n, line)
 	if item.Source == "" {
 		item.Source = r.source(act)
 	}
-	item.Section, item.Absent = Allergies, none != ""
+	item.Section = Allergies
 }
 
 const allergyClinical = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
@@ -241,17 +246,17 @@ func severity(o *cda.Element) (found string) {
 }
 
 // reactions reads how an allergy showed itself, and says it in words.
-func (r *reader) reactions(o *cda.Element) (*fhir.Node, string) {
+func (r *reader) reactions(o, act *cda.Element) (*fhir.Node, string) {
 	out, said := fhir.Arr(), []string(nil)
 	whole := severity(o)
-	related(o, "observation", func(typeCode string, x *cda.Element) {
-		if typeCode != "MFST" && !x.Is("2.16.840.1.113883.10.20.22.4.9") || erroneous(x) {
+	take := func(typeCode string, x *cda.Element) {
+		if typeCode != "MFST" && !x.Is(reactionObservation) || erroneous(x) || x.Null() != "" {
 			return
 		}
 		m := r.concept(x.Child("value"))
 		if m == nil {
 			if text := r.textOf(x.Child("text")); text != "" {
-				m = fhir.Obj("text", short(text))
+				m = fhir.Obj("text", clip(text))
 			}
 		}
 		if m == nil {
@@ -261,14 +266,16 @@ func (r *reader) reactions(o *cda.Element) (*fhir.Node, string) {
 		if low := r.date(x.At("effectiveTime/low")); low != "" {
 			reaction.Set("onset", fhir.Str(low))
 		}
-		word := conceptText(m)
+		word := r.spoken(m, x, conceptText(m))
 		if s := severity(x); s != "" {
 			reaction.Set("severity", fhir.Str(s))
 			word += " (" + s + ")"
 		}
 		out.Append(reaction)
 		said = append(said, word)
-	})
+	}
+	related(o, "observation", take)
+	related(act, "observation", take) // some put them there
 	if whole != "" {
 		if out.Len() == 1 && out.At(0).Get("severity") == nil {
 			out.At(0).Set("severity", fhir.Str(whole))

@@ -226,7 +226,9 @@ func (r *reader) unit(n *fhir.Node, e *cda.Element) {
 	code, ok := known(unit)
 	n.Set("unit", fhir.Str(unit))
 	if !ok {
-		r.doubt(notUCUM, unit)
+		if !r.counted {
+			r.doubt(notUCUM, unit)
+		}
 		return
 	}
 	n.Set("system", fhir.Str(ucum.System))
@@ -251,7 +253,7 @@ func known(unit string) (string, bool) {
 }
 
 // printed is how a unit is written for a person.
-var printed = map[string]string{"mm[Hg]": "mmHg", "[lb_av]": "lb", "[in_i]": "in", "[ft_i]": "ft", "[oz_av]": "oz", "[degF]": "°F", "Cel": "°C", "kg/m2": "kg/m²", "ug": "mcg", "ug/h": "mcg/h", "[IU]": "units", "[iU]": "units"}
+var printed = map[string]string{"mm[Hg]": "mmHg", "[lb_av]": "lb", "[in_i]": "in", "[ft_i]": "ft", "[oz_av]": "oz", "[degF]": "°F", "Cel": "°C", "kg/m2": "kg/m²", "ug": "mcg", "ug/h": "mcg/h", "[IU]": "units", "[iU]": "units", "[in_us]": "in", "[pH]": "", "a": "years"}
 
 // amount says a quantity in words: "500 mg".
 func amount(q *fhir.Node) string {

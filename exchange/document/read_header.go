@@ -350,5 +350,3 @@ func (r *reader) race(p *cda.Element, name, element string) *fhir.Node {
 	parts.Append(fhir.Obj("url", "text", "valueString", strings.Join(texts, ", ")))
 	return fhir.Obj("url", "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"+name, "extension", parts)
 }
-
-func (r *reader) unstructured() {}

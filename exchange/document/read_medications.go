@@ -1,6 +1,7 @@
 package document
 
 import (
+	"math/big"
 	"strconv"
 	"strings"
 
@@ -8,28 +9,31 @@ import (
 	"github.com/osler-emr/osler/wire/cda"
 )
 
-// medications reads what somebody takes or took. Whoever prescribed it, here it is a statement: this
-// clinic has not ordered it.
-func (r *reader) medications(e *cda.Element) {
-	if e.Name != "substanceAdministration" {
-		r.other(e)
-		return
-	}
-	r.medication(e)
-}
-
 var noMedication = map[string]bool{"787481004": true, "182904002": true, "182849000": true}
 
+// medication reads what somebody takes or took. Whoever prescribed it, here it is a statement: this
+// clinic has not ordered it.
 func (r *reader) medication(e *cda.Element) {
 	n := fhir.New("MedicationStatement")
 	n.Set("identifier", identifiers(e))
 	product := product(e)
 	code := r.drug(e)
 	denied := e.Attr("negationInd") == "true"
-	none := anyOf(product, noMedication) || denied && (code == nil || anyOf(product, anySubstance))
+	none := anyOf(product, noMedication) || denied && (code.Get("coding") == nil || anyOf(product, anySubstance))
 	if none {
+		words := code.Get("text").Text()
+		if words == "" {
+			words = "No known medications"
+		}
 		code = made(snomed, "787481004", "No known medications")
-		code.Set("text", fhir.Str("No known medications"))
+		code.Set("text", fhir.Str(words))
+	}
+	if code == nil { // what is taken stands in the text only
+		for _, text := range []string{r.textOf(e.Child("text")), r.sig(e)} {
+			if code == nil && text != "" {
+				code = fhir.Obj("text", clip(text))
+			}
+		}
 	}
 	if code == nil {
 		r.unread(e, saysNothing)
@@ -70,8 +74,8 @@ func (r *reader) medication(e *cda.Element) {
 	case "completed", "stopped", "on-hold", "intended":
 		line += " (" + strings.ReplaceAll(status, "-", " ") + ")"
 	}
+	r.none = none
 	item := r.add(e, n, line)
-	item.Absent = none
 	if item.Section == Other {
 		item.Section = Medications
 	}
@@ -176,6 +180,8 @@ func (r *reader) dosage(e *cda.Element) (*fhir.Node, string) {
 		}
 	}
 	rate := fhir.Obj()
+	r.counted = true // what a dose is counted in is often no unit: tablets, puffs
+	defer func() { r.counted = false }()
 	if q := r.quantity(e.Child("doseQuantity")); q != nil {
 		if q.Get("unit") == nil {
 			if unit := r.words(e.Child("administrationUnitCode")); unit != "" {
@@ -183,7 +189,11 @@ func (r *reader) dosage(e *cda.Element) (*fhir.Node, string) {
 			}
 		}
 		rate.Set("doseQuantity", q)
-		say(amount(q))
+		if q.Get("unit") == nil {
+			say("dose " + amount(q))
+		} else {
+			say(amount(q))
+		}
 	} else if rng := r.valueRange(e.Child("doseQuantity")); rng != nil {
 		rate.Set("doseRange", rng)
 		say(rangeText(rng))
@@ -204,7 +214,7 @@ func (r *reader) dosage(e *cda.Element) (*fhir.Node, string) {
 		need := r.concept(p.At("criterion/value"))
 		if need == nil {
 			if t := r.textOf(p.At("criterion/text")); t != "" {
-				need = fhir.Obj("text", short(t))
+				need = fhir.Obj("text", clip(t))
 			}
 		}
 		if need != nil {
@@ -228,7 +238,7 @@ func (r *reader) dosage(e *cda.Element) (*fhir.Node, string) {
 	}
 	if sig := r.sig(e); sig != "" {
 		d.SetFirst(0, "text", fhir.Str(sig))
-		said = []string{short(sig)}
+		said = []string{clip(sig)}
 	} else if len(said) > 0 {
 		d.SetFirst(0, "text", fhir.Str(strings.Join(said, ", ")))
 	}
@@ -336,6 +346,9 @@ func (r *reader) every(p *cda.Element, free bool) (*fhir.Node, string) {
 	}
 	words, ok := periods[unit]
 	value, most = number(value), number(most)
+	if times := parts(value); times > 0 && most == "" && unit == "d" {
+		return fhir.Obj("frequency", times, "period", 1, "periodUnit", "d"), timesText(times)
+	}
 	if !ok || value == "" || strings.HasPrefix(value, "-") || strings.Trim(value, "0.") == "" {
 		return nil, ""
 	}
@@ -361,6 +374,18 @@ func (r *reader) every(p *cda.Element, free bool) (*fhir.Node, string) {
 		text += " " + words[1]
 	}
 	return repeat, text
+}
+
+// parts returns how many of a period are in a whole one: 2 for 0.5; 0 when they do not fit.
+func parts(value string) int {
+	v, ok := new(big.Rat).SetString(value)
+	if !ok || v.Sign() <= 0 || v.Cmp(big.NewRat(1, 2)) > 0 {
+		return 0
+	}
+	if v.Inv(v); v.IsInt() && v.Cmp(big.NewRat(24, 1)) <= 0 {
+		return int(v.Num().Int64())
+	}
+	return 0
 }
 
 func timesText(times int) string {

@@ -16,19 +16,27 @@ var (
 
 // problems reads a concern, one Condition for each observation in it.
 func (r *reader) problems(e *cda.Element) {
-	switch {
-	case e.Name == "observation" && (e.Is(problemObservation) || r.kind == Problems && e.Child("value").Type() == "CD" && !e.Is(healthStatus)):
-		r.problem(e, nil, "problem-list-item")
-	case e.Name == "act" && len(concerned(e)) > 0:
-		for _, o := range concerned(e) {
-			if erroneous(o) {
-				r.unread(o, markedError)
-				continue
-			}
-			r.problem(o, e, "problem-list-item")
+	category := "problem-list-item"
+	if e.Child("code").Attr("code") == "29308-4" {
+		category = "encounter-diagnosis"
+	}
+	if e.Name == "observation" {
+		r.problem(e, nil, category)
+		return
+	}
+	list := concerned(e)
+	for _, o := range list {
+		switch {
+		case erroneous(o):
+			r.unread(o, markedError)
+		case o.Null() != "":
+			r.unread(o, notKnown)
+		default:
+			r.problem(o, e, category)
 		}
-	default:
-		r.other(e)
+	}
+	if len(list) == 0 {
+		r.unread(e, kindNotRead)
 	}
 }
 
@@ -56,7 +64,7 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 	code := r.concept(o.Child("value"))
 	if code == nil {
 		if text := r.textOf(o.Child("text")); text != "" {
-			code = fhir.Obj("text", short(text))
+			code = fhir.Obj("text", clip(text))
 		}
 	}
 	denied := o.Attr("negationInd") == "true"
@@ -69,7 +77,7 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 		r.unread(o, saysNothing)
 		return
 	}
-	status := r.problemStatus(o, act)
+	status := r.problemStatus(o, act, category)
 	if denied || none {
 		status = ""
 	}
@@ -112,7 +120,7 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 	if code.Get("coding") == nil {
 		r.doubt(wordsOnly)
 	}
-	line := conceptText(code)
+	line := r.spoken(code, o, conceptText(code))
 	if denied {
 		line = "Not: " + line
 	}
@@ -125,6 +133,7 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 	case status != "" && status != "active":
 		line += ", " + status
 	}
+	r.none = none
 	item := r.add(o, n, line)
 	if item.Source == "" {
 		item.Source = r.source(act)
@@ -132,12 +141,11 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 	if item.Section == Other {
 		item.Section = Problems
 	}
-	item.Absent = none
 }
 
 // problemStatus reads the clinical status: as it is observed, else by the concern; an end alone is
 // one.
-func (r *reader) problemStatus(o, act *cda.Element) string {
+func (r *reader) problemStatus(o, act *cda.Element, category string) string {
 	if s := problemStatuses[statusOf(o)]; s != "" {
 		return s
 	}
@@ -154,7 +162,10 @@ func (r *reader) problemStatus(o, act *cda.Element) string {
 	if high.Null() == "UNK" { // it has ended, nobody knows when
 		return "inactive"
 	}
-	if act == nil {
+	switch {
+	case category == "encounter-diagnosis": // it was one then
+		return ""
+	case act == nil:
 		return "active"
 	}
 	r.doubt(statusUnclear)

@@ -64,3 +64,185 @@ func sectionOf(s *cda.Section) Section {
 	}
 	return Other
 }
+
+// dispatch reads a statement by its template, then by the section that it stands in, then by what
+// kind of statement it is; depth is how many acts it stands in.
+func (r *reader) dispatch(e *cda.Element, depth int) {
+	switch {
+	case erroneous(e):
+		r.unread(e, markedError)
+		return
+	case e.Null() != "": // it is said of nothing
+		r.unread(e, notKnown)
+		return
+	case e.Name == "observation" && isSecurity(e):
+		r.unread(e, keptAsLabels)
+		return
+	}
+	for t := range e.All("templateId") {
+		if read, ok := byEntry[t.Attr("root")]; ok {
+			read(r, e)
+			return
+		}
+	}
+	switch mood := e.Attr("moodCode"); {
+	case e.Name == "organizer":
+		r.organizer(e, depth)
+	case e.Name == "act":
+		r.act(e, depth)
+	case mood == "GOL" && e.Name == "observation":
+		r.goal(e)
+	case mood != "" && mood != "EVN" && !(mood == "INT" && e.Name == "substanceAdministration" && r.kind != Plan):
+		if mood == "DEF" || e.Name == "templateId" {
+			r.unread(e, kindNotRead)
+			return
+		}
+		r.planned(e)
+	case e.Name == "observation":
+		r.loose(e, nil)
+	case e.Name == "procedure":
+		r.procedure(e)
+	case e.Name == "substanceAdministration" && r.kind == Immunizations:
+		r.immunization(e)
+	case e.Name == "substanceAdministration":
+		r.medication(e)
+	case e.Name == "encounter":
+		r.encounter(e)
+	case e.Name == "supply":
+		r.supply(e)
+	default:
+		r.unread(e, kindNotRead)
+	}
+}
+
+// byEntry are the readers of entries by the root of a template, wherever they stand.
+var byEntry = map[string]func(*reader, *cda.Element){
+	allergyConcern: (*reader).allergies, allergyObservation: (*reader).allergies,
+	problemConcern: (*reader).problems, problemObservation: (*reader).problems,
+	"2.16.840.1.113883.10.20.22.4.52": immunizationOrPlan,
+	"2.16.840.1.113883.10.20.22.4.1":  (*reader).results,
+	"2.16.840.1.113883.10.20.22.4.26": (*reader).vitals,
+	"2.16.840.1.113883.10.20.22.4.45": (*reader).family,
+	"2.16.840.1.113883.10.20.22.4.12": procedureOrPlan, "2.16.840.1.113883.10.20.22.4.13": procedureOrPlan, "2.16.840.1.113883.10.20.22.4.14": procedureOrPlan,
+	"2.16.840.1.113883.10.20.22.4.121": (*reader).goal,
+	"2.16.840.1.113883.10.20.22.4.120": (*reader).plannedMedicine,
+	noteActivity:                       (*reader).note,
+}
+
+func immunizationOrPlan(r *reader, e *cda.Element) {
+	if e.Attr("moodCode") == "INT" || e.Attr("moodCode") == "RQO" {
+		r.plannedMedicine(e)
+		return
+	}
+	r.immunization(e)
+}
+
+func procedureOrPlan(r *reader, e *cda.Element) {
+	if mood := e.Attr("moodCode"); mood != "" && mood != "EVN" {
+		r.planned(e)
+		return
+	}
+	r.procedure(e)
+}
+
+// categories are those of observations by the section they stand in.
+var categories = map[Section]string{Results: "laboratory", VitalSigns: "vital-signs", Social: "social-history", Functional: "functional-status"}
+
+// loose reads an observation that no template names.
+func (r *reader) loose(o, around *cda.Element) {
+	switch r.kind {
+	case Allergies:
+		r.allergy(o, around)
+	case Problems:
+		if o.Is(healthStatus) || o.Child("value").Type() != "CD" && o.Child("value").Type() != "CE" {
+			r.observed(o, around, "")
+			return
+		}
+		r.problem(o, around, "problem-list-item")
+	case Procedures:
+		r.procedure(o)
+	case Results:
+		r.observed(o, around, resultCategory(o))
+	default:
+		r.observed(o, around, categories[r.kind])
+	}
+}
+
+// organizer reads what a bracket holds.
+func (r *reader) organizer(e *cda.Element, depth int) {
+	switch r.kind {
+	case Results:
+		r.results(e)
+		return
+	case VitalSigns:
+		r.vitals(e)
+		return
+	case Family:
+		r.family(e)
+		return
+	}
+	r.inside(e, "component", depth)
+}
+
+// act reads a concern, or what an act holds.
+func (r *reader) act(e *cda.Element, depth int) {
+	mood := e.Attr("moodCode")
+	switch {
+	case r.kind == Allergies:
+		r.allergies(e)
+	case len(concerned(e)) > 0 && (r.kind == Problems || e.Is(healthConcern) || e.Is(riskConcern) || e.Child("code").Attr("code") == "29308-4"):
+		r.problems(e)
+	case e.Is(instruction), mood == "DEF":
+		r.unread(e, kindNotRead)
+	case e.Is(plannedAct), (r.kind == Plan || r.kind == Procedures) && mood != "" && mood != "EVN" && e.Child("code") != nil && !e.Is(intervention) && !e.Is(plannedIntervention):
+		r.planned(e)
+	case r.kind == Procedures:
+		r.procedure(e)
+	default:
+		r.inside(e, "entryRelationship", depth)
+	}
+}
+
+const (
+	healthConcern       = "2.16.840.1.113883.10.20.22.4.132"
+	riskConcern         = "2.16.840.1.113883.10.20.22.4.136"
+	instruction         = "2.16.840.1.113883.10.20.22.4.20"
+	plannedAct          = "2.16.840.1.113883.10.20.22.4.39"
+	intervention        = "2.16.840.1.113883.10.20.22.4.131"
+	plannedIntervention = "2.16.840.1.113883.10.20.22.4.146"
+	entryReference      = "2.16.840.1.113883.10.20.22.4.122"
+)
+
+// maxInside is how deep brackets may stand in each other.
+const maxInside = 6
+
+// inside reads the statements that a bracket holds, in children of a name; one without any is not
+// read.
+func (r *reader) inside(e *cda.Element, name string, depth int) {
+	found := false
+	if depth < maxInside {
+		for c := range e.All(name) {
+			for s := range c.Children() {
+				if s.Name == "" || !statements[s.Name] || s.Is(entryReference) || s.Is("2.16.840.1.113883.10.20.22.4.143") {
+					continue
+				}
+				found = true
+				if s.Name == "observation" && isSecurity(s) {
+					continue
+				}
+				r.doubts = nil
+				if !erroneous(s) && s.Null() == "" && s.Name == "observation" && s.Attr("moodCode") != "GOL" && name == "component" && !s.Is(problemObservation) {
+					r.loose(s, e)
+					continue
+				}
+				r.dispatch(s, depth+1)
+			}
+		}
+	}
+	if !found {
+		r.unread(e, kindNotRead)
+	}
+}
+
+// statements are the elements that say something.
+var statements = map[string]bool{"act": true, "encounter": true, "observation": true, "organizer": true, "procedure": true, "substanceAdministration": true, "supply": true}

@@ -44,6 +44,9 @@ func (r *reader) times(n *fhir.Node, name string, e *cda.Element) string {
 	case low == high:
 		n.Set(name+"DateTime", fhir.Str(low))
 		return day(low)
+	case low != "" && high != "" && day(low) == day(high):
+		n.Set(name+"Period", fhir.Obj("start", low, "end", high))
+		return day(low)
 	}
 	n.Set(name+"Period", fhir.Obj("start", low, "end", high))
 	switch {

@@ -29,6 +29,7 @@ func decode(body []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	src = lines(src)
 	for i := 0; i < len(src); i++ {
 		if c := src[i]; c < ' ' && c != '\t' && c != '\n' && c != '\r' {
 			return "", fault.New(fault.Malformed, "The document holds a control character at line %d.", 1+strings.Count(src[:i], "\n"))

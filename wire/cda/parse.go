@@ -13,7 +13,9 @@ import (
 // a tenth of the speed; a fuzz test holds the two to each other.
 func parse(src string) (*Element, error) {
 	p := &parser{src: src, names: map[string]string{}}
-	p.spaces = append(p.spaces, binding{"xml", "http://www.w3.org/XML/1998/namespace"})
+	// The prefixes of XML Schema and of HL7's extensions are known without a declaration, which some
+	// documents forget; no other is.
+	p.spaces = append(p.spaces, binding{"xml", "http://www.w3.org/XML/1998/namespace"}, binding{"xsi", spaceXSI}, binding{"sdtc", spaceSDTC})
 	root, err := p.document()
 	if err != nil {
 		return nil, err
@@ -307,7 +309,7 @@ func (p *parser) quoted() (string, error) {
 		switch value[i] {
 		case '<':
 			return "", p.fail("an attribute holds <")
-		case '&', '\t', '\n', '\r':
+		case '&', '\t', '\n':
 			plain = false
 		}
 	}
@@ -445,7 +447,7 @@ func (p *parser) text() error {
 			if end < 0 {
 				return p.fail("CDATA does not end")
 			}
-			text = join(text, lines(rest[len("<![CDATA["):end]))
+			text = join(text, rest[len("<![CDATA["):end])
 			p.at += end + 3
 			continue
 		case strings.HasPrefix(rest, "<!--"):
@@ -479,7 +481,7 @@ func (p *parser) piece(s string) (string, error) {
 	plain := true
 	for i := 0; i < len(s); i++ {
 		switch s[i] {
-		case '&', '\r':
+		case '&':
 			plain = false
 		case ']':
 			if strings.HasPrefix(s[i:], "]]>") {
@@ -493,7 +495,7 @@ func (p *parser) piece(s string) (string, error) {
 	return p.unescape(s, false)
 }
 
-// lines makes line ends alike.
+// lines makes line ends alike, as XML wants it before anything else.
 func lines(s string) string {
 	if !strings.Contains(s, "\r") {
 		return s
@@ -505,7 +507,6 @@ func lines(s string) string {
 var five = map[string]rune{"amp": '&', "lt": '<', "gt": '>', "quot": '"', "apos": '\''}
 
 func (p *parser) unescape(s string, attribute bool) (string, error) {
-	s = lines(s)
 	if attribute {
 		s = strings.NewReplacer("\n", " ", "\t", " ").Replace(s)
 	}
