@@ -1042,7 +1042,7 @@ func summaryMedicine(v chartView, m medication.Medicine) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = origin(m.Origin).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = origin(m.Origin, m.Source).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

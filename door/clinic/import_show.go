@@ -341,6 +341,14 @@ func unreadWords(ctx context.Context, u document.Unread) string {
 	return strings.TrimSpace(u.What + ": " + why)
 }
 
+// sourceWords says whose document a fact is from: "from Kirkstall Heart Clinic, 09-Nov-2026".
+func sourceWords(ctx context.Context, from string) string {
+	if i := strings.LastIndex(from, ", "); i > 0 && len(from)-i-2 == len("2006-01-02") {
+		return ui.T(ctx, "from %s, %s", from[:i], ui.DateText(ctx, from[i+2:]))
+	}
+	return ui.T(ctx, "from %s", from)
+}
+
 // passageAttr is where a passage stands, for the items that refer to it.
 func passageAttr(of int, p document.Passage) templ.Attributes {
 	if p.ID == "" {

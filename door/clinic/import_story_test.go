@@ -43,8 +43,8 @@ func (b browser) sendLetter(patient, body string, pairs ...string) answer {
 
 var choiceName = regexp.MustCompile(`name="(c-[^"]+)" value="add"`)
 
-// choose makes the fields of a review: the first offered choices are all the same.
-func choose(a answer, choice string) (pairs []string) {
+// chooseAll makes the fields of a review: the first offered choices are all the same.
+func chooseAll(a answer, choice string) (pairs []string) {
 	for _, m := range choiceName.FindAllStringSubmatch(a.body, -1) {
 		pairs = append(pairs, m[1], choice)
 	}
@@ -78,7 +78,7 @@ func TestADocumentOfAnotherClinicIsTakenIn(t *testing.T) {
 	}
 
 	// saved for later, on another device
-	fields := append(choose(page, "add"), "key", page.value(t, "key"), "mark", page.value(t, "mark"))
+	fields := append(chooseAll(page, "add"), "key", page.value(t, "key"), "mark", page.value(t, "mark"))
 	if len(fields) < 8 {
 		t.Fatalf("few items: %v", fields)
 	}

@@ -145,7 +145,7 @@ func (c *Comparison) reference(actor *record.Actor, url string, size int) *fhir.
 	if c.Former != "" {
 		n.Set("relatesTo", fhir.Arr(fhir.Obj("code", "replaces", "target", reference("DocumentReference/"+c.Former))))
 	}
-	n.Set("description", fhir.Str(clip(cmp.Or(strings.Join(strings.Fields(d.Title), " "), "Document"), 200)))
+	n.Set("description", fhir.Str(cut(cmp.Or(strings.Join(strings.Fields(d.Title), " "), "Document"), 200)))
 	switch d.Confidentiality {
 	case "N", "R", "V":
 		n.Set("securityLabel", fhir.Arr(fhir.Obj("coding", fhir.Arr(fhir.Obj("system", "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code", d.Confidentiality)))))
@@ -155,7 +155,7 @@ func (c *Comparison) reference(actor *record.Actor, url string, size int) *fhir.
 		attachment.Set("creation", fhir.Str(d.Written.Format(time.RFC3339)))
 	}
 	n.Set("content", fhir.Arr(fhir.Obj("attachment", attachment, "format",
-		fhir.Obj("system", "http://ihe.net/fhir/ValueSet/IHE.FormatCode.codesystem", "code", "urn:hl7-org:sdwg:ccda-structuredBody:2.1", "display", clip(d.Form, 100)))))
+		fhir.Obj("system", "http://ihe.net/fhir/ValueSet/IHE.FormatCode.codesystem", "code", "urn:hl7-org:sdwg:ccda-structuredBody:2.1", "display", cut(d.Form, 100)))))
 	return n
 }
 
@@ -191,7 +191,7 @@ func codings(system string, codes []string) *fhir.Node {
 
 // from says whose the document is, and of when: "Kirkstall Heart Clinic, 2026-11-09".
 func (c *Comparison) from() string {
-	by := clip(cmp.Or(c.Document.Custodian, c.Document.Author, "another system"), 100)
+	by := cut(cmp.Or(c.Document.Custodian, c.Document.Author, "another system"), 100)
 	if c.Document.Written.IsZero() {
 		return by
 	}
@@ -221,8 +221,8 @@ func sameIdentifier(n *fhir.Node, id string) bool {
 
 func reference(to string) *fhir.Node { return fhir.Obj("reference", to) }
 
-// clip shortens a text to a number of bytes, at a rune.
-func clip(s string, most int) string {
+// cut shortens a text to a number of bytes, at a rune.
+func cut(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}

@@ -239,13 +239,13 @@ func (c *Comparison) Sections() (out []Section) {
 	return out
 }
 
-var sections = []Section{Medications, Allergies, Problems, Immunizations, Results, VitalSigns, Procedures, Encounters, Social, Family, Goals, Plan, Devices, Other}
+var sections = []Section{Medications, Allergies, Problems, Immunizations, Results, VitalSigns, Procedures, Encounters, Social, Family, Goals, Plan, Devices, Functional, Notes, Other}
 
 // Name is a section in words, a text of the message catalogue.
 func (s Section) Name() string {
 	if n, ok := map[Section]string{Allergies: "Allergies", Medications: "Medications", Problems: "Problems", Immunizations: "Immunizations", Results: "Results",
 		VitalSigns: "Vitals", Procedures: "Procedures", Encounters: "Visits", Social: "Social history", Family: "Family history", Goals: "Goals", Plan: "Plan",
-		Devices: "Devices"}[s]; ok {
+		Devices: "Devices", Functional: "Functional status", Notes: "Notes"}[s]; ok {
 		return n
 	}
 	return "Other"

@@ -73,7 +73,7 @@ func describe(n *fhir.Node) *thing {
 		return nil
 	}
 	if t.name != "" {
-		t.words = append(t.words, plain(t.name))
+		t.words = append(t.words, folded(t.name))
 	}
 	slices.Sort(t.codes)
 	t.codes = slices.Compact(t.codes)
@@ -86,6 +86,7 @@ var describers = map[string]func(*thing, *fhir.Node){
 	"Procedure": (*thing).procedure, "Encounter": (*thing).visit, "FamilyMemberHistory": (*thing).family, "Goal": (*thing).goal,
 	"CarePlan": (*thing).plan, "ServiceRequest": (*thing).plan, "Appointment": (*thing).plan, "NutritionOrder": (*thing).plan,
 	"ImmunizationRecommendation": (*thing).plan, "Device": (*thing).device, "DeviceUseStatement": (*thing).device,
+	"DocumentReference": (*thing).note,
 }
 
 // concept takes the codes and the words of a concept.
@@ -181,7 +182,7 @@ func (t *thing) medicine(n *fhir.Node) {
 	if found, whole := m.Ingredients(); whole {
 		t.codes = append(t.codes, "ingredient|"+ingredients(found))
 	}
-	t.none = strings.HasPrefix(plain(t.name), "no known ") || slices.Contains(t.codes, chart.SNOMED+"|787481004")
+	t.none = strings.HasPrefix(folded(t.name), "no known ") || slices.Contains(t.codes, chart.SNOMED+"|787481004")
 	t.now = !t.none && m.Status != "stopped" && m.Status != "completed" && m.Status != "cancelled" && m.Status != "not-taken"
 	dose := ""
 	if m.Dose > 0 {
@@ -224,7 +225,7 @@ func strength(s string) string { return strings.ToLower(strings.Join(strings.Fie
 // sameRoute takes "Oral route" and "by mouth" for one another.
 func sameRoute(a, b string) bool {
 	fold := func(s string) string {
-		switch s = strings.TrimSuffix(strings.TrimSuffix(plain(s), " route"), " use"); {
+		switch s = strings.TrimSuffix(strings.TrimSuffix(folded(s), " route"), " use"); {
 		case s == "by mouth" || s == "oral" || s == "po":
 			return "oral"
 		case strings.HasPrefix(s, "inhal") || strings.HasPrefix(s, "respirat") || s == "oral inhalation":
@@ -253,7 +254,7 @@ func (t *thing) problem(n *fhir.Node) {
 	clinical := code(n.Get("clinicalStatus"))
 	ended := first(n.Get("abatementDateTime"), n.Path("abatementPeriod.end"), n.Get("abatementString"))
 	t.now = (clinical == "active" || clinical == "recurrence" || clinical == "relapse" || clinical == "" && ended == "") && code(n.Get("verificationStatus")) != "refuted"
-	t.none = slices.Contains(t.codes, chart.SNOMED+"|160245001") || strings.HasPrefix(plain(t.name), "no known ")
+	t.none = slices.Contains(t.codes, chart.SNOMED+"|160245001") || strings.HasPrefix(folded(t.name), "no known ")
 	t.now = t.now && !t.none
 	t.loose = true
 	t.fact(fact{name: "Problem", value: t.name, title: true})
@@ -356,7 +357,7 @@ func (t *thing) visit(n *fhir.Node) {
 }
 
 func (t *thing) family(n *fhir.Node) {
-	relation := cmp.Or(code(n.Get("relationship")), plain(words(n.Get("relationship"))))
+	relation := cmp.Or(code(n.Get("relationship")), folded(words(n.Get("relationship"))))
 	t.name = words(n.Get("relationship"))
 	var list []string
 	for c := range n.Get("condition").Items() {
@@ -406,6 +407,15 @@ func (t *thing) device(n *fhir.Node) {
 	t.fact(fact{name: "Date", value: first(n.Get("timingDateTime"), n.Path("timingPeriod.start"), n.Get("recordedOn"), n.Get("manufactureDate")), date: true})
 	t.fact(fact{name: "Serial number", value: n.Get("serialNumber").Text()})
 	t.fact(fact{name: "Status", value: n.Get("status").Text()})
+}
+
+// note is a text that somebody has written.
+func (t *thing) note(n *fhir.Node) {
+	t.concept(n.Get("type"))
+	t.event, t.date = true, n.Get("date").Text()
+	t.fact(fact{name: "Note", value: t.name, title: true})
+	t.fact(fact{name: "Date", value: t.date, date: true})
+	t.fact(fact{name: "Author", value: n.Path("author.0.display").Text()})
 }
 
 // carrier takes the number that no other device has.

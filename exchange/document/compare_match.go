@@ -115,7 +115,7 @@ func (x index) best(in *thing) (best match) {
 
 // within reports whether an item without codes says a part of the words of an entry.
 func (t *thing) within(of *thing) bool {
-	mine, theirs := strings.Fields(plain(t.name)), strings.Fields(plain(of.name))
+	mine, theirs := strings.Fields(folded(t.name)), strings.Fields(folded(of.name))
 	if len(mine) == 0 || len(t.codes) > 0 || len(mine) >= len(theirs) {
 		return false
 	}

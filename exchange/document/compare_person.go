@@ -121,16 +121,16 @@ func samePhone(a, b string) bool {
 	return len(digits(a)) >= 6 && digits(a) == digits(b)
 }
 
-func sameWords(a, b string) bool { return plain(a) != "" && plain(a) == plain(b) }
+func sameWords(a, b string) bool { return folded(a) != "" && folded(a) == folded(b) }
 
-// plain is a text for comparing: folded, and its words and numbers only.
-func plain(s string) string {
+// folded is a text for comparing: folded, and its words and numbers only.
+func folded(s string) string {
 	return strings.Join(strings.FieldsFunc(search.Normalize(s), func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '.' && r != '%'
 	}), " ")
 }
 
 func firstWord(s string) string {
-	first, _, _ := strings.Cut(plain(s), " ")
+	first, _, _ := strings.Cut(folded(s), " ")
 	return first
 }
