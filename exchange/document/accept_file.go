@@ -198,6 +198,15 @@ func (c *Comparison) from() string {
 	return by + ", " + c.Document.Written.Format(time.DateOnly)
 }
 
+// listed is from, as people write it: "Kirkstall Heart Clinic, 09-Nov-2026".
+func (c *Comparison) listed() string {
+	by, day, dated := strings.Cut(c.from(), ", "+c.Document.Written.Format(time.DateOnly))
+	if !dated || day != "" {
+		return c.from()
+	}
+	return by + ", " + c.Document.Written.Format("02-Jan-2006")
+}
+
 // numberOf writes the number of a document, "root^extension", as FHIR does.
 func numberOf(id string) *fhir.Node {
 	root, extension, _ := strings.Cut(id, "^")

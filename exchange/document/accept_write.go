@@ -124,7 +124,7 @@ func (c *Comparison) merged(actor *record.Actor, r *Row) *record.Put {
 	if t := n.ResourceType(); (t == "Condition" || t == "AllergyIntolerance") && r.State != Perhaps && r.State != LessExact {
 		addCodes(n.Get("code"), r.Item.Resource.Get("code"))
 	}
-	text := fmt.Sprintf("Also listed by %s: %s", c.from(), cut(strings.Join(strings.Fields(r.Item.Text), " "), 300))
+	text := fmt.Sprintf("Also listed by %s: %s", c.listed(), cut(strings.Join(strings.Fields(r.Item.Text), " "), 300))
 	notes := n.Get("note")
 	if notes == nil {
 		notes = fhir.Arr()

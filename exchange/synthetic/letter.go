@@ -109,6 +109,14 @@ func (w *letterWriter) section(template, code, title string, head []string, rows
 	w.say("</section></component>")
 }
 
+// dayOf writes a date of the document for people: "2026-11-09".
+func dayOf(s string) string {
+	if len(s) != 8 {
+		return s
+	}
+	return s[:4] + "-" + s[4:6] + "-" + s[6:]
+}
+
 func textOf(code string, i int) string {
 	return fmt.Sprintf(`<text><reference value="#%s%d"/></text>`, code, i)
 }
@@ -133,7 +141,7 @@ func (w *letterWriter) medicines() {
 			continue
 		}
 		name := fmt.Sprintf("%s %s mg tablet", m.name, m.mg)
-		rows = append(rows, []string{name, fmt.Sprintf("one tablet %d times a day", m.daily), m.since})
+		rows = append(rows, []string{name, fmt.Sprintf("1 tablet, %d a day", m.daily), dayOf(m.since)})
 		entries = append(entries, fmt.Sprintf(`<substanceAdministration classCode="SBADM" moodCode="EVN"><templateId root="2.16.840.1.113883.10.20.22.4.16" extension="2014-06-09"/>%s%s<statusCode code="active"/>
 <effectiveTime xsi:type="IVL_TS"><low value="%s"/></effectiveTime><effectiveTime xsi:type="PIVL_TS" institutionSpecified="true" operator="A"><period value="%d" unit="h"/></effectiveTime>
 <routeCode code="C38288" displayName="Oral" codeSystem="2.16.840.1.113883.3.26.1.1"/><doseQuantity value="1"/>
@@ -186,7 +194,7 @@ func (w *letterWriter) problems() {
 		if w.Another && i == 0 {
 			continue
 		}
-		rows = append(rows, []string{p.name, p.since})
+		rows = append(rows, []string{p.name, dayOf(p.since)})
 		entries = append(entries, fmt.Sprintf(`<act classCode="ACT" moodCode="EVN"><templateId root="2.16.840.1.113883.10.20.22.4.3" extension="2015-08-01"/>%s<code code="CONC" codeSystem="2.16.840.1.113883.5.6"/><statusCode code="active"/><effectiveTime><low value="%s"/></effectiveTime><entryRelationship typeCode="SUBJ"><observation classCode="OBS" moodCode="EVN"><templateId root="2.16.840.1.113883.10.20.22.4.4" extension="2015-08-01"/>%s<code code="55607006" displayName="Problem" codeSystem="2.16.840.1.113883.6.96"/>%s<statusCode code="completed"/><effectiveTime><low value="%s"/></effectiveTime>
 <value xsi:type="CD" code="%s" displayName="%s" codeSystem="2.16.840.1.113883.6.96"><translation code="%s" displayName="%s" codeSystem="2.16.840.1.113883.6.90"/></value></observation></entryRelationship></act>`,
 			w.id(), p.since, w.id(), textOf("11450-4", len(rows)-1), p.since, p.snomed, p.name, p.icd, p.name))
@@ -199,7 +207,7 @@ func (w *letterWriter) vaccines() {
 	var entries []string
 	for i, v := range []struct{ name, cvx, on, lot string }{{"Influenza, injectable, quadrivalent, preservative free", "150", "20261001", "KH2201"}, {"Tdap", "115", "20180504", "KH1807"},
 		{"Pneumococcal conjugate PCV 20", "216", "20240311", "KH2403"}, {"COVID-19, mRNA", "308", "20251010", "KH2510"}} {
-		rows = append(rows, []string{v.name, v.on, v.lot})
+		rows = append(rows, []string{v.name, dayOf(v.on), v.lot})
 		entries = append(entries, fmt.Sprintf(`<substanceAdministration classCode="SBADM" moodCode="EVN" negationInd="false"><templateId root="2.16.840.1.113883.10.20.22.4.52" extension="2015-08-01"/>%s%s<statusCode code="completed"/><effectiveTime value="%s"/><consumable><manufacturedProduct classCode="MANU"><templateId root="2.16.840.1.113883.10.20.22.4.54" extension="2014-06-09"/><manufacturedMaterial><code code="%s" displayName="%s" codeSystem="2.16.840.1.113883.12.292"/><lotNumberText>%s</lotNumberText></manufacturedMaterial></manufacturedProduct></consumable></substanceAdministration>`,
 			w.id(), textOf("11369-6", i), v.on, v.cvx, v.name, v.lot))
 	}
@@ -262,7 +270,7 @@ func (w *letterWriter) procedures() {
 	var rows [][]string
 	var entries []string
 	for i, p := range []struct{ name, code, on string }{{"Echocardiography", "40701008", "20261109"}, {"Colonoscopy", "73761001", "20210419"}} {
-		rows = append(rows, []string{p.name, p.on})
+		rows = append(rows, []string{p.name, dayOf(p.on)})
 		entries = append(entries, fmt.Sprintf(`<procedure classCode="PROC" moodCode="EVN"><templateId root="2.16.840.1.113883.10.20.22.4.14" extension="2014-06-09"/>%s<code code="%s" displayName="%s" codeSystem="2.16.840.1.113883.6.96"/>%s<statusCode code="completed"/><effectiveTime value="%s"/></procedure>`, w.id(), p.code, p.name, textOf("47519-4", i), p.on))
 	}
 	w.section("2.16.840.1.113883.10.20.22.2.7.1", "47519-4", "Procedures", []string{"Procedure", "Date"}, rows, entries, "")
