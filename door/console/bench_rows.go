@@ -102,7 +102,7 @@ func (b *bench) writing() []row {
 // letter sends a document of another clinic, of about 100 KB, that is read, held to the chart and filed, and
 // of which everything new is written. Each patient gets one; another round is of other days.
 func (b *bench) letter(ctx context.Context, _, i int) error {
-	l := synthetic.Letter{Number: i, Family: "Bench", Given: "Letter", Born: "19700101", Sex: "F", Visits: 12,
+	l := synthetic.Letter{Number: i, Family: "Bench", Given: "Letter", Born: "19700101", Sex: "F", Visits: 4,
 		Written: b.program.Clock.Now().AddDate(0, 0, -1-i/len(b.patients)).Truncate(time.Hour)}
 	_, err := b.send(ctx, http.MethodPost, "/fhir/Patient/"+b.patients[i%len(b.patients)]+"/$import-document?accept=new&reason=bench", l.Document(), http.StatusOK)
 	return err

@@ -25,7 +25,7 @@ var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
 // house is a clinic with a patient on a real store.
 type house struct {
-	t     *testing.T
+	t     testing.TB
 	gate  *record.Gate
 	clock *clock.Manual
 }
@@ -33,7 +33,9 @@ type house struct {
 // kind is the store that the tests of this package open.
 var kind = "sqlite"
 
-func open(t *testing.T) house {
+func open(t *testing.T) house { return openIn(t) }
+
+func openIn(t testing.TB) house {
 	t.Helper()
 	dir, c := t.TempDir(), clock.NewManual(noon)
 	ring, err := seal.OpenKeyring(dir, seal.KeyFile(filepath.Join(dir, "master.key")))
@@ -72,7 +74,7 @@ func (h house) put(bodies ...string) {
 	}
 }
 
-func node(t *testing.T, body string) *fhir.Node {
+func node(t testing.TB, body string) *fhir.Node {
 	t.Helper()
 	n, err := fhir.Parse([]byte(body))
 	if err != nil {

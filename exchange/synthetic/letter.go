@@ -17,7 +17,7 @@ type Letter struct {
 	Phone, Street, City  string
 	Custodian            string    // "" is Kirkstall Heart Clinic
 	Written              time.Time // zero is 9 November 2026
-	Visits               int       // each with measurements and a panel of results; 12 make about 100 KB
+	Visits               int       // each with measurements and a panel of results; 4 make about 100 KB
 	Title                string    // "" is "Clinic summary"
 	Extra                string    // a section more, as it stands
 	Narrative            string    // more text of the section of medicines, as it stands
@@ -104,7 +104,7 @@ func (w *letterWriter) section(template, code, title string, head []string, rows
 	}
 	w.say("</tbody></table>%s</text>", more)
 	for _, e := range entries {
-		w.say(`<entry typeCode="DRIV">%s</entry>`, e)
+		w.say(`<entry typeCode="DRIV">%s</entry>`, w.signed(e))
 	}
 	w.say("</section></component>")
 }
@@ -115,6 +115,29 @@ func dayOf(s string) string {
 		return s
 	}
 	return s[:4] + "-" + s[4:6] + "-" + s[6:]
+}
+
+// signed writes into each statement who has written it, as most systems do.
+func (w *letterWriter) signed(entry string) string {
+	at := w.Written.Format("20060102150405-0700")
+	by := fmt.Sprintf(`
+  <author>
+    <templateId root="2.16.840.1.113883.10.20.22.4.119"/>
+    <time value="%s"/>
+    <assignedAuthor>
+      <id root="2.16.840.1.113883.4.6" extension="9990000001"/>
+      <code code="207RC0000X" displayName="Cardiovascular Disease Physician" codeSystem="2.16.840.1.113883.6.101" codeSystemName="Healthcare Provider Taxonomy"/>
+      <addr use="WP"><streetAddressLine>1 Kirkstall Road</streetAddressLine><city>Leeds</city><postalCode>LS3 1XX</postalCode><country>GB</country></addr>
+      <telecom use="WP" value="tel:+44-113-496-0100"/>
+      <assignedPerson><name><prefix>Dr</prefix><given>Karin</given><family>Hart</family></name></assignedPerson>
+      <representedOrganization><id root="2.16.840.1.113883.3.9999"/><name>%s</name></representedOrganization>
+    </assignedAuthor>
+  </author>
+`, at, escaped(w.Custodian))
+	for _, end := range []string{"</observation></component>", "</substanceAdministration>", "</procedure>", "</encounter>", "</observation></entryRelationship></act>"} {
+		entry = strings.ReplaceAll(entry, end, by+end)
+	}
+	return entry
 }
 
 func textOf(code string, i int) string {
