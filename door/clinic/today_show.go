@@ -114,7 +114,7 @@ func (v *todayView) load(r *web.Request) error {
 	}
 	v.Messages = of(work, task.AnswerMessage, task.RefillRequest)
 	v.Measured = of(work, task.PatientMeasurement)
-	v.Other = of(work, task.SignNote, task.SignPrescription, task.FollowUp, task.RightsRequest, task.DuplicatePatient)
+	v.Other = of(work, task.SignNote, task.SignPrescription, task.FollowUp, task.RightsRequest, task.ReviewDocument, task.DuplicatePatient)
 	v.Unsigned, err = unsigned(r)
 	return err
 }
