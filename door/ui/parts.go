@@ -118,8 +118,9 @@ type Field struct {
 	List              string // id of a datalist of what can be chosen
 	Dir               string // "ltr" for what reads left to right in every language: "1 tablet"
 	Required          bool
-	Any               bool // nobody has to be told that it is optional: the empty option is as good as the others ("Anybody"), or the hint says when it is needed
-	Focus             bool // starts with the focus
+	Any               bool   // nobody has to be told that it is optional: the empty option is as good as the others ("Anybody"), or the hint says when it is needed
+	Focus             bool   // starts with the focus
+	Key               string // the single key that leads here
 	Faults            Faults
 	Options           []Option // for Select and Choices
 	Rows              int      // for TextArea
@@ -179,7 +180,7 @@ func (f Field) attributes() templ.Attributes {
 	if len(by) > 0 {
 		a["aria-describedby"] = strings.Join(by, " ")
 	}
-	for name, v := range map[string]string{"autocomplete": f.Autocomplete, "inputmode": f.InputMode, "dir": f.Dir, "list": f.List} {
+	for name, v := range map[string]string{"autocomplete": f.Autocomplete, "inputmode": f.InputMode, "dir": f.Dir, "list": f.List, "data-key": f.Key} {
 		if v != "" {
 			a[name] = v
 		}

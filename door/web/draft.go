@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/door/ui"
@@ -69,7 +70,7 @@ func (r *Request) Saved(key string, d record.Draft) (ui.Saved, error) {
 		if err != nil {
 			return s, err
 		}
-		s.Apart = append(s.Apart, ui.OtherText{Saved: a.Saved.In(r.Site.zone()).Format("2006-01-02 15:04"), Value: fields})
+		s.Apart = append(s.Apart, ui.OtherText{Saved: r.Lang.DateTime(a.Saved.Format(time.RFC3339), 0, r.Site.zone()), Value: fields})
 	}
 	return s, nil
 }

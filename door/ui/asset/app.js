@@ -29,6 +29,7 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
       return;
     }
     if (e.altKey || !("keys" in document.documentElement.dataset)) return;
+    if (e.key === "Escape" && typing(e.target) && !e.target.closest("dialog")) { e.target.blur(); return; } // then single keys work
     if (typing(e.target) && !plainInput(e.target)) return;
     if ($("dialog[open]")) return;
     if (e.key === "Enter") {
@@ -76,8 +77,9 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
       const dt = document.createElement("dt"), dd = document.createElement("dd"), kbd = document.createElement("kbd");
       kbd.textContent = key; dt.append(kbd); dd.textContent = text; dl.append(dt, dd);
     };
-    const name = (el) => (el.getAttribute("aria-label") || [...el.childNodes].filter((n) => n.nodeName !== "KBD" && !n.classList?.contains("tag")).map((n) => n.textContent).join(" ")).replace(/\s+/g, " ").trim().slice(0, 60);
+    const name = (el) => (el.dataset.says || el.getAttribute("aria-label") || el.labels?.[0]?.textContent || [...el.childNodes].filter((n) => n.nodeName !== "KBD" && !n.classList?.contains("tag")).map((n) => n.textContent).join(" ")).replace(/\s+/g, " ").trim().slice(0, 60);
     if ($("osler-palette")) add("Ctrl K", list.dataset.palette || "Search or command");
+    add("Esc", list.dataset.esc || "Leave a field, so that keys work again");
     if ($("[data-row]")) add("j k", list.dataset.move || "Next, previous line");
     $$("[data-go]").filter((el) => el.dataset.go && shown(el)).forEach((el) => add("g " + el.dataset.go, name(el)));
     $$("[data-key]").filter(shown).forEach((el) => add(el.dataset.key, name(el)));
@@ -362,10 +364,11 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
       const names = Object.keys(one.value).filter((n) => one.value[n].trim() && !(now[n] || "").includes(one.value[n].trim()));
       if (!names.length) { this.offer(rest); return; }
       this.ask(this.dataset.textApart || "You left this text in another window, and it is not part of what is saved. Choose what stays.",
-        (this.dataset.textLeft || "Left in another window") + " " + (one.saved || ""), names, one.value, () => this.offer(rest));
+        (this.dataset.textLeft || "Left in another window") + " " + (one.saved || ""), names, one.value, () => this.offer(rest), true);
     }
-    // ask shows two versions of some fields side by side, and goes on when each was chosen.
-    ask(why, whose, names, others, done) {
+    // ask shows two versions of some fields side by side, and goes on when each was chosen. A page that was just
+    // opened keeps its focus: the Enter that opened it chooses nothing.
+    ask(why, whose, names, others, done, opened) {
       const open = new Set(), box = document.createElement("div"), head = document.createElement("h3");
       box.className = "merge"; box.setAttribute("role", "alert");
       head.textContent = why;
@@ -399,7 +402,7 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
         box.append(title, left, right);
       }
       this.prepend(box);
-      if (!document.activeElement?.matches("input, textarea, select")) $("button", box).focus(); // nobody's typing presses it
+      if (!opened && !document.activeElement?.matches("input, textarea, select")) $("button", box).focus(); // nobody's typing presses it
     }
     any() { return [...this.form.elements].find((el) => el instanceof HTMLTextAreaElement); }
   });
