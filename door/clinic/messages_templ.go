@@ -288,7 +288,7 @@ func messagesPage(v messagesView) templ.Component {
 					}
 					return nil
 				})
-				templ_7745c5c3_Err = ui.Draft(replyKey(v.Open.ID), v.Draft.Version, v.SavedAt).Render(templ.WithChildren(ctx, templ_7745c5c3_Var13), templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Draft(v.Saved).Render(templ.WithChildren(ctx, templ_7745c5c3_Var13), templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -405,7 +405,7 @@ func messagesPage(v messagesView) templ.Component {
 					}
 					return nil
 				})
-				templ_7745c5c3_Err = ui.Draft(newMessageKey(v.Patient), v.Draft.Version, v.SavedAt).Render(templ.WithChildren(ctx, templ_7745c5c3_Var19), templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Draft(v.Saved).Render(templ.WithChildren(ctx, templ_7745c5c3_Var19), templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

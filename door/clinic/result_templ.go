@@ -1445,7 +1445,7 @@ func signResults(v resultsView) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = ui.Draft(resultWordsKey(v.Frame.Patient), v.Draft.Version, v.SavedAt).Render(templ.WithChildren(ctx, templ_7745c5c3_Var73), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Draft(v.Saved).Render(templ.WithChildren(ctx, templ_7745c5c3_Var73), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

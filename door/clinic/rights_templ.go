@@ -1308,7 +1308,7 @@ func rightForm(v rightView, act, title, icon, button string) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = ui.Draft(rightDraftKey(v.Patient, v.ID, act), v.Drafts[act].Version, v.Drafts[act].SavedAt).Render(templ.WithChildren(ctx, templ_7745c5c3_Var54), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Draft(v.saved(act)).Render(templ.WithChildren(ctx, templ_7745c5c3_Var54), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

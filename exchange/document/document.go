@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/wire/cda"
 )
 
 // Section is where in a chart an item belongs.
@@ -31,7 +32,9 @@ const (
 	Goals         Section = "goals"
 	Plan          Section = "plan"
 	Devices       Section = "devices"
-	Other         Section = "other" // read as text only
+	Functional    Section = "functional-status" // and mental status
+	Notes         Section = "notes"
+	Other         Section = "other" // without a place of its own in a chart
 )
 
 // Doubt is something of an item that could not be read or is not sure, as a sentence of the
@@ -43,7 +46,7 @@ type Doubt struct {
 
 // Item is one thing that a document says of the patient.
 type Item struct {
-	Key      string       // the same each time the same document is read
+	Key      string       // the same each time the same document is read: digits and points, "3.5.1"
 	Section  Section      //
 	Resource *fhir.Node   // as it would be stored, without id and subject; who is named is contained
 	Parts    []*fhir.Node // of a panel: its Observations, in order
@@ -63,12 +66,7 @@ type Text struct {
 }
 
 // Passage is text without markup that could act: paragraphs, lists, tables.
-type Passage struct {
-	ID    string
-	Kind  string // "", paragraph, list, item, table, row, head, cell, emphasis, break, content
-	Text  string // of a leaf
-	Parts []Passage
-}
+type Passage = cda.Passage
 
 // Unread is an entry that became no item, or a section that has no entries.
 type Unread struct {
@@ -81,16 +79,17 @@ type Unread struct {
 type Document struct {
 	Form            string // "C-CDA R2.1"
 	Title           string
-	ID, Set         string // OIDs or UUIDs with extension, "root^extension"
-	Version         int
+	ID, Set         string     // OIDs or UUIDs with extension, "root^extension"
+	Version         int        // 0 when the document does not say
 	Replaces        string     // ID of the document that it takes the place of
 	Type            *fhir.Node // CodeableConcept
 	Written         time.Time
 	Patient         *fhir.Node // as the document has it
 	Author          string
 	Custodian       string
-	Confidentiality string   // N, R, V
-	Labels          []string // what all of it is labelled with
+	Confidentiality string   // N, R, V: the highest of the document and its sections
+	Labels          []string // what all of it is labelled with: codes of trust/policy, each item carries them too
+	Doubts          []Doubt  // about the document as a whole
 	Texts           []Text
 	Items           []Item
 	Unread          []Unread

@@ -34,7 +34,7 @@ func (d Document) Wrong() bool { return d.Status == "entered-in-error" }
 // only: the folder of downloads is no place for what a title says.
 func (d Document) FileName() string {
 	ending := map[string]string{"application/pdf": ".pdf", "image/jpeg": ".jpg", "image/png": ".png", "image/gif": ".gif", "image/webp": ".webp",
-		"image/tiff": ".tiff", "image/heic": ".heic"}[d.ContentType]
+		"image/tiff": ".tiff", "image/heic": ".heic", "text/xml": ".xml", "application/xml": ".xml"}[d.ContentType]
 	day, _, _ := strings.Cut(d.Date, "T")
 	return strings.Trim("document-"+day, "-") + ending
 }
@@ -222,8 +222,8 @@ func OpenDocument(ctx context.Context, actor *record.Actor, patient, id string) 
 		d.Size, d.ContentType = b.Size, firstText(b.Resource.Get("contentType").Text(), d.ContentType)
 		return d, b, nil
 	}
-	if a.Get("_data") != nil && record.Lacks(n.JSON()) {
-		return Document{}, nil, record.LostData(n.Reference())
+	if files := record.LostFiles(n.JSON()); a.Get("_data") != nil && len(files) > 0 {
+		return Document{}, nil, record.LostData(n.Reference(), files...)
 	}
 	plain, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(a.Get("data").Text()), ""))
 	if err != nil || len(plain) == 0 {

@@ -5,8 +5,136 @@
 //	doc, err := cda.Parse(body)
 //	for _, s := range doc.Sections {
 //		s.Text.Find("med1") // the passage that an entry refers to
+//		for _, entry := range s.Entries {
+//			entry.At("consumable/manufacturedProduct/manufacturedMaterial/code").Attr("code")
+//		}
 //	}
 //
 // It resolves no entity, style sheet or link, and bounds depth, count and size. The mapping to
 // FHIR is in exchange/document.
 package cda
+
+import (
+	"strings"
+
+	"github.com/osler-emr/osler/base/fault"
+)
+
+// Limits of a document. What is beyond one is refused as fault.TooLarge, which names it.
+const (
+	MaxBytes      = 20 << 20
+	MaxDepth      = 100
+	MaxElements   = 500_000 // and texts between them
+	MaxAttributes = 64      // of one element
+)
+
+// Namespaces.
+const (
+	space     = "urn:hl7-org:v3"
+	spaceSDTC = "urn:hl7-org:sdtc"
+	spaceXSI  = "http://www.w3.org/2001/XMLSchema-instance"
+)
+
+// Document is a ClinicalDocument.
+type Document struct {
+	Root     *Element
+	Sections []Section // in the order of the document; a section stands before those in it
+	// Body is the text element of a document without sections: a PDF or the like in base64, or
+	// plain text; its mediaType and representation are attributes.
+	Body *Element
+}
+
+// Section is a section of the body.
+type Section struct {
+	*Element
+	Title   string
+	Level   int        // 0 of the body, 1 in another section, …
+	Text    Passage    // as its author attested it
+	Entries []*Element // the statements: act, observation, organizer, …
+}
+
+// Parse reads a document. Faults name the line, never what stands there.
+func Parse(body []byte) (*Document, error) {
+	if len(body) > MaxBytes {
+		return nil, fault.New(fault.TooLarge, "The document has %d bytes; the limit is %d.", len(body), MaxBytes)
+	}
+	src, err := decode(body)
+	if err != nil {
+		return nil, err
+	}
+	root, err := parse(src)
+	if err != nil {
+		return nil, err
+	}
+	if root.Name != "ClinicalDocument" {
+		return nil, fault.New(fault.Malformed, "This is XML, but no ClinicalDocument of HL7 CDA (namespace %s).", space)
+	}
+	doc := &Document{Root: root}
+	for component := range root.All("component") {
+		for c := range component.Children() {
+			switch c.Name {
+			case "structuredBody":
+				doc.collect(c, 0)
+			case "nonXMLBody":
+				doc.Body = c.Child("text")
+			}
+		}
+	}
+	return doc, nil
+}
+
+// collect adds the sections below an element, each before its own.
+func (d *Document) collect(e *Element, level int) {
+	for component := range e.All("component") {
+		for s := range component.All("section") {
+			section := Section{Element: s, Title: s.Child("title").Content(), Level: level, Text: passages(s)}
+			for entry := range s.All("entry") {
+				n := len(section.Entries)
+				for statement := range entry.Children() {
+					if statement.Name != "" && !about[statement.Name] {
+						section.Entries = append(section.Entries, statement)
+					}
+				}
+				if len(section.Entries) == n { // it says nothing: still an entry
+					section.Entries = append(section.Entries, entry)
+				}
+			}
+			d.Sections = append(d.Sections, section)
+			d.collect(s, level+1)
+		}
+	}
+}
+
+// about are children of an entry that are no statement.
+var about = map[string]bool{"templateId": true, "realmCode": true, "typeId": true}
+
+// Of returns the sections below the ClinicalDocument of a template, for example
+// "2.16.840.1.113883.10.20.22.2.6".
+func (d *Document) Of(root string) (list []*Section) {
+	for i := range d.Sections {
+		if d.Sections[i].Is(root) {
+			list = append(list, &d.Sections[i])
+		}
+	}
+	return list
+}
+
+// collapse makes one space of each run of white space, and none at the ends.
+func collapse(s string) string {
+	clean, blank := true, true
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '\t', '\n', '\r':
+			clean = false
+		case ' ':
+			clean = clean && !blank
+			blank = true
+			continue
+		}
+		blank = false
+	}
+	if s == "" || clean && !blank {
+		return s
+	}
+	return strings.Join(strings.Fields(s), " ")
+}

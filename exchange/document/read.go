@@ -1,0 +1,302 @@
+package document
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/wire/cda"
+)
+
+// Read reads a document: C-CDA R1.1, R2.0 and R2.1 and their predecessor C32. What is refused as a
+// whole is a fault, in which nothing of the document stands; all else is in the Document: an entry
+// becomes an Item, or is Unread with the reason.
+func Read(body []byte) (*Document, error) {
+	doc, err := cda.Parse(body)
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{cda: doc, doc: &Document{}, places: map[string]place{}, lower: map[*cda.Passage]string{}, lines: map[*cda.Passage]string{},
+		budget: min(20*len(body), len(body)+64<<20) + 1<<20}
+	r.texts()
+	r.header()
+	r.labels()
+	for i := range doc.Sections {
+		r.section(i)
+	}
+	r.unstructured()
+	r.close()
+	return r.doc, nil
+}
+
+// reader is the state of reading one document.
+type reader struct {
+	cda    *cda.Document
+	doc    *Document
+	places map[string]place // by the ID of a passage
+	of     int              // index of the section that is read
+	entry  int              // of the entry in it
+	part   int              // items made of the entry
+	kind   Section
+	framed frame                   // the bracket that was asked last
+	name   string                  // of the section
+	doubts []Doubt                 // of the item that is made
+	marked []*marks                // of each section, nil for none
+	lower  map[*cda.Passage]string // passages in lower case
+	lines  map[*cda.Passage]string // passages in a line
+	// budget is how many bytes of text may still be taken for entries that refer to them: a passage may
+	// be referred to by every entry.
+	budget  int
+	none    bool // what is made says that there is none
+	counted bool // units that are no units are no doubt
+	clocks  bool // a time of day was left out for want of a zone
+}
+
+// place is where a passage stands: alone, and with the row or item around it.
+type place struct {
+	of          int
+	alone, wide *cda.Passage
+}
+
+// texts takes the text of each section and where the passages are that entries refer to.
+func (r *reader) texts() {
+	r.doc.Texts = make([]Text, len(r.cda.Sections))
+	for i := range r.cda.Sections {
+		s := &r.cda.Sections[i]
+		r.doc.Texts[i] = Text{Title: s.Title, Section: sectionOf(s), Body: s.Text}
+		r.index(i, &r.doc.Texts[i].Body, nil)
+	}
+}
+
+func (r *reader) index(of int, p, wide *cda.Passage) {
+	if p.Kind == "row" || p.Kind == "item" {
+		wide = p
+	}
+	if p.ID != "" {
+		if _, twice := r.places[p.ID]; !twice {
+			if wide == nil {
+				r.places[p.ID] = place{of, p, p}
+			} else {
+				r.places[p.ID] = place{of, p, wide}
+			}
+		}
+	}
+	for i := range p.Parts {
+		r.index(of, &p.Parts[i], wide)
+	}
+}
+
+// section reads the entries of a section.
+func (r *reader) section(i int) {
+	s := &r.cda.Sections[i]
+	r.of, r.kind, r.name = i, r.doc.Texts[i].Section, titleOf(s)
+	private := s.Child("code").Attr("code") == privacySection
+	if len(s.Entries) == 0 {
+		why := textOnly
+		switch {
+		case s.Null() != "":
+			why = noInformation
+		case s.Text.Empty():
+			why = emptySection
+			for range s.All("component") { // it only holds others
+				return
+			}
+		}
+		r.doc.Unread = append(r.doc.Unread, Unread{Of: i, What: r.title(), Why: Doubt{Words: why}})
+		return
+	}
+	for n, statement := range s.Entries {
+		r.entry, r.part = n, 0
+		items, before := len(r.doc.Items), len(r.doc.Items)+len(r.doc.Unread)
+		if private {
+			r.unread(statement, keptAsLabels)
+			continue
+		}
+		r.statement(statement)
+		r.mark(statement, items)
+		if len(r.doc.Items)+len(r.doc.Unread) == before {
+			r.unread(statement, kindNotRead)
+		}
+	}
+}
+
+func (r *reader) title() string { return r.name }
+
+func titleOf(s *cda.Section) string {
+	if s.Title != "" {
+		return s.Title
+	}
+	if d := s.Child("code").Attr("displayName"); d != "" {
+		return d
+	}
+	return s.Child("code").Attr("code")
+}
+
+// statement reads one entry. Errors that the document marks as such are no facts.
+func (r *reader) statement(e *cda.Element) {
+	r.doubts = nil
+	r.dispatch(e, 0)
+}
+
+// erroneous reports whether a statement is marked as an error.
+func erroneous(e *cda.Element) bool { return e.Child("statusCode").Attr("code") == "nullified" }
+
+// add takes a resource as an item of the entry e.
+func (r *reader) add(e *cda.Element, resource *fhir.Node, text string) *Item {
+	if r.none { // what there is none of has no status
+		r.doubts = nil
+	}
+	r.part++
+	switch t := resource.ResourceType(); {
+	case r.none: // what there is none of need not be in the text
+	case t == "AllergyIntolerance", t == "Condition", t == "Procedure":
+		r.compare(e, nil, resource.Get("code"))
+	case t == "MedicationStatement":
+		r.compare(e, nil, resource.Get("medicationCodeableConcept"))
+	case t == "Immunization":
+		r.compare(e, nil, resource.Get("vaccineCode"))
+	}
+	item := Item{
+		Key:      strconv.Itoa(r.of+1) + "." + strconv.Itoa(r.entry+1) + "." + strconv.Itoa(r.part),
+		Section:  r.kind,
+		Resource: resource,
+		Text:     text,
+		Source:   r.source(e),
+		Of:       r.of,
+		Doubts:   r.doubts,
+		Absent:   r.none,
+	}
+	r.doubts, r.none = nil, false
+	r.doc.Items = append(r.doc.Items, item)
+	return &r.doc.Items[len(r.doc.Items)-1]
+}
+
+// unread says that a statement became no item.
+func (r *reader) unread(e *cda.Element, why string, args ...any) {
+	what := r.words(e.Child("code"))
+	for _, path := range []string{"value", "text", "consumable/manufacturedProduct/manufacturedMaterial/code"} {
+		if what == "" || path == "value" && e.Child("value") != nil {
+			if w := r.words(e.At(path)); w != "" {
+				what = w
+			}
+		}
+	}
+	if what == "" {
+		what = r.title()
+	}
+	r.doubts = nil
+	r.doc.Unread = append(r.doc.Unread, Unread{Of: r.of, What: clip(what), Why: Doubt{Words: why, Args: args}})
+}
+
+func (r *reader) doubt(words string, args ...any) {
+	for _, d := range r.doubts {
+		if d.Words == words {
+			return
+		}
+	}
+	r.doubts = append(r.doubts, Doubt{Words: words, Args: args})
+}
+
+// denies finds words that say that there is nothing, or that nobody knows.
+var denies = regexp.MustCompile(`(?i)^(no|none|nil|nka|nkda|n/a|not|unknown|denies|negative)\b|\bnot (available|applicable|known|recorded)\b|\bno (data|information)\b|^ *-* *$`)
+
+// empty reports whether a concept is only words that deny or know nothing: that is no fact, and what
+// it would be if it were one is a guess.
+func empty(c *fhir.Node) bool {
+	return c != nil && c.Get("coding") == nil && denies.MatchString(c.Get("text").Text())
+}
+
+// source returns the ID of the passage of this section that an entry refers to.
+func (r *reader) source(e *cda.Element) string {
+	for _, path := range []string{"text", "participant/participantRole/playingEntity/code/originalText", "consumable/manufacturedProduct/manufacturedMaterial/code/originalText",
+		"code/originalText", "value/originalText", "entryRelationship/observation/text", "entryRelationship/observation/value/originalText"} {
+		id := e.At(path).Reference()
+		if p, ok := r.places[id]; ok && p.of == r.of {
+			return id
+		}
+	}
+	return ""
+}
+
+// textOf returns the words of a text or originalText: its own, or those it refers to.
+func (r *reader) textOf(e *cda.Element) string {
+	if id := e.Reference(); id != "" {
+		if p, ok := r.places[id]; ok {
+			return r.line(p.alone)
+		}
+	}
+	if e.Attr("representation") == "B64" {
+		return ""
+	}
+	return e.Content()
+}
+
+// line returns a passage in a line, "" when too much was taken already.
+func (r *reader) line(p *cda.Passage) string {
+	if r.budget < 0 {
+		return ""
+	}
+	text, ok := r.lines[p]
+	if !ok {
+		text = p.Line()
+		r.lines[p] = text
+	}
+	r.budget -= len(text)
+	return text
+}
+
+// words returns what a code or text says to a person.
+func (r *reader) words(e *cda.Element) string {
+	if e == nil {
+		return ""
+	}
+	if e.Name == "text" {
+		return r.textOf(e)
+	}
+	if t := r.textOf(e.Child("originalText")); t != "" && len(t) <= 250 {
+		return t
+	}
+	if d := collapse(e.Attr("displayName")); d != "" {
+		return d
+	}
+	for t := range e.All("translation") {
+		if d := collapse(t.Attr("displayName")); d != "" {
+			return d
+		}
+	}
+	return e.Content()
+}
+
+func collapse(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// clip bounds a line.
+func clip(s string) string {
+	if len(s) <= 250 {
+		return s
+	}
+	cut := s[:247]
+	for len(cut) > 0 && cut[len(cut)-1]&0xC0 == 0x80 {
+		cut = cut[:len(cut)-1]
+	}
+	return strings.ToValidUTF8(cut, "") + "…"
+}
+
+// related goes over what stands in the entryRelationships of a statement, with their typeCode.
+func related(e *cda.Element, name string, f func(typeCode string, other *cda.Element)) {
+	for rel := range e.All("entryRelationship") {
+		for o := range rel.All(name) {
+			f(rel.Attr("typeCode"), o)
+		}
+	}
+}
+
+// close ends the reading.
+func (r *reader) close() {
+	if r.budget < 0 {
+		r.doc.Doubts = append(r.doc.Doubts, Doubt{Words: muchText})
+	}
+	if r.clocks {
+		r.doc.Doubts = append(r.doc.Doubts, Doubt{Words: timesWithoutZone})
+	}
+}

@@ -1,0 +1,298 @@
+package document
+
+import (
+	"math/big"
+	"regexp"
+	"strings"
+
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/ucum"
+	"github.com/osler-emr/osler/wire/cda"
+)
+
+// systems are the addresses by which FHIR names code systems, by OID (R4 terminologies-systems.html
+// and the registry of HL7).
+var systems = map[string]string{
+	loincOID:                     "http://loinc.org",
+	snomedOID:                    "http://snomed.info/sct",
+	"2.16.840.1.113883.6.88":     rxnorm,
+	"2.16.840.1.113883.6.3":      "http://hl7.org/fhir/sid/icd-10",
+	"2.16.840.1.113883.6.90":     "http://hl7.org/fhir/sid/icd-10-cm",
+	"2.16.840.1.113883.6.4":      "http://www.cms.gov/Medicare/Coding/ICD10",
+	"2.16.840.1.113883.6.103":    "http://hl7.org/fhir/sid/icd-9-cm",
+	"2.16.840.1.113883.6.2":      "http://hl7.org/fhir/sid/icd-9-cm",
+	"2.16.840.1.113883.6.104":    "http://hl7.org/fhir/sid/icd-9-cm",
+	"2.16.840.1.113883.6.42":     "http://hl7.org/fhir/sid/icd-9",
+	"2.16.840.1.113883.6.12":     "http://www.ama-assn.org/go/cpt",
+	"2.16.840.1.113883.6.69":     "http://hl7.org/fhir/sid/ndc",
+	"2.16.840.1.113883.6.59":     "http://hl7.org/fhir/sid/cvx",
+	"2.16.840.1.113883.12.292":   "http://hl7.org/fhir/sid/cvx",
+	"2.16.840.1.113883.4.9":      "http://fdasis.nlm.nih.gov",
+	"2.16.840.1.113883.6.101":    "http://nucc.org/provider-taxonomy",
+	"2.16.840.1.113883.3.26.1.1": "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl",
+	"2.16.840.1.113883.3.26.1.5": "http://hl7.org/fhir/ndfrt",
+	"2.16.840.1.113883.6.345":    "http://va.gov/terminology/medrt",
+	"2.16.840.1.113883.6.238":    "urn:oid:2.16.840.1.113883.6.238",
+	"2.16.840.1.113883.6.285":    "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets",
+	"2.16.840.1.113883.6.13":     "http://www.ada.org/cdt",
+	"1.2.840.10008.2.16.4":       "http://dicom.nema.org/resources/ontology/DCM",
+	"2.16.840.1.113883.6.8":      ucum.System,
+	"2.16.840.1.113883.5.1":      "http://terminology.hl7.org/CodeSystem/v3-AdministrativeGender",
+	"2.16.840.1.113883.5.2":      "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus",
+	"2.16.840.1.113883.5.4":      "http://terminology.hl7.org/CodeSystem/v3-ActCode",
+	"2.16.840.1.113883.5.8":      "http://terminology.hl7.org/CodeSystem/v3-ActReason",
+	"2.16.840.1.113883.5.25":     confidentialitySystem,
+	"2.16.840.1.113883.5.83":     "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation",
+	"2.16.840.1.113883.5.111":    "http://terminology.hl7.org/CodeSystem/v3-RoleCode",
+	"2.16.840.1.113883.5.112":    "http://terminology.hl7.org/CodeSystem/v3-RouteOfAdministration",
+	"2.16.840.1.113883.5.1008":   "http://terminology.hl7.org/CodeSystem/v3-NullFlavor",
+	"2.16.840.1.113883.5.1063":   "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
+	"2.16.840.1.113883.5.1076":   "http://terminology.hl7.org/CodeSystem/v3-ReligiousAffiliation",
+}
+
+const (
+	snomedOID             = "2.16.840.1.113883.6.96"
+	snomed                = "http://snomed.info/sct"
+	loinc                 = "http://loinc.org"
+	rxnorm                = "http://www.nlm.nih.gov/research/umls/rxnorm"
+	confidentialitySystem = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+)
+
+var (
+	oids  = regexp.MustCompile(`^[0-2](\.(0|[1-9][0-9]*))+$`)
+	uuids = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+)
+
+// uri returns the name of an OID or UUID as an address; "" for what is neither.
+func uri(root string) string {
+	root = strings.TrimSpace(root)
+	if known, ok := systems[root]; ok {
+		return known
+	}
+	switch {
+	case oids.MatchString(root):
+		return "urn:oid:" + root
+	case uuids.MatchString(root):
+		return "urn:uuid:" + strings.ToLower(root)
+	}
+	return ""
+}
+
+// coding reads the code of an element itself, nil when it has none.
+func coding(e *cda.Element) *fhir.Node {
+	code := collapse(e.Attr("code"))
+	if code == "" {
+		return nil
+	}
+	return fhir.Obj("system", uri(e.Attr("codeSystem")), "code", code, "display", collapse(e.Attr("displayName")))
+}
+
+// concept reads a coded value: the code, its translations, and the words of its author. It is nil
+// when the document gives none of them.
+func (r *reader) concept(e *cda.Element) *fhir.Node {
+	if e == nil {
+		return nil
+	}
+	codings := fhir.Arr()
+	seen := map[[2]string]bool{}
+	take := func(c *cda.Element) {
+		n := coding(c)
+		key := [2]string{n.Get("system").Text(), n.Get("code").Text()}
+		if n != nil && !seen[key] {
+			seen[key] = true
+			codings.Append(n)
+		}
+	}
+	take(e)
+	for t := range e.All("translation") {
+		take(t)
+	}
+	text := r.words(e)
+	if codings.Len() == 0 && text == "" {
+		return nil
+	}
+	n := fhir.Obj()
+	if codings.Len() > 0 {
+		n.Set("coding", codings)
+	}
+	if text != "" {
+		n.Set("text", fhir.Str(text))
+	}
+	return n
+}
+
+// codesIn returns the codes of an element in one code system, its own first.
+func codesIn(e *cda.Element, oid string) (list []string) {
+	if e == nil {
+		return nil
+	}
+	if c := e.Attr("code"); c != "" && e.Attr("codeSystem") == oid {
+		list = append(list, c)
+	}
+	for t := range e.All("translation") {
+		if c := t.Attr("code"); c != "" && t.Attr("codeSystem") == oid {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// made is a concept of one code.
+func made(system, code, display string) *fhir.Node {
+	return fhir.Obj("coding", fhir.Arr(fhir.Obj("system", system, "code", code, "display", display)))
+}
+
+// identifiers reads the ids of a statement.
+func identifiers(e *cda.Element) *fhir.Node {
+	list := fhir.Arr()
+	for id := range e.All("id") {
+		list.Append(identifier(id))
+	}
+	if list.Len() == 0 {
+		return nil
+	}
+	return list
+}
+
+// naming are systems of identifiers with an address of their own.
+var naming = map[string]string{
+	"2.16.840.1.113883.4.1": "http://hl7.org/fhir/sid/us-ssn",
+	"2.16.840.1.113883.4.6": "http://hl7.org/fhir/sid/us-npi",
+}
+
+func identifier(id *cda.Element) *fhir.Node {
+	root, extension := strings.TrimSpace(id.Attr("root")), collapse(id.Attr("extension"))
+	system := naming[root]
+	switch {
+	case extension == "" && (system != "" || uri(root) == ""):
+		return nil
+	case extension == "":
+		return fhir.Obj("system", "urn:ietf:rfc:3986", "value", uri(root))
+	case system == "":
+		system = uri(root)
+	}
+	if root == "2.16.840.1.113883.4.873" { // an address, as FHIR writes it into CDA
+		if i := strings.LastIndexAny(extension, "/:"); i > 0 && i < len(extension)-1 && !strings.ContainsAny(extension, " ") {
+			return fhir.Obj("system", extension[:i], "value", extension[i+1:])
+		}
+		system = "urn:ietf:rfc:3986"
+	}
+	return fhir.Obj("system", system, "value", extension)
+}
+
+// decimals is a number as JSON writes it.
+var decimals = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?$`)
+
+// number reads a decimal as it is written, "" when it is none.
+func number(s string) string {
+	s = strings.TrimPrefix(strings.TrimSpace(s), "+")
+	minus := strings.HasPrefix(s, "-")
+	s = strings.TrimPrefix(s, "-")
+	if strings.HasPrefix(s, ".") {
+		s = "0" + s
+	}
+	s = strings.TrimSuffix(s, ".")
+	for len(s) > 1 && s[0] == '0' && s[1] >= '0' && s[1] <= '9' {
+		s = s[1:]
+	}
+	if minus {
+		s = "-" + s
+	}
+	if len(s) > 40 || !decimals.MatchString(s) {
+		return ""
+	}
+	return s
+}
+
+// quantity reads a PQ, nil when it has no number. A unit that is not UCUM stays as words.
+func (r *reader) quantity(e *cda.Element) *fhir.Node {
+	value := number(e.Attr("value"))
+	if value == "" {
+		if e.Has("value") {
+			r.doubt(valueUnreadable)
+		}
+		return nil
+	}
+	n := fhir.Obj("value", fhir.Decimal(value))
+	r.unit(n, e)
+	return n
+}
+
+// unit puts the unit of a PQ into a quantity.
+func (r *reader) unit(n *fhir.Node, e *cda.Element) {
+	unit := collapse(e.Attr("unit"))
+	if unit == "" || unit == "1" {
+		if t := e.Child("translation"); t != nil { // a unit that UCUM does not have
+			if words := r.words(t); words != "" {
+				n.Set("unit", fhir.Str(words))
+			}
+		}
+		return
+	}
+	code, ok := known(unit)
+	n.Set("unit", fhir.Str(unit))
+	if !ok {
+		if !r.counted {
+			r.doubt(notUCUM, unit)
+		}
+		return
+	}
+	n.Set("system", fhir.Str(ucum.System))
+	n.Set("code", fhir.Str(code))
+}
+
+// spelled are units as systems write them, by what they mean; only what can mean one thing.
+var spelled = map[string]string{
+	"mmHg": "mm[Hg]", "mm Hg": "mm[Hg]", "mm(Hg)": "mm[Hg]", "lb": "[lb_av]", "lbs": "[lb_av]", "in": "[in_i]", "inches": "[in_i]", "ft": "[ft_i]", "oz": "[oz_av]",
+	"degF": "[degF]", "degC": "Cel", "bpm": "/min", "beats/min": "/min", "breaths/min": "/min", "IU/L": "[IU]/L", "IU": "[IU]", "mEq/L": "meq/L", "MG": "mg", "mcg": "ug", "milliliter": "mL", "milliLiter(s)": "mL", "milliliter(s)": "mL", "ML": "mL", "Grams": "g", "kg/m²": "kg/m2", "x10E3/uL": "10*3/uL", "x10E6/uL": "10*6/uL", "K/uL": "10*3/uL", "mm/Hg": "mm[Hg]", "in.": "[in_i]", "lb.": "[lb_av]", "hours": "h", "days": "d",
+}
+
+// known returns the UCUM code of a unit.
+func known(unit string) (string, bool) {
+	if code, ok := spelled[unit]; ok {
+		return code, true
+	}
+	if _, err := ucum.Parse(unit); err != nil {
+		return "", false
+	}
+	return unit, true
+}
+
+// printed is how a unit is written for a person.
+var printed = map[string]string{"mm[Hg]": "mmHg", "[lb_av]": "lb", "[in_i]": "in", "[ft_i]": "ft", "[oz_av]": "oz", "[degF]": "°F", "Cel": "°C", "kg/m2": "kg/m²", "ug": "mcg", "ug/h": "mcg/h", "[IU]": "units", "[iU]": "units", "[in_us]": "in", "[pH]": "", "10*3/uL": "×10³/µL", "10*6/uL": "×10⁶/µL", "10*9/L": "×10⁹/L", "10*12/L": "×10¹²/L", "mL/min/{1.73_m2}": "mL/min/1.73 m²", "ug/dL": "mcg/dL", "ug/L": "mcg/L", "umol/L": "µmol/L", "a": "years"}
+
+// amount says a quantity in words: "500 mg".
+func amount(q *fhir.Node) string {
+	value := q.Get("value").Text()
+	if value == "" {
+		return ""
+	}
+	unit := q.Get("code").Text()
+	if p, ok := printed[unit]; ok {
+		unit = p
+	} else if u := q.Get("unit").Text(); u != "" {
+		unit = u
+	}
+	if strings.HasPrefix(unit, "{") && strings.HasSuffix(unit, "}") {
+		unit = strings.Trim(unit, "{}")
+	}
+	if c := q.Get("comparator").Text(); c != "" {
+		value = c + " " + value
+	}
+	if unit == "" {
+		return value
+	}
+	if unit == "%" {
+		return value + "%"
+	}
+	return value + " " + unit
+}
+
+// integer returns a number without a fraction as an int, -1 when it is none.
+func integer(s string) int {
+	v, ok := new(big.Rat).SetString(strings.TrimSpace(s))
+	if !ok || len(s) > 12 || !v.IsInt() || !v.Num().IsInt64() {
+		return -1
+	}
+	return int(v.Num().Int64())
+}

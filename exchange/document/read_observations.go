@@ -1,0 +1,358 @@
+package document
+
+import (
+	"slices"
+
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/wire/cda"
+)
+
+// absences are the reasons for a missing value that a nullFlavor means, as C-CDA on FHIR maps them.
+var absences = map[string]string{"NI": "unknown", "UNK": "unknown", "OTH": "unsupported", "NINF": "negative-infinity", "PINF": "positive-infinity", "MSK": "masked",
+	"NA": "not-applicable", "ASKU": "asked-unknown", "NAV": "temp-unknown", "NASK": "not-asked", "TRC": "unsupported", "NP": "unknown"}
+
+// told are absences in words.
+var told = map[string]string{"unknown": "not recorded", "masked": "hidden by its source", "not-applicable": "not applicable", "asked-unknown": "asked, not known",
+	"temp-unknown": "not known yet", "not-asked": "not asked"}
+
+const observationCategory = "http://terminology.hl7.org/CodeSystem/observation-category"
+
+// observation reads an observation as an Observation of a category ("" none), and says it in a
+// line. It is nil when it names nothing.
+func (r *reader) observation(o, around *cda.Element, category string) (n *fhir.Node, line, short string) {
+	n = fhir.New("Observation")
+	n.Set("identifier", identifiers(o))
+	code := r.concept(o.Child("code"))
+	switch {
+	case o.Is(smokingStatus) && !hasLOINC(code):
+		code = made(loinc, "72166-2", "Tobacco smoking status")
+	case o.Is(tobaccoUse) && !hasLOINC(code):
+		code = made(loinc, "11367-0", "History of tobacco use")
+	case o.Is(pregnancy) && !hasLOINC(code):
+		code = made(loinc, "82810-3", "Pregnancy status")
+	case code == nil:
+		if text := r.textOf(o.Child("text")); text != "" {
+			code = fhir.Obj("text", clip(text))
+		}
+	}
+	if code == nil && o.Child("value") != nil {
+		code = fhir.Obj("text", r.title())
+	}
+	if code.Path("text").Text() == "" && code.Get("coding") == nil {
+		return nil, "", ""
+	}
+	values := elements(o, "value")
+	n.Set("status", fhir.Str(observationStatus(o, len(values) > 0)))
+	if category != "" {
+		system := observationCategory
+		if category == "functional-status" {
+			system = "http://hl7.org/fhir/us/core/CodeSystem/us-core-category"
+		}
+		n.Set("category", fhir.Arr(made(system, category, "")))
+	}
+	n.Set("code", code)
+	when := r.times(n, "effective", o.Child("effectiveTime"))
+	if when == "" {
+		when = r.times(n, "effective", r.frame(around).time)
+	}
+	_, who := r.authored(o)
+	if who == "" {
+		who = r.frame(around).author
+	}
+	if who != "" {
+		n.Set("performer", fhir.Arr(named(who)))
+	}
+	said := ""
+	if len(values) > 0 {
+		said = r.value(n, values[0], o.Attr("negationInd") == "true")
+		said = r.spoken(n.Get("valueCodeableConcept"), o, said)
+		if o.Is(pregnancy) && o.Attr("negationInd") == "true" && slices.Contains(codesIn(values[0], snomedOID), "77386006") {
+			n.Set("valueCodeableConcept", made(snomed, "60001007", "Not pregnant"))
+			said = "not pregnant"
+		}
+		r.compare(o, n.Get("valueQuantity"), nil)
+	}
+	interpretations := list(o, "interpretationCode", r.concept)
+	n.Set("interpretation", interpretations)
+	r.notes(n, o)
+	n.Set("bodySite", r.concept(o.Child("targetSiteCode")))
+	n.Set("method", r.concept(o.Child("methodCode")))
+	if s := r.concept(o.At("specimen/specimenRole/specimenPlayingEntity/code")); s != nil {
+		n.Set("specimen", named(conceptText(s)))
+	}
+	n.Set("referenceRange", r.ranges(o))
+	n.Set("component", r.components(o, values))
+	line = conceptText(code)
+	if isAssertion(code) && said != "" {
+		line, said = said, ""
+	}
+	if said != "" {
+		line += " " + said
+	}
+	if c := interpretations.At(0).Path("coding.0.code").Text(); c != "" && c != "N" {
+		line += " (" + c + ")"
+	}
+	short = line
+	if when != "" {
+		line += ", " + when
+	}
+	return n, line, short
+}
+
+// spoken gives a concept that is only a code the words of the passage that its statement refers to.
+func (r *reader) spoken(c *fhir.Node, o *cda.Element, said string) string {
+	if c == nil || said != c.Path("coding.0.code").Text() {
+		return said
+	}
+	if text := r.textOf(o.Child("text")); text != "" && len(text) <= 250 {
+		c.Set("text", fhir.Str(text))
+		return text
+	}
+	return said
+}
+
+const (
+	smokingStatus = "2.16.840.1.113883.10.20.22.4.78"
+	tobaccoUse    = "2.16.840.1.113883.10.20.22.4.85"
+	pregnancy     = "2.16.840.1.113883.10.20.15.3.8"
+)
+
+// frame is what a bracket says of all that it holds; kept, since each of them asks.
+type frame struct {
+	of     *cda.Element
+	time   *cda.Element
+	author string
+	source string
+}
+
+func (r *reader) frame(e *cda.Element) frame {
+	if r.framed.of != e {
+		_, who := r.authored(e)
+		r.framed = frame{e, e.Child("effectiveTime"), who, r.source(e)}
+	}
+	return r.framed
+}
+
+func elements(e *cda.Element, name string) (list []*cda.Element) {
+	for c := range e.All(name) {
+		list = append(list, c)
+	}
+	return list
+}
+
+func hasLOINC(code *fhir.Node) bool {
+	for c := range code.Get("coding").Items() {
+		if c.Get("system").Text() == loinc {
+			return true
+		}
+	}
+	return false
+}
+
+// isAssertion reports whether a code only says that the value is asserted.
+func isAssertion(code *fhir.Node) bool { return code.Path("coding.0.code").Text() == "ASSERTION" }
+
+func observationStatus(o *cda.Element, valued bool) string {
+	switch o.Child("statusCode").Attr("code") {
+	case "completed", "normal", "": // an observation in the mood of an event has been made
+		return "final"
+	case "active":
+		if valued {
+			return "preliminary"
+		}
+		return "registered"
+	case "aborted", "cancelled":
+		return "cancelled"
+	case "held", "suspended", "new":
+		return "registered"
+	}
+	return "unknown"
+}
+
+// value puts a value into a resource by its type, and says it. What is denied is words only, so that
+// no program takes it for what it denies.
+func (r *reader) value(n *fhir.Node, v *cda.Element, denied bool) string {
+	if denied {
+		words := r.words(v)
+		if words == "" {
+			words = v.Attr("value")
+		}
+		n.Set("valueCodeableConcept", fhir.Obj("text", "Not: "+words))
+		return "Not: " + words
+	}
+	var said string
+	switch t := v.Type(); t {
+	case "PQ", "REAL", "MO":
+		if q := r.quantity(v); q != nil {
+			n.Set("valueQuantity", q)
+			said = amount(q)
+		}
+	case "INT":
+		if i := integer(v.Attr("value")); v.Has("value") && i >= 0 && i < 1<<31 {
+			n.Set("valueInteger", fhir.Int(int64(i)))
+			said = v.Attr("value")
+		}
+	case "IVL_PQ", "IVL_REAL", "IVL_INT":
+		if q := r.bound(v); q != nil {
+			n.Set("valueQuantity", q)
+			said = amount(q)
+		} else if rng := r.valueRange(v); rng != nil {
+			n.Set("valueRange", rng)
+			said = rangeText(rng)
+		}
+	case "CD", "CE", "CV", "CO", "CS":
+		if c := r.concept(v); c != nil {
+			n.Set("valueCodeableConcept", c)
+			said = conceptText(c)
+		}
+	case "BL":
+		if b := v.Attr("value"); b == "true" || b == "false" {
+			n.Set("valueBoolean", fhir.Bool(b == "true"))
+			said = map[string]string{"true": "yes", "false": "no"}[b]
+		}
+	case "TS", "IVL_TS":
+		said = r.times(n, "value", v)
+	case "RTO", "RTO_PQ_PQ", "RTO_INT_INT", "RTO_QTY_QTY":
+		if a, b := r.quantity(v.Child("numerator")), r.quantity(v.Child("denominator")); a != nil && b != nil {
+			n.Set("valueRatio", fhir.Obj("numerator", a, "denominator", b))
+			said = amount(a) + " : " + amount(b)
+		}
+	default: // ST, ED, and what has no type
+		if text := r.textOf(v); text != "" {
+			n.Set("valueString", fhir.Str(text))
+			said = clip(text)
+		} else if c := r.concept(v); c != nil {
+			n.Set("valueCodeableConcept", c)
+			said = conceptText(c)
+		}
+	}
+	if said != "" {
+		return said
+	}
+	if text := r.textOf(v); text != "" && v.Type() != "ED" { // words where a number should be
+		n.Set("valueString", fhir.Str(text))
+		return clip(text)
+	}
+	if reason := absences[v.Null()]; reason != "" {
+		n.Set("dataAbsentReason", made("http://terminology.hl7.org/CodeSystem/data-absent-reason", reason, ""))
+		if words := told[reason]; words != "" {
+			return words
+		}
+		return told["unknown"]
+	}
+	if len(v.Attributes()) > 1 || v.Has("value") {
+		r.doubt(valueUnreadable)
+	} else {
+		r.doubt(valueMissing)
+	}
+	n.Set("dataAbsentReason", made("http://terminology.hl7.org/CodeSystem/data-absent-reason", "unknown", ""))
+	return told["unknown"]
+}
+
+// bound reads an IVL_PQ that has one end: more than, less than.
+func (r *reader) bound(v *cda.Element) *fhir.Node {
+	low, high := v.Child("low"), v.Child("high")
+	side, comparator := low, ">"
+	switch {
+	case low.Has("value") && !high.Has("value"):
+	case high.Has("value") && !low.Has("value"):
+		side, comparator = high, "<"
+	default:
+		return nil
+	}
+	q := r.quantity(side)
+	if q == nil {
+		return nil
+	}
+	if side.Attr("inclusive") != "false" { // CDA takes an end as part of the interval
+		comparator += "="
+	}
+	n := fhir.Obj("value", q.Get("value"), "comparator", comparator)
+	for _, k := range []string{"unit", "system", "code"} {
+		n.Set(k, q.Get(k))
+	}
+	return n
+}
+
+// ranges reads the reference ranges of an observation: those that say what is normal.
+func (r *reader) ranges(o *cda.Element) *fhir.Node {
+	out := fhir.Arr()
+	for ref := range o.All("referenceRange") {
+		x := ref.Child("observationRange")
+		if c := x.Child("interpretationCode").Attr("code"); c != "" && c != "N" {
+			continue
+		}
+		n := fhir.Obj()
+		v := x.Child("value")
+		switch v.Type() {
+		case "IVL_PQ", "IVL_REAL", "IVL_INT":
+			n.Set("low", r.quantity(v.Child("low")))
+			n.Set("high", r.quantity(v.Child("high")))
+		case "CD", "CE", "CO", "CV":
+			n.Set("text", fhir.Obj("v", r.words(v)).Get("v"))
+		default:
+			n.Set("text", fhir.Obj("v", r.textOf(v)).Get("v"))
+		}
+		if text := r.textOf(x.Child("text")); text != "" {
+			n.Set("text", fhir.Str(text))
+		}
+		if n.Len() > 0 {
+			out.Append(n)
+		}
+	}
+	if out.Len() == 0 {
+		return nil
+	}
+	return out
+}
+
+// components reads what else an observation gives: further values, and the answers of a scale.
+func (r *reader) components(o *cda.Element, values []*cda.Element) *fhir.Node {
+	out := fhir.Arr()
+	for _, v := range values[min(1, len(values)):] {
+		c := fhir.Obj("code", r.concept(o.Child("code")))
+		if c.Get("code") != nil {
+			r.value(c, v, false)
+			out.Append(c)
+		}
+	}
+	related(o, "observation", func(_ string, x *cda.Element) {
+		if !x.Is("2.16.840.1.113883.10.20.22.4.86") && !(o.Is(pregnancy) && x.Child("code").Attr("code") == "11778-8") || erroneous(x) {
+			return
+		}
+		c := fhir.Obj("code", r.concept(x.Child("code")))
+		if c.Get("code") == nil {
+			return
+		}
+		if v := x.Child("value"); v != nil {
+			r.value(c, v, x.Attr("negationInd") == "true")
+		}
+		out.Append(c)
+	})
+	if out.Len() == 0 {
+		return nil
+	}
+	return out
+}
+
+// observed reads an observation as an item of its own.
+func (r *reader) observed(o, around *cda.Element, category string) {
+	n, line, _ := r.observation(o, around, category)
+	if n == nil {
+		r.unread(o, saysNothing)
+		return
+	}
+	if r.idle(o, n) {
+		return
+	}
+	r.add(o, n, line)
+}
+
+// idle says so and reports it when an observation without a value is of words that say nothing.
+func (r *reader) idle(o *cda.Element, n *fhir.Node) bool {
+	if empty(n.Get("code")) && (n.Get("dataAbsentReason") != nil || o.Child("value") == nil) {
+		r.unread(o, deniesInWords)
+		return true
+	}
+	return false
+}

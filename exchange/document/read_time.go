@@ -1,0 +1,131 @@
+package document
+
+import (
+	"strconv"
+
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/wire/cda"
+)
+
+// date reads a point in time as a dateTime; "" when it is missing or cannot be read, which is a
+// doubt.
+func (r *reader) date(e *cda.Element) string {
+	v := e.Attr("value")
+	if v == "" {
+		return ""
+	}
+	t, ok := cda.ParseTime(v)
+	if !ok {
+		r.doubt(dateUnreadable)
+		return ""
+	}
+	if t.Clock != "" && !t.Zoned && t.Clock != "00:00" {
+		r.clocks = true
+	}
+	return t.ISO
+}
+
+// times puts an effectiveTime into a resource: as name+"DateTime" when it is one point, else as
+// name+"Period". It returns how it is said in a line.
+func (r *reader) times(n *fhir.Node, name string, e *cda.Element) string {
+	i := e.Interval()
+	if i.Value == nil && i.Center != nil {
+		i.Value = i.Center
+	}
+	if at := r.date(i.Value); at != "" {
+		n.Set(name+"DateTime", fhir.Str(at))
+		return day(at)
+	}
+	low, high := r.date(i.Low), r.date(i.High)
+	low, high = r.ordered(low, high)
+	switch {
+	case low == "" && high == "":
+		return ""
+	case low == high:
+		n.Set(name+"DateTime", fhir.Str(low))
+		return day(low)
+	case low != "" && high != "" && day(low) == day(high):
+		n.Set(name+"Period", fhir.Obj("start", low, "end", high))
+		return day(low)
+	}
+	n.Set(name+"Period", fhir.Obj("start", low, "end", high))
+	switch {
+	case high == "":
+		return "since " + day(low)
+	case low == "":
+		return "until " + day(high)
+	}
+	return day(low) + " to " + day(high)
+}
+
+// ordered drops an end that stands before its beginning.
+func ordered(low, high string) (string, string) {
+	if low != "" && high != "" && before(high, low) {
+		return low, ""
+	}
+	return low, high
+}
+
+// ordered drops an end that stands before its beginning, which is a doubt.
+func (r *reader) ordered(low, high string) (string, string) {
+	if _, end := ordered(low, high); end != high {
+		r.doubt(datesContradict)
+		return low, ""
+	}
+	return low, high
+}
+
+// before compares two dateTimes as far as both are known.
+func before(a, b string) bool {
+	n := min(len(a), len(b), 10)
+	return a[:n] < b[:n]
+}
+
+var months = []string{"", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"}
+
+// day writes the day of a dateTime for a person: "4 Jan 2014", "Jan 2014", "2014".
+func day(iso string) string {
+	if len(iso) < 7 {
+		return iso
+	}
+	m, err := strconv.Atoi(iso[5:7])
+	if err != nil || m < 1 || m > 12 {
+		return iso
+	}
+	text := months[m] + " " + iso[:4]
+	if len(iso) >= 10 {
+		d, err := strconv.Atoi(iso[8:10])
+		if err != nil {
+			return iso
+		}
+		text = strconv.Itoa(d) + " " + text
+	}
+	return text
+}
+
+// authored returns the earliest time at which an author of a statement, or of the one around it,
+// wrote, and the name of the last author.
+func (r *reader) authored(statements ...*cda.Element) (at, name string) {
+	for _, e := range statements {
+		for a := range e.All("author") {
+			if t := r.date(a.Child("time")); t != "" && (at == "" || before(t, at)) {
+				at = t
+			}
+			if n := personOf(a.Child("assignedAuthor")); n != "" {
+				name = n
+			}
+		}
+		if at != "" || name != "" {
+			return at, name
+		}
+	}
+	return at, name
+}
+
+// named is a reference that only names.
+func named(name string) *fhir.Node {
+	if name == "" {
+		return nil
+	}
+	return fhir.Obj("display", name)
+}
