@@ -229,7 +229,7 @@ func chartNav(f chartFrame) templ.Component {
 }
 
 // origin says where a fact comes from when the clinic did not state it itself.
-func origin(o string) templ.Component {
+func origin(o string, from ...string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -257,9 +257,16 @@ func origin(o string) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		case "imported":
-			templ_7745c5c3_Err = ui.Tag(ui.Plain, "download", ui.T(ctx, "imported")).Render(ctx, templ_7745c5c3_Buffer)
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
+			if len(from) > 0 && from[0] != "" {
+				templ_7745c5c3_Err = ui.Tag(ui.Plain, "download", sourceWords(ctx, from[0])).Render(ctx, templ_7745c5c3_Buffer)
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+			} else {
+				templ_7745c5c3_Err = ui.Tag(ui.Plain, "download", ui.T(ctx, "imported")).Render(ctx, templ_7745c5c3_Buffer)
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
 			}
 		}
 		return nil

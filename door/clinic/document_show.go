@@ -16,6 +16,7 @@ type documentsView struct {
 	Documents []chart.Document
 	Names     map[string]string
 	Form      documentDraft
+	Import    importDraft
 	May       bool
 }
 
@@ -43,16 +44,18 @@ func documentKinds(ctx context.Context) (out []ui.Option) {
 }
 
 func documentsShow(w http.ResponseWriter, r *web.Request) error {
-	return showDocuments(w, r, documentDraft{Patient: r.PathValue("patient"), Key: nonce(r)})
+	return showDocuments(w, r, documentDraft{Patient: r.PathValue("patient"), Key: nonce(r)}, importDraft{})
 }
 
-func showDocuments(w http.ResponseWriter, r *web.Request, f documentDraft) error {
+// showDocuments shows the page, with a form that came back.
+func showDocuments(w http.ResponseWriter, r *web.Request, f documentDraft, i importDraft) error {
 	c, err := chart.Read(r.Context(), r.Actor, f.Patient)
 	if err != nil {
 		return err
 	}
-	v := documentsView{Frame: frameOf(r, c, "documents"), Documents: c.Documents, Form: f, May: mayWrite(r, "DocumentReference") && mayWrite(r, "Binary")}
+	v := documentsView{Frame: frameOf(r, c, "documents"), Documents: c.Documents, Form: f, Import: i, May: mayWrite(r, "DocumentReference") && mayWrite(r, "Binary")}
 	v.Form.Most = r.Site.FileLimit()
+	v.Import.Patient, v.Import.Key = f.Patient, nonce(r)
 	var refs []string
 	for _, d := range c.Documents {
 		refs = append(refs, d.Author)
@@ -61,7 +64,7 @@ func showDocuments(w http.ResponseWriter, r *web.Request, f documentDraft) error
 		return err
 	}
 	p := chartPage(r, c, "Documents")
-	if len(f.Faults) > 0 {
+	if len(f.Faults) > 0 || len(i.Faults) > 0 {
 		return web.Invalid(w, r, p, documentsPage(v))
 	}
 	return web.Page(w, r, p, documentsPage(v))
@@ -80,7 +83,7 @@ func documentAdd(w http.ResponseWriter, r *web.Request) error {
 	if refused(err) {
 		u.Drop()
 		f.Faults = faultsOf(r, err)
-		return showDocuments(w, r, f)
+		return showDocuments(w, r, f, importDraft{})
 	}
 	if err != nil {
 		return err

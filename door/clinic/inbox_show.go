@@ -48,6 +48,7 @@ var inboxViews = []struct {
 	{Key: "sign", Label: "To sign", Kinds: []task.Kind{task.SignNote, task.SignPrescription}},
 	{Key: "promised", Label: "Promised", Kinds: []task.Kind{task.FollowUp}},
 	{Key: "requests", Label: "Requests", Kinds: []task.Kind{task.RightsRequest}},
+	{Key: "documents", Label: "Documents", Kinds: []task.Kind{task.ReviewDocument}},
 	{Key: "register", Label: "Duplicates", Kinds: []task.Kind{task.DuplicatePatient}},
 	{Key: "team", Label: "For the team"},
 	{Key: "done", Label: "Done today"},

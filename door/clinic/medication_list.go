@@ -127,6 +127,8 @@ func daysWord(ctx context.Context, n int) string {
 // lastAction is what happened last to a medicine.
 func lastAction(ctx context.Context, m medication.Medicine) string {
 	switch {
+	case m.Stated && m.Source != "":
+		return ui.T(ctx, "listed since")
 	case m.Stated:
 		return ui.T(ctx, "stated")
 	case m.Prior != "":
@@ -149,7 +151,7 @@ func doseShare(m medication.Medicine) (steps int, words string, ok bool) {
 func currentNote(ctx context.Context, v medicationsView) string {
 	stated, low := 0, 0
 	for _, m := range v.List.Current {
-		if m.Stated {
+		if m.Stated && m.Source == "" {
 			stated++
 		}
 		if left, known := m.SupplyLeft(v.List.Now()); known && left <= 14 {

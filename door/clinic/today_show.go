@@ -133,7 +133,7 @@ func (v *todayView) sort(all []workLine) {
 	}
 	v.Messages = of(work, task.AnswerMessage, task.RefillRequest)
 	v.Measured = of(work, task.PatientMeasurement)
-	v.Other = of(work, task.SignNote, task.SignPrescription, task.FollowUp, task.RightsRequest, task.DuplicatePatient)
+	v.Other = of(work, task.SignNote, task.SignPrescription, task.FollowUp, task.RightsRequest, task.ReviewDocument, task.DuplicatePatient)
 }
 
 // appointments sorts the day into who is next, who comes after and what is done.

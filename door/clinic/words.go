@@ -82,5 +82,5 @@ func declineHint(ctx context.Context, i inboxItem) string {
 // canFinish: work without a form of its own is ticked off.
 func canFinish(i inboxItem) bool {
 	k := i.Line.Task.Kind
-	return i.Thread == nil && !canDecline(i) && len(i.Values) == 0 && !i.TakenBack && k != task.SignNote && k != task.SignPrescription && k != task.RightsRequest && k != task.DuplicatePatient
+	return i.Thread == nil && !canDecline(i) && len(i.Values) == 0 && !i.TakenBack && k != task.SignNote && k != task.SignPrescription && k != task.RightsRequest && k != task.ReviewDocument && k != task.DuplicatePatient
 }

@@ -50,6 +50,8 @@ func lookOf(k task.Kind) look {
 		return look{"Promise", "clock", "Open"}
 	case task.RightsRequest:
 		return look{"Request", "pen", "Decide"}
+	case task.ReviewDocument:
+		return look{"Document to review", "doc", "Review"}
 	}
 	return look{"Task", "clipboard", "Open"}
 }
@@ -101,6 +103,8 @@ func (l workLine) Why() string {
 		return "measured at home, not checked"
 	case l.Task.Kind == task.RightsRequest:
 		return "the patient asks for it by right, with a day"
+	case l.Task.Kind == task.ReviewDocument:
+		return "another clinic sent it; nothing of it is in the chart yet"
 	case l.Task.Kind == task.AnswerMessage && l.Task.Requester == "Patient/"+l.Task.Patient:
 		return "the patient writes to you"
 	case l.Task.Kind == task.AnswerMessage:
@@ -115,6 +119,14 @@ func (l workLine) Href() string {
 		return "/duplicates/" + l.Task.ID
 	}
 	return "/inbox/" + l.Task.ID
+}
+
+// Direct is where the line's action leads: a document is reviewed on a page of its own.
+func (l workLine) Direct() string {
+	if id := l.Task.FocusID("DocumentReference"); l.Task.Kind == task.ReviewDocument && id != "" {
+		return "/p/" + l.Task.Patient + "/documents/" + id + "/review"
+	}
+	return l.Href()
 }
 
 // lines adds the people to tasks. A patient whom the reader may not see keeps the line,

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/exchange/synthetic"
 	"github.com/osler-emr/osler/fhir"
 )
 
@@ -93,8 +94,18 @@ func (b *bench) writing() []row {
 	own := b.owned()
 	return []row{
 		{"create Observation", []int{1, 32}, func(ctx context.Context, _, i int) error { _, err := b.create(ctx, i); return err }},
+		{"C-CDA document, imported", []int{1}, b.letter},
 		{"update Observation", []int{1, 32}, func(ctx context.Context, worker, i int) error { return b.update(ctx, own, worker, i) }},
 	}
+}
+
+// letter sends a document of another clinic, of about 100 KB, that is read, held to the chart and filed, and
+// of which everything new is written. Each patient gets one; another round is of other days.
+func (b *bench) letter(ctx context.Context, _, i int) error {
+	l := synthetic.Letter{Number: i, Family: "Bench", Given: "Letter", Born: "19700101", Sex: "F", Visits: 4,
+		Written: b.program.Clock.Now().AddDate(0, 0, -1-i/len(b.patients)).Truncate(time.Hour)}
+	_, err := b.send(ctx, http.MethodPost, "/fhir/Patient/"+b.patients[i%len(b.patients)]+"/$import-document?accept=new&reason=bench", l.Document(), http.StatusOK)
+	return err
 }
 
 // owned keeps the Observation that each worker updates.
@@ -230,6 +241,9 @@ func (b *bench) do(ctx context.Context, method, path string, body []byte, want i
 	}
 	if body != nil {
 		r.Header.Set("Content-Type", "application/fhir+json")
+		if bytes.HasPrefix(body, []byte("<")) {
+			r.Header.Set("Content-Type", "application/cda+xml")
+		}
 	}
 	res, err := b.client.Do(r)
 	if err != nil {

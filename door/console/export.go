@@ -75,10 +75,13 @@ func (c *exportCommand) Run(ctx context.Context, p *Program) error {
 	return c.without(missing)
 }
 
-// ended says what to do with an export that was not made.
+// ended says what to do after an export that was not made.
 func (c *exportCommand) ended(err error) error {
-	if fault.Is(err, fault.Unavailable) && !c.Lost {
-		err = saying(err, "The export ended, and what it wrote before is not whole. When attachments are lost, put their files back (docs/operations/install.md says how), or add --without-lost")
+	if errors.As(err, new(bulk.LostError)) {
+		err = saying(err, "Put the lost file back (docs/operations/install.md says how), or export --without-lost")
+	}
+	if c.All {
+		err = saying(err, "The export ended; what is in %s is not whole", c.To)
 	}
 	return err
 }

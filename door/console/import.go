@@ -11,18 +11,20 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/exchange/bulk"
+	"github.com/osler-emr/osler/exchange/document"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust"
 )
 
 type importCommand struct {
 	dataFlags
-	Path   []string `arg:"" type:"path" help:"Files, folders or patterns: FHIR bundles, resources, NDJSON."`
+	Path   []string `arg:"" type:"path" help:"Files, folders or patterns: FHIR bundles, resources, NDJSON; documents of other systems (C-CDA) with the ending .xml."`
 	Update bool     `help:"Write a new version where the record has other content under the same id."`
 	Again  bool     `help:"Look again at files that an earlier import finished."`
 	Verify bool     `help:"Read everything back and compare it with the files."`
@@ -50,6 +52,7 @@ func (c *importCommand) Run(ctx context.Context, p *Program) error {
 	bar := &progress{w: p.Err, start: start}
 	im := bulk.Import{Actor: h.gate.As(trust.System("import"), "console"), Update: c.Update, Verify: c.Verify,
 		Journal: filepath.Join(c.Data, "imported"), Progress: bar.show}
+	im.Document = documentsBy(im.Actor)
 	if c.Again {
 		im.Journal = ""
 	}
@@ -65,6 +68,28 @@ func (c *importCommand) Run(ctx context.Context, p *Program) error {
 	return nil
 }
 
+// documentsBy takes in a document of somebody who is not in the record yet: they are registered, and what is
+// new is accepted. One at a time, so that two documents of one person do not both register them.
+func documentsBy(actor *record.Actor) func(context.Context, []byte, *bulk.FileReport) error {
+	var mu sync.Mutex
+	return func(ctx context.Context, body []byte, f *bulk.FileReport) error {
+		mu.Lock()
+		defer mu.Unlock()
+		r, err := document.Register(ctx, actor, body)
+		if err != nil {
+			return err
+		}
+		if r.Before {
+			f.Same++
+		}
+		for t, n := range r.Stored {
+			f.Stored[t] += n
+		}
+		f.Left = r.Left
+		return nil
+	}
+}
+
 func printReport(w io.Writer, r bulk.Report, took time.Duration) {
 	totals := map[string]int{}
 	same, before, dangling, empty := 0, 0, 0, 0
@@ -78,6 +103,9 @@ func printReport(w io.Writer, r bulk.Report, took time.Duration) {
 		state := fmt.Sprintf("%d stored", stored)
 		if f.Same > 0 {
 			state += fmt.Sprintf(", %d there already", f.Same)
+		}
+		if f.Left > 0 {
+			state += fmt.Sprintf(", %d items wait for a person on the Documents page", f.Left)
 		}
 		if f.Renamed > 0 {
 			state += fmt.Sprintf(", %d of them under a new id, as theirs is somebody else's here", f.Renamed)

@@ -93,7 +93,10 @@ func (c *restoreCommand) target() (aside string, err error) {
 	list, err := os.ReadDir(c.To)
 	switch {
 	case errors.Is(err, os.ErrNotExist) || err == nil && len(list) == 0:
-		return "", os.MkdirAll(filepath.Dir(c.To), 0o700)
+		if err := os.MkdirAll(filepath.Dir(c.To), 0o700); err != nil {
+			return "", fault.New(fault.Unavailable, "The folder %s cannot be made (%v).", filepath.Dir(c.To), err)
+		}
+		return "", nil
 	case err != nil:
 		return "", fault.New(fault.Invalid, "The folder %s cannot be read.", c.To)
 	}
@@ -205,7 +208,7 @@ func proveAgain(ctx context.Context, p *Program, s store.Store, lost []string) e
 		return err
 	}
 	if problems > 0 {
-		return fault.New(fault.Invalid, "The restored record does not verify: %s in %d audit entries. It is not put in its place.", counted(problems, "problem"), n)
+		return fault.New(fault.Invalid, "The restored record does not verify: %s in %d audit entries. It is not put in its place; without --verify it is, as it is. If the record that was backed up is there, osler backup --full mends its place.", counted(problems, "problem"), n)
 	}
 	but := ""
 	if len(lost) > 0 {

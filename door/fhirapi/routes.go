@@ -44,6 +44,7 @@ func routes() []route {
 
 		{method: "GET", pattern: "/fhir/Patient/{id}/$everything", operation: "everything", handle: (*server).everythingOfPatient},
 		{method: "POST", pattern: "/fhir/Patient/{id}/$everything", handle: (*server).everythingOfPatient},
+		{method: "POST", pattern: "/fhir/Patient/{id}/$import-document", operation: "import-document", handle: (*server).importDocument},
 		{method: "GET", pattern: "/fhir/Encounter/{id}/$everything", operation: "everything", handle: (*server).everythingOfEncounter},
 		{method: "POST", pattern: "/fhir/Encounter/{id}/$everything", handle: (*server).everythingOfEncounter},
 		{method: "GET", pattern: "/fhir/Composition/{id}/$document", operation: "document", handle: (*server).document},

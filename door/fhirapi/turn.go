@@ -17,7 +17,7 @@ const workTime = 30 * time.Second
 
 // costlyOperations are those whose work grows with what is stored or sent.
 var costlyOperations = map[string]bool{"everything": true, "document": true, "lastn": true, "stats": true, "meta": true,
-	"expand": true, "validate": true, "validate-code": true, "subsumes": true, "translate": true, "closure": true, "lookup": true}
+	"expand": true, "validate": true, "validate-code": true, "subsumes": true, "translate": true, "closure": true, "lookup": true, "import-document": true}
 
 // costly reports whether the work for a request can be much: searches, histories, batches and
 // transactions, operations, and answers that were made later, which may be told in XML. What reads or
@@ -42,7 +42,7 @@ func (rt route) writesMany() bool {
 
 // changes reports whether a request may change something.
 func (rt route) changes() bool {
-	return rt.writesMany() || strings.HasSuffix(rt.pattern, "/$closure") || rt.method != http.MethodGet && !rt.costly()
+	return rt.writesMany() || strings.HasSuffix(rt.pattern, "/$closure") || strings.HasSuffix(rt.pattern, "/$import-document") || rt.method != http.MethodGet && !rt.costly()
 }
 
 // job says how a request is queued. What only reads can be begun again, and has a budget.

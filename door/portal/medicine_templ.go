@@ -1342,7 +1342,12 @@ func medicineList(list []medication.Medicine) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			if m.Stated {
+			if m.Source != "" {
+				templ_7745c5c3_Err = ui.Tag(ui.Plain, "download", ui.T(ctx, "from %s", m.Source)).Render(ctx, templ_7745c5c3_Buffer)
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+			} else if m.Stated {
 				templ_7745c5c3_Err = ui.Tag(ui.Caution, "user", ui.T(ctx, toldWord(m))).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

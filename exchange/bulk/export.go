@@ -21,6 +21,12 @@ import (
 // nil Lost ends an export at the first of them: half a record must not look whole.
 type Lost func(reference string, files []string)
 
+// LostError ends an export at lost data.
+type LostError struct{ error }
+
+// Unwrap returns the fault.
+func (e LostError) Unwrap() error { return e.error }
+
 // lacking notes the resources that miss data.
 type lacking struct {
 	Lost
@@ -35,7 +41,7 @@ func (l *lacking) meets(ref string, body []byte) error {
 	files := record.LostFiles(body)
 	why := record.LostData(ref, files...)
 	if l.Lost == nil {
-		return why
+		return LostError{why}
 	}
 	l.Lost(ref, files)
 	if l.issues == nil {
@@ -147,7 +153,7 @@ func notice() *fhir.Node {
 // dir, which must be empty or absent. It returns the number of resources by type.
 func All(ctx context.Context, actor *record.Actor, dir string, lost Lost) (map[string]int, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
+		return nil, fault.Wrap(err, fault.Unavailable, "The folder %s cannot be made.", dir)
 	}
 	if old, err := os.ReadDir(dir); err != nil || len(old) > 0 {
 		return nil, fault.Wrap(err, fault.Conflict, "The folder %s is not empty; export into a new one.", dir)
@@ -176,7 +182,12 @@ func All(ctx context.Context, actor *record.Actor, dir string, lost Lost) (map[s
 		failed = write(files, dir, "OperationOutcome", o.JSON())
 	}
 	for _, f := range files {
-		failed = errors.Join(failed, f.buffer.Flush(), f.file.Sync(), f.file.Close())
+		if err := errors.Join(f.buffer.Flush(), f.file.Sync(), f.file.Close()); err != nil && failed == nil {
+			failed = err
+		}
+	}
+	if path := (*os.PathError)(nil); errors.As(failed, &path) {
+		failed = fault.Wrap(path.Err, fault.Unavailable, "The file %s of the export could not be written. Is the disk full?", path.Path)
 	}
 	return counts, failed
 }

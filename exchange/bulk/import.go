@@ -42,6 +42,9 @@ type Import struct {
 	Journal string
 	// Verify reads everything back after it was stored and counts differences.
 	Verify bool
+	// Document takes in a document of another system (a file with the ending .xml), and says in the report what
+	// became of it. Without it such files are refused when they are named, and left out of folders.
+	Document func(ctx context.Context, body []byte, f *FileReport) error
 	// Progress is told after each file; it may be nil.
 	Progress func(Report)
 }
@@ -64,6 +67,8 @@ type FileReport struct {
 	Problems []Problem
 	// Dangling counts references to resources that are neither in the file nor in the record.
 	Dangling int
+	// Left is how many items of a document wait for a person.
+	Left int
 
 	refused bool // whether the record refused the content of some
 }
@@ -102,7 +107,7 @@ const workers = 3
 // Run imports files, folders and globs. The error is for what stops the whole import;
 // problems of single files are in the Report.
 func (im *Import) Run(ctx context.Context, paths []string) (Report, error) {
-	files, err := find(paths)
+	files, err := im.find(paths)
 	if err != nil {
 		return Report{}, err
 	}
@@ -137,7 +142,7 @@ func (im *Import) Run(ctx context.Context, paths []string) (Report, error) {
 }
 
 // find lists the files of the paths; folders are walked, patterns expanded.
-func find(paths []string) ([]string, error) {
+func (im *Import) find(paths []string) ([]string, error) {
 	var out []string
 	for _, p := range paths {
 		matches, err := filepath.Glob(p)
@@ -149,7 +154,7 @@ func find(paths []string) ([]string, error) {
 				if err != nil {
 					return err
 				}
-				if d.Type().IsRegular() && (name == m || readable(name)) {
+				if d.Type().IsRegular() && (name == m || im.readable(name)) {
 					out = append(out, name)
 				}
 				return nil
@@ -163,10 +168,12 @@ func find(paths []string) ([]string, error) {
 	return slices.Compact(out), nil
 }
 
-func readable(name string) bool {
+func (im *Import) readable(name string) bool {
 	switch strings.ToLower(filepath.Ext(name)) {
 	case ".json", ".ndjson", ".jsonl":
 		return true
+	case ".xml":
+		return im.Document != nil
 	}
 	return false
 }
@@ -195,6 +202,8 @@ func (im *Import) file(ctx context.Context, name string, finished map[string]str
 	var sources []*fhir.Node
 	if ext := strings.ToLower(filepath.Ext(name)); ext == ".ndjson" || ext == ".jsonl" {
 		sources, err = im.lines(ctx, in, &f)
+	} else if ext == ".xml" {
+		err = im.takeIn(ctx, in, &f)
 	} else {
 		sources, err = im.document(ctx, in, &f)
 	}
@@ -241,6 +250,28 @@ func (f *FileReport) problem(entry string, err error) {
 
 // byteOrderMark is what some Windows programs put before a file's first line.
 var byteOrderMark = []byte("\xef\xbb\xbf")
+
+// takeIn takes in a document of another system.
+func (im *Import) takeIn(ctx context.Context, in io.Reader, f *FileReport) error {
+	if im.Document == nil {
+		f.problem("", fault.New(fault.NotSupported, "XML is not imported here."))
+		return nil
+	}
+	body, err := io.ReadAll(io.LimitReader(in, fhir.MaxBytes+1))
+	if err == nil && len(body) > fhir.MaxBytes {
+		err = fault.New(fault.TooLarge, "The document is larger than %d MB.", fhir.MaxBytes>>20)
+	}
+	if err == nil {
+		err = im.Document(ctx, body, f)
+	}
+	if err != nil {
+		if c := fault.CodeOf(err); c == fault.Internal || c == fault.Unavailable {
+			return err
+		}
+		f.problem("", err)
+	}
+	return nil
+}
 
 // document imports a JSON file: a bundle or one resource.
 func (im *Import) document(ctx context.Context, in io.Reader, f *FileReport) ([]*fhir.Node, error) {

@@ -34,8 +34,8 @@ func TestDocumentsAreReadAsAgreed(t *testing.T) {
 			for _, it := range doc.Items {
 				check(t, in, it)
 			}
-			got := written(doc)
-			if again, _ := Read(body); written(again) != got {
+			got := transcript(doc)
+			if again, _ := Read(body); transcript(again) != got {
 				t.Error("read twice, it says something else")
 			}
 			want := filepath.Join(dir, "want.txt")
@@ -61,8 +61,8 @@ func TestDocumentsAreReadAsAgreed(t *testing.T) {
 	}
 }
 
-// written writes a document as text.
-func written(d *Document) string {
+// transcript writes a document as text.
+func transcript(d *Document) string {
 	var b bytes.Buffer
 	line := func(name string, v any) {
 		if s := fmt.Sprint(v); s != "" && s != "[]" && s != "0" {

@@ -39,6 +39,10 @@ func (r *reader) medication(e *cda.Element) {
 		r.unread(e, saysNothing)
 		return
 	}
+	if !none && empty(code) {
+		r.unread(e, deniesInWords)
+		return
+	}
 	status := r.medicationStatus(e)
 	if denied || none {
 		status = "not-taken"

@@ -77,6 +77,10 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 		r.unread(o, saysNothing)
 		return
 	}
+	if empty(code) {
+		r.unread(o, deniesInWords)
+		return
+	}
 	status := r.problemStatus(o, act, category)
 	if denied || none {
 		status = ""

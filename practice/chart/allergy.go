@@ -50,6 +50,7 @@ type Allergy struct {
 	Recorder     string
 	Note         string
 	Origin       Origin
+	Source       string // of what is imported, see sourceOf
 	Version      string
 }
 
@@ -70,7 +71,7 @@ func allergyFrom(n *fhir.Node) Allergy {
 		Status: code(n.Get("clinicalStatus")), Verification: code(n.Get("verificationStatus")),
 		Severity: r.Get("severity").Text(), Recorded: firstText(n.Get("recordedDate").Text(), n.Get("onsetDateTime").Text()),
 		Recorder: n.Path("recorder.reference").Text(), Note: n.Path("note.0.text").Text(),
-		Origin: originOf(n), Version: n.Path("meta.versionId").Text(),
+		Origin: originOf(n), Source: sourceOf(n), Version: n.Path("meta.versionId").Text(),
 	}
 	if a.Agent == "" {
 		a.Agent = words(r.Get("substance"))

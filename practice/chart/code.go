@@ -46,6 +46,17 @@ func originOf(n *fhir.Node) Origin {
 	return ""
 }
 
+// sourceOf says whose document an imported fact is from, and of when: "Kirkstall Heart Clinic, 2026-11-09";
+// "" where nothing is known.
+func sourceOf(n *fhir.Node) string {
+	for tag := range n.Path("meta.tag").Items() {
+		if tag.Get("system").Text() == originSystem && Origin(tag.Get("code").Text()) == Imported {
+			return tag.Get("display").Text()
+		}
+	}
+	return ""
+}
+
 // words returns how a CodeableConcept reads: its text, else the first display, else the
 // first code. The semantic tag of SNOMED CT's full names, "(disorder)", is left out.
 func words(concept *fhir.Node) string {

@@ -34,7 +34,7 @@ func (d Document) Wrong() bool { return d.Status == "entered-in-error" }
 // only: the folder of downloads is no place for what a title says.
 func (d Document) FileName() string {
 	ending := map[string]string{"application/pdf": ".pdf", "image/jpeg": ".jpg", "image/png": ".png", "image/gif": ".gif", "image/webp": ".webp",
-		"image/tiff": ".tiff", "image/heic": ".heic"}[d.ContentType]
+		"image/tiff": ".tiff", "image/heic": ".heic", "text/xml": ".xml", "application/xml": ".xml"}[d.ContentType]
 	day, _, _ := strings.Cut(d.Date, "T")
 	return strings.Trim("document-"+day, "-") + ending
 }

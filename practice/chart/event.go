@@ -10,6 +10,7 @@ import (
 type Immunization struct {
 	ID, Vaccine, CVX, When, Lot, Status string
 	Origin                              Origin
+	Source                              string // of what is imported, see sourceOf
 }
 
 // CVX is the code system of vaccines.
@@ -19,7 +20,7 @@ func immunizationFrom(n *fhir.Node) Immunization {
 	return Immunization{
 		ID: n.ID(), Vaccine: words(n.Get("vaccineCode")), CVX: codeIn(n.Get("vaccineCode"), CVX),
 		When: firstText(n.Get("occurrenceDateTime").Text(), n.Get("occurrenceString").Text()),
-		Lot:  n.Get("lotNumber").Text(), Status: n.Get("status").Text(), Origin: originOf(n),
+		Lot:  n.Get("lotNumber").Text(), Status: n.Get("status").Text(), Origin: originOf(n), Source: sourceOf(n),
 	}
 }
 

@@ -22,6 +22,7 @@ type Problem struct {
 	Recorder     string // reference
 	Chronic      bool
 	Origin       Origin
+	Source       string // of what is imported, see sourceOf
 	Version      string
 }
 
@@ -51,7 +52,7 @@ func problemFrom(n *fhir.Node) Problem {
 		Onset:     firstText(n.Get("onsetDateTime").Text(), n.Path("onsetPeriod.start").Text(), n.Get("onsetString").Text(), atAge(n.Get("onsetAge")), atAge(n.Path("onsetRange.low"))),
 		Ended:     firstText(n.Get("abatementDateTime").Text(), n.Path("abatementPeriod.end").Text(), n.Get("abatementString").Text()),
 		Recorded:  n.Get("recordedDate").Text(), Recorder: n.Path("recorder.reference").Text(),
-		Origin: originOf(n), Version: n.Path("meta.versionId").Text(),
+		Origin: originOf(n), Source: sourceOf(n), Version: n.Path("meta.versionId").Text(),
 	}
 	// A condition that names no category comes from a record that keeps no list apart from
 	// its visits: all of them are on the list then.

@@ -38,6 +38,7 @@ type Medicine struct {
 	// Stated: the patient (or someone else) says so; nobody here prescribed it.
 	Stated bool
 	Origin string // imported, patient-reported; "" for the clinic's own
+	Source string // of what is imported: "Kirkstall Heart Clinic, 2026-11-09"; "" when nothing is known
 
 	Directions string // for the label; "" not recorded
 	Dose       float64
@@ -108,7 +109,7 @@ func strengthIn(text string) string {
 // resource behind a reference and may be nil.
 func FromResource(r *fhir.Node, named func(reference string) *fhir.Node) Medicine {
 	m := Medicine{
-		Type: r.ResourceType(), ID: r.ID(), Status: r.Get("status").Text(), Origin: originOf(r),
+		Type: r.ResourceType(), ID: r.ID(), Status: r.Get("status").Text(), Origin: originOf(r), Source: sourceOf(r),
 		Patient: idOf(r.Path("subject.reference").Text(), "Patient"), Requester: r.Path("requester.reference").Text(), Recorder: r.Path("recorder.reference").Text(),
 		By: r.Path("requester.display").Text(), StopReason: firstOf(r.Path("statusReason.text"), r.Path("statusReason.coding.0.display")),
 		Prior: r.Path("priorPrescription.reference").Text(), Note: r.Path("note.0.text").Text(),
@@ -259,6 +260,16 @@ func idOf(ref, resourceType string) string {
 	ref, _, _ = strings.Cut(ref, "/_history/")
 	if i := strings.LastIndex("/"+ref, "/"+resourceType+"/"); i >= 0 {
 		return ref[i+len(resourceType)+1:]
+	}
+	return ""
+}
+
+// sourceOf says whose document an imported medicine is from.
+func sourceOf(r *fhir.Node) string {
+	for tag := range r.Path("meta.tag").Items() {
+		if tag.Get("system").Text() == "urn:osler:origin" && tag.Get("code").Text() == "imported" {
+			return tag.Get("display").Text()
+		}
 	}
 	return ""
 }

@@ -37,14 +37,15 @@ const (
 	SignPrescription   Kind = "sign-prescription"
 	DuplicatePatient   Kind = "duplicate-patient"
 	FollowUp           Kind = "follow-up"
-	RightsRequest      Kind = "rights-request" // a correction or a restriction that a patient asks for
+	ReviewDocument     Kind = "review-document" // of another clinic, see exchange/document
+	RightsRequest      Kind = "rights-request"  // a correction or a restriction that a patient asks for
 )
 
 var names = map[Kind]string{
 	ReviewResult: "Review a result", RefillRequest: "Refill request", AnswerMessage: "Answer a message",
 	PatientMeasurement: "Measured by the patient", SignNote: "Sign a note", SignPrescription: "Sign a prescription",
 	DuplicatePatient: "Possible duplicate", FollowUp: "Follow up",
-	RightsRequest: "Request about the record",
+	ReviewDocument: "Document to review", RightsRequest: "Request about the record",
 }
 
 // Name is the kind in words.

@@ -286,7 +286,7 @@ func (k *Keeper) backup(ctx context.Context, s record.Safety, version int64) err
 	if err := k.keep(ctx, "begin a backup to "+k.Name, s, version); err != nil {
 		return err
 	}
-	b, err := archive.Backup{Store: k.Store, Keys: k.Keys, Contents: k.Contents, To: k.Place, Lock: k.lock, Full: s.Full || k.old(ctx), Clock: k.Clock}.Run(ctx)
+	b, err := archive.Backup{Store: k.Store, Keys: k.Keys, Contents: k.Contents, To: k.Place, Lock: k.lock, Full: s.Full || k.old(ctx), Check: s.Full, Clock: k.Clock}.Run(ctx)
 	run := &s.Backup
 	if run.Ended = k.Clock.Now(); errors.Is(err, context.Canceled) {
 		run.Interrupted = true

@@ -101,6 +101,7 @@ var writes = map[place]func(p trust.Principal, before, after *fhir.Node) string{
 	{trust.MedicalAssistant, "MedicationRequest"}: nursePrescription,
 	{trust.MedicalAssistant, "ServiceRequest"}:    nurseOrder,
 	{trust.Pharmacist, "MedicationRequest"}:       pharmacistPrescription,
+	{trust.Nurse, "Provenance"}:                   ownImport,
 	{trust.Laboratory, "Observation"}:             laboratoryResult,
 	{trust.Laboratory, "DiagnosticReport"}:        laboratoryResult,
 	{trust.Laboratory, "ServiceRequest"}:          laboratoryOrder,
@@ -216,6 +217,15 @@ func begins(had, has *fhir.Node) bool {
 func nursePrescription(_ trust.Principal, before, after *fhir.Node) string {
 	if !statusIn(after, "draft") || before != nil && !statusIn(before, "draft") {
 		return "a nurse prepares prescriptions as draft, a physician signs them."
+	}
+	return ""
+}
+
+// Who accepts what a document of another system says writes down that it comes from there.
+func ownImport(p trust.Principal, before, after *fhir.Node) string {
+	by := after.Get("agent").At(0).Path("who.reference").Text()
+	if before != nil || by == "" || by != p.Reference() || after.Path("activity.coding.0.system").Text() != "urn:osler:import" {
+		return "this role writes where entries come from only for what it accepts from a document itself."
 	}
 	return ""
 }

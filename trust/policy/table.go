@@ -128,7 +128,7 @@ PlanDefinition                     r    r    -    -    rw  -  r    r    r     r 
 Practitioner                       rw   r    r    r    rw  -  r    r    r     r   r
 PractitionerRole                   rw   r    r    r    rw  -  r    r    r     r   r
 Procedure                          rw   rw   -    r    -   -  r    r    -     r   r?
-Provenance                         rw   r    -    -    -   r  -    -    -     r   r?
+Provenance                         rw   rw?  -    -    -   r  -    -    -     r   r?
 Questionnaire                      rw   r    -    -    rw  -  r    r    r     r   r
 QuestionnaireResponse              rw   rw   -    -    -   -  rw   -    -     r   r?w?
 RelatedPerson                      rw   rw   rw   r    -   -  rw   r    r     rw  r?

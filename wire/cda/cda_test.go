@@ -148,10 +148,6 @@ func TestTextIsATreeOfSafePassages(t *testing.T) {
 	}
 }
 
-func squash(s string) string {
-	return strings.NewReplacer(" ", "", "\n", "", `[#all""`, `[#all`).Replace(s)
-}
-
 func show(b *strings.Builder, p Passage) {
 	b.WriteString(p.Kind)
 	if p.Kind == "" && len(p.Parts) > 0 {

@@ -1,0 +1,172 @@
+package clinic
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/exchange/document"
+	"github.com/osler-emr/osler/knowledge/rx"
+)
+
+// importDraft is the form with which a document of another clinic is filed.
+type importDraft struct {
+	Patient, Key, Reason string
+	Person               []document.Trait // of a document that seems to be another person's
+	Faults               ui.Faults
+}
+
+// documentImport files a document of another clinic, and opens its review.
+func documentImport(w http.ResponseWriter, r *web.Request) error {
+	u, err := r.Upload()
+	if err != nil {
+		return err
+	}
+	f := importDraft{Patient: r.PathValue("patient"), Key: u.Get("key"), Reason: u.Get("reason")}
+	filed, err := f.file(r, u)
+	if refused(err) || fault.Is(err, fault.TooLarge) || fault.Is(err, fault.Malformed) {
+		u.Drop()
+		if len(f.Faults) == 0 {
+			f.Faults.Add("document", sentence(r, err))
+		}
+		return showDocuments(w, r, documentDraft{Patient: f.Patient, Key: nonce(r)}, f)
+	}
+	if err != nil {
+		return err
+	}
+	if filed.Before {
+		r.Say(r.Lang.T("This document was filed before. Nothing was filed a second time."), "")
+	} else {
+		r.Say(r.Lang.T("The document is filed as it came. Nothing of it is in the chart yet."), filed.Result.Undo)
+	}
+	return web.Redirect(w, r, "/p/"+f.Patient+"/documents/"+filed.Document+"/review")
+}
+
+func (f *importDraft) file(r *web.Request, u web.Upload) (document.Filed, error) {
+	if u.File == nil {
+		return document.Filed{}, fault.New(fault.Invalid, "Choose a file: the document that the other clinic sent, mostly with the ending .xml.")
+	}
+	body, err := wholeDocument(u.File)
+	if err != nil {
+		return document.Filed{}, err
+	}
+	d, err := document.Read(body)
+	if err != nil {
+		return document.Filed{}, err
+	}
+	filed, err := document.File(r.Context(), r.Actor, document.Upload{Patient: f.Patient, Body: body, Read: d, Reason: f.Reason, Key: f.Key})
+	if document.OtherPerson(err) {
+		c, failed := document.Compare(r.Context(), r.Actor, f.Patient, d)
+		if failed != nil {
+			return filed, failed
+		}
+		f.Person = c.Person
+		f.Faults.Add("person", r.Lang.T("This document seems to be about another person. Nothing was filed. Open the right chart; or say why it is this patient's, and choose the file again."))
+	}
+	return filed, err
+}
+
+// importDecide saves, accepts or sets aside what was chosen.
+func importDecide(w http.ResponseWriter, r *web.Request) error {
+	f, err := openImport(r)
+	if err != nil {
+		return err
+	}
+	v, err := importReview(r, f)
+	if err != nil {
+		return err
+	}
+	v.Reason, v.Key = r.FormValue("reason"), r.FormValue("key")
+	v.Choices = map[string]document.Choice{}
+	for _, row := range v.C.Rows {
+		if c := document.ParseChoice(r.FormValue("c-" + row.Item.Key)); c != "" && v.R.Done[row.Item.Key] == "" {
+			v.Choices[row.Item.Key] = c
+		}
+	}
+	at := "/p/" + r.PathValue("patient") + "/documents/" + f.file.ID + "/review"
+	switch r.FormValue("act") {
+	case "save", "new":
+		if r.FormValue("act") == "new" {
+			v.allNew()
+		}
+		if _, err := document.Save(r.Context(), r.Actor, v.C, v.R, v.Choices, v.Reason); err != nil {
+			return err
+		}
+		if r.FormValue("act") == "new" {
+			return web.Redirect(w, r, at)
+		}
+		r.Say(r.Lang.T("Saved for later. Nothing is in the chart yet."), "")
+		return web.Redirect(w, r, "/p/"+r.PathValue("patient")+"/documents")
+	case "keep":
+		v.Choices = map[string]document.Choice{}
+		for _, row := range v.C.Rows {
+			if row.Decide() && v.R.Done[row.Item.Key] == "" {
+				v.Choices[row.Item.Key] = document.Ignore
+			}
+		}
+	}
+	return v.accept(w, r, f, at)
+}
+
+// allNew chooses Add for what is new and not chosen yet, but not for what a check warns of.
+func (v *importView) allNew() {
+	for _, row := range v.C.Rows {
+		if row.State == document.New && row.Addable() && v.Choices[row.Item.Key] == "" && row.Findings.Count(rx.Stop)+row.Findings.Count(rx.Warning) == 0 {
+			v.Choices[row.Item.Key] = document.Add
+		}
+	}
+}
+
+func (v importView) accept(w http.ResponseWriter, r *web.Request, f importFile, at string) error {
+	mark := r.FormValue("mark")
+	if r.FormValue("act") == "keep" { // it writes nothing of the document
+		mark = ""
+	}
+	a, c, err := document.Accept(r.Context(), r.Actor, r.PathValue("patient"), f.file.ID, f.read,
+		document.Decision{Choices: v.Choices, Reason: v.Reason, Mark: mark, Key: v.Key})
+	switch {
+	case document.Moved(err):
+		v.C, v.Moved, v.Key = c, true, nonce(r)
+		return showImport(w, r, v)
+	case document.OtherPerson(err):
+		v.Faults.Add("reason", sentence(r, err))
+		return showImport(w, r, v)
+	case fault.Is(err, fault.Invalid):
+		v.Faults = faultsOf(r, err)
+		return showImport(w, r, v)
+	case err != nil:
+		return err
+	}
+	said := []string{r.Lang.T("%d added, %d merged, %d ignored.", a.Added, a.Merged, a.Ignored)}
+	if a.Left > 0 {
+		said = append(said, r.Lang.T("%d left to decide.", a.Left))
+	}
+	r.Say(strings.Join(said, " "), a.Result.Undo)
+	if a.Left > 0 {
+		return web.Redirect(w, r, at)
+	}
+	if a.Added+a.Merged == 0 {
+		return web.Redirect(w, r, "/p/"+r.PathValue("patient")+"/documents")
+	}
+	return web.Redirect(w, r, "/p/"+r.PathValue("patient"))
+}
+
+// importUndo takes a step back as a whole.
+func importUndo(w http.ResponseWriter, r *web.Request) error {
+	f, err := openImport(r)
+	if err != nil {
+		return err
+	}
+	u, err := document.Undo(r.Context(), r.Actor, r.PathValue("patient"), f.file.ID, r.PathValue("batch"), f.read)
+	if err != nil {
+		return err
+	}
+	said := r.Lang.T("%d entries were taken back. The log keeps both steps.", u.Back)
+	if len(u.Kept) > 0 {
+		said += " " + r.Lang.T("%d entries stay, because somebody has changed them since.", len(u.Kept))
+	}
+	r.Say(said, "")
+	return web.Redirect(w, r, "/p/"+r.PathValue("patient")+"/documents/"+f.file.ID+"/review")
+}

@@ -1,0 +1,358 @@
+package clinic
+
+import (
+	"cmp"
+	"context"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/a-h/templ"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/door/ui"
+	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/exchange/document"
+	"github.com/osler-emr/osler/knowledge/rx"
+	"github.com/osler-emr/osler/practice/chart"
+)
+
+// importView is the review of a document of another clinic.
+type importView struct {
+	Frame   chartFrame
+	Banner  *ui.Banner
+	File    chart.Document
+	C       *document.Comparison
+	R       *document.Review
+	Choices map[string]document.Choice // chosen, not accepted yet
+	Reason  string
+	Key     string // makes a double click harmless
+	Moved   bool
+	Names   map[string]string
+	Faults  ui.Faults
+}
+
+// importFile is a filed document that was read again.
+type importFile struct {
+	file chart.Document
+	read *document.Document
+}
+
+// reviewable reports whether a filed document may be one that can be reviewed.
+func reviewable(d chart.Document) bool {
+	return d.Held && !d.Wrong() && strings.HasSuffix(strings.TrimSuffix(d.ContentType, "+xml"), "xml") || strings.HasSuffix(d.ContentType, "+xml")
+}
+
+// openImport opens and reads a filed document.
+func openImport(r *web.Request) (importFile, error) {
+	f, content, err := chart.OpenDocument(r.Context(), r.Actor, r.PathValue("patient"), r.PathValue("document"))
+	if err != nil {
+		return importFile{}, err
+	}
+	defer content.Close()
+	body, err := wholeDocument(content)
+	if err != nil {
+		return importFile{}, err
+	}
+	f.ID = r.PathValue("document")
+	d, err := document.Read(body)
+	return importFile{f, d}, err
+}
+
+// wholeDocument reads a document of another clinic, which is no scan: it is held in memory.
+func wholeDocument(in io.Reader) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(in, document.MaxBytes+1))
+	if err == nil && len(body) > document.MaxBytes {
+		err = fault.New(fault.TooLarge, "The document is larger than %d MB.", document.MaxBytes>>20).At("document")
+	}
+	return body, err
+}
+
+// importShow shows the review of a document.
+func importShow(w http.ResponseWriter, r *web.Request) error {
+	f, err := openImport(r)
+	if err != nil {
+		return err
+	}
+	v, err := importReview(r, f)
+	if err != nil {
+		return err
+	}
+	v.Choices = v.R.Saved
+	v.Reason = v.R.Reason
+	return showImport(w, r, v)
+}
+
+// importReview holds a document to the chart.
+func importReview(r *web.Request, f importFile) (importView, error) {
+	v := importView{File: f.file, Key: nonce(r)}
+	var err error
+	if v.C, err = document.Compare(r.Context(), r.Actor, r.PathValue("patient"), f.read); err != nil {
+		return v, err
+	}
+	v.R, err = document.ReviewOf(r.Context(), r.Actor, r.PathValue("patient"), f.file.ID)
+	return v, err
+}
+
+func showImport(w http.ResponseWriter, r *web.Request, v importView) error {
+	c, err := chart.Read(r.Context(), r.Actor, r.PathValue("patient"))
+	if err != nil {
+		return err
+	}
+	v.Frame = frameOf(r, c, "documents")
+	v.Banner = bannerOf(c.Patient, c.Allergies)
+	var by []string
+	for _, b := range v.R.Batches {
+		by = append(by, b.By)
+	}
+	if v.Names, err = staffNames(r.Context(), r.Actor, by...); err != nil {
+		return err
+	}
+	v.Frame.Side = importSide(v)
+	p := chartPage(r, c, "Review a document")
+	p.Sheets = append(p.Sheets, "import.css")
+	p.Scripts = append(p.Scripts, "import.js")
+	if len(v.Faults) > 0 || v.Moved {
+		return web.Invalid(w, r, p, importPage(v))
+	}
+	return web.Page(w, r, p, importPage(v))
+}
+
+// importWhole shows the whole text of a document, as its author attested it.
+func importWhole(w http.ResponseWriter, r *web.Request) error {
+	f, err := openImport(r)
+	if err != nil {
+		return err
+	}
+	c, err := chart.Read(r.Context(), r.Actor, r.PathValue("patient"))
+	if err != nil {
+		return err
+	}
+	p := chartPage(r, c, "Whole document")
+	p.Sheets = append(p.Sheets, "import.css")
+	return web.Page(w, r, p, importWholePage(frameOf(r, c, "documents"), f.file, f.read))
+}
+
+// Rows are the rows of a section that somebody has to decide about.
+func (v importView) Rows(s document.Section) (out []document.Row) {
+	for _, r := range v.C.Rows {
+		if cmp.Or(r.Item.Section, document.Other) == s && r.Decide() {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// same are the rows that are the same as the chart.
+func (v importView) same() (out []document.Row) {
+	for _, r := range v.C.Rows {
+		if !r.Decide() {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// Total is how many items have to be decided, Left how many of them are not, and Chosen how many of those
+// have a choice that a press accepts.
+func (v importView) Total() (n int) {
+	for _, r := range v.C.Rows {
+		if r.Decide() {
+			n++
+		}
+	}
+	return n
+}
+
+func (v importView) left() int { return v.R.Left(v.C) }
+
+func (v importView) chosen(c document.Choice) (n int) {
+	for _, r := range v.C.Rows {
+		if v.R.Done[r.Item.Key] == "" && v.Choices[r.Item.Key] == c {
+			n++
+		}
+	}
+	return n
+}
+
+// tally says what is chosen: "3 add, 1 merge, 1 ignore".
+func (v importView) tally(ctx context.Context) string {
+	var parts []string
+	for _, c := range document.Choices {
+		if n := v.chosen(c); n > 0 {
+			parts = append(parts, ui.T(ctx, map[document.Choice]string{document.Add: "%d add", document.Merge: "%d merge", document.Ignore: "%d ignore", document.Unsure: "%d unsure"}[c], n))
+		}
+	}
+	if len(parts) == 0 {
+		return ui.T(ctx, "Nothing is chosen yet.")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// countWords are the words with which the script counts what is chosen; 9999 stands for the number.
+func (v importView) countWords(ctx context.Context) templ.Attributes {
+	return templ.Attributes{"data-add": ui.T(ctx, "%d add", 9999), "data-merge": ui.T(ctx, "%d merge", 9999), "data-ignore": ui.T(ctx, "%d ignore", 9999),
+		"data-unsure": ui.T(ctx, "%d unsure", 9999), "data-none": ui.T(ctx, "Nothing is chosen yet."), "data-left": ui.T(ctx, "%d left", 9999)}
+}
+
+// accepts says what the button does.
+func (v importView) accepts(ctx context.Context) string {
+	n := v.chosen(document.Add) + v.chosen(document.Merge) + v.chosen(document.Ignore)
+	if n == 0 || n == v.left() {
+		return ui.T(ctx, "Accept")
+	}
+	return ui.T(ctx, "Accept %d, leave %d", n, v.left()-n)
+}
+
+// batches are the steps that can still be taken back.
+func (v importView) batches(ctx context.Context) (out []document.Batch) {
+	for _, b := range v.R.Batches {
+		if b.Undoable(ui.From(ctx).Now) {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// agreement says in a line who the document is about: what agrees, for the heading.
+func agreement(ctx context.Context, c *document.Comparison) string {
+	var names []string
+	for _, t := range c.Person {
+		if t.Verdict == document.Agrees {
+			names = append(names, strings.ToLower(ui.T(ctx, t.Name)))
+		}
+	}
+	switch len(names) {
+	case 0:
+		return ""
+	case 1:
+		return ui.T(ctx, "The %s agrees", names[0])
+	}
+	return ui.T(ctx, "These agree: %s", strings.Join(names, ", "))
+}
+
+// itemStateTag is how an item stands to the chart.
+func itemStateTag(s document.State) (ui.Tone, string, string) {
+	switch s {
+	case document.New:
+		return ui.Good, "plus", "new"
+	case document.Same:
+		return ui.Plain, "ok", "the same"
+	case document.Differs:
+		return ui.Caution, "pen", "differs"
+	case document.LessExact:
+		return ui.Caution, "down", "less exact than the chart"
+	case document.Against:
+		return ui.Critical, "warn", "against the chart"
+	}
+	return ui.Caution, "q", "perhaps the same"
+}
+
+// differing are the names of the fields that differ.
+func differing(ctx context.Context, r document.Row) string {
+	var names []string
+	for _, f := range r.Fields {
+		if f.Differs {
+			names = append(names, strings.ToLower(ui.T(ctx, f.Name)))
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return ui.T(ctx, "differs: %s", strings.Join(names, ", "))
+}
+
+// decided is what was decided about an item, in words.
+func decided(c document.Choice) string {
+	return map[document.Choice]string{document.Add: "added", document.Merge: "merged", document.Ignore: "ignored"}[c]
+}
+
+// choiceWord is the word of a choice, with its key.
+func choiceWord(c document.Choice) (word, key string) {
+	switch c {
+	case document.Add:
+		return "Add", "a"
+	case document.Merge:
+		return "Merge", "m"
+	case document.Ignore:
+		return "Ignore", "i"
+	}
+	return "Unsure", "u"
+}
+
+// offered are the choices of an item.
+func offered(r document.Row) (out []document.Choice) {
+	for _, c := range document.Choices {
+		if c == document.Add && !r.Addable() || c == document.Merge && !r.Mergeable() {
+			continue
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// why says what a choice is not offered for.
+func unoffered(r document.Row) string {
+	switch {
+	case r.State == document.Against:
+		return "The chart has some: nothing is taken away by a document."
+	case r.Unwritten:
+		return "Your role does not write this. Leave it to a physician."
+	}
+	return ""
+}
+
+// loud are the findings that are shown without being asked for.
+func loud(f rx.Findings) (out []rx.Finding) {
+	for _, x := range f.Findings {
+		if x.Tier != rx.Quiet {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// passageID is where a passage of the document's text stands in the page.
+func passageID(of int, id string) string { return "src-" + strconv.Itoa(of) + "-" + id }
+
+// sourceOf is the address of an item's passage, or of its section.
+func sourceOf(i *document.Item, d *document.Document) string {
+	if i.Of < 0 || i.Of >= len(d.Texts) {
+		return ""
+	}
+	if i.Source != "" && hasPassage(d.Texts[i.Of].Body, i.Source) {
+		return passageID(i.Of, i.Source)
+	}
+	return passageID(i.Of, "")
+}
+
+func hasPassage(p document.Passage, id string) bool {
+	return p.ID == id || slices.ContainsFunc(p.Parts, func(q document.Passage) bool { return hasPassage(q, id) })
+}
+
+// unread are what could not be read, in the reader's words.
+func unreadWords(ctx context.Context, u document.Unread) string {
+	why := ui.T(ctx, u.Why.Words, u.Why.Args...)
+	if u.Why.Words == "" {
+		return u.What
+	}
+	return strings.TrimSpace(u.What + ": " + why)
+}
+
+// sourceWords says whose document a fact is from: "from Kirkstall Heart Clinic, 09-Nov-2026".
+func sourceWords(ctx context.Context, from string) string {
+	if i := strings.LastIndex(from, ", "); i > 0 && len(from)-i-2 == len("2006-01-02") {
+		return ui.T(ctx, "from %s, %s", from[:i], ui.DateText(ctx, from[i+2:]))
+	}
+	return ui.T(ctx, "from %s", from)
+}
+
+// passageAttr is where a passage stands, for the items that refer to it.
+func passageAttr(of int, p document.Passage) templ.Attributes {
+	if p.ID == "" {
+		return nil
+	}
+	return templ.Attributes{"id": passageID(of, p.ID)}
+}

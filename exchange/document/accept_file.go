@@ -1,0 +1,263 @@
+package document
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/ident"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/practice/task"
+	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/trust/policy"
+)
+
+// ContentType is how the bytes of a C-CDA document are kept.
+const ContentType = "text/xml"
+
+// MaxBytes is the largest document that is taken in.
+const MaxBytes = 20 << 20
+
+// The systems of what Osler itself says about a document and its review.
+const (
+	ImportSystem  = "urn:osler:import"           // codes of decisions, and of what was done
+	versionSystem = "urn:osler:document-version" // identifier: the number of a version within its set
+)
+
+// Upload is a document as somebody files it.
+type Upload struct {
+	Patient string
+	Body    []byte    // the original
+	Read    *Document // what Read has made of it
+	// Reason says why it is this patient's, when birth date, sex or name differ.
+	Reason string
+	Key    string // makes a repeated submission harmless
+}
+
+// Filed is what became of an upload.
+type Filed struct {
+	Document string // id of the DocumentReference
+	Before   bool   // it was filed before
+	Result   record.Result
+}
+
+// ErrPerson is the cause of the fault about a document that seems to be another person's.
+var ErrPerson = errors.New("the document is another person's")
+
+// ErrMoved is the cause of the fault about a chart that is not as the person who decided saw it.
+var ErrMoved = errors.New("the chart has changed")
+
+// OtherPerson reports whether err says that the document seems to be another person's.
+func OtherPerson(err error) bool { return errors.Is(err, ErrPerson) }
+
+// Moved reports whether err says that the chart has changed since the person looked.
+func Moved(err error) bool { return errors.Is(err, ErrMoved) }
+
+func otherPerson() error {
+	return fault.Wrap(ErrPerson, fault.Invalid, "This document seems to be about another person. Say why it is this patient's, or leave it.").At("reason")
+}
+
+// File files a document in a chart, as it came, and asks the patient's physician to review it. Nothing
+// of what it says is in the chart by that.
+func File(ctx context.Context, actor *record.Actor, u Upload) (Filed, error) {
+	c, err := Compare(ctx, actor, u.Patient, u.Read)
+	if err != nil {
+		return Filed{}, err
+	}
+	if c.Blocks() && strings.TrimSpace(u.Reason) == "" {
+		return Filed{}, otherPerson()
+	}
+	if c.Filed != "" {
+		return Filed{Document: c.Filed, Before: true}, nil
+	}
+	change, id, err := c.file(ctx, actor, u)
+	if err != nil {
+		return Filed{}, err
+	}
+	change.Put = append(change.Put, record.Put{Resource: c.asked(actor, id, u.Reason)})
+	result, err := actor.Commit(ctx, change)
+	if err == nil && result.Repeated {
+		id = result.Versions[0].ID
+	}
+	return Filed{Document: id, Result: result}, err
+}
+
+// file takes the original in, and returns the change that puts it into the chart.
+func (c *Comparison) file(ctx context.Context, actor *record.Actor, u Upload) (record.Change, string, error) {
+	if len(u.Body) > MaxBytes {
+		return record.Change{}, "", fault.New(fault.TooLarge, "The document is larger than %d MB.", MaxBytes>>20).At("file")
+	}
+	content, err := actor.Keep(ctx, bytes.NewReader(u.Body), MaxBytes)
+	var told *fault.Error
+	if fault.Is(err, fault.Invalid) && errors.As(err, &told) { // malware
+		return record.Change{}, "", told.At("file")
+	}
+	if err != nil {
+		return record.Change{}, "", err
+	}
+	binary := fhir.Obj("resourceType", "Binary", "id", ident.New(actor.Now()), "contentType", ContentType, "securityContext", reference("Patient/"+c.Patient))
+	doc := c.reference(actor, binary.Reference(), int(content.Size))
+	key := u.Key
+	if key != "" {
+		key += "/" + content.Hash
+	}
+	return record.Change{What: "file a document of another system", Key: key, Reason: strings.TrimSpace(u.Reason), Put: []record.Put{
+		{Resource: doc, Create: true}, {Resource: binary, Create: true, Content: &content}}}, doc.ID(), nil
+}
+
+// reference makes the DocumentReference of a document.
+func (c *Comparison) reference(actor *record.Actor, url string, size int) *fhir.Node {
+	d := c.Document
+	n := fhir.New("DocumentReference")
+	n.SetID(ident.New(actor.Now()))
+	n.Set("meta", c.meta("DocumentReference", n.ID()))
+	n.Set("masterIdentifier", numberOf(d.ID))
+	list := fhir.Arr()
+	if set := numberOf(d.Set); set != nil {
+		set.Set("type", fhir.Obj("text", "document set"))
+		list.Append(set)
+	}
+	if d.Version > 0 {
+		list.Append(fhir.Obj("system", versionSystem, "value", strconv.Itoa(d.Version)))
+	}
+	if list.Len() > 0 {
+		n.Set("identifier", list)
+	}
+	n.Set("status", fhir.Str("current"))
+	if d.Type != nil {
+		n.Set("type", d.Type.Clone())
+	} else {
+		n.Set("type", fhir.Obj("coding", fhir.Arr(fhir.Obj("system", "http://loinc.org", "code", "34133-9", "display", "Summary of episode note")), "text", "Summary of episode note"))
+	}
+	n.Set("subject", reference("Patient/"+c.Patient))
+	n.Set("date", fhir.Str(actor.Now().UTC().Format(time.RFC3339)))
+	if by := cmp.Or(d.Author, d.Custodian); by != "" {
+		n.Set("author", fhir.Arr(fhir.Obj("display", by)))
+	}
+	if d.Custodian != "" {
+		n.Set("custodian", fhir.Obj("display", d.Custodian))
+	}
+	if c.Former != "" {
+		n.Set("relatesTo", fhir.Arr(fhir.Obj("code", "replaces", "target", reference("DocumentReference/"+c.Former))))
+	}
+	n.Set("description", fhir.Str(cut(cmp.Or(strings.Join(strings.Fields(d.Title), " "), "Document"), 200)))
+	switch d.Confidentiality {
+	case "N", "R", "V":
+		n.Set("securityLabel", fhir.Arr(fhir.Obj("coding", fhir.Arr(fhir.Obj("system", "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code", d.Confidentiality)))))
+	}
+	attachment := fhir.Obj("contentType", ContentType, "url", url, "size", size)
+	if !d.Written.IsZero() {
+		attachment.Set("creation", fhir.Str(d.Written.Format(time.RFC3339)))
+	}
+	n.Set("content", fhir.Arr(fhir.Obj("attachment", attachment, "format",
+		fhir.Obj("system", "http://ihe.net/fhir/ValueSet/IHE.FormatCode.codesystem", "code", "urn:hl7-org:sdwg:ccda-structuredBody:2.1", "display", cut(d.Form, 100)))))
+	return n
+}
+
+// meta is what stands on everything that is written from the document: where it is from, and the labels
+// of the document.
+func (c *Comparison) meta(resourceType, document string) *fhir.Node {
+	m := fhir.Obj("source", "urn:uuid:"+document)
+	if c.Document.labelled() && policy.MayHide(resourceType) == nil {
+		m.Set("security", codings(policy.LabelSystem, c.Document.Labels))
+	}
+	m.Set("tag", fhir.Arr(fhir.Obj("system", "urn:osler:origin", "code", "imported", "display", c.from())))
+	return m
+}
+
+func (d *Document) labelled() bool {
+	for _, l := range d.Labels {
+		if _, known := policy.LabelOf(l); known {
+			return true
+		}
+	}
+	return false
+}
+
+func codings(system string, codes []string) *fhir.Node {
+	list := fhir.Arr()
+	for _, l := range codes {
+		if known, ok := policy.LabelOf(l); ok && !known.Chart {
+			list.Append(fhir.Obj("system", system, "code", l))
+		}
+	}
+	return list
+}
+
+// from says whose the document is, and of when: "Kirkstall Heart Clinic, 2026-11-09".
+func (c *Comparison) from() string {
+	by := cut(cmp.Or(c.Document.Custodian, c.Document.Author, "another system"), 100)
+	if c.Document.Written.IsZero() {
+		return by
+	}
+	return by + ", " + c.Document.Written.Format(time.DateOnly)
+}
+
+// listed is from, as people write it: "Kirkstall Heart Clinic, 09-Nov-2026".
+func (c *Comparison) listed() string {
+	by, day, dated := strings.Cut(c.from(), ", "+c.Document.Written.Format(time.DateOnly))
+	if !dated || day != "" {
+		return c.from()
+	}
+	return by + ", " + c.Document.Written.Format("02-Jan-2006")
+}
+
+// numberOf writes the number of a document, "root^extension", as FHIR does.
+func numberOf(id string) *fhir.Node {
+	root, extension, _ := strings.Cut(id, "^")
+	uri := "urn:oid:" + root
+	if strings.Contains(root, "-") {
+		uri = "urn:uuid:" + strings.ToLower(root)
+	}
+	switch {
+	case root == "":
+		return nil
+	case extension == "":
+		return fhir.Obj("system", "urn:ietf:rfc:3986", "value", uri)
+	}
+	return fhir.Obj("system", uri, "value", extension)
+}
+
+func sameIdentifier(n *fhir.Node, id string) bool {
+	want := numberOf(id)
+	return want != nil && n.Get("system").Text() == want.Get("system").Text() && n.Get("value").Text() == want.Get("value").Text()
+}
+
+func reference(to string) *fhir.Node { return fhir.Obj("reference", to) }
+
+// cut shortens a text to a number of bytes, at a rune.
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "")
+}
+
+// asked is the task to review a document.
+func (c *Comparison) asked(actor *record.Actor, document, reason string) *fhir.Node {
+	n := task.New(actor, task.Task{Kind: task.ReviewDocument, Patient: c.Patient, Focus: "DocumentReference/" + document, Text: "A document of another clinic waits for review",
+		Owner: strings.TrimPrefix(physician(c.Chart.Physician), "Practitioner/")}).Resource
+	n.SetID(ident.New(actor.Now()))
+	if reason = strings.TrimSpace(reason); reason != "" {
+		n.Set("input", fhir.Arr(noted("person", reason)))
+	}
+	return n
+}
+
+func physician(ref string) string {
+	if strings.HasPrefix(ref, "Practitioner/") {
+		return ref
+	}
+	return ""
+}
+
+// noted is an input or output of the task: a decision with the key of its item, or the reason why the
+// document is this patient's.
+func noted(code, value string) *fhir.Node {
+	return fhir.Obj("type", fhir.Obj("coding", fhir.Arr(fhir.Obj("system", ImportSystem, "code", code)), "text", code), "valueString", value)
+}

@@ -1,0 +1,103 @@
+package document
+
+import (
+	"context"
+	"net/url"
+	"strings"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/record"
+)
+
+// Registered is what became of a document whose patient was not known.
+type Registered struct {
+	Patient string
+	Before  bool           // the same document is in the record already
+	Stored  map[string]int // by resource type
+	Left    int            // items that wait for a person
+	Unread  []Unread
+}
+
+// Register takes in a document of somebody who is not a patient yet: they are registered as the document has
+// them, and all that is new is accepted. When somebody in the record may be the same person it is
+// fault.Conflict, and nothing is written: a person decides that on the Documents page of the chart.
+func Register(ctx context.Context, actor *record.Actor, body []byte) (Registered, error) {
+	d, err := Read(body)
+	if err != nil {
+		return Registered{}, err
+	}
+	if patient, err := holder(ctx, actor, d); patient != "" || err != nil {
+		return Registered{Patient: patient, Before: true}, err
+	}
+	if err := nobody(ctx, actor, d.Patient); err != nil {
+		return Registered{}, err
+	}
+	who := d.Patient.Clone()
+	who.Remove("id")
+	who.Remove("meta")
+	who.Set("meta", fhir.Obj("tag", fhir.Arr(fhir.Obj("system", "urn:osler:origin", "code", "imported", "display", (&Comparison{Document: d}).from()))))
+	made, err := actor.Commit(ctx, record.Change{What: "register from a document of another system", Put: []record.Put{{Resource: who, Create: true}}})
+	if err != nil {
+		return Registered{}, err
+	}
+	out := Registered{Patient: made.Versions[0].ID, Stored: map[string]int{"Patient": 1}, Unread: d.Unread}
+	_, a, _, err := Take(ctx, actor, Upload{Patient: out.Patient, Body: body, Read: d})
+	if err != nil { // nobody is left registered by a document that was not taken in
+		_, failed := actor.Commit(ctx, record.Change{What: "take back a registration", Delete: []record.Delete{{Type: "Patient", ID: out.Patient}}})
+		if failed != nil {
+			return Registered{}, failed
+		}
+		return Registered{}, err
+	}
+	for _, v := range a.Result.Versions {
+		out.Stored[v.Type]++
+	}
+	out.Left = a.Left
+	return out, nil
+}
+
+// holder returns the patient in whose chart the same document is; "" when it is in none.
+func holder(ctx context.Context, actor *record.Actor, d *Document) (string, error) {
+	id := numberOf(d.ID)
+	if id == nil {
+		return "", nil
+	}
+	found, err := actor.Find(ctx, "DocumentReference", "identifier="+url.QueryEscape(id.Get("system").Text()+"|"+id.Get("value").Text())+"&_count=10")
+	for _, n := range found {
+		if n.Get("status").Text() != "entered-in-error" && sameIdentifier(n.Get("masterIdentifier"), d.ID) {
+			return strings.TrimPrefix(n.Path("subject.reference").Text(), "Patient/"), err
+		}
+	}
+	return "", err
+}
+
+// nobody refuses when somebody in the record may be the person: by a number, or by family name and birth date.
+func nobody(ctx context.Context, actor *record.Actor, who *fhir.Node) error {
+	var queries []string
+	for i := range who.Get("identifier").Items() {
+		if v := i.Get("value").Text(); v != "" && i.Get("system").Text() != "" {
+			queries = append(queries, "identifier="+url.QueryEscape(i.Get("system").Text()+"|"+v))
+		}
+	}
+	family, born := "", who.Get("birthDate").Text()
+	for n := range who.Get("name").Items() {
+		if family == "" {
+			family = n.Get("family").Text()
+		}
+	}
+	if family == "" || len(born) < len("2006-01-02") {
+		return fault.New(fault.Invalid, "The document does not say the patient's name and birth date. Register the patient, and import it on the Documents page of the chart.")
+	}
+	queries = append(queries, url.Values{"family": {strings.ReplaceAll(family, ",", `\,`)}, "birthdate": {born}}.Encode())
+	for _, q := range queries {
+		found, err := actor.Find(ctx, "Patient", q+"&_count=1")
+		if err != nil {
+			return err
+		}
+		if len(found) > 0 {
+			return fault.New(fault.Conflict, "Somebody in the record may be the same person. Import the document on the Documents page of their chart, where each item is compared; or register them first when they are not.")
+		}
+	}
+	return nil
+}

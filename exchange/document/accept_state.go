@@ -1,0 +1,209 @@
+package document
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/lang"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/practice/task"
+	"github.com/osler-emr/osler/record"
+)
+
+// Choice is what a person decides about an item.
+type Choice string
+
+// The choices. Unsure leaves the item on the open task.
+const (
+	Add    Choice = "add"
+	Merge  Choice = "merge"
+	Ignore Choice = "ignore"
+	Unsure Choice = "unsure"
+)
+
+// Choices are all of them, in the order of the page and of the keys a, m, i and u.
+var Choices = []Choice{Add, Merge, Ignore, Unsure}
+
+// ParseChoice reads a choice; "" for anything else.
+func ParseChoice(s string) Choice {
+	if slices.Contains(Choices, Choice(s)) {
+		return Choice(s)
+	}
+	return ""
+}
+
+// Review is how far the review of a filed document has come. It is kept in the task that asks for it.
+type Review struct {
+	Document string // id of the DocumentReference
+	Patient  string
+	Task     string // id; "" when nobody was asked
+	Open     bool
+	Owner    string
+	Reason   string            // why it is this patient's, as somebody has said
+	Saved    map[string]Choice // for later, by the keys of the items
+	Done     map[string]Choice // decided
+	Batches  []Batch           // newest first
+
+	task *fhir.Node
+}
+
+// Batch is what was accepted in one step.
+type Batch struct {
+	ID       string // of the Provenance
+	At       time.Time
+	By       string // reference
+	Written  int    // entries
+	Undone   bool
+	targets  []string // "Condition/1/_history/2"
+	node     *fhir.Node
+	document string
+}
+
+// UndoFor is how long a batch can be undone.
+const UndoFor = 30 * 24 * time.Hour
+
+// Undoable reports whether a batch can still be undone.
+func (b Batch) Undoable(now time.Time) bool {
+	return !b.Undone && b.Written > 0 && now.Before(b.At.Add(UndoFor))
+}
+
+// ReviewOf reads how far the review of a document has come.
+func ReviewOf(ctx context.Context, actor *record.Actor, patient, document string) (*Review, error) {
+	r := &Review{Document: document, Patient: patient, Saved: map[string]Choice{}, Done: map[string]Choice{}}
+	ref := "DocumentReference/" + document
+	tasks, err := actor.Find(ctx, "Task", "focus="+ref+"&code="+task.System+"%7C"+string(task.ReviewDocument))
+	if err != nil && !fault.Is(err, fault.Forbidden) {
+		return nil, err
+	}
+	for _, n := range tasks {
+		if t := task.FromResource(n); t.Patient == patient && (r.task == nil || t.Open() && !r.Open || t.Open() == r.Open && later(n, r.task)) {
+			r.task, r.Task, r.Open, r.Owner = n, t.ID, t.Open(), t.Owner
+		}
+	}
+	for i := range r.task.Get("input").Items() {
+		switch c := i.Path("type.coding.0.code").Text(); {
+		case c == "person":
+			r.Reason = i.Get("valueString").Text()
+		case ParseChoice(c) != "":
+			r.Saved[i.Get("valueString").Text()] = Choice(c)
+		}
+	}
+	for o := range r.task.Get("output").Items() {
+		if c := ParseChoice(o.Path("type.coding.0.code").Text()); c != "" {
+			r.Done[o.Get("valueString").Text()] = c
+		}
+	}
+	return r, r.batches(ctx, actor)
+}
+
+func later(a, b *fhir.Node) bool {
+	return a.Path("meta.lastUpdated").Text() > b.Path("meta.lastUpdated").Text()
+}
+
+// batches reads what was accepted from the document.
+func (r *Review) batches(ctx context.Context, actor *record.Actor) error {
+	nodes, err := actor.Find(ctx, "Provenance", "entity=DocumentReference/"+r.Document)
+	if fault.Is(err, fault.Forbidden) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	undone := map[string]bool{}
+	for _, n := range nodes {
+		b := Batch{ID: n.ID(), By: n.Path("agent.0.who.reference").Text(), node: n, document: r.Document}
+		if p, ok := lang.ParsePartial(n.Get("recorded").Text()); ok {
+			b.At = p.Time
+		}
+		for t := range n.Get("target").Items() {
+			if ref := t.Get("reference").Text(); strings.Contains(ref, "/_history/") {
+				b.targets = append(b.targets, ref)
+			}
+		}
+		b.Written = len(b.targets)
+		switch n.Path("activity.coding.0.code").Text() {
+		case "accept":
+			r.Batches = append(r.Batches, b)
+		case "undo":
+			for e := range n.Get("entity").Items() {
+				if id, ok := strings.CutPrefix(e.Path("what.reference").Text(), "Provenance/"); ok {
+					undone[id] = true
+				}
+			}
+		}
+	}
+	for i := range r.Batches {
+		r.Batches[i].Undone = undone[r.Batches[i].ID]
+	}
+	slices.SortFunc(r.Batches, func(a, b Batch) int { return b.At.Compare(a.At) })
+	return nil
+}
+
+// Left returns how many items of a comparison are not decided.
+func (r *Review) Left(c *Comparison) (n int) {
+	for _, row := range c.Rows {
+		if row.Decide() && r.Done[row.Item.Key] == "" {
+			n++
+		}
+	}
+	return n
+}
+
+// Save keeps decisions for later, beside those that were made.
+func Save(ctx context.Context, actor *record.Actor, c *Comparison, r *Review, choices map[string]Choice, reason string) (record.Result, error) {
+	r.Reason = strings.TrimSpace(reason)
+	r.Saved = map[string]Choice{}
+	for key, choice := range choices {
+		if row, ok := c.Row(key); ok && row.Decide() && r.Done[key] == "" && ParseChoice(string(choice)) != "" {
+			r.Saved[key] = choice
+		}
+	}
+	p := r.put(actor, c, "")
+	return actor.Commit(ctx, record.Change{What: "save the review of a document", Put: []record.Put{p}})
+}
+
+// put writes the review into its task: open until everything is decided, or ended with an outcome.
+func (r *Review) put(actor *record.Actor, c *Comparison, outcome string) record.Put {
+	n := r.task.Clone()
+	var p record.Put
+	if n == nil || !r.Open {
+		n = c.asked(actor, r.Document, "")
+		p.Create = true
+	} else {
+		p.IfMatch, _ = strconv.ParseInt(n.Path("meta.versionId").Text(), 10, 64)
+	}
+	input, output := fhir.Arr(), fhir.Arr()
+	if r.Reason != "" {
+		input.Append(noted("person", r.Reason))
+	}
+	for _, row := range c.Rows {
+		if s := r.Saved[row.Item.Key]; s != "" && r.Done[row.Item.Key] == "" {
+			input.Append(noted(string(s), row.Item.Key))
+		}
+		if s := r.Done[row.Item.Key]; s != "" {
+			output.Append(noted(string(s), row.Item.Key))
+		}
+	}
+	n.Set("input", some(input))
+	n.Set("output", some(output))
+	n.Set("status", fhir.Str("in-progress"))
+	if outcome != "" {
+		n.Set("status", fhir.Str("completed"))
+		n.Set("statusReason", fhir.Obj("text", outcome))
+	}
+	n.Set("lastModified", fhir.Str(actor.Now().UTC().Format(time.RFC3339)))
+	p.Resource = n
+	return p
+}
+
+// some is a list, or nothing when it is empty.
+func some(list *fhir.Node) *fhir.Node {
+	if list.Len() == 0 {
+		return nil
+	}
+	return list
+}

@@ -1,0 +1,212 @@
+package document
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/osler-emr/osler/base/ident"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/record"
+)
+
+// written is an item's resource as the chart keeps what is said elsewhere: what others have prescribed is
+// a statement about what is taken, no prescription of this house; a visit there is none that is open here;
+// what they have planned is no order of this house.
+func written(n *fhir.Node) *fhir.Node {
+	switch n.ResourceType() {
+	case "MedicationRequest":
+		return statement(n)
+	case "Encounter":
+		if slices.Contains([]string{"in-progress", "arrived", "triaged"}, n.Get("status").Text()) {
+			n = n.Clone()
+			n.Set("status", fhir.Str("unknown"))
+		}
+	case "ServiceRequest":
+		if n.Get("intent").Text() != "plan" && n.Get("intent").Text() != "proposal" {
+			n = n.Clone()
+			n.Set("intent", fhir.Str("plan"))
+		}
+	}
+	return n
+}
+
+// statement makes a MedicationStatement of a MedicationRequest.
+func statement(n *fhir.Node) *fhir.Node {
+	out := fhir.New("MedicationStatement")
+	for _, name := range []string{"contained", "identifier", "medicationCodeableConcept", "medicationReference", "reasonCode", "note", "statusReason"} {
+		if name != "statusReason" {
+			out.Set(name, n.Get(name).Clone())
+		}
+	}
+	status := map[string]string{"active": "active", "on-hold": "on-hold", "completed": "completed", "stopped": "stopped", "cancelled": "not-taken", "draft": "intended"}[n.Get("status").Text()]
+	out.Set("status", fhir.Str(cmp.Or(status, "unknown")))
+	if why := n.Get("statusReason"); why != nil {
+		out.Set("statusReason", fhir.Arr(why.Clone()))
+	}
+	if bounds := n.Path("dosageInstruction.0.timing.repeat.boundsPeriod"); bounds != nil {
+		out.Set("effectivePeriod", bounds.Clone())
+	}
+	if at := n.Get("authoredOn"); at != nil {
+		out.Set("dateAsserted", at.Clone())
+	}
+	out.Set("dosage", n.Get("dosageInstruction").Clone())
+	return out
+}
+
+// aboutWhom are the members by which types name whom they are about, where it is not "subject".
+var aboutWhom = map[string]string{"AllergyIntolerance": "patient", "Immunization": "patient", "FamilyMemberHistory": "patient", "Device": "patient",
+	"ImmunizationRecommendation": "patient", "NutritionOrder": "patient", "Coverage": "beneficiary"}
+
+// resources are an item as it is stored, the item itself first, its parts after it.
+func (c *Comparison) resources(actor *record.Actor, item *Item, document string) []*fhir.Node {
+	main := c.owned(actor, written(item.Resource).Clone(), document)
+	out := []*fhir.Node{main}
+	refs := fhir.Arr()
+	for _, p := range item.Parts {
+		part := c.owned(actor, p.Clone(), document)
+		refs.Append(reference(part.Reference()))
+		out = append(out, part)
+	}
+	if refs.Len() > 0 {
+		switch main.ResourceType() {
+		case "DiagnosticReport":
+			main.Set("result", refs)
+		case "Observation":
+			main.Set("hasMember", refs)
+		}
+	}
+	switch main.ResourceType() {
+	case "Condition":
+		if main.Get("category") == nil && item.Section == Problems {
+			main.Set("category", fhir.Arr(coded("http://terminology.hl7.org/CodeSystem/condition-category", "problem-list-item")))
+		}
+		if main.Get("verificationStatus") == nil { // nobody here has confirmed it
+			main.Set("verificationStatus", coded("http://terminology.hl7.org/CodeSystem/condition-ver-status", "unconfirmed"))
+		}
+	case "AllergyIntolerance":
+		if main.Get("verificationStatus") == nil {
+			main.Set("verificationStatus", coded("http://terminology.hl7.org/CodeSystem/allergyintolerance-verification", "unconfirmed"))
+		}
+	case "MedicationStatement":
+		if main.Get("informationSource") == nil {
+			main.Set("informationSource", fhir.Obj("display", cut(cmp.Or(c.Document.Custodian, c.Document.Author, "another system"), 100)))
+		}
+	}
+	return out
+}
+
+// owned gives a resource its id, its patient and where it is from.
+func (c *Comparison) owned(actor *record.Actor, n *fhir.Node, document string) *fhir.Node {
+	n.SetID(ident.New(actor.Now()))
+	meta := c.meta(n.ResourceType(), document)
+	n.Remove("meta")
+	n.SetFirst(2, "meta", meta)
+	n.Set(cmp.Or(aboutWhom[n.ResourceType()], "subject"), reference("Patient/"+c.Patient))
+	return n
+}
+
+func coded(system, code string) *fhir.Node {
+	return fhir.Obj("coding", fhir.Arr(fhir.Obj("system", system, "code", code)))
+}
+
+// merged is the chart's entry with what the document adds to it: codes of a problem or an allergy that
+// is certainly the same, and a note that it is listed elsewhere. It changes nothing of an order. nil
+// when there is nothing to write.
+func (c *Comparison) merged(actor *record.Actor, r *Row) *record.Put {
+	if !r.Merges {
+		return nil
+	}
+	n := r.entry.Clone()
+	if t := n.ResourceType(); (t == "Condition" || t == "AllergyIntolerance") && r.State != Perhaps && r.State != LessExact {
+		addCodes(n.Get("code"), r.Item.Resource.Get("code"))
+	}
+	text := fmt.Sprintf("Also listed by %s: %s", c.listed(), cut(strings.Join(strings.Fields(r.Item.Text), " "), 300))
+	notes := n.Get("note")
+	if notes == nil {
+		notes = fhir.Arr()
+	}
+	for have := range notes.Items() {
+		if have.Get("text").Text() == text {
+			return nil
+		}
+	}
+	note := fhir.Obj("time", actor.Now().UTC().Format(time.RFC3339), "text", text)
+	if by := actor.Principal().Reference(); by != "" {
+		note.SetFirst(0, "authorReference", reference(by))
+	}
+	notes.Append(note)
+	n.Set("note", notes)
+	version, _ := strconv.ParseInt(n.Path("meta.versionId").Text(), 10, 64)
+	return &record.Put{Resource: n, IfMatch: version}
+}
+
+// addCodes puts codes into a concept that it lacks, those of systems first that it has no code of.
+func addCodes(to, from *fhir.Node) {
+	if to == nil {
+		return
+	}
+	list := to.Get("coding")
+	if list == nil {
+		list = fhir.Arr()
+	}
+	systems := map[string]bool{}
+	for c := range list.Items() {
+		systems[c.Get("system").Text()] = true
+	}
+	for c := range from.Get("coding").Items() {
+		if s := c.Get("system").Text(); s != "" && !systems[s] {
+			systems[s] = true
+			list.Append(c.Clone())
+		}
+	}
+	if list.Len() > 0 {
+		to.SetFirst(0, "coding", list)
+	}
+}
+
+// provenance says what a batch has written, from which document and by whom.
+func (c *Comparison) provenance(actor *record.Actor, document, activity, reason string, targets, others []string, of string) *fhir.Node {
+	n := fhir.New("Provenance")
+	n.SetID(ident.New(actor.Now()))
+	meta := fhir.Obj()
+	if c.Document.labelled() {
+		meta.Set("security", codings("http://terminology.hl7.org/CodeSystem/v3-ActCode", c.Document.Labels))
+		n.Set("meta", meta)
+	}
+	list := fhir.Arr(reference("Patient/" + c.Patient))
+	for _, t := range append(slices.Clone(targets), others...) {
+		list.Append(reference(t))
+	}
+	n.Set("target", list)
+	n.Set("recorded", fhir.Str(actor.Now().UTC().Format(time.RFC3339Nano)))
+	if reason != "" {
+		n.Set("reason", fhir.Arr(fhir.Obj("text", reason)))
+	}
+	n.Set("activity", fhir.Obj("coding", fhir.Arr(fhir.Obj("system", ImportSystem, "code", activity)), "text", map[string]string{
+		"accept": "Accepted from a document of another system", "undo": "Taken back"}[activity]))
+	who := fhir.Obj()
+	if by := actor.Principal().Reference(); by != "" {
+		who.Set("reference", fhir.Str(by))
+	}
+	if name := actor.Principal().Name; name != "" || who.Len() == 0 {
+		who.Set("display", fhir.Str(cmp.Or(name, "Osler")))
+	}
+	kind := func(code string) *fhir.Node {
+		return coded("http://terminology.hl7.org/CodeSystem/provenance-participant-type", code)
+	}
+	agents := fhir.Arr(fhir.Obj("type", kind("enterer"), "who", who))
+	if by := cmp.Or(c.Document.Author, c.Document.Custodian); by != "" {
+		agents.Append(fhir.Obj("type", kind("author"), "who", fhir.Obj("display", cut(by, 200))))
+	}
+	n.Set("agent", agents)
+	entities := fhir.Arr(fhir.Obj("role", "source", "what", reference("DocumentReference/"+document)))
+	if of != "" {
+		entities.Append(fhir.Obj("role", "revision", "what", reference("Provenance/"+of)))
+	}
+	n.Set("entity", entities)
+	return n
+}

@@ -1,0 +1,257 @@
+package document
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/knowledge/rx"
+	"github.com/osler-emr/osler/practice/chart"
+	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/trust/policy"
+)
+
+// State is how an item of a document stands to a chart.
+type State string
+
+// The states. Same is said only when the entry is certainly the same and says no less; what may be
+// the same, and may not, is Perhaps.
+const (
+	New       State = "new"
+	Same      State = "same"
+	Differs   State = "differs"
+	LessExact State = "less-exact"
+	Perhaps   State = "perhaps"
+	Against   State = "against" // that there is none, where the chart has some
+)
+
+// Field is one fact of an item beside the chart's.
+type Field struct {
+	Name            string // a text of the message catalogue
+	Chart, Incoming string // "" not stated
+	Date            bool   // they are FHIR dates
+	Differs         bool
+}
+
+// Row is an item of a document beside what the chart has of it.
+type Row struct {
+	Item  *Item
+	State State
+	// Entry is the reference of the chart's entry, ChartText what it says in a line; "" for none.
+	Entry, ChartText string
+	Fields           []Field
+	// Findings are what the safety checks say of the item: of a medicine against the chart, of an
+	// allergy against the current medicines. Checks is false where no check is for it.
+	Findings rx.Findings
+	Checks   bool
+	// Unwritten says that the role of who looks may not write what Add would, Unmerged what Merge would.
+	Unwritten, Unmerged bool
+	// Merges reports whether Merge does more than note that it is listed elsewhere.
+	Merges bool
+
+	entry *fhir.Node
+}
+
+// Decide reports whether a person has to decide about the item.
+func (r Row) Decide() bool { return r.State != Same }
+
+// Addable reports whether Add is offered: nothing is added that says that there is none where the
+// chart has some, nor by who may not write it.
+func (r Row) Addable() bool { return r.State != Against && r.State != Same && !r.Unwritten }
+
+// Mergeable reports whether Merge is offered.
+func (r Row) Mergeable() bool {
+	return r.Entry != "" && r.State != Same && r.State != Against && !r.Unmerged
+}
+
+// Comparison is a document held to a chart.
+type Comparison struct {
+	Patient  string
+	Chart    chart.Patient
+	Document *Document
+	Person   []Trait
+	Rows     []Row
+	// Filed is the chart's DocumentReference of the same document; "" for none. Changed says that
+	// it has another content under the same number.
+	Filed string
+	// Former is the DocumentReference of the document that this one takes the place of; Later says that
+	// the chart has a newer version of this one.
+	Former string
+	Later  string
+	// Partial says that entries may be kept from who looks: what is new may be there already.
+	Partial bool
+
+	files []*fhir.Node
+	seen  record.Change // Unchanged and SeenAt of the chart that was read
+}
+
+// compared are the types of a chart that a document is held to.
+var compared = []string{"Patient", "AllergyIntolerance", "MedicationStatement", "MedicationRequest", "Condition", "Immunization", "Observation",
+	"DiagnosticReport", "Procedure", "Encounter", "FamilyMemberHistory", "Goal", "CarePlan", "ServiceRequest", "Appointment", "Device", "DeviceUseStatement",
+	"DocumentReference", "Coverage", "CareTeam", "NutritionOrder", "ImmunizationRecommendation", "Specimen", "Medication"}
+
+// Compare holds a document to a patient's chart. It writes nothing.
+func Compare(ctx context.Context, actor *record.Actor, patient string, d *Document) (*Comparison, error) {
+	if d == nil {
+		return nil, fault.New(fault.Invalid, "There is no document to compare.")
+	}
+	c := &Comparison{Patient: patient, Document: d}
+	var err error
+	if c.seen.SeenAt, err = actor.Snapshot(ctx); err != nil {
+		return nil, err
+	}
+	c.seen.Unchanged = patient
+	var nodes []*fhir.Node
+	for n, err := range actor.Chart(ctx, patient, compared...) {
+		if err != nil {
+			return nil, err
+		}
+		nodes = append(nodes, n)
+	}
+	var who *fhir.Node
+	for _, n := range nodes {
+		switch n.ResourceType() {
+		case "Patient":
+			if n.ID() == patient {
+				who = n
+			}
+		case "DocumentReference":
+			c.files = append(c.files, n)
+		}
+	}
+	if who == nil {
+		return nil, fault.New(fault.NotFound, "There is no such patient, or you may not see this chart.")
+	}
+	c.Chart = chart.PatientFrom(who)
+	c.Person = traits(c.Chart, who, d.Patient)
+	c.filed()
+	here := indexOf(nodes)
+	for i := range d.Items {
+		c.Rows = append(c.Rows, here.row(&d.Items[i]))
+	}
+	for i := range c.Rows {
+		r := &c.Rows[i]
+		r.Unwritten, r.Unmerged = !c.writes(actor, r.Item), r.entry != nil && c.keeps(actor, r)
+		c.Partial = c.Partial || policy.Partial(actor.Principal(), r.Item.Resource.ResourceType())
+	}
+	return c, c.check(ctx, actor, nodes)
+}
+
+// writes reports whether a role may add what an item becomes, and say where it is from.
+func (c *Comparison) writes(actor *record.Actor, item *Item) bool {
+	p := actor.Principal()
+	for _, n := range c.resources(actor, item, "document") {
+		if policy.Decide(p, policy.Create, nil, n) != nil {
+			return false
+		}
+	}
+	return policy.May(p, policy.Create, "Provenance") == nil
+}
+
+// keeps reports whether a role may not write what merging does.
+func (c *Comparison) keeps(actor *record.Actor, r *Row) bool {
+	if policy.May(actor.Principal(), policy.Create, "Provenance") != nil {
+		return true
+	}
+	put := c.merged(actor, r)
+	return put != nil && policy.Decide(actor.Principal(), policy.Update, r.entry, put.Resource) != nil
+}
+
+// filed finds the document, its forerunner and its follower among the chart's.
+func (c *Comparison) filed() {
+	d := c.Document
+	for _, n := range c.files {
+		if n.Get("status").Text() == "entered-in-error" {
+			continue
+		}
+		master, inSet, version := n.Get("masterIdentifier"), false, 0
+		for i := range n.Get("identifier").Items() {
+			inSet = inSet || sameIdentifier(i, d.Set)
+			if i.Get("system").Text() == versionSystem {
+				version, _ = strconv.Atoi(i.Get("value").Text())
+			}
+		}
+		switch {
+		case sameIdentifier(master, d.ID):
+			c.Filed = n.ID()
+		case sameIdentifier(master, d.Replaces):
+			c.Former = n.ID()
+		case inSet && version < d.Version && c.Former == "":
+			c.Former = n.ID()
+		case inSet && version > d.Version:
+			c.Later = n.ID()
+		}
+	}
+}
+
+// Row returns the row of an item by its key.
+func (c *Comparison) Row(key string) (*Row, bool) {
+	i := slices.IndexFunc(c.Rows, func(r Row) bool { return r.Item.Key == key })
+	if i < 0 {
+		return nil, false
+	}
+	return &c.Rows[i], true
+}
+
+// Count returns how many items are in a state.
+func (c *Comparison) Count(s State) (n int) {
+	for _, r := range c.Rows {
+		if r.State == s {
+			n++
+		}
+	}
+	return n
+}
+
+// Mark is what a person who decides has seen: it is another one when an item stands to the chart
+// otherwise, or when a check finds something else.
+func (c *Comparison) Mark() string {
+	h := sha256.New()
+	for _, r := range c.Rows {
+		part := []string{r.Item.Key, string(r.State), r.Entry, r.entry.Path("meta.versionId").Text()}
+		for _, f := range r.Findings.Findings {
+			part = append(part, f.ID, string(f.Tier))
+		}
+		for _, f := range r.Findings.NotChecked {
+			part = append(part, f.Check, f.Subject, f.Reason)
+		}
+		h.Write([]byte(strings.Join(part, "\x00") + "\x01"))
+	}
+	for _, t := range c.Person {
+		h.Write([]byte(t.Name + "\x00" + t.Chart + "\x00" + string(t.Verdict) + "\x01"))
+	}
+	return hex.EncodeToString(h.Sum(nil)[:12])
+}
+
+// Sections are the sections that have items to decide about, in their order.
+func (c *Comparison) Sections() (out []Section) {
+	for _, s := range sections {
+		if slices.ContainsFunc(c.Rows, func(r Row) bool { return cmp.Or(r.Item.Section, Other) == s }) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+var sections = []Section{Medications, Allergies, Problems, Immunizations, Results, VitalSigns, Procedures, Encounters, Social, Family, Goals, Plan, Devices, Functional, Notes, Other}
+
+// Name is a section in words, a text of the message catalogue.
+func (s Section) Name() string {
+	if n, ok := map[Section]string{Allergies: "Allergies", Medications: "Medications", Problems: "Problems", Immunizations: "Immunizations", Results: "Results",
+		VitalSigns: "Vitals", Procedures: "Procedures", Encounters: "Visits", Social: "Social history", Family: "Family history", Goals: "Goals", Plan: "Plan",
+		Devices: "Devices", Functional: "Functional status", Notes: "Notes"}[s]; ok {
+		return n
+	}
+	return "Other"
+}
+
+// stopped reports whether a check says that an item must not be, or could not say.
+func (r *Row) stopped() bool {
+	return r.Checks && r.Findings.Loudest() == rx.Stop
+}

@@ -1,0 +1,428 @@
+package document
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/knowledge/allergen"
+	"github.com/osler-emr/osler/knowledge/drug"
+	"github.com/osler-emr/osler/knowledge/labrange"
+	"github.com/osler-emr/osler/knowledge/problem"
+	"github.com/osler-emr/osler/practice/chart"
+	"github.com/osler-emr/osler/practice/medication"
+)
+
+// medicines is the group of what a patient takes, however it is written down.
+const medicines = "medicine"
+
+// thing is a resource as it is compared.
+type thing struct {
+	node  *fhir.Node
+	group string   // resources that can be the same
+	codes []string // "system|code", and what the catalogues know of them
+	words []string // folded names
+	name  string
+	date  string // of an event
+	event bool   // it happened at a time, and the same again is another
+	daily bool   // it happens once a day at most
+	now   bool   // it is so today
+	none  bool   // that there is none
+	loose bool   // part of the words may mean the same
+	facts []fact
+}
+
+// fact is one value of a thing.
+type fact struct {
+	name   string
+	value  string
+	date   bool
+	weighs bool // an entry without it says less
+	title  bool // names the thing
+	equal  func(a, b string) bool
+}
+
+func (f fact) same(of fact) bool {
+	switch {
+	case f.equal != nil:
+		return f.equal(f.value, of.value)
+	case f.date:
+		return sameDay(f.value, of.value)
+	}
+	return f.value == of.value || sameWords(f.value, of.value) || sameNumber(f.value, of.value)
+}
+
+// sameNumber compares quantities: "5.0 mmol/L" is "5 mmol/L".
+func sameNumber(a, b string) bool {
+	x, unit, _ := strings.Cut(a, " ")
+	y, unit2, _ := strings.Cut(b, " ")
+	v, err := strconv.ParseFloat(x, 64)
+	w, err2 := strconv.ParseFloat(y, 64)
+	return err == nil && err2 == nil && v == w && (strings.EqualFold(unit, unit2) || unit == "" || unit2 == "")
+}
+
+// describe reads a resource as it is compared; nil for one of a type that is not.
+func describe(n *fhir.Node) *thing {
+	t := &thing{node: n, group: n.ResourceType()}
+	if read, ok := describers[t.group]; ok {
+		read(t, n)
+	} else {
+		return nil
+	}
+	if t.name != "" {
+		t.words = append(t.words, folded(t.name))
+	}
+	slices.Sort(t.codes)
+	t.codes = slices.Compact(t.codes)
+	return t
+}
+
+var describers = map[string]func(*thing, *fhir.Node){
+	"AllergyIntolerance": (*thing).allergy, "MedicationStatement": (*thing).medicine, "MedicationRequest": (*thing).medicine,
+	"Condition": (*thing).problem, "Immunization": (*thing).vaccine, "Observation": (*thing).observation, "DiagnosticReport": (*thing).report,
+	"Procedure": (*thing).procedure, "Encounter": (*thing).visit, "FamilyMemberHistory": (*thing).family, "Goal": (*thing).goal,
+	"CarePlan": (*thing).plan, "ServiceRequest": (*thing).plan, "Appointment": (*thing).plan, "NutritionOrder": (*thing).plan,
+	"ImmunizationRecommendation": (*thing).plan, "Device": (*thing).device, "DeviceUseStatement": (*thing).device,
+	"DocumentReference": (*thing).note,
+}
+
+// concept takes the codes and the words of a concept.
+func (t *thing) concept(n *fhir.Node) {
+	for c := range n.Get("coding").Items() {
+		if code := c.Get("code").Text(); code != "" {
+			t.codes = append(t.codes, c.Get("system").Text()+"|"+code)
+		}
+	}
+	if t.name == "" {
+		t.name = words(n)
+	}
+}
+
+// words returns how a concept reads.
+func words(n *fhir.Node) string {
+	text := n.Get("text").Text()
+	for c := range n.Get("coding").Items() {
+		text = cmp.Or(text, c.Get("display").Text())
+	}
+	text = cmp.Or(text, n.Path("coding.0.code").Text())
+	for _, tag := range []string{" (disorder)", " (finding)", " (situation)", " (procedure)", " (event)", " (substance)", " (product)"} {
+		text = strings.TrimSuffix(text, tag)
+	}
+	return text
+}
+
+func (t *thing) fact(f fact) { t.facts = append(t.facts, f) }
+
+func code(n *fhir.Node) string { return n.Path("coding.0.code").Text() }
+
+// first returns the first text that is not empty.
+func first(nodes ...*fhir.Node) string {
+	for _, n := range nodes {
+		if s := n.Text(); s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+func (t *thing) allergy(n *fhir.Node) {
+	t.concept(n.Get("code"))
+	if t.name == "" {
+		t.concept(n.Path("reaction.0.substance"))
+	}
+	var list []drug.Coding
+	for c := range n.Path("code.coding").Items() {
+		list = append(list, drug.Coding{System: c.Get("system").Text(), Code: c.Get("code").Text(), Display: c.Get("display").Text()})
+	}
+	if found, whole := drug.Recognise(t.name, list); whole {
+		t.codes = append(t.codes, "agent|"+ingredients(found))
+	} else if a, ok := allergen.Find(t.name); ok {
+		t.codes = append(t.codes, "agent|"+strings.ToLower(a.Text))
+	}
+	clinical, verified := code(n.Get("clinicalStatus")), code(n.Get("verificationStatus"))
+	t.none = slices.Contains(t.codes, chart.SNOMED+"|"+chart.NoKnownAllergy) || strings.EqualFold(t.name, "no known allergies")
+	t.now = !t.none && clinical != "inactive" && clinical != "resolved" && verified != "refuted"
+	t.loose = true
+	var reactions []string
+	severity := ""
+	for r := range n.Get("reaction").Items() {
+		severity = cmp.Or(severity, r.Get("severity").Text())
+		for m := range r.Get("manifestation").Items() {
+			reactions = append(reactions, words(m))
+		}
+	}
+	slices.Sort(reactions)
+	t.fact(fact{name: "Substance", value: t.name, title: true})
+	t.fact(fact{name: "Reaction", value: strings.Join(reactions, ", "), weighs: true})
+	t.fact(fact{name: "Severity", value: severity, weighs: true})
+	t.fact(fact{name: "Criticality", value: n.Get("criticality").Text()})
+	t.fact(fact{name: "Status", value: map[bool]string{true: "active", false: cmp.Or(clinical, verified)}[t.now || t.none]})
+	t.fact(fact{name: "Since", value: first(n.Get("onsetDateTime"), n.Path("onsetPeriod.start")), date: true})
+}
+
+func ingredients(list []drug.Ingredient) string {
+	var out []string
+	for _, i := range list {
+		out = append(out, i.Name)
+	}
+	slices.Sort(out)
+	return strings.Join(out, "+")
+}
+
+func (t *thing) medicine(n *fhir.Node) {
+	t.group = medicines
+	m := medication.FromResource(n, nil)
+	t.name = m.Text
+	for _, c := range m.Codings {
+		t.codes = append(t.codes, c.System+"|"+c.Code)
+	}
+	if found, whole := m.Ingredients(); whole {
+		t.codes = append(t.codes, "ingredient|"+ingredients(found))
+	}
+	t.none = strings.HasPrefix(folded(t.name), "no known ") || slices.Contains(t.codes, chart.SNOMED+"|787481004")
+	t.now = !t.none && m.Status != "stopped" && m.Status != "completed" && m.Status != "cancelled" && m.Status != "not-taken"
+	dose := ""
+	if m.Dose > 0 {
+		dose = drug.Count(m.Dose, m.Unit)
+	}
+	often := ""
+	if m.Frequency > 0 {
+		often = drug.TimingName(m.Frequency, m.Period, m.PeriodUnit)
+	}
+	if m.AsNeeded {
+		often = strings.TrimSpace(often + " as needed")
+	}
+	status := map[bool]string{true: "taken", false: cmp.Or(map[string]string{"stopped": "stopped", "not-taken": "not taken", "completed": "finished"}[m.Status], m.Status)}[t.now]
+	t.fact(fact{name: "Medicine", value: m.Text, title: true})
+	t.fact(fact{name: "Strength", value: strength(m.Strength()), weighs: true})
+	t.fact(fact{name: "Dose", value: dose, weighs: true})
+	t.fact(fact{name: "How often", value: often, weighs: true})
+	if dose == "" && often == "" {
+		t.fact(fact{name: "Directions", value: m.Directions})
+	}
+	t.fact(fact{name: "Route", value: m.Route, equal: sameRoute})
+	t.fact(fact{name: "Status", value: status})
+	t.fact(fact{name: "Since", value: cmp.Or(m.StartAs, m.AuthoredAs), date: true, equal: anyDay})
+	t.fact(fact{name: "Stopped on", value: dayOf(m.End), date: true})
+}
+
+// anyDay holds no difference of days against a medicine: one says when it was begun, the other when it was renewed.
+func anyDay(string, string) bool { return true }
+
+func dayOf(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(time.DateOnly)
+}
+
+// strength is one as both sides write it: "20 mg" for "20 MG".
+func strength(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), " ")) }
+
+// sameRoute takes "Oral route" and "by mouth" for one another.
+func sameRoute(a, b string) bool {
+	fold := func(s string) string {
+		switch s = strings.TrimSuffix(strings.TrimSuffix(folded(s), " route"), " use"); {
+		case s == "by mouth" || s == "oral" || s == "po":
+			return "oral"
+		case strings.HasPrefix(s, "inhal") || strings.HasPrefix(s, "respirat") || s == "oral inhalation":
+			return "inhaled"
+		default:
+			return s
+		}
+	}
+	return fold(a) == fold(b)
+}
+
+func (t *thing) problem(n *fhir.Node) {
+	t.concept(n.Get("code"))
+	for c := range n.Path("code.coding").Items() {
+		p, ok := problem.Problem{}, false
+		switch c.Get("system").Text() {
+		case chart.ICD10CM:
+			p, ok = problem.ByICD(c.Get("code").Text())
+		case chart.SNOMED:
+			p, ok = problem.BySNOMED(c.Get("code").Text())
+		}
+		if ok {
+			t.codes = append(t.codes, "problem|"+p.ICD)
+		}
+	}
+	clinical := code(n.Get("clinicalStatus"))
+	ended := first(n.Get("abatementDateTime"), n.Path("abatementPeriod.end"), n.Get("abatementString"))
+	t.now = (clinical == "active" || clinical == "recurrence" || clinical == "relapse" || clinical == "" && ended == "") && code(n.Get("verificationStatus")) != "refuted"
+	t.none = slices.Contains(t.codes, chart.SNOMED+"|160245001") || strings.HasPrefix(folded(t.name), "no known ")
+	t.now = t.now && !t.none
+	t.loose = true
+	t.fact(fact{name: "Problem", value: t.name, title: true})
+	t.fact(fact{name: "Status", value: map[bool]string{true: "active", false: cmp.Or(clinical, "over")}[t.now]})
+	t.fact(fact{name: "Since", value: first(n.Get("onsetDateTime"), n.Path("onsetPeriod.start"), n.Get("onsetString")), date: n.Get("onsetString") == nil, weighs: true})
+	t.fact(fact{name: "Until", value: ended, date: n.Get("abatementString") == nil})
+}
+
+func (t *thing) vaccine(n *fhir.Node) {
+	t.concept(n.Get("vaccineCode"))
+	t.event, t.daily, t.now = true, true, true
+	t.date = n.Get("occurrenceDateTime").Text()
+	t.fact(fact{name: "Vaccine", value: t.name, title: true})
+	t.fact(fact{name: "Date", value: t.date, date: true})
+	t.fact(fact{name: "Lot", value: n.Get("lotNumber").Text()})
+	t.fact(fact{name: "Status", value: n.Get("status").Text()})
+}
+
+func (t *thing) observation(n *fhir.Node) {
+	t.concept(n.Get("code"))
+	for c := range n.Path("code.coding").Items() {
+		if test, ok := labrange.Find(c.Get("code").Text()); ok && c.Get("system").Text() == chart.LOINC {
+			t.codes = append(t.codes, "test|"+test.LOINC)
+		}
+	}
+	t.event = true
+	t.date = first(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("effectiveInstant"), n.Get("issued"))
+	t.fact(fact{name: "Name", value: t.name, title: true})
+	t.fact(fact{name: "Date", value: t.date, date: true})
+	t.fact(fact{name: "Value", value: value(n), weighs: true})
+	for c := range n.Get("component").Items() {
+		if name := words(c.Get("code")); name != "" {
+			t.fact(fact{name: name, value: value(c), weighs: true})
+		}
+	}
+}
+
+// value is what an Observation or a component of one says.
+func value(n *fhir.Node) string {
+	if q := n.Get("valueQuantity"); q != nil {
+		return strings.TrimSpace(q.Get("comparator").Text() + q.Get("value").Text() + " " + cmp.Or(q.Get("unit").Text(), q.Get("code").Text()))
+	}
+	for name, v := range n.Members() {
+		switch {
+		case name == "valueCodeableConcept":
+			return words(v)
+		case name == "valueRange":
+			return v.Path("low.value").Text() + " - " + v.Path("high.value").Text() + " " + first(v.Path("high.unit"), v.Path("low.unit"))
+		case name == "valueRatio":
+			return v.Path("numerator.value").Text() + ":" + v.Path("denominator.value").Text()
+		case name == "valuePeriod":
+			return v.Get("start").Text()
+		case strings.HasPrefix(name, "value") && v.Kind() != fhir.Object && v.Kind() != fhir.Array:
+			return v.Text()
+		}
+	}
+	return words(n.Get("dataAbsentReason"))
+}
+
+// parts puts the values of a panel beside its name.
+func (t *thing) parts(parts []*fhir.Node) {
+	for _, p := range parts {
+		t.fact(fact{name: words(p.Get("code")), value: value(p)})
+	}
+}
+
+func (t *thing) report(n *fhir.Node) {
+	t.concept(n.Get("code"))
+	t.event = true
+	t.date = first(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("issued"))
+	t.fact(fact{name: "Name", value: t.name, title: true})
+	t.fact(fact{name: "Date", value: t.date, date: true})
+	t.fact(fact{name: "Conclusion", value: n.Get("conclusion").Text()})
+}
+
+func (t *thing) procedure(n *fhir.Node) {
+	t.concept(n.Get("code"))
+	t.event, t.daily = true, true
+	t.date = first(n.Get("performedDateTime"), n.Path("performedPeriod.start"), n.Get("performedString"))
+	t.fact(fact{name: "Procedure", value: t.name, title: true})
+	t.fact(fact{name: "Date", value: t.date, date: true})
+	t.fact(fact{name: "Status", value: n.Get("status").Text()})
+	t.fact(fact{name: "Body site", value: words(n.Path("bodySite.0"))})
+}
+
+func (t *thing) visit(n *fhir.Node) {
+	for c := range n.Get("type").Items() {
+		t.concept(c)
+	}
+	t.event, t.daily = true, true
+	t.date = n.Path("period.start").Text()
+	t.name = cmp.Or(t.name, words(n.Path("reasonCode.0")), n.Path("class.display").Text(), n.Path("class.code").Text())
+	if len(t.date) >= len(time.DateOnly) { // a visit of the same day may be the same
+		t.words = append(t.words, t.date[:len(time.DateOnly)])
+	}
+	t.fact(fact{name: "Visit", value: t.name, title: true})
+	t.fact(fact{name: "Date", value: t.date, date: true})
+	t.fact(fact{name: "Until", value: n.Path("period.end").Text(), date: true})
+	t.fact(fact{name: "Reason", value: words(n.Path("reasonCode.0"))})
+}
+
+func (t *thing) family(n *fhir.Node) {
+	relation := cmp.Or(code(n.Get("relationship")), folded(words(n.Get("relationship"))))
+	t.name = words(n.Get("relationship"))
+	var list []string
+	for c := range n.Get("condition").Items() {
+		list = append(list, words(c.Get("code")))
+		for x := range c.Path("code.coding").Items() {
+			t.codes = append(t.codes, relation+"/"+x.Get("system").Text()+"|"+x.Get("code").Text())
+		}
+	}
+	slices.Sort(list)
+	t.fact(fact{name: "Relative", value: t.name, title: true})
+	t.fact(fact{name: "Conditions", value: strings.Join(list, ", "), weighs: true})
+	t.fact(fact{name: "Died", value: first(n.Get("deceasedDate"), n.Path("deceasedAge.value"), n.Get("deceasedBoolean"))})
+}
+
+func (t *thing) goal(n *fhir.Node) {
+	t.concept(n.Get("description"))
+	t.fact(fact{name: "Goal", value: t.name, title: true})
+	t.fact(fact{name: "Status", value: n.Get("lifecycleStatus").Text()})
+	t.fact(fact{name: "Since", value: n.Get("startDate").Text(), date: true})
+	t.fact(fact{name: "Due", value: n.Path("target.0.dueDate").Text(), date: true})
+}
+
+func (t *thing) plan(n *fhir.Node) {
+	for _, name := range []string{"code", "serviceType", "vaccineCode", "oralDiet"} {
+		t.concept(n.Get(name).At(0))
+	}
+	t.name = cmp.Or(t.name, n.Get("title").Text(), n.Get("description").Text())
+	t.event, t.daily = true, true
+	t.date = first(n.Get("occurrenceDateTime"), n.Path("occurrencePeriod.start"), n.Path("period.start"), n.Get("start"), n.Get("authoredOn"), n.Get("date"))
+	t.fact(fact{name: "Plan", value: t.name, title: true})
+	t.fact(fact{name: "Date", value: t.date, date: true})
+	t.fact(fact{name: "Status", value: n.Get("status").Text()})
+}
+
+func (t *thing) device(n *fhir.Node) {
+	t.concept(n.Get("type"))
+	if n.ResourceType() == "DeviceUseStatement" {
+		for c := range n.Get("contained").Items() {
+			t.concept(c.Get("type"))
+			t.carrier(c)
+		}
+		t.name = cmp.Or(t.name, n.Path("device.display").Text())
+	}
+	t.name = cmp.Or(t.name, n.Path("deviceName.0.name").Text())
+	t.carrier(n)
+	t.fact(fact{name: "Device", value: t.name, title: true})
+	t.fact(fact{name: "Date", value: first(n.Get("timingDateTime"), n.Path("timingPeriod.start"), n.Get("recordedOn"), n.Get("manufactureDate")), date: true})
+	t.fact(fact{name: "Serial number", value: n.Get("serialNumber").Text()})
+	t.fact(fact{name: "Status", value: n.Get("status").Text()})
+}
+
+// note is a text that somebody has written.
+func (t *thing) note(n *fhir.Node) {
+	t.concept(n.Get("type"))
+	t.event, t.date = true, n.Get("date").Text()
+	t.fact(fact{name: "Note", value: t.name, title: true})
+	t.fact(fact{name: "Date", value: t.date, date: true})
+	t.fact(fact{name: "Author", value: n.Path("author.0.display").Text()})
+}
+
+// carrier takes the number that no other device has.
+func (t *thing) carrier(n *fhir.Node) {
+	for c := range n.Get("udiCarrier").Items() {
+		if udi := first(c.Get("carrierHRF"), c.Get("deviceIdentifier")); udi != "" {
+			t.codes = append(t.codes, "udi|"+udi)
+		}
+	}
+}

@@ -1,0 +1,281 @@
+package document
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/osler-emr/osler/base/lang"
+	"github.com/osler-emr/osler/fhir"
+)
+
+// An entry of the chart is found for an item by what both are: a code that both have, or one that the
+// catalogues know to mean the same; for what happened at a time, the time too. Words alone find what
+// may be the same, never what is.
+
+// index finds the entries of a chart.
+type index struct {
+	byKey map[string][]*thing
+	all   map[string][]*thing // by group
+}
+
+func indexOf(nodes []*fhir.Node) index {
+	here := index{byKey: map[string][]*thing{}, all: map[string][]*thing{}}
+	for _, n := range nodes {
+		if n.Get("status").Text() == "entered-in-error" || n.Get("lifecycleStatus").Text() == "entered-in-error" ||
+			n.Path("verificationStatus.coding.0.code").Text() == "entered-in-error" {
+			continue
+		}
+		t := describe(n)
+		if t == nil {
+			continue
+		}
+		here.all[t.group] = append(here.all[t.group], t)
+		for _, k := range t.keys() {
+			here.byKey[k] = append(here.byKey[k], t)
+		}
+	}
+	return here
+}
+
+// keys are under what a thing is found.
+func (t *thing) keys() (out []string) {
+	for _, c := range t.codes {
+		out = append(out, t.group+"\x00"+c)
+	}
+	for _, w := range t.words {
+		out = append(out, t.group+"\x00~"+w)
+	}
+	return out
+}
+
+// match is an entry that may be the same as an item.
+type match struct {
+	thing  *thing
+	sure   bool // by codes and time
+	words  bool // only by words
+	points int
+}
+
+// row holds an item to the chart.
+func (x index) row(item *Item) Row {
+	r := Row{Item: item, State: New}
+	if item.Absent {
+		x.absent(&r)
+		return r
+	}
+	in := describe(item.Resource)
+	if in == nil {
+		return r
+	}
+	in.parts(item.Parts)
+	best := x.best(in)
+	if best.thing == nil {
+		r.Fields = beside(nil, in)
+		return r
+	}
+	r.entry, r.Entry, r.ChartText = best.thing.node, best.thing.node.Reference(), best.thing.name
+	r.Fields = beside(best.thing, in)
+	r.State = best.state(in)
+	r.Merges = r.State != Same && (r.entry.ResourceType() == "Condition" || r.entry.ResourceType() == "AllergyIntolerance" || best.thing.group == medicines)
+	return r
+}
+
+// best returns the entry that an item is most likely the same as.
+func (x index) best(in *thing) (best match) {
+	seen := map[*thing]bool{}
+	try := func(t *thing, coded bool) {
+		if seen[t] {
+			return
+		}
+		m, ok := in.matches(t, coded)
+		if seen[t] = ok && coded; ok && (best.thing == nil || m.points > best.points) {
+			best = m
+		}
+	}
+	for _, c := range in.codes {
+		for _, t := range x.byKey[in.group+"\x00"+c] {
+			try(t, true)
+		}
+	}
+	for _, w := range in.words {
+		for _, t := range x.byKey[in.group+"\x00~"+w] {
+			try(t, false)
+		}
+	}
+	if best.thing == nil && in.loose { // "Diabetes" for "Type 2 diabetes mellitus"
+		for _, t := range x.all[in.group] {
+			if in.within(t) {
+				try(t, false)
+			}
+		}
+	}
+	return best
+}
+
+// within reports whether an item without codes says a part of the words of an entry.
+func (t *thing) within(of *thing) bool {
+	mine, theirs := strings.Fields(folded(t.name)), strings.Fields(folded(of.name))
+	if len(mine) == 0 || len(t.codes) > 0 || len(mine) >= len(theirs) {
+		return false
+	}
+	return !slices.ContainsFunc(mine, func(w string) bool { return !slices.Contains(theirs, w) })
+}
+
+// matches reports whether an entry may be the same as an item.
+func (t *thing) matches(of *thing, coded bool) (match, bool) {
+	m := match{thing: of, sure: coded, words: !coded}
+	differs := 0
+	for _, f := range beside(of, t) {
+		if f.Differs {
+			differs++
+		}
+	}
+	if t.event {
+		switch at := when(of.date, t.date); at {
+		case otherDay:
+			return m, false
+		case sameInstant:
+			m.points += 300
+		case dayOnly: // one of both says no hour
+			m.points += 200
+			m.sure = m.sure && (differs == 0 || t.daily)
+		case otherHour:
+			if differs > 0 && !t.daily { // a second measurement of the day
+				return m, false
+			}
+			m.points += 100
+			m.sure = m.sure && t.daily
+		case noDay:
+			m.sure = false
+		}
+	}
+	if m.sure {
+		m.points += 1000
+	}
+	if of.now {
+		m.points += 20
+	}
+	m.points -= differs
+	return m, true
+}
+
+// state says how the matched entry stands to the item.
+func (m match) state(in *thing) State {
+	differs, less := false, false
+	theirs := map[string]fact{}
+	for _, f := range m.thing.facts {
+		theirs[f.name] = f
+	}
+	for _, f := range in.facts {
+		of := theirs[f.name]
+		switch {
+		case f.title && (m.sure || sameWords(f.value, of.value)):
+		case f.value == "" && of.value == "":
+		case f.value == "":
+			less = less || f.weighs || of.weighs
+		case of.value == "":
+			differs = differs || f.weighs
+		case !f.same(of):
+			differs = true
+		case f.date && f.weighs:
+			less = less || min(len(f.value), len(time.DateOnly)) < min(len(of.value), len(time.DateOnly))
+		}
+	}
+	switch {
+	case m.sure && differs, m.words && differs && len(in.codes) > 0:
+		return Differs
+	case m.words && len(in.codes) == 0 && len(m.thing.codes) > 0:
+		return LessExact
+	case !m.sure:
+		return Perhaps
+	case less:
+		return LessExact
+	}
+	return Same
+}
+
+// beside puts the facts of an item beside those of an entry, which may be nil.
+func beside(entry, in *thing) (out []Field) {
+	theirs := map[string]fact{}
+	if entry != nil {
+		for _, f := range entry.facts {
+			theirs[f.name] = f
+		}
+	}
+	for _, f := range in.facts {
+		of := theirs[f.name]
+		if f.value == "" && of.value == "" {
+			continue
+		}
+		out = append(out, Field{Name: f.name, Chart: of.value, Incoming: f.value, Date: f.date,
+			Differs: entry != nil && f.value != "" && of.value != "" && !f.same(of) && !f.title})
+	}
+	return out
+}
+
+// nearness is how near two times are.
+type nearness int
+
+const (
+	noDay nearness = iota // one of both is not stated
+	otherDay
+	otherHour
+	dayOnly
+	sameInstant
+)
+
+// when compares two FHIR dates of events.
+func when(a, b string) nearness {
+	if a == "" || b == "" {
+		return noDay
+	}
+	x, ok := lang.ParsePartial(a)
+	y, ok2 := lang.ParsePartial(b)
+	if !ok || !ok2 {
+		return noDay
+	}
+	if x.Clock && y.Clock {
+		d := x.Time.Sub(y.Time)
+		switch {
+		case d > -time.Minute && d < time.Minute:
+			return sameInstant
+		case x.Time.Format(time.DateOnly) == y.Time.Format(time.DateOnly) || d > -24*time.Hour && d < 24*time.Hour && sameDay(a, b):
+			return otherHour
+		}
+		return otherDay
+	}
+	if !sameDay(a, b) {
+		return otherDay
+	}
+	if len(a) < len("2006-01-02") || len(b) < len("2006-01-02") { // the month or the year only
+		return noDay
+	}
+	if x.Clock == y.Clock {
+		return sameInstant // both say the day, and no more
+	}
+	return dayOnly
+}
+
+// absent holds a statement that there is none to the chart. It takes nothing away.
+func (x index) absent(r *Row) {
+	group := r.Item.Resource.ResourceType()
+	if group == "MedicationRequest" || group == "MedicationStatement" {
+		group = medicines
+	}
+	var entries, codes []string
+	if in := describe(r.Item.Resource); in != nil {
+		codes = in.codes
+	}
+	for _, t := range x.all[group] {
+		if t.none || slices.ContainsFunc(t.codes, func(c string) bool { return slices.Contains(codes, c) }) {
+			r.State, r.entry, r.Entry, r.ChartText = Same, t.node, t.node.Reference(), t.name
+		} else if t.now {
+			entries = append(entries, t.name)
+		}
+	}
+	if len(entries) > 0 {
+		r.State, r.entry, r.Entry = Against, nil, ""
+		r.ChartText = strings.Join(entries[:min(len(entries), 5)], ", ")
+	}
+}

@@ -1,0 +1,160 @@
+package document
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/record"
+)
+
+// Undone is what became of a batch that was taken back.
+type Undone struct {
+	Back int      // entries that read as before
+	Kept []string // references of entries that somebody has changed since, and that stay
+	// Result has no token of its own: an undo is not undone, the review begins again.
+	Result record.Result
+}
+
+// Undo takes a batch back as one act: what it added is marked as entered in error, what it merged reads as
+// before. An entry that somebody has changed since stays, and is named. The review of the document begins
+// again. After UndoFor it is fault.Gone.
+func Undo(ctx context.Context, actor *record.Actor, patient, document, batch string, d *Document) (u Undone, err error) {
+	for range attempts {
+		u, err = undoOnce(ctx, actor, patient, document, batch, d)
+		if !fault.Is(err, fault.Stale) {
+			break
+		}
+	}
+	return u, err
+}
+
+func undoOnce(ctx context.Context, actor *record.Actor, patient, document, batch string, d *Document) (u Undone, err error) {
+	c, err := Compare(ctx, actor, patient, d)
+	if err != nil {
+		return u, err
+	}
+	r, err := ReviewOf(ctx, actor, patient, document)
+	if err != nil {
+		return u, err
+	}
+	i := slices.IndexFunc(r.Batches, func(b Batch) bool { return b.ID == batch })
+	switch {
+	case i < 0:
+		return u, fault.New(fault.NotFound, "There is no such step of this document.")
+	case r.Batches[i].Undone:
+		return u, fault.New(fault.Conflict, "This was taken back already.")
+	case !r.Batches[i].Undoable(actor.Now()):
+		return u, fault.New(fault.Gone, "It is too late to take this back as a whole: 30 days have passed. Change the entries one by one.")
+	}
+	change := record.Change{What: "undo what was accepted from a document", Final: true}
+	var targets []string
+	for _, target := range r.Batches[i].targets {
+		p, err := former(ctx, actor, patient, target)
+		if err != nil {
+			return u, err
+		}
+		if p == nil {
+			ref, _, _ := strings.Cut(target, "/_history/")
+			u.Kept = append(u.Kept, ref)
+			continue
+		}
+		change.Put = append(change.Put, *p)
+		targets = append(targets, fmt.Sprintf("%s/_history/%d", p.Resource.Reference(), p.IfMatch+1))
+	}
+	u.Back = len(targets)
+	if u.Back == 0 {
+		return u, fault.New(fault.Conflict, "Somebody has changed every entry since; nothing can be taken back as a whole.")
+	}
+	c.reopen(r, u.Kept)
+	change.Put = append(change.Put, record.Put{Resource: c.provenance(actor, document, "undo", "", targets, nil, batch), Create: true}, r.put(actor, c, ""))
+	u.Result, err = actor.Commit(ctx, change)
+	return u, err
+}
+
+// reopen makes the review begin again: what was decided is saved as a proposal.
+func (c *Comparison) reopen(r *Review, kept []string) {
+	for key, choice := range r.Done {
+		if choice == Ignore {
+			continue
+		}
+		if row, ok := c.Row(key); ok && slices.Contains(kept, row.Entry) {
+			continue
+		}
+		delete(r.Done, key)
+	}
+}
+
+// former is the Put that takes one write back; nil when somebody has changed the entry since.
+func former(ctx context.Context, actor *record.Actor, patient, target string) (*record.Put, error) {
+	ref, number, _ := strings.Cut(target, "/_history/")
+	resourceType, id, _ := strings.Cut(ref, "/")
+	version, err := strconv.ParseInt(number, 10, 64)
+	if err != nil {
+		return nil, fault.New(fault.Internal, "A step of the import names no version.")
+	}
+	n, err := actor.Read(ctx, resourceType, id)
+	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Gone) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	now, _ := strconv.ParseInt(n.Path("meta.versionId").Text(), 10, 64)
+	if now != version && !relabelled(ctx, actor, n, resourceType, id, version) {
+		return nil, nil
+	}
+	if version == 1 {
+		return &record.Put{Resource: inError(n), IfMatch: now}, nil
+	}
+	v, err := actor.ReadVersion(ctx, resourceType, id, version-1)
+	if err != nil {
+		return nil, err
+	}
+	before, err := fhir.Parse(v.Body)
+	if err != nil {
+		return nil, err
+	}
+	before.Set("meta", n.Get("meta").Clone()) // labels are never taken off by an undo
+	return &record.Put{Resource: before, IfMatch: now}, nil
+}
+
+// relabelled reports whether an entry has got other labels only since a version.
+func relabelled(ctx context.Context, actor *record.Actor, n *fhir.Node, resourceType, id string, version int64) bool {
+	v, err := actor.ReadVersion(ctx, resourceType, id, version)
+	if err != nil {
+		return false
+	}
+	was, err := fhir.Parse(v.Body)
+	if err != nil {
+		return false
+	}
+	a, b := was.Clone(), n.Clone()
+	a.Remove("meta")
+	b.Remove("meta")
+	return string(a.JSON()) == string(b.JSON())
+}
+
+// inError marks an entry as one that never was.
+func inError(n *fhir.Node) *fhir.Node {
+	n = n.Clone()
+	switch n.ResourceType() {
+	case "Condition":
+		for _, name := range []string{"clinicalStatus", "abatementDateTime", "abatementAge", "abatementPeriod", "abatementRange", "abatementString"} {
+			n.Remove(name) // con-4, con-5
+		}
+		n.Set("verificationStatus", coded("http://terminology.hl7.org/CodeSystem/condition-ver-status", "entered-in-error"))
+	case "AllergyIntolerance":
+		n.Remove("clinicalStatus") // ait-2
+		n.Set("verificationStatus", coded("http://terminology.hl7.org/CodeSystem/allergyintolerance-verification", "entered-in-error"))
+	case "Goal":
+		n.Set("lifecycleStatus", fhir.Str("entered-in-error"))
+	default:
+		n.Set("status", fhir.Str("entered-in-error"))
+	}
+	return n
+}
