@@ -48,6 +48,7 @@ type Gate struct {
 	unlabelled     chan struct{} // something is to be labelled; see relabel.go
 	predicates     predicates
 	seen           maskedBodies // what bodies look like to who does not see all
+	backsUp        atomic.Bool  // see Safety.Here
 }
 
 // Open returns the gate to a store.

@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"slices"
@@ -63,6 +62,8 @@ type contents struct {
 
 	trouble atomic.Pointer[error] // why it takes no changes now
 	tell    func(trouble error)   // see Gate.TellTrouble
+
+	lost lostContents
 }
 
 // Commit moves large data out, and sees to it that every content that is named has its item.
@@ -349,7 +350,9 @@ func (s *contents) fill(ctx context.Context, v store.Version, room *int) (store.
 		}
 		with, err := s.encode(ctx, append(out, `"`+m.name+`":"`...), m)
 		if blob.Lost(err) && ctx.Err() == nil {
-			out = append(out, `"_`+m.name+lostMark+strconv.FormatInt(m.Size, 10)+`}]}`...)
+			file := s.blobs.Name(m.Content)
+			s.lost.note(file)
+			out = append(out, `"_`+m.name+lostMark+strconv.FormatInt(m.Size, 10)+lostFile+file+`"}]}`...)
 			continue
 		}
 		if err != nil {
@@ -359,15 +362,6 @@ func (s *contents) fill(ctx context.Context, v store.Version, room *int) (store.
 	}
 	v.Body = append(out, v.Body[done:]...)
 	return v, nil
-}
-
-// Lacks reports whether a resource that was read misses large data whose file is lost: an extension
-// stands in its place, with the size in bytes. Such a resource cannot be written back, see unmarked.
-func Lacks(body []byte) bool { return bytes.Contains(body, []byte(lostMark)) }
-
-// LostData is what to answer, instead of a resource that lacks data, to who asked for it alone.
-func LostData(reference string) error {
-	return fault.New(fault.Unavailable, "The data of %s cannot be read: its file is missing or damaged in the place where contents are kept, and has to come back from a backup.", reference)
 }
 
 // encode appends a content as base64.
@@ -487,18 +481,20 @@ func (s *contents) Changes(ctx context.Context, after store.T, limit int) ([]sto
 
 // Verify implements store.Store: it also reads every content and compares it with its hash.
 func (s *contents) Verify(ctx context.Context, report func(problem string)) (int64, error) {
-	n, err := s.Store.Verify(ctx, report)
-	if err != nil {
-		return n, err
-	}
+	return Verify(ctx, s, nil, report, report)
+}
+
+// verify reads every content, and tells those that are not as they were kept, with the resources that
+// name them.
+func (s *contents) verify(ctx context.Context, report func(file, of string, err error)) error {
 	items, err := s.Items(ctx, blob.Space, "")
 	if err != nil {
-		return n, err
+		return err
 	}
 	for _, item := range items {
 		var value blob.Named
 		if err := json.Unmarshal(item.Value, &value); err != nil {
-			return n, err
+			return err
 		}
 		if value.Going {
 			continue
@@ -506,45 +502,41 @@ func (s *contents) Verify(ctx context.Context, report func(problem string)) (int
 		err := s.blobs.Verify(ctx, value.Content)
 		switch {
 		case ctx.Err() != nil:
-			return n, ctx.Err()
+			return ctx.Err()
 		case err != nil:
 			of, err2 := s.naming(ctx, item.Patient, value.Content)
 			if err2 != nil {
-				return n, err2
+				return err2
 			}
-			report(fmt.Sprintf("The content in the file %s, of %s, is not as it was kept: %v", item.Key, of, err))
+			report(item.Key, cmp.Or(strings.Join(of, ", "), "no resource that can be read"), err)
 		}
 	}
-	return n, nil
+	return nil
 }
 
-// naming returns the references of the resources of a patient that name a content in some version,
-// or of those that name it now when it belongs to no patient. It is for a content that is lost.
-func (s *contents) naming(ctx context.Context, patient string, c blob.Content) (string, error) {
-	var refs []string
+// naming returns the references of the resources of a patient that name one of some contents in some
+// version, or of those that name it now when it belongs to no patient. It is for contents that are lost.
+func (s *contents) naming(ctx context.Context, patient string, list ...blob.Content) (refs []string, err error) {
 	look := func(v store.Version) {
 		ref := v.Type + "/" + v.ID
-		if !slices.Contains(refs, ref) && slices.ContainsFunc(markedIn(v.Body), func(m mark) bool { return m.Content == c }) {
+		if !slices.Contains(refs, ref) && slices.ContainsFunc(markedIn(v.Body), func(m mark) bool { return slices.Contains(list, m.Content) }) {
 			refs = append(refs, ref)
 		}
 	}
 	if patient != "" {
 		versions, err := s.Store.History(ctx, store.HistoryFilter{Patient: patient, Count: 1 << 30})
-		if err != nil {
-			return "", err
-		}
 		for _, v := range versions {
 			look(v)
 		}
-	} else {
-		for v, err := range s.Store.All(ctx, nil, 0) {
-			if err != nil {
-				return "", err
-			}
-			look(v)
-		}
+		return refs, err
 	}
-	return cmp.Or(strings.Join(refs, ", "), "no resource that can be read"), nil
+	for v, err := range s.Store.All(ctx, nil, 0) {
+		if err != nil {
+			return nil, err
+		}
+		look(v)
+	}
+	return refs, nil
 }
 
 // Keep takes a content in as a stream: at most limit bytes, and at most MaxContent. It becomes
@@ -631,7 +623,11 @@ func (a *Actor) OpenBinary(ctx context.Context, id string, version int64) (*Bina
 		r.Remove("_data")
 		f, err := a.gate.blobs.Open(ctx, m.Content)
 		if blob.Lost(err) {
-			return nil, LostData("Binary/" + id)
+			file := a.gate.blobs.Name(m.Content)
+			if s, ok := a.gate.store.(*contents); ok {
+				s.lost.note(file)
+			}
+			return nil, LostData("Binary/"+id, file)
 		}
 		if err != nil {
 			return nil, err
@@ -657,7 +653,7 @@ func (nothingToClose) Close() error { return nil }
 const keptUnnamed = 24 * time.Hour
 
 // SweepContents removes the contents that no version names, older than a day. Versions keep
-// theirs for ever, also deleted and former ones.
+// theirs for ever, also deleted and former ones. It also looks which of those are lost, for Safety.
 func (g *Gate) SweepContents(ctx context.Context) (removed int, err error) {
 	if g.blobs == nil {
 		return 0, nil
@@ -680,10 +676,12 @@ func (g *Gate) SweepContents(ctx context.Context) (removed int, err error) {
 			removed++
 		}
 	}
+	there := map[string]bool{}
 	for f, err := range g.blobs.Files(ctx) {
 		if err != nil {
 			return removed, err
 		}
+		there[f.Name] = true
 		if named[f.Name] || !g.left(f) {
 			continue
 		}
@@ -704,7 +702,10 @@ func (g *Gate) SweepContents(ctx context.Context) (removed int, err error) {
 		}
 		removed++
 	}
-	return removed, nil
+	if s, ok := g.store.(*contents); ok {
+		_, err = s.look(ctx, items, there)
+	}
+	return removed, err
 }
 
 // left reports whether a file that nothing names has lain long enough.

@@ -485,12 +485,61 @@ func TestLostContentIsFound(t *testing.T) {
 		t.Fatal(kept, err)
 	}
 	file, _ := filepath.Rel(dir, kept[0])
+	whole, err := os.ReadFile(kept[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	missing := func() []string {
+		t.Helper()
+		c.sweep(0)
+		s, err := c.as(sysadmin).Safety(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Worry(c.clock.Now()); (got == ContentsLost) != (len(s.Missing) > 0) {
+			t.Errorf("the worry is %v with %v", got, s.Missing)
+		}
+		return s.Missing
+	}
+	if got := missing(); len(got) > 0 {
+		t.Errorf("nothing is lost, and %v is told", got)
+	}
+	if err := os.WriteFile(kept[0], whole[:len(whole)-1000], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.as(physician).OpenBinary(ctx, v.ID, 0); !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), file) {
+		t.Errorf("a damaged content is read as %v", err)
+	}
+	if got := missing(); !slices.Equal(got, []string{file}) {
+		t.Errorf("a damaged content that was met: %v", got)
+	}
+	if err := os.Remove(kept[0]); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if got := missing(); !slices.Equal(got, []string{file}) {
+			t.Errorf("a lost content: %v", got)
+		}
+	}
+	if refs, err := c.gate.LostReferences(ctx); err != nil || !slices.Equal(refs, []string{"Binary/" + v.ID}) {
+		t.Errorf("what lacks it: %v %v", refs, err)
+	}
+	if err := os.WriteFile(kept[0], whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := missing(); len(got) > 0 {
+		t.Errorf("put back: %v", got)
+	}
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
 	var problems []string
 	if _, err := c.gate.store.Verify(ctx, func(problem string) { problems = append(problems, problem) }); err != nil || len(problems) != 1 || !strings.Contains(problems[0], "Binary/"+v.ID) || !strings.Contains(problems[0], file) {
 		t.Errorf("%v %v, want the file %s", problems, err, file)
+	}
+	var gone []string
+	if _, err := Verify(ctx, c.gate.store, []string{file}, func(text string) { gone = append(gone, text) }, func(problem string) { t.Error(problem) }); err != nil || len(gone) != 1 || !strings.Contains(gone[0], "Binary/"+v.ID) {
+		t.Errorf("known to be lost: %v %v", gone, err)
 	}
 	var f *fault.Error
 	if _, err := c.as(physician).OpenBinary(ctx, v.ID, 0); !errors.As(err, &f) || f.Code != fault.Unavailable || !strings.Contains(f.Message, "Binary/"+v.ID) {
@@ -543,7 +592,7 @@ func TestALostContentKeepsNothingElse(t *testing.T) {
 	lacks := func(how string, list []store.Version, err error) {
 		t.Helper()
 		at := slices.IndexFunc(list, func(found store.Version) bool { return found.ID == v.ID })
-		if err != nil || at < 0 || !Lacks(list[at].Body) || !bytes.Contains(list[at].Body, []byte(lostMark+"100000}]}")) {
+		if err != nil || at < 0 || !Lacks(list[at].Body) || !bytes.Contains(list[at].Body, []byte(lostMark+"100000"+lostFile)) {
 			t.Errorf("%s: %d versions, %v", how, len(list), err)
 		}
 	}

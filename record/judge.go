@@ -23,14 +23,14 @@ import (
 type judge struct {
 	a     *Actor
 	rules policy.Rules
-	open  map[string]openChart // by patient
-	// objected remembers which patients refuse a class, as open does which charts are.
-	objected map[objection]openChart
+	// open remembers which charts are open, and, by class, to what of them no patient objects.
+	open map[question]openChart
 	// listing asks for what may be listed too; without it, for what may be read.
 	listing bool
 }
 
-type objection struct{ patient, class string }
+// question is about the chart of a patient, or, with the name of a class, about what it has of that class.
+type question struct{ patient, class string }
 
 // openChart says whether a chart is open, and since when that is known.
 type openChart struct {
@@ -40,7 +40,7 @@ type openChart struct {
 
 func (a *Actor) judge(ctx context.Context) (*judge, error) {
 	rules, err := a.rules(ctx)
-	return &judge{a: a, rules: rules, open: map[string]openChart{}}, err
+	return &judge{a: a, rules: rules, open: map[question]openChart{}}, err
 }
 
 // sees returns fault.NotFound unless the actor may see a version. A deleted one is judged by
@@ -133,19 +133,11 @@ func (j *judge) unopened(ctx context.Context, v store.Version, patients []string
 
 // refused reports whether a patient refuses the actor what is labelled as of a class.
 func (j *judge) refused(ctx context.Context, patient string, class policy.Class) (bool, error) {
-	key, at := objection{patient, class.Name}, time.Now()
-	if known, ok := j.objected[key]; ok && at.Sub(known.at) < houseFresh {
-		return !known.open, nil
-	}
-	refused, err := j.a.gate.holds(ctx, patient, j.rules.Objects(class))
-	if err != nil {
-		return false, err
-	}
-	if j.objected == nil || len(j.objected) > 100 {
-		j.objected = map[objection]openChart{}
-	}
-	j.objected[key] = openChart{!refused, at}
-	return refused, nil
+	open, err := j.remembered(question{patient, class.Name}, func() (bool, error) {
+		refused, err := j.a.gate.holds(ctx, patient, j.rules.Objects(class))
+		return !refused, err
+	})
+	return !open && err == nil, err
 }
 
 // about returns the patients in whose charts a version is: the one where it lives, or several
@@ -183,18 +175,25 @@ func (j *judge) about(ctx context.Context, v store.Version) ([]string, error) {
 
 // chart reports whether a chart is open to the actor, break-glass left aside.
 func (j *judge) chart(ctx context.Context, patient string) (bool, error) {
-	if known, ok := j.open[patient]; ok && time.Since(known.at) < houseFresh {
+	return j.remembered(question{patient: patient}, func() (bool, error) {
+		return j.a.gate.verdict(ctx, j.a.principal, j.rules, patient)
+	})
+}
+
+// remembered asks what was not asked a moment ago.
+func (j *judge) remembered(q question, ask func() (bool, error)) (bool, error) {
+	at := time.Now()
+	if known, ok := j.open[q]; ok && at.Sub(known.at) < houseFresh {
 		return known.open, nil
 	}
-	at := time.Now()
-	open, err := j.a.gate.verdict(ctx, j.a.principal, j.rules, patient)
+	open, err := ask()
 	if err != nil {
 		return false, err
 	}
 	if len(j.open) > 100 { // an export passes patient by patient
 		clear(j.open)
 	}
-	j.open[patient] = openChart{open, at}
+	j.open[q] = openChart{open, at}
 	return open, nil
 }
 

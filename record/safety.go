@@ -31,6 +31,10 @@ type Safety struct {
 	ByHand ByHand `json:"-"`
 	// Trouble says why the record takes no changes now, whatever its backups; "" when it does.
 	Trouble string `json:"-"`
+	// Here says that this process makes the backups; another may have, or the one before it.
+	Here bool `json:"-"`
+	// Missing are the files of contents of attachments that are known to be lost now.
+	Missing []string `json:"-"`
 }
 
 // ByHand is a backup that somebody made with osler backup. Whether it can be restored only who has its
@@ -65,45 +69,52 @@ const ProofFor = 24 * time.Hour
 // HandFor is how old the last backup by hand may be where the server makes none.
 const HandFor = 3 * time.Hour
 
-// Worry is what is wrong with the safety of a record, the worst first.
+// Worry is what is wrong with the safety of a record.
 type Worry int
 
-// The worries.
+// The worries, the worst last.
 const (
 	NoWorry       Worry = iota
 	NoBackups           // the server makes none by itself
-	BackupFailed        // the last one failed, or is late
+	ContentsLost        // the record, or the last backup, lacks contents of attachments
 	NothingProven       // no drill has shown that a backup can be restored, or not for a day
+	BackupFailed        // the last one failed, or is late
 	DrillFailed         // the last drill failed
 	NotStoring          // the record takes no changes: the disk is full, or the database away
-	ContentsLost        // the last backup lacks contents of attachments, which the record had lost
 )
 
-// Worry tells what is wrong at a time.
+// Worry tells what is wrong at a time. That contents are lost for good hides nothing that can be mended.
 func (s Safety) Worry(now time.Time) Worry {
+	makes := s.Makes(now)
 	switch {
 	case s.Trouble != "":
 		return NotStoring
-	case s.Place == "" && s.Lost() > 0:
-		return ContentsLost
-	case s.Place == "" && now.Sub(s.ByHand.Ended) < HandFor:
-		return NoWorry // somebody sees to it, as the page asks
-	case s.Place == "":
-		return NoBackups
-	case s.Drills && s.Drill.Failed != "":
+	case makes && s.Drills && s.Drill.Failed != "":
 		return DrillFailed
-	case s.Backup.Failed != "" || !s.Kept.Ended.IsZero() && now.Sub(s.Kept.Ended) > 2*s.Every+time.Hour:
+	case makes && (s.Backup.Failed != "" || !s.Kept.Ended.IsZero() && s.late(now)):
 		return BackupFailed
+	case makes && s.Drills && now.Sub(s.Proof.Made) > ProofFor:
+		return NothingProven
 	case s.Lost() > 0:
 		return ContentsLost
-	case s.Drills && now.Sub(s.Proof.Made) > ProofFor:
-		return NothingProven
+	case !makes && now.Sub(s.ByHand.Ended) >= HandFor: // else somebody sees to it, as the page asks
+		return NoBackups
 	}
 	return NoWorry
 }
 
-// Lost is how many contents of attachments the last backup lacks: the record had lost them itself.
-func (s Safety) Lost() int {
+// Makes reports whether backups are made by themselves: by this process, or, as far as can be seen, by
+// another of the same record.
+func (s Safety) Makes(now time.Time) bool { return s.Place != "" && (s.Here || !s.late(now)) }
+
+// late reports whether the last backup is older than it should be.
+func (s Safety) late(now time.Time) bool { return now.Sub(s.Kept.Ended) > 2*s.Every+time.Hour }
+
+// Lost is how many contents of attachments the record lacks, or the last backup does.
+func (s Safety) Lost() int { return max(len(s.Missing), s.Lacking()) }
+
+// Lacking is how many the last backup lacks: the record had lost them itself.
+func (s Safety) Lacking() int {
 	if s.Place == "" {
 		return s.ByHand.Lost
 	}
@@ -122,7 +133,7 @@ func (a *Actor) Safety(ctx context.Context) (Safety, error) {
 	if err := policy.MayAudit(a.principal, ""); err != nil {
 		return Safety{}, a.refused(ctx, err, policy.Read, "AuditEvent", "", "")
 	}
-	s := Safety{Trouble: a.gate.trouble()}
+	s := Safety{Trouble: a.gate.trouble(), Here: a.gate.backsUp.Load(), Missing: a.gate.LostFiles()}
 	if err := a.gate.safetyItem(ctx, KeySafety, &s); err != nil {
 		return s, err
 	}
@@ -140,3 +151,6 @@ func (g *Gate) safetyItem(ctx context.Context, key string, into any) error {
 	}
 	return err
 }
+
+// BacksUp tells the gate that this process backs the record up by itself.
+func (g *Gate) BacksUp() { g.backsUp.Store(true) }

@@ -2,9 +2,11 @@ package clinic
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/a-h/templ"
 
+	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/door/ui"
 )
 
@@ -34,5 +36,10 @@ func takenWords(ctx context.Context, at, by string) string {
 	return ui.DateTimeText(ctx, at) + ", " + by
 }
 
-// year is the year of a FHIR date.
-func year(date string) string { return date[:min(4, len(date))] }
+// year is the year of a FHIR date; what is no date ("at 34 years", "in childhood") stays as it is.
+func year(date string) string {
+	if p, ok := lang.ParsePartial(date); ok {
+		return strconv.Itoa(p.Year)
+	}
+	return date
+}

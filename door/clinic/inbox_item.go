@@ -82,8 +82,8 @@ func (i *inboxItem) focus(r *web.Request) error {
 
 // typed puts back what was typed to be signed with this task and not sent yet.
 func (i *inboxItem) typed(r *web.Request) error {
-	d, fields, err := typedBefore(r, doneKey(i.Line.Task.ID))
-	i.Draft, i.SavedAt, i.Plan, i.Reply = d, r.SavedAt(d), fields["plan"], fields["comment"]
+	_, saved, fields, err := web.Typed(r, doneKey(i.Line.Task.ID))
+	i.Saved, i.Plan, i.Reply = saved, fields["plan"], fields["comment"]
 	return err
 }
 
@@ -129,17 +129,16 @@ func (i *inboxItem) conversation(r *web.Request) error {
 	if i.Names, err = writers(r.Context(), r.Actor, []message.Thread{t}); err != nil {
 		return err
 	}
-	if i.Draft, i.Reply, err = replyDraft(r, t.ID); err != nil {
+	if i.Saved, i.Reply, err = replyDraft(r, t.ID); err != nil {
 		return err
 	}
-	i.SavedAt = r.SavedAt(i.Draft)
 	return message.MarkRead(r.Context(), r.Actor, t)
 }
 
 // replyDraft returns what was typed as an answer to a conversation and not sent yet.
-func replyDraft(r *web.Request, thread string) (record.Draft, string, error) {
-	d, fields, err := typedBefore(r, replyKey(thread))
-	return d, fields["text"], err
+func replyDraft(r *web.Request, thread string) (ui.Saved, string, error) {
+	_, saved, fields, err := web.Typed(r, replyKey(thread))
+	return saved, fields["text"], err
 }
 
 func replyKey(thread string) string { return "reply/" + thread }

@@ -22,6 +22,7 @@ type inboxView struct {
 	View   string // key of inboxViews
 	Counts map[string]int
 	Groups []inboxGroup
+	Urgent bool       // the first group cannot wait
 	Batch  []workLine // results in range that can be signed together
 	Open   int
 	Oldest time.Time
@@ -162,7 +163,7 @@ func doneToday(r *web.Request) ([]workLine, error) {
 }
 
 // group sorts lines: what cannot wait, what is out of range, requests, the rest; results in
-// range become one batch on top.
+// range become one batch, which stands behind what cannot wait.
 func (v *inboxView) group(list []workLine) {
 	groups := []inboxGroup{{Title: "Cannot wait"}, {Title: "Results out of range"}, {Title: "Requests and messages"}, {Title: "Other work"}, {Title: "Done"}}
 	for _, l := range list {
@@ -173,7 +174,7 @@ func (v *inboxView) group(list []workLine) {
 		case l.Normal:
 			v.Batch = append(v.Batch, l)
 			continue
-		case l.Task.Priority == "stat" || l.Pressing():
+		case l.cannotWait():
 			at = 0
 		case l.Task.Kind == task.ReviewResult:
 			at = 1
@@ -182,12 +183,22 @@ func (v *inboxView) group(list []workLine) {
 		}
 		groups[at].Lines = append(groups[at].Lines, l)
 	}
-	for _, g := range groups {
+	for i, g := range groups {
 		if len(g.Lines) > 0 {
-			v.Groups = append(v.Groups, g)
+			v.Groups, v.Urgent = append(v.Groups, g), v.Urgent || i == 0
 		}
 	}
 }
+
+// first are the groups that stand before the batch, last those behind it.
+func (v inboxView) first() []inboxGroup {
+	if v.Urgent {
+		return v.Groups[:1]
+	}
+	return nil
+}
+
+func (v inboxView) last() []inboxGroup { return v.Groups[len(v.first()):] }
 
 // inboxItem is one task opened: who it is about and what is needed to decide.
 type inboxItem struct {
@@ -197,11 +208,10 @@ type inboxItem struct {
 	Names     map[string]string
 	Me        string // reference of the reader
 	MaySign   bool   // the reader signs prescriptions
-	Draft     record.Draft
 	Reply     string
 	Plan      string // what was done about a critical result, as typed
 	Said      string // what stands with the result already
-	SavedAt   string
+	Saved     ui.Saved
 	Values    []resultValue        // results or a home measurement
 	Medicine  string               // a refill: the medicine in the words of the order, when the reader may see it
 	ToSign    *medication.Medicine // a prescription that somebody prepared, when the reader may see it

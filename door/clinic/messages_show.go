@@ -8,7 +8,6 @@ import (
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/practice/message"
-	"github.com/osler-emr/osler/record"
 )
 
 // messagesView is a patient's conversations with one open.
@@ -19,9 +18,8 @@ type messagesView struct {
 	Open    *message.Thread
 	Names   map[string]string
 	Me      string
-	Draft   record.Draft
 	Reply   string
-	SavedAt string
+	Saved   ui.Saved
 	New     newMessage
 	Team    []ui.Option
 	Faults  ui.Faults
@@ -79,11 +77,11 @@ func (v *messagesView) open(r *web.Request, id string) error {
 		}
 		return v.resume(r)
 	}
-	d, text, err := replyDraft(r, v.Open.ID)
+	saved, text, err := replyDraft(r, v.Open.ID)
 	if err != nil {
 		return err
 	}
-	if v.Draft, v.SavedAt = d, r.SavedAt(d); v.Reply == "" {
+	if v.Saved = saved; v.Reply == "" {
 		v.Reply = text
 	}
 	return message.MarkRead(r.Context(), r.Actor, *v.Open)
@@ -91,30 +89,17 @@ func (v *messagesView) open(r *web.Request, id string) error {
 
 // resume puts back what was typed as a new message and not sent yet.
 func (v *messagesView) resume(r *web.Request) error {
-	d, fields, err := typedBefore(r, newMessageKey(v.Patient))
+	_, saved, fields, err := web.Typed(r, newMessageKey(v.Patient))
 	if err != nil {
 		return err
 	}
-	if v.Draft, v.SavedAt = d, r.SavedAt(d); v.New == (newMessage{}) {
+	if v.Saved = saved; v.New == (newMessage{}) {
 		v.New = newMessage{To: fields["to"], Subject: fields["subject"], Text: fields["text"]}
 	}
 	return nil
 }
 
 func newMessageKey(patient string) string { return "message/" + patient }
-
-// typedBefore returns the fields of a form that were saved as they were typed; none is no error.
-func typedBefore(r *web.Request, key string) (record.Draft, map[string]string, error) {
-	d, err := r.Actor.Draft(r.Context(), key)
-	if fault.Is(err, fault.NotFound) {
-		return record.Draft{}, nil, nil
-	}
-	if err != nil {
-		return record.Draft{}, nil, err
-	}
-	fields, err := web.DraftFields(d)
-	return d, fields, err
-}
 
 // messageSend starts a conversation with the patient or with a colleague about the patient.
 func messageSend(w http.ResponseWriter, r *web.Request) error {

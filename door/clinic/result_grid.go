@@ -17,7 +17,6 @@ import (
 	"github.com/osler-emr/osler/practice/medication"
 	"github.com/osler-emr/osler/practice/result"
 	"github.com/osler-emr/osler/practice/task"
-	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust"
 )
 
@@ -46,8 +45,7 @@ type resultsView struct {
 	MayFile  bool
 	Comment  string
 	Key      string // makes a double click harmless
-	Draft    record.Draft
-	SavedAt  string
+	Saved    ui.Saved
 	Wrong    string // the value that is said to be wrong
 	Why      string
 	Faults   ui.Faults
@@ -92,11 +90,11 @@ func showResults(w http.ResponseWriter, r *web.Request, selected string, faults 
 	}
 	v.Frame.Counts["results"] = len(v.Pending)
 	if len(v.Pending) > 0 && v.MaySign {
-		d, fields, err := typedBefore(r, resultWordsKey(c.Patient.ID))
+		_, saved, fields, err := web.Typed(r, resultWordsKey(c.Patient.ID))
 		if err != nil {
 			return err
 		}
-		if v.Draft, v.SavedAt = d, r.SavedAt(d); v.Plan == "" && v.Comment == "" {
+		if v.Saved = saved; v.Plan == "" && v.Comment == "" {
 			v.Plan, v.Comment = fields["plan"], fields["comment"]
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/practice/rights"
-	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
 )
@@ -55,9 +54,8 @@ type rightView struct {
 
 // rightDraft is a form that was begun.
 type rightDraft struct {
-	record.Draft
-	SavedAt string
-	Fields  map[string]string
+	ui.Saved
+	Fields map[string]string
 }
 
 // rightDraftKey names the drafts of a request's forms; with an act, that of one.
@@ -195,11 +193,18 @@ func (v *rightView) readDrafts(r *web.Request) error {
 	prefix := rightDraftKey(v.Patient, v.ID, "")
 	list, err := r.Actor.Drafts(r.Context(), prefix)
 	for i := 0; err == nil && i < len(list); i++ {
-		d := rightDraft{Draft: list[i], SavedAt: r.SavedAt(list[i])}
-		d.Fields, err = web.DraftFields(d.Draft)
-		v.Drafts[strings.TrimPrefix(d.Key, prefix)] = d
+		var d rightDraft
+		_, d.Saved, d.Fields, err = web.Typed(r, list[i].Key)
+		v.Drafts[strings.TrimPrefix(list[i].Key, prefix)] = d
 	}
 	return err
+}
+
+// saved is the draft of one of the forms.
+func (v rightView) saved(act string) ui.Saved {
+	s := v.Drafts[act].Saved
+	s.Key = rightDraftKey(v.Patient, v.ID, act)
+	return s
 }
 
 // choices reads what the forms offer: whom to tell, or whom and what to close the record to.

@@ -18,6 +18,7 @@ import (
 type safetyView struct {
 	record.Safety
 	Worry    record.Worry
+	Makes    bool // backups are made by themselves, by this server or another
 	MayAsk   bool
 	MayKeys  bool
 	Scanning malware.State
@@ -30,7 +31,7 @@ func safetyShow(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	administrator := r.Principal().Role == trust.Administrator
-	v := safetyView{Safety: s, Worry: s.Worry(r.Now()), MayAsk: administrator && r.Site.BackUp != nil, MayKeys: administrator, Scanning: r.Site.Gate.Scanning()}
+	v := safetyView{Safety: s, Worry: s.Worry(r.Now()), Makes: s.Makes(r.Now()), MayAsk: administrator && r.Site.BackUp != nil, MayKeys: administrator, Scanning: r.Site.Gate.Scanning()}
 	return web.Page(w, r, ui.Page{Title: r.Lang.T("Safety"), Active: "/safety", Sheets: []string{"office.css"}}, safetyPage(v))
 }
 
@@ -61,9 +62,20 @@ func worryWords(ctx context.Context, v safetyView) string {
 	case record.NotStoring:
 		return ui.T(ctx, "The record takes no changes now: %s", v.Trouble)
 	case record.ContentsLost:
-		return ui.T(ctx, "The record names %d attachments whose content it does not have. They have to come back from an older backup.", v.Lost())
+		return lostWords(ctx, v.Safety)
 	}
 	return ""
+}
+
+// lostShown is how many lost files are named.
+const lostShown = 20
+
+// lostWords says what contents are lost, of the record or of its last backup.
+func lostWords(ctx context.Context, s record.Safety) string {
+	if len(s.Missing) == 0 {
+		return ui.T(ctx, "Contents of attachments that the last backup lacks, because the record had lost them: %d. Back up again when they are back.", s.Lacking())
+	}
+	return ui.T(ctx, "Attachments of the record whose content is missing or damaged: %d. They have to come back from a backup.", len(s.Missing))
 }
 
 // runTag is how a backup or drill ended.

@@ -3,6 +3,8 @@ package clinic
 import (
 	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -88,8 +90,24 @@ func TestTheAdministratorSeesWhetherTheRecordIsSafe(t *testing.T) {
 	if a := sam.get("/people"); !a.says("warning") {
 		t.Error("a backup that lacks contents is not in the navigation")
 	}
-	if a := sam.get("/safety"); !a.says("names 2 attachments whose content it does not have") {
+	if a := sam.get("/safety"); !a.says("the last backup lacks, because the record had lost them: 2.") {
 		t.Errorf("a backup that lacks contents: %s", a.body)
+	}
+	// A server without --backup-to does not look as if it made those of before: at first another may, and then
+	// nobody does.
+	elsewhere := safe()
+	h.knows(elsewhere)
+	if a := sam.get("/safety"); !a.says("every 1h, encrypted, not by this server") || a.says("makes no backups by itself") {
+		t.Errorf("backups of another server: %s", a.body)
+	}
+	elsewhere.Kept.Ended, elsewhere.Proof.Made = noon.Add(-30*time.Hour), noon.Add(-30*time.Hour)
+	h.knows(elsewhere)
+	if a := sam.get("/safety"); !a.says("makes no backups by itself") || !a.says("this server makes none") || !a.says("the last ones went to") || a.says("is older than it should be") {
+		t.Errorf("a place of backups of before: %s", a.body)
+	}
+	h.site.Gate.BacksUp()
+	if a := sam.get("/safety"); !a.says("is older than it should be") || a.says("this server makes none") {
+		t.Errorf("backups that are late: %s", a.body)
 	}
 	late := safe()
 	late.Backup.Failed = "The shelf is full."
@@ -118,9 +136,41 @@ func TestTheAdministratorSeesWhetherTheRecordIsSafe(t *testing.T) {
 	}
 }
 
+// losesAScan removes the file of a letter in maria's chart, and returns its name.
+func (h house) losesAScan() string {
+	h.t.Helper()
+	h.commit(trust.System("import"), `{"resourceType":"DocumentReference","status":"current","subject":{"reference":"Patient/maria"},"content":[{"attachment":{"contentType":"application/pdf","data":"`+strings.Repeat("AAAA", 50_000)+`"}}]}`)
+	list, err := filepath.Glob(filepath.Join(h.files, "??", "*"))
+	if err != nil || len(list) == 0 || os.Remove(list[0]) != nil {
+		h.t.Fatal(list, err)
+	}
+	if _, err := h.site.Gate.SweepContents(h.t.Context()); err != nil {
+		h.t.Fatal(err)
+	}
+	return filepath.Base(list[0])
+}
+
+// TestALostScanIsOnThePageBeforeABackupMeetsIt: with its file, and with what to do.
+func TestALostScanIsOnThePageBeforeABackupMeetsIt(t *testing.T) {
+	h := officeHouse(t)
+	sam, _ := h.enters("sam")
+	h.knows(safe())
+	if a := sam.get("/safety"); a.says("missing or damaged") {
+		t.Errorf("nothing is lost: %s", a.body)
+	}
+	file := h.losesAScan()
+	if a := sam.get("/people"); !a.says("warning") {
+		t.Error("a lost scan is not in the navigation")
+	}
+	if a := sam.get("/safety"); !a.says("content is missing or damaged: 1.") || !a.says(file) || !a.says("contents/ in the place of any backup") {
+		t.Errorf("a lost scan: %s", a.body)
+	}
+}
+
 func TestSafetyPageInABrowser(t *testing.T) {
 	h := officeHouse(t)
 	h.site.BackUp = func() {}
+	h.site.Gate.BacksUp()
 	b := webtest.Start(t)
 	for _, look := range []webtest.View{webtest.Desktop, webtest.Phone} {
 		p := b.Open(h.url+"/sign-in", look)
@@ -132,6 +182,9 @@ func TestSafetyPageInABrowser(t *testing.T) {
 				s := safe()
 				s.Drill.Failed = "20261124T110000Z-000000/000001-0000.age is damaged or cut off."
 				s.Kept.Lost = 2
+				if look == webtest.Desktop {
+					h.losesAScan()
+				}
 				scanner, err := malware.Open(false, "unix:/nonexistent/clamd.ctl")
 				if err != nil {
 					t.Fatal(err)

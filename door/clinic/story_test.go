@@ -36,6 +36,7 @@ type house struct {
 	site  *web.Site
 	url   string
 	clock *clock.Manual
+	files string // folder of the contents of attachments
 }
 
 func open(t *testing.T) house {
@@ -61,7 +62,7 @@ func openWith(t *testing.T, o identity.Options) house {
 		t.Fatal(err)
 	}
 	whole := record.WithContents(s, blob.New(place, ring.Key("content")))
-	h := house{t: t, clock: c, site: &web.Site{Gate: record.Open(whole, c), Clock: c, Log: slog.New(slog.DiscardHandler), Clinic: "Harehills",
+	h := house{t: t, clock: c, files: filepath.Join(dir, "contents"), site: &web.Site{Gate: record.Open(whole, c), Clock: c, Log: slog.New(slog.DiscardHandler), Clinic: "Harehills",
 		Accounts: identity.Open(s, c, o)}}
 	h.commit(trust.System("import"),
 		`{"resourceType":"Patient","id":"maria","name":[{"family":"Okafor","given":["Maria"]}],"birthDate":"1968-03-14","gender":"female"}`,

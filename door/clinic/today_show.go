@@ -1,7 +1,9 @@
 package clinic
 
 import (
+	"cmp"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +25,7 @@ type todayView struct {
 	Rest   []dayLine // who comes after
 	Counts dayCounts
 
+	Urgent   []workLine // what cannot wait, of every kind: it stands nowhere else
 	Results  []workLine
 	Normal   []workLine // results in range, signed together
 	Messages []workLine // and refill requests
@@ -61,6 +64,7 @@ type draftLine struct {
 	Person chart.Patient
 	Saved  time.Time
 	Href   string
+	Apart  bool // text that was left in another window: it is in no note
 }
 
 func (d draftLine) Name() ui.Name { return nameOf(d.Person) }
@@ -105,6 +109,21 @@ func (v *todayView) load(r *web.Request) error {
 		return err
 	}
 	v.appointments(mine, visits, who, work)
+	v.sort(work)
+	v.Unsigned, err = unsigned(r)
+	return err
+}
+
+// sort puts each line of the work into its list; what cannot wait, whatever it is, into the first.
+func (v *todayView) sort(all []workLine) {
+	var work []workLine
+	for _, l := range all {
+		if l.cannotWait() {
+			v.Urgent = append(v.Urgent, l)
+		} else {
+			work = append(work, l)
+		}
+	}
 	for _, l := range of(work, task.ReviewResult) {
 		if l.Normal {
 			v.Normal = append(v.Normal, l)
@@ -115,8 +134,6 @@ func (v *todayView) load(r *web.Request) error {
 	v.Messages = of(work, task.AnswerMessage, task.RefillRequest)
 	v.Measured = of(work, task.PatientMeasurement)
 	v.Other = of(work, task.SignNote, task.SignPrescription, task.FollowUp, task.RightsRequest, task.ReviewDocument, task.DuplicatePatient)
-	v.Unsigned, err = unsigned(r)
-	return err
 }
 
 // appointments sorts the day into who is next, who comes after and what is done.
@@ -163,12 +180,17 @@ func (v *todayView) appointments(day []schedule.Appointment, visits map[string]s
 	}
 }
 
-// unsigned returns the notes that the reader has begun: drafts "note/<patient>/<encounter>".
+// unsigned returns the notes that the reader has begun: drafts "note/<patient>/<encounter>" with text, and text
+// that was left beside one.
 func unsigned(r *web.Request) ([]draftLine, error) {
-	drafts, err := r.Actor.Drafts(r.Context(), "note/")
+	all, err := r.Actor.Drafts(r.Context(), "")
 	if err != nil {
 		return nil, err
 	}
+	drafts := slices.DeleteFunc(all, func(d record.Draft) bool {
+		_, _, ok := noteDraft(d)
+		return !ok || record.ApartFrom(d.Key) == "" && blank(d)
+	})
 	var ids []string
 	for _, d := range drafts {
 		if p, _, ok := noteDraft(d); ok {
@@ -182,15 +204,26 @@ func unsigned(r *web.Request) ([]draftLine, error) {
 	var out []draftLine
 	for _, d := range drafts {
 		if p, visit, ok := noteDraft(d); ok {
-			out = append(out, draftLine{Person: who[p], Saved: d.Saved, Href: "/p/" + p + "/visit/" + visit})
+			out = append(out, draftLine{Person: who[p], Saved: d.Saved, Href: "/p/" + p + "/visit/" + visit, Apart: record.ApartFrom(d.Key) != ""})
 		}
 	}
 	return out, nil
 }
 
+// blank reports whether a draft holds no text: its words were signed as an addendum, or taken out.
+func blank(d record.Draft) bool {
+	fields, err := web.DraftFields(d)
+	for _, text := range fields {
+		if strings.TrimSpace(text) != "" {
+			return false
+		}
+	}
+	return err == nil
+}
+
 func noteDraft(d record.Draft) (patientID, visit string, ok bool) {
-	parts := strings.Split(d.Key, "/")
-	if len(parts) != 3 {
+	parts := strings.Split(cmp.Or(record.ApartFrom(d.Key), d.Key), "/")
+	if len(parts) != 3 || parts[0] != "note" {
 		return "", "", false
 	}
 	return parts[1], parts[2], true

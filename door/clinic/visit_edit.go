@@ -19,7 +19,7 @@ func visitEdit(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	if !before.InProgress() && !before.Addendum() {
+	if !before.InProgress() && !before.adds() {
 		return fault.New(fault.Conflict, "This visit is signed already. Open it again: what you wrote is kept.")
 	}
 	focus := ""

@@ -34,7 +34,7 @@ type visitView struct {
 	Allergy   allergyForm
 	Child     bool
 	Taken     string
-	SavedAt   string
+	Saved     ui.Saved
 	Seen      string
 	Key       string
 	Faults    ui.Faults
@@ -79,10 +79,16 @@ func visitShow(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	if !v.InProgress() && !v.Addendum() {
+	if !v.InProgress() && !v.adds() {
 		return v.finished(w, r)
 	}
 	return showVisit(w, r, v)
+}
+
+// adds reports whether the reader still has words in a visit that is over, in its draft or left beside it: they
+// can be signed as an addendum.
+func (v visitView) adds() bool {
+	return v.Addendum() || v.Status == "finished" && len(v.Saved.Apart) > 0
 }
 
 func showVisit(w http.ResponseWriter, r *web.Request, v visitView) error {
@@ -114,8 +120,11 @@ func loadVisit(r *web.Request) (visitView, error) {
 	if err != nil {
 		return visitView{}, err
 	}
-	v := visitView{Visit: loaded, Frame: frameOf(r, loaded.Chart, "visit"), SavedAt: r.SavedAt(loaded.Draft), Key: nonce(r), Me: r.Principal().Reference()}
+	v := visitView{Visit: loaded, Frame: frameOf(r, loaded.Chart, "visit"), Key: nonce(r), Me: r.Principal().Reference()}
 	v.Frame.Wide = true
+	if v.Saved, err = r.Saved(encounter.NoteKey(loaded.Chart.Patient.ID, loaded.ID), loaded.Draft); err != nil {
+		return v, err
+	}
 	c := v.Chart
 	v.Banner = *bannerOf(c.Patient, c.Allergies)
 	v.Child, v.Problems, v.Medicines = isSmall(c), problemLines(c, resultsOf(c, nil)), medicinesOf(c)

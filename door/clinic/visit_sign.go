@@ -15,8 +15,18 @@ func visitSign(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
+	stored := v.Draft
 	if err := v.typed(r); err != nil {
 		return err
+	}
+	theirs, newer, err := web.Newer(r, stored, v.Text)
+	if err != nil {
+		return err
+	}
+	if newer { // another window has saved since: nobody signs past its words
+		v.Saved.Theirs = &theirs
+		v.Faults.Add("", r.Lang.T("This note was changed in another window, and what is saved there is not what you see here. Nothing is signed: choose what stays, then sign."))
+		return showVisit(w, r, v)
 	}
 	signed, result, err := encounter.Sign(r.Context(), r.Actor, encounter.SignDraft{
 		Patient: v.Chart.Patient.ID, Encounter: v.ID, Text: v.Text, Seen: r.FormValue("seen"),
@@ -27,10 +37,10 @@ func visitSign(w http.ResponseWriter, r *web.Request) error {
 		r.Say(signedWords(r, signed), result.Undo)
 		return web.Redirect(w, r, v.Frame.Href(""))
 	}
-	if !refused(err) || !v.InProgress() && !v.Addendum() {
+	if !refused(err) || !v.InProgress() && !v.adds() {
 		return err
 	}
-	if v.Addendum() {
+	if v.adds() {
 		v.keep(r)
 	}
 	v.Faults = faultsOf(r, err)
@@ -48,7 +58,7 @@ func (v *visitView) keep(r *web.Request) {
 		r.Site.Log.Warn("text of a signed visit not saved", "error", err.Error())
 		return
 	}
-	v.SavedAt = r.SavedAt(v.Draft)
+	v.Saved.Version, v.Saved.At = v.Draft.Version, r.SavedAt(v.Draft)
 }
 
 func signedWords(r *web.Request, s encounter.Signed) string {

@@ -83,3 +83,11 @@ func (v visitView) CanCopy(field string) bool {
 	}
 	return false
 }
+
+// noteKey leads to the note by one key: to its first field that every note has.
+func noteKey(field string) templ.Attributes {
+	if field != encounter.FieldPlan {
+		return nil
+	}
+	return templ.Attributes{"data-key": "n"}
+}

@@ -82,6 +82,10 @@ func (l workLine) Pressing() bool {
 	return l.Task.Open() && l.urgent() && (l.Task.Kind == task.AnswerMessage || l.Task.Kind == task.PatientMeasurement)
 }
 
+// cannotWait reports whether the line stands before all others: a critical result, or a patient who
+// waits today.
+func (l workLine) cannotWait() bool { return l.Task.Priority == "stat" || l.Pressing() }
+
 // Why says why the line is here.
 func (l workLine) Why() string {
 	switch {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -33,7 +34,7 @@ type backupMakeCommand struct {
 	To             string   `required:"" placeholder:"PLACE" help:"Where backups lie: a folder, or s3://bucket/prefix?endpoint=…&region=…" env:"OSLER_BACKUP_TO"`
 	Recipient      []string `xor:"lock" required:"" placeholder:"age1…" help:"Who can open it: a recipient, as osler backup key prints it. It can be repeated." env:"OSLER_BACKUP_RECIPIENT"`
 	PassphraseFile string   `xor:"lock" required:"" type:"path" placeholder:"FILE" help:"File with a passphrase that opens it, instead."`
-	Full           bool     `help:"Begin a new set with everything, instead of adding to the newest."`
+	Full           bool     `help:"Begin a new set with everything, instead of adding to the newest; contents that are damaged in the place are copied anew."`
 }
 
 // Run makes one backup.
@@ -56,7 +57,7 @@ func (c *backupMakeCommand) Run(ctx context.Context, p *Program) error {
 	defer r.Close()
 	began, asked := time.Now(), p.Clock.Now()
 	bar := &bar{w: p.Err, what: "backed up"}
-	b, err := archive.Backup{Store: r.Moving, Keys: r.keys, Contents: r.contents, To: place, Lock: lock, Full: c.Full, Clock: p.Clock, Progress: bar.show}.Run(ctx)
+	b, err := archive.Backup{Store: r.Moving, Keys: r.keys, Contents: r.contents, To: place, Lock: lock, Full: c.Full, Check: c.Full, Clock: p.Clock, Progress: bar.show}.Run(ctx)
 	bar.end()
 	if err != nil {
 		return err
@@ -66,26 +67,26 @@ func (c *backupMakeCommand) Run(ctx context.Context, p *Program) error {
 	}
 	if b.Nothing {
 		fmt.Fprintf(p.Out, "Nothing was committed since the last backup, which ends with commit %d of %s.\n", b.To, when(b.Last))
-		return lacking(p, b.Lost, "The last backup can be restored without them. Bring the files back into the place of contents, from an older backup, and back up with --full.")
+		return lacking(p, b.Lost, "The last backup can be restored without them. Bring the files back into the place of contents, from contents/ of an older backup, and back up with --full.")
 	}
 	if b.Why != "" {
 		fmt.Fprintf(p.Out, "A new set was begun: %s.\n", b.Why)
 	}
 	took := time.Since(began)
 	fmt.Fprintf(p.Out, "Backed up: commits %d to %d (%s), %d versions, %d contents, %s, in %.1f s, as %s\n", b.From+1, b.To, when(b.Last), b.Versions, b.Contents, megabytes(b.Size), took.Seconds(), b.Segment)
-	return lacking(p, b.Lost, "The backup was made, and can be restored without them. Bring the files back into the place of contents, from an older backup.")
+	return lacking(p, b.Lost, "The backup was made, and can be restored without them. Bring the files back into the place of contents, from contents/ of an older backup.")
 }
 
 // lacking names the contents of attachments that a record does not have, and returns a fault when there
-// are any: the set is better than none, but whoever waits for the exit status has to know.
+// are any (incomplete, exit status 3): the set is better than none, but whoever waits for the exit status has to know.
 func lacking(p *Program, lost []string, then string) error {
 	for _, name := range lost {
-		fmt.Fprintf(p.Out, "problem: the record names an attachment whose content it does not have: %s\n", name)
+		fmt.Fprintf(p.Out, "problem: the record names an attachment whose content is missing or damaged: the file %s\n", name)
 	}
 	if len(lost) == 0 {
 		return nil
 	}
-	return fault.New(fault.Invalid, "The record does not have the contents of %s. %s", counted(len(lost), "attachment"), then)
+	return incomplete{fault.New(fault.Invalid, "The record has lost the contents of %s. %s", counted(len(lost), "attachment"), then)}
 }
 
 // counted says a number of things: "1 problem", "2 problems".
@@ -147,7 +148,7 @@ func (p *Program) openBeside(ctx context.Context, d dataFlags) (beside, error) {
 		return beside{}, fault.New(fault.NotFound, "There is no record in %s; `osler serve --data` creates one.", d.Data)
 	}
 	private()
-	if err := whole(d.Data); err != nil {
+	if err := errors.Join(finished(d.Data), whole(d.Data)); err != nil {
 		return beside{}, err
 	}
 	unlock, err := d.source(d.Data)
@@ -238,6 +239,10 @@ func (b *bar) show(p archive.Progress) {
 		return
 	}
 	b.drawn = time.Now()
+	if p.Of == 0 { // the contents come before the commits
+		fmt.Fprintf(b.w, "\r%s: %d contents   ", b.what, p.Contents)
+		return
+	}
 	fmt.Fprintf(b.w, "\r%s: commit %d of %d, %d versions, %d contents   ", b.what, p.T, p.Of, p.Versions, p.Contents)
 }
 

@@ -108,6 +108,11 @@ func TestBackupAndRestoreFromTheCommandLine(t *testing.T) {
 		t.Errorf("the restored record is not the one that was backed up")
 	}
 	must(t, "audit", "verify", "--data", restored)
+	for _, c := range [][2]string{{"--set", "nope"}, {"--at", "1999-12-31T00:00:00Z"}} {
+		if code, out := run(t, "restore", "--from", place, "--identity", identity, "--to", filepath.Join(dir, "none"), c[0], c[1]); code != 1 || !strings.Contains(out, "There is no set nope in this place. There is: 2") && !strings.Contains(out, "no commit by then; the first that the set has is of 2") {
+			t.Errorf("%v: exit %d, %s", c, code, out)
+		}
+	}
 	past := filepath.Join(dir, "past")
 	out := must(t, "restore", "--from", place, "--identity", identity, "--to", past, "--at", "4") // the founding, its labels and the place of contents, then the first import
 	if !strings.Contains(out, "Left out: "+beyond(t, place, 4)) {
@@ -165,7 +170,13 @@ func TestABackupThatLacksContentsIsMadeAndSaysSo(t *testing.T) {
 	if err := os.WriteFile(passphrase, []byte("correct horse\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	must(t, "import", "--data", data, patients(t, dir, 0, 3))
+	letters := filepath.Join(dir, "letters.ndjson")
+	if err := os.WriteFile(letters, []byte(`{"resourceType":"Patient","id":"p0"}
+{"resourceType":"DocumentReference","id":"d0","status":"current","subject":{"reference":"Patient/p0"},"content":[{"attachment":{"contentType":"application/pdf","data":"`+strings.Repeat("L000", 30_000)+`"}}]}
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	must(t, "import", "--data", data, letters)
 	files, err := filepath.Glob(filepath.Join(data, "contents", "*", "*"))
 	if err != nil || len(files) != 1 {
 		t.Fatalf("contents: %v %v", files, err)
@@ -175,19 +186,58 @@ func TestABackupThatLacksContentsIsMadeAndSaysSo(t *testing.T) {
 	}
 	for range 2 { // the second time nothing is new
 		code, out := run(t, "backup", "--data", data, "--to", place, "--passphrase-file", passphrase)
-		if code != 1 || !strings.Contains(out, "contents of 1 attachment. ") || !strings.Contains(out, filepath.Base(files[0])) {
+		if code != 3 || !strings.Contains(out, "contents of 1 attachment. ") || !strings.Contains(out, filepath.Base(files[0])) {
 			t.Errorf("exit %d, %s", code, out)
 		}
 	}
 	restored := filepath.Join(dir, "restored")
-	for _, to := range [][]string{{"--to", restored}, {"--drill"}} {
+	for _, to := range [][]string{{"--to", restored}, {"--drill"}, {"--verify", "--to", filepath.Join(dir, "verified")}} {
 		code, out := run(t, append([]string{"restore", "--from", place, "--passphrase-file", passphrase}, to...)...)
-		if code != 1 || !strings.Contains(out, "Proven:") || !strings.Contains(out, "contents of 1 attachment. ") {
+		if to[0] == "--verify" && (!strings.Contains(out, "every content that the backup holds") || !strings.Contains(out, "lost before the backup was made: The file ") || !strings.Contains(out, "DocumentReference/")) {
+			t.Errorf("what was lost before is not told as such: %s", out)
+		}
+		if code != 3 || !strings.Contains(out, "Proven:") || !strings.Contains(out, "contents of 1 attachment. ") {
 			t.Errorf("restore %q: exit %d, %s", to, code, out)
 		}
 	}
 	if _, err := os.Stat(filepath.Join(restored, "record.db")); err != nil {
 		t.Errorf("all else was not restored: %v", err)
+	}
+	ends := func(want int, args ...string) string {
+		t.Helper()
+		code, out := run(t, args...)
+		if code != want {
+			t.Errorf("%q: exit %d, %s", args, code, out)
+		}
+		return out
+	}
+	// An export ends where data is missing and says which file; on request it goes on and names it.
+	to := filepath.Join(dir, "all")
+	name := filepath.Base(files[0])
+	if out := ends(1, "export", "--data", data, "--all", "--to", to); !strings.Contains(out, name) || !strings.Contains(out, "--without-lost") {
+		t.Errorf("an export of a record that lacks data: %s", out)
+	}
+	to += "-but"
+	if out := ends(3, "export", "--data", data, "--all", "--without-lost", "--to", to); !strings.Contains(out, name) {
+		t.Errorf("an export without what is lost: %s", out)
+	}
+	if told, err := os.ReadFile(filepath.Join(to, "OperationOutcome.ndjson")); err != nil || !strings.Contains(string(told), name) || !strings.Contains(string(told), "DocumentReference/") {
+		t.Errorf("what is missing in it: %s %v", told, err)
+	}
+	// A move brings all else, too, and what it has brought can be used.
+	copied := filepath.Join(dir, "copied")
+	if out := ends(3, "store", "copy", "--from", data, "--to", copied); !strings.Contains(out, name) || !strings.Contains(out, "All else was copied") {
+		t.Errorf("a move without what is lost: %s", out)
+	}
+	ends(3, "export", "--data", copied, "--all", "--without-lost", "--to", to+"-copied")
+	one := filepath.Join(dir, "one.json")
+	ends(1, "export", "--data", data, "--patient", "p0", "--to", one)
+	if _, err := os.Stat(one); err == nil {
+		t.Error("half of a patient's record is left")
+	}
+	ends(3, "export", "--data", data, "--patient", "p0", "--without-lost", "--to", one)
+	if whole, err := os.ReadFile(one); err != nil || !strings.Contains(string(whole), `"resourceType":"OperationOutcome"`) {
+		t.Errorf("a patient's record does not say what it lacks: %v", err)
 	}
 }
 
@@ -224,6 +274,7 @@ func TestAPlaceInTheRecordIsRefused(t *testing.T) {
 		{[]string{"store", "copy", "--from", data, "--to", link}, "the same store"},
 		{[]string{"restore", "--from", filepath.Join(dir, "nowhere"), "--drill", "--identity"}, "There is no folder " + filepath.Join(dir, "nowhere")},
 		{[]string{"restore", "--from", t.TempDir(), "--drill", "--identity"}, "Nothing was restored from "},
+		{[]string{"export", "--all", "--data", data, "--to", "/proc/nowhere/x"}, "The folder /proc/nowhere/x cannot be made"},
 	} {
 		if c.args[0] == "restore" {
 			identity := filepath.Join(dir, "identity.txt")
@@ -472,4 +523,35 @@ func TestARecordInPostgreSQLIsBackedUpAndRestored(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(dir, "empty*")); code != 1 || !strings.Contains(out, "does not open the record in this database") || len(left) > 0 {
 		t.Errorf("another folder for a database: exit %d, left %v, %s", code, left, out)
 	}
+}
+
+// TestACopyThatWasNotFinishedIsNotOpened: it would be worked in without what came last.
+func TestACopyThatWasNotFinishedIsNotOpened(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	data, copied, other := filepath.Join(dir, "record"), filepath.Join(dir, "copy"), filepath.Join(dir, "other")
+	must(t, "import", "--data", data, patients(t, dir, 0, 20))
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	var said bytes.Buffer
+	code := (&Program{Clock: clock.System{}, Out: &said, Err: &said}).Run(ctx, []string{"export", "--data", data, "--all", "--to", filepath.Join(dir, "all")})
+	if text := said.String(); code != 1 || !strings.Contains(text, "osler: Interrupted before it was done.") || strings.Contains(text, "context") {
+		t.Errorf("exit %d, %s", code, text)
+	}
+	must(t, "store", "copy", "--from", data, "--to", copied)
+	if err := os.WriteFile(filepath.Join(copied, copyMark), nil, 0o600); err != nil { // as one that was stopped leaves it
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"audit", "verify"}, {"serve", "--listen", "127.0.0.1:0"}, {"backup", "--to", filepath.Join(dir, "backups"), "--recipient", "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"}} {
+		if code, out := run(t, append(args, "--data", copied)...); code != 1 || !strings.Contains(out, "store copy` again") {
+			t.Errorf("%v: exit %d, %s", args, code, out)
+		}
+	}
+	must(t, "store", "copy", "--from", data, "--to", copied)
+	must(t, "audit", "verify", "--data", copied)
+	must(t, "import", "--data", other, patients(t, dir, 0, 1))
+	if code, out := run(t, "store", "copy", "--from", data, "--to", other); code != 1 {
+		t.Errorf("onto another record: exit %d, %s", code, out)
+	}
+	must(t, "audit", "verify", "--data", other)
 }

@@ -54,7 +54,15 @@ type commands struct {
 	About     aboutCommand     `cmd:"" name:"version" help:"Print the version."`
 }
 
-// Run runs one command and returns the exit status: 0 done, 1 failed, 2 wrong usage.
+// incomplete is the error of a command that did all that could be done with what there is: contents of
+// attachments had been lost before.
+type incomplete struct{ error }
+
+// Unwrap returns the fault.
+func (i incomplete) Unwrap() error { return i.error }
+
+// Run runs one command and returns the exit status: 0 done, 1 failed, 2 wrong usage, 3 done without
+// contents of attachments that had been lost before.
 func (p *Program) Run(ctx context.Context, args []string) int {
 	var c commands
 	exit := -1
@@ -76,10 +84,27 @@ func (p *Program) Run(ctx context.Context, args []string) int {
 	}
 	k.BindTo(ctx, (*context.Context)(nil))
 	if err := k.Run(p); err != nil {
-		fmt.Fprintln(p.Err, "osler:", sentence(err))
+		text := sentence(err)
+		if ctx.Err() != nil { // why it failed is of no use: somebody stopped it
+			text = interrupted(err)
+		}
+		fmt.Fprintln(p.Err, "osler:", text)
+		if errors.As(err, new(incomplete)) {
+			return 3
+		}
 		return 1
 	}
 	return 0
+}
+
+// interrupted says that a command was stopped, and what it says itself of how far it came.
+func interrupted(err error) string {
+	text := "Interrupted before it was done."
+	var f *fault.Error
+	if errors.As(err, &f) && f.Cause != nil {
+		text += " " + strings.TrimRight(f.Message, ".") + "."
+	}
+	return text
 }
 
 // sentence returns what a person at the console should read: all of an error, since the

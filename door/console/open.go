@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -60,6 +61,9 @@ type house struct {
 
 // open opens the record in a folder; create makes it when there is none.
 func (p *Program) open(ctx context.Context, d dataFlags, create bool) (*house, error) {
+	if err := finished(d.Data); err != nil {
+		return nil, err
+	}
 	_, err := os.Stat(filepath.Join(d.Data, "record.db"))
 	embedded := err == nil
 	switch {
@@ -132,7 +136,15 @@ func unmade(files ...string) (remove func()) {
 // store opens the database of the record.
 func (p *Program) store(ctx context.Context, d dataFlags, keys seal.Keyring, create bool) (store.Store, error) {
 	if d.Database == "" {
-		return sqlite.Open(ctx, d.Data, sqlite.Options{Keyring: keys, Clock: p.Clock})
+		before, err := sqlite.Copies(d.Data)
+		if err != nil {
+			return nil, err
+		}
+		s, err := sqlite.Open(ctx, d.Data, sqlite.Options{Keyring: keys, Clock: p.Clock})
+		if after, err2 := sqlite.Copies(d.Data); err == nil && err2 == nil && len(after) > len(before) {
+			fmt.Fprintf(p.Err, "The record was brought to the form of this program; as it was before, it lies in %s (docs/operations/upgrade.md).\n", filepath.Join(d.Data, "upgrades", after[len(after)-1].Name))
+		}
+		return s, err
 	}
 	return postgres.Open(ctx, postgres.Options{URL: d.Database, Replicas: d.Replica, Dir: d.Data, Keyring: keys, Clock: p.Clock, Existing: !create, Plain: d.Open, Recent: identity.Recent()})
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -180,6 +181,70 @@ func TestARecordInPostgreSQLMoves(t *testing.T) {
 	if code := p.Run(t.Context(), []string{"token", "--data", in("one"), "--database", pgtest.Schema(t, c.URL()), "--user", "nobody", "--scope", "user/*.rs"}); code != 1 || !strings.Contains(said.String(), "no record in this database") {
 		t.Errorf("a token for a database without a record: exit %d, %s", code, &said)
 	}
+}
+
+// TestProcessesOfOneDatabaseShareOnePlaceOfContents: a process that would write scans where no other looks ends
+// before it writes any, whether it comes later or at the same moment.
+func TestProcessesOfOneDatabaseShareOnePlaceOfContents(t *testing.T) {
+	c, tmp := pgtest.Start(t), t.TempDir()
+	url := pgtest.Schema(t, c.URL())
+	in := func(name string) string { return filepath.Join(tmp, name) }
+	process := func(url, data string, more ...string) *exec.Cmd {
+		cmd := exec.Command(binary(t), append([]string{"serve", "--data", data, "--database", url, "--listen", "127.0.0.1:0"}, more...)...)
+		cmd.Stdout, cmd.Stderr = new(printed), new(printed)
+		return cmd
+	}
+	var said printed
+	runs(t, &said, "serve", "--data", in("one"), "--database", url, "--contents", in("scans"))
+	if err := os.Mkdir(in("two"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"keyring.json", "master.key"} { // as the documentation says
+		b, err := os.ReadFile(filepath.Join(in("one"), name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(in("two"), name), b, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, more := range [][]string{{"--contents", in("elsewhere")}, nil} { // the second: a folder beside its own keys
+		cmd := process(url, in("two"), more...)
+		err := cmd.Run()
+		if text := cmd.Stderr.(*printed).String(); cmd.ProcessState.ExitCode() != 1 || !strings.Contains(text, "not the place of this record's contents") || !strings.Contains(text, "--contents") {
+			t.Errorf("with another place %v: %v: %s", more, err, text)
+		}
+	}
+	runs(t, &said, "serve", "--data", in("two"), "--database", url, "--contents", in("scans"))
+	for _, other := range []string{in("elsewhere"), filepath.Join(in("two"), "contents")} {
+		if list, _ := filepath.Glob(filepath.Join(other, "*")); len(list) > 0 {
+			t.Errorf("left in another place: %v", list)
+		}
+	}
+
+	url = pgtest.Schema(t, c.URL()) // a new record, begun by two at once
+	both := []*exec.Cmd{process(url, in("one"), "--contents", in("left")), process(url, in("one"), "--contents", in("right"))}
+	ended := make(chan int, 2)
+	for i, cmd := range both {
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		go func() { _ = cmd.Wait(); ended <- i }()
+	}
+	loser := <-ended
+	winner := both[1-loser]
+	if text := both[loser].Stderr.(*printed).String(); both[loser].ProcessState.ExitCode() != 1 || !strings.Contains(text, "not the place of this record's contents") {
+		t.Errorf("the second at the same moment: %s", text)
+	}
+	for end := time.Now().Add(time.Minute); !strings.Contains(winner.Stdout.(*printed).String(), "is ready"); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the first is not ready: %s", winner.Stderr)
+		}
+	}
+	if err := winner.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	<-ended
 }
 
 // TestADatabaseThatIsNotThereIsSaid: in a sentence, without the password.

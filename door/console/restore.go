@@ -93,7 +93,10 @@ func (c *restoreCommand) target() (aside string, err error) {
 	list, err := os.ReadDir(c.To)
 	switch {
 	case errors.Is(err, os.ErrNotExist) || err == nil && len(list) == 0:
-		return "", os.MkdirAll(filepath.Dir(c.To), 0o700)
+		if err := os.MkdirAll(filepath.Dir(c.To), 0o700); err != nil {
+			return "", fault.New(fault.Unavailable, "The folder %s cannot be made (%v).", filepath.Dir(c.To), err)
+		}
+		return "", nil
 	case err != nil:
 		return "", fault.New(fault.Invalid, "The folder %s cannot be read.", c.To)
 	}
@@ -164,7 +167,7 @@ func (c *restoreCommand) restore(ctx context.Context, p *Program, r archive.Rest
 		fmt.Fprintf(p.Out, "Left out: %s behind it.\n", counted(int(proof.Beyond), "commit"))
 	}
 	if c.Verify || c.Drill {
-		if err := proveAgain(ctx, p, whole); err != nil {
+		if err := proveAgain(ctx, p, whole, proof.Lost); err != nil {
 			return proof, err
 		}
 	}
@@ -192,10 +195,12 @@ func (c *restoreCommand) open(ctx context.Context, p *Program, side, origin stri
 	return s, nil
 }
 
-// proveAgain reads all of a store back.
-func proveAgain(ctx context.Context, p *Program, s store.Store) error {
+// proveAgain reads all of a store back, but for the contents that were lost before the backup.
+func proveAgain(ctx context.Context, p *Program, s store.Store, lost []string) error {
 	problems := 0
-	n, err := s.Verify(ctx, func(problem string) {
+	n, err := record.Verify(ctx, s, lost, func(gone string) {
+		fmt.Fprintf(p.Out, "lost before the backup was made: %s\n", gone)
+	}, func(problem string) {
 		problems++
 		fmt.Fprintln(p.Out, "problem:", problem)
 	})
@@ -203,9 +208,13 @@ func proveAgain(ctx context.Context, p *Program, s store.Store) error {
 		return err
 	}
 	if problems > 0 {
-		return fault.New(fault.Invalid, "The restored record does not verify: %s in %d audit entries. It is not put in its place.", counted(problems, "problem"), n)
+		return fault.New(fault.Invalid, "The restored record does not verify: %s in %d audit entries. It is not put in its place; without --verify it is, as it is. If the record that was backed up is there, osler backup --full mends its place.", counted(problems, "problem"), n)
 	}
-	fmt.Fprintf(p.Out, "Verified: %d audit entries, every stored version read back.\n", n)
+	but := ""
+	if len(lost) > 0 {
+		but = ", and every content that the backup holds"
+	}
+	fmt.Fprintf(p.Out, "Verified: %d audit entries, every stored version read back%s.\n", n, but)
 	return nil
 }
 

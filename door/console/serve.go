@@ -290,21 +290,36 @@ func hardened(ctx context.Context, handler http.Handler) *http.Server {
 		Protocols: &spoken, HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 100, MaxReceiveBufferPerConnection: 1 << 20, MaxReceiveBufferPerStream: 256 << 10, SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second, WriteByteTimeout: time.Minute}}
 }
 
-// sweepEvery is how often contents are looked for that no version names.
-const sweepEvery = time.Hour
+// sweepEvery is how often contents are looked for that no version names, and those that are lost; the
+// latter more often while some are, so that a warning ends soon after its reason.
+const (
+	sweepEvery = time.Hour
+	lostEvery  = 2 * time.Minute
+)
 
-// sweep removes contents whose upload was never finished.
+// sweep removes contents whose upload was never finished, and tells of those that are lost.
 func sweep(ctx context.Context, gate *record.Gate, log *slog.Logger) {
-	for {
+	for told := 0; ; {
 		if n, err := gate.SweepContents(ctx); err != nil && ctx.Err() == nil {
 			log.Warn("contents that nothing names could not be removed; the next try is in an hour", "error", err)
 		} else if n > 0 {
 			log.Info("contents that nothing names were removed", "count", n)
 		}
+		lost, next := gate.LostFiles(), sweepEvery
+		if len(lost) > 0 {
+			next = lostEvery
+		}
+		if told != len(lost) {
+			if told = len(lost); told > 0 {
+				log.Error("contents of attachments are missing or damaged; they have to come back from a backup", "count", told, "first", lost[0])
+			} else {
+				log.Info("no contents of attachments are missing any more")
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(sweepEvery):
+		case <-time.After(next):
 		}
 	}
 }

@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -72,13 +73,21 @@ func (c *copyCommand) Run(ctx context.Context, p *Program) error {
 	if err != nil {
 		return err
 	}
+	mark := filepath.Join(target.Data, copyMark)
+	_, again := os.Stat(mark)
+	if err := os.WriteFile(mark, nil, 0o600); err != nil {
+		return fault.Wrap(err, fault.Unavailable, "The folder %s cannot be written.", target.Data)
+	}
 	began := time.Now()
 	copying, comparing := &bar{w: p.Err, what: "copied"}, &bar{w: p.Err, what: "compared"}
 	proof, err := archive.Copy{From: from.store, To: to, FromContents: from.contents, ToContents: contents, Extract: extract, Progress: copying.show, Comparing: comparing.show}.Run(ctx)
 	copying.end()
 	comparing.end()
+	if again != nil && fault.Is(err, fault.Conflict) { // it is another record, and as it was
+		return errors.Join(err, os.Remove(mark))
+	}
 	if err != nil {
-		return err
+		return saying(err, "The copy was not finished, and nobody can open it. The same command goes on from there")
 	}
 	if err := record.MarkPlace(ctx, to, blob.New(contents, from.keys.Key("content"))); err != nil {
 		return err
@@ -86,7 +95,22 @@ func (c *copyCommand) Run(ctx context.Context, p *Program) error {
 	if _, err := to.Checkpoint(ctx); err != nil {
 		return err
 	}
+	if err := os.Remove(mark); err != nil {
+		return err
+	}
 	fmt.Fprintf(p.Out, "Copied and compared: %d commits, %d versions, %d items, %d contents, the same audit entries and the same signed head, in %.1f s.\n", proof.T, proof.Versions, proof.Items, proof.Contents, time.Since(began).Seconds())
+	return lacking(p, proof.Lost, "All else was copied. Bring the files back into the new place of contents, from contents/ of a backup.")
+}
+
+// copyMark is a file in the folder of a copy that is not finished: it lacks what came last, and must not be
+// worked in.
+const copyMark = "copying"
+
+// finished refuses the folder of a copy that was not finished.
+func finished(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, copyMark)); err == nil {
+		return fault.New(fault.Conflict, "The record in %s is a copy that was not finished. Run `osler store copy` again: it goes on where it was stopped.", dir)
+	}
 	return nil
 }
 

@@ -37,7 +37,7 @@ func TestUpgradeAndBack(t *testing.T) {
 	if said := run(1, "upgrade", "--rollback"); !strings.Contains(said, "No upgrade has made a copy") {
 		t.Errorf("before any upgrade: %s", said)
 	}
-	if said := run(0, "upgrade"); !strings.Contains(said, "18 commits, made before the step sealed-pages") {
+	if said := run(0, "upgrade"); !strings.Contains(said, "18 commits, made before the step sealed-pages") || !strings.Contains(said, "as it was before, it lies in "+firstOf(t, dir, "upgrades/*-before-*")) {
 		t.Errorf("upgraded: %s", said)
 	}
 	run(0, "audit", "verify")

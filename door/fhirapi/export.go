@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -222,6 +223,14 @@ func (s *server) exportStatus(c *call) error {
 	if len(types) == 0 {
 		types = definition.ResourceTypes()
 	}
+	var lost []store.Version
+	if err := s.piece(c, func() (err error) { lost, err = s.lacking(c, x, past); return err }); err != nil {
+		return err
+	}
+	lacking := map[string]int{} // by type
+	for _, v := range lost {
+		lacking[v.Type]++
+	}
 	compartment := definition.Compartment("Patient")
 	output := fhir.Arr()
 	for _, t := range types {
@@ -240,6 +249,9 @@ func (s *server) exportStatus(c *call) error {
 		}
 		file := x.query()
 		file.Set("type", t)
+		if lacking[t] > 0 {
+			file.Set("lacking", strconv.Itoa(lacking[t]))
+		}
 		output.Append(fhir.Obj("type", t, "url", c.base+"/$export-file?"+file.Encode()))
 	}
 	h := c.w.Header()
@@ -247,7 +259,13 @@ func (s *server) exportStatus(c *call) error {
 	request := map[string]string{"system": "/$export", "patient": "/Patient/$export", "group": "/Group/" + x.group + "/$export"}[x.level]
 	manifest := fhir.Obj("transactionTime", x.at.UTC().Format(instant), "request", c.base+request, "requiresAccessToken", true)
 	manifest.Set("output", output)
-	manifest.Set("error", fhir.Arr())
+	failed := fhir.Arr()
+	if len(lost) > 0 {
+		file := x.query()
+		file.Set("type", outcomeType)
+		failed.Append(fhir.Obj("type", outcomeType, "url", c.base+"/$export-file?"+file.Encode()))
+	}
+	manifest.Set("error", failed)
 	h.Set("Content-Type", "application/json")
 	b := manifest.JSON()
 	h.Set("Content-Length", strconv.Itoa(len(b)))
@@ -287,8 +305,11 @@ func (s *server) exportFile(c *call) error {
 		return err
 	}
 	t := c.URL.Query().Get("type")
-	if !definition.IsResource(t) || len(x.types) > 0 && !slices.Contains(x.types, t) {
+	if !definition.IsResource(t) || t != outcomeType && len(x.types) > 0 && !slices.Contains(x.types, t) {
 		return fault.New(fault.Malformed, "The address of this export cannot be read; start it again.")
+	}
+	if t == outcomeType {
+		return s.exportErrors(c, x, past)
 	}
 	var members, chosen map[string]bool
 	err = s.piece(c, func() (err error) {
@@ -304,18 +325,23 @@ func (s *server) exportFile(c *call) error {
 		return err
 	}
 	c.w.Header().Set("Content-Type", "application/fhir+ndjson")
+	told, _ := strconv.Atoi(c.URL.Query().Get("lacking"))
 	next, stop := iter.Pull2(past.AllFor(c.Context(), x.group, t))
 	defer stop()
 	for more := true; more; {
 		var lines []byte
 		err := s.piece(c, func() (err error) {
-			lines, more, err = x.lines(next, members, chosen)
+			lines, more, err = x.lines(next, members, chosen, &told)
 			return err
 		})
 		if err != nil {
 			// The status has been sent: only a broken connection tells that lines are missing.
 			if c.Context().Err() == nil { // no fault of ours: the client went away, or its account has ended
-				s.Log.Error("bulk export broke off", "type", t, "error", err)
+				level := slog.LevelError
+				if fault.Is(err, fault.Unavailable) { // lost data, which the next manifest tells
+					level = slog.LevelWarn
+				}
+				s.Log.Log(c.Context(), level, "bulk export broke off", "type", t, "error", err)
 			}
 			panic(http.ErrAbortHandler)
 		}
@@ -330,18 +356,83 @@ func (s *server) exportFile(c *call) error {
 const exportPiece = 256 << 10
 
 // lines reads the next piece of an export, without waiting for the client. more says whether there
-// may be others.
-func (x export) lines(next func() (store.Version, error, bool), members, chosen map[string]bool) (lines []byte, more bool, err error) {
+// may be others. More resources that lack data than the manifest has told of end it: the next
+// manifest knows of them.
+func (x export) lines(next func() (store.Version, error, bool), members, chosen map[string]bool, told *int) (lines []byte, more bool, err error) {
 	for len(lines) < exportPiece {
 		v, err, ok := next()
 		if err != nil || !ok {
 			return lines, false, err
 		}
 		if x.has(v, members) && (chosen == nil || chosen[v.ID]) {
+			if record.Lacks(v.Body) {
+				*told--
+			}
+			if *told < 0 {
+				return lines, false, record.LostData(v.Type+"/"+v.ID, record.LostFiles(v.Body)...)
+			}
 			lines = append(append(lines, v.Body...), '\n')
 		}
 	}
 	return lines, true, nil
+}
+
+// outcomeType is the type of the file in which an export tells what it lacks.
+const outcomeType = "OperationOutcome"
+
+// lacking returns what the export gives out without its data, because the file of a content is lost: found by
+// the files alone, so that a manifest reads no content.
+func (s *server) lacking(c *call, x export, past *record.Actor) (list []store.Version, err error) {
+	refs, err := s.Gate.LostReferences(c.Context())
+	if err != nil || len(refs) == 0 {
+		return nil, err
+	}
+	refs = slices.DeleteFunc(refs, func(ref string) bool {
+		t, _, _ := strings.Cut(ref, "/")
+		return len(x.types) > 0 && !slices.Contains(x.types, t)
+	})
+	found, err := past.ReadSome(c.Context(), refs)
+	if err != nil {
+		return nil, err
+	}
+	members, err := x.members(c.Context(), past)
+	if err != nil {
+		return nil, err
+	}
+	chosen := map[string]map[string]bool{}
+	for _, v := range found {
+		ids, known := chosen[v.Type]
+		if !known {
+			if ids, err = x.chosen(c.Context(), past, v.Type); err != nil {
+				return nil, err
+			}
+			chosen[v.Type] = ids
+		}
+		if record.Lacks(v.Body) && x.has(v, members) && (ids == nil || ids[v.ID]) {
+			list = append(list, v)
+		}
+	}
+	return list, nil
+}
+
+// exportErrors answers with what an export lacks, one OperationOutcome a line.
+func (s *server) exportErrors(c *call, x export, past *record.Actor) error {
+	var lines []byte
+	err := s.piece(c, func() error {
+		list, err := s.lacking(c, x, past)
+		for _, v := range list {
+			ref := v.Type + "/" + v.ID
+			o := outcome(fault.Issue{Severity: "error", Type: "incomplete", Expression: ref, Text: record.LostData(ref, record.LostFiles(v.Body)...).Error()})
+			lines = append(o.AppendJSON(lines), '\n')
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	c.w.Header().Set("Content-Type", "application/fhir+ndjson")
+	_, _ = c.w.Write(lines) // a client that went away is no error of ours
+	return nil
 }
 
 // has reports whether a version belongs to the export by level and time.

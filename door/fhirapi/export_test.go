@@ -4,11 +4,14 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust"
 )
@@ -124,6 +127,86 @@ func TestExportIsOfOneMoment(t *testing.T) {
 	if got := p.get(status); got.status != http.StatusGone && got.status != http.StatusUnauthorized {
 		t.Errorf("an export of yesterday answers %d", got.status)
 	}
+}
+
+// An export of a record that has lost the file of a scan says so in its manifest, for those types and
+// patients that it is of.
+func TestAnExportTellsWhatIsLost(t *testing.T) {
+	h, p := exporting(t)
+	data := strings.Repeat("AAAA", 50_000)
+	ref := "DocumentReference/" + h.ask("POST", "/fhir/DocumentReference", `{"resourceType":"DocumentReference","status":"current","subject":{"reference":"Patient/sam"},"content":[{"attachment":{"contentType":"application/pdf","data":"`+data+`"}}]}`).is(http.StatusCreated).node.ID()
+	h.clock.Advance(time.Minute)
+	files, err := filepath.Glob(filepath.Join(h.dir, "contents", "??", "*"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	status := p.start("/fhir/$export")
+	errors := func(status string) []*fhir.Node {
+		t.Helper()
+		return slices.Collect(p.get(status).is(http.StatusOK).node.Get("error").Items())
+	}
+	if got := errors(status); len(got) != 0 {
+		t.Errorf("nothing is lost: %v", got)
+	}
+	whole, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, lose := range []func() error{func() error { return os.Remove(files[0]) }, func() error { // the second is met by who fetches it
+		if err := os.WriteFile(files[0], whole, 0o600); err != nil || len(errors(status)) > 0 {
+			t.Errorf("put back: %v", err)
+		}
+		if err := os.WriteFile(files[0], whole[:1000], 0o600); err != nil {
+			return err
+		}
+		code, body := p.tryLines("/fhir/$export-file?" + status[strings.Index(status, "?")+1:] + "&type=DocumentReference")
+		if code != 0 {
+			t.Errorf("a file without what the manifest did not know as lost: %d %.300s", code, body)
+		}
+		if told := h.log.String(); !strings.Contains(told, ref) {
+			t.Errorf("why it broke off is not in the log: %s", told)
+		}
+		h.log.Reset()
+		return nil
+	}} {
+		if err := lose(); err != nil {
+			t.Fatal(err)
+		}
+		list := errors(status)
+		if len(list) != 1 || list[0].Get("type").Text() != "OperationOutcome" {
+			t.Fatalf("errors of the manifest: %v", list)
+		}
+		code, body := p.lines(strings.TrimPrefix(list[0].Get("url").Text(), h.url))
+		if o := read(t, body); code != http.StatusOK || o.ResourceType() != "OperationOutcome" || !strings.Contains(body, ref) || !strings.Contains(body, filepath.Base(files[0])) {
+			t.Errorf("what is lost: %d %s", code, body)
+		}
+		same(t, "its document is there", p.files(status)["DocumentReference"], strings.TrimPrefix(ref, "DocumentReference/"))
+		for _, other := range []string{"/fhir/$export?_type=Observation", "/fhir/Group/panel/$export", "/fhir/$export?_typeFilter=DocumentReference%3Fstatus%3Dsuperseded"} {
+			if got := errors(p.start(other)); len(got) != 0 {
+				t.Errorf("%s tells of what is not in it: %v", other, got)
+			}
+		}
+	}
+}
+
+// tryLines is lines of an answer that may break off: status 0.
+func (h *house) tryLines(path string) (int, string) {
+	h.t.Helper()
+	r, err := http.NewRequestWithContext(h.t.Context(), "GET", h.url+path, nil)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+h.tokens[h.role])
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, ""
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		return 0, string(b)
+	}
+	return res.StatusCode, string(b)
 }
 
 func TestExportRefused(t *testing.T) {

@@ -37,7 +37,7 @@ func (s *server) read(c *call) error {
 		}
 	}
 	if record.Lacks(v.Body) {
-		return record.LostData(v.Type + "/" + v.ID)
+		return record.LostData(v.Type+"/"+v.ID, record.LostFiles(v.Body)...)
 	}
 	return c.send(http.StatusOK, v, false)
 }
@@ -73,7 +73,7 @@ func (s *server) vread(c *call) error {
 		return fault.New(fault.Gone, "Version %d is a deletion.", n)
 	}
 	if record.Lacks(v.Body) {
-		return record.LostData(v.Type + "/" + v.ID)
+		return record.LostData(v.Type+"/"+v.ID, record.LostFiles(v.Body)...)
 	}
 	return c.send(http.StatusOK, v, false)
 }

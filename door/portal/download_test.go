@@ -125,6 +125,13 @@ func TestABrokenDownloadDoesNotLookWhole(t *testing.T) {
 	if _, err := io.Copy(io.Discard, r.Body); err == nil && r.StatusCode == http.StatusOK {
 		t.Error("half a record looks whole")
 	}
+	// Once the loss is known, the patient reads what to do instead.
+	if _, err := c.gate.SweepContents(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if status, page := c.see("lena.holm", "/portal/download"); status != http.StatusServiceUnavailable || !strings.Contains(page, "Please tell the clinic. It can put the file back.") {
+		t.Errorf("a download that would break off: %d %.300s", status, page)
+	}
 }
 
 // TestSubstancesGoWithTheNotice: the file and the page carry the notice of 42 CFR Part 2 when there is

@@ -27,12 +27,19 @@ type homeView struct {
 	Patient   chart.Patient
 	Acting    bool // the reader is somebody else
 	ToDo      []toDo
-	New       []resultLine // results that were not opened, the most pressing first
-	Today     []chart.Appointment
-	Next      *chart.Appointment // after today
+	New       []resultLine        // results that were not opened, the most pressing first
+	Today     []chart.Appointment // that are not over
+	Over      []visitOver         // of today
+	Next      *chart.Appointment  // after today
 	Team      team
 	Unread    int
 	Medicines int
+}
+
+// visitOver is a visit of today that has taken place, with where to read about it.
+type visitOver struct {
+	chart.Appointment
+	Href string
 }
 
 // toDo is one thing that waits for the patient.
@@ -59,8 +66,21 @@ func readHome(r *web.Request) (homeView, error) {
 	if v.Team, err = readTeam(ctx, r.Actor); err != nil {
 		return v, err
 	}
-	v.Today = c.AppointmentsOn(r.Now())
-	if a, ok := c.NextAppointment(); ok && !slices.ContainsFunc(v.Today, func(t chart.Appointment) bool { return t.ID == a.ID }) {
+	all := c.AppointmentsOn(r.Now())
+	for _, a := range all {
+		if !a.Done() {
+			v.Today = append(v.Today, a)
+			continue
+		}
+		over := visitOver{Appointment: a, Href: "/portal/visits"}
+		for _, x := range c.Visits {
+			if x.Appointment == a.ID {
+				over.Href = "/portal/visits/" + x.ID
+			}
+		}
+		v.Over = append(v.Over, over)
+	}
+	if a, ok := c.NextAppointment(); ok && !slices.ContainsFunc(all, func(t chart.Appointment) bool { return t.ID == a.ID }) {
 		v.Next = &a
 	}
 	list, err := readResults(r)
@@ -76,7 +96,11 @@ func readHome(r *web.Request) (homeView, error) {
 	if err != nil {
 		return v, err
 	}
-	v.Medicines = len(meds.Current)
+	for _, m := range meds.Current {
+		if !m.Stated { // what the patient told stands apart on the page that this counts
+			v.Medicines++
+		}
+	}
 	for _, t := range threads {
 		v.Unread += t.UnreadBy("Patient/" + c.Patient.ID)
 	}

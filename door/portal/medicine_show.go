@@ -17,7 +17,7 @@ type medicinesView struct {
 	Allergies chart.Allergies
 	Now       []medicineLine
 	Told      []medication.Medicine // stated by the patient, newest first
-	Past      []medication.Medicine
+	Past      []pastMedicine
 	Name      string // typed into "I also take"
 	Words     string
 	Open      string // reference of the medicine whose form came back
@@ -87,10 +87,9 @@ func readMedicines(r *web.Request) (medicinesView, error) {
 	for _, m := range list.Past {
 		if m.Stated {
 			v.Told = append(v.Told, m)
-		} else {
-			v.Past = append(v.Past, m)
 		}
 	}
+	v.Past = past(list)
 	slices.SortStableFunc(v.Told, func(a, b medication.Medicine) int { return b.Authored.Compare(a.Authored) })
 	return v, nil
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/practice/message"
-	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store"
 )
 
@@ -37,8 +36,7 @@ type threadView struct {
 	InPerson          bool // the writer is the patient
 	Private           bool // the writer keeps it from who sees a part of the record
 	Options           []ui.Option
-	Draft             record.Draft
-	SavedAt           string
+	Saved             ui.Saved
 	Faults            ui.Faults
 }
 
@@ -109,18 +107,13 @@ func (v threadView) draftKey() string {
 
 // draft fills in what was typed and not sent.
 func (v *threadView) draft(r *web.Request) error {
-	d, err := r.Actor.Draft(r.Context(), v.draftKey())
-	if fault.Is(err, fault.NotFound) {
+	d, saved, fields, err := web.Typed(r, v.draftKey())
+	if err != nil {
+		return err
+	}
+	if v.Saved = saved; d.Version == 0 {
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	fields, err := web.DraftFields(d)
-	if err != nil {
-		return err
-	}
-	v.Draft, v.SavedAt = d, r.SavedAt(d)
 	v.Text = fields["text"]
 	if v.Thread == nil {
 		v.Subject, v.To, v.Private = fields["subject"], fields["to"], fields["private"] != ""

@@ -2,6 +2,7 @@ package portal
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -12,10 +13,48 @@ import (
 	"github.com/osler-emr/osler/trust/ledger"
 )
 
-// resultsView is the list of all results by day.
+// resultsView is the list of all results by day, the older ones folded by year.
 type resultsView struct {
+	Days  []resultDay // the newest, and those with a result that nobody opened yet
+	Older []resultYear
+	New   int
+}
+
+// resultYear are the days of a year that are folded.
+type resultYear struct {
+	Year int
 	Days []resultDay
-	New  int
+}
+
+// Count is how many results are in the fold.
+func (y resultYear) Count() (n int) {
+	for _, d := range y.Days {
+		n += len(d.Lines)
+	}
+	return n
+}
+
+// linesOpen is how many results stand open before the first fold.
+const linesOpen = 12
+
+// fold puts all days into years but the newest ones and those with something new.
+func (v *resultsView) fold() {
+	var open []resultDay
+	lines := 0
+	for _, d := range v.Days {
+		fresh := slices.ContainsFunc(d.Lines, func(l resultLine) bool { return l.New })
+		if fresh || lines < linesOpen && len(v.Older) == 0 {
+			open = append(open, d)
+			lines += len(d.Lines)
+			continue
+		}
+		if n := len(v.Older); n == 0 || v.Older[n-1].Year != d.At.Year() {
+			v.Older = append(v.Older, resultYear{Year: d.At.Year()})
+		}
+		last := &v.Older[len(v.Older)-1]
+		last.Days = append(last.Days, d)
+	}
+	v.Days = open
 }
 
 type resultDay struct {
@@ -40,6 +79,7 @@ func results(w http.ResponseWriter, r *web.Request) error {
 			v.New++
 		}
 	}
+	v.fold()
 	return web.Page(w, r, ui.Page{Title: r.Lang.T("Test results"), Active: "/portal/results"}, resultsPage(v))
 }
 

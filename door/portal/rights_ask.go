@@ -8,19 +8,17 @@ import (
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/practice/rights"
-	"github.com/osler-emr/osler/record"
 )
 
 // askView is the form of a request.
 type askView struct {
-	Kind    rights.Kind
-	About   string
-	Entry   rights.Entry
-	Form    rights.Draft
-	For     string // id of the patient whom the writer acts for
-	Draft   record.Draft
-	SavedAt string
-	Faults  ui.Faults
+	Kind   rights.Kind
+	About  string
+	Entry  rights.Entry
+	Form   rights.Draft
+	For    string // id of the patient whom the writer acts for
+	Saved  ui.Saved
+	Faults ui.Faults
 }
 
 // Path is where the form is sent.
@@ -111,8 +109,8 @@ func askForm(w http.ResponseWriter, r *web.Request, kind rights.Kind) error {
 
 // draft reads which draft the page goes on with, and returns what was typed into it.
 func (v *askView) draft(r *web.Request) (map[string]string, error) {
-	d, fields, err := typed(r, v.draftKey())
-	v.Draft, v.SavedAt = d, r.SavedAt(d)
+	_, saved, fields, err := web.Typed(r, v.draftKey())
+	v.Saved = saved
 	return fields, err
 }
 

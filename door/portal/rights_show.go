@@ -8,7 +8,6 @@ import (
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/practice/rights"
-	"github.com/osler-emr/osler/record"
 )
 
 // rightsView is what the patient has asked about the record.
@@ -33,8 +32,7 @@ type rightView struct {
 	Team    team
 	Contact identity.PrivacyContact // whom to complain to
 	Text    string
-	Draft   record.Draft
-	SavedAt string
+	Saved   ui.Saved
 	Faults  ui.Faults
 }
 
@@ -165,25 +163,12 @@ func readRight(r *web.Request) (rightView, error) {
 		return v, err
 	}
 	var fields map[string]string
-	v.Draft, fields, err = typed(r, v.draftKey())
-	v.SavedAt, v.Text = r.SavedAt(v.Draft), fields["text"]
+	_, v.Saved, fields, err = web.Typed(r, v.draftKey())
+	v.Text = fields["text"]
 	return v, err
 }
 
 func (v rightView) draftKey() string { return "portal/statement/" + v.ID }
-
-// typed returns what was typed into a form and not sent.
-func typed(r *web.Request, key string) (record.Draft, map[string]string, error) {
-	d, err := r.Actor.Draft(r.Context(), key)
-	if fault.Is(err, fault.NotFound) {
-		return record.Draft{}, nil, nil
-	}
-	if err != nil {
-		return record.Draft{}, nil, err
-	}
-	fields, err := web.DraftFields(d)
-	return d, fields, err
-}
 
 func showRight(w http.ResponseWriter, r *web.Request, v rightView) error {
 	p := rightsPageOf(r, "Request about my record")

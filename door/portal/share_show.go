@@ -3,6 +3,7 @@ package portal
 import (
 	"net/http"
 
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/door/sheet"
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
@@ -11,6 +12,7 @@ import (
 	"github.com/osler-emr/osler/practice/emergency"
 	"github.com/osler-emr/osler/practice/medication"
 	"github.com/osler-emr/osler/practice/message"
+	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust/label"
 	"github.com/osler-emr/osler/trust/ledger"
 )
@@ -28,13 +30,36 @@ func download(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := wholeFiles(r, id); err != nil {
+		return err
+	}
 	out := &streamed{w: w}
-	if _, err = bulk.Patient(r.Context(), r.Actor, id, out); err == nil || !out.begun {
+	if _, err = bulk.Patient(r.Context(), r.Actor, id, out, nil); err == nil || !out.begun {
 		return err
 	}
 	// Half a record must not look whole: the connection ends, and the browser says that it failed.
 	r.Site.Log.Error("a download broke off", "error", err.Error())
 	panic(http.ErrAbortHandler)
+}
+
+// wholeFiles refuses, in words for the patient, a download that would break off because the clinic has lost
+// the file of a document.
+func wholeFiles(r *web.Request, id string) error {
+	if len(r.Site.Gate.LostFiles()) == 0 {
+		return nil
+	}
+	refs, err := r.Site.Gate.LostReferences(r.Context())
+	if err != nil {
+		return err
+	}
+	found, err := r.Actor.ReadSome(r.Context(), refs)
+	for _, v := range found {
+		if files := record.LostFiles(v.Body); v.Patient == id && len(files) > 0 {
+			r.Site.Log.Warn("a patient's download was refused", "error", record.LostData(v.Type+"/"+v.ID, files...).Error())
+			return fault.New(fault.Unavailable, "Your record cannot be downloaded now: the clinic has lost the file of a document in it, and half a record would look whole. Please tell the clinic. It can put the file back.")
+		}
+	}
+	return err
 }
 
 // streamed is a file that is sent while it is made. Its header is not sent before its first bytes,

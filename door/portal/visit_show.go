@@ -16,6 +16,7 @@ import (
 type visitsView struct {
 	Asked  []message.Thread    // visits that were asked for and not answered yet
 	Coming []chart.Appointment // soonest first
+	Over   []chart.Appointment // of today, without a visit among Past that tells of it
 	Past   []chart.Visit       // newest first
 	Team   team
 	Notes  map[string]bool // visits with a summary, by id
@@ -35,11 +36,22 @@ func visits(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	v := visitsView{Past: c.Visits, Notes: map[string]bool{}}
+	v := visitsView{Notes: map[string]bool{}}
+	for _, x := range c.Visits {
+		if !x.InProgress() { // it stands among those of today until it is over
+			v.Past = append(v.Past, x)
+		}
+	}
 	if v.Team, err = readTeam(r.Context(), r.Actor); err != nil {
 		return err
 	}
-	v.Coming = c.AppointmentsOn(r.Now())
+	for _, a := range c.AppointmentsOn(r.Now()) {
+		if !a.Done() {
+			v.Coming = append(v.Coming, a)
+		} else if !slices.ContainsFunc(v.Past, func(x chart.Visit) bool { return x.Appointment == a.ID }) {
+			v.Over = append(v.Over, a)
+		}
+	}
 	now := len(v.Coming)
 	for _, a := range slices.Backward(c.Appointments) {
 		if schedule.State(a.Status).Open() && !a.Done() && chart.Moment(a.Start).After(r.Now()) && !slices.ContainsFunc(v.Coming[:now], func(t chart.Appointment) bool { return t.ID == a.ID }) {

@@ -336,7 +336,7 @@ func (n NumberLine) drawing() drawnLine {
 			end = lineW
 		}
 		word := b.Word
-		if float64(len([]rune(word)))*5.2 > end-at {
+		if float64(len([]rune(word)))*5.9+3 > end-at { // a word that touches the edges of its band is hard to read
 			word = ""
 		}
 		d.Bands = append(d.Bands, drawnBand{px(at), px(math.Max(0, end-at)), b.Kind, word, px((at + end) / 2)})

@@ -2,6 +2,8 @@ package ui
 
 import (
 	"context"
+	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,6 +21,53 @@ type Panel struct {
 	Class   string          // more classes: "need"
 	ID      string          // for htmx targets
 	Level3  bool            // an h3 below an h2
+}
+
+// Saved is what a form's draft holds, for Draft.
+type Saved struct {
+	Key     string // of the draft
+	Version int64  // 0: nothing is saved
+	At      string // "saved 10:14:32"
+	// Apart are texts that were left in other windows and are not part of the draft.
+	Apart        []OtherText
+	ApartVersion int64
+	// Theirs is what another window has saved since the form was shown, with which it came back.
+	Theirs *OtherText
+}
+
+// OtherText is another version of the text of a form, by field.
+type OtherText struct {
+	Version int64             `json:"version"`
+	Saved   string            `json:"saved"`
+	Value   map[string]string `json:"value"`
+}
+
+// version is the one that the form goes on from.
+func (s Saved) version() string {
+	if s.Theirs != nil {
+		return strconv.FormatInt(s.Theirs.Version, 10)
+	}
+	return strconv.FormatInt(s.Version, 10)
+}
+
+// others are the attributes that hold other versions, for the script.
+func (s Saved) others() templ.Attributes {
+	a := templ.Attributes{}
+	if s.Theirs != nil {
+		a["data-theirs"] = inJSON(s.Theirs)
+	}
+	if len(s.Apart) > 0 {
+		a["data-apart"], a["data-merged"] = inJSON(s.Apart), strconv.FormatInt(s.ApartVersion, 10)
+	}
+	return a
+}
+
+func inJSON(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return ""
+	}
+	return string(b)
 }
 
 // Tab is one entry of Tabs.
@@ -69,8 +118,9 @@ type Field struct {
 	List              string // id of a datalist of what can be chosen
 	Dir               string // "ltr" for what reads left to right in every language: "1 tablet"
 	Required          bool
-	Any               bool // nobody has to be told that it is optional: the empty option is as good as the others ("Anybody"), or the hint says when it is needed
-	Focus             bool // starts with the focus
+	Any               bool   // nobody has to be told that it is optional: the empty option is as good as the others ("Anybody"), or the hint says when it is needed
+	Focus             bool   // starts with the focus
+	Key               string // the single key that leads here
 	Faults            Faults
 	Options           []Option // for Select and Choices
 	Rows              int      // for TextArea
@@ -130,7 +180,7 @@ func (f Field) attributes() templ.Attributes {
 	if len(by) > 0 {
 		a["aria-describedby"] = strings.Join(by, " ")
 	}
-	for name, v := range map[string]string{"autocomplete": f.Autocomplete, "inputmode": f.InputMode, "dir": f.Dir, "list": f.List} {
+	for name, v := range map[string]string{"autocomplete": f.Autocomplete, "inputmode": f.InputMode, "dir": f.Dir, "list": f.List, "data-key": f.Key} {
 		if v != "" {
 			a[name] = v
 		}

@@ -96,12 +96,15 @@ func stay(w http.ResponseWriter, _ *Request) error {
 	return nil
 }
 
-// undo takes a change back and returns to the page.
+// undo takes a change back and returns to the page, which says when it could not be taken back: too late, or
+// somebody has read or changed it since, as the answer to a message that its reader has opened.
 func undo(w http.ResponseWriter, r *Request) error {
 	err := r.Actor.Undo(r.Context(), r.FormValue("token"))
 	switch {
 	case fault.Is(err, fault.Gone):
 		r.said = &ui.Toast{Text: r.Lang.T("It is too late to undo this; the record keeps it. Change it on its page."), Bad: true}
+	case fault.Is(err, fault.Conflict):
+		r.said = &ui.Toast{Text: r.Lang.T("Not undone: somebody has read or changed it since. It stands. Correct it on its page, or send another message that puts it right."), Bad: true}
 	case err != nil:
 		return err
 	default:

@@ -153,11 +153,11 @@ func TestSynthea(t *testing.T) {
 	}
 
 	out := filepath.Join(t.TempDir(), "all")
-	counts, err := All(t.Context(), first, out)
+	counts, err := All(t.Context(), first, out, nil)
 	if err != nil || counts["Patient"] != 30 {
 		t.Fatalf("export: %v %v", counts, err)
 	}
-	if _, err := All(t.Context(), first, out); err == nil {
+	if _, err := All(t.Context(), first, out, nil); err == nil {
 		t.Error("an export wrote into a folder that is not empty")
 	}
 	second := empty(t)
@@ -174,7 +174,7 @@ func TestSynthea(t *testing.T) {
 		}
 	}
 	var one bytes.Buffer
-	if n, err = Patient(t.Context(), first, patient, &one); err != nil || n < 20 {
+	if n, err = Patient(t.Context(), first, patient, &one, nil); err != nil || n < 20 {
 		t.Fatalf("export of one: %d %v", n, err)
 	}
 	third := empty(t)

@@ -16,12 +16,56 @@ import (
 	"github.com/osler-emr/osler/trust/ledger"
 )
 
+// Lost is told of each resource that misses data whose file is lost (record.Lacks), with the names of its
+// files. The resource is written without the data then, and an OperationOutcome at the end names it. A
+// nil Lost ends an export at the first of them: half a record must not look whole.
+type Lost func(reference string, files []string)
+
+// LostError ends an export at lost data.
+type LostError struct{ error }
+
+// Unwrap returns the fault.
+func (e LostError) Unwrap() error { return e.error }
+
+// lacking notes the resources that miss data.
+type lacking struct {
+	Lost
+	issues *fhir.Node
+}
+
+// meets returns an error where the export ends.
+func (l *lacking) meets(ref string, body []byte) error {
+	if !record.Lacks(body) {
+		return nil
+	}
+	files := record.LostFiles(body)
+	why := record.LostData(ref, files...)
+	if l.Lost == nil {
+		return LostError{why}
+	}
+	l.Lost(ref, files)
+	if l.issues == nil {
+		l.issues = fhir.Arr()
+	}
+	l.issues.Append(fhir.Obj("severity", "error", "code", "incomplete", "diagnostics", why.Error(), "expression", fhir.Arr(ref)))
+	return nil
+}
+
+// outcome tells what is missing; nil when nothing is.
+func (l *lacking) outcome() *fhir.Node {
+	if l.issues == nil {
+		return nil
+	}
+	r := fhir.New("OperationOutcome")
+	r.Set("issue", l.issues)
+	return r
+}
+
 // Patient writes one patient's record as a collection Bundle: the whole compartment, and
 // the practitioners, organizations and other shared resources that it names. It returns the number
 // of resources. What is about the use of substances goes with the notice that the law asks for
-// (42 CFR 2.32(a)(2)), as the last entry. The record is never in memory as a whole. A record that misses
-// data whose file is lost (record.Lacks) is not written to its end: half of one must not look whole.
-func Patient(ctx context.Context, actor *record.Actor, id string, w io.Writer) (int, error) {
+// (42 CFR 2.32(a)(2)), as the last entry. The record is never in memory as a whole.
+func Patient(ctx context.Context, actor *record.Actor, id string, w io.Writer, lost Lost) (int, error) {
 	if err := actor.Note(ctx, ledger.Export, id, "whole record"); err != nil {
 		return 0, err
 	}
@@ -29,9 +73,10 @@ func Patient(ctx context.Context, actor *record.Actor, id string, w io.Writer) (
 	out.WriteString(`{"resourceType":"Bundle","type":"collection","timestamp":"` + actor.Now().Format("2006-01-02T15:04:05.000Z07:00") + `","entry":[`)
 	n := 0
 	written, named, protected := map[string]bool{}, []string{}, false
+	missing := lacking{Lost: lost}
 	add := func(ref string, body []byte) error {
-		if record.Lacks(body) {
-			return record.LostData(ref)
+		if err := missing.meets(ref, body); err != nil {
+			return err
 		}
 		if n++; n > 1 {
 			out.WriteString(",\n")
@@ -85,6 +130,11 @@ func Patient(ctx context.Context, actor *record.Actor, id string, w io.Writer) (
 			return n, err
 		}
 	}
+	if o := missing.outcome(); o != nil {
+		if err := add("", o.JSON()); err != nil {
+			return n, err
+		}
+	}
 	out.WriteString("]}\n")
 	return n, out.Flush()
 }
@@ -100,11 +150,10 @@ func notice() *fhir.Node {
 }
 
 // All writes every resource that the actor may see as NDJSON, one file for each type in
-// dir, which must be empty or absent. It returns the number of resources by type. It ends with an error at
-// a resource that misses data whose file is lost.
-func All(ctx context.Context, actor *record.Actor, dir string) (map[string]int, error) {
+// dir, which must be empty or absent. It returns the number of resources by type.
+func All(ctx context.Context, actor *record.Actor, dir string, lost Lost) (map[string]int, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
+		return nil, fault.Wrap(err, fault.Unavailable, "The folder %s cannot be made.", dir)
 	}
 	if old, err := os.ReadDir(dir); err != nil || len(old) > 0 {
 		return nil, fault.Wrap(err, fault.Conflict, "The folder %s is not empty; export into a new one.", dir)
@@ -114,10 +163,11 @@ func All(ctx context.Context, actor *record.Actor, dir string) (map[string]int, 
 	}
 	files := map[string]*typeFile{}
 	counts := map[string]int{}
+	missing := lacking{Lost: lost}
 	var failed error
 	for v, err := range actor.All(ctx) {
-		if err == nil && record.Lacks(v.Body) {
-			err = record.LostData(v.Type + "/" + v.ID)
+		if err == nil {
+			err = missing.meets(v.Type+"/"+v.ID, v.Body)
 		}
 		if err == nil {
 			err = write(files, dir, v.Type, v.Body)
@@ -128,8 +178,16 @@ func All(ctx context.Context, actor *record.Actor, dir string) (map[string]int, 
 		}
 		counts[v.Type]++
 	}
+	if o := missing.outcome(); o != nil && failed == nil {
+		failed = write(files, dir, "OperationOutcome", o.JSON())
+	}
 	for _, f := range files {
-		failed = errors.Join(failed, f.buffer.Flush(), f.file.Sync(), f.file.Close())
+		if err := errors.Join(f.buffer.Flush(), f.file.Sync(), f.file.Close()); err != nil && failed == nil {
+			failed = err
+		}
+	}
+	if path := (*os.PathError)(nil); errors.As(failed, &path) {
+		failed = fault.Wrap(path.Err, fault.Unavailable, "The file %s of the export could not be written. Is the disk full?", path.Path)
 	}
 	return counts, failed
 }

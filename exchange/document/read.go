@@ -1,6 +1,7 @@
 package document
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -16,7 +17,8 @@ func Read(body []byte) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{cda: doc, doc: &Document{}, places: map[string]place{}, lower: map[*cda.Passage]string{}}
+	r := &reader{cda: doc, doc: &Document{}, places: map[string]place{}, lower: map[*cda.Passage]string{}, lines: map[*cda.Passage]string{},
+		budget: min(20*len(body), len(body)+64<<20) + 1<<20}
 	r.texts()
 	r.header()
 	r.labels()
@@ -30,19 +32,25 @@ func Read(body []byte) (*Document, error) {
 
 // reader is the state of reading one document.
 type reader struct {
-	cda     *cda.Document
-	doc     *Document
-	places  map[string]place // by the ID of a passage
-	of      int              // index of the section that is read
-	entry   int              // of the entry in it
-	part    int              // items made of the entry
-	kind    Section
-	doubts  []Doubt                 // of the item that is made
-	marked  []*marks                // of each section, nil for none
-	lower   map[*cda.Passage]string // passages in lower case
-	none    bool                    // what is made says that there is none
-	counted bool                    // units that are no units are no doubt
-	clocks  bool                    // a time of day was left out for want of a zone
+	cda    *cda.Document
+	doc    *Document
+	places map[string]place // by the ID of a passage
+	of     int              // index of the section that is read
+	entry  int              // of the entry in it
+	part   int              // items made of the entry
+	kind   Section
+	framed frame                   // the bracket that was asked last
+	name   string                  // of the section
+	doubts []Doubt                 // of the item that is made
+	marked []*marks                // of each section, nil for none
+	lower  map[*cda.Passage]string // passages in lower case
+	lines  map[*cda.Passage]string // passages in a line
+	// budget is how many bytes of text may still be taken for entries that refer to them: a passage may
+	// be referred to by every entry.
+	budget  int
+	none    bool // what is made says that there is none
+	counted bool // units that are no units are no doubt
+	clocks  bool // a time of day was left out for want of a zone
 }
 
 // place is where a passage stands: alone, and with the row or item around it.
@@ -82,7 +90,8 @@ func (r *reader) index(of int, p, wide *cda.Passage) {
 // section reads the entries of a section.
 func (r *reader) section(i int) {
 	s := &r.cda.Sections[i]
-	r.of, r.kind = i, r.doc.Texts[i].Section
+	r.of, r.kind, r.name = i, r.doc.Texts[i].Section, titleOf(s)
+	private := s.Child("code").Attr("code") == privacySection
 	if len(s.Entries) == 0 {
 		why := textOnly
 		switch {
@@ -100,6 +109,10 @@ func (r *reader) section(i int) {
 	for n, statement := range s.Entries {
 		r.entry, r.part = n, 0
 		items, before := len(r.doc.Items), len(r.doc.Items)+len(r.doc.Unread)
+		if private {
+			r.unread(statement, keptAsLabels)
+			continue
+		}
 		r.statement(statement)
 		r.mark(statement, items)
 		if len(r.doc.Items)+len(r.doc.Unread) == before {
@@ -108,8 +121,9 @@ func (r *reader) section(i int) {
 	}
 }
 
-func (r *reader) title() string {
-	s := &r.cda.Sections[r.of]
+func (r *reader) title() string { return r.name }
+
+func titleOf(s *cda.Section) string {
 	if s.Title != "" {
 		return s.Title
 	}
@@ -122,10 +136,6 @@ func (r *reader) title() string {
 // statement reads one entry. Errors that the document marks as such are no facts.
 func (r *reader) statement(e *cda.Element) {
 	r.doubts = nil
-	if s := &r.cda.Sections[r.of]; s.Child("code").Attr("code") == privacySection {
-		r.unread(e, keptAsLabels)
-		return
-	}
 	r.dispatch(e, 0)
 }
 
@@ -134,6 +144,9 @@ func erroneous(e *cda.Element) bool { return e.Child("statusCode").Attr("code") 
 
 // add takes a resource as an item of the entry e.
 func (r *reader) add(e *cda.Element, resource *fhir.Node, text string) *Item {
+	if r.none { // what there is none of has no status
+		r.doubts = nil
+	}
 	r.part++
 	switch t := resource.ResourceType(); {
 	case r.none: // what there is none of need not be in the text
@@ -185,6 +198,15 @@ func (r *reader) doubt(words string, args ...any) {
 	r.doubts = append(r.doubts, Doubt{Words: words, Args: args})
 }
 
+// denies finds words that say that there is nothing, or that nobody knows.
+var denies = regexp.MustCompile(`(?i)^(no|none|nil|nka|nkda|n/a|not|unknown|denies|negative)\b|\bnot (available|applicable|known|recorded)\b|\bno (data|information)\b|^ *-* *$`)
+
+// empty reports whether a concept is only words that deny or know nothing: that is no fact, and what
+// it would be if it were one is a guess.
+func empty(c *fhir.Node) bool {
+	return c != nil && c.Get("coding") == nil && denies.MatchString(c.Get("text").Text())
+}
+
 // source returns the ID of the passage of this section that an entry refers to.
 func (r *reader) source(e *cda.Element) string {
 	for _, path := range []string{"text", "participant/participantRole/playingEntity/code/originalText", "consumable/manufacturedProduct/manufacturedMaterial/code/originalText",
@@ -201,13 +223,27 @@ func (r *reader) source(e *cda.Element) string {
 func (r *reader) textOf(e *cda.Element) string {
 	if id := e.Reference(); id != "" {
 		if p, ok := r.places[id]; ok {
-			return p.alone.Line()
+			return r.line(p.alone)
 		}
 	}
 	if e.Attr("representation") == "B64" {
 		return ""
 	}
 	return e.Content()
+}
+
+// line returns a passage in a line, "" when too much was taken already.
+func (r *reader) line(p *cda.Passage) string {
+	if r.budget < 0 {
+		return ""
+	}
+	text, ok := r.lines[p]
+	if !ok {
+		text = p.Line()
+		r.lines[p] = text
+	}
+	r.budget -= len(text)
+	return text
 }
 
 // words returns what a code or text says to a person.
@@ -257,6 +293,9 @@ func related(e *cda.Element, name string, f func(typeCode string, other *cda.Ele
 
 // close ends the reading.
 func (r *reader) close() {
+	if r.budget < 0 {
+		r.doc.Doubts = append(r.doc.Doubts, Doubt{Words: muchText})
+	}
 	if r.clocks {
 		r.doc.Doubts = append(r.doc.Doubts, Doubt{Words: timesWithoutZone})
 	}

@@ -56,72 +56,74 @@ const (
 	statusObservation   = "2.16.840.1.113883.10.20.22.4.28"
 )
 
-func (r *reader) allergy(o, act *cda.Element) {
-	n := fhir.New("AllergyIntolerance")
-	n.Set("identifier", identifiers(o))
-	agent := o.At("participant/participantRole/playingEntity")
+// allergen reads what an allergy is to: a substance, which may be denied, or the code of a statement
+// that there is none.
+func (r *reader) allergen(o *cda.Element) (code *fhir.Node, denied bool, none string) {
+	agent, value := o.At("participant/participantRole/playingEntity"), o.Child("value")
 	substance := agent.Child("code")
-	code := r.concept(substance)
+	code = r.concept(substance)
 	if name := agent.Child("name").Content(); name != "" && code == nil {
 		code = fhir.Obj("text", name)
 	}
-	denied, none := o.Attr("negationInd") == "true", ""
-	for _, c := range append(codesIn(substance, snomedOID), codesIn(o.Child("value"), snomedOID)...) {
+	denied = o.Attr("negationInd") == "true"
+	for _, c := range append(codesIn(substance, snomedOID), codesIn(value, snomedOID)...) {
 		if noAllergies[c] != "" {
 			none = c
 		}
 	}
 	if denied && none == "" && (code == nil || anyOf(substance, anySubstance)) {
 		none = "716186003"
-		for _, c := range codesIn(o.Child("value"), snomedOID) {
+		for _, c := range codesIn(value, snomedOID) {
 			if d := deniedAllergies[c]; d != "" {
 				none = d
 			}
 		}
 	}
 	if none != "" {
-		code, denied = made(snomed, none, noAllergies[none]), false
+		code = made(snomed, none, noAllergies[none])
 		code.Set("text", fhir.Str(noAllergies[none]))
+		return code, false, none
 	}
-	if code == nil && substance.Null() == "" {
-		code = r.concept(o.Child("value")) // older systems put the substance there
-		if anyOfKinds(o.Child("value")) {
-			code = nil
-		}
+	if code == nil && substance.Null() == "" && !anyOfKinds(value) {
+		code = r.concept(value) // older systems put the substance there
 	}
 	if code == nil {
 		if text := r.textOf(o.Child("text")); text != "" {
 			code = fhir.Obj("text", clip(text))
 		}
 	}
-	if code == nil {
+	return code, denied, ""
+}
+
+func (r *reader) allergy(o, act *cda.Element) {
+	n := fhir.New("AllergyIntolerance")
+	n.Set("identifier", identifiers(o))
+	code, denied, none := r.allergen(o)
+	switch {
+	case code == nil:
 		r.unread(o, saysNothing)
+		return
+	case empty(code):
+		r.unread(o, deniesInWords)
 		return
 	}
 	status := r.allergyStatus(o, act)
 	if denied {
 		status = "inactive"
-		n.Set("clinicalStatus", made(allergyClinical, status, ""))
-		n.Set("verificationStatus", made("http://terminology.hl7.org/CodeSystem/allergyintolerance-verification", "refuted", ""))
-	} else {
-		n.Set("clinicalStatus", made(allergyClinical, status, ""))
 	}
-	if none == "" {
-		for _, c := range codesIn(o.Child("value"), snomedOID) {
-			if kind, ok := allergyKinds[c]; ok {
-				n.Set("type", fhir.Obj("v", kind[0]).Get("v"))
-				if kind[1] != "" {
-					n.Set("category", fhir.Arr(kind[1]))
-				}
+	n.Set("clinicalStatus", made(allergyClinical, status, ""))
+	if denied {
+		n.Set("verificationStatus", made("http://terminology.hl7.org/CodeSystem/allergyintolerance-verification", "refuted", ""))
+	}
+	for _, c := range codesIn(o.Child("value"), snomedOID) {
+		if kind, ok := allergyKinds[c]; ok && none == "" {
+			n.Set("type", fhir.Obj("v", kind[0]).Get("v"))
+			if kind[1] != "" {
+				n.Set("category", fhir.Arr(kind[1]))
 			}
 		}
 	}
-	criticality := ""
-	related(o, "observation", func(_ string, c *cda.Element) {
-		if c.Child("code").Attr("code") == "82606-5" {
-			criticality = map[string]string{"CRITH": "high", "CRITL": "low", "CRITU": "unable-to-assess"}[c.Child("value").Attr("code")]
-		}
-	})
+	criticality := criticalityOf(o)
 	n.Set("criticality", fhir.Obj("v", criticality).Get("v"))
 	n.Set("code", code)
 	onset := r.onset(n, o)
@@ -156,6 +158,15 @@ func (r *reader) allergy(o, act *cda.Element) {
 		item.Source = r.source(act)
 	}
 	item.Section = Allergies
+}
+
+func criticalityOf(o *cda.Element) (criticality string) {
+	related(o, "observation", func(_ string, c *cda.Element) {
+		if c.Child("code").Attr("code") == "82606-5" {
+			criticality = map[string]string{"CRITH": "high", "CRITL": "low", "CRITU": "unable-to-assess"}[c.Child("value").Attr("code")]
+		}
+	})
+	return criticality
 }
 
 const allergyClinical = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"

@@ -33,6 +33,9 @@ var systems = map[string]string{
 	"2.16.840.1.113883.3.26.1.5": "http://hl7.org/fhir/ndfrt",
 	"2.16.840.1.113883.6.345":    "http://va.gov/terminology/medrt",
 	"2.16.840.1.113883.6.238":    "urn:oid:2.16.840.1.113883.6.238",
+	"2.16.840.1.113883.6.285":    "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets",
+	"2.16.840.1.113883.6.13":     "http://www.ada.org/cdt",
+	"1.2.840.10008.2.16.4":       "http://dicom.nema.org/resources/ontology/DCM",
 	"2.16.840.1.113883.6.8":      ucum.System,
 	"2.16.840.1.113883.5.1":      "http://terminology.hl7.org/CodeSystem/v3-AdministrativeGender",
 	"2.16.840.1.113883.5.2":      "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus",
@@ -118,7 +121,7 @@ func (r *reader) concept(e *cda.Element) *fhir.Node {
 	return n
 }
 
-// code returns the codes of an element in one code system, its own first.
+// codesIn returns the codes of an element in one code system, its own first.
 func codesIn(e *cda.Element, oid string) (list []string) {
 	if e == nil {
 		return nil
@@ -205,6 +208,9 @@ func number(s string) string {
 func (r *reader) quantity(e *cda.Element) *fhir.Node {
 	value := number(e.Attr("value"))
 	if value == "" {
+		if e.Has("value") {
+			r.doubt(valueUnreadable)
+		}
 		return nil
 	}
 	n := fhir.Obj("value", fhir.Decimal(value))
@@ -238,7 +244,7 @@ func (r *reader) unit(n *fhir.Node, e *cda.Element) {
 // spelled are units as systems write them, by what they mean; only what can mean one thing.
 var spelled = map[string]string{
 	"mmHg": "mm[Hg]", "mm Hg": "mm[Hg]", "mm(Hg)": "mm[Hg]", "lb": "[lb_av]", "lbs": "[lb_av]", "in": "[in_i]", "inches": "[in_i]", "ft": "[ft_i]", "oz": "[oz_av]",
-	"degF": "[degF]", "degC": "Cel", "bpm": "/min", "beats/min": "/min", "breaths/min": "/min", "IU/L": "[IU]/L", "IU": "[IU]", "mEq/L": "meq/L", "MG": "mg", "mcg": "ug", "hours": "h", "days": "d",
+	"degF": "[degF]", "degC": "Cel", "bpm": "/min", "beats/min": "/min", "breaths/min": "/min", "IU/L": "[IU]/L", "IU": "[IU]", "mEq/L": "meq/L", "MG": "mg", "mcg": "ug", "milliliter": "mL", "milliLiter(s)": "mL", "milliliter(s)": "mL", "ML": "mL", "Grams": "g", "kg/m²": "kg/m2", "x10E3/uL": "10*3/uL", "x10E6/uL": "10*6/uL", "K/uL": "10*3/uL", "mm/Hg": "mm[Hg]", "in.": "[in_i]", "lb.": "[lb_av]", "hours": "h", "days": "d",
 }
 
 // known returns the UCUM code of a unit.
@@ -253,7 +259,7 @@ func known(unit string) (string, bool) {
 }
 
 // printed is how a unit is written for a person.
-var printed = map[string]string{"mm[Hg]": "mmHg", "[lb_av]": "lb", "[in_i]": "in", "[ft_i]": "ft", "[oz_av]": "oz", "[degF]": "°F", "Cel": "°C", "kg/m2": "kg/m²", "ug": "mcg", "ug/h": "mcg/h", "[IU]": "units", "[iU]": "units", "[in_us]": "in", "[pH]": "", "a": "years"}
+var printed = map[string]string{"mm[Hg]": "mmHg", "[lb_av]": "lb", "[in_i]": "in", "[ft_i]": "ft", "[oz_av]": "oz", "[degF]": "°F", "Cel": "°C", "kg/m2": "kg/m²", "ug": "mcg", "ug/h": "mcg/h", "[IU]": "units", "[iU]": "units", "[in_us]": "in", "[pH]": "", "10*3/uL": "×10³/µL", "10*6/uL": "×10⁶/µL", "10*9/L": "×10⁹/L", "10*12/L": "×10¹²/L", "mL/min/{1.73_m2}": "mL/min/1.73 m²", "ug/dL": "mcg/dL", "ug/L": "mcg/L", "umol/L": "µmol/L", "a": "years"}
 
 // amount says a quantity in words: "500 mg".
 func amount(q *fhir.Node) string {
@@ -282,7 +288,7 @@ func amount(q *fhir.Node) string {
 	return value + " " + unit
 }
 
-// whole returns a number without a fraction as an int, -1 when it is none.
+// integer returns a number without a fraction as an int, -1 when it is none.
 func integer(s string) int {
 	v, ok := new(big.Rat).SetString(strings.TrimSpace(s))
 	if !ok || len(s) > 12 || !v.IsInt() || !v.Num().IsInt64() {

@@ -12,14 +12,15 @@ import (
 // "" when it refers to none in its section.
 func (r *reader) passageOf(e *cda.Element) string {
 	p, ok := r.places[r.source(e)]
-	if !ok {
+	if !ok || r.budget < 0 {
 		return ""
 	}
-	if text, ok := r.lower[p.wide]; ok {
-		return text
+	text, ok := r.lower[p.wide]
+	if !ok {
+		text = strings.ToLower(p.wide.Line())
+		r.lower[p.wide] = text
 	}
-	text := strings.ToLower(p.wide.Line())
-	r.lower[p.wide] = text
+	r.budget -= len(text)
 	return text
 }
 

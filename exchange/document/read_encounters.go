@@ -24,22 +24,8 @@ func (r *reader) encounter(e *cda.Element) {
 	if start == "" {
 		start = r.date(i.Low)
 	}
-	start, end = ordered(start, end)
-	status := "unknown"
-	switch s := e.Child("statusCode").Attr("code"); {
-	case s == "cancelled":
-		status = "cancelled"
-	case s == "held":
-		status = "planned"
-	case s == "suspended":
-		status = "onleave"
-	case s == "aborted" || s == "new":
-	case ended || s == "completed":
-		status = "finished"
-	case start != "" && s == "active":
-		status = "in-progress"
-	}
-	n.Set("status", fhir.Str(status))
+	start, end = r.ordered(start, end)
+	n.Set("status", fhir.Str(encounterStatus(e.Child("statusCode").Attr("code"), start != "", ended)))
 	class := classOf(e.Child("code"))
 	if class == nil {
 		class = fhir.Obj("extension", fhir.Arr(fhir.Obj("url", "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode", "unknown")))
@@ -73,17 +59,7 @@ func (r *reader) encounter(e *cda.Element) {
 	if where != "" {
 		n.Set("location", fhir.Arr(fhir.Obj("location", named(where))))
 	}
-	var diagnoses []*cda.Element
-	related(e, "act", func(_ string, a *cda.Element) {
-		if a.Is("2.16.840.1.113883.10.20.22.4.80") || a.Child("code").Attr("code") == "29308-4" {
-			diagnoses = append(diagnoses, a)
-		}
-	})
-	related(e, "observation", func(_ string, o *cda.Element) {
-		if o.Is(problemObservation) {
-			diagnoses = append(diagnoses, o)
-		}
-	})
+	diagnoses := diagnosesOf(e)
 	if kind == nil && start == "" && end == "" && len(diagnoses) == 0 && said == "" && where == "" {
 		r.unread(e, saysNothing)
 		return
@@ -116,6 +92,39 @@ func (r *reader) encounter(e *cda.Element) {
 			r.diagnosis(o, d)
 		}
 	}
+}
+
+func encounterStatus(code string, began, ended bool) string {
+	switch {
+	case code == "cancelled":
+		return "cancelled"
+	case code == "held":
+		return "planned"
+	case code == "suspended":
+		return "onleave"
+	case code == "aborted" || code == "new":
+		return "unknown"
+	case ended || code == "completed":
+		return "finished"
+	case began && code == "active":
+		return "in-progress"
+	}
+	return "unknown"
+}
+
+// diagnosesOf returns the acts and observations that say what was found in an encounter.
+func diagnosesOf(e *cda.Element) (list []*cda.Element) {
+	related(e, "act", func(_ string, a *cda.Element) {
+		if a.Is("2.16.840.1.113883.10.20.22.4.80") || a.Child("code").Attr("code") == "29308-4" {
+			list = append(list, a)
+		}
+	})
+	related(e, "observation", func(_ string, o *cda.Element) {
+		if o.Is(problemObservation) {
+			list = append(list, o)
+		}
+	})
+	return list
 }
 
 func (r *reader) diagnosis(o, act *cda.Element) {

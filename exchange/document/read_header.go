@@ -36,6 +36,10 @@ func (r *reader) header() {
 	}
 	d.Custodian = root.At("custodian/assignedCustodian/representedCustodianOrganization/name").Content()
 	d.Patient = r.patient(root.At("recordTarget/patientRole"))
+	if d.Written.IsZero() && root.Child("effectiveTime").Has("value") {
+		r.doubt(dateUnreadable)
+	}
+	d.Doubts, r.doubts = append(d.Doubts, r.doubts...), nil
 }
 
 // form names the kind and release of a document.

@@ -2,7 +2,6 @@ package document
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/trust/policy"
@@ -156,11 +155,14 @@ func (r *reader) labels() {
 	}
 }
 
+// higher returns the higher of two degrees: N or none, R, V.
 func higher(a, b string) string {
-	if a == "V" || b == "V" {
-		return "V"
+	for _, degree := range []string{"V", "R"} {
+		if a == degree || b == degree {
+			return degree
+		}
 	}
-	return a + strings.TrimPrefix(b, a)
+	return a
 }
 
 // mark labels the items of an entry: with what the document, its section and the entry itself ask
@@ -170,7 +172,7 @@ func (r *reader) mark(e *cda.Element, from int) {
 	own.securityIn(e)
 	own.settle()
 	if own.degree != "" {
-		r.doc.Confidentiality = higher(strings.TrimSuffix(r.doc.Confidentiality, "N"), own.degree)
+		r.doc.Confidentiality = higher(r.doc.Confidentiality, own.degree)
 	}
 	own.label(r.doc.Labels...)
 	if m := r.marked[r.of]; m != nil {

@@ -22,7 +22,7 @@ func (r *reader) medication(e *cda.Element) {
 	none := anyOf(product, noMedication) || denied && (code.Get("coding") == nil || anyOf(product, anySubstance))
 	if none {
 		words := code.Get("text").Text()
-		if words == "" {
+		if words == "" || code.Get("coding") != nil {
 			words = "No known medications"
 		}
 		code = made(snomed, "787481004", "No known medications")
@@ -37,6 +37,10 @@ func (r *reader) medication(e *cda.Element) {
 	}
 	if code == nil {
 		r.unread(e, saysNothing)
+		return
+	}
+	if !none && empty(code) {
+		r.unread(e, deniesInWords)
 		return
 	}
 	status := r.medicationStatus(e)
@@ -350,6 +354,9 @@ func (r *reader) every(p *cda.Element, free bool) (*fhir.Node, string) {
 		return fhir.Obj("frequency", times, "period", 1, "periodUnit", "d"), timesText(times)
 	}
 	if !ok || value == "" || strings.HasPrefix(value, "-") || strings.Trim(value, "0.") == "" {
+		if p.Has("value") || p.Child("low").Has("value") {
+			r.doubt(valueUnreadable)
+		}
 		return nil, ""
 	}
 	if free && unit == "h" && most == "" {

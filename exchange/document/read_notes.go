@@ -15,8 +15,9 @@ func (r *reader) note(e *cda.Element) {
 	text := e.Child("text")
 	attachment := fhir.Obj("contentType", "text/plain; charset=utf-8")
 	said := ""
-	if p, ok := r.places[text.Reference()]; ok && !p.alone.Empty() {
+	if p, ok := r.places[text.Reference()]; ok && r.budget >= 0 && !p.alone.Empty() {
 		said = p.alone.Lines()
+		r.budget -= 2 * len(said)
 	} else if text.Attr("representation") == "B64" {
 		data, kind, ok := file(text)
 		if !ok {

@@ -2,7 +2,6 @@ package document
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/wire/cda"
@@ -54,9 +53,13 @@ func (r *reader) observation(o, around *cda.Element, category string) (n *fhir.N
 	n.Set("code", code)
 	when := r.times(n, "effective", o.Child("effectiveTime"))
 	if when == "" {
-		when = r.times(n, "effective", around.Child("effectiveTime"))
+		when = r.times(n, "effective", r.frame(around).time)
 	}
-	if _, who := r.authored(o, around); who != "" {
+	_, who := r.authored(o)
+	if who == "" {
+		who = r.frame(around).author
+	}
+	if who != "" {
 		n.Set("performer", fhir.Arr(named(who)))
 	}
 	said := ""
@@ -113,6 +116,22 @@ const (
 	tobaccoUse    = "2.16.840.1.113883.10.20.22.4.85"
 	pregnancy     = "2.16.840.1.113883.10.20.15.3.8"
 )
+
+// frame is what a bracket says of all that it holds; kept, since each of them asks.
+type frame struct {
+	of     *cda.Element
+	time   *cda.Element
+	author string
+	source string
+}
+
+func (r *reader) frame(e *cda.Element) frame {
+	if r.framed.of != e {
+		_, who := r.authored(e)
+		r.framed = frame{e, e.Child("effectiveTime"), who, r.source(e)}
+	}
+	return r.framed
+}
 
 func elements(e *cda.Element, name string) (list []*cda.Element) {
 	for c := range e.All(name) {
@@ -245,11 +264,8 @@ func (r *reader) bound(v *cda.Element) *fhir.Node {
 	if q == nil {
 		return nil
 	}
-	if side.Attr("inclusive") != "false" {
+	if side.Attr("inclusive") != "false" { // CDA takes an end as part of the interval
 		comparator += "="
-	}
-	if other := map[*cda.Element]*cda.Element{low: high, high: low}[side]; other == nil && side.Attr("inclusive") == "" {
-		comparator = comparator[:1] + "="
 	}
 	n := fhir.Obj("value", q.Get("value"), "comparator", comparator)
 	for _, k := range []string{"unit", "system", "code"} {
@@ -326,265 +342,17 @@ func (r *reader) observed(o, around *cda.Element, category string) {
 		r.unread(o, saysNothing)
 		return
 	}
+	if r.idle(o, n) {
+		return
+	}
 	r.add(o, n, line)
 }
 
-// results reads a panel as a DiagnosticReport with its Observations.
-func (r *reader) results(e *cda.Element) {
-	if e.Name == "observation" {
-		r.observed(e, nil, resultCategory(e))
-		return
-	}
-	code := r.concept(e.Child("code"))
-	var parts []*fhir.Node
-	var lines []string
-	var members []*cda.Element
-	for c := range e.All("component") {
-		for o := range c.All("observation") {
-			switch {
-			case erroneous(o):
-				r.unread(o, markedError)
-				continue
-			case isSecurity(o):
-				continue
-			case o.Null() != "" && o.Child("value") == nil:
-				r.unread(o, notKnown)
-				continue
-			}
-			members = append(members, o)
-		}
-	}
-	if code == nil && len(members) > 0 { // a panel without a name is only a bracket
-		for _, o := range members {
-			r.observed(o, e, resultCategory(o))
-		}
-		return
-	}
-	if code == nil {
-		r.unread(e, saysNothing)
-		return
-	}
-	category := resultCategory(e)
-	var doubts []Doubt
-	for _, o := range members {
-		r.doubts = nil
-		n, _, line := r.observation(o, e, category)
-		if n == nil {
-			r.unread(o, saysNothing)
-			continue
-		}
-		doubts = append(doubts, r.doubts...)
-		parts = append(parts, n)
-		lines = append(lines, line)
-	}
-	n := fhir.New("DiagnosticReport")
-	n.Set("identifier", identifiers(e))
-	n.Set("status", fhir.Str(reportStatus(e, len(parts) > 0)))
-	n.Set("category", fhir.Arr(made("http://terminology.hl7.org/CodeSystem/v2-0074", map[string]string{"laboratory": "LAB", "imaging": "RAD"}[category], "")))
-	n.Set("code", code)
-	when := r.times(n, "effective", e.Child("effectiveTime"))
-	for i := 0; i < len(parts) && when == ""; i++ {
-		for _, k := range []string{"effectiveDateTime", "effectivePeriod"} {
-			if v := parts[i].Get(k); v != nil && when == "" {
-				n.Set(k, v.Clone())
-				when = day(v.Text() + v.Get("start").Text())
-			}
-		}
-	}
-	if _, who := r.authored(e); who != "" {
-		n.Set("performer", fhir.Arr(named(who)))
-	}
-	line := conceptText(code)
-	if when != "" {
-		line += ", " + when
-	}
-	if len(lines) > 0 {
-		line += ": " + strings.Join(lines, "; ")
-	}
-	r.doubts = unique(doubts)
-	item := r.add(e, n, clip(line))
-	item.Parts = parts
-	if item.Source == "" && len(members) > 0 {
-		item.Source = r.source(members[0])
-	}
-	if item.Section == Other {
-		item.Section = Results
-	}
-}
-
-func unique(list []Doubt) (out []Doubt) {
-	seen := map[string]bool{}
-	for _, d := range list {
-		if !seen[d.Words] {
-			seen[d.Words] = true
-			out = append(out, d)
-		}
-	}
-	return out
-}
-
-func reportStatus(e *cda.Element, valued bool) string {
-	s := observationStatus(e, valued)
-	if s == "final" && e.Child("statusCode").Attr("code") == "" {
-		return "unknown"
-	}
-	return s
-}
-
-// imaging are words in the name of a panel that is no laboratory's.
-var imaging = []string{"x-ray", "xray", "radiograph", " xr", "ct scan", "mri", "ultrasound", "echocardio", "mammogra", "tomograph", "ekg", "ecg", "electrocardio"}
-
-// resultCategory says what kind of result it is. Most of what stands in a section of results is a
-// laboratory's; what is named like an image is not.
-func resultCategory(e *cda.Element) string {
-	name := strings.ToLower(" " + e.Child("code").Attr("displayName") + " " + e.Child("code").Child("originalText").Content())
-	for _, w := range imaging {
-		if strings.Contains(name, w) {
-			return "imaging"
-		}
-	}
-	return "laboratory"
-}
-
-// vitals reads a set of vital signs, each as its Observation; the two blood pressures as one.
-func (r *reader) vitals(e *cda.Element) {
-	if e.Name == "observation" {
-		r.observed(e, nil, "vital-signs")
-		return
-	}
-	var members []*cda.Element
-	pressures := map[string][]*cda.Element{}
-	for c := range e.All("component") {
-		for o := range c.All("observation") {
-			switch {
-			case erroneous(o):
-				r.unread(o, markedError)
-				continue
-			case isSecurity(o):
-				continue
-			case o.Null() != "" && o.Child("value") == nil:
-				r.unread(o, notKnown)
-				continue
-			}
-			members = append(members, o)
-			if k := o.Child("code").Attr("code"); k == "8480-6" || k == "8462-4" {
-				pressures[k] = append(pressures[k], o)
-			}
-		}
-	}
-	systolic, diastolic := pressures["8480-6"], pressures["8462-4"]
-	paired := len(systolic) == len(diastolic)
-	for i, o := range members {
-		if i >= 0 && paired && containsElement(diastolic, o) {
-			continue // with its systolic one
-		}
-		if paired && containsElement(systolic, o) {
-			for k, s := range systolic {
-				if s == o {
-					r.pressure(s, diastolic[k], e)
-				}
-			}
-			continue
-		}
-		n, line, _ := r.observation(o, e, "vital-signs")
-		if n == nil {
-			r.unread(o, saysNothing)
-			continue
-		}
-		saturation(n)
-		item := r.add(o, n, line)
-		if item.Section == Other {
-			item.Section = VitalSigns
-		}
-		if item.Source == "" {
-			item.Source = r.source(e)
-		}
-	}
-}
-
-func containsElement(list []*cda.Element, e *cda.Element) bool {
-	for _, x := range list {
-		if x == e {
-			return true
-		}
+// idle says so and reports it when an observation without a value is of words that say nothing.
+func (r *reader) idle(o *cda.Element, n *fhir.Node) bool {
+	if empty(n.Get("code")) && (n.Get("dataAbsentReason") != nil || o.Child("value") == nil) {
+		r.unread(o, deniesInWords)
+		return true
 	}
 	return false
-}
-
-// pressure makes one Observation of a systolic and a diastolic pressure.
-func (r *reader) pressure(s, d, around *cda.Element) {
-	a, _, _ := r.observation(s, around, "vital-signs")
-	b, _, _ := r.observation(d, around, "vital-signs")
-	code := made(loinc, "85354-9", "Blood pressure panel")
-	code.Set("text", fhir.Str("Blood pressure"))
-	ids := fhir.Arr()
-	for _, n := range []*fhir.Node{a, b} {
-		for id := range n.Get("identifier").Items() {
-			ids.Append(id)
-		}
-	}
-	n := fhir.New("Observation")
-	if ids.Len() > 0 {
-		n.Set("identifier", ids)
-	}
-	for _, k := range []string{"status", "category"} {
-		n.Set(k, a.Get(k))
-	}
-	if a.Get("status").Text() != b.Get("status").Text() {
-		n.Set("status", b.Get("status"))
-	}
-	n.Set("code", code)
-	for _, k := range []string{"effectiveDateTime", "effectivePeriod", "performer", "bodySite", "method", "note"} {
-		if v := a.Get(k); v != nil {
-			n.Set(k, v)
-		} else {
-			n.Set(k, b.Get(k))
-		}
-	}
-	components := fhir.Arr()
-	values := []string{}
-	for _, x := range []*fhir.Node{a, b} {
-		c := fhir.Obj("code", x.Get("code"))
-		for _, k := range []string{"valueQuantity", "valueString", "valueInteger", "valueRange", "valueCodeableConcept", "dataAbsentReason", "interpretation", "referenceRange"} {
-			c.Set(k, x.Get(k))
-		}
-		components.Append(c)
-		v := x.Path("valueQuantity.value").Text()
-		if v == "" {
-			v = x.Get("valueString").Text()
-		}
-		if v == "" {
-			v = "–"
-		}
-		values = append(values, v)
-	}
-	n.Set("component", components)
-	line := "Blood pressure " + strings.Join(values, "/")
-	if u := a.Get("valueQuantity"); u != nil {
-		_, unit, _ := strings.Cut(amount(u), " ")
-		line += " " + unit
-	}
-	if at := n.Get("effectiveDateTime").Text(); at != "" {
-		line += ", " + day(at)
-	}
-	item := r.add(s, n, line)
-	if item.Source == "" {
-		item.Source = r.source(around)
-	}
-	if item.Section == Other {
-		item.Section = VitalSigns
-	}
-}
-
-// saturation gives an oxygen saturation both codes by which it is known.
-func saturation(n *fhir.Node) {
-	list := n.Path("code.coding")
-	var has [2]bool
-	for c := range list.Items() {
-		has[0] = has[0] || c.Get("code").Text() == "59408-5"
-		has[1] = has[1] || c.Get("code").Text() == "2708-6"
-	}
-	if has[0] && !has[1] {
-		list.Append(fhir.Obj("system", loinc, "code", "2708-6", "display", "Oxygen saturation in Arterial blood"))
-	}
 }

@@ -45,7 +45,7 @@ const healthStatus = "2.16.840.1.113883.10.20.22.4.5"
 // concerned returns the problem observations of a concern.
 func concerned(act *cda.Element) (list []*cda.Element) {
 	related(act, "observation", func(typeCode string, o *cda.Element) {
-		if o.Is(problemObservation) || (typeCode == "SUBJ" || typeCode == "COMP") && o.Child("value") != nil && !o.Is(severityObservation) && !o.Is(healthStatus) && o.Child("code").Attr("code") != "33999-4" {
+		if o.Is(problemObservation) || (typeCode == "SUBJ" || typeCode == "COMP") && o.Child("value") != nil && !isSecurity(o) && !o.Is(severityObservation) && !o.Is(healthStatus) && o.Child("code").Attr("code") != "33999-4" {
 			list = append(list, o)
 		}
 	})
@@ -77,6 +77,10 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 		r.unread(o, saysNothing)
 		return
 	}
+	if empty(code) {
+		r.unread(o, deniesInWords)
+		return
+	}
 	status := r.problemStatus(o, act, category)
 	if denied || none {
 		status = ""
@@ -85,7 +89,7 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 		n.Set("verificationStatus", made(conditionVerification, "refuted", ""))
 	}
 	onset := ""
-	low, high := ordered(r.onset(n, o), r.date(o.At("effectiveTime/high")))
+	low, high := r.ordered(r.onset(n, o), r.date(o.At("effectiveTime/high")))
 	onset = low
 	if high != "" && status != "" {
 		if status == "active" || status == "recurrence" || status == "relapse" {

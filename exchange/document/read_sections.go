@@ -78,6 +78,9 @@ func (r *reader) dispatch(e *cda.Element, depth int) {
 	case e.Name == "observation" && isSecurity(e):
 		r.unread(e, keptAsLabels)
 		return
+	case wide(e):
+		r.unread(e, tooMany, maxMembers)
+		return
 	}
 	for t := range e.All("templateId") {
 		if read, ok := byEntry[t.Attr("root")]; ok {
@@ -119,19 +122,19 @@ func (r *reader) dispatch(e *cda.Element, depth int) {
 var byEntry = map[string]func(*reader, *cda.Element){
 	allergyConcern: (*reader).allergies, allergyObservation: (*reader).allergies,
 	problemConcern: (*reader).problems, problemObservation: (*reader).problems,
-	"2.16.840.1.113883.10.20.22.4.52": immunizationOrPlan,
+	immunizationActivity:              immunizationOrPlan,
 	"2.16.840.1.113883.10.20.22.4.1":  (*reader).results,
 	"2.16.840.1.113883.10.20.22.4.26": (*reader).vitals,
 	"2.16.840.1.113883.10.20.22.4.45": (*reader).family,
 	"2.16.840.1.113883.10.20.22.4.12": procedureOrPlan, "2.16.840.1.113883.10.20.22.4.13": procedureOrPlan, "2.16.840.1.113883.10.20.22.4.14": procedureOrPlan,
 	"2.16.840.1.113883.10.20.22.4.121": (*reader).goal,
-	"2.16.840.1.113883.10.20.22.4.120": (*reader).plannedMedicine,
+	plannedImmunization:                (*reader).planned,
 	noteActivity:                       (*reader).note,
 }
 
 func immunizationOrPlan(r *reader, e *cda.Element) {
 	if e.Attr("moodCode") == "INT" || e.Attr("moodCode") == "RQO" {
-		r.plannedMedicine(e)
+		r.planned(e)
 		return
 	}
 	r.immunization(e)
@@ -212,6 +215,26 @@ const (
 	plannedIntervention = "2.16.840.1.113883.10.20.22.4.146"
 	entryReference      = "2.16.840.1.113883.10.20.22.4.122"
 )
+
+// maxMembers is how many elements a statement may have, and how many what it holds directly: panels
+// have a few dozen. What reads them asks each for what stands around it.
+const maxMembers = 2000
+
+func wide(e *cda.Element) bool {
+	n := 0
+	for c := range e.Children() {
+		n++
+		if c.Name == "component" || c.Name == "entryRelationship" {
+			for range c.Children() {
+				n++
+			}
+		}
+		if n > 2*maxMembers {
+			return true
+		}
+	}
+	return false
+}
 
 // maxInside is how deep brackets may stand in each other.
 const maxInside = 6

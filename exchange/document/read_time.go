@@ -37,7 +37,7 @@ func (r *reader) times(n *fhir.Node, name string, e *cda.Element) string {
 		return day(at)
 	}
 	low, high := r.date(i.Low), r.date(i.High)
-	low, high = ordered(low, high)
+	low, high = r.ordered(low, high)
 	switch {
 	case low == "" && high == "":
 		return ""
@@ -61,6 +61,15 @@ func (r *reader) times(n *fhir.Node, name string, e *cda.Element) string {
 // ordered drops an end that stands before its beginning.
 func ordered(low, high string) (string, string) {
 	if low != "" && high != "" && before(high, low) {
+		return low, ""
+	}
+	return low, high
+}
+
+// ordered drops an end that stands before its beginning, which is a doubt.
+func (r *reader) ordered(low, high string) (string, string) {
+	if _, end := ordered(low, high); end != high {
+		r.doubt(datesContradict)
 		return low, ""
 	}
 	return low, high

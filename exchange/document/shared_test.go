@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -80,10 +82,23 @@ func TestNothingOfTheSharedDocumentsVanishes(t *testing.T) {
 			return
 		}
 		keys := map[string]bool{}
+		read, missed := map[string]bool{}, map[int]int{}
+		for _, it := range doc.Items {
+			read[it.Key[:strings.LastIndexByte(it.Key, '.')]] = true
+		}
+		for _, u := range doc.Unread {
+			missed[u.Of]++
+		}
 		for i := range raw.Sections {
+			without := 0
 			for n := range raw.Sections[i].Entries {
 				entries++
-				_ = n
+				if !read[strconv.Itoa(i+1)+"."+strconv.Itoa(n+1)] {
+					without++
+				}
+			}
+			if without > missed[i] {
+				t.Errorf("%s: of section %d, %d entries became nothing, %d are said to be unread", name, i, without, missed[i])
 			}
 		}
 		for _, it := range doc.Items {
@@ -146,4 +161,65 @@ func shared(t testing.TB, name string) []byte {
 		t.Fatal(err)
 	}
 	return body
+}
+
+// TestRestrictedDocumentsAreLabelled: what ONC's documents mark as restricted is labelled, all of
+// it, and what they mark as normal is not.
+func TestRestrictedDocumentsAreLabelled(t *testing.T) {
+	for file, want := range map[string]string{
+		"onc/Security-tags-Summary-of-Care-receive-sample1.xml": "R",
+		"onc/b8_DS4P_Inp__170.315_b8_ds4p_inp_sample1_v7.xml":   "R",
+		"onc/b8_DS4P_Amb__170.315_b8_ds4p_amb_sample2_v4.xml":   "N",
+		"hl7-examples/C-CDA_R2-1_CCD.xml":                       "N",
+	} {
+		doc, err := Read(shared(t, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if doc.Confidentiality != want || (len(doc.Labels) > 0) != (want == "R") {
+			t.Errorf("%s is %s, labelled %v", file, doc.Confidentiality, doc.Labels)
+		}
+		for _, it := range doc.Items {
+			for _, n := range append([]*fhir.Node{it.Resource}, it.Parts...) {
+				if got := labelsOf(n); !slices.Equal(got, doc.Labels) {
+					t.Errorf("%s: %s is labelled %v", file, it.Text, got)
+				}
+			}
+		}
+	}
+}
+
+// FuzzRead: nothing breaks it, and it says the same each time.
+func FuzzRead(f *testing.F) {
+	cases, err := filepath.Glob("testdata/*/in.xml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, c := range cases {
+		body, err := os.ReadFile(c)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(body)
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		doc, err := Read(body)
+		if err != nil {
+			return
+		}
+		again, err := Read(body)
+		if err != nil || transcript(doc) != transcript(again) {
+			t.Error("read twice, it says something else")
+		}
+		for _, it := range doc.Items {
+			check(t, "fuzz", it)
+		}
+	})
+}
+
+func labelsOf(n *fhir.Node) (list []string) {
+	for c := range n.Path("meta.security").Items() {
+		list = append(list, c.Get("code").Text())
+	}
+	return list
 }

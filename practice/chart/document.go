@@ -222,8 +222,8 @@ func OpenDocument(ctx context.Context, actor *record.Actor, patient, id string) 
 		d.Size, d.ContentType = b.Size, firstText(b.Resource.Get("contentType").Text(), d.ContentType)
 		return d, b, nil
 	}
-	if a.Get("_data") != nil && record.Lacks(n.JSON()) {
-		return Document{}, nil, record.LostData(n.Reference())
+	if files := record.LostFiles(n.JSON()); a.Get("_data") != nil && len(files) > 0 {
+		return Document{}, nil, record.LostData(n.Reference(), files...)
 	}
 	plain, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(a.Get("data").Text()), ""))
 	if err != nil || len(plain) == 0 {

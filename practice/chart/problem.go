@@ -49,7 +49,7 @@ func problemFrom(n *fhir.Node) Problem {
 		ID: n.ID(), Text: words(n.Get("code")), ICD: codeIn(n.Get("code"), ICD10CM), SNOMED: codeIn(n.Get("code"), SNOMED),
 		Status: code(n.Get("clinicalStatus")), Verification: code(n.Get("verificationStatus")),
 		Encounter: idIn(n.Path("encounter.reference").Text(), "Encounter"),
-		Onset:     firstText(n.Get("onsetDateTime").Text(), n.Path("onsetPeriod.start").Text(), n.Get("onsetString").Text()),
+		Onset:     firstText(n.Get("onsetDateTime").Text(), n.Path("onsetPeriod.start").Text(), n.Get("onsetString").Text(), atAge(n.Get("onsetAge")), atAge(n.Path("onsetRange.low"))),
 		Ended:     firstText(n.Get("abatementDateTime").Text(), n.Path("abatementPeriod.end").Text(), n.Get("abatementString").Text()),
 		Recorded:  n.Get("recordedDate").Text(), Recorder: n.Path("recorder.reference").Text(),
 		Origin: originOf(n), Source: sourceOf(n), Version: n.Path("meta.versionId").Text(),
@@ -61,6 +61,19 @@ func problemFrom(n *fhir.Node) Problem {
 		p.Chronic = known.Chronic
 	}
 	return p
+}
+
+// atAge says a beginning that was written down as the patient's age; "" of none.
+func atAge(q *fhir.Node) string {
+	value := q.Get("value").Text()
+	if value == "" {
+		return ""
+	}
+	unit := firstText(q.Get("unit").Text(), q.Get("code").Text(), "years")
+	if long, ok := map[string]string{"a": "years", "yr": "years", "y": "years", "year": "years", "mo": "months", "month": "months", "wk": "weeks", "d": "days"}[unit]; ok {
+		unit = long
+	}
+	return "at " + value + " " + unit
 }
 
 // known returns the catalogue's entry for the problem.

@@ -61,6 +61,9 @@ func end(ctx context.Context, actor *record.Actor, patient, ref, status, reason 
 		}
 		n.Set("statusReason", why)
 	}
+	if !m.Stated && status == "stopped" {
+		stopDispensing(n, actor.Now())
+	}
 	if start := n.Path("effectivePeriod.start").Text(); m.Stated && start != "" && n.Path("effectivePeriod.end") == nil {
 		end := actor.Now().UTC().Format(time.RFC3339)
 		if moment(start).After(actor.Now()) { // not begun: it ends as it begins, since no period ends before (per-1)
@@ -69,6 +72,25 @@ func end(ctx context.Context, actor *record.Actor, patient, ref, status, reason 
 		n.Get("effectivePeriod").Set("end", fhir.Str(end))
 	}
 	return record.Put{Resource: n, IfMatch: m.Version}, nil
+}
+
+// stopDispensing writes down that a prescription is not valid any more from now on: R4 has no other place for
+// the day on which it was stopped.
+func stopDispensing(n *fhir.Node, now time.Time) {
+	if moment(n.Path("dispenseRequest.validityPeriod.start").Text()).After(now) { // not begun: no period ends before it begins (per-1)
+		return
+	}
+	request := n.Get("dispenseRequest")
+	if request == nil {
+		request = fhir.Obj()
+		n.Set("dispenseRequest", request)
+	}
+	valid := request.Get("validityPeriod")
+	if valid == nil {
+		valid = fhir.Obj()
+	}
+	valid.Set("end", fhir.Str(now.UTC().Format(time.RFC3339)))
+	request.Set("validityPeriod", valid)
 }
 
 // Daily is how much the medicine gives in a day against the usual maximum, from 0 to 1 and

@@ -55,6 +55,7 @@ type Medicine struct {
 	Start      time.Time
 	StartAs    string // as it was written; "" when only Authored is known
 	End        time.Time
+	EndedAs    string // when a prescription was stopped, as it was written; "" when nobody wrote it down
 	Requester  string // reference
 	Recorder   string // reference of who wrote it down, where that is somebody else
 	By         string // printed name of the requester, when the resource has it
@@ -192,6 +193,9 @@ func (m *Medicine) dispense(d *fhir.Node) {
 	m.Repeats = whole(d.Get("numberOfRepeatsAllowed"))
 	if at := d.Path("validityPeriod.start").Text(); !moment(at).IsZero() {
 		m.Start, m.StartAs = moment(at), at
+	}
+	if at := d.Path("validityPeriod.end").Text(); m.Status == "stopped" && !moment(at).IsZero() { // of others it is how long it may be dispensed
+		m.EndedAs = at
 	}
 }
 

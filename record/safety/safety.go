@@ -106,7 +106,9 @@ func Open(ctx context.Context, o Options) (*Keeper, error) {
 		recipients = append([]string{own.Recipient().String()}, recipients...)
 	}
 	var err error
-	k.lock, err = archive.Recipients(recipients...)
+	if k.lock, err = archive.Recipients(recipients...); err == nil {
+		o.Gate.BacksUp()
+	}
 	return k, err
 }
 
@@ -253,7 +255,7 @@ func (k *Keeper) state(ctx context.Context) (s record.Safety, version int64, err
 			err = nil
 		}
 	}
-	s.Place, s.Every, s.Drills = k.Name, k.Every, k.Drills
+	s.Place, s.Every, s.Drills, s.Here = k.Name, k.Every, k.Drills, true
 	return s, item.Version, err
 }
 
@@ -284,7 +286,7 @@ func (k *Keeper) backup(ctx context.Context, s record.Safety, version int64) err
 	if err := k.keep(ctx, "begin a backup to "+k.Name, s, version); err != nil {
 		return err
 	}
-	b, err := archive.Backup{Store: k.Store, Keys: k.Keys, Contents: k.Contents, To: k.Place, Lock: k.lock, Full: s.Full || k.old(ctx), Clock: k.Clock}.Run(ctx)
+	b, err := archive.Backup{Store: k.Store, Keys: k.Keys, Contents: k.Contents, To: k.Place, Lock: k.lock, Full: s.Full || k.old(ctx), Check: s.Full, Clock: k.Clock}.Run(ctx)
 	run := &s.Backup
 	if run.Ended = k.Clock.Now(); errors.Is(err, context.Canceled) {
 		run.Interrupted = true

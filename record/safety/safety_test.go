@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -132,7 +133,7 @@ func TestBackupsAndDrillsWhenTheyAreDue(t *testing.T) {
 		t.Errorf("%d stores of drills are left", p.sides)
 	}
 	p.clock.Advance(59 * time.Minute)
-	if again := p.due(k); again != s {
+	if again := p.due(k); !reflect.DeepEqual(again, s) {
 		t.Errorf("too early: %+v", again)
 	}
 	p.clock.Advance(2 * time.Minute)
@@ -211,7 +212,7 @@ func TestAbuseD28ADrillFindsADamageAndTheNextBackupBeginsAnew(t *testing.T) {
 		t.Errorf("%d stores of drills are left", p.sides)
 	}
 	p.clock.Advance(time.Minute)
-	if again := p.due(k); again != s {
+	if again := p.due(k); !reflect.DeepEqual(again, s) {
 		t.Errorf("a failure is tried again at once: %+v", again)
 	}
 	p.clock.Advance(time.Hour)

@@ -671,6 +671,30 @@ func TestContentsGoWithTheRecord(t *testing.T) {
 	if p, _, err := restore(0, true); err != nil || !slices.Equal(p.Lost, []string{blobs.Name(kept[1])}) || p.Contents != 3 {
 		t.Errorf("%+v %v", p, err)
 	}
+	// A damage in the place is mended by a new set, a damage in the record itself is a loss: neither keeps
+	// the rest from being restored, then or after the next backup.
+	first, third := blobs.Name(kept[0]), blobs.Name(kept[2])
+	for _, path := range []string{filepath.Join(w.path, "contents", first), filepath.Join(dir, third), filepath.Join(w.path, "contents", third)} {
+		if err := os.WriteFile(path, []byte("rot"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := restore(0, true); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "--full") {
+		t.Errorf("damages in the place: %v", err)
+	}
+	want := []string{third, blobs.Name(kept[1])}
+	slices.Sort(want)
+	for _, anew := range []bool{true, false} {
+		w.clock.Advance(time.Hour)
+		keep("another letter")
+		b, err := archive.Backup{Store: w.store, Keys: w.ring, To: w.place, Lock: w.lock, Clock: w.clock, Contents: from, Full: anew, Check: anew}.Run(ctx)
+		if slices.Sort(b.Lost); err != nil || !slices.Equal(b.Lost, want) {
+			t.Errorf("after a damage, anew %v: lost %v, want %v, %v", anew, b.Lost, want, err)
+		}
+		if p, _, err := restore(0, true); err != nil || len(p.Lost) != 2 {
+			t.Errorf("after a damage, anew %v: %+v %v", anew, p, err)
+		}
+	}
 }
 
 func names(b bucket.Bucket) iter.Seq[string] {

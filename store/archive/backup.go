@@ -39,7 +39,9 @@ type Backup struct {
 	To       bucket.Bucket
 	Lock     Lock
 	// Full begins a new set.
-	Full  bool
+	Full bool
+	// Check reads the contents that the place has, and copies anew what is damaged there.
+	Check bool
 	Clock clock.Clock
 	// Progress, when set, is called now and then.
 	Progress func(Progress)
@@ -205,7 +207,13 @@ type backing struct {
 	out    *Backed
 	people people
 	there  map[string]bool // contents in the place
-	wanted []string        // contents that are named and not there
+	wanted []wanted        // contents that are named and not there
+}
+
+// wanted is a content and the name of its file.
+type wanted struct {
+	name string
+	blob.Content
 }
 
 // learn reads the keys of the patients.
@@ -322,27 +330,31 @@ func content(it store.Item) (c blob.Named, ok bool) {
 
 // want notes a content that the place does not have.
 func (b *backing) want(it store.Item) {
-	if _, ok := content(it); ok && b.Contents != nil && !b.there[it.Key] {
-		b.wanted = append(b.wanted, it.Key)
+	if c, ok := content(it); ok && b.Contents != nil && !b.there[it.Key] {
+		b.wanted = append(b.wanted, wanted{it.Key, c.Content})
 	}
 }
 
-// contents copies the contents that are wanted, and returns those that the record has lost:
-// they do not keep the rest from being backed up.
+// contents copies the contents that are wanted, and returns those that the record has lost, or has
+// damaged: they do not keep the rest from being backed up.
 func (b *backing) contents(ctx context.Context) (lost []string, err error) {
-	for _, name := range b.wanted {
-		if b.there[name] {
+	source := blob.New(b.Contents, b.Backup.Keys.Key("content"))
+	for _, c := range b.wanted {
+		if b.there[c.name] {
 			continue
 		}
-		err := copyObject(ctx, b.Contents, name, b.To, contentsAt+name)
-		if fault.Is(err, fault.NotFound) {
-			lost = append(lost, name)
+		err := source.Verify(ctx, c.Content)
+		if blob.Lost(err) {
+			lost = append(lost, c.name)
 			continue
+		}
+		if err == nil {
+			err = copyObject(ctx, b.Contents, c.name, b.To, contentsAt+c.name)
 		}
 		if err != nil {
 			return nil, err
 		}
-		b.there[name] = true
+		b.there[c.name] = true
 		b.out.Contents++
 		if b.Progress != nil {
 			b.Progress(Progress{Contents: b.out.Contents})
@@ -364,7 +376,20 @@ func (b *backing) beforehand(ctx context.Context) error {
 		}
 		b.there[strings.TrimPrefix(e.Name, contentsAt)] = true
 	}
-	if _, err := b.Store.AllItems(ctx, func(it store.Item) error { b.want(it); return nil }); err != nil {
+	reader := blob.New(under{b.To, contentsAt}, b.Backup.Keys.Key("content"))
+	if _, err := b.Store.AllItems(ctx, func(it store.Item) error {
+		if c, ok := content(it); ok && b.Check && b.there[it.Key] {
+			err := reader.Verify(ctx, c.Content)
+			if err != nil && !blob.Lost(err) {
+				return err
+			}
+			if b.there[it.Key] = err == nil; err != nil {
+				_ = b.To.Delete(ctx, contentsAt+it.Key) // else it looks whole if the record has lost it too; some places only grow
+			}
+		}
+		b.want(it)
+		return nil
+	}); err != nil {
 		return err
 	}
 	_, err := b.contents(ctx) // what is missing now may not be named any more in a moment

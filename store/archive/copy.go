@@ -69,25 +69,25 @@ func (c Copy) Run(ctx context.Context) (Proof, error) {
 			c.Progress(Progress{T: at, Of: end})
 		}
 	}
-	contents, err := c.contents(ctx)
+	contents, lost, err := c.contents(ctx)
 	if err != nil {
 		return Proof{}, err
 	}
 	p, err := c.compare(ctx, end)
-	p.Items, p.Contents = items, contents
+	p.Items, p.Contents, p.Lost = items, contents, lost
 	return p, err
 }
 
-// contents copies the contents that items name and that are not there, and returns how many
-// are named.
-func (c Copy) contents(ctx context.Context) (n int64, err error) {
+// contents copies the contents that items name and that are not there, and returns how many there are
+// then, and those that the record has lost: they keep nothing else from being copied.
+func (c Copy) contents(ctx context.Context) (n int64, lost []string, err error) {
 	if c.FromContents == nil || c.ToContents == nil {
-		return 0, nil
+		return 0, nil, nil
 	}
 	there := map[string]bool{}
 	for e, err := range c.ToContents.List(ctx, "") {
 		if err != nil {
-			return 0, fault.Wrap(err, fault.Unavailable, "The contents of attachments cannot be listed.")
+			return 0, nil, fault.Wrap(err, fault.Unavailable, "The contents of attachments cannot be listed.")
 		}
 		there[e.Name] = true
 	}
@@ -95,13 +95,20 @@ func (c Copy) contents(ctx context.Context) (n int64, err error) {
 		if _, ok := content(it); !ok {
 			return nil
 		}
-		n++
-		if there[it.Key] {
-			return nil
+		if !there[it.Key] {
+			err := copyObject(ctx, c.FromContents, it.Key, c.ToContents, it.Key)
+			if fault.Is(err, fault.NotFound) {
+				lost = append(lost, it.Key)
+				return nil
+			}
+			if err != nil {
+				return err
+			}
 		}
-		return copyObject(ctx, c.FromContents, it.Key, c.ToContents, it.Key)
+		n++
+		return nil
 	})
-	return n, err
+	return n, lost, err
 }
 
 // resume returns how far the target has come, if what it has is the beginning of the source.

@@ -58,7 +58,7 @@ type Proof struct {
 	Versions int64  `json:"versions"`
 	Items    int64  `json:"items"`
 	Contents int64  `json:"contents,omitempty"`
-	// Lost are contents that the record did not have any more when it was backed up.
+	// Lost are contents that the record did not have any more when it was backed up, or copied.
 	Lost  []string `json:"lost,omitempty"`
 	Bytes int64    `json:"bytes,omitempty"` // of the segments
 	// Beyond is how many commits the set has behind T.
@@ -80,7 +80,7 @@ func (r Restore) Run(ctx context.Context) (Proof, error) {
 		}
 	}
 	if w.proof.T == 0 {
-		return w.proof, fault.New(fault.NotFound, "The record had no commit by then.")
+		return w.proof, fault.New(fault.NotFound, "The record had no commit by then; the first that the set has is of %s.", w.list[0].First.UTC().Format("2006-01-02T15:04:05.000Z"))
 	}
 	if err := w.items(ctx); err != nil {
 		return w.proof, err
@@ -102,7 +102,14 @@ func (r Restore) plan(ctx context.Context) (list []Manifest, end store.T, err er
 		return nil, 0, err
 	}
 	if r.Set != "" {
+		var names []string
+		for _, s := range sets {
+			names = append(names, s.name)
+		}
 		sets = slices.DeleteFunc(sets, func(s *set) bool { return s.name != r.Set })
+		if len(sets) == 0 && len(names) > 0 {
+			return nil, 0, fault.New(fault.NotFound, "There is no set %s in this place. There is: %s.", r.Set, strings.Join(names, ", "))
+		}
 	}
 	if len(sets) == 0 {
 		return nil, 0, fault.New(fault.NotFound, "There is no backup in this place.")
@@ -372,7 +379,7 @@ func (w *restoring) contents(ctx context.Context) error {
 		switch {
 		case !ok:
 			return nil
-		case !there[it.Key] && slices.Contains(lost, it.Key):
+		case slices.Contains(lost, it.Key) && (!there[it.Key] || blob.Lost(reader.Verify(ctx, c.Content))):
 			w.proof.Lost = append(w.proof.Lost, it.Key)
 			return nil
 		case !there[it.Key]:
@@ -380,7 +387,7 @@ func (w *restoring) contents(ctx context.Context) error {
 		}
 		if w.Read {
 			if err := reader.Verify(ctx, c.Content); err != nil {
-				return fault.Wrap(err, fault.Invalid, "%s is damaged.", contentsAt+it.Key)
+				return fault.Wrap(err, fault.Invalid, "%s is damaged; a backup with --full copies it anew while the record has it.", contentsAt+it.Key)
 			}
 		}
 		if w.Contents != nil {

@@ -64,7 +64,7 @@ func keepBefore(dir string, b Before) error {
 	if err := copyRecord(dir, unfinished, b); err != nil {
 		return fault.Wrap(err, fault.Unavailable, "The record cannot be copied before it is upgraded. Nothing was changed.")
 	}
-	name := fmt.Sprintf("%s-before-%s", b.At.UTC().Format("2006-01-02T150405"), b.Step)
+	name := fmt.Sprintf("%s-before-%s", b.At.UTC().Format("2006-01-02T150405"), strings.ReplaceAll(b.Step, " ", "-"))
 	if err := errors.Join(os.Rename(unfinished, filepath.Join(folder, name)), syncFolder(folder), syncFolder(dir)); err != nil {
 		return fault.Wrap(err, fault.Unavailable, "The record cannot be copied before it is upgraded. Nothing was changed.")
 	}

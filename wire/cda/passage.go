@@ -64,10 +64,10 @@ func parts(e *Element, block bool) (list []Passage) {
 			if strings.Trim(text, " ") == "" && (spaced[e.Name] || block && (len(list) == 0 || c.next == nil || isBlock(list[len(list)-1].Kind) || isBlock(kinds[c.next.Name]))) {
 				continue
 			}
-			if block && len(list) == 0 {
+			if block && (len(list) == 0 || isBlock(list[len(list)-1].Kind)) {
 				text = strings.TrimLeft(text, " ")
 			}
-			if block && c.next == nil {
+			if block && (c.next == nil || isBlock(kinds[c.next.Name])) {
 				text = strings.TrimRight(text, " ")
 			}
 			list = append(list, Passage{Text: text})

@@ -37,7 +37,7 @@ func ParseTime(s string) (Time, bool) {
 		rest = rest[i:]
 	}
 	zone, ok := offset(rest)
-	if !ok {
+	if !ok || rest != "" && digits < 8 { // "2012-03" is a month in another notation, not a year with an offset
 		return Time{}, false
 	}
 	layout := "20060102150405"[:digits]

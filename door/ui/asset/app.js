@@ -13,7 +13,8 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
 
   // ---- keys -------------------------------------------------------------------------
   // data-key="x" presses the element, data-go="x" is reached by g then x, j and k move
-  // through [data-row]. Single keys are off unless html has data-keys.
+  // through [data-row]. Single keys are off unless html has data-keys. Enter presses [data-enter], what the
+  // page is there for, as long as nothing has the focus.
   let wentG = 0;
   const press = (el) => { el.focus(); el.click(); };
   const byKey = (attr, key) => $$(`[${attr}]`).find((el) => el.getAttribute(attr) === key && shown(el));
@@ -28,8 +29,14 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
       return;
     }
     if (e.altKey || !("keys" in document.documentElement.dataset)) return;
+    if (e.key === "Escape" && typing(e.target) && !e.target.closest("dialog")) { e.target.blur(); return; } // then single keys work
     if (typing(e.target) && !plainInput(e.target)) return;
     if ($("dialog[open]")) return;
+    if (e.key === "Enter") {
+      const el = !e.repeat && !e.shiftKey && (e.target === document.body || e.target.id === "main") && $$("[data-enter]").find(shown);
+      if (el) { e.preventDefault(); press(el); }
+      return;
+    }
     if (e.key === "?") { e.preventDefault(); openKeys(); return; }
     if (Date.now() - wentG < 1500) {
       wentG = 0;
@@ -70,8 +77,9 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
       const dt = document.createElement("dt"), dd = document.createElement("dd"), kbd = document.createElement("kbd");
       kbd.textContent = key; dt.append(kbd); dd.textContent = text; dl.append(dt, dd);
     };
-    const name = (el) => (el.getAttribute("aria-label") || [...el.childNodes].filter((n) => n.nodeName !== "KBD" && !n.classList?.contains("tag")).map((n) => n.textContent).join(" ")).replace(/\s+/g, " ").trim().slice(0, 60);
+    const name = (el) => (el.dataset.says || el.getAttribute("aria-label") || el.labels?.[0]?.textContent || [...el.childNodes].filter((n) => n.nodeName !== "KBD" && !n.classList?.contains("tag")).map((n) => n.textContent).join(" ")).replace(/\s+/g, " ").trim().slice(0, 60);
     if ($("osler-palette")) add("Ctrl K", list.dataset.palette || "Search or command");
+    add("Esc", list.dataset.esc || "Leave a field, so that keys work again");
     if ($("[data-row]")) add("j k", list.dataset.move || "Next, previous line");
     $$("[data-go]").filter((el) => el.dataset.go && shown(el)).forEach((el) => add("g " + el.dataset.go, name(el)));
     $$("[data-key]").filter(shown).forEach((el) => add(el.dataset.key, name(el)));
@@ -195,7 +203,7 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
 
   // ---- drafts -----------------------------------------------------------------------
   // <draft-form data-key data-version> saves the fields of its form after a pause of 0.7 s, every 2 s while somebody types, and
-  // when a field is left. Two versions are shown side by side; nothing is overwritten.
+  // when a field is left, and before its form is sent. Two versions are shown side by side; nothing is overwritten.
   const fields = (form) => {
     const out = {};
     for (const el of form.elements) {
@@ -212,7 +220,9 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
   window.addEventListener("beforeunload", (e) => {
     for (const d of drafts) if (d.unsaved()) { if (d.risky()) { e.preventDefault(); e.returnValue = true; } d.save(); }
   });
+  window.addEventListener("pagehide", () => drafts.forEach((d) => d.leave()));
   window.addEventListener("pageshow", () => drafts.forEach((d) => { d.leaving = false; }));
+  document.addEventListener("visibilitychange", () => { if (document.hidden) drafts.forEach((d) => { if (d.unsaved()) d.save(); }); });
   document.addEventListener("htmx:afterRequest", (e) => { reached ||= e.detail.xhr?.status > 0; drafts.forEach((d) => { d.leaving = false; }); });
 
   customElements.define("draft-form", class extends HTMLElement {
@@ -222,19 +232,48 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
       this.version = Number(this.dataset.version || 0);
       this.status = $("[data-saved]", this) || $("[data-saved]", this.form);
       this.dirty = false; this.busy = false; this.timer = 0; this.base = fields(this.form);
+      this.more = {}; // fields of the draft that this page does not show
       this.onInput = () => { this.dirty = true; this.show("busy", this.dataset.textBusy || "not saved yet"); this.since ||= Date.now(); this.later(Math.max(0, Math.min(700, this.since + 2000 - Date.now()))); };
       this.form.addEventListener("input", this.onInput);
       this.form.addEventListener("focusout", () => { if (this.dirty) this.save(); });
-      // Without a connection the browser would leave for a page of its own: nothing is sent, now or later.
+      // What is sent was saved before, so that nobody sends or signs past newer words of another window. Without a
+      // connection the browser would leave for a page of its own: nothing is sent, now or later.
       this.form.addEventListener("submit", (e) => {
-        if (navigator.onLine && (reached || !this.failed)) { this.leaving = true; clearTimeout(this.timer); setTimeout(() => { if (e.defaultPrevented) this.leaving = false; }); return; }
+        const saved = this.passes;
+        this.passes = false;
+        if (!this.box && navigator.onLine && (saved || !this.dirty && !this.busy && !this.version)) { this.leaving = true; clearTimeout(this.timer); setTimeout(() => { if (e.defaultPrevented) this.leaving = false; }); return; }
         e.preventDefault(); e.stopImmediatePropagation();
-        this.show("bad", this.dataset.textOffline || "No connection: nothing was sent or signed. Your text stays here; press again when you are online.");
-        this.status?.scrollIntoView({ block: "nearest" });
-        if (this.dirty) this.save();
+        if (this.box) { this.first(); return; }
+        this.sends = { by: e.submitter };
+        this.save();
       }, true);
       drafts.add(this);
+      if (this.dataset.theirs) { this.dirty = true; this.base = {}; for (const n in fields(this.form)) this.base[n] = ""; this.merge(JSON.parse(this.dataset.theirs)); }
+      else if (this.dataset.apart) this.offer(JSON.parse(this.dataset.apart));
     }
+    // first leads to the first choice that is open.
+    first() {
+      this.show("bad", this.dataset.textChoose || "Nothing was sent or signed. First choose what stays.");
+      $("button", this.box)?.focus();
+    }
+    // send sends the form that waited for its text to be saved.
+    send() {
+      const { by } = this.sends || {};
+      this.sends = null;
+      if (by && by.form !== this.form) return; // it was drawn again meanwhile
+      this.passes = true;
+      this.form.requestSubmit(by);
+      this.passes = false;
+    }
+    // leave says of a page that goes away what it has and what it knew: nobody is there to answer a question.
+    leave() {
+      if (!this.form || this.leaving || !(this.dirty || this.busy)) return;
+      const all = { key: this.dataset.key, version: this.version, value: this.value(), leaving: true, was: this.base };
+      let body = JSON.stringify(all);
+      if (body.length >= 60000) { delete all.was; body = JSON.stringify(all); }
+      fetch(this.dataset.url || "/draft", { method: "POST", keepalive: body.length < 60000, headers: { "Content-Type": "application/json" }, body }).catch(() => {});
+    }
+    value() { return { ...this.more, ...fields(this.form) }; }
     unsaved() { return this.dirty && !this.leaving; }
     risky() {
       const now = JSON.stringify(fields(this.form));
@@ -243,7 +282,7 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
     }
     disconnectedCallback() {
       drafts.delete(this);
-      if (this.dirty && !this.leaving) this.save();
+      this.leave();
       clearTimeout(this.timer);
     }
     later(ms) { clearTimeout(this.timer); this.timer = setTimeout(() => this.save(), ms); }
@@ -257,20 +296,21 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
       if (this.conflict) return;
       clearTimeout(this.timer);
       this.busy = true; this.again = false; this.since = 0;
-      const value = fields(this.form), before = JSON.stringify(value);
+      const value = this.value(), shown = fields(this.form), before = JSON.stringify(shown), merged = this.merged;
       this.sending = before; this.sent = Date.now();
       try {
         const answer = await fetch(this.dataset.url || "/draft", {
           method: "POST", keepalive: before.length < 60000, headers: { "Content-Type": "application/json" },
-          body: JSON.stringify({ key: this.dataset.key, version: this.version, value }),
+          body: JSON.stringify({ key: this.dataset.key, version: this.version, value, merged }), signal: AbortSignal.timeout(30000),
         });
         reached = true;
-        if (answer.status === 409) { this.merge(await answer.json()); return; }
-        if (answer.status === 401) { this.failed = true; this.show("bad", this.dataset.textSignin || "Not saved: sign in again in another tab. Your text stays here."); this.later(15000); return; }
+        if (answer.status === 409) { this.sends = null; this.merge(await answer.json()); return; }
+        if (answer.status === 401) { this.sends = null; this.failed = true; this.show("bad", this.dataset.textSignin || "Not saved: sign in again in another tab. Your text stays here."); this.later(15000); return; }
         if (!answer.ok) throw new Error(String(answer.status));
         const saved = await answer.json();
         this.failed = false;
         this.version = saved.version; this.base = value;
+        if (merged === this.merged) this.merged = undefined;
         const keep = this.form.elements["draft-version"];
         if (keep) keep.value = saved.version;
         this.dirty = JSON.stringify(fields(this.form)) !== before;
@@ -280,23 +320,25 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
         this.failed = true;
         reached = !(fault instanceof TypeError);
         this.show("bad", this.dataset.textFailed || "Not saved: no connection. Your text is kept here; trying again.");
+        if (this.sends && (!reached || fault.name === "TimeoutError")) {
+          this.sends = null;
+          this.show("bad", this.dataset.textOffline || "No connection: nothing was sent or signed. Your text stays here; press again when you are online.");
+          this.status?.scrollIntoView({ block: "nearest" });
+        }
         this.later(5000);
       } finally {
         this.busy = false;
-        if (this.again && this.dirty) this.later(300);
+        if (this.sends && !this.box) this.send(); // also when the server could not keep a draft: the text goes along
+        else if (this.again && this.dirty) this.later(300);
       }
     }
     merge(theirs) {
       this.conflict = true;
-      this.show("bad", this.dataset.textConflict || "Changed elsewhere: choose what stays.");
-      const box = document.createElement("div");
-      box.className = "merge"; box.setAttribute("role", "alert");
-      const head = document.createElement("h3");
-      head.textContent = (this.dataset.textConflict || "This was also changed in another window. Nothing is overwritten: choose what stays.");
-      box.append(head);
+      const why = this.dataset.textConflict || "This was also changed in another window. Nothing is overwritten: choose what stays.";
+      this.show("bad", why);
       // A field that only the other window changed is taken over, one that only this one changed stays:
       // asked is about those that both have. What the other does not show it has not changed.
-      const open = new Set(), was = this.base, now = fields(this.form), other = theirs.value || {};
+      const was = this.base, now = fields(this.form), other = theirs.value || {};
       const names = Object.keys(now).filter((n) => {
         const el = this.form.elements[n];
         if (!(n in other) || (now[n] || "") === (other[n] || "") || (other[n] || "") === (was[n] || "")) return false;
@@ -304,36 +346,65 @@ window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
         el.value = other[n];
         return false;
       });
-      const merged = () => { this.conflict = false; this.version = theirs.version; this.base = other; this.dirty = true; };
+      const merged = () => {
+        this.conflict = false; this.version = theirs.version; this.base = other; this.dirty = true;
+        this.more = Object.fromEntries(Object.entries(other).filter(([n]) => !this.form.elements[n]));
+        const knows = this.form.elements["draft-version"];
+        if (knows) knows.value = theirs.version;
+      };
+      if (!names.length) { merged(); this.show("busy", this.dataset.textBusy || "not saved yet"); this.later(0); return; }
+      this.ask(why, (this.dataset.textTheirs || "Saved elsewhere") + " " + (theirs.saved || ""), names, other, () => { merged(); this.save(); });
+    }
+    // offer asks about texts that were left in other windows, one after the other. A field that is not there any
+    // more is asked about at the first one that is.
+    offer(list) {
+      const [one, ...rest] = list;
+      if (!one) { this.merged = Number(this.dataset.merged); this.dirty = true; this.save(); return; }
+      const now = fields(this.form);
+      const names = Object.keys(one.value).filter((n) => one.value[n].trim() && !(now[n] || "").includes(one.value[n].trim()));
+      if (!names.length) { this.offer(rest); return; }
+      this.ask(this.dataset.textApart || "You left this text in another window, and it is not part of what is saved. Choose what stays.",
+        (this.dataset.textLeft || "Left in another window") + " " + (one.saved || ""), names, one.value, () => this.offer(rest), true);
+    }
+    // ask shows two versions of some fields side by side, and goes on when each was chosen. A page that was just
+    // opened keeps its focus: the Enter that opened it chooses nothing.
+    ask(why, whose, names, others, done, opened) {
+      const open = new Set(), box = document.createElement("div"), head = document.createElement("h3");
+      box.className = "merge"; box.setAttribute("role", "alert");
+      head.textContent = why;
+      box.append(head);
+      this.box = box;
       const finish = (name, parts) => {
+        const at = parts.some((p) => p.contains(document.activeElement));
         open.delete(name); parts.forEach((p) => p.remove());
-        if (open.size) return;
-        box.remove(); merged(); this.save();
+        if (open.size) { if (at) $("button", box).focus(); return; }
+        box.remove(); this.box = null; done();
+        if (at) (this.box ? $("button", this.box) : this.form.elements[name] || this.any())?.focus();
       };
       for (const name of names) {
         open.add(name);
-        const el = this.form.elements[name], other = theirs.value[name] || "", own = now[name] || "";
+        const el = this.form.elements[name] || this.any(), other = others[name] || "", own = el?.value || "";
         const title = document.createElement("p"), strong = document.createElement("b");
-        strong.textContent = el.labels?.[0]?.textContent || el.ariaLabel || name; title.append(strong);
+        strong.textContent = el?.labels?.[0]?.textContent || el?.ariaLabel || name; title.append(strong);
         const col = (label, text) => {
           const d = document.createElement("div"), b = document.createElement("b"), pre = document.createElement("pre");
           b.textContent = label; pre.textContent = text; d.append(b, pre); return d;
         };
-        const left = col(this.dataset.textMine || "Here", own), right = col((this.dataset.textTheirs || "Saved elsewhere") + " " + (theirs.saved || ""), other);
+        const left = col(this.dataset.textMine || "Here", own), right = col(whose, other);
         const choose = (label, text) => { // own may have grown since
           const b = document.createElement("button");
           b.type = "button"; b.className = "small"; b.textContent = label;
-          b.addEventListener("click", () => { if (el.value !== undefined) el.value = text(el.value); finish(name, [title, left, right]); });
+          b.addEventListener("click", () => { if (el && el.value !== undefined) { el.value = text(el.value); this.dirty = true; if (!grows) grow(el); } finish(name, [title, left, right]); });
           return b;
         };
         left.append(choose(this.dataset.textKeep || "Keep this", (own) => own));
         right.append(choose(this.dataset.textTake || "Take this", () => other), " ", choose(this.dataset.textBoth || "Keep both", (own) => own + "\n\n" + other));
         box.append(title, left, right);
       }
-      if (!names.length) { merged(); this.show("busy", this.dataset.textBusy || "not saved yet"); this.later(0); return; }
       this.prepend(box);
-      if (!document.activeElement?.matches("input, textarea, select")) $("button", box).focus(); // nobody's typing presses it
+      if (!opened && !document.activeElement?.matches("input, textarea, select")) $("button", box).focus(); // nobody's typing presses it
     }
+    any() { return [...this.form.elements].find((el) => el instanceof HTMLTextAreaElement); }
   });
 
   // ---- being here ---------------------------------------------------------------------

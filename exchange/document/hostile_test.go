@@ -1,0 +1,75 @@
+package document
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestHostileDocumentsCostLittle: what is made to be expensive ends soon and in bounded memory.
+func TestHostileDocumentsCostLittle(t *testing.T) {
+	in := func(section string) []byte {
+		return []byte(`<ClinicalDocument xmlns="urn:hl7-org:v3" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><component><structuredBody><component>` + section + `</component></structuredBody></component></ClinicalDocument>`)
+	}
+	section := func(code, text, entries string) []byte {
+		return in(`<section><code code="` + code + `" codeSystem="2.16.840.1.113883.6.1"/><text>` + text + `</text>` + entries + `</section>`)
+	}
+	pressure := func(code string) string {
+		return `<component><observation><code code="` + code + `"/><value xsi:type="PQ" value="1" unit="mm[Hg]"/></observation></component>`
+	}
+	long := strings.Repeat("word ", 400_000)
+	for name, body := range map[string][]byte{
+		"one text for all": section("11450-4", `<paragraph ID="x">`+long+`</paragraph>`, strings.Repeat(`<entry><observation moodCode="EVN"><text><reference value="#x"/></text><value xsi:type="CD" code="1"/></observation></entry>`, 30_000)),
+		"one note for all": section("34109-9", `<paragraph ID="x">`+long+`</paragraph>`, strings.Repeat(`<entry><act moodCode="EVN"><templateId root="2.16.840.1.113883.10.20.22.4.202"/><code code="34109-9"/><text><reference value="#x"/></text></act></entry>`, 20_000)),
+		"item in item": section("11450-4", nested(90, long), func() string {
+			var b strings.Builder
+			for i := range 90 {
+				fmt.Fprintf(&b, `<entry><observation moodCode="EVN"><text><reference value="#i%d"/></text><value xsi:type="CD" code="1" displayName="absent"/></observation></entry>`, i)
+			}
+			return b.String()
+		}()),
+		"pressures":              section("8716-3", "", `<entry><organizer>`+strings.Repeat(pressure("8480-6"), 30_000)+strings.Repeat(pressure("8462-4"), 30_000)+`</organizer></entry>`),
+		"one act":                section("48765-2", "", `<entry><act>`+strings.Repeat(`<entryRelationship typeCode="SUBJ"><observation><value xsi:type="CD" code="1"/></observation></entryRelationship>`, 100_000)+`</act></entry>`),
+		"one relationship":       section("11450-4", "", `<entry><act><entryRelationship typeCode="SUBJ">`+strings.Repeat(`<observation><value xsi:type="CD" code="1"/></observation>`, 100_000)+`</entryRelationship></act></entry>`),
+		"many large panels":      section("30954-2", "", strings.Repeat(`<entry><organizer><code code="1"/>`+strings.Repeat(`<component><observation><code code="2"/></observation></component>`, 1900)+`</organizer></entry>`, 60)),
+		"no code, no title":      in(`<section>` + strings.Repeat(`<entry><act/></entry>`, 200_000) + `</section>`),
+		"acts in acts":           section("62387-6", "", `<entry>`+strings.Repeat(`<act moodCode="EVN"><entryRelationship>`, 40)+strings.Repeat(`</entryRelationship></act>`, 40)+`</entry>`),
+		"sections in sections":   in(strings.Repeat(`<section><component>`, 40) + `<section/>` + strings.Repeat(`</component></section>`, 40)),
+		"many ids":               section("11450-4", "", `<entry><observation moodCode="EVN">`+strings.Repeat(`<id root="1.2.3" extension="x"/>`, 100_000)+`<value xsi:type="CD" code="1"/></observation></entry>`),
+		"many translations":      section("11450-4", "", `<entry><observation moodCode="EVN"><value xsi:type="CD" code="1">`+strings.Repeat(`<translation code="2" codeSystem="1.2"/>`, 100_000)+`</value></observation></entry>`),
+		"references in a circle": section("11450-4", `<content ID="a"><content ID="b">#a</content></content>`, `<entry><observation moodCode="EVN"><text ID="a"><reference value="#b"/></text><value xsi:type="CD"><originalText><reference value="#a"/></originalText></value></observation></entry>`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			start := time.Now()
+			doc, err := Read(body)
+			took := time.Since(start)
+			runtime.ReadMemStats(&after)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if used := (after.TotalAlloc - before.TotalAlloc) >> 20; used > 600 {
+				t.Errorf("%d MB for a document of %d MB", used, len(body)>>20)
+			}
+			if took > time.Minute { // on a machine that others use as well
+				t.Errorf("%v", took)
+			}
+			if len(doc.Items)+len(doc.Unread) == 0 {
+				t.Error("nothing is said of it")
+			}
+		})
+	}
+}
+
+// nested is a text in items within each other.
+func nested(n int, text string) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `<item ID="i%d">`, i)
+	}
+	return b.String() + text + strings.Repeat("</item>", n)
+}

@@ -1,0 +1,94 @@
+package document
+
+import (
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/wire/cda"
+)
+
+// immunization reads a vaccine that was given, or was not.
+func (r *reader) immunization(e *cda.Element) {
+	code := r.drug(e)
+	if code == nil {
+		r.unread(e, saysNothing)
+		return
+	}
+	if empty(code) {
+		r.unread(e, deniesInWords)
+		return
+	}
+	n := fhir.New("Immunization")
+	n.Set("identifier", identifiers(e))
+	status := "completed"
+	switch e.Child("statusCode").Attr("code") {
+	case "completed", "":
+	case "active":
+		r.doubt(statusUnclear)
+	default:
+		status = "not-done"
+	}
+	if e.Attr("negationInd") == "true" {
+		status = "not-done"
+	}
+	n.Set("status", fhir.Str(status))
+	why := ""
+	if status == "not-done" {
+		if reason := r.refusal(e); reason != nil {
+			n.Set("statusReason", reason)
+			why = conceptText(reason)
+		}
+	}
+	n.Set("vaccineCode", code)
+	i := e.Child("effectiveTime").Interval()
+	at := r.date(i.Value)
+	for _, t := range []*cda.Element{i.Low, i.Center, i.High} {
+		if at == "" {
+			at = r.date(t)
+		}
+	}
+	when := ""
+	if at != "" {
+		n.Set("occurrenceDateTime", fhir.Str(at))
+		when = day(at)
+	} else {
+		n.Set("occurrenceString", fhir.Str("not recorded"))
+		when = "date not recorded"
+	}
+	recorded, _ := r.authored(e)
+	n.Set("recorded", fhir.Obj("v", recorded).Get("v"))
+	product := e.At("consumable/manufacturedProduct")
+	n.Set("manufacturer", named(product.At("manufacturerOrganization/name").Content()))
+	n.Set("lotNumber", fhir.Obj("v", product.At("manufacturedMaterial/lotNumberText").Content()).Get("v"))
+	n.Set("site", r.concept(e.Child("approachSiteCode")))
+	n.Set("route", r.concept(e.Child("routeCode")))
+	n.Set("doseQuantity", r.quantity(e.Child("doseQuantity")))
+	performers := fhir.Arr()
+	for p := range e.All("performer") {
+		if who := performerOf(p); who != "" {
+			performers.Append(fhir.Obj("function", made("http://terminology.hl7.org/CodeSystem/v2-0443", "AP", ""), "actor", named(who)))
+		}
+	}
+	if performers.Len() > 0 {
+		n.Set("performer", performers)
+	}
+	r.notes(n, e)
+	if dose := integer(e.Child("repeatNumber").Attr("value")); dose > 0 {
+		n.Set("protocolApplied", fhir.Arr(fhir.Obj("doseNumberPositiveInt", dose)))
+	}
+	line := conceptText(code)
+	if when != "" {
+		line += ", " + when
+	}
+	if lot := n.Get("lotNumber").Text(); lot != "" {
+		line += ", lot " + lot
+	}
+	if status == "not-done" {
+		line = "Not given: " + line
+		if why != "" {
+			line += " (" + why + ")"
+		}
+	}
+	item := r.add(e, n, line)
+	if item.Section == Other {
+		item.Section = Immunizations
+	}
+}

@@ -1,0 +1,125 @@
+package document
+
+import (
+	"strings"
+
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/wire/cda"
+)
+
+// results reads a panel as a DiagnosticReport with its Observations.
+func (r *reader) results(e *cda.Element) {
+	if e.Name == "observation" {
+		r.observed(e, nil, resultCategory(e))
+		return
+	}
+	code := r.concept(e.Child("code"))
+	var parts []*fhir.Node
+	var lines []string
+	var members []*cda.Element
+	for c := range e.All("component") {
+		for o := range c.All("observation") {
+			switch {
+			case erroneous(o):
+				r.unread(o, markedError)
+				continue
+			case isSecurity(o):
+				continue
+			case o.Null() != "" && o.Child("value") == nil:
+				r.unread(o, notKnown)
+				continue
+			}
+			members = append(members, o)
+		}
+	}
+	if code == nil && len(members) > 0 { // a panel without a name is only a bracket
+		for _, o := range members {
+			r.observed(o, e, resultCategory(o))
+		}
+		return
+	}
+	if code == nil {
+		r.unread(e, saysNothing)
+		return
+	}
+	category := resultCategory(e)
+	var doubts []Doubt
+	for _, o := range members {
+		r.doubts = nil
+		n, _, line := r.observation(o, e, category)
+		if n == nil {
+			r.unread(o, saysNothing)
+			continue
+		}
+		doubts = append(doubts, r.doubts...)
+		parts = append(parts, n)
+		lines = append(lines, line)
+	}
+	n := fhir.New("DiagnosticReport")
+	n.Set("identifier", identifiers(e))
+	n.Set("status", fhir.Str(reportStatus(e, len(parts) > 0)))
+	n.Set("category", fhir.Arr(made("http://terminology.hl7.org/CodeSystem/v2-0074", map[string]string{"laboratory": "LAB", "imaging": "RAD"}[category], "")))
+	n.Set("code", code)
+	when := r.times(n, "effective", e.Child("effectiveTime"))
+	for i := 0; i < len(parts) && when == ""; i++ {
+		for _, k := range []string{"effectiveDateTime", "effectivePeriod"} {
+			if v := parts[i].Get(k); v != nil && when == "" {
+				n.Set(k, v.Clone())
+				when = day(v.Text() + v.Get("start").Text())
+			}
+		}
+	}
+	if _, who := r.authored(e); who != "" {
+		n.Set("performer", fhir.Arr(named(who)))
+	}
+	line := conceptText(code)
+	if when != "" {
+		line += ", " + when
+	}
+	if len(lines) > 0 {
+		line += ": " + strings.Join(lines, "; ")
+	}
+	r.doubts = unique(doubts)
+	item := r.add(e, n, clip(line))
+	item.Parts = parts
+	if item.Source == "" && len(members) > 0 {
+		item.Source = r.source(members[0])
+	}
+	if item.Section == Other {
+		item.Section = Results
+	}
+}
+
+func unique(list []Doubt) (out []Doubt) {
+	seen := map[string]bool{}
+	for _, d := range list {
+		if !seen[d.Words] {
+			seen[d.Words] = true
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+func reportStatus(e *cda.Element, valued bool) string {
+	s := observationStatus(e, valued)
+	if s == "final" && e.Child("statusCode").Attr("code") == "" {
+		return "unknown"
+	}
+	return s
+}
+
+// imaging are words in the name of a panel that is no laboratory's.
+var imaging = []string{"x-ray", "xray", "radiograph", " xr", "ct scan", "mri", "ultrasound", "echocardio", "mammogra", "tomograph", "ekg", "ecg", "electrocardio"}
+
+// resultCategory says what kind of result it is. Most of what stands in a section of results is a
+// laboratory's; what is named like an image is not.
+func resultCategory(e *cda.Element) string {
+	name := strings.ToLower(" " + e.Child("code").Attr("displayName") + " " + e.Child("code").Child("originalText").Content())
+	for _, w := range imaging {
+		if strings.Contains(name, w) {
+			return "imaging"
+		}
+	}
+	return "laboratory"
+}
