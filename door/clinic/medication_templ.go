@@ -1051,7 +1051,7 @@ func statedBy(m medication.Medicine) templ.Component {
 	})
 }
 
-// patientSays is what the patient has said of a prescription since it was written.
+// patientSays is what the patient, or another clinic, has said of a prescription since it was written.
 func patientSays(m medication.Medicine) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
