@@ -88,7 +88,7 @@ type Comparison struct {
 
 	files []*fhir.Node
 	twins map[string]string // DocumentReferences with the document's number, by the hash of their content
-	seen  record.Change // Unchanged and SeenAt of the chart that was read
+	seen  record.Change     // Unchanged and SeenAt of the chart that was read
 }
 
 // compared are the types of a chart that a document is held to.
