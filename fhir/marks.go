@@ -14,10 +14,12 @@ type Marks struct {
 	texts []string
 	// at tells by each of the first characters behind a quotation mark which of the texts it may be.
 	at [3][256]uint32
+	// also is the mark that is no text; its bit is behind those of the texts.
+	also func([]byte) bool
 }
 
 // NewMarks returns marks for texts that stand behind a quotation mark, which they are given without:
-// 1 to 32 of them, in the spelling of Node.JSON.
+// 1 to 31 of them, in the spelling of Node.JSON.
 func NewMarks(texts ...string) *Marks {
 	m := &Marks{texts: texts}
 	for i, t := range texts {
@@ -27,6 +29,18 @@ func NewMarks(texts ...string) *Marks {
 					m.at[k][c] |= 1 << i
 				}
 			}
+		}
+	}
+	return m
+}
+
+// Also adds a mark that no list of texts tells: is says of the bytes behind a quotation mark whether it stands
+// there. Each of the first three of them is one of those in the text of its place. Its bit is behind those of the texts.
+func (m *Marks) Also(first [3]string, is func(behind []byte) bool) *Marks {
+	m.also = is
+	for k := range m.at {
+		for _, c := range []byte(first[k]) {
+			m.at[k][c] |= 1 << len(m.texts)
 		}
 	}
 	return m
@@ -51,7 +65,7 @@ func (m *Marks) In(body []byte) (found uint32) {
 // begin returns which of the texts some bytes begin with.
 func (m *Marks) begin(b []byte) (found uint32) {
 	if len(b) < len(m.at) {
-		return m.which(1<<len(m.texts)-1, b)
+		return m.which(2<<len(m.texts)-1, b)
 	}
 	if may := m.at[0][b[0]] & m.at[1][b[1]] & m.at[2][b[2]]; may != 0 {
 		return m.which(may, b)
@@ -63,6 +77,12 @@ func (m *Marks) begin(b []byte) (found uint32) {
 func (m *Marks) which(may uint32, b []byte) (found uint32) {
 	for ; may != 0; may &= may - 1 {
 		i := bits.TrailingZeros32(may)
+		if i == len(m.texts) {
+			if m.also != nil && m.also(b) {
+				found |= 1 << i
+			}
+			continue
+		}
 		t := m.texts[i]
 		if len(b) >= len(t) && b[len(t)-1] == t[len(t)-1] && string(b[:len(t)]) == t {
 			found |= 1 << i

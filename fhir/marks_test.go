@@ -46,3 +46,22 @@ func TestMarksAreFoundWhereverTheyStand(t *testing.T) {
 		check(b.String())
 	}
 }
+
+// A mark that is no text is asked of what stands behind quotation marks, wherever they are.
+func TestAMarkMayBeAQuestion(t *testing.T) {
+	var asked []string
+	marks := fhir.NewMarks(`security"`).Also([3]string{"hH", "tT", "tT"}, func(b []byte) bool {
+		asked = append(asked, string(b[:min(len(b), 5)]))
+		return strings.HasPrefix(strings.ToLower(string(b)), "http:")
+	})
+	for body, want := range map[string]uint32{`{"a":"HTTP:x"}`: 2, `{"a":"https:"}`: 0, `{"security":"Http:"}`: 3, `{"a":"hat"}`: 0, `{"` + strings.Repeat(" ", 61) + `"http:`: 2, `"h`: 0} {
+		if got := marks.In([]byte(body)); got != want {
+			t.Errorf("%s: %b, not %b", body, got, want)
+		}
+	}
+	for _, b := range asked {
+		if len(b) > 2 && !strings.HasPrefix(strings.ToLower(b), "htt") {
+			t.Errorf("asked of %q", b)
+		}
+	}
+}

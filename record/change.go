@@ -15,15 +15,18 @@ import (
 // id is created under it or updated. IfMatch, when not 0, must be the current version,
 // otherwise fault.Stale.
 //
-// A principal who sees a type only in part (a patient, mostly) may choose ids only in the
-// form that ident.New makes: whether another id is taken is not for it to learn. Whoever may choose
-// learns of a hidden resource only by fault.NotFound for a change that would have been stored otherwise;
-// one that is refused is refused as if the id were free.
+// A principal from whom something of a type may be hidden does not choose ids there: an id of Chosen that is
+// free is fault.NotFound, as one that is taken by what is hidden is, whatever is stored. Without Chosen the id was
+// made by Osler, by ident.New, which nobody guesses; a principal who sees a type only in part (a patient, mostly) brings
+// none of another form. What is hidden is written over in no case, and a change that is refused is refused
+// as if the id were free.
 type Put struct {
 	Resource *fhir.Node
 	IfMatch  int64
 	// Create asks for a new resource: an id that exists already is fault.Conflict.
 	Create bool
+	// Chosen says that the caller has chosen the id, as a FHIR client may.
+	Chosen bool
 	// Update asks for what is there: an id that is free, or taken by what is hidden, is fault.NotFound.
 	Update bool
 	// Content is the data of a Binary that was streamed before, with Actor.Keep.

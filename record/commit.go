@@ -226,9 +226,14 @@ func (b *builder) find(ctx context.Context, p Put, q *pendingPut) error {
 		}
 	}
 	switch {
-	// Whether an id of another form than Osler's is free is not told to who sees a part of a type.
+	// Whether an id is free is not told to who may not see what has it.
 	case missing && (p.Update || !policy.SeesAll(a.principal, resourceType) && !chosen(id)):
 		return a.refused(ctx, notFound(resourceType), policy.Update, resourceType, id, patient)
+	case missing && p.Chosen && policy.Hides(a.principal, resourceType):
+		if err := a.may(ctx, policy.Create, resourceType, id); err != nil {
+			return err
+		}
+		return a.refused(ctx, notChosen(resourceType), policy.Update, resourceType, id, patient)
 	case missing && p.IfMatch != 0:
 		return a.refused(ctx, stale(resourceType, where), policy.Update, resourceType, id, patient)
 	case missing:
@@ -243,6 +248,11 @@ func (b *builder) find(ctx context.Context, p Put, q *pendingPut) error {
 		q.before, err = fhir.Parse(current.Body)
 	}
 	return err
+}
+
+// notChosen is the one answer for an id of the caller's own that is free, and for one of something hidden.
+func notChosen(resourceType string) error {
+	return fault.New(fault.NotFound, "There is no %s with this id that you may see, and new ones get their ids from Osler: create it with POST, or with PUT by a condition such as an identifier.", resourceType)
 }
 
 func stale(resourceType, where string) error {

@@ -11,8 +11,8 @@ import (
 
 // History returns versions, newest first: of one resource (Type and ID), of a type, or of
 // a patient's compartment. The versions of a resource that is hidden now are hidden. For one
-// resource, hidden and missing are fault.NotFound. Fewer than f.Count versions do not mean
-// the end; an empty answer does.
+// resource, hidden and missing are fault.NotFound. Fewer than f.Count versions mean the end: a page
+// that is shorter for what is left out of it would tell how much that is.
 func (a *Actor) History(ctx context.Context, f store.HistoryFilter) ([]store.Version, error) {
 	what := policy.History
 	if f.ID == "" {
@@ -46,7 +46,7 @@ func (a *Actor) History(ctx context.Context, f store.HistoryFilter) ([]store.Ver
 	}
 	l := a.leaf(ledger.History, f.Type, about)
 	var shown []store.Version
-	for len(shown) == 0 {
+	for len(shown) < max(f.Count, 1) {
 		versions, err := a.gate.store.History(ctx, f)
 		if err != nil {
 			return nil, err

@@ -465,6 +465,10 @@ func TestAbuseB07WritesThatChangeNothing(t *testing.T) {
 				return Change{Put: []Put{{Resource: r}, {Resource: c.read(vitals("nobody"))}}}
 			},
 			"an update of what is there": func(r *fhir.Node) Change { return Change{Put: []Put{{Resource: r, Update: true}}} },
+			"an id of one's own":         func(r *fhir.Node) Change { return Change{Put: []Put{{Resource: r, Chosen: true}}} },
+			"an id to be created": func(r *fhir.Node) Change {
+				return Change{Put: []Put{{Resource: r, Chosen: true, Create: true}}}
+			},
 		} {
 			ask := func(id string) string {
 				_, err := c.as(hides).Commit(ctx, change(c.read(who.body(id, ""))))
@@ -486,6 +490,34 @@ func TestAbuseB07WritesThatChangeNothing(t *testing.T) {
 		if v, err := c.store.Read(ctx, who.hid, "taken", 0); err != nil || v.Version > 2 {
 			t.Errorf("%+v %v", v, err)
 		}
+	}
+}
+
+// TestClientsChooseIDsWhereNothingIsHidden: of what everybody sees, a client may choose ids; of what may be hidden, not
+// even one that nobody could guess, since it may have been read in a reference. What is there is updated.
+func TestClientsChooseIDsWhereNothingIsHidden(t *testing.T) {
+	c := open(t)
+	put := func(p trust.Principal, body string) error {
+		_, err := c.as(p).Commit(ctx, Change{Put: []Put{{Resource: c.read(body), Chosen: true}}})
+		return err
+	}
+	entry := func(id string) string {
+		return `{"resourceType":"Condition","id":"` + id + `","code":{"text":"asthma"},"subject":{"reference":"Patient/rosa"}}`
+	}
+	c.commit(trust.System("import"), entry("there"))
+	if err := put(sysadmin, `{"resourceType":"ValueSet","id":"own","status":"draft"}`); err != nil {
+		t.Errorf("of what everybody sees: %v", err)
+	}
+	for _, id := range []string{"own", ident.New(c.clock.Now())} {
+		if err := put(physician, entry(id)); !fault.Is(err, fault.NotFound) || !strings.Contains(err.Error(), "POST") {
+			t.Errorf("of a chart: %v", err)
+		}
+	}
+	if err := put(physician, entry("there")); err != nil {
+		t.Errorf("what is there: %v", err)
+	}
+	if err := put(trust.System("import"), entry("own")); err != nil {
+		t.Errorf("who sees everything: %v", err)
 	}
 }
 
@@ -513,6 +545,35 @@ func TestPatientsChooseNoGuessableIDs(t *testing.T) {
 	}
 	if _, err := c.as(rosa).Commit(ctx, Change{Put: []Put{{Resource: stated(ident.New(c.clock.Now()))}}}); err != nil {
 		t.Errorf("a random id: %v", err)
+	}
+}
+
+// TestPagesOfAHistoryAreFull: what is left out of a history makes its pages no shorter, so that nobody counts it.
+func TestPagesOfAHistoryAreFull(t *testing.T) {
+	c := open(t)
+	for i := range 12 {
+		code := "J45.909"
+		if i%4 != 0 { // three that a nurse does not see between two that she does
+			code = "F10.20"
+		}
+		c.commit(physician, fmt.Sprintf(`{"resourceType":"Condition","code":{"coding":[{"system":"http://hl7.org/fhir/sid/icd-10-cm","code":%q}]},"subject":{"reference":"Patient/rosa"}}`, code))
+	}
+	for who, want := range map[*trust.Principal]string{&nurse: "[2 1]", &physician: "[2 2 2 2 2 2]"} {
+		var pages []int
+		f := store.HistoryFilter{Type: "Condition", Count: 2}
+		for {
+			list, err := c.as(*who).History(ctx, f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(list) == 0 {
+				break
+			}
+			pages, f.Before = append(pages, len(list)), list[len(list)-1].T
+		}
+		if fmt.Sprint(pages) != want {
+			t.Errorf("%s: pages of %v, want %s", who.Role, pages, want)
+		}
 	}
 }
 

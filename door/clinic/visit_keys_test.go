@@ -36,7 +36,7 @@ func TestAVisitByKeysAlone(t *testing.T) {
 		soon(t, p, "the focus is in "+id, `document.activeElement.id==="`+id+`"`)
 	}
 	press(kb.Enter)
-	soon(t, p, "the visit is open", `!!document.querySelector("#plan")`)
+	soon(t, p, "the visit is open, and its scripts run", `!!document.querySelector("#plan")&&document.readyState==="complete"`)
 	press("d")
 	focus("f-diagnosis")
 	p.Press("diab")

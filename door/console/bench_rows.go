@@ -190,7 +190,7 @@ func (b *bench) imported(ctx context.Context) {
 				continue // signed notes are written by their author alone
 			}
 			resources++
-			entries.Append(fhir.Obj("resource", r, "request", fhir.Obj("method", "PUT", "url", r.Reference())))
+			entries.Append(fhir.Obj("fullUrl", "https://other.example/fhir/"+r.Reference(), "resource", r, "request", fhir.Obj("method", "POST", "url", r.ResourceType())))
 		}
 		bodies = append(bodies, fhir.Obj("resourceType", "Bundle", "type", "transaction", "entry", entries).JSON())
 	}

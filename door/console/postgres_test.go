@@ -110,25 +110,30 @@ func TestTheClinicOnPostgreSQL(t *testing.T) {
 		}
 		return string(text)
 	}
-	person := func(family string) string {
-		return fmt.Sprintf(`{"resourceType":"Patient","id":"two-doors","name":[{"family":%q}]}`, family)
+	idOf := func(body string) string {
+		_, behind, _ := strings.Cut(body, `"id":"`)
+		id, _, _ := strings.Cut(behind, `"`)
+		return id
 	}
-	call(201, "PUT", first+"/fhir/Patient/two-doors", person("Zwei"))
-	if got := call(200, "GET", second+"/fhir/Patient/two-doors", ""); !strings.Contains(got, "Zwei") {
+	who := idOf(call(201, "POST", first+"/fhir/Patient", `{"resourceType":"Patient","name":[{"family":"Zwei"}]}`))
+	person := func(family string) string {
+		return fmt.Sprintf(`{"resourceType":"Patient","id":%q,"name":[{"family":%q}]}`, who, family)
+	}
+	if got := call(200, "GET", second+"/fhir/Patient/"+who, ""); !strings.Contains(got, "Zwei") {
 		t.Errorf("the second program reads %s", got)
 	}
-	call(200, "PUT", second+"/fhir/Patient/two-doors", person("Deux"), "If-Match", `W/"1"`)
-	call(412, "PUT", first+"/fhir/Patient/two-doors", person("Due"), "If-Match", `W/"1"`)
-	if got := call(200, "GET", first+"/fhir/Patient?family=deux", ""); !strings.Contains(got, `"two-doors"`) {
+	call(200, "PUT", second+"/fhir/Patient/"+who, person("Deux"), "If-Match", `W/"1"`)
+	call(412, "PUT", first+"/fhir/Patient/"+who, person("Due"), "If-Match", `W/"1"`)
+	if got := call(200, "GET", first+"/fhir/Patient?family=deux", ""); !strings.Contains(got, `"`+who+`"`) {
 		t.Errorf("the first program does not find what the second wrote: %s", got)
 	}
-	if got := call(200, "GET", first+"/fhir/Patient/two-doors/_history", ""); strings.Count(got, `"versionId"`) != 2 {
+	if got := call(200, "GET", first+"/fhir/Patient/"+who+"/_history", ""); strings.Count(got, `"versionId"`) != 2 {
 		t.Errorf("the history has not both versions: %s", got)
 	}
 	// What a laboratory sends is looked at by both, and asked about once.
-	call(201, "PUT", second+"/fhir/DiagnosticReport/sent", `{"resourceType":"DiagnosticReport","id":"sent","status":"final","category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0074","code":"LAB"}]}],"code":{"text":"Culture"},"subject":{"reference":"Patient/two-doors"}}`)
+	sent := idOf(call(201, "POST", second+"/fhir/DiagnosticReport", `{"resourceType":"DiagnosticReport","status":"final","category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0074","code":"LAB"}]}],"code":{"text":"Culture"},"subject":{"reference":"Patient/`+who+`"}}`))
 	reviews := func() int {
-		return strings.Count(call(200, "GET", first+"/fhir/Task?focus=DiagnosticReport/sent", ""), `"resourceType":"Task"`)
+		return strings.Count(call(200, "GET", first+"/fhir/Task?focus=DiagnosticReport/"+sent, ""), `"resourceType":"Task"`)
 	}
 	for end := time.Now().Add(time.Minute); reviews() == 0; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {

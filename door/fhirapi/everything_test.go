@@ -57,7 +57,7 @@ func TestEverythingOfAPatient(t *testing.T) {
 func TestEverythingInPages(t *testing.T) {
 	h := open(t)
 	for i := range 7 {
-		h.ask("PUT", fmt.Sprintf("/fhir/Observation/o%d", i), with(pulse, `"Observation",`, fmt.Sprintf(`"Observation","id":"o%d",`, i))).is(201)
+		h.seed(with(pulse, `"Observation",`, fmt.Sprintf(`"Observation","id":"o%d",`, i)))
 	}
 	patient := h.as(trust.Patient)
 	a := patient.get("/fhir/Patient/rosa/$everything?_count=2").is(200)

@@ -102,8 +102,7 @@ func (s *server) historyPage(token string, f *store.HistoryFilter) (skip int, er
 	return int(n), nil
 }
 
-// historyRows returns a page and the address of the one behind it, "" at the end. A short
-// answer of the record is no sign of the end: what the caller may not see is left out of it.
+// historyRows returns a page and the address of the one behind it, "" at the end.
 func (s *server) historyRows(c *call, f store.HistoryFilter, skip int) (page []store.Version, next string, err error) {
 	count := f.Count
 	f.Count += skip

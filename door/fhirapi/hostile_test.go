@@ -38,7 +38,7 @@ func TestHostileInput(t *testing.T) {
 		{"object for a string", "POST", "/fhir/Patient", `{"resourceType":"Patient","birthDate":{}}`, 422, nil},
 		{"unknown element", "POST", "/fhir/Patient", `{"resourceType":"Patient","shoeSize":42}`, 422, nil},
 		{"id is an object", "PUT", "/fhir/Patient/a", `{"resourceType":"Patient","id":{"a":1}}`, 400, nil},
-		{"meta is a text", "PUT", "/fhir/Patient/a", `{"resourceType":"Patient","id":"a","meta":"x","shoeSize":1}`, 422, nil},
+		{"meta is a text", "PUT", "/fhir/Patient/sam", `{"resourceType":"Patient","id":"sam","meta":"x","shoeSize":1}`, 422, nil},
 		{"no such date", "POST", "/fhir/Patient", `{"resourceType":"Patient","birthDate":"2026-02-30"}`, 422, nil},
 		{"dangling reference", "POST", "/fhir/Observation", with(pulse, "Patient/rosa", "Patient/nobody"), 422, nil},
 		{"reference to no type", "POST", "/fhir/Observation", with(pulse, "Patient/rosa", "Nonsense/1"), 422, nil},

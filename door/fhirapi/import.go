@@ -143,7 +143,7 @@ func (s *server) readManifest(c *call) (manifest, error) {
 			return m, fault.New(fault.TooLarge, "The body is larger than the limit of %d bytes; send it in parts, or name files in a manifest.", large.Limit)
 		}
 		if err != nil {
-			return m, fault.Wrap(err, fault.Malformed, "The body could not be read to its end.")
+			return m, unread(err, fault.Wrap(err, fault.Malformed, "The body could not be read to its end."))
 		}
 		m.files = []importInput{{body: b}}
 		return m, nil

@@ -10,6 +10,7 @@ import (
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/definition"
 	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // metadata answers GET metadata: the CapabilityStatement, made from the route table and
@@ -133,7 +134,7 @@ func capability(resourceType string, interactions *fhir.Node, operations, profil
 		}
 	}
 	r := fhir.Obj("type", resourceType, "supportedProfile", supported, "interaction", interactions,
-		"versioning", "versioned-update", "readHistory", true, "updateCreate", true,
+		"versioning", "versioned-update", "readHistory", true, "updateCreate", !policy.InCharts(resourceType),
 		"conditionalCreate", true, "conditionalRead", "full-support", "conditionalUpdate", true, "conditionalDelete", "single",
 		"referencePolicy", fhir.Arr("literal", "logical", "enforced"))
 	if resourceType == "Subscription" {

@@ -228,7 +228,7 @@ func (s *server) while(c *call) (done func()) {
 	return func() { // what is told and noted after this has a context that goes on
 		hungUp()
 		stop()
-		c.Request = whole
+		c.Request, c.here = whole, nil
 	}
 }
 

@@ -44,7 +44,7 @@ func (s *server) transaction(c *call) error {
 func (s *server) all(c *call, b *bundle.Bundle) error {
 	budget, done := c.allow()
 	defer done()
-	plan := &transactionPlan{budget: budget, server: s, call: c, done: map[int][]byte{}, fresh: map[int]bool{}}
+	plan := &transactionPlan{budget: budget, server: s, call: c, done: map[int][]byte{}, fresh: map[int]bool{}, named: map[int]bool{}}
 	if err := plan.conditions(b); err != nil {
 		return err
 	}
@@ -94,6 +94,7 @@ type transactionPlan struct {
 	done   map[int][]byte    // the entries of the answer
 	names  map[string]string // full url -> Type/id, for what is inside a patch
 	fresh  map[int]bool      // updates by a condition that matches nothing: they create
+	named  map[int]bool      // those of them whose id is Osler's
 }
 
 // conditions settles ifNoneExist and PUT, PATCH and DELETE by condition by searching
@@ -142,6 +143,7 @@ func (p *transactionPlan) conditions(b *bundle.Bundle) error {
 			}
 			if e.Resource.ID() == "" {
 				e.Resource.SetID(ident.New(p.server.Clock.Now()))
+				p.named[e.Index] = true
 			}
 			e.ID = e.Resource.ID()
 			p.fresh[e.Index] = true
@@ -212,7 +214,7 @@ func (p *transactionPlan) collect(b *bundle.Bundle) error {
 			p.change.Put = append(p.change.Put, record.Put{Resource: e.Resource, Create: true})
 			p.puts = append(p.puts, e)
 		case http.MethodPut:
-			p.change.Put = append(p.change.Put, record.Put{Resource: e.Resource, IfMatch: match, Create: p.fresh[e.Index]})
+			p.change.Put = append(p.change.Put, record.Put{Resource: e.Resource, IfMatch: match, Create: p.fresh[e.Index], Chosen: !p.named[e.Index]})
 			p.puts = append(p.puts, e)
 		case http.MethodDelete:
 			p.change.Delete = append(p.change.Delete, record.Delete{Type: e.Type, ID: e.ID, IfMatch: match})

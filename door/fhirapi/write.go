@@ -94,7 +94,7 @@ func (s *server) conditionalUpdate(c *call) error {
 		return err
 	}
 	if !found {
-		res, err := c.commit(record.Change{Put: []record.Put{{Resource: r, Create: true}}, Absent: []search.Query{q}})
+		res, err := c.commit(record.Change{Put: []record.Put{{Resource: r, Create: true, Chosen: r.ID() != ""}}, Absent: []search.Query{q}})
 		if err != nil {
 			return err
 		}
@@ -113,7 +113,7 @@ func (s *server) put(c *call, r *fhir.Node) error {
 		return err
 	}
 	fresh := c.Header.Get("If-None-Match") == "*"
-	res, err := c.commit(record.Change{Put: []record.Put{{Resource: r, IfMatch: match, Create: fresh}}, Key: idempotency(c)})
+	res, err := c.commit(record.Change{Put: []record.Put{{Resource: r, IfMatch: match, Create: fresh, Chosen: true}}, Key: idempotency(c)})
 	if fresh && fault.Is(err, fault.Conflict) {
 		return fault.New(fault.Stale, "There is a %s with this id already; If-None-Match asks to create it only.", r.ResourceType())
 	}

@@ -1,6 +1,7 @@
 package search
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"unicode"
@@ -8,14 +9,22 @@ import (
 	"github.com/osler-emr/osler/fhir"
 )
 
-// nationalSystems are systems of national identifiers, nationalRoots the beginnings of such, both also as
-// they are often misspelt: with capitals in urn:oid (RFC 8141 has them mean the same), with a slash behind.
+// nationalSystems are systems of national identifiers, nationalRoots the beginnings of such, in the one spelling
+// in which they are indexed and searched for (Spelled). nationalFormerly are spellings in which they were indexed
+// before November 2026: what was stored then is found by them until it is next written.
 // nationalTypes are the codes of HL7 table 0203 that mark one, whatever its system is.
 var (
-	nationalSystems = []string{"http://hl7.org/fhir/sid/us-ssn", "http://hl7.org/fhir/sid/us-ssn/", "http://hl7.org/fhir/sid/us-itin", "http://hl7.org/fhir/sid/us-itin/",
-		"urn:oid:2.16.840.1.113883.4.1", "urn:OID:2.16.840.1.113883.4.1", "urn:oid:2.16.840.1.113883.4.2", "urn:OID:2.16.840.1.113883.4.2"}
-	nationalRoots = []string{"http://hl7.org/fhir/sid/passport", "urn:oid:2.16.840.1.113883.4.3.", "urn:OID:2.16.840.1.113883.4.3.", "urn:oid:2.16.840.1.113883.4.330", "urn:OID:2.16.840.1.113883.4.330"}
-	nationalTypes = []string{"SS", "SB", "PPN", "DL", "NI", "TAX", "CZ", "PRC", "PN", "PRN"}
+	nationalSystems  = []string{sidRoot + "us-ssn", sidRoot + "us-itin", oidRoot + "1", oidRoot + "2"}
+	nationalRoots    = []string{sidRoot + "passport", oidRoot + "3.", oidRoot + "330"}
+	nationalFormerly = []string{sidRoot + "us-ssn/", sidRoot + "us-itin/", "urn:OID:2.16.840.1.113883.4.1", "urn:OID:2.16.840.1.113883.4.2"}
+	formerlyRoots    = []string{"urn:OID:2.16.840.1.113883.4.3.", "urn:OID:2.16.840.1.113883.4.330"}
+	nationalTypes    = []string{"SS", "SB", "PPN", "DL", "NI", "TAX", "CZ", "PRC", "PN", "PRN"}
+)
+
+// sidRoot and oidRoot are what the systems begin with; all national OIDs are arcs below 2.16.840.1.113883.4.
+const (
+	sidRoot = "http://hl7.org/fhir/sid/"
+	oidRoot = "urn:oid:2.16.840.1.113883.4."
 )
 
 // nationalOf is the beginning of the codes of table 0203 for the numbers of one country, NNGBR of Great
@@ -24,7 +33,127 @@ const nationalOf = "NN"
 
 // NationalSystem reports whether the numbers of a system are national ones.
 func NationalSystem(system string) bool {
-	return slices.Contains(nationalSystems, system) || slices.ContainsFunc(nationalRoots, func(root string) bool { return strings.HasPrefix(system, root) })
+	_, national := spelled([]byte(system))
+	return national
+}
+
+// Spelled returns a system of national identifiers in the one spelling in which it is indexed and searched for,
+// and any other as it is. People and programs write them with https, with www, with capitals, with a slash
+// behind, an OID with zeros in front of its numbers or without urn:oid.
+func Spelled(system string) string {
+	if s, national := spelled([]byte(system)); national {
+		return s
+	}
+	return system
+}
+
+// BeginsNational reports whether a string in a written resource, from behind its quotation mark on, may be a
+// system of national identifiers.
+func BeginsNational(body []byte) bool {
+	end := bytes.IndexByte(body, '"')
+	if end < 0 {
+		return false
+	}
+	_, national := spelled(body[:end])
+	return national
+}
+
+// alsoFormerly finds a national number also under the system as it was typed: what was stored before November
+// 2026 was indexed so.
+func alsoFormerly(x Expr, typed string) Expr {
+	t, ok := x.(Token)
+	if !ok || t.OfType || !t.HasSystem || t.System == "" {
+		return x
+	}
+	was := t
+	if was.System = unescape(splitEscaped(typed, '|')[0]); was.System == t.System {
+		return x
+	}
+	return Or{t, was}
+}
+
+// spelled returns a national system in its one spelling.
+func spelled(s []byte) (string, bool) {
+	if len(s) < len("2.16.840.1.113883.4.1") { // the shortest of them
+		return "", false
+	}
+	root, rest, ok := sidRoot, []byte(nil), false
+	if rest, ok = belowSid(s); !ok {
+		if rest, ok = belowOID(s); !ok {
+			return "", false
+		}
+		root = oidRoot
+	}
+	for _, system := range nationalSystems {
+		if name, below := strings.CutPrefix(system, root); below && len(rest) >= len(name) && strings.EqualFold(string(rest[:len(name)]), name) && len(bytes.TrimLeft(rest[len(name):], "./#?")) == 0 {
+			return system, true
+		}
+	}
+	for _, system := range nationalRoots {
+		if name, below := strings.CutPrefix(system, root); below && len(rest) >= len(name) && strings.EqualFold(string(rest[:len(name)]), name) {
+			return system + strings.TrimRight(string(rest[len(name):]), "/#?"), true
+		}
+	}
+	return "", false
+}
+
+// belowSid returns what stands behind http://hl7.org/fhir/sid/, in whatever way that is written.
+func belowSid(s []byte) ([]byte, bool) {
+	if rest, ok := cutFold(s, "http"); ok {
+		rest, _ = cutFold(rest, "s")
+		if s, ok = cutFold(rest, "://"); !ok {
+			return nil, false
+		}
+	}
+	s, _ = cutFold(s, "www.")
+	s, ok := cutFold(s, "hl7.org")
+	if !ok {
+		return nil, false
+	}
+	s, _ = cutFold(s, ".")
+	if port, ok := cutFold(s, ":"); ok {
+		s = bytes.TrimLeft(port, "0123456789")
+	}
+	for _, part := range []string{"fhir", "sid", ""} {
+		behind := bytes.TrimLeft(s, "/")
+		if len(behind) == len(s) {
+			return nil, false
+		}
+		if s, ok = cutFold(behind, part); !ok {
+			return nil, false
+		}
+	}
+	return s, true
+}
+
+// belowOID returns the arcs below 2.16.840.1.113883.4, without zeros in front.
+func belowOID(s []byte) ([]byte, bool) {
+	s, _ = cutFold(s, "urn:")
+	s, _ = cutFold(s, "oid:")
+	for _, arc := range []string{"2.", "16.", "840.", "1.", "113883.", "4."} {
+		var ok bool
+		if s, ok = cutFold(bytes.TrimLeft(s, "0"), arc); !ok {
+			return nil, false
+		}
+	}
+	arcs := bytes.Split(s, []byte("."))
+	for i, arc := range arcs {
+		arcs[i] = bytes.TrimLeft(arc, "0")
+	}
+	return bytes.Join(arcs, []byte(".")), true
+}
+
+// cutFold takes the beginning of a text off, whatever the case of its letters is.
+func cutFold(s []byte, begin string) ([]byte, bool) {
+	if len(s) < len(begin) {
+		return s, false
+	}
+	for i := range len(begin) {
+		if c := s[i]; c != begin[i] && !(c >= 'A' && c <= 'Z' && c|0x20 == begin[i]) {
+			return s, false
+		}
+	}
+	return s[len(begin):], true
 }
 
 // NationalType reports whether a code of table 0203 marks a national number.
@@ -46,12 +175,12 @@ func National(id *fhir.Node) bool {
 }
 
 // Nationals are what National is in a search: conditions of which one is true when an Identifier that is
-// a national one has this value.
+// a national one has this value. Token.Open leaves out what they find.
 func Nationals(param, value string) (out []Token) {
-	for _, s := range nationalSystems {
+	for _, s := range slices.Concat(nationalSystems, nationalFormerly) {
 		out = append(out, Token{Param: param, System: s, HasSystem: true, Code: value})
 	}
-	for _, root := range nationalRoots {
+	for _, root := range slices.Concat(nationalRoots, formerlyRoots) {
 		out = append(out, Token{Param: param, System: root, HasSystem: true, Begins: true, Code: value})
 	}
 	for _, t := range nationalTypes {
@@ -60,9 +189,10 @@ func Nationals(param, value string) (out []Token) {
 	return append(out, Token{Param: param, OfType: true, Code: nationalOf, Begins: true, Value: value})
 }
 
-// NationalMarks are texts of which a body that holds a national Identifier has one.
+// NationalMarks are texts, beside its system (BeginsNational), of which a body that holds a national Identifier
+// has one.
 func NationalMarks() []string {
-	marks := slices.Concat([]string{nationalOf}, nationalSystems, nationalRoots)
+	marks := []string{nationalOf}
 	for _, code := range nationalTypes {
 		marks = append(marks, code+`"`)
 	}

@@ -298,7 +298,8 @@ func either(or Or) Expr {
 func readValue(p *parameter, name, modifier, v string) (Expr, error) {
 	switch p.kind {
 	case KindToken:
-		return parseToken(name, modifier, v)
+		x, err := parseToken(name, modifier, v)
+		return alsoFormerly(x, v), err
 	case KindReference:
 		return parseReference(p, name, modifier, v)
 	case KindString:

@@ -88,6 +88,8 @@ type Token struct {
 	// Begins is of identifiers only: System, or with OfType the Code of the type, is the beginning of
 	// theirs. It is for access rules; nobody asks so in a search.
 	Begins bool
+	// Open is of identifiers only: those that are no national ones (National). It is for access rules too.
+	Open bool
 }
 
 // Coding is a code of a code system; the system may be "".

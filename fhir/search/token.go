@@ -76,10 +76,10 @@ func appendIdentifier(out []Entry, param string, n *fhir.Node) []Entry {
 		return out
 	}
 	kind := n.Get("type")
-	e := Entry{Param: param, Kind: KindToken, System: n.Get("system").Text(), Code: value, Identifier: true, Display: Normalize(kind.Get("text").Text())}
-	typed := false
+	e := Entry{Param: param, Kind: KindToken, System: Spelled(n.Get("system").Text()), Code: value, Identifier: true, Display: Normalize(kind.Get("text").Text())}
+	typed, hidden := false, !NationalSystem(e.System) && National(n) // by one of its types: under the others it would look like any number
 	for c := range kind.Get("coding").Items() {
-		if code := c.Get("code").Text(); code != "" {
+		if code := c.Get("code").Text(); code != "" && (!hidden || NationalType(code)) {
 			e.TypeSystem, e.TypeCode = c.Get("system").Text(), code
 			if d := Normalize(c.Get("display").Text()); e.Display == "" {
 				e.Display = d
@@ -115,9 +115,9 @@ func parseToken(param, modifier, value string) (Expr, error) {
 	case len(parts) != 2 || parts[0] == "" && parts[1] == "":
 		return nil, malformed(param, value, "must be code, system|code, |code or system|")
 	case parts[1] == "":
-		return Token{Param: param, System: unescape(parts[0]), HasSystem: true, AnyCode: true}, nil
+		return Token{Param: param, System: Spelled(unescape(parts[0])), HasSystem: true, AnyCode: true}, nil
 	}
-	return Token{Param: param, System: unescape(parts[0]), HasSystem: true, Code: unescape(parts[1])}, nil
+	return Token{Param: param, System: Spelled(unescape(parts[0])), HasSystem: true, Code: unescape(parts[1])}, nil
 }
 
 // matchToken compares a token with one entry. Codes are compared exactly, with case.
@@ -127,7 +127,7 @@ func matchToken(t *Token, e *Entry) bool {
 		return false
 	case t.Text:
 		return e.Display != "" && strings.HasPrefix(e.Display, t.Code)
-	case t.Begins && !e.Identifier:
+	case t.Begins && !e.Identifier, t.Open && e.Identifier && (NationalSystem(e.System) || NationalType(e.TypeCode)):
 		return false
 	case t.OfType:
 		return e.Identifier && t.fits(e.TypeCode, t.Code) && e.Code == t.Value && (!t.HasSystem || e.TypeSystem == t.System)

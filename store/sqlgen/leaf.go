@@ -312,6 +312,9 @@ func (c *Compiler) identifier(p Param, x search.Token) ([]source, error) {
 	if x.Other {
 		return c.otherIdentifier(p, x)
 	}
+	if x.Open {
+		parts = append(parts, c.open()...)
+	}
 	s := source{table: "ident", cost: costIdentifier}
 	if !x.AnyCode {
 		parts = append(parts, c.dialect.Equal("value", value))
@@ -333,6 +336,27 @@ func (c *Compiler) identifier(p Param, x search.Token) ([]source, error) {
 	}
 	s.where = and(parts)
 	return []source{s}, nil
+}
+
+// open is true of identifiers that are no national ones.
+func (c *Compiler) open() []Fragment {
+	var systems, types []Fragment
+	for _, t := range search.Nationals("", "") {
+		switch {
+		case t.OfType && t.Begins:
+			types = append(types, c.prefixed("code", t.Code))
+		case t.OfType:
+			types = append(types, c.dialect.Equal("code", t.Code))
+		case t.Begins:
+			systems = append(systems, c.prefixed("system", t.System))
+		default:
+			systems = append(systems, c.dialect.Equal("system", t.System))
+		}
+	}
+	return []Fragment{
+		not(build("sys IN (SELECT no FROM dict WHERE ", and([]Fragment{frag("param = ?", SpaceCode), or(systems)}), ")")),
+		not(build("typ IN (SELECT no FROM dict WHERE ", and([]Fragment{frag("param = ?", SpaceText), or(types)}), ")")),
+	}
 }
 
 func (c *Compiler) otherIdentifier(p Param, x search.Token) ([]source, error) {

@@ -351,6 +351,7 @@ func (g *generator) tokenExpr(param string) search.Expr {
 	case 3, 4:
 		t.System, t.HasSystem = g.system(), true
 	}
+	t.Open = param == "identifier" && g.IntN(3) == 0
 	return t
 }
 
@@ -376,6 +377,7 @@ func (g *generator) referenceExpr(param string) search.Expr {
 		if g.IntN(2) == 0 {
 			t.System, t.HasSystem = g.system(), true
 		}
+		t.Open = g.IntN(3) == 0
 		if g.IntN(3) == 0 {
 			t = g.begins(param)
 		}

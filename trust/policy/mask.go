@@ -124,7 +124,8 @@ func (m Mask) Touches(resourceType string, body []byte) bool {
 // touching are what Touches looks for: the mark of those who are reached in confidence, a contained
 // resource, and what a national identifier has one of (search.National).
 var touching = func() *fhir.Marks {
-	return fhir.NewMarks(append([]string{ReachURL + `"`, `contained"`}, search.NationalMarks()...)...)
+	return fhir.NewMarks(append([]string{ReachURL + `"`, `contained"`}, search.NationalMarks()...)...).
+		Also([3]string{"hHwWuUoO02", "tTwWlLrRiI.02", "tTwW7nNdD.012"}, search.BeginsNational)
 }()
 
 // reachMarked is the bit of the first of them.

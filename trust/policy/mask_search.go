@@ -222,23 +222,18 @@ func (n narrower) each(resourceType string, parts []search.Expr) ([]search.Expr,
 	return out, nil
 }
 
-// number lets a search by a number find other identifiers than national ones. (Of somebody
-// whose record number is the national number too, it finds neither.)
+// number lets a search by a number find other identifiers than national ones. What else has the number is found
+// whether a national one is the same or not: who may write another identifier would learn which guess is right.
 func (n narrower) number(resourceType string, x search.Token) (search.Expr, error) {
-	value := x.Code
 	switch {
 	case x.OfType && !search.NationalType(x.Code):
-		value = x.Value
 	case x.OfType, x.Text, x.Other, x.HasSystem && search.NationalSystem(x.System), x.AnyCode && n.silent(x):
 		return nil, unsearched(resourceType, x.Param)
 	case x.AnyCode:
 		return x, nil
 	}
-	var not search.Or
-	for _, t := range search.Nationals(x.Param, value) {
-		not = append(not, t)
-	}
-	return search.And{x, search.Not{X: not}}, nil
+	x.Open = true
+	return x, nil
 }
 
 // silent reports whether it is not told who has any number of a system: one that its type makes national
@@ -256,11 +251,7 @@ func (n narrower) reference(resourceType string, x search.Reference) (search.Exp
 	case id.AnyCode:
 		return x, nil
 	}
-	var not search.Or
-	for _, t := range search.Nationals(id.Param, id.Code) {
-		with := x
-		with.Identifier = &t
-		not = append(not, with)
-	}
-	return search.And{x, search.Not{X: not}}, nil
+	id.Open = true
+	x.Identifier = &id
+	return x, nil
 }

@@ -235,6 +235,31 @@ func TestMaskedSearch(t *testing.T) {
 			t.Errorf("%s: found is not %v", c.query, c.found)
 		}
 	}
+	// What else has a number is found whether a hidden one is the same or not: who writes it as another learns
+	// of no guess whether it is right.
+	const two = `{"resourceType":"Patient","id":"p","identifier":[{"system":"http://hl7.org/fhir/sid/us-ssn","type":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0203","code":"SS"}]},"value":"521-44-7788"},
+{"type":{"coding":[{"code":"MR"},{"code":"SB"}]},"system":"urn:z","value":"521-44-7788"},{"system":"urn:z","value":"GUESS"}]}`
+	for _, guess := range []string{"521-44-7788", "521-44-7789"} {
+		for _, asked := range []string{"", "urn:z|"} {
+			q, err := search.Parse("Patient", []search.Param{{Name: "identifier", Value: asked + guess}}, search.Strict)
+			if err == nil {
+				q, err = m.Query(q, nil)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			entries, err := search.Extract(parsed(t, strings.Replace(two, "GUESS", guess, 1)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !search.Match(q.Where, search.Subject{Type: "Patient", ID: "p"}, entries) {
+				t.Errorf("%s%s is not found", asked, guess)
+			}
+			if entries, _ = search.Extract(parsed(t, strings.Replace(two, "GUESS", "1", 1))); search.Match(q.Where, search.Subject{Type: "Patient", ID: "p"}, entries) {
+				t.Errorf("%s%s finds the hidden number", asked, guess)
+			}
+		}
+	}
 	// What national says of an Identifier is what a search leaves out, and nothing else: in the person, in
 	// another entry, in a reference, alone and with its system.
 	var systems, types []string
@@ -369,11 +394,67 @@ func TestRestoredIsMasked(t *testing.T) {
 	}
 }
 
-// TestMisspeltSystemsAreMasked: a national number is one too when its system is written in another way.
+// TestMisspeltSystemsAreMasked: a national number is one too when its system is written in another way: it is
+// masked, found by nobody from whom it is hidden, with its system or without, in no words, not kept in the log, and
+// kept when it is written over.
 func TestMisspeltSystemsAreMasked(t *testing.T) {
-	for _, system := range []string{"urn:OID:2.16.840.1.113883.4.1", "urn:OID:2.16.840.1.113883.4.3.25", "http://hl7.org/fhir/sid/us-ssn/", "http://hl7.org/fhir/sid/us-itin/"} {
-		if got := masked(t, Mask{National: LastFour}, "Patient", `{"resourceType":"Patient","identifier":[{"system":"`+system+`","value":"521-44-7788"}]}`); strings.Contains(got, "521") {
-			t.Errorf("%s: %s", system, got)
+	spellings := map[string][]string{
+		"http://hl7.org/fhir/sid/us-ssn": {"http://hl7.org/fhir/sid/us-ssn/", "https://hl7.org/fhir/sid/us-ssn", "http://www.hl7.org/fhir/sid/us-ssn", "HTTP://HL7.ORG/fhir/sid/us-ssn", "http://hl7.org/FHIR/SID/US-SSN",
+			"https://www.hl7.org:443/fhir/sid/us-ssn/", "hl7.org/fhir/sid/us-ssn", "www.hl7.org/fhir/sid/us-ssn", "http://hl7.org./fhir//sid/us-ssn#"},
+		"http://hl7.org/fhir/sid/us-itin":         {"https://hl7.org/fhir/sid/us-itin/", "http://hl7.org/fhir/sid/US-ITIN"},
+		"http://hl7.org/fhir/sid/passport-USA":    {"https://hl7.org/fhir/sid/passport-USA", "http://hl7.org/fhir/sid/Passport-USA/"},
+		"urn:oid:2.16.840.1.113883.4.1":           {"urn:OID:2.16.840.1.113883.4.1", "URN:OID:2.16.840.1.113883.4.1", "urn:Oid:2.16.840.1.113883.4.1", "urn:oid:2.16.840.1.113883.4.01", "urn:oid:02.016.0840.01.0113883.04.1", "2.16.840.1.113883.4.1", "oid:2.16.840.1.113883.4.1", "urn:oid:2.16.840.1.113883.4.1."},
+		"urn:oid:2.16.840.1.113883.4.3.25":        {"urn:OID:2.16.840.1.113883.4.3.25", "urn:oid:2.16.840.1.113883.4.03.25", "2.16.840.1.113883.4.3.25"},
+		"urn:oid:2.16.840.1.113883.4.330.840":     {"URN:oid:2.16.840.1.113883.4.0330.840"},
+		"urn:oid:2.16.840.1.113883.4.6":           nil, // of providers
+		"http://hl7.org/fhir/sid/us-npi":          nil,
+		"https://hl7.org/fhir/sid/icd-10-cm":      nil,
+		"http://terminology.hl7.org/fhir/sid/x":   nil,
+		"http://hl7.org.example/fhir/sid/us-ssn":  nil,
+		"http://hl7.org/fhir/sid/us-ssn-of-a-dog": nil,
+		"urn:oid:2.16.840.1.113883.4.12":          nil,
+	}
+	m := Mask{National: LastFour}
+	for right, others := range spellings {
+		for _, system := range append(others, right) {
+			national := others != nil
+			id := `{"system":"` + system + `","value":"521-44-7788"}`
+			for _, kind := range []string{"Patient", "Coverage"} {
+				body := `{"resourceType":"` + kind + `","id":"x","identifier":[` + id + `]}`
+				if got := masked(t, m, kind, body); strings.Contains(got, "521") == national {
+					t.Errorf("%s: %s", system, got)
+				}
+				entries, err := search.Extract(parsed(t, body))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, asked := range append(others, right, "") {
+					query := search.Param{Name: "identifier", Value: strings.TrimPrefix(asked+"|521-44-7788", "|")}
+					q, err := search.Parse(kind, []search.Param{query}, search.Strict)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if !search.Match(q.Where, search.Subject{Type: kind, ID: "x"}, entries) {
+						t.Errorf("%s does not find %s", query.Value, system)
+					}
+					if q, err = m.Query(q, nil); national && err == nil && search.Match(q.Where, search.Subject{Type: kind, ID: "x"}, entries) {
+						t.Errorf("%s finds %s under a mask", query.Value, system)
+					}
+					if asked != "" && Particular(query.Name, query.Value) != national {
+						t.Errorf("%s is kept in the log: %v", query.Value, national)
+					}
+				}
+				if words := search.WordsOf(parsed(t, strings.Replace(body, `"identifier"`, `"policy"`, 1)), false); strings.Contains(words, "521") == national {
+					t.Errorf("%s: the words are%s", system, words)
+				}
+				if !national {
+					continue
+				}
+				after := parsed(t, `{"resourceType":"`+kind+`","id":"x"}`)
+				if err := m.Restore(parsed(t, body), after); err != nil || !strings.Contains(string(after.JSON()), `"system":"`+system+`","value":"521-44-7788"`) {
+					t.Errorf("%s is lost when it is written over: %s, %v", system, after.JSON(), err)
+				}
+			}
 		}
 	}
 }

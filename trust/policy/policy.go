@@ -150,6 +150,12 @@ func mayAudit(p trust.Principal, patient string, letter byte) error {
 	return nil
 }
 
+// Hides reports whether something of a type may be kept from a principal, whatever is stored: by its role or token, by
+// the relation that opens charts, by a label or by what a patient objects to.
+func Hides(p trust.Principal, resourceType string) bool {
+	return !SeesAll(p, resourceType) || InCharts(resourceType) && p.Role != trust.SystemRole
+}
+
 // SeesAll reports whether a principal may see every resource of a type.
 func SeesAll(p trust.Principal, resourceType string) bool {
 	_, all := Visible(p, resourceType).(search.All)

@@ -23,26 +23,47 @@ var charsets = map[string]encoding.Encoding{
 	"iso-8859-2": charmap.ISO8859_2, "iso-8859-15": charmap.ISO8859_15, "windows-1250": charmap.Windows1250,
 }
 
-// decode returns a document as UTF-8 that holds only characters of XML.
+// decode returns a document as UTF-8 that holds only characters of XML, its line ends alike.
 func decode(body []byte) (string, error) {
 	src, err := utf(body)
 	if err != nil {
 		return "", err
 	}
-	src = lines(src)
-	for i := 0; i < len(src); i++ {
-		if c := src[i]; c < ' ' && c != '\t' && c != '\n' && c != '\r' {
-			return "", fault.New(fault.Malformed, "The document holds a control character at line %d.", 1+strings.Count(src[:i], "\n"))
+	for i, c := range src {
+		if c < ' ' && c != '\t' && c != '\n' && c != '\r' {
+			return "", fault.New(fault.Malformed, "The document holds a control character at line %d.", 1+bytes.Count(src[:i], []byte("\n")))
 		}
 	}
-	if strings.Contains(src, "\uFFFE") || strings.Contains(src, "\uFFFF") {
+	if bytes.Contains(src, []byte("\uFFFE")) || bytes.Contains(src, []byte("\uFFFF")) {
 		return "", fault.New(fault.Malformed, "The document holds a character that XML does not have.")
 	}
-	return src, nil
+	return lines(src), nil
 }
 
-func utf(body []byte) (string, error) {
-	wide := func(e unicode.Endianness) (string, error) {
+// lines makes line ends alike, as XML wants it before anything else.
+func lines(src []byte) string {
+	if bytes.IndexByte(src, '\r') < 0 {
+		return string(src)
+	}
+	var b strings.Builder
+	b.Grow(len(src))
+	for {
+		i := bytes.IndexByte(src, '\r')
+		if i < 0 {
+			b.Write(src)
+			return b.String()
+		}
+		b.Write(src[:i])
+		b.WriteByte('\n')
+		src = src[i+1:]
+		if len(src) > 0 && src[0] == '\n' {
+			src = src[1:]
+		}
+	}
+}
+
+func utf(body []byte) ([]byte, error) {
+	wide := func(e unicode.Endianness) ([]byte, error) {
 		return through(unicode.UTF16(e, unicode.UseBOM), "UTF-16", body)
 	}
 	switch {
@@ -71,19 +92,19 @@ func utf(body []byte) (string, error) {
 				}
 				rest = rest[n:]
 			}
-			return "", fault.New(fault.Malformed, "The document says that it is written in %s, but line %d is not.", name, line)
+			return nil, fault.New(fault.Malformed, "The document says that it is written in %s, but line %d is not.", name, line)
 		}
-		return string(body), nil
+		return body, nil
 	default:
 		e, ok := charsets[lower]
 		if !ok {
-			return "", fault.New(fault.NotSupported, "The document is written in the charset %s, which is not read. UTF-8, UTF-16, ISO-8859-1 and windows-1252 are.", name)
+			return nil, fault.New(fault.NotSupported, "The document is written in the charset %s, which is not read. UTF-8, UTF-16, ISO-8859-1 and windows-1252 are.", name)
 		}
 		return through(e, name, body)
 	}
 }
 
-func through(e encoding.Encoding, name string, body []byte) (string, error) {
+func through(e encoding.Encoding, name string, body []byte) ([]byte, error) {
 	if strings.HasPrefix(name, "UTF-16") && bytes.HasPrefix(body, []byte("<\x00")) {
 		e = unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM)
 	} else if strings.HasPrefix(name, "UTF-16") && bytes.HasPrefix(body, []byte("\x00<")) {
@@ -91,7 +112,7 @@ func through(e encoding.Encoding, name string, body []byte) (string, error) {
 	}
 	out, err := e.NewDecoder().Bytes(body)
 	if err != nil || bytes.Contains(out, []byte("\uFFFD")) {
-		return "", fault.New(fault.Malformed, "The document says that it is written in %s, but it holds bytes that are no characters of that.", name)
+		return nil, fault.New(fault.Malformed, "The document says that it is written in %s, but it holds bytes that are no characters of that.", name)
 	}
-	return string(out), nil
+	return out, nil
 }

@@ -12,7 +12,6 @@ type Element struct {
 	// "?:name" in another; "" for a text.
 	Name string
 	Text string // of a text
-	Line int
 
 	attributes        []Attribute
 	first, last, next *Element

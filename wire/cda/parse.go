@@ -220,7 +220,6 @@ func (p *parser) start() (*Element, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.Line = p.lineNow()
 	p.at++
 	tag := p.name()
 	if tag == "" {
@@ -493,14 +492,6 @@ func (p *parser) piece(s string) (string, error) {
 		return s, nil
 	}
 	return p.unescape(s, false)
-}
-
-// lines makes line ends alike, as XML wants it before anything else.
-func lines(s string) string {
-	if !strings.Contains(s, "\r") {
-		return s
-	}
-	return strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
 }
 
 // five are the entities of XML itself; no other is expanded.

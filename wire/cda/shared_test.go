@@ -1,9 +1,6 @@
 package cda
 
 import (
-	"bytes"
-	"encoding/xml"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -47,44 +44,5 @@ func TestEverySharedDocumentIsRead(t *testing.T) {
 	})
 	if n < 119 {
 		t.Errorf("%d documents", n)
-	}
-}
-
-func vitera(b *testing.B) []byte {
-	body, err := os.ReadFile(filepath.Join(sample.Dir(b, "ccda", 150), "vendors/Vitera/Vitera_CCDA_SMART_Sample.xml"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	return body
-}
-
-// BenchmarkParse reads the largest of the shared documents, 0.9 MB.
-func BenchmarkParse(b *testing.B) {
-	body := vitera(b)
-	b.SetBytes(int64(len(body)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := Parse(body); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-// BenchmarkStandard reads the tokens of the same with the standard library, without a tree.
-func BenchmarkStandard(b *testing.B) {
-	body := vitera(b)
-	b.SetBytes(int64(len(body)))
-	b.ReportAllocs()
-	for b.Loop() {
-		d := xml.NewDecoder(bytes.NewReader(body))
-		for {
-			_, err := d.Token()
-			if err == io.EOF {
-				break
-			}
-			if err != nil {
-				b.Fatal(err)
-			}
-		}
 	}
 }
