@@ -56,4 +56,5 @@ fuzz:
 # The pictures of the user guide.
 guide: needs
 	d=$$(mktemp -d) && OSLER_SCREENSHOTS=$$d go test ./door/console -count=1 -run 'Visit|Registration|Booking|Message|HomeReading|FirstPage' && \
+	  OSLER_SCREENSHOTS=$$d go test ./door/clinic -count=1 -run LetterIsReviewed && \
 	  for f in docs/guide/*.png; do cp $$d/$$(basename $$f) $$f; done

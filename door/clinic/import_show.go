@@ -42,7 +42,7 @@ type importFile struct {
 
 // reviewable reports whether a filed document may be one that can be reviewed.
 func reviewable(d chart.Document) bool {
-	return d.Held && !d.Wrong() && strings.HasSuffix(strings.TrimSuffix(d.ContentType, "+xml"), "xml") || strings.HasSuffix(d.ContentType, "+xml")
+	return d.Held && !d.Wrong() && (strings.HasSuffix(d.ContentType, "/xml") || strings.HasSuffix(d.ContentType, "+xml"))
 }
 
 // openImport opens and reads a filed document.

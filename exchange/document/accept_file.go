@@ -27,6 +27,7 @@ const MaxBytes = 20 << 20
 const (
 	ImportSystem  = "urn:osler:import"           // codes of decisions, and of what was done
 	versionSystem = "urn:osler:document-version" // identifier: the number of a version within its set
+	contentSystem = "urn:osler:document-content" // identifier: SHA-256 of the original
 )
 
 // Upload is a document as somebody files it.
@@ -69,6 +70,7 @@ func File(ctx context.Context, actor *record.Actor, u Upload) (Filed, error) {
 	if err != nil {
 		return Filed{}, err
 	}
+	c.known(u.Body)
 	if c.Blocks() && strings.TrimSpace(u.Reason) == "" {
 		return Filed{}, otherPerson()
 	}
@@ -101,7 +103,7 @@ func (c *Comparison) file(ctx context.Context, actor *record.Actor, u Upload) (r
 		return record.Change{}, "", err
 	}
 	binary := fhir.Obj("resourceType", "Binary", "id", ident.New(actor.Now()), "contentType", ContentType, "securityContext", reference("Patient/"+c.Patient))
-	doc := c.reference(actor, binary.Reference(), int(content.Size))
+	doc := c.reference(actor, binary.Reference(), int(content.Size), hashOf(u.Body))
 	key := u.Key
 	if key != "" {
 		key += "/" + content.Hash
@@ -111,7 +113,7 @@ func (c *Comparison) file(ctx context.Context, actor *record.Actor, u Upload) (r
 }
 
 // reference makes the DocumentReference of a document.
-func (c *Comparison) reference(actor *record.Actor, url string, size int) *fhir.Node {
+func (c *Comparison) reference(actor *record.Actor, url string, size int, hash string) *fhir.Node {
 	d := c.Document
 	n := fhir.New("DocumentReference")
 	n.SetID(ident.New(actor.Now()))
@@ -125,9 +127,8 @@ func (c *Comparison) reference(actor *record.Actor, url string, size int) *fhir.
 	if d.Version > 0 {
 		list.Append(fhir.Obj("system", versionSystem, "value", strconv.Itoa(d.Version)))
 	}
-	if list.Len() > 0 {
-		n.Set("identifier", list)
-	}
+	list.Append(fhir.Obj("system", contentSystem, "value", hash))
+	n.Set("identifier", list)
 	n.Set("status", fhir.Str("current"))
 	if d.Type != nil {
 		n.Set("type", d.Type.Clone())

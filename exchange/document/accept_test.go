@@ -278,6 +278,24 @@ func TestANurseAcceptsWhatANurseWrites(t *testing.T) {
 	}
 }
 
+// Another content under the same number is another document: it does not pass for the one that was reviewed.
+func TestTheSameNumberWithAnotherContent(t *testing.T) {
+	h := open(t)
+	d := letter(t)
+	first := h.filed(d)
+	second, err := File(ctx, h.as(trust.Physician, "anna"), Upload{Patient: "maria", Body: []byte("<ClinicalDocument>other</ClinicalDocument>"), Read: d})
+	if err != nil || second.Before || second.Document == first.Document {
+		t.Fatalf("%+v %v", second, err)
+	}
+	n, err := h.as(trust.Physician, "anna").Read(ctx, "DocumentReference", second.Document)
+	if err != nil || n.Path("relatesTo.0.target.reference").Text() != "DocumentReference/"+first.Document {
+		t.Errorf("%v", err)
+	}
+	if again := h.filed(d); again.Document != first.Document || !again.Before {
+		t.Errorf("the first one again: %+v", again)
+	}
+}
+
 func TestANewerVersionSaysWhatItReplaces(t *testing.T) {
 	h := open(t)
 	d := letter(t)

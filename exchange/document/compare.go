@@ -77,8 +77,7 @@ type Comparison struct {
 	Document *Document
 	Person   []Trait
 	Rows     []Row
-	// Filed is the chart's DocumentReference of the same document; "" for none. Changed says that
-	// it has another content under the same number.
+	// Filed is the chart's DocumentReference of the same document, by its number; "" for none.
 	Filed string
 	// Former is the DocumentReference of the document that this one takes the place of; Later says that
 	// the chart has a newer version of this one.
@@ -88,7 +87,8 @@ type Comparison struct {
 	Partial bool
 
 	files []*fhir.Node
-	seen  record.Change // Unchanged and SeenAt of the chart that was read
+	twins map[string]string // DocumentReferences with the document's number, by the hash of their content
+	seen  record.Change     // Unchanged and SeenAt of the chart that was read
 }
 
 // compared are the types of a chart that a document is held to.
@@ -166,6 +166,7 @@ func (c *Comparison) keeps(actor *record.Actor, r *Row) bool {
 // filed finds the document, its forerunner and its follower among the chart's.
 func (c *Comparison) filed() {
 	d := c.Document
+	c.twins = map[string]string{}
 	for _, n := range c.files {
 		if n.Get("status").Text() == "entered-in-error" {
 			continue
@@ -180,6 +181,7 @@ func (c *Comparison) filed() {
 		switch {
 		case sameIdentifier(master, d.ID):
 			c.Filed = n.ID()
+			c.twins[contentOf(n)] = n.ID()
 		case sameIdentifier(master, d.Replaces):
 			c.Former = n.ID()
 		case inSet && version < d.Version && c.Former == "":
@@ -188,6 +190,32 @@ func (c *Comparison) filed() {
 			c.Later = n.ID()
 		}
 	}
+}
+
+// contentOf is the hash of the original behind a DocumentReference; "" when it was filed otherwise.
+func contentOf(n *fhir.Node) string {
+	for i := range n.Get("identifier").Items() {
+		if i.Get("system").Text() == contentSystem {
+			return i.Get("value").Text()
+		}
+	}
+	return ""
+}
+
+// known looks whether the very same bytes are filed. Others under the same number are another document, which
+// takes the place of the one before.
+func (c *Comparison) known(body []byte) {
+	switch same, ok := c.twins[hashOf(body)]; {
+	case ok:
+		c.Filed = same
+	case c.Filed != "" && c.twins[""] == "":
+		c.Former, c.Filed = c.Filed, ""
+	}
+}
+
+func hashOf(body []byte) string {
+	h := sha256.Sum256(body)
+	return hex.EncodeToString(h[:])
 }
 
 // Row returns the row of an item by its key.
