@@ -96,10 +96,6 @@ func codings(concept *fhir.Node) []drug.Coding {
 	return out
 }
 
-func hasCode(list []drug.Coding, code string) bool {
-	return slices.ContainsFunc(list, func(c drug.Coding) bool { return c.Code == code })
-}
-
 // gone reports whether a problem or allergy is over or was an error.
 func gone(n *fhir.Node) bool {
 	clinical := n.Path("clinicalStatus.coding.0.code").Text()
