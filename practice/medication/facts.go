@@ -2,7 +2,6 @@ package medication
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
