@@ -155,10 +155,18 @@ func (c *Comparison) reference(actor *record.Actor, url string, size int, hash s
 	if !d.Written.IsZero() {
 		attachment.Set("creation", fhir.Str(d.Written.Format(time.RFC3339)))
 	}
-	n.Set("content", fhir.Arr(fhir.Obj("attachment", attachment, "format",
-		fhir.Obj("system", "http://ihe.net/fhir/ValueSet/IHE.FormatCode.codesystem", "code", "urn:hl7-org:sdwg:ccda-structuredBody:2.1", "display", cut(d.Form, 100)))))
+	content := fhir.Obj("attachment", attachment)
+	for release, code := range formats {
+		if strings.Contains(d.Form, release) {
+			content.Set("format", fhir.Obj("system", "http://ihe.net/fhir/ValueSet/IHE.FormatCode.codesystem", "code", code, "display", cut(d.Form, 100)))
+		}
+	}
+	n.Set("content", fhir.Arr(content))
 	return n
 }
+
+// formats are the codes of IHE for the releases of C-CDA that have one.
+var formats = map[string]string{"R1.1": "urn:hl7-org:sdwg:ccda-structuredBody:1.1", "R2.1": "urn:hl7-org:sdwg:ccda-structuredBody:2.1"}
 
 // meta is what stands on everything that is written from the document: where it is from, and the labels
 // of the document.

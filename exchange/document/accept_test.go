@@ -229,6 +229,35 @@ func TestNoKnownAllergiesNeverContradicts(t *testing.T) {
 	}
 }
 
+// TestAMemberOfAClassIsNotNews: penicillin G is shown beside the penicillin that the chart knows.
+func TestAMemberOfAClassIsNotNews(t *testing.T) {
+	h := open(t)
+	d := letter(t)
+	d.Items = []Item{{Key: "g", Section: Allergies, Text: "Penicillin G benzathine: hives", Resource: node(t, `{"resourceType":"AllergyIntolerance","clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical","code":"active"}]},"code":{"coding":[{"system":"http://www.nlm.nih.gov/research/umls/rxnorm","code":"7982"}],"text":"Penicillin G benzathine"}}`)}}
+	h.put(`{"resourceType":"AllergyIntolerance","id":"a1","patient":{"reference":"Patient/maria"},"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical","code":"active"}]},"code":{"text":"penicillin"}}`)
+	c, err := Compare(ctx, h.as(trust.Physician, "anna"), "maria", d)
+	if err != nil || c.Rows[0].State != Perhaps && c.Rows[0].State != Differs || c.Rows[0].ChartText != "penicillin" {
+		t.Errorf("%+v %v", c.Rows[0], err)
+	}
+}
+
+func TestAFamilyNameAloneIsNoPerson(t *testing.T) {
+	h := open(t)
+	for body, blocks := range map[string]bool{
+		maria: false,
+		`{"resourceType":"Patient","name":[{"family":"Okafor","given":["Grace"]}]}`:                          true,
+		`{"resourceType":"Patient","name":[{"family":"Okafor","given":["Grace"]}],"birthDate":"1968-03-14"}`: false,
+		`{"resourceType":"Patient","name":[{"family":"Okafor","given":["Maria"]}]}`:                          false,
+		`{"resourceType":"Patient"}`: true,
+	} {
+		d := letter(t)
+		d.Patient = node(t, body)
+		if c, err := Compare(ctx, h.as(trust.Physician, "anna"), "maria", d); err != nil || c.Blocks() != blocks {
+			t.Errorf("%s: blocks %v, %v", body, c.Blocks(), err)
+		}
+	}
+}
+
 func TestLabelsOfTheDocumentGoOntoEverything(t *testing.T) {
 	h := open(t)
 	d := letter(t)

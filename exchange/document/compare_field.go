@@ -12,6 +12,7 @@ import (
 	"github.com/osler-emr/osler/knowledge/drug"
 	"github.com/osler-emr/osler/knowledge/labrange"
 	"github.com/osler-emr/osler/knowledge/problem"
+	"github.com/osler-emr/osler/knowledge/rx"
 	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/practice/medication"
 )
@@ -33,6 +34,7 @@ type thing struct {
 	none  bool   // that there is none, of a kind at least
 	part  bool   // that there is none of a kind only
 	loose bool   // part of the words may mean the same
+	agent rx.Allergy
 	facts []fact
 }
 
@@ -152,6 +154,7 @@ func (t *thing) allergy(n *fhir.Node) {
 	t.none, t.part = denied != allergen.NotDenied, denied > allergen.DeniesAll
 	t.now = !t.none && clinical != "inactive" && clinical != "resolved" && verified != "refuted"
 	t.loose = true
+	t.agent = rx.Allergy{Text: t.name, Codings: list}
 	var reactions []string
 	severity := ""
 	for r := range n.Get("reaction").Items() {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/knowledge/rx"
 )
 
 // An entry of the chart is found for an item by what both are: a code that both have, or one that the
@@ -104,14 +105,18 @@ func (x index) best(in *thing) (best match) {
 		}
 	}
 	if best.thing == nil && in.loose { // "Diabetes" for "Type 2 diabetes mellitus"
-		for _, t := range x.all[in.group] {
-			if in.within(t) {
+		all := x.all[in.group]
+		for _, t := range all[:min(len(all), mostKin)] {
+			if in.within(t) || t.now && rx.Kin(in.agent, t.agent) { // penicillin G, where penicillin is known
 				try(t, false)
 			}
 		}
 	}
 	return best
 }
+
+// mostKin is how many entries of a chart are looked through for what no code and no name finds.
+const mostKin = 500
 
 // within reports whether an item without codes says a part of the words of an entry.
 func (t *thing) within(of *thing) bool {

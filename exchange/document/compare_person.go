@@ -45,6 +45,7 @@ func traits(p chart.Patient, who, given *fhir.Node) []Trait {
 	sex := Trait{Name: "Sex", Chart: statedSex(p.Sex), Incoming: statedSex(in.Sex)}
 	sex.Verdict = verdict(sex.Chart, sex.Incoming, strings.EqualFold)
 	sex.Blocks = sex.Verdict == Disagrees
+	out[0].Blocks = out[0].Blocks || out[0].Verdict != Agrees && born.Verdict != Agrees // a family name alone is no person
 	out = append(out, born, sex)
 	if p.Withheld { // how to reach the patient is hidden from who looks
 		return out

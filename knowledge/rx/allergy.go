@@ -66,6 +66,18 @@ func understand(a Allergy) (culprit, bool) {
 	return culprit{ingredients: found}, len(found) > 0
 }
 
+// Kin reports whether one of two allergies is to a class of medicines, and the other to that class or to a
+// member of it: who is allergic to penicillin is asked whether penicillin G is news.
+func Kin(a, b Allergy) bool {
+	x, known := understand(a)
+	y, too := understand(b)
+	return known && too && (x.covers(y) || y.covers(x))
+}
+
+func (c culprit) covers(of culprit) bool {
+	return c.class != "" && (of.class == c.class || inClass(of.ingredients, c.class))
+}
+
 // exact reports whether the text names an ingredient such as "penicillin v" and not only
 // the class.
 func exact(text string, codings []drug.Coding) bool {
