@@ -3,6 +3,7 @@ package clinic
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
@@ -59,7 +60,7 @@ func allergiesShow(w http.ResponseWriter, r *web.Request) error {
 func showAllergies(w http.ResponseWriter, r *web.Request, c chart.Chart, f allergyForm) error {
 	v := allergiesView{Frame: frameOf(r, c, "allergies"), Allergies: c.Allergies, Banner: allergiesOf(c.Allergies), Form: f, May: mayWrite(r, "AllergyIntolerance")}
 	var refs []string
-	for _, a := range append(c.Allergies.Active, c.Allergies.Past...) {
+	for _, a := range slices.Concat(c.Allergies.Active, c.Allergies.Denied, c.Allergies.Past) {
 		refs = append(refs, a.Recorder)
 	}
 	var err error

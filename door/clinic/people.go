@@ -63,6 +63,9 @@ func allergiesOf(a chart.Allergies) ui.Allergies {
 	out := ui.Allergies{Asked: a.Asked, Partial: a.Partial, State: map[chart.AllergyState]ui.AllergyState{
 		chart.NotRecorded: ui.AllergiesNotRecorded, chart.NoneKnown: ui.NoKnownAllergies,
 		chart.HasAllergies: ui.KnownAllergies}[a.State]}
+	for _, x := range a.Denied {
+		out.Denied = append(out.Denied, x.Agent)
+	}
 	for _, x := range a.Active {
 		reaction := x.Reaction
 		if reaction == "" {

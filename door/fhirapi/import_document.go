@@ -189,6 +189,10 @@ func doubt(d document.Doubt) string { return lang.Language{}.T(d.Words, d.Args..
 func importOutcomes(c *document.Comparison) *fhir.Node {
 	var issues []fault.Issue
 	for _, u := range c.Document.Unread {
+		if u.Nothing() {
+			issues = append(issues, fault.Issue{Severity: "information", Type: "informational", Text: strings.TrimSpace(u.What + ": " + doubt(u.Why))})
+			continue
+		}
 		issues = append(issues, fault.Issue{Severity: "warning", Type: "not-supported", Text: strings.TrimSpace(u.What + ": " + doubt(u.Why))})
 	}
 	for _, r := range c.Rows {

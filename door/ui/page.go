@@ -99,9 +99,10 @@ const (
 
 // Allergies is what a banner says about allergies.
 type Allergies struct {
-	State AllergyState
-	Items []Allergy // for KnownAllergies, most severe first
-	Asked string    // FHIR date on which "no known allergies" was stated
+	State  AllergyState
+	Items  []Allergy // for KnownAllergies, most severe first
+	Asked  string    // FHIR date on which "no known allergies" was stated
+	Denied []string  // statements that there is none of a kind, where nothing else is known
 	// Partial says that allergies may be kept from the reader, so that none is said of what the reader sees.
 	Partial bool
 }

@@ -30,7 +30,8 @@ type thing struct {
 	event bool   // it happened at a time, and the same again is another
 	daily bool   // it happens once a day at most
 	now   bool   // it is so today
-	none  bool   // that there is none
+	none  bool   // that there is none, of a kind at least
+	part  bool   // that there is none of a kind only
 	loose bool   // part of the words may mean the same
 	facts []fact
 }
@@ -143,7 +144,12 @@ func (t *thing) allergy(n *fhir.Node) {
 		t.codes = append(t.codes, "agent|"+strings.ToLower(a.Text))
 	}
 	clinical, verified := code(n.Get("clinicalStatus")), code(n.Get("verificationStatus"))
-	t.none = slices.Contains(t.codes, chart.SNOMED+"|"+chart.NoKnownAllergy) || strings.EqualFold(t.name, "no known allergies")
+	var codes []string
+	for _, c := range list {
+		codes = append(codes, c.Code)
+	}
+	denied := allergen.DenialOf(codes, t.name)
+	t.none, t.part = denied != allergen.NotDenied, denied > allergen.DeniesAll
 	t.now = !t.none && clinical != "inactive" && clinical != "resolved" && verified != "refuted"
 	t.loose = true
 	var reactions []string

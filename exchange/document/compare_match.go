@@ -268,7 +268,7 @@ func (x index) absent(r *Row) {
 		codes = in.codes
 	}
 	for _, t := range x.all[group] {
-		if t.none || slices.ContainsFunc(t.codes, func(c string) bool { return slices.Contains(codes, c) }) {
+		if t.none && !t.part || slices.ContainsFunc(t.codes, func(c string) bool { return slices.Contains(codes, c) }) {
 			r.State, r.entry, r.Entry, r.ChartText = Same, t.node, t.node.Reference(), t.name
 		} else if t.now {
 			entries = append(entries, t.name)

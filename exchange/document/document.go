@@ -75,6 +75,26 @@ type Unread struct {
 	Why  Doubt
 }
 
+// Nothing reports whether the document itself says that there is nothing to read.
+func (u Unread) Nothing() bool {
+	return u.Why.Words == emptySection || u.Why.Words == noInformation
+}
+
+// Missed is what could not be read, Empty the sections without information.
+func (d *Document) Missed() []Unread { return d.unread(false) }
+
+// Empty is what the document itself says nothing in.
+func (d *Document) Empty() []Unread { return d.unread(true) }
+
+func (d *Document) unread(nothing bool) (out []Unread) {
+	for _, u := range d.Unread {
+		if u.Nothing() == nothing {
+			out = append(out, u)
+		}
+	}
+	return out
+}
+
 // Document is what a document says.
 type Document struct {
 	Form            string // "C-CDA R2.1"

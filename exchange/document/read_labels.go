@@ -8,10 +8,9 @@ import (
 	"github.com/osler-emr/osler/wire/cda"
 )
 
-// closely is the label of what is restricted for a reason that is not said or not known here: it is
-// held as closely as what 42 CFR Part 2 protects, until somebody says by hand what it is. That is
-// the kind that the fewest see.
-const closely = "ETH"
+// closely is the label of what is restricted for a reason that is not said or not known here, until
+// somebody says by hand what it is. It names no kind of illness, and few see it.
+const closely = "SPI"
 
 // unrestricting are values of security observations that ask for nothing that a label would do: the
 // lower degrees of confidentiality, purposes of use, and obligations that the program keeps anyway.

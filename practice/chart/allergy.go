@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/knowledge/allergen"
 )
 
 // AllergyState is one of the four states that must never be mistaken for each other.
@@ -29,6 +30,7 @@ type Allergies struct {
 	Past    []Allergy // resolved or refuted
 	Asked   string    // when "no known allergies" was stated
 	NoneRef string    // the id of that statement, also when allergies were added since
+	Denied  []Allergy // statements that there is none of a kind: "No known food allergy". They say nothing of others
 	// Partial says that allergies may be kept from the reader: NotRecorded and NoneKnown are then
 	// said of what the reader may see.
 	Partial bool
@@ -86,14 +88,13 @@ func allergyFrom(n *fhir.Node) Allergy {
 	return a
 }
 
-// noneStated reports whether the statement says that there are no allergies at all.
-func noneStated(n *fhir.Node) bool {
+// denial reads what a statement says that there is none of.
+func denial(n *fhir.Node) allergen.Denial {
+	var codes []string
 	for coding := range n.Path("code.coding").Items() {
-		if coding.Get("code").Text() == NoKnownAllergy {
-			return true
-		}
+		codes = append(codes, coding.Get("code").Text())
 	}
-	return strings.EqualFold(n.Path("code.text").Text(), "no known allergies")
+	return allergen.DenialOf(codes, n.Path("code.text").Text())
 }
 
 func allergiesFrom(nodes []*fhir.Node) Allergies {
@@ -103,9 +104,13 @@ func allergiesFrom(nodes []*fhir.Node) Allergies {
 		gone := a.Status == "inactive" || a.Status == "resolved" || a.Refuted()
 		switch {
 		case a.Verification == "entered-in-error":
-		case noneStated(n):
-			if !gone {
+		case denial(n) != allergen.NotDenied:
+			switch {
+			case gone:
+			case denial(n) == allergen.DeniesAll:
 				out.Asked, out.NoneRef = a.Recorded, a.ID
+			default:
+				out.Denied = append(out.Denied, a)
 			}
 		case gone:
 			out.Past = append(out.Past, a)

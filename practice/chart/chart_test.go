@@ -63,6 +63,7 @@ func TestAllergyStates(t *testing.T) {
 	none := `{"resourceType":"AllergyIntolerance","id":"a0","patient":{"reference":"Patient/p1"},"recordedDate":"2026-08-02","clinicalStatus":{"coding":[{"code":"active"}]},"code":{"coding":[{"system":"http://snomed.info/sct","code":"716186003"}]}}`
 	refuted := `{"resourceType":"AllergyIntolerance","id":"a4","patient":{"reference":"Patient/p1"},"verificationStatus":{"coding":[{"code":"refuted"}]},"code":{"text":"egg"}}`
 	mistake := `{"resourceType":"AllergyIntolerance","id":"a5","patient":{"reference":"Patient/p1"},"verificationStatus":{"coding":[{"code":"entered-in-error"}]},"code":{"text":"soy"}}`
+	noFood := `{"resourceType":"AllergyIntolerance","id":"a6","patient":{"reference":"Patient/p1"},"clinicalStatus":{"coding":[{"code":"active"}]},"code":{"coding":[{"system":"http://snomed.info/sct","code":"429625007"}],"text":"No known food allergy"}}`
 	for name, c := range map[string]struct {
 		bodies []string
 		state  AllergyState
@@ -72,6 +73,8 @@ func TestAllergyStates(t *testing.T) {
 		"stated none":           {[]string{none}, NoneKnown, 0},
 		"one":                   {[]string{grass, penicillin}, HasAllergies, 2},
 		"none but one recorded": {[]string{none, penicillin}, HasAllergies, 1},
+		"none of a kind":        {[]string{noFood}, NotRecorded, 0},
+		"one, none of a kind":   {[]string{noFood, penicillin}, HasAllergies, 1},
 		"only refuted":          {[]string{refuted}, NotRecorded, 0},
 		"only a mistake":        {[]string{mistake}, NotRecorded, 0},
 	} {

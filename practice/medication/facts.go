@@ -2,11 +2,11 @@ package medication
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/knowledge/allergen"
 	"github.com/osler-emr/osler/knowledge/drug"
 	"github.com/osler-emr/osler/knowledge/labrange"
 	"github.com/osler-emr/osler/knowledge/rx"
@@ -95,10 +95,6 @@ func codings(concept *fhir.Node) []drug.Coding {
 	return out
 }
 
-func hasCode(list []drug.Coding, code string) bool {
-	return slices.ContainsFunc(list, func(c drug.Coding) bool { return c.Code == code })
-}
-
 // gone reports whether a problem or allergy is over or was an error.
 func gone(n *fhir.Node) bool {
 	clinical := n.Path("clinicalStatus.coding.0.code").Text()
@@ -113,9 +109,15 @@ func addAllergy(f *rx.Facts, n *fhir.Node, patient string) {
 	concept := n.Get("code")
 	list := codings(concept)
 	text := firstOf(concept.Get("text"), concept.Path("coding.0.display"))
-	// "No known allergies" and "no known drug allergy" state that somebody has asked.
-	if hasCode(list, "716186003") || hasCode(list, "409137002") || strings.HasPrefix(strings.ToLower(text), "no known") {
+	var codes []string
+	for _, c := range list {
+		codes = append(codes, c.Code)
+	}
+	switch allergen.DenialOf(codes, text) {
+	case allergen.DeniesAll, allergen.DeniesMedicines: // somebody has asked
 		f.NoKnownAllergies = true
+		return
+	case allergen.DeniesKind: // which says nothing of medicines
 		return
 	}
 	a := rx.Allergy{

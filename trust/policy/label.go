@@ -39,6 +39,7 @@ var Labels = []Label{
 	{"SDV", "violence and abuse", "sexual", false, caring},
 	{"GDIS", "genetics", "genetic", false, tested},
 	{"ADOL", "confidential to an adolescent", "adolescent", false, caring},
+	{"SPI", "specially protected", "", false, treating}, // for a reason that is not known
 	{"CEL", "well-known person", "", true, nil},
 	{"EMP", "colleague", "", true, nil},
 }

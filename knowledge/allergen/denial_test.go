@@ -1,0 +1,18 @@
+package allergen
+
+import "testing"
+
+func TestDenialOf(t *testing.T) {
+	for _, c := range []struct {
+		code, words string
+		want        Denial
+	}{
+		{"716186003", "", DeniesAll}, {"160244002", "x", DeniesAll}, {"409137002", "No known drug allergy", DeniesMedicines}, {"429625007", "No known food allergy", DeniesKind},
+		{"", "No known allergies", DeniesAll}, {"", "no  KNOWN allergy", DeniesAll}, {"", "No known drug allergies", DeniesMedicines},
+		{"", "No known latex allergy", DeniesKind}, {"", "penicillin", NotDenied}, {"", "No known reaction", NotDenied}, {"91936005", "Allergy to penicillin", NotDenied}, {"", "", NotDenied},
+	} {
+		if got := DenialOf([]string{c.code}, c.words); got != c.want {
+			t.Errorf("%s %q: %d, want %d", c.code, c.words, got, c.want)
+		}
+	}
+}
