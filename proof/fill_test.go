@@ -31,7 +31,7 @@ var fits = map[string]fit{
 	"{change}": {words: []string{"resolve"}}, "edit/{change}": {words: []string{"refresh"}}, "{act}": {words: []string{"deny"}}, "measure/{kind}": {words: []string{"pressure", "weight", "symptom"}},
 	"results/{code}": {words: codes}, "fees/{code}": {words: []string{"99213"}}, "{index}": {words: []string{"1"}},
 	"{secret}": {words: []string{"no-such-secret"}}, "{account}": {words: []string{"no-such-account"}}, "{grant}": {words: []string{"no-such-grant"}},
-	"{client}": {words: []string{"no-such-client"}}, "{session}": {words: []string{"no-such-session"}}, "{passkey}": {words: []string{"no-such-passkey"}}, "{finding}": {words: []string{"no-such-finding"}},
+	"{client}": {words: []string{"no-such-client"}}, "{session}": {words: []string{"no-such-session"}}, "{passkey}": {words: []string{"no-such-passkey"}}, "{finding}": {words: []string{"no-such-finding"}}, "{batch}": {words: []string{"no-such-batch"}},
 }
 
 var placeholder = regexp.MustCompile(`\{[^}]*\}`)
@@ -122,5 +122,7 @@ func TestEveryPlaceholderIsFilled(t *testing.T) {
 }
 
 // alone are pages about what a house does not hold by itself: one more account, program (the matrix
-// makes them, house.known) or certificate; and one that nobody opens for another.
-var alone = map[string]bool{"/portal/for/{person}/rights/reach": true, "/people/{account}": true, "/programs/{client}": true, "/retention/certificates/{index}": true}
+// makes them, house.known) or certificate; one that nobody opens for another; and the review of a document of
+// another clinic, which none of the house's is (door/clinic tests who opens it).
+var alone = map[string]bool{"/portal/for/{person}/rights/reach": true, "/people/{account}": true, "/programs/{client}": true, "/retention/certificates/{index}": true,
+	"/p/{patient}/documents/{document}/review": true, "/p/{patient}/documents/{document}/whole": true}
