@@ -219,7 +219,7 @@ func TestAVisitByKeysAlone(t *testing.T) {
 		t.Log("nobody is left for today at this hour: the step to the next patient was not seen")
 		return
 	}
-	h.press("j", kb.Enter)
+	h.press(kb.Enter) // starts the next visit, from anywhere on the page
 	h.Wait("#note")
 	if h.Path() == visit {
 		t.Error("the next patient's visit is the last one's")
