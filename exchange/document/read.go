@@ -254,16 +254,12 @@ func (r *reader) words(e *cda.Element) string {
 	if e.Name == "text" {
 		return r.textOf(e)
 	}
-	if t := r.textOf(e.Child("originalText")); t != "" && len(t) <= 250 {
+	names := called(e)
+	if t := r.textOf(e.Child("originalText")); t != "" && len(t) <= 250 && (len(names) == 0 || anySays(t, names)) {
 		return t
 	}
-	if d := collapse(e.Attr("displayName")); d != "" {
-		return d
-	}
-	for t := range e.All("translation") {
-		if d := collapse(t.Attr("displayName")); d != "" {
-			return d
-		}
+	if len(names) > 0 {
+		return names[0]
 	}
 	return e.Content()
 }

@@ -61,10 +61,7 @@ const (
 func (r *reader) allergen(o *cda.Element) (code *fhir.Node, denied bool, none string) {
 	agent, value := o.At("participant/participantRole/playingEntity"), o.Child("value")
 	substance := agent.Child("code")
-	code = r.concept(substance)
-	if name := agent.Child("name").Content(); name != "" && code == nil {
-		code = fhir.Obj("text", name)
-	}
+	code = r.substance(substance, agent.Child("name").Content())
 	denied = o.Attr("negationInd") == "true"
 	for _, c := range append(codesIn(substance, snomedOID), codesIn(value, snomedOID)...) {
 		if noAllergies[c] != "" {

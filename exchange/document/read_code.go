@@ -121,6 +121,48 @@ func (r *reader) concept(e *cda.Element) *fhir.Node {
 	return n
 }
 
+// called returns what the codes of an element are called, its own first.
+func called(e *cda.Element) (names []string) {
+	if d := collapse(e.Attr("displayName")); d != "" {
+		names = append(names, d)
+	}
+	for t := range e.All("translation") {
+		if d := collapse(t.Attr("displayName")); d != "" {
+			names = append(names, d)
+		}
+	}
+	return names
+}
+
+// substance reads the code of a medicine, a vaccine or an allergen, where another name is another
+// substance: it is called as its name or its codes say. The words of the author stand for them only
+// where they say the same and more, as a strength; what they refer to may be another passage.
+func (r *reader) substance(e *cda.Element, name string) *fhir.Node {
+	n, names := r.concept(e), called(e)
+	if name != "" && (len(names) == 0 || anySays(name, names)) {
+		names = append([]string{name}, names...)
+	} else if name != "" {
+		r.doubt(otherText)
+	}
+	if len(names) == 0 {
+		return n
+	}
+	said := names[0]
+	if words := r.textOf(e.Child("originalText")); words != "" {
+		if says(words, said, true) && len(words) <= 2*len(said)+40 && !denies.MatchString(words) {
+			said = words
+		} else if p, ok := r.places[e.Child("originalText").Reference()]; !anySays(words, names) && !(ok && anySays(r.line(p.wide), names)) {
+			r.doubt(otherText)
+			r.doc.Texts[r.of].Differs = r.doc.Texts[r.of].Differs || ok && p.of == r.of
+		}
+	}
+	if n == nil {
+		n = fhir.Obj()
+	}
+	n.Set("text", fhir.Str(clip(said)))
+	return n
+}
+
 // codesIn returns the codes of an element in one code system, its own first.
 func codesIn(e *cda.Element, oid string) (list []string) {
 	if e == nil {

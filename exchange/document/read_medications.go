@@ -96,15 +96,17 @@ func product(e *cda.Element) *cda.Element {
 
 // drug reads what is given.
 func (r *reader) drug(e *cda.Element) *fhir.Node {
-	code := r.concept(product(e))
 	p := e.At("consumable/manufacturedProduct")
-	for _, path := range []string{"manufacturedMaterial/name", "manufacturedLabeledDrug/name"} {
-		if name := p.At(path).Content(); name != "" && code.Get("text") == nil {
-			if code == nil {
-				code = fhir.Obj()
-			}
-			code.Set("text", fhir.Str(name))
+	name := p.At("manufacturedMaterial/name").Content()
+	if name == "" {
+		name = p.At("manufacturedLabeledDrug/name").Content()
+	}
+	code := r.substance(product(e), "")
+	if name != "" && code.Get("text") == nil {
+		if code == nil {
+			code = fhir.Obj()
 		}
+		code.Set("text", fhir.Str(name))
 	}
 	return code
 }
