@@ -199,12 +199,32 @@ func (r *reader) doubt(words string, args ...any) {
 }
 
 // denies finds words that say that there is nothing, or that nobody knows.
-var denies = regexp.MustCompile(`(?i)^(no|none|nil|nka|nkda|n/a|not|unknown|denies|negative)\b|\bnot (available|applicable|known|recorded)\b|\bno (data|information)\b|^ *-* *$`)
+var denies = regexp.MustCompile(`(?i)^(no|none|nil|nka|nkda|n/a|not|unknown|denies|negative)\b|\bnot (available|applicable|known|recorded|documented)\b|\bno (data|information)\b|^ *-* *$`)
 
 // empty reports whether a concept is only words that deny or know nothing: that is no fact, and what
 // it would be if it were one is a guess.
 func empty(c *fhir.Node) bool {
 	return c != nil && c.Get("coding") == nil && denies.MatchString(c.Get("text").Text())
+}
+
+// deniesCoded finds the same in what a code is called, where "no" may begin a name.
+var deniesCoded = regexp.MustCompile(`(?i)^no(t|ne)?\b.*\b(perform|record|availab|administer|document|data\b|applicab|known|report)|\bnot (available|applicable|documented|recorded)\b|^(none|unknown|n/a)$`)
+
+// void reports whether a concept, coded or not, is called nothing but that there is none, or that
+// nobody knows.
+func void(c *fhir.Node) bool {
+	if c == nil || empty(c) {
+		return c != nil
+	}
+	if !deniesCoded.MatchString(conceptText(c)) {
+		return false
+	}
+	for coding := range c.Get("coding").Items() {
+		if d := coding.Get("display").Text(); d != "" && !deniesCoded.MatchString(d) {
+			return false
+		}
+	}
+	return true
 }
 
 // source returns the ID of the passage of this section that an entry refers to.

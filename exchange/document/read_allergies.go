@@ -61,7 +61,7 @@ const (
 func (r *reader) allergen(o *cda.Element) (code *fhir.Node, denied bool, none string) {
 	agent, value := o.At("participant/participantRole/playingEntity"), o.Child("value")
 	substance := agent.Child("code")
-	code = r.substance(substance, agent.Child("name").Content())
+	code = r.substance(substance, agent.Child("name").Content(), false)
 	denied = o.Attr("negationInd") == "true"
 	for _, c := range append(codesIn(substance, snomedOID), codesIn(value, snomedOID)...) {
 		if noAllergies[c] != "" {
@@ -100,7 +100,7 @@ func (r *reader) allergy(o, act *cda.Element) {
 	case code == nil:
 		r.unread(o, saysNothing)
 		return
-	case empty(code):
+	case none == "" && void(code):
 		r.unread(o, deniesInWords)
 		return
 	}

@@ -123,21 +123,25 @@ func (r *reader) concept(e *cda.Element) *fhir.Node {
 
 // called returns what the codes of an element are called, its own first.
 func called(e *cda.Element) (names []string) {
-	if d := collapse(e.Attr("displayName")); d != "" {
+	if d := collapse(e.Attr("displayName")); d != "" && !nameless.MatchString(d) {
 		names = append(names, d)
 	}
 	for t := range e.All("translation") {
-		if d := collapse(t.Attr("displayName")); d != "" {
+		if d := collapse(t.Attr("displayName")); d != "" && !nameless.MatchString(d) {
 			names = append(names, d)
 		}
 	}
 	return names
 }
 
+// nameless is what a code is called that has no name.
+var nameless = regexp.MustCompile(`(?i)^(unknown|unk|none|n/?a|ni|null|oth|other|unspecified|not (specified|available|applicable))$`)
+
 // substance reads the code of a medicine, a vaccine or an allergen, where another name is another
 // substance: it is called as its name or its codes say. The words of the author stand for them only
-// where they say the same and more, as a strength; what they refer to may be another passage.
-func (r *reader) substance(e *cda.Element, name string) *fhir.Node {
+// where they say the same and more, as a strength; what they refer to may be another passage. Of a
+// medicine they are told beside the name: they may be its brand.
+func (r *reader) substance(e *cda.Element, name string, brand bool) *fhir.Node {
 	n, names := r.concept(e), called(e)
 	if name != "" && (len(names) == 0 || anySays(name, names)) {
 		names = append([]string{name}, names...)
@@ -148,19 +152,36 @@ func (r *reader) substance(e *cda.Element, name string) *fhir.Node {
 		return n
 	}
 	said := names[0]
-	if words := r.textOf(e.Child("originalText")); words != "" {
-		if says(words, said, true) && len(words) <= 2*len(said)+40 && !denies.MatchString(words) {
-			said = words
-		} else if p, ok := r.places[e.Child("originalText").Reference()]; !anySays(words, names) && !(ok && anySays(r.line(p.wide), names)) {
-			r.doubt(otherText)
-			r.doc.Texts[r.of].Differs = r.doc.Texts[r.of].Differs || ok && p.of == r.of
-		}
+	if words := r.textOf(e.Child("originalText")); says(words, said, true) && len(words) <= 2*len(said)+40 && !denies.MatchString(words) {
+		said = words
 	}
 	if n == nil {
 		n = fhir.Obj()
 	}
 	n.Set("text", fhir.Str(clip(said)))
+	r.apart(n, e, names, brand)
 	return n
+}
+
+// apart says when the words of the author name none of what a code is called; beside tells them
+// beside its name.
+func (r *reader) apart(n *fhir.Node, e *cda.Element, names []string, beside bool) {
+	original := e.Child("originalText")
+	words := r.textOf(original)
+	if words == "" || len(names) == 0 || anySays(words, names) {
+		return
+	}
+	p, ok := r.places[original.Reference()]
+	if ok && anySays(r.line(p.wide), names) {
+		return
+	}
+	r.doubt(otherText)
+	if ok && p.of == r.of {
+		r.doc.Texts[r.of].Differs = true
+	}
+	if beside && len(words) <= 120 && !denies.MatchString(words) {
+		n.Set("text", fhir.Str(clip(conceptText(n)+" ("+words+")")))
+	}
 }
 
 // codesIn returns the codes of an element in one code system, its own first.

@@ -2,6 +2,7 @@ package document
 
 import (
 	"math/big"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -11,6 +12,25 @@ import (
 
 var noMedication = map[string]bool{"787481004": true, "182904002": true, "182849000": true}
 
+// noMedicines are words that deny any medicine; those of a denial may leave the "no" to it.
+var noMedicines = regexp.MustCompile(`(?i)^((no|none)( (known|current|active))*( (medications?|medicines?|drugs?|meds))?|(known |current |active )*(medications?|medicines?|drugs?|meds)( or (medications?|drugs?))?)$`)
+
+// partly reports whether a section has the medicines of a stay or of its end: that there were none
+// does not say that nothing is taken.
+func (r *reader) partly() bool {
+	s := &r.cda.Sections[r.of]
+	for _, root := range []string{"2.16.840.1.113883.10.20.22.2.38", "2.16.840.1.113883.10.20.22.2.11", "2.16.840.1.113883.10.20.22.2.11.1", "2.16.840.1.113883.10.20.22.2.44"} {
+		if s.Is(root) {
+			return true
+		}
+	}
+	switch s.Child("code").Attr("code") {
+	case "29549-3", "10183-2", "42346-7", "75311-1":
+		return true
+	}
+	return false
+}
+
 // medication reads what somebody takes or took. Whoever prescribed it, here it is a statement: this
 // clinic has not ordered it.
 func (r *reader) medication(e *cda.Element) {
@@ -19,7 +39,11 @@ func (r *reader) medication(e *cda.Element) {
 	product := product(e)
 	code := r.drug(e)
 	denied := e.Attr("negationInd") == "true"
-	none := anyOf(product, noMedication) || denied && (code.Get("coding") == nil || anyOf(product, anySubstance))
+	none := anyOf(product, noMedication) || denied && (code == nil || anyOf(product, anySubstance) || code.Get("coding") == nil && noMedicines.MatchString(conceptText(code)))
+	if none && r.partly() || !none && void(code) {
+		r.unread(e, deniesInWords)
+		return
+	}
 	if none {
 		words := code.Get("text").Text()
 		if words == "" || code.Get("coding") != nil {
@@ -39,7 +63,7 @@ func (r *reader) medication(e *cda.Element) {
 		r.unread(e, saysNothing)
 		return
 	}
-	if !none && empty(code) {
+	if !none && void(code) {
 		r.unread(e, deniesInWords)
 		return
 	}
@@ -101,7 +125,7 @@ func (r *reader) drug(e *cda.Element) *fhir.Node {
 	if name == "" {
 		name = p.At("manufacturedLabeledDrug/name").Content()
 	}
-	code := r.substance(product(e), "")
+	code := r.substance(product(e), "", !vaccine(e))
 	if name != "" && code.Get("text") == nil {
 		if code == nil {
 			code = fhir.Obj()
@@ -110,6 +134,8 @@ func (r *reader) drug(e *cda.Element) *fhir.Node {
 	}
 	return code
 }
+
+func vaccine(e *cda.Element) bool { return e.Is(immunizationActivity) || e.Is(plannedImmunization) }
 
 // courseTime returns the effectiveTime that says from when to when: the one that is no frequency.
 func courseTime(e *cda.Element) *cda.Element {

@@ -77,9 +77,12 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 		r.unread(o, saysNothing)
 		return
 	}
-	if empty(code) {
+	if !none && void(code) {
 		r.unread(o, deniesInWords)
 		return
+	}
+	if !none {
+		r.apart(code, o.Child("value"), called(o.Child("value")), false)
 	}
 	status := r.problemStatus(o, act, category)
 	if denied || none {
