@@ -17,7 +17,7 @@ func Read(body []byte) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{cda: doc, doc: &Document{}, places: map[string]place{}, lower: map[*cda.Passage]string{}, lines: map[*cda.Passage]string{},
+	r := &reader{cda: doc, doc: &Document{}, places: map[string]place{}, rows: map[*cda.Passage]row{}, lower: map[*cda.Passage]string{}, lines: map[*cda.Passage]string{},
 		budget: min(20*len(body), len(body)+64<<20) + 1<<20}
 	r.texts()
 	r.header()
@@ -35,6 +35,8 @@ type reader struct {
 	cda    *cda.Document
 	doc    *Document
 	places map[string]place // by the ID of a passage
+	rows   map[*cda.Passage]row
+	inText [][]*cda.Passage // the rows of the text of each section, in their order
 	of     int              // index of the section that is read
 	entry  int              // of the entry in it
 	part   int              // items made of the entry
@@ -65,6 +67,7 @@ func (r *reader) texts() {
 	for i := range r.cda.Sections {
 		s := &r.cda.Sections[i]
 		r.doc.Texts[i] = Text{Title: s.Title, Section: sectionOf(s), Body: s.Text}
+		r.rowsOf(i)
 		r.index(i, &r.doc.Texts[i].Body, nil)
 	}
 }

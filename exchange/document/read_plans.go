@@ -118,7 +118,7 @@ func (r *reader) plannedMedicine(e *cda.Element) {
 	n.Set("informationSource", named(who))
 	n.Set("reasonCode", r.reasons(e))
 	r.notes(n, e)
-	dosage, said := r.dosage(e)
+	dosage, said, _ := r.dosage(e, code)
 	n.Set("dosage", dosage)
 	line := conceptText(code)
 	for _, part := range []string{said, when} {

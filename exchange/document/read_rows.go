@@ -1,0 +1,222 @@
+package document
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/wire/cda"
+)
+
+// row is a row of a table with what stands over it.
+type row struct {
+	heads  []string // of its columns
+	banner string   // over all of them: "Past medicines"
+}
+
+// rowsOf finds the rows of the tables in the text of a section, and what they stand under.
+func (r *reader) rowsOf(of int) {
+	banner := ""
+	var list []*cda.Passage
+	var walk func(p *cda.Passage)
+	table := func(t *cda.Passage) {
+		var heads []string
+		own := false
+		for i := range t.Parts {
+			p := &t.Parts[i]
+			if p.Kind == "caption" {
+				banner, own = p.Line(), true
+				continue
+			}
+			if p.Kind != "row" {
+				continue
+			}
+			if titles, all := headsOf(p); all {
+				if len(titles) == 1 || len(slices.DeleteFunc(slices.Clone(titles), func(s string) bool { return s == "" })) == 1 {
+					banner, own = strings.Join(titles, ""), true
+				} else if heads = titles; !own {
+					banner = ""
+				}
+				continue
+			}
+			r.rows[p] = row{heads, banner}
+			list = append(list, p)
+			for c := range p.Parts {
+				walk(&p.Parts[c])
+			}
+		}
+	}
+	walk = func(p *cda.Passage) {
+		if p.Kind == "table" {
+			table(p)
+			return
+		}
+		if p.Kind == "paragraph" || p.Kind == "caption" {
+			if line := p.Line(); line != "" && len(line) < 60 {
+				banner = line
+			}
+		}
+		for i := range p.Parts {
+			walk(&p.Parts[i])
+		}
+	}
+	walk(&r.doc.Texts[of].Body)
+	r.inText = append(r.inText, list)
+}
+
+// headsOf returns the heads in a row, one for each column, and whether there is nothing else in it.
+func headsOf(p *cda.Passage) (titles []string, all bool) {
+	for i := range p.Parts {
+		c := &p.Parts[i]
+		switch c.Kind {
+		case "head":
+			titles = append(titles, c.Line())
+			for range max(c.Cols, 1) - 1 {
+				titles = append(titles, "")
+			}
+		case "cell":
+			return nil, false
+		}
+	}
+	return titles, len(titles) > 0
+}
+
+// cells goes over the cells of a row with the heads of their columns.
+func (r *reader) cells(p *cda.Passage, f func(head string, cell *cda.Passage)) {
+	at, heads := 0, r.rows[p].heads
+	for i := range p.Parts {
+		c := &p.Parts[i]
+		if c.Kind != "cell" && c.Kind != "head" {
+			continue
+		}
+		head := ""
+		if at < len(heads) {
+			head = heads[at]
+		}
+		f(head, c)
+		at += max(c.Cols, 1)
+	}
+}
+
+// rowOf returns the row that a statement refers to; when it refers to none, the only one with a cell
+// of the same name.
+func (r *reader) rowOf(e *cda.Element, code *fhir.Node) (found *cda.Passage) {
+	if p, ok := r.places[r.source(e)]; ok {
+		if _, ok := r.rows[p.wide]; ok {
+			return p.wide
+		}
+		return nil
+	}
+	names := []string{strings.ToLower(conceptText(code))}
+	for c := range code.Get("coding").Items() {
+		names = append(names, strings.ToLower(c.Get("display").Text()))
+	}
+	rows := r.inText[r.of]
+	if len(rows) > 200 {
+		return nil
+	}
+	for _, p := range rows {
+		same := false
+		r.cells(p, func(_ string, c *cda.Passage) {
+			line := strings.ToLower(r.line(c))
+			same = same || line != "" && slices.Contains(names, line)
+		})
+		if same && found != nil {
+			return nil
+		}
+		if same {
+			found = p
+		}
+	}
+	return found
+}
+
+var (
+	directing = regexp.MustCompile(`(?i)^(directions?|instructions?|sig|dose|dosage|frequency|route|schedule|admin(istration)? instructions?|dose instructions?|directions? for use)\b`)
+	directs   = regexp.MustCompile(`(?i)\b(take|inhale|apply|inject|insert|instill|chew|every|daily|weekly|monthly|once|twice|times|prn|as needed|if needed|as directed|at bedtime|[bt]\.?i\.?d|q\.?i\.?d|q(hs|am|pm|d|od))\b|\bq ?[0-9]`)
+	needed    = regexp.MustCompile(`(?i)\b(prn|p\.r\.n|(as|if|when) (needed|necessary|required))\b`)
+	times     = regexp.MustCompile(`(?i)\b(every|daily|weekly|monthly|once|twice|times|bedtime|[bt]\.?i\.?d|q\.?i\.?d|q(hs|am|pm|d|od))\b|\bq ?[0-9]`)
+)
+
+// directions returns how a medicine is to be taken in the words of its author: of the entry, else of
+// the row or passage that it refers to.
+func (r *reader) directions(e *cda.Element, code *fhir.Node) string {
+	name := strings.ToLower(conceptText(code))
+	fit := func(s string) bool {
+		return s != "" && len(s) <= 500 && directs.MatchString(s) && !strings.Contains(name, strings.ToLower(s)) && !denies.MatchString(s)
+	}
+	text := e.Child("text")
+	if own := text.Content(); fit(own) {
+		return own
+	}
+	if p := r.rowOf(e, code); p != nil {
+		var parts []string
+		r.cells(p, func(head string, c *cda.Passage) {
+			if line := r.line(c); directing.MatchString(head) && line != "" && !denies.MatchString(line) && len(line) <= 250 && !slices.Contains(parts, line) {
+				parts = append(parts, line)
+			}
+		})
+		if len(parts) > 0 {
+			return strings.Join(parts, ", ")
+		}
+		said := ""
+		leaves(p, func(l *cda.Passage) {
+			if line := r.line(l); said == "" && fit(line) {
+				said = line
+			}
+		})
+		if said != "" {
+			return said
+		}
+	}
+	if said := r.textOf(text); fit(said) {
+		return said
+	}
+	return ""
+}
+
+var (
+	nowWords  = regexp.MustCompile(`(?i)\b(active|current|currently|ongoing)\b`)
+	pastWords = regexp.MustCompile(`(?i)\b(past|completed|discontinued|expired|inactive|previous|stopped|ended|former)\b`)
+)
+
+// told returns whether a medicine is "active" or "past" in the words of its row, of what stands over
+// it, or of the title of the section; "" when they do not say, or say both.
+func (r *reader) told(e *cda.Element, code *fhir.Node) string {
+	p := r.rowOf(e, code)
+	said := ""
+	if p != nil {
+		leaves(p, func(l *cda.Passage) {
+			if line := r.line(l); len(line) <= 20 && said == "" {
+				said = sided(line)
+			}
+		})
+	}
+	for _, s := range []string{r.rows[p].banner, r.title()} {
+		if said == "" {
+			said = sided(s)
+		}
+	}
+	return said
+}
+
+func sided(s string) string {
+	switch now, past := nowWords.MatchString(s), pastWords.MatchString(s); {
+	case now == past:
+		return ""
+	case now:
+		return "active"
+	}
+	return "past"
+}
+
+// leaves goes over the passages that hold only a text.
+func leaves(p *cda.Passage, f func(*cda.Passage)) {
+	if len(p.Parts) == 0 {
+		f(p)
+	}
+	for i := range p.Parts {
+		leaves(&p.Parts[i], f)
+	}
+}
