@@ -52,9 +52,9 @@ func (r *reader) planned(e *cda.Element) {
 	n.Set("authoredOn", fhir.Obj("v", at).Get("v"))
 	n.Set("requester", named(who))
 	n.Set("reasonCode", r.reasons(e))
-	n.Set("bodySite", list(e, "targetSiteCode", r.concept))
+	site := r.site(n, e, e.Child("code"))
 	r.notes(n, e)
-	line := conceptText(code)
+	line := conceptText(code) + site
 	if e.Attr("negationInd") == "true" {
 		line = "Not planned: " + line
 	}

@@ -201,6 +201,19 @@ func (r *reader) told(e *cda.Element, code *fhir.Node) string {
 	return said
 }
 
+var awaited = regexp.MustCompile(`(?i)^(scheduled|pending|ordered|planned|requested)\b`)
+
+// awaits reports whether the row of a statement says that it is still to come.
+func (r *reader) awaits(e *cda.Element, code *fhir.Node) (found bool) {
+	if p := r.rowOf(e, code); p != nil {
+		leaves(p, func(l *cda.Passage) {
+			line := r.line(l)
+			found = found || len(line) <= 20 && awaited.MatchString(line)
+		})
+	}
+	return found
+}
+
 func sided(s string) string {
 	switch now, past := nowWords.MatchString(s), pastWords.MatchString(s); {
 	case now == past:
