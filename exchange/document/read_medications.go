@@ -83,6 +83,10 @@ func (r *reader) medication(e *cda.Element) {
 	n.Set("reasonCode", r.reasons(e))
 	r.notes(n, e)
 	dosage, said, often := r.dosage(e, code)
+	if against(r.directions(e, code), dosage.At(0)) {
+		r.doubt(otherText)
+		r.doc.Texts[r.of].Differs = true
+	}
 	if !often && !none && !denied && status != "completed" && status != "stopped" && !courseTime(e).Has("value") {
 		r.doubt(howOften)
 	}

@@ -45,7 +45,7 @@ func (r *reader) procedure(e *cda.Element) {
 		status = "unknown"
 		r.doubt(statusUnclear)
 	}
-	if status == "completed" && r.awaits(e, code) {
+	if status == "completed" && r.rowSays(e, code, awaited) || denied && r.rowSays(e, code, given) {
 		r.doubt(otherText)
 		r.doc.Texts[r.of].Differs = true
 	}

@@ -201,14 +201,17 @@ func (r *reader) told(e *cda.Element, code *fhir.Node) string {
 	return said
 }
 
-var awaited = regexp.MustCompile(`(?i)^(scheduled|pending|ordered|planned|requested)\b`)
+var (
+	awaited = regexp.MustCompile(`(?i)^(scheduled|pending|ordered|planned|requested)\b`)
+	given   = regexp.MustCompile(`(?i)^(completed|given|administered|done|performed)\b`)
+)
 
-// awaits reports whether the row of a statement says that it is still to come.
-func (r *reader) awaits(e *cda.Element, code *fhir.Node) (found bool) {
+// rowSays reports whether a cell or passage of the row of a statement begins with words of a kind.
+func (r *reader) rowSays(e *cda.Element, code *fhir.Node, words *regexp.Regexp) (found bool) {
 	if p := r.rowOf(e, code); p != nil {
 		leaves(p, func(l *cda.Passage) {
 			line := r.line(l)
-			found = found || len(line) <= 20 && awaited.MatchString(line)
+			found = found || len(line) <= 20 && words.MatchString(line)
 		})
 	}
 	return found
