@@ -122,6 +122,9 @@ func (r *reader) section(i int) {
 			r.unread(statement, kindNotRead)
 		}
 	}
+	if !private {
+		r.forgotten(i)
+	}
 }
 
 func (r *reader) title() string { return r.name }

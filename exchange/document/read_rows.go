@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/wire/cda"
@@ -225,6 +226,99 @@ func sided(s string) string {
 		return "active"
 	}
 	return "past"
+}
+
+// maxForgotten is how many rows of a section are told that no entry refers to.
+const maxForgotten = 50
+
+// namedKinds are sections where the name of an item in a row is as good as a reference.
+var namedKinds = map[Section]bool{Allergies: true, Medications: true, Problems: true, Immunizations: true, Procedures: true, Plan: true, Devices: true}
+
+// forgotten says which rows of a section no entry refers to, where its entries refer to others. A
+// row that goes on from another, or that names what an item is called, is not one.
+func (r *reader) forgotten(of int) {
+	rows := r.inText[of]
+	if len(rows) == 0 || len(rows) > 1000 {
+		return
+	}
+	ids := map[string]bool{}
+	var collect func(e *cda.Element)
+	collect = func(e *cda.Element) {
+		if id := e.Reference(); id != "" {
+			ids[id] = true
+		}
+		for c := range e.Children() {
+			collect(c)
+		}
+	}
+	for _, e := range r.cda.Sections[of].Entries {
+		collect(e)
+	}
+	kept := map[*cda.Passage]bool{} // rows that are referred to, with what they hold
+	var mark func(p *cda.Passage)
+	mark = func(p *cda.Passage) {
+		kept[p] = true
+		for i := range p.Parts {
+			mark(&p.Parts[i])
+		}
+	}
+	var find func(p *cda.Passage) bool
+	find = func(p *cda.Passage) bool {
+		if ids[p.ID] {
+			mark(p)
+			return true
+		}
+		found := false
+		for i := range p.Parts {
+			found = find(&p.Parts[i]) || found
+		}
+		if _, ok := r.rows[p]; ok && found {
+			mark(p)
+		}
+		return found
+	}
+	delete(ids, "")
+	find(&r.doc.Texts[of].Body)
+	var names []string
+	for i := range r.doc.Items {
+		if it := &r.doc.Items[i]; it.Of == of {
+			names = append(names, namesOf(it)...)
+		}
+	}
+	some := false
+	for _, p := range rows {
+		some = some || kept[p] || namedKinds[r.kind] && anySays(r.line(p), names)
+	}
+	if !some {
+		return
+	}
+	told := 0
+	for _, p := range rows {
+		line := r.line(p)
+		if kept[p] || told == maxForgotten || !strings.ContainsFunc(line, unicode.IsLetter) || denies.MatchString(line) || len(p.Parts) == 0 || p.Parts[0].Empty() || anySays(line, names) {
+			continue
+		}
+		told++
+		r.doc.Unread = append(r.doc.Unread, Unread{Of: of, What: clip(line), Why: Doubt{Words: rowOnly}})
+	}
+}
+
+// namesOf returns what an item is called.
+func namesOf(it *Item) (names []string) {
+	for _, n := range append([]*fhir.Node{it.Resource}, it.Parts...) {
+		for _, path := range []string{"code", "medicationCodeableConcept", "vaccineCode", "type", "type.0", "relationship", "description", "valueCodeableConcept"} {
+			c := n.Path(path)
+			if t := c.Get("text").Text(); t != "" {
+				names = append(names, t)
+			}
+			for coding := range c.Get("coding").Items() {
+				if d := coding.Get("display").Text(); d != "" {
+					names = append(names, d)
+				}
+			}
+		}
+	}
+	return names
 }
 
 // leaves goes over the passages that hold only a text.
