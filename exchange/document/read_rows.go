@@ -87,6 +87,9 @@ func headsOf(p *cda.Passage) (titles []string, all bool) {
 func (r *reader) cells(p *cda.Passage, f func(head string, cell *cda.Passage)) {
 	at, heads := 0, r.rows[p].heads
 	for i := range p.Parts {
+		if r.budget -= 8; r.budget < 0 {
+			return
+		}
 		c := &p.Parts[i]
 		if c.Kind != "cell" && c.Kind != "head" {
 			continue
@@ -109,6 +112,10 @@ func (r *reader) rowOf(e *cda.Element, code *fhir.Node) (found *cda.Passage) {
 		}
 		return nil
 	}
+	if at, ok := r.matched[e]; ok {
+		return at
+	}
+	defer func() { r.matched[e] = found }()
 	names := []string{strings.ToLower(conceptText(code))}
 	for c := range code.Get("coding").Items() {
 		names = append(names, strings.ToLower(c.Get("display").Text()))
@@ -119,10 +126,13 @@ func (r *reader) rowOf(e *cda.Element, code *fhir.Node) (found *cda.Passage) {
 	}
 	for _, p := range rows {
 		same := false
-		r.cells(p, func(_ string, c *cda.Passage) {
-			line := strings.ToLower(r.line(c))
-			same = same || line != "" && slices.Contains(names, line)
-		})
+		for i := range p.Parts {
+			c := &p.Parts[i]
+			if (c.Kind == "cell" || c.Kind == "head") && len(p.Parts) < 100 && brief(c, 300) {
+				line := r.linesOf(c)
+				same = same || line != "" && slices.Contains(names, strings.ToLower(line))
+			}
+		}
 		if same && found != nil {
 			return nil
 		}
@@ -131,6 +141,16 @@ func (r *reader) rowOf(e *cda.Element, code *fhir.Node) (found *cda.Passage) {
 		}
 	}
 	return found
+}
+
+// linesOf returns a short passage in a line; it does not count as taken.
+func (r *reader) linesOf(p *cda.Passage) string {
+	line, ok := r.lines[p]
+	if !ok {
+		line = p.Line()
+		r.lines[p] = line
+	}
+	return line
 }
 
 var (
@@ -162,7 +182,7 @@ func (r *reader) directions(e *cda.Element, code *fhir.Node) string {
 			return strings.Join(parts, ", ")
 		}
 		said := ""
-		leaves(p, func(l *cda.Passage) {
+		r.leaves(p, func(l *cda.Passage) {
 			if line := r.line(l); said == "" && fit(line) {
 				said = line
 			}
@@ -188,7 +208,7 @@ func (r *reader) told(e *cda.Element, code *fhir.Node) string {
 	p := r.rowOf(e, code)
 	said := ""
 	if p != nil {
-		leaves(p, func(l *cda.Passage) {
+		r.leaves(p, func(l *cda.Passage) {
 			if line := r.line(l); len(line) <= 20 && said == "" {
 				said = sided(line)
 			}
@@ -210,7 +230,7 @@ var (
 // rowSays reports whether a cell or passage of the row of a statement begins with words of a kind.
 func (r *reader) rowSays(e *cda.Element, code *fhir.Node, words *regexp.Regexp) (found bool) {
 	if p := r.rowOf(e, code); p != nil {
-		leaves(p, func(l *cda.Passage) {
+		r.leaves(p, func(l *cda.Passage) {
 			line := r.line(l)
 			found = found || len(line) <= 20 && words.MatchString(line)
 		})
@@ -257,6 +277,9 @@ func (r *reader) forgotten(of int) {
 	kept := map[*cda.Passage]bool{} // rows that are referred to, with what they hold
 	var mark func(p *cda.Passage)
 	mark = func(p *cda.Passage) {
+		if kept[p] {
+			return
+		}
 		kept[p] = true
 		for i := range p.Parts {
 			mark(&p.Parts[i])
@@ -321,12 +344,29 @@ func namesOf(it *Item) (names []string) {
 	return names
 }
 
-// leaves goes over the passages that hold only a text.
-func leaves(p *cda.Passage, f func(*cda.Passage)) {
+// leaves goes over the passages that hold only a text. A row may be referred to by every entry: what
+// is looked at counts as taken.
+func (r *reader) leaves(p *cda.Passage, f func(*cda.Passage)) {
+	if r.budget -= 8; r.budget < 0 {
+		return
+	}
 	if len(p.Parts) == 0 {
 		f(p)
 	}
 	for i := range p.Parts {
-		leaves(&p.Parts[i], f)
+		r.leaves(&p.Parts[i], f)
 	}
+}
+
+// brief reports whether a passage has no more than a number of parts and bytes.
+func brief(p *cda.Passage, most int) bool {
+	var count func(p *cda.Passage)
+	count = func(p *cda.Passage) {
+		most -= len(p.Text) + 1
+		for i := 0; i < len(p.Parts) && most >= 0; i++ {
+			count(&p.Parts[i])
+		}
+	}
+	count(p)
+	return most >= 0
 }
