@@ -56,6 +56,7 @@ type Row struct {
 	Merges bool
 
 	entry *fhir.Node
+	now   bool // it is so today
 }
 
 // Decide reports whether a person has to decide about the item.
