@@ -56,6 +56,7 @@ type Row struct {
 	Merges bool
 
 	entry *fhir.Node
+	now   bool // it is so today
 }
 
 // Decide reports whether a person has to decide about the item.
@@ -133,6 +134,9 @@ func Compare(ctx context.Context, actor *record.Actor, patient string, d *Docume
 	c.filed()
 	here := indexOf(nodes)
 	for i := range d.Items {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		c.Rows = append(c.Rows, here.row(&d.Items[i]))
 	}
 	for i := range c.Rows {
