@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -108,7 +109,7 @@ func (c *Comparison) file(ctx context.Context, actor *record.Actor, u Upload) (r
 	if key != "" {
 		key += "/" + content.Hash
 	}
-	return record.Change{What: "file a document of another system", Key: key, Reason: strings.TrimSpace(u.Reason), Put: []record.Put{
+	return record.Change{Imports: true, What: "file a document of another system", Key: key, Reason: strings.TrimSpace(u.Reason), Put: []record.Put{
 		{Resource: doc, Create: true}, {Resource: binary, Create: true, Content: &content}}}, doc.ID(), nil
 }
 
@@ -117,7 +118,7 @@ func (c *Comparison) reference(actor *record.Actor, url string, size int, hash s
 	d := c.Document
 	n := fhir.New("DocumentReference")
 	n.SetID(ident.New(actor.Now()))
-	n.Set("meta", c.meta("DocumentReference", n.ID()))
+	n.Set("meta", c.meta("DocumentReference", n.ID(), d.Labels))
 	n.Set("masterIdentifier", numberOf(d.ID))
 	list := fhir.Arr()
 	if set := numberOf(d.Set); set != nil {
@@ -169,11 +170,11 @@ func (c *Comparison) reference(actor *record.Actor, url string, size int, hash s
 var formats = map[string]string{"R1.1": "urn:hl7-org:sdwg:ccda-structuredBody:1.1", "R2.1": "urn:hl7-org:sdwg:ccda-structuredBody:2.1"}
 
 // meta is what stands on everything that is written from the document: where it is from, and the labels
-// of the document.
-func (c *Comparison) meta(resourceType, document string) *fhir.Node {
+// that the document has of it.
+func (c *Comparison) meta(resourceType, document string, labels []string) *fhir.Node {
 	m := fhir.Obj("source", "urn:uuid:"+document)
-	if c.Document.labelled() && policy.MayHide(resourceType) == nil {
-		m.Set("security", codings(policy.LabelSystem, c.Document.Labels))
+	if list := codings(policy.LabelSystem, labels); list.Len() > 0 && policy.MayHide(resourceType) == nil {
+		m.Set("security", list)
 	}
 	m.Set("tag", fhir.Arr(fhir.Obj("system", "urn:osler:origin", "code", "imported", "display", c.from())))
 	return m
@@ -190,7 +191,7 @@ func (d *Document) labelled() bool {
 
 func codings(system string, codes []string) *fhir.Node {
 	list := fhir.Arr()
-	for _, l := range codes {
+	for _, l := range slices.Compact(slices.Sorted(slices.Values(codes))) {
 		if known, ok := policy.LabelOf(l); ok && !known.Chart {
 			list.Append(fhir.Obj("system", system, "code", l))
 		}

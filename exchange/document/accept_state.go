@@ -163,7 +163,7 @@ func Save(ctx context.Context, actor *record.Actor, c *Comparison, r *Review, ch
 		}
 	}
 	p := r.put(actor, c, "")
-	return actor.Commit(ctx, record.Change{What: "save the review of a document", Put: []record.Put{p}})
+	return actor.Commit(ctx, record.Change{Imports: true, What: "save the review of a document", Put: []record.Put{p}})
 }
 
 // put writes the review into its task: open until everything is decided, or ended with an outcome.

@@ -11,6 +11,7 @@ import (
 	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // written is an item's resource as the chart keeps what is said elsewhere: what others have prescribed is
@@ -37,7 +38,7 @@ func written(n *fhir.Node) *fhir.Node {
 // statement makes a MedicationStatement of a MedicationRequest.
 func statement(n *fhir.Node) *fhir.Node {
 	out := fhir.New("MedicationStatement")
-	for _, name := range []string{"contained", "identifier", "medicationCodeableConcept", "medicationReference", "reasonCode", "note", "statusReason"} {
+	for _, name := range []string{"meta", "contained", "identifier", "medicationCodeableConcept", "medicationReference", "reasonCode", "note", "statusReason"} {
 		if name != "statusReason" {
 			out.Set(name, n.Get(name).Clone())
 		}
@@ -99,10 +100,21 @@ func (c *Comparison) resources(actor *record.Actor, item *Item, document string)
 	return out
 }
 
-// owned gives a resource its id, its patient and where it is from.
+// said are the labels of an entry of the document: of all of it, of its section and its own.
+func (c *Comparison) said(n *fhir.Node) []string {
+	labels := slices.Clone(c.Document.Labels)
+	for l := range n.Path("meta.security").Items() {
+		if l.Get("system").Text() == policy.LabelSystem {
+			labels = append(labels, l.Get("code").Text())
+		}
+	}
+	return labels
+}
+
+// owned gives a resource its id, its patient, where it is from and its labels.
 func (c *Comparison) owned(actor *record.Actor, n *fhir.Node, document string) *fhir.Node {
 	n.SetID(ident.New(actor.Now()))
-	meta := c.meta(n.ResourceType(), document)
+	meta := c.meta(n.ResourceType(), document, c.said(n))
 	n.Remove("meta")
 	n.SetFirst(2, "meta", meta)
 	n.Set(cmp.Or(aboutWhom[n.ResourceType()], "subject"), reference("Patient/"+c.Patient))
