@@ -118,7 +118,7 @@ func (c *Comparison) reference(actor *record.Actor, url string, size int, hash s
 	d := c.Document
 	n := fhir.New("DocumentReference")
 	n.SetID(ident.New(actor.Now()))
-	n.Set("meta", c.meta("DocumentReference", n.ID(), d.Labels))
+	n.Set("meta", c.meta("DocumentReference", n.ID(), c.union(actor.Now())))
 	n.Set("masterIdentifier", numberOf(d.ID))
 	list := fhir.Arr()
 	if set := numberOf(d.Set); set != nil {
@@ -178,15 +178,6 @@ func (c *Comparison) meta(resourceType, document string, labels []string) *fhir.
 	}
 	m.Set("tag", fhir.Arr(fhir.Obj("system", "urn:osler:origin", "code", "imported", "display", c.from())))
 	return m
-}
-
-func (d *Document) labelled() bool {
-	for _, l := range d.Labels {
-		if _, known := policy.LabelOf(l); known {
-			return true
-		}
-	}
-	return false
 }
 
 func codings(system string, codes []string) *fhir.Node {

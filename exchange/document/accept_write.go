@@ -100,17 +100,6 @@ func (c *Comparison) resources(actor *record.Actor, item *Item, document string)
 	return out
 }
 
-// said are the labels of an entry of the document: of all of it, of its section and its own.
-func (c *Comparison) said(n *fhir.Node) []string {
-	labels := slices.Clone(c.Document.Labels)
-	for l := range n.Path("meta.security").Items() {
-		if l.Get("system").Text() == policy.LabelSystem {
-			labels = append(labels, l.Get("code").Text())
-		}
-	}
-	return labels
-}
-
 // owned gives a resource its id, its patient, where it is from and its labels.
 func (c *Comparison) owned(actor *record.Actor, n *fhir.Node, document string) *fhir.Node {
 	n.SetID(ident.New(actor.Now()))
@@ -184,10 +173,8 @@ func addCodes(to, from *fhir.Node) {
 func (c *Comparison) provenance(actor *record.Actor, document, activity, reason string, targets, others []string, of string) *fhir.Node {
 	n := fhir.New("Provenance")
 	n.SetID(ident.New(actor.Now()))
-	meta := fhir.Obj()
-	if c.Document.labelled() {
-		meta.Set("security", codings("http://terminology.hl7.org/CodeSystem/v3-ActCode", c.Document.Labels))
-		n.Set("meta", meta)
+	if list := codings(policy.LabelSystem, c.union(actor.Now())); list.Len() > 0 {
+		n.Set("meta", fhir.Obj("security", list))
 	}
 	list := fhir.Arr(reference("Patient/" + c.Patient))
 	for _, t := range append(slices.Clone(targets), others...) {

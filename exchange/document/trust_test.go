@@ -52,3 +52,37 @@ func TestAnEntryKeepsItsOwnLabels(t *testing.T) {
 		t.Errorf("a nurse sees %d problems: %v", len(list), err)
 	}
 }
+
+// TestTheOriginalIsAsSensitiveAsItsEntries: nobody reads in the original, on the task or in what says where entries are
+// from what is hidden of them.
+func TestTheOriginalIsAsSensitiveAsItsEntries(t *testing.T) {
+	h := open(t)
+	d := marked(t)
+	for i := range d.Items {
+		if d.Items[i].Key == "htn" { // labelled by the record, for its code
+			d.Items[i].Resource = node(t, `{"resourceType":"Condition","code":{"coding":[{"system":"http://hl7.org/fhir/sid/icd-10-cm","code":"F11.20","display":"Opioid dependence"}]}}`)
+		}
+	}
+	amara := h.as(trust.Nurse, "amara")
+	if _, err := File(ctx, amara, Upload{Patient: "maria", Body: []byte("<x/>"), Read: d}); err != nil {
+		t.Fatalf("whoever holds the paper files it: %v", err)
+	}
+	if _, a, _, err := Take(ctx, amara, Upload{Patient: "maria", Body: []byte("<y/>"), Read: d}); err != nil || a.Added == 0 {
+		t.Fatalf("%+v %v", a, err)
+	}
+	for _, kind := range []string{"DocumentReference", "Binary", "Task", "Provenance"} {
+		if len(h.all(kind)) == 0 {
+			t.Errorf("no %s", kind)
+		}
+		for _, n := range h.all(kind) {
+			for _, want := range []string{"PSYTHPN", "SPI", "HIV", "OPIOIDUD"} {
+				if !slices.Contains(labels(n), want) {
+					t.Errorf("%s without %s: %v", kind, want, labels(n))
+				}
+			}
+		}
+		if list, err := amara.Find(ctx, kind, "_count=10"); err == nil && len(list) > 0 {
+			t.Errorf("a nurse reads a %s", kind)
+		}
+	}
+}
