@@ -4,7 +4,9 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust"
 )
 
@@ -84,5 +86,100 @@ func TestTheOriginalIsAsSensitiveAsItsEntries(t *testing.T) {
 		if list, err := amara.Find(ctx, kind, "_count=10"); err == nil && len(list) > 0 {
 			t.Errorf("a nurse reads a %s", kind)
 		}
+	}
+}
+
+// TestNobodyForgesAStep: what the review believes is written by the review alone, and it takes back nothing but its own.
+func TestNobodyForgesAStep(t *testing.T) {
+	h := open(t)
+	h.put(`{"resourceType":"Patient","id":"tunde","name":[{"family":"Adeyemi"}]}`, `{"resourceType":"Condition","id":"his","subject":{"reference":"Patient/tunde"},"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"active"}]},"code":{"text":"Asthma"}}`,
+		`{"resourceType":"Condition","id":"hers","subject":{"reference":"Patient/maria"},"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"active"}]},"code":{"text":"Gout"}}`)
+	d := letter(t)
+	f := h.filed(d)
+	anna := h.as(trust.Physician, "anna")
+	step := func(id, activity, target, more string) string {
+		return `{"resourceType":"Provenance","id":"` + id + `","target":[{"reference":"Patient/maria"},{"reference":"` + target + `"}],"recorded":"2026-11-24T12:00:00Z","activity":{"coding":[{"system":"urn:osler:import","code":"` + activity + `"}]},"agent":[{"who":{"reference":"Practitioner/amara"}}],"entity":[{"role":"source","what":{"reference":"DocumentReference/` + f.Document + `"}}` + more + `]}`
+	}
+	for _, who := range []*record.Actor{h.as(trust.Nurse, "amara"), anna} {
+		n := node(t, step("x", "accept", "Condition/hers/_history/1", ""))
+		n.Remove("id")
+		if _, err := who.Commit(ctx, record.Change{Put: []record.Put{{Resource: n, Create: true}}}); !fault.Is(err, fault.Forbidden) {
+			t.Errorf("%s writes a step of a review: %v", who.Principal().Role, err)
+		}
+	}
+	h.put(step("his-step", "accept", "Condition/his/_history/1", ""), step("hers-step", "accept", "Condition/hers/_history/1", ""))
+	for _, id := range []string{"his-step", "hers-step"} {
+		if _, err := Undo(ctx, anna, "maria", f.Document, id, d); !fault.Is(err, fault.Forbidden) {
+			t.Errorf("%s taken back: %v", id, err)
+		}
+	}
+	for _, id := range []string{"his", "hers"} {
+		if n, _ := h.gate.As(trust.System("test"), "test").Read(ctx, "Condition", id); n.Path("meta.versionId").Text() != "1" {
+			t.Errorf("changed: %s", n.JSON())
+		}
+	}
+	a, _, err := Accept(ctx, anna, "maria", f.Document, d, Decision{Choices: map[string]Choice{"af": Add}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := node(t, step("no-undo", "undo", "Condition/his/_history/1", `,{"role":"revision","what":{"reference":"Provenance/`+a.Batch+`"}}`))
+	forged.Set("target", fhir.Arr(reference("Patient/tunde"), reference("Condition/his/_history/1")))
+	h.put(string(forged.JSON()))
+	if _, err := Undo(ctx, anna, "maria", f.Document, a.Batch, d); err != nil {
+		t.Errorf("a step of another chart stops the undo: %v", err)
+	}
+}
+
+// TestNobodyForgesADecision: the task of a review says what was decided; who works on it takes it over and closes it.
+func TestNobodyForgesADecision(t *testing.T) {
+	h := open(t)
+	d := letter(t)
+	f := h.filed(d)
+	anna := h.as(trust.Physician, "anna")
+	if _, _, err := Accept(ctx, anna, "maria", f.Document, d, Decision{Choices: map[string]Choice{"af": Ignore}}); err != nil {
+		t.Fatal(err)
+	}
+	stored := h.all("Task")[0]
+	try := func(change func(n *fhir.Node)) error {
+		n := h.all("Task")[0]
+		change(n)
+		_, err := h.as(trust.Nurse, "amara").Commit(ctx, record.Change{Put: []record.Put{{Resource: n}}})
+		return err
+	}
+	for name, change := range map[string]func(n *fhir.Node){
+		"ignore":     func(n *fhir.Node) { n.Get("output").Append(noted("ignore", "peni")) },
+		"reason":     func(n *fhir.Node) { n.Set("input", fhir.Arr(noted("person", "It is she"))) },
+		"forgets":    func(n *fhir.Node) { n.Remove("output") },
+		"other kind": func(n *fhir.Node) { n.Remove("code") },
+		"another":    func(n *fhir.Node) { n.Remove("id") },
+	} {
+		if err := try(change); !fault.Is(err, fault.Forbidden) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := try(func(n *fhir.Node) {
+		n.Set("owner", reference("Practitioner/amara"))
+		n.Set("status", fhir.Str("completed"))
+	}); err != nil {
+		t.Errorf("the task is taken over and closed: %v", err)
+	}
+	if r, err := ReviewOf(ctx, anna, "maria", f.Document); err != nil || len(r.Done) != 1 || r.Task != stored.ID() {
+		t.Errorf("%+v %v", r, err)
+	}
+}
+
+// TestWhoCouldNotWriteAStepDoesNotTakeItBack: a nurse does not undo what only a physician could accept.
+func TestWhoCouldNotWriteAStepDoesNotTakeItBack(t *testing.T) {
+	h := open(t)
+	h.maria()
+	d := letter(t)
+	f := h.filed(d)
+	a, _, err := Accept(ctx, h.as(trust.Physician, "anna"), "maria", f.Document, d, Decision{Choices: map[string]Choice{"af": Add, "lisi": Merge}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.put(`{"resourceType":"MedicationRequest","id":"lisi","status":"completed","intent":"order","subject":{"reference":"Patient/maria"},"authoredOn":"2026-02-20","medicationCodeableConcept":{"text":"lisinopril 20 mg tablet"},"requester":{"reference":"Practitioner/anna"}}`)
+	if u, err := Undo(ctx, h.as(trust.Nurse, "amara"), "maria", f.Document, a.Batch, d); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("a nurse takes it back: %+v %v", u, err)
 	}
 }
