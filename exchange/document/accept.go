@@ -210,7 +210,7 @@ func takeOnce(ctx context.Context, actor *record.Actor, u Upload) (f Filed, a Ac
 	if c, err = Compare(ctx, actor, u.Patient, u.Read); err != nil {
 		return f, a, nil, err
 	}
-	c.known(u.Body)
+	c.known(ctx, actor, u.Body)
 	if c.Blocks() && strings.TrimSpace(u.Reason) == "" {
 		return f, a, c, otherPerson()
 	}

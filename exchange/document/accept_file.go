@@ -26,7 +26,7 @@ const MaxBytes = 20 << 20
 
 // The systems of what Osler itself says about a document and its review.
 const (
-	ImportSystem  = "urn:osler:import"           // codes of decisions, and of what was done
+	ImportSystem  = policy.ImportSystem          // codes of decisions, and of what was done
 	versionSystem = "urn:osler:document-version" // identifier: the number of a version within its set
 	contentSystem = "urn:osler:document-content" // identifier: SHA-256 of the original
 )
@@ -66,12 +66,22 @@ func otherPerson() error {
 
 // File files a document in a chart, as it came, and asks the patient's physician to review it. Nothing
 // of what it says is in the chart by that.
-func File(ctx context.Context, actor *record.Actor, u Upload) (Filed, error) {
+func File(ctx context.Context, actor *record.Actor, u Upload) (f Filed, err error) {
+	for range attempts { // the same file may come twice at once
+		f, err = fileOnce(ctx, actor, u)
+		if !fault.Is(err, fault.Conflict) && !fault.Is(err, fault.Stale) {
+			break
+		}
+	}
+	return f, err
+}
+
+func fileOnce(ctx context.Context, actor *record.Actor, u Upload) (Filed, error) {
 	c, err := Compare(ctx, actor, u.Patient, u.Read)
 	if err != nil {
 		return Filed{}, err
 	}
-	c.known(u.Body)
+	c.known(ctx, actor, u.Body)
 	if c.Blocks() && strings.TrimSpace(u.Reason) == "" {
 		return Filed{}, otherPerson()
 	}
@@ -109,7 +119,7 @@ func (c *Comparison) file(ctx context.Context, actor *record.Actor, u Upload) (r
 	if key != "" {
 		key += "/" + content.Hash
 	}
-	return record.Change{Imports: true, What: "file a document of another system", Key: key, Reason: strings.TrimSpace(u.Reason), Put: []record.Put{
+	return record.Change{Imports: true, Unchanged: c.seen.Unchanged, SeenAt: c.seen.SeenAt, What: "file a document of another system", Key: key, Reason: strings.TrimSpace(u.Reason), Put: []record.Put{
 		{Resource: doc, Create: true}, {Resource: binary, Create: true, Content: &content}}}, doc.ID(), nil
 }
 

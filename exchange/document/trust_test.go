@@ -1,7 +1,10 @@
 package document
 
 import (
+	"fmt"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -181,5 +184,61 @@ func TestWhoCouldNotWriteAStepDoesNotTakeItBack(t *testing.T) {
 	h.put(`{"resourceType":"MedicationRequest","id":"lisi","status":"completed","intent":"order","subject":{"reference":"Patient/maria"},"authoredOn":"2026-02-20","medicationCodeableConcept":{"text":"lisinopril 20 mg tablet"},"requester":{"reference":"Practitioner/anna"}}`)
 	if u, err := Undo(ctx, h.as(trust.Nurse, "amara"), "maria", f.Document, a.Batch, d); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("a nurse takes it back: %+v %v", u, err)
+	}
+}
+
+// TestAPatientsDocumentStandsForNone: neither a document that the patient sent, nor one that only says so, makes the
+// real one one that was filed before.
+func TestAPatientsDocumentStandsForNone(t *testing.T) {
+	h := open(t)
+	d, body := letter(t), []byte("<ClinicalDocument/>")
+	file := func(id, tag string) string {
+		return `{"resourceType":"DocumentReference","id":"` + id + `","status":"current",` + tag + `"subject":{"reference":"Patient/maria"},"masterIdentifier":{"system":"urn:oid:2.16.840.1.113883.19","value":"77"},"identifier":[{"system":"urn:osler:document-content","value":"` + hashOf(body) + `"}],"content":[{"attachment":{"contentType":"text/xml","data":"PHgvPg=="}}]}`
+	}
+	h.put(file("hers", `"meta":{"tag":[{"system":"urn:osler:origin","code":"patient-reported"}]},`), file("false", ""))
+	f, err := File(ctx, h.as(trust.Physician, "anna"), Upload{Patient: "maria", Body: body, Read: d})
+	if err != nil || f.Before {
+		t.Fatalf("the real document was dropped: %+v %v", f, err)
+	}
+	n, _ := h.as(trust.Physician, "anna").Read(ctx, "DocumentReference", f.Document)
+	if strings.Contains(string(n.Get("relatesTo").JSON()), "hers") {
+		t.Error("it replaces the patient's")
+	}
+}
+
+// TestOneFileSentTwiceAtOnceIsFiledOnce: two people, or two windows, file the same letter.
+func TestOneFileSentTwiceAtOnceIsFiledOnce(t *testing.T) {
+	h := open(t)
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			if _, err := File(ctx, h.as(trust.Physician, "anna"), Upload{Patient: "maria", Body: []byte("<ClinicalDocument/>"), Read: letter(t), Key: fmt.Sprint(i)}); err != nil && !fault.Is(err, fault.Conflict) {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := len(h.all("DocumentReference")); n != 1 {
+		t.Errorf("filed %d times", n)
+	}
+}
+
+// TestTheSameNumberOfAnotherPersonIsAnotherDocument: an import drops nobody's document for its number.
+func TestTheSameNumberOfAnotherPersonIsAnotherDocument(t *testing.T) {
+	h := open(t)
+	actor := h.gate.As(trust.System("import"), "test")
+	body := func(given, born string) []byte {
+		return []byte(`<ClinicalDocument xmlns="urn:hl7-org:v3"><templateId root="2.16.840.1.113883.10.20.22.1.1" extension="2015-08-01"/><id root="2.999.1" extension="c1"/><recordTarget><patientRole><patient><name><given>` + given + `</given><family>Zork</family></name><administrativeGenderCode code="M"/><birthTime value="` + born + `"/></patient></patientRole></recordTarget></ClinicalDocument>`)
+	}
+	first, err := Register(ctx, actor, body("Zed", "19010101"))
+	if err != nil || first.Before {
+		t.Fatalf("%+v %v", first, err)
+	}
+	if again, err := Register(ctx, actor, body("Zed", "19010101")); err != nil || !again.Before || again.Patient != first.Patient {
+		t.Errorf("the same again: %+v %v", again, err)
+	}
+	other, err := Register(ctx, actor, body("Other", "19020202"))
+	if err != nil || other.Before || other.Patient == first.Patient {
+		t.Errorf("another person's under the same number: %+v %v", other, err)
 	}
 }
