@@ -62,6 +62,10 @@ type Change struct {
 	Dangling bool
 	// Final says that nobody is offered to take it back: no Result.Undo is kept. For programs.
 	Final bool
+	// Imports says that a document of another system is filed or reviewed, which exchange/document alone does:
+	// the labels of what is new come from the document, whoever holds it may not be cleared for them, and
+	// it alone writes down the steps of a review (policy.ReviewStep).
+	Imports bool
 	// Drop names a draft that this change makes obsolete.
 	Drop string
 

@@ -304,6 +304,11 @@ func (b *builder) put(ctx context.Context, q *pendingPut) error {
 	if err := policy.Decide(a.principal, what, q.before, r); err != nil {
 		return a.refused(ctx, err, what, resourceType, r.ID(), q.current.Patient)
 	}
+	if !b.change.Imports && !b.change.handed && a.principal.Role != trust.SystemRole {
+		if err := policy.ReviewStep(q.before, r); err != nil {
+			return a.refused(ctx, err, what, resourceType, r.ID(), q.current.Patient)
+		}
+	}
 	if resourceType == "Consent" {
 		rules, err := a.rules(ctx)
 		if err != nil {

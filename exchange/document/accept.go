@@ -145,6 +145,7 @@ func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec
 	t := r.put(actor, c, outcome)
 	a.Task = t.Resource.ID()
 	change.Put = append(append(change.Put, puts...), t)
+	change.Imports = true
 	change.Unchanged, change.SeenAt, change.Reason = c.seen.Unchanged, c.seen.SeenAt, reason
 	if dec.Key != "" && change.Key == "" {
 		change.Key = dec.Key + "/" + dec.hash()
@@ -209,7 +210,7 @@ func takeOnce(ctx context.Context, actor *record.Actor, u Upload) (f Filed, a Ac
 	if c, err = Compare(ctx, actor, u.Patient, u.Read); err != nil {
 		return f, a, nil, err
 	}
-	c.known(u.Body)
+	c.known(ctx, actor, u.Body)
 	if c.Blocks() && strings.TrimSpace(u.Reason) == "" {
 		return f, a, c, otherPerson()
 	}
@@ -230,7 +231,7 @@ func takeOnce(ctx context.Context, actor *record.Actor, u Upload) (f Filed, a Ac
 			dec.Choices[row.Item.Key] = Add
 		}
 	}
-	change.What = "take in a document of another system"
+	change.What, change.Imports = "take in a document of another system", true
 	if len(dec.Choices) > 0 {
 		if a, err = c.accept(actor, r, f.Document, dec, &change); err != nil {
 			return f, a, c, err
