@@ -20,7 +20,7 @@ type Medicines struct {
 	Prepared []Medicine
 	// Planned are statements of what is to be taken later: nobody takes it yet.
 	Planned []Medicine
-	now      time.Time
+	now     time.Time
 }
 
 // List reads a patient's medicines.
