@@ -81,6 +81,7 @@ func (r *Review) has(choices map[string]Choice) bool {
 
 // accept adds to a change what a decision writes.
 func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec Decision, change *record.Change) (a Accepted, err error) {
+	ended := map[string]bool{} // statements that there are no allergies
 	reason := strings.TrimSpace(dec.Reason)
 	if reason == "" {
 		reason = r.Reason
@@ -103,6 +104,13 @@ func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec
 			for _, n := range c.resources(actor, row.Item, document) {
 				puts = append(puts, record.Put{Resource: n, Create: true})
 				targets = append(targets, n.Reference()+"/_history/1")
+			}
+			for _, p := range c.contradicted(row) {
+				if ref := p.Resource.Reference(); !ended[ref] {
+					ended[ref] = true
+					puts = append(puts, p)
+					targets = append(targets, fmt.Sprintf("%s/_history/%d", ref, p.IfMatch+1))
+				}
 			}
 		case Merge:
 			a.Merged++
@@ -129,7 +137,7 @@ func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec
 	if a.Added+a.Merged+a.Ignored+a.Unsure == 0 {
 		return a, fault.New(fault.Invalid, "Decide about one item at least.").At("choice")
 	}
-	if a.Added+a.Merged > 0 && c.Blocks() && reason == "" {
+	if a.Added+a.Merged > 0 && c.Blocks() && !says(reason) {
 		return a, otherPerson()
 	}
 	if len(targets)+len(others) > 0 {
@@ -211,7 +219,7 @@ func takeOnce(ctx context.Context, actor *record.Actor, u Upload) (f Filed, a Ac
 		return f, a, nil, err
 	}
 	c.known(ctx, actor, u.Body)
-	if c.Blocks() && strings.TrimSpace(u.Reason) == "" {
+	if c.Blocks() && !says(u.Reason) {
 		return f, a, c, otherPerson()
 	}
 	var change record.Change

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
@@ -62,7 +63,18 @@ func OtherPerson(err error) bool { return errors.Is(err, ErrPerson) }
 func Moved(err error) bool { return errors.Is(err, ErrMoved) }
 
 func otherPerson() error {
-	return fault.Wrap(ErrPerson, fault.Invalid, "This document seems to be about another person. Say why it is this patient's, or leave it.").At("reason")
+	return fault.Wrap(ErrPerson, fault.Invalid, "This document seems to be about another person. Say in words why it is this patient's, two of them at least, or leave it.").At("reason")
+}
+
+// says reports whether a reason says something: two words at least, of ten letters together.
+func says(reason string) bool {
+	letters := 0
+	for _, r := range reason {
+		if unicode.IsLetter(r) {
+			letters++
+		}
+	}
+	return letters >= 10 && len(strings.Fields(reason)) >= 2
 }
 
 // MayFile reports, as a fault, when somebody's role files no documents: before they are read, which is work.
@@ -92,7 +104,7 @@ func fileOnce(ctx context.Context, actor *record.Actor, u Upload) (Filed, error)
 		return Filed{}, err
 	}
 	c.known(ctx, actor, u.Body)
-	if c.Blocks() && strings.TrimSpace(u.Reason) == "" {
+	if c.Blocks() && !says(u.Reason) {
 		return Filed{}, otherPerson()
 	}
 	if c.Filed != "" {
@@ -210,9 +222,16 @@ func codings(system string, codes []string) *fhir.Node {
 	return list
 }
 
-// from says whose the document is, and of when: "Kirkstall Heart Clinic, 2026-11-09".
+// OtherMark begins the source of what is from a document about another person.
+const OtherMark = "the document of "
+
+// from says whose the document is, and of when: "Kirkstall Heart Clinic, 2026-11-09"; of another person's,
+// and of whom: "the document of Eve Betterhalf (Kirkstall Heart Clinic), 2026-11-09".
 func (c *Comparison) from() string {
 	by := cut(cmp.Or(c.Document.Custodian, c.Document.Author, "another system"), 100)
+	if c.Blocks() {
+		by = OtherMark + cut(cmp.Or(c.About(), "somebody else"), 100) + " (" + by + ")"
+	}
 	if c.Document.Written.IsZero() {
 		return by
 	}

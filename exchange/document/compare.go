@@ -52,6 +52,8 @@ type Row struct {
 	// allergy against the current medicines. Checks is false where no check is for it.
 	Findings rx.Findings
 	Checks   bool
+	// Denied is the chart's statement that there is no allergy of the kind, which Add ends; "" for none.
+	Denied string
 	// Unwritten says that the role of who looks may not write what Add would, Unmerged what Merge would.
 	Unwritten, Unmerged bool
 	// Merges reports whether Merge does more than note that it is listed elsewhere.
@@ -89,9 +91,10 @@ type Comparison struct {
 	// Partial says that entries may be kept from who looks: what is new may be there already.
 	Partial bool
 
-	files []*fhir.Node
-	twins map[string]string // DocumentReferences with the document's number, by the hash of their content
-	seen  record.Change     // Unchanged and SeenAt of the chart that was read
+	files   []*fhir.Node
+	denials []*thing          // statements of the chart that there are no allergies
+	twins   map[string]string // DocumentReferences with the document's number, by the hash of their content
+	seen    record.Change     // Unchanged and SeenAt of the chart that was read
 }
 
 // compared are the types of a chart that a document is held to.
@@ -104,6 +107,7 @@ func Compare(ctx context.Context, actor *record.Actor, patient string, d *Docume
 	if d == nil {
 		return nil, fault.New(fault.Invalid, "There is no document to compare.")
 	}
+	d.days()
 	c := &Comparison{Patient: patient, Document: d}
 	var err error
 	if c.seen.SeenAt, err = actor.Snapshot(ctx); err != nil {
@@ -135,6 +139,11 @@ func Compare(ctx context.Context, actor *record.Actor, patient string, d *Docume
 	c.Person = traits(c.Chart, who, d.Patient)
 	c.filed()
 	here := indexOf(nodes)
+	for _, t := range here.all["AllergyIntolerance"] {
+		if t.none && code(t.node.Get("clinicalStatus")) != "inactive" && code(t.node.Get("verificationStatus")) != "refuted" {
+			c.denials = append(c.denials, t)
+		}
+	}
 	for i := range d.Items {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
@@ -143,6 +152,11 @@ func Compare(ctx context.Context, actor *record.Actor, patient string, d *Docume
 	}
 	for i := range c.Rows {
 		r := &c.Rows[i]
+		for _, t := range c.denials {
+			if r.denied(t) {
+				r.Denied = t.name
+			}
+		}
 		r.Unwritten, r.Unmerged = !c.writes(actor, r.Item), r.entry != nil && c.keeps(actor, r)
 		c.Partial = c.Partial || policy.Partial(actor.Principal(), r.Item.Resource.ResourceType())
 	}

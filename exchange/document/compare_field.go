@@ -217,6 +217,12 @@ func (t *thing) medicine(n *fhir.Node) {
 		often = strings.TrimSpace(often + " as needed")
 	}
 	status := map[bool]string{true: "taken", false: cmp.Or(map[string]string{"stopped": "stopped", "not-taken": "not taken", "completed": "finished"}[m.Status], m.Status)}[t.now]
+	switch {
+	case m.Doubtful():
+		status = "not known whether still taken"
+	case m.Planned() || m.Status == "draft":
+		status = "planned"
+	}
 	t.fact(fact{name: "Medicine", value: m.Text, title: true})
 	t.fact(fact{name: "Strength", value: strength(m.Strength()), weighs: true})
 	t.fact(fact{name: "Dose", value: dose, weighs: true})
