@@ -219,7 +219,7 @@ func takeOnce(ctx context.Context, actor *record.Actor, u Upload) (f Filed, a Ac
 		return f, a, nil, err
 	}
 	c.known(ctx, actor, u.Body)
-	if c.Blocks() && !says(u.Reason) {
+	if c.Blocks() && !explained(u.Reason) {
 		return f, a, c, otherPerson()
 	}
 	var change record.Change
