@@ -137,7 +137,7 @@ func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec
 	if a.Added+a.Merged+a.Ignored+a.Unsure == 0 {
 		return a, fault.New(fault.Invalid, "Decide about one item at least.").At("choice")
 	}
-	if a.Added+a.Merged > 0 && c.Blocks() && !says(reason) {
+	if a.Added+a.Merged > 0 && c.Blocks() && !explained(reason) {
 		return a, otherPerson()
 	}
 	if len(targets)+len(others) > 0 {
