@@ -36,15 +36,23 @@ func TestHostileDocumentsCostLittle(t *testing.T) {
 			}
 			return b.String()
 		}()),
-		"pressures":              section("8716-3", "", `<entry><organizer>`+strings.Repeat(pressure("8480-6"), 30_000)+strings.Repeat(pressure("8462-4"), 30_000)+`</organizer></entry>`),
-		"one act":                section("48765-2", "", `<entry><act>`+strings.Repeat(`<entryRelationship typeCode="SUBJ"><observation><value xsi:type="CD" code="1"/></observation></entryRelationship>`, 100_000)+`</act></entry>`),
-		"one relationship":       section("11450-4", "", `<entry><act><entryRelationship typeCode="SUBJ">`+strings.Repeat(`<observation><value xsi:type="CD" code="1"/></observation>`, 100_000)+`</entryRelationship></act></entry>`),
-		"many large panels":      section("30954-2", "", strings.Repeat(`<entry><organizer><code code="1"/>`+strings.Repeat(`<component><observation><code code="2"/></observation></component>`, 1900)+`</organizer></entry>`, 60)),
-		"no code, no title":      in(`<section>` + strings.Repeat(`<entry><act/></entry>`, 200_000) + `</section>`),
-		"acts in acts":           section("62387-6", "", `<entry>`+strings.Repeat(`<act moodCode="EVN"><entryRelationship>`, 40)+strings.Repeat(`</entryRelationship></act>`, 40)+`</entry>`),
-		"sections in sections":   in(strings.Repeat(`<section><component>`, 40) + `<section/>` + strings.Repeat(`</component></section>`, 40)),
-		"many ids":               section("11450-4", "", `<entry><observation moodCode="EVN">`+strings.Repeat(`<id root="1.2.3" extension="x"/>`, 100_000)+`<value xsi:type="CD" code="1"/></observation></entry>`),
-		"many translations":      section("11450-4", "", `<entry><observation moodCode="EVN"><value xsi:type="CD" code="1">`+strings.Repeat(`<translation code="2" codeSystem="1.2"/>`, 100_000)+`</value></observation></entry>`),
+		"pressures":            section("8716-3", "", `<entry><organizer>`+strings.Repeat(pressure("8480-6"), 30_000)+strings.Repeat(pressure("8462-4"), 30_000)+`</organizer></entry>`),
+		"one act":              section("48765-2", "", `<entry><act>`+strings.Repeat(`<entryRelationship typeCode="SUBJ"><observation><value xsi:type="CD" code="1"/></observation></entryRelationship>`, 100_000)+`</act></entry>`),
+		"one relationship":     section("11450-4", "", `<entry><act><entryRelationship typeCode="SUBJ">`+strings.Repeat(`<observation><value xsi:type="CD" code="1"/></observation>`, 100_000)+`</entryRelationship></act></entry>`),
+		"many large panels":    section("30954-2", "", strings.Repeat(`<entry><organizer><code code="1"/>`+strings.Repeat(`<component><observation><code code="2"/></observation></component>`, 1900)+`</organizer></entry>`, 60)),
+		"no code, no title":    in(`<section>` + strings.Repeat(`<entry><act/></entry>`, 200_000) + `</section>`),
+		"acts in acts":         section("62387-6", "", `<entry>`+strings.Repeat(`<act moodCode="EVN"><entryRelationship>`, 40)+strings.Repeat(`</entryRelationship></act>`, 40)+`</entry>`),
+		"sections in sections": in(strings.Repeat(`<section><component>`, 40) + `<section/>` + strings.Repeat(`</component></section>`, 40)),
+		"many ids":             section("11450-4", "", `<entry><observation moodCode="EVN">`+strings.Repeat(`<id root="1.2.3" extension="x"/>`, 100_000)+`<value xsi:type="CD" code="1"/></observation></entry>`),
+		"many translations":    section("11450-4", "", `<entry><observation moodCode="EVN"><value xsi:type="CD" code="1">`+strings.Repeat(`<translation code="2" codeSystem="1.2"/>`, 100_000)+`</value></observation></entry>`),
+		"one row for all":      section("10160-0", `<table><tbody><tr ID="x">`+strings.Repeat(`<td>take</td>`, 50_000)+`</tr></tbody></table>`, strings.Repeat(`<entry><substanceAdministration moodCode="EVN"><text><reference value="#x"/></text><statusCode code="completed"/><consumable><manufacturedProduct><manufacturedMaterial><code code="1"/></manufacturedMaterial></manufacturedProduct></consumable></substanceAdministration></entry>`, 20_000)),
+		"rows without an entry": section("47519-4", `<table><tbody>`+strings.Repeat(`<tr><td>cane</td><td>word</td></tr>`, 400)+`</tbody></table>`, func() string {
+			var b strings.Builder
+			for i := range 30_000 {
+				fmt.Fprintf(&b, `<entry><procedure moodCode="EVN"><code code="1" displayName="thing %d of some"/><statusCode code="completed"/></procedure></entry>`, i)
+			}
+			return b.String()
+		}()),
 		"references in a circle": section("11450-4", `<content ID="a"><content ID="b">#a</content></content>`, `<entry><observation moodCode="EVN"><text ID="a"><reference value="#b"/></text><value xsi:type="CD"><originalText><reference value="#a"/></originalText></value></observation></entry>`),
 	} {
 		t.Run(name, func(t *testing.T) {

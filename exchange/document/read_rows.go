@@ -87,7 +87,7 @@ func headsOf(p *cda.Passage) (titles []string, all bool) {
 func (r *reader) cells(p *cda.Passage, f func(head string, cell *cda.Passage)) {
 	at, heads := 0, r.rows[p].heads
 	for i := range p.Parts {
-		if r.budget -= 8; r.budget < 0 {
+		if r.budget -= 64; r.budget < 0 {
 			return
 		}
 		c := &p.Parts[i]
@@ -112,45 +112,39 @@ func (r *reader) rowOf(e *cda.Element, code *fhir.Node) (found *cda.Passage) {
 		}
 		return nil
 	}
-	if at, ok := r.matched[e]; ok {
-		return at
+	named, ok := r.named[r.of]
+	if !ok {
+		named = namedRows(r.inText[r.of])
+		r.named[r.of] = named
 	}
-	defer func() { r.matched[e] = found }()
-	names := []string{strings.ToLower(conceptText(code))}
+	found = named[strings.ToLower(conceptText(code))]
 	for c := range code.Get("coding").Items() {
-		names = append(names, strings.ToLower(c.Get("display").Text()))
-	}
-	rows := r.inText[r.of]
-	if len(rows) > 200 {
-		return nil
-	}
-	for _, p := range rows {
-		same := false
-		for i := range p.Parts {
-			c := &p.Parts[i]
-			if (c.Kind == "cell" || c.Kind == "head") && len(p.Parts) < 100 && brief(c, 300) {
-				line := r.linesOf(c)
-				same = same || line != "" && slices.Contains(names, strings.ToLower(line))
-			}
-		}
-		if same && found != nil {
-			return nil
-		}
-		if same {
+		if p := named[strings.ToLower(c.Get("display").Text())]; found == nil {
 			found = p
 		}
 	}
 	return found
 }
 
-// linesOf returns a short passage in a line; it does not count as taken.
-func (r *reader) linesOf(p *cda.Passage) string {
-	line, ok := r.lines[p]
-	if !ok {
-		line = p.Line()
-		r.lines[p] = line
+// namedRows are the rows of which a short cell says something that no other row says.
+func namedRows(rows []*cda.Passage) map[string]*cda.Passage {
+	named := map[string]*cda.Passage{}
+	for _, p := range rows[:min(len(rows), 1000)] {
+		for i := range p.Parts[:min(len(p.Parts), 30)] {
+			c := &p.Parts[i]
+			if c.Kind != "cell" && c.Kind != "head" || !brief(c, 300) {
+				continue
+			}
+			line := strings.ToLower(c.Line())
+			if other, twice := named[line]; twice && other != p {
+				named[line] = nil
+			} else {
+				named[line] = p
+			}
+		}
 	}
-	return line
+	delete(named, "")
+	return named
 }
 
 var (
@@ -174,7 +168,7 @@ func (r *reader) directions(e *cda.Element, code *fhir.Node) string {
 	if p := r.rowOf(e, code); p != nil {
 		var parts []string
 		r.cells(p, func(head string, c *cda.Passage) {
-			if line := r.line(c); directing.MatchString(head) && line != "" && !denies.MatchString(line) && len(line) <= 250 && !slices.Contains(parts, line) {
+			if line := r.line(c); directing.MatchString(head) && line != "" && !denies.MatchString(line) && len(line) <= 250 && len(parts) < 8 && !slices.Contains(parts, line) {
 				parts = append(parts, line)
 			}
 		})
@@ -258,7 +252,7 @@ var namedKinds = map[Section]bool{Allergies: true, Medications: true, Problems: 
 // row that goes on from another, or that names what an item is called, is not one.
 func (r *reader) forgotten(of int) {
 	rows := r.inText[of]
-	if len(rows) == 0 || len(rows) > 1000 {
+	if len(rows) == 0 || len(rows) > 500 {
 		return
 	}
 	ids := map[string]bool{}
@@ -303,14 +297,19 @@ func (r *reader) forgotten(of int) {
 	delete(ids, "")
 	find(&r.doc.Texts[of].Body)
 	var names []string
-	for i := range r.doc.Items {
-		if it := &r.doc.Items[i]; it.Of == of {
-			names = append(names, namesOf(it)...)
+	for i := len(r.doc.Items) - 1; i >= 0 && r.doc.Items[i].Of == of && len(names) < 2000; i-- {
+		for _, name := range namesOf(&r.doc.Items[i]) {
+			names = append(names, clip(name))
 		}
 	}
+	slices.Sort(names)
+	if names = slices.Compact(names); len(names) > 300 {
+		return
+	}
+	calls := func(p *cda.Passage) bool { return anySays(clip(r.line(p)), names) }
 	some := false
 	for _, p := range rows {
-		some = some || kept[p] || namedKinds[r.kind] && anySays(r.line(p), names)
+		some = some || kept[p] || namedKinds[r.kind] && calls(p)
 	}
 	if !some {
 		return
@@ -318,7 +317,7 @@ func (r *reader) forgotten(of int) {
 	told := 0
 	for _, p := range rows {
 		line := r.line(p)
-		if kept[p] || told == maxForgotten || !strings.ContainsFunc(line, unicode.IsLetter) || denies.MatchString(line) || len(p.Parts) == 0 || p.Parts[0].Empty() || anySays(line, names) {
+		if kept[p] || told == maxForgotten || !strings.ContainsFunc(line, unicode.IsLetter) || denies.MatchString(line) || len(p.Parts) == 0 || p.Parts[0].Empty() || calls(p) {
 			continue
 		}
 		told++
@@ -347,7 +346,7 @@ func namesOf(it *Item) (names []string) {
 // leaves goes over the passages that hold only a text. A row may be referred to by every entry: what
 // is looked at counts as taken.
 func (r *reader) leaves(p *cda.Passage, f func(*cda.Passage)) {
-	if r.budget -= 8; r.budget < 0 {
+	if r.budget -= 64; r.budget < 0 {
 		return
 	}
 	if len(p.Parts) == 0 {
