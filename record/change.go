@@ -15,10 +15,9 @@ import (
 // id is created under it or updated. IfMatch, when not 0, must be the current version,
 // otherwise fault.Stale.
 //
-// A principal from whom something of a type may be hidden does not choose ids there: an id of Chosen that is
-// free is fault.NotFound, as one that is taken by what is hidden is, whatever is stored. Without Chosen the id was
-// made by Osler, by ident.New, which nobody guesses; a principal who sees a type only in part (a patient, mostly) brings
-// none of another form. What is hidden is written over in no case, and a change that is refused is refused
+// A principal from whom something of a type may be hidden chooses only ids there that nobody guesses, of the form
+// of ident.New (a UUID of version 7): another id of Chosen that is free is fault.NotFound, as one that is taken by what
+// is hidden is, whatever is stored. What is hidden is written over in no case, and a change that is refused is refused
 // as if the id were free.
 type Put struct {
 	Resource *fhir.Node

@@ -303,7 +303,8 @@ func (s Section) Name() string {
 	return "Other"
 }
 
-// stopped reports whether a check says that an item must not be, or could not say.
-func (r *Row) stopped() bool {
-	return r.Checks && r.Findings.Loudest() == rx.Stop
+// clear reports whether an item can be taken in without a person who looks at it: all of it was read, and no check
+// says that it must not be.
+func (r *Row) clear() bool {
+	return len(r.Item.Doubts) == 0 && !(r.Checks && r.Findings.Loudest() == rx.Stop)
 }

@@ -17,7 +17,7 @@ func Read(body []byte) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{cda: doc, doc: &Document{}, places: map[string]place{}, lower: map[*cda.Passage]string{}, lines: map[*cda.Passage]string{},
+	r := &reader{cda: doc, doc: &Document{}, places: map[string]place{}, rows: map[*cda.Passage]row{}, matched: map[*cda.Element]*cda.Passage{}, lower: map[*cda.Passage]string{}, lines: map[*cda.Passage]string{},
 		budget: min(20*len(body), len(body)+64<<20) + 1<<20}
 	r.texts()
 	r.header()
@@ -32,19 +32,22 @@ func Read(body []byte) (*Document, error) {
 
 // reader is the state of reading one document.
 type reader struct {
-	cda    *cda.Document
-	doc    *Document
-	places map[string]place // by the ID of a passage
-	of     int              // index of the section that is read
-	entry  int              // of the entry in it
-	part   int              // items made of the entry
-	kind   Section
-	framed frame                   // the bracket that was asked last
-	name   string                  // of the section
-	doubts []Doubt                 // of the item that is made
-	marked []*marks                // of each section, nil for none
-	lower  map[*cda.Passage]string // passages in lower case
-	lines  map[*cda.Passage]string // passages in a line
+	cda     *cda.Document
+	doc     *Document
+	places  map[string]place // by the ID of a passage
+	rows    map[*cda.Passage]row
+	matched map[*cda.Element]*cda.Passage // the row of a statement that refers to none
+	inText  [][]*cda.Passage              // the rows of the text of each section, in their order
+	of      int                           // index of the section that is read
+	entry   int                           // of the entry in it
+	part    int                           // items made of the entry
+	kind    Section
+	framed  frame                   // the bracket that was asked last
+	name    string                  // of the section
+	doubts  []Doubt                 // of the item that is made
+	marked  []*marks                // of each section, nil for none
+	lower   map[*cda.Passage]string // passages in lower case
+	lines   map[*cda.Passage]string // passages in a line
 	// budget is how many bytes of text may still be taken for entries that refer to them: a passage may
 	// be referred to by every entry.
 	budget  int
@@ -65,6 +68,7 @@ func (r *reader) texts() {
 	for i := range r.cda.Sections {
 		s := &r.cda.Sections[i]
 		r.doc.Texts[i] = Text{Title: s.Title, Section: sectionOf(s), Body: s.Text}
+		r.rowsOf(i)
 		r.index(i, &r.doc.Texts[i].Body, nil)
 	}
 }
@@ -118,6 +122,9 @@ func (r *reader) section(i int) {
 		if len(r.doc.Items)+len(r.doc.Unread) == before {
 			r.unread(statement, kindNotRead)
 		}
+	}
+	if !private {
+		r.forgotten(i)
 	}
 }
 
@@ -199,12 +206,32 @@ func (r *reader) doubt(words string, args ...any) {
 }
 
 // denies finds words that say that there is nothing, or that nobody knows.
-var denies = regexp.MustCompile(`(?i)^(no|none|nil|nka|nkda|n/a|not|unknown|denies|negative)\b|\bnot (available|applicable|known|recorded)\b|\bno (data|information)\b|^ *-* *$`)
+var denies = regexp.MustCompile(`(?i)^(no|none|nil|nka|nkda|n/a|not|unknown|denies|negative)\b|\bnot (available|applicable|known|recorded|documented)\b|\bno (data|information)\b|^ *-* *$`)
 
 // empty reports whether a concept is only words that deny or know nothing: that is no fact, and what
 // it would be if it were one is a guess.
 func empty(c *fhir.Node) bool {
 	return c != nil && c.Get("coding") == nil && denies.MatchString(c.Get("text").Text())
+}
+
+// deniesCoded finds the same in what a code is called, where "no" may begin a name.
+var deniesCoded = regexp.MustCompile(`(?i)^no(t|ne)?\b.*\b(perform|record|availab|administer|document|data\b|applicab|known|report)|\bnot (available|applicable|documented|recorded)\b|^(none|unknown|n/a)$`)
+
+// void reports whether a concept, coded or not, is called nothing but that there is none, or that
+// nobody knows.
+func void(c *fhir.Node) bool {
+	if c == nil || empty(c) {
+		return c != nil
+	}
+	if !deniesCoded.MatchString(conceptText(c)) {
+		return false
+	}
+	for coding := range c.Get("coding").Items() {
+		if d := coding.Get("display").Text(); d != "" && !deniesCoded.MatchString(d) {
+			return false
+		}
+	}
+	return true
 }
 
 // source returns the ID of the passage of this section that an entry refers to.
@@ -254,16 +281,12 @@ func (r *reader) words(e *cda.Element) string {
 	if e.Name == "text" {
 		return r.textOf(e)
 	}
-	if t := r.textOf(e.Child("originalText")); t != "" && len(t) <= 250 {
+	names := called(e)
+	if t := r.textOf(e.Child("originalText")); t != "" && len(t) <= 250 && (len(names) == 0 || anySays(t, names)) {
 		return t
 	}
-	if d := collapse(e.Attr("displayName")); d != "" {
-		return d
-	}
-	for t := range e.All("translation") {
-		if d := collapse(t.Attr("displayName")); d != "" {
-			return d
-		}
+	if len(names) > 0 {
+		return names[0]
 	}
 	return e.Content()
 }
