@@ -14,6 +14,7 @@ import (
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/practice/task"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/policy"
 )
 
@@ -61,6 +62,15 @@ func Moved(err error) bool { return errors.Is(err, ErrMoved) }
 
 func otherPerson() error {
 	return fault.Wrap(ErrPerson, fault.Invalid, "This document seems to be about another person. Say why it is this patient's, or leave it.").At("reason")
+}
+
+// MayFile reports, as a fault, when somebody's role files no documents: before they are read, which is work.
+func MayFile(actor *record.Actor) error {
+	p := actor.Principal()
+	if p.Role == trust.Patient { // who may send letters and pictures
+		return fault.New(fault.Forbidden, "The role %s may not file documents of other systems.", p.Role)
+	}
+	return policy.May(p, policy.Create, "DocumentReference")
 }
 
 // File files a document in a chart, as it came, and asks the patient's physician to review it. Nothing

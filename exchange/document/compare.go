@@ -133,6 +133,9 @@ func Compare(ctx context.Context, actor *record.Actor, patient string, d *Docume
 	c.filed()
 	here := indexOf(nodes)
 	for i := range d.Items {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		c.Rows = append(c.Rows, here.row(&d.Items[i]))
 	}
 	for i := range c.Rows {

@@ -1,6 +1,7 @@
 package document
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"strings"
@@ -72,4 +73,17 @@ func nested(n int, text string) string {
 		fmt.Fprintf(&b, `<item ID="i%d">`, i)
 	}
 	return b.String() + text + strings.Repeat("</item>", n)
+}
+
+// TestReadingEndsWithTheRequest: a document is read no further than somebody waits for it.
+func TestReadingEndsWithTheRequest(t *testing.T) {
+	body := []byte(`<ClinicalDocument xmlns="urn:hl7-org:v3"><component><structuredBody><component><section>` + strings.Repeat(`<entry><act/></entry>`, 100) + `</section></component></structuredBody></component></ClinicalDocument>`)
+	ctx, cancel := context.WithCancel(t.Context())
+	if d, err := ReadFor(ctx, body); err != nil || len(d.Unread) != 100 {
+		t.Fatal(err)
+	}
+	cancel()
+	if _, err := ReadFor(ctx, body); err != context.Canceled {
+		t.Error(err)
+	}
 }

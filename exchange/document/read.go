@@ -1,6 +1,7 @@
 package document
 
 import (
+	"context"
 	"regexp"
 	"strconv"
 	"strings"
@@ -13,7 +14,21 @@ import (
 // whole is a fault, in which nothing of the document stands; all else is in the Document: an entry
 // becomes an Item, or is Unread with the reason.
 func Read(body []byte) (*Document, error) {
-	doc, err := cda.Parse(body)
+	return readWhile(body, func() error { return nil })
+}
+
+// ReadFor reads a document for a request: no further than somebody waits for it.
+func ReadFor(ctx context.Context, body []byte) (*Document, error) {
+	return readWhile(body, func() error {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return nil
+	})
+}
+
+func readWhile(body []byte, alive func() error) (*Document, error) {
+	doc, err := cda.ParseWhile(body, alive)
 	if err != nil {
 		return nil, err
 	}
@@ -23,7 +38,9 @@ func Read(body []byte) (*Document, error) {
 	r.header()
 	r.labels()
 	for i := range doc.Sections {
-		r.section(i)
+		if err := r.section(i, alive); err != nil {
+			return nil, err
+		}
 	}
 	r.unstructured()
 	r.close()
@@ -88,7 +105,7 @@ func (r *reader) index(of int, p, wide *cda.Passage) {
 }
 
 // section reads the entries of a section.
-func (r *reader) section(i int) {
+func (r *reader) section(i int, alive func() error) error {
 	s := &r.cda.Sections[i]
 	r.of, r.kind, r.name = i, r.doc.Texts[i].Section, titleOf(s)
 	private := s.Child("code").Attr("code") == privacySection
@@ -100,13 +117,16 @@ func (r *reader) section(i int) {
 		case s.Text.Empty():
 			why = emptySection
 			for range s.All("component") { // it only holds others
-				return
+				return nil
 			}
 		}
 		r.doc.Unread = append(r.doc.Unread, Unread{Of: i, What: r.title(), Why: Doubt{Words: why}})
-		return
+		return nil
 	}
 	for n, statement := range s.Entries {
+		if err := alive(); err != nil {
+			return err
+		}
 		r.entry, r.part = n, 0
 		items, before := len(r.doc.Items), len(r.doc.Items)+len(r.doc.Unread)
 		if private {
@@ -119,6 +139,7 @@ func (r *reader) section(i int) {
 			r.unread(statement, kindNotRead)
 		}
 	}
+	return nil
 }
 
 func (r *reader) title() string { return r.name }
