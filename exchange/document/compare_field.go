@@ -46,6 +46,40 @@ type fact struct {
 	weighs bool // an entry without it says less
 	title  bool // names the thing
 	equal  func(a, b string) bool
+	part   bool     // of a panel: found by its codes, not by its name
+	codes  []string // of a part
+}
+
+// find returns the fact of an entry that stands beside one of an item. Of parts with the same code it is
+// the one with the same value, if there is one.
+func (t *thing) find(f fact) (of fact) {
+	if t == nil {
+		return of
+	}
+	for _, x := range t.facts {
+		switch {
+		case x.part != f.part:
+		case !f.part && x.name == f.name:
+			of = x
+		case f.part && f.analyte(x) && (!of.part || f.same(x)):
+			of = x
+		}
+	}
+	return of
+}
+
+// analyte reports whether two parts of panels are of the same: by a code that both have, by words where one
+// has none.
+func (f fact) analyte(of fact) bool {
+	if len(f.codes) == 0 || len(of.codes) == 0 {
+		return sameWords(f.name, of.name)
+	}
+	return slices.ContainsFunc(f.codes, func(c string) bool { return slices.Contains(of.codes, c) })
+}
+
+// sameValue compares what was measured, where a sign or a comparator is no mere punctuation.
+func sameValue(a, b string) bool {
+	return strings.EqualFold(collapse(a), collapse(b)) || sameNumber(a, b)
 }
 
 func (f fact) same(of fact) bool {
@@ -283,20 +317,15 @@ func (t *thing) vaccine(n *fhir.Node) {
 }
 
 func (t *thing) observation(n *fhir.Node) {
-	t.concept(n.Get("code"))
-	for c := range n.Path("code.coding").Items() {
-		if test, ok := labrange.Find(c.Get("code").Text()); ok && c.Get("system").Text() == chart.LOINC {
-			t.codes = append(t.codes, "test|"+test.LOINC)
-		}
-	}
+	t.measured(n.Get("code"))
 	t.event = true
 	t.date = first(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("effectiveInstant"), n.Get("issued"))
 	t.fact(fact{name: "Name", value: t.name, title: true})
 	t.fact(fact{name: "Date", value: t.date, date: true})
-	t.fact(fact{name: "Value", value: value(n), weighs: true})
+	t.fact(fact{name: "Value", value: value(n), weighs: true, equal: sameValue})
 	for c := range n.Get("component").Items() {
 		if name := words(c.Get("code")); name != "" {
-			t.fact(fact{name: name, value: value(c), weighs: true})
+			t.fact(fact{name: name, value: value(c), weighs: true, equal: sameValue})
 		}
 	}
 }
@@ -326,7 +355,43 @@ func value(n *fhir.Node) string {
 // parts puts the values of a panel beside its name.
 func (t *thing) parts(parts []*fhir.Node) {
 	for _, p := range parts {
-		t.fact(fact{name: words(p.Get("code")), value: value(p)})
+		o := &thing{}
+		o.measured(p.Get("code"))
+		t.fact(fact{name: o.name, value: value(p), weighs: true, equal: sameValue, part: true, codes: o.codes})
+		for c := range p.Get("component").Items() {
+			x := &thing{}
+			x.measured(c.Get("code"))
+			t.fact(fact{name: x.name, value: value(c), weighs: true, equal: sameValue, part: true, codes: x.codes})
+		}
+	}
+}
+
+// results puts the Observations of a report beside it, as far as they can be read; what cannot is no value that
+// is the same as another.
+func (t *thing) results(observations map[string]*fhir.Node) {
+	var parts []*fhir.Node
+	for ref := range t.node.Get("result").Items() {
+		to := ref.Get("reference").Text()
+		n := observations[to]
+		for c := range t.node.Get("contained").Items() {
+			if to == "#"+c.ID() && c.ResourceType() == "Observation" {
+				n = c
+			}
+		}
+		if n != nil && n.Get("status").Text() != "entered-in-error" {
+			parts = append(parts, n)
+		}
+	}
+	t.parts(parts)
+}
+
+// measured takes the codes and the words of what is measured.
+func (t *thing) measured(n *fhir.Node) {
+	t.concept(n)
+	for c := range n.Get("coding").Items() {
+		if test, ok := labrange.Find(c.Get("code").Text()); ok && c.Get("system").Text() == chart.LOINC {
+			t.codes = append(t.codes, "test|"+test.LOINC)
+		}
 	}
 }
 
