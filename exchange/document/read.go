@@ -55,6 +55,7 @@ type reader struct {
 	of     int              // index of the section that is read
 	entry  int              // of the entry in it
 	part   int              // items made of the entry
+	nests  int              // brackets around the one that is read
 	kind   Section
 	framed frame                   // the bracket that was asked last
 	name   string                  // of the section

@@ -9,6 +9,11 @@ import (
 
 // vitals reads a set of vital signs, each as its Observation; the two blood pressures as one.
 func (r *reader) vitals(e *cda.Element) {
+	r.set(e)
+	r.nested(e, (*reader).vitals)
+}
+
+func (r *reader) set(e *cda.Element) {
 	if e.Name == "observation" {
 		r.observed(e, nil, "vital-signs")
 		return
