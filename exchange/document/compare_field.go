@@ -36,6 +36,8 @@ type thing struct {
 	loose bool   // part of the words may mean the same
 	agent rx.Allergy
 	facts []fact
+
+	byPart map[string][]int // the facts that are parts of a panel, by their keys
 }
 
 // fact is one value of a thing.
@@ -56,16 +58,53 @@ func (t *thing) find(f fact) (of fact) {
 	if t == nil {
 		return of
 	}
-	for _, x := range t.facts {
-		switch {
-		case x.part != f.part:
-		case !f.part && x.name == f.name:
-			of = x
-		case f.part && f.analyte(x) && (!of.part || f.same(x)):
-			of = x
+	if !f.part {
+		for _, x := range t.facts {
+			if !x.part && x.name == f.name {
+				of = x
+			}
+		}
+		return of
+	}
+	for _, k := range f.keys() {
+		list := t.byPart[k]
+		for _, i := range list[:min(len(list), mostAlike)] {
+			x := t.facts[i]
+			if f.analyte(x) && f.same(x) {
+				return x
+			}
+			if !of.part && f.analyte(x) {
+				of = x
+			}
 		}
 	}
 	return of
+}
+
+// mostAlike is how many parts of a panel with the same code are looked at for one of the same value: beyond
+// them it is another.
+const mostAlike = 50
+
+// keys are under what a part is found.
+func (f fact) keys() (out []string) {
+	for _, c := range f.codes {
+		out = append(out, "|"+c)
+	}
+	return append(out, "~"+folded(f.name))
+}
+
+// analyte puts a value of a panel among the facts.
+func (t *thing) analyte(code, of *fhir.Node) {
+	x := &thing{}
+	x.measured(code)
+	f := fact{name: x.name, value: value(of), weighs: true, equal: sameValue, part: true, codes: x.codes}
+	if t.byPart == nil {
+		t.byPart = map[string][]int{}
+	}
+	for _, k := range f.keys() {
+		t.byPart[k] = append(t.byPart[k], len(t.facts))
+	}
+	t.fact(f)
 }
 
 // analyte reports whether two parts of panels are of the same: by a code that both have, by words where one
@@ -355,13 +394,9 @@ func value(n *fhir.Node) string {
 // parts puts the values of a panel beside its name.
 func (t *thing) parts(parts []*fhir.Node) {
 	for _, p := range parts {
-		o := &thing{}
-		o.measured(p.Get("code"))
-		t.fact(fact{name: o.name, value: value(p), weighs: true, equal: sameValue, part: true, codes: o.codes})
+		t.analyte(p.Get("code"), p)
 		for c := range p.Get("component").Items() {
-			x := &thing{}
-			x.measured(c.Get("code"))
-			t.fact(fact{name: x.name, value: value(c), weighs: true, equal: sameValue, part: true, codes: x.codes})
+			t.analyte(c.Get("code"), c)
 		}
 	}
 }
