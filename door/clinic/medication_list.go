@@ -52,7 +52,7 @@ func showMedications(w http.ResponseWriter, r *web.Request, faults ui.Faults) er
 	v.Prepare = mayPrepare(r.Principal().Role)
 	v.Frame.Counts["medications"] = len(v.List.Lines())
 	var refs []string
-	for _, m := range slices.Concat(v.List.Current, v.List.Past, v.List.Prepared) {
+	for _, m := range slices.Concat(v.List.Current, v.List.Past, v.List.Prepared, v.List.Planned) {
 		refs = append(refs, m.Requester, m.Recorder)
 	}
 	if v.Names, err = staffNames(r.Context(), r.Actor, refs...); err != nil {
@@ -158,7 +158,7 @@ func currentNote(ctx context.Context, v medicationsView) string {
 			low++
 		}
 	}
-	parts := []string{ui.T(ctx, "%d current", len(v.List.Lines()))}
+	parts := []string{currentCount(ctx, v.List)}
 	if stated > 0 {
 		parts = append(parts, ui.T(ctx, "%d stated by the patient", stated))
 	}
@@ -166,6 +166,16 @@ func currentNote(ctx context.Context, v medicationsView) string {
 		parts = append(parts, ui.T(ctx, "%d to renew", low))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// currentCount says how many medicines are taken, and of how many nobody knows.
+func currentCount(ctx context.Context, list medication.Medicines) string {
+	known, doubtful := list.Known()
+	said := ui.T(ctx, "%d current", known)
+	if doubtful > 0 {
+		said += ", " + ui.T(ctx, "%d not known whether still taken", doubtful)
+	}
+	return said
 }
 
 // endWord says how a medicine ended.

@@ -46,6 +46,8 @@ func stated(ctx context.Context, status string) string {
 		return ui.T(ctx, "patient says stopped")
 	case "not-taken":
 		return ui.T(ctx, "patient says never started")
+	case "unknown", "":
+		return ui.T(ctx, "not known whether still taken")
 	}
 	return ""
 }

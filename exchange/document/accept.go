@@ -81,6 +81,7 @@ func (r *Review) has(choices map[string]Choice) bool {
 
 // accept adds to a change what a decision writes.
 func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec Decision, change *record.Change) (a Accepted, err error) {
+	ended := map[string]bool{} // statements that there are no allergies
 	reason := strings.TrimSpace(dec.Reason)
 	if reason == "" {
 		reason = r.Reason
@@ -103,6 +104,13 @@ func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec
 			for _, n := range c.resources(actor, row.Item, document) {
 				puts = append(puts, record.Put{Resource: n, Create: true})
 				targets = append(targets, n.Reference()+"/_history/1")
+			}
+			for _, p := range c.contradicted(row) {
+				if ref := p.Resource.Reference(); !ended[ref] {
+					ended[ref] = true
+					puts = append(puts, p)
+					targets = append(targets, fmt.Sprintf("%s/_history/%d", ref, p.IfMatch+1))
+				}
 			}
 		case Merge:
 			a.Merged++
@@ -129,7 +137,7 @@ func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec
 	if a.Added+a.Merged+a.Ignored+a.Unsure == 0 {
 		return a, fault.New(fault.Invalid, "Decide about one item at least.").At("choice")
 	}
-	if a.Added+a.Merged > 0 && c.Blocks() && reason == "" {
+	if a.Added+a.Merged > 0 && c.Blocks() && !explained(reason) {
 		return a, otherPerson()
 	}
 	if len(targets)+len(others) > 0 {
@@ -145,6 +153,7 @@ func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec
 	t := r.put(actor, c, outcome)
 	a.Task = t.Resource.ID()
 	change.Put = append(append(change.Put, puts...), t)
+	change.Imports = true
 	change.Unchanged, change.SeenAt, change.Reason = c.seen.Unchanged, c.seen.SeenAt, reason
 	if dec.Key != "" && change.Key == "" {
 		change.Key = dec.Key + "/" + dec.hash()
@@ -193,7 +202,7 @@ func (d Decision) hash() string {
 }
 
 // Take files a document and accepts all that is new in it, in one change, for migrations by who may write
-// all of it: what differs, is less exact or uncertain, or of which a check says that it must not be,
+// all of it: what differs, is less exact or uncertain, of which something could not be read, or of which a check says that it must not be,
 // stays on the task. A document that was filed before is compared anew.
 func Take(ctx context.Context, actor *record.Actor, u Upload) (f Filed, a Accepted, c *Comparison, err error) {
 	for range attempts {
@@ -209,8 +218,8 @@ func takeOnce(ctx context.Context, actor *record.Actor, u Upload) (f Filed, a Ac
 	if c, err = Compare(ctx, actor, u.Patient, u.Read); err != nil {
 		return f, a, nil, err
 	}
-	c.known(u.Body)
-	if c.Blocks() && strings.TrimSpace(u.Reason) == "" {
+	c.known(ctx, actor, u.Body)
+	if c.Blocks() && !explained(u.Reason) {
 		return f, a, c, otherPerson()
 	}
 	var change record.Change
@@ -226,11 +235,11 @@ func takeOnce(ctx context.Context, actor *record.Actor, u Upload) (f Filed, a Ac
 	r.Document = f.Document
 	dec := Decision{Choices: map[string]Choice{}, Reason: u.Reason}
 	for i := range c.Rows {
-		if row := &c.Rows[i]; row.State == New && row.Addable() && !row.stopped() && r.Done[row.Item.Key] == "" {
+		if row := &c.Rows[i]; row.State == New && row.Addable() && row.clear() && r.Done[row.Item.Key] == "" {
 			dec.Choices[row.Item.Key] = Add
 		}
 	}
-	change.What = "take in a document of another system"
+	change.What, change.Imports = "take in a document of another system", true
 	if len(dec.Choices) > 0 {
 		if a, err = c.accept(actor, r, f.Document, dec, &change); err != nil {
 			return f, a, c, err

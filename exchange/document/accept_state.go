@@ -58,6 +58,7 @@ type Batch struct {
 	By       string // reference
 	Written  int    // entries
 	Undone   bool
+	Kept     int      // entries that an undo left, because somebody had changed them
 	targets  []string // "Condition/1/_history/2"
 	node     *fhir.Node
 	document string
@@ -66,9 +67,9 @@ type Batch struct {
 // UndoFor is how long a batch can be undone.
 const UndoFor = 30 * 24 * time.Hour
 
-// Undoable reports whether a batch can still be undone.
+// Undoable reports whether a batch can still be undone, all of it or what an undo has left.
 func (b Batch) Undoable(now time.Time) bool {
-	return !b.Undone && b.Written > 0 && now.Before(b.At.Add(UndoFor))
+	return (!b.Undone || b.Kept > 0) && b.Written > 0 && now.Before(b.At.Add(UndoFor))
 }
 
 // ReviewOf reads how far the review of a document has come.
@@ -113,8 +114,11 @@ func (r *Review) batches(ctx context.Context, actor *record.Actor) error {
 	if err != nil {
 		return err
 	}
-	undone := map[string]bool{}
+	undone := map[string]map[string]bool{} // entries, by the batch
 	for _, n := range nodes {
+		if !slices.ContainsFunc(slices.Collect(n.Get("target").Items()), func(t *fhir.Node) bool { return t.Get("reference").Text() == "Patient/"+r.Patient }) {
+			continue // another patient's
+		}
 		b := Batch{ID: n.ID(), By: n.Path("agent.0.who.reference").Text(), node: n, document: r.Document}
 		if p, ok := lang.ParsePartial(n.Get("recorded").Text()); ok {
 			b.At = p.Time
@@ -131,13 +135,27 @@ func (r *Review) batches(ctx context.Context, actor *record.Actor) error {
 		case "undo":
 			for e := range n.Get("entity").Items() {
 				if id, ok := strings.CutPrefix(e.Path("what.reference").Text(), "Provenance/"); ok {
-					undone[id] = true
+					if undone[id] == nil {
+						undone[id] = map[string]bool{}
+					}
+					for _, t := range b.targets {
+						ref, _, _ := strings.Cut(t, "/_history/")
+						undone[id][ref] = true
+					}
 				}
 			}
 		}
 	}
 	for i := range r.Batches {
-		r.Batches[i].Undone = undone[r.Batches[i].ID]
+		b := &r.Batches[i]
+		back, ok := undone[b.ID]
+		if b.Undone = ok; ok {
+			b.targets = slices.DeleteFunc(b.targets, func(t string) bool {
+				ref, _, _ := strings.Cut(t, "/_history/")
+				return back[ref]
+			})
+			b.Kept = len(b.targets)
+		}
 	}
 	slices.SortFunc(r.Batches, func(a, b Batch) int { return b.At.Compare(a.At) })
 	return nil
@@ -155,7 +173,9 @@ func (r *Review) Left(c *Comparison) (n int) {
 
 // Save keeps decisions for later, beside those that were made.
 func Save(ctx context.Context, actor *record.Actor, c *Comparison, r *Review, choices map[string]Choice, reason string) (record.Result, error) {
-	r.Reason = strings.TrimSpace(reason)
+	if reason = strings.TrimSpace(reason); reason != "" {
+		r.Reason = reason
+	}
 	r.Saved = map[string]Choice{}
 	for key, choice := range choices {
 		if row, ok := c.Row(key); ok && row.Decide() && r.Done[key] == "" && ParseChoice(string(choice)) != "" {
@@ -163,7 +183,7 @@ func Save(ctx context.Context, actor *record.Actor, c *Comparison, r *Review, ch
 		}
 	}
 	p := r.put(actor, c, "")
-	return actor.Commit(ctx, record.Change{What: "save the review of a document", Put: []record.Put{p}})
+	return actor.Commit(ctx, record.Change{Imports: true, What: "save the review of a document", Put: []record.Put{p}})
 }
 
 // put writes the review into its task: open until everything is decided, or ended with an outcome.

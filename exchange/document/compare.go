@@ -1,10 +1,12 @@
 package document
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,12 +52,15 @@ type Row struct {
 	// allergy against the current medicines. Checks is false where no check is for it.
 	Findings rx.Findings
 	Checks   bool
+	// Denied is the chart's statement that there is no allergy of the kind, which Add ends; "" for none.
+	Denied string
 	// Unwritten says that the role of who looks may not write what Add would, Unmerged what Merge would.
 	Unwritten, Unmerged bool
 	// Merges reports whether Merge does more than note that it is listed elsewhere.
 	Merges bool
 
 	entry *fhir.Node
+	now   bool // it is so today
 }
 
 // Decide reports whether a person has to decide about the item.
@@ -86,9 +91,10 @@ type Comparison struct {
 	// Partial says that entries may be kept from who looks: what is new may be there already.
 	Partial bool
 
-	files []*fhir.Node
-	twins map[string]string // DocumentReferences with the document's number, by the hash of their content
-	seen  record.Change     // Unchanged and SeenAt of the chart that was read
+	files   []*fhir.Node
+	denials []*thing          // statements of the chart that there are no allergies
+	twins   map[string]string // DocumentReferences with the document's number, by the hash of their content
+	seen    record.Change     // Unchanged and SeenAt of the chart that was read
 }
 
 // compared are the types of a chart that a document is held to.
@@ -101,6 +107,7 @@ func Compare(ctx context.Context, actor *record.Actor, patient string, d *Docume
 	if d == nil {
 		return nil, fault.New(fault.Invalid, "There is no document to compare.")
 	}
+	d.days()
 	c := &Comparison{Patient: patient, Document: d}
 	var err error
 	if c.seen.SeenAt, err = actor.Snapshot(ctx); err != nil {
@@ -132,6 +139,11 @@ func Compare(ctx context.Context, actor *record.Actor, patient string, d *Docume
 	c.Person = traits(c.Chart, who, d.Patient)
 	c.filed()
 	here := indexOf(nodes)
+	for _, t := range here.all["AllergyIntolerance"] {
+		if t.none && code(t.node.Get("clinicalStatus")) != "inactive" && code(t.node.Get("verificationStatus")) != "refuted" {
+			c.denials = append(c.denials, t)
+		}
+	}
 	for i := range d.Items {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
@@ -140,6 +152,11 @@ func Compare(ctx context.Context, actor *record.Actor, patient string, d *Docume
 	}
 	for i := range c.Rows {
 		r := &c.Rows[i]
+		for _, t := range c.denials {
+			if r.denied(t) {
+				r.Denied = t.name
+			}
+		}
 		r.Unwritten, r.Unmerged = !c.writes(actor, r.Item), r.entry != nil && c.keeps(actor, r)
 		c.Partial = c.Partial || policy.Partial(actor.Principal(), r.Item.Resource.ResourceType())
 	}
@@ -171,7 +188,7 @@ func (c *Comparison) filed() {
 	d := c.Document
 	c.twins = map[string]string{}
 	for _, n := range c.files {
-		if n.Get("status").Text() == "entered-in-error" {
+		if n.Get("status").Text() == "entered-in-error" || sentByPatient(n) {
 			continue
 		}
 		master, inSet, version := n.Get("masterIdentifier"), false, 0
@@ -205,15 +222,37 @@ func contentOf(n *fhir.Node) string {
 	return ""
 }
 
-// known looks whether the very same bytes are filed. Others under the same number are another document, which
-// takes the place of the one before.
-func (c *Comparison) known(body []byte) {
+// known looks whether the very same bytes are filed, whatever a DocumentReference says of its content. Others
+// under the same number are another document, which takes the place of the one before.
+func (c *Comparison) known(ctx context.Context, actor *record.Actor, body []byte) {
 	switch same, ok := c.twins[hashOf(body)]; {
-	case ok:
+	case ok && holds(ctx, actor, c.Patient, same, body):
 		c.Filed = same
-	case c.Filed != "" && c.twins[""] == "":
+	case c.Filed != "":
 		c.Former, c.Filed = c.Filed, ""
 	}
+}
+
+// sentByPatient reports whether a document came from the patient: it says what a patient says, under whatever
+// number, and never stands for what another clinic has sent.
+func sentByPatient(n *fhir.Node) bool {
+	for t := range n.Path("meta.tag").Items() {
+		if t.Get("system").Text() == "urn:osler:origin" && t.Get("code").Text() == string(chart.Reported) {
+			return true
+		}
+	}
+	return false
+}
+
+// holds reports whether the content of a filed document is these very bytes.
+func holds(ctx context.Context, actor *record.Actor, patient, document string, body []byte) bool {
+	_, content, err := chart.OpenDocument(ctx, actor, patient, document)
+	if err != nil {
+		return false
+	}
+	defer content.Close()
+	stored, err := io.ReadAll(io.LimitReader(content, int64(len(body))+1))
+	return err == nil && bytes.Equal(stored, body)
 }
 
 func hashOf(body []byte) string {
@@ -282,7 +321,8 @@ func (s Section) Name() string {
 	return "Other"
 }
 
-// stopped reports whether a check says that an item must not be, or could not say.
-func (r *Row) stopped() bool {
-	return r.Checks && r.Findings.Loudest() == rx.Stop
+// clear reports whether an item can be taken in without a person who looks at it: all of it was read, and no check
+// says that it must not be.
+func (r *Row) clear() bool {
+	return len(r.Item.Doubts) == 0 && !(r.Checks && r.Findings.Loudest() == rx.Stop)
 }

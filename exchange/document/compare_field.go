@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/knowledge/allergen"
 	"github.com/osler-emr/osler/knowledge/drug"
@@ -37,7 +38,12 @@ type thing struct {
 	agent rx.Allergy
 	facts []fact
 
-	byPart map[string][]int // the facts that are parts of a panel, by their keys
+	byPart    map[string][]int // the facts that are parts of a panel, by their keys
+	tried     *thing           // the item that it was last held to
+	named     map[string]fact  // by name, once somebody asks
+	at        lang.Partial     // date, once somebody asks
+	dated     bool             // somebody did
+	dateKnown bool
 }
 
 // fact is one value of a thing.
@@ -59,12 +65,7 @@ func (t *thing) find(f fact) (of fact) {
 		return of
 	}
 	if !f.part {
-		for _, x := range t.facts {
-			if !x.part && x.name == f.name {
-				of = x
-			}
-		}
-		return of
+		return t.byName()[f.name]
 	}
 	for _, k := range f.keys() {
 		list := t.byPart[k]
@@ -129,6 +130,11 @@ func (f fact) same(of fact) bool {
 		return sameDay(f.value, of.value)
 	}
 	return f.value == of.value || sameWords(f.value, of.value) || sameNumber(f.value, of.value)
+}
+
+// differs reports whether both sides say something, and not the same.
+func (f fact) differs(of fact) bool {
+	return !f.title && f.value != "" && of.value != "" && !f.same(of)
 }
 
 // sameNumber compares quantities: "5.0 mmol/L" is "5 mmol/L".
@@ -278,6 +284,12 @@ func (t *thing) medicine(n *fhir.Node) {
 		often = strings.TrimSpace(often + " as needed")
 	}
 	status := map[bool]string{true: "taken", false: cmp.Or(map[string]string{"stopped": "stopped", "not-taken": "not taken", "completed": "finished"}[m.Status], m.Status)}[t.now]
+	switch {
+	case m.Doubtful():
+		status = "not known whether still taken"
+	case m.Planned() || m.Status == "draft":
+		status = "planned"
+	}
 	t.fact(fact{name: "Medicine", value: m.Text, title: true})
 	t.fact(fact{name: "Strength", value: strength(m.Strength()), weighs: true})
 	t.fact(fact{name: "Dose", value: dose, weighs: true})

@@ -36,6 +36,12 @@ func (c *Comparison) Blocks() bool {
 	return slices.ContainsFunc(c.Person, func(t Trait) bool { return t.Blocks })
 }
 
+// About is whom the document names, "Eve Betterhalf".
+func (c *Comparison) About() string {
+	p := chart.PatientFrom(c.Document.Patient)
+	return strings.TrimSpace(p.Given + " " + p.Family)
+}
+
 // traits compares the person of a document with the chart's.
 func traits(p chart.Patient, who, given *fhir.Node) []Trait {
 	in := chart.PatientFrom(given)

@@ -32,7 +32,7 @@ func readWhile(body []byte, alive func() error) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{cda: doc, doc: &Document{}, places: map[string]place{}, lower: map[*cda.Passage]string{}, lines: map[*cda.Passage]string{},
+	r := &reader{cda: doc, doc: &Document{}, places: map[string]place{}, rows: map[*cda.Passage]row{}, matched: map[*cda.Element]*cda.Passage{}, lower: map[*cda.Passage]string{}, lines: map[*cda.Passage]string{},
 		budget: min(20*len(body), len(body)+64<<20) + 1<<20}
 	r.texts()
 	r.header()
@@ -49,20 +49,23 @@ func readWhile(body []byte, alive func() error) (*Document, error) {
 
 // reader is the state of reading one document.
 type reader struct {
-	cda    *cda.Document
-	doc    *Document
-	places map[string]place // by the ID of a passage
-	of     int              // index of the section that is read
-	entry  int              // of the entry in it
-	part   int              // items made of the entry
-	nests  int              // brackets around the one that is read
-	kind   Section
-	framed frame                   // the bracket that was asked last
-	name   string                  // of the section
-	doubts []Doubt                 // of the item that is made
-	marked []*marks                // of each section, nil for none
-	lower  map[*cda.Passage]string // passages in lower case
-	lines  map[*cda.Passage]string // passages in a line
+	cda     *cda.Document
+	doc     *Document
+	places  map[string]place // by the ID of a passage
+	rows    map[*cda.Passage]row
+	matched map[*cda.Element]*cda.Passage // the row of a statement that refers to none
+	inText  [][]*cda.Passage              // the rows of the text of each section, in their order
+	of      int                           // index of the section that is read
+	entry   int                           // of the entry in it
+	part    int                           // items made of the entry
+	nests   int                           // brackets around the one that is read
+	kind    Section
+	framed  frame                   // the bracket that was asked last
+	name    string                  // of the section
+	doubts  []Doubt                 // of the item that is made
+	marked  []*marks                // of each section, nil for none
+	lower   map[*cda.Passage]string // passages in lower case
+	lines   map[*cda.Passage]string // passages in a line
 	// budget is how many bytes of text may still be taken for entries that refer to them: a passage may
 	// be referred to by every entry.
 	budget  int
@@ -83,6 +86,7 @@ func (r *reader) texts() {
 	for i := range r.cda.Sections {
 		s := &r.cda.Sections[i]
 		r.doc.Texts[i] = Text{Title: s.Title, Section: sectionOf(s), Body: s.Text}
+		r.rowsOf(i)
 		r.index(i, &r.doc.Texts[i].Body, nil)
 	}
 }
@@ -139,6 +143,9 @@ func (r *reader) section(i int, alive func() error) error {
 		if len(r.doc.Items)+len(r.doc.Unread) == before {
 			r.unread(statement, kindNotRead)
 		}
+	}
+	if !private {
+		r.forgotten(i)
 	}
 	return nil
 }

@@ -184,6 +184,44 @@ func (r *reader) apart(n *fhir.Node, e *cda.Element, names []string, beside bool
 	}
 }
 
+// site puts where something is, and on which side, into a resource, and says it: ", left foot".
+func (r *reader) site(n *fhir.Node, e, code *cda.Element) (said string) {
+	sites := fhir.Arr()
+	for t := range e.All("targetSiteCode") {
+		where := r.concept(t)
+		if side := r.side(t); side != "" {
+			if where == nil {
+				where = fhir.Obj()
+			}
+			where.Set("text", fhir.Str(collapse(side+" "+conceptText(where))))
+		}
+		sites.Append(where)
+	}
+	if side := r.side(code); side != "" && sites.Len() == 0 {
+		sites.Append(fhir.Obj("text", side))
+	}
+	if sites.Len() == 0 {
+		return ""
+	}
+	n.Set("bodySite", sites)
+	for s := range sites.Items() {
+		if text := s.Get("text").Text(); text != "" && !strings.Contains(strings.ToLower(conceptText(n.Get("code"))), strings.ToLower(text)) && strings.Trim(text, "0123456789") != "" {
+			said += ", " + text
+		}
+	}
+	return clip(said)
+}
+
+// side reads the laterality of a code.
+func (r *reader) side(e *cda.Element) string {
+	for q := range e.All("qualifier") {
+		if q.Child("name").Attr("code") == "272741003" {
+			return r.words(q.Child("value"))
+		}
+	}
+	return ""
+}
+
 // codesIn returns the codes of an element in one code system, its own first.
 func codesIn(e *cda.Element, oid string) (list []string) {
 	if e == nil {

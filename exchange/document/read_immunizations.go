@@ -97,6 +97,10 @@ func (r *reader) immunization(e *cda.Element) {
 		n.Set("performer", performers)
 	}
 	r.notes(n, e)
+	if denied && r.rowSays(e, code, given) {
+		r.doubt(otherText)
+		r.doc.Texts[r.of].Differs = true
+	}
 	if dose := integer(e.Child("repeatNumber").Attr("value")); dose > 0 {
 		n.Set("protocolApplied", fhir.Arr(fhir.Obj("doseNumberPositiveInt", dose)))
 	}

@@ -85,7 +85,7 @@ func (r *reader) medication(e *cda.Element) {
 		r.unread(e, deniesInWords)
 		return
 	}
-	status := r.medicationStatus(e)
+	status := r.medicationStatus(e, code)
 	if denied || none {
 		status = "not-taken"
 	}
@@ -100,7 +100,14 @@ func (r *reader) medication(e *cda.Element) {
 	n.Set("informationSource", named(who))
 	n.Set("reasonCode", r.reasons(e))
 	r.notes(n, e)
-	dosage, said := r.dosage(e)
+	dosage, said, often := r.dosage(e, code)
+	if against(r.directions(e, code), dosage.At(0)) {
+		r.doubt(otherText)
+		r.doc.Texts[r.of].Differs = true
+	}
+	if !often && !none && !denied && status != "completed" && status != "stopped" && !courseTime(e).Has("value") {
+		r.doubt(howOften)
+	}
 	if !none {
 		n.Set("dosage", dosage)
 	}
@@ -193,8 +200,8 @@ func isFrequency(t *cda.Element) bool {
 }
 
 // medicationStatus reads whether something is taken. "completed" is said of courses that go on, so
-// that the end decides.
-func (r *reader) medicationStatus(e *cda.Element) string {
+// that the end decides; without one, the words of the row or of what stands over it.
+func (r *reader) medicationStatus(e *cda.Element, code *fhir.Node) string {
 	course := courseTime(e)
 	high, low := r.date(course.Child("high")), r.date(course.Child("low"))
 	now := ""
@@ -213,6 +220,13 @@ func (r *reader) medicationStatus(e *cda.Element) string {
 		}
 		if high != "" { // to a day that is to come
 			return "active"
+		}
+		switch r.told(e, code) {
+		case "active":
+			return "active"
+		case "past":
+			r.doubt(statusUnclear)
+			return "completed"
 		}
 		r.doubt(statusUnclear)
 		return "unknown"
@@ -240,8 +254,9 @@ func (r *reader) reasons(e *cda.Element) *fhir.Node {
 	return out
 }
 
-// dosage reads how something is taken, and says it in words.
-func (r *reader) dosage(e *cda.Element) (*fhir.Node, string) {
+// dosage reads how something is taken, and says it in words; often tells whether the document says
+// how often.
+func (r *reader) dosage(e *cda.Element, code *fhir.Node) (dosage *fhir.Node, line string, often bool) {
 	d, said := fhir.Obj(), []string(nil)
 	say := func(s string) {
 		if s != "" {
@@ -275,9 +290,24 @@ func (r *reader) dosage(e *cda.Element) (*fhir.Node, string) {
 		d.Set("route", route)
 		say(routeText(route))
 	}
-	if timing, words := r.timing(e); timing != nil {
+	sig, words := r.sig(e), r.directions(e, code)
+	timing, every := r.timing(e)
+	prn := e.Child("precondition") == nil && needed.MatchString(sig+" "+words)
+	if timing != nil {
 		d.Set("timing", timing)
-		say(words)
+		if prn && sig == "" && !times.MatchString(words) { // the author wrote no more than that
+			r.doubt(otherText)
+			r.doc.Texts[r.of].Differs = true
+		} else {
+			say(every)
+		}
+	}
+	often = timing != nil || e.Child("precondition") != nil || words != "" || sig != ""
+	if prn {
+		d.Set("asNeededBoolean", fhir.Bool(true))
+		if timing != nil && sig == "" {
+			say("as needed")
+		}
 	}
 	if p := e.Child("precondition"); p != nil {
 		need := r.concept(p.At("criterion/value"))
@@ -305,7 +335,15 @@ func (r *reader) dosage(e *cda.Element) (*fhir.Node, string) {
 			say("at most " + amount(top) + " in " + amount(per))
 		}
 	}
-	if sig := r.sig(e); sig != "" {
+	switch {
+	case sig != "":
+	case words == "" || timing != nil:
+	case len(said) == 0 || strings.ContainsAny(words, "0123456789"):
+		sig = words
+	default:
+		sig = strings.Join(append(said, words), ", ")
+	}
+	if sig != "" {
 		d.SetFirst(0, "text", fhir.Str(sig))
 		said = []string{clip(sig)}
 	} else if len(said) > 0 {
@@ -325,9 +363,9 @@ func (r *reader) dosage(e *cda.Element) (*fhir.Node, string) {
 		d.Set("additionalInstruction", instructions)
 	}
 	if d.Len() == 0 {
-		return nil, ""
+		return nil, "", often
 	}
-	return fhir.Arr(d), strings.Join(said, ", ")
+	return fhir.Arr(d), strings.Join(said, ", "), often
 }
 
 // sig returns the instructions as they were written.

@@ -52,9 +52,9 @@ func (r *reader) planned(e *cda.Element) {
 	n.Set("authoredOn", fhir.Obj("v", at).Get("v"))
 	n.Set("requester", named(who))
 	n.Set("reasonCode", r.reasons(e))
-	n.Set("bodySite", list(e, "targetSiteCode", r.concept))
+	site := r.site(n, e, e.Child("code"))
 	r.notes(n, e)
-	line := conceptText(code)
+	line := conceptText(code) + site
 	if e.Attr("negationInd") == "true" {
 		line = "Not planned: " + line
 	}
@@ -118,7 +118,7 @@ func (r *reader) plannedMedicine(e *cda.Element) {
 	n.Set("informationSource", named(who))
 	n.Set("reasonCode", r.reasons(e))
 	r.notes(n, e)
-	dosage, said := r.dosage(e)
+	dosage, said, _ := r.dosage(e, code)
 	n.Set("dosage", dosage)
 	line := conceptText(code)
 	for _, part := range []string{said, when} {

@@ -45,6 +45,10 @@ func (r *reader) procedure(e *cda.Element) {
 		status = "unknown"
 		r.doubt(statusUnclear)
 	}
+	if status == "completed" && r.rowSays(e, code, awaited) || denied && r.rowSays(e, code, given) {
+		r.doubt(otherText)
+		r.doc.Texts[r.of].Differs = true
+	}
 	n.Set("status", fhir.Str(status))
 	if status == "not-done" {
 		n.Set("statusReason", r.refusal(e))
@@ -65,7 +69,7 @@ func (r *reader) procedure(e *cda.Element) {
 	}
 	n.Set("location", named(r.placeOf(e)))
 	n.Set("reasonCode", r.reasons(e))
-	n.Set("bodySite", list(e, "targetSiteCode", r.concept))
+	site := r.site(n, e, e.Child("code"))
 	r.notes(n, e)
 	none := any
 	if none {
@@ -74,7 +78,7 @@ func (r *reader) procedure(e *cda.Element) {
 	if code.Get("coding") == nil {
 		r.doubt(wordsOnly)
 	}
-	line := conceptText(code)
+	line := conceptText(code) + site
 	if when != "" {
 		line += ", " + when
 	}

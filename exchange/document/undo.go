@@ -2,6 +2,7 @@ package document
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -16,13 +17,16 @@ import (
 type Undone struct {
 	Back int      // entries that read as before
 	Kept []string // references of entries that somebody has changed since, and that stay
+	// Later is the document, by its id, of which a later step is to be taken back first: see OutOfOrder.
+	Later string
 	// Result has no token of its own: an undo is not undone, the review begins again.
 	Result record.Result
 }
 
 // Undo takes a batch back as one act: what it added is marked as entered in error, what it merged reads as
-// before. An entry that somebody has changed since stays, and is named. The review of the document begins
-// again. After UndoFor it is fault.Gone.
+// before. An entry that somebody has changed since stays, and is named; it can be tried again. One that a later
+// step of an import has changed, and nobody else, is no reason to go on: that step goes first (OutOfOrder).
+// The review of the document begins again. After UndoFor it is fault.Gone.
 func Undo(ctx context.Context, actor *record.Actor, patient, document, batch string, d *Document) (u Undone, err error) {
 	for range attempts {
 		u, err = undoOnce(ctx, actor, patient, document, batch, d)
@@ -46,12 +50,15 @@ func undoOnce(ctx context.Context, actor *record.Actor, patient, document, batch
 	switch {
 	case i < 0:
 		return u, fault.New(fault.NotFound, "There is no such step of this document.")
-	case r.Batches[i].Undone:
+	case r.Batches[i].Undone && r.Batches[i].Kept == 0:
 		return u, fault.New(fault.Conflict, "This was taken back already.")
 	case !r.Batches[i].Undoable(actor.Now()):
 		return u, fault.New(fault.Gone, "It is too late to take this back as a whole: 30 days have passed. Change the entries one by one.")
 	}
-	change := record.Change{What: "undo what was accepted from a document", Final: true}
+	change := record.Change{Imports: true, What: "undo what was accepted from a document", Final: true}
+	if err := wrote(ctx, actor, patient, batch, r.Batches[i].targets); err != nil {
+		return u, err
+	}
 	var targets []string
 	for _, target := range r.Batches[i].targets {
 		p, err := former(ctx, actor, patient, target)
@@ -59,6 +66,12 @@ func undoOnce(ctx context.Context, actor *record.Actor, patient, document, batch
 			return u, err
 		}
 		if p == nil {
+			if u.Later, err = laterStep(ctx, actor, target); err != nil {
+				return u, err
+			}
+			if u.Later != "" {
+				return u, fault.Wrap(errOrder, fault.Conflict, "A later step of an import has changed some of it. Take the later step back first.")
+			}
 			ref, _, _ := strings.Cut(target, "/_history/")
 			u.Kept = append(u.Kept, ref)
 			continue
@@ -74,6 +87,50 @@ func undoOnce(ctx context.Context, actor *record.Actor, patient, document, batch
 	change.Put = append(change.Put, record.Put{Resource: c.provenance(actor, document, "undo", "", targets, nil, batch), Create: true}, r.put(actor, c, ""))
 	u.Result, err = actor.Commit(ctx, change)
 	return u, err
+}
+
+// errOrder is the cause of the fault about a step that has a later one upon it.
+var errOrder = errors.New("a later step goes first")
+
+// OutOfOrder reports whether err says that a later step is to be taken back first.
+func OutOfOrder(err error) bool { return errors.Is(err, errOrder) }
+
+// laterStep is the document of the last step of an import on an entry since a write, when all that has changed
+// it since is such steps; "" when somebody else has changed it too.
+func laterStep(ctx context.Context, actor *record.Actor, target string) (document string, err error) {
+	ref, number, _ := strings.Cut(target, "/_history/")
+	resourceType, id, _ := strings.Cut(ref, "/")
+	from, _ := strconv.ParseInt(number, 10, 64)
+	n, err := actor.Read(ctx, resourceType, id)
+	if err != nil {
+		return "", nil // it is gone
+	}
+	steps, err := actor.Find(ctx, "Provenance", "target="+ref)
+	if fault.Is(err, fault.Forbidden) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	by := map[string]*fhir.Node{}
+	for _, s := range steps {
+		if s.Path("activity.coding.0.system").Text() == ImportSystem {
+			for t := range s.Get("target").Items() {
+				by[t.Get("reference").Text()] = s
+			}
+		}
+	}
+	now, _ := strconv.ParseInt(n.Path("meta.versionId").Text(), 10, 64)
+	for v := now; v > from; v-- {
+		s := by[fmt.Sprintf("%s/_history/%d", ref, v)]
+		if s == nil {
+			return "", nil
+		}
+		if document == "" && s.Path("activity.coding.0.code").Text() == "accept" {
+			document = strings.TrimPrefix(s.Path("entity.0.what.reference").Text(), "DocumentReference/")
+		}
+	}
+	return document, nil
 }
 
 // reopen makes the review begin again: what was decided is saved as a proposal.

@@ -126,12 +126,24 @@ func From(nodes []*fhir.Node, patient string, now time.Time) Chart {
 			c.Problems = append(c.Problems, p)
 		}
 	})
-	each("Immunization", func(n *fhir.Node) { c.Immunizations = append(c.Immunizations, immunizationFrom(n)) })
+	each("Immunization", func(n *fhir.Node) {
+		if !inError(n) {
+			c.Immunizations = append(c.Immunizations, immunizationFrom(n))
+		}
+	})
 	each("Composition", func(n *fhir.Node) { c.Notes = append(c.Notes, NoteFrom(n)) })
 	each("DocumentReference", func(n *fhir.Node) { c.Documents = append(c.Documents, documentFrom(n)) })
-	each("Encounter", func(n *fhir.Node) { c.Visits = append(c.Visits, VisitFrom(n)) })
+	each("Encounter", func(n *fhir.Node) {
+		if v := VisitFrom(n); !inError(n) || v.Origin != Imported {
+			c.Visits = append(c.Visits, v)
+		}
+	})
 	each("Appointment", func(n *fhir.Node) { c.Appointments = append(c.Appointments, appointmentFrom(n)) })
-	each("Procedure", func(n *fhir.Node) { c.Procedures = append(c.Procedures, procedureFrom(n)) })
+	each("Procedure", func(n *fhir.Node) {
+		if !inError(n) {
+			c.Procedures = append(c.Procedures, procedureFrom(n))
+		}
+	})
 	c.Charges = len(c.resources["ChargeItem"])
 	c.Allergies = allergiesFrom(c.resources["AllergyIntolerance"])
 	c.Allergies.Partial = true // until it is known who reads
@@ -139,6 +151,10 @@ func From(nodes []*fhir.Node, patient string, now time.Time) Chart {
 	c.sort()
 	return c
 }
+
+// inError reports whether an entry was entered by mistake, or taken back with the document that it came from:
+// no list has it.
+func inError(n *fhir.Node) bool { return n.Get("status").Text() == "entered-in-error" }
 
 func (c *Chart) sort() {
 	slices.SortStableFunc(c.Problems, compareProblems)

@@ -25,6 +25,7 @@ type Document struct {
 	Held                          bool  // the record has its content: OpenDocument opens it
 	Status                        string
 	Origin                        Origin
+	Source                        string // of what is imported, see sourceOf
 }
 
 // Wrong reports whether it was entered by mistake.
@@ -45,7 +46,10 @@ func documentFrom(n *fhir.Node) Document {
 		ID: n.ID(), Kind: words(n.Get("type")), Title: firstText(n.Get("description").Text(), a.Get("title").Text(), words(n.Get("type"))),
 		Date:   firstText(n.Path("context.period.start").Text(), a.Get("creation").Text(), n.Get("date").Text()),
 		Author: firstText(n.Path("author.0.display").Text(), n.Path("author.0.reference").Text()), ContentType: a.Get("contentType").Text(),
-		Status: n.Get("status").Text(), Origin: originOf(n),
+		Status: n.Get("status").Text(), Origin: originOf(n), Source: sourceOf(n),
+	}
+	if written := a.Get("creation").Text(); d.Origin == Imported && d.Date == written { // its own day, in no zone of ours
+		d.Date, _, _ = strings.Cut(written, "T")
 	}
 	left := a.Path("_data.extension.0.valueUnsignedInt").Text() // how record.Actor.Chart tells the size
 	d.Size, _ = strconv.ParseInt(firstText(a.Get("size").Text(), left), 10, 64)

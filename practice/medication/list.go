@@ -14,11 +14,13 @@ import (
 
 // Medicines is a patient's reconciled list.
 type Medicines struct {
-	Current []Medicine // by reason, then name; stated ones last
+	Current []Medicine // by reason, then name; stated ones after, those that are Doubtful last
 	Past    []Medicine // newest first
 	// Prepared wait for a signature: nobody takes them yet.
 	Prepared []Medicine
-	now      time.Time
+	// Planned are statements of what is to be taken later: nobody takes it yet.
+	Planned []Medicine
+	now     time.Time
 }
 
 // List reads a patient's medicines.
@@ -86,6 +88,8 @@ func From(nodes []*fhir.Node, patient string, now time.Time, named func(string) 
 			if !m.Stated {
 				out.Prepared = append(out.Prepared, m)
 			}
+		case m.Planned():
+			out.Planned = append(out.Planned, m)
 		case m.Current(now):
 			out.Current = append(out.Current, m)
 		default:
@@ -94,10 +98,10 @@ func From(nodes []*fhir.Node, patient string, now time.Time, named func(string) 
 	}
 	out.beside()
 	slices.SortStableFunc(out.Current, func(a, b Medicine) int {
-		return cmp.Or(boolean(a.Stated)-boolean(b.Stated), cmp.Compare(strings.ToLower(a.Reason), strings.ToLower(b.Reason)),
+		return cmp.Or(boolean(a.Doubtful())-boolean(b.Doubtful()), boolean(a.Stated)-boolean(b.Stated), cmp.Compare(strings.ToLower(a.Reason), strings.ToLower(b.Reason)),
 			cmp.Compare(strings.ToLower(a.Text), strings.ToLower(b.Text)), b.Authored.Compare(a.Authored))
 	})
-	for _, list := range [][]Medicine{out.Past, out.Prepared} {
+	for _, list := range [][]Medicine{out.Past, out.Prepared, out.Planned} {
 		slices.SortStableFunc(list, func(a, b Medicine) int { return b.Authored.Compare(a.Authored) })
 	}
 	return out
@@ -193,13 +197,20 @@ func boolean(b bool) int {
 // of unknown status: nothing is dropped silently) and no course of it has ended.
 func (m Medicine) Current(now time.Time) bool {
 	switch m.Status {
-	case "active", "on-hold", "intended", "unknown", "":
+	case "active", "on-hold", "unknown", "":
 	default:
 		return false
 	}
 	end := m.CourseEnd()
 	return end.IsZero() || now.Before(end)
 }
+
+// Doubtful reports whether nobody has said that the medicine is still taken: it stands among the
+// current ones and is checked, with a mark.
+func (m Medicine) Doubtful() bool { return m.Status == "unknown" || m.Status == "" && m.Stated }
+
+// Planned reports whether a statement is about what is to be taken later.
+func (m Medicine) Planned() bool { return m.Stated && m.Status == "intended" }
 
 // CourseEnd is when a course ends: its explicit end, or its start and length; zero when the
 // medicine goes on.
@@ -251,6 +262,7 @@ func (m Medicine) SupplyEnd() time.Time {
 // Group is a part of the list for one reason.
 type Group struct {
 	Reason    string // "" no reason recorded
+	Doubtful  bool   // of all of it nobody knows whether it is still taken
 	Medicines []Medicine
 }
 
@@ -259,24 +271,38 @@ func (l Medicines) Lines() []Medicine {
 	return slices.DeleteFunc(slices.Clone(l.Current), func(m Medicine) bool { return m.Beside })
 }
 
-// ByReason groups the current medicines by diagnosis, those without one last.
+// Known is how many of Lines are known to be taken, and doubtful how many of the rest may be.
+func (l Medicines) Known() (known, doubtful int) {
+	lines := l.Lines()
+	for _, m := range lines {
+		doubtful += boolean(m.Doubtful())
+	}
+	return len(lines) - doubtful, doubtful
+}
+
+// ByReason groups the current medicines by diagnosis, those without one last, and after them those of
+// which nobody knows whether they are still taken.
 func (l Medicines) ByReason() []Group {
 	var groups []Group
 	for _, m := range l.Lines() {
-		at := slices.IndexFunc(groups, func(g Group) bool { return strings.EqualFold(g.Reason, m.Reason) })
+		at := slices.IndexFunc(groups, func(g Group) bool {
+			return g.Doubtful == m.Doubtful() && (g.Doubtful || strings.EqualFold(g.Reason, m.Reason))
+		})
 		if at < 0 {
-			groups = append(groups, Group{Reason: m.Reason})
+			groups = append(groups, Group{Reason: m.Reason, Doubtful: m.Doubtful()})
 			at = len(groups) - 1
 		}
 		groups[at].Medicines = append(groups[at].Medicines, m)
 	}
-	slices.SortStableFunc(groups, func(a, b Group) int { return boolean(a.Reason == "") - boolean(b.Reason == "") })
+	slices.SortStableFunc(groups, func(a, b Group) int {
+		return cmp.Or(boolean(a.Doubtful)-boolean(b.Doubtful), boolean(a.Reason == "")-boolean(b.Reason == ""))
+	})
 	return groups
 }
 
 // Find returns a medicine of the list by its reference.
 func (l Medicines) Find(reference string) (Medicine, bool) {
-	for _, list := range [][]Medicine{l.Current, l.Past} {
+	for _, list := range [][]Medicine{l.Current, l.Past, l.Planned} {
 		for _, m := range list {
 			if m.Reference() == reference {
 				return m, true

@@ -1,0 +1,143 @@
+package document
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/practice/chart"
+	"github.com/osler-emr/osler/trust"
+)
+
+// TestMidnightIsADay: 2011-09-25T00:00:00-04:00 is the 25th in every zone.
+func TestMidnightIsADay(t *testing.T) {
+	h := open(t)
+	d := letter(t)
+	d.Items = d.Items[2:3]
+	d.Items[0].Resource = node(t, strings.Replace(string(d.Items[0].Resource.JSON()), "2026-11-09", "2011-09-25T00:00:00-04:00", 1))
+	anna := h.as(trust.Physician, "anna")
+	if _, a, _, err := Take(ctx, anna, Upload{Patient: "maria", Body: []byte("<x/>"), Read: d}); err != nil || a.Added != 1 {
+		t.Fatalf("%+v %v", a, err)
+	}
+	if got := h.all("Condition")[0].Get("onsetDateTime").Text(); got != "2011-09-25" {
+		t.Errorf("since %s", got)
+	}
+	for text, want := range map[string]bool{"2011-09-25T00:00:00Z": true, "2011-09-25T00:00:00.000+02:00": true, "2011-09-25T00:00:01Z": false, "2011-09-25T00:00:00.5Z": false, "2011-09-25": false} {
+		if midnight(text) != want {
+			t.Errorf("%s is midnight: %v", text, !want)
+		}
+	}
+	ch, err := chart.Read(ctx, anna, "maria")
+	if err != nil || ch.Documents[0].Date != "2026-11-09" {
+		t.Errorf("the document is of %s, %v", ch.Documents[0].Date, err)
+	}
+}
+
+func TestAReasonSaysSomething(t *testing.T) {
+	h := open(t)
+	d := letter(t)
+	d.Patient = node(t, strings.NewReplacer("Okafor", "Betterhalf", "Maria", "Eve").Replace(maria))
+	anna := h.as(trust.Physician, "anna")
+	for _, reason := range []string{"x", "wrongname", "a b c", "          . "} {
+		if _, err := File(ctx, anna, Upload{Patient: "maria", Body: []byte("<x/>"), Read: d, Reason: reason}); !OtherPerson(err) {
+			t.Errorf("%q is a reason: %v", reason, err)
+		}
+	}
+	f, err := File(ctx, anna, Upload{Patient: "maria", Body: []byte("<x/>"), Read: d, Reason: "Her name before she married"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Accept(ctx, anna, "maria", f.Document, d, Decision{Choices: map[string]Choice{"af": Add}}); err != nil {
+		t.Fatal(err)
+	}
+	ch, err := chart.Read(ctx, anna, "maria")
+	if err != nil || !strings.HasPrefix(ch.ActiveProblems()[0].Source, "the document of Eve Betterhalf") || !strings.HasPrefix(ch.Documents[0].Source, OtherMark) {
+		t.Errorf("%+v %v", ch.ActiveProblems(), err)
+	}
+}
+
+// TestStepsAreTakenBackInTheirOrder: two documents about the same problem.
+func TestStepsAreTakenBackInTheirOrder(t *testing.T) {
+	h := open(t)
+	anna := h.as(trust.Physician, "anna")
+	step := func(number, key string, choice Choice) (*Document, string, string) {
+		d := letter(t)
+		d.ID, d.Set, d.Custodian = "2.16.840.1.113883.19^"+number, "", "Clinic "+number
+		f, err := File(ctx, anna, Upload{Patient: "maria", Body: []byte("<x" + number + "/>"), Read: d})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, _, err := Accept(ctx, anna, "maria", f.Document, d, Decision{Choices: map[string]Choice{key: choice}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d, f.Document, a.Batch
+	}
+	first, one, batch := step("1", "htn", Add)
+	second := letter(t)
+	second.Items[3].Resource = node(t, strings.Replace(string(second.Items[3].Resource.JSON()), "2015", "2012", 1))
+	second.ID, second.Set = "2.16.840.1.113883.19^2", ""
+	f, err := File(ctx, anna, Upload{Patient: "maria", Body: []byte("<x2/>"), Read: second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, _, err := Accept(ctx, anna, "maria", f.Document, second, Decision{Choices: map[string]Choice{"htn": Merge}})
+	if err != nil || a.Merged != 1 {
+		t.Fatalf("%+v %v", a, err)
+	}
+	if u, err := Undo(ctx, anna, "maria", one, batch, first); !OutOfOrder(err) || !fault.Is(err, fault.Conflict) || u.Later != f.Document {
+		t.Fatalf("the first step before the second: %+v %v", u, err)
+	}
+	if _, err := Undo(ctx, anna, "maria", f.Document, a.Batch, second); err != nil {
+		t.Fatal(err)
+	}
+	if u, err := Undo(ctx, anna, "maria", one, batch, first); err != nil || u.Back != 1 {
+		t.Fatalf("and then: %+v %v", u, err)
+	}
+	if ch, err := chart.Read(ctx, anna, "maria"); err != nil || len(ch.ActiveProblems()) != 0 {
+		t.Errorf("left in the chart: %+v %v", ch.Problems, err)
+	}
+}
+
+func TestAnAllergyEndsTheStatementThatThereIsNone(t *testing.T) {
+	h := open(t)
+	h.put(`{"resourceType":"AllergyIntolerance","id":"none","patient":{"reference":"Patient/maria"},"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical","code":"active"}]},"code":{"coding":[{"system":"http://snomed.info/sct","code":"716186003"}],"text":"No known allergies"}}`)
+	d := letter(t)
+	f := h.filed(d)
+	anna := h.as(trust.Physician, "anna")
+	c, err := Compare(ctx, anna, "maria", d)
+	if err != nil || must(c.Row("peni")).Denied != "No known allergies" || must(c.Row("af")).Denied != "" {
+		t.Fatalf("%+v %v", must(c.Row("peni")), err)
+	}
+	a, _, err := Accept(ctx, anna, "maria", f.Document, d, Decision{Choices: map[string]Choice{"peni": Add}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	status := func() string {
+		n, _ := anna.Read(ctx, "AllergyIntolerance", "none")
+		return n.Path("clinicalStatus.coding.0.code").Text()
+	}
+	if status() != "inactive" {
+		t.Error("the statement stands beside the allergy")
+	}
+	if _, err := Undo(ctx, anna, "maria", f.Document, a.Batch, d); err != nil || status() != "active" {
+		t.Errorf("after the undo it is %s, %v", status(), err)
+	}
+}
+
+func TestAVaccineTakenBackIsNotListed(t *testing.T) {
+	h := open(t)
+	d := letter(t)
+	f := h.filed(d)
+	anna := h.as(trust.Physician, "anna")
+	a, _, err := Accept(ctx, anna, "maria", f.Document, d, Decision{Choices: map[string]Choice{"flu": Add}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Undo(ctx, anna, "maria", f.Document, a.Batch, d); err != nil {
+		t.Fatal(err)
+	}
+	if ch, err := chart.Read(ctx, anna, "maria"); err != nil || len(ch.Immunizations) != 0 {
+		t.Errorf("%+v %v", ch.Immunizations, err)
+	}
+}
