@@ -38,10 +38,11 @@ type thing struct {
 	agent rx.Allergy
 	facts []fact
 
-	tried     *thing          // the item that it was last held to
-	named     map[string]fact // by name, once somebody asks
-	at        lang.Partial    // date, once somebody asks
-	dated     bool            // somebody did
+	byPart    map[string][]int // the facts that are parts of a panel, by their keys
+	tried     *thing           // the item that it was last held to
+	named     map[string]fact  // by name, once somebody asks
+	at        lang.Partial     // date, once somebody asks
+	dated     bool             // somebody did
 	dateKnown bool
 }
 
@@ -53,6 +54,72 @@ type fact struct {
 	weighs bool // an entry without it says less
 	title  bool // names the thing
 	equal  func(a, b string) bool
+	part   bool     // of a panel: found by its codes, not by its name
+	codes  []string // of a part
+}
+
+// find returns the fact of an entry that stands beside one of an item. Of parts with the same code it is
+// the one with the same value, if there is one.
+func (t *thing) find(f fact) (of fact) {
+	if t == nil {
+		return of
+	}
+	if !f.part {
+		return t.byName()[f.name]
+	}
+	for _, k := range f.keys() {
+		list := t.byPart[k]
+		for _, i := range list[:min(len(list), mostAlike)] {
+			x := t.facts[i]
+			if f.analyte(x) && f.same(x) {
+				return x
+			}
+			if !of.part && f.analyte(x) {
+				of = x
+			}
+		}
+	}
+	return of
+}
+
+// mostAlike is how many parts of a panel with the same code are looked at for one of the same value: beyond
+// them it is another.
+const mostAlike = 50
+
+// keys are under what a part is found.
+func (f fact) keys() (out []string) {
+	for _, c := range f.codes {
+		out = append(out, "|"+c)
+	}
+	return append(out, "~"+folded(f.name))
+}
+
+// analyte puts a value of a panel among the facts.
+func (t *thing) analyte(code, of *fhir.Node) {
+	x := &thing{}
+	x.measured(code)
+	f := fact{name: x.name, value: value(of), weighs: true, equal: sameValue, part: true, codes: x.codes}
+	if t.byPart == nil {
+		t.byPart = map[string][]int{}
+	}
+	for _, k := range f.keys() {
+		t.byPart[k] = append(t.byPart[k], len(t.facts))
+	}
+	t.fact(f)
+}
+
+// analyte reports whether two parts of panels are of the same: by a code that both have, by words where one
+// has none.
+func (f fact) analyte(of fact) bool {
+	if len(f.codes) == 0 || len(of.codes) == 0 {
+		return sameWords(f.name, of.name)
+	}
+	return slices.ContainsFunc(f.codes, func(c string) bool { return slices.Contains(of.codes, c) })
+}
+
+// sameValue compares what was measured, where a sign or a comparator is no mere punctuation.
+func sameValue(a, b string) bool {
+	return strings.EqualFold(collapse(a), collapse(b)) || sameNumber(a, b)
 }
 
 func (f fact) same(of fact) bool {
@@ -301,20 +368,15 @@ func (t *thing) vaccine(n *fhir.Node) {
 }
 
 func (t *thing) observation(n *fhir.Node) {
-	t.concept(n.Get("code"))
-	for c := range n.Path("code.coding").Items() {
-		if test, ok := labrange.Find(c.Get("code").Text()); ok && c.Get("system").Text() == chart.LOINC {
-			t.codes = append(t.codes, "test|"+test.LOINC)
-		}
-	}
+	t.measured(n.Get("code"))
 	t.event = true
 	t.date = first(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("effectiveInstant"), n.Get("issued"))
 	t.fact(fact{name: "Name", value: t.name, title: true})
 	t.fact(fact{name: "Date", value: t.date, date: true})
-	t.fact(fact{name: "Value", value: value(n), weighs: true})
+	t.fact(fact{name: "Value", value: value(n), weighs: true, equal: sameValue})
 	for c := range n.Get("component").Items() {
 		if name := words(c.Get("code")); name != "" {
-			t.fact(fact{name: name, value: value(c), weighs: true})
+			t.fact(fact{name: name, value: value(c), weighs: true, equal: sameValue})
 		}
 	}
 }
@@ -344,7 +406,39 @@ func value(n *fhir.Node) string {
 // parts puts the values of a panel beside its name.
 func (t *thing) parts(parts []*fhir.Node) {
 	for _, p := range parts {
-		t.fact(fact{name: words(p.Get("code")), value: value(p)})
+		t.analyte(p.Get("code"), p)
+		for c := range p.Get("component").Items() {
+			t.analyte(c.Get("code"), c)
+		}
+	}
+}
+
+// results puts the Observations of a report beside it, as far as they can be read; what cannot is no value that
+// is the same as another.
+func (t *thing) results(observations map[string]*fhir.Node) {
+	var parts []*fhir.Node
+	for ref := range t.node.Get("result").Items() {
+		to := ref.Get("reference").Text()
+		n := observations[to]
+		for c := range t.node.Get("contained").Items() {
+			if to == "#"+c.ID() && c.ResourceType() == "Observation" {
+				n = c
+			}
+		}
+		if n != nil && n.Get("status").Text() != "entered-in-error" {
+			parts = append(parts, n)
+		}
+	}
+	t.parts(parts)
+}
+
+// measured takes the codes and the words of what is measured.
+func (t *thing) measured(n *fhir.Node) {
+	t.concept(n)
+	for c := range n.Get("coding").Items() {
+		if test, ok := labrange.Find(c.Get("code").Text()); ok && c.Get("system").Text() == chart.LOINC {
+			t.codes = append(t.codes, "test|"+test.LOINC)
+		}
 	}
 }
 

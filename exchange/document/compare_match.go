@@ -22,6 +22,12 @@ type index struct {
 
 func indexOf(nodes []*fhir.Node) index {
 	here := index{byKey: map[string][]*thing{}, all: map[string][]*thing{}}
+	observations := map[string]*fhir.Node{}
+	for _, n := range nodes {
+		if n.ResourceType() == "Observation" {
+			observations[n.Reference()] = n
+		}
+	}
 	for _, n := range nodes {
 		if n.Get("status").Text() == "entered-in-error" || n.Get("lifecycleStatus").Text() == "entered-in-error" ||
 			n.Path("verificationStatus.coding.0.code").Text() == "entered-in-error" {
@@ -31,6 +37,7 @@ func indexOf(nodes []*fhir.Node) index {
 		if t == nil {
 			continue
 		}
+		t.results(observations)
 		here.all[t.group] = append(here.all[t.group], t)
 		for _, k := range t.keys() {
 			here.byKey[k] = append(here.byKey[k], t)
@@ -167,10 +174,14 @@ func (t *thing) matches(of *thing, coded bool) (match, bool) {
 // state says how the matched entry stands to the item.
 func (m match) state(in *thing) State {
 	differs, less := false, false
-	theirs := m.thing.byName()
+	for _, f := range m.thing.facts { // a panel that has fewer parts than the chart's
+		less = less || f.part && in.find(f).name == ""
+	}
 	for _, f := range in.facts {
-		of := theirs[f.name]
+		of := m.thing.find(f)
 		switch {
+		case f.part && of.name == "": // the chart has no such part, or it cannot be read
+			differs = true
 		case f.title && (m.sure || sameWords(f.value, of.value)):
 		case f.value == "" && of.value == "":
 		case f.value == "":
@@ -198,9 +209,8 @@ func (m match) state(in *thing) State {
 
 // beside puts the facts of an item beside those of an entry, which may be nil.
 func beside(entry, in *thing) (out []Field) {
-	theirs := entry.byName()
 	for _, f := range in.facts {
-		of := theirs[f.name]
+		of := entry.find(f)
 		if f.value == "" && of.value == "" {
 			continue
 		}
@@ -212,9 +222,8 @@ func beside(entry, in *thing) (out []Field) {
 
 // differing counts the facts that differ from those of an entry.
 func (t *thing) differing(of *thing) (n int) {
-	theirs := of.byName()
 	for _, f := range t.facts {
-		if f.differs(theirs[f.name]) {
+		if f.differs(of.find(f)) {
 			n++
 		}
 	}
@@ -229,7 +238,9 @@ func (t *thing) byName() map[string]fact {
 	if t.named == nil {
 		t.named = make(map[string]fact, len(t.facts))
 		for _, f := range t.facts {
-			t.named[f.name] = f
+			if !f.part {
+				t.named[f.name] = f
+			}
 		}
 	}
 	return t.named

@@ -32,7 +32,7 @@ func readWhile(body []byte, alive func() error) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{cda: doc, doc: &Document{}, places: map[string]place{}, rows: map[*cda.Passage]row{}, named: map[int]map[string]*cda.Passage{}, lower: map[*cda.Passage]string{}, lines: map[*cda.Passage]string{},
+	r := &reader{cda: doc, doc: &Document{}, places: map[string]place{}, rows: map[*cda.Passage]row{}, called: map[int]map[string]*cda.Passage{}, lower: map[*cda.Passage]string{}, lines: map[*cda.Passage]string{},
 		budget: min(20*len(body), len(body)+64<<20) + 1<<20}
 	r.texts()
 	r.header()
@@ -53,7 +53,7 @@ type reader struct {
 	doc    *Document
 	places map[string]place // by the ID of a passage
 	rows   map[*cda.Passage]row
-	named  map[int]map[string]*cda.Passage // of each section, the rows by what they say
+	called map[int]map[string]*cda.Passage // of each section, the rows by what they say
 	inText [][]*cda.Passage                // the rows of the text of each section, in their order
 	of     int                             // index of the section that is read
 	entry  int                             // of the entry in it
@@ -65,6 +65,7 @@ type reader struct {
 	marked []*marks                // of each section, nil for none
 	lower  map[*cda.Passage]string // passages in lower case
 	lines  map[*cda.Passage]string // passages in a line
+	nests  int                     // brackets around the one that is read
 	// budget is how many bytes of text may still be taken for entries that refer to them: a passage may
 	// be referred to by every entry.
 	budget  int

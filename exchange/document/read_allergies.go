@@ -22,7 +22,7 @@ var (
 		"716186003": "No known allergy", "409137002": "No known drug allergy", "429625007": "No known food allergy",
 		"428607008": "No known environmental allergy", "160244002": "No known allergies", "428197003": "No known insect allergy", "1003774007": "No known latex allergy",
 	}
-	deniedAllergies = map[string]string{"414285001": "429625007", "418471000": "429625007", "416098002": "409137002", "419511003": "409137002", "59037007": "409137002"}
+	deniedAllergies = map[string]string{"419199007": "716186003", "420134006": "716186003", "418038007": "716186003", "426232007": "428607008", "414285001": "429625007", "418471000": "429625007", "416098002": "409137002", "419511003": "409137002", "59037007": "409137002"}
 	anySubstance    = map[string]bool{"105590001": true, "410942007": true, "115661000": true}
 )
 
@@ -35,7 +35,7 @@ func (r *reader) allergies(e *cda.Element) {
 	before := len(r.doc.Items) + len(r.doc.Unread)
 	related(e, "observation", func(_ string, o *cda.Element) {
 		switch {
-		case o.Is(severityObservation) || o.Is(statusObservation) || o.Is(reactionObservation) || isSecurity(o):
+		case o.Is(severityObservation) || o.Is(statusObservation) || o.Is(reactionObservation) || isSecurity(o) || isCriticality(o):
 			return
 		case erroneous(o):
 			r.unread(o, markedError)
@@ -58,8 +58,8 @@ const (
 )
 
 // allergen reads what an allergy is to: a substance, which may be denied, or the code of a statement
-// that there is none.
-func (r *reader) allergen(o *cda.Element) (code *fhir.Node, denied bool, none string) {
+// that there is none. Kind says that what is denied is a kind of allergy, not a substance.
+func (r *reader) allergen(o *cda.Element) (code *fhir.Node, denied, kind bool, none string) {
 	agent, value := o.At("participant/participantRole/playingEntity"), o.Child("value")
 	substance := agent.Child("code")
 	code = r.substance(substance, agent.Child("name").Content(), false)
@@ -70,17 +70,21 @@ func (r *reader) allergen(o *cda.Element) (code *fhir.Node, denied bool, none st
 		}
 	}
 	if denied && none == "" && (code == nil || anyOf(substance, anySubstance)) {
-		none = "716186003"
 		for _, c := range codesIn(value, snomedOID) {
-			if d := deniedAllergies[c]; d != "" {
+			if d := deniedAllergies[c]; d != "" && (none == "" || none == "716186003") {
 				none = d
 			}
+		}
+		if what := r.concept(value); none == "" && what != nil { // not all allergies, and none of a kind that has a statement of its own
+			return what, true, true, ""
+		} else if none == "" {
+			none = "716186003"
 		}
 	}
 	if none != "" {
 		code = made(snomed, none, noAllergies[none])
 		code.Set("text", fhir.Str(noAllergies[none]))
-		return code, false, none
+		return code, false, false, none
 	}
 	if code == nil && substance.Null() == "" && !anyOfKinds(value) {
 		code = r.concept(value) // older systems put the substance there
@@ -90,14 +94,17 @@ func (r *reader) allergen(o *cda.Element) (code *fhir.Node, denied bool, none st
 			code = fhir.Obj("text", clip(text))
 		}
 	}
-	return code, denied, ""
+	return code, denied, false, ""
 }
 
 func (r *reader) allergy(o, act *cda.Element) {
 	n := fhir.New("AllergyIntolerance")
 	n.Set("identifier", identifiers(o))
-	code, denied, none := r.allergen(o)
+	code, denied, whole, none := r.allergen(o)
 	switch {
+	case isCriticality(o):
+		r.unread(o, kindNotRead)
+		return
 	case code == nil:
 		r.unread(o, saysNothing)
 		return
@@ -122,6 +129,9 @@ func (r *reader) allergy(o, act *cda.Element) {
 		}
 	}
 	criticality := criticalityOf(o)
+	if criticality == "" && criticalityOf(act) == "high" { // some put it there
+		criticality = "high"
+	}
 	n.Set("criticality", fhir.Obj("v", criticality).Get("v"))
 	n.Set("code", code)
 	onset := r.onset(n, o)
@@ -135,7 +145,10 @@ func (r *reader) allergy(o, act *cda.Element) {
 		r.doubt(wordsOnly)
 	}
 	line := r.spoken(code, o, conceptText(code))
-	if denied {
+	switch {
+	case whole:
+		line = "Not: " + line
+	case denied:
 		line = "No allergy to " + line
 	}
 	if said != "" {
@@ -158,9 +171,11 @@ func (r *reader) allergy(o, act *cda.Element) {
 	item.Section = Allergies
 }
 
+func isCriticality(o *cda.Element) bool { return o.Child("code").Attr("code") == "82606-5" }
+
 func criticalityOf(o *cda.Element) (criticality string) {
 	related(o, "observation", func(_ string, c *cda.Element) {
-		if c.Child("code").Attr("code") == "82606-5" {
+		if isCriticality(c) {
 			criticality = map[string]string{"CRITH": "high", "CRITL": "low", "CRITU": "unable-to-assess"}[c.Child("value").Attr("code")]
 		}
 	})

@@ -311,12 +311,43 @@ func (r *reader) quantity(e *cda.Element) *fhir.Node {
 	if value == "" {
 		if e.Has("value") {
 			r.doubt(valueUnreadable)
+			return nil
 		}
-		return nil
+		return r.translated(e)
 	}
 	n := fhir.Obj("value", fhir.Decimal(value))
 	r.unit(n, e)
 	return n
+}
+
+// translated reads a PQ whose value stands in a translation, in a unit that UCUM does not have.
+func (r *reader) translated(e *cda.Element) *fhir.Node {
+	if e == nil {
+		return nil
+	}
+	for t := range e.All("translation") {
+		value := number(t.Attr("value"))
+		if value == "" {
+			continue
+		}
+		n := fhir.Obj("value", fhir.Decimal(value))
+		unit := collapse(t.Attr("code"))
+		code, ok := known(unit)
+		switch words := r.words(t); {
+		case t.Has("unit"):
+			r.unit(n, t)
+		case ok && t.Attr("codeSystem") == "2.16.840.1.113883.6.8":
+			n.Set("unit", fhir.Str(unit))
+			n.Set("system", fhir.Str(ucum.System))
+			n.Set("code", fhir.Str(code))
+		case words != "":
+			n.Set("unit", fhir.Str(words))
+		case unit != "":
+			n.Set("unit", fhir.Str(unit))
+		}
+		return n
+	}
+	return nil
 }
 
 // unit puts the unit of a PQ into a quantity.

@@ -3,6 +3,7 @@ package document
 import (
 	"math/big"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,10 +11,14 @@ import (
 	"github.com/osler-emr/osler/wire/cda"
 )
 
-var noMedication = map[string]bool{"787481004": true, "182904002": true, "182849000": true}
+// noMedication are statements that nothing is taken, unknownMedication that nobody knows what.
+var (
+	noMedication      = map[string]bool{"787481004": true, "182849000": true}
+	unknownMedication = map[string]bool{"182904002": true}
+)
 
 // noMedicines are words that deny any medicine; those of a denial may leave the "no" to it.
-var noMedicines = regexp.MustCompile(`(?i)^((no|none)( (known|current|active))*( (medications?|medicines?|drugs?|meds))?|(known |current |active )*(medications?|medicines?|drugs?|meds)( or (medications?|drugs?))?)$`)
+var noMedicines = regexp.MustCompile(`(?i)^((no|none)( (known|current|active))*( (medications?|medicines?|drugs?|meds))?|(known |current |active )*(medications?|medicines?|drugs?|meds)( or (medications?|medicaments?|drugs?))?)$`)
 
 // partly reports whether a section has the medicines of a stay or of its end: that there were none
 // does not say that nothing is taken.
@@ -39,6 +44,19 @@ func (r *reader) medication(e *cda.Element) {
 	product := product(e)
 	code := r.drug(e)
 	denied := e.Attr("negationInd") == "true"
+	if anyOf(product, unknownMedication) {
+		r.unread(e, deniesInWords)
+		return
+	}
+	if denied && (code == nil || anyOf(product, anySubstance)) { // what is denied may be named in words
+		if words := r.named(e, product); words != "" && !noMedicines.MatchString(words) && !denies.MatchString(words) {
+			if anyMedicine.MatchString(words) {
+				r.unread(e, deniesInWords)
+				return
+			}
+			code, product = fhir.Obj("text", clip(words)), nil
+		}
+	}
 	none := anyOf(product, noMedication) || denied && (code == nil || anyOf(product, anySubstance) || code.Get("coding") == nil && noMedicines.MatchString(conceptText(code)))
 	if none && r.partly() || !none && void(code) {
 		r.unread(e, deniesInWords)
@@ -114,6 +132,25 @@ func (r *reader) medication(e *cda.Element) {
 	if item.Section == Other {
 		item.Section = Medications
 	}
+}
+
+// anyMedicine finds words that speak of medicines as such.
+var anyMedicine = regexp.MustCompile(`(?i)\b(medications?|medicines?|medicaments?|drugs?|meds)\b`)
+
+// named returns how a medicine is named beside its code; "" when it is not.
+func (r *reader) named(e, product *cda.Element) string {
+	for _, path := range []string{"consumable/manufacturedProduct/manufacturedMaterial/name", "consumable/manufacturedProduct/manufacturedLabeledDrug/name"} {
+		if name := e.At(path).Content(); name != "" {
+			return name
+		}
+	}
+	if words := r.textOf(product.Child("originalText")); words != "" {
+		return words
+	}
+	if len(called(product)) > 0 {
+		return ""
+	}
+	return r.textOf(e.Child("text"))
 }
 
 // product returns the code of what is given.
@@ -356,30 +393,73 @@ func routeText(c *fhir.Node) string {
 // periods are the units of time of a Timing, and how they are said.
 var periods = map[string][2]string{"s": {"second", "seconds"}, "min": {"minute", "minutes"}, "h": {"hour", "hours"}, "d": {"day", "days"}, "wk": {"week", "weeks"}, "mo": {"month", "months"}, "a": {"year", "years"}}
 
-// timing reads how often something is taken.
+// timing reads how often something is taken. Events of a day go together; of what does not, the first is kept
+// and the rest is left to the text.
 func (r *reader) timing(e *cda.Element) (*fhir.Node, string) {
-	for t := range e.All("effectiveTime") {
-		if !isFrequency(t) {
-			continue
+	var kept *fhir.Node
+	var said []string
+	events, late, more := fhir.Arr(), 0, false
+	var take func(t *cda.Element)
+	take = func(t *cda.Element) {
+		for c := range t.All("comp") {
+			if isFrequency(c) {
+				take(c)
+			}
 		}
 		if p := t.Child("period"); p != nil {
-			if repeat, words := r.every(p, t.Attr("institutionSpecified") == "true"); repeat != nil {
-				return fhir.Obj("repeat", repeat), words
+			repeat, words := r.every(p, t.Attr("institutionSpecified") == "true")
+			switch {
+			case repeat == nil:
+			case kept == nil:
+				kept, said = repeat, []string{words}
+			case events.Len() > 0 || said[0] != words:
+				more = true
 			}
+			return
 		}
-		if code := t.Child("event").Attr("code"); eventWords[code] != "" {
-			repeat := fhir.Obj("when", fhir.Arr(code))
-			words := eventWords[code]
-			if q := t.Child("offset"); q.Has("value") || q.Child("low").Has("value") {
-				if m := minutes(q); m > 0 {
-					repeat.Set("offset", fhir.Int(int64(m)))
-					words = strconv.Itoa(m) + " minutes " + words
-				}
+		code := t.Child("event").Attr("code")
+		if code == "" {
+			return
+		}
+		words, offset := eventWords[code], 0
+		if q := t.Child("offset"); q.Has("value") || q.Child("low").Has("value") {
+			offset = max(0, minutes(q))
+		}
+		switch {
+		case words == "", kept != nil && (events.Len() == 0 || offset != late):
+			more = true
+		case slices.Contains(said, words):
+		default:
+			if kept == nil {
+				kept, late = fhir.Obj(), offset
 			}
-			return fhir.Obj("repeat", repeat), words
+			events.Append(fhir.Str(code))
+			said = append(said, words)
 		}
 	}
-	return nil, ""
+	for t := range e.All("effectiveTime") {
+		if isFrequency(t) {
+			take(t)
+		}
+	}
+	switch {
+	case more && kept != nil:
+		r.doubt(moreTimes)
+	case more:
+		r.doubt(valueUnreadable)
+	}
+	if kept == nil {
+		return nil, ""
+	}
+	words := strings.Join(said, " and ")
+	if events.Len() > 0 {
+		kept.Set("when", events)
+		if late > 0 {
+			kept.Set("offset", fhir.Int(int64(late)))
+			words = strconv.Itoa(late) + " minutes " + words
+		}
+	}
+	return fhir.Obj("repeat", kept), words
 }
 
 // eventWords are the events of R4's EventTiming.

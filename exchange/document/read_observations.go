@@ -2,6 +2,7 @@ package document
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/wire/cda"
@@ -63,7 +64,12 @@ func (r *reader) observation(o, around *cda.Element, category string) (n *fhir.N
 		n.Set("performer", fhir.Arr(named(who)))
 	}
 	said := ""
-	if len(values) > 0 {
+	denied := o.Attr("negationInd") == "true"
+	if denied && (len(values) == 0 || r.words(values[0]) == "" && !values[0].Has("value")) { // what is denied is the name itself
+		said = "Not: " + conceptText(code)
+		n.Set("valueCodeableConcept", fhir.Obj("text", said))
+		values = nil
+	} else if len(values) > 0 {
 		said = r.value(n, values[0], o.Attr("negationInd") == "true")
 		said = r.spoken(n.Get("valueCodeableConcept"), o, said)
 		if o.Is(pregnancy) && o.Attr("negationInd") == "true" && slices.Contains(codesIn(values[0], snomedOID), "77386006") {
@@ -83,7 +89,7 @@ func (r *reader) observation(o, around *cda.Element, category string) (n *fhir.N
 	n.Set("referenceRange", r.ranges(o))
 	n.Set("component", r.components(o, values))
 	line = conceptText(code)
-	if isAssertion(code) && said != "" {
+	if said != "" && (isAssertion(code) || said == "Not: "+line) {
 		line, said = said, ""
 	}
 	if said != "" {
@@ -188,7 +194,11 @@ func (r *reader) value(n *fhir.Node, v *cda.Element, denied bool) string {
 			said = amount(q)
 		}
 	case "INT":
-		if i := integer(v.Attr("value")); v.Has("value") && i >= 0 && i < 1<<31 {
+		digits, minus := strings.CutPrefix(strings.TrimSpace(v.Attr("value")), "-")
+		if i := integer(digits); v.Has("value") && i >= 0 && i < 1<<31 {
+			if minus {
+				i = -i
+			}
 			n.Set("valueInteger", fhir.Int(int64(i)))
 			said = v.Attr("value")
 		}
@@ -284,7 +294,11 @@ func (r *reader) ranges(o *cda.Element) *fhir.Node {
 		}
 		n := fhir.Obj()
 		v := x.Child("value")
-		switch v.Type() {
+		form := v.Type()
+		if form == "" && (v.Child("low") != nil || v.Child("high") != nil) {
+			form = "IVL_PQ"
+		}
+		switch form {
 		case "IVL_PQ", "IVL_REAL", "IVL_INT":
 			n.Set("low", r.quantity(v.Child("low")))
 			n.Set("high", r.quantity(v.Child("high")))
@@ -326,6 +340,8 @@ func (r *reader) components(o *cda.Element, values []*cda.Element) *fhir.Node {
 		}
 		if v := x.Child("value"); v != nil {
 			r.value(c, v, x.Attr("negationInd") == "true")
+		} else if x.Attr("negationInd") == "true" {
+			c.Set("valueCodeableConcept", fhir.Obj("text", "Not: "+conceptText(c.Get("code"))))
 		}
 		out.Append(c)
 	})

@@ -9,6 +9,42 @@ import (
 
 // results reads a panel as a DiagnosticReport with its Observations.
 func (r *reader) results(e *cda.Element) {
+	if len(members(e, "observation")) > 0 || len(members(e, "organizer")) == 0 {
+		r.panel(e)
+	}
+	r.nested(e, (*reader).results)
+}
+
+// members returns what a bracket holds of a kind.
+func members(e *cda.Element, name string) (list []*cda.Element) {
+	for c := range e.All("component") {
+		list = append(list, elements(c, name)...)
+	}
+	return list
+}
+
+// nested reads the brackets in a bracket, each for itself.
+func (r *reader) nested(e *cda.Element, read func(*reader, *cda.Element)) {
+	for _, o := range members(e, "organizer") {
+		r.doubts = nil
+		switch {
+		case erroneous(o):
+			r.unread(o, markedError)
+		case o.Null() != "":
+			r.unread(o, notKnown)
+		case wide(o):
+			r.unread(o, tooMany, maxMembers)
+		case r.nests >= maxInside:
+			r.unread(o, kindNotRead)
+		default:
+			r.nests++
+			read(r, o)
+			r.nests--
+		}
+	}
+}
+
+func (r *reader) panel(e *cda.Element) {
 	if e.Name == "observation" {
 		r.observed(e, nil, resultCategory(e))
 		return

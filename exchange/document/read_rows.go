@@ -112,10 +112,10 @@ func (r *reader) rowOf(e *cda.Element, code *fhir.Node) (found *cda.Passage) {
 		}
 		return nil
 	}
-	named, ok := r.named[r.of]
+	named, ok := r.called[r.of]
 	if !ok {
 		named = namedRows(r.inText[r.of])
-		r.named[r.of] = named
+		r.called[r.of] = named
 	}
 	found = named[strings.ToLower(conceptText(code))]
 	for c := range code.Get("coding").Items() {

@@ -10,6 +10,11 @@ import (
 
 // vitals reads a set of vital signs, each as its Observation; the two blood pressures as one.
 func (r *reader) vitals(e *cda.Element) {
+	r.set(e)
+	r.nested(e, (*reader).vitals)
+}
+
+func (r *reader) set(e *cda.Element) {
 	if e.Name == "observation" {
 		r.observed(e, nil, "vital-signs")
 		return
@@ -37,9 +42,21 @@ func (r *reader) vitals(e *cda.Element) {
 		}
 	}
 	with, paired := map[*cda.Element]*cda.Element{}, map[*cda.Element]bool{} // the diastolic pressure of a systolic one
-	if len(systolic) == len(diastolic) {
-		for i, s := range systolic {
-			with[s], paired[diastolic[i]] = diastolic[i], true
+	lower, twice := map[string]*cda.Element{}, map[string]bool{}
+	for _, d := range diastolic {
+		at := r.instant(d, e)
+		twice[at] = twice[at] || lower[at] != nil
+		lower[at] = d
+	}
+	upper := map[string]*cda.Element{}
+	for _, s := range systolic {
+		at := r.instant(s, e)
+		twice[at] = twice[at] || upper[at] != nil
+		upper[at] = s
+	}
+	for at, s := range upper {
+		if d := lower[at]; d != nil && !twice[at] {
+			with[s], paired[d] = d, true
 		}
 	}
 	for _, o := range members {
@@ -68,6 +85,23 @@ func (r *reader) vitals(e *cda.Element) {
 			item.Source = r.frame(e).source
 		}
 	}
+}
+
+// instant is when a member of a set was measured, as it is written. Two pressures belong to each other when
+// they are the only ones of a time: their order says nothing, and a wrong pair is a pressure that nobody had.
+func (r *reader) instant(o, around *cda.Element) string {
+	for _, t := range []*cda.Element{o.Child("effectiveTime"), r.frame(around).time} {
+		low, high := t.Child("low").Attr("value"), t.Child("high").Attr("value")
+		switch value := t.Attr("value"); {
+		case value != "":
+			return value
+		case low != "" && low == high:
+			return low
+		case low != "" || high != "":
+			return low + "/" + high
+		}
+	}
+	return ""
 }
 
 // halved says when the text has both of a blood pressure and the entries have one.

@@ -24,6 +24,7 @@ const (
 	tooMany          = "The entry holds more than %d others."
 	muchText         = "The entries refer to the same text again and again. Not all of it was taken."
 	valueMissing     = "The document gives no value."
+	moreTimes        = "The document gives more than one time; see its text."
 	valueUnreadable  = "The value in the document cannot be read."
 	severityWhere    = "The document rates the severity of the allergy as a whole, not of a reaction."
 	bodyElsewhere    = "The contents of the document are in a file of its own, which was not sent with it."

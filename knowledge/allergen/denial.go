@@ -28,14 +28,23 @@ func DenialOf(snomed []string, words string) Denial {
 		}
 	}
 	what, ok := strings.CutPrefix(strings.ToLower(strings.Join(strings.Fields(words), " ")), "no known ")
-	if !ok || !strings.Contains(what, "allerg") {
+	what = strings.TrimRight(what, ".")
+	if !ok || strings.Contains(what, ";") {
 		return NotDenied
+	}
+	for _, but := range []string{" except", " excluding", " but ", " other than ", " apart from "} { // "No known allergies except penicillin" names one
+		if strings.Contains(" "+what+" ", but) {
+			return NotDenied
+		}
 	}
 	switch what {
 	case "allergies", "allergy":
 		return DeniesAll
-	case "drug allergies", "drug allergy", "medication allergies", "medication allergy", "medicine allergies", "allergies to medicines":
+	case "drug allergies", "drug allergy", "medication allergies", "medication allergy", "medicine allergies", "allergies to medicines", "allergies to medications", "allergies to drugs":
 		return DeniesMedicines
+	}
+	if !strings.HasSuffix(what, "allergy") && !strings.HasSuffix(what, "allergies") {
+		return NotDenied
 	}
 	return DeniesKind
 }

@@ -10,6 +10,8 @@ func TestDenialOf(t *testing.T) {
 		{"716186003", "", DeniesAll}, {"160244002", "x", DeniesAll}, {"409137002", "No known drug allergy", DeniesMedicines}, {"429625007", "No known food allergy", DeniesKind},
 		{"", "No known allergies", DeniesAll}, {"", "no  KNOWN allergy", DeniesAll}, {"", "No known drug allergies", DeniesMedicines},
 		{"", "No known latex allergy", DeniesKind}, {"", "penicillin", NotDenied}, {"", "No known reaction", NotDenied}, {"91936005", "Allergy to penicillin", NotDenied}, {"", "", NotDenied},
+		{"", "No known allergies except penicillin", NotDenied}, {"", "No known allergies but penicillin", NotDenied}, {"", "No known drug allergies other than sulfa allergy", NotDenied},
+		{"", "No known food allergies; penicillin allergy", NotDenied}, {"", "No known allergies, penicillin", NotDenied}, {"", "No known allergies to medicines.", DeniesMedicines},
 	} {
 		if got := DenialOf([]string{c.code}, c.words); got != c.want {
 			t.Errorf("%s %q: %d, want %d", c.code, c.words, got, c.want)

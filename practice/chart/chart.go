@@ -121,7 +121,11 @@ func From(nodes []*fhir.Node, patient string, now time.Time) Chart {
 			add(n)
 		}
 	}
-	each("Condition", func(n *fhir.Node) { c.Problems = append(c.Problems, problemFrom(n)) })
+	each("Condition", func(n *fhir.Node) {
+		if p := problemFrom(n); !p.None() { // that there is none is no problem
+			c.Problems = append(c.Problems, p)
+		}
+	})
 	each("Immunization", func(n *fhir.Node) {
 		if !inError(n) {
 			c.Immunizations = append(c.Immunizations, immunizationFrom(n))

@@ -83,7 +83,7 @@ func From(nodes []*fhir.Node, patient string, now time.Time, named func(string) 
 		}
 		m := FromResource(n, named)
 		switch {
-		case m.Patient != patient || m.Status == "entered-in-error":
+		case m.Patient != patient || m.Status == "entered-in-error" || m.None():
 		case m.Status == "draft":
 			if !m.Stated {
 				out.Prepared = append(out.Prepared, m)
@@ -165,6 +165,16 @@ func (s Medicine) sameMedicine(m Medicine) bool {
 	}
 	return !slices.ContainsFunc(said, func(i drug.Ingredient) bool {
 		return !slices.ContainsFunc(taken, func(j drug.Ingredient) bool { return i.Name == j.Name })
+	})
+}
+
+// NoKnownMedicine is the SNOMED CT concept of "no known medications".
+const NoKnownMedicine = "787481004"
+
+// None reports whether a statement says that nothing is taken: it is no medicine, of today or of the past.
+func (m Medicine) None() bool {
+	return m.Stated && slices.ContainsFunc(m.Codings, func(c drug.Coding) bool {
+		return c.Code == NoKnownMedicine && c.System == "http://snomed.info/sct"
 	})
 }
 
