@@ -300,6 +300,8 @@ func (t *thing) observation(n *fhir.Node) {
 	t.fact(fact{name: "Name", value: t.name, title: true})
 	t.fact(fact{name: "Date", value: t.date, date: true})
 	t.fact(fact{name: "Value", value: value(n), weighs: true})
+	t.fact(fact{name: "Reference range", value: span(n), equal: anyDay})
+	t.fact(fact{name: "Interpretation", value: words(n.Path("interpretation.0")), equal: anyDay})
 	for c := range n.Get("component").Items() {
 		if name := words(c.Get("code")); name != "" {
 			t.fact(fact{name: name, value: value(c), weighs: true})
@@ -332,8 +334,36 @@ func value(n *fhir.Node) string {
 // parts puts the values of a panel beside its name.
 func (t *thing) parts(parts []*fhir.Node) {
 	for _, p := range parts {
-		t.fact(fact{name: words(p.Get("code")), value: value(p)})
+		t.fact(fact{name: words(p.Get("code")), value: graded(p)})
 	}
+}
+
+// span is the range within which a value is usual: "135 - 145 mmol/L".
+func span(n *fhir.Node) string {
+	r := n.Path("referenceRange.0")
+	low, high := r.Path("low.value").Text(), r.Path("high.value").Text()
+	unit := first(r.Path("high.unit"), r.Path("low.unit"))
+	switch {
+	case low != "" && high != "":
+		return strings.TrimSpace(low + " - " + high + " " + unit)
+	case low != "":
+		return strings.TrimSpace("≥ " + low + " " + unit)
+	case high != "":
+		return strings.TrimSpace("≤ " + high + " " + unit)
+	}
+	return r.Get("text").Text()
+}
+
+// graded is a value with how it is judged and what is usual: "151 mmol/L, high (135 - 145 mmol/L)".
+func graded(n *fhir.Node) string {
+	out := value(n)
+	if how := words(n.Path("interpretation.0")); how != "" && out != "" {
+		out += ", " + how
+	}
+	if usual := span(n); usual != "" && out != "" {
+		out += " (" + usual + ")"
+	}
+	return out
 }
 
 func (t *thing) report(n *fhir.Node) {
