@@ -25,7 +25,7 @@ func (c Chart) Elsewhere() (out []Elsewhere) {
 	for _, k := range kindsElsewhere {
 		for _, n := range c.resources[k.Type] {
 			document, ok := strings.CutPrefix(n.Path("meta.source").Text(), "urn:uuid:")
-			if !ok || originOf(n) != Imported || inError(n) || n.Get("lifecycleStatus").Text() == "entered-in-error" || k.Type == "Observation" && measured(n) {
+			if !ok || originOf(n) != Imported || inError(n) || n.Get("lifecycleStatus").Text() == "entered-in-error" || k.Type == "Observation" && charted(n) {
 				continue
 			}
 			e := elsewhere(n)
@@ -38,8 +38,8 @@ func (c Chart) Elsewhere() (out []Elsewhere) {
 	return out
 }
 
-// measured reports whether an Observation stands among results or vital signs.
-func measured(n *fhir.Node) bool {
+// charted reports whether an Observation stands among results or vital signs.
+func charted(n *fhir.Node) bool {
 	for x := range n.Get("category").Items() {
 		switch x.Path("coding.0.code").Text() {
 		case "laboratory", "vital-signs", "imaging":
