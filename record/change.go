@@ -15,10 +15,9 @@ import (
 // id is created under it or updated. IfMatch, when not 0, must be the current version,
 // otherwise fault.Stale.
 //
-// A principal from whom something of a type may be hidden does not choose ids there: an id of Chosen that is
-// free is fault.NotFound, as one that is taken by what is hidden is, whatever is stored. Without Chosen the id was
-// made by Osler, by ident.New, which nobody guesses; a principal who sees a type only in part (a patient, mostly) brings
-// none of another form. What is hidden is written over in no case, and a change that is refused is refused
+// A principal from whom something of a type may be hidden chooses only ids there that nobody guesses, of the form
+// of ident.New (a UUID of version 7): another id of Chosen that is free is fault.NotFound, as one that is taken by what
+// is hidden is, whatever is stored. What is hidden is written over in no case, and a change that is refused is refused
 // as if the id were free.
 type Put struct {
 	Resource *fhir.Node
@@ -63,6 +62,10 @@ type Change struct {
 	Dangling bool
 	// Final says that nobody is offered to take it back: no Result.Undo is kept. For programs.
 	Final bool
+	// Imports says that a document of another system is filed or reviewed, which exchange/document alone does:
+	// the labels of what is new come from the document, whoever holds it may not be cleared for them, and
+	// it alone writes down the steps of a review (policy.ReviewStep).
+	Imports bool
 	// Drop names a draft that this change makes obsolete.
 	Drop string
 

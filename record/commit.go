@@ -229,7 +229,7 @@ func (b *builder) find(ctx context.Context, p Put, q *pendingPut) error {
 	// Whether an id is free is not told to who may not see what has it.
 	case missing && (p.Update || !policy.SeesAll(a.principal, resourceType) && !chosen(id)):
 		return a.refused(ctx, notFound(resourceType), policy.Update, resourceType, id, patient)
-	case missing && p.Chosen && policy.Hides(a.principal, resourceType):
+	case missing && p.Chosen && !chosen(id) && policy.Hides(a.principal, resourceType):
 		if err := a.may(ctx, policy.Create, resourceType, id); err != nil {
 			return err
 		}
@@ -252,7 +252,7 @@ func (b *builder) find(ctx context.Context, p Put, q *pendingPut) error {
 
 // notChosen is the one answer for an id of the caller's own that is free, and for one of something hidden.
 func notChosen(resourceType string) error {
-	return fault.New(fault.NotFound, "There is no %s with this id that you may see, and new ones get their ids from Osler: create it with POST, or with PUT by a condition such as an identifier.", resourceType)
+	return fault.New(fault.NotFound, "There is no %s with this id that you may see. New ones get their ids from Osler, or a UUID of version 7 of your own: create it with POST, or with PUT by a condition such as an identifier.", resourceType)
 }
 
 func stale(resourceType, where string) error {
@@ -303,6 +303,11 @@ func (b *builder) put(ctx context.Context, q *pendingPut) error {
 	}
 	if err := policy.Decide(a.principal, what, q.before, r); err != nil {
 		return a.refused(ctx, err, what, resourceType, r.ID(), q.current.Patient)
+	}
+	if !b.change.Imports && !b.change.handed && a.principal.Role != trust.SystemRole {
+		if err := policy.ReviewStep(q.before, r); err != nil {
+			return a.refused(ctx, err, what, resourceType, r.ID(), q.current.Patient)
+		}
 	}
 	if resourceType == "Consent" {
 		rules, err := a.rules(ctx)

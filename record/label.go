@@ -84,6 +84,9 @@ func (b *builder) labels(ctx context.Context, before, r *fhir.Node) (labels, wit
 	}
 	labels = append(labels, codesIn(before, "security", policy.LabelSystem)...)
 	without = codesIn(before, "tag", withoutSystem)
+	if b.change.Imports && before == nil && policy.MayHide(r.ResourceType()) == nil {
+		labels = append(labels, codesIn(r, "security", policy.LabelSystem)...)
+	}
 	if b.actor.principal.Role == trust.SystemRole {
 		labels = append(labels, codesIn(r, "security", policy.LabelSystem)...)
 		without = append(without, codesIn(r, "tag", withoutSystem)...)

@@ -20,6 +20,9 @@ type importDraft struct {
 
 // documentImport files a document of another clinic, and opens its review.
 func documentImport(w http.ResponseWriter, r *web.Request) error {
+	if err := document.MayFile(r.Actor); err != nil {
+		return err
+	}
 	u, err := r.Upload()
 	if err != nil {
 		return err
@@ -52,7 +55,7 @@ func (f *importDraft) file(r *web.Request, u web.Upload) (document.Filed, error)
 	if err != nil {
 		return document.Filed{}, err
 	}
-	d, err := document.Read(body)
+	d, err := document.ReadFor(r.Context(), body)
 	if err != nil {
 		return document.Filed{}, err
 	}

@@ -57,7 +57,7 @@ func openImport(r *web.Request) (importFile, error) {
 		return importFile{}, err
 	}
 	f.ID = r.PathValue("document")
-	d, err := document.Read(body)
+	d, err := document.ReadFor(r.Context(), body)
 	return importFile{f, d}, err
 }
 

@@ -3,6 +3,7 @@ package clinic
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
@@ -150,5 +151,15 @@ func TestDocumentsThatAreNotTakenIn(t *testing.T) {
 		if got := b.get(got.path); got.says("Kirkstall") {
 			t.Errorf("%s reads the review", who)
 		}
+	}
+}
+
+// TestADocumentThatThePatientSentSaysSo: whoever reviews it is not told that another clinic wrote it.
+func TestADocumentThatThePatientSentSaysSo(t *testing.T) {
+	h := open(t)
+	h.commit(trust.System("import"), `{"resourceType":"Patient","id":"maria","name":[{"family":"Okafor","given":["Maria"]}],"birthDate":"1968-03-14","gender":"female","generalPractitioner":[{"reference":"Practitioner/anna"}]}`,
+		`{"resourceType":"DocumentReference","id":"sent","meta":{"tag":[{"system":"urn:osler:origin","code":"patient-reported"}]},"status":"current","subject":{"reference":"Patient/maria"},"content":[{"attachment":{"contentType":"text/xml","data":"`+base64.StdEncoding.EncodeToString([]byte(letterFile()))+`"}}]}`)
+	if page := h.signedIn("anna").get("/p/maria/documents/sent/review"); page.status != 200 || !page.says("Sent by the patient") {
+		t.Errorf("%d %s", page.status, tags.ReplaceAllString(page.body, " "))
 	}
 }

@@ -17,11 +17,14 @@ import (
 // another system in the body is filed as it came, read and held to the chart. Nothing of it is in the chart
 // unless accept=new asks for what is new; all else waits on a task for a person.
 func (s *server) importDocument(c *call) error {
+	if err := document.MayFile(c.actor); err != nil {
+		return err
+	}
 	in, err := c.documentGiven()
 	if err != nil {
 		return err
 	}
-	d, err := document.Read(in.body)
+	d, err := document.ReadFor(c.Context(), in.body)
 	if err != nil {
 		return err
 	}

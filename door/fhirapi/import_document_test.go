@@ -104,6 +104,8 @@ func TestDocumentsThatAreRefused(t *testing.T) {
 		"an unknown parameter":     {trust.Physician, "Patient/rosa/$import-document?accept=all", letter, 0},
 		"the patient":              {trust.Patient, "Patient/rosa/$import-document?accept=new", letter, 403},
 		"the front desk":           {trust.FrontDesk, "Patient/rosa/$import-document?accept=new", letter, 403},
+		"before it is read":        {trust.FrontDesk, "Patient/rosa/$import-document", "<html/>", 403},
+		"the patient, before":      {trust.Patient, "Patient/rosa/$import-document", "<html/>", 403},
 	} {
 		a := h.as(c.role).ask("POST", "/fhir/"+c.path, c.body, "Content-Type: text/xml")
 		if a.status < 400 || a.status >= 500 || c.status != 0 && a.status != c.status || strings.Contains(string(a.body), "1971") {

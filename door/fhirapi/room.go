@@ -28,8 +28,10 @@ const (
 
 	roomPace = time.Second // a body that takes longer for a step may have to make way
 
-	openEach = 128  // exchanges of one account that wait for their clients: one more ends that which has stood still longest
-	openAll  = 1024 // of all: one more ends one of who has the most
+	openEach  = 128             // exchanges of one account that wait for their clients: one more ends that which has stood still longest,
+	openStill = 5 * time.Second // if it has for so long: who opens many charts at once is no attacker
+	openMost  = 512             // of one account, whether they stand still or not
+	openAll   = 2048            // of all: one more ends one of who has the most
 
 	sendQuick  = 16 << 10         // bytes of an answer that the network takes without its client
 	sendPiece  = 1 << 20          // bytes of an answer that a client takes within sendWithin; otherwise it loses the answer
@@ -87,7 +89,11 @@ func (r *room) enter(who string, breaks func()) *exchange {
 	var still *exchange
 	if len(r.open[most]) > openEach || r.opens > openAll {
 		still = slices.MinFunc(r.open[most], func(a, b *exchange) int { return cmp.Compare(a.last.Load(), b.last.Load()) })
-		r.remove(still)
+		if len(r.open[most]) <= openMost && r.opens <= openAll && time.Since(time.Unix(0, still.last.Load())) < openStill {
+			still = nil
+		} else {
+			r.remove(still)
+		}
 	}
 	r.mu.Unlock()
 	still.breakOff()

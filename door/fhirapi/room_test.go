@@ -210,6 +210,12 @@ func TestUnfinishedExchangesAreCounted(t *testing.T) {
 		for i := range openEach - 1 {
 			enter("nina", i+1)
 		}
+		enter("nina", -2) // a chart that is opened at once: nobody stands still
+		if len(ended) > 0 {
+			t.Fatalf("ended at once: %v", ended)
+		}
+		r.remove(r.open["nina"][openEach])
+		time.Sleep(openStill)
 		first.moves()
 		enter("nina", openEach)
 		enter("amara", -1)
@@ -261,9 +267,11 @@ func TestUnfinishedBodiesOverTheWire(t *testing.T) {
 	for waiting() < 1 {
 		time.Sleep(time.Millisecond)
 	}
-	for range openEach {
+	for range openEach - 1 {
 		send("{", 1000)
 	}
+	time.Sleep(openStill)
+	send("{", 1000)
 	if status := answered(first); status != http.StatusTooManyRequests {
 		t.Errorf("the body that stood still longest: %d", status)
 	}

@@ -153,6 +153,7 @@ func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec
 	t := r.put(actor, c, outcome)
 	a.Task = t.Resource.ID()
 	change.Put = append(append(change.Put, puts...), t)
+	change.Imports = true
 	change.Unchanged, change.SeenAt, change.Reason = c.seen.Unchanged, c.seen.SeenAt, reason
 	if dec.Key != "" && change.Key == "" {
 		change.Key = dec.Key + "/" + dec.hash()
@@ -201,7 +202,7 @@ func (d Decision) hash() string {
 }
 
 // Take files a document and accepts all that is new in it, in one change, for migrations by who may write
-// all of it: what differs, is less exact or uncertain, or of which a check says that it must not be,
+// all of it: what differs, is less exact or uncertain, of which something could not be read, or of which a check says that it must not be,
 // stays on the task. A document that was filed before is compared anew.
 func Take(ctx context.Context, actor *record.Actor, u Upload) (f Filed, a Accepted, c *Comparison, err error) {
 	for range attempts {
@@ -217,7 +218,7 @@ func takeOnce(ctx context.Context, actor *record.Actor, u Upload) (f Filed, a Ac
 	if c, err = Compare(ctx, actor, u.Patient, u.Read); err != nil {
 		return f, a, nil, err
 	}
-	c.known(u.Body)
+	c.known(ctx, actor, u.Body)
 	if c.Blocks() && !Says(u.Reason) {
 		return f, a, c, otherPerson()
 	}
@@ -234,11 +235,11 @@ func takeOnce(ctx context.Context, actor *record.Actor, u Upload) (f Filed, a Ac
 	r.Document = f.Document
 	dec := Decision{Choices: map[string]Choice{}, Reason: u.Reason}
 	for i := range c.Rows {
-		if row := &c.Rows[i]; row.State == New && row.Addable() && !row.stopped() && r.Done[row.Item.Key] == "" {
+		if row := &c.Rows[i]; row.State == New && row.Addable() && row.clear() && r.Done[row.Item.Key] == "" {
 			dec.Choices[row.Item.Key] = Add
 		}
 	}
-	change.What = "take in a document of another system"
+	change.What, change.Imports = "take in a document of another system", true
 	if len(dec.Choices) > 0 {
 		if a, err = c.accept(actor, r, f.Document, dec, &change); err != nil {
 			return f, a, c, err

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/practice/task"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/policy"
 )
 
@@ -26,7 +28,7 @@ const MaxBytes = 20 << 20
 
 // The systems of what Osler itself says about a document and its review.
 const (
-	ImportSystem  = "urn:osler:import"           // codes of decisions, and of what was done
+	ImportSystem  = policy.ImportSystem          // codes of decisions, and of what was done
 	versionSystem = "urn:osler:document-version" // identifier: the number of a version within its set
 	contentSystem = "urn:osler:document-content" // identifier: SHA-256 of the original
 )
@@ -75,14 +77,33 @@ func Says(reason string) bool {
 	return letters >= 10 && len(strings.Fields(reason)) >= 2
 }
 
+// MayFile reports, as a fault, when somebody's role files no documents: before they are read, which is work.
+func MayFile(actor *record.Actor) error {
+	p := actor.Principal()
+	if p.Role == trust.Patient { // who may send letters and pictures
+		return fault.New(fault.Forbidden, "The role %s may not file documents of other systems.", p.Role)
+	}
+	return policy.May(p, policy.Create, "DocumentReference")
+}
+
 // File files a document in a chart, as it came, and asks the patient's physician to review it. Nothing
 // of what it says is in the chart by that.
-func File(ctx context.Context, actor *record.Actor, u Upload) (Filed, error) {
+func File(ctx context.Context, actor *record.Actor, u Upload) (f Filed, err error) {
+	for range attempts { // the same file may come twice at once
+		f, err = fileOnce(ctx, actor, u)
+		if !fault.Is(err, fault.Conflict) && !fault.Is(err, fault.Stale) {
+			break
+		}
+	}
+	return f, err
+}
+
+func fileOnce(ctx context.Context, actor *record.Actor, u Upload) (Filed, error) {
 	c, err := Compare(ctx, actor, u.Patient, u.Read)
 	if err != nil {
 		return Filed{}, err
 	}
-	c.known(u.Body)
+	c.known(ctx, actor, u.Body)
 	if c.Blocks() && !Says(u.Reason) {
 		return Filed{}, otherPerson()
 	}
@@ -120,7 +141,7 @@ func (c *Comparison) file(ctx context.Context, actor *record.Actor, u Upload) (r
 	if key != "" {
 		key += "/" + content.Hash
 	}
-	return record.Change{What: "file a document of another system", Key: key, Reason: strings.TrimSpace(u.Reason), Put: []record.Put{
+	return record.Change{Imports: true, Unchanged: c.seen.Unchanged, SeenAt: c.seen.SeenAt, What: "file a document of another system", Key: key, Reason: strings.TrimSpace(u.Reason), Put: []record.Put{
 		{Resource: doc, Create: true}, {Resource: binary, Create: true, Content: &content}}}, doc.ID(), nil
 }
 
@@ -129,7 +150,7 @@ func (c *Comparison) reference(actor *record.Actor, url string, size int, hash s
 	d := c.Document
 	n := fhir.New("DocumentReference")
 	n.SetID(ident.New(actor.Now()))
-	n.Set("meta", c.meta("DocumentReference", n.ID()))
+	n.Set("meta", c.meta("DocumentReference", n.ID(), c.union(actor.Now())))
 	n.Set("masterIdentifier", numberOf(d.ID))
 	list := fhir.Arr()
 	if set := numberOf(d.Set); set != nil {
@@ -181,28 +202,19 @@ func (c *Comparison) reference(actor *record.Actor, url string, size int, hash s
 var formats = map[string]string{"R1.1": "urn:hl7-org:sdwg:ccda-structuredBody:1.1", "R2.1": "urn:hl7-org:sdwg:ccda-structuredBody:2.1"}
 
 // meta is what stands on everything that is written from the document: where it is from, and the labels
-// of the document.
-func (c *Comparison) meta(resourceType, document string) *fhir.Node {
+// that the document has of it.
+func (c *Comparison) meta(resourceType, document string, labels []string) *fhir.Node {
 	m := fhir.Obj("source", "urn:uuid:"+document)
-	if c.Document.labelled() && policy.MayHide(resourceType) == nil {
-		m.Set("security", codings(policy.LabelSystem, c.Document.Labels))
+	if list := codings(policy.LabelSystem, labels); list.Len() > 0 && policy.MayHide(resourceType) == nil {
+		m.Set("security", list)
 	}
 	m.Set("tag", fhir.Arr(fhir.Obj("system", "urn:osler:origin", "code", "imported", "display", c.from())))
 	return m
 }
 
-func (d *Document) labelled() bool {
-	for _, l := range d.Labels {
-		if _, known := policy.LabelOf(l); known {
-			return true
-		}
-	}
-	return false
-}
-
 func codings(system string, codes []string) *fhir.Node {
 	list := fhir.Arr()
-	for _, l := range codes {
+	for _, l := range slices.Compact(slices.Sorted(slices.Values(codes))) {
 		if known, ok := policy.LabelOf(l); ok && !known.Chart {
 			list.Append(fhir.Obj("system", system, "code", l))
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/record"
 )
 
@@ -28,7 +29,7 @@ func Register(ctx context.Context, actor *record.Actor, body []byte) (Registered
 	if err != nil {
 		return Registered{}, err
 	}
-	if patient, err := holder(ctx, actor, d); patient != "" || err != nil {
+	if patient, err := holder(ctx, actor, d, body); patient != "" || err != nil {
 		return Registered{Patient: patient, Before: true}, err
 	}
 	if err := nobody(ctx, actor, d.Patient); err != nil {
@@ -63,19 +64,30 @@ func Register(ctx context.Context, actor *record.Actor, body []byte) (Registered
 	return out, nil
 }
 
-// holder returns the patient in whose chart the same document is; "" when it is in none.
-func holder(ctx context.Context, actor *record.Actor, d *Document) (string, error) {
-	id := numberOf(d.ID)
-	if id == nil {
-		return "", nil
+// holder returns the patient in whose chart the very same document is, when they are its person; "" when it is in
+// none. A number alone tells nothing: another clinic's may be the same, and anybody can write one.
+func holder(ctx context.Context, actor *record.Actor, d *Document, body []byte) (string, error) {
+	found, err := actor.Find(ctx, "DocumentReference", "identifier="+url.QueryEscape(contentSystem+"|"+hashOf(body))+"&_count=20")
+	if err != nil {
+		return "", err
 	}
-	found, err := actor.Find(ctx, "DocumentReference", "identifier="+url.QueryEscape(id.Get("system").Text()+"|"+id.Get("value").Text())+"&_count=10")
 	for _, n := range found {
-		if n.Get("status").Text() != "entered-in-error" && sameIdentifier(n.Get("masterIdentifier"), d.ID) {
-			return strings.TrimPrefix(n.Path("subject.reference").Text(), "Patient/"), err
+		patient, is := strings.CutPrefix(n.Path("subject.reference").Text(), "Patient/")
+		if !is || n.Get("status").Text() == "entered-in-error" || sentByPatient(n) || !holds(ctx, actor, patient, n.ID(), body) {
+			continue
+		}
+		who, err := actor.Read(ctx, "Patient", patient)
+		if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Gone) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		if c := (&Comparison{Person: traits(chart.PatientFrom(who), who, d.Patient)}); !c.Blocks() {
+			return patient, nil
 		}
 	}
-	return "", err
+	return "", nil
 }
 
 // nobody refuses when somebody in the record may be the person: by a number, or by family name and birth date.

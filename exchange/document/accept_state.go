@@ -116,6 +116,9 @@ func (r *Review) batches(ctx context.Context, actor *record.Actor) error {
 	}
 	undone := map[string]map[string]bool{} // entries, by the batch
 	for _, n := range nodes {
+		if !slices.ContainsFunc(slices.Collect(n.Get("target").Items()), func(t *fhir.Node) bool { return t.Get("reference").Text() == "Patient/"+r.Patient }) {
+			continue // another patient's
+		}
 		b := Batch{ID: n.ID(), By: n.Path("agent.0.who.reference").Text(), node: n, document: r.Document}
 		if p, ok := lang.ParsePartial(n.Get("recorded").Text()); ok {
 			b.At = p.Time
@@ -198,7 +201,7 @@ func Save(ctx context.Context, actor *record.Actor, c *Comparison, r *Review, ch
 		}
 	}
 	p := r.put(actor, c, "")
-	return actor.Commit(ctx, record.Change{What: "save the review of a document", Put: []record.Put{p}})
+	return actor.Commit(ctx, record.Change{Imports: true, What: "save the review of a document", Put: []record.Put{p}})
 }
 
 // put writes the review into its task: open until everything is decided, or ended with an outcome.

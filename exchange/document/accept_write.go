@@ -11,6 +11,7 @@ import (
 	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // written is an item's resource as the chart keeps what is said elsewhere: what others have prescribed is
@@ -37,7 +38,7 @@ func written(n *fhir.Node) *fhir.Node {
 // statement makes a MedicationStatement of a MedicationRequest.
 func statement(n *fhir.Node) *fhir.Node {
 	out := fhir.New("MedicationStatement")
-	for _, name := range []string{"contained", "identifier", "medicationCodeableConcept", "medicationReference", "reasonCode", "note", "statusReason"} {
+	for _, name := range []string{"meta", "contained", "identifier", "medicationCodeableConcept", "medicationReference", "reasonCode", "note", "statusReason"} {
 		if name != "statusReason" {
 			out.Set(name, n.Get(name).Clone())
 		}
@@ -99,10 +100,10 @@ func (c *Comparison) resources(actor *record.Actor, item *Item, document string)
 	return out
 }
 
-// owned gives a resource its id, its patient and where it is from.
+// owned gives a resource its id, its patient, where it is from and its labels.
 func (c *Comparison) owned(actor *record.Actor, n *fhir.Node, document string) *fhir.Node {
 	n.SetID(ident.New(actor.Now()))
-	meta := c.meta(n.ResourceType(), document)
+	meta := c.meta(n.ResourceType(), document, c.said(n))
 	n.Remove("meta")
 	n.SetFirst(2, "meta", meta)
 	n.Set(cmp.Or(aboutWhom[n.ResourceType()], "subject"), reference("Patient/"+c.Patient))
@@ -172,10 +173,8 @@ func addCodes(to, from *fhir.Node) {
 func (c *Comparison) provenance(actor *record.Actor, document, activity, reason string, targets, others []string, of string) *fhir.Node {
 	n := fhir.New("Provenance")
 	n.SetID(ident.New(actor.Now()))
-	meta := fhir.Obj()
-	if c.Document.labelled() {
-		meta.Set("security", codings("http://terminology.hl7.org/CodeSystem/v3-ActCode", c.Document.Labels))
-		n.Set("meta", meta)
+	if list := codings(policy.LabelSystem, c.union(actor.Now())); list.Len() > 0 {
+		n.Set("meta", fhir.Obj("security", list))
 	}
 	list := fhir.Arr(reference("Patient/" + c.Patient))
 	for _, t := range append(slices.Clone(targets), others...) {

@@ -1,10 +1,12 @@
 package document
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,6 +60,7 @@ type Row struct {
 	Merges bool
 
 	entry *fhir.Node
+	now   bool // it is so today
 }
 
 // Decide reports whether a person has to decide about the item.
@@ -142,6 +145,9 @@ func Compare(ctx context.Context, actor *record.Actor, patient string, d *Docume
 		}
 	}
 	for i := range d.Items {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		c.Rows = append(c.Rows, here.row(&d.Items[i]))
 	}
 	for i := range c.Rows {
@@ -182,7 +188,7 @@ func (c *Comparison) filed() {
 	d := c.Document
 	c.twins = map[string]string{}
 	for _, n := range c.files {
-		if n.Get("status").Text() == "entered-in-error" {
+		if n.Get("status").Text() == "entered-in-error" || sentByPatient(n) {
 			continue
 		}
 		master, inSet, version := n.Get("masterIdentifier"), false, 0
@@ -216,15 +222,37 @@ func contentOf(n *fhir.Node) string {
 	return ""
 }
 
-// known looks whether the very same bytes are filed. Others under the same number are another document, which
-// takes the place of the one before.
-func (c *Comparison) known(body []byte) {
+// known looks whether the very same bytes are filed, whatever a DocumentReference says of its content. Others
+// under the same number are another document, which takes the place of the one before.
+func (c *Comparison) known(ctx context.Context, actor *record.Actor, body []byte) {
 	switch same, ok := c.twins[hashOf(body)]; {
-	case ok:
+	case ok && holds(ctx, actor, c.Patient, same, body):
 		c.Filed = same
-	case c.Filed != "" && c.twins[""] == "":
+	case c.Filed != "":
 		c.Former, c.Filed = c.Filed, ""
 	}
+}
+
+// sentByPatient reports whether a document came from the patient: it says what a patient says, under whatever
+// number, and never stands for what another clinic has sent.
+func sentByPatient(n *fhir.Node) bool {
+	for t := range n.Path("meta.tag").Items() {
+		if t.Get("system").Text() == "urn:osler:origin" && t.Get("code").Text() == string(chart.Reported) {
+			return true
+		}
+	}
+	return false
+}
+
+// holds reports whether the content of a filed document is these very bytes.
+func holds(ctx context.Context, actor *record.Actor, patient, document string, body []byte) bool {
+	_, content, err := chart.OpenDocument(ctx, actor, patient, document)
+	if err != nil {
+		return false
+	}
+	defer content.Close()
+	stored, err := io.ReadAll(io.LimitReader(content, int64(len(body))+1))
+	return err == nil && bytes.Equal(stored, body)
 }
 
 func hashOf(body []byte) string {
@@ -293,7 +321,8 @@ func (s Section) Name() string {
 	return "Other"
 }
 
-// stopped reports whether a check says that an item must not be, or could not say.
-func (r *Row) stopped() bool {
-	return r.Checks && r.Findings.Loudest() == rx.Stop
+// clear reports whether an item can be taken in without a person who looks at it: all of it was read, and no check
+// says that it must not be.
+func (r *Row) clear() bool {
+	return len(r.Item.Doubts) == 0 && !(r.Checks && r.Findings.Loudest() == rx.Stop)
 }

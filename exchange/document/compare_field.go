@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/knowledge/allergen"
 	"github.com/osler-emr/osler/knowledge/drug"
@@ -36,6 +37,12 @@ type thing struct {
 	loose bool   // part of the words may mean the same
 	agent rx.Allergy
 	facts []fact
+
+	tried     *thing          // the item that it was last held to
+	named     map[string]fact // by name, once somebody asks
+	at        lang.Partial    // date, once somebody asks
+	dated     bool            // somebody did
+	dateKnown bool
 }
 
 // fact is one value of a thing.
@@ -56,6 +63,11 @@ func (f fact) same(of fact) bool {
 		return sameDay(f.value, of.value)
 	}
 	return f.value == of.value || sameWords(f.value, of.value) || sameNumber(f.value, of.value)
+}
+
+// differs reports whether both sides say something, and not the same.
+func (f fact) differs(of fact) bool {
+	return !f.title && f.value != "" && of.value != "" && !f.same(of)
 }
 
 // sameNumber compares quantities: "5.0 mmol/L" is "5 mmol/L".

@@ -69,6 +69,7 @@ func (x index) row(item *Item) Row {
 	if in == nil {
 		return r
 	}
+	r.now = in.now
 	in.parts(item.Parts)
 	best := x.best(in)
 	if best.thing == nil {
@@ -84,13 +85,12 @@ func (x index) row(item *Item) Row {
 
 // best returns the entry that an item is most likely the same as.
 func (x index) best(in *thing) (best match) {
-	seen := map[*thing]bool{}
 	try := func(t *thing, coded bool) {
-		if seen[t] {
+		if t.tried == in {
 			return
 		}
-		m, ok := in.matches(t, coded)
-		if seen[t] = ok && coded; ok && (best.thing == nil || m.points > best.points) {
+		t.tried = in // codes come first: what they do not find by its time, words do not either
+		if m, ok := in.matches(t, coded); ok && (best.thing == nil || m.points > best.points) {
 			best = m
 		}
 	}
@@ -130,16 +130,15 @@ func (t *thing) within(of *thing) bool {
 // matches reports whether an entry may be the same as an item.
 func (t *thing) matches(of *thing, coded bool) (match, bool) {
 	m := match{thing: of, sure: coded, words: !coded}
-	differs := 0
-	for _, f := range beside(of, t) {
-		if f.Differs {
-			differs++
+	at := noDay
+	if t.event {
+		if at = when(of, t); at == otherDay { // most of what has the same code
+			return m, false
 		}
 	}
+	differs := t.differing(of)
 	if t.event {
-		switch at := when(of.date, t.date); at {
-		case otherDay:
-			return m, false
+		switch at {
 		case sameInstant:
 			m.points += 300
 		case dayOnly: // one of both says no hour
@@ -168,10 +167,7 @@ func (t *thing) matches(of *thing, coded bool) (match, bool) {
 // state says how the matched entry stands to the item.
 func (m match) state(in *thing) State {
 	differs, less := false, false
-	theirs := map[string]fact{}
-	for _, f := range m.thing.facts {
-		theirs[f.name] = f
-	}
+	theirs := m.thing.byName()
 	for _, f := range in.facts {
 		of := theirs[f.name]
 		switch {
@@ -202,21 +198,41 @@ func (m match) state(in *thing) State {
 
 // beside puts the facts of an item beside those of an entry, which may be nil.
 func beside(entry, in *thing) (out []Field) {
-	theirs := map[string]fact{}
-	if entry != nil {
-		for _, f := range entry.facts {
-			theirs[f.name] = f
-		}
-	}
+	theirs := entry.byName()
 	for _, f := range in.facts {
 		of := theirs[f.name]
 		if f.value == "" && of.value == "" {
 			continue
 		}
 		out = append(out, Field{Name: f.name, Chart: of.value, Incoming: f.value, Date: f.date,
-			Differs: entry != nil && f.value != "" && of.value != "" && !f.same(of) && !f.title})
+			Differs: entry != nil && f.differs(of)})
 	}
 	return out
+}
+
+// differing counts the facts that differ from those of an entry.
+func (t *thing) differing(of *thing) (n int) {
+	theirs := of.byName()
+	for _, f := range t.facts {
+		if f.differs(theirs[f.name]) {
+			n++
+		}
+	}
+	return n
+}
+
+// byName returns the facts by their names; none of nil.
+func (t *thing) byName() map[string]fact {
+	if t == nil {
+		return nil
+	}
+	if t.named == nil {
+		t.named = make(map[string]fact, len(t.facts))
+		for _, f := range t.facts {
+			t.named[f.name] = f
+		}
+	}
+	return t.named
 }
 
 // nearness is how near two times are.
@@ -230,16 +246,14 @@ const (
 	sameInstant
 )
 
-// when compares two FHIR dates of events.
-func when(a, b string) nearness {
-	if a == "" || b == "" {
-		return noDay
-	}
-	x, ok := lang.ParsePartial(a)
-	y, ok2 := lang.ParsePartial(b)
+// when compares the dates of two events.
+func when(one, other *thing) nearness {
+	x, ok := one.moment()
+	y, ok2 := other.moment()
 	if !ok || !ok2 {
 		return noDay
 	}
+	a, b := one.date, other.date
 	if x.Clock && y.Clock {
 		d := x.Time.Sub(y.Time)
 		switch {
@@ -260,6 +274,15 @@ func when(a, b string) nearness {
 		return sameInstant // both say the day, and no more
 	}
 	return dayOnly
+}
+
+// moment is the date of an event, read once.
+func (t *thing) moment() (lang.Partial, bool) {
+	if !t.dated {
+		t.dated = true
+		t.at, t.dateKnown = lang.ParsePartial(t.date)
+	}
+	return t.at, t.dateKnown
 }
 
 // absent holds a statement that there is none to the chart. It takes nothing away.

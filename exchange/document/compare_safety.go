@@ -12,11 +12,14 @@ import (
 	"github.com/osler-emr/osler/trust/policy"
 )
 
-// mostChecked bounds the items of a document that the safety checks look at, and mostTaken the current
-// medicines that an allergy is held to: what is beyond is said to be unchecked.
+// mostChecked bounds the items of a document that the safety checks look at, mostTaken the current medicines
+// that an allergy is held to, and mostMet the medicines and the allergies of a document that its others are held
+// to; mostPairs is how many medicines are held to each other in all. What is beyond is said to be unchecked.
 const (
 	mostChecked = 300
 	mostTaken   = 100
+	mostMet     = 100
+	mostPairs   = 60_000
 )
 
 // check runs the safety checks on what may become part of the chart: a medicine as if it were to be
@@ -35,29 +38,66 @@ func (c *Comparison) check(ctx context.Context, actor *record.Actor, nodes []*fh
 	if err != nil {
 		return err
 	}
-	taken := f.Current
+	taken := slices.Clip(f.Current)
+	medicines, allergies := 0, 0
+	f.Current, f.Allergies = taken, slices.Clip(f.Allergies)
 	for _, r := range rows { // the medicines and allergies of one document meet each other
 		if r.Item.Section == Allergies && r.State != Against {
-			f.Allergies = append(slices.Clone(f.Allergies), allergyOf(r, f))
+			if allergies++; allergies <= mostMet {
+				f.Allergies = append(f.Allergies, allergyOf(r, f))
+			}
 		} else if r.isMedicine() && r.Entry == "" {
-			f.Current = append(slices.Clone(f.Current), medicineOf(r))
+			if medicines++; medicines <= mostMet {
+				f.Current = append(f.Current, medicineOf(r))
+			}
 		}
 	}
+	var unmet []rx.NotChecked
+	if medicines > mostMet {
+		unmet = append(unmet, rx.NotChecked{Check: rx.Interactions, Reason: "the document has too many medicines"})
+	}
+	if allergies > mostMet {
+		unmet = append(unmet, rx.NotChecked{Check: rx.Allergies, Reason: "the document has too many allergies"})
+	}
+	most := min(mostChecked, mostPairs/max(len(f.Current)+len(f.Allergies), 1))
+	others := make([]rx.Medicine, 0, len(f.Current))
 	for i, r := range rows {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		r.Checks = true
 		switch {
-		case i >= mostChecked:
+		case i >= most:
 			r.Findings.NotChecked = []rx.NotChecked{{Check: "All checks", Reason: "the document has too many items"}}
 		case r.isMedicine():
 			g := f
 			g.Candidate = medicineOf(r)
-			g.Current = slices.DeleteFunc(slices.Clone(f.Current), func(m rx.Medicine) bool { return m.ID == r.Entry || m.ID == r.mark() })
+			others = others[:0]
+			for _, m := range f.Current {
+				if m.ID != r.Entry && m.ID != r.mark() {
+					others = append(others, m)
+				}
+			}
+			g.Current = others
 			r.Findings = rx.Check(g)
+			r.partly(unmet)
 		default:
 			r.Findings = againstAllergy(f, taken, allergyOf(r, f))
 		}
 	}
 	return nil
+}
+
+// partly notes what an item was not held to: no such check is clear.
+func (r *Row) partly(unmet []rx.NotChecked) {
+	r.Findings.NotChecked = append(r.Findings.NotChecked, unmet...)
+	for _, u := range unmet {
+		for i := range r.Findings.Runs {
+			if run := &r.Findings.Runs[i]; run.Check == u.Check && run.Outcome == rx.Clear {
+				run.Outcome = rx.Partly
+			}
+		}
+	}
 }
 
 // checks reports whether a check is for an item.
@@ -71,7 +111,7 @@ func (r *Row) checks() bool {
 // isMedicine reports whether an item is a medicine of today.
 func (r *Row) isMedicine() bool {
 	t := r.Item.Resource.ResourceType()
-	return (t == "MedicationStatement" || t == "MedicationRequest") && !r.Item.Absent && describe(r.Item.Resource).now
+	return (t == "MedicationStatement" || t == "MedicationRequest") && r.now
 }
 
 // mark stands for an item among the facts.

@@ -1,11 +1,17 @@
 package document
 
 import (
+	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/knowledge/rx"
+	"github.com/osler-emr/osler/trust"
 )
 
 // TestHostileDocumentsCostLittle: what is made to be expensive ends soon and in bounded memory.
@@ -72,4 +78,71 @@ func nested(n int, text string) string {
 		fmt.Fprintf(&b, `<item ID="i%d">`, i)
 	}
 	return b.String() + text + strings.Repeat("</item>", n)
+}
+
+// TestReadingEndsWithTheRequest: a document is read no further than somebody waits for it.
+func TestReadingEndsWithTheRequest(t *testing.T) {
+	body := []byte(`<ClinicalDocument xmlns="urn:hl7-org:v3"><component><structuredBody><component><section>` + strings.Repeat(`<entry><act/></entry>`, 100) + `</section></component></structuredBody></component></ClinicalDocument>`)
+	ctx, cancel := context.WithCancel(t.Context())
+	if d, err := ReadFor(ctx, body); err != nil || len(d.Unread) != 100 {
+		t.Fatal(err)
+	}
+	cancel()
+	if _, err := ReadFor(ctx, body); err != context.Canceled {
+		t.Error(err)
+	}
+}
+
+// TestManyOfOneCodeCostLittle: a chart with many values of a test is held to a document with many of another day.
+func TestManyOfOneCodeCostLittle(t *testing.T) {
+	glucose := func(day string, n int) (list []*fhir.Node) {
+		for i := range n {
+			list = append(list, node(t, fmt.Sprintf(`{"resourceType":"Observation","id":"g%d","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"2345-7","display":"Glucose"}]},"effectiveDateTime":"%sT%02d:%02d:00Z","valueQuantity":{"value":%d,"unit":"mg/dL"}}`, i, day, i/60%24, i%60, i)))
+		}
+		return list
+	}
+	here, items := indexOf(glucose("2020-01-01", 1000)), glucose("2021-02-02", 500)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for _, n := range items {
+		if r := here.row(&Item{Resource: n}); r.State != New {
+			t.Fatal(r.State)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if used := (after.TotalAlloc - before.TotalAlloc) >> 20; used > 20 {
+		t.Errorf("%d MB for 500 values", used)
+	}
+}
+
+// TestManyMedicinesCostLittle: of very many medicines some are held to some, and of each is said that it was not
+// held to all.
+func TestManyMedicinesCostLittle(t *testing.T) {
+	h := open(t)
+	d := &Document{}
+	for i := range 2000 {
+		d.Items = append(d.Items, Item{Key: fmt.Sprint(i), Section: Medications, Resource: node(t, fmt.Sprintf(`{"resourceType":"MedicationStatement","status":"active","medicationCodeableConcept":{"text":"Warfarin %d mg"}}`, i%9+1))})
+	}
+	d.Patient = node(t, `{"resourceType":"Patient"}`)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	c, err := Compare(ctx, h.as(trust.Physician, "anna"), "maria", d)
+	runtime.ReadMemStats(&after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if used := (after.TotalAlloc - before.TotalAlloc) >> 20; used > 400 {
+		t.Errorf("%d MB for 2000 medicines", used)
+	}
+	said := func(r Row) bool {
+		return slices.ContainsFunc(r.Findings.NotChecked, func(n rx.NotChecked) bool { return strings.Contains(n.Reason, "too many") })
+	}
+	for _, r := range c.Rows {
+		if !r.Checks || !said(r) {
+			t.Fatalf("%s: %d findings, not checked: %v", r.Item.Key, len(r.Findings.Findings), r.Findings.NotChecked)
+		}
+	}
+	if len(c.Rows[0].Findings.Findings) == 0 {
+		t.Error("nothing was found of the first")
+	}
 }

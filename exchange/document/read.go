@@ -1,6 +1,7 @@
 package document
 
 import (
+	"context"
 	"regexp"
 	"strconv"
 	"strings"
@@ -13,17 +14,33 @@ import (
 // whole is a fault, in which nothing of the document stands; all else is in the Document: an entry
 // becomes an Item, or is Unread with the reason.
 func Read(body []byte) (*Document, error) {
-	doc, err := cda.Parse(body)
+	return readWhile(body, func() error { return nil })
+}
+
+// ReadFor reads a document for a request: no further than somebody waits for it.
+func ReadFor(ctx context.Context, body []byte) (*Document, error) {
+	return readWhile(body, func() error {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return nil
+	})
+}
+
+func readWhile(body []byte, alive func() error) (*Document, error) {
+	doc, err := cda.ParseWhile(body, alive)
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{cda: doc, doc: &Document{}, places: map[string]place{}, lower: map[*cda.Passage]string{}, lines: map[*cda.Passage]string{},
+	r := &reader{cda: doc, doc: &Document{}, places: map[string]place{}, rows: map[*cda.Passage]row{}, matched: map[*cda.Element]*cda.Passage{}, lower: map[*cda.Passage]string{}, lines: map[*cda.Passage]string{},
 		budget: min(20*len(body), len(body)+64<<20) + 1<<20}
 	r.texts()
 	r.header()
 	r.labels()
 	for i := range doc.Sections {
-		r.section(i)
+		if err := r.section(i, alive); err != nil {
+			return nil, err
+		}
 	}
 	r.unstructured()
 	r.close()
@@ -32,19 +49,22 @@ func Read(body []byte) (*Document, error) {
 
 // reader is the state of reading one document.
 type reader struct {
-	cda    *cda.Document
-	doc    *Document
-	places map[string]place // by the ID of a passage
-	of     int              // index of the section that is read
-	entry  int              // of the entry in it
-	part   int              // items made of the entry
-	kind   Section
-	framed frame                   // the bracket that was asked last
-	name   string                  // of the section
-	doubts []Doubt                 // of the item that is made
-	marked []*marks                // of each section, nil for none
-	lower  map[*cda.Passage]string // passages in lower case
-	lines  map[*cda.Passage]string // passages in a line
+	cda     *cda.Document
+	doc     *Document
+	places  map[string]place // by the ID of a passage
+	rows    map[*cda.Passage]row
+	matched map[*cda.Element]*cda.Passage // the row of a statement that refers to none
+	inText  [][]*cda.Passage              // the rows of the text of each section, in their order
+	of      int                           // index of the section that is read
+	entry   int                           // of the entry in it
+	part    int                           // items made of the entry
+	kind    Section
+	framed  frame                   // the bracket that was asked last
+	name    string                  // of the section
+	doubts  []Doubt                 // of the item that is made
+	marked  []*marks                // of each section, nil for none
+	lower   map[*cda.Passage]string // passages in lower case
+	lines   map[*cda.Passage]string // passages in a line
 	// budget is how many bytes of text may still be taken for entries that refer to them: a passage may
 	// be referred to by every entry.
 	budget  int
@@ -65,6 +85,7 @@ func (r *reader) texts() {
 	for i := range r.cda.Sections {
 		s := &r.cda.Sections[i]
 		r.doc.Texts[i] = Text{Title: s.Title, Section: sectionOf(s), Body: s.Text}
+		r.rowsOf(i)
 		r.index(i, &r.doc.Texts[i].Body, nil)
 	}
 }
@@ -88,7 +109,7 @@ func (r *reader) index(of int, p, wide *cda.Passage) {
 }
 
 // section reads the entries of a section.
-func (r *reader) section(i int) {
+func (r *reader) section(i int, alive func() error) error {
 	s := &r.cda.Sections[i]
 	r.of, r.kind, r.name = i, r.doc.Texts[i].Section, titleOf(s)
 	private := s.Child("code").Attr("code") == privacySection
@@ -100,13 +121,16 @@ func (r *reader) section(i int) {
 		case s.Text.Empty():
 			why = emptySection
 			for range s.All("component") { // it only holds others
-				return
+				return nil
 			}
 		}
 		r.doc.Unread = append(r.doc.Unread, Unread{Of: i, What: r.title(), Why: Doubt{Words: why}})
-		return
+		return nil
 	}
 	for n, statement := range s.Entries {
+		if err := alive(); err != nil {
+			return err
+		}
 		r.entry, r.part = n, 0
 		items, before := len(r.doc.Items), len(r.doc.Items)+len(r.doc.Unread)
 		if private {
@@ -119,6 +143,10 @@ func (r *reader) section(i int) {
 			r.unread(statement, kindNotRead)
 		}
 	}
+	if !private {
+		r.forgotten(i)
+	}
+	return nil
 }
 
 func (r *reader) title() string { return r.name }
@@ -199,12 +227,32 @@ func (r *reader) doubt(words string, args ...any) {
 }
 
 // denies finds words that say that there is nothing, or that nobody knows.
-var denies = regexp.MustCompile(`(?i)^(no|none|nil|nka|nkda|n/a|not|unknown|denies|negative)\b|\bnot (available|applicable|known|recorded)\b|\bno (data|information)\b|^ *-* *$`)
+var denies = regexp.MustCompile(`(?i)^(no|none|nil|nka|nkda|n/a|not|unknown|denies|negative)\b|\bnot (available|applicable|known|recorded|documented)\b|\bno (data|information)\b|^ *-* *$`)
 
 // empty reports whether a concept is only words that deny or know nothing: that is no fact, and what
 // it would be if it were one is a guess.
 func empty(c *fhir.Node) bool {
 	return c != nil && c.Get("coding") == nil && denies.MatchString(c.Get("text").Text())
+}
+
+// deniesCoded finds the same in what a code is called, where "no" may begin a name.
+var deniesCoded = regexp.MustCompile(`(?i)^no(t|ne)?\b.*\b(perform|record|availab|administer|document|data\b|applicab|known|report)|\bnot (available|applicable|documented|recorded)\b|^(none|unknown|n/a)$`)
+
+// void reports whether a concept, coded or not, is called nothing but that there is none, or that
+// nobody knows.
+func void(c *fhir.Node) bool {
+	if c == nil || empty(c) {
+		return c != nil
+	}
+	if !deniesCoded.MatchString(conceptText(c)) {
+		return false
+	}
+	for coding := range c.Get("coding").Items() {
+		if d := coding.Get("display").Text(); d != "" && !deniesCoded.MatchString(d) {
+			return false
+		}
+	}
+	return true
 }
 
 // source returns the ID of the passage of this section that an entry refers to.
@@ -254,16 +302,12 @@ func (r *reader) words(e *cda.Element) string {
 	if e.Name == "text" {
 		return r.textOf(e)
 	}
-	if t := r.textOf(e.Child("originalText")); t != "" && len(t) <= 250 {
+	names := called(e)
+	if t := r.textOf(e.Child("originalText")); t != "" && len(t) <= 250 && (len(names) == 0 || anySays(t, names)) {
 		return t
 	}
-	if d := collapse(e.Attr("displayName")); d != "" {
-		return d
-	}
-	for t := range e.All("translation") {
-		if d := collapse(t.Attr("displayName")); d != "" {
-			return d
-		}
+	if len(names) > 0 {
+		return names[0]
 	}
 	return e.Content()
 }

@@ -1,6 +1,7 @@
 package document
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/osler-emr/osler/fhir"
@@ -61,10 +62,7 @@ const (
 func (r *reader) allergen(o *cda.Element) (code *fhir.Node, denied bool, none string) {
 	agent, value := o.At("participant/participantRole/playingEntity"), o.Child("value")
 	substance := agent.Child("code")
-	code = r.concept(substance)
-	if name := agent.Child("name").Content(); name != "" && code == nil {
-		code = fhir.Obj("text", name)
-	}
+	code = r.substance(substance, agent.Child("name").Content(), false)
 	denied = o.Attr("negationInd") == "true"
 	for _, c := range append(codesIn(substance, snomedOID), codesIn(value, snomedOID)...) {
 		if noAllergies[c] != "" {
@@ -103,7 +101,7 @@ func (r *reader) allergy(o, act *cda.Element) {
 	case code == nil:
 		r.unread(o, saysNothing)
 		return
-	case empty(code):
+	case none == "" && void(code):
 		r.unread(o, deniesInWords)
 		return
 	}
@@ -130,7 +128,7 @@ func (r *reader) allergy(o, act *cda.Element) {
 	at, who := r.authored(o, act)
 	n.Set("recordedDate", fhir.Obj("v", at).Get("v"))
 	n.Set("recorder", named(who))
-	reactions, said := r.reactions(o, act)
+	reactions, said := r.reactions(o, act, code)
 	n.Set("reaction", reactions)
 	r.notes(n, o, act)
 	if code.Get("coding") == nil {
@@ -256,8 +254,10 @@ func severity(o *cda.Element) (found string) {
 	return found
 }
 
+var reactionHead = regexp.MustCompile(`(?i)^reactions?\b`)
+
 // reactions reads how an allergy showed itself, and says it in words.
-func (r *reader) reactions(o, act *cda.Element) (*fhir.Node, string) {
+func (r *reader) reactions(o, act *cda.Element, code *fhir.Node) (*fhir.Node, string) {
 	out, said := fhir.Arr(), []string(nil)
 	whole := severity(o)
 	take := func(typeCode string, x *cda.Element) {
@@ -286,7 +286,15 @@ func (r *reader) reactions(o, act *cda.Element) (*fhir.Node, string) {
 		said = append(said, word)
 	}
 	related(o, "observation", take)
-	related(act, "observation", take) // some put them there
+	related(act, "observation", take)                      // some put them there
+	if p := r.rowOf(o, code); p != nil && out.Len() == 0 { // only the text says it
+		r.cells(p, func(head string, c *cda.Passage) {
+			if line := r.line(c); reactionHead.MatchString(head) && line != "" && len(line) <= 120 && !denies.MatchString(line) {
+				out.Append(fhir.Obj("manifestation", fhir.Arr(fhir.Obj("text", line))))
+				said = append(said, line)
+			}
+		})
+	}
 	if whole != "" {
 		if out.Len() == 1 && out.At(0).Get("severity") == nil {
 			out.At(0).Set("severity", fhir.Str(whole))

@@ -121,6 +121,107 @@ func (r *reader) concept(e *cda.Element) *fhir.Node {
 	return n
 }
 
+// called returns what the codes of an element are called, its own first.
+func called(e *cda.Element) (names []string) {
+	if d := collapse(e.Attr("displayName")); d != "" && !nameless.MatchString(d) {
+		names = append(names, d)
+	}
+	for t := range e.All("translation") {
+		if d := collapse(t.Attr("displayName")); d != "" && !nameless.MatchString(d) {
+			names = append(names, d)
+		}
+	}
+	return names
+}
+
+// nameless is what a code is called that has no name.
+var nameless = regexp.MustCompile(`(?i)^(unknown|unk|none|n/?a|ni|null|oth|other|unspecified|not (specified|available|applicable))$`)
+
+// substance reads the code of a medicine, a vaccine or an allergen, where another name is another
+// substance: it is called as its name or its codes say. The words of the author stand for them only
+// where they say the same and more, as a strength; what they refer to may be another passage. Of a
+// medicine they are told beside the name: they may be its brand.
+func (r *reader) substance(e *cda.Element, name string, brand bool) *fhir.Node {
+	n, names := r.concept(e), called(e)
+	if name != "" && (len(names) == 0 || anySays(name, names)) {
+		names = append([]string{name}, names...)
+	} else if name != "" {
+		r.doubt(otherText)
+	}
+	if len(names) == 0 {
+		return n
+	}
+	said := names[0]
+	if words := r.textOf(e.Child("originalText")); says(words, said, true) && len(words) <= 2*len(said)+40 && !denies.MatchString(words) {
+		said = words
+	}
+	if n == nil {
+		n = fhir.Obj()
+	}
+	n.Set("text", fhir.Str(clip(said)))
+	r.apart(n, e, names, brand)
+	return n
+}
+
+// apart says when the words of the author name none of what a code is called; beside tells them
+// beside its name.
+func (r *reader) apart(n *fhir.Node, e *cda.Element, names []string, beside bool) {
+	original := e.Child("originalText")
+	words := r.textOf(original)
+	if words == "" || len(names) == 0 || anySays(words, names) {
+		return
+	}
+	p, ok := r.places[original.Reference()]
+	if ok && anySays(r.line(p.wide), names) {
+		return
+	}
+	r.doubt(otherText)
+	if ok && p.of == r.of {
+		r.doc.Texts[r.of].Differs = true
+	}
+	if beside && len(words) <= 120 && !denies.MatchString(words) {
+		n.Set("text", fhir.Str(clip(conceptText(n)+" ("+words+")")))
+	}
+}
+
+// site puts where something is, and on which side, into a resource, and says it: ", left foot".
+func (r *reader) site(n *fhir.Node, e, code *cda.Element) (said string) {
+	sites := fhir.Arr()
+	for t := range e.All("targetSiteCode") {
+		where := r.concept(t)
+		if side := r.side(t); side != "" {
+			if where == nil {
+				where = fhir.Obj()
+			}
+			where.Set("text", fhir.Str(collapse(side+" "+conceptText(where))))
+		}
+		sites.Append(where)
+	}
+	if side := r.side(code); side != "" && sites.Len() == 0 {
+		sites.Append(fhir.Obj("text", side))
+	}
+	if sites.Len() == 0 {
+		return ""
+	}
+	n.Set("bodySite", sites)
+	for s := range sites.Items() {
+		if text := s.Get("text").Text(); text != "" && !strings.Contains(strings.ToLower(conceptText(n.Get("code"))), strings.ToLower(text)) && strings.Trim(text, "0123456789") != "" {
+			said += ", " + text
+		}
+	}
+	return clip(said)
+}
+
+// side reads the laterality of a code.
+func (r *reader) side(e *cda.Element) string {
+	for q := range e.All("qualifier") {
+		if q.Child("name").Attr("code") == "272741003" {
+			return r.words(q.Child("value"))
+		}
+	}
+	return ""
+}
+
 // codesIn returns the codes of an element in one code system, its own first.
 func codesIn(e *cda.Element, oid string) (list []string) {
 	if e == nil {

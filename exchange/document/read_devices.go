@@ -62,6 +62,10 @@ func (r *reader) device(e, role, kind *cda.Element, model string) bool {
 
 // supply reads a thing that was handed out.
 func (r *reader) supply(e *cda.Element) {
+	if e.Attr("negationInd") == "true" {
+		r.unread(e, deniesInWords)
+		return
+	}
 	if r.devices(e) {
 		return
 	}

@@ -1,6 +1,7 @@
 package document
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -71,18 +72,45 @@ func plain(s string) string {
 // hasWord reports whether a text has a word of what the codes of a concept are called, by how words
 // begin. Codes that are not called anything cannot be missed.
 func hasWord(text string, c *fhir.Node) bool {
-	any := false
+	var names []string
 	for coding := range c.Get("coding").Items() {
-		called := strings.ToLower(coding.Get("display").Text())
-		for w := range strings.FieldsFuncSeq(called, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
-			if len(w) < 3 {
-				continue
-			}
-			any = true
-			if strings.Contains(text, w[:min(len(w), 5)]) {
-				return true
-			}
+		if d := coding.Get("display").Text(); d != "" {
+			names = append(names, d)
 		}
 	}
-	return !any
+	return len(names) == 0 || anySays(text, names)
 }
+
+func anySays(text string, names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return says(text, name, false) })
+}
+
+// says reports whether a text has a word of a name, or all of them, by how words begin. Words that
+// many names have tell nothing, unless a name has no others.
+func says(text, name string, all bool) bool {
+	text = strings.ToLower(text)
+	words := slices.Collect(strings.FieldsFuncSeq(strings.ToLower(name), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }))
+	telling := slices.DeleteFunc(slices.Clone(words), func(w string) bool {
+		return len(w) < 3 || common[w] || strings.Trim(w, "0123456789") == ""
+	})
+	if len(telling) == 0 {
+		telling = slices.DeleteFunc(words, func(w string) bool { return len(w) < 3 })
+	}
+	for _, w := range telling {
+		if strings.Contains(text, w[:min(len(w), 5)]) != all {
+			return !all
+		}
+	}
+	return all || len(telling) == 0
+}
+
+// common are words that say of a name nothing that another does not have too.
+var common = func() map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields(`and the for with without not other unspecified type product formulation preservative free vaccine vaccines virus allergy allergies allergenic extract
+		oral tablet tablets capsule capsules solution suspension injection injectable inhalant inhalation topical cream ointment powder spray patch nasal drops release
+		disorder finding procedure substance actuat mcg adsorbed`) {
+		m[w] = true
+	}
+	return m
+}()

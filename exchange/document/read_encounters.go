@@ -64,6 +64,10 @@ func (r *reader) encounter(e *cda.Element) {
 		r.unread(e, saysNothing)
 		return
 	}
+	if void(kind) && len(diagnoses) == 0 {
+		r.unread(e, deniesInWords)
+		return
+	}
 	line := conceptText(kind)
 	if line == "" {
 		line = "Encounter"

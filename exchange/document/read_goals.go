@@ -54,6 +54,10 @@ func (r *reader) goal(e *cda.Element) {
 		r.unread(e, saysNothing)
 		return
 	}
+	if void(description) {
+		r.unread(e, deniesInWords)
+		return
+	}
 	n := fhir.New("Goal")
 	n.Set("identifier", identifiers(e))
 	n.Set("lifecycleStatus", fhir.Str(map[string]string{"active": "active", "completed": "completed", "aborted": "cancelled", "cancelled": "cancelled", "suspended": "on-hold", "held": "on-hold", "new": "proposed", "": "proposed"}[e.Child("statusCode").Attr("code")]))

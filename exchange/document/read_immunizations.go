@@ -1,18 +1,44 @@
 package document
 
 import (
+	"regexp"
+
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/wire/cda"
 )
 
+// anyVaccine are words that name no vaccine.
+var anyVaccine = regexp.MustCompile(`(?i)^(any |no )?(vaccin(e|es|ation|ations)|immuni[sz]ations?)( product| history| given)?$|^(unknown|none)$`)
+
+// specific reports whether a product has a code of one.
+func specific(e *cda.Element) bool {
+	codes := []*cda.Element{e}
+	for t := range e.All("translation") {
+		codes = append(codes, t)
+	}
+	for _, c := range codes {
+		switch code := c.Attr("code"); {
+		case code == "", code == "71181003", code == "787859002", code == "998", code == "999": // any vaccine, none, unknown
+		default:
+			return true
+		}
+	}
+	return false
+}
+
 // immunization reads a vaccine that was given, or was not.
 func (r *reader) immunization(e *cda.Element) {
-	code := r.drug(e)
-	if code == nil {
+	code, denied := r.drug(e), e.Attr("negationInd") == "true"
+	// that no vaccine was given is not that a vaccine was refused
+	none := denied && !specific(product(e)) && (code == nil || anyVaccine.MatchString(conceptText(code)))
+	for _, c := range append(codesIn(product(e), "2.16.840.1.113883.12.292"), codesIn(product(e), "2.16.840.1.113883.6.59")...) {
+		none = none || c == "998" && e.At("consumable/manufacturedProduct/manufacturedMaterial/lotNumberText").Content() == "" // no vaccine administered
+	}
+	if code == nil && !denied {
 		r.unread(e, saysNothing)
 		return
 	}
-	if empty(code) {
+	if void(code) || none {
 		r.unread(e, deniesInWords)
 		return
 	}
@@ -26,7 +52,7 @@ func (r *reader) immunization(e *cda.Element) {
 	default:
 		status = "not-done"
 	}
-	if e.Attr("negationInd") == "true" {
+	if denied {
 		status = "not-done"
 	}
 	n.Set("status", fhir.Str(status))
@@ -71,6 +97,10 @@ func (r *reader) immunization(e *cda.Element) {
 		n.Set("performer", performers)
 	}
 	r.notes(n, e)
+	if denied && r.rowSays(e, code, given) {
+		r.doubt(otherText)
+		r.doc.Texts[r.of].Differs = true
+	}
 	if dose := integer(e.Child("repeatNumber").Attr("value")); dose > 0 {
 		n.Set("protocolApplied", fhir.Arr(fhir.Obj("doseNumberPositiveInt", dose)))
 	}

@@ -2,6 +2,7 @@ package document
 
 import (
 	"math/big"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -11,6 +12,25 @@ import (
 
 var noMedication = map[string]bool{"787481004": true, "182904002": true, "182849000": true}
 
+// noMedicines are words that deny any medicine; those of a denial may leave the "no" to it.
+var noMedicines = regexp.MustCompile(`(?i)^((no|none)( (known|current|active))*( (medications?|medicines?|drugs?|meds))?|(known |current |active )*(medications?|medicines?|drugs?|meds)( or (medications?|drugs?))?)$`)
+
+// partly reports whether a section has the medicines of a stay or of its end: that there were none
+// does not say that nothing is taken.
+func (r *reader) partly() bool {
+	s := &r.cda.Sections[r.of]
+	for _, root := range []string{"2.16.840.1.113883.10.20.22.2.38", "2.16.840.1.113883.10.20.22.2.11", "2.16.840.1.113883.10.20.22.2.11.1", "2.16.840.1.113883.10.20.22.2.44"} {
+		if s.Is(root) {
+			return true
+		}
+	}
+	switch s.Child("code").Attr("code") {
+	case "29549-3", "10183-2", "42346-7", "75311-1":
+		return true
+	}
+	return false
+}
+
 // medication reads what somebody takes or took. Whoever prescribed it, here it is a statement: this
 // clinic has not ordered it.
 func (r *reader) medication(e *cda.Element) {
@@ -19,7 +39,11 @@ func (r *reader) medication(e *cda.Element) {
 	product := product(e)
 	code := r.drug(e)
 	denied := e.Attr("negationInd") == "true"
-	none := anyOf(product, noMedication) || denied && (code.Get("coding") == nil || anyOf(product, anySubstance))
+	none := anyOf(product, noMedication) || denied && (code == nil || anyOf(product, anySubstance) || code.Get("coding") == nil && noMedicines.MatchString(conceptText(code)))
+	if none && r.partly() || !none && void(code) {
+		r.unread(e, deniesInWords)
+		return
+	}
 	if none {
 		words := code.Get("text").Text()
 		if words == "" || code.Get("coding") != nil {
@@ -39,11 +63,11 @@ func (r *reader) medication(e *cda.Element) {
 		r.unread(e, saysNothing)
 		return
 	}
-	if !none && empty(code) {
+	if !none && void(code) {
 		r.unread(e, deniesInWords)
 		return
 	}
-	status := r.medicationStatus(e)
+	status := r.medicationStatus(e, code)
 	if denied || none {
 		status = "not-taken"
 	}
@@ -58,7 +82,14 @@ func (r *reader) medication(e *cda.Element) {
 	n.Set("informationSource", named(who))
 	n.Set("reasonCode", r.reasons(e))
 	r.notes(n, e)
-	dosage, said := r.dosage(e)
+	dosage, said, often := r.dosage(e, code)
+	if against(r.directions(e, code), dosage.At(0)) {
+		r.doubt(otherText)
+		r.doc.Texts[r.of].Differs = true
+	}
+	if !often && !none && !denied && status != "completed" && status != "stopped" && !courseTime(e).Has("value") {
+		r.doubt(howOften)
+	}
 	if !none {
 		n.Set("dosage", dosage)
 	}
@@ -96,18 +127,22 @@ func product(e *cda.Element) *cda.Element {
 
 // drug reads what is given.
 func (r *reader) drug(e *cda.Element) *fhir.Node {
-	code := r.concept(product(e))
 	p := e.At("consumable/manufacturedProduct")
-	for _, path := range []string{"manufacturedMaterial/name", "manufacturedLabeledDrug/name"} {
-		if name := p.At(path).Content(); name != "" && code.Get("text") == nil {
-			if code == nil {
-				code = fhir.Obj()
-			}
-			code.Set("text", fhir.Str(name))
+	name := p.At("manufacturedMaterial/name").Content()
+	if name == "" {
+		name = p.At("manufacturedLabeledDrug/name").Content()
+	}
+	code := r.substance(product(e), "", !vaccine(e))
+	if name != "" && code.Get("text") == nil {
+		if code == nil {
+			code = fhir.Obj()
 		}
+		code.Set("text", fhir.Str(name))
 	}
 	return code
 }
+
+func vaccine(e *cda.Element) bool { return e.Is(immunizationActivity) || e.Is(plannedImmunization) }
 
 // courseTime returns the effectiveTime that says from when to when: the one that is no frequency.
 func courseTime(e *cda.Element) *cda.Element {
@@ -128,8 +163,8 @@ func isFrequency(t *cda.Element) bool {
 }
 
 // medicationStatus reads whether something is taken. "completed" is said of courses that go on, so
-// that the end decides.
-func (r *reader) medicationStatus(e *cda.Element) string {
+// that the end decides; without one, the words of the row or of what stands over it.
+func (r *reader) medicationStatus(e *cda.Element, code *fhir.Node) string {
 	course := courseTime(e)
 	high, low := r.date(course.Child("high")), r.date(course.Child("low"))
 	now := ""
@@ -148,6 +183,13 @@ func (r *reader) medicationStatus(e *cda.Element) string {
 		}
 		if high != "" { // to a day that is to come
 			return "active"
+		}
+		switch r.told(e, code) {
+		case "active":
+			return "active"
+		case "past":
+			r.doubt(statusUnclear)
+			return "completed"
 		}
 		r.doubt(statusUnclear)
 		return "unknown"
@@ -175,8 +217,9 @@ func (r *reader) reasons(e *cda.Element) *fhir.Node {
 	return out
 }
 
-// dosage reads how something is taken, and says it in words.
-func (r *reader) dosage(e *cda.Element) (*fhir.Node, string) {
+// dosage reads how something is taken, and says it in words; often tells whether the document says
+// how often.
+func (r *reader) dosage(e *cda.Element, code *fhir.Node) (dosage *fhir.Node, line string, often bool) {
 	d, said := fhir.Obj(), []string(nil)
 	say := func(s string) {
 		if s != "" {
@@ -210,9 +253,24 @@ func (r *reader) dosage(e *cda.Element) (*fhir.Node, string) {
 		d.Set("route", route)
 		say(routeText(route))
 	}
-	if timing, words := r.timing(e); timing != nil {
+	sig, words := r.sig(e), r.directions(e, code)
+	timing, every := r.timing(e)
+	prn := e.Child("precondition") == nil && needed.MatchString(sig+" "+words)
+	if timing != nil {
 		d.Set("timing", timing)
-		say(words)
+		if prn && sig == "" && !times.MatchString(words) { // the author wrote no more than that
+			r.doubt(otherText)
+			r.doc.Texts[r.of].Differs = true
+		} else {
+			say(every)
+		}
+	}
+	often = timing != nil || e.Child("precondition") != nil || words != "" || sig != ""
+	if prn {
+		d.Set("asNeededBoolean", fhir.Bool(true))
+		if timing != nil && sig == "" {
+			say("as needed")
+		}
 	}
 	if p := e.Child("precondition"); p != nil {
 		need := r.concept(p.At("criterion/value"))
@@ -240,7 +298,15 @@ func (r *reader) dosage(e *cda.Element) (*fhir.Node, string) {
 			say("at most " + amount(top) + " in " + amount(per))
 		}
 	}
-	if sig := r.sig(e); sig != "" {
+	switch {
+	case sig != "":
+	case words == "" || timing != nil:
+	case len(said) == 0 || strings.ContainsAny(words, "0123456789"):
+		sig = words
+	default:
+		sig = strings.Join(append(said, words), ", ")
+	}
+	if sig != "" {
 		d.SetFirst(0, "text", fhir.Str(sig))
 		said = []string{clip(sig)}
 	} else if len(said) > 0 {
@@ -260,9 +326,9 @@ func (r *reader) dosage(e *cda.Element) (*fhir.Node, string) {
 		d.Set("additionalInstruction", instructions)
 	}
 	if d.Len() == 0 {
-		return nil, ""
+		return nil, "", often
 	}
-	return fhir.Arr(d), strings.Join(said, ", ")
+	return fhir.Arr(d), strings.Join(said, ", "), often
 }
 
 // sig returns the instructions as they were written.

@@ -350,8 +350,14 @@ func (r *reader) observed(o, around *cda.Element, category string) {
 
 // idle says so and reports it when an observation without a value is of words that say nothing.
 func (r *reader) idle(o *cda.Element, n *fhir.Node) bool {
-	if empty(n.Get("code")) && (n.Get("dataAbsentReason") != nil || o.Child("value") == nil) {
+	reason, value := n.Path("dataAbsentReason.coding.0.code").Text(), o.Child("value")
+	bare := value == nil || reason != "" || o.Attr("negationInd") == "true" && r.words(value) == "" && !value.Has("value")
+	switch {
+	case bare && void(n.Get("code")):
 		r.unread(o, deniesInWords)
+		return true
+	case reason == "unknown" && value.Null() != "" && n.Get("note") == nil && n.Get("component") == nil && n.Get("interpretation") == nil:
+		r.unread(o, notKnown)
 		return true
 	}
 	return false

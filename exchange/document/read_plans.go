@@ -13,7 +13,7 @@ const (
 // planned reads what somebody intends. An order of another clinic is a plan here: nothing in this
 // house waits for it.
 func (r *reader) planned(e *cda.Element) {
-	vaccine := e.Is(immunizationActivity) || e.Is(plannedImmunization)
+	vaccine := vaccine(e)
 	if e.Name == "substanceAdministration" && !vaccine {
 		r.plannedMedicine(e)
 		return
@@ -34,10 +34,11 @@ func (r *reader) planned(e *cda.Element) {
 		r.unread(e, saysNothing)
 		return
 	}
-	if empty(code) {
+	if void(code) {
 		r.unread(e, deniesInWords)
 		return
 	}
+	r.apart(code, e.Child("code"), called(e.Child("code")), true)
 	n := fhir.New("ServiceRequest")
 	n.Set("identifier", identifiers(e))
 	n.Set("status", fhir.Str(requestStatus(e)))
@@ -51,9 +52,9 @@ func (r *reader) planned(e *cda.Element) {
 	n.Set("authoredOn", fhir.Obj("v", at).Get("v"))
 	n.Set("requester", named(who))
 	n.Set("reasonCode", r.reasons(e))
-	n.Set("bodySite", list(e, "targetSiteCode", r.concept))
+	site := r.site(n, e, e.Child("code"))
 	r.notes(n, e)
-	line := conceptText(code)
+	line := conceptText(code) + site
 	if e.Attr("negationInd") == "true" {
 		line = "Not planned: " + line
 	}
@@ -92,8 +93,12 @@ func requestStatus(e *cda.Element) string {
 // prescription of this house.
 func (r *reader) plannedMedicine(e *cda.Element) {
 	code := r.drug(e)
-	if code == nil || empty(code) {
+	switch {
+	case code == nil:
 		r.unread(e, saysNothing)
+		return
+	case void(code), anyOf(product(e), noMedication):
+		r.unread(e, deniesInWords)
 		return
 	}
 	n := fhir.New("MedicationStatement")
@@ -113,7 +118,7 @@ func (r *reader) plannedMedicine(e *cda.Element) {
 	n.Set("informationSource", named(who))
 	n.Set("reasonCode", r.reasons(e))
 	r.notes(n, e)
-	dosage, said := r.dosage(e)
+	dosage, said, _ := r.dosage(e, code)
 	n.Set("dosage", dosage)
 	line := conceptText(code)
 	for _, part := range []string{said, when} {

@@ -77,9 +77,12 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 		r.unread(o, saysNothing)
 		return
 	}
-	if empty(code) {
+	if !none && void(code) {
 		r.unread(o, deniesInWords)
 		return
+	}
+	if !none {
+		r.apart(code, o.Child("value"), called(o.Child("value")), false)
 	}
 	status := r.problemStatus(o, act, category)
 	if denied || none {
@@ -108,7 +111,7 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 		n.Set("severity", fhir.Obj("text", s))
 	}
 	n.Set("code", code)
-	n.Set("bodySite", list(o, "targetSiteCode", r.concept))
+	site := r.site(n, o, o.Child("value"))
 	if onset == "" {
 		if age := r.ageAt(o); age != nil {
 			n.Set("onsetAge", age)
@@ -124,7 +127,7 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 	if code.Get("coding") == nil {
 		r.doubt(wordsOnly)
 	}
-	line := r.spoken(code, o, conceptText(code))
+	line := r.spoken(code, o, conceptText(code)) + site
 	if denied {
 		line = "Not: " + line
 	}

@@ -22,25 +22,32 @@ func (r *reader) procedure(e *cda.Element) {
 			code = fhir.Obj("text", clip(text))
 		}
 	}
-	if code == nil {
+	denied := e.Attr("negationInd") == "true"
+	any := denied && slices.Contains(codesIn(e.Child("code"), snomedOID), "71388002") // any procedure
+	switch {
+	case code != nil && void(code), denied && (code == nil || any && r.kind == Devices):
+		r.unread(e, deniesInWords)
+		return
+	case code == nil:
 		if !r.devices(e) {
 			r.unread(e, saysNothing)
 		}
 		return
 	}
-	if empty(code) {
-		r.unread(e, deniesInWords)
-		return
-	}
+	r.apart(code, e.Child("code"), called(e.Child("code")), true)
 	n := fhir.New("Procedure")
 	n.Set("identifier", identifiers(e))
 	status := procedureStatuses[e.Child("statusCode").Attr("code")]
 	switch {
-	case e.Attr("negationInd") == "true":
+	case denied:
 		status = "not-done"
 	case status == "":
 		status = "unknown"
 		r.doubt(statusUnclear)
+	}
+	if status == "completed" && r.rowSays(e, code, awaited) || denied && r.rowSays(e, code, given) {
+		r.doubt(otherText)
+		r.doc.Texts[r.of].Differs = true
 	}
 	n.Set("status", fhir.Str(status))
 	if status == "not-done" {
@@ -62,16 +69,16 @@ func (r *reader) procedure(e *cda.Element) {
 	}
 	n.Set("location", named(r.placeOf(e)))
 	n.Set("reasonCode", r.reasons(e))
-	n.Set("bodySite", list(e, "targetSiteCode", r.concept))
+	site := r.site(n, e, e.Child("code"))
 	r.notes(n, e)
-	none := status == "not-done" && slices.Contains(codesIn(e.Child("code"), snomedOID), "71388002") // any procedure
+	none := any
 	if none {
 		code.Set("text", fhir.Str("No procedures"))
 	}
 	if code.Get("coding") == nil {
 		r.doubt(wordsOnly)
 	}
-	line := conceptText(code)
+	line := conceptText(code) + site
 	if when != "" {
 		line += ", " + when
 	}
@@ -90,7 +97,9 @@ func (r *reader) procedure(e *cda.Element) {
 	if item.Section == Other || item.Section == Devices {
 		item.Section = Procedures
 	}
-	r.devices(e)
+	if status != "not-done" {
+		r.devices(e)
+	}
 }
 
 // refusal reads why something was not done.

@@ -32,6 +32,13 @@ func (r *reader) results(e *cda.Element) {
 			members = append(members, o)
 		}
 	}
+	if void(code) {
+		if len(members) <= 1 {
+			r.unread(e, deniesInWords)
+			return
+		}
+		code = nil
+	}
 	if code == nil && len(members) > 0 { // a panel without a name is only a bracket
 		for _, o := range members {
 			r.observed(o, e, resultCategory(o))

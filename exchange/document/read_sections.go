@@ -133,7 +133,8 @@ var byEntry = map[string]func(*reader, *cda.Element){
 }
 
 func immunizationOrPlan(r *reader, e *cda.Element) {
-	if e.Attr("moodCode") == "INT" || e.Attr("moodCode") == "RQO" {
+	switch e.Attr("moodCode") {
+	case "INT", "RQO", "PRMS", "ARQ", "PRP":
 		r.planned(e)
 		return
 	}

@@ -2,6 +2,7 @@ package document
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/wire/cda"
@@ -15,7 +16,7 @@ func (r *reader) date(e *cda.Element) string {
 		return ""
 	}
 	t, ok := cda.ParseTime(v)
-	if !ok {
+	if !ok || t.ISO < "1880" || strings.HasPrefix(t.ISO, "1900-01-01") { // a beginning that a system sets is no date
 		r.doubt(dateUnreadable)
 		return ""
 	}

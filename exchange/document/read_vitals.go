@@ -1,6 +1,7 @@
 package document
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/osler-emr/osler/fhir"
@@ -58,6 +59,7 @@ func (r *reader) vitals(e *cda.Element) {
 			continue
 		}
 		saturation(n)
+		r.halved(o, n, e)
 		item := r.add(o, n, line)
 		if item.Section == Other {
 			item.Section = VitalSigns
@@ -65,6 +67,31 @@ func (r *reader) vitals(e *cda.Element) {
 		if item.Source == "" {
 			item.Source = r.frame(e).source
 		}
+	}
+}
+
+// halved says when the text has both of a blood pressure and the entries have one.
+func (r *reader) halved(o *cda.Element, n *fhir.Node, around *cda.Element) {
+	value, form := plain(n.Path("valueQuantity.value").Text()), ""
+	switch o.Child("code").Attr("code") {
+	case "8480-6":
+		form = `\b` + regexp.QuoteMeta(value) + `(\.0+)? ?/ ?[0-9]{2,3}\b[^/0-9]`
+	case "8462-4":
+		form = `(^|[^/0-9])[0-9]{2,3} ?/ ?` + regexp.QuoteMeta(value) + `\b`
+	}
+	if form == "" || value == "" || len(value) > 5 {
+		return
+	}
+	p := &r.doc.Texts[r.of].Body
+	for _, e := range []*cda.Element{o, around} {
+		if at, ok := r.places[r.source(e)]; ok {
+			p = at.wide
+			break
+		}
+	}
+	if regexp.MustCompile(form).MatchString(r.line(p) + " ") {
+		r.doubt(otherText)
+		r.doc.Texts[r.of].Differs = true
 	}
 }
 

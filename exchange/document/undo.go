@@ -56,7 +56,10 @@ func undoOnce(ctx context.Context, actor *record.Actor, patient, document, batch
 	case !r.Batches[i].Undoable(actor.Now()):
 		return u, fault.New(fault.Gone, "It is too late to take this back as a whole: 30 days have passed. Change the entries one by one.")
 	}
-	change := record.Change{What: "undo what was accepted from a document", Final: true}
+	change := record.Change{Imports: true, What: "undo what was accepted from a document", Final: true}
+	if err := wrote(ctx, actor, patient, batch, r.Batches[i].targets); err != nil {
+		return u, err
+	}
 	var targets []string
 	for _, target := range r.Batches[i].targets {
 		p, err := former(ctx, actor, patient, target)

@@ -27,5 +27,7 @@ const (
 	valueUnreadable  = "The value in the document cannot be read."
 	severityWhere    = "The document rates the severity of the allergy as a whole, not of a reaction."
 	bodyElsewhere    = "The contents of the document are in a file of its own, which was not sent with it."
+	howOften         = "The document does not say how often."
+	rowOnly          = "No entry refers to this row of the text."
 	bodyUnreadable   = "The file in the document cannot be read."
 )

@@ -224,7 +224,7 @@ func nursePrescription(_ trust.Principal, before, after *fhir.Node) string {
 // Who accepts what a document of another system says writes down that it comes from there.
 func ownImport(p trust.Principal, before, after *fhir.Node) string {
 	by := after.Get("agent").At(0).Path("who.reference").Text()
-	if before != nil || by == "" || by != p.Reference() || after.Path("activity.coding.0.system").Text() != "urn:osler:import" {
+	if before != nil || by == "" || by != p.Reference() || after.Path("activity.coding.0.system").Text() != ImportSystem {
 		return "this role writes where entries come from only for what it accepts from a document itself."
 	}
 	return ""

@@ -55,6 +55,12 @@ type Section struct {
 
 // Parse reads a document. Faults name the line, never what stands there.
 func Parse(body []byte) (*Document, error) {
+	return ParseWhile(body, func() error { return nil })
+}
+
+// ParseWhile reads a document as long as nobody has lost interest: alive is asked now and then, and its fault ends
+// the reading.
+func ParseWhile(body []byte, alive func() error) (*Document, error) {
 	if len(body) > MaxBytes {
 		return nil, fault.New(fault.TooLarge, "The document has %d bytes; the limit is %d.", len(body), MaxBytes)
 	}
@@ -62,7 +68,7 @@ func Parse(body []byte) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	root, err := parse(src)
+	root, err := parse(src, alive)
 	if err != nil {
 		return nil, err
 	}

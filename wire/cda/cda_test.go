@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf16"
 
 	"golang.org/x/text/encoding/charmap"
@@ -322,4 +324,72 @@ func TestTheStandardLibraryReadsTheSame(t *testing.T) {
 			t.Errorf("%s is read otherwise, %v", name, err)
 		}
 	})
+}
+
+// TestWorkGrowsWithTheSize: what is twice as long takes about twice the work, in text and in namespaces.
+func TestWorkGrowsWithTheSize(t *testing.T) {
+	// The bytes that are made are counted: time is that of others as well.
+	var before, after runtime.MemStats
+	body := []byte(bodied("<text>" + strings.Repeat("a<!---->", 200_000) + "</text>"))
+	runtime.ReadMemStats(&before)
+	if _, err := Parse(body); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if used := after.TotalAlloc - before.TotalAlloc; used > 100<<20 {
+		t.Errorf("a text in 200000 pieces: %d MB were made", used>>20)
+	}
+
+	var many, leaf strings.Builder
+	for level := range 80 {
+		many.WriteString("<x")
+		for i := range 60 {
+			fmt.Fprintf(&many, ` xmlns:n%dx%d="u"`, level, i)
+		}
+		many.WriteString(">")
+	}
+	leaf.WriteString("<x")
+	for i := range 60 {
+		fmt.Fprintf(&leaf, ` q:a%d=""`, i)
+	}
+	leaf.WriteString("/>")
+	began := time.Now()
+	if _, err := Parse([]byte(`<ClinicalDocument xmlns="urn:hl7-org:v3" xmlns:q="urn:q">` + many.String() + strings.Repeat(leaf.String(), 10_000) + strings.Repeat("</x>", 80) + `</ClinicalDocument>`)); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > 2*time.Second { // it was 6
+		t.Errorf("600000 names below 4800 declarations: %v", took)
+	}
+}
+
+// TestDeclarationsEnd: a prefix stands for what the nearest element says, and for what it was before afterwards.
+func TestDeclarationsEnd(t *testing.T) {
+	doc := parsed(t, `<ClinicalDocument xmlns="urn:hl7-org:v3" xmlns:p="urn:hl7-org:sdtc"><a xmlns:p="urn:x" xmlns="urn:y"><p:b/><c/></a><p:b/><c/></ClinicalDocument>`)
+	var names []string
+	for c := range doc.Root.Children() {
+		names = append(names, c.Name)
+		for c := range c.Children() {
+			names = append(names, c.Name)
+		}
+	}
+	if got := strings.Join(names, " "); got != "?:a ?:b ?:c sdtc:b c" {
+		t.Error(got)
+	}
+	if _, err := Parse([]byte(`<ClinicalDocument xmlns="urn:hl7-org:v3"><a xmlns:p="urn:x"/><p:b/></ClinicalDocument>`)); err == nil {
+		t.Error("a prefix that is declared no more")
+	}
+}
+
+// TestReadingEndsWithItsReader: nobody waits for it any more.
+func TestReadingEndsWithItsReader(t *testing.T) {
+	gone, asked := errors.New("gone"), 0
+	_, err := ParseWhile([]byte(bodied(strings.Repeat("<a/>", 100_000))), func() error {
+		if asked++; asked > 2 {
+			return gone
+		}
+		return nil
+	})
+	if err != gone || asked != 3 {
+		t.Errorf("%v, asked %d times", err, asked)
+	}
 }

@@ -11,11 +11,13 @@ import (
 
 // parse reads well-formed XML without a DOCTYPE. The standard library's decoder reads the same at
 // a tenth of the speed; a fuzz test holds the two to each other.
-func parse(src string) (*Element, error) {
-	p := &parser{src: src, names: map[string]string{}}
+func parse(src string, alive func() error) (*Element, error) {
+	p := &parser{src: src, names: map[string]string{}, bound: map[string]string{}, alive: alive}
 	// The prefixes of XML Schema and of HL7's extensions are known without a declaration, which some
 	// documents forget; no other is.
-	p.spaces = append(p.spaces, binding{"xml", "http://www.w3.org/XML/1998/namespace"}, binding{"xsi", spaceXSI}, binding{"sdtc", spaceSDTC})
+	p.declare("xml", "http://www.w3.org/XML/1998/namespace")
+	p.declare("xsi", spaceXSI)
+	p.declare("sdtc", spaceSDTC)
 	root, err := p.document()
 	if err != nil {
 		return nil, err
@@ -23,8 +25,11 @@ func parse(src string) (*Element, error) {
 	return root, nil
 }
 
-// binding says which namespace a prefix stands for.
-type binding struct{ prefix, space string }
+// binding says which namespace a prefix stood for before it was declared anew.
+type binding struct {
+	prefix, former string
+	known          bool
+}
 
 // level is an open element.
 type level struct {
@@ -40,8 +45,11 @@ type parser struct {
 	line   int // of lineAt
 	lineAt int
 	count  int
-	spaces []binding
+	spaces []binding         // declarations of the open elements
+	bound  map[string]string // what the prefixes stand for now
+	plain  string            // what no prefix stands for
 	open   []level
+	alive  func() error
 	names  map[string]string // of names with a prefix, so that each is made once
 
 	elements   []Element   // what is left of the last block
@@ -68,6 +76,11 @@ func (p *parser) limit(what string, n int) error {
 func (p *parser) add(name string) (*Element, error) {
 	if p.count++; p.count > MaxElements {
 		return nil, p.limit("elements", MaxElements)
+	}
+	if p.count%1024 == 0 {
+		if err := p.alive(); err != nil {
+			return nil, err
+		}
 	}
 	if len(p.elements) == 0 {
 		p.elements = make([]Element, 256)
@@ -240,7 +253,7 @@ func (p *parser) start() (*Element, error) {
 		return nil, err
 	}
 	if closed {
-		p.spaces = p.spaces[:l.spaces]
+		p.forget(l.spaces)
 		return e, nil
 	}
 	l.prose = e.Name == "text" || len(p.open) > 0 && p.open[len(p.open)-1].prose
@@ -328,16 +341,41 @@ func (p *parser) bind() error {
 	for _, a := range p.pending {
 		switch {
 		case a.Name == "xmlns":
-			p.spaces = append(p.spaces, binding{"", a.Value})
+			p.declare("", a.Value)
 		case strings.HasPrefix(a.Name, "xmlns:"):
 			prefix := a.Name[len("xmlns:"):]
 			if prefix == "xmlns" || prefix == "xml" || a.Value == "" {
 				return p.fail("a namespace is not declared well")
 			}
-			p.spaces = append(p.spaces, binding{prefix, a.Value})
+			p.declare(prefix, a.Value)
 		}
 	}
 	return nil
+}
+
+func (p *parser) declare(prefix, uri string) {
+	former, known := p.bound[prefix]
+	p.spaces = append(p.spaces, binding{prefix, former, known})
+	p.bound[prefix] = uri
+	if prefix == "" {
+		p.plain = uri
+	}
+}
+
+// forget takes back all but the first n declarations.
+func (p *parser) forget(n int) {
+	for len(p.spaces) > n {
+		b := p.spaces[len(p.spaces)-1]
+		p.spaces = p.spaces[:len(p.spaces)-1]
+		if b.known {
+			p.bound[b.prefix] = b.former
+		} else {
+			delete(p.bound, b.prefix)
+		}
+		if b.prefix == "" {
+			p.plain = b.former
+		}
+	}
 }
 
 // resolve returns the name in this package's words.
@@ -348,15 +386,12 @@ func (p *parser) resolve(name string, element bool) (string, error) {
 	} else if !element {
 		return name, nil
 	}
-	uri, known := "", prefix == ""
-	for i := len(p.spaces) - 1; i >= 0; i-- {
-		if p.spaces[i].prefix == prefix {
-			uri, known = p.spaces[i].space, true
-			break
+	uri := p.plain
+	if prefix != "" {
+		var known bool
+		if uri, known = p.bound[prefix]; !known {
+			return "", p.fail("a prefix is not declared")
 		}
-	}
-	if !known {
-		return "", p.fail("a prefix is not declared")
 	}
 	switch uri {
 	case space:
@@ -418,14 +453,14 @@ func (p *parser) end() error {
 		return p.fail("an element does not end where it should")
 	}
 	p.at++
-	p.spaces = p.spaces[:l.spaces]
+	p.forget(l.spaces)
 	p.open = p.open[:len(p.open)-1]
 	return nil
 }
 
 // text reads what stands before the next tag, CDATA and comments in it included.
 func (p *parser) text() error {
-	text := ""
+	var text pieces
 	for {
 		end := strings.IndexByte(p.src[p.at:], '<')
 		if end < 0 {
@@ -436,7 +471,7 @@ func (p *parser) text() error {
 			if err != nil {
 				return err
 			}
-			text = join(text, piece)
+			text.add(piece)
 			p.at += end
 		}
 		rest := p.src[p.at:]
@@ -446,7 +481,7 @@ func (p *parser) text() error {
 			if end < 0 {
 				return p.fail("CDATA does not end")
 			}
-			text = join(text, rest[len("<![CDATA["):end])
+			text.add(rest[len("<![CDATA["):end])
 			p.at += end + 3
 			continue
 		case strings.HasPrefix(rest, "<!--"):
@@ -457,23 +492,42 @@ func (p *parser) text() error {
 		}
 		break
 	}
-	if text == "" || !p.open[len(p.open)-1].prose && strings.Trim(text, " \t\r\n") == "" {
+	whole := text.String()
+	if whole == "" || !p.open[len(p.open)-1].prose && strings.Trim(whole, " \t\r\n") == "" {
 		return nil
 	}
 	e, err := p.add("")
 	if err != nil {
 		return err
 	}
-	e.Text = text
+	e.Text = whole
 	return nil
 }
 
-// join keeps a text that is one piece a part of the source.
-func join(a, b string) string {
-	if a == "" {
-		return b
+// pieces is a text in pieces. One that is one piece stays a part of the source.
+type pieces struct {
+	first string
+	rest  strings.Builder
+}
+
+func (t *pieces) add(s string) {
+	switch {
+	case s == "":
+	case t.first == "":
+		t.first = s
+	default:
+		if t.rest.Len() == 0 {
+			t.rest.WriteString(t.first)
+		}
+		t.rest.WriteString(s)
 	}
-	return a + b
+}
+
+func (t *pieces) String() string {
+	if t.rest.Len() == 0 {
+		return t.first
+	}
+	return t.rest.String()
 }
 
 func (p *parser) piece(s string) (string, error) {
