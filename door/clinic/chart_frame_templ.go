@@ -258,7 +258,7 @@ func origin(o string, from ...string) templ.Component {
 			}
 		case "imported":
 			if len(from) > 0 && from[0] != "" {
-				templ_7745c5c3_Err = ui.Tag(ui.Plain, "download", sourceWords(ctx, from[0])).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Tag(sourceTone(from[0]), "download", sourceWords(ctx, from[0])).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -1,12 +1,15 @@
 package clinic
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"strings"
 
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/exchange/document"
 	"github.com/osler-emr/osler/practice/chart"
 )
 
@@ -18,6 +21,8 @@ type documentsView struct {
 	Form      documentDraft
 	Import    importDraft
 	May       bool
+	Standing  map[string]string // how far the review of a document has come, by its id
+	Elsewhere []chart.Elsewhere
 }
 
 // documentDraft is the form of a new document.
@@ -63,11 +68,37 @@ func showDocuments(w http.ResponseWriter, r *web.Request, f documentDraft, i imp
 	if v.Names, err = staffNames(r.Context(), r.Actor, refs...); err != nil {
 		return err
 	}
+	v.Elsewhere = c.Elsewhere()
+	if v.Standing, err = standings(r, c); err != nil {
+		return err
+	}
 	p := chartPage(r, c, "Documents")
 	if len(f.Faults) > 0 || len(i.Faults) > 0 {
 		return web.Invalid(w, r, p, documentsPage(v))
 	}
 	return web.Page(w, r, p, documentsPage(v))
+}
+
+// mostStandings is how many documents of other clinics say how far their review has come.
+const mostStandings = 30
+
+func standings(r *web.Request, c chart.Chart) (map[string]string, error) {
+	out := map[string]string{}
+	for _, d := range c.Documents {
+		if !reviewable(d) || len(out) >= mostStandings {
+			continue
+		}
+		review, err := document.ReviewOf(r.Context(), r.Actor, c.Patient.ID, d.ID)
+		if err != nil {
+			return nil, err
+		}
+		if word, n := review.Standing(); n > 0 {
+			out[d.ID] = r.Lang.T(word, n)
+		} else {
+			out[d.ID] = r.Lang.T(word)
+		}
+	}
+	return out, nil
 }
 
 // documentAdd files a scan or a photo. What is wrong with the form is told before the file has
@@ -99,5 +130,20 @@ func documentOpen(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	defer content.Close()
+	if r.URL.Query().Get("view") == "body" { // what is in the cover of a document without entries
+		body, err := wholeDocument(content)
+		if err != nil {
+			return err
+		}
+		read, err := document.Read(body)
+		if err != nil {
+			return err
+		}
+		if len(read.Body) == 0 {
+			return fault.New(fault.NotFound, "There is no file in this document.")
+		}
+		d.ContentType = read.BodyType
+		return web.SendFile(w, r, d.FileName(), d.ContentType, bytes.NewReader(read.Body))
+	}
 	return web.SendFile(w, r, d.FileName(), d.ContentType, content)
 }

@@ -92,6 +92,9 @@ func importDecide(w http.ResponseWriter, r *web.Request) error {
 	switch r.FormValue("act") {
 	case "save", "new":
 		if r.FormValue("act") == "new" {
+			if v.C.Blocks() {
+				return fault.New(fault.Invalid, "The document seems to be about another person: decide about each item.")
+			}
 			v.allNew()
 		}
 		if _, err := document.Save(r.Context(), r.Actor, v.C, v.R, v.Choices, v.Reason); err != nil {
@@ -109,6 +112,14 @@ func importDecide(w http.ResponseWriter, r *web.Request) error {
 				v.Choices[row.Item.Key] = document.Ignore
 			}
 		}
+	}
+	if v.others() && v.chosen(document.Add)+v.chosen(document.Merge) > 0 && (!document.Says(v.Reason) || r.FormValue("other") != "yes") {
+		if !document.Says(v.Reason) {
+			v.Faults.Add("reason", r.Lang.T("Say in words why it is this patient's, two of them at least."))
+		} else {
+			v.Faults.Add("other", r.Lang.T("The document is about another person. Tick that it goes into this chart all the same."))
+		}
+		return showImport(w, r, v)
 	}
 	return v.accept(w, r, f, at)
 }
@@ -163,10 +174,14 @@ func importUndo(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	u, err := document.Undo(r.Context(), r.Actor, r.PathValue("patient"), f.file.ID, r.PathValue("batch"), f.read)
+	if document.OutOfOrder(err) {
+		r.Say(r.Lang.T("Nothing was taken back: a later step has changed some of it. Take back the later step first, here."), "")
+		return web.Redirect(w, r, "/p/"+r.PathValue("patient")+"/documents/"+u.Later+"/review")
+	}
 	if err != nil {
 		return err
 	}
-	said := r.Lang.T("%d entries were taken back. The log keeps both steps.", u.Back)
+	said := r.Lang.T("%d items were taken back. The log keeps both steps.", u.Items)
 	if len(u.Kept) > 0 {
 		said += " " + r.Lang.T("%d entries stay, because somebody has changed them since.", len(u.Kept))
 	}

@@ -1,6 +1,9 @@
 package clinic
 
 import (
+	"encoding/base64"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/osler-emr/osler/trust"
@@ -25,5 +28,67 @@ func TestAMedicineThatMayBeOverIsMarked(t *testing.T) {
 	}
 	if page := anna.get("/p/maria/medications"); !page.says("Planned elsewhere") || !page.says("1 current, 1 not known whether still taken") {
 		t.Errorf("the list: %s", tags.ReplaceAllString(page.body, " "))
+	}
+}
+
+// TestAnotherPersonsDocumentIsNamedAllTheWay: who decides types a reason, ticks, and sees whose it is.
+func TestAnotherPersonsDocumentIsNamedAllTheWay(t *testing.T) {
+	h := open(t)
+	h.commit(trust.System("import"), `{"resourceType":"Patient","id":"maria","name":[{"family":"Okafor","given":["Maria"]}],"birthDate":"1968-03-14","gender":"female"}`)
+	anna := h.signedIn("anna")
+	letter := strings.NewReplacer("<family>Okafor", "<family>Betterhalf", "<given>Maria", "<given>Eve", "19680314", "19710314").Replace(letterFile())
+	if got := anna.sendLetter("maria", letter, "key", "k1", "reason", "x"); got.status != 422 {
+		t.Fatalf("x is a reason: %d", got.status)
+	}
+	page := anna.sendLetter("maria", letter, "key", "k2", "reason", "Her name before she married")
+	if !page.says("the document says Eve Betterhalf") || page.says("Choose Add for all") {
+		t.Errorf("the review: %s", tags.ReplaceAllString(page.body, " "))
+	}
+	if regexp.MustCompile(`name="reason"[^>]*value="Her name`).MatchString(page.body) {
+		t.Error("the reason is there before anybody types it")
+	}
+	fields := append(chooseAll(page, "add"), "key", page.value(t, "key"), "mark", page.value(t, "mark"), "act", "accept")
+	for name, more := range map[string][]string{"no reason": {"other", "yes"}, "no tick": {"reason", "She told me so herself"}} {
+		if got := anna.post(page.path, append(fields, more...)...); got.status != 422 {
+			t.Errorf("%s: %d", name, got.status)
+		}
+	}
+	if got := anna.post(page.path, append(fields, "reason", "She told me so herself", "other", "yes")...); !got.says("added") {
+		t.Fatalf("accepted: %d %s", got.status, tags.ReplaceAllString(got.body, " "))
+	}
+	for _, path := range []string{"/p/maria/documents", "/p/maria/problems", "/p/maria/medications"} {
+		if got := anna.get(path); !got.says("the document of Eve Betterhalf") {
+			t.Errorf("%s does not say whose it is", path)
+		}
+	}
+}
+
+// TestWhatHasNoPageIsSeen: a device on Documents, an order not to resuscitate on the summary, a PDF behind a link, and
+// how far each review has come.
+func TestWhatHasNoPageIsSeen(t *testing.T) {
+	h := open(t)
+	meta := `"meta":{"source":"urn:uuid:d1","tag":[{"system":"urn:osler:origin","code":"imported","display":"Kirkstall Heart Clinic, 2026-11-09"}]}`
+	h.commit(trust.System("import"), `{"resourceType":"Device","id":"dev","status":"active","patient":{"reference":"Patient/maria"},"type":{"text":"Cardiac pacemaker"},`+meta+`}`,
+		`{"resourceType":"Observation","id":"dnr","status":"final","subject":{"reference":"Patient/maria"},"code":{"text":"Do not resuscitate"},`+meta+`}`,
+		`{"resourceType":"Procedure","id":"gone","status":"entered-in-error","subject":{"reference":"Patient/maria"},"code":{"text":"Appendectomy"},`+meta+`}`)
+	anna := h.signedIn("anna")
+	if page := anna.get("/p/maria/documents"); !page.says("Cardiac pacemaker") || !page.says("from Kirkstall Heart Clinic") || page.says("Appendectomy") {
+		t.Errorf("documents: %s", tags.ReplaceAllString(page.body, " "))
+	}
+	if page := anna.get("/p/maria"); !page.says("Do not resuscitate") {
+		t.Error("the summary does not show it")
+	}
+	letter := letterFile()
+	cover := letter[:strings.Index(letter, "<component>")] + `<component><nonXMLBody><text mediaType="application/pdf" representation="B64">` + base64.StdEncoding.EncodeToString([]byte("%PDF-1.7 hello")) + `</text></nonXMLBody></component></ClinicalDocument>`
+	h.commit(trust.System("import"), `{"resourceType":"Patient","id":"maria","name":[{"family":"Okafor","given":["Maria"]}],"birthDate":"1968-03-14","gender":"female"}`)
+	page := anna.sendLetter("maria", cover, "key", "pdf")
+	if !page.says("A PDF: open it") || page.says("is the same as the chart") {
+		t.Fatalf("%d %s", page.status, tags.ReplaceAllString(page.body, " "))
+	}
+	if got := anna.get(strings.TrimSuffix(page.path, "/review") + "?view=body"); got.body != "%PDF-1.7 hello" {
+		t.Errorf("the PDF: %d %q", got.status, got.body)
+	}
+	if got := anna.get("/p/maria/documents"); !got.says("to review") {
+		t.Error("the list does not say that it waits")
 	}
 }

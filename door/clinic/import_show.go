@@ -81,7 +81,9 @@ func importShow(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	v.Choices = v.R.Saved
-	v.Reason = v.R.Reason
+	if !v.others() { // a reason is typed by who decides
+		v.Reason = v.R.Reason
+	}
 	return showImport(w, r, v)
 }
 
@@ -200,8 +202,11 @@ func (v importView) countWords(ctx context.Context) templ.Attributes {
 // accepts says what the button does.
 func (v importView) accepts(ctx context.Context) string {
 	n := v.chosen(document.Add) + v.chosen(document.Merge) + v.chosen(document.Ignore)
-	if n == 0 || n == v.left() {
+	switch n {
+	case 0:
 		return ui.T(ctx, "Accept")
+	case v.left():
+		return ui.T(ctx, "Accept %d", n)
 	}
 	return ui.T(ctx, "Accept %d, leave %d", n, v.left()-n)
 }
@@ -347,6 +352,53 @@ func sourceWords(ctx context.Context, from string) string {
 		return ui.T(ctx, "from %s, %s", from[:i], ui.DateText(ctx, from[i+2:]))
 	}
 	return ui.T(ctx, "from %s", from)
+}
+
+// sourceTone marks what is from a document about another person.
+func sourceTone(from string) ui.Tone {
+	if strings.HasPrefix(from, document.OtherMark) {
+		return ui.Caution
+	}
+	return ui.Plain
+}
+
+// others reports whether the document is about another person, and nothing of it was taken in yet: who decides
+// says then that it is known.
+func (v importView) others() bool { return v.C.Blocks() && len(v.R.Batches) == 0 }
+
+// known is what the chart's entry says, beside its name.
+func known(ctx context.Context, r document.Row) string {
+	var parts []string
+	for i, f := range r.Fields {
+		if i == 0 || f.Chart == "" {
+			continue
+		}
+		said := f.Chart
+		if f.Date {
+			said = ui.DateText(ctx, said)
+		}
+		parts = append(parts, ui.T(ctx, f.Name)+": "+said)
+	}
+	return strings.Join(parts[:min(len(parts), 5)], "; ")
+}
+
+// unlisted are the sections that stand on no page of their own.
+var unlisted = []document.Section{document.Procedures, document.Social, document.Family, document.Goals, document.Plan, document.Devices, document.Functional, document.Notes, document.Other}
+
+// where says where an item will be seen, when that is no page of its own.
+func where(s document.Section) string {
+	if slices.Contains(unlisted, cmp.Or(s, document.Other)) {
+		return "Once added it stands on Documents, under what came from other clinics."
+	}
+	return ""
+}
+
+// merges says what Merge does with an item.
+func merges(r document.Row) string {
+	if r.Merges {
+		return "Merge notes in the chart's entry that it is listed there too; its own words stay."
+	}
+	return "Merge leaves the chart's entry as it is, and counts the item as known."
 }
 
 // passageAttr is where a passage stands, for the items that refer to it.

@@ -24,10 +24,11 @@ import (
 
 type importCommand struct {
 	dataFlags
-	Path   []string `arg:"" type:"path" help:"Files, folders or patterns: FHIR bundles, resources, NDJSON; documents of other systems (C-CDA) with the ending .xml."`
-	Update bool     `help:"Write a new version where the record has other content under the same id."`
-	Again  bool     `help:"Look again at files that an earlier import finished."`
-	Verify bool     `help:"Read everything back and compare it with the files."`
+	Path    []string `arg:"" type:"path" help:"Files, folders or patterns: FHIR bundles, resources, NDJSON; documents of other systems (C-CDA) with the ending .xml."`
+	Update  bool     `help:"Write a new version where the record has other content under the same id."`
+	Again   bool     `help:"Look again at files that an earlier import finished."`
+	Verbose bool     `help:"Name what of a document could not be read."`
+	Verify  bool     `help:"Read everything back and compare it with the files."`
 }
 
 // Run imports and prints the report; problems make the exit status 1.
@@ -58,7 +59,7 @@ func (c *importCommand) Run(ctx context.Context, p *Program) error {
 	}
 	report, err := im.Run(ctx, c.Path)
 	bar.end()
-	printReport(p.Out, report, time.Since(start))
+	printReport(p.Out, report, time.Since(start), c.Verbose)
 	switch {
 	case err != nil:
 		return saying(err, "The import stopped. What is reported above is stored, and the same command goes on from there.")
@@ -85,12 +86,15 @@ func documentsBy(actor *record.Actor) func(context.Context, []byte, *bulk.FileRe
 		for t, n := range r.Stored {
 			f.Stored[t] += n
 		}
-		f.Left = r.Left
+		f.Left, f.Doubts = r.Left, r.Doubts
+		for _, u := range r.Unread {
+			f.Unread = append(f.Unread, strings.TrimPrefix(u.What+": "+fmt.Sprintf(u.Why.Words, u.Why.Args...), ": "))
+		}
 		return nil
 	}
 }
 
-func printReport(w io.Writer, r bulk.Report, took time.Duration) {
+func printReport(w io.Writer, r bulk.Report, took time.Duration, verbose bool) {
 	totals := map[string]int{}
 	same, before, dangling, empty := 0, 0, 0, 0
 	for _, f := range r.Files {
@@ -106,6 +110,15 @@ func printReport(w io.Writer, r bulk.Report, took time.Duration) {
 		}
 		if f.Left > 0 {
 			state += fmt.Sprintf(", %d items wait for a person on the Documents page", f.Left)
+		}
+		if f.Doubts > 0 {
+			state += fmt.Sprintf(", %d not sure", f.Doubts)
+		}
+		if len(f.Unread) > 0 {
+			state += fmt.Sprintf(", %d could not be read", len(f.Unread))
+			if !verbose {
+				state += " (--verbose names them)"
+			}
 		}
 		if f.Renamed > 0 {
 			state += fmt.Sprintf(", %d of them under a new id, as theirs is somebody else's here", f.Renamed)
@@ -124,6 +137,11 @@ func printReport(w io.Writer, r bulk.Report, took time.Duration) {
 			empty++
 		}
 		fmt.Fprintf(w, "%s: %s\n", f.Name, state)
+		for _, u := range f.Unread {
+			if verbose {
+				fmt.Fprintf(w, "    not read: %s\n", u)
+			}
+		}
 		for i, pr := range f.Problems {
 			if i == 20 {
 				fmt.Fprintf(w, "    and %d more\n", len(f.Problems)-i)

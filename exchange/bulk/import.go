@@ -69,6 +69,9 @@ type FileReport struct {
 	Dangling int
 	// Left is how many items of a document wait for a person.
 	Left int
+	// Doubts is how many items of a document are not sure, Unread what could not be read.
+	Doubts int
+	Unread []string
 
 	refused bool // whether the record refused the content of some
 }

@@ -137,7 +137,7 @@ func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec
 	if a.Added+a.Merged+a.Ignored+a.Unsure == 0 {
 		return a, fault.New(fault.Invalid, "Decide about one item at least.").At("choice")
 	}
-	if a.Added+a.Merged > 0 && c.Blocks() && !explained(reason) {
+	if a.Added+a.Merged > 0 && c.Blocks() && !Says(reason) {
 		return a, otherPerson()
 	}
 	if len(targets)+len(others) > 0 {
@@ -219,7 +219,7 @@ func takeOnce(ctx context.Context, actor *record.Actor, u Upload) (f Filed, a Ac
 		return f, a, nil, err
 	}
 	c.known(ctx, actor, u.Body)
-	if c.Blocks() && !explained(u.Reason) {
+	if c.Blocks() && !Says(u.Reason) {
 		return f, a, c, otherPerson()
 	}
 	var change record.Change

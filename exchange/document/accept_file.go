@@ -66,8 +66,8 @@ func otherPerson() error {
 	return fault.Wrap(ErrPerson, fault.Invalid, "This document seems to be about another person. Say in words why it is this patient's, two of them at least, or leave it.").At("reason")
 }
 
-// explained reports whether a reason says something: two words at least, of ten letters together.
-func explained(reason string) bool {
+// Says reports whether a reason says something: two words at least, of ten letters together.
+func Says(reason string) bool {
 	letters := 0
 	for _, r := range reason {
 		if unicode.IsLetter(r) {
@@ -104,7 +104,7 @@ func fileOnce(ctx context.Context, actor *record.Actor, u Upload) (Filed, error)
 		return Filed{}, err
 	}
 	c.known(ctx, actor, u.Body)
-	if c.Blocks() && !explained(u.Reason) {
+	if c.Blocks() && !Says(u.Reason) {
 		return Filed{}, otherPerson()
 	}
 	if c.Filed != "" {

@@ -18,6 +18,7 @@ type Registered struct {
 	Stored  map[string]int // by resource type
 	Left    int            // items that wait for a person
 	Unread  []Unread
+	Doubts  int // items and statements of the document that are not sure
 }
 
 // Register takes in a document of somebody who is not a patient yet: they are registered as the document has
@@ -42,7 +43,12 @@ func Register(ctx context.Context, actor *record.Actor, body []byte) (Registered
 	if err != nil {
 		return Registered{}, err
 	}
-	out := Registered{Patient: made.Versions[0].ID, Stored: map[string]int{"Patient": 1}, Unread: d.Unread}
+	out := Registered{Patient: made.Versions[0].ID, Stored: map[string]int{"Patient": 1}, Unread: d.Missed(), Doubts: len(d.Doubts)}
+	for _, i := range d.Items {
+		if len(i.Doubts) > 0 {
+			out.Doubts++
+		}
+	}
 	_, a, _, err := Take(ctx, actor, Upload{Patient: out.Patient, Body: body, Read: d})
 	if err != nil { // nobody is left registered by a document that was not taken in
 		_, failed := actor.Commit(ctx, record.Change{What: "take back a registration", Delete: []record.Delete{{Type: "Patient", ID: out.Patient}}})

@@ -161,6 +161,24 @@ func (r *Review) batches(ctx context.Context, actor *record.Actor) error {
 	return nil
 }
 
+// Standing says in a word how far a review has come, a text of the message catalogue, and how many items
+// of the document are in the chart.
+func (r *Review) Standing() (word string, taken int) {
+	taken = count(r.Done, Add) + count(r.Done, Merge)
+	back := len(r.Batches) > 0 && !slices.ContainsFunc(r.Batches, func(b Batch) bool { return !b.Undone })
+	switch {
+	case taken > 0 && r.Open:
+		return "%d taken in, more to review", taken
+	case taken > 0:
+		return "%d taken in", taken
+	case back:
+		return "taken back", 0
+	case r.Open || r.Task == "":
+		return "to review", 0
+	}
+	return "reviewed, nothing taken in", 0
+}
+
 // Left returns how many items of a comparison are not decided.
 func (r *Review) Left(c *Comparison) (n int) {
 	for _, row := range c.Rows {

@@ -374,6 +374,8 @@ func (t *thing) observation(n *fhir.Node) {
 	t.fact(fact{name: "Name", value: t.name, title: true})
 	t.fact(fact{name: "Date", value: t.date, date: true})
 	t.fact(fact{name: "Value", value: value(n), weighs: true, equal: sameValue})
+	t.fact(fact{name: "Reference range", value: span(n), equal: anyDay})
+	t.fact(fact{name: "Interpretation", value: words(n.Path("interpretation.0")), equal: anyDay})
 	for c := range n.Get("component").Items() {
 		if name := words(c.Get("code")); name != "" {
 			t.fact(fact{name: name, value: value(c), weighs: true, equal: sameValue})
@@ -440,6 +442,22 @@ func (t *thing) measured(n *fhir.Node) {
 			t.codes = append(t.codes, "test|"+test.LOINC)
 		}
 	}
+}
+
+// span is the range within which a value is usual: "135 - 145 mmol/L".
+func span(n *fhir.Node) string {
+	r := n.Path("referenceRange.0")
+	low, high := r.Path("low.value").Text(), r.Path("high.value").Text()
+	unit := first(r.Path("high.unit"), r.Path("low.unit"))
+	switch {
+	case low != "" && high != "":
+		return strings.TrimSpace(low + " - " + high + " " + unit)
+	case low != "":
+		return strings.TrimSpace("≥ " + low + " " + unit)
+	case high != "":
+		return strings.TrimSpace("≤ " + high + " " + unit)
+	}
+	return r.Get("text").Text()
 }
 
 func (t *thing) report(n *fhir.Node) {

@@ -15,8 +15,9 @@ import (
 
 // Undone is what became of a batch that was taken back.
 type Undone struct {
-	Back int      // entries that read as before
-	Kept []string // references of entries that somebody has changed since, and that stay
+	Back  int      // entries that read as before
+	Items int      // of them items of the document: the values of a panel are not counted beside it
+	Kept  []string // references of entries that somebody has changed since, and that stay
 	// Later is the document, by its id, of which a later step is to be taken back first: see OutOfOrder.
 	Later string
 	// Result has no token of its own: an undo is not undone, the review begins again.
@@ -80,6 +81,7 @@ func undoOnce(ctx context.Context, actor *record.Actor, patient, document, batch
 		targets = append(targets, fmt.Sprintf("%s/_history/%d", p.Resource.Reference(), p.IfMatch+1))
 	}
 	u.Back = len(targets)
+	u.Items = u.Back - valuesOf(change.Put)
 	if u.Back == 0 {
 		return u, fault.New(fault.Conflict, "Somebody has changed every entry since; nothing can be taken back as a whole.")
 	}
@@ -87,6 +89,24 @@ func undoOnce(ctx context.Context, actor *record.Actor, patient, document, batch
 	change.Put = append(change.Put, record.Put{Resource: c.provenance(actor, document, "undo", "", targets, nil, batch), Create: true}, r.put(actor, c, ""))
 	u.Result, err = actor.Commit(ctx, change)
 	return u, err
+}
+
+// valuesOf is how many entries of a step are parts of others, as the values of a panel are.
+func valuesOf(puts []record.Put) (n int) {
+	of := map[string]bool{}
+	for _, p := range puts {
+		for _, name := range []string{"result", "hasMember"} {
+			for x := range p.Resource.Get(name).Items() {
+				of[x.Get("reference").Text()] = true
+			}
+		}
+	}
+	for _, p := range puts {
+		if of[p.Resource.Reference()] {
+			n++
+		}
+	}
+	return n
 }
 
 // errOrder is the cause of the fault about a step that has a later one upon it.

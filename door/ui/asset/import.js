@@ -61,8 +61,12 @@
     const parts = ["add", "merge", "ignore", "unsure"].filter((c) => by[c]).map((c) => bar.dataset[c].replace("9999", by[c]));
     bar.textContent = parts.length ? parts.join(", ") : bar.dataset.none;
     const n = (by.add || 0) + (by.merge || 0) + (by.ignore || 0), button = $("[data-accepts]");
-    button.textContent = n === 0 || n === all.length ? button.dataset.all : button.dataset.some.replace("9999", n).replace("8888", all.length - n);
+    button.textContent = n === 0 ? button.dataset.none : n === all.length ? button.dataset.all.replace("9999", n) : button.dataset.some.replace("9999", n).replace("8888", all.length - n);
     $("[data-leftover]").textContent = bar.dataset.left.replace("9999", all.length - n);
   };
-  document.addEventListener("change", (e) => { if (e.target.matches("[data-choice]")) count(); });
+  document.addEventListener("change", (e) => { if (e.target.matches("[data-choice]")) { count(); unsaved = true; } });
+  // What is chosen and not saved is not lost by a link.
+  let unsaved = false;
+  document.addEventListener("submit", () => { unsaved = false; });
+  addEventListener("beforeunload", (e) => { if (unsaved) e.preventDefault(); });
 })();
