@@ -170,6 +170,11 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, tcp net.L
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(collectAt)
 	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		if most := memoryLimit("/"); most > 0 {
+			debug.SetMemoryLimit(most)
+		}
+	}
 	guard, err := out.read()
 	if err != nil {
 		return err

@@ -77,7 +77,7 @@ var laterOperations = []string{"everything", "document", "lastn", "stats", "meta
 
 // later begins the work and answers 202 with the address of its status.
 func (s *server) later(rt route, c *call) error {
-	body, err := io.ReadAll(c.Body)
+	body, err := whole(c.Body, c.ContentLength)
 	if err != nil {
 		return unread(err, fault.New(fault.TooLarge, "The body is larger than the limit of %d bytes, or broke off.", MaxBody))
 	}
@@ -98,6 +98,7 @@ func (s *server) later(rt route, c *call) error {
 		defer cancel()
 		defer close(job.done)
 		defer s.while(work)()
+		defer s.grows(work)()
 		err := s.answer(rt, work, 0)
 		if work.Context().Err() != nil {
 			err = fault.New(fault.TooCostly, "The work was given up: it was cancelled, or not finished within %v.", laterWork)

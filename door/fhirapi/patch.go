@@ -3,7 +3,6 @@ package fhirapi
 import (
 	"bytes"
 	"encoding/base64"
-	"io"
 	"net/http"
 	"strings"
 
@@ -121,9 +120,12 @@ func (c *call) change() (change, error) {
 	if c.given != nil {
 		return entryChange(c.given, nil)
 	}
-	b, err := io.ReadAll(c.Body)
+	b, err := whole(c.Body, c.ContentLength)
 	if err != nil {
 		return nil, unread(err, fault.New(fault.TooLarge, "The patch is larger than the limit of %d bytes, or broke off.", MaxBody))
+	}
+	if err := c.readable(b); err != nil {
+		return nil, err
 	}
 	return readChange(c.Header.Get("Content-Type"), b, nil)
 }

@@ -88,6 +88,7 @@ type server struct {
 	abilities atomic.Pointer[abilities]
 	waiting   later
 	room      room
+	grown     room // for what is read of bodies
 	// described is that part of the OpenAPI document.
 	described func() []byte
 }
@@ -158,6 +159,7 @@ type call struct {
 	job *laterJob // keeps what a request that is answered later shows; nil otherwise
 
 	room    *room      // for a large answer; nil: without a bound
+	trees   *trees     // for what is read of the body; nil: without a bound
 	kept    *allowance // of a Bundle, with the room that its answer has already
 	changes bool       // the request may change something
 
@@ -210,6 +212,7 @@ func (s *server) admitted(rt route, c *call) error {
 	defer s.while(c)()
 	c.changes = rt.changes()
 	defer s.roomy(c)()
+	defer s.grows(c)()
 	if rt.wantsLater(c) {
 		return s.later(rt, c)
 	}
@@ -357,6 +360,9 @@ func (c *call) body() (*fhir.Node, error) {
 		return nil, fault.New(fault.TooLarge, "The body is larger than the limit of %d bytes.", tooLarge.Limit)
 	case err != nil:
 		return nil, unread(err, fault.Wrap(err, fault.Malformed, "The body could not be read to its end."))
+	}
+	if err := c.readable(b); err != nil {
+		return nil, err
 	}
 	c.sent = sha256.Sum256(b)
 	parse := fhir.Parse

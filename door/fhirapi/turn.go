@@ -65,6 +65,9 @@ func (s *server) answer(rt route, c *call, budget time.Duration) error {
 		return s.guard(rt, c)
 	}
 	body := c.readAhead()
+	if err := c.trees.grow(c.Context(), body.bytes); err != nil { // before the turn, which would wait with it
+		return err
+	}
 	return s.Fair.Do(c.Context(), rt.job(c, budget), func(t *fair.Turn) error {
 		if rt.changes() {
 			if err := s.room.full(c.actor.Principal().ID); err != nil {
@@ -94,7 +97,7 @@ func (c *call) readAhead() *ahead {
 	if c.Method != http.MethodPost || c.Body == nil || c.Body == http.NoBody {
 		return &ahead{}
 	}
-	b, err := io.ReadAll(c.Body)
+	b, err := whole(c.Body, c.ContentLength)
 	return &ahead{b, err}
 }
 
@@ -118,7 +121,15 @@ func (c *call) all() ([]byte, error) {
 	if c.ahead != nil {
 		return c.ahead.bytes, c.ahead.err
 	}
-	return io.ReadAll(c.Body)
+	return whole(c.Body, c.ContentLength)
+}
+
+// readable takes room for what is read of a body, when that was not done before its turn.
+func (c *call) readable(b []byte) error {
+	if c.ahead != nil {
+		return nil
+	}
+	return c.trees.grow(c.Context(), b)
 }
 
 // piece does a part of a work that goes on while the client takes what is done. It waits for its turn
