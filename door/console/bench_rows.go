@@ -104,7 +104,7 @@ func (b *bench) writing() []row {
 func (b *bench) letter(ctx context.Context, _, i int) error {
 	l := synthetic.Letter{Number: i, Family: "Bench", Given: "Letter", Born: "19700101", Sex: "F", Visits: 4,
 		Written: b.program.Clock.Now().AddDate(0, 0, -1-i/len(b.patients)).Truncate(time.Hour)}
-	_, err := b.send(ctx, http.MethodPost, "/fhir/Patient/"+b.patients[i%len(b.patients)]+"/$import-document?accept=new&reason=bench", l.Document(), http.StatusOK)
+	_, err := b.send(ctx, http.MethodPost, "/fhir/Patient/"+b.patients[i%len(b.patients)]+"/$import-document?accept=new&reason=made+for+the+benchmark", l.Document(), http.StatusOK)
 	return err
 }
 
