@@ -312,9 +312,9 @@ func TestOthersSubscriptionsAreLeftAlone(t *testing.T) {
 	desk := h.as(trust.FrontDesk)
 	desk.ask("GET", path, "").refused(404)
 	desk.ask("GET", path+"/_history/1", "").refused(404)
-	desk.ask("PUT", path, off).refused(404) // as of what is not there
+	desk.ask("PUT", path, off).refused(403) // as of what is not there: the desk watches no Observation
 	none := ident.New(time.Now())
-	desk.ask("PUT", "/fhir/Subscription/"+none, with(off, made.ID(), none)).refused(404)
+	desk.ask("PUT", "/fhir/Subscription/"+none, with(off, made.ID(), none)).refused(403)
 	desk.ask("PATCH", path, `[{"op":"replace","path":"/status","value":"off"}]`, isPatch).refused(404)
 	desk.ask("DELETE", path, "").is(204) // as of what is not there
 	if a := desk.ask("GET", "/fhir/Subscription?criteria:contains=Observation&_total=accurate", "").is(200); strings.Contains(string(a.body), made.ID()) || strings.Contains(string(a.body), "8867-4\"") {
