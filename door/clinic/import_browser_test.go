@@ -93,8 +93,10 @@ func TestTheReviewFits(t *testing.T) {
 				continue
 			}
 			p := b.Open(h.url+at, v)
-			p.Check()
 			p.Picture("import-" + tag + "-" + v.Name)
+			// What lies half under the bar is scrolled to; axe takes it for a small target.
+			webtest.Eval[bool](p, `(document.querySelector(".signbar").style.position="static", true)`)
+			p.Check()
 		}
 	}
 	anna.post("/settings", "language", "en")
