@@ -8,7 +8,6 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/record"
-	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust/policy"
 )
 
@@ -36,7 +35,7 @@ func wrote(ctx context.Context, actor *record.Actor, patient, batch string, targ
 		if v.Patient != patient || v.T != made.T {
 			return fault.New(fault.Forbidden, "This step names entries that it did not write. Nothing was taken back: change the entries one by one, and tell who keeps the record.")
 		}
-		if err := couldWrite(ctx, actor, v); err != nil {
+		if err := couldWrite(ctx, actor, resourceType, id, version, v.Body); err != nil {
 			return err
 		}
 	}
@@ -44,14 +43,14 @@ func wrote(ctx context.Context, actor *record.Actor, patient, batch string, targ
 }
 
 // couldWrite refuses who may not make a write: they do not take it back either.
-func couldWrite(ctx context.Context, actor *record.Actor, v store.Version) error {
-	after, err := fhir.Parse(v.Body)
+func couldWrite(ctx context.Context, actor *record.Actor, resourceType, id string, version int64, body []byte) error {
+	after, err := fhir.Parse(body)
 	if err != nil {
 		return err
 	}
 	what, before := policy.Create, (*fhir.Node)(nil)
-	if v.Version > 1 {
-		former, err := actor.ReadVersion(ctx, v.Type, v.ID, v.Version-1)
+	if version > 1 {
+		former, err := actor.ReadVersion(ctx, resourceType, id, version-1)
 		if err != nil {
 			return err
 		}
