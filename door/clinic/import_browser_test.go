@@ -58,7 +58,7 @@ func TestALetterIsReviewedByKeys(t *testing.T) {
 		t.Errorf("what was chosen before is lost: %s", said)
 	}
 	p.Control(kb.Enter)
-	p.Wait("#toast")
+	p.Wait(`form[action*="/undo/"] button`) // stands on the page that comes after
 	if !strings.Contains(p.Text("#toast"), "added") {
 		t.Errorf("after accepting: %s", p.Text("#toast"))
 	}
