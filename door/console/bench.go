@@ -50,6 +50,9 @@ func (c *benchCommand) Run(ctx context.Context, p *Program) error {
 	defer os.RemoveAll(dir)
 	b := &bench{program: p, command: c, dir: dir, data: dataFlags{Data: filepath.Join(dir, "record"), databaseFlag: c.databaseFlag}}
 	b.report.begin()
+	if c.Growth > 0 || c.Million {
+		b.report.progress = p.Err
+	}
 	switch {
 	case c.Million:
 		err = b.million(ctx)

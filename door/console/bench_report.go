@@ -108,9 +108,16 @@ type report struct {
 	Patients  int       `json:"patients"`
 	Resources int64     `json:"resources"`
 	Figures   []figure  `json:"figures"`
+
+	progress io.Writer // a long run says each figure as soon as it has it; may be nil
 }
 
-func (r *report) add(f figure) { r.Figures = append(r.Figures, f) }
+func (r *report) add(f figure) {
+	r.Figures = append(r.Figures, f)
+	if r.progress != nil {
+		f.print(r.progress)
+	}
+}
 
 func (r *report) begin() {
 	r.At, r.Cores, r.Go = time.Now().UTC().Truncate(time.Second), runtime.NumCPU(), runtime.Version()
@@ -180,12 +187,16 @@ func (r *report) print(w io.Writer) {
 		r.Patients, r.Resources, r.Cores, r.Load[0], r.Load[1])
 	fmt.Fprintf(w, "%-48s %7s %8s %8s %8s %8s %8s %8s %7s %6s\n", "", "clients", "per s", "p50 ms", "p90 ms", "p99 ms", "max ms", "CPU µs", "after", "errors")
 	for _, f := range r.Figures {
-		if f.Unit != "" {
-			fmt.Fprintf(w, "%-48s %7s %8.4g %s\n", f.Name, "", f.Value, f.Unit)
-			continue
-		}
-		fmt.Fprintf(w, "%-48s %7d %8.0f %8.2f %8.2f %8.2f %8.1f %8.0f %7.0f %6d\n", f.Name, f.Clients, f.Rate, f.P50, f.P90, f.P99, f.Max, f.CPU, f.After, f.Errors)
+		f.print(w)
 	}
+}
+
+func (f figure) print(w io.Writer) {
+	if f.Unit != "" {
+		fmt.Fprintf(w, "%-48s %7s %8.4g %s\n", f.Name, "", f.Value, f.Unit)
+		return
+	}
+	fmt.Fprintf(w, "%-48s %7d %8.0f %8.2f %8.2f %8.2f %8.1f %8.0f %7.0f %6d\n", f.Name, f.Clients, f.Rate, f.P50, f.P90, f.P99, f.Max, f.CPU, f.After, f.Errors)
 }
 
 // against prints what became of the figures of an earlier run: above 1 it is better now.
