@@ -195,8 +195,9 @@ func Save(ctx context.Context, actor *record.Actor, c *Comparison, r *Review, ch
 		r.Reason = reason
 	}
 	r.Saved = map[string]Choice{}
-	for key, choice := range choices {
-		if row, ok := c.Row(key); ok && row.Decide() && r.Done[key] == "" && ParseChoice(string(choice)) != "" {
+	for _, row := range c.Rows {
+		key := row.Item.Key
+		if choice := choices[key]; row.Decide() && r.Done[key] == "" && ParseChoice(string(choice)) != "" {
 			r.Saved[key] = choice
 		}
 	}
