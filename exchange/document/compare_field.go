@@ -348,7 +348,7 @@ func (t *thing) problem(n *fhir.Node) {
 	clinical := code(n.Get("clinicalStatus"))
 	ended := first(n.Get("abatementDateTime"), n.Path("abatementPeriod.end"), n.Get("abatementString"))
 	t.now = (clinical == "active" || clinical == "recurrence" || clinical == "relapse" || clinical == "" && ended == "") && code(n.Get("verificationStatus")) != "refuted"
-	t.none = slices.Contains(t.codes, chart.SNOMED+"|160245001") || strings.HasPrefix(folded(t.name), "no known ")
+	t.none = slices.Contains(t.codes, chart.SNOMED+"|"+problem.NoneKnown) || strings.HasPrefix(folded(t.name), "no known ")
 	t.now = t.now && !t.none
 	t.loose = true
 	t.fact(fact{name: "Problem", value: t.name, title: true})
