@@ -37,6 +37,7 @@ type thing struct {
 	loose bool   // part of the words may mean the same
 	agent rx.Allergy
 	facts []fact
+	of    []string // the Observations of a report, with their versions
 
 	byPart    map[string][]int // the facts that are parts of a panel, by their keys
 	tried     *thing           // the item that it was last held to
@@ -429,6 +430,7 @@ func (t *thing) results(observations map[string]*fhir.Node) {
 		}
 		if n != nil && n.Get("status").Text() != "entered-in-error" {
 			parts = append(parts, n)
+			t.of = append(t.of, n.Reference()+"/"+n.Path("meta.versionId").Text())
 		}
 	}
 	t.parts(parts)

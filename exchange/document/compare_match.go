@@ -86,7 +86,7 @@ func (x index) row(item *Item) Row {
 		r.Fields = beside(nil, in)
 		return r
 	}
-	r.entry, r.Entry, r.ChartText = best.thing.node, best.thing.node.Reference(), best.thing.name
+	r.entry, r.of, r.Entry, r.ChartText = best.thing.node, best.thing.of, best.thing.node.Reference(), best.thing.name
 	r.Fields = beside(best.thing, in)
 	r.State = best.state(in)
 	r.Merges = r.State != Same && (r.entry.ResourceType() == "Condition" || r.entry.ResourceType() == "AllergyIntolerance" || best.thing.group == medicines)
