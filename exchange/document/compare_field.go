@@ -57,6 +57,7 @@ type fact struct {
 	equal  func(a, b string) bool
 	part   bool     // of a panel: found by its codes, not by its name
 	codes  []string // of a part
+	more   []fact   // what stands beside the value of a part
 }
 
 // find returns the fact of an entry that stands beside one of an item. Of parts with the same code it is
@@ -99,7 +100,7 @@ func (f fact) keys() (out []string) {
 func (t *thing) analyte(code, of *fhir.Node) {
 	x := &thing{}
 	x.measured(code)
-	f := fact{name: x.name, value: value(of), weighs: true, equal: sameValue, part: true, codes: x.codes}
+	f := fact{name: x.name, value: value(of), weighs: true, equal: sameValue, part: true, codes: x.codes, more: usual(of)}
 	if t.byPart == nil {
 		t.byPart = map[string][]int{}
 	}
@@ -375,13 +376,17 @@ func (t *thing) observation(n *fhir.Node) {
 	t.fact(fact{name: "Name", value: t.name, title: true})
 	t.fact(fact{name: "Date", value: t.date, date: true})
 	t.fact(fact{name: "Value", value: value(n), weighs: true, equal: sameValue})
-	t.fact(fact{name: "Reference range", value: span(n), equal: anyDay})
-	t.fact(fact{name: "Interpretation", value: words(n.Path("interpretation.0")), equal: anyDay})
+	t.facts = append(t.facts, usual(n)...)
 	for c := range n.Get("component").Items() {
 		if name := words(c.Get("code")); name != "" {
 			t.fact(fact{name: name, value: value(c), weighs: true, equal: sameValue})
 		}
 	}
+}
+
+// usual is what an Observation or a component of one says about its value, which is no difference.
+func usual(n *fhir.Node) []fact {
+	return []fact{{name: "Reference range", value: span(n), equal: anyDay}, {name: "Interpretation", value: words(n.Path("interpretation.0")), equal: anyDay}}
 }
 
 // value is what an Observation or a component of one says.

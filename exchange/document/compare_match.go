@@ -219,6 +219,15 @@ func beside(entry, in *thing) (out []Field) {
 		}
 		out = append(out, Field{Name: f.name, Chart: of.value, Incoming: f.value, Date: f.date,
 			Differs: entry != nil && f.differs(of)})
+		for i, m := range f.more {
+			theirs := ""
+			if len(of.more) > i {
+				theirs = of.more[i].value
+			}
+			if m.value != "" || theirs != "" {
+				out = append(out, Field{Name: m.name, Chart: theirs, Incoming: m.value})
+			}
+		}
 	}
 	return out
 }
