@@ -78,7 +78,7 @@ func FromResource(n *fhir.Node) (m Measurement, ok bool) {
 	if n.ResourceType() != "Observation" || !reported(n) {
 		return m, false
 	}
-	m = Measurement{ID: n.ID(), Name: n.Path("code.text").Text(), When: moment(n.Get("effectiveDateTime").Text())}
+	m = Measurement{ID: n.ID(), Name: n.Path("code.text").Text(), When: lang.Moment(n.Get("effectiveDateTime").Text(), time.UTC)}
 	m.Version, _ = strconv.ParseInt(n.Path("meta.versionId").Text(), 10, 64)
 	switch n.Get("status").Text() {
 	case "preliminary":
@@ -140,17 +140,6 @@ func reported(n *fhir.Node) bool {
 		}
 	}
 	return false
-}
-
-func moment(value string) time.Time {
-	p, ok := lang.ParsePartial(value)
-	switch {
-	case !ok:
-		return time.Time{}
-	case p.Clock:
-		return p.Time
-	}
-	return time.Date(p.Year, time.Month(max(p.Month, 1)), max(p.Day, 1), 0, 0, 0, 0, time.UTC)
 }
 
 // List returns what a patient reported, newest first.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/knowledge/allergen"
 	"github.com/osler-emr/osler/knowledge/drug"
@@ -55,14 +56,14 @@ func FactsFrom(nodes []*fhir.Node, patient string, now time.Time, named func(str
 	f := rx.Facts{Date: now}
 	for _, m := range From(nodes, patient, now, named).Current {
 		c := m.Check()
-		c.Date = momentIn(m.AuthoredAs, now.Location())
+		c.Date = lang.Moment(m.AuthoredAs, now.Location())
 		f.Current = append(f.Current, c)
 	}
 	for _, n := range nodes {
 		switch n.ResourceType() {
 		case "Patient":
 			if n.ID() == patient {
-				f.Sex, f.Born = n.Get("gender").Text(), momentIn(n.Get("birthDate").Text(), now.Location())
+				f.Sex, f.Born = n.Get("gender").Text(), lang.Moment(n.Get("birthDate").Text(), now.Location())
 			}
 		case "AllergyIntolerance":
 			addAllergy(&f, n, patient)
@@ -122,7 +123,7 @@ func addAllergy(f *rx.Facts, n *fhir.Node, patient string) {
 	}
 	a := rx.Allergy{
 		ID: n.Reference(), Text: text, Codings: list, Category: n.Get("category").At(0).Text(), Intolerance: n.Get("type").Text() == "intolerance",
-		Date: momentIn(firstOf(n.Get("recordedDate"), n.Get("onsetDateTime")), f.Date.Location()),
+		Date: lang.Moment(firstOf(n.Get("recordedDate"), n.Get("onsetDateTime")), f.Date.Location()),
 	}
 	if a.Text == "" {
 		a.Text = firstOf(n.Path("reaction.0.substance.text"), n.Path("reaction.0.substance.coding.0.display"))
@@ -183,7 +184,7 @@ func addMeasure(f *rx.Facts, n *fhir.Node, patient string) {
 	if idOf(n.Path("subject.reference").Text(), "Patient") != patient {
 		return
 	}
-	at := momentIn(firstOf(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("issued")), f.Date.Location())
+	at := lang.Moment(firstOf(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("issued")), f.Date.Location())
 	for _, c := range codings(n.Get("code")) {
 		switch {
 		case is(c.Code, loincEGFR):
@@ -217,7 +218,7 @@ func addWeight(f *rx.Facts, nodes []*fhir.Node, patient string) {
 		if r.Value == "" {
 			return rx.Measure{}
 		}
-		return rx.Measure{Value: r.Float(), Unit: r.Unit, Date: momentIn(r.When, f.Date.Location()), Known: true}
+		return rx.Measure{Value: r.Float(), Unit: r.Unit, Date: lang.Moment(r.When, f.Date.Location()), Known: true}
 	}
 	usable, newer := vitalsign.Usable(vital.Weight, vitalsign.Of(vital.Weight, mine, born))
 	f.Weight, f.WeightDoubted = measure(usable), measure(newer)

@@ -238,22 +238,7 @@ func firstNode(nodes ...*fhir.Node) *fhir.Node {
 	return nil
 }
 
-// moment reads a FHIR date or dateTime; the start of the day or month when that is all it
-// says, zero when it cannot be read.
-func moment(value string) time.Time { return momentIn(value, time.UTC) }
-
-// momentIn is moment on the calendar of a zone: an instant falls on the zone's day, a date
-// stays the day that was written.
-func momentIn(value string, zone *time.Location) time.Time {
-	p, ok := lang.ParsePartial(value)
-	if !ok {
-		return time.Time{}
-	}
-	if p.Clock {
-		return p.Time.In(zone)
-	}
-	return time.Date(p.Year, time.Month(max(p.Month, 1)), max(p.Day, 1), 0, 0, 0, 0, zone)
-}
+func moment(value string) time.Time { return lang.Moment(value, time.UTC) }
 
 // idOf returns the id of a reference to a type: relative, absolute or with a version.
 func idOf(ref, resourceType string) string {

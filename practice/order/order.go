@@ -287,16 +287,7 @@ func firstOf(nodes ...*fhir.Node) string {
 	return ""
 }
 
-func moment(value string) time.Time {
-	p, ok := lang.ParsePartial(value)
-	if !ok {
-		return time.Time{}
-	}
-	if p.Clock {
-		return p.Time.UTC()
-	}
-	return time.Date(p.Year, time.Month(max(p.Month, 1)), max(p.Day, 1), 0, 0, 0, 0, time.UTC)
-}
+func moment(value string) time.Time { return lang.Moment(value, time.UTC) }
 
 func idOf(ref, resourceType string) string {
 	ref, _, _ = strings.Cut(ref, "/_history/")

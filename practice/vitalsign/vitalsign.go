@@ -215,14 +215,14 @@ func Of(m vital.Measure, observations []*fhir.Node, born string) []Reading {
 // Judge sorts readings of one vital sign, oldest first, and says which of them are unusual and not
 // confirmed. What was computed from other readings is as good as they are.
 func Judge(m vital.Measure, list []Reading, born string) {
-	slices.SortStableFunc(list, func(a, b Reading) int { return Moment(a.When).Compare(Moment(b.When)) })
+	slices.SortStableFunc(list, func(a, b Reading) int { return moment(a.When).Compare(moment(b.When)) })
 	var last *Reading
 	for i := range list {
 		r := &list[i]
 		if m != vital.BloodPressure && r.Unit != vital.Of(m).Unit {
 			continue // nothing is computed from it: no rule knows what it is
 		}
-		r.Unconfirmed = r.inexact || impossible(m, *r) || !r.confirmed && len(r.From) == 0 && r.unusual(m, last, Months(born, Moment(r.When)))
+		r.Unconfirmed = r.inexact || impossible(m, *r) || !r.confirmed && len(r.From) == 0 && r.unusual(m, last, Months(born, moment(r.When)))
 		if !r.Unconfirmed {
 			last = r
 		}
@@ -273,7 +273,7 @@ func (r Reading) unusual(m vital.Measure, last *Reading, months int) bool {
 			return true
 		}
 	}
-	return last != nil && m != vital.BloodPressure && vital.Leap(m, r.Float(), last.Float(), Moment(r.When).Sub(Moment(last.When)), months)
+	return last != nil && m != vital.BloodPressure && vital.Leap(m, r.Float(), last.Float(), moment(r.When).Sub(moment(last.When)), months)
 }
 
 // Confirm stores with an observation that a person has looked at its value and says that it is
@@ -329,18 +329,7 @@ func raw(n *fhir.Node) string {
 	return strings.Join(parts, "/")
 }
 
-// Moment returns the instant of a FHIR date: the start of a day, month or year that is all
-// that is known, in UTC; the zero time for what cannot be read.
-func Moment(value string) time.Time {
-	p, ok := lang.ParsePartial(value)
-	if !ok {
-		return time.Time{}
-	}
-	if p.Clock {
-		return p.Time.UTC()
-	}
-	return time.Date(p.Year, time.Month(max(p.Month, 1)), max(p.Day, 1), 0, 0, 0, 0, time.UTC)
-}
+func moment(value string) time.Time { return lang.Moment(value, time.UTC) }
 
 // Months is the age in whole months at a time; -1 when the birth date is not known to the month.
 func Months(birth string, at time.Time) int {
