@@ -312,3 +312,23 @@ func (n *Node) Reference() string {
 	}
 	return n.ResourceType() + "/" + n.ID()
 }
+
+// IDIn returns the id that a reference names, relative, absolute or with a version, when it points at a
+// resource of a type; "" else.
+func IDIn(reference, resourceType string) string {
+	reference, _, _ = strings.Cut(reference, "/_history/")
+	if i := strings.LastIndex("/"+reference, "/"+resourceType+"/"); i >= 0 {
+		return reference[i+len(resourceType)+1:]
+	}
+	return ""
+}
+
+// FirstText returns the first text that is not empty.
+func FirstText(nodes ...*Node) string {
+	for _, n := range nodes {
+		if n.Text() != "" {
+			return n.Text()
+		}
+	}
+	return ""
+}

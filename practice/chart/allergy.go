@@ -71,7 +71,7 @@ func allergyFrom(n *fhir.Node) Allergy {
 		ID: n.ID(), Agent: words(n.Get("code")), RxNorm: codeIn(n.Get("code"), RxNorm),
 		Type: n.Get("type").Text(), Category: n.Get("category").At(0).Text(), Criticality: n.Get("criticality").Text(),
 		Status: code(n.Get("clinicalStatus")), Verification: code(n.Get("verificationStatus")),
-		Severity: r.Get("severity").Text(), Recorded: firstText(n.Get("recordedDate").Text(), n.Get("onsetDateTime").Text()),
+		Severity: r.Get("severity").Text(), Recorded: cmp.Or(n.Get("recordedDate").Text(), n.Get("onsetDateTime").Text()),
 		Recorder: n.Path("recorder.reference").Text(), Note: n.Path("note.0.text").Text(),
 		Origin: originOf(n), Source: sourceOf(n), Version: n.Path("meta.versionId").Text(),
 	}

@@ -123,22 +123,3 @@ func Points(ref, resourceType, id string) bool {
 	ref, _, _ = strings.Cut(ref, "/_history/")
 	return id != "" && (ref == resourceType+"/"+id || strings.HasSuffix(ref, "/"+resourceType+"/"+id) || ref == "urn:uuid:"+id)
 }
-
-// idIn returns the id of a reference to a type, or "".
-func idIn(ref, resourceType string) string {
-	ref, _, _ = strings.Cut(ref, "/_history/")
-	if i := strings.LastIndex("/"+ref, "/"+resourceType+"/"); i >= 0 {
-		return ref[i+len(resourceType)+1:]
-	}
-	return ""
-}
-
-// firstText returns the first text that is not empty.
-func firstText(texts ...string) string {
-	for _, t := range texts {
-		if t != "" {
-			return t
-		}
-	}
-	return ""
-}

@@ -54,9 +54,9 @@ func problemFrom(n *fhir.Node) Problem {
 	p := Problem{
 		ID: n.ID(), Text: words(n.Get("code")), ICD: codeIn(n.Get("code"), ICD10CM), SNOMED: codeIn(n.Get("code"), SNOMED),
 		Status: code(n.Get("clinicalStatus")), Verification: code(n.Get("verificationStatus")),
-		Encounter: idIn(n.Path("encounter.reference").Text(), "Encounter"),
-		Onset:     firstText(n.Get("onsetDateTime").Text(), n.Path("onsetPeriod.start").Text(), n.Get("onsetString").Text(), atAge(n.Get("onsetAge")), atAge(n.Path("onsetRange.low"))),
-		Ended:     firstText(n.Get("abatementDateTime").Text(), n.Path("abatementPeriod.end").Text(), n.Get("abatementString").Text()),
+		Encounter: fhir.IDIn(n.Path("encounter.reference").Text(), "Encounter"),
+		Onset:     cmp.Or(n.Get("onsetDateTime").Text(), n.Path("onsetPeriod.start").Text(), n.Get("onsetString").Text(), atAge(n.Get("onsetAge")), atAge(n.Path("onsetRange.low"))),
+		Ended:     cmp.Or(n.Get("abatementDateTime").Text(), n.Path("abatementPeriod.end").Text(), n.Get("abatementString").Text()),
 		Recorded:  n.Get("recordedDate").Text(), Recorder: n.Path("recorder.reference").Text(),
 		Origin: originOf(n), Source: sourceOf(n), Version: n.Path("meta.versionId").Text(),
 	}
@@ -75,7 +75,7 @@ func atAge(q *fhir.Node) string {
 	if value == "" {
 		return ""
 	}
-	unit := firstText(q.Get("unit").Text(), q.Get("code").Text(), "years")
+	unit := cmp.Or(q.Get("unit").Text(), q.Get("code").Text(), "years")
 	if long, ok := map[string]string{"a": "years", "yr": "years", "y": "years", "year": "years", "mo": "months", "month": "months", "wk": "weeks", "d": "days"}[unit]; ok {
 		unit = long
 	}
@@ -132,7 +132,7 @@ func (c Chart) pick(want func(Problem) bool, once bool) []Problem {
 	var out []Problem
 	seen := map[string]bool{}
 	for _, p := range c.Problems {
-		key := strings.ToLower(firstText(p.ICD, p.SNOMED, p.Text))
+		key := strings.ToLower(cmp.Or(p.ICD, p.SNOMED, p.Text))
 		if !want(p) || once && seen[key] {
 			continue
 		}

@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -44,7 +45,7 @@ func (c Chart) Timeline() (events, undated []Event) {
 		if p.Wrong() {
 			continue
 		}
-		all = append(all, Event{Lane: LaneProblems, Text: p.Text, When: firstText(p.Onset, p.Recorded), Until: p.Ended, Open: p.Active(), Reference: p.Reference(), Origin: p.Origin})
+		all = append(all, Event{Lane: LaneProblems, Text: p.Text, When: cmp.Or(p.Onset, p.Recorded), Until: p.Ended, Open: p.Active(), Reference: p.Reference(), Origin: p.Origin})
 	}
 	for _, n := range c.resources["MedicationRequest"] {
 		if s := n.Get("status").Text(); s != "draft" && s != "entered-in-error" { // nobody takes what is not signed
@@ -85,10 +86,10 @@ func requestEvent(n *fhir.Node) Event {
 		Open: status == "active" || status == "on-hold", Reference: n.Reference(), Origin: originOf(n),
 	}
 	if e.Text == "" {
-		e.Text = firstText(n.Path("medicationReference.display").Text(), "medicine not named")
+		e.Text = cmp.Or(n.Path("medicationReference.display").Text(), "medicine not named")
 	}
 	if !e.Open {
-		e.Until = firstText(n.Path("dispenseRequest.validityPeriod.end").Text(), n.Path("dosageInstruction.0.timing.repeat.boundsPeriod.end").Text())
+		e.Until = cmp.Or(n.Path("dispenseRequest.validityPeriod.end").Text(), n.Path("dosageInstruction.0.timing.repeat.boundsPeriod.end").Text())
 	}
 	return e
 }
@@ -96,7 +97,7 @@ func requestEvent(n *fhir.Node) Event {
 func statementEvent(n *fhir.Node) Event {
 	e := Event{
 		Lane: LaneMedications, Kind: "stated", Text: words(n.Get("medicationCodeableConcept")), Reference: n.Reference(), Origin: Reported,
-		When:  firstText(n.Path("effectivePeriod.start").Text(), n.Get("effectiveDateTime").Text(), n.Get("dateAsserted").Text()),
+		When:  cmp.Or(n.Path("effectivePeriod.start").Text(), n.Get("effectiveDateTime").Text(), n.Get("dateAsserted").Text()),
 		Until: n.Path("effectivePeriod.end").Text(), Open: n.Get("status").Text() == "active",
 	}
 	if end := n.Path("effectivePeriod.end").Text(); end != "" && n.Path("effectivePeriod.start").Text() == "" && n.Get("effectiveDateTime") == nil {
@@ -113,7 +114,7 @@ func resultEvents(reports []*fhir.Node) []Event {
 		}
 		out = append(out, Event{
 			Lane: LaneResults, Text: words(n.Get("code")), Reference: n.Reference(), Origin: originOf(n),
-			When: firstText(n.Get("effectiveDateTime").Text(), n.Path("effectivePeriod.start").Text(), n.Get("issued").Text()),
+			When: cmp.Or(n.Get("effectiveDateTime").Text(), n.Path("effectivePeriod.start").Text(), n.Get("issued").Text()),
 		})
 	}
 	return out

@@ -104,7 +104,7 @@ func gone(n *fhir.Node) bool {
 }
 
 func addAllergy(f *rx.Facts, n *fhir.Node, patient string) {
-	if gone(n) || idOf(n.Path("patient.reference").Text(), "Patient") != patient {
+	if gone(n) || fhir.IDIn(n.Path("patient.reference").Text(), "Patient") != patient {
 		return
 	}
 	concept := n.Get("code")
@@ -147,7 +147,7 @@ func addAllergy(f *rx.Facts, n *fhir.Node, patient string) {
 }
 
 func addProblem(f *rx.Facts, n *fhir.Node, patient string) {
-	if gone(n) || n.Get("abatementDateTime") != nil || idOf(n.Path("subject.reference").Text(), "Patient") != patient {
+	if gone(n) || n.Get("abatementDateTime") != nil || fhir.IDIn(n.Path("subject.reference").Text(), "Patient") != patient {
 		return
 	}
 	p := rx.Problem{ID: n.Reference(), Text: firstOf(n.Path("code.text"), n.Path("code.coding.0.display"))}
@@ -181,7 +181,7 @@ func addMeasure(f *rx.Facts, n *fhir.Node, patient string) {
 	default:
 		return
 	}
-	if idOf(n.Path("subject.reference").Text(), "Patient") != patient {
+	if fhir.IDIn(n.Path("subject.reference").Text(), "Patient") != patient {
 		return
 	}
 	at := lang.Moment(firstOf(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("issued")), f.Date.Location())
@@ -210,7 +210,7 @@ func addWeight(f *rx.Facts, nodes []*fhir.Node, patient string) {
 		switch {
 		case n.ResourceType() == "Patient" && n.ID() == patient:
 			born = n.Get("birthDate").Text()
-		case n.ResourceType() == "Observation" && idOf(n.Path("subject.reference").Text(), "Patient") == patient:
+		case n.ResourceType() == "Observation" && fhir.IDIn(n.Path("subject.reference").Text(), "Patient") == patient:
 			mine = append(mine, n)
 		}
 	}

@@ -110,13 +110,13 @@ func strengthIn(text string) string {
 func FromResource(r *fhir.Node, named func(reference string) *fhir.Node) Medicine {
 	m := Medicine{
 		Type: r.ResourceType(), ID: r.ID(), Status: r.Get("status").Text(), Origin: originOf(r), Source: sourceOf(r),
-		Patient: idOf(r.Path("subject.reference").Text(), "Patient"), Requester: r.Path("requester.reference").Text(), Recorder: r.Path("recorder.reference").Text(),
+		Patient: fhir.IDIn(r.Path("subject.reference").Text(), "Patient"), Requester: r.Path("requester.reference").Text(), Recorder: r.Path("recorder.reference").Text(),
 		By: r.Path("requester.display").Text(), StopReason: firstOf(r.Path("statusReason.text"), r.Path("statusReason.coding.0.display")),
 		Prior: r.Path("priorPrescription.reference").Text(), Note: r.Path("note.0.text").Text(),
 		AuthoredAs: firstOf(r.Get("authoredOn"), r.Get("dateAsserted"), r.Get("effectiveDateTime"), r.Path("effectivePeriod.start")),
 		ReasonRef:  r.Get("reasonReference").At(0).Get("reference").Text(),
 		Reason:     firstOf(r.Get("reasonReference").At(0).Get("display"), r.Get("reasonCode").At(0).Get("text"), r.Get("reasonCode").At(0).Path("coding.0.display")),
-		Encounter:  idOf(firstOf(r.Path("encounter.reference"), r.Path("context.reference")), "Encounter"),
+		Encounter:  fhir.IDIn(firstOf(r.Path("encounter.reference"), r.Path("context.reference")), "Encounter"),
 	}
 	m.Version, _ = strconv.ParseInt(r.Path("meta.versionId").Text(), 10, 64)
 	m.Stated = m.Type == "MedicationStatement"
@@ -239,15 +239,6 @@ func firstNode(nodes ...*fhir.Node) *fhir.Node {
 }
 
 func moment(value string) time.Time { return lang.Moment(value, time.UTC) }
-
-// idOf returns the id of a reference to a type: relative, absolute or with a version.
-func idOf(ref, resourceType string) string {
-	ref, _, _ = strings.Cut(ref, "/_history/")
-	if i := strings.LastIndex("/"+ref, "/"+resourceType+"/"); i >= 0 {
-		return ref[i+len(resourceType)+1:]
-	}
-	return ""
-}
 
 // sourceOf says whose document an imported medicine is from.
 func sourceOf(r *fhir.Node) string {

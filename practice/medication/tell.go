@@ -33,7 +33,7 @@ func AskRefill(ctx context.Context, actor *record.Actor, ref, key string) (recor
 	if t, ok := asked[ref]; ok && t.Open() {
 		return record.Result{}, fault.New(fault.Conflict, "You have asked for this refill already.")
 	}
-	t := task.Task{Kind: task.RefillRequest, Patient: patient, Focus: ref, Text: "Refill of a medicine; asked in the portal", Owner: idOf(m.Requester, "Practitioner")}
+	t := task.Task{Kind: task.RefillRequest, Patient: patient, Focus: ref, Text: "Refill of a medicine; asked in the portal", Owner: fhir.IDIn(m.Requester, "Practitioner")}
 	return actor.Commit(ctx, record.Change{What: "ask for refill", Key: key, Put: []record.Put{task.New(actor, t)}})
 }
 
@@ -155,7 +155,7 @@ func Tell(ctx context.Context, actor *record.Actor, s Statement) (record.Result,
 		if !ok {
 			return record.Result{}, fault.New(fault.NotFound, "This medicine is not on your list.")
 		}
-		name, owner = m.Text, idOf(m.Requester, "Practitioner")
+		name, owner = m.Text, fhir.IDIn(m.Requester, "Practitioner")
 		n.Set("medicationCodeableConcept", m.concept())
 		n.Set("derivedFrom", fhir.Arr(fhir.Obj("reference", s.Ref)))
 	} else {
@@ -177,7 +177,7 @@ func Tell(ctx context.Context, actor *record.Actor, s Statement) (record.Result,
 		if err != nil {
 			return record.Result{}, err
 		}
-		owner = idOf(p.Get("generalPractitioner").At(0).Get("reference").Text(), "Practitioner")
+		owner = fhir.IDIn(p.Get("generalPractitioner").At(0).Get("reference").Text(), "Practitioner")
 	}
 	line := "Patient " + phrase + " " + name
 	if words != "" {

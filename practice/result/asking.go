@@ -145,10 +145,10 @@ func stateOf(focus *fhir.Node, results []*fhir.Node) string {
 			continue
 		}
 		for _, v := range ValuesFrom(n) {
-			say("value", first(fhir.Str(v.Code), fhir.Str(v.Name)), v.Comparator, plain(v.Value), first(fhir.Str(v.ucum), fhir.Str(v.Unit)), v.Flag)
+			say("value", cmp.Or(v.Code, v.Name), v.Comparator, plain(v.Value), cmp.Or(v.ucum, v.Unit), v.Flag)
 		}
 		if absent := n.Get("dataAbsentReason"); absent != nil {
-			say("absent", first(fhir.Str(loinc(n.Get("code"))), fhir.Str(words(n.Get("code")))), words(absent))
+			say("absent", cmp.Or(loinc(n.Get("code")), words(n.Get("code"))), words(absent))
 		}
 		if text := notes(n); text != "" {
 			say("note", text)

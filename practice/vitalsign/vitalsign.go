@@ -21,6 +21,7 @@
 package vitalsign
 
 import (
+	"cmp"
 	"math/big"
 	"slices"
 	"strconv"
@@ -69,14 +70,14 @@ func (r Reading) Fixable() bool { return r.ID != "" && !r.Computed && len(r.From
 
 // Float is the value for drawing: the systolic one of a pressure.
 func (r Reading) Float() float64 {
-	f, _ := strconv.ParseFloat(first(r.Value, r.Systolic), 64)
+	f, _ := strconv.ParseFloat(cmp.Or(r.Value, r.Systolic), 64)
 	return f
 }
 
 // Text is the value without its unit: "148/92", "78".
 func (r Reading) Text() string {
 	if r.Systolic != "" || r.Diastolic != "" {
-		return first(r.Systolic, "?") + "/" + first(r.Diastolic, "?")
+		return cmp.Or(r.Systolic, "?") + "/" + cmp.Or(r.Diastolic, "?")
 	}
 	return r.Value
 }
@@ -111,8 +112,8 @@ func originOf(n *fhir.Node) string {
 // convert it; other units stay and are shown as they are. ok is false for anything else.
 func FromResource(n *fhir.Node) (vital.Measure, Reading, bool) {
 	r := Reading{
-		ID: n.ID(), When: first(n.Get("effectiveDateTime").Text(), n.Path("effectivePeriod.start").Text(), n.Get("effectiveInstant").Text(), n.Get("issued").Text()),
-		Performer: n.Path("performer.0.reference").Text(), Encounter: idIn(n.Path("encounter.reference").Text(), "Encounter"),
+		ID: n.ID(), When: cmp.Or(n.Get("effectiveDateTime").Text(), n.Path("effectivePeriod.start").Text(), n.Get("effectiveInstant").Text(), n.Get("issued").Text()),
+		Performer: n.Path("performer.0.reference").Text(), Encounter: fhir.IDIn(n.Path("encounter.reference").Text(), "Encounter"),
 		Status: n.Get("status").Text(), Origin: originOf(n),
 	}
 	d, ok := definitionOf(n.Get("code"))
@@ -140,7 +141,7 @@ func FromResource(n *fhir.Node) (vital.Measure, Reading, bool) {
 		return "", r, false
 	}
 	for from := range n.Get("derivedFrom").Items() {
-		if id := idIn(from.Get("reference").Text(), "Observation"); id != "" {
+		if id := fhir.IDIn(from.Get("reference").Text(), "Observation"); id != "" {
 			r.From = append(r.From, id)
 		}
 	}
@@ -155,7 +156,7 @@ var words = map[string]string{"lb": "[lb_av]", "lbs": "[lb_av]", "in": "[in_i]",
 // inUnit returns the value of a quantity, a decimal literal, in the unit of a definition; as it
 // is, with its own unit, when it cannot be converted.
 func inUnit(d vital.Definition, q *fhir.Node) (value, unit string) {
-	value, unit = q.Get("value").Text(), first(q.Get("code").Text(), q.Get("unit").Text())
+	value, unit = q.Get("value").Text(), cmp.Or(q.Get("code").Text(), q.Get("unit").Text())
 	if code, ok := words[unit]; ok {
 		unit = code
 	}
@@ -319,7 +320,7 @@ func raw(n *fhir.Node) string {
 	var parts []string
 	say := func(q *fhir.Node) {
 		if v := q.Get("value").Text(); v != "" {
-			parts = append(parts, v+" "+first(q.Get("code").Text(), q.Get("unit").Text()))
+			parts = append(parts, v+" "+cmp.Or(q.Get("code").Text(), q.Get("unit").Text()))
 		}
 	}
 	say(n.Get("valueQuantity"))
@@ -342,22 +343,4 @@ func Months(birth string, at time.Time) int {
 		months--
 	}
 	return months
-}
-
-func first(texts ...string) string {
-	for _, s := range texts {
-		if s != "" {
-			return s
-		}
-	}
-	return ""
-}
-
-// idIn returns the id of a reference to a resource of a type, or "".
-func idIn(ref, resourceType string) string {
-	ref, _, _ = strings.Cut(ref, "/_history/")
-	if i := strings.LastIndex("/"+ref, "/"+resourceType+"/"); i >= 0 {
-		return ref[i+len(resourceType)+1:]
-	}
-	return ""
 }
