@@ -208,7 +208,7 @@ func (c *Comparison) meta(resourceType, document string, labels []string) *fhir.
 	if list := codings(policy.LabelSystem, labels); list.Len() > 0 && policy.MayHide(resourceType) == nil {
 		m.Set("security", list)
 	}
-	m.Set("tag", fhir.Arr(fhir.Obj("system", "urn:osler:origin", "code", "imported", "display", c.from())))
+	m.Set("tag", fhir.Arr(policy.Imported.Tag(c.from())))
 	return m
 }
 

@@ -236,12 +236,7 @@ func (c *Comparison) known(ctx context.Context, actor *record.Actor, body []byte
 // sentByPatient reports whether a document came from the patient: it says what a patient says, under whatever
 // number, and never stands for what another clinic has sent.
 func sentByPatient(n *fhir.Node) bool {
-	for t := range n.Path("meta.tag").Items() {
-		if t.Get("system").Text() == "urn:osler:origin" && t.Get("code").Text() == string(chart.Reported) {
-			return true
-		}
-	}
-	return false
+	return policy.Reported.Of(n)
 }
 
 // holds reports whether the content of a filed document is these very bytes.

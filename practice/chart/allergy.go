@@ -7,6 +7,7 @@ import (
 
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/knowledge/allergen"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // AllergyState is one of the four states that must never be mistaken for each other.
@@ -52,7 +53,7 @@ type Allergy struct {
 	Recorder     string
 	Note         string
 	Origin       Origin
-	Source       string // of what is imported, see sourceOf
+	Source       string // of what is imported, see policy.SourceOf
 	Version      string
 }
 
@@ -73,7 +74,7 @@ func allergyFrom(n *fhir.Node) Allergy {
 		Status: code(n.Get("clinicalStatus")), Verification: code(n.Get("verificationStatus")),
 		Severity: r.Get("severity").Text(), Recorded: cmp.Or(n.Get("recordedDate").Text(), n.Get("onsetDateTime").Text()),
 		Recorder: n.Path("recorder.reference").Text(), Note: n.Path("note.0.text").Text(),
-		Origin: originOf(n), Source: sourceOf(n), Version: n.Path("meta.versionId").Text(),
+		Origin: policy.OriginOf(n), Source: policy.SourceOf(n), Version: n.Path("meta.versionId").Text(),
 	}
 	if a.Agent == "" {
 		a.Agent = words(r.Get("substance"))

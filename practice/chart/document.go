@@ -16,6 +16,7 @@ import (
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Document is a paper or a picture: a letter from elsewhere, a scan, a photo.
@@ -26,7 +27,7 @@ type Document struct {
 	Held                          bool  // the record has its content: OpenDocument opens it
 	Status                        string
 	Origin                        Origin
-	Source                        string // of what is imported, see sourceOf
+	Source                        string // of what is imported, see policy.SourceOf
 }
 
 // Wrong reports whether it was entered by mistake.
@@ -47,7 +48,7 @@ func documentFrom(n *fhir.Node) Document {
 		ID: n.ID(), Kind: words(n.Get("type")), Title: cmp.Or(n.Get("description").Text(), a.Get("title").Text(), words(n.Get("type"))),
 		Date:   cmp.Or(n.Path("context.period.start").Text(), a.Get("creation").Text(), n.Get("date").Text()),
 		Author: cmp.Or(n.Path("author.0.display").Text(), n.Path("author.0.reference").Text()), ContentType: a.Get("contentType").Text(),
-		Status: n.Get("status").Text(), Origin: originOf(n), Source: sourceOf(n),
+		Status: n.Get("status").Text(), Origin: policy.OriginOf(n), Source: policy.SourceOf(n),
 	}
 	if written := a.Get("creation").Text(); d.Origin == Imported && d.Date == written { // its own day, in no zone of ours
 		d.Date, _, _ = strings.Cut(written, "T")
@@ -177,7 +178,7 @@ func (d DocumentDraft) resource(actor *record.Actor, kind Kind, attachment *fhir
 	n.SetID(ident.New(actor.Now()))
 	n.Set("status", fhir.Str("current"))
 	if actor.Principal().Role == trust.Patient { // nobody of the clinic has looked at it
-		n.Set("meta", fhir.Obj("tag", fhir.Arr(fhir.Obj("system", originSystem, "code", string(Reported)))))
+		n.Set("meta", Reported.Meta())
 		n.Set("docStatus", fhir.Str("preliminary"))
 	}
 	n.Set("type", concept(LOINC, kind.Code, kind.Text, ""))

@@ -5,13 +5,14 @@ import (
 	"strings"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Elsewhere is something that was taken in from a document of another clinic and has no page of its own.
 type Elsewhere struct {
 	Kind, Text, Value, When string
 	Document                string // id of the DocumentReference
-	Source                  string // see sourceOf
+	Source                  string // see policy.SourceOf
 }
 
 // kindsElsewhere are the types without a page, with their heading.
@@ -26,11 +27,11 @@ func (c Chart) Elsewhere() (out []Elsewhere) {
 	for _, k := range kindsElsewhere {
 		for _, n := range c.resources[k.Type] {
 			document, ok := strings.CutPrefix(n.Path("meta.source").Text(), "urn:uuid:")
-			if !ok || originOf(n) != Imported || inError(n) || n.Get("lifecycleStatus").Text() == "entered-in-error" || k.Type == "Observation" && charted(n) {
+			if !ok || policy.OriginOf(n) != Imported || inError(n) || n.Get("lifecycleStatus").Text() == "entered-in-error" || k.Type == "Observation" && charted(n) {
 				continue
 			}
 			e := elsewhere(n)
-			e.Kind, e.Document, e.Source = k.Kind, document, sourceOf(n)
+			e.Kind, e.Document, e.Source = k.Kind, document, policy.SourceOf(n)
 			if e.Text != "" {
 				out = append(out, e)
 			}
@@ -90,7 +91,7 @@ func (c Chart) Directives() (out []Elsewhere) {
 		}
 		said := strings.ToLower(e.Text + " " + e.Value)
 		if is || strings.Contains(said, "resuscitat") || strings.Contains(said, "advance directive") || strings.Contains(said, "living will") {
-			e.Source = sourceOf(n)
+			e.Source = policy.SourceOf(n)
 			e.Document, _ = strings.CutPrefix(n.Path("meta.source").Text(), "urn:uuid:")
 			out = append(out, e)
 		}

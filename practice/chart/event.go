@@ -5,13 +5,14 @@ import (
 	"strings"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Immunization is one dose of a vaccine.
 type Immunization struct {
 	ID, Vaccine, CVX, When, Lot, Status string
 	Origin                              Origin
-	Source                              string // of what is imported, see sourceOf
+	Source                              string // of what is imported, see policy.SourceOf
 }
 
 // CVX is the code system of vaccines.
@@ -21,7 +22,7 @@ func immunizationFrom(n *fhir.Node) Immunization {
 	return Immunization{
 		ID: n.ID(), Vaccine: words(n.Get("vaccineCode")), CVX: codeIn(n.Get("vaccineCode"), CVX),
 		When: cmp.Or(n.Get("occurrenceDateTime").Text(), n.Get("occurrenceString").Text()),
-		Lot:  n.Get("lotNumber").Text(), Status: n.Get("status").Text(), Origin: originOf(n), Source: sourceOf(n),
+		Lot:  n.Get("lotNumber").Text(), Status: n.Get("status").Text(), Origin: policy.OriginOf(n), Source: policy.SourceOf(n),
 	}
 }
 
@@ -60,7 +61,7 @@ func VisitFrom(n *fhir.Node) Visit {
 		Clinician: who.Get("reference").Text(), Name: who.Get("display").Text(),
 		Location:    cmp.Or(place.Get("display").Text(), place.Get("reference").Text()),
 		Appointment: fhir.IDIn(n.Path("appointment.0.reference").Text(), "Appointment"),
-		Origin:      originOf(n), Version: n.Path("meta.versionId").Text(),
+		Origin:      policy.OriginOf(n), Version: n.Path("meta.versionId").Text(),
 	}
 	for x := range n.Get("participant").Items() {
 		if ref := x.Path("individual.reference").Text(); strings.HasPrefix(ref, "Practitioner/") {
@@ -122,7 +123,7 @@ type Procedure struct {
 
 func procedureFrom(n *fhir.Node) Procedure {
 	return Procedure{
-		ID: n.ID(), Text: words(n.Get("code")), Status: n.Get("status").Text(), Origin: originOf(n),
+		ID: n.ID(), Text: words(n.Get("code")), Status: n.Get("status").Text(), Origin: policy.OriginOf(n),
 		When: cmp.Or(n.Get("performedDateTime").Text(), n.Path("performedPeriod.start").Text(), n.Get("performedString").Text()),
 	}
 }

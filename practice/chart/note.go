@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // LOINC codes of a note's sections, in APSO order.
@@ -51,7 +52,7 @@ func NoteFrom(n *fhir.Node) Note {
 	note := Note{
 		ID: n.ID(), Title: cmp.Or(n.Get("title").Text(), words(n.Get("type"))), Kind: words(n.Get("type")), Status: n.Get("status").Text(),
 		Date: n.Get("date").Text(), Author: n.Path("author.0.reference").Text(), AuthorName: n.Path("author.0.display").Text(),
-		Encounter: fhir.IDIn(n.Path("encounter.reference").Text(), "Encounter"), Origin: originOf(n), Version: n.Path("meta.versionId").Text(),
+		Encounter: fhir.IDIn(n.Path("encounter.reference").Text(), "Encounter"), Origin: policy.OriginOf(n), Version: n.Path("meta.versionId").Text(),
 	}
 	for a := range n.Get("attester").Items() {
 		if a.Get("mode").Text() == "legal" || note.SignedBy == "" {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/knowledge/problem"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Problem is a condition: a line of the problem list or a diagnosis of a visit.
@@ -22,7 +23,7 @@ type Problem struct {
 	Recorder     string // reference
 	Chronic      bool
 	Origin       Origin
-	Source       string // of what is imported, see sourceOf
+	Source       string // of what is imported, see policy.SourceOf
 	Version      string
 }
 
@@ -58,7 +59,7 @@ func problemFrom(n *fhir.Node) Problem {
 		Onset:     cmp.Or(n.Get("onsetDateTime").Text(), n.Path("onsetPeriod.start").Text(), n.Get("onsetString").Text(), atAge(n.Get("onsetAge")), atAge(n.Path("onsetRange.low"))),
 		Ended:     cmp.Or(n.Get("abatementDateTime").Text(), n.Path("abatementPeriod.end").Text(), n.Get("abatementString").Text()),
 		Recorded:  n.Get("recordedDate").Text(), Recorder: n.Path("recorder.reference").Text(),
-		Origin: originOf(n), Source: sourceOf(n), Version: n.Path("meta.versionId").Text(),
+		Origin: policy.OriginOf(n), Source: policy.SourceOf(n), Version: n.Path("meta.versionId").Text(),
 	}
 	// A condition that names no category comes from a record that keeps no list apart from
 	// its visits: all of them are on the list then.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Lane is one row of kinds on the timeline.
@@ -83,7 +84,7 @@ func requestEvent(n *fhir.Node) Event {
 	status := n.Get("status").Text()
 	e := Event{
 		Lane: LaneMedications, Text: words(n.Get("medicationCodeableConcept")), When: n.Get("authoredOn").Text(),
-		Open: status == "active" || status == "on-hold", Reference: n.Reference(), Origin: originOf(n),
+		Open: status == "active" || status == "on-hold", Reference: n.Reference(), Origin: policy.OriginOf(n),
 	}
 	if e.Text == "" {
 		e.Text = cmp.Or(n.Path("medicationReference.display").Text(), "medicine not named")
@@ -113,7 +114,7 @@ func resultEvents(reports []*fhir.Node) []Event {
 			continue
 		}
 		out = append(out, Event{
-			Lane: LaneResults, Text: words(n.Get("code")), Reference: n.Reference(), Origin: originOf(n),
+			Lane: LaneResults, Text: words(n.Get("code")), Reference: n.Reference(), Origin: policy.OriginOf(n),
 			When: cmp.Or(n.Get("effectiveDateTime").Text(), n.Path("effectivePeriod.start").Text(), n.Get("issued").Text()),
 		})
 	}

@@ -191,7 +191,7 @@ func (c Chart) Taken() []Set {
 			set.Readings[s.Measure] = r
 			set.Performer = cmp.Or(set.Performer, r.Performer)
 			if r.Origin != "" {
-				set.Origin = Origin(r.Origin)
+				set.Origin = r.Origin
 			}
 		}
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/knowledge/drug"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // overrideURL is the extension of a prescription that keeps why a warning was overridden.
@@ -37,7 +38,7 @@ type Medicine struct {
 	Status   string // active, on-hold, stopped, completed, …
 	// Stated: the patient (or someone else) says so; nobody here prescribed it.
 	Stated bool
-	Origin string // imported, patient-reported; "" for the clinic's own
+	Origin policy.Origin
 	Source string // of what is imported: "Kirkstall Heart Clinic, 2026-11-09"; "" when nothing is known
 
 	Directions string // for the label; "" not recorded
@@ -109,7 +110,7 @@ func strengthIn(text string) string {
 // resource behind a reference and may be nil.
 func FromResource(r *fhir.Node, named func(reference string) *fhir.Node) Medicine {
 	m := Medicine{
-		Type: r.ResourceType(), ID: r.ID(), Status: r.Get("status").Text(), Origin: originOf(r), Source: sourceOf(r),
+		Type: r.ResourceType(), ID: r.ID(), Status: r.Get("status").Text(), Origin: policy.OriginOf(r), Source: policy.SourceOf(r),
 		Patient: fhir.IDIn(r.Path("subject.reference").Text(), "Patient"), Requester: r.Path("requester.reference").Text(), Recorder: r.Path("recorder.reference").Text(),
 		By: r.Path("requester.display").Text(), StopReason: firstOf(r.Path("statusReason.text"), r.Path("statusReason.coding.0.display")),
 		Prior: r.Path("priorPrescription.reference").Text(), Note: r.Path("note.0.text").Text(),
@@ -239,22 +240,3 @@ func firstNode(nodes ...*fhir.Node) *fhir.Node {
 }
 
 func moment(value string) time.Time { return lang.Moment(value, time.UTC) }
-
-// sourceOf says whose document an imported medicine is from.
-func sourceOf(r *fhir.Node) string {
-	for tag := range r.Path("meta.tag").Items() {
-		if tag.Get("system").Text() == "urn:osler:origin" && tag.Get("code").Text() == "imported" {
-			return tag.Get("display").Text()
-		}
-	}
-	return ""
-}
-
-func originOf(r *fhir.Node) string {
-	for tag := range r.Path("meta.tag").Items() {
-		if c := tag.Get("code").Text(); tag.Get("system").Text() == "urn:osler:origin" && c != "demonstration" {
-			return c
-		}
-	}
-	return ""
-}

@@ -11,6 +11,7 @@ import (
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/practice/task"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // AskRefill asks for more of a medicine, as the patient behind the actor. The request goes
@@ -134,7 +135,7 @@ func Tell(ctx context.Context, actor *record.Actor, s Statement) (record.Result,
 	n := fhir.New("MedicationStatement")
 	id := ident.New(actor.Now())
 	n.SetID(id)
-	n.Set("meta", fhir.Obj("tag", fhir.Arr(fhir.Obj("system", "urn:osler:origin", "code", "patient-reported"))))
+	n.Set("meta", policy.Reported.Meta())
 	status, phrase, ok := s.Told.meaning()
 	switch {
 	case patient == "":

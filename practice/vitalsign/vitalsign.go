@@ -32,14 +32,12 @@ import (
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/ucum"
 	"github.com/osler-emr/osler/knowledge/vital"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 const (
-	loinc         = "http://loinc.org"
-	originSystem  = "urn:osler:origin"
-	reported      = "patient-reported"
-	demonstration = "demonstration"
-	confirmedURL  = "urn:osler:confirmed-value"
+	loinc        = "http://loinc.org"
+	confirmedURL = "urn:osler:confirmed-value"
 )
 
 // Reading is one measured value. A pressure has both values; others use Value.
@@ -53,8 +51,8 @@ type Reading struct {
 	Performer           string // reference
 	Encounter           string // id
 	Status              string
-	Origin              string // code of the tag of origin; "" for the clinic's own
-	Computed            bool   // not recorded: computed from weight and height
+	Origin              policy.Origin
+	Computed            bool // not recorded: computed from weight and height
 	// Height is when the height of a body mass index was measured, when that was another day.
 	Height string
 	// Unconfirmed: it is unusual and nobody has said that it is right. Nothing is computed from it.
@@ -97,16 +95,7 @@ func Counts(n *fhir.Node) bool {
 // Waiting reports whether an observation is a home measurement that waits for a clinician.
 func Waiting(n *fhir.Node) bool { return n.Get("status").Text() == "preliminary" && isReported(n) }
 
-func isReported(n *fhir.Node) bool { return originOf(n) == reported }
-
-func originOf(n *fhir.Node) string {
-	for tag := range n.Path("meta.tag").Items() {
-		if code := tag.Get("code").Text(); tag.Get("system").Text() == originSystem && code != demonstration {
-			return code
-		}
-	}
-	return ""
-}
+func isReported(n *fhir.Node) bool { return policy.OriginOf(n) == policy.Reported }
 
 // FromResource reads a vital sign from an Observation, in the unit of its definition when UCUM can
 // convert it; other units stay and are shown as they are. ok is false for anything else.
@@ -114,7 +103,7 @@ func FromResource(n *fhir.Node) (vital.Measure, Reading, bool) {
 	r := Reading{
 		ID: n.ID(), When: cmp.Or(n.Get("effectiveDateTime").Text(), n.Path("effectivePeriod.start").Text(), n.Get("effectiveInstant").Text(), n.Get("issued").Text()),
 		Performer: n.Path("performer.0.reference").Text(), Encounter: fhir.IDIn(n.Path("encounter.reference").Text(), "Encounter"),
-		Status: n.Get("status").Text(), Origin: originOf(n),
+		Status: n.Get("status").Text(), Origin: policy.OriginOf(n),
 	}
 	d, ok := definitionOf(n.Get("code"))
 	if !ok {
