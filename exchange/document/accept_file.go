@@ -179,7 +179,7 @@ func (c *Comparison) reference(actor *record.Actor, url string, size int, hash s
 	if c.Former != "" {
 		n.Set("relatesTo", fhir.Arr(fhir.Obj("code", "replaces", "target", reference("DocumentReference/"+c.Former))))
 	}
-	n.Set("description", fhir.Str(cut(cmp.Or(strings.Join(strings.Fields(d.Title), " "), "Document"), 200)))
+	n.Set("description", fhir.Str(fault.Clip(cmp.Or(strings.Join(strings.Fields(d.Title), " "), "Document"), 200)))
 	switch d.Confidentiality {
 	case "N", "R", "V":
 		n.Set("securityLabel", fhir.Arr(fhir.Obj("coding", fhir.Arr(fhir.Obj("system", "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code", d.Confidentiality)))))
@@ -191,7 +191,7 @@ func (c *Comparison) reference(actor *record.Actor, url string, size int, hash s
 	content := fhir.Obj("attachment", attachment)
 	for release, code := range formats {
 		if strings.Contains(d.Form, release) {
-			content.Set("format", fhir.Obj("system", "http://ihe.net/fhir/ValueSet/IHE.FormatCode.codesystem", "code", code, "display", cut(d.Form, 100)))
+			content.Set("format", fhir.Obj("system", "http://ihe.net/fhir/ValueSet/IHE.FormatCode.codesystem", "code", code, "display", fault.Clip(d.Form, 100)))
 		}
 	}
 	n.Set("content", fhir.Arr(content))
@@ -228,9 +228,9 @@ const OtherMark = "the document of "
 // from says whose the document is, and of when: "Kirkstall Heart Clinic, 2026-11-09"; of another person's,
 // and of whom: "the document of Eve Betterhalf (Kirkstall Heart Clinic), 2026-11-09".
 func (c *Comparison) from() string {
-	by := cut(cmp.Or(c.Document.Custodian, c.Document.Author, "another system"), 100)
+	by := fault.Clip(cmp.Or(c.Document.Custodian, c.Document.Author, "another system"), 100)
 	if c.Blocks() {
-		by = OtherMark + cut(cmp.Or(c.About(), "somebody else"), 100) + " (" + by + ")"
+		by = OtherMark + fault.Clip(cmp.Or(c.About(), "somebody else"), 100) + " (" + by + ")"
 	}
 	if c.Document.Written.IsZero() {
 		return by
@@ -269,14 +269,6 @@ func sameIdentifier(n *fhir.Node, id string) bool {
 }
 
 func reference(to string) *fhir.Node { return fhir.Obj("reference", to) }
-
-// cut shortens a text to a number of bytes, at a rune.
-func cut(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "")
-}
 
 // asked is the task to review a document.
 func (c *Comparison) asked(actor *record.Actor, document, reason string) *fhir.Node {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/record"
@@ -94,7 +95,7 @@ func (c *Comparison) resources(actor *record.Actor, item *Item, document string)
 		}
 	case "MedicationStatement":
 		if main.Get("informationSource") == nil {
-			main.Set("informationSource", fhir.Obj("display", cut(cmp.Or(c.Document.Custodian, c.Document.Author, "another system"), 100)))
+			main.Set("informationSource", fhir.Obj("display", fault.Clip(cmp.Or(c.Document.Custodian, c.Document.Author, "another system"), 100)))
 		}
 	}
 	return out
@@ -125,7 +126,7 @@ func (c *Comparison) merged(actor *record.Actor, r *Row) *record.Put {
 	if t := n.ResourceType(); (t == "Condition" || t == "AllergyIntolerance") && r.State != Perhaps && r.State != LessExact {
 		addCodes(n.Get("code"), r.Item.Resource.Get("code"))
 	}
-	text := fmt.Sprintf("Also listed by %s: %s", c.listed(), cut(strings.Join(strings.Fields(r.Item.Text), " "), 300))
+	text := fmt.Sprintf("Also listed by %s: %s", c.listed(), fault.Clip(strings.Join(strings.Fields(r.Item.Text), " "), 300))
 	notes := n.Get("note")
 	if notes == nil {
 		notes = fhir.Arr()
@@ -199,7 +200,7 @@ func (c *Comparison) provenance(actor *record.Actor, document, activity, reason 
 	}
 	agents := fhir.Arr(fhir.Obj("type", kind("enterer"), "who", who))
 	if by := cmp.Or(c.Document.Author, c.Document.Custodian); by != "" {
-		agents.Append(fhir.Obj("type", kind("author"), "who", fhir.Obj("display", cut(by, 200))))
+		agents.Append(fhir.Obj("type", kind("author"), "who", fhir.Obj("display", fault.Clip(by, 200))))
 	}
 	n.Set("agent", agents)
 	entities := fhir.Arr(fhir.Obj("role", "source", "what", reference("DocumentReference/"+document)))

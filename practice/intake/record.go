@@ -123,11 +123,7 @@ func (m Measurement) line() string {
 	case Weight:
 		return "Weight " + m.Value + " kg, measured at home"
 	}
-	text := []rune(strings.Join(strings.Fields(m.Value), " "))
-	if len(text) > 80 {
-		return string(text[:80]) + "…"
-	}
-	return string(text)
+	return fault.Clip(strings.Join(strings.Fields(m.Value), " "), 80)
 }
 
 // WeightBefore returns the weight in the chart with which a weight of an instant is compared, as the
