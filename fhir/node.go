@@ -332,3 +332,16 @@ func FirstText(nodes ...*Node) string {
 	}
 	return ""
 }
+
+// ConceptText returns how a CodeableConcept reads: its text, else the first display, else the first code.
+func ConceptText(concept *Node) string {
+	if t := concept.Get("text").Text(); t != "" {
+		return t
+	}
+	for c := range concept.Get("coding").Items() {
+		if d := c.Get("display").Text(); d != "" {
+			return d
+		}
+	}
+	return concept.Path("coding.0.code").Text()
+}

@@ -141,7 +141,7 @@ func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec
 		return a, otherPerson()
 	}
 	if len(targets)+len(others) > 0 {
-		p := c.provenance(actor, document, "accept", reason, targets, others, "")
+		p := c.provenance(actor, step{document: document, activity: "accept", reason: reason, targets: targets, others: others})
 		a.Batch = p.ID()
 		puts = append(puts, record.Put{Resource: p, Create: true})
 	}

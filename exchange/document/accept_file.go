@@ -182,7 +182,7 @@ func (c *Comparison) reference(actor *record.Actor, url string, size int, hash s
 	n.Set("description", fhir.Str(fault.Clip(cmp.Or(strings.Join(strings.Fields(d.Title), " "), "Document"), 200)))
 	switch d.Confidentiality {
 	case "N", "R", "V":
-		n.Set("securityLabel", fhir.Arr(fhir.Obj("coding", fhir.Arr(fhir.Obj("system", "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code", d.Confidentiality)))))
+		n.Set("securityLabel", fhir.Arr(made(confidentialitySystem, d.Confidentiality, "")))
 	}
 	attachment := fhir.Obj("contentType", ContentType, "url", url, "size", size)
 	if !d.Written.IsZero() {
@@ -247,20 +247,17 @@ func (c *Comparison) listed() string {
 	return by + ", " + c.Document.Written.Format("02-Jan-2006")
 }
 
-// numberOf writes the number of a document, "root^extension", as FHIR does.
+// numberOf writes the number of a document, "root^extension", as FHIR does; one whose root is no OID and no UUID
+// stays as it is written, since a part of it is no number.
 func numberOf(id string) *fhir.Node {
 	root, extension, _ := strings.Cut(id, "^")
-	uri := "urn:oid:" + root
-	if strings.Contains(root, "-") {
-		uri = "urn:uuid:" + strings.ToLower(root)
-	}
 	switch {
-	case root == "":
+	case id == "":
 		return nil
-	case extension == "":
-		return fhir.Obj("system", "urn:ietf:rfc:3986", "value", uri)
+	case uri(root) == "":
+		return fhir.Obj("value", id)
 	}
-	return fhir.Obj("system", uri, "value", extension)
+	return identifierOf(root, extension)
 }
 
 func sameIdentifier(n *fhir.Node, id string) bool {

@@ -33,19 +33,11 @@ const (
 	Imported = policy.Imported
 )
 
-// words returns how a CodeableConcept reads: its text, else the first display, else the
-// first code. The semantic tag of SNOMED CT's full names, "(disorder)", is left out.
-func words(concept *fhir.Node) string {
-	text := concept.Get("text").Text()
-	for coding := range concept.Get("coding").Items() {
-		if text == "" {
-			text = coding.Get("display").Text()
-		}
-	}
-	if text == "" {
-		text = concept.Get("coding").Get("code").Text()
-	}
-	for _, tag := range []string{" (disorder)", " (finding)", " (situation)", " (procedure)", " (event)", " (regime/therapy)"} {
+// Words returns how a CodeableConcept reads in a chart: without the semantic tag of SNOMED CT's full names,
+// "(disorder)".
+func Words(concept *fhir.Node) string {
+	text := fhir.ConceptText(concept)
+	for _, tag := range []string{" (disorder)", " (finding)", " (situation)", " (procedure)", " (event)", " (regime/therapy)", " (substance)", " (product)"} {
 		text = strings.TrimSuffix(text, tag)
 	}
 	return text

@@ -45,7 +45,7 @@ func (d Document) FileName() string {
 func documentFrom(n *fhir.Node) Document {
 	a := n.Path("content.0.attachment")
 	d := Document{
-		ID: n.ID(), Kind: words(n.Get("type")), Title: cmp.Or(n.Get("description").Text(), a.Get("title").Text(), words(n.Get("type"))),
+		ID: n.ID(), Kind: Words(n.Get("type")), Title: cmp.Or(n.Get("description").Text(), a.Get("title").Text(), Words(n.Get("type"))),
 		Date:   cmp.Or(n.Path("context.period.start").Text(), a.Get("creation").Text(), n.Get("date").Text()),
 		Author: cmp.Or(n.Path("author.0.display").Text(), n.Path("author.0.reference").Text()), ContentType: a.Get("contentType").Text(),
 		Status: n.Get("status").Text(), Origin: policy.OriginOf(n), Source: policy.SourceOf(n),

@@ -53,20 +53,20 @@ func charted(n *fhir.Node) bool {
 
 func elsewhere(n *fhir.Node) Elsewhere {
 	e := Elsewhere{
-		Text: cmp.Or(words(n.Get("code")), words(n.Get("type")), words(n.Get("relationship")), words(n.Get("description")), n.Get("title").Text(),
+		Text: cmp.Or(Words(n.Get("code")), Words(n.Get("type")), Words(n.Get("relationship")), Words(n.Get("description")), n.Get("title").Text(),
 			n.Path("deviceName.0.name").Text(), n.Path("device.display").Text(), n.Get("name").Text(), n.Path("recommendation.0.vaccineCode.0.text").Text()),
 		When: cmp.Or(n.Get("effectiveDateTime").Text(), n.Path("effectivePeriod.start").Text(), n.Get("performedDateTime").Text(), n.Path("performedPeriod.start").Text(),
 			n.Get("occurrenceDateTime").Text(), n.Get("startDate").Text(), n.Path("period.start").Text(), n.Get("timingDateTime").Text(), n.Get("authoredOn").Text()),
-		Value: cmp.Or(words(n.Get("valueCodeableConcept")), n.Get("valueString").Text(),
+		Value: cmp.Or(Words(n.Get("valueCodeableConcept")), n.Get("valueString").Text(),
 			strings.TrimSpace(n.Path("valueQuantity.value").Text()+" "+n.Path("valueQuantity.unit").Text())),
 	}
 	for x := range n.Get("contained").Items() {
-		e.Text = cmp.Or(e.Text, words(x.Get("type")))
+		e.Text = cmp.Or(e.Text, Words(x.Get("type")))
 	}
 	if n.ResourceType() == "FamilyMemberHistory" {
 		var list []string
 		for x := range n.Get("condition").Items() {
-			list = append(list, words(x.Get("code")))
+			list = append(list, Words(x.Get("code")))
 		}
 		e.Value = strings.Join(list, ", ")
 	}

@@ -20,7 +20,7 @@ const CVX = "http://hl7.org/fhir/sid/cvx"
 
 func immunizationFrom(n *fhir.Node) Immunization {
 	return Immunization{
-		ID: n.ID(), Vaccine: words(n.Get("vaccineCode")), CVX: codeIn(n.Get("vaccineCode"), CVX),
+		ID: n.ID(), Vaccine: Words(n.Get("vaccineCode")), CVX: codeIn(n.Get("vaccineCode"), CVX),
 		When: cmp.Or(n.Get("occurrenceDateTime").Text(), n.Get("occurrenceString").Text()),
 		Lot:  n.Get("lotNumber").Text(), Status: n.Get("status").Text(), Origin: policy.OriginOf(n), Source: policy.SourceOf(n),
 	}
@@ -56,8 +56,8 @@ func VisitFrom(n *fhir.Node) Visit {
 	who := n.Path("participant.0.individual")
 	place := n.Path("location.0.location")
 	v := Visit{
-		ID: n.ID(), Status: n.Get("status").Text(), Class: n.Path("class.code").Text(), Type: words(n.Get("type").At(0)),
-		Reason: words(n.Get("reasonCode").At(0)), Start: n.Path("period.start").Text(), End: n.Path("period.end").Text(),
+		ID: n.ID(), Status: n.Get("status").Text(), Class: n.Path("class.code").Text(), Type: Words(n.Get("type").At(0)),
+		Reason: Words(n.Get("reasonCode").At(0)), Start: n.Path("period.start").Text(), End: n.Path("period.end").Text(),
 		Clinician: who.Get("reference").Text(), Name: who.Get("display").Text(),
 		Location:    cmp.Or(place.Get("display").Text(), place.Get("reference").Text()),
 		Appointment: fhir.IDIn(n.Path("appointment.0.reference").Text(), "Appointment"),
@@ -100,8 +100,8 @@ func (a Appointment) Done() bool { return a.Status == "fulfilled" }
 func appointmentFrom(n *fhir.Node) Appointment {
 	a := Appointment{
 		ID: n.ID(), Status: n.Get("status").Text(), Start: n.Get("start").Text(), End: n.Get("end").Text(),
-		Reason: cmp.Or(words(n.Get("reasonCode").At(0)), n.Get("description").Text()),
-		Type:   words(n.Get("appointmentType")), Comment: n.Get("comment").Text(),
+		Reason: cmp.Or(Words(n.Get("reasonCode").At(0)), n.Get("description").Text()),
+		Type:   Words(n.Get("appointmentType")), Comment: n.Get("comment").Text(),
 	}
 	for p := range n.Get("participant").Items() {
 		ref := p.Path("actor.reference").Text()
@@ -123,7 +123,7 @@ type Procedure struct {
 
 func procedureFrom(n *fhir.Node) Procedure {
 	return Procedure{
-		ID: n.ID(), Text: words(n.Get("code")), Status: n.Get("status").Text(), Origin: policy.OriginOf(n),
+		ID: n.ID(), Text: Words(n.Get("code")), Status: n.Get("status").Text(), Origin: policy.OriginOf(n),
 		When: cmp.Or(n.Get("performedDateTime").Text(), n.Path("performedPeriod.start").Text(), n.Get("performedString").Text()),
 	}
 }

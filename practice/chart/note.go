@@ -50,7 +50,7 @@ func (n Note) Reference() string { return "Composition/" + n.ID }
 // NoteFrom reads a Composition.
 func NoteFrom(n *fhir.Node) Note {
 	note := Note{
-		ID: n.ID(), Title: cmp.Or(n.Get("title").Text(), words(n.Get("type"))), Kind: words(n.Get("type")), Status: n.Get("status").Text(),
+		ID: n.ID(), Title: cmp.Or(n.Get("title").Text(), Words(n.Get("type"))), Kind: Words(n.Get("type")), Status: n.Get("status").Text(),
 		Date: n.Get("date").Text(), Author: n.Path("author.0.reference").Text(), AuthorName: n.Path("author.0.display").Text(),
 		Encounter: fhir.IDIn(n.Path("encounter.reference").Text(), "Encounter"), Origin: policy.OriginOf(n), Version: n.Path("meta.versionId").Text(),
 	}
@@ -88,7 +88,7 @@ func SectionKeys(n *fhir.Node) []string {
 }
 
 func sectionFrom(s *fhir.Node) Section {
-	section := Section{Title: cmp.Or(s.Get("title").Text(), words(s.Get("code"))), Code: code(s.Get("code")), Text: PlainText(s.Path("text.div").Text())}
+	section := Section{Title: cmp.Or(s.Get("title").Text(), Words(s.Get("code"))), Code: code(s.Get("code")), Text: PlainText(s.Path("text.div").Text())}
 	for e := range s.Get("entry").Items() {
 		section.Entries = append(section.Entries, e.Get("reference").Text())
 	}

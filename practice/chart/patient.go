@@ -94,7 +94,7 @@ func given(name *fhir.Node) string {
 func (p *Patient) language(n *fhir.Node) {
 	for c := range n.Get("communication").Items() {
 		if p.Language == "" || c.Get("preferred").True() {
-			p.Language, p.LanguageText = code(c.Get("language")), words(c.Get("language"))
+			p.Language, p.LanguageText = code(c.Get("language")), Words(c.Get("language"))
 		}
 	}
 }
@@ -104,7 +104,7 @@ func (p *Patient) contact(n *fhir.Node) {
 	name := c.Get("name")
 	p.ContactName = cmp.Or(strings.TrimSpace(given(name)+" "+name.Get("family").Text()), name.Get("text").Text())
 	var parts []string
-	for _, s := range []string{words(c.Get("relationship").At(0)), c.Path("telecom.0.value").Text()} {
+	for _, s := range []string{Words(c.Get("relationship").At(0)), c.Path("telecom.0.value").Text()} {
 		if s != "" {
 			parts = append(parts, s)
 		}

@@ -53,7 +53,7 @@ func (p Problem) Reference() string { return "Condition/" + p.ID }
 
 func problemFrom(n *fhir.Node) Problem {
 	p := Problem{
-		ID: n.ID(), Text: words(n.Get("code")), ICD: codeIn(n.Get("code"), ICD10CM), SNOMED: codeIn(n.Get("code"), SNOMED),
+		ID: n.ID(), Text: Words(n.Get("code")), ICD: codeIn(n.Get("code"), ICD10CM), SNOMED: codeIn(n.Get("code"), SNOMED),
 		Status: code(n.Get("clinicalStatus")), Verification: code(n.Get("verificationStatus")),
 		Encounter: fhir.IDIn(n.Path("encounter.reference").Text(), "Encounter"),
 		Onset:     cmp.Or(n.Get("onsetDateTime").Text(), n.Path("onsetPeriod.start").Text(), n.Get("onsetString").Text(), atAge(n.Get("onsetAge")), atAge(n.Path("onsetRange.low"))),

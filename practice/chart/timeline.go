@@ -83,7 +83,7 @@ func (c Chart) Timeline() (events, undated []Event) {
 func requestEvent(n *fhir.Node) Event {
 	status := n.Get("status").Text()
 	e := Event{
-		Lane: LaneMedications, Text: words(n.Get("medicationCodeableConcept")), When: n.Get("authoredOn").Text(),
+		Lane: LaneMedications, Text: Words(n.Get("medicationCodeableConcept")), When: n.Get("authoredOn").Text(),
 		Open: status == "active" || status == "on-hold", Reference: n.Reference(), Origin: policy.OriginOf(n),
 	}
 	if e.Text == "" {
@@ -97,7 +97,7 @@ func requestEvent(n *fhir.Node) Event {
 
 func statementEvent(n *fhir.Node) Event {
 	e := Event{
-		Lane: LaneMedications, Kind: "stated", Text: words(n.Get("medicationCodeableConcept")), Reference: n.Reference(), Origin: Reported,
+		Lane: LaneMedications, Kind: "stated", Text: Words(n.Get("medicationCodeableConcept")), Reference: n.Reference(), Origin: Reported,
 		When:  cmp.Or(n.Path("effectivePeriod.start").Text(), n.Get("effectiveDateTime").Text(), n.Get("dateAsserted").Text()),
 		Until: n.Path("effectivePeriod.end").Text(), Open: n.Get("status").Text() == "active",
 	}
@@ -114,7 +114,7 @@ func resultEvents(reports []*fhir.Node) []Event {
 			continue
 		}
 		out = append(out, Event{
-			Lane: LaneResults, Text: words(n.Get("code")), Reference: n.Reference(), Origin: policy.OriginOf(n),
+			Lane: LaneResults, Text: Words(n.Get("code")), Reference: n.Reference(), Origin: policy.OriginOf(n),
 			When: cmp.Or(n.Get("effectiveDateTime").Text(), n.Path("effectivePeriod.start").Text(), n.Get("issued").Text()),
 		})
 	}

@@ -51,7 +51,7 @@ func FromResource(r *fhir.Node) Order {
 	o := Order{
 		ID: r.ID(), Patient: fhir.IDIn(r.Path("subject.reference").Text(), "Patient"), Encounter: fhir.IDIn(r.Path("encounter.reference").Text(), "Encounter"),
 		Status: r.Get("status").Text(), Priority: r.Get("priority").Text(), Requester: r.Path("requester.reference").Text(), By: r.Path("requester.display").Text(),
-		Name: fhir.FirstText(r.Path("code.text"), r.Path("code.coding.0.display"), r.Path("code.coding.0.code")),
+		Name: fhir.ConceptText(r.Get("code")),
 		Note: r.Path("note.0.text").Text(), Authored: moment(r.Get("authoredOn").Text()), Planned: moment(fhir.FirstText(r.Get("occurrenceDateTime"), r.Path("occurrencePeriod.start"))),
 		Reason: fhir.FirstText(r.Get("reasonReference").At(0).Get("display"), r.Get("reasonCode").At(0).Get("text"), r.Get("reasonCode").At(0).Path("coding.0.display")),
 	}

@@ -56,7 +56,7 @@ type Report struct {
 
 // ValuesFrom reads an Observation: one value, or one for each component.
 func ValuesFrom(n *fhir.Node) []Value {
-	base := Value{ID: n.ID(), Name: words(n.Get("code")), When: fhir.FirstText(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("issued")),
+	base := Value{ID: n.ID(), Name: fhir.ConceptText(n.Get("code")), When: fhir.FirstText(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("issued")),
 		Status: n.Get("status").Text(), Code: loinc(n.Get("code"))}
 	var out []Value
 	if v := base; v.fill(n) {
@@ -64,7 +64,7 @@ func ValuesFrom(n *fhir.Node) []Value {
 	}
 	for c := range n.Get("component").Items() {
 		v := base
-		v.Name, v.Code = words(c.Get("code")), loinc(c.Get("code"))
+		v.Name, v.Code = fhir.ConceptText(c.Get("code")), loinc(c.Get("code"))
 		if v.fill(c) {
 			out = append(out, v)
 		}
@@ -198,13 +198,13 @@ func Behind(ctx context.Context, actor *record.Actor, ref string) (Report, error
 		return Report{}, err
 	}
 	if resourceType == "Observation" {
-		r := Report{ID: id, Name: words(n.Get("code")), Status: n.Get("status").Text(), Comment: notes(n), Values: ValuesFrom(n), Reference: ref, patient: subjectOf(n)}
+		r := Report{ID: id, Name: fhir.ConceptText(n.Get("code")), Status: n.Get("status").Text(), Comment: notes(n), Values: ValuesFrom(n), Reference: ref, patient: subjectOf(n)}
 		if len(r.Values) > 0 {
 			r.When = r.Values[0].When
 		}
 		return r, r.hold(ctx, actor, n)
 	}
-	r := Report{ID: id, Name: words(n.Get("code")), When: fhir.FirstText(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("issued")),
+	r := Report{ID: id, Name: fhir.ConceptText(n.Get("code")), When: fhir.FirstText(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("issued")),
 		Status: n.Get("status").Text(), Comment: n.Get("conclusion").Text(), Reference: ref, patient: subjectOf(n)}
 	var ids []string
 	for v := range n.Get("result").Items() {
@@ -301,10 +301,6 @@ func Comment(ctx context.Context, actor *record.Actor, t task.Task, text string)
 	}
 	version, _ := strconv.ParseInt(n.Path("meta.versionId").Text(), 10, 64)
 	return record.Put{Resource: n, IfMatch: version}, nil
-}
-
-func words(concept *fhir.Node) string {
-	return fhir.FirstText(concept.Get("text"), concept.Path("coding.0.display"), concept.Path("coding.0.code"))
 }
 
 func loinc(concept *fhir.Node) string {
