@@ -264,16 +264,6 @@ func (c *Comparison) Row(key string) (*Row, bool) {
 	return &c.Rows[i], true
 }
 
-// Count returns how many items are in a state.
-func (c *Comparison) Count(s State) (n int) {
-	for _, r := range c.Rows {
-		if r.State == s {
-			n++
-		}
-	}
-	return n
-}
-
 // Mark is what a person who decides has seen: it is another one when an item stands to the chart
 // otherwise, or when a check finds something else.
 func (c *Comparison) Mark() string {

@@ -114,17 +114,6 @@ func (d *Document) collect(e *Element, level int) {
 // about are children of an entry that are no statement.
 var about = map[string]bool{"templateId": true, "realmCode": true, "typeId": true}
 
-// Of returns the sections below the ClinicalDocument of a template, for example
-// "2.16.840.1.113883.10.20.22.2.6".
-func (d *Document) Of(root string) (list []*Section) {
-	for i := range d.Sections {
-		if d.Sections[i].Is(root) {
-			list = append(list, &d.Sections[i])
-		}
-	}
-	return list
-}
-
 // collapse makes one space of each run of white space, and none at the ends.
 func collapse(s string) string {
 	clean, blank := true, true
