@@ -20,15 +20,14 @@ import (
 	"github.com/osler-emr/osler/trust/policy"
 )
 
-// ContentType is how the bytes of a C-CDA document are kept.
-const ContentType = "text/xml"
+// contentType is how the bytes of a C-CDA document are kept.
+const contentType = "text/xml"
 
 // MaxBytes is the largest document that is taken in.
 const MaxBytes = 20 << 20
 
-// The systems of what Osler itself says about a document and its review.
+// The systems of what Osler itself says about a document; that of its review is policy.ImportSystem.
 const (
-	ImportSystem  = policy.ImportSystem          // codes of decisions, and of what was done
 	versionSystem = "urn:osler:document-version" // identifier: the number of a version within its set
 	contentSystem = "urn:osler:document-content" // identifier: SHA-256 of the original
 )
@@ -50,20 +49,20 @@ type Filed struct {
 	Result   record.Result
 }
 
-// ErrPerson is the cause of the fault about a document that seems to be another person's.
-var ErrPerson = errors.New("the document is another person's")
+// errPerson is the cause of the fault about a document that seems to be another person's.
+var errPerson = errors.New("the document is another person's")
 
-// ErrMoved is the cause of the fault about a chart that is not as the person who decided saw it.
-var ErrMoved = errors.New("the chart has changed")
+// errMoved is the cause of the fault about a chart that is not as the person who decided saw it.
+var errMoved = errors.New("the chart has changed")
 
 // OtherPerson reports whether err says that the document seems to be another person's.
-func OtherPerson(err error) bool { return errors.Is(err, ErrPerson) }
+func OtherPerson(err error) bool { return errors.Is(err, errPerson) }
 
 // Moved reports whether err says that the chart has changed since the person looked.
-func Moved(err error) bool { return errors.Is(err, ErrMoved) }
+func Moved(err error) bool { return errors.Is(err, errMoved) }
 
 func otherPerson() error {
-	return fault.Wrap(ErrPerson, fault.Invalid, "This document seems to be about another person. Say in words why it is this patient's, two of them at least, or leave it.").At("reason")
+	return fault.Wrap(errPerson, fault.Invalid, "This document seems to be about another person. Say in words why it is this patient's, two of them at least, or leave it.").At("reason")
 }
 
 // Says reports whether a reason says something: two words at least, of ten letters together.
@@ -135,7 +134,7 @@ func (c *Comparison) file(ctx context.Context, actor *record.Actor, u Upload) (r
 	if err != nil {
 		return record.Change{}, "", err
 	}
-	binary := fhir.Obj("resourceType", "Binary", "id", ident.New(actor.Now()), "contentType", ContentType, "securityContext", reference("Patient/"+c.Patient))
+	binary := fhir.Obj("resourceType", "Binary", "id", ident.New(actor.Now()), "contentType", contentType, "securityContext", reference("Patient/"+c.Patient))
 	doc := c.reference(actor, binary.Reference(), int(content.Size), hashOf(u.Body))
 	key := u.Key
 	if key != "" {
@@ -184,7 +183,7 @@ func (c *Comparison) reference(actor *record.Actor, url string, size int, hash s
 	case "N", "R", "V":
 		n.Set("securityLabel", fhir.Arr(made(confidentialitySystem, d.Confidentiality, "")))
 	}
-	attachment := fhir.Obj("contentType", ContentType, "url", url, "size", size)
+	attachment := fhir.Obj("contentType", contentType, "url", url, "size", size)
 	if !d.Written.IsZero() {
 		attachment.Set("creation", fhir.Str(d.Written.Format(time.RFC3339)))
 	}
@@ -288,5 +287,5 @@ func physician(ref string) string {
 // noted is an input or output of the task: a decision with the key of its item, or the reason why the
 // document is this patient's.
 func noted(code, value string) *fhir.Node {
-	return fhir.Obj("type", fhir.Obj("coding", fhir.Arr(fhir.Obj("system", ImportSystem, "code", code)), "text", code), "valueString", value)
+	return fhir.Obj("type", fhir.Obj("coding", fhir.Arr(fhir.Obj("system", policy.ImportSystem, "code", code)), "text", code), "valueString", value)
 }

@@ -192,7 +192,7 @@ func (c *Comparison) provenance(actor *record.Actor, s step) *fhir.Node {
 	if s.reason != "" {
 		n.Set("reason", fhir.Arr(fhir.Obj("text", s.reason)))
 	}
-	n.Set("activity", fhir.Obj("coding", fhir.Arr(fhir.Obj("system", ImportSystem, "code", s.activity)), "text", map[string]string{
+	n.Set("activity", fhir.Obj("coding", fhir.Arr(fhir.Obj("system", policy.ImportSystem, "code", s.activity)), "text", map[string]string{
 		"accept": "Accepted from a document of another system", "undo": "Taken back"}[s.activity]))
 	who := fhir.Obj()
 	if by := actor.Principal().Reference(); by != "" {

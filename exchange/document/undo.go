@@ -11,6 +11,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Undone is what became of a batch that was taken back.
@@ -134,7 +135,7 @@ func laterStep(ctx context.Context, actor *record.Actor, target string) (documen
 	}
 	by := map[string]*fhir.Node{}
 	for _, s := range steps {
-		if s.Path("activity.coding.0.system").Text() == ImportSystem {
+		if s.Path("activity.coding.0.system").Text() == policy.ImportSystem {
 			for t := range s.Get("target").Items() {
 				by[t.Get("reference").Text()] = s
 			}

@@ -4,14 +4,19 @@
 //
 //	doc, err := cda.Parse(body)
 //	for _, s := range doc.Sections {
-//		s.Text.Find("med1") // the passage that an entry refers to
+//		s.Text.Lines() // the text that its author attested
 //		for _, entry := range s.Entries {
 //			entry.At("consumable/manufacturedProduct/manufacturedMaterial/code").Attr("code")
 //		}
 //	}
 //
-// It resolves no entity, style sheet or link, and bounds depth, count and size. The mapping to
-// FHIR is in exchange/document.
+// The bytes become characters (charset.go), those elements (parse.go, element.go), the elements sections
+// (cda.go), and the text of a section passages (passage.go); time.go reads points and intervals of time.
+// A DOCTYPE is refused, so that there is no entity but the five of XML; no style sheet, link or picture is
+// followed; depth, count and size are bounded. A fault names a line, and nothing that stands there.
+//
+// It knows no code, no template and no section by what it means, nothing of FHIR and of charts: that is
+// exchange/document. It writes no documents.
 package cda
 
 import (
@@ -48,7 +53,6 @@ type Document struct {
 type Section struct {
 	*Element
 	Title   string
-	Level   int        // 0 of the body, 1 in another section, …
 	Text    Passage    // as its author attested it
 	Entries []*Element // the statements: act, observation, organizer, …
 }
@@ -80,7 +84,7 @@ func ParseWhile(body []byte, alive func() error) (*Document, error) {
 		for c := range component.Children() {
 			switch c.Name {
 			case "structuredBody":
-				doc.collect(c, 0)
+				doc.collect(c)
 			case "nonXMLBody":
 				doc.Body = c.Child("text")
 			}
@@ -90,10 +94,10 @@ func ParseWhile(body []byte, alive func() error) (*Document, error) {
 }
 
 // collect adds the sections below an element, each before its own.
-func (d *Document) collect(e *Element, level int) {
+func (d *Document) collect(e *Element) {
 	for component := range e.All("component") {
 		for s := range component.All("section") {
-			section := Section{Element: s, Title: s.Child("title").Content(), Level: level, Text: passages(s)}
+			section := Section{Element: s, Title: s.Child("title").Content(), Text: passages(s)}
 			for entry := range s.All("entry") {
 				n := len(section.Entries)
 				for statement := range entry.Children() {
@@ -106,7 +110,7 @@ func (d *Document) collect(e *Element, level int) {
 				}
 			}
 			d.Sections = append(d.Sections, section)
-			d.collect(s, level+1)
+			d.collect(s)
 		}
 	}
 }
