@@ -232,23 +232,3 @@ func TestValuesAreReadAsTheyStand(t *testing.T) {
 		t.Errorf("the range is %s", r.JSON())
 	}
 }
-
-// TestNumbersOfDocumentsAreOfTheirSystem: one that is no OID and no UUID is not mistaken for another with the same
-// extension.
-func TestNumbersOfDocumentsAreOfTheirSystem(t *testing.T) {
-	for id, want := range map[string]string{
-		"": "", "2.999.1^77": "urn:oid:2.999.1 77", "2.999.1": "urn:ietf:rfc:3986 urn:oid:2.999.1", "abc^77": " abc^77", "abc": " abc",
-		"5FD1C3E2-0F1B-4A3B-9B0A-0123456789AB^77": "urn:uuid:5fd1c3e2-0f1b-4a3b-9b0a-0123456789ab 77",
-	} {
-		got := ""
-		if n := numberOf(id); n != nil {
-			got = n.Get("system").Text() + " " + n.Get("value").Text()
-		}
-		if got != want {
-			t.Errorf("%q is written %q, want %q", id, got, want)
-		}
-	}
-	if sameIdentifier(numberOf("abc^77"), "def^77") || !sameIdentifier(numberOf("abc^77"), "abc^77") || sameIdentifier(nil, "") {
-		t.Error("one number is taken for another")
-	}
-}

@@ -53,6 +53,7 @@ type Document struct {
 type Section struct {
 	*Element
 	Title   string
+	Level   int        // 0 of the body, 1 in another section, …
 	Text    Passage    // as its author attested it
 	Entries []*Element // the statements: act, observation, organizer, …
 }
@@ -84,7 +85,7 @@ func ParseWhile(body []byte, alive func() error) (*Document, error) {
 		for c := range component.Children() {
 			switch c.Name {
 			case "structuredBody":
-				doc.collect(c)
+				doc.collect(c, 0)
 			case "nonXMLBody":
 				doc.Body = c.Child("text")
 			}
@@ -94,10 +95,10 @@ func ParseWhile(body []byte, alive func() error) (*Document, error) {
 }
 
 // collect adds the sections below an element, each before its own.
-func (d *Document) collect(e *Element) {
+func (d *Document) collect(e *Element, level int) {
 	for component := range e.All("component") {
 		for s := range component.All("section") {
-			section := Section{Element: s, Title: s.Child("title").Content(), Text: passages(s)}
+			section := Section{Element: s, Title: s.Child("title").Content(), Level: level, Text: passages(s)}
 			for entry := range s.All("entry") {
 				n := len(section.Entries)
 				for statement := range entry.Children() {
@@ -110,7 +111,7 @@ func (d *Document) collect(e *Element) {
 				}
 			}
 			d.Sections = append(d.Sections, section)
-			d.collect(s)
+			d.collect(s, level+1)
 		}
 	}
 }

@@ -212,7 +212,7 @@ func TestIntervals(t *testing.T) {
 
 func TestSectionsStandInTheirOrder(t *testing.T) {
 	doc := parsed(t, bodied(`<title> Outer  title </title><entry><templateId root="1"/><act/></entry><entry/><component><section><title>Inner</title></section></component>`))
-	if len(doc.Sections) != 2 || doc.Sections[0].Title != "Outer title" || doc.Sections[1].Title != "Inner" {
+	if len(doc.Sections) != 2 || doc.Sections[0].Title != "Outer title" || doc.Sections[1].Title != "Inner" || doc.Sections[1].Level != 1 {
 		t.Errorf("%d sections", len(doc.Sections))
 	}
 	if e := doc.Sections[0].Entries; len(e) != 2 || e[0].Name != "act" || e[1].Name != "entry" {
