@@ -277,20 +277,8 @@ func (s *Series) judge(who person) {
 		}
 	}
 	if s.Range == "" {
-		s.Range = rangeText(s.Low, s.High)
+		s.Range = labrange.Span(s.Low, s.High)
 	}
-}
-
-func rangeText(low, high string) string {
-	switch {
-	case low == "" && high == "":
-		return ""
-	case low == "":
-		return "< " + high
-	case high == "":
-		return "> " + low
-	}
-	return low + "–" + high
 }
 
 func moment(value string) time.Time { return lang.Moment(value, time.UTC) }
