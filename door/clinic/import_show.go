@@ -418,10 +418,17 @@ func merges(r document.Row) string {
 	return "Merge leaves the chart's entry as it is, and counts the item as known."
 }
 
-// passageAttr is where a passage stands, for the items that refer to it.
+// passageAttr is where a passage stands, for the items that refer to it, and what a cell of a table spans.
 func passageAttr(of int, p document.Passage) templ.Attributes {
-	if p.ID == "" {
-		return nil
+	attr := templ.Attributes{}
+	if p.ID != "" {
+		attr["id"] = passageID(of, p.ID)
 	}
-	return templ.Attributes{"id": passageID(of, p.ID)}
+	if p.Cols > 0 {
+		attr["colspan"] = strconv.Itoa(p.Cols)
+	}
+	if p.Rows > 0 {
+		attr["rowspan"] = strconv.Itoa(p.Rows)
+	}
+	return attr
 }

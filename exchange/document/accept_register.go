@@ -10,6 +10,7 @@ import (
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Registered is what became of a document whose patient was not known.
@@ -39,7 +40,7 @@ func Register(ctx context.Context, actor *record.Actor, body []byte) (Registered
 	who := d.Patient.Clone()
 	who.Remove("id")
 	who.Remove("meta")
-	who.Set("meta", fhir.Obj("tag", fhir.Arr(fhir.Obj("system", "urn:osler:origin", "code", "imported", "display", (&Comparison{Document: d}).from()))))
+	who.Set("meta", fhir.Obj("tag", fhir.Arr(policy.Imported.Tag((&Comparison{Document: d}).from()))))
 	made, err := actor.Commit(ctx, record.Change{What: "register from a document of another system", Put: []record.Put{{Resource: who, Create: true}}})
 	if err != nil {
 		return Registered{}, err

@@ -237,12 +237,7 @@ func (c *Comparison) known(ctx context.Context, actor *record.Actor, body []byte
 // sentByPatient reports whether a document came from the patient: it says what a patient says, under whatever
 // number, and never stands for what another clinic has sent.
 func sentByPatient(n *fhir.Node) bool {
-	for t := range n.Path("meta.tag").Items() {
-		if t.Get("system").Text() == "urn:osler:origin" && t.Get("code").Text() == string(chart.Reported) {
-			return true
-		}
-	}
-	return false
+	return policy.Reported.Of(n)
 }
 
 // holds reports whether the content of a filed document is these very bytes.
@@ -268,16 +263,6 @@ func (c *Comparison) Row(key string) (*Row, bool) {
 		return nil, false
 	}
 	return &c.Rows[i], true
-}
-
-// Count returns how many items are in a state.
-func (c *Comparison) Count(s State) (n int) {
-	for _, r := range c.Rows {
-		if r.State == s {
-			n++
-		}
-	}
-	return n
 }
 
 // Mark is what a person who decides has seen: it is another one when an item stands to the chart

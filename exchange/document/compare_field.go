@@ -186,17 +186,7 @@ func (t *thing) concept(n *fhir.Node) {
 }
 
 // words returns how a concept reads.
-func words(n *fhir.Node) string {
-	text := n.Get("text").Text()
-	for c := range n.Get("coding").Items() {
-		text = cmp.Or(text, c.Get("display").Text())
-	}
-	text = cmp.Or(text, n.Path("coding.0.code").Text())
-	for _, tag := range []string{" (disorder)", " (finding)", " (situation)", " (procedure)", " (event)", " (substance)", " (product)"} {
-		text = strings.TrimSuffix(text, tag)
-	}
-	return text
-}
+func words(n *fhir.Node) string { return chart.Words(n) }
 
 func (t *thing) fact(f fact) { t.facts = append(t.facts, f) }
 

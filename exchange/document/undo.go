@@ -11,6 +11,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Undone is what became of a batch that was taken back.
@@ -86,7 +87,7 @@ func undoOnce(ctx context.Context, actor *record.Actor, patient, document, batch
 		return u, fault.New(fault.Conflict, "Somebody has changed every entry since; nothing can be taken back as a whole.")
 	}
 	c.reopen(r, i, u.Kept)
-	change.Put = append(change.Put, record.Put{Resource: c.provenance(actor, document, "undo", "", targets, nil, batch), Create: true}, r.put(actor, c, ""))
+	change.Put = append(change.Put, record.Put{Resource: c.provenance(actor, step{document: document, activity: "undo", targets: targets, of: batch}), Create: true}, r.put(actor, c, ""))
 	u.Result, err = actor.Commit(ctx, change)
 	return u, err
 }
@@ -137,7 +138,7 @@ func laterStep(ctx context.Context, actor *record.Actor, target string) (documen
 	}
 	by := map[string]*fhir.Node{}
 	for _, s := range steps {
-		if s.Path("activity.coding.0.system").Text() == ImportSystem {
+		if s.Path("activity.coding.0.system").Text() == policy.ImportSystem {
 			for t := range s.Get("target").Items() {
 				by[t.Get("reference").Text()] = s
 			}
@@ -239,10 +240,10 @@ func inError(n *fhir.Node) *fhir.Node {
 		for _, name := range []string{"clinicalStatus", "abatementDateTime", "abatementAge", "abatementPeriod", "abatementRange", "abatementString"} {
 			n.Remove(name) // con-4, con-5
 		}
-		n.Set("verificationStatus", coded("http://terminology.hl7.org/CodeSystem/condition-ver-status", "entered-in-error"))
+		n.Set("verificationStatus", made(conditionVerification, "entered-in-error", ""))
 	case "AllergyIntolerance":
 		n.Remove("clinicalStatus") // ait-2
-		n.Set("verificationStatus", coded("http://terminology.hl7.org/CodeSystem/allergyintolerance-verification", "entered-in-error"))
+		n.Set("verificationStatus", made("http://terminology.hl7.org/CodeSystem/allergyintolerance-verification", "entered-in-error", ""))
 	case "Goal":
 		n.Set("lifecycleStatus", fhir.Str("entered-in-error"))
 	default:
