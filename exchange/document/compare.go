@@ -136,7 +136,7 @@ func Compare(ctx context.Context, actor *record.Actor, patient string, d *Docume
 		return nil, fault.New(fault.NotFound, "There is no such patient, or you may not see this chart.")
 	}
 	c.Chart = chart.PatientFrom(who)
-	c.Person = traits(c.Chart, who, d.Patient)
+	c.Person = append(traits(c.Chart, who, d.Patient), alsoAbout(d)...)
 	c.filed()
 	here := indexOf(nodes)
 	for _, t := range here.all["AllergyIntolerance"] {

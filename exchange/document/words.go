@@ -30,5 +30,6 @@ const (
 	bodyElsewhere    = "The contents of the document are in a file of its own, which was not sent with it."
 	howOften         = "The document does not say how often."
 	rowOnly          = "No entry refers to this row of the text."
+	moreThanOne      = "The document is about more than one person, and does not say which entries are whose."
 	bodyUnreadable   = "The file in the document cannot be read."
 )
