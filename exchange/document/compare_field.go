@@ -40,6 +40,7 @@ type thing struct {
 
 	byPart    map[string][]int // the facts that are parts of a panel, by their keys
 	tried     *thing           // the item that it was last held to
+	held      bool             // an item of the document may be the same
 	named     map[string]fact  // by name, once somebody asks
 	at        lang.Partial     // date, once somebody asks
 	dated     bool             // somebody did

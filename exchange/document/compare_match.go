@@ -97,7 +97,9 @@ func (x index) best(in *thing) (best match) {
 			return
 		}
 		t.tried = in // codes come first: what they do not find by its time, words do not either
-		if m, ok := in.matches(t, coded); ok && (best.thing == nil || m.points > best.points) {
+		m, ok := in.matches(t, coded)
+		t.held = t.held || ok
+		if ok && (best.thing == nil || m.points > best.points) {
 			best = m
 		}
 	}
