@@ -205,7 +205,7 @@ func importOutcomes(c *document.Comparison) *fhir.Node {
 		issues = append(issues, fault.Issue{Severity: "warning", Type: "not-supported", Text: strings.TrimSpace(u.What + ": " + doubt(u.Why))})
 	}
 	for _, r := range c.Rows {
-		for _, d := range r.Item.Doubts {
+		for _, d := range r.Doubts() {
 			issues = append(issues, fault.Issue{Severity: "information", Type: "informational", Text: r.Item.Text + ": " + doubt(d)})
 		}
 	}

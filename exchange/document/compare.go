@@ -57,9 +57,14 @@ type Row struct {
 	Unwritten, Unmerged bool
 	// Merges reports whether Merge does more than note that it is listed elsewhere.
 	Merges bool
+	// Twice says that it is the same as an item before it, which the chart lacks.
+	Twice bool
 
-	entry *fhir.Node
-	now   bool // it is so today
+	entry  *fhir.Node
+	in     *thing
+	now    bool     // it is so today
+	within []Doubt  // what other items make doubtful
+	some   []string // of a statement that there is none: the keys of the items that there are
 }
 
 // Decide reports whether a person has to decide about the item.
@@ -153,6 +158,7 @@ func Compare(ctx context.Context, actor *record.Actor, patient string, d *Docume
 		}
 		c.Rows = append(c.Rows, here.row(&d.Items[i]))
 	}
+	c.within()
 	c.gone(here)
 	for i := range c.Rows {
 		r := &c.Rows[i]
@@ -275,8 +281,8 @@ func (s Section) Name() string {
 	return "Other"
 }
 
-// clear reports whether an item can be taken in without a person who looks at it: all of it was read, and no check
-// says that it must not be.
+// clear reports whether an item can be taken in without a person who looks at it: all of it was read, the document
+// says nothing else, and no check says that it must not be.
 func (r *Row) clear() bool {
-	return len(r.Item.Doubts) == 0 && !(r.Checks && r.Findings.Loudest() == rx.Stop)
+	return len(r.Doubts()) == 0 && !(r.Checks && r.Findings.Loudest() == rx.Stop)
 }

@@ -174,15 +174,29 @@ var describers = map[string]func(*thing, *fhir.Node){
 
 // concept takes the codes and the words of a concept.
 func (t *thing) concept(n *fhir.Node) {
-	for c := range n.Get("coding").Items() {
-		if code := c.Get("code").Text(); code != "" {
-			t.codes = append(t.codes, c.Get("system").Text()+"|"+code)
-		}
-	}
 	if t.name == "" {
 		t.name = words(n)
 	}
+	for c := range n.Get("coding").Items() {
+		t.coded(c.Get("system").Text(), c.Get("code").Text(), words(n))
+	}
 }
+
+// coded takes a code. One that stands where there is none is the same of everything; one of no system is another
+// clinic's number, and the same only under the same name.
+func (t *thing) coded(system, code, name string) {
+	switch {
+	case noCode[strings.ToLower(strings.TrimSpace(code))]:
+	case system == "":
+		t.codes = append(t.codes, "|"+code+"|"+folded(name))
+	default:
+		t.codes = append(t.codes, system+"|"+code)
+	}
+}
+
+// noCode are what systems write as a code where they have none.
+var noCode = map[string]bool{"": true, "unknown": true, "unk": true, "unspecified": true, "other": true, "oth": true, "none": true, "n/a": true, "na": true, "ni": true, "nil": true,
+	"null": true, "nullflavor": true, "nocode": true, "no code": true, "-": true, "0": true}
 
 // words returns how a concept reads.
 func words(n *fhir.Node) string {
@@ -266,7 +280,7 @@ func (t *thing) medicine(n *fhir.Node) {
 	m := medication.FromResource(n, nil)
 	t.name = m.Text
 	for _, c := range m.Codings {
-		t.codes = append(t.codes, c.System+"|"+c.Code)
+		t.coded(c.System, c.Code, t.name)
 	}
 	if found, whole := m.Ingredients(); whole {
 		t.codes = append(t.codes, "ingredient|"+ingredients(found))

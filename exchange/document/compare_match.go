@@ -68,11 +68,12 @@ type match struct {
 // row holds an item to the chart.
 func (x index) row(item *Item) Row {
 	r := Row{Item: item, State: New}
+	in := describe(item.Resource)
+	r.in = in
 	if item.Absent {
 		x.absent(&r)
 		return r
 	}
-	in := describe(item.Resource)
 	if in == nil {
 		return r
 	}
@@ -305,8 +306,8 @@ func (x index) absent(r *Row) {
 		group = medicines
 	}
 	var entries, codes []string
-	if in := describe(r.Item.Resource); in != nil {
-		codes = in.codes
+	if r.in != nil {
+		codes = r.in.codes
 	}
 	for _, t := range x.all[group] {
 		if t.none && !t.part || slices.ContainsFunc(t.codes, func(c string) bool { return slices.Contains(codes, c) }) {
