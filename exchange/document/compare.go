@@ -27,6 +27,7 @@ const (
 	New       State = "new"
 	Same      State = "same"
 	Differs   State = "differs"
+	More      State = "more" // it is the same, and says more
 	LessExact State = "less-exact"
 	Perhaps   State = "perhaps"
 	Against   State = "against" // that there is none, where the chart has some

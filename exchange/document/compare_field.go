@@ -57,6 +57,11 @@ type fact struct {
 	equal  func(a, b string) bool
 	part   bool     // of a panel: found by its codes, not by its name
 	codes  []string // of a part
+
+	usual   string // what it means that an entry does not say it
+	gathers bool   // what an item has beside an entry's is more, no contradiction
+	member  string // of the resource: compared as it stands there
+	node    *fhir.Node
 }
 
 // find returns the fact of an entry that stands beside one of an item. Of parts with the same code it is
@@ -64,6 +69,10 @@ type fact struct {
 func (t *thing) find(f fact) (of fact) {
 	if t == nil {
 		return of
+	}
+	if f.member != "" {
+		n := t.node.Get(f.member)
+		return fact{name: f.name, value: spoken(n), node: n}
 	}
 	if !f.part {
 		return t.byName()[f.name]
@@ -100,6 +109,21 @@ func (t *thing) analyte(code, of *fhir.Node) {
 	x := &thing{}
 	x.measured(code)
 	f := fact{name: x.name, value: value(of), weighs: true, equal: sameValue, part: true, codes: x.codes}
+	if s := of.Get("status").Text(); s != "" && !sameStanding(s, "final") { // what was cancelled is no value
+		f.value = strings.TrimSpace(f.value + " (" + s + ")")
+	}
+	t.among(f)
+	if note := spoken(of.Get("note")); note != "" {
+		var codes []string
+		for _, c := range x.codes {
+			codes = append(codes, c+"|note")
+		}
+		t.among(fact{name: x.name + " (note)", value: note, part: true, gathers: true, codes: codes})
+	}
+}
+
+// among puts a part of a panel among the facts.
+func (t *thing) among(f fact) {
 	if t.byPart == nil {
 		t.byPart = map[string][]int{}
 	}
@@ -125,6 +149,8 @@ func sameValue(a, b string) bool {
 
 func (f fact) same(of fact) bool {
 	switch {
+	case f.member != "":
+		return contains(of.node, f.node)
 	case f.equal != nil:
 		return f.equal(f.value, of.value)
 	case f.date:
@@ -135,7 +161,7 @@ func (f fact) same(of fact) bool {
 
 // differs reports whether both sides say something, and not the same.
 func (f fact) differs(of fact) bool {
-	return !f.title && f.value != "" && of.value != "" && !f.same(of)
+	return !f.title && !f.gathers && f.value != "" && of.value != "" && !f.same(of)
 }
 
 // sameNumber compares quantities: "5.0 mmol/L" is "5 mmol/L".
@@ -250,9 +276,7 @@ func (t *thing) allergy(n *fhir.Node) {
 	t.loose = true
 	t.agent = rx.Allergy{Text: t.name, Codings: list}
 	var reactions []string
-	severity := ""
 	for r := range n.Get("reaction").Items() {
-		severity = cmp.Or(severity, r.Get("severity").Text())
 		for m := range r.Get("manifestation").Items() {
 			reactions = append(reactions, words(m))
 		}
@@ -260,10 +284,41 @@ func (t *thing) allergy(n *fhir.Node) {
 	slices.Sort(reactions)
 	t.fact(fact{name: "Substance", value: t.name, title: true})
 	t.fact(fact{name: "Reaction", value: strings.Join(reactions, ", "), weighs: true})
-	t.fact(fact{name: "Severity", value: severity, weighs: true})
+	t.fact(fact{name: "Severity", value: severitiesOf(n), weighs: true})
+	t.fact(fact{name: "Certainty", value: certainty(verified), usual: "confirmed"})
 	t.fact(fact{name: "Criticality", value: n.Get("criticality").Text()})
 	t.fact(fact{name: "Status", value: map[bool]string{true: "active", false: cmp.Or(clinical, verified)}[t.now || t.none]})
 	t.fact(fact{name: "Since", value: first(n.Get("onsetDateTime"), n.Path("onsetPeriod.start")), date: true})
+}
+
+// severitiesOf are those of the reactions: of each, where they are not the same.
+func severitiesOf(n *fhir.Node) string {
+	var all, each []string
+	for r := range n.Get("reaction").Items() {
+		s := r.Get("severity").Text()
+		if s == "" {
+			continue
+		}
+		var of []string
+		for m := range r.Get("manifestation").Items() {
+			of = append(of, words(m))
+		}
+		all, each = append(all, s), append(each, strings.TrimSpace(strings.Join(of, ", ")+" "+s))
+	}
+	slices.Sort(all)
+	if all = slices.Compact(all); len(all) == 1 {
+		return all[0]
+	}
+	slices.Sort(each)
+	return strings.Join(each, "; ")
+}
+
+// certainty is how sure an entry is, where it says so: what is refuted or in error has a status of its own.
+func certainty(verified string) string {
+	if verified == "refuted" || verified == "entered-in-error" {
+		return ""
+	}
+	return verified
 }
 
 func ingredients(list []drug.Ingredient) string {
@@ -367,6 +422,7 @@ func (t *thing) problem(n *fhir.Node) {
 	t.now = t.now && !t.none
 	t.loose = true
 	t.fact(fact{name: "Problem", value: t.name, title: true})
+	t.fact(fact{name: "Certainty", value: certainty(code(n.Get("verificationStatus"))), usual: "confirmed"})
 	t.fact(fact{name: "Status", value: map[bool]string{true: "active", false: cmp.Or(clinical, "over")}[t.now]})
 	t.fact(fact{name: "Since", value: first(n.Get("onsetDateTime"), n.Path("onsetPeriod.start"), n.Get("onsetString")), date: n.Get("onsetString") == nil, weighs: true})
 	t.fact(fact{name: "Until", value: ended, date: n.Get("abatementString") == nil})
@@ -389,6 +445,7 @@ func (t *thing) observation(n *fhir.Node) {
 	t.fact(fact{name: "Name", value: t.name, title: true})
 	t.fact(fact{name: "Date", value: t.date, date: true})
 	t.fact(fact{name: "Value", value: value(n), weighs: true, equal: sameValue})
+	t.fact(fact{name: "Status", value: n.Get("status").Text(), equal: sameStanding, usual: "final"})
 	t.fact(fact{name: "Reference range", value: span(n), equal: anyDay})
 	t.fact(fact{name: "Interpretation", value: words(n.Path("interpretation.0")), equal: anyDay})
 	for c := range n.Get("component").Items() {
@@ -481,7 +538,14 @@ func (t *thing) report(n *fhir.Node) {
 	t.date = first(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("issued"))
 	t.fact(fact{name: "Name", value: t.name, title: true})
 	t.fact(fact{name: "Date", value: t.date, date: true})
+	t.fact(fact{name: "Status", value: n.Get("status").Text(), equal: sameStanding, usual: "final"})
 	t.fact(fact{name: "Conclusion", value: n.Get("conclusion").Text()})
+}
+
+// sameStanding reports whether two results stand alike: final, or as it was corrected since; or the same otherwise.
+func sameStanding(a, b string) bool {
+	final := []string{"final", "amended", "corrected", "appended"}
+	return a == b || slices.Contains(final, a) && slices.Contains(final, b)
 }
 
 func (t *thing) procedure(n *fhir.Node) {
@@ -491,7 +555,6 @@ func (t *thing) procedure(n *fhir.Node) {
 	t.fact(fact{name: "Procedure", value: t.name, title: true})
 	t.fact(fact{name: "Date", value: t.date, date: true})
 	t.fact(fact{name: "Status", value: n.Get("status").Text()})
-	t.fact(fact{name: "Body site", value: words(n.Path("bodySite.0"))})
 }
 
 func (t *thing) visit(n *fhir.Node) {
@@ -529,6 +592,7 @@ func (t *thing) family(n *fhir.Node) {
 func (t *thing) goal(n *fhir.Node) {
 	t.concept(n.Get("description"))
 	t.fact(fact{name: "Goal", value: t.name, title: true})
+	t.fact(fact{name: "In words", value: n.Path("description.text").Text(), gathers: true})
 	t.fact(fact{name: "Status", value: n.Get("lifecycleStatus").Text()})
 	t.fact(fact{name: "Since", value: n.Get("startDate").Text(), date: true})
 	t.fact(fact{name: "Due", value: n.Path("target.0.dueDate").Text(), date: true})
@@ -541,9 +605,13 @@ func (t *thing) plan(n *fhir.Node) {
 	t.name = cmp.Or(t.name, n.Get("title").Text(), n.Get("description").Text())
 	t.event, t.daily = true, true
 	t.date = first(n.Get("occurrenceDateTime"), n.Path("occurrencePeriod.start"), n.Path("period.start"), n.Get("start"), n.Get("authoredOn"), n.Get("date"))
+	status := n.Get("status").Text()
+	if n.Get("doNotPerform").True() {
+		status = "not to be done"
+	}
 	t.fact(fact{name: "Plan", value: t.name, title: true})
 	t.fact(fact{name: "Date", value: t.date, date: true})
-	t.fact(fact{name: "Status", value: n.Get("status").Text()})
+	t.fact(fact{name: "Status", value: status})
 }
 
 func (t *thing) device(n *fhir.Node) {
