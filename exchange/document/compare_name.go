@@ -12,19 +12,31 @@ import (
 // another alphabet. All that is the same person. Another given name is not, with the same family, birth date and
 // sex least of all: twins have these in common.
 
-// callings are the names of a person: of each the family and the given ones, in folded words.
-type callings []struct{ family, given []string }
+// calling is a name of a person: its family and its given names in folded words, both all of it when it is one text.
+type calling struct {
+	family, given []string
+	whole         bool
+}
+
+type callings []calling
+
+// mostNames is how many names of a person are compared, and how many words of each: nobody has more.
+const mostNames = 20
 
 func callingsOf(who *fhir.Node) (out callings) {
 	for n := range who.Get("name").Items() {
-		c := struct{ family, given []string }{family: nameWords(n.Get("family").Text())}
+		if len(out) == mostNames {
+			break
+		}
+		c := calling{family: nameWords(n.Get("family").Text())}
 		for g := range n.Get("given").Items() {
 			c.given = append(c.given, nameWords(g.Text())...)
 		}
 		if len(c.family)+len(c.given) == 0 { // one text, of which nobody says what is which
 			c.family = nameWords(n.Get("text").Text())
-			c.given = c.family
+			c.given, c.whole = c.family, true
 		}
+		c.family, c.given = c.family[:min(len(c.family), mostNames)], c.given[:min(len(c.given), mostNames)]
 		if len(c.family)+len(c.given) > 0 {
 			out = append(out, c)
 		}
@@ -58,7 +70,9 @@ func (c callings) hasGiven() bool {
 func (c callings) meet(others callings) (family, given bool) {
 	for _, a := range c {
 		for _, b := range others {
-			if sameGiven(a.given, b.given) {
+			if a.whole && b.whole { // the first word may be the family's
+				given = given || sameFamily(a.given, b.given)
+			} else if sameGiven(a.given, b.given) {
 				given = true
 			}
 			if sameFamily(a.family, b.family) {

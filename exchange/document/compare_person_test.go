@@ -49,6 +49,9 @@ func person(names, born, sex string, numbers ...string) string {
 // TestWhoseDocumentItIs: what is the same person is told from a twin, a namesake and somebody else.
 func TestWhoseDocumentItIs(t *testing.T) {
 	const born, f, m = "1980-05-17", "female", "male"
+	text := func(s string) string {
+		return `{"resourceType":"Patient","name":[{"text":"` + s + `"}],"birthDate":"` + born + `","gender":"female"}`
+	}
 	for name, c := range map[string]struct {
 		chart, document string
 		blocks          bool
@@ -85,6 +88,10 @@ func TestWhoseDocumentItIs(t *testing.T) {
 		"a former name of the chart":      {person("Maria/Okafor;Maria/Smith", born, f), person("Maria/Smith", born, f), false},
 		"two family names":                {person("Maria/García López", born, f), person("Maria/Garcia", born, f), false},
 		"family and given exchanged":      {person("Maria/Okafor", born, f), person("Okafor/Maria", born, f), false},
+		"one text":                        {text("Maria Okafor"), person("Maria/Okafor", born, f), false},
+		"one text, the family first":      {text("Okafor, Maria"), person("Maria/Okafor", born, f), false},
+		"a twin in one text":              {text("Okafor, Anna"), text("Okafor, Eva"), true},
+		"a twin of one text":              {text("Okafor, Anna"), person("Eva/Okafor", born, f), true},
 		"neither name":                    {person("Maria/Okafor", born, f), person("Joan/Smith", born, f), true},
 		"another birth date":              {person("Maria/Okafor", born, f), person("Maria/Okafor", "1980-05-18", f), true},
 		"another sex":                     {person("Maria/Okafor", born, f), person("Maria/Okafor", born, m), true},

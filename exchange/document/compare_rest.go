@@ -63,7 +63,7 @@ func (t *thing) rest() {
 		known = planned
 	}
 	for name, v := range t.node.Members() {
-		if aside[name] && !(name == "description" && t.group == "Goal") || known[name] || strings.HasPrefix(name, "_") {
+		if aside[name] || known[name] || strings.HasPrefix(name, "_") {
 			continue
 		}
 		if value := spoken(v); value != "" {
@@ -161,9 +161,10 @@ func contains(entry, item *fhir.Node) bool {
 		if entry.Kind() == fhir.Array {
 			return oneHolds(entry, item)
 		}
+	case fhir.Number:
+		return sameNumber(entry.Text(), item.Text())
 	default:
-		a, b := entry.Text(), item.Text()
-		return a == b || sameWords(a, b) || sameNumber(a, b)
+		return entry.Text() == item.Text() || sameWords(entry.Text(), item.Text())
 	}
 	switch {
 	case isConcept(item):

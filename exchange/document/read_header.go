@@ -52,7 +52,7 @@ func (r *reader) header() {
 func (r *reader) others() {
 	d := r.doc
 	for target := range r.cda.Root.All("recordTarget") {
-		if target == r.cda.Root.Child("recordTarget") {
+		if target == r.cda.Root.Child("recordTarget") || len(d.Others) == mostNames {
 			continue
 		}
 		other := r.patient(target.Child("patientRole"))
