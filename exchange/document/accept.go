@@ -98,6 +98,9 @@ func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec
 		if err := row.may(choice); err != nil {
 			return a, err
 		}
+		if choice == Add && slices.ContainsFunc(row.some, func(key string) bool { return dec.Choices[key] == Add }) {
+			return a, fault.New(fault.Invalid, "The document says that there is none, and has some. Add the one or the other.").At(row.Item.Key)
+		}
 		switch choice {
 		case Add:
 			a.Added++
@@ -203,7 +206,7 @@ func (d Decision) hash() string {
 
 // Take files a document and accepts all that is new in it, in one change, for migrations by who may write
 // all of it: what differs, is less exact or uncertain, of which something could not be read, or of which a check says that it must not be,
-// stays on the task. A document that was filed before is compared anew.
+// stays on the task. Of a document that has a newer version here, all does. One that was filed before is compared anew.
 func Take(ctx context.Context, actor *record.Actor, u Upload) (f Filed, a Accepted, c *Comparison, err error) {
 	for range attempts {
 		f, a, c, err = takeOnce(ctx, actor, u)
@@ -235,7 +238,7 @@ func takeOnce(ctx context.Context, actor *record.Actor, u Upload) (f Filed, a Ac
 	r.Document = f.Document
 	dec := Decision{Choices: map[string]Choice{}, Reason: u.Reason}
 	for i := range c.Rows {
-		if row := &c.Rows[i]; row.State == New && row.Addable() && row.clear() && r.Done[row.Item.Key] == "" {
+		if row := &c.Rows[i]; c.Later == "" && row.State == New && row.Addable() && row.clear() && r.Done[row.Item.Key] == "" {
 			dec.Choices[row.Item.Key] = Add
 		}
 	}

@@ -41,6 +41,7 @@ type thing struct {
 
 	byPart    map[string][]int // the facts that are parts of a panel, by their keys
 	tried     *thing           // the item that it was last held to
+	held      bool             // an item of the document may be the same
 	named     map[string]fact  // by name, once somebody asks
 	at        lang.Partial     // date, once somebody asks
 	dated     bool             // somebody did
@@ -58,6 +59,11 @@ type fact struct {
 	part   bool     // of a panel: found by its codes, not by its name
 	codes  []string // of a part
 	more   []fact   // what stands beside the value of a part
+
+	usual   string // what it means that an entry does not say it
+	gathers bool   // what an item has beside an entry's is more, no contradiction
+	member  string // of the resource: compared as it stands there
+	node    *fhir.Node
 }
 
 // find returns the fact of an entry that stands beside one of an item. Of parts with the same code it is
@@ -65,6 +71,10 @@ type fact struct {
 func (t *thing) find(f fact) (of fact) {
 	if t == nil {
 		return of
+	}
+	if f.member != "" {
+		n := t.node.Get(f.member)
+		return fact{name: f.name, value: spoken(n), node: n}
 	}
 	if !f.part {
 		return t.byName()[f.name]
@@ -100,7 +110,22 @@ func (f fact) keys() (out []string) {
 func (t *thing) analyte(code, of *fhir.Node) {
 	x := &thing{}
 	x.measured(code)
-	f := fact{name: x.name, value: value(of), weighs: true, equal: sameValue, part: true, codes: x.codes, more: usual(of)}
+	f := fact{name: x.name, value: value(of), weighs: true, equal: sameValue, part: true, codes: x.codes, more: besides(of)}
+	if s := of.Get("status").Text(); s != "" && !sameStanding(s, "final") { // what was cancelled is no value
+		f.value = strings.TrimSpace(f.value + " (" + s + ")")
+	}
+	t.among(f)
+	if note := spoken(of.Get("note")); note != "" {
+		var codes []string
+		for _, c := range x.codes {
+			codes = append(codes, c+"|note")
+		}
+		t.among(fact{name: x.name + " (note)", value: note, part: true, gathers: true, codes: codes})
+	}
+}
+
+// among puts a part of a panel among the facts.
+func (t *thing) among(f fact) {
 	if t.byPart == nil {
 		t.byPart = map[string][]int{}
 	}
@@ -126,6 +151,8 @@ func sameValue(a, b string) bool {
 
 func (f fact) same(of fact) bool {
 	switch {
+	case f.member != "":
+		return contains(of.node, f.node)
 	case f.equal != nil:
 		return f.equal(f.value, of.value)
 	case f.date:
@@ -136,7 +163,7 @@ func (f fact) same(of fact) bool {
 
 // differs reports whether both sides say something, and not the same.
 func (f fact) differs(of fact) bool {
-	return !f.title && f.value != "" && of.value != "" && !f.same(of)
+	return !f.title && !f.gathers && f.value != "" && of.value != "" && !f.same(of)
 }
 
 // sameNumber compares quantities: "5.0 mmol/L" is "5 mmol/L".
@@ -175,15 +202,29 @@ var describers = map[string]func(*thing, *fhir.Node){
 
 // concept takes the codes and the words of a concept.
 func (t *thing) concept(n *fhir.Node) {
-	for c := range n.Get("coding").Items() {
-		if code := c.Get("code").Text(); code != "" {
-			t.codes = append(t.codes, c.Get("system").Text()+"|"+code)
-		}
-	}
 	if t.name == "" {
 		t.name = words(n)
 	}
+	for c := range n.Get("coding").Items() {
+		t.coded(c.Get("system").Text(), c.Get("code").Text(), words(n))
+	}
 }
+
+// coded takes a code. One that stands where there is none is the same of everything; one of no system is another
+// clinic's number, and the same only under the same name.
+func (t *thing) coded(system, code, name string) {
+	switch {
+	case noCode[strings.ToLower(strings.TrimSpace(code))]:
+	case system == "":
+		t.codes = append(t.codes, "|"+code+"|"+folded(name))
+	default:
+		t.codes = append(t.codes, system+"|"+code)
+	}
+}
+
+// noCode are what systems write as a code where they have none.
+var noCode = map[string]bool{"": true, "unknown": true, "unk": true, "unspecified": true, "other": true, "oth": true, "none": true, "n/a": true, "na": true, "ni": true, "nil": true,
+	"null": true, "nullflavor": true, "nocode": true, "no code": true, "-": true, "0": true}
 
 // words returns how a concept reads.
 func words(n *fhir.Node) string { return chart.Words(n) }
@@ -227,9 +268,7 @@ func (t *thing) allergy(n *fhir.Node) {
 	t.loose = true
 	t.agent = rx.Allergy{Text: t.name, Codings: list}
 	var reactions []string
-	severity := ""
 	for r := range n.Get("reaction").Items() {
-		severity = cmp.Or(severity, r.Get("severity").Text())
 		for m := range r.Get("manifestation").Items() {
 			reactions = append(reactions, words(m))
 		}
@@ -237,10 +276,41 @@ func (t *thing) allergy(n *fhir.Node) {
 	slices.Sort(reactions)
 	t.fact(fact{name: "Substance", value: t.name, title: true})
 	t.fact(fact{name: "Reaction", value: strings.Join(reactions, ", "), weighs: true})
-	t.fact(fact{name: "Severity", value: severity, weighs: true})
+	t.fact(fact{name: "Severity", value: severitiesOf(n), weighs: true})
+	t.fact(fact{name: "Certainty", value: certainty(verified), usual: "confirmed"})
 	t.fact(fact{name: "Criticality", value: n.Get("criticality").Text()})
 	t.fact(fact{name: "Status", value: map[bool]string{true: "active", false: cmp.Or(clinical, verified)}[t.now || t.none]})
 	t.fact(fact{name: "Since", value: first(n.Get("onsetDateTime"), n.Path("onsetPeriod.start")), date: true})
+}
+
+// severitiesOf are those of the reactions: of each, where they are not the same.
+func severitiesOf(n *fhir.Node) string {
+	var all, each []string
+	for r := range n.Get("reaction").Items() {
+		s := r.Get("severity").Text()
+		if s == "" {
+			continue
+		}
+		var of []string
+		for m := range r.Get("manifestation").Items() {
+			of = append(of, words(m))
+		}
+		all, each = append(all, s), append(each, strings.TrimSpace(strings.Join(of, ", ")+" "+s))
+	}
+	slices.Sort(all)
+	if all = slices.Compact(all); len(all) == 1 {
+		return all[0]
+	}
+	slices.Sort(each)
+	return strings.Join(each, "; ")
+}
+
+// certainty is how sure an entry is, where it says so: what is refuted or in error has a status of its own.
+func certainty(verified string) string {
+	if verified == "refuted" || verified == "entered-in-error" {
+		return ""
+	}
+	return verified
 }
 
 func ingredients(list []drug.Ingredient) string {
@@ -257,7 +327,7 @@ func (t *thing) medicine(n *fhir.Node) {
 	m := medication.FromResource(n, nil)
 	t.name = m.Text
 	for _, c := range m.Codings {
-		t.codes = append(t.codes, c.System+"|"+c.Code)
+		t.coded(c.System, c.Code, t.name)
 	}
 	if found, whole := m.Ingredients(); whole {
 		t.codes = append(t.codes, "ingredient|"+ingredients(found))
@@ -344,6 +414,7 @@ func (t *thing) problem(n *fhir.Node) {
 	t.now = t.now && !t.none
 	t.loose = true
 	t.fact(fact{name: "Problem", value: t.name, title: true})
+	t.fact(fact{name: "Certainty", value: certainty(code(n.Get("verificationStatus"))), usual: "confirmed"})
 	t.fact(fact{name: "Status", value: map[bool]string{true: "active", false: cmp.Or(clinical, "over")}[t.now]})
 	t.fact(fact{name: "Since", value: first(n.Get("onsetDateTime"), n.Path("onsetPeriod.start"), n.Get("onsetString")), date: n.Get("onsetString") == nil, weighs: true})
 	t.fact(fact{name: "Until", value: ended, date: n.Get("abatementString") == nil})
@@ -366,7 +437,8 @@ func (t *thing) observation(n *fhir.Node) {
 	t.fact(fact{name: "Name", value: t.name, title: true})
 	t.fact(fact{name: "Date", value: t.date, date: true})
 	t.fact(fact{name: "Value", value: value(n), weighs: true, equal: sameValue})
-	t.facts = append(t.facts, usual(n)...)
+	t.fact(fact{name: "Status", value: n.Get("status").Text(), equal: sameStanding, usual: "final"})
+	t.facts = append(t.facts, besides(n)...)
 	for c := range n.Get("component").Items() {
 		if name := words(c.Get("code")); name != "" {
 			t.fact(fact{name: name, value: value(c), weighs: true, equal: sameValue})
@@ -374,8 +446,8 @@ func (t *thing) observation(n *fhir.Node) {
 	}
 }
 
-// usual is what an Observation or a component of one says about its value, which is no difference.
-func usual(n *fhir.Node) []fact {
+// besides is what an Observation or a component of one says about its value, which is no difference.
+func besides(n *fhir.Node) []fact {
 	return []fact{{name: "Reference range", value: span(n), equal: anyDay}, {name: "Interpretation", value: words(n.Path("interpretation.0")), equal: anyDay}}
 }
 
@@ -463,7 +535,14 @@ func (t *thing) report(n *fhir.Node) {
 	t.date = first(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("issued"))
 	t.fact(fact{name: "Name", value: t.name, title: true})
 	t.fact(fact{name: "Date", value: t.date, date: true})
+	t.fact(fact{name: "Status", value: n.Get("status").Text(), equal: sameStanding, usual: "final"})
 	t.fact(fact{name: "Conclusion", value: n.Get("conclusion").Text()})
+}
+
+// sameStanding reports whether two results stand alike: final, or as it was corrected since; or the same otherwise.
+func sameStanding(a, b string) bool {
+	final := []string{"final", "amended", "corrected", "appended"}
+	return a == b || slices.Contains(final, a) && slices.Contains(final, b)
 }
 
 func (t *thing) procedure(n *fhir.Node) {
@@ -473,7 +552,6 @@ func (t *thing) procedure(n *fhir.Node) {
 	t.fact(fact{name: "Procedure", value: t.name, title: true})
 	t.fact(fact{name: "Date", value: t.date, date: true})
 	t.fact(fact{name: "Status", value: n.Get("status").Text()})
-	t.fact(fact{name: "Body site", value: words(n.Path("bodySite.0"))})
 }
 
 func (t *thing) visit(n *fhir.Node) {
@@ -511,6 +589,7 @@ func (t *thing) family(n *fhir.Node) {
 func (t *thing) goal(n *fhir.Node) {
 	t.concept(n.Get("description"))
 	t.fact(fact{name: "Goal", value: t.name, title: true})
+	t.fact(fact{name: "In words", value: n.Path("description.text").Text(), gathers: true})
 	t.fact(fact{name: "Status", value: n.Get("lifecycleStatus").Text()})
 	t.fact(fact{name: "Since", value: n.Get("startDate").Text(), date: true})
 	t.fact(fact{name: "Due", value: n.Path("target.0.dueDate").Text(), date: true})
@@ -523,9 +602,13 @@ func (t *thing) plan(n *fhir.Node) {
 	t.name = cmp.Or(t.name, n.Get("title").Text(), n.Get("description").Text())
 	t.event, t.daily = true, true
 	t.date = first(n.Get("occurrenceDateTime"), n.Path("occurrencePeriod.start"), n.Path("period.start"), n.Get("start"), n.Get("authoredOn"), n.Get("date"))
+	status := n.Get("status").Text()
+	if n.Get("doNotPerform").True() {
+		status = "not to be done"
+	}
 	t.fact(fact{name: "Plan", value: t.name, title: true})
 	t.fact(fact{name: "Date", value: t.date, date: true})
-	t.fact(fact{name: "Status", value: n.Get("status").Text()})
+	t.fact(fact{name: "Status", value: status})
 }
 
 func (t *thing) device(n *fhir.Node) {

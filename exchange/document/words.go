@@ -30,5 +30,9 @@ const (
 	bodyElsewhere    = "The contents of the document are in a file of its own, which was not sent with it."
 	howOften         = "The document does not say how often."
 	rowOnly          = "No entry refers to this row of the text."
+	moreThanOne      = "The document is about more than one person, and does not say which entries are whose."
+	alsoNone         = "The document also says that there is none."
+	alsoSome         = "The document also says that there are some: %s."
+	listedAgain      = "The document lists this more than once, and not the same way."
 	bodyUnreadable   = "The file in the document cannot be read."
 )
