@@ -1,6 +1,8 @@
 package document
 
 import (
+	"cmp"
+	"iter"
 	"math/big"
 	"regexp"
 	"slices"
@@ -8,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/knowledge/drug"
 	"github.com/osler-emr/osler/wire/cda"
 )
 
@@ -85,9 +88,9 @@ func (r *reader) medication(e *cda.Element) {
 		r.unread(e, deniesInWords)
 		return
 	}
-	status := r.medicationStatus(e, code)
-	if denied || none {
-		status = "not-taken"
+	status := "not-taken"
+	if !denied && !none {
+		status = r.medicationStatus(e, code)
 	}
 	n.Set("status", fhir.Str(status))
 	n.Set("medicationCodeableConcept", code)
@@ -95,16 +98,15 @@ func (r *reader) medication(e *cda.Element) {
 	if first := courseTime(e); first != nil {
 		when = r.times(n, "effective", first)
 	}
+	if !denied && !none {
+		r.otherCourses(e)
+	}
 	at, who := r.authored(e)
 	n.Set("dateAsserted", fhir.Obj("v", at).Get("v"))
 	n.Set("informationSource", named(who))
 	n.Set("reasonCode", r.reasons(e))
 	r.notes(n, e)
 	dosage, said, often := r.dosage(e, code)
-	if against(r.directions(e, code), dosage.At(0)) {
-		r.doubt(otherText)
-		r.doc.Texts[r.of].Differs = true
-	}
 	if !often && !none && !denied && status != "completed" && status != "stopped" && !courseTime(e).Has("value") {
 		r.doubt(howOften)
 	}
@@ -170,6 +172,9 @@ func (r *reader) drug(e *cda.Element) *fhir.Node {
 		name = p.At("manufacturedLabeledDrug/name").Content()
 	}
 	code := r.substance(product(e), "", !vaccine(e))
+	if !vaccine(e) && code.Get("text") != nil {
+		r.otherDrug(code, name, called(product(e)))
+	}
 	if name != "" && code.Get("text") == nil {
 		if code == nil {
 			code = fhir.Obj()
@@ -179,16 +184,87 @@ func (r *reader) drug(e *cda.Element) *fhir.Node {
 	return code
 }
 
+// drugClass finds names of what kind of medicine something is: they name no other.
+var drugClass = regexp.MustCompile(`(?i)\b(agents?|therapy|combinations?|inhibitors?|blockers?|agonists?|antagonists?|stabilizers?|steroids|antidepressants|antidiabetics|antihypertensives?|antiplatelets?|anti-platelets?|anticoagulants|antibiotics|analgesics|contraceptives|chemotherapeutics|diuretics|statins|biguanides|macrolides|quinolones|cephalosporins|tetracyclines|penicillins|aminopenicillins|sulfonylureas|opioids)\b`)
+
+// otherDrug says when a product has another name than its code, and tells it beside. What the catalogue knows to be
+// the same, as a brand, is; what it does not know may be.
+func (r *reader) otherDrug(code *fhir.Node, name string, names []string) {
+	if name == "" || len(names) == 0 || denies.MatchString(name) {
+		return
+	}
+	var list []drug.Coding
+	for c := range code.Get("coding").Items() {
+		list = append(list, drug.Coding{System: c.Get("system").Text(), Code: c.Get("code").Text(), Display: c.Get("display").Text()})
+	}
+	here, all := drug.Recognise(name, nil)
+	there, each := drug.Recognise(names[0], list)
+	switch {
+	case len(here) == 0 || len(there) == 0:
+		if anySays(name, names) {
+			return
+		}
+	case all && each:
+		if ingredients(here) == ingredients(there) {
+			return
+		}
+	case slices.ContainsFunc(here, func(i drug.Ingredient) bool {
+		return slices.ContainsFunc(there, func(k drug.Ingredient) bool { return k.Name == i.Name })
+	}):
+		return
+	}
+	if !drugClass.MatchString(name) {
+		r.doubt(otherText)
+	}
+	if text := conceptText(code); !strings.Contains(text, name) && len(name) <= 120 {
+		code.Set("text", fhir.Str(clip(text+" ("+name+")")))
+	}
+}
+
 func vaccine(e *cda.Element) bool { return e.Is(immunizationActivity) || e.Is(plannedImmunization) }
+
+// courses goes over the times of a medicine that are no frequencies, those in a bracket too.
+func courses(e *cda.Element) iter.Seq[*cda.Element] {
+	return func(yield func(*cda.Element) bool) {
+		for t := range e.All("effectiveTime") {
+			if !isFrequency(t) && !yield(t) {
+				return
+			}
+			for c := range t.All("comp") {
+				if !isFrequency(c) && !yield(c) {
+					return
+				}
+			}
+		}
+	}
+}
 
 // courseTime returns the effectiveTime that says from when to when: the one that is no frequency.
 func courseTime(e *cda.Element) *cda.Element {
-	for t := range e.All("effectiveTime") {
-		if !isFrequency(t) {
-			return t
-		}
+	for t := range courses(e) {
+		return t
 	}
 	return nil
+}
+
+// otherCourses says when a medicine is taken at another time too.
+func (r *reader) otherCourses(e *cda.Element) {
+	var kept [2]string
+	n := 0
+	for t := range courses(e) {
+		low, high := r.bounds(t)
+		if at := r.date(t.Interval().Value); at != "" {
+			low, high = at, at
+		}
+		if low == "" && high == "" {
+			continue
+		}
+		if n > 0 && kept != [2]string{low, high} {
+			r.doubt(moreTimes)
+		}
+		kept = [2]string{low, high}
+		n++
+	}
 }
 
 func isFrequency(t *cda.Element) bool {
@@ -200,44 +276,138 @@ func isFrequency(t *cda.Element) bool {
 }
 
 // medicationStatus reads whether something is taken. "completed" is said of courses that go on, so
-// that the end decides; without one, the words of the row or of what stands over it.
+// that the end decides; without one, what the document observes of it, the words of the row or of what stands over it.
+// Where one says that it is taken and another that it is not, nobody knows.
 func (r *reader) medicationStatus(e *cda.Element, code *fhir.Node) string {
 	course := courseTime(e)
-	high, low := r.date(course.Child("high")), r.date(course.Child("low"))
+	low, high := r.bounds(course)
 	now := ""
 	if !r.doc.Written.IsZero() {
 		now = r.doc.Written.Format("2006-01-02")
 	}
 	ended := high != "" && now != "" && before(high, now)
-	switch e.Child("statusCode").Attr("code") {
-	case "aborted", "cancelled":
+	_, high = ordered(low, high)
+	unsure := func(status string) string {
+		r.doubt(statusUnclear)
+		return status
+	}
+	state := r.stateOf(e)
+	if state == unclear && !ended {
+		return unsure("unknown")
+	}
+	switch coded := strings.ToLower(strings.TrimSpace(e.Child("statusCode").Attr("code"))); coded {
+	case "aborted", "cancelled", "discontinued":
+		if state == taken {
+			return unsure("unknown")
+		}
 		return "stopped"
 	case "suspended", "held":
+		if state == taken || state == past {
+			return unsure("unknown")
+		}
 		return "on-hold"
 	case "completed":
 		if ended || course.Has("value") {
+			if state == taken {
+				r.doubt(statusUnclear)
+			}
 			return "completed"
 		}
-		if high != "" { // to a day that is to come
+		switch {
+		case state == past:
+			return "completed"
+		case state == onHold:
+			return "on-hold"
+		case high != "" && now == "": // nobody knows whether the end is to come
+			return unsure("completed")
+		case high != "": // to a day that is to come
 			return "active"
 		}
-		switch r.told(e, code) {
-		case "active":
+		said := r.told(e, code)
+		switch {
+		case state == taken && said == past:
+			return unsure("unknown")
+		case state == taken || said == taken:
 			return "active"
-		case "past":
+		case said == onHold:
+			return unsure("on-hold")
+		case said == past:
+			return unsure("completed")
+		}
+		return unsure("unknown")
+	case "active", "":
+		status := "active"
+		switch {
+		case ended:
+			status = "completed"
+		case low != "" && now != "" && before(now, low):
+			status = "intended"
+		case high != "" && now == "" && state != past:
+			return unsure("unknown")
+		case coded == "" && state == "":
+			switch r.told(e, code) {
+			case past:
+				return unsure("completed")
+			case onHold:
+				return unsure("on-hold")
+			case "":
+				r.doubt(statusUnclear)
+			}
+		}
+		switch {
+		case state == taken && ended:
 			r.doubt(statusUnclear)
-			return "completed"
+		case state == onHold && status == "active":
+			return unsure("on-hold")
+		case state == past && status != "completed":
+			if coded == "" {
+				return "completed"
+			}
+			return unsure("unknown")
 		}
-		r.doubt(statusUnclear)
-		return "unknown"
+		return status
 	}
-	switch {
-	case ended:
-		return "completed"
-	case low != "" && now != "" && before(now, low):
-		return "intended"
-	}
-	return "active"
+	return unsure("unknown") // "new", "obsolete", or none of HL7's
+}
+
+// What is observed of a medicine, or said in its row.
+const (
+	taken   = "active"
+	past    = "past"
+	onHold  = "on hold"
+	unclear = "unclear"
+)
+
+// takenStates are the codes of the observation that says whether a medicine is taken (the "medication status" of the
+// CCD). Systems have had the codes of what is not taken in another order: there the name decides.
+var takenStates = map[string]string{"55561003": taken, "73425007": past, "392521001": past, "421139008": onHold}
+
+// stateOf returns what the document observes of a medicine: taken, past, onHold, unclear when it contradicts itself,
+// "" when it says nothing.
+func (r *reader) stateOf(e *cda.Element) (state string) {
+	related(e, "observation", func(_ string, o *cda.Element) {
+		if o.Child("code").Attr("code") != "33999-4" && !o.Is("2.16.840.1.113883.10.20.1.47") || erroneous(o) {
+			return
+		}
+		said := ""
+		for _, code := range codesIn(o.Child("value"), snomedOID) {
+			said = cmp.Or(said, takenStates[code])
+		}
+		switch name := sided(r.words(o.Child("value"))); {
+		case name == "" || name == said:
+		case said == "" || said != taken && name != taken:
+			said = name
+		default:
+			said = unclear
+		}
+		switch {
+		case said != "" && o.Attr("negationInd") == "true", state != "" && said != "" && said != state:
+			state = unclear
+		case said != "":
+			state = said
+		}
+	})
+	return state
 }
 
 // reasons reads the indications of a statement.
@@ -255,17 +425,97 @@ func (r *reader) reasons(e *cda.Element) *fhir.Node {
 }
 
 // dosage reads how something is taken, and says it in words; often tells whether the document says
-// how often.
+// how often. Doses that follow one another are a dosage each, and all of them in the words of the first.
 func (r *reader) dosage(e *cda.Element, code *fhir.Node) (dosage *fhir.Node, line string, often bool) {
-	d, said := fhir.Obj(), []string(nil)
+	r.counted = true // what a dose is counted in is often no unit: tablets, puffs
+	defer func() { r.counted = false }()
+	sig, words := r.sig(e), r.directions(e, code)
+	d, said, every, asNeeded := r.takes(e)
+	prn := !asNeeded && needed.MatchString(sig+" "+words)
+	if every != "" {
+		if prn && sig == "" && !times.MatchString(words) { // the author wrote no more than that
+			r.differs()
+			said = slices.DeleteFunc(said, func(s string) bool { return s == every })
+		}
+	}
+	often = d.Get("timing") != nil || asNeeded || words != "" || sig != ""
+	if prn {
+		d.Set("asNeededBoolean", fhir.Bool(true))
+		if every != "" && sig == "" {
+			said = append(said, "as needed")
+		}
+	}
+	coded := strings.Join(said, ", ")
+	contrary := ""
+	for _, s := range []string{sig, words, d.Get("patientInstruction").Text()} {
+		if contrary == "" && s != "" {
+			if r.budget -= 100 * len(s); r.budget < 0 || against(s, d) {
+				contrary = s
+			}
+		}
+	}
+	list := []*fhir.Node{d}
+	steps, also := r.steps(e, code)
+	for i, s := range steps {
+		list = append(list, s)
+		said = append(said, "then "+also[i])
+	}
+	switch {
+	case sig != "":
+	case contrary != "":
+		sig = contrary
+	case words == "" || d.Get("timing") != nil:
+	case len(said) == 0 || strings.ContainsAny(words, "0123456789"):
+		sig = words
+	default:
+		sig = strings.Join(append(said, words), ", ")
+	}
+	if contrary != "" {
+		r.differs()
+		if coded != "" && coded != sig {
+			sig += " (coded: " + coded + ")"
+		}
+	}
+	if sig != "" && len(steps) > 0 {
+		sig += ", then " + strings.Join(also, ", then ")
+	}
+	if sig != "" {
+		said = []string{clip(sig)}
+	} else {
+		sig = strings.Join(said, ", ")
+	}
+	if sig != "" {
+		d.SetFirst(0, "text", fhir.Str(sig))
+	}
+	if len(list) > 1 {
+		for i, d := range list {
+			d.SetFirst(0, "sequence", fhir.Int(int64(i+1)))
+		}
+	}
+	if d.Len() == 0 {
+		return nil, "", often
+	}
+	dosage = fhir.Arr()
+	dosage.Append(list...)
+	return dosage, strings.Join(said, ", "), often
+}
+
+// differs says that the text that a person attested says something else.
+func (r *reader) differs() {
+	r.doubt(otherText)
+	r.doc.Texts[r.of].Differs = true
+}
+
+// takes reads what is coded of how something is taken, and says it in words; every is how often, and asNeeded
+// whether that depends on a need.
+func (r *reader) takes(e *cda.Element) (d *fhir.Node, said []string, every string, asNeeded bool) {
+	d = fhir.Obj()
 	say := func(s string) {
 		if s != "" {
 			said = append(said, s)
 		}
 	}
 	rate := fhir.Obj()
-	r.counted = true // what a dose is counted in is often no unit: tablets, puffs
-	defer func() { r.counted = false }()
 	if q := r.quantity(e.Child("doseQuantity")); q != nil {
 		if q.Get("unit") == nil {
 			if unit := r.words(e.Child("administrationUnitCode")); unit != "" {
@@ -285,43 +535,42 @@ func (r *reader) dosage(e *cda.Element, code *fhir.Node) (dosage *fhir.Node, lin
 	if q := r.quantity(e.Child("rateQuantity")); q != nil {
 		rate.Set("rateQuantity", q)
 		say("at " + amount(q))
+	} else if rng := r.valueRange(e.Child("rateQuantity")); rng != nil {
+		rate.Set("rateRange", rng)
+		say("at " + rangeText(rng))
 	}
 	if route := r.concept(e.Child("routeCode")); route != nil {
 		d.Set("route", route)
 		say(routeText(route))
 	}
-	sig, words := r.sig(e), r.directions(e, code)
 	timing, every := r.timing(e)
-	prn := e.Child("precondition") == nil && needed.MatchString(sig+" "+words)
-	if timing != nil {
-		d.Set("timing", timing)
-		if prn && sig == "" && !times.MatchString(words) { // the author wrote no more than that
-			r.doubt(otherText)
-			r.doc.Texts[r.of].Differs = true
-		} else {
-			say(every)
-		}
-	}
-	often = timing != nil || e.Child("precondition") != nil || words != "" || sig != ""
-	if prn {
-		d.Set("asNeededBoolean", fhir.Bool(true))
-		if timing != nil && sig == "" {
-			say("as needed")
-		}
-	}
-	if p := e.Child("precondition"); p != nil {
-		need := r.concept(p.At("criterion/value"))
-		if need == nil {
-			if t := r.textOf(p.At("criterion/text")); t != "" {
-				need = fhir.Obj("text", clip(t))
+	d.Set("timing", timing)
+	say(every)
+	rules := fhir.Arr()
+	for p := range e.All("precondition") {
+		need, rule := r.condition(p)
+		switch {
+		case rule != "":
+			rules.Append(fhir.Obj("text", rule))
+			say(rule)
+		case need == nil:
+		case need.Len() == 0:
+			asNeeded = true
+			if d.Get("asNeededCodeableConcept") == nil {
+				d.Set("asNeededBoolean", fhir.Bool(true))
 			}
-		}
-		if need != nil {
-			d.Set("asNeededCodeableConcept", need)
-			say("as needed for " + conceptText(need))
-		} else {
-			d.Set("asNeededBoolean", fhir.Bool(true))
 			say("as needed")
+		default:
+			asNeeded = true
+			if d.Get("asNeededCodeableConcept") == nil {
+				d.Remove("asNeededBoolean")
+				d.Set("asNeededCodeableConcept", need)
+			}
+			if text := conceptText(need); whenSo.MatchString(text) {
+				say("as needed " + text)
+			} else {
+				say("as needed for " + text)
+			}
 		}
 	}
 	d.Set("site", r.concept(e.Child("approachSiteCode")))
@@ -335,43 +584,113 @@ func (r *reader) dosage(e *cda.Element, code *fhir.Node) (dosage *fhir.Node, lin
 			say("at most " + amount(top) + " in " + amount(per))
 		}
 	}
-	switch {
-	case sig != "":
-	case words == "" || timing != nil:
-	case len(said) == 0 || strings.ContainsAny(words, "0123456789"):
-		sig = words
-	default:
-		sig = strings.Join(append(said, words), ", ")
-	}
-	if sig != "" {
-		d.SetFirst(0, "text", fhir.Str(sig))
-		said = []string{clip(sig)}
-	} else if len(said) > 0 {
-		d.SetFirst(0, "text", fhir.Str(strings.Join(said, ", ")))
-	}
-	instructions := fhir.Arr()
 	related(e, "act", func(_ string, a *cda.Element) {
 		if a.Is("2.16.840.1.113883.10.20.22.4.20") || a.Is("2.16.840.1.113883.10.20.22.4.131") {
 			if t := r.textOf(a.Child("text")); t != "" {
 				d.Set("patientInstruction", fhir.Str(t))
 			} else if c := r.concept(a.Child("code")); c != nil {
-				instructions.Append(c)
+				rules.Append(c)
 			}
 		}
 	})
-	if instructions.Len() > 0 {
-		d.Set("additionalInstruction", instructions)
+	if rules.Len() > 0 {
+		d.Set("additionalInstruction", rules)
 	}
-	if d.Len() == 0 {
-		return nil, "", often
+	return d, said, every, asNeeded
+}
+
+var (
+	// forbids finds conditions that keep from taking something: they are no need for it.
+	forbids = regexp.MustCompile(`(?i)^(do not|don.t|not|never|no|stop|skip|omit|unless|until|avoid|except|discontinue)\b|\b(hold|withhold|do not (take|give|use))\b`)
+	whenSo  = regexp.MustCompile(`(?i)^(if|when|only|in case)\b`)
+)
+
+// condition reads a precondition: what something is needed for (an empty concept where that is not said), or a rule
+// in words; neither when it says nothing.
+func (r *reader) condition(p *cda.Element) (need *fhir.Node, rule string) {
+	c := p.Child("criterion")
+	if p.Null() != "" || c.Null() != "" {
+		return nil, ""
 	}
-	return fhir.Arr(d), strings.Join(said, ", "), often
+	need = r.concept(c.Child("value"))
+	if need == nil {
+		if t := r.textOf(c.Child("text")); t != "" {
+			need = fhir.Obj("text", clip(t))
+		}
+	}
+	switch {
+	case need == nil && (c.Child("value").Has("value") || c.At("value/low") != nil || c.At("value/high") != nil): // "below 100", of what is measured
+		r.doubt(valueUnreadable)
+		return nil, ""
+	case need == nil:
+		return fhir.Obj(), ""
+	case forbids.MatchString(conceptText(need)):
+		return nil, conceptText(need)
+	}
+	return need, ""
+}
+
+// steps reads the doses that follow the first one, as of a taper, and what is said of each. That there are more is a
+// doubt: which of them is taken today nobody knows.
+func (r *reader) steps(e *cda.Element, code *fhir.Node) (list []*fhir.Node, said []string) {
+	type step struct {
+		at int
+		e  *cda.Element
+	}
+	var found []step
+	for rel := range e.All("entryRelationship") {
+		for s := range rel.All("substanceAdministration") {
+			if freeText(s) || erroneous(s) {
+				continue
+			}
+			found = append(found, step{integer(rel.Child("sequenceNumber").Attr("value")), s})
+		}
+	}
+	slices.SortStableFunc(found, func(a, b step) int { return cmp.Compare(a.at, b.at) })
+	for _, f := range found {
+		if names := called(product(f.e)); len(names) > 0 && !anySays(conceptText(code), names) || f.e.Attr("negationInd") == "true" {
+			r.doubt(kindNotRead)
+			continue
+		}
+		d, words, _, _ := r.takes(f.e)
+		if low, high := r.bounds(courseTime(f.e)); low != "" || high != "" {
+			if d.Get("timing") == nil {
+				d.Set("timing", fhir.Obj("repeat", fhir.Obj()))
+			}
+			d.Path("timing.repeat").Set("boundsPeriod", fhir.Obj("start", low, "end", high))
+			for _, x := range [][2]string{{"from ", low}, {"to ", high}} {
+				if x[1] != "" {
+					words = append(words, x[0]+day(x[1]))
+				}
+			}
+		}
+		text := strings.Join(words, ", ")
+		if own := r.sig(f.e); own != "" {
+			text = own
+		} else if own := r.textOf(f.e.Child("text")); own != "" && len(own) <= 250 {
+			text = own
+		}
+		if text == "" {
+			continue
+		}
+		d.SetFirst(0, "text", fhir.Str(text))
+		list, said = append(list, d), append(said, text)
+	}
+	if len(list) > 0 {
+		r.doubt(moreDoses)
+	}
+	return list, said
+}
+
+// freeText reports whether an administration is only the instructions of the one around it.
+func freeText(s *cda.Element) bool {
+	return s.Child("code").Attr("code") == "76662-6" || s.Is("2.16.840.1.113883.10.20.22.4.147")
 }
 
 // sig returns the instructions as they were written.
 func (r *reader) sig(e *cda.Element) (text string) {
 	related(e, "substanceAdministration", func(_ string, s *cda.Element) {
-		if s.Child("code").Attr("code") == "76662-6" || s.Is("2.16.840.1.113883.10.20.22.4.147") {
+		if freeText(s) {
 			text = r.textOf(s.Child("text"))
 		}
 	})
@@ -398,7 +717,7 @@ var periods = map[string][2]string{"s": {"second", "seconds"}, "min": {"minute",
 func (r *reader) timing(e *cda.Element) (*fhir.Node, string) {
 	var kept *fhir.Node
 	var said []string
-	events, late, more := fhir.Arr(), 0, false
+	events, late, more, phase := fhir.Arr(), 0, false, ""
 	var take func(t *cda.Element)
 	take = func(t *cda.Element) {
 		for c := range t.All("comp") {
@@ -412,9 +731,10 @@ func (r *reader) timing(e *cda.Element) (*fhir.Node, string) {
 			case repeat == nil:
 			case kept == nil:
 				kept, said = repeat, []string{words}
-			case events.Len() > 0 || said[0] != words:
+			case events.Len() > 0 || said[0] != words || phase != t.At("phase/low").Attr("value"):
 				more = true
 			}
+			phase = t.At("phase/low").Attr("value")
 			return
 		}
 		code := t.Child("event").Attr("code")
@@ -563,6 +883,8 @@ func (r *reader) valueRange(e *cda.Element) *fhir.Node {
 func rangeText(rng *fhir.Node) string {
 	low, high := rng.Get("low"), rng.Get("high")
 	switch {
+	case low == nil && high == nil:
+		return ""
 	case low == nil:
 		return "up to " + amount(high)
 	case high == nil:

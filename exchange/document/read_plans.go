@@ -107,8 +107,11 @@ func (r *reader) plannedMedicine(e *cda.Element) {
 	if e.Attr("negationInd") == "true" {
 		status = "not-taken"
 	}
-	if status == "" {
+	switch status {
+	case "":
 		status = "intended"
+	case "unknown":
+		r.doubt(statusUnclear)
 	}
 	n.Set("status", fhir.Str(status))
 	n.Set("medicationCodeableConcept", code)
