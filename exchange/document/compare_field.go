@@ -277,7 +277,7 @@ func (t *thing) medicine(n *fhir.Node) {
 		dosage = n.Get("dosage")
 	}
 	dose, often := doseIn(m, dosage.At(0)), oftenIn(m, dosage.At(0))
-	directions, more, contrary := directionsIn(m, dosage)
+	directions, more, contrary := directionsIn(dosage)
 	status := map[bool]string{true: "taken", false: cmp.Or(map[string]string{"stopped": "stopped", "not-taken": "not taken", "completed": "finished"}[m.Status], m.Status)}[t.now]
 	switch {
 	case m.Doubtful():
@@ -297,7 +297,9 @@ func (t *thing) medicine(n *fhir.Node) {
 			return sameWords(a, b) || !contrary && b != "" && beyond(a) == beyond(b)
 		}})
 	case dose == "" && often == "":
-		t.fact(fact{name: "Directions", value: directions})
+		t.fact(fact{name: "Directions", value: m.Directions})
+	default:
+		t.fact(fact{name: "Directions"})
 	}
 	t.fact(fact{name: "Route", value: m.Route, equal: sameRoute})
 	t.fact(fact{name: "Status", value: status})
@@ -379,17 +381,17 @@ func number64(n *fhir.Node) float64 {
 
 // directionsIn returns the directions in words, of all doses that follow one another; more tells that they say more
 // than the dose and the time, and contrary that they say something else.
-func directionsIn(m medication.Medicine, dosage *fhir.Node) (text string, more, contrary bool) {
-	said := []string{m.Directions}
+func directionsIn(dosage *fhir.Node) (text string, more, contrary bool) {
+	d := dosage.At(0)
+	written := first(d.Get("text"), d.Get("patientInstruction"))
+	said := []string{written}
 	for i := 1; i < dosage.Len(); i++ {
-		if t := dosage.At(i).Get("text").Text(); !strings.Contains(m.Directions, t) {
+		if t := dosage.At(i).Get("text").Text(); !strings.Contains(written, t) {
 			said = append(said, t)
 		}
 		more = true
 	}
-	d := dosage.At(0)
 	text = strings.TrimSpace(strings.Join(said, ", "))
-	written := first(d.Get("text"), d.Get("patientInstruction"))
 	for _, t := range []string{d.Get("patientInstruction").Text(), words(d.Path("additionalInstruction.0"))} {
 		if t != "" && !strings.Contains(text, t) {
 			text = strings.TrimSpace(text + " " + t)

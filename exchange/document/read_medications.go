@@ -454,30 +454,31 @@ func (r *reader) dosage(e *cda.Element, code *fhir.Node) (dosage *fhir.Node, lin
 			}
 		}
 	}
+	switch {
+	case sig != "" && contrary != "" && contrary != sig:
+		sig += " (in the text: " + contrary + ")"
+	case contrary != "":
+		sig = contrary
+		if coded != "" {
+			sig += " (coded: " + coded + ")"
+		}
+	case sig != "" || words == "" || d.Get("timing") != nil:
+	case coded == "" || strings.ContainsAny(words, "0123456789"):
+		sig = words
+	default:
+		sig = coded + ", " + words
+	}
+	if contrary != "" {
+		r.differs()
+	}
 	list := []*fhir.Node{d}
 	steps, also := r.steps(e, code)
 	for i, s := range steps {
 		list = append(list, s)
 		said = append(said, "then "+also[i])
-	}
-	switch {
-	case sig != "":
-	case contrary != "":
-		sig = contrary
-	case words == "" || d.Get("timing") != nil:
-	case len(said) == 0 || strings.ContainsAny(words, "0123456789"):
-		sig = words
-	default:
-		sig = strings.Join(append(said, words), ", ")
-	}
-	if contrary != "" {
-		r.differs()
-		if coded != "" && coded != sig {
-			sig += " (coded: " + coded + ")"
+		if sig != "" {
+			sig += ", then " + also[i]
 		}
-	}
-	if sig != "" && len(steps) > 0 {
-		sig += ", then " + strings.Join(also, ", then ")
 	}
 	if sig != "" {
 		said = []string{clip(sig)}

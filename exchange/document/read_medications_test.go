@@ -152,6 +152,10 @@ func TestWordsAgainstWhatIsCoded(t *testing.T) {
 			t.Errorf("%s: %q %v", cell, got, d.Items[0].Doubts)
 		}
 	}
+	row := `<table><thead><tr><th>Name</th><th>Directions</th></tr></thead><tbody><tr ID="m"><td>metformin</td><td>take 1 tablet weekly</td></tr></tbody></table>`
+	if d := takenIn(t, row, medicineAt("", metformin, `<text><reference value="#m"/></text><statusCode code="active"/>`+since+daily+freeSig("take 1 tablet daily"))); !saysDoubt(d, otherText) || !strings.Contains(d.Items[0].Text, "take 1 tablet daily (in the text: take 1 tablet weekly)") {
+		t.Errorf("a row against the sig: %s %v", d.Items[0].Text, d.Items[0].Doubts)
+	}
 	columns := `<table><thead><tr><th>Name</th><th>Dose</th><th>Frequency</th></tr></thead><tbody><tr ID="m"><td>metformin</td><td>4 tablets</td><td>once weekly</td></tr></tbody></table>`
 	d := takenIn(t, columns, medicineAt("", metformin, `<text><reference value="#m"/></text><statusCode code="active"/>`+since+daily+`<doseQuantity value="4" unit="{tablet}"/>`))
 	if !saysDoubt(d, otherText) || !d.Texts[0].Differs || !strings.Contains(d.Items[0].Text, "once weekly") {
@@ -352,6 +356,10 @@ func TestATaperIsNotItsFirstDose(t *testing.T) {
 	if n.Get("dosage").Len() != 3 || n.Path("dosage.1.doseAndRate.0.doseQuantity.value").Text() != "2" || n.Path("dosage.2.timing.repeat.boundsPeriod.start").Text() != "2026-01-15" || n.Path("dosage.2.sequence").Text() != "3" {
 		t.Errorf("%s", n.JSON())
 	}
+	d = takenIn(t, "", medicineAt("", metformin, `<text>apply daily</text><statusCode code="active"/>`+since+step("1", "2", from("20260108")+daily)))
+	if got := d.Items[0].Resource.Path("dosage.0.text").Text(); got != "apply daily, then 2 tablet, once a day, from 8 Jan 2026" {
+		t.Errorf("after a dose in words: %s", got)
+	}
 	d = takenIn(t, "", medicineAt("", metformin, `<statusCode code="active"/>`+since+daily+`<entryRelationship typeCode="COMP">`+medicineAt("", `<code code="855332" codeSystem="2.16.840.1.113883.6.88" displayName="warfarin sodium 5 MG Oral Tablet"/>`, "")+`</entryRelationship>`))
 	if !saysDoubt(d, kindNotRead) || d.Items[0].Resource.Get("dosage").Len() != 1 {
 		t.Errorf("another medicine in one: %s %v", d.Items[0].Text, d.Items[0].Doubts)
@@ -359,5 +367,28 @@ func TestATaperIsNotItsFirstDose(t *testing.T) {
 	d = takenIn(t, "", medicineAt("", metformin, `<statusCode code="active"/>`+since+daily+`<rateQuantity><low value="2" unit="L/min"/><high value="4" unit="L/min"/></rateQuantity>`))
 	if rng := d.Items[0].Resource.Path("dosage.0.doseAndRate.0.rateRange"); rng.Path("low.value").Text() != "2" || rng.Path("high.value").Text() != "4" || !strings.Contains(d.Items[0].Text, "at 2 to 4 L/min") {
 		t.Errorf("a range of rates: %s", d.Items[0].Text)
+	}
+}
+
+// TestWhatIsNotSeenIsNotStored: characters that are not seen are left out of what is read, and those that turn the
+// text around are a doubt.
+func TestWhatIsNotSeenIsNotStored(t *testing.T) {
+	for words, want := range map[string]struct {
+		text  string
+		doubt bool
+	}{
+		"take \u202e01 mg\u202c daily": {"take 01 mg daily", true},
+		"take \u20661 mg\u2069 daily":  {"take 1 mg daily", true},
+		"take 1\u200b0 mg da\u00adily": {"take 10 mg daily", false},
+		"take 10 mg daily":             {"take 10 mg daily", false},
+	} {
+		d := takenIn(t, "", medicineAt("", metformin, `<statusCode code="active"/>`+since+freeSig(words)))
+		if got := d.Items[0].Resource.Path("dosage.0.text").Text(); got != want.text || saysDoubt(d, hiddenLetters) != want.doubt || !strings.Contains(d.Items[0].Text, want.text) {
+			t.Errorf("%q: %q %v", words, got, d.Items[0].Doubts)
+		}
+	}
+	d, err := Read(whole("x.xml", []byte("<recordTarget><patientRole><patient><name><given>Ro\u2066sa</given><given>M\u200bia</given><family>Mu\u202ester</family></name></patient></patientRole></recordTarget>")))
+	if n := d.Patient.Path("name.0"); err != nil || n.Path("family").Text() != "Muster" || n.Path("given.0").Text() != "Rosa" || n.Path("given.1").Text() != "Mia" {
+		t.Errorf("%v %s", err, d.Patient.JSON())
 	}
 }

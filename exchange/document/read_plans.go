@@ -116,6 +116,7 @@ func (r *reader) plannedMedicine(e *cda.Element) {
 	n.Set("status", fhir.Str(status))
 	n.Set("medicationCodeableConcept", code)
 	when := r.times(n, "effective", courseTime(e))
+	r.otherCourses(e)
 	at, who := r.authored(e)
 	n.Set("dateAsserted", fhir.Obj("v", at).Get("v"))
 	n.Set("informationSource", named(who))
