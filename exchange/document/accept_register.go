@@ -2,6 +2,7 @@ package document
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"strings"
 
@@ -51,11 +52,8 @@ func Register(ctx context.Context, actor *record.Actor, body []byte) (Registered
 	}
 	_, a, _, err := Take(ctx, actor, Upload{Patient: out.Patient, Body: body, Read: d})
 	if err != nil { // nobody is left registered by a document that was not taken in
-		_, failed := actor.Commit(ctx, record.Change{What: "take back a registration", Delete: []record.Delete{{Type: "Patient", ID: out.Patient}}})
-		if failed != nil {
-			return Registered{}, failed
-		}
-		return Registered{}, err
+		_, failed := actor.Commit(context.WithoutCancel(ctx), record.Change{What: "take back a registration", Delete: []record.Delete{{Type: "Patient", ID: out.Patient}}})
+		return Registered{}, errors.Join(err, failed)
 	}
 	for _, v := range a.Result.Versions {
 		out.Stored[v.Type]++

@@ -210,6 +210,26 @@ func TestAChartThatMoved(t *testing.T) {
 	}
 }
 
+// TestAValueOfAPanelThatMoved: what a panel of the chart is made of was seen too.
+func TestAValueOfAPanelThatMoved(t *testing.T) {
+	h := open(t)
+	d := letter(t)
+	f := h.filed(d)
+	anna := h.as(trust.Physician, "anna")
+	sodium := func(v string) string {
+		return `{"resourceType":"Observation","id":"na","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"2951-2"}],"text":"Sodium"},"subject":{"reference":"Patient/maria"},"effectiveDateTime":"2026-11-09","valueQuantity":{"value":` + v + `,"unit":"mmol/L"}}`
+	}
+	h.put(sodium("120"), `{"resourceType":"DiagnosticReport","id":"bmp","status":"final","code":{"text":"Basic metabolic panel"},"subject":{"reference":"Patient/maria"},"effectiveDateTime":"2026-11-09","result":[{"reference":"Observation/na"}]}`)
+	c, err := Compare(ctx, anna, "maria", d)
+	if err != nil || must(c.Row("bmp")).Entry != "DiagnosticReport/bmp" {
+		t.Fatalf("%v %+v", err, must(c.Row("bmp")))
+	}
+	h.put(sodium("121"))
+	if _, _, err := Accept(ctx, anna, "maria", f.Document, d, Decision{Choices: map[string]Choice{"bmp": Ignore}, Mark: c.Mark()}); !Moved(err) {
+		t.Errorf("another sodium than was seen: %v", err)
+	}
+}
+
 func TestNoKnownAllergiesNeverContradicts(t *testing.T) {
 	h := open(t)
 	d := letter(t)

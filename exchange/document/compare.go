@@ -60,7 +60,8 @@ type Row struct {
 	Merges bool
 
 	entry *fhir.Node
-	now   bool // it is so today
+	of    []string // the versions of what the entry, a report, is made of
+	now   bool     // it is so today
 }
 
 // Decide reports whether a person has to decide about the item.
@@ -284,7 +285,7 @@ func (c *Comparison) Count(s State) (n int) {
 func (c *Comparison) Mark() string {
 	h := sha256.New()
 	for _, r := range c.Rows {
-		part := []string{r.Item.Key, string(r.State), r.Entry, r.entry.Path("meta.versionId").Text()}
+		part := []string{r.Item.Key, string(r.State), r.Entry, r.entry.Path("meta.versionId").Text(), strings.Join(r.of, " ")}
 		for _, f := range r.Findings.Findings {
 			part = append(part, f.ID, string(f.Tier))
 		}

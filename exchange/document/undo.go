@@ -85,7 +85,7 @@ func undoOnce(ctx context.Context, actor *record.Actor, patient, document, batch
 	if u.Back == 0 {
 		return u, fault.New(fault.Conflict, "Somebody has changed every entry since; nothing can be taken back as a whole.")
 	}
-	c.reopen(r, u.Kept)
+	c.reopen(r, i, u.Kept)
 	change.Put = append(change.Put, record.Put{Resource: c.provenance(actor, document, "undo", "", targets, nil, batch), Create: true}, r.put(actor, c, ""))
 	u.Result, err = actor.Commit(ctx, change)
 	return u, err
@@ -122,8 +122,11 @@ func laterStep(ctx context.Context, actor *record.Actor, target string) (documen
 	resourceType, id, _ := strings.Cut(ref, "/")
 	from, _ := strconv.ParseInt(number, 10, 64)
 	n, err := actor.Read(ctx, resourceType, id)
+	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Gone) {
+		return "", nil
+	}
 	if err != nil {
-		return "", nil // it is gone
+		return "", err
 	}
 	steps, err := actor.Find(ctx, "Provenance", "target="+ref)
 	if fault.Is(err, fault.Forbidden) {
@@ -153,16 +156,22 @@ func laterStep(ctx context.Context, actor *record.Actor, target string) (documen
 	return document, nil
 }
 
-// reopen makes the review begin again: what was decided is saved as a proposal.
-func (c *Comparison) reopen(r *Review, kept []string) {
-	for key, choice := range r.Done {
-		if choice == Ignore {
-			continue
+// reopen makes the review of what a batch has decided begin again. What was ignored, what other batches are about,
+// and the entries that are kept stay decided.
+func (c *Comparison) reopen(r *Review, batch int, kept []string) {
+	stays := map[string]bool{}
+	for i, b := range r.Batches {
+		for _, ref := range b.entries() {
+			stays[ref] = stays[ref] || i != batch
 		}
-		if row, ok := c.Row(key); ok && slices.Contains(kept, row.Entry) {
-			continue
+	}
+	for _, ref := range kept {
+		stays[ref] = true
+	}
+	for _, row := range c.Rows {
+		if key := row.Item.Key; r.Done[key] != Ignore && !stays[row.Entry] {
+			delete(r.Done, key)
 		}
-		delete(r.Done, key)
 	}
 }
 
@@ -182,8 +191,10 @@ func former(ctx context.Context, actor *record.Actor, patient, target string) (*
 		return nil, err
 	}
 	now, _ := strconv.ParseInt(n.Path("meta.versionId").Text(), 10, 64)
-	if now != version && !relabelled(ctx, actor, n, resourceType, id, version) {
-		return nil, nil
+	if now != version {
+		if same, err := relabelled(ctx, actor, n, resourceType, id, version); !same || err != nil {
+			return nil, err
+		}
 	}
 	if version == 1 {
 		return &record.Put{Resource: inError(n), IfMatch: now}, nil
@@ -200,20 +211,24 @@ func former(ctx context.Context, actor *record.Actor, patient, target string) (*
 	return &record.Put{Resource: before, IfMatch: now}, nil
 }
 
-// relabelled reports whether an entry has got other labels only since a version.
-func relabelled(ctx context.Context, actor *record.Actor, n *fhir.Node, resourceType, id string, version int64) bool {
+// relabelled reports whether an entry has got other labels only since a version. What cannot be read is no change
+// that somebody has made.
+func relabelled(ctx context.Context, actor *record.Actor, n *fhir.Node, resourceType, id string, version int64) (bool, error) {
 	v, err := actor.ReadVersion(ctx, resourceType, id, version)
+	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Gone) {
+		return false, nil
+	}
 	if err != nil {
-		return false
+		return false, err
 	}
 	was, err := fhir.Parse(v.Body)
 	if err != nil {
-		return false
+		return false, err
 	}
 	a, b := was.Clone(), n.Clone()
 	a.Remove("meta")
 	b.Remove("meta")
-	return string(a.JSON()) == string(b.JSON())
+	return string(a.JSON()) == string(b.JSON()), nil
 }
 
 // inError marks an entry as one that never was.

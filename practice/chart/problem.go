@@ -36,11 +36,8 @@ func (p Problem) Wrong() bool {
 	return p.Verification == "refuted" || p.Verification == "entered-in-error"
 }
 
-// NoKnownProblem is the SNOMED CT concept of "no current problems".
-const NoKnownProblem = "160245001"
-
 // None reports whether the entry says that there are no problems.
-func (p Problem) None() bool { return p.SNOMED == NoKnownProblem }
+func (p Problem) None() bool { return p.SNOMED == problem.NoneKnown }
 
 // Doubtful reports whether the diagnosis is not confirmed.
 func (p Problem) Doubtful() bool {

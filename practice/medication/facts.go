@@ -9,6 +9,7 @@ import (
 	"github.com/osler-emr/osler/knowledge/allergen"
 	"github.com/osler-emr/osler/knowledge/drug"
 	"github.com/osler-emr/osler/knowledge/labrange"
+	"github.com/osler-emr/osler/knowledge/problem"
 	"github.com/osler-emr/osler/knowledge/rx"
 	"github.com/osler-emr/osler/knowledge/vital"
 	"github.com/osler-emr/osler/practice/vitalsign"
@@ -152,6 +153,9 @@ func addProblem(f *rx.Facts, n *fhir.Node, patient string) {
 	p := rx.Problem{ID: n.Reference(), Text: firstOf(n.Path("code.text"), n.Path("code.coding.0.display"))}
 	for _, c := range codings(n.Get("code")) {
 		p.Codes = append(p.Codes, c.Code)
+	}
+	if problem.Denies(p.Codes, p.Text) {
+		return
 	}
 	for _, have := range f.Problems {
 		if strings.EqualFold(have.Text, p.Text) {
