@@ -107,7 +107,7 @@ func TestWordsAgainstWhatIsCoded(t *testing.T) {
 		{"take 1 g daily", "1000", "mg", daily, false},
 		{"take 1,000 mg daily", "1000", "mg", daily, false},
 		{"take .5 mg daily", "0.5", "mg", daily, false},
-		{"25 mg tablet, take 2 tablets daily", "50", "mg", daily, false},
+		{"500 mg tablet, take 2 tablets daily", "1000", "mg", daily, false},
 		{"take 2 tablets (50 mg) daily", "2", "{tablet}", daily, false},
 		{"take 10 mg/day", "5", "mg", daily, false},
 		{"take 1 teaspoonful daily", "5", "mL", daily, false},
