@@ -291,7 +291,7 @@ func (r *reader) medicationStatus(e *cda.Element, code *fhir.Node) string {
 		return status
 	}
 	state := r.stateOf(e)
-	if state == unclear && !ended {
+	if state == inDispute && !ended {
 		return unsure("unknown")
 	}
 	switch coded := strings.ToLower(strings.TrimSpace(e.Child("statusCode").Attr("code"))); coded {
@@ -371,17 +371,17 @@ func (r *reader) medicationStatus(e *cda.Element, code *fhir.Node) string {
 
 // What is observed of a medicine, or said in its row.
 const (
-	taken   = "active"
-	past    = "past"
-	onHold  = "on hold"
-	unclear = "unclear"
+	taken     = "active"
+	past      = "past"
+	onHold    = "on hold"
+	inDispute = "inDispute"
 )
 
 // takenStates are the codes of the observation that says whether a medicine is taken (the "medication status" of the
 // CCD). Systems have had the codes of what is not taken in another order: there the name decides.
 var takenStates = map[string]string{"55561003": taken, "73425007": past, "392521001": past, "421139008": onHold}
 
-// stateOf returns what the document observes of a medicine: taken, past, onHold, unclear when it contradicts itself,
+// stateOf returns what the document observes of a medicine: taken, past, onHold, inDispute when it contradicts itself,
 // "" when it says nothing.
 func (r *reader) stateOf(e *cda.Element) (state string) {
 	related(e, "observation", func(_ string, o *cda.Element) {
@@ -397,11 +397,11 @@ func (r *reader) stateOf(e *cda.Element) (state string) {
 		case said == "" || said != taken && name != taken:
 			said = name
 		default:
-			said = unclear
+			said = inDispute
 		}
 		switch {
 		case said != "" && o.Attr("negationInd") == "true", state != "" && said != "" && said != state:
-			state = unclear
+			state = inDispute
 		case said != "":
 			state = said
 		}
