@@ -334,17 +334,12 @@ func (t *thing) medicine(n *fhir.Node) {
 	}
 	t.none = strings.HasPrefix(folded(t.name), "no known ") || slices.Contains(t.codes, chart.SNOMED+"|787481004")
 	t.now = !t.none && m.Status != "stopped" && m.Status != "completed" && m.Status != "cancelled" && m.Status != "not-taken"
-	dose := ""
-	if m.Dose > 0 {
-		dose = drug.Count(m.Dose, m.Unit)
+	dosage := n.Get("dosageInstruction")
+	if dosage == nil {
+		dosage = n.Get("dosage")
 	}
-	often := ""
-	if m.Frequency > 0 {
-		often = drug.TimingName(m.Frequency, m.Period, m.PeriodUnit)
-	}
-	if m.AsNeeded {
-		often = strings.TrimSpace(often + " as needed")
-	}
+	dose, often := doseIn(m, dosage.At(0)), oftenIn(m, dosage.At(0))
+	directions, more, contrary := directionsIn(dosage)
 	status := map[bool]string{true: "taken", false: cmp.Or(map[string]string{"stopped": "stopped", "not-taken": "not taken", "completed": "finished"}[m.Status], m.Status)}[t.now]
 	switch {
 	case m.Doubtful():
@@ -356,13 +351,119 @@ func (t *thing) medicine(n *fhir.Node) {
 	t.fact(fact{name: "Strength", value: strength(m.Strength()), weighs: true})
 	t.fact(fact{name: "Dose", value: dose, weighs: true})
 	t.fact(fact{name: "How often", value: often, weighs: true})
-	if dose == "" && often == "" {
+	most := dosage.At(0).Get("maxDosePerPeriod")
+	t.fact(fact{name: "At most", value: strings.TrimSpace(amount(most.Get("numerator")) + " " + amount(most.Get("denominator"))), weighs: true})
+	switch {
+	case more:
+		t.fact(fact{name: "Directions", value: directions, weighs: true, equal: func(a, b string) bool {
+			return sameWords(a, b) || !contrary && b != "" && beyond(a) == beyond(b)
+		}})
+	case dose == "" && often == "":
 		t.fact(fact{name: "Directions", value: m.Directions})
+	default:
+		t.fact(fact{name: "Directions"})
 	}
 	t.fact(fact{name: "Route", value: m.Route, equal: sameRoute})
 	t.fact(fact{name: "Status", value: status})
 	t.fact(fact{name: "Since", value: cmp.Or(m.StartAs, m.AuthoredAs), date: true, equal: anyDay})
-	t.fact(fact{name: "Stopped on", value: dayOf(m.End), date: true})
+	ended := dayOf(m.End)
+	if ended == "" {
+		ended = m.EndedAs
+	}
+	t.fact(fact{name: "Stopped on", value: ended, date: true, weighs: true})
+}
+
+// doseIn is how much is taken at a time: "1 tablet", "2 to 4 tablet", "1 inhalation at 2 to 4 L/min".
+func doseIn(m medication.Medicine, d *fhir.Node) string {
+	rate, said := d.Path("doseAndRate.0"), ""
+	switch rng := rate.Get("doseRange"); {
+	case m.Dose > 0:
+		said = drug.Count(m.Dose, strings.Trim(m.Unit, "{}"))
+	case rng != nil:
+		said = rangeText(rng)
+	}
+	for _, at := range []string{amount(rate.Get("rateQuantity")), rangeText(rate.Get("rateRange"))} {
+		if at != "" {
+			said = strings.TrimSpace(said + " at " + at)
+		}
+	}
+	return said
+}
+
+// oftenIn is how often something is taken: "twice daily", "every 4 to 6 hours", "at bedtime as needed for pain".
+func oftenIn(m medication.Medicine, d *fhir.Node) string {
+	repeat := d.Path("timing.repeat")
+	var said []string
+	period, most := repeat.Get("period").Text(), repeat.Get("periodMax").Text()
+	times := repeat.Get("frequency").Text()
+	if top := repeat.Get("frequencyMax").Text(); top != "" && top != times {
+		times += " to " + top
+	}
+	name := ""
+	if most == "" && !strings.Contains(times, " ") && float64(m.Period) == number64(repeat.Get("period")) {
+		name = drug.TimingName(m.Frequency, m.Period, m.PeriodUnit)
+	}
+	unit, known := periods[repeat.Get("periodUnit").Text()]
+	switch {
+	case m.Frequency == 0:
+	case name != "":
+		said = append(said, name)
+	case known:
+		if most != "" && most != period {
+			period += " to " + most
+		}
+		if period = "every " + period + " " + unit[1]; times != "" && times != "1" {
+			period = times + " times " + period
+		}
+		said = append(said, period)
+	default:
+		said = append(said, times+" times")
+	}
+	for w := range repeat.Get("when").Items() {
+		said = append(said, cmp.Or(eventWords[w.Text()], w.Text()))
+	}
+	for _, list := range []*fhir.Node{repeat.Get("dayOfWeek"), repeat.Get("timeOfDay")} {
+		for w := range list.Items() {
+			said = append(said, w.Text())
+		}
+	}
+	if m.AsNeeded {
+		said = append(said, "as needed")
+		if need := words(d.Get("asNeededCodeableConcept")); need != "" {
+			said = append(said, "for "+need)
+		}
+	}
+	return strings.Join(said, " ")
+}
+
+func number64(n *fhir.Node) float64 {
+	v, _ := n.Float()
+	return v
+}
+
+// directionsIn returns the directions in words, of all doses that follow one another; more tells that they say more
+// than the dose and the time, and contrary that they say something else.
+func directionsIn(dosage *fhir.Node) (text string, more, contrary bool) {
+	d := dosage.At(0)
+	written := first(d.Get("text"), d.Get("patientInstruction"))
+	said := []string{written}
+	for i := 1; i < dosage.Len(); i++ {
+		if t := dosage.At(i).Get("text").Text(); !strings.Contains(written, t) {
+			said = append(said, t)
+		}
+		more = true
+	}
+	text = strings.TrimSpace(strings.Join(said, ", "))
+	for _, t := range []string{d.Get("patientInstruction").Text(), words(d.Path("additionalInstruction.0"))} {
+		if t != "" && !strings.Contains(text, t) {
+			text = strings.TrimSpace(text + " " + t)
+		}
+	}
+	if len(text) > maxDirections {
+		return text, true, true
+	}
+	contrary = against(written, d)
+	return text, more || contrary || weighty.MatchString(beyond(text)), contrary
 }
 
 // anyDay holds no difference of days against a medicine: one says when it was begun, the other when it was renewed.
