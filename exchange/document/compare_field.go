@@ -60,10 +60,11 @@ type fact struct {
 	codes  []string // of a part
 	more   []fact   // what stands beside the value of a part
 
-	usual   string // what it means that an entry does not say it
-	gathers bool   // what an item has beside an entry's is more, no contradiction
-	member  string // of the resource: compared as it stands there
-	node    *fhir.Node
+	usual     string // what it means that an entry does not say it
+	otherwise bool   // an entry that does not say it says something else
+	gathers   bool   // what an item has beside an entry's is more, no contradiction
+	member    string // of the resource: compared as it stands there
+	node      *fhir.Node
 }
 
 // find returns the fact of an entry that stands beside one of an item. Of parts with the same code it is
@@ -355,7 +356,7 @@ func (t *thing) medicine(n *fhir.Node) {
 	t.fact(fact{name: "At most", value: strings.TrimSpace(amount(most.Get("numerator")) + " " + amount(most.Get("denominator"))), weighs: true})
 	switch {
 	case more:
-		t.fact(fact{name: "Directions", value: directions, weighs: true, equal: func(a, b string) bool {
+		t.fact(fact{name: "Directions", value: directions, weighs: true, otherwise: true, equal: func(a, b string) bool {
 			return sameWords(a, b) || !contrary && b != "" && beyond(a) == beyond(b)
 		}})
 	case dose == "" && often == "":

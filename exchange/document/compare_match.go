@@ -193,6 +193,8 @@ func (m match) state(in *thing) State {
 		case f.value == "" && of.value == "":
 		case f.value == "":
 			less = less || f.weighs || of.weighs
+		case of.value == "" && f.otherwise:
+			differs = true
 		case of.value == "":
 			more = more || f.value != f.usual
 		case !f.same(of):
