@@ -9,9 +9,17 @@ import (
 func (r *reader) family(e *cda.Element) {
 	subject := e.At("subject/relatedSubject")
 	relation := r.concept(subject.Child("code"))
-	if relation == nil {
+	found := members(e, "observation")
+	if e.Name == "observation" {
+		found = []*cda.Element{e}
+	}
+	if relation == nil && len(found) == 0 {
 		r.unread(e, saysNothing)
 		return
+	}
+	if relation == nil { // the section says that it is one, not which
+		relation = made(systems["2.16.840.1.113883.5.111"], "FAMMEMB", "family member")
+		r.doubt(noRelative)
 	}
 	n := fhir.New("FamilyMemberHistory")
 	n.Set("identifier", identifiers(e))
@@ -32,13 +40,14 @@ func (r *reader) family(e *cda.Element) {
 	}
 	conditions, line, denied := fhir.Arr(), conceptText(relation), fhir.Arr()
 	said := ""
-	for c := range e.All("component") {
-		o := c.Child("observation")
-		if o == nil || erroneous(o) {
-			continue
-		}
+	var left []*cda.Element
+	for _, o := range found {
 		code := r.concept(o.Child("value"))
-		if code == nil {
+		if text := r.textOf(o.Child("text")); code == nil && text != "" && o.Child("value").Null() == "" {
+			code = fhir.Obj("text", clip(text))
+		}
+		if erroneous(o) || code == nil || isSecurity(o) {
+			left = append(left, o)
 			continue
 		}
 		if o.Attr("negationInd") == "true" {
@@ -50,7 +59,7 @@ func (r *reader) family(e *cda.Element) {
 		said += "; " + r.spoken(code, o, conceptText(code))
 		fatal := false
 		related(o, "observation", func(_ string, x *cda.Element) {
-			fatal = fatal || x.Is("2.16.840.1.113883.10.20.22.4.47")
+			fatal = fatal || !erroneous(x) && x.Attr("negationInd") != "true" && x.Is("2.16.840.1.113883.10.20.22.4.47")
 		})
 		if fatal {
 			condition.Set("contributedToDeath", fhir.Bool(true))
@@ -67,6 +76,10 @@ func (r *reader) family(e *cda.Element) {
 	if conditions.Len() > 0 {
 		n.Set("condition", conditions)
 	}
+	if conditions.Len() == 0 && denied.Len() == 0 && e.Name == "observation" {
+		r.unread(e, saysNothing)
+		return
+	}
 	if denied.Len() > 0 {
 		n.Set("note", denied)
 	}
@@ -76,6 +89,15 @@ func (r *reader) family(e *cda.Element) {
 	item := r.add(e, n, clip(line))
 	if item.Section == Other {
 		item.Section = Family
+	}
+	for _, o := range left {
+		switch {
+		case isSecurity(o):
+		case erroneous(o):
+			r.unread(o, markedError)
+		default:
+			r.unread(o, notKnown)
+		}
 	}
 	if item.Source == "" {
 		for c := range e.All("component") {

@@ -6,7 +6,8 @@ import (
 )
 
 // problemStatuses are the clinical statuses that a status observation means.
-var problemStatuses = map[string]string{"55561003": "active", "73425007": "inactive", "413322009": "resolved", "277022003": "remission", "246455001": "recurrence", "263855007": "relapse"}
+var problemStatuses = map[string]string{"55561003": "active", "73425007": "inactive", "413322009": "resolved", "277022003": "remission", "246455001": "recurrence", "263855007": "relapse",
+	"90734009": "active", "7087005": "active", "255227004": "recurrence"} // chronic, intermittent, recurrent: of C32
 
 // noProblem are statements that there is none, and anyProblem what is denied by one that is negated.
 var (
@@ -31,6 +32,7 @@ func (r *reader) problems(e *cda.Element) {
 			r.unread(o, markedError)
 		case o.Null() != "":
 			r.unread(o, notKnown)
+		case r.another(o):
 		default:
 			r.problem(o, e, category)
 		}
@@ -45,7 +47,7 @@ const healthStatus = "2.16.840.1.113883.10.20.22.4.5"
 // concerned returns the problem observations of a concern.
 func concerned(act *cda.Element) (list []*cda.Element) {
 	related(act, "observation", func(typeCode string, o *cda.Element) {
-		if o.Is(problemObservation) || (typeCode == "SUBJ" || typeCode == "COMP") && o.Child("value") != nil && !isSecurity(o) && !o.Is(severityObservation) && !o.Is(healthStatus) && o.Child("code").Attr("code") != "33999-4" {
+		if o.Is(problemObservation) || (typeCode == "SUBJ" || typeCode == "COMP") && o.Child("value") != nil && !isSecurity(o) && !o.Is(severityObservation) && !o.Is(healthStatus) && !isStatus(o) {
 			list = append(list, o)
 		}
 	})
@@ -67,7 +69,13 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 			code = fhir.Obj("text", clip(text))
 		}
 	}
-	denied := o.Attr("negationInd") == "true"
+	said := r.status(o)
+	certain := r.certainty(said, o.Child("value"))
+	denied := o.Attr("negationInd") == "true" || certain == "absent"
+	if deniedAround(act, o) {
+		denied = true
+		r.doubt(deniedConcern)
+	}
 	none := anyOf(o.Child("value"), noProblem) && !denied || denied && (code == nil || anyOf(o.Child("value"), anyProblem))
 	if none {
 		code, denied = made(snomed, "160245001", "No current problems or disability"), false
@@ -84,20 +92,27 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 	if !none {
 		r.apart(code, o.Child("value"), called(o.Child("value")), false)
 	}
-	status := r.problemStatus(o, act, category)
+	status := r.problemStatus(o, act, said, category)
 	if denied || none {
 		status = ""
 	}
-	if denied {
+	switch {
+	case denied:
 		n.Set("verificationStatus", made(conditionVerification, "refuted", ""))
+	case certain == "suspected":
+		n.Set("verificationStatus", made(conditionVerification, "provisional", ""))
 	}
 	onset := ""
 	low, high := r.ordered(r.onset(n, o), r.date(o.At("effectiveTime/high")))
 	onset = low
+	ahead := "" // an end that is to come is none
+	if past := status == "inactive" || status == "resolved" || status == "remission"; r.ahead(high) && !past {
+		ahead, high = high, ""
+	}
 	if high != "" && status != "" {
 		if status == "active" || status == "recurrence" || status == "relapse" {
 			status = "inactive"
-			if statusOf(o) != "" {
+			if said != "" {
 				r.doubt(statusUnclear)
 			}
 		}
@@ -107,8 +122,8 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 		n.Set("clinicalStatus", made(conditionClinical, status, ""))
 	}
 	n.Set("category", fhir.Arr(made(conditionCategory, category, "")))
-	if s := severity(o); s != "" {
-		n.Set("severity", fhir.Obj("text", s))
+	if s, words := r.severity(o); s+words != "" {
+		n.Set("severity", fhir.Obj("text", s+words))
 	}
 	n.Set("code", code)
 	site := r.site(n, o, o.Child("value"))
@@ -124,17 +139,25 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 	n.Set("recordedDate", fhir.Obj("v", at).Get("v"))
 	n.Set("recorder", named(who))
 	r.notes(n, o, act)
+	if ahead != "" && !denied && !none {
+		remark(n, fhir.Obj("text", "Expected to end: "+day(ahead)))
+	}
 	if code.Get("coding") == nil {
 		r.doubt(wordsOnly)
 	}
 	line := r.spoken(code, o, conceptText(code)) + site
-	if denied {
+	switch {
+	case denied:
 		line = "Not: " + line
+	case certain == "suspected":
+		line = "Suspected: " + line
 	}
 	if onset != "" && !none {
 		line += ", since " + onset
 	}
 	switch {
+	case ahead != "" && status != "":
+		line += ", " + status + ", expected until " + day(ahead)
 	case high != "" && status != "":
 		line += ", until " + day(high)
 	case status != "" && status != "active":
@@ -152,12 +175,12 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 
 // problemStatus reads the clinical status: as it is observed, else by the concern; an end alone is
 // one.
-func (r *reader) problemStatus(o, act *cda.Element, category string) string {
-	if s := problemStatuses[statusOf(o)]; s != "" {
+func (r *reader) problemStatus(o, act *cda.Element, said, category string) string {
+	if s := problemStatuses[said]; s != "" {
 		return s
 	}
 	high := o.At("effectiveTime/high")
-	if high.Has("value") {
+	if t, ok := cda.ParseTime(high.Attr("value")); high.Has("value") && !(ok && r.ahead(t.ISO)) {
 		return "resolved"
 	}
 	switch act.Child("statusCode").Attr("code") {
@@ -172,6 +195,9 @@ func (r *reader) problemStatus(o, act *cda.Element, category string) string {
 	switch {
 	case category == "encounter-diagnosis": // it was one then
 		return ""
+	case act == nil && r.past:
+		r.doubt(statusUnclear)
+		return "inactive"
 	case act == nil:
 		return "active"
 	}

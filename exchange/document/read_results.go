@@ -1,6 +1,7 @@
 package document
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/osler-emr/osler/fhir"
@@ -32,6 +33,9 @@ func (r *reader) nested(e *cda.Element, read func(*reader, *cda.Element)) {
 			r.unread(o, markedError)
 		case o.Null() != "":
 			r.unread(o, notKnown)
+		case o.Attr("negationInd") == "true":
+			r.unread(o, deniedWhole)
+		case r.another(o):
 		case wide(o):
 			r.unread(o, tooMany, maxMembers)
 		case r.nests >= maxInside:
@@ -49,6 +53,11 @@ func (r *reader) panel(e *cda.Element) {
 		r.observed(e, nil, resultCategory(e))
 		return
 	}
+	for _, a := range members(e, "act") {
+		if !isComment(a) {
+			r.unread(a, kindNotRead)
+		}
+	}
 	code := r.concept(e.Child("code"))
 	var parts []*fhir.Node
 	var lines []string
@@ -63,6 +72,8 @@ func (r *reader) panel(e *cda.Element) {
 				continue
 			case o.Null() != "" && o.Child("value") == nil:
 				r.unread(o, notKnown)
+				continue
+			case r.another(o):
 				continue
 			}
 			members = append(members, o)
@@ -116,11 +127,32 @@ func (r *reader) panel(e *cda.Element) {
 		n.Set("performer", fhir.Arr(named(who)))
 	}
 	line := conceptText(code)
+	if status := statusText(n); n.Get("status").Text() != "unknown" && !allSay(lines, status) {
+		line = status + line
+	}
 	if when != "" {
 		line += ", " + when
 	}
+	var comments []string
+	for note := range r.frame(e).notes.Items() {
+		comments = append(comments, note.Get("text").Text())
+	}
+	if said := strings.Join(comments, "\n"); said != "" {
+		n.Set("conclusion", fhir.Str(said))
+		line += "; comment: " + brieflyOf(said)
+	}
 	if len(lines) > 0 {
 		line += ": " + strings.Join(lines, "; ")
+	}
+	for _, p := range parts {
+		own := fhir.Obj("note", fhir.Arr())
+		for note := range p.Get("note").Items() {
+			if text := note.Get("text").Text(); !slices.Contains(comments, text) {
+				comments = append(comments, text) // said once
+				own.Get("note").Append(note)
+			}
+		}
+		line += notesText(own)
 	}
 	r.doubts = unique(doubts)
 	item := r.add(e, n, clip(line))
@@ -131,6 +163,16 @@ func (r *reader) panel(e *cda.Element) {
 	if item.Section == Other {
 		item.Section = Results
 	}
+}
+
+// allSay reports whether each of some lines begins with a status already.
+func allSay(lines []string, status string) bool {
+	for _, l := range lines {
+		if !strings.HasPrefix(l, status) {
+			return false
+		}
+	}
+	return len(lines) > 0
 }
 
 func unique(list []Doubt) (out []Doubt) {

@@ -124,6 +124,9 @@ func ReadingFrom(n *fhir.Node) (vital.Measure, Reading, bool) { return vitalsign
 // grade flags a reading at the age that the patient had then.
 func grade(m vital.Measure, r Reading, months int) string {
 	if m == vital.BloodPressure {
+		if r.Unit != vital.Of(m).Unit {
+			return "" // no band is of it
+		}
 		s, serr := strconv.ParseFloat(r.Systolic, 64)
 		d, derr := strconv.ParseFloat(r.Diastolic, 64)
 		flag := ""
