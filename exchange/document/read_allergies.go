@@ -132,9 +132,16 @@ func (r *reader) allergen(o, agent *cda.Element, denied bool) (code *fhir.Node, 
 // noneInWords finds words for that there is no allergy where a substance should be.
 var noneInWords = regexp.MustCompile(`(?i)\b(no|not|nil|none|nkd?a|unknown)\b`)
 
+// maxAgents is how many substances an allergy may name: each is read with all that is said of it.
+const maxAgents = 20
+
 // allergy reads an allergy: an item for each substance that it names.
 func (r *reader) allergy(o, act *cda.Element) {
 	list := agents(o)
+	if len(list) > maxAgents {
+		r.unread(o, tooMany, maxAgents)
+		return
+	}
 	for i, agent := range list {
 		if len(list) > 1 {
 			r.doubts = nil
