@@ -140,6 +140,7 @@ func TestWhatIsSaidOfAnotherIsNoFactOfThePatient(t *testing.T) {
 		{"without a code", "11450-4", problemIn("active", cancer+`<subject><relatedSubject classCode="PRS"/></subject>`), "unread Malignant neoplasm of breast ? The document says this of another person, not of the patient."},
 		{"bare in the family history", "10157-6", problemEntry("", cancer+ofTheMother), "Mother: Malignant neoplasm of breast"},
 		{"bare, of nobody", "10157-6", problemEntry("", cancer), "family member: Malignant neoplasm of breast ? The document does not say which relative this is about."},
+		{"none of the family", "10157-6", strings.Replace(`<organizer classCode="CLUSTER" moodCode="EVN"><templateId root="2.16.840.1.113883.10.20.22.4.45"/><statusCode code="completed"/><component>`+observationEntry("", sctElement("code", "55607006", "Problem")+sctElement("value", "160245001", "No current problems or disability"))+`</component></organizer>`, "<component>", strings.Replace(ofTheMother, "MTH", "FTH", 1)+"<component>", 1), "Mother: No current problems or disability"},
 		{"in a concern of the family history", "10157-6", problemIn("active", cancer), "family member: Malignant neoplasm of breast ? The document does not say which relative this is about."},
 	})
 	for _, it := range readEntry(t, "10157-6", problemEntry("", cancer+ofTheMother)).Items {
@@ -191,6 +192,8 @@ func TestRuledOutIsNotActive(t *testing.T) {
 		}
 	}
 	factCases(t, []factCase{
+		{"two codes", "11450-4", problemIn("active", embolism+sctElement("value", "38341003", "Hypertension")), "Pulmonary embolism ? The document adds to the code: Hypertension."},
+		{"an end in a document without a date", "11450-4", problemIn("active", `<effectiveTime><high value="20990101"/></effectiveTime>`+embolism), "Pulmonary embolism, until 1 Jan 2099 ? The document does not say whether this is still so."},
 		{"a code of another person", "11450-4", problemIn("active", context("408732007", "72705000", "Mother")), "unread Pulmonary embolism ? The document says this of another person (Mother), not of the patient."},
 		{"a goal that is none", "61146-7", strings.Replace(observationEntry(` negationInd="true"`, `<templateId root="2.16.840.1.113883.10.20.22.4.121"/>`+sctElement("code", "304253006", "Resuscitation")+`<statusCode code="active"/>`), `"EVN"`, `"GOL"`, 1), "unread Resuscitation ? The document denies this. The text of the section says what it means."},
 		{"a panel that is denied", "30954-2", strings.Replace(panelEntry("completed", "<component>"+measureEntry("2951-2", "Sodium", `<value xsi:type="PQ" value="140" unit="mmol/L"/>`, "")+"</component>"), "<organizer", `<organizer negationInd="true"`, 1), "unread Basic metabolic panel ? The document denies this. The text of the section says what it means."},
@@ -347,6 +350,7 @@ func TestWhatItLedToIsSaid(t *testing.T) {
 		{"a vaccine that was cancelled", "11369-6", vaccine("cancelled", ""), "Not given: MMR, 1 Jan 2025"},
 		{"told by the mother", "29762-2", measureEntry("72166-2", "Smoking", sctElement("value", "8517006", "Former smoker"), told), "Smoking Former smoker, 1 Jan 2026; told by Mother"},
 		{"a section that she told", "", sectionEntry("11450-4", told+"<entry>"+problemIn("active", embolism)+"</entry>"), "Pulmonary embolism; told by Mother"},
+		{"told by somebody without a name", "11450-4", problemIn("active", embolism+strings.Replace(told, ` displayName="Mother"`, "", 1)), "Pulmonary embolism; told by MTH"},
 		{"told by the patient", "11450-4", problemIn("active", embolism+strings.Replace(told, "MTH", "SELF", 1)), "Pulmonary embolism"},
 	})
 	for path, n := range map[string]*fhir.Node{

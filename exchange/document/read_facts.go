@@ -211,6 +211,8 @@ func (r *reader) teller(e *cda.Element) string {
 		}
 		who, name := r.words(code), personOf(p)
 		switch {
+		case who == "" && name == "":
+			who = code.Attr("code")
 		case who == "":
 			who = name
 		case name != "":

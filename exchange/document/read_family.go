@@ -50,6 +50,11 @@ func (r *reader) family(e *cda.Element) {
 			left = append(left, o)
 			continue
 		}
+		if anyOf(o.Child("value"), noProblem) {
+			denied.Append(fhir.Obj("text", conceptText(code)))
+			said += "; " + conceptText(code)
+			continue
+		}
 		if o.Attr("negationInd") == "true" {
 			denied.Append(fhir.Obj("text", "Not: "+conceptText(code)))
 			said += "; not: " + conceptText(code)

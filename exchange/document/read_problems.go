@@ -69,6 +69,11 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 			code = fhir.Obj("text", clip(text))
 		}
 	}
+	for i, v := range elements(o, "value") {
+		if more := r.concept(v); i > 0 && more != nil {
+			r.doubt(qualifies, clip(conceptText(more)))
+		}
+	}
 	said := r.status(o)
 	certain := r.certainty(said, o.Child("value"))
 	denied := o.Attr("negationInd") == "true" || certain == "absent"
@@ -106,6 +111,9 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 	low, high := r.ordered(r.onset(n, o), r.date(o.At("effectiveTime/high")))
 	onset = low
 	ahead := "" // an end that is to come is none
+	if high != "" && r.doc.Written.IsZero() && act.Child("statusCode").Attr("code") == "active" && said == "" {
+		r.doubt(statusUnclear) // nobody knows whether it has come
+	}
 	if past := status == "inactive" || status == "resolved" || status == "remission"; r.ahead(high) && !past {
 		ahead, high = high, ""
 	}
