@@ -156,13 +156,7 @@ func (r *reader) allergyTo(agent, o, act *cda.Element, first bool) {
 	if first { // the others are not what it identifies
 		n.Set("identifier", identifiers(o))
 	}
-	said := r.status(o)
-	certain := r.certainty(said, o.Child("value"))
-	denied := o.Attr("negationInd") == "true" || certain == "absent"
-	if deniedAround(act, o) {
-		denied = true
-		r.doubt(deniedConcern)
-	}
+	said, certain, denied := r.judged(o, act)
 	code, denied, whole, none := r.allergen(o, agent, denied)
 	switch {
 	case isCriticality(o):

@@ -149,6 +149,19 @@ func (r *reader) certainty(status string, value *cda.Element) (said string) {
 	return said
 }
 
+// judged reads whether a problem or an allergy is there: the status that is observed, what is certain, and whether it
+// is denied, by itself or by what stands around it.
+func (r *reader) judged(o, act *cda.Element) (said, certain string, denied bool) {
+	said = r.status(o)
+	certain = r.certainty(said, o.Child("value"))
+	denied = o.Attr("negationInd") == "true" || certain == "absent"
+	if deniedAround(act, o) {
+		denied = true
+		r.doubt(deniedConcern)
+	}
+	return said, certain, denied
+}
+
 // spokenStatuses are the words of a status that has no code.
 var spokenStatuses = []struct {
 	words *regexp.Regexp

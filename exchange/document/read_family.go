@@ -60,23 +60,9 @@ func (r *reader) family(e *cda.Element) {
 			said += "; not: " + conceptText(code)
 			continue
 		}
-		condition := fhir.Obj("code", code)
-		said += "; " + r.spoken(code, o, conceptText(code))
-		fatal := false
-		related(o, "observation", func(_ string, x *cda.Element) {
-			fatal = fatal || !erroneous(x) && x.Attr("negationInd") != "true" && x.Is("2.16.840.1.113883.10.20.22.4.47")
-		})
-		if fatal {
-			condition.Set("contributedToDeath", fhir.Bool(true))
-			said += " (died of it)"
-		}
-		if age := r.ageAt(o); age != nil {
-			condition.Set("onsetAge", age)
-			said += " at " + amountAge(age)
-		} else if d := r.date(o.At("effectiveTime/low")); d != "" {
-			condition.Set("onsetString", fhir.Str(d))
-		}
+		condition, line := r.condition(o, code)
 		conditions.Append(condition)
+		said += "; " + line
 	}
 	if conditions.Len() > 0 {
 		n.Set("condition", conditions)
@@ -111,6 +97,27 @@ func (r *reader) family(e *cda.Element) {
 			}
 		}
 	}
+}
+
+// condition reads what a relative has, and says it.
+func (r *reader) condition(o *cda.Element, code *fhir.Node) (condition *fhir.Node, said string) {
+	condition = fhir.Obj("code", code)
+	said = r.spoken(code, o, conceptText(code))
+	fatal := false
+	related(o, "observation", func(_ string, x *cda.Element) {
+		fatal = fatal || !erroneous(x) && x.Attr("negationInd") != "true" && x.Is("2.16.840.1.113883.10.20.22.4.47")
+	})
+	if fatal {
+		condition.Set("contributedToDeath", fhir.Bool(true))
+		said += " (died of it)"
+	}
+	if age := r.ageAt(o); age != nil {
+		condition.Set("onsetAge", age)
+		said += " at " + amountAge(age)
+	} else if d := r.date(o.At("effectiveTime/low")); d != "" {
+		condition.Set("onsetString", fhir.Str(d))
+	}
+	return condition, said
 }
 
 func amountAge(q *fhir.Node) string {

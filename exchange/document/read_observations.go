@@ -60,13 +60,7 @@ func (r *reader) observation(o, around *cda.Element, category string) (n *fhir.N
 	if when == "" {
 		when = r.times(n, "effective", r.frame(around).time)
 	}
-	_, who := r.authored(o)
-	if who == "" {
-		who = r.frame(around).author
-	}
-	if who != "" {
-		n.Set("performer", fhir.Arr(named(who)))
-	}
+	r.performed(n, o, around)
 	said := ""
 	denied := o.Attr("negationInd") == "true"
 	if denied && (len(values) == 0 || r.words(values[0]) == "" && !values[0].Has("value")) { // what is denied is the name itself
@@ -193,6 +187,17 @@ func observationStatus(o *cda.Element, valued bool) string {
 		return "registered"
 	}
 	return "unknown"
+}
+
+// performed names who made an observation: its author, else that of what stands around it.
+func (r *reader) performed(n *fhir.Node, o, around *cda.Element) {
+	_, who := r.authored(o)
+	if who == "" {
+		who = r.frame(around).author
+	}
+	if who != "" {
+		n.Set("performer", fhir.Arr(named(who)))
+	}
 }
 
 // statusText is what stands before an Observation or report that is not final: what was cancelled is no value.

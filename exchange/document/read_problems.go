@@ -63,24 +63,8 @@ const (
 func (r *reader) problem(o, act *cda.Element, category string) {
 	n := fhir.New("Condition")
 	n.Set("identifier", identifiers(o))
-	code := r.concept(o.Child("value"))
-	if code == nil {
-		if text := r.textOf(o.Child("text")); text != "" {
-			code = fhir.Obj("text", clip(text))
-		}
-	}
-	for i, v := range elements(o, "value") {
-		if more := r.concept(v); i > 0 && more != nil {
-			r.doubt(qualifies, clip(conceptText(more)))
-		}
-	}
-	said := r.status(o)
-	certain := r.certainty(said, o.Child("value"))
-	denied := o.Attr("negationInd") == "true" || certain == "absent"
-	if deniedAround(act, o) {
-		denied = true
-		r.doubt(deniedConcern)
-	}
+	code := r.problemCode(o)
+	said, certain, denied := r.judged(o, act)
 	none := anyOf(o.Child("value"), noProblem) && !denied || denied && (code == nil || anyOf(o.Child("value"), anyProblem))
 	if none {
 		code, denied = made(snomed, "160245001", "No current problems or disability"), false
@@ -107,9 +91,7 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 	case certain == "suspected":
 		n.Set("verificationStatus", made(conditionVerification, "provisional", ""))
 	}
-	onset := ""
-	low, high := r.ordered(r.onset(n, o), r.date(o.At("effectiveTime/high")))
-	onset = low
+	onset, high := r.ordered(r.onset(n, o), r.date(o.At("effectiveTime/high")))
 	ahead := "" // an end that is to come is none
 	if high != "" && r.doc.Written.IsZero() && act.Child("statusCode").Attr("code") == "active" && said == "" {
 		r.doubt(statusUnclear) // nobody knows whether it has come
@@ -135,14 +117,7 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 	}
 	n.Set("code", code)
 	site := r.site(n, o, o.Child("value"))
-	if onset == "" {
-		if age := r.ageAt(o); age != nil {
-			n.Set("onsetAge", age)
-			onset = "age " + age.Get("value").Text()
-		}
-	} else {
-		onset = day(onset)
-	}
+	onset = r.since(n, o, onset)
 	at, who := r.authored(o, act)
 	n.Set("recordedDate", fhir.Obj("v", at).Get("v"))
 	n.Set("recorder", named(who))
@@ -179,6 +154,38 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 	if item.Section == Other {
 		item.Section = Problems
 	}
+}
+
+// since says when a problem began: the day, else the age, which it puts into it.
+func (r *reader) since(n *fhir.Node, o *cda.Element, onset string) string {
+	if onset != "" {
+		return day(onset)
+	}
+	age := r.ageAt(o)
+	if age == nil {
+		return ""
+	}
+	n.Set("onsetAge", age)
+	return "age " + age.Get("value").Text()
+}
+
+// problemCode reads what a problem is: its first code, else its words. Another code beside it is a doubt.
+func (r *reader) problemCode(o *cda.Element) *fhir.Node {
+	code := r.concept(o.Child("value"))
+	if code == nil {
+		if text := r.textOf(o.Child("text")); text != "" {
+			code = fhir.Obj("text", clip(text))
+		}
+	}
+	for i, v := range elements(o, "value") {
+		if i == 0 {
+			continue
+		}
+		if more := r.concept(v); more != nil {
+			r.doubt(qualifies, clip(conceptText(more)))
+		}
+	}
+	return code
 }
 
 // problemStatus reads the clinical status: as it is observed, else by the concern; an end alone is

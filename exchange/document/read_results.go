@@ -61,24 +61,7 @@ func (r *reader) panel(e *cda.Element) {
 	code := r.concept(e.Child("code"))
 	var parts []*fhir.Node
 	var lines []string
-	var members []*cda.Element
-	for c := range e.All("component") {
-		for o := range c.All("observation") {
-			switch {
-			case erroneous(o):
-				r.unread(o, markedError)
-				continue
-			case isSecurity(o):
-				continue
-			case o.Null() != "" && o.Child("value") == nil:
-				r.unread(o, notKnown)
-				continue
-			case r.another(o):
-				continue
-			}
-			members = append(members, o)
-		}
-	}
+	members := r.measured(e)
 	if void(code) {
 		if len(members) <= 1 {
 			r.unread(e, deniesInWords)
@@ -144,16 +127,7 @@ func (r *reader) panel(e *cda.Element) {
 	if len(lines) > 0 {
 		line += ": " + strings.Join(lines, "; ")
 	}
-	for _, p := range parts {
-		own := fhir.Obj("note", fhir.Arr())
-		for note := range p.Get("note").Items() {
-			if text := note.Get("text").Text(); !slices.Contains(comments, text) {
-				comments = append(comments, text) // said once
-				own.Get("note").Append(note)
-			}
-		}
-		line += notesText(own)
-	}
+	line += notesOf(parts, comments)
 	r.doubts = unique(doubts)
 	item := r.add(e, n, clip(line))
 	item.Parts = parts
@@ -163,6 +137,36 @@ func (r *reader) panel(e *cda.Element) {
 	if item.Section == Other {
 		item.Section = Results
 	}
+}
+
+// measured returns the observations in a bracket that are values of the patient, and says what became of the others.
+func (r *reader) measured(e *cda.Element) (list []*cda.Element) {
+	for _, o := range members(e, "observation") {
+		switch {
+		case erroneous(o):
+			r.unread(o, markedError)
+		case isSecurity(o):
+		case o.Null() != "" && o.Child("value") == nil:
+			r.unread(o, notKnown)
+		case r.another(o):
+		default:
+			list = append(list, o)
+		}
+	}
+	return list
+}
+
+// notesOf says the notes of the values of a panel, each once, and not what was said of the panel.
+func notesOf(parts []*fhir.Node, said []string) (line string) {
+	for _, p := range parts {
+		for note := range p.Get("note").Items() {
+			if text := note.Get("text").Text(); !slices.Contains(said, text) {
+				said = append(said, text)
+				line += "; note: " + brieflyOf(text)
+			}
+		}
+	}
+	return line
 }
 
 // allSay reports whether each of some lines begins with a status already.

@@ -19,28 +19,14 @@ func (r *reader) set(e *cda.Element) {
 		r.observed(e, nil, "vital-signs")
 		return
 	}
-	var members, systolic, diastolic []*cda.Element
-	for c := range e.All("component") {
-		for o := range c.All("observation") {
-			switch {
-			case erroneous(o):
-				r.unread(o, markedError)
-				continue
-			case isSecurity(o):
-				continue
-			case o.Null() != "" && o.Child("value") == nil:
-				r.unread(o, notKnown)
-				continue
-			case r.another(o):
-				continue
-			}
-			members = append(members, o)
-			switch o.Child("code").Attr("code") {
-			case "8480-6":
-				systolic = append(systolic, o)
-			case "8462-4":
-				diastolic = append(diastolic, o)
-			}
+	var systolic, diastolic []*cda.Element
+	members := r.measured(e)
+	for _, o := range members {
+		switch o.Child("code").Attr("code") {
+		case "8480-6":
+			systolic = append(systolic, o)
+		case "8462-4":
+			diastolic = append(diastolic, o)
 		}
 	}
 	with, paired := map[*cda.Element]*cda.Element{}, map[*cda.Element]bool{} // the diastolic pressure of a systolic one
