@@ -200,7 +200,7 @@ func problemLines(c chart.Chart, grid result.Grid) []problemLine {
 		}
 		if strings.HasPrefix(p.ICD, "I1") {
 			if bp := c.Vital(vital.BloodPressure).Last(); bp.Text() != "" {
-				line.Marker, line.Name = &ui.Amount{Value: bp.Text(), Unit: "mm[Hg]", Flag: bp.Flag}, "BP"
+				line.Marker, line.Name = &ui.Amount{Value: bp.Text(), Unit: bp.Unit, Flag: bp.Flag}, "BP"
 				line.When, line.Unconfirmed = earlier(c, bp.When), bp.Unconfirmed
 			}
 		}

@@ -69,16 +69,35 @@ func isSmall(c chart.Chart) bool {
 	return m >= 0 && m < 36
 }
 
-// trendOf draws the newest n readings of a series.
+// trendOf draws those of the newest n readings of a series that are in the unit of its axis.
 func trendOf(ctx context.Context, s chart.Series, n int) ui.Trend {
 	t := ui.Trend{Title: ui.T(ctx, s.Name), Unit: s.Unit, Low: ui.NoLimit(), High: ui.NoLimit()}
 	if s.HasBand {
 		t.Low, t.High = s.Band.Low, s.Band.High
 	}
 	for _, r := range s.Tail(n) {
+		if r.Unit != s.Unit {
+			continue
+		}
 		t.Points = append(t.Points, ui.Point{At: chart.Moment(r.When), N: r.Float(), Value: r.Text(), Flag: r.Flag, Doubt: r.Unconfirmed})
 	}
 	return t
+}
+
+// undrawn are those of the newest n readings that have another unit, or none: on the axis they would be values that
+// nobody measured.
+func undrawn(s chart.Series, n int) (list []chart.Reading) {
+	for _, r := range s.Tail(n) {
+		if r.Unit != s.Unit {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+// amountOf is a reading as it was recorded, in its own unit.
+func amountOf(r chart.Reading) ui.Amount {
+	return ui.Amount{Value: r.Text(), Unit: r.Unit, Flag: r.Flag}
 }
 
 // tile is the newest value of a vital sign on a card with one date.

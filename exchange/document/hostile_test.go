@@ -39,6 +39,7 @@ func TestHostileDocumentsCostLittle(t *testing.T) {
 		"pressures":            section("8716-3", "", `<entry><organizer>`+strings.Repeat(pressure("8480-6"), 30_000)+strings.Repeat(pressure("8462-4"), 30_000)+`</organizer></entry>`),
 		"one act":              section("48765-2", "", `<entry><act>`+strings.Repeat(`<entryRelationship typeCode="SUBJ"><observation><value xsi:type="CD" code="1"/></observation></entryRelationship>`, 100_000)+`</act></entry>`),
 		"one relationship":     section("11450-4", "", `<entry><act><entryRelationship typeCode="SUBJ">`+strings.Repeat(`<observation><value xsi:type="CD" code="1"/></observation>`, 100_000)+`</entryRelationship></act></entry>`),
+		"many substances":      section("48765-2", "", `<entry><act><entryRelationship typeCode="SUBJ"><observation><value xsi:type="CD" code="1"/>`+strings.Repeat(`<participant typeCode="CSM"><participantRole><playingEntity><code code="1"/></playingEntity></participantRole></participant>`, 100_000)+`</observation></entryRelationship></act></entry>`),
 		"many large panels":    section("30954-2", "", strings.Repeat(`<entry><organizer><code code="1"/>`+strings.Repeat(`<component><observation><code code="2"/></observation></component>`, 1900)+`</organizer></entry>`, 60)),
 		"no code, no title":    in(`<section>` + strings.Repeat(`<entry><act/></entry>`, 200_000) + `</section>`),
 		"acts in acts":         section("62387-6", "", `<entry>`+strings.Repeat(`<act moodCode="EVN"><entryRelationship>`, 40)+strings.Repeat(`</entryRelationship></act>`, 40)+`</entry>`),

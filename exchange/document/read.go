@@ -68,11 +68,17 @@ type reader struct {
 	lower  map[*cda.Passage]string // passages in lower case
 	lines  map[*cda.Passage]string // passages in a line
 	nests  int                     // brackets around the one that is read
+	// subjects are, of the section that is read and those around it, the one that names another than the patient as
+	// its subject; informed is who told the entry that is read, when that is another.
+	subjects []*cda.Element
+	past     bool // the section is that of what the patient had
+	informed string
 	// budget is how many bytes of text may still be taken for entries that refer to them: a passage may
 	// be referred to by every entry.
 	budget  int
 	none    bool // what is made says that there is none
 	counted bool // units that are no units are no doubt
+	warm    bool // what is read is a temperature
 	clocks  bool // a time of day was left out for want of a zone
 }
 
@@ -116,6 +122,10 @@ func (r *reader) section(i int, alive func() error) error {
 	s := &r.cda.Sections[i]
 	r.of, r.kind, r.name = i, r.doc.Texts[i].Section, titleOf(s)
 	private := s.Child("code").Attr("code") == privacySection
+	r.sectionOfAnother(s)
+	who, other := r.subjectOf(r.subjects[len(r.subjects)-1])
+	told := r.teller(s.Element) // once: a section may have very many entries
+	r.past = s.Child("code").Attr("code") == "11348-0" || s.Is("2.16.840.1.113883.10.20.22.2.20")
 	if len(s.Entries) == 0 {
 		why := textOnly
 		switch {
@@ -139,6 +149,13 @@ func (r *reader) section(i int, alive func() error) error {
 		if private {
 			r.unread(statement, keptAsLabels)
 			continue
+		}
+		if other && statement.At("subject/relatedSubject") == nil {
+			r.unreadOf(statement, who)
+			continue
+		}
+		if r.informed = r.teller(statement); r.informed == "" {
+			r.informed = told
 		}
 		r.statement(statement)
 		r.mark(statement, items)
@@ -190,6 +207,7 @@ func (r *reader) add(e *cda.Element, resource *fhir.Node, text string) *Item {
 	case t == "Immunization":
 		r.compare(e, nil, resource.Get("vaccineCode"))
 	}
+	text = r.around(e, resource, text)
 	item := Item{
 		Key:      strconv.Itoa(r.of+1) + "." + strconv.Itoa(r.entry+1) + "." + strconv.Itoa(r.part),
 		Section:  r.kind,

@@ -28,13 +28,15 @@ func (r *reader) allergies(e *cda.Element) {
 	before := len(r.doc.Items) + len(r.doc.Unread)
 	related(e, "observation", func(_ string, o *cda.Element) {
 		switch {
-		case o.Is(severityObservation) || o.Is(statusObservation) || o.Is(reactionObservation) || isSecurity(o) || isCriticality(o):
+		case o.Is(severityObservation) || isStatus(o) || o.Is(reactionObservation) || isSecurity(o) || isCriticality(o):
 			return
 		case erroneous(o):
 			r.unread(o, markedError)
 			return
 		case o.Null() != "":
 			r.unread(o, notKnown)
+			return
+		case r.another(o):
 			return
 		}
 		r.allergy(o, e)
@@ -50,17 +52,47 @@ const (
 	statusObservation   = "2.16.840.1.113883.10.20.22.4.28"
 )
 
+// agents returns what an allergy is to: who and what takes part in it as a thing that is consumed. What takes part
+// otherwise, as who told it, is no substance.
+func agents(o *cda.Element) (list []*cda.Element) {
+	var unnamed *cda.Element
+	for p := range o.All("participant") {
+		if t := p.Attr("typeCode"); t != "CSM" && t != "" {
+			continue
+		}
+		agent := p.At("participantRole/playingEntity")
+		if code := agent.Child("code"); code.Has("code") || code.Child("translation") != nil || code.Child("originalText") != nil || agent.Child("name").Content() != "" {
+			list = append(list, agent)
+		} else if unnamed == nil {
+			unnamed = agent
+		}
+	}
+	if len(list) == 0 {
+		list = append(list, unnamed)
+	}
+	return list
+}
+
 // allergen reads what an allergy is to: a substance, which may be denied, or the code of a statement
 // that there is none. Kind says that what is denied is a kind of allergy, not a substance.
-func (r *reader) allergen(o *cda.Element) (code *fhir.Node, denied, kind bool, none string) {
-	agent, value := o.At("participant/participantRole/playingEntity"), o.Child("value")
+func (r *reader) allergen(o, agent *cda.Element, denied bool) (code *fhir.Node, is, kind bool, none string) {
+	value := o.Child("value")
 	substance := agent.Child("code")
 	code = r.substance(substance, agent.Child("name").Content(), false)
-	denied = o.Attr("negationInd") == "true"
-	for _, c := range append(codesIn(substance, snomedOID), codesIn(value, snomedOID)...) {
+	for _, c := range codesIn(value, snomedOID) {
 		if allergen.DenialName(c) != "" {
 			none = c
 		}
+	}
+	named := code != nil && !anyOf(substance, anySubstance) && !void(code)
+	for _, c := range codesIn(substance, snomedOID) {
+		if allergen.DenialName(c) != "" {
+			none, named = c, false
+		}
+	}
+	if none != "" && named && !noneInWords.MatchString(conceptText(code)) { // that there is none, of a substance
+		r.doubt(noneNamed, allergen.DenialName(none))
+		return code, denied, false, ""
 	}
 	if denied && none == "" && (code == nil || anyOf(substance, anySubstance)) {
 		for _, c := range codesIn(value, snomedOID) {
@@ -90,13 +122,41 @@ func (r *reader) allergen(o *cda.Element) (code *fhir.Node, denied, kind bool, n
 	return code, denied, false, ""
 }
 
+// noneInWords finds words for that there is no allergy where a substance should be.
+var noneInWords = regexp.MustCompile(`(?i)\b(no|not|nil|none|nkd?a|unknown)\b`)
+
+// maxAgents is how many substances an allergy may name: each is read with all that is said of it.
+const maxAgents = 20
+
+// allergy reads an allergy: an item for each substance that it names.
 func (r *reader) allergy(o, act *cda.Element) {
+	list := agents(o)
+	if len(list) > maxAgents {
+		r.unread(o, tooMany, maxAgents)
+		return
+	}
+	for i, agent := range list {
+		if len(list) > 1 {
+			r.doubts = nil
+			r.doubt(severalAgents)
+		}
+		r.allergyTo(agent, o, act, i == 0)
+	}
+}
+
+func (r *reader) allergyTo(agent, o, act *cda.Element, first bool) {
 	n := fhir.New("AllergyIntolerance")
-	n.Set("identifier", identifiers(o))
-	code, denied, whole, none := r.allergen(o)
+	if first { // the others are not what it identifies
+		n.Set("identifier", identifiers(o))
+	}
+	said, certain, denied := r.judged(o, act)
+	code, denied, whole, none := r.allergen(o, agent, denied)
 	switch {
 	case isCriticality(o):
 		r.unread(o, kindNotRead)
+		return
+	case none != "" && deniesAllergies(o.Child("value")) && deniedAround(act, o): // that it is not so that there is none
+		r.unread(o, deniedWhole)
 		return
 	case code == nil:
 		r.unread(o, saysNothing)
@@ -105,13 +165,15 @@ func (r *reader) allergy(o, act *cda.Element) {
 		r.unread(o, deniesInWords)
 		return
 	}
-	status := r.allergyStatus(o, act)
+	status := r.allergyStatus(o, act, said)
 	if denied {
 		status = "inactive"
 	}
 	n.Set("clinicalStatus", made(allergyClinical, status, ""))
 	if denied {
-		n.Set("verificationStatus", made("http://terminology.hl7.org/CodeSystem/allergyintolerance-verification", "refuted", ""))
+		n.Set("verificationStatus", made(allergyVerification, "refuted", ""))
+	} else if certain == "suspected" {
+		n.Set("verificationStatus", made(allergyVerification, "unconfirmed", ""))
 	}
 	for _, c := range codesIn(o.Child("value"), snomedOID) {
 		if kind, ok := allergyKinds[c]; ok && none == "" {
@@ -121,8 +183,8 @@ func (r *reader) allergy(o, act *cda.Element) {
 			}
 		}
 	}
-	criticality := criticalityOf(o)
-	if criticality == "" && criticalityOf(act) == "high" { // some put it there
+	criticality, rated := r.criticality(o)
+	if c, _ := r.criticality(act); criticality == "" && c == "high" { // some put it there
 		criticality = "high"
 	}
 	n.Set("criticality", fhir.Obj("v", criticality).Get("v"))
@@ -131,9 +193,9 @@ func (r *reader) allergy(o, act *cda.Element) {
 	at, who := r.authored(o, act)
 	n.Set("recordedDate", fhir.Obj("v", at).Get("v"))
 	n.Set("recorder", named(who))
-	reactions, said := r.reactions(o, act, code)
-	n.Set("reaction", reactions)
 	r.notes(n, o, act)
+	reactions, shown := r.reactions(n, o, act, code)
+	n.Set("reaction", reactions)
 	if code.Get("coding") == nil {
 		r.doubt(wordsOnly)
 	}
@@ -143,12 +205,17 @@ func (r *reader) allergy(o, act *cda.Element) {
 		line = "Not: " + line
 	case denied:
 		line = "No allergy to " + line
+	case certain == "suspected":
+		line = "Suspected: " + line
 	}
-	if said != "" {
-		line += ": " + said
+	if shown != "" {
+		line += ": " + shown
 	}
-	if criticality == "high" {
+	switch {
+	case criticality == "high":
 		line += "; high criticality"
+	case rated != "":
+		line += "; criticality: " + rated
 	}
 	if onset != "" {
 		line += "; since " + day(onset)
@@ -166,20 +233,51 @@ func (r *reader) allergy(o, act *cda.Element) {
 
 func isCriticality(o *cda.Element) bool { return o.Child("code").Attr("code") == "82606-5" }
 
-func criticalityOf(o *cda.Element) (criticality string) {
+// criticality reads how dangerous an allergy may be: a code of FHIR, or the words of the document, which are a doubt.
+func (r *reader) criticality(o *cda.Element) (code, words string) {
 	related(o, "observation", func(_ string, c *cda.Element) {
-		if isCriticality(c) {
-			criticality = map[string]string{"CRITH": "high", "CRITL": "low", "CRITU": "unable-to-assess"}[c.Child("value").Attr("code")]
+		if !isCriticality(c) || erroneous(c) {
+			return
+		}
+		v := c.Child("value")
+		code = map[string]string{"CRITH": "high", "CRITL": "low", "CRITU": "unable-to-assess"}[v.Attr("code")]
+		if c.Attr("negationInd") == "true" {
+			code, words = "", clip("Not: "+r.words(v))
+		} else if code == "" {
+			words = r.rated(v)
 		}
 	})
-	return criticality
+	if words != "" {
+		r.doubt(criticalityWords, words)
+	}
+	return code, words
 }
+
+// rated is a value in words, else its code.
+func (r *reader) rated(v *cda.Element) string {
+	if words := r.words(v); words != "" {
+		return clip(words)
+	}
+	return collapse(v.Attr("code"))
+}
+
+const allergyVerification = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification"
 
 const allergyClinical = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
 
 func anyOf(e *cda.Element, codes map[string]bool) bool {
 	for _, c := range codesIn(e, snomedOID) {
 		if codes[c] {
+			return true
+		}
+	}
+	return false
+}
+
+// deniesAllergies reports whether a code itself says that there are none.
+func deniesAllergies(e *cda.Element) bool {
+	for _, c := range codesIn(e, snomedOID) {
+		if allergen.DenialName(c) != "" {
 			return true
 		}
 	}
@@ -195,42 +293,35 @@ func anyOfKinds(e *cda.Element) bool {
 	return false
 }
 
-// statusOf returns the code of the status observation of a statement.
-func statusOf(o *cda.Element) (code string) {
-	related(o, "observation", func(_ string, s *cda.Element) {
-		if s.Child("code").Attr("code") == "33999-4" || s.Is(statusObservation) || s.Is("2.16.840.1.113883.10.20.22.4.6") {
-			if c := s.Child("value").Attr("code"); c != "" {
-				code = c
-			}
-		}
-	})
-	return code
-}
-
 // allergyStatus reads whether an allergy is active. Where the document does not say, it is: to take
 // an allergy for past is the mistake that harms.
-func (r *reader) allergyStatus(o, act *cda.Element) string {
-	switch statusOf(o) {
-	case "55561003":
+func (r *reader) allergyStatus(o, act *cda.Element, said string) string {
+	switch problemStatuses[said] {
+	case "active", "recurrence", "relapse":
 		return "active"
-	case "73425007":
+	case "inactive", "remission":
 		return "inactive"
-	case "413322009":
+	case "resolved":
 		return "resolved"
 	}
-	ended := o.At("effectiveTime/high").Has("value") || act.At("effectiveTime/high").Has("value")
+	ended := r.ended(o) || r.ended(act)
 	switch act.Child("statusCode").Attr("code") {
 	case "active":
 		return "active"
-	case "aborted", "suspended":
-		return "inactive"
-	case "completed":
+	case "completed", "aborted", "suspended":
 		if ended {
 			return "inactive"
 		}
 		r.doubt(statusUnclear)
 	}
 	return "active"
+}
+
+// ended reports whether a statement has an end that is not to come.
+func (r *reader) ended(e *cda.Element) bool {
+	high := e.At("effectiveTime/high")
+	t, ok := cda.ParseTime(high.Attr("value"))
+	return high.Has("value") && !(ok && r.ahead(t.ISO))
 }
 
 // onset puts the beginning of an allergy or problem into it.
@@ -248,54 +339,73 @@ func (r *reader) onset(n *fhir.Node, o *cda.Element) string {
 
 var severities = map[string]string{"255604002": "mild", "371923003": "moderate", "6736007": "moderate", "371924009": "severe", "24484000": "severe", "399166001": "severe", "442452003": "severe"}
 
-// severity reads the severity observation of a statement.
-func severity(o *cda.Element) (found string) {
-	related(o, "observation", func(_ string, s *cda.Element) {
-		if s.Child("code").Attr("code") == "SEV" || s.Is(severityObservation) {
-			for _, c := range codesIn(s.Child("value"), snomedOID) {
-				if v := severities[c]; v != "" {
-					found = v
+// severity reads the severity observations of a statement: a code of FHIR, the graver of two, or the words of the
+// document, which are a doubt.
+func (r *reader) severity(o *cda.Element) (code, words string) {
+	for rel := range o.All("entryRelationship") {
+		for s := range rel.All("observation") {
+			v := s.Child("value")
+			if !isSeverity(s) || erroneous(s) {
+				continue
+			}
+			found := ""
+			for _, c := range codesIn(v, snomedOID) {
+				if found == "" {
+					found = severities[c]
 				}
 			}
+			switch said := r.rated(v); {
+			case said == "":
+			case s.Attr("negationInd") == "true" || rel.Attr("negationInd") == "true":
+				words = clip("Not: " + said)
+			case found == "":
+				words = said
+			case graver[found] > graver[code]:
+				code = found
+			}
 		}
-	})
-	return found
+	}
+	if code != "" {
+		return code, ""
+	}
+	if words != "" {
+		r.doubt(severityWords, words)
+	}
+	return "", words
+}
+
+var graver = map[string]int{"mild": 1, "moderate": 2, "severe": 3}
+
+func isSeverity(s *cda.Element) bool {
+	return s.Child("code").Attr("code") == "SEV" || s.Is(severityObservation)
 }
 
 var reactionHead = regexp.MustCompile(`(?i)^reactions?\b`)
 
-// reactions reads how an allergy showed itself, and says it in words.
-func (r *reader) reactions(o, act *cda.Element, code *fhir.Node) (*fhir.Node, string) {
+// reactions reads how an allergy showed itself, and says it in words. One that is denied is a note of the allergy n.
+func (r *reader) reactions(n *fhir.Node, o, act *cda.Element, code *fhir.Node) (*fhir.Node, string) {
 	out, said := fhir.Arr(), []string(nil)
-	whole := severity(o)
-	take := func(typeCode string, x *cda.Element) {
-		if typeCode != "MFST" && !x.Is(reactionObservation) || erroneous(x) || x.Null() != "" {
-			return
-		}
-		m := r.concept(x.Child("value"))
-		if m == nil {
-			if text := r.textOf(x.Child("text")); text != "" {
-				m = fhir.Obj("text", clip(text))
+	whole, words := r.severity(o)
+	for _, holder := range []*cda.Element{o, act} { // some put them there
+		for rel := range holder.All("entryRelationship") {
+			for x := range rel.All("observation") {
+				if rel.Attr("typeCode") != "MFST" && !x.Is(reactionObservation) || isSeverity(x) || erroneous(x) || x.Null() != "" {
+					continue
+				}
+				reaction, line := r.reaction(x)
+				switch {
+				case reaction == nil:
+				case x.Attr("negationInd") == "true" || rel.Attr("negationInd") == "true":
+					remark(n, fhir.Obj("text", "Not: "+line))
+					said = append(said, "not "+line)
+				default:
+					out.Append(reaction)
+					said = append(said, line)
+				}
 			}
 		}
-		if m == nil {
-			return
-		}
-		reaction := fhir.Obj("manifestation", fhir.Arr(m))
-		if low := r.date(x.At("effectiveTime/low")); low != "" {
-			reaction.Set("onset", fhir.Str(low))
-		}
-		word := r.spoken(m, x, conceptText(m))
-		if s := severity(x); s != "" {
-			reaction.Set("severity", fhir.Str(s))
-			word += " (" + s + ")"
-		}
-		out.Append(reaction)
-		said = append(said, word)
 	}
-	related(o, "observation", take)
-	related(act, "observation", take)                      // some put them there
-	if p := r.rowOf(o, code); p != nil && out.Len() == 0 { // only the text says it
+	if p := r.rowOf(o, code); p != nil && len(said) == 0 { // only the text says it
 		r.cells(p, func(head string, c *cda.Passage) {
 			if line := r.line(c); reactionHead.MatchString(head) && line != "" && len(line) <= 120 && !denies.MatchString(line) {
 				out.Append(fhir.Obj("manifestation", fhir.Arr(fhir.Obj("text", line))))
@@ -303,8 +413,12 @@ func (r *reader) reactions(o, act *cda.Element, code *fhir.Node) (*fhir.Node, st
 			}
 		})
 	}
+	if words != "" {
+		remark(n, fhir.Obj("text", "Severity: "+words))
+		said = append(said, "severity: "+words)
+	}
 	if whole != "" {
-		if out.Len() == 1 && out.At(0).Get("severity") == nil {
+		if out.Len() == 1 && len(said) == 1 && out.At(0).Get("severity") == nil {
 			out.At(0).Set("severity", fhir.Str(whole))
 			said[0] += " (" + whole + ")"
 		} else if out.Len() == 0 || out.At(0).Get("severity").Text() != whole {
@@ -318,23 +432,64 @@ func (r *reader) reactions(o, act *cda.Element, code *fhir.Node) (*fhir.Node, st
 	return out, strings.Join(said, ", ")
 }
 
+// reaction reads one way in which an allergy showed itself.
+func (r *reader) reaction(x *cda.Element) (reaction *fhir.Node, line string) {
+	shown := fhir.Arr()
+	for v := range x.All("value") {
+		if m := r.concept(v); m != nil {
+			said := conceptText(m)
+			if shown.Len() == 0 {
+				said = r.spoken(m, x, said)
+			}
+			shown.Append(m)
+			line += ", " + said
+		}
+	}
+	if text := r.textOf(x.Child("text")); shown.Len() == 0 && text != "" {
+		shown.Append(fhir.Obj("text", clip(text)))
+		line = ", " + clip(text)
+	}
+	if shown.Len() == 0 {
+		return nil, ""
+	}
+	line = line[2:]
+	reaction = fhir.Obj("manifestation", shown)
+	if low := r.date(x.At("effectiveTime/low")); low != "" {
+		reaction.Set("onset", fhir.Str(low))
+	}
+	if s, words := r.severity(x); s != "" {
+		reaction.Set("severity", fhir.Str(s))
+		line += " (" + s + ")"
+	} else if words != "" {
+		reaction.Set("description", fhir.Str("Severity: "+words))
+		line += " (" + words + ")"
+	}
+	return reaction, line
+}
+
 // conceptText says a concept in words.
 func conceptText(c *fhir.Node) string { return fhir.ConceptText(c) }
 
 // notes takes the comments on a statement.
 func (r *reader) notes(n *fhir.Node, statements ...*cda.Element) {
 	list := fhir.Arr()
+	take := func(_ string, a *cda.Element) {
+		if text := r.textOf(a.Child("text")); isComment(a) && !erroneous(a) && text != "" {
+			at, who := r.authored(a)
+			list.Append(fhir.Obj("authorString", who, "time", at, "text", text))
+		}
+	}
 	for _, e := range statements {
-		related(e, "act", func(_ string, a *cda.Element) {
-			if a.Child("code").Attr("code") == "48767-8" || a.Is("2.16.840.1.113883.10.20.22.4.64") {
-				if text := r.textOf(a.Child("text")); text != "" {
-					at, who := r.authored(a)
-					list.Append(fhir.Obj("authorString", who, "time", at, "text", text))
-				}
-			}
-		})
+		related(e, "act", take)
+		for _, a := range members(e, "act") {
+			take("", a)
+		}
 	}
 	if list.Len() > 0 {
 		n.Set("note", list)
 	}
+}
+
+func isComment(a *cda.Element) bool {
+	return a.Child("code").Attr("code") == "48767-8" || a.Is("2.16.840.1.113883.10.20.22.4.64")
 }

@@ -111,6 +111,12 @@ func (r *reader) concept(e *cda.Element) *fhir.Node {
 	if codings.Len() == 0 && text == "" {
 		return nil
 	}
+	if more := r.qualified(e); more != "" {
+		text = clip(text + " (" + more + ")")
+	}
+	if postcoordinated(e) {
+		r.doubt(qualifies, clip(collapse(e.Attr("code"))))
+	}
 	n := fhir.Obj()
 	if codings.Len() > 0 {
 		n.Set("coding", codings)
@@ -215,7 +221,7 @@ func (r *reader) site(n *fhir.Node, e, code *cda.Element) (said string) {
 // side reads the laterality of a code.
 func (r *reader) side(e *cda.Element) string {
 	for q := range e.All("qualifier") {
-		if q.Child("name").Attr("code") == "272741003" {
+		if q.Child("name").Attr("code") == laterality {
 			return r.words(q.Child("value"))
 		}
 	}
@@ -368,9 +374,20 @@ func (r *reader) unit(n *fhir.Node, e *cda.Element) {
 	}
 	code, ok := known(unit)
 	n.Set("unit", fhir.Str(unit))
+	if r.warm {
+		if c := degrees(unit); c != "" {
+			code, ok = c, true
+		} else if ok && !isTemperature(code) {
+			ok = false
+		}
+	}
 	if !ok {
 		if !r.counted {
-			r.doubt(notUCUM, unit)
+			if _, err := ucum.Parse(unit); err == nil {
+				r.doubt(unitUnclear, unit)
+			} else {
+				r.doubt(notUCUM, unit)
+			}
 		}
 		return
 	}
@@ -381,7 +398,7 @@ func (r *reader) unit(n *fhir.Node, e *cda.Element) {
 // spelled are units as systems write them, by what they mean; only what can mean one thing.
 var spelled = map[string]string{
 	"mmHg": "mm[Hg]", "mm Hg": "mm[Hg]", "mm(Hg)": "mm[Hg]", "lb": "[lb_av]", "lbs": "[lb_av]", "in": "[in_i]", "inches": "[in_i]", "ft": "[ft_i]", "oz": "[oz_av]",
-	"degF": "[degF]", "degC": "Cel", "bpm": "/min", "beats/min": "/min", "breaths/min": "/min", "IU/L": "[IU]/L", "IU": "[IU]", "mEq/L": "meq/L", "MG": "mg", "mcg": "ug", "milliliter": "mL", "milliLiter(s)": "mL", "milliliter(s)": "mL", "ML": "mL", "Grams": "g", "kg/m²": "kg/m2", "x10E3/uL": "10*3/uL", "x10E6/uL": "10*6/uL", "K/uL": "10*3/uL", "mm/Hg": "mm[Hg]", "in.": "[in_i]", "lb.": "[lb_av]", "hours": "h", "days": "d",
+	"bpm": "/min", "beats/min": "/min", "breaths/min": "/min", "IU/L": "[IU]/L", "IU": "[IU]", "mEq/L": "meq/L", "MG": "mg", "mcg": "ug", "milliliter": "mL", "milliLiter(s)": "mL", "milliliter(s)": "mL", "ML": "mL", "Grams": "g", "kg/m²": "kg/m2", "x10E3/uL": "10*3/uL", "x10E6/uL": "10*6/uL", "K/uL": "10*3/uL", "mm/Hg": "mm[Hg]", "in.": "[in_i]", "lb.": "[lb_av]", "hours": "h", "days": "d",
 }
 
 // known returns the UCUM code of a unit.
@@ -389,10 +406,52 @@ func known(unit string) (string, bool) {
 	if code, ok := spelled[unit]; ok {
 		return code, true
 	}
+	if c := degrees(unit); c != "" && len(unit) > 1 {
+		return c, true
+	}
+	for part := range strings.FieldsFuncSeq(unit, func(c rune) bool { return c == '/' || c == '.' }) {
+		if unclear[part] {
+			return "", false
+		}
+	}
 	if _, err := ucum.Parse(unit); err != nil {
 		return "", false
 	}
 	return unit, true
+}
+
+// unclear are units of UCUM that are written for others: coulomb for degrees Celsius, farad for Fahrenheit,
+// gauss for grams, henry for hours, the atomic mass unit for units.
+var unclear = map[string]bool{"C": true, "F": true, "G": true, "H": true, "u": true}
+
+var degree = regexp.MustCompile(`(?i)^(deg(rees?)?\.?|[°ºo])? ?(c|celsius|centigrade|f|fahrenheit)$`)
+
+// degrees returns the code of a unit of temperature, "" for others; a letter alone is one only of what is a
+// temperature.
+func degrees(unit string) string {
+	m := degree.FindStringSubmatch(unit)
+	switch {
+	case m == nil:
+		return ""
+	case strings.EqualFold(m[3][:1], "c"):
+		return "Cel"
+	}
+	return "[degF]"
+}
+
+// isTemperature reports whether a code of UCUM measures a temperature.
+func isTemperature(code string) bool {
+	u, err := ucum.Parse(code)
+	cel, other := ucum.Parse("Cel")
+	return err == nil && other == nil && ucum.Comparable(u, cel)
+}
+
+// temperatures are words in the name of what is measured in degrees.
+var temperatures = regexp.MustCompile(`(?i)\b(body )?temp(erature)?\b`)
+
+// postcoordinated reports whether a code of SNOMED CT is an expression: what it says more is in no name of it.
+func postcoordinated(e *cda.Element) bool {
+	return e.Attr("codeSystem") == snomedOID && strings.ContainsAny(e.Attr("code"), ":=+")
 }
 
 // printed is how a unit is written for a person.
@@ -404,15 +463,7 @@ func amount(q *fhir.Node) string {
 	if value == "" {
 		return ""
 	}
-	unit := q.Get("code").Text()
-	if p, ok := printed[unit]; ok {
-		unit = p
-	} else if u := q.Get("unit").Text(); u != "" {
-		unit = u
-	}
-	if strings.HasPrefix(unit, "{") && strings.HasSuffix(unit, "}") {
-		unit = strings.Trim(unit, "{}")
-	}
+	unit := unitText(q)
 	if c := q.Get("comparator").Text(); c != "" {
 		value = c + " " + value
 	}
@@ -423,6 +474,20 @@ func amount(q *fhir.Node) string {
 		return value + "%"
 	}
 	return value + " " + unit
+}
+
+// unitText is the unit of a quantity as it is written for a person.
+func unitText(q *fhir.Node) string {
+	unit := q.Get("code").Text()
+	if p, ok := printed[unit]; ok {
+		unit = p
+	} else if u := q.Get("unit").Text(); u != "" {
+		unit = u
+	}
+	if strings.HasPrefix(unit, "{") && strings.HasSuffix(unit, "}") {
+		unit = strings.Trim(unit, "{}")
+	}
+	return unit
 }
 
 // integer returns a number without a fraction as an int, -1 when it is none.

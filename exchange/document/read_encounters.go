@@ -136,7 +136,7 @@ func (r *reader) diagnosis(o, act *cda.Element) {
 		r.unread(o, markedError)
 		return
 	}
-	if o.Null() != "" {
+	if o.Null() != "" || r.another(o) || r.another(act) {
 		return
 	}
 	before := len(r.doc.Items)

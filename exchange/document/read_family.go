@@ -9,9 +9,17 @@ import (
 func (r *reader) family(e *cda.Element) {
 	subject := e.At("subject/relatedSubject")
 	relation := r.concept(subject.Child("code"))
-	if relation == nil {
+	found := members(e, "observation")
+	if e.Name == "observation" {
+		found = []*cda.Element{e}
+	}
+	if relation == nil && len(found) == 0 {
 		r.unread(e, saysNothing)
 		return
+	}
+	if relation == nil { // the section says that it is one, not which
+		relation = made(systems["2.16.840.1.113883.5.111"], "FAMMEMB", "family member")
+		r.doubt(noRelative)
 	}
 	n := fhir.New("FamilyMemberHistory")
 	n.Set("identifier", identifiers(e))
@@ -32,13 +40,19 @@ func (r *reader) family(e *cda.Element) {
 	}
 	conditions, line, denied := fhir.Arr(), conceptText(relation), fhir.Arr()
 	said := ""
-	for c := range e.All("component") {
-		o := c.Child("observation")
-		if o == nil || erroneous(o) {
+	var left []*cda.Element
+	for _, o := range found {
+		code := r.concept(o.Child("value"))
+		if text := r.textOf(o.Child("text")); code == nil && text != "" && o.Child("value").Null() == "" {
+			code = fhir.Obj("text", clip(text))
+		}
+		if erroneous(o) || code == nil || isSecurity(o) {
+			left = append(left, o)
 			continue
 		}
-		code := r.concept(o.Child("value"))
-		if code == nil {
+		if anyOf(o.Child("value"), noProblem) {
+			denied.Append(fhir.Obj("text", conceptText(code)))
+			said += "; " + conceptText(code)
 			continue
 		}
 		if o.Attr("negationInd") == "true" {
@@ -46,26 +60,16 @@ func (r *reader) family(e *cda.Element) {
 			said += "; not: " + conceptText(code)
 			continue
 		}
-		condition := fhir.Obj("code", code)
-		said += "; " + r.spoken(code, o, conceptText(code))
-		fatal := false
-		related(o, "observation", func(_ string, x *cda.Element) {
-			fatal = fatal || x.Is("2.16.840.1.113883.10.20.22.4.47")
-		})
-		if fatal {
-			condition.Set("contributedToDeath", fhir.Bool(true))
-			said += " (died of it)"
-		}
-		if age := r.ageAt(o); age != nil {
-			condition.Set("onsetAge", age)
-			said += " at " + amountAge(age)
-		} else if d := r.date(o.At("effectiveTime/low")); d != "" {
-			condition.Set("onsetString", fhir.Str(d))
-		}
+		condition, line := r.relativeCondition(o, code)
 		conditions.Append(condition)
+		said += "; " + line
 	}
 	if conditions.Len() > 0 {
 		n.Set("condition", conditions)
+	}
+	if conditions.Len() == 0 && denied.Len() == 0 && e.Name == "observation" {
+		r.unread(e, saysNothing)
+		return
 	}
 	if denied.Len() > 0 {
 		n.Set("note", denied)
@@ -77,6 +81,15 @@ func (r *reader) family(e *cda.Element) {
 	if item.Section == Other {
 		item.Section = Family
 	}
+	for _, o := range left {
+		switch {
+		case isSecurity(o):
+		case erroneous(o):
+			r.unread(o, markedError)
+		default:
+			r.unread(o, notKnown)
+		}
+	}
 	if item.Source == "" {
 		for c := range e.All("component") {
 			if item.Source = r.source(c.Child("observation")); item.Source != "" {
@@ -84,6 +97,27 @@ func (r *reader) family(e *cda.Element) {
 			}
 		}
 	}
+}
+
+// relativeCondition reads what a relative has, and says it.
+func (r *reader) relativeCondition(o *cda.Element, code *fhir.Node) (condition *fhir.Node, said string) {
+	condition = fhir.Obj("code", code)
+	said = r.spoken(code, o, conceptText(code))
+	fatal := false
+	related(o, "observation", func(_ string, x *cda.Element) {
+		fatal = fatal || !erroneous(x) && x.Attr("negationInd") != "true" && x.Is("2.16.840.1.113883.10.20.22.4.47")
+	})
+	if fatal {
+		condition.Set("contributedToDeath", fhir.Bool(true))
+		said += " (died of it)"
+	}
+	if age := r.ageAt(o); age != nil {
+		condition.Set("onsetAge", age)
+		said += " at " + amountAge(age)
+	} else if d := r.date(o.At("effectiveTime/low")); d != "" {
+		condition.Set("onsetString", fhir.Str(d))
+	}
+	return condition, said
 }
 
 func amountAge(q *fhir.Node) string {

@@ -8,6 +8,10 @@ import (
 // goal reads what somebody wants to reach.
 func (r *reader) goal(e *cda.Element) {
 	code, value := r.concept(e.Child("code")), e.Child("value")
+	if e.Attr("negationInd") == "true" {
+		r.unread(e, deniedWhole)
+		return
+	}
 	description := code
 	said := ""
 	target := fhir.Obj()

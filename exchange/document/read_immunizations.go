@@ -2,6 +2,7 @@ package document
 
 import (
 	"regexp"
+	"strings"
 
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/wire/cda"
@@ -45,12 +46,14 @@ func (r *reader) immunization(e *cda.Element) {
 	n := fhir.New("Immunization")
 	n.Set("identifier", identifiers(e))
 	status := "completed"
-	switch e.Child("statusCode").Attr("code") {
+	switch said := e.Child("statusCode").Attr("code"); strings.ToLower(said) {
 	case "completed", "":
 	case "active":
 		r.doubt(statusUnclear)
-	default:
+	case "aborted", "cancelled":
 		status = "not-done"
+	default: // what is new, held or suspended, and what no status of an act is called
+		r.doubt(otherStatus, clip(said))
 	}
 	if denied {
 		status = "not-done"

@@ -13,28 +13,37 @@ const noteActivity = "2.16.840.1.113883.10.20.22.4.202"
 // note reads a note as a document of its own: the words that it refers to, or the file in it.
 func (r *reader) note(e *cda.Element) {
 	text := e.Child("text")
-	attachment := fhir.Obj("contentType", "text/plain; charset=utf-8")
+	content := fhir.Arr()
+	take := func(kind string, data []byte) {
+		content.Append(fhir.Obj("attachment", fhir.Obj("contentType", kind, "data", base64.StdEncoding.EncodeToString(data))))
+	}
+	bad := false
+	if text.Attr("representation") == "B64" && text.Content() != "" { // the file before the words that stand for it
+		if data, kind, ok := file(text); ok {
+			take(kind, data)
+		} else {
+			bad = true
+		}
+	}
 	said := ""
 	if p, ok := r.places[text.Reference()]; ok && r.budget >= 0 && !p.alone.Empty() {
 		said = p.alone.Lines()
 		r.budget -= 2 * len(said)
-	} else if text.Attr("representation") == "B64" {
-		data, kind, ok := file(text)
-		if !ok {
-			r.unread(e, bodyUnreadable)
-			return
-		}
-		attachment.Set("contentType", fhir.Str(kind))
-		attachment.Set("data", fhir.Str(base64.StdEncoding.EncodeToString(data)))
-	} else {
+	} else if text.Attr("representation") != "B64" {
 		said = text.Content()
 	}
 	if said != "" {
-		attachment.Set("data", fhir.Str(base64.StdEncoding.EncodeToString([]byte(said))))
+		take("text/plain; charset=utf-8", []byte(said))
 	}
-	if attachment.Get("data") == nil {
+	switch {
+	case content.Len() == 0 && bad:
+		r.unread(e, bodyUnreadable)
+		return
+	case content.Len() == 0:
 		r.unread(e, saysNothing)
 		return
+	case bad:
+		r.doubt(bodyUnreadable)
 	}
 	n := fhir.New("DocumentReference")
 	n.Set("identifier", identifiers(e))
@@ -57,7 +66,7 @@ func (r *reader) note(e *cda.Element) {
 		line = r.title()
 	}
 	n.Set("description", fhir.Str(clip(line)))
-	n.Set("content", fhir.Arr(fhir.Obj("attachment", attachment)))
+	n.Set("content", content)
 	holder := fhir.Obj()
 	when := r.times(holder, "x", e.Child("effectiveTime"))
 	if p := holder.Get("xPeriod"); p != nil {

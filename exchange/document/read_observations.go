@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/osler-emr/osler/fhir"
+	vitals "github.com/osler-emr/osler/knowledge/vital"
 	"github.com/osler-emr/osler/wire/cda"
 )
 
@@ -42,6 +43,9 @@ func (r *reader) observation(o, around *cda.Element, category string) (n *fhir.N
 	if code.Path("text").Text() == "" && code.Get("coding") == nil {
 		return nil, "", ""
 	}
+	measured, known := measureOf(code)
+	r.warm = measured == vitals.Temperature || !known && temperatures.MatchString(conceptText(code))
+	defer func() { r.warm = false }()
 	values := elements(o, "value")
 	n.Set("status", fhir.Str(observationStatus(o, len(values) > 0)))
 	if category != "" {
@@ -56,13 +60,7 @@ func (r *reader) observation(o, around *cda.Element, category string) (n *fhir.N
 	if when == "" {
 		when = r.times(n, "effective", r.frame(around).time)
 	}
-	_, who := r.authored(o)
-	if who == "" {
-		who = r.frame(around).author
-	}
-	if who != "" {
-		n.Set("performer", fhir.Arr(named(who)))
-	}
+	r.performed(n, o, around)
 	said := ""
 	denied := o.Attr("negationInd") == "true"
 	if denied && (len(values) == 0 || r.words(values[0]) == "" && !values[0].Has("value")) { // what is denied is the name itself
@@ -77,17 +75,26 @@ func (r *reader) observation(o, around *cda.Element, category string) (n *fhir.N
 			said = "not pregnant"
 		}
 		r.compare(o, n.Get("valueQuantity"), nil)
+		if q := n.Get("valueQuantity"); q != nil && q.Get("unit") == nil && ambiguous[measured] {
+			r.doubt(noUnit)
+		}
 	}
 	interpretations := list(o, "interpretationCode", r.concept)
 	n.Set("interpretation", interpretations)
 	r.notes(n, o)
+	for note := range r.frame(around).notes.Items() {
+		if r.budget -= len(note.Get("text").Text()); r.budget >= 0 {
+			remark(n, note)
+		}
+	}
 	n.Set("bodySite", r.concept(o.Child("targetSiteCode")))
 	n.Set("method", r.concept(o.Child("methodCode")))
 	if s := r.concept(o.At("specimen/specimenRole/specimenPlayingEntity/code")); s != nil {
 		n.Set("specimen", named(conceptText(s)))
 	}
 	n.Set("referenceRange", r.ranges(o))
-	n.Set("component", r.components(o, values))
+	components, answers := r.components(o, values)
+	n.Set("component", components)
 	line = conceptText(code)
 	if said != "" && (isAssertion(code) || said == "Not: "+line) {
 		line, said = said, ""
@@ -98,11 +105,15 @@ func (r *reader) observation(o, around *cda.Element, category string) (n *fhir.N
 	if c := interpretations.At(0).Path("coding.0.code").Text(); c != "" && c != "N" {
 		line += " (" + c + ")"
 	}
+	for _, a := range answers {
+		line += "; " + a
+	}
+	line = statusText(n) + line
 	short = line
 	if when != "" {
 		line += ", " + when
 	}
-	return n, line, short
+	return n, line + notesText(n), short
 }
 
 // spoken gives a concept that is only a code the words of the passage that its statement refers to.
@@ -129,12 +140,15 @@ type frame struct {
 	time   *cda.Element
 	author string
 	source string
+	notes  *fhir.Node
 }
 
 func (r *reader) frame(e *cda.Element) frame {
 	if r.framed.of != e {
 		_, who := r.authored(e)
-		r.framed = frame{e, e.Child("effectiveTime"), who, r.source(e)}
+		holder := fhir.Obj()
+		r.notes(holder, e)
+		r.framed = frame{e, e.Child("effectiveTime"), who, r.source(e), holder.Get("note")}
 	}
 	return r.framed
 }
@@ -159,7 +173,7 @@ func hasLOINC(code *fhir.Node) bool {
 func isAssertion(code *fhir.Node) bool { return code.Path("coding.0.code").Text() == "ASSERTION" }
 
 func observationStatus(o *cda.Element, valued bool) string {
-	switch o.Child("statusCode").Attr("code") {
+	switch strings.ToLower(o.Child("statusCode").Attr("code")) {
 	case "completed", "normal", "": // an observation in the mood of an event has been made
 		return "final"
 	case "active":
@@ -173,6 +187,64 @@ func observationStatus(o *cda.Element, valued bool) string {
 		return "registered"
 	}
 	return "unknown"
+}
+
+// performed names who made an observation: its author, else that of what stands around it.
+func (r *reader) performed(n *fhir.Node, o, around *cda.Element) {
+	_, who := r.authored(o)
+	if who == "" {
+		who = r.frame(around).author
+	}
+	if who != "" {
+		n.Set("performer", fhir.Arr(named(who)))
+	}
+}
+
+// statusText is what stands before an Observation or report that is not final: what was cancelled is no value.
+func statusText(n *fhir.Node) string {
+	switch n.Get("status").Text() {
+	case "cancelled":
+		return "Cancelled: "
+	case "preliminary":
+		return "Preliminary: "
+	case "registered":
+		return "Not yet made: "
+	case "unknown":
+		return "Status not known: "
+	}
+	return ""
+}
+
+// notesText says the notes of an Observation, for the end of a line.
+func notesText(n *fhir.Node) (said string) {
+	for note := range n.Get("note").Items() {
+		said += "; note: " + brieflyOf(note.Get("text").Text())
+	}
+	return said
+}
+
+// measureOf returns which vital sign a code means.
+func measureOf(code *fhir.Node) (vitals.Measure, bool) {
+	for c := range code.Get("coding").Items() {
+		if s := c.Get("system").Text(); s == loinc || s == "" {
+			if d, ok := vitals.ByCode(c.Get("code").Text()); ok {
+				return d.Measure, true
+			}
+		}
+	}
+	return "", false
+}
+
+// ambiguous are the vital signs that are measured in more than one unit: a number alone does not say in which.
+var ambiguous = map[vitals.Measure]bool{vitals.Systolic: true, vitals.Diastolic: true, vitals.Temperature: true, vitals.Weight: true, vitals.Height: true, vitals.Head: true}
+
+// brieflyOf is the beginning of a text, for a line.
+func brieflyOf(s string) string {
+	s = collapse(s)
+	if r := []rune(s); len(r) > 100 {
+		return string(r[:99]) + "…"
+	}
+	return s
 }
 
 // value puts a value into a resource by its type, and says it. What is denied is words only, so that
@@ -320,9 +392,10 @@ func (r *reader) ranges(o *cda.Element) *fhir.Node {
 	return out
 }
 
-// components reads what else an observation gives: further values, and the answers of a scale.
-func (r *reader) components(o *cda.Element, values []*cda.Element) *fhir.Node {
-	out := fhir.Arr()
+// components reads what else an observation gives: further values, the answers of a scale, and what was found in
+// what it found, as susceptibilities; these are said too.
+func (r *reader) components(o *cda.Element, values []*cda.Element) (out *fhir.Node, said []string) {
+	out = fhir.Arr()
 	for _, v := range values[min(1, len(values)):] {
 		c := fhir.Obj("code", r.concept(o.Child("code")))
 		if c.Get("code") != nil {
@@ -345,11 +418,64 @@ func (r *reader) components(o *cda.Element, values []*cda.Element) *fhir.Node {
 		}
 		out.Append(c)
 	})
-	if out.Len() == 0 {
-		return nil
+	take := func(x *cda.Element) {
+		if isSecurity(x) || isStatus(x) || x.Null() != "" && x.Child("value") == nil {
+			return
+		}
+		if erroneous(x) {
+			r.doubt(partInError)
+			return
+		}
+		c := fhir.Obj("code", r.concept(x.Child("code")))
+		if c.Get("code") == nil || isUnits(x) {
+			return
+		}
+		line := conceptText(c.Get("code"))
+		if v := x.Child("value"); v != nil {
+			line += " " + r.value(c, v, x.Attr("negationInd") == "true")
+		} else if x.Attr("negationInd") == "true" {
+			line = "Not: " + line
+			c.Set("valueCodeableConcept", fhir.Obj("text", line))
+		}
+		if interpretation := r.concept(x.Child("interpretationCode")); interpretation != nil {
+			c.Set("interpretation", fhir.Arr(interpretation))
+			line += " (" + conceptText(interpretation) + ")"
+		}
+		if s := observationStatus(x, true); s != "final" { // a component has no status of its own
+			r.doubt(otherStatus, s)
+			line += " (" + s + ")"
+		}
+		out.Append(c)
+		said = append(said, line)
 	}
-	return out
+	if r.kind == Results {
+		related(o, "organizer", func(_ string, g *cda.Element) {
+			switch {
+			case erroneous(g):
+				r.doubt(partInError)
+				return
+			case g.Attr("negationInd") == "true":
+				r.doubt(deniedPart)
+				return
+			}
+			for _, x := range members(g, "observation") {
+				take(x)
+			}
+		})
+		related(o, "observation", func(typeCode string, x *cda.Element) {
+			if typeCode == "COMP" && !x.Is("2.16.840.1.113883.10.20.22.4.86") {
+				take(x)
+			}
+		})
+	}
+	if out.Len() == 0 {
+		return nil, said
+	}
+	return out, said
 }
+
+// isUnits reports whether an observation only names the unit of the one that it stands in.
+func isUnits(x *cda.Element) bool { return x.Child("code").Attr("code") == "246514001" }
 
 // observed reads an observation as an item of its own.
 func (r *reader) observed(o, around *cda.Element, category string) {

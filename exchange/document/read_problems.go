@@ -7,7 +7,8 @@ import (
 )
 
 // problemStatuses are the clinical statuses that a status observation means.
-var problemStatuses = map[string]string{"55561003": "active", "73425007": "inactive", "413322009": "resolved", "277022003": "remission", "246455001": "recurrence", "263855007": "relapse"}
+var problemStatuses = map[string]string{"55561003": "active", "73425007": "inactive", "413322009": "resolved", "277022003": "remission", "246455001": "recurrence", "263855007": "relapse",
+	"90734009": "active", "7087005": "active", "255227004": "recurrence"} // chronic, intermittent, recurrent: of C32
 
 // noProblem are statements that there is none, and anyProblem what is denied by one that is negated.
 var (
@@ -32,6 +33,7 @@ func (r *reader) problems(e *cda.Element) {
 			r.unread(o, markedError)
 		case o.Null() != "":
 			r.unread(o, notKnown)
+		case r.another(o):
 		default:
 			r.problem(o, e, category)
 		}
@@ -46,7 +48,7 @@ const healthStatus = "2.16.840.1.113883.10.20.22.4.5"
 // concerned returns the problem observations of a concern.
 func concerned(act *cda.Element) (list []*cda.Element) {
 	related(act, "observation", func(typeCode string, o *cda.Element) {
-		if o.Is(problemObservation) || (typeCode == "SUBJ" || typeCode == "COMP") && o.Child("value") != nil && !isSecurity(o) && !o.Is(severityObservation) && !o.Is(healthStatus) && o.Child("code").Attr("code") != "33999-4" {
+		if o.Is(problemObservation) || (typeCode == "SUBJ" || typeCode == "COMP") && o.Child("value") != nil && !isSecurity(o) && !o.Is(severityObservation) && !o.Is(healthStatus) && !isStatus(o) {
 			list = append(list, o)
 		}
 	})
@@ -62,13 +64,8 @@ const (
 func (r *reader) problem(o, act *cda.Element, category string) {
 	n := fhir.New("Condition")
 	n.Set("identifier", identifiers(o))
-	code := r.concept(o.Child("value"))
-	if code == nil {
-		if text := r.textOf(o.Child("text")); text != "" {
-			code = fhir.Obj("text", clip(text))
-		}
-	}
-	denied := o.Attr("negationInd") == "true"
+	code := r.problemCode(o)
+	said, certain, denied := r.judged(o, act)
 	none := anyOf(o.Child("value"), noProblem) && !denied || denied && (code == nil || anyOf(o.Child("value"), anyProblem))
 	if none {
 		code, denied = made(snomed, problem.NoneKnown, "No current problems or disability"), false
@@ -85,20 +82,28 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 	if !none {
 		r.apart(code, o.Child("value"), called(o.Child("value")), false)
 	}
-	status := r.problemStatus(o, act, category)
+	status := r.problemStatus(o, act, said, category)
 	if denied || none {
 		status = ""
 	}
-	if denied {
+	switch {
+	case denied:
 		n.Set("verificationStatus", made(conditionVerification, "refuted", ""))
+	case certain == "suspected":
+		n.Set("verificationStatus", made(conditionVerification, "provisional", ""))
 	}
-	onset := ""
-	low, high := r.ordered(r.onset(n, o), r.date(o.At("effectiveTime/high")))
-	onset = low
+	onset, high := r.ordered(r.onset(n, o), r.date(o.At("effectiveTime/high")))
+	ahead := "" // an end that is to come is none
+	if high != "" && r.doc.Written.IsZero() && act.Child("statusCode").Attr("code") == "active" && said == "" {
+		r.doubt(statusUnclear) // nobody knows whether it has come
+	}
+	if past := status == "inactive" || status == "resolved" || status == "remission"; r.ahead(high) && !past {
+		ahead, high = high, ""
+	}
 	if high != "" && status != "" {
 		if status == "active" || status == "recurrence" || status == "relapse" {
 			status = "inactive"
-			if statusOf(o) != "" {
+			if said != "" {
 				r.doubt(statusUnclear)
 			}
 		}
@@ -108,34 +113,35 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 		n.Set("clinicalStatus", made(conditionClinical, status, ""))
 	}
 	n.Set("category", fhir.Arr(made(conditionCategory, category, "")))
-	if s := severity(o); s != "" {
-		n.Set("severity", fhir.Obj("text", s))
+	if s, words := r.severity(o); s+words != "" {
+		n.Set("severity", fhir.Obj("text", s+words))
 	}
 	n.Set("code", code)
 	site := r.site(n, o, o.Child("value"))
-	if onset == "" {
-		if age := r.ageAt(o); age != nil {
-			n.Set("onsetAge", age)
-			onset = "age " + age.Get("value").Text()
-		}
-	} else {
-		onset = day(onset)
-	}
+	onset = r.since(n, o, onset)
 	at, who := r.authored(o, act)
 	n.Set("recordedDate", fhir.Obj("v", at).Get("v"))
 	n.Set("recorder", named(who))
 	r.notes(n, o, act)
+	if ahead != "" && !denied && !none {
+		remark(n, fhir.Obj("text", "Expected to end: "+day(ahead)))
+	}
 	if code.Get("coding") == nil {
 		r.doubt(wordsOnly)
 	}
 	line := r.spoken(code, o, conceptText(code)) + site
-	if denied {
+	switch {
+	case denied:
 		line = "Not: " + line
+	case certain == "suspected":
+		line = "Suspected: " + line
 	}
 	if onset != "" && !none {
 		line += ", since " + onset
 	}
 	switch {
+	case ahead != "" && status != "":
+		line += ", " + status + ", expected until " + day(ahead)
 	case high != "" && status != "":
 		line += ", until " + day(high)
 	case status != "" && status != "active":
@@ -151,14 +157,46 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 	}
 }
 
+// since says when a problem began: the day, else the age, which it puts into it.
+func (r *reader) since(n *fhir.Node, o *cda.Element, onset string) string {
+	if onset != "" {
+		return day(onset)
+	}
+	age := r.ageAt(o)
+	if age == nil {
+		return ""
+	}
+	n.Set("onsetAge", age)
+	return "age " + age.Get("value").Text()
+}
+
+// problemCode reads what a problem is: its first code, else its words. Another code beside it is a doubt.
+func (r *reader) problemCode(o *cda.Element) *fhir.Node {
+	code := r.concept(o.Child("value"))
+	if code == nil {
+		if text := r.textOf(o.Child("text")); text != "" {
+			code = fhir.Obj("text", clip(text))
+		}
+	}
+	for i, v := range elements(o, "value") {
+		if i == 0 {
+			continue
+		}
+		if more := r.concept(v); more != nil {
+			r.doubt(qualifies, clip(conceptText(more)))
+		}
+	}
+	return code
+}
+
 // problemStatus reads the clinical status: as it is observed, else by the concern; an end alone is
 // one.
-func (r *reader) problemStatus(o, act *cda.Element, category string) string {
-	if s := problemStatuses[statusOf(o)]; s != "" {
+func (r *reader) problemStatus(o, act *cda.Element, said, category string) string {
+	if s := problemStatuses[said]; s != "" {
 		return s
 	}
 	high := o.At("effectiveTime/high")
-	if high.Has("value") {
+	if t, ok := cda.ParseTime(high.Attr("value")); high.Has("value") && !(ok && r.ahead(t.ISO)) {
 		return "resolved"
 	}
 	switch act.Child("statusCode").Attr("code") {
@@ -173,6 +211,9 @@ func (r *reader) problemStatus(o, act *cda.Element, category string) string {
 	switch {
 	case category == "encounter-diagnosis": // it was one then
 		return ""
+	case act == nil && r.past:
+		r.doubt(statusUnclear)
+		return "inactive"
 	case act == nil:
 		return "active"
 	}

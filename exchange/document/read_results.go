@@ -1,6 +1,7 @@
 package document
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/osler-emr/osler/fhir"
@@ -32,6 +33,9 @@ func (r *reader) nested(e *cda.Element, read func(*reader, *cda.Element)) {
 			r.unread(o, markedError)
 		case o.Null() != "":
 			r.unread(o, notKnown)
+		case o.Attr("negationInd") == "true":
+			r.unread(o, deniedWhole)
+		case r.another(o):
 		case wide(o):
 			r.unread(o, tooMany, maxMembers)
 		case r.nests >= maxInside:
@@ -49,25 +53,15 @@ func (r *reader) panel(e *cda.Element) {
 		r.observed(e, nil, resultCategory(e))
 		return
 	}
+	for _, a := range members(e, "act") {
+		if !isComment(a) {
+			r.unread(a, kindNotRead)
+		}
+	}
 	code := r.concept(e.Child("code"))
 	var parts []*fhir.Node
 	var lines []string
-	var members []*cda.Element
-	for c := range e.All("component") {
-		for o := range c.All("observation") {
-			switch {
-			case erroneous(o):
-				r.unread(o, markedError)
-				continue
-			case isSecurity(o):
-				continue
-			case o.Null() != "" && o.Child("value") == nil:
-				r.unread(o, notKnown)
-				continue
-			}
-			members = append(members, o)
-		}
-	}
+	members := r.measured(e)
 	if void(code) {
 		if len(members) <= 1 {
 			r.unread(e, deniesInWords)
@@ -116,12 +110,24 @@ func (r *reader) panel(e *cda.Element) {
 		n.Set("performer", fhir.Arr(named(who)))
 	}
 	line := conceptText(code)
+	if status := statusText(n); n.Get("status").Text() != "unknown" && !allSay(lines, status) {
+		line = status + line
+	}
 	if when != "" {
 		line += ", " + when
+	}
+	var comments []string
+	for note := range r.frame(e).notes.Items() {
+		comments = append(comments, note.Get("text").Text())
+	}
+	if said := strings.Join(comments, "\n"); said != "" {
+		n.Set("conclusion", fhir.Str(said))
+		line += "; comment: " + brieflyOf(said)
 	}
 	if len(lines) > 0 {
 		line += ": " + strings.Join(lines, "; ")
 	}
+	line += notesOf(parts, comments)
 	r.doubts = unique(doubts)
 	item := r.add(e, n, clip(line))
 	item.Parts = parts
@@ -131,6 +137,46 @@ func (r *reader) panel(e *cda.Element) {
 	if item.Section == Other {
 		item.Section = Results
 	}
+}
+
+// measured returns the observations in a bracket that are values of the patient, and says what became of the others.
+func (r *reader) measured(e *cda.Element) (list []*cda.Element) {
+	for _, o := range members(e, "observation") {
+		switch {
+		case erroneous(o):
+			r.unread(o, markedError)
+		case isSecurity(o):
+		case o.Null() != "" && o.Child("value") == nil:
+			r.unread(o, notKnown)
+		case r.another(o):
+		default:
+			list = append(list, o)
+		}
+	}
+	return list
+}
+
+// notesOf says the notes of the values of a panel, each once, and not what was said of the panel.
+func notesOf(parts []*fhir.Node, said []string) (line string) {
+	for _, p := range parts {
+		for note := range p.Get("note").Items() {
+			if text := note.Get("text").Text(); !slices.Contains(said, text) {
+				said = append(said, text)
+				line += "; note: " + brieflyOf(text)
+			}
+		}
+	}
+	return line
+}
+
+// allSay reports whether each of some lines begins with a status already.
+func allSay(lines []string, status string) bool {
+	for _, l := range lines {
+		if !strings.HasPrefix(l, status) {
+			return false
+		}
+	}
+	return len(lines) > 0
 }
 
 func unique(list []Doubt) (out []Doubt) {

@@ -81,6 +81,20 @@ func (r *reader) dispatch(e *cda.Element, depth int) {
 	case wide(e):
 		r.unread(e, tooMany, maxMembers)
 		return
+	case r.kind == Family && e.Name == "observation" && e.Attr("moodCode") != "GOL":
+		r.family(e)
+		return
+	case r.kind == Family && e.Is(problemConcern):
+		r.inside(e, "entryRelationship", depth)
+		return
+	case e.Name != "organizer" || r.kind != Family && !e.Is(familyOrganizer): // whose subject is the relative
+		if r.another(e) {
+			return
+		}
+	}
+	if e.Attr("negationInd") == "true" && (e.Name == "organizer" || e.Name == "encounter" || e.Is(noteActivity)) {
+		r.unread(e, deniedWhole)
+		return
 	}
 	for t := range e.All("templateId") {
 		if read, ok := byEntry[t.Attr("root")]; ok {
@@ -125,7 +139,7 @@ var byEntry = map[string]func(*reader, *cda.Element){
 	immunizationActivity:              immunizationOrPlan,
 	"2.16.840.1.113883.10.20.22.4.1":  (*reader).results,
 	"2.16.840.1.113883.10.20.22.4.26": (*reader).vitals,
-	"2.16.840.1.113883.10.20.22.4.45": (*reader).family,
+	familyOrganizer:                   (*reader).family,
 	"2.16.840.1.113883.10.20.22.4.12": procedureOrPlan, "2.16.840.1.113883.10.20.22.4.13": procedureOrPlan, "2.16.840.1.113883.10.20.22.4.14": procedureOrPlan,
 	"2.16.840.1.113883.10.20.22.4.121": (*reader).goal,
 	plannedImmunization:                (*reader).planned,
@@ -215,6 +229,7 @@ const (
 	intervention        = "2.16.840.1.113883.10.20.22.4.131"
 	plannedIntervention = "2.16.840.1.113883.10.20.22.4.146"
 	entryReference      = "2.16.840.1.113883.10.20.22.4.122"
+	familyOrganizer     = "2.16.840.1.113883.10.20.22.4.45"
 )
 
 // maxMembers is how many elements a statement may have, and how many what it holds directly: panels
@@ -243,8 +258,10 @@ const maxInside = 6
 // inside reads the statements that a bracket holds, in children of a name; one without any is not
 // read.
 func (r *reader) inside(e *cda.Element, name string, depth int) {
-	found := false
-	if depth < maxInside {
+	found := e.Attr("negationInd") == "true"
+	if found {
+		r.unread(e, deniedWhole)
+	} else if depth < maxInside {
 		for c := range e.All(name) {
 			for s := range c.Children() {
 				if s.Name == "" || !statements[s.Name] || s.Is(entryReference) || s.Is("2.16.840.1.113883.10.20.22.4.143") {
@@ -255,8 +272,14 @@ func (r *reader) inside(e *cda.Element, name string, depth int) {
 					continue
 				}
 				r.doubts = nil
+				if c.Attr("negationInd") == "true" {
+					r.unread(s, deniedWhole)
+					continue
+				}
 				if !erroneous(s) && s.Null() == "" && s.Name == "observation" && s.Attr("moodCode") != "GOL" && name == "component" && !s.Is(problemObservation) {
-					r.loose(s, e)
+					if !r.another(s) {
+						r.loose(s, e)
+					}
 					continue
 				}
 				r.dispatch(s, depth+1)

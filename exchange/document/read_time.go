@@ -152,6 +152,11 @@ func (r *reader) ordered(low, high string) (string, string) {
 	return low, high
 }
 
+// ahead reports whether a day is after that of the document.
+func (r *reader) ahead(iso string) bool {
+	return iso != "" && !r.doc.Written.IsZero() && before(r.doc.Written.Format("2006-01-02"), iso)
+}
+
 // before compares two dateTimes as far as both are known.
 func before(a, b string) bool {
 	n := min(len(a), len(b), 10)

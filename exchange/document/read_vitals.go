@@ -19,26 +19,14 @@ func (r *reader) set(e *cda.Element) {
 		r.observed(e, nil, "vital-signs")
 		return
 	}
-	var members, systolic, diastolic []*cda.Element
-	for c := range e.All("component") {
-		for o := range c.All("observation") {
-			switch {
-			case erroneous(o):
-				r.unread(o, markedError)
-				continue
-			case isSecurity(o):
-				continue
-			case o.Null() != "" && o.Child("value") == nil:
-				r.unread(o, notKnown)
-				continue
-			}
-			members = append(members, o)
-			switch o.Child("code").Attr("code") {
-			case "8480-6":
-				systolic = append(systolic, o)
-			case "8462-4":
-				diastolic = append(diastolic, o)
-			}
+	var systolic, diastolic []*cda.Element
+	members := r.measured(e)
+	for _, o := range members {
+		switch o.Child("code").Attr("code") {
+		case "8480-6":
+			systolic = append(systolic, o)
+		case "8462-4":
+			diastolic = append(diastolic, o)
 		}
 	}
 	with, paired := map[*cda.Element]*cda.Element{}, map[*cda.Element]bool{} // the diastolic pressure of a systolic one
@@ -148,51 +136,91 @@ func (r *reader) pressure(s, d, around *cda.Element) {
 	for _, k := range []string{"status", "category"} {
 		n.Set(k, a.Get(k))
 	}
-	if a.Get("status").Text() != b.Get("status").Text() {
+	if b.Get("status").Text() != "final" { // the one of which less is sure
 		n.Set("status", b.Get("status"))
 	}
+	if a.Get("status").Text() == "cancelled" {
+		n.Set("status", a.Get("status"))
+	}
 	n.Set("code", code)
-	for _, k := range []string{"effectiveDateTime", "effectivePeriod", "performer", "bodySite", "method", "note"} {
+	for _, k := range []string{"effectiveDateTime", "effectivePeriod", "performer", "bodySite", "method"} {
 		if v := a.Get(k); v != nil {
 			n.Set(k, v)
 		} else {
 			n.Set(k, b.Get(k))
 		}
 	}
+	notes, seen := fhir.Arr(), map[string]bool{}
+	for _, x := range []*fhir.Node{a, b} {
+		for note := range x.Get("note").Items() {
+			if text := string(note.JSON()); !seen[text] {
+				seen[text] = true
+				notes.Append(note)
+			}
+		}
+	}
+	if notes.Len() > 0 {
+		n.Set("note", notes)
+	}
 	components := fhir.Arr()
-	values := []string{}
 	for _, x := range []*fhir.Node{a, b} {
 		c := fhir.Obj("code", x.Get("code"))
 		for _, k := range []string{"valueQuantity", "valueString", "valueInteger", "valueRange", "valueCodeableConcept", "dataAbsentReason", "interpretation", "referenceRange"} {
 			c.Set(k, x.Get(k))
 		}
 		components.Append(c)
-		v := x.Path("valueQuantity.value").Text()
-		if v == "" {
-			v = x.Get("valueString").Text()
-		}
-		if v == "" {
-			v = "–"
-		}
-		values = append(values, v)
 	}
 	n.Set("component", components)
-	line := "Blood pressure " + strings.Join(values, "/")
-	if u := a.Get("valueQuantity"); u != nil {
-		if _, unit, _ := strings.Cut(amount(u), " "); unit != "" {
-			line += " " + unit
-		}
-	}
+	line := "Blood pressure " + pressureText(a, b)
 	if at := n.Get("effectiveDateTime").Text(); at != "" {
 		line += ", " + day(at)
 	}
-	item := r.add(s, n, line)
+	item := r.add(s, n, statusText(n)+line+notesText(n))
 	if item.Source == "" {
 		item.Source = r.frame(around).source
 	}
 	if item.Section == Other {
 		item.Section = VitalSigns
 	}
+}
+
+// valueText says a value of an Observation in words, "–" when it has none.
+func valueText(x *fhir.Node) string {
+	if rng := x.Get("valueRange"); rng != nil {
+		return rangeText(rng)
+	}
+	for _, text := range []string{amount(x.Get("valueQuantity")), x.Get("valueString").Text(), x.Get("valueInteger").Text(), conceptText(x.Get("valueCodeableConcept"))} {
+		if text != "" {
+			return text
+		}
+	}
+	return "–"
+}
+
+// pressureText says two pressures: their unit once, when it is that of each that is a number.
+func pressureText(systolic, diastolic *fhir.Node) string {
+	texts, units := []string{}, map[string]bool{}
+	for _, x := range []*fhir.Node{systolic, diastolic} {
+		if q := x.Get("valueQuantity"); q != nil {
+			units[unitText(q)] = true
+		}
+	}
+	unit := ""
+	for u := range units {
+		unit = " " + u
+	}
+	for _, x := range []*fhir.Node{systolic, diastolic} {
+		text := valueText(x)
+		if len(units) == 1 && x.Get("valueQuantity") != nil {
+			text = strings.TrimSuffix(text, unit)
+		}
+		texts = append(texts, text)
+	}
+	line := strings.Join(texts, "/")
+	if len(units) == 1 {
+		line += strings.TrimRight(unit, " ")
+	}
+	return line
 }
 
 // saturation gives an oxygen saturation both codes by which it is known.

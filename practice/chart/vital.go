@@ -121,6 +121,9 @@ func Waiting(n *fhir.Node) bool { return vitalsign.Waiting(n) }
 // grade flags a reading at the age that the patient had then.
 func grade(m vital.Measure, r Reading, months int) string {
 	if m == vital.BloodPressure {
+		if r.Unit != "" && r.Unit != vital.Of(m).Unit { // a high one without a unit calls for attention all the same
+			return ""
+		}
 		s, serr := strconv.ParseFloat(r.Systolic, 64)
 		d, derr := strconv.ParseFloat(r.Diastolic, 64)
 		flag := ""

@@ -112,19 +112,27 @@ func FromResource(n *fhir.Node) (vital.Measure, Reading, bool) {
 	r.confirmed = confirmedAs(n) != "" && confirmedAs(n) == raw(n)
 	switch d.Measure {
 	case vital.BloodPressure:
+		units := map[string]bool{}
 		for part := range n.Get("component").Items() {
 			pd, ok := definitionOf(part.Get("code"))
 			if !ok || pd.Measure != vital.Systolic && pd.Measure != vital.Diastolic {
 				continue
 			}
-			value, _ := inUnit(pd, part.Get("valueQuantity"))
+			value, unit := inUnit(pd, part.Get("valueQuantity"))
+			if value != "" {
+				units[unit] = true
+			}
 			if pd.Measure == vital.Systolic {
 				r.Systolic = value
 			} else {
 				r.Diastolic = value
 			}
 		}
-		r.Unit = d.Unit
+		for u := range units { // two units, or one value without, are none of the pressure
+			if r.Unit = u; len(units) > 1 {
+				r.Unit = ""
+			}
+		}
 		return d.Measure, r, r.Systolic != "" || r.Diastolic != ""
 	case vital.Systolic, vital.Diastolic: // outside of a panel it is not paired: left to results
 		return "", r, false

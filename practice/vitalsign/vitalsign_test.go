@@ -63,6 +63,22 @@ func TestWhichWeightCounts(t *testing.T) {
 	}
 }
 
+// TestAPressureHasTheUnitOfItsValues: what was recorded without a unit, or half of it, is not of mmHg.
+func TestAPressureHasTheUnitOfItsValues(t *testing.T) {
+	for units, want := range map[[2]string]string{
+		{`,"code":"mm[Hg]"`, `,"code":"mm[Hg]"`}: "mm[Hg]", {`,"unit":"mmHg"`, `,"unit":"mmHg"`}: "mm[Hg]", {"", ""}: "", {`,"code":"mm[Hg]"`, ""}: "", {`,"unit":"x"`, `,"unit":"x"`}: "x",
+	} {
+		n, err := fhir.Parse([]byte(`{"resourceType":"Observation","id":"p","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"85354-9"}]},"effectiveDateTime":"2026-11-20","component":[
+			{"code":{"coding":[{"system":"http://loinc.org","code":"8480-6"}]},"valueQuantity":{"value":160` + units[0] + `}},{"code":{"coding":[{"system":"http://loinc.org","code":"8462-4"}]},"valueQuantity":{"value":98` + units[1] + `}}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, r, ok := FromResource(n); !ok || r.Unit != want || r.Text() != "160/98" {
+			t.Errorf("%v: %+v", units, r)
+		}
+	}
+}
+
 // TestAPressureIsJudgedToo: both values, and their order.
 func TestAPressureIsJudgedToo(t *testing.T) {
 	for text, unconfirmed := range map[[2]string]bool{{"148", "92"}: false, {"240", "110"}: true, {"92", "148"}: true, {"500", "90"}: true} {
