@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Code systems that a chart reads and writes.
@@ -20,7 +21,7 @@ const (
 	allergyVerification   = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification"
 	observationCategory   = "http://terminology.hl7.org/CodeSystem/observation-category"
 	interpretation        = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
-	originSystem          = "urn:osler:origin"
+	originSystem          = policy.OriginSystem
 	unitSystem            = "http://unitsofmeasure.org"
 )
 
@@ -30,31 +31,20 @@ type Origin string
 
 // The origins: tags of docs/reference/representation.md.
 const (
-	Reported      Origin = "patient-reported"
-	Imported      Origin = "imported"
-	Demonstration Origin = "demonstration"
+	Reported Origin = policy.OriginReported
+	Imported Origin = policy.OriginImported
 )
 
 func originOf(n *fhir.Node) Origin {
-	for tag := range n.Path("meta.tag").Items() {
-		if tag.Get("system").Text() == originSystem {
-			if o := Origin(tag.Get("code").Text()); o != Demonstration {
-				return o
-			}
-		}
-	}
-	return ""
+	o, _ := policy.Origin(n)
+	return Origin(o)
 }
 
 // sourceOf says whose document an imported fact is from, and of when: "Kirkstall Heart Clinic, 2026-11-09";
 // "" where nothing is known.
 func sourceOf(n *fhir.Node) string {
-	for tag := range n.Path("meta.tag").Items() {
-		if tag.Get("system").Text() == originSystem && Origin(tag.Get("code").Text()) == Imported {
-			return tag.Get("display").Text()
-		}
-	}
-	return ""
+	_, from := policy.Origin(n)
+	return from
 }
 
 // words returns how a CodeableConcept reads: its text, else the first display, else the

@@ -24,6 +24,7 @@ import (
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/knowledge/vital"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Kind is what a patient can report.
@@ -134,12 +135,8 @@ func loinc(n *fhir.Node) string {
 }
 
 func reported(n *fhir.Node) bool {
-	for t := range n.Path("meta.tag").Items() {
-		if t.Get("system").Text() == originSystem && t.Get("code").Text() == originReported {
-			return true
-		}
-	}
-	return false
+	code, _ := policy.Origin(n)
+	return code == policy.OriginReported
 }
 
 func moment(value string) time.Time {

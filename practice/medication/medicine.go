@@ -22,6 +22,7 @@ import (
 	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/knowledge/drug"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // overrideURL is the extension of a prescription that keeps why a warning was overridden.
@@ -266,19 +267,11 @@ func idOf(ref, resourceType string) string {
 
 // sourceOf says whose document an imported medicine is from.
 func sourceOf(r *fhir.Node) string {
-	for tag := range r.Path("meta.tag").Items() {
-		if tag.Get("system").Text() == "urn:osler:origin" && tag.Get("code").Text() == "imported" {
-			return tag.Get("display").Text()
-		}
-	}
-	return ""
+	_, from := policy.Origin(r)
+	return from
 }
 
 func originOf(r *fhir.Node) string {
-	for tag := range r.Path("meta.tag").Items() {
-		if c := tag.Get("code").Text(); tag.Get("system").Text() == "urn:osler:origin" && c != "demonstration" {
-			return c
-		}
-	}
-	return ""
+	code, _ := policy.Origin(r)
+	return code
 }

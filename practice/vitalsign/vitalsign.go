@@ -31,14 +31,13 @@ import (
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/ucum"
 	"github.com/osler-emr/osler/knowledge/vital"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 const (
-	loinc         = "http://loinc.org"
-	originSystem  = "urn:osler:origin"
-	reported      = "patient-reported"
-	demonstration = "demonstration"
-	confirmedURL  = "urn:osler:confirmed-value"
+	loinc        = "http://loinc.org"
+	reported     = policy.OriginReported
+	confirmedURL = "urn:osler:confirmed-value"
 )
 
 // Reading is one measured value. A pressure has both values; others use Value.
@@ -99,12 +98,8 @@ func Waiting(n *fhir.Node) bool { return n.Get("status").Text() == "preliminary"
 func isReported(n *fhir.Node) bool { return originOf(n) == reported }
 
 func originOf(n *fhir.Node) string {
-	for tag := range n.Path("meta.tag").Items() {
-		if code := tag.Get("code").Text(); tag.Get("system").Text() == originSystem && code != demonstration {
-			return code
-		}
-	}
-	return ""
+	code, _ := policy.Origin(n)
+	return code
 }
 
 // FromResource reads a vital sign from an Observation, in the unit of its definition when UCUM can
