@@ -94,7 +94,11 @@ func (c *Comparison) resources(actor *record.Actor, item *Item, document string)
 		}
 	case "MedicationStatement":
 		if main.Get("informationSource") == nil {
-			main.Set("informationSource", fhir.Obj("display", cut(cmp.Or(c.Document.Custodian, c.Document.Author, "another system"), 100)))
+			by := cut(cmp.Or(c.Document.Custodian, c.Document.Author, unnamed), 100)
+			if main.Path("meta.source") == nil { // fewer people see the document
+				by = unnamed
+			}
+			main.Set("informationSource", fhir.Obj("display", by))
 		}
 	}
 	return out
@@ -103,7 +107,7 @@ func (c *Comparison) resources(actor *record.Actor, item *Item, document string)
 // owned gives a resource its id, its patient, where it is from and its labels.
 func (c *Comparison) owned(actor *record.Actor, n *fhir.Node, document string) *fhir.Node {
 	n.SetID(ident.New(actor.Now()))
-	meta := c.meta(n.ResourceType(), document, c.said(n))
+	meta := c.meta(n, document, c.said(n))
 	n.Remove("meta")
 	n.SetFirst(2, "meta", meta)
 	n.Set(cmp.Or(aboutWhom[n.ResourceType()], "subject"), reference("Patient/"+c.Patient))
@@ -116,9 +120,13 @@ func coded(system, code string) *fhir.Node {
 
 // merged is the chart's entry with what the document adds to it: codes of a problem or an allergy that
 // is certainly the same, and a note that it is listed elsewhere. It changes nothing of an order. nil
-// when there is nothing to write.
+// when there is nothing to write. An entry that lacks labels of the document gets nothing of it, not even the name of who wrote
+// it: to label the entry would hide from those who need it what the chart has said openly so far.
 func (c *Comparison) merged(actor *record.Actor, r *Row) *record.Put {
 	if !r.Merges {
+		return nil
+	}
+	if !covers(record.Labels(r.entry), c.union()) {
 		return nil
 	}
 	n := r.entry.Clone()
@@ -173,7 +181,7 @@ func addCodes(to, from *fhir.Node) {
 func (c *Comparison) provenance(actor *record.Actor, document, activity, reason string, targets, others []string, of string) *fhir.Node {
 	n := fhir.New("Provenance")
 	n.SetID(ident.New(actor.Now()))
-	if list := codings(policy.LabelSystem, c.union(actor.Now())); list.Len() > 0 {
+	if list := codings(policy.LabelSystem, c.union()); list.Len() > 0 {
 		n.Set("meta", fhir.Obj("security", list))
 	}
 	list := fhir.Arr(reference("Patient/" + c.Patient))

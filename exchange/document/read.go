@@ -44,6 +44,7 @@ func readWhile(body []byte, alive func() error) (*Document, error) {
 	}
 	r.unstructured()
 	r.close()
+	r.doc.Hash = hashOf(body)
 	return r.doc, nil
 }
 
