@@ -349,14 +349,14 @@ func (b *builder) takeHome(ctx context.Context) error {
 // December 2026 have stored, and what an import brings before the entries. One that several charts name, or that
 // something outside of charts names, or nothing, stays as it is.
 func (w *relabelling) files(ctx context.Context) error {
-	const several = "/"
+	const unnamed, several = "", "/" // beside the id of one patient
 	charts := map[string]string{}
 	for v, err := range w.gate.lean.All(ctx, []string{"Binary"}, 0) {
 		if err != nil {
 			return err
 		}
 		if v.Patient == "" && fileOwner(v) == "" {
-			charts[v.ID] = ""
+			charts[v.ID] = unnamed
 		}
 	}
 	if len(charts) == 0 {
@@ -377,11 +377,12 @@ func (w *relabelling) files(ctx context.Context) error {
 			return err
 		}
 		for _, id := range filesOf(r) {
-			if chart, homeless := charts[id]; homeless && chart != v.Patient {
+			switch chart, homeless := charts[id]; {
+			case !homeless:
+			case chart == unnamed && v.Patient != "":
+				charts[id] = v.Patient
+			case chart != v.Patient || v.Patient == "":
 				charts[id] = several
-				if chart == "" && v.Patient != "" {
-					charts[id] = v.Patient
-				}
 			}
 		}
 	}
@@ -403,7 +404,7 @@ func (w *relabelling) files(ctx context.Context) error {
 		case err != nil:
 			return err
 		case home != "":
-		case chart == "" || chart == several:
+		case chart == unnamed || chart == several:
 			continue
 		default:
 			r.Set("securityContext", fhir.Obj("reference", "Patient/"+chart))
