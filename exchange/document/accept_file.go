@@ -206,14 +206,17 @@ func (c *Comparison) reference(actor *record.Actor, url string, size int, hash s
 var formats = map[string]string{"R1.1": "urn:hl7-org:sdwg:ccda-structuredBody:1.1", "R2.1": "urn:hl7-org:sdwg:ccda-structuredBody:2.1"}
 
 // meta is what stands on everything that is written from the document: where it is from, and the labels
-// that the document has of it. What is seen by more people than the document says neither which it is nor whose.
+// that the document has of it. What is seen by more people than the document does not say which it is, nor, where the name may tell, whose.
 func (c *Comparison) meta(n *fhir.Node, document string, labels []string) *fhir.Node {
 	m, from := fhir.Obj("source", "urn:uuid:"+document), c.from()
 	if policy.MayHide(n.ResourceType()) != nil {
 		labels = nil
 	}
 	if c.beyond(n, labels) {
-		m, from = fhir.Obj(), unnamed
+		m = fhir.Obj()
+	}
+	if !c.names(c.bears(n, labels)) {
+		from = unnamed
 		if c.Blocks() {
 			from = OtherMark + cut(cmp.Or(c.About(), "somebody else"), 100)
 		}

@@ -95,7 +95,7 @@ func (c *Comparison) resources(actor *record.Actor, item *Item, document string)
 	case "MedicationStatement":
 		if main.Get("informationSource") == nil {
 			by := cut(cmp.Or(c.Document.Custodian, c.Document.Author, unnamed), 100)
-			if main.Path("meta.source") == nil { // fewer people see the document
+			if !c.names(c.bears(main, record.Labels(main))) {
 				by = unnamed
 			}
 			main.Set("informationSource", fhir.Obj("display", by))
@@ -120,13 +120,12 @@ func coded(system, code string) *fhir.Node {
 
 // merged is the chart's entry with what the document adds to it: codes of a problem or an allergy that
 // is certainly the same, and a note that it is listed elsewhere. It changes nothing of an order. nil
-// when there is nothing to write. An entry that lacks labels of the document gets nothing of it, not even the name of who wrote
-// it: to label the entry would hide from those who need it what the chart has said openly so far.
+// when there is nothing to write. An entry that lacks labels of the item, or that may not name the document, gets nothing of it: to label the entry would hide from those who need it what the chart has said openly so far.
 func (c *Comparison) merged(actor *record.Actor, r *Row) *record.Put {
 	if !r.Merges {
 		return nil
 	}
-	if !covers(record.Labels(r.entry), c.union()) {
+	if has := record.Labels(r.entry); !c.names(has) || !covers(has, c.bears(r.Item.Resource, c.said(r.Item.Resource))) {
 		return nil
 	}
 	n := r.entry.Clone()

@@ -92,12 +92,14 @@ type Comparison struct {
 	// Partial says that entries may be kept from who looks: what is new may be there already.
 	Partial bool
 
-	files   []*fhir.Node
-	at      time.Time
-	all     []string          // labels, see union
-	denials []*thing          // statements of the chart that there are no allergies
-	twins   map[string]string // DocumentReferences with the document's number, by the hash of their content
-	seen    record.Change     // Unchanged and SeenAt of the chart that was read
+	files []*fhir.Node
+	at    time.Time
+	all   []string // labels, see union
+	// declared are those of them that the document itself states.
+	declared []string
+	denials  []*thing          // statements of the chart that there are no allergies
+	twins    map[string]string // DocumentReferences with the document's number, by the hash of their content
+	seen     record.Change     // Unchanged and SeenAt of the chart that was read
 }
 
 // compared are the types of a chart that a document is held to.

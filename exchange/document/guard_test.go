@@ -152,3 +152,24 @@ func TestNothingTellsOfAHiddenDocument(t *testing.T) {
 		t.Errorf("the entry: %s %v", n.JSON(), err)
 	}
 }
+
+// TestAnOrdinaryDocumentIsNamed: a psychoactive medicine among others does not take the name of the clinic from the rest, which yet
+// refers to no document that fewer people see.
+func TestAnOrdinaryDocumentIsNamed(t *testing.T) {
+	h := open(t)
+	d := letter(t)
+	d.Items = append(d.Items, Item{Key: "ser", Section: Medications, Text: "sertraline 50 mg", Resource: node(t, `{"resourceType":"MedicationStatement","status":"active","medicationCodeableConcept":{"text":"sertraline 50 mg tablet"}}`)})
+	f := h.filed(d)
+	if n := h.all("DocumentReference")[0]; len(labels(n)) == 0 {
+		t.Fatal("the document has no label")
+	}
+	if _, _, err := Accept(ctx, h.as(trust.Physician, "anna"), "maria", f.Document, d, Decision{Choices: map[string]Choice{"af": Add, "ser": Add}}); err != nil {
+		t.Fatal(err)
+	}
+	for kind, source := range map[string]string{"Condition": "", "MedicationStatement": "urn:uuid:" + f.Document} {
+		n := h.all(kind)[0]
+		if n.Path("meta.tag.0.display").Text() != "Kirkstall Heart Clinic, 2026-11-09" || n.Path("meta.source").Text() != source {
+			t.Errorf("%s", n.JSON())
+		}
+	}
+}
