@@ -105,7 +105,10 @@ func filesLiveInOneChart(t *testing.T, h *house) {
 	refused("amara", "POST", "/fhir/DocumentReference", letterIn("sam", "Binary/"+id, ""), "not in this patient's chart")
 	refused("amara", "POST", "/fhir/DocumentReference", letterIn("sam", "https://osler.example/fhir/Binary/"+id, ""), "not in this patient's chart")
 	refused("amara", "PUT", "/fhir/Binary/"+id, fileOf("sam", id), "stays in the chart")
-	refused("amara", "PUT", "/fhir/Binary/"+id, fileOf("", id), "stays in the chart")
+	refused("amara", "PUT", "/fhir/Binary/"+id, strings.Replace(fileOf("x", id), "Patient/x", "Practitioner/amara", 1), "stays in the chart")
+	if a := h.ask("amara", "PUT", "/fhir/Binary/"+id, fileOf("", id), "Prefer: return=representation"); a.status != 200 || !strings.Contains(a.body, `"Patient/rosa"`) {
+		t.Errorf("written over without a word of whose it is: %d %s", a.status, a.body)
+	}
 	for kind, body := range map[string]string{
 		"Media":            `{"resourceType":"Media","status":"completed","subject":{"reference":"Patient/sam"},"content":{"url":"Binary/` + id + `"}}`,
 		"Communication":    `{"resourceType":"Communication","status":"completed","subject":{"reference":"Patient/sam"},"payload":[{"contentAttachment":{"url":"Binary/` + id + `"}}]}`,

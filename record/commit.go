@@ -301,8 +301,8 @@ func (b *builder) put(ctx context.Context, q *pendingPut) error {
 	home := ""
 	if resourceType == "Binary" {
 		var err error
-		if former := q.current.Patient; former != "" && r.Get("securityContext") == nil && a.principal.Role == trust.SystemRole {
-			r.Set("securityContext", fhir.Obj("reference", "Patient/"+former)) // an import that brings it again
+		if former := q.current.Patient; former != "" && r.Get("securityContext") == nil { // what says nothing of it stays where it is
+			r.Set("securityContext", fhir.Obj("reference", "Patient/"+former))
 		}
 		if home, err = b.fileHome(ctx, r); err != nil {
 			return err
