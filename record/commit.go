@@ -91,7 +91,7 @@ func (a *Actor) commitOnce(ctx context.Context, c Change) (Result, error) {
 			b.versions[i].T = receipt.T
 		}
 	}
-	return Result{T: receipt.T, Versions: b.versions, Undo: undo, Findings: b.advice}, nil
+	return Result{T: receipt.T, Versions: b.versions[:len(b.versions)-len(b.taken)], Undo: undo, Findings: b.advice}, nil
 }
 
 // builder turns one Change into writes.
@@ -113,13 +113,14 @@ type builder struct {
 	// parameters are the record's search parameters beside which the change's stand; nil
 	// until they are needed.
 	parameters []*definition.SearchParameter
-	keep       []store.ItemWrite              // what Keepers add
-	charts     map[string]readPatient         // Patients that were read, by id
-	births     map[string]time.Time           // by patient, for labels
-	lent       map[string][]string            // labels by reference, for what derives from it
-	places     map[string]int                 // of references in pending, for lent
-	filed      map[string][]int               // what names a Binary in pending, by the Binary's id
-	files      map[string]map[string][]string // labels of what names a Binary, by chart and the Binary's id
+	keep       []store.ItemWrite             // what Keepers add
+	charts     map[string]readPatient        // Patients that were read, by id
+	births     map[string]time.Time          // by patient, for labels
+	lent       map[string][]string           // labels by reference, for what derives from it
+	places     map[string]int                // of references in pending, for lent
+	filed      map[string][]int              // what names a Binary in pending, by the Binary's id
+	files      map[string]map[string]filedAs // what charts say of files, by the Binary's id
+	taken      map[string]taken              // files that go home with what names them, by the Binary's id
 }
 
 // pendingPut is a Put between its first look and its write.
@@ -129,6 +130,7 @@ type pendingPut struct {
 	before   *fhir.Node // nil when it is new; without large data
 	content  *blob.Content
 	current  store.Version
+	named    bool // it is a file that another resource of the change names
 }
 
 // build judges and prepares everything. Ids are settled first, because the resources of one
@@ -145,6 +147,9 @@ func (b *builder) build(ctx context.Context) error {
 		if err := b.look(ctx, p, at); err != nil {
 			return err
 		}
+	}
+	if err := b.nameFiles(ctx); err != nil {
+		return err
 	}
 	for i := range b.pending {
 		if err := b.put(ctx, &b.pending[i]); err != nil {
@@ -163,7 +168,7 @@ func (b *builder) build(ctx context.Context) error {
 		v := b.hidden[0]
 		return b.actor.refused(ctx, notFound(v.Type), policy.Update, v.Type, v.ID, v.Patient)
 	}
-	return nil
+	return b.takeHome(ctx)
 }
 
 // invalid returns the fault for findings; the first one is its message.
@@ -292,6 +297,22 @@ func (b *builder) put(ctx context.Context, q *pendingPut) error {
 	if q.before == nil || !policy.IsSent(q.before) {
 		policy.Signed(a.principal, r)
 	}
+	policy.MarkReported(a.principal, r)
+	home := ""
+	if resourceType == "Binary" {
+		var err error
+		if former := q.current.Patient; former != "" && r.Get("securityContext") == nil { // what says nothing of it stays where it is
+			r.Set("securityContext", fhir.Obj("reference", "Patient/"+former))
+		}
+		if home, err = b.fileHome(ctx, r); err != nil {
+			return err
+		}
+		if err := b.file(ctx, q, home); fault.Is(err, fault.Forbidden) {
+			return a.refused(ctx, err, what, resourceType, r.ID(), q.current.Patient)
+		} else if err != nil {
+			return err
+		}
+	}
 	if !b.change.handed {
 		if err := b.label(ctx, q.before, r); fault.Is(err, fault.Forbidden) {
 			return a.refused(ctx, err, what, resourceType, r.ID(), q.current.Patient)
@@ -304,8 +325,8 @@ func (b *builder) put(ctx context.Context, q *pendingPut) error {
 	if err := policy.Decide(a.principal, what, q.before, r); err != nil {
 		return a.refused(ctx, err, what, resourceType, r.ID(), q.current.Patient)
 	}
-	if !b.change.Imports && !b.change.handed && a.principal.Role != trust.SystemRole {
-		if err := policy.ReviewStep(q.before, r); err != nil {
+	if !b.change.handed && a.principal.Role != trust.SystemRole {
+		if err := policy.ReviewStep(a.principal, b.change.Imports, q.before, r); err != nil {
 			return a.refused(ctx, err, what, resourceType, r.ID(), q.current.Patient)
 		}
 	}
@@ -344,7 +365,9 @@ func (b *builder) put(ctx context.Context, q *pendingPut) error {
 		return err
 	}
 	touched := search.Patients(r, entries)
-	home := ""
+	if home != "" && len(touched) == 0 { // a file that is as sensitive as an entry of a chart
+		touched = []string{home}
+	}
 	if len(touched) == 1 {
 		home = touched[0]
 	}
@@ -445,7 +468,7 @@ func (b *builder) delete(ctx context.Context, d Delete) error {
 		return a.refused(ctx, err, policy.Delete, d.Type, d.ID, current.Patient)
 	}
 	if a.principal.Role != trust.SystemRole {
-		if err := policy.ReviewStep(before, nil); err != nil {
+		if err := policy.ReviewStep(a.principal, false, before, nil); err != nil {
 			return a.refused(ctx, err, policy.Delete, d.Type, d.ID, current.Patient)
 		}
 	}

@@ -124,13 +124,13 @@ func (s *contents) commitNamed(ctx context.Context, c store.Changeset, named map
 	for try := 0; ; try++ {
 		c.Items = own[:len(own):len(own)]
 		for name, n := range named {
-			item, known, err := s.item(ctx, name)
+			item, version, err := s.item(ctx, name)
 			switch {
 			case err != nil:
 				return store.Receipt{}, err
 			case item.Going:
 				return store.Receipt{}, fault.New(fault.Unavailable, "The content is just being removed, as nothing named it. Send it again in a moment.")
-			case known:
+			case version > 0 && (item.patient != "" || n.patient == "" || n.Key == ""):
 				continue
 			}
 			f, err := s.blobs.Open(ctx, n.Content)
@@ -144,7 +144,7 @@ func (s *contents) commitNamed(ctx context.Context, c store.Changeset, named map
 			if err != nil {
 				return store.Receipt{}, err
 			}
-			c.Items = append(c.Items, store.ItemWrite{Item: store.Item{Space: blob.Space, Key: name, Owner: n.patient, Patient: n.patient, Value: value}})
+			c.Items = append(c.Items, store.ItemWrite{Item: store.Item{Space: blob.Space, Key: name, Owner: n.patient, Patient: n.patient, Value: value}, IfVersion: version})
 		}
 		receipt, err := s.Store.Commit(ctx, c)
 		// Somebody else may have named the same content in between. Any other conflict comes again.
@@ -154,15 +154,23 @@ func (s *contents) commitNamed(ctx context.Context, c store.Changeset, named map
 	}
 }
 
-func (s *contents) item(ctx context.Context, name string) (value blob.Named, known bool, err error) {
+// contentItem is what is noted of a content, and whose it is.
+type contentItem struct {
+	blob.Named
+	patient string
+}
+
+// item returns what is noted of a content, with its version, which is 0 when nothing is.
+func (s *contents) item(ctx context.Context, name string) (value contentItem, version int64, err error) {
 	item, err := s.Item(ctx, blob.Space, name)
 	if fault.Is(err, fault.NotFound) {
-		return value, false, nil
+		return value, 0, nil
 	}
 	if err == nil {
-		err = json.Unmarshal(item.Value, &value)
+		err = json.Unmarshal(item.Value, &value.Named)
 	}
-	return value, err == nil, err
+	value.patient = item.Patient
+	return value, item.Version, err
 }
 
 // mark is the name of a content in a stored body.
@@ -209,7 +217,9 @@ func markOf(name string, c blob.Content) string {
 // back byte for byte is moved: canonical base64 that has no extensions of its own.
 func (s *contents) moveOut(ctx context.Context, w store.Write, known *knownContents) ([]byte, error) {
 	body := w.Body
-	if len(body) < outside {
+	// A file that is in no chart yet will be some patient's, whose keys destroy the content then, and not this body.
+	waits := w.Type == "Binary" && w.Patient == ""
+	if len(body) < outside && !waits {
 		return body, nil
 	}
 	var out []byte
@@ -227,7 +237,7 @@ func (s *contents) moveOut(ctx context.Context, w store.Write, known *knownConte
 			continue
 		}
 		text := body[start+1 : end]
-		if len(text) < outside || start != named+len(name)+3 || bytes.Contains(body, []byte(`"_`+name+`"`)) {
+		if len(text) < outside && !(waits && name == "data" && len(text) > 0) || start != named+len(name)+3 || bytes.Contains(body, []byte(`"_`+name+`"`)) {
 			continue
 		}
 		c, err := s.keep(ctx, w, text, known)

@@ -27,14 +27,23 @@ func (a *Actor) Provenance(ctx context.Context, f store.HistoryFilter) ([]Author
 	}
 	out := make([]Authored, len(versions))
 	for i, v := range versions {
-		found, err := a.gate.lean.Leaves(ctx, store.LeafFilter{Before: int64(v.T), Limit: 1, Scan: 1, Reached: new(int64)})
+		leaf, err := a.gate.leafOf(ctx, v)
 		if err != nil {
 			return nil, err
 		}
-		if len(found) != 1 || found[0].Index != int64(v.T)-1 {
-			return nil, fault.New(fault.Internal, "The audit log has no entry for a version of this %s. Run the audit verification.", v.Type)
-		}
-		out[i] = Authored{v, found[0]}
+		out[i] = Authored{v, leaf}
 	}
 	return out, nil
+}
+
+// leafOf returns the entry of the audit log that was committed with a version.
+func (g *Gate) leafOf(ctx context.Context, v store.Version) (store.LeafEntry, error) {
+	found, err := g.lean.Leaves(ctx, store.LeafFilter{Before: int64(v.T), Limit: 1, Scan: 1, Reached: new(int64)})
+	if err != nil {
+		return store.LeafEntry{}, err
+	}
+	if len(found) != 1 || found[0].Index != int64(v.T)-1 {
+		return store.LeafEntry{}, fault.New(fault.Internal, "The audit log has no entry for a version of this %s. Run the audit verification.", v.Type)
+	}
+	return found[0], nil
 }

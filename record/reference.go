@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -28,7 +29,12 @@ func target(reference string) (resourceType, id string) {
 // eachReference calls f for every Reference.reference below n, with its FHIRPath. The path
 // is made when f asks for it: most references are in order, and nobody reads their paths.
 func eachReference(n *fhir.Node, root string, f func(path func() string, reference string)) {
-	w := referenceWalk{visit: f}
+	eachText(n, root, []string{"reference"}, f)
+}
+
+// eachText is eachReference for members of other names.
+func eachText(n *fhir.Node, root string, names []string, f func(path func() string, text string)) {
+	w := referenceWalk{names: names, visit: f}
 	w.path = w.write
 	w.steps = append(w.steps, referenceStep{name: root, index: -1})
 	w.node(n)
@@ -36,7 +42,8 @@ func eachReference(n *fhir.Node, root string, f func(path func() string, referen
 
 type referenceWalk struct {
 	steps []referenceStep
-	visit func(path func() string, reference string)
+	names []string // of the members that are visited
+	visit func(path func() string, text string)
 	path  func() string
 }
 
@@ -79,7 +86,7 @@ func (w *referenceWalk) node(n *fhir.Node) {
 func (w *referenceWalk) below(s referenceStep, n *fhir.Node) {
 	switch n.Kind() {
 	case fhir.String:
-		if s.name != "reference" {
+		if !slices.Contains(w.names, s.name) {
 			return
 		}
 	case fhir.Object, fhir.Array:

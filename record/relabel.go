@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -27,6 +28,7 @@ const (
 	spaceRelabel = "relabel"
 	keyEdition   = "edition"
 	waitingChart = "chart/" // and its patient; alone for what lives in no chart: everything may derive from that
+	waitingFiles = "files"  // files without a home were imported
 )
 
 // Labelling says how far the labels of the record are.
@@ -133,6 +135,9 @@ func (g *Gate) Relabel(ctx context.Context) (Labelling, error) {
 	w := &relabelling{gate: g, actor: g.As(trust.System("labels"), "labels"), state: state}
 	if state.Edition != label.Edition() {
 		w.state = Labelling{Running: true}
+		if err := w.files(ctx); err != nil {
+			return w.state, err
+		}
 		if err := w.record(ctx); err != nil {
 			return w.state, err
 		}
@@ -142,10 +147,14 @@ func (g *Gate) Relabel(ctx context.Context) (Labelling, error) {
 		}
 	}
 	for _, item := range waiting {
-		chart := item.Key[len(waitingChart):]
-		if chart == "" {
+		chart, isChart := strings.CutPrefix(item.Key, waitingChart)
+		switch {
+		case !isChart:
+			err = w.files(ctx)
+			chart = ""
+		case chart == "":
 			err = w.record(ctx)
-		} else {
+		default:
 			err = w.chart(ctx, chart)
 		}
 		if err != nil {

@@ -214,12 +214,12 @@ func TestAFileIsAsSensitiveAsItsDocument(t *testing.T) {
 	const sud = `,"meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"SUD"}]}`
 	c := open(t)
 	c.found()
-	c.commit(physician, file("together"), doc("d1", "Binary/together", sud))
-	c.commit(physician, doc("d2", "http://osler.example/fhir/Binary/together2", sud), file("together2"))
-	c.commit(physician, file("before"))
-	c.commit(physician, doc("d3", "Binary/before", sud))
-	c.commit(physician, file("later"), doc("d4", "Binary/later", ""))
-	c.commit(physician, file("plain"), doc("d5", "Binary/plain", ""))
+	c.commit(physician, file("01939f00-0000-7000-8000-000000000001"), doc("d1", "Binary/01939f00-0000-7000-8000-000000000001", sud))
+	c.commit(physician, doc("d2", "http://osler.example/fhir/Binary/01939f00-0000-7000-8000-000000000000", sud), file("01939f00-0000-7000-8000-000000000000"))
+	c.commit(physician, file("01939f00-0000-7000-8000-000000000002"))
+	c.commit(physician, doc("d3", "Binary/01939f00-0000-7000-8000-000000000002", sud))
+	c.commit(physician, file("01939f00-0000-7000-8000-000000000003"), doc("d4", "Binary/01939f00-0000-7000-8000-000000000003", ""))
+	c.commit(physician, file("01939f00-0000-7000-8000-000000000004"), doc("d5", "Binary/01939f00-0000-7000-8000-000000000004", ""))
 	if _, err := c.gate.Relabel(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +229,7 @@ func TestAFileIsAsSensitiveAsItsDocument(t *testing.T) {
 	if _, err := c.gate.Relabel(ctx); err != nil {
 		t.Fatal(err)
 	}
-	for _, id := range []string{"together", "together2", "before", "later"} {
+	for _, id := range []string{"01939f00-0000-7000-8000-000000000001", "01939f00-0000-7000-8000-000000000000", "01939f00-0000-7000-8000-000000000002", "01939f00-0000-7000-8000-000000000003"} {
 		if got := c.labels("Binary", id); !slices.Contains(got, "SUD") {
 			t.Errorf("%s has %v", id, got)
 		}
@@ -240,7 +240,7 @@ func TestAFileIsAsSensitiveAsItsDocument(t *testing.T) {
 			t.Errorf("the physician opens %s: %v", id, err)
 		}
 	}
-	if _, err := c.as(nurse).OpenBinary(ctx, "plain", 0); err != nil || len(c.labels("Binary", "plain")) > 0 {
+	if _, err := c.as(nurse).OpenBinary(ctx, "01939f00-0000-7000-8000-000000000004", 0); err != nil || len(c.labels("Binary", "01939f00-0000-7000-8000-000000000004")) > 0 {
 		t.Errorf("the scan of another document: %v", err)
 	}
 }

@@ -57,7 +57,7 @@ func (b *builder) items(ctx context.Context, set *store.Changeset) (string, erro
 	a, c := b.actor, b.change
 	d := done{Made: b.now}
 	patient := b.patient()
-	for i, w := range b.writes {
+	for i, w := range b.writes[:len(b.writes)-len(b.taken)] {
 		d.Writes = append(d.Writes, doneWrite{w.Type, w.ID, w.Version, b.former[i]})
 	}
 	if c.Drop != "" {

@@ -183,10 +183,11 @@ func (v importView) accept(w http.ResponseWriter, r *web.Request, f importFile, 
 
 // importUndo takes a step back as a whole.
 func importUndo(w http.ResponseWriter, r *web.Request) error {
-	f, err := openImport(r)
-	if err != nil {
+	f, err := openImport(r) // it need not be readable to be taken back
+	if r.Context().Err() != nil {
 		return err
 	}
+	f.file.ID = r.PathValue("document")
 	u, err := document.Undo(r.Context(), r.Actor, r.PathValue("patient"), f.file.ID, r.PathValue("batch"), f.read)
 	if document.OutOfOrder(err) {
 		r.Say(r.Lang.T("Nothing was taken back: a later step has changed some of it. Take back the later step first, here."), "")

@@ -54,11 +54,11 @@ func openImport(r *web.Request) (importFile, error) {
 		return importFile{}, err
 	}
 	defer content.Close()
+	f.ID = r.PathValue("document")
 	body, err := wholeDocument(content)
 	if err != nil {
-		return importFile{}, err
+		return importFile{file: f}, err
 	}
-	f.ID = r.PathValue("document")
 	d, err := document.ReadFor(r.Context(), body)
 	return importFile{f, d}, err
 }
@@ -75,17 +75,36 @@ func wholeDocument(in io.Reader) ([]byte, error) {
 // importShow shows the review of a document.
 func importShow(w http.ResponseWriter, r *web.Request) error {
 	f, err := openImport(r)
-	if err != nil {
-		return err
+	var v importView
+	if err == nil {
+		v, err = importReview(r, f)
 	}
-	v, err := importReview(r, f)
+	if err == nil {
+		err = v.C.Original(f.file.ID)
+	}
 	if err != nil {
-		return err
+		return importUnreadable(w, r, f, err)
 	}
 	v.Choices = v.R.Saved
 	if !v.others() { // a reason is typed by who decides
 		v.Reason = v.R.Reason
 	}
+	return showImport(w, r, v)
+}
+
+// importUnreadable shows of a document whose original cannot be read what can be taken back, when there is anything.
+func importUnreadable(w http.ResponseWriter, r *web.Request, f importFile, why error) error {
+	if r.Context().Err() != nil || fault.Is(why, fault.Forbidden) {
+		return why
+	}
+	v := importView{File: f.file, Key: nonce(r)}
+	v.File.ID = r.PathValue("document")
+	var err error
+	v.C, v.R, err = document.Unreadable(r.Context(), r.Actor, r.PathValue("patient"), v.File.ID)
+	if err != nil || len(v.batches(r.Context())) == 0 {
+		return why
+	}
+	v.Faults.Add("document", sentence(r, why))
 	return showImport(w, r, v)
 }
 

@@ -50,6 +50,9 @@ func acceptOnce(ctx context.Context, actor *record.Actor, patient, document stri
 	if err != nil {
 		return Accepted{}, nil, err
 	}
+	if err := c.still(ctx, actor, document); err != nil {
+		return Accepted{}, c, err
+	}
 	r, err := ReviewOf(ctx, actor, patient, document)
 	if err != nil {
 		return Accepted{}, c, err
@@ -58,7 +61,7 @@ func acceptOnce(ctx context.Context, actor *record.Actor, patient, document stri
 		return Accepted{Left: r.Left(c), Task: r.Task, Result: record.Result{Repeated: true}}, c, nil
 	}
 	if dec.Mark != "" && dec.Mark != c.Mark() {
-		return Accepted{}, c, fault.Wrap(errMoved, fault.Conflict, "The chart has changed since you opened this page. Nothing was saved: look at what is marked, and accept again.")
+		return Accepted{}, c, moved()
 	}
 	change := record.Change{What: "accept from a document of another system"}
 	a, err := c.accept(actor, r, document, dec, &change)

@@ -29,7 +29,7 @@ const MaxBytes = 20 << 20
 // The systems of what Osler itself says about a document; that of its review is policy.ImportSystem.
 const (
 	versionSystem = "urn:osler:document-version" // identifier: the number of a version within its set
-	contentSystem = "urn:osler:document-content" // identifier: SHA-256 of the original
+	contentSystem = policy.ContentSystem         // identifier: SHA-256 of the original
 )
 
 // Upload is a document as somebody files it.
@@ -60,6 +60,10 @@ func OtherPerson(err error) bool { return errors.Is(err, errPerson) }
 
 // Moved reports whether err says that the chart has changed since the person looked.
 func Moved(err error) bool { return errors.Is(err, errMoved) }
+
+func moved() error {
+	return fault.Wrap(errMoved, fault.Conflict, "The chart has changed since you opened this page. Nothing was saved: look at what is marked, and accept again.")
+}
 
 func otherPerson() error {
 	return fault.Wrap(errPerson, fault.Invalid, "This document seems to be about another person. Say in words why it is this patient's, two of them at least, or leave it.").At("reason")
@@ -153,7 +157,7 @@ func (c *Comparison) reference(actor *record.Actor, url string, size int, hash s
 	d := c.Document
 	n := fhir.New("DocumentReference")
 	n.SetID(ident.New(actor.Now()))
-	n.Set("meta", c.meta("DocumentReference", n.ID(), c.union(actor.Now())))
+	n.Set("meta", c.meta(n, n.ID(), c.union()))
 	n.Set("masterIdentifier", numberOf(d.ID))
 	list := fhir.Arr()
 	if set := numberOf(d.Set); set != nil {
@@ -203,13 +207,25 @@ func (c *Comparison) reference(actor *record.Actor, url string, size int, hash s
 var formats = map[string]string{"R1.1": "urn:hl7-org:sdwg:ccda-structuredBody:1.1", "R2.1": "urn:hl7-org:sdwg:ccda-structuredBody:2.1"}
 
 // meta is what stands on everything that is written from the document: where it is from, and the labels
-// that the document has of it.
-func (c *Comparison) meta(resourceType, document string, labels []string) *fhir.Node {
-	m := fhir.Obj("source", "urn:uuid:"+document)
-	if list := codings(policy.LabelSystem, labels); list.Len() > 0 && policy.MayHide(resourceType) == nil {
+// that the document has of it. What is seen by more people than the document does not say which it is, nor, where the name may tell, whose.
+func (c *Comparison) meta(n *fhir.Node, document string, labels []string) *fhir.Node {
+	m, from := fhir.Obj("source", "urn:uuid:"+document), c.from()
+	if policy.MayHide(n.ResourceType()) != nil {
+		labels = nil
+	}
+	if c.beyond(n, labels) {
+		m = fhir.Obj()
+	}
+	if !c.names(c.bears(n, labels)) {
+		from = unnamed
+		if c.Blocks() {
+			from = OtherMark + fault.Clip(cmp.Or(c.About(), "somebody else"), 100)
+		}
+	}
+	if list := codings(policy.LabelSystem, labels); list.Len() > 0 {
 		m.Set("security", list)
 	}
-	m.Set("tag", fhir.Arr(policy.Imported.Tag(c.from())))
+	m.Set("tag", fhir.Arr(policy.Imported.Tag(from)))
 	return m
 }
 
@@ -223,13 +239,16 @@ func codings(system string, codes []string) *fhir.Node {
 	return list
 }
 
+// unnamed is whose a document is, where nothing more is said.
+const unnamed = "another system"
+
 // OtherMark begins the source of what is from a document about another person.
 const OtherMark = "the document of "
 
 // from says whose the document is, and of when: "Kirkstall Heart Clinic, 2026-11-09"; of another person's,
 // and of whom: "the document of Eve Betterhalf (Kirkstall Heart Clinic), 2026-11-09".
 func (c *Comparison) from() string {
-	by := fault.Clip(cmp.Or(c.Document.Custodian, c.Document.Author, "another system"), 100)
+	by := fault.Clip(cmp.Or(c.Document.Custodian, c.Document.Author, unnamed), 100)
 	if c.Blocks() {
 		by = OtherMark + fault.Clip(cmp.Or(c.About(), "somebody else"), 100) + " (" + by + ")"
 	}

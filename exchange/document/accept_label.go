@@ -22,16 +22,63 @@ func (c *Comparison) said(n *fhir.Node) []string {
 
 // union are the labels of everything that the document says, those too that the record gives to an entry for
 // its codes: whoever reads the original, or what was written from it, reads all of it.
-func (c *Comparison) union(now time.Time) []string {
-	about := label.About{Now: now}
-	about.Born, _ = time.Parse(time.DateOnly, c.Chart.Born)
-	labels := slices.Clone(c.Document.Labels)
+func (c *Comparison) union() []string {
+	if c.all != nil {
+		return c.all
+	}
+	about := c.about()
+	labels := append([]string{}, c.Document.Labels...)
+	c.declared = slices.Clone(labels)
 	for i := range c.Document.Items {
 		item := &c.Document.Items[i]
 		for _, n := range append([]*fhir.Node{item.Resource}, item.Parts...) {
+			c.declared = append(c.declared, c.said(n)...)
 			labels = append(append(labels, c.said(n)...), label.Of(n, about)...)
 		}
 	}
 	slices.Sort(labels)
-	return slices.Compact(labels)
+	c.all = slices.Compact(labels)
+	return c.all
+}
+
+func (c *Comparison) about() label.About {
+	about := label.About{Now: c.at}
+	about.Born, _ = time.Parse(time.DateOnly, c.Chart.Born)
+	return about
+}
+
+// beyond reports whether an entry with some labels, and those that its codes give it, is seen by people who may not see the
+// document: nothing of the document but what the entry itself says may stand there.
+func (c *Comparison) beyond(n *fhir.Node, labels []string) bool {
+	return !covers(c.bears(n, labels), c.union())
+}
+
+// bears are some labels of an entry and those that its codes give it.
+func (c *Comparison) bears(n *fhir.Node, labels []string) []string {
+	return append(slices.Clone(labels), label.Of(n, c.about())...)
+}
+
+// names reports whether an entry with some labels may say whose the document is: not where the document itself restricts
+// more than the entry, since the name of a clinic may tell what for, nor where the record does. That a psychoactive medicine
+// stands among others, as in most documents, says nothing of whose they are.
+func (c *Comparison) names(has []string) bool {
+	all := c.union()
+	has = slices.Clone(has)
+	if !covers(has, c.declared) {
+		return false
+	}
+	for _, l := range policy.Labels {
+		if l.Class == "mental" {
+			has = append(has, l.Code)
+		}
+	}
+	return covers(has, all)
+}
+
+// covers reports whether some labels are among those that something has.
+func covers(has, labels []string) bool {
+	return !slices.ContainsFunc(labels, func(l string) bool {
+		known, ok := policy.LabelOf(l)
+		return ok && !known.Chart && !slices.Contains(has, l)
+	})
 }

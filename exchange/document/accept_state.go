@@ -2,6 +2,7 @@ package document
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/practice/task"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Choice is what a person decides about an item.
@@ -144,7 +146,7 @@ func (r *Review) batches(ctx context.Context, actor *record.Actor) error {
 			}
 		}
 		b.Written = len(b.targets)
-		switch n.Path("activity.coding.0.code").Text() {
+		switch policy.StepOf(n) {
 		case "accept":
 			r.Batches = append(r.Batches, b)
 		case "undo":
@@ -234,12 +236,12 @@ func (r *Review) put(actor *record.Actor, c *Comparison, outcome string) record.
 	if r.Reason != "" {
 		input.Append(noted("person", r.Reason))
 	}
-	for _, row := range c.Rows {
-		if s := r.Saved[row.Item.Key]; s != "" && r.Done[row.Item.Key] == "" {
-			input.Append(noted(string(s), row.Item.Key))
+	for _, key := range r.keys(c) {
+		if s := r.Saved[key]; s != "" && r.Done[key] == "" {
+			input.Append(noted(string(s), key))
 		}
-		if s := r.Done[row.Item.Key]; s != "" {
-			output.Append(noted(string(s), row.Item.Key))
+		if s := r.Done[key]; s != "" {
+			output.Append(noted(string(s), key))
 		}
 	}
 	n.Set("input", some(input))
@@ -252,6 +254,23 @@ func (r *Review) put(actor *record.Actor, c *Comparison, outcome string) record.
 	n.Set("lastModified", fhir.Str(actor.Now().UTC().Format(time.RFC3339)))
 	p.Resource = n
 	return p
+}
+
+// keys are the keys of the items, in their order; of a document that cannot be read, those of which something was said.
+func (r *Review) keys(c *Comparison) (keys []string) {
+	for _, row := range c.Rows {
+		keys = append(keys, row.Item.Key)
+	}
+	if c.Document.Hash == "" && len(keys) == 0 {
+		for _, said := range []map[string]Choice{r.Saved, r.Done} {
+			for _, key := range slices.Sorted(maps.Keys(said)) {
+				if !slices.Contains(keys, key) {
+					keys = append(keys, key)
+				}
+			}
+		}
+	}
+	return keys
 }
 
 // some is a list, or nothing when it is empty.

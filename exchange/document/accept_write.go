@@ -95,7 +95,11 @@ func (c *Comparison) resources(actor *record.Actor, item *Item, document string)
 		}
 	case "MedicationStatement":
 		if main.Get("informationSource") == nil {
-			main.Set("informationSource", fhir.Obj("display", fault.Clip(cmp.Or(c.Document.Custodian, c.Document.Author, "another system"), 100)))
+			by := fault.Clip(cmp.Or(c.Document.Custodian, c.Document.Author, unnamed), 100)
+			if !c.names(c.bears(main, record.Labels(main))) {
+				by = unnamed
+			}
+			main.Set("informationSource", fhir.Obj("display", by))
 		}
 	}
 	return out
@@ -104,7 +108,7 @@ func (c *Comparison) resources(actor *record.Actor, item *Item, document string)
 // owned gives a resource its id, its patient, where it is from and its labels.
 func (c *Comparison) owned(actor *record.Actor, n *fhir.Node, document string) *fhir.Node {
 	n.SetID(ident.New(actor.Now()))
-	meta := c.meta(n.ResourceType(), document, c.said(n))
+	meta := c.meta(n, document, c.said(n))
 	n.Remove("meta")
 	n.SetFirst(2, "meta", meta)
 	n.Set(cmp.Or(aboutWhom[n.ResourceType()], "subject"), reference("Patient/"+c.Patient))
@@ -113,9 +117,12 @@ func (c *Comparison) owned(actor *record.Actor, n *fhir.Node, document string) *
 
 // merged is the chart's entry with what the document adds to it: codes of a problem or an allergy that
 // is certainly the same, and a note that it is listed elsewhere. It changes nothing of an order. nil
-// when there is nothing to write.
+// when there is nothing to write. An entry that lacks labels of the item, or that may not name the document, gets nothing of it: to label the entry would hide from those who need it what the chart has said openly so far.
 func (c *Comparison) merged(actor *record.Actor, r *Row) *record.Put {
 	if !r.Merges {
+		return nil
+	}
+	if has := record.Labels(r.entry); !c.names(has) || !covers(has, c.bears(r.Item.Resource, c.said(r.Item.Resource))) {
 		return nil
 	}
 	n := r.entry.Clone()
@@ -180,7 +187,7 @@ type step struct {
 func (c *Comparison) provenance(actor *record.Actor, s step) *fhir.Node {
 	n := fhir.New("Provenance")
 	n.SetID(ident.New(actor.Now()))
-	if list := codings(policy.LabelSystem, c.union(actor.Now())); list.Len() > 0 {
+	if list := codings(policy.LabelSystem, c.union()); list.Len() > 0 {
 		n.Set("meta", fhir.Obj("security", list))
 	}
 	list := fhir.Arr(reference("Patient/" + c.Patient))

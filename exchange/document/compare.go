@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
@@ -101,10 +102,14 @@ type Comparison struct {
 	// Partial says that entries may be kept from who looks: what is new may be there already.
 	Partial bool
 
-	files   []*fhir.Node
-	denials []*thing          // statements of the chart that there are no allergies
-	twins   map[string]string // DocumentReferences with the document's number, by the hash of their content
-	seen    record.Change     // Unchanged and SeenAt of the chart that was read
+	files []*fhir.Node
+	at    time.Time
+	all   []string // labels, see union
+	// declared are those of them that the document itself states.
+	declared []string
+	denials  []*thing          // statements of the chart that there are no allergies
+	twins    map[string]string // DocumentReferences with the document's number, by the hash of their content
+	seen     record.Change     // Unchanged and SeenAt of the chart that was read
 }
 
 // compared are the types of a chart that a document is held to.
@@ -118,7 +123,7 @@ func Compare(ctx context.Context, actor *record.Actor, patient string, d *Docume
 		return nil, fault.New(fault.Invalid, "There is no document to compare.")
 	}
 	d.days()
-	c := &Comparison{Patient: patient, Document: d}
+	c := &Comparison{Patient: patient, Document: d, at: actor.Now()}
 	var err error
 	if c.seen.SeenAt, err = actor.Snapshot(ctx); err != nil {
 		return nil, err
@@ -169,7 +174,9 @@ func Compare(ctx context.Context, actor *record.Actor, patient string, d *Docume
 				r.Denied = t.name
 			}
 		}
-		r.Unwritten, r.Unmerged = !c.writes(actor, r.Item), r.entry != nil && c.keeps(actor, r)
+		put := c.merged(actor, r)
+		r.Merges = put != nil
+		r.Unwritten, r.Unmerged = !c.writes(actor, r.Item), r.entry != nil && keeps(actor, r, put)
 		c.Partial = c.Partial || policy.Partial(actor.Principal(), r.Item.Resource.ResourceType())
 	}
 	return c, c.check(ctx, actor, nodes)
@@ -187,11 +194,10 @@ func (c *Comparison) writes(actor *record.Actor, item *Item) bool {
 }
 
 // keeps reports whether a role may not write what merging does.
-func (c *Comparison) keeps(actor *record.Actor, r *Row) bool {
+func keeps(actor *record.Actor, r *Row, put *record.Put) bool {
 	if policy.May(actor.Principal(), policy.Create, "Provenance") != nil {
 		return true
 	}
-	put := c.merged(actor, r)
 	return put != nil && policy.Decide(actor.Principal(), policy.Update, r.entry, put.Resource) != nil
 }
 
@@ -217,6 +223,38 @@ func hashOf(body []byte) string {
 	return hex.EncodeToString(h[:])
 }
 
+// Original refuses a document that was not read from what the import has filed under a DocumentReference.
+func (c *Comparison) Original(document string) error {
+	i := slices.IndexFunc(c.files, func(n *fhir.Node) bool { return n.ID() == document })
+	if i < 0 {
+		return nil // no document of this chart: what reads it says so
+	}
+	if hash := contentOf(c.files[i]); hash != "" && c.Document.Hash != "" && hash != c.Document.Hash {
+		return fault.New(fault.Conflict, "The file of this document is not the one that was imported. Nothing can be accepted from it: import the document again.")
+	}
+	return nil
+}
+
+// still refuses when the file of a document is not what was read: somebody has written another since.
+func (c *Comparison) still(ctx context.Context, actor *record.Actor, document string) error {
+	if err := c.Original(document); err != nil || c.Document.Hash == "" {
+		return err
+	}
+	_, content, err := chart.OpenDocument(ctx, actor, c.Patient, document)
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, content); err != nil {
+		return err
+	}
+	if hex.EncodeToString(h.Sum(nil)) != c.Document.Hash {
+		return moved()
+	}
+	return nil
+}
+
 // Row returns the row of an item by its key.
 func (c *Comparison) Row(key string) (*Row, bool) {
 	i := slices.IndexFunc(c.Rows, func(r Row) bool { return r.Item.Key == key })
@@ -227,9 +265,10 @@ func (c *Comparison) Row(key string) (*Row, bool) {
 }
 
 // Mark is what a person who decides has seen: it is another one when an item stands to the chart
-// otherwise, or when a check finds something else.
+// otherwise, when a check finds something else, or when the original does.
 func (c *Comparison) Mark() string {
 	h := sha256.New()
+	h.Write([]byte(c.Document.Hash + "\x01"))
 	for _, r := range c.Rows {
 		part := []string{r.Item.Key, string(r.State), r.Entry, r.entry.Path("meta.versionId").Text(), strings.Join(r.of, " ")}
 		for _, f := range r.Findings.Findings {

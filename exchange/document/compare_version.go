@@ -83,14 +83,7 @@ func (c *Comparison) follows(id string) {
 }
 
 // contentOf is the hash of the original behind a DocumentReference; "" when it was filed otherwise.
-func contentOf(n *fhir.Node) string {
-	for i := range n.Get("identifier").Items() {
-		if i.Get("system").Text() == contentSystem {
-			return i.Get("value").Text()
-		}
-	}
-	return ""
-}
+func contentOf(n *fhir.Node) string { return policy.ContentHash(n) }
 
 // known looks whether the very same bytes are filed, whatever a DocumentReference says of its content. Others
 // under the same number are another document, which takes the place of the one before.

@@ -116,6 +116,7 @@ func (d *Document) unread(nothing bool) (out []Unread) {
 
 // Document is what a document says.
 type Document struct {
+	Hash            string // SHA-256 of the original that was read
 	Form            string // "C-CDA R2.1"
 	Title           string
 	ID, Set         string     // OIDs or UUIDs with extension, "root^extension"

@@ -46,6 +46,7 @@ func readWhile(body []byte, alive func() error) (*Document, error) {
 	r.unstructured()
 	r.close()
 	r.doc.unhidden()
+	r.doc.Hash = hashOf(body)
 	return r.doc, nil
 }
 

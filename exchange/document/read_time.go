@@ -75,9 +75,9 @@ func (r *reader) bounds(e *cda.Element) (low, high string) {
 	switch {
 	case value < 1:
 	case low != "":
-		high, ok = moved(low, value, unit)
+		high, ok = shifted(low, value, unit)
 	case high != "":
-		low, ok = moved(high, -value, unit)
+		low, ok = shifted(high, -value, unit)
 	}
 	if !ok {
 		r.doubt(lengthOnly)
@@ -88,9 +88,9 @@ func (r *reader) bounds(e *cda.Element) (low, high string) {
 // spans are the units of a width as they are written.
 var spans = map[string]string{"a": "a", "year": "a", "years": "a", "mo": "mo", "month": "mo", "months": "mo", "wk": "wk", "week": "wk", "weeks": "wk", "d": "d", "day": "d", "days": "d", "h": "h", "hour": "h", "hours": "h", "min": "min", "s": "s"}
 
-// moved adds a number of units to a dateTime, that stays as exact as it was; ok is false when it is not as exact
+// shifted adds a number of units to a dateTime, that stays as exact as it was; ok is false when it is not as exact
 // as the unit.
-func moved(iso string, n int, unit string) (string, bool) {
+func shifted(iso string, n int, unit string) (string, bool) {
 	unit = spans[unit]
 	if n < -100_000 || n > 100_000 {
 		return "", false

@@ -28,7 +28,7 @@ type Undone struct {
 // Undo takes a batch back as one act: what it added is marked as entered in error, what it merged reads as
 // before. An entry that somebody has changed since stays, and is named; it can be tried again. One that a later
 // step of an import has changed, and nobody else, is no reason to go on: that step goes first (OutOfOrder).
-// The review of the document begins again. After UndoFor it is fault.Gone.
+// The review of the document begins again. After UndoFor it is fault.Gone. The original need not be readable: d is nil then.
 func Undo(ctx context.Context, actor *record.Actor, patient, document, batch string, d *Document) (u Undone, err error) {
 	for range attempts {
 		u, err = undoOnce(ctx, actor, patient, document, batch, d)
@@ -40,10 +40,6 @@ func Undo(ctx context.Context, actor *record.Actor, patient, document, batch str
 }
 
 func undoOnce(ctx context.Context, actor *record.Actor, patient, document, batch string, d *Document) (u Undone, err error) {
-	c, err := Compare(ctx, actor, patient, d)
-	if err != nil {
-		return u, err
-	}
 	r, err := ReviewOf(ctx, actor, patient, document)
 	if err != nil {
 		return u, err
@@ -56,6 +52,10 @@ func undoOnce(ctx context.Context, actor *record.Actor, patient, document, batch
 		return u, fault.New(fault.Conflict, "This was taken back already.")
 	case !r.Batches[i].Undoable(actor.Now()):
 		return u, fault.New(fault.Gone, "It is too late to take this back as a whole: 30 days have passed. Change the entries one by one.")
+	}
+	c, err := r.compare(ctx, actor, d, r.Batches[i].node)
+	if err != nil {
+		return u, err
 	}
 	change := record.Change{Imports: true, What: "undo what was accepted from a document", Final: true}
 	if err := wrote(ctx, actor, patient, batch, r.Batches[i].targets); err != nil {
@@ -90,6 +90,32 @@ func undoOnce(ctx context.Context, actor *record.Actor, patient, document, batch
 	change.Put = append(change.Put, record.Put{Resource: c.provenance(actor, step{document: document, activity: "undo", targets: targets, of: batch}), Create: true}, r.put(actor, c, ""))
 	u.Result, err = actor.Commit(ctx, change)
 	return u, err
+}
+
+// compare holds the document to the chart; with nil, or when its file is another one now, nothing but the labels of a step: what
+// was accepted can be taken back though nobody can read any more what it was accepted from.
+func (r *Review) compare(ctx context.Context, actor *record.Actor, d *Document, step *fhir.Node) (*Comparison, error) {
+	if d != nil {
+		c, err := Compare(ctx, actor, r.Patient, d)
+		if err != nil || c.Original(r.Document) == nil {
+			return c, err
+		}
+	}
+	c, err := Compare(ctx, actor, r.Patient, &Document{Labels: record.Labels(step)})
+	if err == nil {
+		c.Person = nil
+	}
+	return c, err
+}
+
+// Unreadable is the review of a document whose original cannot be read: nothing to decide, and the steps that can be taken back.
+func Unreadable(ctx context.Context, actor *record.Actor, patient, document string) (*Comparison, *Review, error) {
+	r, err := ReviewOf(ctx, actor, patient, document)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := r.compare(ctx, actor, nil, nil)
+	return c, r, err
 }
 
 // valuesOf is how many entries of a step are parts of others, as the values of a panel are.
@@ -138,7 +164,7 @@ func laterStep(ctx context.Context, actor *record.Actor, target string) (documen
 	}
 	by := map[string]*fhir.Node{}
 	for _, s := range steps {
-		if s.Path("activity.coding.0.system").Text() == policy.ImportSystem {
+		if policy.StepOf(s) != "" {
 			for t := range s.Get("target").Items() {
 				by[t.Get("reference").Text()] = s
 			}
@@ -150,7 +176,7 @@ func laterStep(ctx context.Context, actor *record.Actor, target string) (documen
 		if s == nil {
 			return "", nil
 		}
-		if document == "" && s.Path("activity.coding.0.code").Text() == "accept" {
+		if document == "" && policy.StepOf(s) == "accept" {
 			document = strings.TrimPrefix(s.Path("entity.0.what.reference").Text(), "DocumentReference/")
 		}
 	}

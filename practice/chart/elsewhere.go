@@ -11,7 +11,7 @@ import (
 // Elsewhere is something that was taken in from a document of another clinic and has no page of its own.
 type Elsewhere struct {
 	Kind, Text, Value, When string
-	Document                string // id of the DocumentReference
+	Document                string // id of the DocumentReference; "" where fewer people see it
 	Source                  string // see policy.SourceOf
 }
 
@@ -26,8 +26,8 @@ var kindsElsewhere = []struct{ Type, Kind string }{
 func (c Chart) Elsewhere() (out []Elsewhere) {
 	for _, k := range kindsElsewhere {
 		for _, n := range c.resources[k.Type] {
-			document, ok := strings.CutPrefix(n.Path("meta.source").Text(), "urn:uuid:")
-			if !ok || policy.OriginOf(n) != Imported || inError(n) || n.Get("lifecycleStatus").Text() == "entered-in-error" || k.Type == "Observation" && charted(n) {
+			document, _ := strings.CutPrefix(n.Path("meta.source").Text(), "urn:uuid:")
+			if policy.OriginOf(n) != Imported || inError(n) || n.Get("lifecycleStatus").Text() == "entered-in-error" || k.Type == "Observation" && charted(n) {
 				continue
 			}
 			e := elsewhere(n)

@@ -1,6 +1,9 @@
 package policy
 
-import "github.com/osler-emr/osler/fhir"
+import (
+	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/trust"
+)
 
 // Origin says where a resource comes from when no one of the clinic stated it first hand: the code of a tag
 // in meta.tag. It is "" for the clinic's own.
@@ -36,15 +39,78 @@ func (o Origin) tag(r *fhir.Node) *fhir.Node {
 	return nil
 }
 
-// OriginOf returns where a resource comes from. What only demonstrates counts as the clinic's own.
-func OriginOf(r *fhir.Node) Origin {
-	for t := range r.Path("meta.tag").Items() {
-		if o := Origin(t.Get("code").Text()); t.Get("system").Text() == originSystem && o != Demonstration {
+// OriginOf returns where a resource comes from. What a patient reported is that before all else, whatever is said of it
+// beside: it is the one origin that is believed less. What only demonstrates counts as the clinic's own.
+func OriginOf(r *fhir.Node) (origin Origin) {
+	for _, t := range origins(r) {
+		switch o := Origin(t.Get("code").Text()); {
+		case o == Reported:
 			return o
+		case o != Demonstration && origin == "":
+			origin = o
 		}
 	}
-	return ""
+	return origin
 }
 
-// SourceOf returns whose document an imported resource is from, as Tag has it; "" where nothing is known.
-func SourceOf(r *fhir.Node) string { return Imported.tag(r).Get("display").Text() }
+// SourceOf returns whose document an imported resource is from, as Tag has it; "" where nothing is known, and of what a
+// patient reported.
+func SourceOf(r *fhir.Node) string {
+	if Reported.Of(r) {
+		return ""
+	}
+	return Imported.tag(r).Get("display").Text()
+}
+
+// MarkReported marks what a patient writes newly as such, when its type has no other member that says so
+// and nothing is said of its origin.
+func MarkReported(p trust.Principal, r *fhir.Node) {
+	if p.Role != trust.Patient || r.ResourceType() != "MedicationStatement" || len(origins(r)) > 0 {
+		return
+	}
+	tag := Reported.Tag("")
+	if tags := r.Path("meta.tag"); tags.Len() > 0 {
+		tags.Append(tag)
+		return
+	}
+	r.Get("meta").Set("tag", fhir.Arr(tag))
+}
+
+// origins returns the tags of origin of a resource.
+func origins(r *fhir.Node) (tags []*fhir.Node) {
+	for t := range r.Path("meta.tag").Items() {
+		if t.Get("system").Text() == originSystem {
+			tags = append(tags, t)
+		}
+	}
+	return tags
+}
+
+// sameOrigins reports whether two versions say the same of where they come from.
+func sameOrigins(before, after *fhir.Node) bool {
+	was, is := origins(before), origins(after)
+	if len(was) != len(is) {
+		return false
+	}
+	for i := range was {
+		if !equal(was[i], is[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// reported reports whether a resource is tagged as what a patient says, and as nothing else.
+func reported(r *fhir.Node) bool {
+	tags := origins(r)
+	return len(tags) == 1 && tags[0].Get("code").Text() == string(Reported)
+}
+
+// ownOrigin holds patients to the one origin that is theirs. What stands on an entry stays when they
+// change something of it.
+func ownOrigin(p trust.Principal, _ Interaction, before, after *fhir.Node) string {
+	if p.Role != trust.Patient || after == nil || before != nil && sameOrigins(before, after) || before == nil && len(origins(after)) == 0 || reported(after) {
+		return ""
+	}
+	return "what patients write has no origin but patient-reported: leave out the other tags of " + originSystem + "."
+}

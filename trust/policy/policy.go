@@ -77,6 +77,8 @@ func visible(p trust.Principal, resourceType string) search.Expr {
 	switch {
 	case strings.HasPrefix(c, "r?"):
 		return restricted(p, resourceType)
+	case strings.HasPrefix(c, "r") && resourceType == "Binary" && p.Role != trust.SystemRole:
+		return unfiled(p)
 	case strings.HasPrefix(c, "r"):
 		return search.All{}
 	}
@@ -125,7 +127,7 @@ func Decide(p trust.Principal, i Interaction, before, after *fhir.Node) error {
 }
 
 // everywhere are the rules that hold for every role, whatever its cell of the table says.
-var everywhere = []func(p trust.Principal, i Interaction, before, after *fhir.Node) string{objection, rightsThread, message, fact, settled}
+var everywhere = []func(p trust.Principal, i Interaction, before, after *fhir.Node) string{objection, rightsThread, message, fact, settled, ownOrigin}
 
 // Types returns the resource types of FHIR R4 in alphabetical order.
 func Types() []string { return slices.Sorted(maps.Keys(rows)) }

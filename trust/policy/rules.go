@@ -16,8 +16,15 @@ const (
 )
 
 // OwnerSystem is the system of a server-owned tag that names the account for which a resource
-// works: a Subscription is read by whoever wrote it, since its criteria say what they look for.
+// works: a Subscription is read by whoever wrote it, since its criteria say what they look for, and a file
+// that is in no chart yet by whoever sent it, since nobody else knows whose it is.
 const OwnerSystem = "urn:osler:owner"
+
+// unfiled is all files but those that are in no chart yet and were sent by somebody else.
+func unfiled(p trust.Principal) search.Expr {
+	waits := search.Token{Param: "_tag", System: OwnerSystem, HasSystem: true, AnyCode: true}
+	return search.Or{search.Not{X: waits}, code("_tag", OwnerSystem, p.ID)}
+}
 
 type place struct {
 	role         trust.Role
@@ -223,7 +230,7 @@ func nursePrescription(_ trust.Principal, before, after *fhir.Node) string {
 // Who accepts what a document of another system says writes down that it comes from there.
 func ownImport(p trust.Principal, before, after *fhir.Node) string {
 	by := after.Get("agent").At(0).Path("who.reference").Text()
-	if before != nil || by == "" || by != p.Reference() || after.Path("activity.coding.0.system").Text() != ImportSystem {
+	if before != nil || by == "" || by != p.Reference() || StepOf(after) == "" {
 		return "this role writes where entries come from only for what it accepts from a document itself."
 	}
 	return ""
