@@ -195,8 +195,8 @@ func (c *Comparison) reopen(r *Review, batch int, kept []string) {
 	for _, ref := range kept {
 		stays[ref] = true
 	}
-	for _, row := range c.Rows {
-		if key := row.Item.Key; r.Done[key] != Ignore && !stays[row.Entry] {
+	for key, choice := range r.Done {
+		if row, ok := c.Row(key); choice != Ignore && !(ok && stays[row.Entry]) { // of an original that cannot be read there are no rows
 			delete(r.Done, key)
 		}
 	}
