@@ -81,6 +81,7 @@ func (r *Review) has(choices map[string]Choice) bool {
 
 // accept adds to a change what a decision writes.
 func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec Decision, change *record.Change) (a Accepted, err error) {
+	c.as(document)
 	ended := map[string]bool{} // statements that there are no allergies
 	reason := strings.TrimSpace(dec.Reason)
 	if reason == "" {

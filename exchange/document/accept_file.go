@@ -14,6 +14,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/practice/task"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust"
@@ -208,7 +209,11 @@ func (c *Comparison) meta(resourceType, document string, labels []string) *fhir.
 	if list := codings(policy.LabelSystem, labels); list.Len() > 0 && policy.MayHide(resourceType) == nil {
 		m.Set("security", list)
 	}
-	m.Set("tag", fhir.Arr(fhir.Obj("system", "urn:osler:origin", "code", "imported", "display", c.from())))
+	tags := fhir.Arr(fhir.Obj("system", "urn:osler:origin", "code", "imported", "display", c.from()))
+	if c.sent {
+		tags = fhir.Arr(fhir.Obj("system", "urn:osler:origin", "code", string(chart.Reported)), tags.At(0))
+	}
+	m.Set("tag", tags)
 	return m
 }
 
@@ -222,16 +227,30 @@ func codings(system string, codes []string) *fhir.Node {
 	return list
 }
 
-// OtherMark begins the source of what is from a document about another person.
+// OtherMark stands in the source of what is from a document about another person.
 const OtherMark = "the document of "
 
-// from says whose the document is, and of when: "Kirkstall Heart Clinic, 2026-11-09"; of another person's,
-// and of whom: "the document of Eve Betterhalf (Kirkstall Heart Clinic), 2026-11-09".
-func (c *Comparison) from() string {
+// source says whose word it is what the document says: "Kirkstall Heart Clinic"; of another person's document,
+// and of whom: "the document of Eve Betterhalf (Kirkstall Heart Clinic)". What a patient sent is the patient's
+// word, who names a clinic: "the patient, with a document of Kirkstall Heart Clinic".
+func (c *Comparison) source() string {
 	by := cut(cmp.Or(c.Document.Custodian, c.Document.Author, "another system"), 100)
-	if c.Blocks() {
+	other := c.Blocks()
+	if other {
 		by = OtherMark + cut(cmp.Or(c.About(), "somebody else"), 100) + " (" + by + ")"
 	}
+	switch {
+	case c.sent && other:
+		return "the patient, with " + by
+	case c.sent:
+		return "the patient, with a document of " + by
+	}
+	return by
+}
+
+// from is source, and of when: "Kirkstall Heart Clinic, 2026-11-09".
+func (c *Comparison) from() string {
+	by := c.source()
 	if c.Document.Written.IsZero() {
 		return by
 	}

@@ -93,7 +93,9 @@ func (c *Comparison) resources(actor *record.Actor, item *Item, document string)
 			main.Set("verificationStatus", coded("http://terminology.hl7.org/CodeSystem/allergyintolerance-verification", "unconfirmed"))
 		}
 	case "MedicationStatement":
-		if main.Get("informationSource") == nil {
+		if c.sent {
+			main.Set("informationSource", fhir.Obj("type", "Patient", "display", c.source())) // no reference: what a clinic has accepted is not the patient's to change
+		} else if main.Get("informationSource") == nil {
 			main.Set("informationSource", fhir.Obj("display", cut(cmp.Or(c.Document.Custodian, c.Document.Author, "another system"), 100)))
 		}
 	}
@@ -200,6 +202,9 @@ func (c *Comparison) provenance(actor *record.Actor, document, activity, reason 
 	agents := fhir.Arr(fhir.Obj("type", kind("enterer"), "who", who))
 	if by := cmp.Or(c.Document.Author, c.Document.Custodian); by != "" {
 		agents.Append(fhir.Obj("type", kind("author"), "who", fhir.Obj("display", cut(by, 200))))
+	}
+	if c.sent {
+		agents.Append(fhir.Obj("type", kind("informant"), "who", reference("Patient/"+c.Patient)))
 	}
 	n.Set("agent", agents)
 	entities := fhir.Arr(fhir.Obj("role", "source", "what", reference("DocumentReference/"+document)))

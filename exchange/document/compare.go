@@ -92,6 +92,7 @@ type Comparison struct {
 	Partial bool
 
 	files   []*fhir.Node
+	sent    bool              // by the patient, once it is known as which DocumentReference it is filed
 	denials []*thing          // statements of the chart that there are no allergies
 	twins   map[string]string // DocumentReferences with the document's number, by the hash of their content
 	seen    record.Change     // Unchanged and SeenAt of the chart that was read
@@ -242,6 +243,11 @@ func sentByPatient(n *fhir.Node) bool {
 		}
 	}
 	return false
+}
+
+// as says as which DocumentReference of the chart the document is filed, before anything is written of it.
+func (c *Comparison) as(document string) {
+	c.sent = slices.ContainsFunc(c.files, func(n *fhir.Node) bool { return n.ID() == document && sentByPatient(n) })
 }
 
 // holds reports whether the content of a filed document is these very bytes.

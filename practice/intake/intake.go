@@ -75,7 +75,7 @@ func number(s string) float64 {
 // FromResource reads a home measurement; ok is false for an Observation that no patient
 // reported, or of another kind.
 func FromResource(n *fhir.Node) (m Measurement, ok bool) {
-	if n.ResourceType() != "Observation" || !reported(n) {
+	if n.ResourceType() != "Observation" || !reported(n) || strings.HasPrefix(n.Path("meta.source").Text(), "urn:uuid:") { // from a document
 		return m, false
 	}
 	m = Measurement{ID: n.ID(), Name: n.Path("code.text").Text(), When: moment(n.Get("effectiveDateTime").Text())}

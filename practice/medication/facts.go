@@ -83,7 +83,7 @@ func FactsFrom(nodes []*fhir.Node, patient string, now time.Time, named func(str
 func (m Medicine) Check() rx.Medicine {
 	return rx.Medicine{
 		ID: m.Reference(), Text: m.Text, Codings: m.Codings, Strength: m.Strength(), Dose: m.Dose, Unit: m.Unit,
-		PerDay: drug.PerDay(m.Frequency, m.Period, m.PeriodUnit), AsNeeded: m.AsNeeded, Days: m.Days, Stated: m.Stated && m.Source == "", Date: m.Authored,
+		PerDay: drug.PerDay(m.Frequency, m.Period, m.PeriodUnit), AsNeeded: m.AsNeeded, Days: m.Days, Stated: m.Stated && (m.Source == "" || m.Origin == "patient-reported"), Date: m.Authored,
 	}
 }
 

@@ -96,7 +96,11 @@ func Counts(n *fhir.Node) bool {
 // Waiting reports whether an observation is a home measurement that waits for a clinician.
 func Waiting(n *fhir.Node) bool { return n.Get("status").Text() == "preliminary" && isReported(n) }
 
-func isReported(n *fhir.Node) bool { return originOf(n) == reported }
+// isReported reports whether a patient has measured it: what stands in a document that a patient sent was taken in
+// by somebody here.
+func isReported(n *fhir.Node) bool {
+	return originOf(n) == reported && !strings.HasPrefix(n.Path("meta.source").Text(), "urn:uuid:")
+}
 
 func originOf(n *fhir.Node) string {
 	for tag := range n.Path("meta.tag").Items() {
