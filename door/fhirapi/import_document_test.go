@@ -118,7 +118,10 @@ func TestDocumentsThatAreRefused(t *testing.T) {
 		}
 	}
 	a := h.ask("POST", "/fhir/Patient/rosa/$import-document?accept=new&reason=Confirmed+by+phone", other, "Content-Type: text/xml")
-	if a.status != http.StatusOK {
+	if a.status != http.StatusOK || parameter(a.node, "added").Get("valueInteger").Text() != "0" || parameter(a.node, "left").Get("valueInteger").Text() == "0" || parameter(a.node, "task") == nil {
 		t.Errorf("with a reason: %d %.300s", a.status, a.body)
+	}
+	if n := h.ask("GET", "/fhir/Condition?_summary=count", "").node.Get("total").Text(); n != "0" {
+		t.Errorf("%s problems of another person", n)
 	}
 }

@@ -202,9 +202,8 @@ func (d Decision) hash() string {
 	return hex.EncodeToString(h[:12])
 }
 
-// Take files a document and accepts all that is new in it, in one change, for migrations by who may write
-// all of it: what differs, is less exact or uncertain, of which something could not be read, or of which a check says that it must not be,
-// stays on the task. A document that was filed before is compared anew.
+// Take files a document and accepts all that is new in it and may be taken in alone, in one change, for migrations
+// by who may write all of it; the rest stays on the task. A document that was filed before is compared anew.
 func Take(ctx context.Context, actor *record.Actor, u Upload) (f Filed, a Accepted, c *Comparison, err error) {
 	for range attempts {
 		f, a, c, err = takeOnce(ctx, actor, u)
@@ -236,7 +235,7 @@ func takeOnce(ctx context.Context, actor *record.Actor, u Upload) (f Filed, a Ac
 	r.Document = f.Document
 	dec := Decision{Choices: map[string]Choice{}, Reason: u.Reason}
 	for i := range c.Rows {
-		if row := &c.Rows[i]; row.State == New && row.Addable() && row.clear() && r.Done[row.Item.Key] == "" {
+		if row := &c.Rows[i]; c.alone(row) && r.Done[row.Item.Key] == "" {
 			dec.Choices[row.Item.Key] = Add
 		}
 	}

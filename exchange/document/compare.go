@@ -327,8 +327,9 @@ func (s Section) Name() string {
 	return "Other"
 }
 
-// clear reports whether an item can be taken in without a person who looks at it: all of it was read, and no check
-// says that it must not be.
-func (r *Row) clear() bool {
-	return len(r.Item.Doubts) == 0 && !(r.Checks && r.Findings.Loudest() == rx.Stop)
+// alone reports whether an item is taken in without a person who looks at it: it is new, all of it was read, and no
+// check says that it must not be. Of a document that seems to be another person's none is, whatever reason was given
+// for filing it.
+func (c *Comparison) alone(r *Row) bool {
+	return !c.Blocks() && r.State == New && r.Addable() && len(r.Item.Doubts) == 0 && !(r.Checks && r.Findings.Loudest() == rx.Stop)
 }
