@@ -7,44 +7,39 @@ import (
 	"github.com/osler-emr/osler/record"
 )
 
-// denied reports whether an item is an allergy that a statement of the chart says not to be there.
-func (r *Row) denied(t *thing) bool {
+// denied are those of the chart's statements that there are no allergies, of a kind or at all, which an item
+// contradicts that is an allergy of today.
+func (c *Comparison) denied(r *Row) (out []*thing) {
 	n := r.Item.Resource
-	if n.ResourceType() != "AllergyIntolerance" || r.Item.Absent {
-		return false
+	if len(c.denials) == 0 || n.ResourceType() != "AllergyIntolerance" || r.Item.Absent {
+		return nil
 	}
 	in := describe(n)
 	if !in.now {
-		return false
+		return nil
 	}
-	if !t.part {
-		return true
+	medicine := false
+	for x := range n.Get("category").Items() {
+		medicine = medicine || x.Text() == "medication"
 	}
-	var codes []string
-	for c := range t.node.Path("code.coding").Items() {
-		codes = append(codes, c.Get("code").Text())
+	if a, ok := allergen.Find(in.name); ok {
+		medicine = medicine || string(a.Category) == "medication"
 	}
-	if allergen.DenialOf(codes, t.name) != allergen.DeniesMedicines {
-		return false
-	}
-	for c := range n.Get("category").Items() {
-		if c.Text() == "medication" {
-			return true
+	for _, t := range c.denials {
+		if !t.part || t.medicines && medicine {
+			out = append(out, t)
 		}
 	}
-	a, ok := allergen.Find(in.name)
-	return ok && string(a.Category) == "medication"
+	return out
 }
 
 // contradicted are the chart's statements that there are no allergies which an item ends when it is added.
 func (c *Comparison) contradicted(r *Row) (out []record.Put) {
-	for _, t := range c.denials {
-		if r.denied(t) {
-			n := t.node.Clone()
-			n.Set("clinicalStatus", coded("http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical", "inactive"))
-			version, _ := strconv.ParseInt(n.Path("meta.versionId").Text(), 10, 64)
-			out = append(out, record.Put{Resource: n, IfMatch: version})
-		}
+	for _, t := range c.denied(r) {
+		n := t.node.Clone()
+		n.Set("clinicalStatus", coded("http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical", "inactive"))
+		version, _ := strconv.ParseInt(n.Path("meta.versionId").Text(), 10, 64)
+		out = append(out, record.Put{Resource: n, IfMatch: version})
 	}
 	return out
 }

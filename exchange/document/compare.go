@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
@@ -103,11 +104,26 @@ var compared = []string{"Patient", "AllergyIntolerance", "MedicationStatement", 
 	"DiagnosticReport", "Procedure", "Encounter", "FamilyMemberHistory", "Goal", "CarePlan", "ServiceRequest", "Appointment", "Device", "DeviceUseStatement",
 	"DocumentReference", "Coverage", "CareTeam", "NutritionOrder", "ImmunizationRecommendation", "Specimen", "Medication"}
 
-// Compare holds a document to a patient's chart. It writes nothing.
+// compareWithin is how long a document is held to a chart, as other questions that cost much are worked on.
+var compareWithin = 30 * time.Second
+
+// Compare holds a document to a patient's chart. It writes nothing. What takes longer than compareWithin is
+// fault.TooCostly.
 func Compare(ctx context.Context, actor *record.Actor, patient string, d *Document) (*Comparison, error) {
 	if d == nil {
 		return nil, fault.New(fault.Invalid, "There is no document to compare.")
 	}
+	late := fault.New(fault.TooCostly, "To compare this document with the chart takes more than %d seconds. Nothing of it was taken in. Ask the other clinic for a summary with fewer entries.", int(compareWithin.Seconds()))
+	ctx, stop := context.WithTimeoutCause(ctx, compareWithin, late)
+	defer stop()
+	c, err := compare(ctx, actor, patient, d)
+	if err != nil && context.Cause(ctx) == late {
+		return nil, late
+	}
+	return c, err
+}
+
+func compare(ctx context.Context, actor *record.Actor, patient string, d *Document) (*Comparison, error) {
 	d.days()
 	c := &Comparison{Patient: patient, Document: d}
 	var err error
@@ -152,11 +168,12 @@ func Compare(ctx context.Context, actor *record.Actor, patient string, d *Docume
 		c.Rows = append(c.Rows, here.row(&d.Items[i]))
 	}
 	for i := range c.Rows {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		r := &c.Rows[i]
-		for _, t := range c.denials {
-			if r.denied(t) {
-				r.Denied = t.name
-			}
+		if denied := c.denied(r); len(denied) > 0 {
+			r.Denied = denied[len(denied)-1].name
 		}
 		r.Unwritten, r.Unmerged = !c.writes(actor, r.Item), r.entry != nil && c.keeps(actor, r)
 		c.Partial = c.Partial || policy.Partial(actor.Principal(), r.Item.Resource.ResourceType())

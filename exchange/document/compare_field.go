@@ -23,20 +23,21 @@ const medicines = "medicine"
 
 // thing is a resource as it is compared.
 type thing struct {
-	node  *fhir.Node
-	group string   // resources that can be the same
-	codes []string // "system|code", and what the catalogues know of them
-	words []string // folded names
-	name  string
-	date  string // of an event
-	event bool   // it happened at a time, and the same again is another
-	daily bool   // it happens once a day at most
-	now   bool   // it is so today
-	none  bool   // that there is none, of a kind at least
-	part  bool   // that there is none of a kind only
-	loose bool   // part of the words may mean the same
-	agent rx.Allergy
-	facts []fact
+	node      *fhir.Node
+	group     string   // resources that can be the same
+	codes     []string // "system|code", and what the catalogues know of them
+	words     []string // folded names
+	name      string
+	date      string   // of an event
+	event     bool     // it happened at a time, and the same again is another
+	daily     bool     // it happens once a day at most
+	now       bool     // it is so today
+	none      bool     // that there is none, of a kind at least
+	part      bool     // that there is none of a kind only
+	medicines bool     // that there is no allergy to medicines
+	loose     bool     // part of the words may mean the same
+	cause     rx.Cause // what an allergy is to
+	facts     []fact
 
 	byPart    map[string][]int // the facts that are parts of a panel, by their keys
 	tried     *thing           // the item that it was last held to
@@ -44,6 +45,17 @@ type thing struct {
 	at        lang.Partial     // date, once somebody asks
 	dated     bool             // somebody did
 	dateKnown bool
+	said      []string // the words of the name, each once; see terms
+}
+
+// terms are the words of a thing's name, each once.
+func (t *thing) terms() []string {
+	if t.said == nil && t.name != "" {
+		t.said = strings.Fields(folded(t.name))
+		slices.Sort(t.said)
+		t.said = slices.Compact(t.said)
+	}
+	return t.said
 }
 
 // fact is one value of a thing.
@@ -56,6 +68,7 @@ type fact struct {
 	equal  func(a, b string) bool
 	part   bool     // of a panel: found by its codes, not by its name
 	codes  []string // of a part
+	folded string   // the value as words are compared; of a part, its name
 }
 
 // find returns the fact of an entry that stands beside one of an item. Of parts with the same code it is
@@ -91,14 +104,14 @@ func (f fact) keys() (out []string) {
 	for _, c := range f.codes {
 		out = append(out, "|"+c)
 	}
-	return append(out, "~"+folded(f.name))
+	return append(out, "~"+f.folded)
 }
 
 // analyte puts a value of a panel among the facts.
 func (t *thing) analyte(code, of *fhir.Node) {
 	x := &thing{}
 	x.measured(code)
-	f := fact{name: x.name, value: value(of), weighs: true, equal: sameValue, part: true, codes: x.codes}
+	f := fact{name: x.name, value: value(of), weighs: true, equal: sameValue, part: true, codes: x.codes, folded: folded(x.name)}
 	if t.byPart == nil {
 		t.byPart = map[string][]int{}
 	}
@@ -112,7 +125,7 @@ func (t *thing) analyte(code, of *fhir.Node) {
 // has none.
 func (f fact) analyte(of fact) bool {
 	if len(f.codes) == 0 || len(of.codes) == 0 {
-		return sameWords(f.name, of.name)
+		return f.sameWords(of)
 	}
 	return slices.ContainsFunc(f.codes, func(c string) bool { return slices.Contains(of.codes, c) })
 }
@@ -129,8 +142,10 @@ func (f fact) same(of fact) bool {
 	case f.date:
 		return sameDay(f.value, of.value)
 	}
-	return f.value == of.value || sameWords(f.value, of.value) || sameNumber(f.value, of.value)
+	return f.value == of.value || f.sameWords(of) || sameNumber(f.value, of.value)
 }
+
+func (f fact) sameWords(of fact) bool { return f.folded != "" && f.folded == of.folded }
 
 // differs reports whether both sides say something, and not the same.
 func (f fact) differs(of fact) bool {
@@ -196,7 +211,12 @@ func words(n *fhir.Node) string {
 	return text
 }
 
-func (t *thing) fact(f fact) { t.facts = append(t.facts, f) }
+func (t *thing) fact(f fact) {
+	if f.folded == "" && f.equal == nil && !f.date { // once, not for each entry that it is held to
+		f.folded = folded(f.value)
+	}
+	t.facts = append(t.facts, f)
+}
 
 func code(n *fhir.Node) string { return n.Path("coding.0.code").Text() }
 
@@ -230,10 +250,10 @@ func (t *thing) allergy(n *fhir.Node) {
 		codes = append(codes, c.Code)
 	}
 	denied := allergen.DenialOf(codes, t.name)
-	t.none, t.part = denied != allergen.NotDenied, denied > allergen.DeniesAll
+	t.none, t.part, t.medicines = denied != allergen.NotDenied, denied > allergen.DeniesAll, denied == allergen.DeniesMedicines
 	t.now = !t.none && clinical != "inactive" && clinical != "resolved" && verified != "refuted"
 	t.loose = true
-	t.agent = rx.Allergy{Text: t.name, Codings: list}
+	t.cause = rx.CauseOf(rx.Allergy{Text: t.name, Codings: list})
 	var reactions []string
 	severity := ""
 	for r := range n.Get("reaction").Items() {
@@ -297,7 +317,7 @@ func (t *thing) medicine(n *fhir.Node) {
 	if dose == "" && often == "" {
 		t.fact(fact{name: "Directions", value: m.Directions})
 	}
-	t.fact(fact{name: "Route", value: m.Route, equal: sameRoute})
+	t.fact(fact{name: "Route", value: m.Route, folded: route(m.Route)})
 	t.fact(fact{name: "Status", value: status})
 	t.fact(fact{name: "Since", value: cmp.Or(m.StartAs, m.AuthoredAs), date: true, equal: anyDay})
 	t.fact(fact{name: "Stopped on", value: dayOf(m.End), date: true})
@@ -316,19 +336,15 @@ func dayOf(t time.Time) string {
 // strength is one as both sides write it: "20 mg" for "20 MG".
 func strength(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), " ")) }
 
-// sameRoute takes "Oral route" and "by mouth" for one another.
-func sameRoute(a, b string) bool {
-	fold := func(s string) string {
-		switch s = strings.TrimSuffix(strings.TrimSuffix(folded(s), " route"), " use"); {
-		case s == "by mouth" || s == "oral" || s == "po":
-			return "oral"
-		case strings.HasPrefix(s, "inhal") || strings.HasPrefix(s, "respirat") || s == "oral inhalation":
-			return "inhaled"
-		default:
-			return s
-		}
+// route folds a route, so that "Oral route" and "by mouth" are the same.
+func route(s string) string {
+	switch s = strings.TrimSuffix(strings.TrimSuffix(folded(s), " route"), " use"); {
+	case s == "by mouth" || s == "oral" || s == "po":
+		return "oral"
+	case strings.HasPrefix(s, "inhal") || strings.HasPrefix(s, "respirat") || s == "oral inhalation":
+		return "inhaled"
 	}
-	return fold(a) == fold(b)
+	return s
 }
 
 func (t *thing) problem(n *fhir.Node) {
