@@ -77,7 +77,7 @@ func (c *call) documentGiven() (in documentIn, err error) {
 			}
 			return in, unread(err, fault.Wrap(err, fault.Malformed, "The body could not be read to its end."))
 		}
-		if !fhirXML(in.body) {
+		if !xml.IsResource(in.body) {
 			return in, in.check()
 		}
 		r, err := xml.Decode(in.body)
@@ -91,11 +91,6 @@ func (c *call) documentGiven() (in documentIn, err error) {
 		return in, err
 	}
 	return in, in.from(r)
-}
-
-// fhirXML reports whether a body begins as a resource in FHIR's XML, rather than as a document.
-func fhirXML(b []byte) bool {
-	return strings.Contains(string(b[:min(len(b), 400)]), "http://hl7.org/fhir")
 }
 
 // from takes the document out of a Binary or of Parameters.
