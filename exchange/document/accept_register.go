@@ -49,7 +49,8 @@ func Register(ctx context.Context, actor *record.Actor, body []byte) (Registered
 			out.Doubts++
 		}
 	}
-	_, a, _, err := Take(ctx, actor, Upload{Patient: out.Patient, Body: body, Read: d})
+	up := Upload{Patient: out.Patient, Body: body, Read: d}
+	_, a, _, err := Take(ctx, actor, up)
 	if err != nil { // nobody is left registered by a document that was not taken in
 		_, failed := actor.Commit(ctx, record.Change{What: "take back a registration", Delete: []record.Delete{{Type: "Patient", ID: out.Patient}}})
 		if failed != nil {
@@ -57,11 +58,20 @@ func Register(ctx context.Context, actor *record.Actor, body []byte) (Registered
 		}
 		return Registered{}, err
 	}
-	for _, v := range a.Result.Versions {
-		out.Stored[v.Type]++
+	for {
+		for _, v := range a.Result.Versions {
+			if v.Version == 1 { // the task is written with each step
+				out.Stored[v.Type]++
+			}
+		}
+		out.Left = a.Left
+		if !a.More {
+			return out, nil
+		}
+		if _, a, _, err = Take(ctx, actor, up); err != nil {
+			return out, err // what is there stays: the document is filed, and the rest waits on its task
+		}
 	}
-	out.Left = a.Left
-	return out, nil
 }
 
 // holder returns the patient in whose chart the very same document is, when they are its person; "" when it is in

@@ -83,6 +83,47 @@ func BenchmarkCompareHostile(b *testing.B) {
 	}
 }
 
+// largeLetter is a document of a number of problems that are all new, 770 bytes each.
+func largeLetter(problems int) []byte {
+	var rows, entries strings.Builder
+	for i := range problems {
+		fmt.Fprintf(&rows, `<tr ID="p%d"><td>Problemo%d active</td></tr>`, i, i)
+		fmt.Fprintf(&entries, `<entry><act classCode="ACT" moodCode="EVN"><templateId root="2.16.840.1.113883.10.20.22.4.3"/><id root="1.2.4.%d"/><code code="CONC" codeSystem="2.16.840.1.113883.5.6"/><statusCode code="active"/><effectiveTime><low value="20200101"/></effectiveTime><entryRelationship typeCode="SUBJ"><observation classCode="OBS" moodCode="EVN"><templateId root="2.16.840.1.113883.10.20.22.4.4"/><id root="1.2.5.%d"/><code code="55607006" codeSystem="2.16.840.1.113883.6.96"/><text><reference value="#p%d"/></text><statusCode code="completed"/><effectiveTime><low value="20200101"/></effectiveTime><value xsi:type="CD" code="%d" codeSystem="2.16.840.1.113883.6.96" displayName="Problemo%d"/></observation></entryRelationship></act></entry>`, i, i, i, 900000+i, i)
+	}
+	return []byte(`<ClinicalDocument xmlns="urn:hl7-org:v3" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><templateId root="2.16.840.1.113883.10.20.22.1.1" extension="2015-08-01"/><id root="1.9.9.1"/><recordTarget><patientRole><patient><name><given>Maria</given><family>Okafor</family></name><administrativeGenderCode code="F"/><birthTime value="19680314"/></patient></patientRole></recordTarget><component><structuredBody><component><section><templateId root="2.16.840.1.113883.10.20.22.2.5.1"/><code code="11450-4" codeSystem="2.16.840.1.113883.6.1"/><title>Problems</title><text><table><tbody>` +
+		rows.String() + `</tbody></table></text>` + entries.String() + `</section></component></structuredBody></component></ClinicalDocument>`)
+}
+
+// BenchmarkTakeLarge takes in a document of 14 MB, and tells the most memory that the process had.
+func BenchmarkTakeLarge(b *testing.B) {
+	body := largeLetter(18_000)
+	for b.Loop() {
+		h := openIn(b)
+		before := spent()
+		d, err := ReadFor(ctx, body)
+		if err != nil {
+			b.Fatal(err)
+		}
+		_, a, _, err := Take(ctx, h.as(trust.Physician, "anna"), Upload{Patient: "maria", Body: body, Read: d})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(len(body))/(1<<20), "MB")
+		b.ReportMetric(float64(a.Added), "added")
+		b.ReportMetric(float64((spent() - before).Milliseconds()), "cpu-ms")
+		b.ReportMetric(float64(peak()), "peak-MB")
+	}
+}
+
+// peak is the most memory that this process has had, in MB.
+func peak() int64 {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return u.Maxrss >> 10 // KiB where the benchmark is run
+}
+
 // spent is the processor time of this process: what a machine that others use as well tells truly.
 func spent() time.Duration {
 	var u syscall.Rusage
