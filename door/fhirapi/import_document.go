@@ -148,8 +148,14 @@ func importAnswer(f document.Filed, a document.Accepted, c *document.Comparison)
 	}
 	say("added", "valueInteger", a.Added)
 	say("left", "valueInteger", a.Left)
+	if a.More {
+		say("more", "valueBoolean", true)
+	}
 	for _, t := range c.Person {
 		list.Append(fhir.Obj("name", "person", "part", fhir.Arr(fhir.Obj("name", "field", "valueString", t.Name), fhir.Obj("name", "verdict", "valueCode", strings.ReplaceAll(string(t.Verdict), " ", "-")))))
+	}
+	if c.Unseen {
+		say("unseen", "valueString", document.MetHidden)
 	}
 	for i := range c.Rows {
 		list.Append(fhir.Obj("name", "item", "part", itemParts(&c.Rows[i])))

@@ -89,6 +89,9 @@ type Comparison struct {
 	// the chart has a newer version of this one.
 	Former string
 	Later  string
+	// Unseen says that a check of a medicine met information that is hidden from who looks. It is said of the whole
+	// document, not of an item: see docs/decisions/2611-hidden-in-documents.md.
+	Unseen bool
 	// Partial says that entries may be kept from who looks: what is new may be there already.
 	Partial bool
 
@@ -319,6 +322,7 @@ func (c *Comparison) Mark() string {
 	for _, t := range c.Person {
 		h.Write([]byte(t.Name + "\x00" + t.Chart + "\x00" + string(t.Verdict) + "\x01"))
 	}
+	h.Write([]byte(strconv.FormatBool(c.Unseen)))
 	return hex.EncodeToString(h.Sum(nil)[:12])
 }
 
@@ -346,7 +350,7 @@ func (s Section) Name() string {
 
 // alone reports whether an item is taken in without a person who looks at it: it is new, all of it was read, and no
 // check says that it must not be. Of a document that seems to be another person's none is, whatever reason was given
-// for filing it.
+// for filing it; nor a medicine where some check met what is hidden, which does not say with which one.
 func (c *Comparison) alone(r *Row) bool {
-	return !c.Blocks() && r.State == New && r.Addable() && len(r.Item.Doubts) == 0 && !(r.Checks && r.Findings.Loudest() == rx.Stop)
+	return !c.Blocks() && r.State == New && r.Addable() && len(r.Item.Doubts) == 0 && !(r.Checks && r.Findings.Loudest() == rx.Stop) && !(c.Unseen && r.isMedicine())
 }

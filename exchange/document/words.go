@@ -32,3 +32,6 @@ const (
 	rowOnly          = "No entry refers to this row of the text."
 	bodyUnreadable   = "The file in the document cannot be read."
 )
+
+// MetHidden says what Comparison.Unseen is.
+const MetHidden = "Some medicines of this document do not go well with information in this chart that you may not see. Which ones is not told: let somebody who may see all of the chart decide about the medicines."
