@@ -194,3 +194,13 @@ func BenchmarkParse(b *testing.B) {
 		}
 	}
 }
+
+func TestIDIn(t *testing.T) {
+	for ref, want := range map[string]string{
+		"Patient/1": "1", "Patient/1/_history/3": "1", "https://other.example/fhir/Patient/1": "1", "Practitioner/1": "", "OtherPatient/1": "", "#p": "", "": "",
+	} {
+		if got := fhir.IDIn(ref, "Patient"); got != want {
+			t.Errorf("%q names %q, want %q", ref, got, want)
+		}
+	}
+}

@@ -312,3 +312,36 @@ func (n *Node) Reference() string {
 	}
 	return n.ResourceType() + "/" + n.ID()
 }
+
+// IDIn returns the id that a reference names, relative, absolute or with a version, when it points at a
+// resource of a type; "" else.
+func IDIn(reference, resourceType string) string {
+	reference, _, _ = strings.Cut(reference, "/_history/")
+	if i := strings.LastIndex("/"+reference, "/"+resourceType+"/"); i >= 0 {
+		return reference[i+len(resourceType)+1:]
+	}
+	return ""
+}
+
+// FirstText returns the first text that is not empty.
+func FirstText(nodes ...*Node) string {
+	for _, n := range nodes {
+		if n.Text() != "" {
+			return n.Text()
+		}
+	}
+	return ""
+}
+
+// ConceptText returns how a CodeableConcept reads: its text, else the first display, else the first code.
+func ConceptText(concept *Node) string {
+	if t := concept.Get("text").Text(); t != "" {
+		return t
+	}
+	for c := range concept.Get("coding").Items() {
+		if d := c.Get("display").Text(); d != "" {
+			return d
+		}
+	}
+	return concept.Path("coding.0.code").Text()
+}

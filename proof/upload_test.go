@@ -20,6 +20,7 @@ import (
 
 	"github.com/osler-emr/osler/base/malware"
 	"github.com/osler-emr/osler/exchange/bulk"
+	"github.com/osler-emr/osler/exchange/synthetic"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/ledger"
@@ -84,6 +85,22 @@ func form(file string) (string, string) {
 	return b.String(), m.FormDataContentType()
 }
 
+// letter is a document of another clinic with a text in it.
+func letter(text string) string {
+	return string(synthetic.Letter{Number: len(text), Family: "Díaz", Given: "Rosa", Sex: "F", Narrative: "<paragraph>" + text + "</paragraph>"}.Document())
+}
+
+// letterForm is the form of the import page, as a browser sends it.
+func letterForm(text string) (string, string) {
+	var b bytes.Buffer
+	m := multipart.NewWriter(&b)
+	m.WriteField("reason", "Confirmed by phone today")
+	part, _ := m.CreateFormFile("document", "letter.xml")
+	io.WriteString(part, letter(text))
+	m.Close()
+	return b.String(), m.FormDataContentType()
+}
+
 // uploads are all ways for files into the record by requests.
 func uploads() []upload {
 	in := func(format string) func(string) (string, string) {
@@ -96,6 +113,8 @@ func uploads() []upload {
 	const doc = `"status":"current","subject":{"reference":"Patient/rosa"},"content":[{"attachment":{"contentType":"text/plain","data":"FILE"}}]`
 	return []upload{
 		{"page of the clinic", "amara", "POST", "/p/rosa/documents", form},
+		{"page of the import", "amara", "POST", "/p/rosa/documents/import", letterForm},
+		{"import by the API", "amara", "POST", "/fhir/Patient/rosa/$import-document?reason=Confirmed+by+phone", func(file string) (string, string) { return letter("by the API: " + file), "application/cda+xml" }},
 		{"page of the portal", "rosa", "POST", "/portal/documents", form},
 		{"small Binary", "amara", "POST", "/fhir/Binary", raw},
 		{"large Binary", "amara", "POST", "/fhir/Binary", film},

@@ -444,6 +444,11 @@ func (b *builder) delete(ctx context.Context, d Delete) error {
 	if err := policy.Decide(a.principal, policy.Delete, before, nil); err != nil {
 		return a.refused(ctx, err, policy.Delete, d.Type, d.ID, current.Patient)
 	}
+	if a.principal.Role != trust.SystemRole {
+		if err := policy.ReviewStep(before, nil); err != nil {
+			return a.refused(ctx, err, policy.Delete, d.Type, d.ID, current.Patient)
+		}
+	}
 	if _, err := b.inEmergency(ctx, policy.Delete, d.Type, d.ID, current.Patient); err != nil {
 		return err
 	}

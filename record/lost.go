@@ -45,22 +45,44 @@ func LostData(reference string, files ...string) error {
 // lostContents are the files that are known to be missing or damaged.
 type lostContents struct {
 	mu    sync.Mutex
-	files map[string]bool
+	files map[string]int // by how many were noted before
+	noted int
 }
 
 func (l *lostContents) note(file string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.files == nil {
-		l.files = map[string]bool{}
+		l.files = map[string]int{}
 	}
-	l.files[file] = true
+	l.files[file] = l.noted
+	l.noted++
+}
+
+// begin is when a look begins, for looked.
+func (l *lostContents) begin() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.noted
+}
+
+// looked keeps what a look has found lost, and what was noted since it began.
+func (l *lostContents) looked(begun int, files map[string]int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for file, at := range l.files {
+		if at >= begun {
+			files[file] = at
+		}
+	}
+	l.files = files
 }
 
 func (l *lostContents) has(file string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.files[file]
+	_, ok := l.files[file]
+	return ok
 }
 
 func (l *lostContents) list() []string {
@@ -69,9 +91,10 @@ func (l *lostContents) list() []string {
 	return slices.Sorted(maps.Keys(l.files))
 }
 
-// look keeps what is lost now: what is named and has no file, and what was found damaged and still is.
+// look keeps what is lost now: what is named and has no file, and what was found damaged and still is, or was only
+// found so meanwhile.
 func (s *contents) look(ctx context.Context, named []store.Item, there map[string]bool) (lost []store.Item, err error) {
-	files := map[string]bool{}
+	begun, files := s.lost.begin(), map[string]int{}
 	for _, item := range named {
 		var value blob.Named
 		if err := json.Unmarshal(item.Value, &value); err != nil {
@@ -86,12 +109,10 @@ func (s *contents) look(ctx context.Context, named []store.Item, there map[strin
 			}
 		}
 		if is && !value.Going {
-			files[item.Key], lost = true, append(lost, item)
+			files[item.Key], lost = begun-1, append(lost, item)
 		}
 	}
-	s.lost.mu.Lock()
-	defer s.lost.mu.Unlock()
-	s.lost.files = files
+	s.lost.looked(begun, files)
 	return lost, nil
 }
 

@@ -139,6 +139,20 @@ func plain(i Issue) string {
 // ruleKey is the key of a rule at the end of a sentence, such as " (con-4)".
 var ruleKey = regexp.MustCompile(` \([a-z]+-[0-9]+[a-z]?\)`)
 
+// Clip shortens what a message or a line repeats of what somebody sent, which may be long and no UTF-8, to a
+// number of characters.
+func Clip(s string, most int) string {
+	n := 0
+	for i := range s {
+		if n == most {
+			s = s[:i] + "…"
+			break
+		}
+		n++
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
 // Error implements error: the message, with its cause. The code is for programs and does not stand in it.
 func (e *Error) Error() string {
 	if e.Cause != nil {

@@ -40,3 +40,11 @@ func TestAnErrorIsASentence(t *testing.T) {
 		}
 	}
 }
+
+func TestClip(t *testing.T) {
+	for s, want := range map[string]string{"": "", "short": "short", "exactly10!": "exactly10!", "exactly ten and more": "exactly te…", "éééééééééééé": "éééééééééé…", "a\xffb": "a\uFFFDb", "123456789\xff0": "123456789\uFFFD…"} {
+		if got := Clip(s, 10); got != want {
+			t.Errorf("%q becomes %q, want %q", s, got, want)
+		}
+	}
+}

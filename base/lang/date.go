@@ -52,6 +52,20 @@ func ParsePartial(value string) (p Partial, ok bool) {
 	return p, true
 }
 
+// Moment reads a FHIR date, dateTime or instant on the calendar of a zone: an instant as it is there, of a
+// date its start, which is the start of the month or year when that is all that is known. It is the zero
+// time for what cannot be read.
+func Moment(value string, zone *time.Location) time.Time {
+	p, ok := ParsePartial(value)
+	if !ok {
+		return time.Time{}
+	}
+	if p.Clock {
+		return p.Time.In(zone)
+	}
+	return time.Date(p.Year, time.Month(max(p.Month, 1)), max(p.Day, 1), 0, 0, 0, 0, zone)
+}
+
 // Date writes a FHIR date for a person; an instant is written as its day in the zone. A
 // value that cannot be read comes back as it is, so that nothing is hidden.
 func (l Language) Date(value string, s Style, zone *time.Location) string {

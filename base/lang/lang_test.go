@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 var verbs = regexp.MustCompile(`%(\[\d\])?[a-z]`)
@@ -99,5 +100,17 @@ func TestArabicCountsInItsForms(t *testing.T) {
 	}
 	if got := For("es").T("%d days", 2); got != "2 días" {
 		t.Errorf("%q", got)
+	}
+}
+
+func TestMoment(t *testing.T) {
+	zone := time.FixedZone("", -5*3600)
+	for value, want := range map[string]string{
+		"1968": "1968-01-01T00:00:00-05:00", "1968-03": "1968-03-01T00:00:00-05:00", "1968-03-14": "1968-03-14T00:00:00-05:00",
+		"2026-11-24T01:12:00+01:00": "2026-11-23T19:12:00-05:00", "": "0001-01-01T00:00:00Z", "yesterday": "0001-01-01T00:00:00Z",
+	} {
+		if got := Moment(value, zone).Format(time.RFC3339); got != want {
+			t.Errorf("%q is %s, want %s", value, got, want)
+		}
 	}
 }

@@ -871,7 +871,7 @@ func allergyTable(v allergiesView, list []chart.Allergy, active bool) templ.Comp
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = origin(string(a.Origin), a.Source).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = origin(a.Origin, a.Source).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/knowledge/vital"
@@ -241,11 +242,7 @@ type noteLine struct {
 func (n noteLine) Preview() string {
 	for _, s := range n.Sections {
 		if s.Text != "" {
-			text := strings.Join(strings.Fields(s.Text), " ")
-			if runes := []rune(text); len(runes) > 140 {
-				return string(runes[:140]) + "…"
-			}
-			return text
+			return fault.Clip(strings.Join(strings.Fields(s.Text), " "), 140)
 		}
 	}
 	return ""

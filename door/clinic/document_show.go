@@ -73,6 +73,9 @@ func showDocuments(w http.ResponseWriter, r *web.Request, f documentDraft, i imp
 		return err
 	}
 	p := chartPage(r, c, "Documents")
+	if i.Busy {
+		return web.Busy(w, r, p, documentsPage(v))
+	}
 	if len(f.Faults) > 0 || len(i.Faults) > 0 {
 		return web.Invalid(w, r, p, documentsPage(v))
 	}
@@ -131,11 +134,14 @@ func documentOpen(w http.ResponseWriter, r *web.Request) error {
 	}
 	defer content.Close()
 	if r.URL.Query().Get("view") == "body" { // what is in the cover of a document without entries
-		body, err := wholeDocument(content)
-		if err != nil {
+		var read *document.Document
+		err := r.Turn(func() error {
+			body, err := wholeDocument(content)
+			if err == nil {
+				read, err = document.ReadFor(r.Context(), body)
+			}
 			return err
-		}
-		read, err := document.Read(body)
+		})
 		if err != nil {
 			return err
 		}

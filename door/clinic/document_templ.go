@@ -427,7 +427,7 @@ func documentTable(v documentsView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = origin(string(d.Origin), d.Source).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = origin(d.Origin, d.Source).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

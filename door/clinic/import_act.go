@@ -15,6 +15,7 @@ import (
 type importDraft struct {
 	Patient, Key, Reason string
 	Person               []document.Trait // of a document that seems to be another person's
+	Busy                 bool             // there was no room or no turn: the form is as good later
 	Faults               ui.Faults
 }
 
@@ -29,8 +30,9 @@ func documentImport(w http.ResponseWriter, r *web.Request) error {
 	}
 	f := importDraft{Patient: r.PathValue("patient"), Key: u.Get("key"), Reason: u.Get("reason")}
 	filed, err := f.file(r, u)
-	if refused(err) || fault.Is(err, fault.TooLarge) || fault.Is(err, fault.Malformed) {
+	if refused(err) || fault.Is(err, fault.TooLarge) || fault.Is(err, fault.TooCostly) || fault.Is(err, fault.Malformed) {
 		u.Drop()
+		f.Busy = fault.Is(err, fault.TooCostly)
 		if len(f.Faults) == 0 {
 			f.Faults.Add("document", sentence(r, err))
 		}
@@ -51,10 +53,22 @@ func (f *importDraft) file(r *web.Request, u web.Upload) (document.Filed, error)
 	if u.File == nil {
 		return document.Filed{}, fault.New(fault.Invalid, "Choose a file: the document that the other clinic sent, mostly with the ending .xml.")
 	}
-	body, err := wholeDocument(u.File)
+	coming := arrivals.of(r.Principal().ID, u.File)
+	defer coming.done()
+	body, err := wholeDocument(coming)
 	if err != nil {
 		return document.Filed{}, err
 	}
+	var filed document.Filed
+	err = r.Turn(func() (err error) {
+		filed, err = f.read(r, body)
+		return err
+	})
+	return filed, err
+}
+
+// read reads, holds to the chart and files what has come.
+func (f *importDraft) read(r *web.Request, body []byte) (document.Filed, error) {
 	d, err := document.ReadFor(r.Context(), body)
 	if err != nil {
 		return document.Filed{}, err

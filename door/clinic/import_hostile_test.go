@@ -11,6 +11,8 @@ import (
 
 	"github.com/osler-emr/osler/door/webtest"
 	"github.com/osler-emr/osler/exchange/synthetic"
+	"github.com/osler-emr/osler/practice/chart"
+	"github.com/osler-emr/osler/trust"
 )
 
 // hostileNarratives are texts of sections that are well-formed XML and would act if they were markup here;
@@ -79,28 +81,40 @@ func TestAbuseC08DocumentsRunNothing(t *testing.T) {
 	}
 }
 
-// TestAbuseC08DocumentsThatBreakOut: documents that are too large, too deep or no documents are refused in a
-// sentence, or shown as text; a huge table does not take the page.
+// TestAbuseC08DocumentsThatBreakOut: a document with a DOCTYPE, one that is too deep, too large or none is refused with
+// the reason, and nothing of it is kept. A huge table is shown, and does not take the page.
 func TestAbuseC08DocumentsThatBreakOut(t *testing.T) {
 	h := open(t)
 	anna := h.signedIn("anna")
-	for name, body := range map[string]string{
-		"entities":      strings.Replace(letterWith("&x;", "y"), "?>", `?><!DOCTYPE ClinicalDocument [<!ENTITY x SYSTEM "file:///etc/passwd">]>`, 1),
-		"laughs":        strings.Replace(letterWith("&c;", "y"), "?>", `?><!DOCTYPE ClinicalDocument [<!ENTITY a "`+strings.Repeat("ha", 500)+`"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;">]>`, 1),
-		"depth":         letterWith(strings.Repeat("<content>", 100_000)+strings.Repeat("</content>", 100_000), "y"),
-		"another thing": `<html xmlns="http://www.w3.org/1999/xhtml"><script>alert(1)</script></html>`,
-		"unclosed":      letterWith("<content>", "y"),
+	declares := func(narrative, doctype string) string {
+		return strings.Replace(letterWith(narrative, "y"), "?>", "?>"+doctype, 1)
+	}
+	for name, c := range map[string]struct{ body, says string }{
+		"external entity": {declares("&x;", `<!DOCTYPE ClinicalDocument [<!ENTITY x SYSTEM "file:///etc/passwd">]>`), "a DOCTYPE"},
+		"laughs":          {declares("&c;", `<!DOCTYPE ClinicalDocument [<!ENTITY a "`+strings.Repeat("ha", 500)+`"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;">]>`), "a DOCTYPE"},
+		"unused entity":   {declares("z", `<!DOCTYPE ClinicalDocument [<!ENTITY x "y">]>`), "a DOCTYPE"},
+		"external subset": {declares("z", `<!DOCTYPE ClinicalDocument SYSTEM "http://evil.example/cda.dtd">`), "a DOCTYPE"},
+		"plain":           {declares("z", `<!DOCTYPE ClinicalDocument>`), "a DOCTYPE"},
+		"small letters":   {declares("z", `<!doctype ClinicalDocument>`), "cannot be read at line"},
+		"entity":          {letterWith("&x;", "y"), "an entity"},
+		"depth":           {letterWith(strings.Repeat("<content>", 100_000)+strings.Repeat("</content>", 100_000), "y"), "more than 100 levels"},
+		"another thing":   {`<html xmlns="http://www.w3.org/1999/xhtml"><script>alert(1)</script></html>`, "no ClinicalDocument"},
+		"unclosed":        {letterWith("<content>", "y"), "cannot be read at line"},
 	} {
-		if a := anna.sendLetter("maria", body, "key", name); strings.Contains(a.body, "root:") || strings.Contains(a.body, "hahaha") || a.status != http.StatusUnprocessableEntity && a.status != http.StatusOK {
-			t.Errorf("%s: %d", name, a.status)
+		a := anna.sendLetter("maria", c.body, "key", name)
+		if a.status != http.StatusUnprocessableEntity || !a.says(c.says) {
+			t.Errorf("%s: %d, %s", name, a.status, regexp.MustCompile(`(?s)errsum.*?</ul>`).FindString(a.body))
 		}
+		if strings.Contains(a.body, "root:") || strings.Contains(a.body, "haha") || strings.Contains(a.body, "alert(1)") {
+			t.Errorf("%s: something of the document is on the page", name)
+		}
+	}
+	if c, err := chart.Read(t.Context(), h.actor(trust.Physician, "anna"), "maria"); err != nil || len(c.Documents) != 0 {
+		t.Errorf("%d of them are filed, %v", len(c.Documents), err)
 	}
 	rows := strings.Repeat("<tr><td>"+strings.Repeat("x", 30)+"</td><td>y</td></tr>", 20_000)
 	a := anna.sendLetter("maria", letterWith("<table><tbody>"+rows+"</tbody></table>", "Large"), "key", "large")
-	if a.status != http.StatusOK && a.status != http.StatusUnprocessableEntity {
-		t.Errorf("a huge table: %d", a.status)
-	}
-	if a.status == http.StatusOK && len(a.body) > 8<<20 {
-		t.Errorf("a huge table makes a page of %d MB", len(a.body)>>20)
+	if a.status != http.StatusOK || !strings.HasSuffix(a.path, "/review") || len(a.body) > 8<<20 {
+		t.Errorf("a huge table: %d %s, %d MB", a.status, a.path, len(a.body)>>20)
 	}
 }

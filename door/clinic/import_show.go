@@ -32,6 +32,8 @@ type importView struct {
 	Moved   bool
 	Names   map[string]string
 	Faults  ui.Faults
+
+	passages map[string]bool // where passages of the text stand in the page
 }
 
 // importFile is a filed document that was read again.
@@ -89,7 +91,7 @@ func importShow(w http.ResponseWriter, r *web.Request) error {
 
 // importReview holds a document to the chart.
 func importReview(r *web.Request, f importFile) (importView, error) {
-	v := importView{File: f.file, Key: nonce(r)}
+	v := importView{File: f.file, Key: nonce(r), passages: passagesOf(f.read)}
 	var err error
 	if v.C, err = document.Compare(r.Context(), r.Actor, r.PathValue("patient"), f.read); err != nil {
 		return v, err
@@ -323,18 +325,33 @@ func loud(f rx.Findings) (out []rx.Finding) {
 func passageID(of int, id string) string { return "src-" + strconv.Itoa(of) + "-" + id }
 
 // sourceOf is the address of an item's passage, or of its section.
-func sourceOf(i *document.Item, d *document.Document) string {
+func (v importView) sourceOf(i *document.Item) string {
+	d := v.C.Document
 	if i.Of < 0 || i.Of >= len(d.Texts) {
 		return ""
 	}
-	if i.Source != "" && hasPassage(d.Texts[i.Of].Body, i.Source) {
+	if i.Source != "" && v.passages[passageID(i.Of, i.Source)] {
 		return passageID(i.Of, i.Source)
 	}
 	return passageID(i.Of, "")
 }
 
-func hasPassage(p document.Passage, id string) bool {
-	return p.ID == id || slices.ContainsFunc(p.Parts, func(q document.Passage) bool { return hasPassage(q, id) })
+// passagesOf are where all passages of a document's text stand in the page.
+func passagesOf(d *document.Document) map[string]bool {
+	all := map[string]bool{}
+	var walk func(of int, p *document.Passage)
+	walk = func(of int, p *document.Passage) {
+		if p.ID != "" {
+			all[passageID(of, p.ID)] = true
+		}
+		for i := range p.Parts {
+			walk(of, &p.Parts[i])
+		}
+	}
+	for i := range d.Texts {
+		walk(i, &d.Texts[i].Body)
+	}
+	return all
 }
 
 // unread are what could not be read, in the reader's words.
@@ -401,10 +418,17 @@ func merges(r document.Row) string {
 	return "Merge leaves the chart's entry as it is, and counts the item as known."
 }
 
-// passageAttr is where a passage stands, for the items that refer to it.
+// passageAttr is where a passage stands, for the items that refer to it, and what a cell of a table spans.
 func passageAttr(of int, p document.Passage) templ.Attributes {
-	if p.ID == "" {
-		return nil
+	attr := templ.Attributes{}
+	if p.ID != "" {
+		attr["id"] = passageID(of, p.ID)
 	}
-	return templ.Attributes{"id": passageID(of, p.ID)}
+	if p.Cols > 0 {
+		attr["colspan"] = strconv.Itoa(p.Cols)
+	}
+	if p.Rows > 0 {
+		attr["rowspan"] = strconv.Itoa(p.Rows)
+	}
+	return attr
 }

@@ -173,7 +173,7 @@ func immunizationsPage(f chartFrame, list []chart.Immunization) templ.Component 
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
-						templ_7745c5c3_Err = origin(string(x.Origin), x.Source).Render(ctx, templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = origin(x.Origin, x.Source).Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}

@@ -260,7 +260,7 @@ func noteState(n chart.Note) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = origin(string(n.Origin)).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = origin(n.Origin).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -146,17 +146,10 @@ func prescribe(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	c, err := chart.Read(r.Context(), r.Actor, v.Patient)
+	c, p, err := v.page(r)
 	if err != nil {
 		return err
 	}
-	if err := v.askWhom(r, c); err != nil {
-		return err
-	}
-	p := chartPage(r, c, "Prescribe")
-	p.Sheets = append(p.Sheets, "rx.css")
-	p.Scripts = append(p.Scripts, "pick.js")
-	v.Banner, v.Told = p.Patient, true
 	if r.HX() { // sent by Enter while the page was about to ask for its part
 		return web.Render(w, r, prescribeFragment(v))
 	}
@@ -170,6 +163,21 @@ func prescribe(w http.ResponseWriter, r *web.Request) error {
 		return web.Invalid(w, r, p, prescribePage(v))
 	}
 	return web.Page(w, r, p, prescribePage(v))
+}
+
+// page reads the chart that the form is for, and makes the page around it.
+func (v *prescribeView) page(r *web.Request) (c chart.Chart, p ui.Page, err error) {
+	if c, err = chart.Read(r.Context(), r.Actor, v.Patient); err != nil {
+		return c, p, err
+	}
+	if err = v.askWhom(r, c); err != nil {
+		return c, p, err
+	}
+	p = chartPage(r, c, "Prescribe")
+	p.Sheets = append(p.Sheets, "rx.css")
+	p.Scripts = append(p.Scripts, "pick.js")
+	v.Banner, v.Told = p.Patient, true
+	return c, p, nil
 }
 
 // compose is the fragment of the page that changes with the medicine: the sentence, its

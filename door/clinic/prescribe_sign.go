@@ -5,7 +5,6 @@ import (
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/door/web"
-	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/practice/medication"
 )
 
@@ -57,17 +56,10 @@ func prescribeSign(w http.ResponseWriter, r *web.Request) error {
 
 // prescribeAgain shows the form once more with what is wrong.
 func prescribeAgain(w http.ResponseWriter, r *web.Request, v prescribeView) error {
-	c, err := chart.Read(r.Context(), r.Actor, v.Patient)
+	_, p, err := v.page(r)
 	if err != nil {
 		return err
 	}
-	if err := v.askWhom(r, c); err != nil {
-		return err
-	}
-	p := chartPage(r, c, "Prescribe")
-	p.Sheets = append(p.Sheets, "rx.css")
-	p.Scripts = append(p.Scripts, "pick.js")
-	v.Banner, v.Told = p.Patient, true
 	if r.HX() {
 		return web.RenderInvalid(w, r, prescribeFragment(v))
 	}

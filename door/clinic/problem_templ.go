@@ -921,7 +921,7 @@ func problemMarks(p chart.Problem) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = origin(string(p.Origin), p.Source).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = origin(p.Origin, p.Source).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

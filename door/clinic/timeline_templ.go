@@ -977,7 +977,7 @@ func eventsCard(v timelineView) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = origin(string(e.Origin)).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = origin(e.Origin).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

@@ -1321,7 +1321,7 @@ func vitalTable(v vitalsView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = origin(string(set.Origin)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = origin(set.Origin).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

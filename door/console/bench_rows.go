@@ -278,9 +278,9 @@ func outcome(body []byte) string {
 // connections open, statements are prepared. It ends when the server rests: what a row leaves to be done
 // in the background is not the next row's.
 func (b *bench) run(ctx context.Context, r row, clients int) figure {
-	b.settle()
+	b.settle(settleFor)
 	f, asked := b.measure(ctx, r, clients)
-	f.After = perOp(b.settle(), asked)
+	f.After = perOp(b.settle(settleFor), asked)
 	return f
 }
 
@@ -297,13 +297,16 @@ func (b *bench) measure(ctx context.Context, r row, clients int) (f figure, aske
 	return f, next.Load()
 }
 
-// settle waits until the server does nothing any more, for half a minute at most, and returns the processor time
+// settleFor is how long the work that a row leaves behind is waited for.
+const settleFor = 30 * time.Second
+
+// settle waits until the server does nothing any more, for a time at most, and returns the processor time
 // that it needed until then.
-func (b *bench) settle() time.Duration {
+func (b *bench) settle(most time.Duration) time.Duration {
 	const look, idle = 200 * time.Millisecond, 10 * time.Millisecond
 	begin := cpuOf(b.pid)
 	was := begin
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); {
+	for end := time.Now().Add(most); time.Now().Before(end); {
 		time.Sleep(look)
 		now := cpuOf(b.pid)
 		if now-was <= idle {

@@ -129,3 +129,37 @@ func TestDocumentsThatAreRefused(t *testing.T) {
 		t.Errorf("%s problems of another person", n)
 	}
 }
+
+// TestAReviewIsNotDeleted: the task and the steps of a document's review are refused to who deletes them, by each way,
+// and stay; other tasks go.
+func TestAReviewIsNotDeleted(t *testing.T) {
+	h := open(t)
+	a := h.ask("POST", "/fhir/Patient/rosa/$import-document?accept=new", string(rosasLetter(4).Document()), "Content-Type: text/xml")
+	task, step := parameter(a.node, "task").Path("valueReference.reference").Text(), parameter(a.node, "provenance").Path("valueReference.reference").Text()
+	if task == "" || step == "" {
+		t.Fatalf("%d %.600s", a.status, a.body)
+	}
+	id := strings.TrimPrefix(task, "Task/")
+	for name, got := range map[string]answer{
+		"the task":            h.ask("DELETE", "/fhir/"+task, ""),
+		"the task, by a rule": h.ask("DELETE", "/fhir/Task?_id="+id, ""),
+		"in a transaction":    h.ask("POST", "/fhir", `{"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"DELETE","url":"`+task+`"}}]}`),
+		"the step":            h.ask("DELETE", "/fhir/"+step, ""),
+	} {
+		if got.status != http.StatusForbidden {
+			t.Errorf("%s: %d %.300s", name, got.status, got.body)
+		}
+		if name != "the step" && !strings.Contains(string(got.body), "cannot be deleted. The task may be completed or cancelled") {
+			t.Errorf("%s is refused without a reason: %.300s", name, got.body)
+		}
+	}
+	for _, kept := range []string{task, step} {
+		if got := h.ask("GET", "/fhir/"+kept, ""); got.status != http.StatusOK {
+			t.Errorf("%s: %d", kept, got.status)
+		}
+	}
+	other := h.ask("POST", "/fhir/Task", `{"resourceType":"Task","status":"requested","intent":"order","code":{"text":"Call back"},"for":{"reference":"Patient/rosa"}}`)
+	if got := h.ask("DELETE", "/fhir/Task/"+other.node.ID(), ""); other.status != http.StatusCreated || got.status >= 300 {
+		t.Errorf("another task: %d, %d %.300s", other.status, got.status, got.body)
+	}
+}

@@ -416,13 +416,7 @@ func (c *call) resource() (*fhir.Node, error) {
 	return r, nil
 }
 
-// clip keeps echoed input short, and valid UTF-8.
-func clip(s string) string {
-	if len(s) > 80 {
-		s = s[:80] + "…"
-	}
-	return strings.ToValidUTF8(s, "\uFFFD")
-}
+func clip(s string) string { return fault.Clip(s, 80) }
 
 // version reads an ETag such as W/"3" from a header; 0 when absent.
 func (c *call) version(header string) (int64, error) {

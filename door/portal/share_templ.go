@@ -1270,7 +1270,7 @@ func vitalSeries(s chart.Series) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if x.Origin == string(chart.Reported) {
+			if x.Origin == chart.Reported {
 				templ_7745c5c3_Err = ui.Tag(ui.Plain, "user", ui.T(ctx, "reported by you")).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

@@ -120,7 +120,8 @@ func unlock(w http.ResponseWriter, r *Request) error {
 	}
 	switch {
 	case err == nil && v.Held.Path != "" && local(v.Held.Path):
-		return Page(w, r, ui.Page{Title: r.Lang.T("Unlocked"), Narrow: true}, sendAgain(v.Held))
+		p := ui.Page{Title: r.Lang.T("Unlocked"), Narrow: true}
+		return Page(w, r, p, sendAgain(p.Title, r.Lang.T("The session was locked when you sent the form. It was not saved yet. Send it now?"), v.Held))
 	case err == nil:
 		return Redirect(w, r, orRoot(v.Next))
 	case errors.As(err, &refused) && refused.State == identity.Over:

@@ -250,6 +250,11 @@ func Invalid(w http.ResponseWriter, r *Request, p ui.Page, body templ.Component)
 	return pageStatus(w, r, http.StatusUnprocessableEntity, p, body)
 }
 
+// Busy shows a full page again, with status 429, because there is no room for what was sent yet: as Invalid.
+func Busy(w http.ResponseWriter, r *Request, p ui.Page, body templ.Component) error {
+	return pageStatus(w, r, http.StatusTooManyRequests, p, body)
+}
+
 // Render shows a fragment, for htmx.
 func Render(w http.ResponseWriter, r *Request, c templ.Component) error {
 	return renderStatus(w, r, http.StatusOK, c)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
@@ -170,7 +171,7 @@ func All(ctx context.Context, actor *record.Actor, dir string, lost Lost) (map[s
 			err = missing.meets(v.Type+"/"+v.ID, v.Body)
 		}
 		if err == nil {
-			err = write(files, dir, v.Type, v.Body)
+			err = unwritten(write(files, dir, v.Type, v.Body))
 		}
 		if err != nil {
 			failed = err
@@ -179,17 +180,26 @@ func All(ctx context.Context, actor *record.Actor, dir string, lost Lost) (map[s
 		counts[v.Type]++
 	}
 	if o := missing.outcome(); o != nil && failed == nil {
-		failed = write(files, dir, "OperationOutcome", o.JSON())
+		failed = unwritten(write(files, dir, "OperationOutcome", o.JSON()))
 	}
 	for _, f := range files {
 		if err := errors.Join(f.buffer.Flush(), f.file.Sync(), f.file.Close()); err != nil && failed == nil {
-			failed = err
+			failed = unwritten(err)
 		}
 	}
-	if path := (*os.PathError)(nil); errors.As(failed, &path) {
-		failed = fault.Wrap(path.Err, fault.Unavailable, "The file %s of the export could not be written. Is the disk full?", path.Path)
-	}
 	return counts, failed
+}
+
+// unwritten says why a file of an export could not be written; another error stays as it is.
+func unwritten(err error) error {
+	var path *os.PathError
+	if !errors.As(err, &path) {
+		return err
+	}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fault.Wrap(path.Err, fault.Unavailable, "The file %s of the export could not be written. Is the disk full?", path.Path)
+	}
+	return fault.Wrap(path.Err, fault.Unavailable, "The file %s of the export could not be written: %v.", path.Path, path.Err)
 }
 
 type typeFile struct {

@@ -64,7 +64,7 @@ func acceptOnce(ctx context.Context, actor *record.Actor, patient, document stri
 		return Accepted{Left: r.Left(c), Task: r.Task, Result: record.Result{Repeated: true}}, c, nil
 	}
 	if dec.Mark != "" && dec.Mark != c.Mark() {
-		return Accepted{}, c, fault.Wrap(ErrMoved, fault.Conflict, "The chart has changed since you opened this page. Nothing was saved: look at what is marked, and accept again.")
+		return Accepted{}, c, fault.Wrap(errMoved, fault.Conflict, "The chart has changed since you opened this page. Nothing was saved: look at what is marked, and accept again.")
 	}
 	change := record.Change{What: "accept from a document of another system"}
 	if dec.Key != "" {
@@ -177,7 +177,7 @@ func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec
 		return a, otherPerson()
 	}
 	if len(targets)+len(others) > 0 {
-		p := c.provenance(actor, document, "accept", reason, targets, others, "")
+		p := c.provenance(actor, step{document: document, activity: "accept", reason: reason, targets: targets, others: others})
 		a.Batch = p.ID()
 		puts = append(puts, record.Put{Resource: p, Create: true})
 	}

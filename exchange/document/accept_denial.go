@@ -37,7 +37,7 @@ func (c *Comparison) denied(r *Row) (out []*thing) {
 func (c *Comparison) contradicted(r *Row) (out []record.Put) {
 	for _, t := range c.denied(r) {
 		n := t.node.Clone()
-		n.Set("clinicalStatus", coded("http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical", "inactive"))
+		n.Set("clinicalStatus", made(allergyClinical, "inactive", ""))
 		version, _ := strconv.ParseInt(n.Path("meta.versionId").Text(), 10, 64)
 		out = append(out, record.Put{Resource: n, IfMatch: version})
 	}

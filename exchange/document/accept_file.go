@@ -14,22 +14,20 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/fhir"
-	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/practice/task"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/policy"
 )
 
-// ContentType is how the bytes of a C-CDA document are kept.
-const ContentType = "text/xml"
+// contentType is how the bytes of a C-CDA document are kept.
+const contentType = "text/xml"
 
 // MaxBytes is the largest document that is taken in.
 const MaxBytes = 20 << 20
 
-// The systems of what Osler itself says about a document and its review.
+// The systems of what Osler itself says about a document; that of its review is policy.ImportSystem.
 const (
-	ImportSystem  = policy.ImportSystem          // codes of decisions, and of what was done
 	versionSystem = "urn:osler:document-version" // identifier: the number of a version within its set
 	contentSystem = "urn:osler:document-content" // identifier: SHA-256 of the original
 )
@@ -51,20 +49,20 @@ type Filed struct {
 	Result   record.Result
 }
 
-// ErrPerson is the cause of the fault about a document that seems to be another person's.
-var ErrPerson = errors.New("the document is another person's")
+// errPerson is the cause of the fault about a document that seems to be another person's.
+var errPerson = errors.New("the document is another person's")
 
-// ErrMoved is the cause of the fault about a chart that is not as the person who decided saw it.
-var ErrMoved = errors.New("the chart has changed")
+// errMoved is the cause of the fault about a chart that is not as the person who decided saw it.
+var errMoved = errors.New("the chart has changed")
 
 // OtherPerson reports whether err says that the document seems to be another person's.
-func OtherPerson(err error) bool { return errors.Is(err, ErrPerson) }
+func OtherPerson(err error) bool { return errors.Is(err, errPerson) }
 
 // Moved reports whether err says that the chart has changed since the person looked.
-func Moved(err error) bool { return errors.Is(err, ErrMoved) }
+func Moved(err error) bool { return errors.Is(err, errMoved) }
 
 func otherPerson() error {
-	return fault.Wrap(ErrPerson, fault.Invalid, "This document seems to be about another person. Say in words why it is this patient's, two of them at least, or leave it.").At("reason")
+	return fault.Wrap(errPerson, fault.Invalid, "This document seems to be about another person. Say in words why it is this patient's, two of them at least, or leave it.").At("reason")
 }
 
 // Says reports whether a reason says something: two words at least, of ten letters together.
@@ -136,7 +134,7 @@ func (c *Comparison) file(ctx context.Context, actor *record.Actor, u Upload) (r
 	if err != nil {
 		return record.Change{}, "", err
 	}
-	binary := fhir.Obj("resourceType", "Binary", "id", ident.New(actor.Now()), "contentType", ContentType, "securityContext", reference("Patient/"+c.Patient))
+	binary := fhir.Obj("resourceType", "Binary", "id", ident.New(actor.Now()), "contentType", contentType, "securityContext", reference("Patient/"+c.Patient))
 	doc := c.reference(actor, binary.Reference(), int(content.Size), hashOf(u.Body))
 	key := u.Key
 	if key != "" {
@@ -180,19 +178,19 @@ func (c *Comparison) reference(actor *record.Actor, url string, size int, hash s
 	if c.Former != "" {
 		n.Set("relatesTo", fhir.Arr(fhir.Obj("code", "replaces", "target", reference("DocumentReference/"+c.Former))))
 	}
-	n.Set("description", fhir.Str(cut(cmp.Or(strings.Join(strings.Fields(d.Title), " "), "Document"), 200)))
+	n.Set("description", fhir.Str(fault.Clip(cmp.Or(strings.Join(strings.Fields(d.Title), " "), "Document"), 200)))
 	switch d.Confidentiality {
 	case "N", "R", "V":
-		n.Set("securityLabel", fhir.Arr(fhir.Obj("coding", fhir.Arr(fhir.Obj("system", "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code", d.Confidentiality)))))
+		n.Set("securityLabel", fhir.Arr(made(confidentialitySystem, d.Confidentiality, "")))
 	}
-	attachment := fhir.Obj("contentType", ContentType, "url", url, "size", size)
+	attachment := fhir.Obj("contentType", contentType, "url", url, "size", size)
 	if !d.Written.IsZero() {
 		attachment.Set("creation", fhir.Str(d.Written.Format(time.RFC3339)))
 	}
 	content := fhir.Obj("attachment", attachment)
 	for release, code := range formats {
 		if strings.Contains(d.Form, release) {
-			content.Set("format", fhir.Obj("system", "http://ihe.net/fhir/ValueSet/IHE.FormatCode.codesystem", "code", code, "display", cut(d.Form, 100)))
+			content.Set("format", fhir.Obj("system", "http://ihe.net/fhir/ValueSet/IHE.FormatCode.codesystem", "code", code, "display", fault.Clip(d.Form, 100)))
 		}
 	}
 	n.Set("content", fhir.Arr(content))
@@ -209,9 +207,9 @@ func (c *Comparison) meta(resourceType, document string, labels []string) *fhir.
 	if list := codings(policy.LabelSystem, labels); list.Len() > 0 && policy.MayHide(resourceType) == nil {
 		m.Set("security", list)
 	}
-	tags := fhir.Arr(fhir.Obj("system", "urn:osler:origin", "code", "imported", "display", c.from()))
+	tags := fhir.Arr(policy.Imported.Tag(c.from()))
 	if c.sent {
-		tags = fhir.Arr(fhir.Obj("system", "urn:osler:origin", "code", string(chart.Reported)), tags.At(0))
+		tags = fhir.Arr(policy.Reported.Tag(""), tags.At(0))
 	}
 	m.Set("tag", tags)
 	return m
@@ -234,10 +232,10 @@ const OtherMark = "the document of "
 // and of whom: "the document of Eve Betterhalf (Kirkstall Heart Clinic)". What a patient sent is the patient's
 // word, who names a clinic: "the patient, with a document of Kirkstall Heart Clinic".
 func (c *Comparison) source() string {
-	by := cut(cmp.Or(c.Document.Custodian, c.Document.Author, "another system"), 100)
+	by := fault.Clip(cmp.Or(c.Document.Custodian, c.Document.Author, "another system"), 100)
 	other := c.Blocks()
 	if other {
-		by = OtherMark + cut(cmp.Or(c.About(), "somebody else"), 100) + " (" + by + ")"
+		by = OtherMark + fault.Clip(cmp.Or(c.About(), "somebody else"), 100) + " (" + by + ")"
 	}
 	switch {
 	case c.sent && other:
@@ -266,20 +264,17 @@ func (c *Comparison) listed() string {
 	return by + ", " + c.Document.Written.Format("02-Jan-2006")
 }
 
-// numberOf writes the number of a document, "root^extension", as FHIR does.
+// numberOf writes the number of a document, "root^extension", as FHIR does; one whose root is no OID and no UUID
+// stays as it is written, since a part of it is no number.
 func numberOf(id string) *fhir.Node {
 	root, extension, _ := strings.Cut(id, "^")
-	uri := "urn:oid:" + root
-	if strings.Contains(root, "-") {
-		uri = "urn:uuid:" + strings.ToLower(root)
-	}
 	switch {
-	case root == "":
+	case id == "":
 		return nil
-	case extension == "":
-		return fhir.Obj("system", "urn:ietf:rfc:3986", "value", uri)
+	case uri(root) == "":
+		return fhir.Obj("value", id)
 	}
-	return fhir.Obj("system", uri, "value", extension)
+	return identifierOf(root, extension)
 }
 
 func sameIdentifier(n *fhir.Node, id string) bool {
@@ -288,14 +283,6 @@ func sameIdentifier(n *fhir.Node, id string) bool {
 }
 
 func reference(to string) *fhir.Node { return fhir.Obj("reference", to) }
-
-// cut shortens a text to a number of bytes, at a rune.
-func cut(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "")
-}
 
 // asked is the task to review a document.
 func (c *Comparison) asked(actor *record.Actor, document, reason string) *fhir.Node {
@@ -318,5 +305,5 @@ func physician(ref string) string {
 // noted is an input or output of the task: a decision with the key of its item, or the reason why the
 // document is this patient's.
 func noted(code, value string) *fhir.Node {
-	return fhir.Obj("type", fhir.Obj("coding", fhir.Arr(fhir.Obj("system", ImportSystem, "code", code)), "text", code), "valueString", value)
+	return fhir.Obj("type", fhir.Obj("coding", fhir.Arr(fhir.Obj("system", policy.ImportSystem, "code", code)), "text", code), "valueString", value)
 }

@@ -2,6 +2,7 @@ package document
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"strings"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Registered is what became of a document whose patient was not known.
@@ -38,7 +40,7 @@ func Register(ctx context.Context, actor *record.Actor, body []byte) (Registered
 	who := d.Patient.Clone()
 	who.Remove("id")
 	who.Remove("meta")
-	who.Set("meta", fhir.Obj("tag", fhir.Arr(fhir.Obj("system", "urn:osler:origin", "code", "imported", "display", (&Comparison{Document: d}).from()))))
+	who.Set("meta", fhir.Obj("tag", fhir.Arr(policy.Imported.Tag((&Comparison{Document: d}).from()))))
 	made, err := actor.Commit(ctx, record.Change{What: "register from a document of another system", Put: []record.Put{{Resource: who, Create: true}}})
 	if err != nil {
 		return Registered{}, err
@@ -52,11 +54,8 @@ func Register(ctx context.Context, actor *record.Actor, body []byte) (Registered
 	up := Upload{Patient: out.Patient, Body: body, Read: d}
 	_, a, _, err := Take(ctx, actor, up)
 	if err != nil { // nobody is left registered by a document that was not taken in
-		_, failed := actor.Commit(ctx, record.Change{What: "take back a registration", Delete: []record.Delete{{Type: "Patient", ID: out.Patient}}})
-		if failed != nil {
-			return Registered{}, failed
-		}
-		return Registered{}, err
+		_, failed := actor.Commit(context.WithoutCancel(ctx), record.Change{What: "take back a registration", Delete: []record.Delete{{Type: "Patient", ID: out.Patient}}})
+		return Registered{}, errors.Join(err, failed)
 	}
 	for {
 		for _, v := range a.Result.Versions {

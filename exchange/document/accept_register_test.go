@@ -1,10 +1,12 @@
 package document
 
 import (
+	"context"
 	"testing"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/exchange/synthetic"
+	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
 )
 
@@ -29,5 +31,36 @@ func TestSomebodyWhoIsNotKnownIsRegistered(t *testing.T) {
 	}
 	if _, err := Register(ctx, system, []byte("<html/>")); err == nil {
 		t.Error("no document")
+	}
+}
+
+// watched tells of each patient that is stored.
+type watched struct {
+	store.Store
+	patient *func()
+}
+
+func (s watched) Commit(ctx context.Context, c store.Changeset) (store.Receipt, error) {
+	r, err := s.Store.Commit(ctx, c)
+	for _, w := range c.Writes {
+		if w.Type == "Patient" && !w.Deleted && err == nil {
+			(*s.patient)()
+		}
+	}
+	return r, err
+}
+
+// TestNobodyIsLeftRegistered: a registration is taken back also when nobody waits for the document any more.
+func TestNobodyIsLeftRegistered(t *testing.T) {
+	patient := func() {}
+	h := openIn(t, func(s store.Store) store.Store { return watched{s, &patient} })
+	leaves, leave := context.WithCancel(ctx)
+	patient = leave
+	l := synthetic.Letter{Number: 1, Family: "Adeyemi", Given: "Tunde", Born: "19550302", Sex: "M", Visits: 1}
+	if _, err := Register(leaves, h.gate.As(trust.System("import"), "console"), l.Document()); !givenUp(err) {
+		t.Errorf("who waits no more: %v", err)
+	}
+	if list := h.all("Patient"); len(list) != 1 || list[0].ID() != "maria" {
+		t.Errorf("%d patients", len(list))
 	}
 }

@@ -60,8 +60,21 @@ type Batch struct {
 	Undone   bool
 	Kept     int      // entries that an undo left, because somebody had changed them
 	targets  []string // "Condition/1/_history/2"
+	others   []string // what was merged without a write: "Condition/2"
 	node     *fhir.Node
 	document string
+}
+
+// entries are what a batch is about, and is not taken back.
+func (b Batch) entries() (out []string) {
+	for _, t := range b.targets {
+		ref, _, _ := strings.Cut(t, "/_history/")
+		out = append(out, ref)
+	}
+	if !b.Undone {
+		out = append(out, b.others...)
+	}
+	return out
 }
 
 // UndoFor is how long a batch can be undone.
@@ -126,6 +139,8 @@ func (r *Review) batches(ctx context.Context, actor *record.Actor) error {
 		for t := range n.Get("target").Items() {
 			if ref := t.Get("reference").Text(); strings.Contains(ref, "/_history/") {
 				b.targets = append(b.targets, ref)
+			} else if ref != "Patient/"+r.Patient {
+				b.others = append(b.others, ref)
 			}
 		}
 		b.Written = len(b.targets)
@@ -195,8 +210,9 @@ func Save(ctx context.Context, actor *record.Actor, c *Comparison, r *Review, ch
 		r.Reason = reason
 	}
 	r.Saved = map[string]Choice{}
-	for key, choice := range choices {
-		if row, ok := c.Row(key); ok && row.Decide() && r.Done[key] == "" && ParseChoice(string(choice)) != "" {
+	for _, row := range c.Rows {
+		key := row.Item.Key
+		if choice := choices[key]; row.Decide() && r.Done[key] == "" && ParseChoice(string(choice)) != "" {
 			r.Saved[key] = choice
 		}
 	}

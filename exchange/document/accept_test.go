@@ -1,6 +1,7 @@
 package document
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -213,6 +214,26 @@ func TestAChartThatMoved(t *testing.T) {
 	}
 }
 
+// TestAValueOfAPanelThatMoved: what a panel of the chart is made of was seen too.
+func TestAValueOfAPanelThatMoved(t *testing.T) {
+	h := open(t)
+	d := letter(t)
+	f := h.filed(d)
+	anna := h.as(trust.Physician, "anna")
+	sodium := func(v string) string {
+		return `{"resourceType":"Observation","id":"na","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"2951-2"}],"text":"Sodium"},"subject":{"reference":"Patient/maria"},"effectiveDateTime":"2026-11-09","valueQuantity":{"value":` + v + `,"unit":"mmol/L"}}`
+	}
+	h.put(sodium("120"), `{"resourceType":"DiagnosticReport","id":"bmp","status":"final","code":{"text":"Basic metabolic panel"},"subject":{"reference":"Patient/maria"},"effectiveDateTime":"2026-11-09","result":[{"reference":"Observation/na"}]}`)
+	c, err := Compare(ctx, anna, "maria", d)
+	if err != nil || must(c.Row("bmp")).Entry != "DiagnosticReport/bmp" {
+		t.Fatalf("%v %+v", err, must(c.Row("bmp")))
+	}
+	h.put(sodium("121"))
+	if _, _, err := Accept(ctx, anna, "maria", f.Document, d, Decision{Choices: map[string]Choice{"bmp": Ignore}, Mark: c.Mark()}); !Moved(err) {
+		t.Errorf("another sodium than was seen: %v", err)
+	}
+}
+
 func TestNoKnownAllergiesNeverContradicts(t *testing.T) {
 	h := open(t)
 	d := letter(t)
@@ -270,9 +291,13 @@ func TestLabelsOfTheDocumentGoOntoEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, kind := range []string{"DocumentReference", "Binary", "Condition", "MedicationStatement", "DiagnosticReport", "Observation", "Immunization", "Task", "Provenance"} {
-		for _, n := range h.all(kind) {
-			if !strings.Contains(string(n.Get("meta").Get("security").JSON()), "PSY") {
-				t.Errorf("%s without the label: %s", kind, n.Get("meta").JSON())
+		list := h.all(kind)
+		if len(list) == 0 {
+			t.Errorf("no %s was written", kind)
+		}
+		for _, n := range list {
+			if !slices.Equal(labels(n), []string{"PSY"}) {
+				t.Errorf("%s is labelled %v", kind, labels(n))
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/record"
@@ -83,20 +84,20 @@ func (c *Comparison) resources(actor *record.Actor, item *Item, document string)
 	switch main.ResourceType() {
 	case "Condition":
 		if main.Get("category") == nil && item.Section == Problems {
-			main.Set("category", fhir.Arr(coded("http://terminology.hl7.org/CodeSystem/condition-category", "problem-list-item")))
+			main.Set("category", fhir.Arr(made(conditionCategory, "problem-list-item", "")))
 		}
 		if main.Get("verificationStatus") == nil { // nobody here has confirmed it
-			main.Set("verificationStatus", coded("http://terminology.hl7.org/CodeSystem/condition-ver-status", "unconfirmed"))
+			main.Set("verificationStatus", made(conditionVerification, "unconfirmed", ""))
 		}
 	case "AllergyIntolerance":
 		if main.Get("verificationStatus") == nil {
-			main.Set("verificationStatus", coded("http://terminology.hl7.org/CodeSystem/allergyintolerance-verification", "unconfirmed"))
+			main.Set("verificationStatus", made("http://terminology.hl7.org/CodeSystem/allergyintolerance-verification", "unconfirmed", ""))
 		}
 	case "MedicationStatement":
 		if c.sent {
 			main.Set("informationSource", fhir.Obj("type", "Patient", "display", c.source())) // no reference: what a clinic has accepted is not the patient's to change
 		} else if main.Get("informationSource") == nil {
-			main.Set("informationSource", fhir.Obj("display", cut(cmp.Or(c.Document.Custodian, c.Document.Author, "another system"), 100)))
+			main.Set("informationSource", fhir.Obj("display", fault.Clip(cmp.Or(c.Document.Custodian, c.Document.Author, "another system"), 100)))
 		}
 	}
 	return out
@@ -112,10 +113,6 @@ func (c *Comparison) owned(actor *record.Actor, n *fhir.Node, document string) *
 	return n
 }
 
-func coded(system, code string) *fhir.Node {
-	return fhir.Obj("coding", fhir.Arr(fhir.Obj("system", system, "code", code)))
-}
-
 // merged is the chart's entry with what the document adds to it: codes of a problem or an allergy that
 // is certainly the same, and a note that it is listed elsewhere. It changes nothing of an order. nil
 // when there is nothing to write.
@@ -127,7 +124,7 @@ func (c *Comparison) merged(actor *record.Actor, r *Row) *record.Put {
 	if t := n.ResourceType(); (t == "Condition" || t == "AllergyIntolerance") && r.State != Perhaps && r.State != LessExact {
 		addCodes(n.Get("code"), r.Item.Resource.Get("code"))
 	}
-	text := fmt.Sprintf("Also listed by %s: %s", c.listed(), cut(strings.Join(strings.Fields(r.Item.Text), " "), 300))
+	text := fmt.Sprintf("Also listed by %s: %s", c.listed(), fault.Clip(strings.Join(strings.Fields(r.Item.Text), " "), 300))
 	notes := n.Get("note")
 	if notes == nil {
 		notes = fhir.Arr()
@@ -171,24 +168,34 @@ func addCodes(to, from *fhir.Node) {
 	}
 }
 
-// provenance says what a batch has written, from which document and by whom.
-func (c *Comparison) provenance(actor *record.Actor, document, activity, reason string, targets, others []string, of string) *fhir.Node {
+// step is one act of a review.
+type step struct {
+	document string   // id of the DocumentReference
+	activity string   // accept, undo
+	reason   string   // why it is this patient's, as somebody has said
+	targets  []string // what it wrote: "Condition/1/_history/2"
+	others   []string // entries that say the same already
+	of       string   // id of the step that this one takes back
+}
+
+// provenance says what a step has written, from which document and by whom.
+func (c *Comparison) provenance(actor *record.Actor, s step) *fhir.Node {
 	n := fhir.New("Provenance")
 	n.SetID(ident.New(actor.Now()))
 	if list := codings(policy.LabelSystem, c.union(actor.Now())); list.Len() > 0 {
 		n.Set("meta", fhir.Obj("security", list))
 	}
 	list := fhir.Arr(reference("Patient/" + c.Patient))
-	for _, t := range append(slices.Clone(targets), others...) {
+	for _, t := range append(slices.Clone(s.targets), s.others...) {
 		list.Append(reference(t))
 	}
 	n.Set("target", list)
 	n.Set("recorded", fhir.Str(actor.Now().UTC().Format(time.RFC3339Nano)))
-	if reason != "" {
-		n.Set("reason", fhir.Arr(fhir.Obj("text", reason)))
+	if s.reason != "" {
+		n.Set("reason", fhir.Arr(fhir.Obj("text", s.reason)))
 	}
-	n.Set("activity", fhir.Obj("coding", fhir.Arr(fhir.Obj("system", ImportSystem, "code", activity)), "text", map[string]string{
-		"accept": "Accepted from a document of another system", "undo": "Taken back"}[activity]))
+	n.Set("activity", fhir.Obj("coding", fhir.Arr(fhir.Obj("system", policy.ImportSystem, "code", s.activity)), "text", map[string]string{
+		"accept": "Accepted from a document of another system", "undo": "Taken back"}[s.activity]))
 	who := fhir.Obj()
 	if by := actor.Principal().Reference(); by != "" {
 		who.Set("reference", fhir.Str(by))
@@ -197,19 +204,19 @@ func (c *Comparison) provenance(actor *record.Actor, document, activity, reason 
 		who.Set("display", fhir.Str(cmp.Or(name, "Osler")))
 	}
 	kind := func(code string) *fhir.Node {
-		return coded("http://terminology.hl7.org/CodeSystem/provenance-participant-type", code)
+		return made("http://terminology.hl7.org/CodeSystem/provenance-participant-type", code, "")
 	}
 	agents := fhir.Arr(fhir.Obj("type", kind("enterer"), "who", who))
 	if by := cmp.Or(c.Document.Author, c.Document.Custodian); by != "" {
-		agents.Append(fhir.Obj("type", kind("author"), "who", fhir.Obj("display", cut(by, 200))))
+		agents.Append(fhir.Obj("type", kind("author"), "who", fhir.Obj("display", fault.Clip(by, 200))))
 	}
 	if c.sent {
 		agents.Append(fhir.Obj("type", kind("informant"), "who", reference("Patient/"+c.Patient)))
 	}
 	n.Set("agent", agents)
-	entities := fhir.Arr(fhir.Obj("role", "source", "what", reference("DocumentReference/"+document)))
-	if of != "" {
-		entities.Append(fhir.Obj("role", "revision", "what", reference("Provenance/"+of)))
+	entities := fhir.Arr(fhir.Obj("role", "source", "what", reference("DocumentReference/"+s.document)))
+	if s.of != "" {
+		entities.Append(fhir.Obj("role", "revision", "what", reference("Provenance/"+s.of)))
 	}
 	n.Set("entity", entities)
 	return n

@@ -61,7 +61,8 @@ type Row struct {
 	Merges bool
 
 	entry *fhir.Node
-	now   bool // it is so today
+	of    []string // the versions of what the entry, a report, is made of
+	now   bool     // it is so today
 }
 
 // Decide reports whether a person has to decide about the item.
@@ -257,12 +258,7 @@ func (c *Comparison) known(ctx context.Context, actor *record.Actor, body []byte
 // sentByPatient reports whether a document came from the patient: it says what a patient says, under whatever
 // number, and never stands for what another clinic has sent.
 func sentByPatient(n *fhir.Node) bool {
-	for t := range n.Path("meta.tag").Items() {
-		if t.Get("system").Text() == "urn:osler:origin" && t.Get("code").Text() == string(chart.Reported) {
-			return true
-		}
-	}
-	return false
+	return policy.Reported.Of(n)
 }
 
 // as says as which DocumentReference of the chart the document is filed, before anything is written of it.
@@ -295,22 +291,12 @@ func (c *Comparison) Row(key string) (*Row, bool) {
 	return &c.Rows[i], true
 }
 
-// Count returns how many items are in a state.
-func (c *Comparison) Count(s State) (n int) {
-	for _, r := range c.Rows {
-		if r.State == s {
-			n++
-		}
-	}
-	return n
-}
-
 // Mark is what a person who decides has seen: it is another one when an item stands to the chart
 // otherwise, or when a check finds something else.
 func (c *Comparison) Mark() string {
 	h := sha256.New()
 	for _, r := range c.Rows {
-		part := []string{r.Item.Key, string(r.State), r.Entry, r.entry.Path("meta.versionId").Text()}
+		part := []string{r.Item.Key, string(r.State), r.Entry, r.entry.Path("meta.versionId").Text(), strings.Join(r.of, " ")}
 		for _, f := range r.Findings.Findings {
 			part = append(part, f.ID, string(f.Tier))
 		}

@@ -38,6 +38,7 @@ type thing struct {
 	loose     bool     // part of the words may mean the same
 	cause     rx.Cause // what an allergy is to
 	facts     []fact
+	of        []string // the Observations of a report, with their versions
 
 	byPart    map[string][]int // the facts that are parts of a panel, by their keys
 	tried     *thing           // the item that it was last held to
@@ -68,6 +69,7 @@ type fact struct {
 	equal  func(a, b string) bool
 	part   bool     // of a panel: found by its codes, not by its name
 	codes  []string // of a part
+	more   []fact   // what stands beside the value of a part
 	folded string   // the value as words are compared; of a part, its name
 }
 
@@ -111,7 +113,7 @@ func (f fact) keys() (out []string) {
 func (t *thing) analyte(code, of *fhir.Node) {
 	x := &thing{}
 	x.measured(code)
-	f := fact{name: x.name, value: value(of), weighs: true, equal: sameValue, part: true, codes: x.codes, folded: folded(x.name)}
+	f := fact{name: x.name, value: value(of), weighs: true, equal: sameValue, part: true, codes: x.codes, more: usual(of), folded: folded(x.name)}
 	if t.byPart == nil {
 		t.byPart = map[string][]int{}
 	}
@@ -199,17 +201,7 @@ func (t *thing) concept(n *fhir.Node) {
 }
 
 // words returns how a concept reads.
-func words(n *fhir.Node) string {
-	text := n.Get("text").Text()
-	for c := range n.Get("coding").Items() {
-		text = cmp.Or(text, c.Get("display").Text())
-	}
-	text = cmp.Or(text, n.Path("coding.0.code").Text())
-	for _, tag := range []string{" (disorder)", " (finding)", " (situation)", " (procedure)", " (event)", " (substance)", " (product)"} {
-		text = strings.TrimSuffix(text, tag)
-	}
-	return text
-}
+func words(n *fhir.Node) string { return chart.Words(n) }
 
 func (t *thing) fact(f fact) {
 	if f.folded == "" && f.equal == nil && !f.date { // once, not for each entry that it is held to
@@ -364,7 +356,7 @@ func (t *thing) problem(n *fhir.Node) {
 	clinical := code(n.Get("clinicalStatus"))
 	ended := first(n.Get("abatementDateTime"), n.Path("abatementPeriod.end"), n.Get("abatementString"))
 	t.now = (clinical == "active" || clinical == "recurrence" || clinical == "relapse" || clinical == "" && ended == "") && code(n.Get("verificationStatus")) != "refuted"
-	t.none = slices.Contains(t.codes, chart.SNOMED+"|160245001") || strings.HasPrefix(folded(t.name), "no known ")
+	t.none = slices.Contains(t.codes, chart.SNOMED+"|"+problem.NoneKnown) || strings.HasPrefix(folded(t.name), "no known ")
 	t.now = t.now && !t.none
 	t.loose = true
 	t.fact(fact{name: "Problem", value: t.name, title: true})
@@ -390,13 +382,17 @@ func (t *thing) observation(n *fhir.Node) {
 	t.fact(fact{name: "Name", value: t.name, title: true})
 	t.fact(fact{name: "Date", value: t.date, date: true})
 	t.fact(fact{name: "Value", value: value(n), weighs: true, equal: sameValue})
-	t.fact(fact{name: "Reference range", value: span(n), equal: anyDay})
-	t.fact(fact{name: "Interpretation", value: words(n.Path("interpretation.0")), equal: anyDay})
+	t.facts = append(t.facts, usual(n)...)
 	for c := range n.Get("component").Items() {
 		if name := words(c.Get("code")); name != "" {
 			t.fact(fact{name: name, value: value(c), weighs: true, equal: sameValue})
 		}
 	}
+}
+
+// usual is what an Observation or a component of one says about its value, which is no difference.
+func usual(n *fhir.Node) []fact {
+	return []fact{{name: "Reference range", value: span(n), equal: anyDay}, {name: "Interpretation", value: words(n.Path("interpretation.0")), equal: anyDay}}
 }
 
 // value is what an Observation or a component of one says.
@@ -445,6 +441,7 @@ func (t *thing) results(observations map[string]*fhir.Node) {
 		}
 		if n != nil && n.Get("status").Text() != "entered-in-error" {
 			parts = append(parts, n)
+			t.of = append(t.of, n.Reference()+"/"+n.Path("meta.versionId").Text())
 		}
 	}
 	t.parts(parts)

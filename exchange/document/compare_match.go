@@ -15,13 +15,13 @@ import (
 
 // index finds the entries of a chart.
 type index struct {
-	byKey map[string][]*thing
+	byKey map[string]*alike
 	all   map[string][]*thing // by group
 	terms map[string][]int    // the places of those in all, of the first mostKin, that say a word: by group and word
 }
 
 func indexOf(nodes []*fhir.Node) index {
-	here := index{byKey: map[string][]*thing{}, all: map[string][]*thing{}, terms: map[string][]int{}}
+	here := index{byKey: map[string]*alike{}, all: map[string][]*thing{}, terms: map[string][]int{}}
 	observations := map[string]*fhir.Node{}
 	for _, n := range nodes {
 		if n.ResourceType() == "Observation" {
@@ -45,7 +45,10 @@ func indexOf(nodes []*fhir.Node) index {
 		}
 		here.all[t.group] = append(here.all[t.group], t)
 		for _, k := range t.keys() {
-			here.byKey[k] = append(here.byKey[k], t)
+			if here.byKey[k] == nil {
+				here.byKey[k] = &alike{}
+			}
+			here.byKey[k].list = append(here.byKey[k].list, t)
 		}
 	}
 	return here
@@ -88,7 +91,7 @@ func (x index) row(item *Item) Row {
 		r.Fields = beside(nil, in)
 		return r
 	}
-	r.entry, r.Entry, r.ChartText = best.thing.node, best.thing.node.Reference(), best.thing.name
+	r.entry, r.of, r.Entry, r.ChartText = best.thing.node, best.thing.of, best.thing.node.Reference(), best.thing.name
 	r.Fields = beside(best.thing, in)
 	r.State = best.state(in)
 	r.Merges = r.State != Same && (r.entry.ResourceType() == "Condition" || r.entry.ResourceType() == "AllergyIntolerance" || best.thing.group == medicines)
@@ -107,12 +110,12 @@ func (x index) best(in *thing) (best match) {
 		}
 	}
 	for _, c := range in.codes {
-		for _, t := range x.byKey[in.group+"\x00"+c] {
+		for _, t := range x.byKey[in.group+"\x00"+c].near(in) {
 			try(t, true)
 		}
 	}
 	for _, w := range in.words {
-		for _, t := range x.byKey[in.group+"\x00~"+w] {
+		for _, t := range x.byKey[in.group+"\x00~"+w].near(in) {
 			try(t, false)
 		}
 	}
@@ -253,6 +256,15 @@ func beside(entry, in *thing) (out []Field) {
 		}
 		out = append(out, Field{Name: f.name, Chart: of.value, Incoming: f.value, Date: f.date,
 			Differs: entry != nil && f.differs(of)})
+		for i, m := range f.more {
+			theirs := ""
+			if len(of.more) > i {
+				theirs = of.more[i].value
+			}
+			if m.value != "" || theirs != "" {
+				out = append(out, Field{Name: m.name, Chart: theirs, Incoming: m.value})
+			}
+		}
 	}
 	return out
 }

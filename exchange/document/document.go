@@ -1,10 +1,29 @@
 // Package document takes in documents of other systems, item by item: C-CDA now.
 //
-// Read tells what a document says, as resources that nobody has accepted; Compare holds them to a
-// chart; Accept writes what a person chose, with the document beside it, and can be taken back as
-// a whole. Nothing of a document is in the chart before that, and what could not be read is said.
-// It makes no practitioners, organizations or places: who is named in a document is named in the
-// resource. The syntax is in wire/cda.
+//	d, err := document.ReadFor(ctx, body)                // what it says, as resources that nobody has accepted
+//	f, err := document.File(ctx, actor, document.Upload{Patient: id, Body: body, Read: d})
+//	c, err := document.Compare(ctx, actor, id, d)        // each item beside what the chart has of it
+//	a, _, err := document.Accept(ctx, actor, id, f.Document, d, document.Decision{Choices: choices, Mark: c.Mark()})
+//	u, err := document.Undo(ctx, actor, id, f.Document, a.Batch, d)
+//
+// The files follow these steps:
+//
+//   - read_*.go: one file for each kind of entry. An entry becomes an Item, or is Unread with the reason;
+//     what is not sure of an item is a Doubt of it. words.go has all such sentences.
+//   - compare_*.go: how an item stands to the chart (compare_match, compare_field), whether the document is
+//     about the same person (compare_person), what the safety checks say (compare_safety).
+//   - accept_*.go: File keeps the original and asks for its review, which a Task holds (accept_state); Accept
+//     writes what a person chose; Take and Register do all of it for a migration.
+//   - undo*.go: a step is taken back as a whole, and nothing but what it wrote.
+//
+// Nothing of a document is in the chart before somebody accepts it, what could not be read is said, and
+// nothing is guessed. It makes no practitioners, organizations or places: who is named in a document is
+// named in the resource. What is written stands in docs/reference/representation.md, what is read in
+// docs/interfaces/c-cda.md.
+//
+// Elsewhere: the XML and the text of sections (wire/cda), who may write and see what, and that nobody else
+// writes a step of a review (trust/policy), the checks themselves (knowledge/rx), the pages (door/clinic) and
+// the operation $import-document (door/fhirapi). No document is made here.
 package document
 
 import (

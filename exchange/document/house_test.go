@@ -35,7 +35,8 @@ var kind = "sqlite"
 
 func open(t *testing.T) house { return openIn(t) }
 
-func openIn(t testing.TB) house {
+// openIn opens one whose store is wrapped.
+func openIn(t testing.TB, wrap ...func(store.Store) store.Store) house {
 	t.Helper()
 	dir, c := t.TempDir(), clock.NewManual(noon)
 	ring, err := seal.OpenKeyring(dir, seal.KeyFile(filepath.Join(dir, "master.key")))
@@ -52,6 +53,9 @@ func openIn(t testing.TB) house {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
+	for _, w := range wrap {
+		s = w(s)
+	}
 	place, err := bucket.Open(filepath.Join(dir, "contents"))
 	if err != nil {
 		t.Fatal(err)

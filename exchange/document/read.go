@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/wire/cda"
 )
@@ -316,16 +317,7 @@ func (r *reader) words(e *cda.Element) string {
 func collapse(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // clip bounds a line.
-func clip(s string) string {
-	if len(s) <= 250 {
-		return s
-	}
-	cut := s[:247]
-	for len(cut) > 0 && cut[len(cut)-1]&0xC0 == 0x80 {
-		cut = cut[:len(cut)-1]
-	}
-	return strings.ToValidUTF8(cut, "") + "…"
-}
+func clip(s string) string { return fault.Clip(s, 250) }
 
 // related goes over what stands in the entryRelationships of a statement, with their typeCode.
 func related(e *cda.Element, name string, f func(typeCode string, other *cda.Element)) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/knowledge/allergen"
 	"github.com/osler-emr/osler/wire/cda"
 )
 
@@ -15,16 +16,8 @@ var allergyKinds = map[string][2]string{
 	"419199007": {"allergy", ""}, "418038007": {"", ""}, "420134006": {"", ""},
 }
 
-// noAllergies are the statements that there is no allergy, and what is denied by one that is
-// negated.
-var (
-	noAllergies = map[string]string{
-		"716186003": "No known allergy", "409137002": "No known drug allergy", "429625007": "No known food allergy",
-		"428607008": "No known environmental allergy", "160244002": "No known allergies", "428197003": "No known insect allergy", "1003774007": "No known latex allergy",
-	}
-	deniedAllergies = map[string]string{"419199007": "716186003", "420134006": "716186003", "418038007": "716186003", "426232007": "428607008", "414285001": "429625007", "418471000": "429625007", "416098002": "409137002", "419511003": "409137002", "59037007": "409137002"}
-	anySubstance    = map[string]bool{"105590001": true, "410942007": true, "115661000": true}
-)
+// anySubstance are codes for a substance that name none.
+var anySubstance = map[string]bool{"105590001": true, "410942007": true, "115661000": true}
 
 // allergies reads an allergy concern, one AllergyIntolerance for each observation in it.
 func (r *reader) allergies(e *cda.Element) {
@@ -65,25 +58,25 @@ func (r *reader) allergen(o *cda.Element) (code *fhir.Node, denied, kind bool, n
 	code = r.substance(substance, agent.Child("name").Content(), false)
 	denied = o.Attr("negationInd") == "true"
 	for _, c := range append(codesIn(substance, snomedOID), codesIn(value, snomedOID)...) {
-		if noAllergies[c] != "" {
+		if allergen.DenialName(c) != "" {
 			none = c
 		}
 	}
 	if denied && none == "" && (code == nil || anyOf(substance, anySubstance)) {
 		for _, c := range codesIn(value, snomedOID) {
-			if d := deniedAllergies[c]; d != "" && (none == "" || none == "716186003") {
+			if d := allergen.Denying(c); d != "" && (none == "" || none == allergen.NoneKnown) {
 				none = d
 			}
 		}
 		if what := r.concept(value); none == "" && what != nil { // not all allergies, and none of a kind that has a statement of its own
 			return what, true, true, ""
 		} else if none == "" {
-			none = "716186003"
+			none = allergen.NoneKnown
 		}
 	}
 	if none != "" {
-		code = made(snomed, none, noAllergies[none])
-		code.Set("text", fhir.Str(noAllergies[none]))
+		code = made(snomed, none, allergen.DenialName(none))
+		code.Set("text", fhir.Str(allergen.DenialName(none)))
 		return code, false, false, none
 	}
 	if code == nil && substance.Null() == "" && !anyOfKinds(value) {
@@ -326,17 +319,7 @@ func (r *reader) reactions(o, act *cda.Element, code *fhir.Node) (*fhir.Node, st
 }
 
 // conceptText says a concept in words.
-func conceptText(c *fhir.Node) string {
-	if t := c.Get("text").Text(); t != "" {
-		return t
-	}
-	for coding := range c.Get("coding").Items() {
-		if d := coding.Get("display").Text(); d != "" {
-			return d
-		}
-	}
-	return c.Path("coding.0.code").Text()
-}
+func conceptText(c *fhir.Node) string { return fhir.ConceptText(c) }
 
 // notes takes the comments on a statement.
 func (r *reader) notes(n *fhir.Node, statements ...*cda.Element) {

@@ -238,7 +238,7 @@ func codesIn(e *cda.Element, oid string) (list []string) {
 	return list
 }
 
-// made is a concept of one code.
+// made is a concept of one code, "" for none that it is called.
 func made(system, code, display string) *fhir.Node {
 	return fhir.Obj("coding", fhir.Arr(fhir.Obj("system", system, "code", code, "display", display)))
 }
@@ -261,8 +261,13 @@ var naming = map[string]string{
 	"2.16.840.1.113883.4.6": "http://hl7.org/fhir/sid/us-npi",
 }
 
+// identifier reads an id as FHIR writes it: its root is the system, or the value when there is no extension.
+// It is nil for an id that says nothing.
 func identifier(id *cda.Element) *fhir.Node {
-	root, extension := strings.TrimSpace(id.Attr("root")), collapse(id.Attr("extension"))
+	return identifierOf(strings.TrimSpace(id.Attr("root")), collapse(id.Attr("extension")))
+}
+
+func identifierOf(root, extension string) *fhir.Node {
 	system := naming[root]
 	switch {
 	case extension == "" && (system != "" || uri(root) == ""):

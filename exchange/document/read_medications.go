@@ -105,6 +105,7 @@ func (r *reader) medication(e *cda.Element) {
 		r.doubt(otherText)
 		r.doc.Texts[r.of].Differs = true
 	}
+	r.strong(e, code, dosage.Path("0.doseAndRate.0.doseQuantity"))
 	if !often && !none && !denied && status != "completed" && status != "stopped" && !courseTime(e).Has("value") {
 		r.doubt(howOften)
 	}

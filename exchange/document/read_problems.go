@@ -2,6 +2,7 @@ package document
 
 import (
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/knowledge/problem"
 	"github.com/osler-emr/osler/wire/cda"
 )
 
@@ -10,7 +11,7 @@ var problemStatuses = map[string]string{"55561003": "active", "73425007": "inact
 
 // noProblem are statements that there is none, and anyProblem what is denied by one that is negated.
 var (
-	noProblem  = map[string]bool{"160245001": true}
+	noProblem  = map[string]bool{problem.NoneKnown: true}
 	anyProblem = map[string]bool{"55607006": true, "64572001": true, "404684003": true, "417662000": true}
 )
 
@@ -70,7 +71,7 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 	denied := o.Attr("negationInd") == "true"
 	none := anyOf(o.Child("value"), noProblem) && !denied || denied && (code == nil || anyOf(o.Child("value"), anyProblem))
 	if none {
-		code, denied = made(snomed, "160245001", "No current problems or disability"), false
+		code, denied = made(snomed, problem.NoneKnown, "No current problems or disability"), false
 		code.Set("text", fhir.Str("No known problems"))
 	}
 	if code == nil {

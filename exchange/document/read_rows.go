@@ -12,7 +12,7 @@ import (
 
 // row is a row of a table with what stands over it.
 type row struct {
-	heads  []string // of its columns
+	heads  []string // over each of its cells
 	banner string   // over all of them: "Past medicines"
 }
 
@@ -22,8 +22,9 @@ func (r *reader) rowsOf(of int) {
 	var list []*cda.Passage
 	var walk func(p *cda.Passage)
 	table := func(t *cda.Passage) {
-		var heads []string
-		own := false
+		var heads []string // of the columns
+		var above grid
+		own, headed := false, false
 		for i := range t.Parts {
 			p := &t.Parts[i]
 			if p.Kind == "caption" {
@@ -33,15 +34,29 @@ func (r *reader) rowsOf(of int) {
 			if p.Kind != "row" {
 				continue
 			}
-			if titles, all := headsOf(p); all {
-				if len(titles) == 1 || len(slices.DeleteFunc(slices.Clone(titles), func(s string) bool { return s == "" })) == 1 {
+			titles, all := headsOf(p)
+			if headed && !all { // what spans rows ends with the head of the table
+				above = nil
+			}
+			headed = all
+			before := slices.Clone(above)
+			at := above.place(p)
+			if all {
+				alone := len(titles) == 1 || len(slices.DeleteFunc(slices.Clone(titles), func(s string) bool { return s == "" })) == 1
+				if alone && slices.Max(append(before, 0)) == 0 {
 					banner, own = strings.Join(titles, ""), true
-				} else if heads = titles; !own {
+				} else if heads = before.under(heads, p, at); !own {
 					banner = ""
 				}
 				continue
 			}
-			r.rows[p] = row{heads, banner}
+			over := make([]string, len(at))
+			for i, column := range at {
+				if column < len(heads) {
+					over[i] = heads[column]
+				}
+			}
+			r.rows[p] = row{over, banner}
 			list = append(list, p)
 			for c := range p.Parts {
 				walk(&p.Parts[c])
@@ -66,16 +81,74 @@ func (r *reader) rowsOf(of int) {
 	r.inText = append(r.inText, list)
 }
 
-// headsOf returns the heads in a row, one for each column, and whether there is nothing else in it.
+// grid says of each column of a table for how many rows more a cell from above stands in it.
+type grid []int
+
+// mostColumns bounds a grid: cells that span rows in columns beyond it are as if they did not.
+const mostColumns = 200
+
+// place returns the columns in which the cells of the next row begin.
+func (g *grid) place(p *cda.Passage) (at []int) {
+	type span struct{ from, to, rows int }
+	var spans []span
+	column := 0
+	for i := range p.Parts {
+		c := &p.Parts[i]
+		if c.Kind != "cell" && c.Kind != "head" {
+			continue
+		}
+		for column < len(*g) && (*g)[column] > 0 {
+			column++
+		}
+		at = append(at, column)
+		next := column + max(c.Cols, 1)
+		if c.Rows > 1 {
+			spans = append(spans, span{column, min(next, mostColumns), c.Rows - 1})
+		}
+		column = next
+	}
+	for i := range *g {
+		(*g)[i] = max((*g)[i]-1, 0)
+	}
+	for _, s := range spans {
+		for i := s.from; i < s.to; i++ {
+			for len(*g) <= i {
+				*g = append(*g, 0)
+			}
+			(*g)[i] = s.rows
+		}
+	}
+	return at
+}
+
+// under returns the heads of the columns after another row of heads: of a column in which one from above stands,
+// it is that.
+func (g grid) under(above []string, p *cda.Passage, at []int) []string {
+	heads, n := make([]string, len(g)), 0
+	for i, rows := range g {
+		if rows > 0 && i < len(above) {
+			heads[i] = above[i]
+		}
+	}
+	for i := range p.Parts {
+		if c := &p.Parts[i]; c.Kind == "head" {
+			for len(heads) <= at[n] {
+				heads = append(heads, "")
+			}
+			heads[at[n]] = c.Line()
+			n++
+		}
+	}
+	return heads
+}
+
+// headsOf returns the heads in a row, and whether there is nothing else in it.
 func headsOf(p *cda.Passage) (titles []string, all bool) {
 	for i := range p.Parts {
 		c := &p.Parts[i]
 		switch c.Kind {
 		case "head":
 			titles = append(titles, c.Line())
-			for range max(c.Cols, 1) - 1 {
-				titles = append(titles, "")
-			}
 		case "cell":
 			return nil, false
 		}
@@ -85,7 +158,7 @@ func headsOf(p *cda.Passage) (titles []string, all bool) {
 
 // cells goes over the cells of a row with the heads of their columns.
 func (r *reader) cells(p *cda.Passage, f func(head string, cell *cda.Passage)) {
-	at, heads := 0, r.rows[p].heads
+	n, heads := 0, r.rows[p].heads
 	for i := range p.Parts {
 		if r.budget -= 64; r.budget < 0 {
 			return
@@ -95,11 +168,11 @@ func (r *reader) cells(p *cda.Passage, f func(head string, cell *cda.Passage)) {
 			continue
 		}
 		head := ""
-		if at < len(heads) {
-			head = heads[at]
+		if n < len(heads) {
+			head = heads[n]
 		}
 		f(head, c)
-		at += max(c.Cols, 1)
+		n++
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Undone is what became of a batch that was taken back.
@@ -86,8 +87,8 @@ func undoOnce(ctx context.Context, actor *record.Actor, patient, document, batch
 		return u, fault.New(fault.Conflict, "Somebody has changed every entry since; nothing can be taken back as a whole.")
 	}
 	c.as(document)
-	c.reopen(r, u.Kept)
-	change.Put = append(change.Put, record.Put{Resource: c.provenance(actor, document, "undo", "", targets, nil, batch), Create: true}, r.put(actor, c, ""))
+	c.reopen(r, i, u.Kept)
+	change.Put = append(change.Put, record.Put{Resource: c.provenance(actor, step{document: document, activity: "undo", targets: targets, of: batch}), Create: true}, r.put(actor, c, ""))
 	u.Result, err = actor.Commit(ctx, change)
 	return u, err
 }
@@ -123,8 +124,11 @@ func laterStep(ctx context.Context, actor *record.Actor, target string) (documen
 	resourceType, id, _ := strings.Cut(ref, "/")
 	from, _ := strconv.ParseInt(number, 10, 64)
 	n, err := actor.Read(ctx, resourceType, id)
+	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Gone) {
+		return "", nil
+	}
 	if err != nil {
-		return "", nil // it is gone
+		return "", err
 	}
 	steps, err := actor.Find(ctx, "Provenance", "target="+ref)
 	if fault.Is(err, fault.Forbidden) {
@@ -135,7 +139,7 @@ func laterStep(ctx context.Context, actor *record.Actor, target string) (documen
 	}
 	by := map[string]*fhir.Node{}
 	for _, s := range steps {
-		if s.Path("activity.coding.0.system").Text() == ImportSystem {
+		if s.Path("activity.coding.0.system").Text() == policy.ImportSystem {
 			for t := range s.Get("target").Items() {
 				by[t.Get("reference").Text()] = s
 			}
@@ -154,16 +158,22 @@ func laterStep(ctx context.Context, actor *record.Actor, target string) (documen
 	return document, nil
 }
 
-// reopen makes the review begin again: what was decided is saved as a proposal.
-func (c *Comparison) reopen(r *Review, kept []string) {
-	for key, choice := range r.Done {
-		if choice == Ignore {
-			continue
+// reopen makes the review of what a batch has decided begin again. What was ignored, what other batches are about,
+// and the entries that are kept stay decided.
+func (c *Comparison) reopen(r *Review, batch int, kept []string) {
+	stays := map[string]bool{}
+	for i, b := range r.Batches {
+		for _, ref := range b.entries() {
+			stays[ref] = stays[ref] || i != batch
 		}
-		if row, ok := c.Row(key); ok && slices.Contains(kept, row.Entry) {
-			continue
+	}
+	for _, ref := range kept {
+		stays[ref] = true
+	}
+	for _, row := range c.Rows {
+		if key := row.Item.Key; r.Done[key] != Ignore && !stays[row.Entry] {
+			delete(r.Done, key)
 		}
-		delete(r.Done, key)
 	}
 }
 
@@ -183,8 +193,10 @@ func former(ctx context.Context, actor *record.Actor, patient, target string) (*
 		return nil, err
 	}
 	now, _ := strconv.ParseInt(n.Path("meta.versionId").Text(), 10, 64)
-	if now != version && !relabelled(ctx, actor, n, resourceType, id, version) {
-		return nil, nil
+	if now != version {
+		if same, err := relabelled(ctx, actor, n, resourceType, id, version); !same || err != nil {
+			return nil, err
+		}
 	}
 	if version == 1 {
 		return &record.Put{Resource: inError(n), IfMatch: now}, nil
@@ -201,20 +213,24 @@ func former(ctx context.Context, actor *record.Actor, patient, target string) (*
 	return &record.Put{Resource: before, IfMatch: now}, nil
 }
 
-// relabelled reports whether an entry has got other labels only since a version.
-func relabelled(ctx context.Context, actor *record.Actor, n *fhir.Node, resourceType, id string, version int64) bool {
+// relabelled reports whether an entry has got other labels only since a version. What cannot be read is no change
+// that somebody has made.
+func relabelled(ctx context.Context, actor *record.Actor, n *fhir.Node, resourceType, id string, version int64) (bool, error) {
 	v, err := actor.ReadVersion(ctx, resourceType, id, version)
+	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Gone) {
+		return false, nil
+	}
 	if err != nil {
-		return false
+		return false, err
 	}
 	was, err := fhir.Parse(v.Body)
 	if err != nil {
-		return false
+		return false, err
 	}
 	a, b := was.Clone(), n.Clone()
 	a.Remove("meta")
 	b.Remove("meta")
-	return string(a.JSON()) == string(b.JSON())
+	return string(a.JSON()) == string(b.JSON()), nil
 }
 
 // inError marks an entry as one that never was.
@@ -225,10 +241,10 @@ func inError(n *fhir.Node) *fhir.Node {
 		for _, name := range []string{"clinicalStatus", "abatementDateTime", "abatementAge", "abatementPeriod", "abatementRange", "abatementString"} {
 			n.Remove(name) // con-4, con-5
 		}
-		n.Set("verificationStatus", coded("http://terminology.hl7.org/CodeSystem/condition-ver-status", "entered-in-error"))
+		n.Set("verificationStatus", made(conditionVerification, "entered-in-error", ""))
 	case "AllergyIntolerance":
 		n.Remove("clinicalStatus") // ait-2
-		n.Set("verificationStatus", coded("http://terminology.hl7.org/CodeSystem/allergyintolerance-verification", "entered-in-error"))
+		n.Set("verificationStatus", made("http://terminology.hl7.org/CodeSystem/allergyintolerance-verification", "entered-in-error", ""))
 	case "Goal":
 		n.Set("lifecycleStatus", fhir.Str("entered-in-error"))
 	default:

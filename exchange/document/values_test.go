@@ -89,6 +89,28 @@ func TestAPanelIsTheSameOnlyByItsValues(t *testing.T) {
 	}
 }
 
+// TestAPanelShowsItsRanges: each value of a panel has its range and its interpretation beside it, as a single value
+// has; they are no difference.
+func TestAPanelShowsItsRanges(t *testing.T) {
+	value := func(id, low string) string {
+		return `{"resourceType":"Observation",` + id + `"status":"final","code":{"coding":[{"system":"http://loinc.org","code":"2951-2"}],"text":"Sodium"},"effectiveDateTime":"2026-11-01","valueQuantity":{"value":140,"unit":"mmol/L"},"referenceRange":[{"low":{"value":` + low + `},"high":{"value":145,"unit":"mmol/L"}}]}`
+	}
+	report := `{"resourceType":"DiagnosticReport","id":"r","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"51990-0"}],"text":"Basic metabolic panel"},"effectiveDateTime":"2026-11-01","result":[{"reference":"Observation/na"}]}`
+	incoming := strings.Replace(value("", "136"), `"referenceRange"`, `"interpretation":[{"text":"Normal"}],"referenceRange"`, 1)
+	item := Item{Key: "1", Section: Results, Resource: node(t, report), Parts: []*fhir.Node{node(t, incoming)}}
+	r := indexOf([]*fhir.Node{node(t, report), node(t, value(`"id":"na",`, "135"))}).row(&item)
+	i := slices.IndexFunc(r.Fields, func(f Field) bool { return f.Name == "Sodium" })
+	want := []Field{{Name: "Sodium", Chart: "140 mmol/L", Incoming: "140 mmol/L"},
+		{Name: "Reference range", Chart: "135 - 145 mmol/L", Incoming: "136 - 145 mmol/L"}, {Name: "Interpretation", Incoming: "Normal"}}
+	if i < 0 || !slices.Equal(r.Fields[i:], want) || r.State != Same {
+		t.Errorf("%s %+v", r.State, r.Fields)
+	}
+	fresh := indexOf(nil).row(&item)
+	if !slices.ContainsFunc(fresh.Fields, func(f Field) bool { return f == Field{Name: "Reference range", Incoming: "136 - 145 mmol/L"} }) {
+		t.Errorf("a new panel: %+v", fresh.Fields)
+	}
+}
+
 // TestAPressureIsOfOneTime: what was measured at different times is no pressure of one.
 func TestAPressureIsOfOneTime(t *testing.T) {
 	o := func(code, value, at string) string {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // The code systems in use.
@@ -87,7 +88,7 @@ func money(v float64) *fhir.Node { return fhir.Obj("value", decimal(v, 2), "curr
 func resource(d dice, resourceType string) *fhir.Node {
 	n := fhir.New(resourceType)
 	n.Set("id", fhir.Str(d.id()))
-	n.Set("meta", fhir.Obj("tag", fhir.Arr(fhir.Obj("system", "urn:osler:origin", "code", "demonstration"))))
+	n.Set("meta", policy.Demonstration.Meta())
 	return n
 }
 

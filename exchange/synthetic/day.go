@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // clinicDay is today: the schedule, and what waits for someone.
@@ -294,7 +295,7 @@ func (c *chart) refill(m medicine, owner *staff, at time.Time, priority, note st
 // homeReading is a measurement by the patient: waiting for a clinician, or accepted.
 func (c *chart) homeReading(build func(at time.Time, by *fhir.Node) *fhir.Node, at time.Time, accepted bool, description string, owner *staff) {
 	n := build(at, c.refNamed())
-	n.Get("meta").Get("tag").Append(fhir.Obj("system", "urn:osler:origin", "code", "patient-reported"))
+	n.Get("meta").Get("tag").Append(policy.Reported.Tag(""))
 	c.emit(n)
 	if accepted {
 		return

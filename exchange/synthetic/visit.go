@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // visit is one encounter while it is being written.
@@ -74,7 +75,7 @@ func (v *visit) close() {
 	}
 	age := c.world.today.Sub(v.at).Hours() / 24
 	minutes := c.between(12, 24)
-	e := set(fhir.New("Encounter"), "id", v.encounterID, "meta", fhir.Obj("tag", fhir.Arr(fhir.Obj("system", "urn:osler:origin", "code", "demonstration"))),
+	e := set(fhir.New("Encounter"), "id", v.encounterID, "meta", policy.Demonstration.Meta(),
 		"status", "finished", "class", fhir.Obj("system", hl7+"v3-ActCode", "code", "AMB", "display", "ambulatory"),
 		"type", fhir.Arr(concept(v.kind)), "subject", c.refNamed())
 	room := c.world.rooms[2+c.IntN(4)]

@@ -2,7 +2,6 @@ package definition
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 )
 
@@ -230,19 +229,6 @@ func Same(a, b string) bool {
 	return a == b || strings.EqualFold(strings.Join(strings.Fields(a), " "), strings.Join(strings.Fields(b), " "))
 }
 
-// Codes returns the codes of a code system of the definitions; complete is false when the
-// definitions hold only some of them, or none.
-func Codes(system string) (concepts []Concept, complete bool) {
-	s := systemTable.get(system, decodeSystem)
-	if s == nil {
-		return nil, false
-	}
-	for i, c := range s.Codes {
-		concepts = append(concepts, Concept{System: system, Code: c, Display: s.Displays[i]})
-	}
-	return concepts, s.Complete
-}
-
 // HasValueSet reports whether a value set (its URL may carry |version) is one of the
 // definitions, wholly known or not.
 func HasValueSet(url string) bool { return setOf(url) != nil }
@@ -282,40 +268,4 @@ func ConceptMaps() []string { mapTable.load(); return mapTable.keys }
 func (s *CodeSystem) Position(code string) (int, bool) {
 	i, ok := s.index[code]
 	return i, ok
-}
-
-// CodesAbove returns the codes directly above a code in a code system of the definitions.
-func CodesAbove(system, code string) []string {
-	s := systemTable.get(system, decodeSystem)
-	if s == nil || s.Parents == nil {
-		return nil
-	}
-	i, ok := s.index[code]
-	if !ok {
-		return nil
-	}
-	var out []string
-	for _, p := range s.Parents[i] {
-		out = append(out, s.Codes[p])
-	}
-	return out
-}
-
-// CodesBelow returns the codes directly below a code in a code system of the definitions.
-func CodesBelow(system, code string) []string {
-	s := systemTable.get(system, decodeSystem)
-	if s == nil || s.Parents == nil {
-		return nil
-	}
-	at, ok := s.index[code]
-	if !ok {
-		return nil
-	}
-	var out []string
-	for i, parents := range s.Parents {
-		if slices.Contains(parents, at) {
-			out = append(out, s.Codes[i])
-		}
-	}
-	return out
 }

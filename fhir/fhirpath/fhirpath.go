@@ -112,10 +112,6 @@ func With(name string, values ...Value) Option {
 	}
 }
 
-// On sets the item on which the expression is evaluated, when it is not the resource
-// itself: %resource stays the resource, $this and %context are the item.
-func On(item Value) Option { return func(s *state) { s.this[0] = item } }
-
 // Steps lowers the limit of steps, for expressions that are evaluated on many resources.
 func Steps(n int) Option { return func(s *state) { s.begin = MaxSteps - n } }
 

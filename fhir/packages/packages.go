@@ -239,9 +239,4 @@ func (r *reader) finish() *Package {
 	return r.p
 }
 
-func clip(s string) string {
-	if len(s) > 120 {
-		s = s[:120] + "…"
-	}
-	return strings.ToValidUTF8(s, "\uFFFD")
-}
+func clip(s string) string { return fault.Clip(s, 120) }

@@ -414,10 +414,4 @@ func (p *pathPatch) move(op operation, found []*fhir.Node) error {
 	return nil
 }
 
-// clip keeps echoed input short.
-func clip(s string) string {
-	if len(s) > 60 {
-		s = s[:60] + "…"
-	}
-	return strings.ToValidUTF8(s, "\uFFFD")
-}
+func clip(s string) string { return fault.Clip(s, 60) }

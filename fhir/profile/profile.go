@@ -12,7 +12,6 @@
 package profile
 
 import (
-	"strings"
 	"sync"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -114,9 +113,4 @@ func notFound(canonical string) error {
 	return fault.New(fault.NotFound, "The StructureDefinition %s is not here.", clip(canonical))
 }
 
-func clip(s string) string {
-	if len(s) > 200 {
-		s = strings.ToValidUTF8(s[:200], "") + "…"
-	}
-	return s
-}
+func clip(s string) string { return fault.Clip(s, 200) }

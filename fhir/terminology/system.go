@@ -240,10 +240,4 @@ func propertyValue(p *fhir.Node) *fhir.Node {
 	return nil
 }
 
-// clip keeps echoed input short.
-func clip(s string) string {
-	if len(s) > 120 {
-		s = s[:120] + "…"
-	}
-	return strings.ToValidUTF8(s, "\uFFFD")
-}
+func clip(s string) string { return fault.Clip(s, 120) }

@@ -61,21 +61,6 @@ func ExpandSet(set *fhir.Node, find Finder) ([]definition.Concept, error) {
 	return x.concepts(), err
 }
 
-// Codes returns the codes of a code system, and whether these are all.
-func Codes(system string, find Finder) (concepts []definition.Concept, complete bool, err error) {
-	s, err := FindSystem(system, find)
-	if fault.Is(err, fault.NotSupported) {
-		return nil, false, nil
-	}
-	if err != nil {
-		return nil, false, err
-	}
-	for _, c := range s.Codes {
-		concepts = append(concepts, definition.Concept{System: s.URL, Code: c.Code, Display: c.Display})
-	}
-	return concepts, s.Complete(), nil
-}
-
 // work is one call: what it may still spend, and what it has found out.
 type work struct {
 	Options

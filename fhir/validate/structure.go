@@ -3,6 +3,7 @@ package validate
 import (
 	"strings"
 
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/definition"
 )
@@ -289,10 +290,7 @@ func kindName(n *fhir.Node) string {
 
 // quote writes a name from the document, shortened: hostile names may be long.
 func quote(name string) string {
-	if len(name) > 60 {
-		name = strings.ToValidUTF8(name[:60], "") + "…"
-	}
-	return "“" + name + "”"
+	return "“" + fault.Clip(name, 60) + "”"
 }
 
 func orElse(s, other string) string {

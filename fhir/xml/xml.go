@@ -414,9 +414,4 @@ func primitive(code string) bool {
 	return ok && t.Kind == "primitive-type"
 }
 
-func clip(s string) string {
-	if len(s) > 60 {
-		s = strings.ToValidUTF8(s[:60], "") + "…"
-	}
-	return s
-}
+func clip(s string) string { return fault.Clip(s, 60) }

@@ -245,12 +245,7 @@ func readable(s string, least, most int) bool {
 	return len(s) >= least && len([]rune(s)) <= most && !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == 0x202e || r == 0xfffd })
 }
 
-func clip(s string) string {
-	if len(s) > 60 {
-		s = s[:60] + "…"
-	}
-	return strings.ToValidUTF8(s, "�")
-}
+func clip(s string) string { return fault.Clip(s, 60) }
 
 // webAddress reports an https address, or a plain one on this machine.
 func webAddress(s string) bool {

@@ -18,3 +18,18 @@ func TestDenialOf(t *testing.T) {
 		}
 	}
 }
+
+// TestAKindIsDeniedByAStatementOfItsOwn: what denies a kind of allergy is read as a denial, and no more than of it.
+func TestAKindIsDeniedByAStatementOfItsOwn(t *testing.T) {
+	for kind, statement := range statements {
+		if DenialName(statement) == "" || DenialOf([]string{statement}, "") == NotDenied || DenialName(kind) != "" {
+			t.Errorf("%s is denied by %s, which is no statement", kind, statement)
+		}
+		if all := DenialOf([]string{statement}, "") == DeniesAll; all != (statement == NoneKnown) {
+			t.Errorf("%s denies all by %s: %v", kind, statement, all)
+		}
+	}
+	if Denying("416098002") != "409137002" || Denying("235719002") != "" {
+		t.Error("a kind has the statement of another")
+	}
+}

@@ -110,9 +110,6 @@ type Ingredient struct {
 	Source    string // never empty; a test holds it
 }
 
-// Known reports whether the ingredient is a row of the catalogue.
-func (i Ingredient) Known() bool { return i.Name != "" }
-
 // InAllergyClass reports whether an allergy to a class extends to the ingredient.
 func (i Ingredient) InAllergyClass(c AllergyClass) bool {
 	for _, have := range i.Allergy {

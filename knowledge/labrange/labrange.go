@@ -51,8 +51,10 @@ type Range struct {
 }
 
 // Text writes the range: "3.5–5.1", "< 5.2", "> 60"; "" when both ends are open.
-func (r Range) Text() string {
-	low, high := number(r.Low), number(r.High)
+func (r Range) Text() string { return Span(number(r.Low), number(r.High)) }
+
+// Span writes a range of which the ends are written already; one that is open is "".
+func Span(low, high string) string {
 	switch {
 	case low == "" && high == "":
 		return ""

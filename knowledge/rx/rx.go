@@ -204,9 +204,6 @@ func (f Findings) Of(t Tier) []Finding {
 	return out
 }
 
-// Checked reports whether every check ran on all that it needs.
-func (f Findings) Checked() bool { return len(f.NotChecked) == 0 && len(f.Runs) > 0 }
-
 // Unread reports whether the checks could not read the medicine, or only a part of it.
 func (f Findings) Unread() bool {
 	return slices.ContainsFunc(f.NotChecked, func(n NotChecked) bool { return n.Check == allChecks })

@@ -7,6 +7,7 @@ import (
 
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/knowledge/allergen"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // AllergyState is one of the four states that must never be mistaken for each other.
@@ -21,7 +22,7 @@ const (
 )
 
 // NoKnownAllergy is the SNOMED CT concept of "no known allergies".
-const NoKnownAllergy = "716186003"
+const NoKnownAllergy = allergen.NoneKnown
 
 // Allergies is what a chart knows about allergies.
 type Allergies struct {
@@ -52,7 +53,7 @@ type Allergy struct {
 	Recorder     string
 	Note         string
 	Origin       Origin
-	Source       string // of what is imported, see sourceOf
+	Source       string // of what is imported, see policy.SourceOf
 	Version      string
 }
 
@@ -68,19 +69,19 @@ func (a Allergy) Reference() string { return "AllergyIntolerance/" + a.ID }
 func allergyFrom(n *fhir.Node) Allergy {
 	r := n.Get("reaction").At(0)
 	a := Allergy{
-		ID: n.ID(), Agent: words(n.Get("code")), RxNorm: codeIn(n.Get("code"), RxNorm),
+		ID: n.ID(), Agent: Words(n.Get("code")), RxNorm: codeIn(n.Get("code"), RxNorm),
 		Type: n.Get("type").Text(), Category: n.Get("category").At(0).Text(), Criticality: n.Get("criticality").Text(),
 		Status: code(n.Get("clinicalStatus")), Verification: code(n.Get("verificationStatus")),
-		Severity: r.Get("severity").Text(), Recorded: firstText(n.Get("recordedDate").Text(), n.Get("onsetDateTime").Text()),
+		Severity: r.Get("severity").Text(), Recorded: cmp.Or(n.Get("recordedDate").Text(), n.Get("onsetDateTime").Text()),
 		Recorder: n.Path("recorder.reference").Text(), Note: n.Path("note.0.text").Text(),
-		Origin: originOf(n), Source: sourceOf(n), Version: n.Path("meta.versionId").Text(),
+		Origin: policy.OriginOf(n), Source: policy.SourceOf(n), Version: n.Path("meta.versionId").Text(),
 	}
 	if a.Agent == "" {
-		a.Agent = words(r.Get("substance"))
+		a.Agent = Words(r.Get("substance"))
 	}
 	var reactions []string
 	for m := range r.Get("manifestation").Items() {
-		if text := words(m); text != "" {
+		if text := Words(m); text != "" {
 			reactions = append(reactions, text)
 		}
 	}

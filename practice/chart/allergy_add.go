@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -78,9 +79,9 @@ func (d AllergyDraft) resource(actor *record.Actor) *fhir.Node {
 	agent, known := allergen.Find(d.Agent)
 	for _, r := range allergen.Reactions() {
 		if strings.EqualFold(r.Text, d.Reaction) {
-			d.Severity = firstText(d.Severity, r.Severity)
+			d.Severity = cmp.Or(d.Severity, r.Severity)
 			if r.High {
-				d.Criticality = firstText(d.Criticality, "high")
+				d.Criticality = cmp.Or(d.Criticality, "high")
 			}
 		}
 	}
@@ -88,7 +89,7 @@ func (d AllergyDraft) resource(actor *record.Actor) *fhir.Node {
 		d.Criticality = map[string]string{"severe": "high", "mild": "low", "moderate": "low"}[d.Severity]
 	}
 	n := allergyResource(d.Patient, concept(RxNorm, agent.RxNorm, agent.Text, d.Agent), actor)
-	n.Set("type", fhir.Str(firstText(d.Type, "allergy")))
+	n.Set("type", fhir.Str(cmp.Or(d.Type, "allergy")))
 	if known {
 		n.Set("category", fhir.Arr(string(agent.Category)))
 	}
@@ -99,7 +100,7 @@ func (d AllergyDraft) resource(actor *record.Actor) *fhir.Node {
 		n.Set("encounter", reference("Encounter/"+d.Encounter))
 	}
 	if d.Reaction != "" || d.Severity != "" {
-		text := firstText(d.Reaction, "reaction not described")
+		text := cmp.Or(d.Reaction, "reaction not described")
 		n.Set("reaction", fhir.Arr(fhir.Obj("manifestation", fhir.Arr(fhir.Obj("text", text)), "severity", d.Severity)))
 	}
 	return n

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/practice/vitalsign"
@@ -171,9 +172,8 @@ func byTime[X any](list []X, date func(X) string) {
 	slices.SortStableFunc(list, func(a, b X) int { return Moment(date(b)).Compare(Moment(date(a))) })
 }
 
-// Moment returns the instant of a FHIR date: the start of a day, month or year that is all
-// that is known, in UTC; the zero time for what cannot be read. For sorting and drawing.
-func Moment(value string) time.Time { return vitalsign.Moment(value) }
+// Moment is lang.Moment in UTC, for sorting and drawing.
+func Moment(value string) time.Time { return lang.Moment(value, time.UTC) }
 
 // about reports whether a resource is the patient or points at it as its subject. A
 // resource of a type without such an element belongs to the compartment by other means and

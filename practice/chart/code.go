@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Code systems that a chart reads and writes.
@@ -20,56 +21,23 @@ const (
 	allergyVerification   = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification"
 	observationCategory   = "http://terminology.hl7.org/CodeSystem/observation-category"
 	interpretation        = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
-	originSystem          = "urn:osler:origin"
 	unitSystem            = "http://unitsofmeasure.org"
 )
 
-// Origin says where a fact comes from when no one of the clinic stated it first hand; ""
-// for the clinic's own.
-type Origin string
+// Origin says where a fact of a chart comes from: see policy.Origin.
+type Origin = policy.Origin
 
-// The origins: tags of docs/reference/representation.md.
+// The origins of facts.
 const (
-	Reported      Origin = "patient-reported"
-	Imported      Origin = "imported"
-	Demonstration Origin = "demonstration"
+	Reported = policy.Reported
+	Imported = policy.Imported
 )
 
-func originOf(n *fhir.Node) Origin {
-	for tag := range n.Path("meta.tag").Items() {
-		if tag.Get("system").Text() == originSystem {
-			if o := Origin(tag.Get("code").Text()); o != Demonstration {
-				return o
-			}
-		}
-	}
-	return ""
-}
-
-// sourceOf says whose document an imported fact is from, and of when: "Kirkstall Heart Clinic, 2026-11-09";
-// "" where nothing is known.
-func sourceOf(n *fhir.Node) string {
-	for tag := range n.Path("meta.tag").Items() {
-		if tag.Get("system").Text() == originSystem && Origin(tag.Get("code").Text()) == Imported {
-			return tag.Get("display").Text()
-		}
-	}
-	return ""
-}
-
-// words returns how a CodeableConcept reads: its text, else the first display, else the
-// first code. The semantic tag of SNOMED CT's full names, "(disorder)", is left out.
-func words(concept *fhir.Node) string {
-	text := concept.Get("text").Text()
-	for coding := range concept.Get("coding").Items() {
-		if text == "" {
-			text = coding.Get("display").Text()
-		}
-	}
-	if text == "" {
-		text = concept.Get("coding").Get("code").Text()
-	}
-	for _, tag := range []string{" (disorder)", " (finding)", " (situation)", " (procedure)", " (event)", " (regime/therapy)"} {
+// Words returns how a CodeableConcept reads in a chart: without the semantic tag of SNOMED CT's full names,
+// "(disorder)".
+func Words(concept *fhir.Node) string {
+	text := fhir.ConceptText(concept)
+	for _, tag := range []string{" (disorder)", " (finding)", " (situation)", " (procedure)", " (event)", " (regime/therapy)", " (substance)", " (product)"} {
 		text = strings.TrimSuffix(text, tag)
 	}
 	return text
@@ -122,23 +90,4 @@ func reference(to string) *fhir.Node {
 func Points(ref, resourceType, id string) bool {
 	ref, _, _ = strings.Cut(ref, "/_history/")
 	return id != "" && (ref == resourceType+"/"+id || strings.HasSuffix(ref, "/"+resourceType+"/"+id) || ref == "urn:uuid:"+id)
-}
-
-// idIn returns the id of a reference to a type, or "".
-func idIn(ref, resourceType string) string {
-	ref, _, _ = strings.Cut(ref, "/_history/")
-	if i := strings.LastIndex("/"+ref, "/"+resourceType+"/"); i >= 0 {
-		return ref[i+len(resourceType)+1:]
-	}
-	return ""
-}
-
-// firstText returns the first text that is not empty.
-func firstText(texts ...string) string {
-	for _, t := range texts {
-		if t != "" {
-			return t
-		}
-	}
-	return ""
 }

@@ -2,6 +2,7 @@ package chart
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Document is a paper or a picture: a letter from elsewhere, a scan, a photo.
@@ -25,7 +27,7 @@ type Document struct {
 	Held                          bool  // the record has its content: OpenDocument opens it
 	Status                        string
 	Origin                        Origin
-	Source                        string // of what is imported, see sourceOf
+	Source                        string // of what is imported, see policy.SourceOf
 }
 
 // Wrong reports whether it was entered by mistake.
@@ -43,20 +45,20 @@ func (d Document) FileName() string {
 func documentFrom(n *fhir.Node) Document {
 	a := n.Path("content.0.attachment")
 	d := Document{
-		ID: n.ID(), Kind: words(n.Get("type")), Title: firstText(n.Get("description").Text(), a.Get("title").Text(), words(n.Get("type"))),
-		Date:   firstText(n.Path("context.period.start").Text(), a.Get("creation").Text(), n.Get("date").Text()),
-		Author: firstText(n.Path("author.0.display").Text(), n.Path("author.0.reference").Text()), ContentType: a.Get("contentType").Text(),
-		Status: n.Get("status").Text(), Origin: originOf(n), Source: sourceOf(n),
+		ID: n.ID(), Kind: Words(n.Get("type")), Title: cmp.Or(n.Get("description").Text(), a.Get("title").Text(), Words(n.Get("type"))),
+		Date:   cmp.Or(n.Path("context.period.start").Text(), a.Get("creation").Text(), n.Get("date").Text()),
+		Author: cmp.Or(n.Path("author.0.display").Text(), n.Path("author.0.reference").Text()), ContentType: a.Get("contentType").Text(),
+		Status: n.Get("status").Text(), Origin: policy.OriginOf(n), Source: policy.SourceOf(n),
 	}
 	if written := a.Get("creation").Text(); d.Origin == Imported && d.Date == written { // its own day, in no zone of ours
 		d.Date, _, _ = strings.Cut(written, "T")
 	}
 	left := a.Path("_data.extension.0.valueUnsignedInt").Text() // how record.Actor.Chart tells the size
-	d.Size, _ = strconv.ParseInt(firstText(a.Get("size").Text(), left), 10, 64)
+	d.Size, _ = strconv.ParseInt(cmp.Or(a.Get("size").Text(), left), 10, 64)
 	if data := a.Get("data").Text(); d.Size == 0 && data != "" {
 		d.Size = int64(base64.StdEncoding.DecodedLen(len(data)) - strings.Count(data[max(0, len(data)-2):], "="))
 	}
-	d.Held = idIn(a.Get("url").Text(), "Binary") != "" || a.Get("data") != nil || left != ""
+	d.Held = fhir.IDIn(a.Get("url").Text(), "Binary") != "" || a.Get("data") != nil || left != ""
 	return d
 }
 
@@ -176,7 +178,7 @@ func (d DocumentDraft) resource(actor *record.Actor, kind Kind, attachment *fhir
 	n.SetID(ident.New(actor.Now()))
 	n.Set("status", fhir.Str("current"))
 	if actor.Principal().Role == trust.Patient { // nobody of the clinic has looked at it
-		n.Set("meta", fhir.Obj("tag", fhir.Arr(fhir.Obj("system", originSystem, "code", string(Reported)))))
+		n.Set("meta", Reported.Meta())
 		n.Set("docStatus", fhir.Str("preliminary"))
 	}
 	n.Set("type", concept(LOINC, kind.Code, kind.Text, ""))
@@ -185,7 +187,7 @@ func (d DocumentDraft) resource(actor *record.Actor, kind Kind, attachment *fhir
 	if who := reference(actor.Principal().Reference()); who != nil {
 		n.Set("author", fhir.Arr(who))
 	}
-	n.Set("description", fhir.Str(firstText(d.Title, kind.Text)))
+	n.Set("description", fhir.Str(cmp.Or(d.Title, kind.Text)))
 	n.Set("content", fhir.Arr(fhir.Obj("attachment", attachment)))
 	return n
 }
@@ -215,7 +217,7 @@ func OpenDocument(ctx context.Context, actor *record.Actor, patient, id string) 
 		return Document{}, nil, err
 	}
 	d, a := documentFrom(n), n.Path("content.0.attachment")
-	if binary := idIn(a.Get("url").Text(), "Binary"); binary != "" {
+	if binary := fhir.IDIn(a.Get("url").Text(), "Binary"); binary != "" {
 		b, err := actor.OpenBinary(ctx, binary, 0)
 		if err != nil {
 			return Document{}, nil, err
@@ -223,7 +225,7 @@ func OpenDocument(ctx context.Context, actor *record.Actor, patient, id string) 
 		if home := b.Version.Patient; home != "" && home != patient { // a link never shows another's papers
 			return Document{}, nil, errors.Join(fault.New(fault.NotFound, "There is no such entry in this chart."), b.Close())
 		}
-		d.Size, d.ContentType = b.Size, firstText(b.Resource.Get("contentType").Text(), d.ContentType)
+		d.Size, d.ContentType = b.Size, cmp.Or(b.Resource.Get("contentType").Text(), d.ContentType)
 		return d, b, nil
 	}
 	if files := record.LostFiles(n.JSON()); a.Get("_data") != nil && len(files) > 0 {

@@ -1,16 +1,18 @@
 package chart
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Elsewhere is something that was taken in from a document, of another clinic or sent by the patient, and has no page of its own.
 type Elsewhere struct {
 	Kind, Text, Value, When string
 	Document                string // id of the DocumentReference
-	Source                  string // see sourceOf
+	Source                  string // see policy.SourceOf
 }
 
 // kindsElsewhere are the types without a page, with their heading.
@@ -25,11 +27,11 @@ func (c Chart) Elsewhere() (out []Elsewhere) {
 	for _, k := range kindsElsewhere {
 		for _, n := range c.resources[k.Type] {
 			document, ok := strings.CutPrefix(n.Path("meta.source").Text(), "urn:uuid:")
-			if !ok || originOf(n) == "" || inError(n) || n.Get("lifecycleStatus").Text() == "entered-in-error" || k.Type == "Observation" && charted(n) {
+			if !ok || policy.OriginOf(n) == "" || inError(n) || n.Get("lifecycleStatus").Text() == "entered-in-error" || k.Type == "Observation" && charted(n) {
 				continue
 			}
 			e := elsewhere(n)
-			e.Kind, e.Document, e.Source = k.Kind, document, sourceOf(n)
+			e.Kind, e.Document, e.Source = k.Kind, document, policy.SourceOf(n)
 			if e.Text != "" {
 				out = append(out, e)
 			}
@@ -51,20 +53,20 @@ func charted(n *fhir.Node) bool {
 
 func elsewhere(n *fhir.Node) Elsewhere {
 	e := Elsewhere{
-		Text: firstText(words(n.Get("code")), words(n.Get("type")), words(n.Get("relationship")), words(n.Get("description")), n.Get("title").Text(),
+		Text: cmp.Or(Words(n.Get("code")), Words(n.Get("type")), Words(n.Get("relationship")), Words(n.Get("description")), n.Get("title").Text(),
 			n.Path("deviceName.0.name").Text(), n.Path("device.display").Text(), n.Get("name").Text(), n.Path("recommendation.0.vaccineCode.0.text").Text()),
-		When: firstText(n.Get("effectiveDateTime").Text(), n.Path("effectivePeriod.start").Text(), n.Get("performedDateTime").Text(), n.Path("performedPeriod.start").Text(),
+		When: cmp.Or(n.Get("effectiveDateTime").Text(), n.Path("effectivePeriod.start").Text(), n.Get("performedDateTime").Text(), n.Path("performedPeriod.start").Text(),
 			n.Get("occurrenceDateTime").Text(), n.Get("startDate").Text(), n.Path("period.start").Text(), n.Get("timingDateTime").Text(), n.Get("authoredOn").Text()),
-		Value: firstText(words(n.Get("valueCodeableConcept")), n.Get("valueString").Text(),
+		Value: cmp.Or(Words(n.Get("valueCodeableConcept")), n.Get("valueString").Text(),
 			strings.TrimSpace(n.Path("valueQuantity.value").Text()+" "+n.Path("valueQuantity.unit").Text())),
 	}
 	for x := range n.Get("contained").Items() {
-		e.Text = firstText(e.Text, words(x.Get("type")))
+		e.Text = cmp.Or(e.Text, Words(x.Get("type")))
 	}
 	if n.ResourceType() == "FamilyMemberHistory" {
 		var list []string
 		for x := range n.Get("condition").Items() {
-			list = append(list, words(x.Get("code")))
+			list = append(list, Words(x.Get("code")))
 		}
 		e.Value = strings.Join(list, ", ")
 	}
@@ -89,7 +91,7 @@ func (c Chart) Directives() (out []Elsewhere) {
 		}
 		said := strings.ToLower(e.Text + " " + e.Value)
 		if is || strings.Contains(said, "resuscitat") || strings.Contains(said, "advance directive") || strings.Contains(said, "living will") {
-			e.Source = sourceOf(n)
+			e.Source = policy.SourceOf(n)
 			e.Document, _ = strings.CutPrefix(n.Path("meta.source").Text(), "urn:uuid:")
 			out = append(out, e)
 		}

@@ -1,16 +1,18 @@
 package chart
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Immunization is one dose of a vaccine.
 type Immunization struct {
 	ID, Vaccine, CVX, When, Lot, Status string
 	Origin                              Origin
-	Source                              string // of what is imported, see sourceOf
+	Source                              string // of what is imported, see policy.SourceOf
 }
 
 // CVX is the code system of vaccines.
@@ -18,9 +20,9 @@ const CVX = "http://hl7.org/fhir/sid/cvx"
 
 func immunizationFrom(n *fhir.Node) Immunization {
 	return Immunization{
-		ID: n.ID(), Vaccine: words(n.Get("vaccineCode")), CVX: codeIn(n.Get("vaccineCode"), CVX),
-		When: firstText(n.Get("occurrenceDateTime").Text(), n.Get("occurrenceString").Text()),
-		Lot:  n.Get("lotNumber").Text(), Status: n.Get("status").Text(), Origin: originOf(n), Source: sourceOf(n),
+		ID: n.ID(), Vaccine: Words(n.Get("vaccineCode")), CVX: codeIn(n.Get("vaccineCode"), CVX),
+		When: cmp.Or(n.Get("occurrenceDateTime").Text(), n.Get("occurrenceString").Text()),
+		Lot:  n.Get("lotNumber").Text(), Status: n.Get("status").Text(), Origin: policy.OriginOf(n), Source: policy.SourceOf(n),
 	}
 }
 
@@ -54,12 +56,12 @@ func VisitFrom(n *fhir.Node) Visit {
 	who := n.Path("participant.0.individual")
 	place := n.Path("location.0.location")
 	v := Visit{
-		ID: n.ID(), Status: n.Get("status").Text(), Class: n.Path("class.code").Text(), Type: words(n.Get("type").At(0)),
-		Reason: words(n.Get("reasonCode").At(0)), Start: n.Path("period.start").Text(), End: n.Path("period.end").Text(),
+		ID: n.ID(), Status: n.Get("status").Text(), Class: n.Path("class.code").Text(), Type: Words(n.Get("type").At(0)),
+		Reason: Words(n.Get("reasonCode").At(0)), Start: n.Path("period.start").Text(), End: n.Path("period.end").Text(),
 		Clinician: who.Get("reference").Text(), Name: who.Get("display").Text(),
-		Location:    firstText(place.Get("display").Text(), place.Get("reference").Text()),
-		Appointment: idIn(n.Path("appointment.0.reference").Text(), "Appointment"),
-		Origin:      originOf(n), Version: n.Path("meta.versionId").Text(),
+		Location:    cmp.Or(place.Get("display").Text(), place.Get("reference").Text()),
+		Appointment: fhir.IDIn(n.Path("appointment.0.reference").Text(), "Appointment"),
+		Origin:      policy.OriginOf(n), Version: n.Path("meta.versionId").Text(),
 	}
 	for x := range n.Get("participant").Items() {
 		if ref := x.Path("individual.reference").Text(); strings.HasPrefix(ref, "Practitioner/") {
@@ -73,7 +75,7 @@ func VisitFrom(n *fhir.Node) Visit {
 }
 
 // Title is what the visit was for, in words.
-func (v Visit) Title() string { return firstText(v.Reason, v.Type) }
+func (v Visit) Title() string { return cmp.Or(v.Reason, v.Type) }
 
 // Appointment is a booked time.
 type Appointment struct {
@@ -98,8 +100,8 @@ func (a Appointment) Done() bool { return a.Status == "fulfilled" }
 func appointmentFrom(n *fhir.Node) Appointment {
 	a := Appointment{
 		ID: n.ID(), Status: n.Get("status").Text(), Start: n.Get("start").Text(), End: n.Get("end").Text(),
-		Reason: firstText(words(n.Get("reasonCode").At(0)), n.Get("description").Text()),
-		Type:   words(n.Get("appointmentType")), Comment: n.Get("comment").Text(),
+		Reason: cmp.Or(Words(n.Get("reasonCode").At(0)), n.Get("description").Text()),
+		Type:   Words(n.Get("appointmentType")), Comment: n.Get("comment").Text(),
 	}
 	for p := range n.Get("participant").Items() {
 		ref := p.Path("actor.reference").Text()
@@ -107,7 +109,7 @@ func appointmentFrom(n *fhir.Node) Appointment {
 		case strings.HasPrefix(ref, "Practitioner/"):
 			a.Clinician = ref
 		case strings.HasPrefix(ref, "Location/"):
-			a.Location = firstText(p.Path("actor.display").Text(), ref)
+			a.Location = cmp.Or(p.Path("actor.display").Text(), ref)
 		}
 	}
 	return a
@@ -121,7 +123,7 @@ type Procedure struct {
 
 func procedureFrom(n *fhir.Node) Procedure {
 	return Procedure{
-		ID: n.ID(), Text: words(n.Get("code")), Status: n.Get("status").Text(), Origin: originOf(n),
-		When: firstText(n.Get("performedDateTime").Text(), n.Path("performedPeriod.start").Text(), n.Get("performedString").Text()),
+		ID: n.ID(), Text: Words(n.Get("code")), Status: n.Get("status").Text(), Origin: policy.OriginOf(n),
+		When: cmp.Or(n.Get("performedDateTime").Text(), n.Path("performedPeriod.start").Text(), n.Get("performedString").Text()),
 	}
 }

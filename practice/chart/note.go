@@ -1,12 +1,14 @@
 package chart
 
 import (
+	"cmp"
 	"html"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // LOINC codes of a note's sections, in APSO order.
@@ -48,9 +50,9 @@ func (n Note) Reference() string { return "Composition/" + n.ID }
 // NoteFrom reads a Composition.
 func NoteFrom(n *fhir.Node) Note {
 	note := Note{
-		ID: n.ID(), Title: firstText(n.Get("title").Text(), words(n.Get("type"))), Kind: words(n.Get("type")), Status: n.Get("status").Text(),
+		ID: n.ID(), Title: cmp.Or(n.Get("title").Text(), Words(n.Get("type"))), Kind: Words(n.Get("type")), Status: n.Get("status").Text(),
 		Date: n.Get("date").Text(), Author: n.Path("author.0.reference").Text(), AuthorName: n.Path("author.0.display").Text(),
-		Encounter: idIn(n.Path("encounter.reference").Text(), "Encounter"), Origin: originOf(n), Version: n.Path("meta.versionId").Text(),
+		Encounter: fhir.IDIn(n.Path("encounter.reference").Text(), "Encounter"), Origin: policy.OriginOf(n), Version: n.Path("meta.versionId").Text(),
 	}
 	for a := range n.Get("attester").Items() {
 		if a.Get("mode").Text() == "legal" || note.SignedBy == "" {
@@ -59,7 +61,7 @@ func NoteFrom(n *fhir.Node) Note {
 	}
 	for to := range n.Get("relatesTo").Items() {
 		if to.Get("code").Text() == "appends" {
-			note.Appends = idIn(to.Path("targetReference.reference").Text(), "Composition")
+			note.Appends = fhir.IDIn(to.Path("targetReference.reference").Text(), "Composition")
 		}
 	}
 	keys := SectionKeys(n)
@@ -86,7 +88,7 @@ func SectionKeys(n *fhir.Node) []string {
 }
 
 func sectionFrom(s *fhir.Node) Section {
-	section := Section{Title: firstText(s.Get("title").Text(), words(s.Get("code"))), Code: code(s.Get("code")), Text: PlainText(s.Path("text.div").Text())}
+	section := Section{Title: cmp.Or(s.Get("title").Text(), Words(s.Get("code"))), Code: code(s.Get("code")), Text: PlainText(s.Path("text.div").Text())}
 	for e := range s.Get("entry").Items() {
 		section.Entries = append(section.Entries, e.Get("reference").Text())
 	}

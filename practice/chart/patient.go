@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/osler-emr/osler/fhir"
@@ -62,7 +63,7 @@ func (p *Patient) name(n *fhir.Node) {
 		switch use := name.Get("use").Text(); {
 		case use == "usual" || use == "nickname":
 			if p.Preferred == "" {
-				p.Preferred = firstText(given(name), name.Get("text").Text())
+				p.Preferred = cmp.Or(given(name), name.Get("text").Text())
 			}
 		case use == "old" || use == "maiden":
 		case official == nil || use == "official":
@@ -93,7 +94,7 @@ func given(name *fhir.Node) string {
 func (p *Patient) language(n *fhir.Node) {
 	for c := range n.Get("communication").Items() {
 		if p.Language == "" || c.Get("preferred").True() {
-			p.Language, p.LanguageText = code(c.Get("language")), words(c.Get("language"))
+			p.Language, p.LanguageText = code(c.Get("language")), Words(c.Get("language"))
 		}
 	}
 }
@@ -101,9 +102,9 @@ func (p *Patient) language(n *fhir.Node) {
 func (p *Patient) contact(n *fhir.Node) {
 	c := n.Get("contact").At(0)
 	name := c.Get("name")
-	p.ContactName = firstText(strings.TrimSpace(given(name)+" "+name.Get("family").Text()), name.Get("text").Text())
+	p.ContactName = cmp.Or(strings.TrimSpace(given(name)+" "+name.Get("family").Text()), name.Get("text").Text())
 	var parts []string
-	for _, s := range []string{words(c.Get("relationship").At(0)), c.Path("telecom.0.value").Text()} {
+	for _, s := range []string{Words(c.Get("relationship").At(0)), c.Path("telecom.0.value").Text()} {
 		if s != "" {
 			parts = append(parts, s)
 		}

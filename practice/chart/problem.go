@@ -6,6 +6,7 @@ import (
 
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/knowledge/problem"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Problem is a condition: a line of the problem list or a diagnosis of a visit.
@@ -22,7 +23,7 @@ type Problem struct {
 	Recorder     string // reference
 	Chronic      bool
 	Origin       Origin
-	Source       string // of what is imported, see sourceOf
+	Source       string // of what is imported, see policy.SourceOf
 	Version      string
 }
 
@@ -36,11 +37,8 @@ func (p Problem) Wrong() bool {
 	return p.Verification == "refuted" || p.Verification == "entered-in-error"
 }
 
-// NoKnownProblem is the SNOMED CT concept of "no current problems".
-const NoKnownProblem = "160245001"
-
 // None reports whether the entry says that there are no problems.
-func (p Problem) None() bool { return p.SNOMED == NoKnownProblem }
+func (p Problem) None() bool { return p.SNOMED == problem.NoneKnown }
 
 // Doubtful reports whether the diagnosis is not confirmed.
 func (p Problem) Doubtful() bool {
@@ -52,13 +50,13 @@ func (p Problem) Reference() string { return "Condition/" + p.ID }
 
 func problemFrom(n *fhir.Node) Problem {
 	p := Problem{
-		ID: n.ID(), Text: words(n.Get("code")), ICD: codeIn(n.Get("code"), ICD10CM), SNOMED: codeIn(n.Get("code"), SNOMED),
+		ID: n.ID(), Text: Words(n.Get("code")), ICD: codeIn(n.Get("code"), ICD10CM), SNOMED: codeIn(n.Get("code"), SNOMED),
 		Status: code(n.Get("clinicalStatus")), Verification: code(n.Get("verificationStatus")),
-		Encounter: idIn(n.Path("encounter.reference").Text(), "Encounter"),
-		Onset:     firstText(n.Get("onsetDateTime").Text(), n.Path("onsetPeriod.start").Text(), n.Get("onsetString").Text(), atAge(n.Get("onsetAge")), atAge(n.Path("onsetRange.low"))),
-		Ended:     firstText(n.Get("abatementDateTime").Text(), n.Path("abatementPeriod.end").Text(), n.Get("abatementString").Text()),
+		Encounter: fhir.IDIn(n.Path("encounter.reference").Text(), "Encounter"),
+		Onset:     cmp.Or(n.Get("onsetDateTime").Text(), n.Path("onsetPeriod.start").Text(), n.Get("onsetString").Text(), atAge(n.Get("onsetAge")), atAge(n.Path("onsetRange.low"))),
+		Ended:     cmp.Or(n.Get("abatementDateTime").Text(), n.Path("abatementPeriod.end").Text(), n.Get("abatementString").Text()),
 		Recorded:  n.Get("recordedDate").Text(), Recorder: n.Path("recorder.reference").Text(),
-		Origin: originOf(n), Source: sourceOf(n), Version: n.Path("meta.versionId").Text(),
+		Origin: policy.OriginOf(n), Source: policy.SourceOf(n), Version: n.Path("meta.versionId").Text(),
 	}
 	// A condition that names no category comes from a record that keeps no list apart from
 	// its visits: all of them are on the list then.
@@ -75,7 +73,7 @@ func atAge(q *fhir.Node) string {
 	if value == "" {
 		return ""
 	}
-	unit := firstText(q.Get("unit").Text(), q.Get("code").Text(), "years")
+	unit := cmp.Or(q.Get("unit").Text(), q.Get("code").Text(), "years")
 	if long, ok := map[string]string{"a": "years", "yr": "years", "y": "years", "year": "years", "mo": "months", "month": "months", "wk": "weeks", "d": "days"}[unit]; ok {
 		unit = long
 	}
@@ -132,7 +130,7 @@ func (c Chart) pick(want func(Problem) bool, once bool) []Problem {
 	var out []Problem
 	seen := map[string]bool{}
 	for _, p := range c.Problems {
-		key := strings.ToLower(firstText(p.ICD, p.SNOMED, p.Text))
+		key := strings.ToLower(cmp.Or(p.ICD, p.SNOMED, p.Text))
 		if !want(p) || once && seen[key] {
 			continue
 		}

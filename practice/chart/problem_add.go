@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -159,7 +160,7 @@ func own(ctx context.Context, actor *record.Actor, patient, resourceType, id str
 	if err != nil {
 		return nil, 0, err
 	}
-	ref := firstText(n.Path("subject.reference").Text(), n.Path("patient.reference").Text())
+	ref := cmp.Or(n.Path("subject.reference").Text(), n.Path("patient.reference").Text())
 	if !Points(ref, "Patient", patient) {
 		return nil, 0, fault.New(fault.NotFound, "There is no such entry in this chart.")
 	}

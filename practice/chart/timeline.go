@@ -1,10 +1,12 @@
 package chart
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Lane is one row of kinds on the timeline.
@@ -44,7 +46,7 @@ func (c Chart) Timeline() (events, undated []Event) {
 		if p.Wrong() {
 			continue
 		}
-		all = append(all, Event{Lane: LaneProblems, Text: p.Text, When: firstText(p.Onset, p.Recorded), Until: p.Ended, Open: p.Active(), Reference: p.Reference(), Origin: p.Origin})
+		all = append(all, Event{Lane: LaneProblems, Text: p.Text, When: cmp.Or(p.Onset, p.Recorded), Until: p.Ended, Open: p.Active(), Reference: p.Reference(), Origin: p.Origin})
 	}
 	for _, n := range c.resources["MedicationRequest"] {
 		if s := n.Get("status").Text(); s != "draft" && s != "entered-in-error" { // nobody takes what is not signed
@@ -81,22 +83,22 @@ func (c Chart) Timeline() (events, undated []Event) {
 func requestEvent(n *fhir.Node) Event {
 	status := n.Get("status").Text()
 	e := Event{
-		Lane: LaneMedications, Text: words(n.Get("medicationCodeableConcept")), When: n.Get("authoredOn").Text(),
-		Open: status == "active" || status == "on-hold", Reference: n.Reference(), Origin: originOf(n),
+		Lane: LaneMedications, Text: Words(n.Get("medicationCodeableConcept")), When: n.Get("authoredOn").Text(),
+		Open: status == "active" || status == "on-hold", Reference: n.Reference(), Origin: policy.OriginOf(n),
 	}
 	if e.Text == "" {
-		e.Text = firstText(n.Path("medicationReference.display").Text(), "medicine not named")
+		e.Text = cmp.Or(n.Path("medicationReference.display").Text(), "medicine not named")
 	}
 	if !e.Open {
-		e.Until = firstText(n.Path("dispenseRequest.validityPeriod.end").Text(), n.Path("dosageInstruction.0.timing.repeat.boundsPeriod.end").Text())
+		e.Until = cmp.Or(n.Path("dispenseRequest.validityPeriod.end").Text(), n.Path("dosageInstruction.0.timing.repeat.boundsPeriod.end").Text())
 	}
 	return e
 }
 
 func statementEvent(n *fhir.Node) Event {
 	e := Event{
-		Lane: LaneMedications, Kind: "stated", Text: words(n.Get("medicationCodeableConcept")), Reference: n.Reference(), Origin: Reported,
-		When:  firstText(n.Path("effectivePeriod.start").Text(), n.Get("effectiveDateTime").Text(), n.Get("dateAsserted").Text()),
+		Lane: LaneMedications, Kind: "stated", Text: Words(n.Get("medicationCodeableConcept")), Reference: n.Reference(), Origin: Reported,
+		When:  cmp.Or(n.Path("effectivePeriod.start").Text(), n.Get("effectiveDateTime").Text(), n.Get("dateAsserted").Text()),
 		Until: n.Path("effectivePeriod.end").Text(), Open: n.Get("status").Text() == "active",
 	}
 	if end := n.Path("effectivePeriod.end").Text(); end != "" && n.Path("effectivePeriod.start").Text() == "" && n.Get("effectiveDateTime") == nil {
@@ -112,8 +114,8 @@ func resultEvents(reports []*fhir.Node) []Event {
 			continue
 		}
 		out = append(out, Event{
-			Lane: LaneResults, Text: words(n.Get("code")), Reference: n.Reference(), Origin: originOf(n),
-			When: firstText(n.Get("effectiveDateTime").Text(), n.Path("effectivePeriod.start").Text(), n.Get("issued").Text()),
+			Lane: LaneResults, Text: Words(n.Get("code")), Reference: n.Reference(), Origin: policy.OriginOf(n),
+			When: cmp.Or(n.Get("effectiveDateTime").Text(), n.Path("effectivePeriod.start").Text(), n.Get("issued").Text()),
 		})
 	}
 	return out

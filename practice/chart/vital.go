@@ -118,9 +118,6 @@ func bandMeasure(m vital.Measure) vital.Measure {
 // Waiting reports whether an observation is a home measurement that waits for a clinician.
 func Waiting(n *fhir.Node) bool { return vitalsign.Waiting(n) }
 
-// ReadingFrom reads a vital sign from an Observation; ok is false for anything else.
-func ReadingFrom(n *fhir.Node) (vital.Measure, Reading, bool) { return vitalsign.FromResource(n) }
-
 // grade flags a reading at the age that the patient had then.
 func grade(m vital.Measure, r Reading, months int) string {
 	if m == vital.BloodPressure {

@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -188,9 +189,9 @@ func (c Chart) Taken() []Set {
 			}
 			set := sets[key]
 			set.Readings[s.Measure] = r
-			set.Performer = firstText(set.Performer, r.Performer)
+			set.Performer = cmp.Or(set.Performer, r.Performer)
 			if r.Origin != "" {
-				set.Origin = Origin(r.Origin)
+				set.Origin = r.Origin
 			}
 		}
 	}

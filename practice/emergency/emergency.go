@@ -126,7 +126,7 @@ func values(c chart.Chart, grid result.Grid) []Value {
 	var out []Value
 	for _, m := range []vital.Measure{vital.BloodPressure, vital.Weight} {
 		if r := c.Vital(m).Last(); r.When != "" {
-			out = append(out, Value{Name: c.Vital(m).Name, Value: r.Text(), Unit: r.Unit, Flag: r.Flag, When: r.When, Reported: r.Origin == string(chart.Reported)})
+			out = append(out, Value{Name: c.Vital(m).Name, Value: r.Text(), Unit: r.Unit, Flag: r.Flag, When: r.When, Reported: r.Origin == chart.Reported})
 		}
 	}
 	for _, key := range keyTests {

@@ -24,6 +24,7 @@ import (
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/knowledge/vital"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Kind is what a patient can report.
@@ -75,10 +76,10 @@ func number(s string) float64 {
 // FromResource reads a home measurement; ok is false for an Observation that no patient
 // reported, or of another kind.
 func FromResource(n *fhir.Node) (m Measurement, ok bool) {
-	if n.ResourceType() != "Observation" || !reported(n) || strings.HasPrefix(n.Path("meta.source").Text(), "urn:uuid:") { // from a document
+	if n.ResourceType() != "Observation" || !policy.Reported.Of(n) || policy.Imported.Of(n) { // from a document that the patient sent
 		return m, false
 	}
-	m = Measurement{ID: n.ID(), Name: n.Path("code.text").Text(), When: moment(n.Get("effectiveDateTime").Text())}
+	m = Measurement{ID: n.ID(), Name: n.Path("code.text").Text(), When: lang.Moment(n.Get("effectiveDateTime").Text(), time.UTC)}
 	m.Version, _ = strconv.ParseInt(n.Path("meta.versionId").Text(), 10, 64)
 	switch n.Get("status").Text() {
 	case "preliminary":
@@ -131,26 +132,6 @@ func loinc(n *fhir.Node) string {
 		}
 	}
 	return ""
-}
-
-func reported(n *fhir.Node) bool {
-	for t := range n.Path("meta.tag").Items() {
-		if t.Get("system").Text() == originSystem && t.Get("code").Text() == originReported {
-			return true
-		}
-	}
-	return false
-}
-
-func moment(value string) time.Time {
-	p, ok := lang.ParsePartial(value)
-	switch {
-	case !ok:
-		return time.Time{}
-	case p.Clock:
-		return p.Time
-	}
-	return time.Date(p.Year, time.Month(max(p.Month, 1)), max(p.Day, 1), 0, 0, 0, 0, time.UTC)
 }
 
 // List returns what a patient reported, newest first.

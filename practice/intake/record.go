@@ -14,14 +14,13 @@ import (
 	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/practice/task"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 const (
-	loincSystem    = "http://loinc.org"
-	unitSystem     = "http://unitsofmeasure.org"
-	originSystem   = "urn:osler:origin"
-	originReported = "patient-reported"
-	category       = "http://terminology.hl7.org/CodeSystem/observation-category"
+	loincSystem = "http://loinc.org"
+	unitSystem  = "http://unitsofmeasure.org"
+	category    = "http://terminology.hl7.org/CodeSystem/observation-category"
 )
 
 // MaxText is the longest symptom or comment, in bytes.
@@ -124,11 +123,7 @@ func (m Measurement) line() string {
 	case Weight:
 		return "Weight " + m.Value + " kg, measured at home"
 	}
-	text := []rune(strings.Join(strings.Fields(m.Value), " "))
-	if len(text) > 80 {
-		return string(text[:80]) + "…"
-	}
-	return string(text)
+	return fault.Clip(strings.Join(strings.Fields(m.Value), " "), 80)
 }
 
 // WeightBefore returns the weight in the chart with which a weight of an instant is compared, as the
@@ -246,7 +241,7 @@ func (m Measurement) resource(patient string, now time.Time) *fhir.Node {
 	self := func() *fhir.Node { return fhir.Obj("reference", "Patient/"+patient) }
 	n := fhir.New("Observation")
 	n.SetID(m.ID)
-	n.Set("meta", fhir.Obj("tag", fhir.Arr(fhir.Obj("system", originSystem, "code", originReported))))
+	n.Set("meta", policy.Reported.Meta())
 	n.Set("status", fhir.Str("preliminary"))
 	kind := "vital-signs"
 	if m.Kind == Symptom {

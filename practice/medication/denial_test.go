@@ -24,3 +24,18 @@ func TestNoneOfAKindSaysNothingOfMedicines(t *testing.T) {
 		}
 	}
 }
+
+// TestNoProblemIsNone: an entry that says that there are no problems is none for the checks; others beside it are.
+func TestNoProblemIsNone(t *testing.T) {
+	var nodes []*fhir.Node
+	for _, code := range []*fhir.Node{
+		fhir.Obj("coding", fhir.Arr(fhir.Obj("system", "http://snomed.info/sct", "code", "160245001")), "text", "No known problems"),
+		fhir.Obj("text", "No known problems"),
+		fhir.Obj("coding", fhir.Arr(fhir.Obj("system", "http://snomed.info/sct", "code", "59621000")), "text", "Essential hypertension"),
+	} {
+		nodes = append(nodes, fhir.Obj("resourceType", "Condition", "id", "c", "code", code, "subject", fhir.Obj("reference", "Patient/p")))
+	}
+	if f := FactsFrom(nodes, "p", time.Now(), nil); len(f.Problems) != 1 || f.Problems[0].Text != "Essential hypertension" {
+		t.Errorf("%+v", f.Problems)
+	}
+}

@@ -6,10 +6,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/knowledge/allergen"
 	"github.com/osler-emr/osler/knowledge/drug"
 	"github.com/osler-emr/osler/knowledge/labrange"
+	"github.com/osler-emr/osler/knowledge/problem"
 	"github.com/osler-emr/osler/knowledge/rx"
 	"github.com/osler-emr/osler/knowledge/vital"
 	"github.com/osler-emr/osler/practice/vitalsign"
@@ -85,14 +87,14 @@ func FactsFrom(nodes []*fhir.Node, patient string, now time.Time, named func(str
 	f := rx.Facts{Date: now}
 	for _, m := range From(nodes, patient, now, named).Current {
 		c := m.Check()
-		c.Date = momentIn(m.AuthoredAs, now.Location())
+		c.Date = lang.Moment(m.AuthoredAs, now.Location())
 		f.Current = append(f.Current, c)
 	}
 	for _, n := range nodes {
 		switch n.ResourceType() {
 		case "Patient":
 			if n.ID() == patient {
-				f.Sex, f.Born = n.Get("gender").Text(), momentIn(n.Get("birthDate").Text(), now.Location())
+				f.Sex, f.Born = n.Get("gender").Text(), lang.Moment(n.Get("birthDate").Text(), now.Location())
 			}
 		case "AllergyIntolerance":
 			addAllergy(&f, n, patient)
@@ -113,7 +115,7 @@ func FactsFrom(nodes []*fhir.Node, patient string, now time.Time, named func(str
 func (m Medicine) Check() rx.Medicine {
 	return rx.Medicine{
 		ID: m.Reference(), Text: m.Text, Codings: m.Codings, Strength: m.Strength(), Dose: m.Dose, Unit: m.Unit,
-		PerDay: drug.PerDay(m.Frequency, m.Period, m.PeriodUnit), AsNeeded: m.AsNeeded, Days: m.Days, Stated: m.Stated && (m.Source == "" || m.Origin == "patient-reported"), Date: m.Authored,
+		PerDay: drug.PerDay(m.Frequency, m.Period, m.PeriodUnit), AsNeeded: m.AsNeeded, Days: m.Days, Stated: m.Stated && (m.Source == "" || m.Origin == policy.Reported), Date: m.Authored,
 	}
 }
 
@@ -133,7 +135,7 @@ func gone(n *fhir.Node) bool {
 }
 
 func addAllergy(f *rx.Facts, n *fhir.Node, patient string) {
-	if gone(n) || idOf(n.Path("patient.reference").Text(), "Patient") != patient {
+	if gone(n) || fhir.IDIn(n.Path("patient.reference").Text(), "Patient") != patient {
 		return
 	}
 	concept := n.Get("code")
@@ -152,7 +154,7 @@ func addAllergy(f *rx.Facts, n *fhir.Node, patient string) {
 	}
 	a := rx.Allergy{
 		ID: n.Reference(), Text: text, Codings: list, Category: n.Get("category").At(0).Text(), Intolerance: n.Get("type").Text() == "intolerance",
-		Date: momentIn(firstOf(n.Get("recordedDate"), n.Get("onsetDateTime")), f.Date.Location()),
+		Date: lang.Moment(firstOf(n.Get("recordedDate"), n.Get("onsetDateTime")), f.Date.Location()),
 	}
 	if a.Text == "" {
 		a.Text = firstOf(n.Path("reaction.0.substance.text"), n.Path("reaction.0.substance.coding.0.display"))
@@ -176,12 +178,15 @@ func addAllergy(f *rx.Facts, n *fhir.Node, patient string) {
 }
 
 func addProblem(f *rx.Facts, n *fhir.Node, patient string) {
-	if gone(n) || n.Get("abatementDateTime") != nil || idOf(n.Path("subject.reference").Text(), "Patient") != patient {
+	if gone(n) || n.Get("abatementDateTime") != nil || fhir.IDIn(n.Path("subject.reference").Text(), "Patient") != patient {
 		return
 	}
 	p := rx.Problem{ID: n.Reference(), Text: firstOf(n.Path("code.text"), n.Path("code.coding.0.display"))}
 	for _, c := range codings(n.Get("code")) {
 		p.Codes = append(p.Codes, c.Code)
+	}
+	if problem.Denies(p.Codes, p.Text) {
+		return
 	}
 	for _, have := range f.Problems {
 		if strings.EqualFold(have.Text, p.Text) {
@@ -210,10 +215,10 @@ func addMeasure(f *rx.Facts, n *fhir.Node, patient string) {
 	default:
 		return
 	}
-	if idOf(n.Path("subject.reference").Text(), "Patient") != patient {
+	if fhir.IDIn(n.Path("subject.reference").Text(), "Patient") != patient {
 		return
 	}
-	at := momentIn(firstOf(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("issued")), f.Date.Location())
+	at := lang.Moment(firstOf(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("issued")), f.Date.Location())
 	for _, c := range codings(n.Get("code")) {
 		switch {
 		case is(c.Code, loincEGFR):
@@ -239,7 +244,7 @@ func addWeight(f *rx.Facts, nodes []*fhir.Node, patient string) {
 		switch {
 		case n.ResourceType() == "Patient" && n.ID() == patient:
 			born = n.Get("birthDate").Text()
-		case n.ResourceType() == "Observation" && idOf(n.Path("subject.reference").Text(), "Patient") == patient:
+		case n.ResourceType() == "Observation" && fhir.IDIn(n.Path("subject.reference").Text(), "Patient") == patient:
 			mine = append(mine, n)
 		}
 	}
@@ -247,7 +252,7 @@ func addWeight(f *rx.Facts, nodes []*fhir.Node, patient string) {
 		if r.Value == "" {
 			return rx.Measure{}
 		}
-		return rx.Measure{Value: r.Float(), Unit: r.Unit, Date: momentIn(r.When, f.Date.Location()), Known: true}
+		return rx.Measure{Value: r.Float(), Unit: r.Unit, Date: lang.Moment(r.When, f.Date.Location()), Known: true}
 	}
 	usable, newer := vitalsign.Usable(vital.Weight, vitalsign.Of(vital.Weight, mine, born))
 	f.Weight, f.WeightDoubted = measure(usable), measure(newer)

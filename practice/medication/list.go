@@ -53,7 +53,7 @@ func read(ctx context.Context, actor *record.Actor, patient string, types ...str
 func behind(ctx context.Context, actor *record.Actor, nodes []*fhir.Node) (func(string) *fhir.Node, error) {
 	var ids []string
 	for _, n := range nodes {
-		if id := idOf(n.Path("medicationReference.reference").Text(), "Medication"); id != "" && !slices.Contains(ids, id) {
+		if id := fhir.IDIn(n.Path("medicationReference.reference").Text(), "Medication"); id != "" && !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	}
@@ -70,7 +70,7 @@ func behind(ctx context.Context, actor *record.Actor, nodes []*fhir.Node) (func(
 			found[n.ID()] = n
 		}
 	}
-	return func(ref string) *fhir.Node { return found[idOf(ref, "Medication")] }, nil
+	return func(ref string) *fhir.Node { return found[fhir.IDIn(ref, "Medication")] }, nil
 }
 
 // From makes the list from resources of a chart; those of other patients and of other types
@@ -133,7 +133,7 @@ func (l *Medicines) beside() {
 // speaksOf reports whether a statement is about a prescription and not older than it. Whether one
 // without a date is older nobody knows: it counts.
 func (s Medicine) speaksOf(m Medicine) bool {
-	if idOf(s.Of, "MedicationRequest") != "" {
+	if fhir.IDIn(s.Of, "MedicationRequest") != "" {
 		return (s.Of == m.Reference() || s.Of == m.Prior) && !s.Authored.Before(m.Authored)
 	}
 	return s.NotTaken() && s.saidSince(m.Authored) && s.sameMedicine(m)

@@ -22,6 +22,7 @@ import (
 	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/knowledge/drug"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // overrideURL is the extension of a prescription that keeps why a warning was overridden.
@@ -37,7 +38,7 @@ type Medicine struct {
 	Status   string // active, on-hold, stopped, completed, …
 	// Stated: the patient (or someone else) says so; nobody here prescribed it.
 	Stated bool
-	Origin string // imported, patient-reported; "" for the clinic's own
+	Origin policy.Origin
 	Source string // of what is imported: "Kirkstall Heart Clinic, 2026-11-09"; "" when nothing is known
 
 	Directions string // for the label; "" not recorded
@@ -109,14 +110,14 @@ func strengthIn(text string) string {
 // resource behind a reference and may be nil.
 func FromResource(r *fhir.Node, named func(reference string) *fhir.Node) Medicine {
 	m := Medicine{
-		Type: r.ResourceType(), ID: r.ID(), Status: r.Get("status").Text(), Origin: originOf(r), Source: sourceOf(r),
-		Patient: idOf(r.Path("subject.reference").Text(), "Patient"), Requester: r.Path("requester.reference").Text(), Recorder: r.Path("recorder.reference").Text(),
+		Type: r.ResourceType(), ID: r.ID(), Status: r.Get("status").Text(), Origin: policy.OriginOf(r), Source: policy.SourceOf(r),
+		Patient: fhir.IDIn(r.Path("subject.reference").Text(), "Patient"), Requester: r.Path("requester.reference").Text(), Recorder: r.Path("recorder.reference").Text(),
 		By: r.Path("requester.display").Text(), StopReason: firstOf(r.Path("statusReason.text"), r.Path("statusReason.coding.0.display")),
 		Prior: r.Path("priorPrescription.reference").Text(), Note: r.Path("note.0.text").Text(),
 		AuthoredAs: firstOf(r.Get("authoredOn"), r.Get("dateAsserted"), r.Get("effectiveDateTime"), r.Path("effectivePeriod.start")),
 		ReasonRef:  r.Get("reasonReference").At(0).Get("reference").Text(),
 		Reason:     firstOf(r.Get("reasonReference").At(0).Get("display"), r.Get("reasonCode").At(0).Get("text"), r.Get("reasonCode").At(0).Path("coding.0.display")),
-		Encounter:  idOf(firstOf(r.Path("encounter.reference"), r.Path("context.reference")), "Encounter"),
+		Encounter:  fhir.IDIn(firstOf(r.Path("encounter.reference"), r.Path("context.reference")), "Encounter"),
 	}
 	m.Version, _ = strconv.ParseInt(r.Path("meta.versionId").Text(), 10, 64)
 	m.Stated = m.Type == "MedicationStatement"
@@ -238,47 +239,4 @@ func firstNode(nodes ...*fhir.Node) *fhir.Node {
 	return nil
 }
 
-// moment reads a FHIR date or dateTime; the start of the day or month when that is all it
-// says, zero when it cannot be read.
-func moment(value string) time.Time { return momentIn(value, time.UTC) }
-
-// momentIn is moment on the calendar of a zone: an instant falls on the zone's day, a date
-// stays the day that was written.
-func momentIn(value string, zone *time.Location) time.Time {
-	p, ok := lang.ParsePartial(value)
-	if !ok {
-		return time.Time{}
-	}
-	if p.Clock {
-		return p.Time.In(zone)
-	}
-	return time.Date(p.Year, time.Month(max(p.Month, 1)), max(p.Day, 1), 0, 0, 0, 0, zone)
-}
-
-// idOf returns the id of a reference to a type: relative, absolute or with a version.
-func idOf(ref, resourceType string) string {
-	ref, _, _ = strings.Cut(ref, "/_history/")
-	if i := strings.LastIndex("/"+ref, "/"+resourceType+"/"); i >= 0 {
-		return ref[i+len(resourceType)+1:]
-	}
-	return ""
-}
-
-// sourceOf says whose document an imported medicine is from.
-func sourceOf(r *fhir.Node) string {
-	for tag := range r.Path("meta.tag").Items() {
-		if tag.Get("system").Text() == "urn:osler:origin" && tag.Get("code").Text() == "imported" {
-			return tag.Get("display").Text()
-		}
-	}
-	return ""
-}
-
-func originOf(r *fhir.Node) string {
-	for tag := range r.Path("meta.tag").Items() {
-		if c := tag.Get("code").Text(); tag.Get("system").Text() == "urn:osler:origin" && c != "demonstration" {
-			return c
-		}
-	}
-	return ""
-}
+func moment(value string) time.Time { return lang.Moment(value, time.UTC) }

@@ -146,7 +146,7 @@ func DeclinePrepared(ctx context.Context, actor *record.Actor, taskID, reason st
 	if err != nil {
 		return record.Result{}, err
 	}
-	back := task.Task{Kind: task.FollowUp, Patient: t.Patient, Owner: idOf(t.Requester, "Practitioner"), Focus: m.Reference(), Text: "A prescription that you prepared was not signed. " + reason}
+	back := task.Task{Kind: task.FollowUp, Patient: t.Patient, Owner: fhir.IDIn(t.Requester, "Practitioner"), Focus: m.Reference(), Text: "A prescription that you prepared was not signed. " + reason}
 	if n.Path("meta.security").Len() > 0 {
 		back.Patient, back.Focus, back.Part = "", "", t.ID
 		back.Text = "A prescription that you prepared was not signed. Ask " + actor.Principal().Name + " about it."

@@ -11,6 +11,7 @@ import (
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/practice/task"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // AskRefill asks for more of a medicine, as the patient behind the actor. The request goes
@@ -33,7 +34,7 @@ func AskRefill(ctx context.Context, actor *record.Actor, ref, key string) (recor
 	if t, ok := asked[ref]; ok && t.Open() {
 		return record.Result{}, fault.New(fault.Conflict, "You have asked for this refill already.")
 	}
-	t := task.Task{Kind: task.RefillRequest, Patient: patient, Focus: ref, Text: "Refill of a medicine; asked in the portal", Owner: idOf(m.Requester, "Practitioner")}
+	t := task.Task{Kind: task.RefillRequest, Patient: patient, Focus: ref, Text: "Refill of a medicine; asked in the portal", Owner: fhir.IDIn(m.Requester, "Practitioner")}
 	return actor.Commit(ctx, record.Change{What: "ask for refill", Key: key, Put: []record.Put{task.New(actor, t)}})
 }
 
@@ -134,7 +135,7 @@ func Tell(ctx context.Context, actor *record.Actor, s Statement) (record.Result,
 	n := fhir.New("MedicationStatement")
 	id := ident.New(actor.Now())
 	n.SetID(id)
-	n.Set("meta", fhir.Obj("tag", fhir.Arr(fhir.Obj("system", "urn:osler:origin", "code", "patient-reported"))))
+	n.Set("meta", policy.Reported.Meta())
 	status, phrase, ok := s.Told.meaning()
 	switch {
 	case patient == "":
@@ -155,7 +156,7 @@ func Tell(ctx context.Context, actor *record.Actor, s Statement) (record.Result,
 		if !ok {
 			return record.Result{}, fault.New(fault.NotFound, "This medicine is not on your list.")
 		}
-		name, owner = m.Text, idOf(m.Requester, "Practitioner")
+		name, owner = m.Text, fhir.IDIn(m.Requester, "Practitioner")
 		n.Set("medicationCodeableConcept", m.concept())
 		n.Set("derivedFrom", fhir.Arr(fhir.Obj("reference", s.Ref)))
 	} else {
@@ -177,7 +178,7 @@ func Tell(ctx context.Context, actor *record.Actor, s Statement) (record.Result,
 		if err != nil {
 			return record.Result{}, err
 		}
-		owner = idOf(p.Get("generalPractitioner").At(0).Get("reference").Text(), "Practitioner")
+		owner = fhir.IDIn(p.Get("generalPractitioner").At(0).Get("reference").Text(), "Practitioner")
 	}
 	line := "Patient " + phrase + " " + name
 	if words != "" {

@@ -191,11 +191,7 @@ func tasks(actor *record.Actor, m Message) []record.Put {
 
 // firstWords is the beginning of a text, for one line.
 func firstWords(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
-	if r := []rune(s); len(r) > 80 {
-		return string(r[:80]) + "…"
-	}
-	return s
+	return fault.Clip(strings.Join(strings.Fields(s), " "), 80)
 }
 
 // ends completes the actor's open tasks about a conversation.

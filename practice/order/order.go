@@ -49,13 +49,13 @@ func (o Order) Open() bool { return o.Status == "active" || o.Status == "on-hold
 // FromResource reads a ServiceRequest.
 func FromResource(r *fhir.Node) Order {
 	o := Order{
-		ID: r.ID(), Patient: idOf(r.Path("subject.reference").Text(), "Patient"), Encounter: idOf(r.Path("encounter.reference").Text(), "Encounter"),
+		ID: r.ID(), Patient: fhir.IDIn(r.Path("subject.reference").Text(), "Patient"), Encounter: fhir.IDIn(r.Path("encounter.reference").Text(), "Encounter"),
 		Status: r.Get("status").Text(), Priority: r.Get("priority").Text(), Requester: r.Path("requester.reference").Text(), By: r.Path("requester.display").Text(),
-		Name: firstOf(r.Path("code.text"), r.Path("code.coding.0.display"), r.Path("code.coding.0.code")),
-		Note: r.Path("note.0.text").Text(), Authored: moment(r.Get("authoredOn").Text()), Planned: moment(firstOf(r.Get("occurrenceDateTime"), r.Path("occurrencePeriod.start"))),
-		Reason: firstOf(r.Get("reasonReference").At(0).Get("display"), r.Get("reasonCode").At(0).Get("text"), r.Get("reasonCode").At(0).Path("coding.0.display")),
+		Name: fhir.ConceptText(r.Get("code")),
+		Note: r.Path("note.0.text").Text(), Authored: moment(r.Get("authoredOn").Text()), Planned: moment(fhir.FirstText(r.Get("occurrenceDateTime"), r.Path("occurrencePeriod.start"))),
+		Reason: fhir.FirstText(r.Get("reasonReference").At(0).Get("display"), r.Get("reasonCode").At(0).Get("text"), r.Get("reasonCode").At(0).Path("coding.0.display")),
 	}
-	o.AuthoredAs, o.PlannedAs = r.Get("authoredOn").Text(), firstOf(r.Get("occurrenceDateTime"), r.Path("occurrencePeriod.start"))
+	o.AuthoredAs, o.PlannedAs = r.Get("authoredOn").Text(), fhir.FirstText(r.Get("occurrenceDateTime"), r.Path("occurrencePeriod.start"))
 	o.Version, _ = strconv.ParseInt(r.Path("meta.versionId").Text(), 10, 64)
 	for c := range r.Path("code.coding").Items() {
 		if c.Get("system").Text() == loincSystem {
@@ -278,30 +278,4 @@ func Cancel(ctx context.Context, actor *record.Actor, patient, id, reason string
 	return actor.Commit(ctx, record.Change{Put: []record.Put{{Resource: n, IfMatch: o.Version}}, What: "cancel order", Reason: reason})
 }
 
-func firstOf(nodes ...*fhir.Node) string {
-	for _, n := range nodes {
-		if t := n.Text(); t != "" {
-			return t
-		}
-	}
-	return ""
-}
-
-func moment(value string) time.Time {
-	p, ok := lang.ParsePartial(value)
-	if !ok {
-		return time.Time{}
-	}
-	if p.Clock {
-		return p.Time.UTC()
-	}
-	return time.Date(p.Year, time.Month(max(p.Month, 1)), max(p.Day, 1), 0, 0, 0, 0, time.UTC)
-}
-
-func idOf(ref, resourceType string) string {
-	ref, _, _ = strings.Cut(ref, "/_history/")
-	if i := strings.LastIndex("/"+ref, "/"+resourceType+"/"); i >= 0 {
-		return ref[i+len(resourceType)+1:]
-	}
-	return ""
-}
+func moment(value string) time.Time { return lang.Moment(value, time.UTC) }

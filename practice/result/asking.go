@@ -30,7 +30,7 @@ const nameless = "Laboratory result"
 
 // askingOf reads a report with its observations, or a single observation with itself.
 func askingOf(focus *fhir.Node, results []*fhir.Node, who person, now time.Time) asking {
-	a := asking{name: cmp.Or(words(focus.Get("code")), nameless), status: statusOf(focus, results), known: stateOf(focus, results)}
+	a := asking{name: cmp.Or(fhir.ConceptText(focus.Get("code")), nameless), status: statusOf(focus, results), known: stateOf(focus, results)}
 	for _, n := range results {
 		if n.Get("status").Text() == wrong {
 			continue
@@ -145,10 +145,10 @@ func stateOf(focus *fhir.Node, results []*fhir.Node) string {
 			continue
 		}
 		for _, v := range ValuesFrom(n) {
-			say("value", first(fhir.Str(v.Code), fhir.Str(v.Name)), v.Comparator, plain(v.Value), first(fhir.Str(v.ucum), fhir.Str(v.Unit)), v.Flag)
+			say("value", cmp.Or(v.Code, v.Name), v.Comparator, plain(v.Value), cmp.Or(v.ucum, v.Unit), v.Flag)
 		}
 		if absent := n.Get("dataAbsentReason"); absent != nil {
-			say("absent", first(fhir.Str(loinc(n.Get("code"))), fhir.Str(words(n.Get("code")))), words(absent))
+			say("absent", cmp.Or(loinc(n.Get("code")), fhir.ConceptText(n.Get("code"))), fhir.ConceptText(absent))
 		}
 		if text := notes(n); text != "" {
 			say("note", text)
@@ -158,7 +158,7 @@ func stateOf(focus *fhir.Node, results []*fhir.Node) string {
 		say("conclusion", text)
 	}
 	for c := range focus.Get("conclusionCode").Items() {
-		say("concluded", words(c), c.Path("coding.0.code").Text())
+		say("concluded", fhir.ConceptText(c), c.Path("coding.0.code").Text())
 	}
 	for f := range focus.Get("presentedForm").Items() {
 		say("form", f.Get("url").Text(), f.Get("hash").Text(), f.Get("data").Text())

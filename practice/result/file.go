@@ -1,6 +1,7 @@
 package result
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -215,7 +216,7 @@ func (f *filing) observation(v Typed) (n *fhir.Node, issue string) {
 	n.SetID(ident.New(f.actor.Now()))
 	n.Set("status", fhir.Str("final"))
 	n.Set("category", fhir.Arr(fhir.Obj("coding", fhir.Arr(fhir.Obj("system", categorySystem, "code", "laboratory", "display", "Laboratory")))))
-	n.Set("code", codeOf(v.LOINC, t.Display, first(fhir.Str(v.Name), fhir.Str(t.Name))))
+	n.Set("code", codeOf(v.LOINC, t.Display, cmp.Or(v.Name, t.Name)))
 	n.Set("subject", fhir.Obj("reference", "Patient/"+f.Patient))
 	n.Set("effectiveDateTime", fhir.Str(f.Collected.UTC().Format(time.RFC3339)))
 	n.Set("issued", fhir.Str(f.actor.Now().UTC().Format(time.RFC3339)))
@@ -236,7 +237,7 @@ func (f *filing) observation(v Typed) (n *fhir.Node, issue string) {
 	if issue != "" {
 		return nil, issue
 	}
-	if beyond, _ := labrange.Critical(v.LOINC, labrange.Quantity{Value: number.Float, Comparator: number.Comparator, Unit: first(fhir.Str(ucum), fhir.Str(unit))}, f.who.age(f.Collected)); beyond != "" {
+	if beyond, _ := labrange.Critical(v.LOINC, labrange.Quantity{Value: number.Float, Comparator: number.Comparator, Unit: cmp.Or(ucum, unit)}, f.who.age(f.Collected)); beyond != "" {
 		flag = beyond
 	}
 	if ranged != nil {
@@ -422,7 +423,7 @@ func (f *filing) report() {
 	}
 	n.Set("status", fhir.Str("final"))
 	n.Set("category", fhir.Arr(fhir.Obj("coding", fhir.Arr(fhir.Obj("system", sectionSystem, "code", "LAB", "display", "Laboratory")))))
-	n.Set("code", codeOf(f.LOINC, "", first(fhir.Str(f.Name), fhir.Str("Laboratory results"))))
+	n.Set("code", codeOf(f.LOINC, "", cmp.Or(f.Name, "Laboratory results")))
 	n.Set("subject", fhir.Obj("reference", "Patient/"+f.Patient))
 	if e := f.results[0].Get("encounter"); e != nil {
 		n.Set("encounter", e.Clone())
@@ -444,7 +445,7 @@ func (f *filing) report() {
 // task asks whoever ordered it to look.
 func (f *filing) task() {
 	a := askingOf(f.focus, f.results, f.who, f.actor.Now())
-	a.name = first(fhir.Str(f.Name), f.results[0].Path("code.text"))
+	a.name = cmp.Or(f.Name, f.results[0].Path("code.text").Text())
 	t := a.task(task.Task{ID: ident.New(f.actor.Now()), Patient: f.Patient, Owner: f.owner, Focus: f.focus.Reference(), Order: f.basedOn})
 	if f.basedOn != "" && f.owner != "" {
 		t.Requester = "Practitioner/" + f.owner

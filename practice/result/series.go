@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/osler-emr/osler/base/lang"
@@ -80,7 +79,7 @@ func (g Grid) In(zone *time.Location) Grid {
 		s.Points = slices.Clone(s.Points)
 		for j := range s.Points {
 			p := &s.Points[j]
-			if p.At = momentIn(p.When, zone); !p.At.IsZero() {
+			if p.At = lang.Moment(p.When, zone); !p.At.IsZero() {
 				days[p.At.Format("2006-01-02")] = true
 			}
 		}
@@ -278,31 +277,8 @@ func (s *Series) judge(who person) {
 		}
 	}
 	if s.Range == "" {
-		s.Range = rangeText(s.Low, s.High)
+		s.Range = labrange.Span(s.Low, s.High)
 	}
 }
 
-func rangeText(low, high string) string {
-	switch {
-	case low == "" && high == "":
-		return ""
-	case low == "":
-		return "< " + high
-	case high == "":
-		return "> " + low
-	}
-	return low + "–" + high
-}
-
-func moment(value string) time.Time { return momentIn(value, time.UTC) }
-
-func momentIn(value string, zone *time.Location) time.Time {
-	p, ok := lang.ParsePartial(strings.TrimSpace(value))
-	if !ok {
-		return time.Time{}
-	}
-	if p.Clock {
-		return p.Time.In(zone)
-	}
-	return time.Date(p.Year, time.Month(max(p.Month, 1)), max(p.Day, 1), 0, 0, 0, 0, zone)
-}
+func moment(value string) time.Time { return lang.Moment(value, time.UTC) }

@@ -56,7 +56,7 @@ type Report struct {
 
 // ValuesFrom reads an Observation: one value, or one for each component.
 func ValuesFrom(n *fhir.Node) []Value {
-	base := Value{ID: n.ID(), Name: words(n.Get("code")), When: first(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("issued")),
+	base := Value{ID: n.ID(), Name: fhir.ConceptText(n.Get("code")), When: fhir.FirstText(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("issued")),
 		Status: n.Get("status").Text(), Code: loinc(n.Get("code"))}
 	var out []Value
 	if v := base; v.fill(n) {
@@ -64,7 +64,7 @@ func ValuesFrom(n *fhir.Node) []Value {
 	}
 	for c := range n.Get("component").Items() {
 		v := base
-		v.Name, v.Code = words(c.Get("code")), loinc(c.Get("code"))
+		v.Name, v.Code = fhir.ConceptText(c.Get("code")), loinc(c.Get("code"))
 		if v.fill(c) {
 			out = append(out, v)
 		}
@@ -76,12 +76,12 @@ func ValuesFrom(n *fhir.Node) []Value {
 func (v *Value) fill(n *fhir.Node) bool {
 	if q := n.Get("valueQuantity"); q != nil {
 		v.Value, v.Numeric, v.Comparator = q.Get("value").Text(), true, q.Get("comparator").Text()
-		v.Unit = first(q.Get("unit"), q.Get("code"))
+		v.Unit = fhir.FirstText(q.Get("unit"), q.Get("code"))
 		if q.Get("system").Text() == unitSystem {
 			v.ucum = q.Get("code").Text()
 		}
 	} else {
-		v.Value = first(n.Get("valueString"), n.Path("valueCodeableConcept.text"), n.Path("valueCodeableConcept.coding.0.display"), n.Get("valueInteger"), n.Get("valueBoolean"), n.Get("valueDateTime"))
+		v.Value = fhir.FirstText(n.Get("valueString"), n.Path("valueCodeableConcept.text"), n.Path("valueCodeableConcept.coding.0.display"), n.Get("valueInteger"), n.Get("valueBoolean"), n.Get("valueDateTime"))
 	}
 	v.Flag = flagOf(n.Get("interpretation"))
 	r := n.Get("referenceRange").At(0)
@@ -198,13 +198,13 @@ func Behind(ctx context.Context, actor *record.Actor, ref string) (Report, error
 		return Report{}, err
 	}
 	if resourceType == "Observation" {
-		r := Report{ID: id, Name: words(n.Get("code")), Status: n.Get("status").Text(), Comment: notes(n), Values: ValuesFrom(n), Reference: ref, patient: subjectOf(n)}
+		r := Report{ID: id, Name: fhir.ConceptText(n.Get("code")), Status: n.Get("status").Text(), Comment: notes(n), Values: ValuesFrom(n), Reference: ref, patient: subjectOf(n)}
 		if len(r.Values) > 0 {
 			r.When = r.Values[0].When
 		}
 		return r, r.hold(ctx, actor, n)
 	}
-	r := Report{ID: id, Name: words(n.Get("code")), When: first(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("issued")),
+	r := Report{ID: id, Name: fhir.ConceptText(n.Get("code")), When: fhir.FirstText(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("issued")),
 		Status: n.Get("status").Text(), Comment: n.Get("conclusion").Text(), Reference: ref, patient: subjectOf(n)}
 	var ids []string
 	for v := range n.Get("result").Items() {
@@ -301,19 +301,6 @@ func Comment(ctx context.Context, actor *record.Actor, t task.Task, text string)
 	}
 	version, _ := strconv.ParseInt(n.Path("meta.versionId").Text(), 10, 64)
 	return record.Put{Resource: n, IfMatch: version}, nil
-}
-
-func first(list ...*fhir.Node) string {
-	for _, n := range list {
-		if t := n.Text(); t != "" {
-			return t
-		}
-	}
-	return ""
-}
-
-func words(concept *fhir.Node) string {
-	return first(concept.Get("text"), concept.Path("coding.0.display"), concept.Path("coding.0.code"))
 }
 
 func loinc(concept *fhir.Node) string {

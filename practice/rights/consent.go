@@ -71,16 +71,6 @@ func MayWithdraw(p trust.Principal) bool { return MayConsent(p) || MayDecide(p) 
 // Consents reports whether it permits the use of the chart.
 func (o Objection) Consents() bool { return slices.Contains(o.Rules, "permit/all") }
 
-// Consented returns those of a list by which the patient consents to the use of the chart now.
-func Consented(list []Objection, now time.Time) (out []Objection) {
-	for _, o := range list {
-		if o.Consents() && o.InForce(now) {
-			out = append(out, o)
-		}
-	}
-	return out
-}
-
 func (d ConsentDraft) check(now time.Time) error {
 	today := now.Format(time.DateOnly)
 	for field, text := range map[string]string{"consent-from": d.From, "consent-until": d.Until} {

@@ -21,6 +21,7 @@
 package vitalsign
 
 import (
+	"cmp"
 	"math/big"
 	"slices"
 	"strconv"
@@ -31,14 +32,12 @@ import (
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/ucum"
 	"github.com/osler-emr/osler/knowledge/vital"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 const (
-	loinc         = "http://loinc.org"
-	originSystem  = "urn:osler:origin"
-	reported      = "patient-reported"
-	demonstration = "demonstration"
-	confirmedURL  = "urn:osler:confirmed-value"
+	loinc        = "http://loinc.org"
+	confirmedURL = "urn:osler:confirmed-value"
 )
 
 // Reading is one measured value. A pressure has both values; others use Value.
@@ -52,8 +51,8 @@ type Reading struct {
 	Performer           string // reference
 	Encounter           string // id
 	Status              string
-	Origin              string // code of the tag of origin; "" for the clinic's own
-	Computed            bool   // not recorded: computed from weight and height
+	Origin              policy.Origin
+	Computed            bool // not recorded: computed from weight and height
 	// Height is when the height of a body mass index was measured, when that was another day.
 	Height string
 	// Unconfirmed: it is unusual and nobody has said that it is right. Nothing is computed from it.
@@ -69,14 +68,14 @@ func (r Reading) Fixable() bool { return r.ID != "" && !r.Computed && len(r.From
 
 // Float is the value for drawing: the systolic one of a pressure.
 func (r Reading) Float() float64 {
-	f, _ := strconv.ParseFloat(first(r.Value, r.Systolic), 64)
+	f, _ := strconv.ParseFloat(cmp.Or(r.Value, r.Systolic), 64)
 	return f
 }
 
 // Text is the value without its unit: "148/92", "78".
 func (r Reading) Text() string {
 	if r.Systolic != "" || r.Diastolic != "" {
-		return first(r.Systolic, "?") + "/" + first(r.Diastolic, "?")
+		return cmp.Or(r.Systolic, "?") + "/" + cmp.Or(r.Diastolic, "?")
 	}
 	return r.Value
 }
@@ -99,25 +98,16 @@ func Waiting(n *fhir.Node) bool { return n.Get("status").Text() == "preliminary"
 // isReported reports whether a patient has measured it: what stands in a document that a patient sent was taken in
 // by somebody here.
 func isReported(n *fhir.Node) bool {
-	return originOf(n) == reported && !strings.HasPrefix(n.Path("meta.source").Text(), "urn:uuid:")
-}
-
-func originOf(n *fhir.Node) string {
-	for tag := range n.Path("meta.tag").Items() {
-		if code := tag.Get("code").Text(); tag.Get("system").Text() == originSystem && code != demonstration {
-			return code
-		}
-	}
-	return ""
+	return policy.OriginOf(n) == policy.Reported && !policy.Imported.Of(n)
 }
 
 // FromResource reads a vital sign from an Observation, in the unit of its definition when UCUM can
 // convert it; other units stay and are shown as they are. ok is false for anything else.
 func FromResource(n *fhir.Node) (vital.Measure, Reading, bool) {
 	r := Reading{
-		ID: n.ID(), When: first(n.Get("effectiveDateTime").Text(), n.Path("effectivePeriod.start").Text(), n.Get("effectiveInstant").Text(), n.Get("issued").Text()),
-		Performer: n.Path("performer.0.reference").Text(), Encounter: idIn(n.Path("encounter.reference").Text(), "Encounter"),
-		Status: n.Get("status").Text(), Origin: originOf(n),
+		ID: n.ID(), When: cmp.Or(n.Get("effectiveDateTime").Text(), n.Path("effectivePeriod.start").Text(), n.Get("effectiveInstant").Text(), n.Get("issued").Text()),
+		Performer: n.Path("performer.0.reference").Text(), Encounter: fhir.IDIn(n.Path("encounter.reference").Text(), "Encounter"),
+		Status: n.Get("status").Text(), Origin: policy.OriginOf(n),
 	}
 	d, ok := definitionOf(n.Get("code"))
 	if !ok {
@@ -144,7 +134,7 @@ func FromResource(n *fhir.Node) (vital.Measure, Reading, bool) {
 		return "", r, false
 	}
 	for from := range n.Get("derivedFrom").Items() {
-		if id := idIn(from.Get("reference").Text(), "Observation"); id != "" {
+		if id := fhir.IDIn(from.Get("reference").Text(), "Observation"); id != "" {
 			r.From = append(r.From, id)
 		}
 	}
@@ -159,7 +149,7 @@ var words = map[string]string{"lb": "[lb_av]", "lbs": "[lb_av]", "in": "[in_i]",
 // inUnit returns the value of a quantity, a decimal literal, in the unit of a definition; as it
 // is, with its own unit, when it cannot be converted.
 func inUnit(d vital.Definition, q *fhir.Node) (value, unit string) {
-	value, unit = q.Get("value").Text(), first(q.Get("code").Text(), q.Get("unit").Text())
+	value, unit = q.Get("value").Text(), cmp.Or(q.Get("code").Text(), q.Get("unit").Text())
 	if code, ok := words[unit]; ok {
 		unit = code
 	}
@@ -219,14 +209,14 @@ func Of(m vital.Measure, observations []*fhir.Node, born string) []Reading {
 // Judge sorts readings of one vital sign, oldest first, and says which of them are unusual and not
 // confirmed. What was computed from other readings is as good as they are.
 func Judge(m vital.Measure, list []Reading, born string) {
-	slices.SortStableFunc(list, func(a, b Reading) int { return Moment(a.When).Compare(Moment(b.When)) })
+	slices.SortStableFunc(list, func(a, b Reading) int { return moment(a.When).Compare(moment(b.When)) })
 	var last *Reading
 	for i := range list {
 		r := &list[i]
 		if m != vital.BloodPressure && r.Unit != vital.Of(m).Unit {
 			continue // nothing is computed from it: no rule knows what it is
 		}
-		r.Unconfirmed = r.inexact || impossible(m, *r) || !r.confirmed && len(r.From) == 0 && r.unusual(m, last, Months(born, Moment(r.When)))
+		r.Unconfirmed = r.inexact || impossible(m, *r) || !r.confirmed && len(r.From) == 0 && r.unusual(m, last, Months(born, moment(r.When)))
 		if !r.Unconfirmed {
 			last = r
 		}
@@ -277,7 +267,7 @@ func (r Reading) unusual(m vital.Measure, last *Reading, months int) bool {
 			return true
 		}
 	}
-	return last != nil && m != vital.BloodPressure && vital.Leap(m, r.Float(), last.Float(), Moment(r.When).Sub(Moment(last.When)), months)
+	return last != nil && m != vital.BloodPressure && vital.Leap(m, r.Float(), last.Float(), moment(r.When).Sub(moment(last.When)), months)
 }
 
 // Confirm stores with an observation that a person has looked at its value and says that it is
@@ -323,7 +313,7 @@ func raw(n *fhir.Node) string {
 	var parts []string
 	say := func(q *fhir.Node) {
 		if v := q.Get("value").Text(); v != "" {
-			parts = append(parts, v+" "+first(q.Get("code").Text(), q.Get("unit").Text()))
+			parts = append(parts, v+" "+cmp.Or(q.Get("code").Text(), q.Get("unit").Text()))
 		}
 	}
 	say(n.Get("valueQuantity"))
@@ -333,18 +323,7 @@ func raw(n *fhir.Node) string {
 	return strings.Join(parts, "/")
 }
 
-// Moment returns the instant of a FHIR date: the start of a day, month or year that is all
-// that is known, in UTC; the zero time for what cannot be read.
-func Moment(value string) time.Time {
-	p, ok := lang.ParsePartial(value)
-	if !ok {
-		return time.Time{}
-	}
-	if p.Clock {
-		return p.Time.UTC()
-	}
-	return time.Date(p.Year, time.Month(max(p.Month, 1)), max(p.Day, 1), 0, 0, 0, 0, time.UTC)
-}
+func moment(value string) time.Time { return lang.Moment(value, time.UTC) }
 
 // Months is the age in whole months at a time; -1 when the birth date is not known to the month.
 func Months(birth string, at time.Time) int {
@@ -357,22 +336,4 @@ func Months(birth string, at time.Time) int {
 		months--
 	}
 	return months
-}
-
-func first(texts ...string) string {
-	for _, s := range texts {
-		if s != "" {
-			return s
-		}
-	}
-	return ""
-}
-
-// idIn returns the id of a reference to a resource of a type, or "".
-func idIn(ref, resourceType string) string {
-	ref, _, _ = strings.Cut(ref, "/_history/")
-	if i := strings.LastIndex("/"+ref, "/"+resourceType+"/"); i >= 0 {
-		return ref[i+len(resourceType)+1:]
-	}
-	return ""
 }

@@ -53,8 +53,8 @@ func NewWords() Words {
 const maxWords = 100_000
 
 // maxPatients bounds the patients in memory; each has keys, of about a kilobyte when they are
-// in use.
-const maxPatients = 50_000
+// in use. Who is forgotten costs a statement to read again.
+const maxPatients = 10_000
 
 // maxRules bounds what is remembered of rules, most of which are asked for during one minute.
 const maxRules = 500

@@ -8,10 +8,17 @@ import (
 // ImportSystem is the system of the codes by which the import of documents says what it has done.
 const ImportSystem = "urn:osler:import"
 
-// ReviewStep refuses a write that looks like a step of the review of a document. Such a step says what may be taken
-// back as a whole, and the task of the review what was decided: they are believed, so that exchange/document
-// alone writes them, whoever asks. The status and the owner of the task are anybody's who works on it.
+// ReviewStep refuses a write that looks like a step of the review of a document, or deletes one (after is nil). Such a
+// step says what may be taken back as a whole, and the task of the review what was decided: they are believed, so that
+// exchange/document alone writes them, whoever asks, and nobody deletes them. The status and the owner of the task are anybody's who works on it.
 func ReviewStep(before, after *fhir.Node) error {
+	if after == nil {
+		kind := before.ResourceType()
+		if kind == "Provenance" && isStep(before) || kind == "Task" && isReview(before) {
+			return fault.New(fault.Forbidden, "What was accepted from a document, and what was decided about it, is kept and cannot be deleted. The task may be completed or cancelled.").At(kind)
+		}
+		return nil
+	}
 	no := fault.New(fault.Forbidden, "What was accepted from a document, and what was decided about it, is written by the review of the document only. Use the Documents page or $import-document.").At(after.ResourceType())
 	switch after.ResourceType() {
 	case "Provenance":

@@ -13,7 +13,6 @@ import (
 const (
 	messageSystem = "urn:osler:message"
 	taskSystem    = "urn:osler:task"
-	originSystem  = "urn:osler:origin"
 )
 
 // OwnerSystem is the system of a server-owned tag that names the account for which a resource
@@ -295,17 +294,9 @@ func deskTask(_ trust.Principal, before, after *fhir.Node) string {
 
 func self(p trust.Principal) string { return "Patient/" + p.Patient }
 
-// reported reports whether a resource is tagged as what a patient says.
-func reported(r *fhir.Node) (tagged bool) {
-	for t := range r.Path("meta.tag").Items() {
-		tagged = tagged || t.Get("system").Text() == originSystem && t.Get("code").Text() == "patient-reported"
-	}
-	return tagged
-}
-
 // ownMeasurement is a measurement that the patient reported.
 func ownMeasurement(p trust.Principal, o *fhir.Node) bool {
-	return reported(o) && only(o.Get("subject"), self(p)) && only(o.Get("performer"), self(p))
+	return Reported.Of(o) && only(o.Get("subject"), self(p)) && only(o.Get("performer"), self(p))
 }
 
 func patientObservation(p trust.Principal, before, after *fhir.Node) string {
@@ -333,7 +324,7 @@ func patientDocument(p trust.Principal, before, after *fhir.Node) string {
 	if before != nil {
 		return "what was sent stays as it is; send it again."
 	}
-	if !reported(after) || !only(after.Get("subject"), self(p)) || !only(after.Get("author"), self(p)) || !statusIn(after, "current") ||
+	if !Reported.Of(after) || !only(after.Get("subject"), self(p)) || !only(after.Get("author"), self(p)) || !statusIn(after, "current") ||
 		after.Get("docStatus").Text() != "preliminary" || after.Get("authenticator") != nil || after.Get("relatesTo") != nil {
 		return "patients send documents as preliminary, with themselves as subject and author and the tag patient-reported."
 	}

@@ -4,14 +4,19 @@
 //
 //	doc, err := cda.Parse(body)
 //	for _, s := range doc.Sections {
-//		s.Text.Find("med1") // the passage that an entry refers to
+//		s.Text.Lines() // the text that its author attested
 //		for _, entry := range s.Entries {
 //			entry.At("consumable/manufacturedProduct/manufacturedMaterial/code").Attr("code")
 //		}
 //	}
 //
-// It resolves no entity, style sheet or link, and bounds depth, count and size. The mapping to
-// FHIR is in exchange/document.
+// The bytes become characters (charset.go), those elements (parse.go, element.go), the elements sections
+// (cda.go), and the text of a section passages (passage.go); time.go reads points and intervals of time.
+// A DOCTYPE is refused, so that there is no entity but the five of XML; no style sheet, link or picture is
+// followed; depth, count and size are bounded. A fault names a line, and nothing that stands there.
+//
+// It knows no code, no template and no section by what it means, nothing of FHIR and of charts: that is
+// exchange/document. It writes no documents.
 package cda
 
 import (
@@ -113,17 +118,6 @@ func (d *Document) collect(e *Element, level int) {
 
 // about are children of an entry that are no statement.
 var about = map[string]bool{"templateId": true, "realmCode": true, "typeId": true}
-
-// Of returns the sections below the ClinicalDocument of a template, for example
-// "2.16.840.1.113883.10.20.22.2.6".
-func (d *Document) Of(root string) (list []*Section) {
-	for i := range d.Sections {
-		if d.Sections[i].Is(root) {
-			list = append(list, &d.Sections[i])
-		}
-	}
-	return list
-}
 
 // collapse makes one space of each run of white space, and none at the ends.
 func collapse(s string) string {

@@ -148,22 +148,6 @@ func squeeze(s string) string {
 	return b.String()
 }
 
-// Find returns the passage with an ID, nil when there is none.
-func (p *Passage) Find(id string) *Passage {
-	if id == "" {
-		return nil
-	}
-	if p.ID == id {
-		return p
-	}
-	for i := range p.Parts {
-		if found := p.Parts[i].Find(id); found != nil {
-			return found
-		}
-	}
-	return nil
-}
-
 // Empty reports whether a passage says nothing.
 func (p *Passage) Empty() bool {
 	if strings.TrimSpace(p.Text) != "" {
