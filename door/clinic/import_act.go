@@ -138,10 +138,10 @@ func importDecide(w http.ResponseWriter, r *web.Request) error {
 	return v.accept(w, r, f, at)
 }
 
-// allNew chooses Add for what is new and not chosen yet, but not for what a check warns of.
+// allNew chooses Add for what is new and not chosen yet, but not for what a check warns of or the document contests.
 func (v *importView) allNew() {
 	for _, row := range v.C.Rows {
-		if row.State == document.New && row.Addable() && v.Choices[row.Item.Key] == "" && row.Findings.Count(rx.Stop)+row.Findings.Count(rx.Warning) == 0 && !(v.C.Unseen && row.Checks) {
+		if row.State == document.New && row.Addable() && !row.Contested() && v.Choices[row.Item.Key] == "" && row.Findings.Count(rx.Stop)+row.Findings.Count(rx.Warning) == 0 && !(v.C.Unseen && row.Checks) {
 			v.Choices[row.Item.Key] = document.Add
 		}
 	}

@@ -249,6 +249,8 @@ func itemStateTag(s document.State) (ui.Tone, string, string) {
 		return ui.Plain, "ok", "the same"
 	case document.Differs:
 		return ui.Caution, "pen", "differs"
+	case document.More:
+		return ui.Caution, "plus", "says more than the chart"
 	case document.LessExact:
 		return ui.Caution, "down", "less exact than the chart"
 	case document.Against:

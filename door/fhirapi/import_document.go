@@ -192,6 +192,12 @@ func doubt(d document.Doubt) string { return lang.Language{}.T(d.Words, d.Args..
 // importOutcomes says what could not be read, and what is not sure of what could.
 func importOutcomes(c *document.Comparison) *fhir.Node {
 	var issues []fault.Issue
+	if c.Later != "" {
+		issues = append(issues, fault.Issue{Severity: "warning", Type: "business-rule", Text: "A newer version of this document is filed: nothing of it is taken in without a person."})
+	}
+	for _, g := range c.Gone {
+		issues = append(issues, fault.Issue{Severity: "warning", Type: "business-rule", Text: g.Text + ": taken in from an earlier version, and no longer in this one. It stays in the chart."})
+	}
 	for _, u := range c.Document.Unread {
 		if u.Nothing() {
 			issues = append(issues, fault.Issue{Severity: "information", Type: "informational", Text: strings.TrimSpace(u.What + ": " + doubt(u.Why))})
@@ -200,7 +206,7 @@ func importOutcomes(c *document.Comparison) *fhir.Node {
 		issues = append(issues, fault.Issue{Severity: "warning", Type: "not-supported", Text: strings.TrimSpace(u.What + ": " + doubt(u.Why))})
 	}
 	for _, r := range c.Rows {
-		for _, d := range r.Item.Doubts {
+		for _, d := range r.Doubts() {
 			issues = append(issues, fault.Issue{Severity: "information", Type: "informational", Text: r.Item.Text + ": " + doubt(d)})
 		}
 	}

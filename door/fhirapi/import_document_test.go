@@ -101,6 +101,8 @@ func TestDocumentsThatAreRefused(t *testing.T) {
 	}{
 		"another person":           {trust.Physician, "Patient/rosa/$import-document", other, 422},
 		"another person, accepted": {trust.Physician, "Patient/rosa/$import-document?accept=new", other, 422},
+		"a twin":                   {trust.Physician, "Patient/rosa/$import-document?accept=new", strings.Replace(letter, "<given>Rosa", "<given>Inez", 1), 422},
+		"without a name":           {trust.Physician, "Patient/rosa/$import-document?accept=new", strings.Replace(letter, "<given>Rosa</given>", "", 1), 422},
 		"another chart":            {trust.Physician, "Patient/sam/$import-document?accept=new", letter, 422},
 		"no such chart":            {trust.Physician, "Patient/nobody/$import-document", letter, 404},
 		"no document":              {trust.Physician, "Patient/rosa/$import-document", "<html/>", 0},

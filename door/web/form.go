@@ -36,14 +36,14 @@ func readForm(r *http.Request) error {
 }
 
 // clean takes out of a text what the record refuses and nobody sees: control characters, hidden
-// ones (see hidden.go) and broken UTF-8, which come along when text is pasted from word processors and terminals.
+// ones (see lang.Hidden) and broken UTF-8, which come along when text is pasted from word processors and terminals.
 // Their line and page breaks become a space; tabs and line ends stay.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\v' || r == '\f':
 			return ' '
-		case r < ' ' && r != '\t' && r != '\n' && r != '\r', hidden(r):
+		case r < ' ' && r != '\t' && r != '\n' && r != '\r', lang.Hidden(r):
 			return -1
 		}
 		return r

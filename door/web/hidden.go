@@ -3,53 +3,22 @@ package web
 import (
 	"bytes"
 	"fmt"
-	"strings"
+
+	"github.com/osler-emr/osler/base/lang"
 )
 
-// Some characters are not seen and change what is: they turn the direction of the text around
-// them, join or part words without a trace, or are letters that no font shows. In a name of a
-// person or a medicine they make one thing look like another (Trojan Source, CVE-2021-42574).
-//
-// A page shows them as what they are, "[U+202E]", wherever they come from; forms leave them
-// out. What scripts need is kept: the joiners of Arabic, Persian and Indian scripts, and the
-// marks of direction (U+200C to U+200F), which turn nothing around.
-
-// hidden reports whether a character is one of them.
-func hidden(r rune) bool {
-	switch {
-	case r >= 0x202a && r <= 0x202e, // embeddings and overrides of direction
-		r >= 0x2066 && r <= 0x2069,                       // isolates: pages have <bdi>
-		r == 0x200b, r == 0x2060, r == 0xfeff, r == 0xad, // spaces without width, soft hyphen
-		r >= 0x2061 && r <= 0x2064, r >= 0x206a && r <= 0x206f, // invisible operators
-		r == 0x180e, r == 0x115f, r == 0x1160, r == 0x3164, r == 0xffa0, // empty letters
-		r >= 0xe0000 && r <= 0xe007f, r >= 0xfff9 && r <= 0xfffb: // tags, annotations
-		return true
-	}
-	return false
-}
-
-// shown replaces hidden characters in a drawn page by what they are.
+// shown replaces hidden characters in a drawn page by what they are (see lang.Hidden).
 func shown(page []byte) []byte {
-	if !bytes.ContainsFunc(page, hidden) {
+	if !bytes.ContainsFunc(page, lang.Hidden) {
 		return page
 	}
 	var b bytes.Buffer
 	for _, r := range string(page) {
-		if hidden(r) {
+		if lang.Hidden(r) {
 			fmt.Fprintf(&b, "[U+%04X]", r)
 			continue
 		}
 		b.WriteRune(r)
 	}
 	return b.Bytes()
-}
-
-// unhidden leaves hidden characters out.
-func unhidden(s string) string {
-	return strings.Map(func(r rune) rune {
-		if hidden(r) {
-			return -1
-		}
-		return r
-	}, s)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/lang"
 )
 
 // Limits of the fields beside a file.
@@ -108,7 +109,7 @@ func SendFile(w http.ResponseWriter, r *Request, name, contentType string, conte
 	}
 	h := w.Header()
 	h.Set("Content-Type", contentType)
-	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": unhidden(name)}))
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": lang.Unhidden(name)}))
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'; frame-ancestors 'none'")
 	http.ServeContent(w, r.Request, "", time.Time{}, content)
 	if r.Context().Err() != nil { // broken off: it must look broken

@@ -134,6 +134,9 @@ func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec
 		if err := row.may(choice); err != nil {
 			return a, err
 		}
+		if choice == Add && slices.ContainsFunc(row.some, func(key string) bool { return dec.Choices[key] == Add }) {
+			return a, fault.New(fault.Invalid, "The document says that there is none, and has some. Add the one or the other.").At(row.Item.Key)
+		}
 		switch choice {
 		case Add:
 			a.Added++

@@ -140,8 +140,12 @@ func (c *Comparison) file(ctx context.Context, actor *record.Actor, u Upload) (r
 	if key != "" {
 		key += "/" + content.Hash
 	}
-	return record.Change{Imports: true, Unchanged: c.seen.Unchanged, SeenAt: c.seen.SeenAt, What: "file a document of another system", Key: key, Reason: strings.TrimSpace(u.Reason), Put: []record.Put{
-		{Resource: doc, Create: true}, {Resource: binary, Create: true, Content: &content}}}, doc.ID(), nil
+	puts := []record.Put{{Resource: doc, Create: true}, {Resource: binary, Create: true, Content: &content}}
+	if p := c.replaced(actor); p != nil {
+		puts = append(puts, *p)
+	}
+	return record.Change{Imports: true, Unchanged: c.seen.Unchanged, SeenAt: c.seen.SeenAt, What: "file a document of another system", Key: key, Reason: strings.TrimSpace(u.Reason),
+		Put: puts}, doc.ID(), nil
 }
 
 // reference makes the DocumentReference of a document.
@@ -161,7 +165,7 @@ func (c *Comparison) reference(actor *record.Actor, url string, size int, hash s
 	}
 	list.Append(fhir.Obj("system", contentSystem, "value", hash))
 	n.Set("identifier", list)
-	n.Set("status", fhir.Str("current"))
+	n.Set("status", fhir.Str(map[bool]string{true: "current", false: "superseded"}[c.Later == ""]))
 	if d.Type != nil {
 		n.Set("type", d.Type.Clone())
 	} else {
@@ -175,9 +179,7 @@ func (c *Comparison) reference(actor *record.Actor, url string, size int, hash s
 	if d.Custodian != "" {
 		n.Set("custodian", fhir.Obj("display", d.Custodian))
 	}
-	if c.Former != "" {
-		n.Set("relatesTo", fhir.Arr(fhir.Obj("code", "replaces", "target", reference("DocumentReference/"+c.Former))))
-	}
+	n.Set("relatesTo", c.related())
 	n.Set("description", fhir.Str(fault.Clip(cmp.Or(strings.Join(strings.Fields(d.Title), " "), "Document"), 200)))
 	switch d.Confidentiality {
 	case "N", "R", "V":

@@ -269,9 +269,10 @@ func TestAFamilyNameAloneIsNoPerson(t *testing.T) {
 	h := open(t)
 	for body, blocks := range map[string]bool{
 		maria: false,
-		`{"resourceType":"Patient","name":[{"family":"Okafor","given":["Grace"]}]}`:                          true,
-		`{"resourceType":"Patient","name":[{"family":"Okafor","given":["Grace"]}],"birthDate":"1968-03-14"}`: false,
-		`{"resourceType":"Patient","name":[{"family":"Okafor","given":["Maria"]}]}`:                          false,
+		`{"resourceType":"Patient","name":[{"family":"Okafor","given":["Grace"]}]}`:                                                        true,
+		`{"resourceType":"Patient","name":[{"family":"Okafor","given":["Grace"]}],"birthDate":"1968-03-14"}`:                               true,
+		`{"resourceType":"Patient","name":[{"family":"Okafor","given":["Maria"]}]}`:                                                        true,
+		`{"resourceType":"Patient","name":[{"family":"Okafor","given":["Maria"]}],"telecom":[{"system":"phone","value":"0113 496 0123"}]}`: false,
 		`{"resourceType":"Patient"}`: true,
 	} {
 		d := letter(t)

@@ -29,6 +29,7 @@ const (
 	New       State = "new"
 	Same      State = "same"
 	Differs   State = "differs"
+	More      State = "more" // it is the same, and says more
 	LessExact State = "less-exact"
 	Perhaps   State = "perhaps"
 	Against   State = "against" // that there is none, where the chart has some
@@ -59,10 +60,15 @@ type Row struct {
 	Unwritten, Unmerged bool
 	// Merges reports whether Merge does more than note that it is listed elsewhere.
 	Merges bool
+	// Twice says that it is the same as an item before it, which the chart lacks.
+	Twice bool
 
-	entry *fhir.Node
-	of    []string // the versions of what the entry, a report, is made of
-	now   bool     // it is so today
+	entry  *fhir.Node
+	in     *thing
+	of     []string // the versions of what the entry, a report, is made of
+	now    bool     // it is so today
+	within []Doubt  // what other items make doubtful
+	some   []string // of a statement that there is none: the keys of the items that there are
 }
 
 // Decide reports whether a person has to decide about the item.
@@ -93,6 +99,10 @@ type Comparison struct {
 	// Unseen says that a check of a medicine met information that is hidden from who looks. It is said of the whole
 	// document, not of an item: see docs/decisions/2611-hidden-in-documents.md.
 	Unseen bool
+	// Added is the DocumentReference of the document that this one only adds to; that one stays as it is.
+	Added string
+	// Gone are entries of the chart from versions before this one, which says nothing of them.
+	Gone []Gone
 	// Partial says that entries may be kept from who looks: what is new may be there already.
 	Partial bool
 
@@ -157,7 +167,7 @@ func compare(ctx context.Context, actor *record.Actor, patient string, d *Docume
 		return nil, fault.New(fault.NotFound, "There is no such patient, or you may not see this chart.")
 	}
 	c.Chart = chart.PatientFrom(who)
-	c.Person = traits(c.Chart, who, d.Patient)
+	c.Person = append(traits(c.Chart, who, d.Patient), alsoAbout(d)...)
 	c.filed()
 	here := indexOf(nodes)
 	for _, t := range here.all["AllergyIntolerance"] {
@@ -171,13 +181,17 @@ func compare(ctx context.Context, actor *record.Actor, patient string, d *Docume
 		}
 		c.Rows = append(c.Rows, here.row(&d.Items[i]))
 	}
+	c.within()
+	c.gone(here)
 	for i := range c.Rows {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
 		r := &c.Rows[i]
-		if denied := c.denied(r); len(denied) > 0 {
-			r.Denied = denied[len(denied)-1].name
+		for _, t := range c.denials {
+			if r.denied(t) {
+				r.Denied = t.name
+			}
 		}
 		r.Unwritten, r.Unmerged = !c.writes(actor, r.Item), r.entry != nil && c.keeps(actor, r)
 		c.Partial = c.Partial || policy.Partial(actor.Principal(), r.Item.Resource.ResourceType())
@@ -203,56 +217,6 @@ func (c *Comparison) keeps(actor *record.Actor, r *Row) bool {
 	}
 	put := c.merged(actor, r)
 	return put != nil && policy.Decide(actor.Principal(), policy.Update, r.entry, put.Resource) != nil
-}
-
-// filed finds the document, its forerunner and its follower among the chart's.
-func (c *Comparison) filed() {
-	d := c.Document
-	c.twins = map[string]string{}
-	for _, n := range c.files {
-		if n.Get("status").Text() == "entered-in-error" || sentByPatient(n) {
-			continue
-		}
-		master, inSet, version := n.Get("masterIdentifier"), false, 0
-		for i := range n.Get("identifier").Items() {
-			inSet = inSet || sameIdentifier(i, d.Set)
-			if i.Get("system").Text() == versionSystem {
-				version, _ = strconv.Atoi(i.Get("value").Text())
-			}
-		}
-		switch {
-		case sameIdentifier(master, d.ID):
-			c.Filed = n.ID()
-			c.twins[contentOf(n)] = n.ID()
-		case sameIdentifier(master, d.Replaces):
-			c.Former = n.ID()
-		case inSet && version < d.Version && c.Former == "":
-			c.Former = n.ID()
-		case inSet && version > d.Version:
-			c.Later = n.ID()
-		}
-	}
-}
-
-// contentOf is the hash of the original behind a DocumentReference; "" when it was filed otherwise.
-func contentOf(n *fhir.Node) string {
-	for i := range n.Get("identifier").Items() {
-		if i.Get("system").Text() == contentSystem {
-			return i.Get("value").Text()
-		}
-	}
-	return ""
-}
-
-// known looks whether the very same bytes are filed, whatever a DocumentReference says of its content. Others
-// under the same number are another document, which takes the place of the one before.
-func (c *Comparison) known(ctx context.Context, actor *record.Actor, body []byte) {
-	switch same, ok := c.twins[hashOf(body)]; {
-	case ok && holds(ctx, actor, c.Patient, same, body):
-		c.Filed = same
-	case c.Filed != "":
-		c.Former, c.Filed = c.Filed, ""
-	}
 }
 
 // sentByPatient reports whether a document came from the patient: it says what a patient says, under whatever
@@ -334,9 +298,11 @@ func (s Section) Name() string {
 	return "Other"
 }
 
-// alone reports whether an item is taken in without a person who looks at it: it is new, all of it was read, and no
-// check says that it must not be. Of a document that seems to be another person's none is, whatever reason was given
-// for filing it; nor a medicine where some check met what is hidden, which does not say with which one.
+// alone reports whether an item is taken in without a person who looks at it: it is new, all of it was read, the document
+// says nothing else, and no check says that it must not be. Of a document that seems to be another person's none is,
+// whatever reason was given for filing it, nor of one that has a newer version here; nor a medicine where some check met
+// what is hidden, which does not say with which one.
 func (c *Comparison) alone(r *Row) bool {
-	return !c.Blocks() && r.State == New && r.Addable() && len(r.Item.Doubts) == 0 && !(r.Checks && r.Findings.Loudest() == rx.Stop) && !(c.Unseen && r.isMedicine())
+	return !c.Blocks() && c.Later == "" && r.State == New && r.Addable() && len(r.Doubts()) == 0 &&
+		!(r.Checks && r.Findings.Loudest() == rx.Stop) && !(c.Unseen && r.isMedicine())
 }

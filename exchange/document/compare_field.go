@@ -34,7 +34,7 @@ type thing struct {
 	now       bool     // it is so today
 	none      bool     // that there is none, of a kind at least
 	part      bool     // that there is none of a kind only
-	medicines bool     // that there is no allergy to medicines
+	medicines bool     // an allergy to medicines, or that there is none
 	loose     bool     // part of the words may mean the same
 	cause     rx.Cause // what an allergy is to
 	facts     []fact
@@ -42,6 +42,7 @@ type thing struct {
 
 	byPart    map[string][]int // the facts that are parts of a panel, by their keys
 	tried     *thing           // the item that it was last held to
+	held      bool             // an item of the document may be the same
 	named     map[string]fact  // by name, once somebody asks
 	at        lang.Partial     // date, once somebody asks
 	dated     bool             // somebody did
@@ -70,7 +71,14 @@ type fact struct {
 	part   bool     // of a panel: found by its codes, not by its name
 	codes  []string // of a part
 	more   []fact   // what stands beside the value of a part
-	folded string   // the value as words are compared; of a part, its name
+	folded string   // the value as words are compared
+	label  string   // the name of a part, folded
+
+	usual     string // what it means that an entry does not say it
+	otherwise bool   // an entry that does not say it says something else
+	gathers   bool   // what an item has beside an entry's is more, no contradiction
+	member    string // of the resource: compared as it stands there
+	node      *fhir.Node
 }
 
 // find returns the fact of an entry that stands beside one of an item. Of parts with the same code it is
@@ -78,6 +86,10 @@ type fact struct {
 func (t *thing) find(f fact) (of fact) {
 	if t == nil {
 		return of
+	}
+	if f.member != "" {
+		n := t.node.Get(f.member)
+		return fact{name: f.name, value: spoken(n), node: n}
 	}
 	if !f.part {
 		return t.byName()[f.name]
@@ -106,14 +118,30 @@ func (f fact) keys() (out []string) {
 	for _, c := range f.codes {
 		out = append(out, "|"+c)
 	}
-	return append(out, "~"+f.folded)
+	return append(out, "~"+f.label)
 }
 
 // analyte puts a value of a panel among the facts.
 func (t *thing) analyte(code, of *fhir.Node) {
 	x := &thing{}
 	x.measured(code)
-	f := fact{name: x.name, value: value(of), weighs: true, equal: sameValue, part: true, codes: x.codes, more: usual(of), folded: folded(x.name)}
+	f := fact{name: x.name, value: value(of), weighs: true, equal: sameValue, part: true, codes: x.codes, more: besides(of)}
+	if s := of.Get("status").Text(); s != "" && !sameStanding(s, "final") { // what was cancelled is no value
+		f.value = strings.TrimSpace(f.value + " (" + s + ")")
+	}
+	t.among(f)
+	if note := spoken(of.Get("note")); note != "" {
+		var codes []string
+		for _, c := range x.codes {
+			codes = append(codes, c+"|note")
+		}
+		t.among(fact{name: x.name + " (note)", value: note, part: true, gathers: true, codes: codes})
+	}
+}
+
+// among puts a part of a panel among the facts.
+func (t *thing) among(f fact) {
+	f.label = folded(f.name)
 	if t.byPart == nil {
 		t.byPart = map[string][]int{}
 	}
@@ -127,7 +155,7 @@ func (t *thing) analyte(code, of *fhir.Node) {
 // has none.
 func (f fact) analyte(of fact) bool {
 	if len(f.codes) == 0 || len(of.codes) == 0 {
-		return f.sameWords(of)
+		return f.label != "" && f.label == of.label
 	}
 	return slices.ContainsFunc(f.codes, func(c string) bool { return slices.Contains(of.codes, c) })
 }
@@ -139,6 +167,8 @@ func sameValue(a, b string) bool {
 
 func (f fact) same(of fact) bool {
 	switch {
+	case f.member != "":
+		return contains(of.node, f.node)
 	case f.equal != nil:
 		return f.equal(f.value, of.value)
 	case f.date:
@@ -151,7 +181,7 @@ func (f fact) sameWords(of fact) bool { return f.folded != "" && f.folded == of.
 
 // differs reports whether both sides say something, and not the same.
 func (f fact) differs(of fact) bool {
-	return !f.title && f.value != "" && of.value != "" && !f.same(of)
+	return !f.title && !f.gathers && f.value != "" && of.value != "" && !f.same(of)
 }
 
 // sameNumber compares quantities: "5.0 mmol/L" is "5 mmol/L".
@@ -190,15 +220,29 @@ var describers = map[string]func(*thing, *fhir.Node){
 
 // concept takes the codes and the words of a concept.
 func (t *thing) concept(n *fhir.Node) {
-	for c := range n.Get("coding").Items() {
-		if code := c.Get("code").Text(); code != "" {
-			t.codes = append(t.codes, c.Get("system").Text()+"|"+code)
-		}
-	}
 	if t.name == "" {
 		t.name = words(n)
 	}
+	for c := range n.Get("coding").Items() {
+		t.coded(c.Get("system").Text(), c.Get("code").Text(), words(n))
+	}
 }
+
+// coded takes a code. One that stands where there is none is the same of everything; one of no system is another
+// clinic's number, and the same only under the same name.
+func (t *thing) coded(system, code, name string) {
+	switch {
+	case noCode[strings.ToLower(strings.TrimSpace(code))]:
+	case system == "":
+		t.codes = append(t.codes, "|"+code+"|"+folded(name))
+	default:
+		t.codes = append(t.codes, system+"|"+code)
+	}
+}
+
+// noCode are what systems write as a code where they have none.
+var noCode = map[string]bool{"": true, "unknown": true, "unk": true, "unspecified": true, "other": true, "oth": true, "none": true, "n/a": true, "na": true, "ni": true, "nil": true,
+	"null": true, "nullflavor": true, "nocode": true, "no code": true, "-": true, "0": true}
 
 // words returns how a concept reads.
 func words(n *fhir.Node) string { return chart.Words(n) }
@@ -243,13 +287,17 @@ func (t *thing) allergy(n *fhir.Node) {
 	}
 	denied := allergen.DenialOf(codes, t.name)
 	t.none, t.part, t.medicines = denied != allergen.NotDenied, denied > allergen.DeniesAll, denied == allergen.DeniesMedicines
+	for x := range n.Get("category").Items() {
+		t.medicines = t.medicines || !t.none && x.Text() == "medication"
+	}
+	if a, ok := allergen.Find(t.name); ok && !t.none {
+		t.medicines = t.medicines || a.Category == "medication"
+	}
 	t.now = !t.none && clinical != "inactive" && clinical != "resolved" && verified != "refuted"
 	t.loose = true
 	t.cause = rx.CauseOf(rx.Allergy{Text: t.name, Codings: list})
 	var reactions []string
-	severity := ""
 	for r := range n.Get("reaction").Items() {
-		severity = cmp.Or(severity, r.Get("severity").Text())
 		for m := range r.Get("manifestation").Items() {
 			reactions = append(reactions, words(m))
 		}
@@ -257,10 +305,41 @@ func (t *thing) allergy(n *fhir.Node) {
 	slices.Sort(reactions)
 	t.fact(fact{name: "Substance", value: t.name, title: true})
 	t.fact(fact{name: "Reaction", value: strings.Join(reactions, ", "), weighs: true})
-	t.fact(fact{name: "Severity", value: severity, weighs: true})
+	t.fact(fact{name: "Severity", value: severitiesOf(n), weighs: true})
+	t.fact(fact{name: "Certainty", value: certainty(verified), usual: "confirmed"})
 	t.fact(fact{name: "Criticality", value: n.Get("criticality").Text()})
 	t.fact(fact{name: "Status", value: map[bool]string{true: "active", false: cmp.Or(clinical, verified)}[t.now || t.none]})
 	t.fact(fact{name: "Since", value: first(n.Get("onsetDateTime"), n.Path("onsetPeriod.start")), date: true})
+}
+
+// severitiesOf are those of the reactions: of each, where they are not the same.
+func severitiesOf(n *fhir.Node) string {
+	var all, each []string
+	for r := range n.Get("reaction").Items() {
+		s := r.Get("severity").Text()
+		if s == "" {
+			continue
+		}
+		var of []string
+		for m := range r.Get("manifestation").Items() {
+			of = append(of, words(m))
+		}
+		all, each = append(all, s), append(each, strings.TrimSpace(strings.Join(of, ", ")+" "+s))
+	}
+	slices.Sort(all)
+	if all = slices.Compact(all); len(all) == 1 {
+		return all[0]
+	}
+	slices.Sort(each)
+	return strings.Join(each, "; ")
+}
+
+// certainty is how sure an entry is, where it says so: what is refuted or in error has a status of its own.
+func certainty(verified string) string {
+	if verified == "refuted" || verified == "entered-in-error" {
+		return ""
+	}
+	return verified
 }
 
 func ingredients(list []drug.Ingredient) string {
@@ -277,24 +356,19 @@ func (t *thing) medicine(n *fhir.Node) {
 	m := medication.FromResource(n, nil)
 	t.name = m.Text
 	for _, c := range m.Codings {
-		t.codes = append(t.codes, c.System+"|"+c.Code)
+		t.coded(c.System, c.Code, t.name)
 	}
 	if found, whole := m.Ingredients(); whole {
 		t.codes = append(t.codes, "ingredient|"+ingredients(found))
 	}
 	t.none = strings.HasPrefix(folded(t.name), "no known ") || slices.Contains(t.codes, chart.SNOMED+"|787481004")
 	t.now = !t.none && m.Status != "stopped" && m.Status != "completed" && m.Status != "cancelled" && m.Status != "not-taken"
-	dose := ""
-	if m.Dose > 0 {
-		dose = drug.Count(m.Dose, m.Unit)
+	dosage := n.Get("dosageInstruction")
+	if dosage == nil {
+		dosage = n.Get("dosage")
 	}
-	often := ""
-	if m.Frequency > 0 {
-		often = drug.TimingName(m.Frequency, m.Period, m.PeriodUnit)
-	}
-	if m.AsNeeded {
-		often = strings.TrimSpace(often + " as needed")
-	}
+	dose, often := doseIn(m, dosage.At(0)), oftenIn(m, dosage.At(0))
+	directions, more, contrary := directionsIn(dosage)
 	status := map[bool]string{true: "taken", false: cmp.Or(map[string]string{"stopped": "stopped", "not-taken": "not taken", "completed": "finished"}[m.Status], m.Status)}[t.now]
 	switch {
 	case m.Doubtful():
@@ -306,13 +380,119 @@ func (t *thing) medicine(n *fhir.Node) {
 	t.fact(fact{name: "Strength", value: strength(m.Strength()), weighs: true})
 	t.fact(fact{name: "Dose", value: dose, weighs: true})
 	t.fact(fact{name: "How often", value: often, weighs: true})
-	if dose == "" && often == "" {
+	most := dosage.At(0).Get("maxDosePerPeriod")
+	t.fact(fact{name: "At most", value: strings.TrimSpace(amount(most.Get("numerator")) + " " + amount(most.Get("denominator"))), weighs: true})
+	switch {
+	case more:
+		t.fact(fact{name: "Directions", value: directions, weighs: true, otherwise: true, equal: func(a, b string) bool {
+			return sameWords(a, b) || !contrary && b != "" && beyond(a) == beyond(b)
+		}})
+	case dose == "" && often == "":
 		t.fact(fact{name: "Directions", value: m.Directions})
+	default:
+		t.fact(fact{name: "Directions"})
 	}
 	t.fact(fact{name: "Route", value: m.Route, folded: route(m.Route)})
 	t.fact(fact{name: "Status", value: status})
 	t.fact(fact{name: "Since", value: cmp.Or(m.StartAs, m.AuthoredAs), date: true, equal: anyDay})
-	t.fact(fact{name: "Stopped on", value: dayOf(m.End), date: true})
+	ended := dayOf(m.End)
+	if ended == "" {
+		ended = m.EndedAs
+	}
+	t.fact(fact{name: "Stopped on", value: ended, date: true, weighs: true})
+}
+
+// doseIn is how much is taken at a time: "1 tablet", "2 to 4 tablet", "1 inhalation at 2 to 4 L/min".
+func doseIn(m medication.Medicine, d *fhir.Node) string {
+	rate, said := d.Path("doseAndRate.0"), ""
+	switch rng := rate.Get("doseRange"); {
+	case m.Dose > 0:
+		said = drug.Count(m.Dose, strings.Trim(m.Unit, "{}"))
+	case rng != nil:
+		said = rangeText(rng)
+	}
+	for _, at := range []string{amount(rate.Get("rateQuantity")), rangeText(rate.Get("rateRange"))} {
+		if at != "" {
+			said = strings.TrimSpace(said + " at " + at)
+		}
+	}
+	return said
+}
+
+// oftenIn is how often something is taken: "twice daily", "every 4 to 6 hours", "at bedtime as needed for pain".
+func oftenIn(m medication.Medicine, d *fhir.Node) string {
+	repeat := d.Path("timing.repeat")
+	var said []string
+	period, most := repeat.Get("period").Text(), repeat.Get("periodMax").Text()
+	times := repeat.Get("frequency").Text()
+	if top := repeat.Get("frequencyMax").Text(); top != "" && top != times {
+		times += " to " + top
+	}
+	name := ""
+	if most == "" && !strings.Contains(times, " ") && float64(m.Period) == number64(repeat.Get("period")) {
+		name = drug.TimingName(m.Frequency, m.Period, m.PeriodUnit)
+	}
+	unit, known := periods[repeat.Get("periodUnit").Text()]
+	switch {
+	case m.Frequency == 0:
+	case name != "":
+		said = append(said, name)
+	case known:
+		if most != "" && most != period {
+			period += " to " + most
+		}
+		if period = "every " + period + " " + unit[1]; times != "" && times != "1" {
+			period = times + " times " + period
+		}
+		said = append(said, period)
+	default:
+		said = append(said, times+" times")
+	}
+	for w := range repeat.Get("when").Items() {
+		said = append(said, cmp.Or(eventWords[w.Text()], w.Text()))
+	}
+	for _, list := range []*fhir.Node{repeat.Get("dayOfWeek"), repeat.Get("timeOfDay")} {
+		for w := range list.Items() {
+			said = append(said, w.Text())
+		}
+	}
+	if m.AsNeeded {
+		said = append(said, "as needed")
+		if need := words(d.Get("asNeededCodeableConcept")); need != "" {
+			said = append(said, "for "+need)
+		}
+	}
+	return strings.Join(said, " ")
+}
+
+func number64(n *fhir.Node) float64 {
+	v, _ := n.Float()
+	return v
+}
+
+// directionsIn returns the directions in words, of all doses that follow one another; more tells that they say more
+// than the dose and the time, and contrary that they say something else.
+func directionsIn(dosage *fhir.Node) (text string, more, contrary bool) {
+	d := dosage.At(0)
+	written := first(d.Get("text"), d.Get("patientInstruction"))
+	said := []string{written}
+	for i := 1; i < dosage.Len(); i++ {
+		if t := dosage.At(i).Get("text").Text(); !strings.Contains(written, t) {
+			said = append(said, t)
+		}
+		more = true
+	}
+	text = strings.TrimSpace(strings.Join(said, ", "))
+	for _, t := range []string{d.Get("patientInstruction").Text(), words(d.Path("additionalInstruction.0"))} {
+		if t != "" && !strings.Contains(text, t) {
+			text = strings.TrimSpace(text + " " + t)
+		}
+	}
+	if len(text) > maxDirections {
+		return text, true, true
+	}
+	contrary = against(written, d)
+	return text, more || contrary || weighty.MatchString(beyond(text)), contrary
 }
 
 // anyDay holds no difference of days against a medicine: one says when it was begun, the other when it was renewed.
@@ -360,6 +540,7 @@ func (t *thing) problem(n *fhir.Node) {
 	t.now = t.now && !t.none
 	t.loose = true
 	t.fact(fact{name: "Problem", value: t.name, title: true})
+	t.fact(fact{name: "Certainty", value: certainty(code(n.Get("verificationStatus"))), usual: "confirmed"})
 	t.fact(fact{name: "Status", value: map[bool]string{true: "active", false: cmp.Or(clinical, "over")}[t.now]})
 	t.fact(fact{name: "Since", value: first(n.Get("onsetDateTime"), n.Path("onsetPeriod.start"), n.Get("onsetString")), date: n.Get("onsetString") == nil, weighs: true})
 	t.fact(fact{name: "Until", value: ended, date: n.Get("abatementString") == nil})
@@ -382,7 +563,10 @@ func (t *thing) observation(n *fhir.Node) {
 	t.fact(fact{name: "Name", value: t.name, title: true})
 	t.fact(fact{name: "Date", value: t.date, date: true})
 	t.fact(fact{name: "Value", value: value(n), weighs: true, equal: sameValue})
-	t.facts = append(t.facts, usual(n)...)
+	t.fact(fact{name: "Status", value: n.Get("status").Text(), equal: sameStanding, usual: "final"})
+	for _, f := range besides(n) {
+		t.fact(f)
+	}
 	for c := range n.Get("component").Items() {
 		if name := words(c.Get("code")); name != "" {
 			t.fact(fact{name: name, value: value(c), weighs: true, equal: sameValue})
@@ -390,8 +574,8 @@ func (t *thing) observation(n *fhir.Node) {
 	}
 }
 
-// usual is what an Observation or a component of one says about its value, which is no difference.
-func usual(n *fhir.Node) []fact {
+// besides is what an Observation or a component of one says about its value, which is no difference.
+func besides(n *fhir.Node) []fact {
 	return []fact{{name: "Reference range", value: span(n), equal: anyDay}, {name: "Interpretation", value: words(n.Path("interpretation.0")), equal: anyDay}}
 }
 
@@ -479,7 +663,14 @@ func (t *thing) report(n *fhir.Node) {
 	t.date = first(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("issued"))
 	t.fact(fact{name: "Name", value: t.name, title: true})
 	t.fact(fact{name: "Date", value: t.date, date: true})
+	t.fact(fact{name: "Status", value: n.Get("status").Text(), equal: sameStanding, usual: "final"})
 	t.fact(fact{name: "Conclusion", value: n.Get("conclusion").Text()})
+}
+
+// sameStanding reports whether two results stand alike: final, or as it was corrected since; or the same otherwise.
+func sameStanding(a, b string) bool {
+	final := []string{"final", "amended", "corrected", "appended"}
+	return a == b || slices.Contains(final, a) && slices.Contains(final, b)
 }
 
 func (t *thing) procedure(n *fhir.Node) {
@@ -489,7 +680,6 @@ func (t *thing) procedure(n *fhir.Node) {
 	t.fact(fact{name: "Procedure", value: t.name, title: true})
 	t.fact(fact{name: "Date", value: t.date, date: true})
 	t.fact(fact{name: "Status", value: n.Get("status").Text()})
-	t.fact(fact{name: "Body site", value: words(n.Path("bodySite.0"))})
 }
 
 func (t *thing) visit(n *fhir.Node) {
@@ -527,6 +717,7 @@ func (t *thing) family(n *fhir.Node) {
 func (t *thing) goal(n *fhir.Node) {
 	t.concept(n.Get("description"))
 	t.fact(fact{name: "Goal", value: t.name, title: true})
+	t.fact(fact{name: "In words", value: n.Path("description.text").Text(), gathers: true})
 	t.fact(fact{name: "Status", value: n.Get("lifecycleStatus").Text()})
 	t.fact(fact{name: "Since", value: n.Get("startDate").Text(), date: true})
 	t.fact(fact{name: "Due", value: n.Path("target.0.dueDate").Text(), date: true})
@@ -539,9 +730,13 @@ func (t *thing) plan(n *fhir.Node) {
 	t.name = cmp.Or(t.name, n.Get("title").Text(), n.Get("description").Text())
 	t.event, t.daily = true, true
 	t.date = first(n.Get("occurrenceDateTime"), n.Path("occurrencePeriod.start"), n.Path("period.start"), n.Get("start"), n.Get("authoredOn"), n.Get("date"))
+	status := n.Get("status").Text()
+	if n.Get("doNotPerform").True() {
+		status = "not to be done"
+	}
 	t.fact(fact{name: "Plan", value: t.name, title: true})
 	t.fact(fact{name: "Date", value: t.date, date: true})
-	t.fact(fact{name: "Status", value: n.Get("status").Text()})
+	t.fact(fact{name: "Status", value: status})
 }
 
 func (t *thing) device(n *fhir.Node) {

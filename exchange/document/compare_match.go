@@ -76,16 +76,18 @@ type match struct {
 // row holds an item to the chart.
 func (x index) row(item *Item) Row {
 	r := Row{Item: item, State: New}
+	in := describe(item.Resource)
+	r.in = in
 	if item.Absent {
 		x.absent(&r)
 		return r
 	}
-	in := describe(item.Resource)
 	if in == nil {
 		return r
 	}
 	r.now = in.now
 	in.parts(item.Parts)
+	in.rest()
 	best := x.best(in)
 	if best.thing == nil {
 		r.Fields = beside(nil, in)
@@ -105,7 +107,9 @@ func (x index) best(in *thing) (best match) {
 			return
 		}
 		t.tried = in // codes come first: what they do not find by its time, words do not either
-		if m, ok := in.matches(t, coded); ok && (best.thing == nil || m.points > best.points) {
+		m, ok := in.matches(t, coded)
+		t.held = t.held || ok
+		if ok && (best.thing == nil || m.points > best.points) {
 			best = m
 		}
 	}
@@ -211,25 +215,27 @@ func (t *thing) matches(of *thing, coded bool) (match, bool) {
 	return m, true
 }
 
-// state says how the matched entry stands to the item.
+// state says how the matched entry stands to the item: the same only when all that the item says is in it.
 func (m match) state(in *thing) State {
-	differs, less := false, false
+	differs, less, more := false, false, false
 	for _, f := range m.thing.facts { // a panel that has fewer parts than the chart's
-		less = less || f.part && in.find(f).name == ""
+		less = less || f.part && !f.gathers && in.find(f).name == ""
 	}
 	for _, f := range in.facts {
 		of := m.thing.find(f)
 		switch {
-		case f.part && of.name == "": // the chart has no such part, or it cannot be read
+		case f.part && !f.gathers && of.name == "": // the chart has no such part, or it cannot be read
 			differs = true
 		case f.title && (m.sure || f.sameWords(of)):
 		case f.value == "" && of.value == "":
 		case f.value == "":
 			less = less || f.weighs || of.weighs
-		case of.value == "":
-			differs = differs || f.weighs
-		case !f.same(of):
+		case of.value == "" && f.otherwise:
 			differs = true
+		case of.value == "":
+			more = more || f.value != f.usual
+		case !f.same(of):
+			differs, more = differs || !f.gathers, more || f.gathers
 		case f.date && f.weighs:
 			less = less || min(len(f.value), len(time.DateOnly)) < min(len(of.value), len(time.DateOnly))
 		}
@@ -241,6 +247,8 @@ func (m match) state(in *thing) State {
 		return LessExact
 	case !m.sure:
 		return Perhaps
+	case more:
+		return More
 	case less:
 		return LessExact
 	}
@@ -352,8 +360,8 @@ func (x index) absent(r *Row) {
 		group = medicines
 	}
 	var entries, codes []string
-	if in := describe(r.Item.Resource); in != nil {
-		codes = in.codes
+	if r.in != nil {
+		codes = r.in.codes
 	}
 	for _, t := range x.all[group] {
 		if t.none && !t.part || slices.ContainsFunc(t.codes, func(c string) bool { return slices.Contains(codes, c) }) {

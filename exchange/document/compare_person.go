@@ -3,11 +3,13 @@ package document
 import (
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/practice/chart"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Verdict is how a trait of the document's person stands to the chart's.
@@ -45,48 +47,119 @@ func (c *Comparison) About() string {
 // traits compares the person of a document with the chart's.
 func traits(p chart.Patient, who, given *fhir.Node) []Trait {
 	in := chart.PatientFrom(given)
-	out := []Trait{nameTrait(p, who, in)}
+	name := nameTrait(p, who, in, given)
 	born := Trait{Name: "Born", Chart: p.Born, Incoming: in.Born, Date: true, Verdict: verdict(p.Born, in.Born, sameDay)}
 	born.Blocks = born.Verdict == Disagrees
+	if born.Verdict == Agrees && min(len(p.Born), len(in.Born)) < len(time.DateOnly) { // the year, or the month
+		born.Verdict = Nearly
+	}
 	sex := Trait{Name: "Sex", Chart: statedSex(p.Sex), Incoming: statedSex(in.Sex)}
 	sex.Verdict = verdict(sex.Chart, sex.Incoming, strings.EqualFold)
 	sex.Blocks = sex.Verdict == Disagrees
-	out[0].Blocks = out[0].Blocks || out[0].Verdict != Agrees && born.Verdict != Agrees // a family name alone is no person
-	out = append(out, born, sex)
-	if p.Withheld { // how to reach the patient is hidden from who looks
-		return out
+	out := []Trait{name, born, sex}
+	number, ok := numberTrait(who, given)
+	if ok {
+		out = append(out, number)
 	}
-	phone := Trait{Name: "Phone", Chart: p.Phone, Incoming: in.Phone, Verdict: verdict(p.Phone, in.Phone, samePhone)}
-	for t := range given.Get("telecom").Items() {
-		if phone.Verdict == Disagrees && samePhone(p.Phone, t.Get("value").Text()) {
-			phone.Incoming, phone.Verdict = t.Get("value").Text(), Agrees
+	known := born.Verdict == Agrees || born.Verdict == Nearly && name.Verdict == Agrees || number.Verdict == Agrees
+	if !p.Withheld { // how to reach the patient is not hidden from who looks
+		phone := Trait{Name: "Phone", Chart: p.Phone, Incoming: in.Phone, Verdict: verdict(p.Phone, in.Phone, samePhone)}
+		for t := range given.Get("telecom").Items() {
+			if phone.Verdict == Disagrees && samePhone(p.Phone, t.Get("value").Text()) {
+				phone.Incoming, phone.Verdict = t.Get("value").Text(), Agrees
+			}
 		}
+		address := Trait{Name: "Address", Chart: p.Address, Incoming: in.Address, Verdict: verdict(p.Address, in.Address, sameWords)}
+		known = known || name.Verdict == Agrees && (phone.Verdict == Agrees || address.Verdict == Agrees)
+		out = append(out, phone, address)
 	}
-	address := Trait{Name: "Address", Chart: p.Address, Incoming: in.Address, Verdict: verdict(p.Address, in.Address, sameWords)}
-	return append(out, phone, address)
+	out[0].Blocks = out[0].Blocks || !known // a name alone is no person
+	return out
 }
 
-func nameTrait(p chart.Patient, who *fhir.Node, in chart.Patient) Trait {
+// alsoAbout are the further people whom a document is about: somebody has to say what of it is this patient's.
+func alsoAbout(d *Document) (out []Trait) {
+	for _, name := range d.Others {
+		out = append(out, Trait{Name: "Also about", Incoming: name, Verdict: Disagrees, Blocks: true})
+	}
+	return out
+}
+
+// nameTrait compares all the names that both have. Another given name, or none where the other has one, is for a
+// person to decide: a twin has the same family name, birth date and sex.
+func nameTrait(p chart.Patient, who *fhir.Node, in chart.Patient, other *fhir.Node) Trait {
 	full := func(p chart.Patient) string { return strings.TrimSpace(p.Given + " " + p.Family) }
 	t := Trait{Name: "Name", Chart: full(p), Incoming: full(in), Verdict: Disagrees}
-	family, given := false, false
-	for n := range who.Get("name").Items() { // former names and nicknames too
-		family = family || in.Family != "" && sameWords(n.Get("family").Text(), in.Family)
-		for g := range n.Get("given").Items() {
-			given = given || firstWord(g.Text()) != "" && firstWord(g.Text()) == firstWord(in.Given)
-		}
-	}
+	ours, theirs := callingsOf(who), callingsOf(other)
+	family, given := ours.meet(theirs)
 	switch {
-	case t.Chart == "" || t.Incoming == "":
-		t.Verdict = Unstated
-	case family && given:
+	case len(ours) == 0 || len(theirs) == 0:
+		t.Verdict, t.Blocks = Unstated, true
+	case family && (given || !ours.hasGiven() && !theirs.hasGiven()):
 		t.Verdict = Agrees
-	case family || given:
+	case given: // another family name, as by marriage
 		t.Verdict = Nearly
+	case family:
+		t.Verdict, t.Blocks = Nearly, true
 	default:
 		t.Blocks = true
 	}
 	return t
+}
+
+// numberTrait compares the numbers that one and the same authority has given; false when there are none.
+func numberTrait(who, given *fhir.Node) (t Trait, ok bool) {
+	for id := range given.Get("identifier").Items() {
+		number := plainNumber(id)
+		if number == "" {
+			continue
+		}
+		for have := range who.Get("identifier").Items() {
+			if have.Get("system").Text() != id.Get("system").Text() || plainNumber(have) == "" {
+				continue
+			}
+			x := Trait{Name: "Record number", Chart: have.Get("value").Text(), Incoming: id.Get("value").Text(), Verdict: Agrees}
+			if plainNumber(have) != number {
+				if numbered(who, id) || numbered(given, have) || have.Get("use").Text() == "old" {
+					continue // the authority has given it too
+				}
+				x.Verdict, x.Blocks = Disagrees, true
+			}
+			if !ok || x.Blocks && !t.Blocks {
+				t, ok = x, true
+			}
+		}
+	}
+	return t, ok
+}
+
+// numbered reports whether somebody has the very number, of whatever else its authority has given them.
+func numbered(who, number *fhir.Node) bool {
+	for id := range who.Get("identifier").Items() {
+		if id.Get("system").Text() == number.Get("system").Text() && plainNumber(id) == plainNumber(number) {
+			return true
+		}
+	}
+	return false
+}
+
+// plainNumber is a number as it is compared; "" for what no authority stands behind, what is hidden in part, and
+// what stands where there is no number.
+func plainNumber(id *fhir.Node) string {
+	system, value := id.Get("system").Text(), strings.ToLower(id.Get("value").Text())
+	if system == "" || system == "urn:ietf:rfc:3986" || policy.Masked(id) || strings.Contains(value, "*") || strings.Contains(value, "xxx") {
+		return ""
+	}
+	value = strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return r
+		}
+		return -1
+	}, value)
+	if value == "" || strings.Trim(value, value[:1]) == "" && len(value) > 3 { // 999-99-9999
+		return ""
+	}
+	return strings.TrimLeft(value, "0")
 }
 
 func statedSex(sex string) string {
@@ -135,9 +208,4 @@ func folded(s string) string {
 	return strings.Join(strings.FieldsFunc(search.Normalize(s), func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '.' && r != '%'
 	}), " ")
-}
-
-func firstWord(s string) string {
-	first, _, _ := strings.Cut(folded(s), " ")
-	return first
 }

@@ -121,9 +121,11 @@ type Document struct {
 	ID, Set         string     // OIDs or UUIDs with extension, "root^extension"
 	Version         int        // 0 when the document does not say
 	Replaces        string     // ID of the document that it takes the place of
+	Appends         string     // ID of the document that it only adds to
 	Type            *fhir.Node // CodeableConcept
 	Written         time.Time
 	Patient         *fhir.Node // as the document has it
+	Others          []string   // the names of further people whom it is about
 	Author          string
 	Custodian       string
 	Confidentiality string   // N, R, V: the highest of the document and its sections

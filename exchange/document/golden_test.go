@@ -75,6 +75,8 @@ func transcript(d *Document) string {
 	line("set", d.Set)
 	line("version", d.Version)
 	line("replaces", d.Replaces)
+	line("appends", d.Appends)
+	line("also about", d.Others)
 	line("type", string(d.Type.JSON()))
 	if !d.Written.IsZero() {
 		line("written", d.Written.Format("2006-01-02T15:04:05Z07:00"))

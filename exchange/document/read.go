@@ -45,6 +45,7 @@ func readWhile(body []byte, alive func() error) (*Document, error) {
 	}
 	r.unstructured()
 	r.close()
+	r.doc.unhidden()
 	return r.doc, nil
 }
 
@@ -170,7 +171,9 @@ func (r *reader) statement(e *cda.Element) {
 }
 
 // erroneous reports whether a statement is marked as an error.
-func erroneous(e *cda.Element) bool { return e.Child("statusCode").Attr("code") == "nullified" }
+func erroneous(e *cda.Element) bool {
+	return strings.EqualFold(e.Child("statusCode").Attr("code"), "nullified")
+}
 
 // add takes a resource as an item of the entry e.
 func (r *reader) add(e *cda.Element, resource *fhir.Node, text string) *Item {

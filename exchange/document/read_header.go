@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/wire/cda"
 )
 
@@ -20,8 +21,11 @@ func (r *reader) header() {
 	d.ID, d.Set = rooted(root.Child("id")), rooted(root.Child("setId"))
 	d.Version = max(integer(root.Child("versionNumber").Attr("value")), 0)
 	for related := range root.All("relatedDocument") {
-		if related.Attr("typeCode") == "RPLC" {
+		switch related.Attr("typeCode") {
+		case "RPLC":
 			d.Replaces = rooted(related.At("parentDocument/id"))
+		case "APND":
+			d.Appends = rooted(related.At("parentDocument/id"))
 		}
 	}
 	d.Type = r.concept(root.Child("code"))
@@ -36,10 +40,36 @@ func (r *reader) header() {
 	}
 	d.Custodian = root.At("custodian/assignedCustodian/representedCustodianOrganization/name").Content()
 	d.Patient = r.patient(root.At("recordTarget/patientRole"))
+	r.others()
 	if d.Written.IsZero() && root.Child("effectiveTime").Has("value") {
 		r.doubt(dateUnreadable)
 	}
 	d.Doubts, r.doubts = append(d.Doubts, r.doubts...), nil
+}
+
+// others takes the people whom the document is about beside its patient. It does not say of whom an entry is. The
+// same person may be written down twice.
+func (r *reader) others() {
+	d := r.doc
+	for target := range r.cda.Root.All("recordTarget") {
+		if target == r.cda.Root.Child("recordTarget") || len(d.Others) == mostNames {
+			continue
+		}
+		other := r.patient(target.Child("patientRole"))
+		if other.Get("name") == nil && other.Get("birthDate") == nil {
+			continue
+		}
+		if c := (&Comparison{Person: traits(chart.PatientFrom(d.Patient), d.Patient, other)}); !c.Blocks() {
+			continue
+		}
+		p := chart.PatientFrom(other)
+		name := strings.TrimSpace(p.Given + " " + p.Family)
+		if name == "" {
+			name = p.Born
+		}
+		d.Others = append(d.Others, clip(name))
+		r.doubt(moreThanOne)
+	}
 }
 
 // form names the kind and release of a document.

@@ -40,15 +40,29 @@ func (m *marks) label(codes ...string) {
 	}
 }
 
-// confidential takes a confidentialityCode.
+// unconfining are codes of the same system that close nothing: the lower degrees, and what is a business secret.
+var unconfining = map[string]bool{"": true, "U": true, "L": true, "M": true, "N": true, "B": true}
+
+// confidential takes a confidentialityCode. Beside the degrees its system has kinds of information, of which
+// documents still make use, and modifiers that close without saying why: for clinicians only (D), for those who
+// are named only (I), sensitive (S), taboo (T), celebrity (C).
 func (m *marks) confidential(e *cda.Element) {
-	switch c := e.Attr("code"); c {
+	switch c := collapse(e.Attr("code")); c {
 	case "V":
 		m.degree = "V"
-	case "R":
-		if m.degree == "" {
-			m.degree = "R"
+	case "R", "D", "I", "S", "T", "C":
+		m.degree = higher(m.degree, "R")
+	default:
+		if unconfining[c] {
+			return
 		}
+		m.degree = higher(m.degree, "R")
+		if l, ok := policy.LabelOf(c); ok && !l.Chart {
+			m.label(c)
+			m.reasons = true
+			return
+		}
+		m.unknown(e)
 	}
 }
 
@@ -124,8 +138,10 @@ func (r *reader) labels() {
 	whole.confidential(r.cda.Root.Child("confidentialityCode"))
 	r.marked = make([]*marks, len(r.cda.Sections))
 	degree := whole.degree
+	var around []int // the sections around one, from the outermost
 	for i := range r.cda.Sections {
 		s := &r.cda.Sections[i]
+		around = append(around[:min(s.Level, len(around))], i)
 		if s.Child("code").Attr("code") == privacySection {
 			whole.confidential(s.Child("confidentialityCode"))
 			for _, e := range s.Entries {
@@ -137,12 +153,15 @@ func (r *reader) labels() {
 		if c := s.Child("confidentialityCode"); c != nil {
 			m := &marks{}
 			m.confidential(c)
-			if m.degree != "" && m.degree != whole.degree {
+			if m.degree != "" && m.degree != whole.degree || len(m.labels) > 0 {
 				m.settle()
 				r.marked[i] = m
 				degree = higher(degree, m.degree)
 				r.doc.Doubts = append(r.doc.Doubts, m.doubts...)
 			}
+		}
+		if len(around) > 1 {
+			r.marked[i] = r.marked[i].within(r.marked[around[len(around)-2]])
 		}
 	}
 	whole.settle()
@@ -152,6 +171,19 @@ func (r *reader) labels() {
 	if degree == "" {
 		r.doc.Confidentiality = "N"
 	}
+}
+
+// within are the marks of a section in another: what closes the one closes what stands in it.
+func (m *marks) within(outer *marks) *marks {
+	switch {
+	case outer == nil:
+		return m
+	case m == nil:
+		return outer
+	}
+	m.label(outer.labels...)
+	slices.Sort(m.labels)
+	return m
 }
 
 // higher returns the higher of two degrees: N or none, R, V.

@@ -1,13 +1,14 @@
 package document
 
 import (
-	"math/big"
+	"cmp"
+	"iter"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/knowledge/drug"
 	"github.com/osler-emr/osler/wire/cda"
 )
 
@@ -85,9 +86,9 @@ func (r *reader) medication(e *cda.Element) {
 		r.unread(e, deniesInWords)
 		return
 	}
-	status := r.medicationStatus(e, code)
-	if denied || none {
-		status = "not-taken"
+	status := "not-taken"
+	if !denied && !none {
+		status = r.medicationStatus(e, code)
 	}
 	n.Set("status", fhir.Str(status))
 	n.Set("medicationCodeableConcept", code)
@@ -95,16 +96,15 @@ func (r *reader) medication(e *cda.Element) {
 	if first := courseTime(e); first != nil {
 		when = r.times(n, "effective", first)
 	}
+	if !denied && !none {
+		r.otherCourses(e)
+	}
 	at, who := r.authored(e)
 	n.Set("dateAsserted", fhir.Obj("v", at).Get("v"))
 	n.Set("informationSource", named(who))
 	n.Set("reasonCode", r.reasons(e))
 	r.notes(n, e)
 	dosage, said, often := r.dosage(e, code)
-	if against(r.directions(e, code), dosage.At(0)) {
-		r.doubt(otherText)
-		r.doc.Texts[r.of].Differs = true
-	}
 	r.strong(e, code, dosage.Path("0.doseAndRate.0.doseQuantity"))
 	if !often && !none && !denied && status != "completed" && status != "stopped" && !courseTime(e).Has("value") {
 		r.doubt(howOften)
@@ -171,6 +171,9 @@ func (r *reader) drug(e *cda.Element) *fhir.Node {
 		name = p.At("manufacturedLabeledDrug/name").Content()
 	}
 	code := r.substance(product(e), "", !vaccine(e))
+	if !vaccine(e) && code.Get("text") != nil {
+		r.otherDrug(code, name, called(product(e)))
+	}
 	if name != "" && code.Get("text") == nil {
 		if code == nil {
 			code = fhir.Obj()
@@ -180,16 +183,87 @@ func (r *reader) drug(e *cda.Element) *fhir.Node {
 	return code
 }
 
+// drugClass finds names of what kind of medicine something is: they name no other.
+var drugClass = regexp.MustCompile(`(?i)\b(agents?|therapy|combinations?|inhibitors?|blockers?|agonists?|antagonists?|stabilizers?|steroids|antidepressants|antidiabetics|antihypertensives?|antiplatelets?|anti-platelets?|anticoagulants|antibiotics|analgesics|contraceptives|chemotherapeutics|diuretics|statins|biguanides|macrolides|quinolones|cephalosporins|tetracyclines|penicillins|aminopenicillins|sulfonylureas|opioids)\b`)
+
+// otherDrug says when a product has another name than its code, and tells it beside. What the catalogue knows to be
+// the same, as a brand, is; what it does not know may be.
+func (r *reader) otherDrug(code *fhir.Node, name string, names []string) {
+	if name == "" || len(names) == 0 || denies.MatchString(name) {
+		return
+	}
+	var list []drug.Coding
+	for c := range code.Get("coding").Items() {
+		list = append(list, drug.Coding{System: c.Get("system").Text(), Code: c.Get("code").Text(), Display: c.Get("display").Text()})
+	}
+	here, all := drug.Recognise(name, nil)
+	there, each := drug.Recognise(names[0], list)
+	switch {
+	case len(here) == 0 || len(there) == 0:
+		if anySays(name, names) {
+			return
+		}
+	case all && each:
+		if ingredients(here) == ingredients(there) {
+			return
+		}
+	case slices.ContainsFunc(here, func(i drug.Ingredient) bool {
+		return slices.ContainsFunc(there, func(k drug.Ingredient) bool { return k.Name == i.Name })
+	}):
+		return
+	}
+	if !drugClass.MatchString(name) {
+		r.doubt(otherText)
+	}
+	if text := conceptText(code); !strings.Contains(text, name) && len(name) <= 120 {
+		code.Set("text", fhir.Str(clip(text+" ("+name+")")))
+	}
+}
+
 func vaccine(e *cda.Element) bool { return e.Is(immunizationActivity) || e.Is(plannedImmunization) }
+
+// courses goes over the times of a medicine that are no frequencies, those in a bracket too.
+func courses(e *cda.Element) iter.Seq[*cda.Element] {
+	return func(yield func(*cda.Element) bool) {
+		for t := range e.All("effectiveTime") {
+			if !isFrequency(t) && !yield(t) {
+				return
+			}
+			for c := range t.All("comp") {
+				if !isFrequency(c) && !yield(c) {
+					return
+				}
+			}
+		}
+	}
+}
 
 // courseTime returns the effectiveTime that says from when to when: the one that is no frequency.
 func courseTime(e *cda.Element) *cda.Element {
-	for t := range e.All("effectiveTime") {
-		if !isFrequency(t) {
-			return t
-		}
+	for t := range courses(e) {
+		return t
 	}
 	return nil
+}
+
+// otherCourses says when a medicine is taken at another time too.
+func (r *reader) otherCourses(e *cda.Element) {
+	var kept [2]string
+	n := 0
+	for t := range courses(e) {
+		low, high := r.bounds(t)
+		if at := r.date(t.Interval().Value); at != "" {
+			low, high = at, at
+		}
+		if low == "" && high == "" {
+			continue
+		}
+		if n > 0 && kept != [2]string{low, high} {
+			r.doubt(moreTimes)
+		}
+		kept = [2]string{low, high}
+		n++
+	}
 }
 
 func isFrequency(t *cda.Element) bool {
@@ -201,44 +275,138 @@ func isFrequency(t *cda.Element) bool {
 }
 
 // medicationStatus reads whether something is taken. "completed" is said of courses that go on, so
-// that the end decides; without one, the words of the row or of what stands over it.
+// that the end decides; without one, what the document observes of it, the words of the row or of what stands over it.
+// Where one says that it is taken and another that it is not, nobody knows.
 func (r *reader) medicationStatus(e *cda.Element, code *fhir.Node) string {
 	course := courseTime(e)
-	high, low := r.date(course.Child("high")), r.date(course.Child("low"))
+	low, high := r.bounds(course)
 	now := ""
 	if !r.doc.Written.IsZero() {
 		now = r.doc.Written.Format("2006-01-02")
 	}
 	ended := high != "" && now != "" && before(high, now)
-	switch e.Child("statusCode").Attr("code") {
-	case "aborted", "cancelled":
+	_, high = ordered(low, high)
+	unsure := func(status string) string {
+		r.doubt(statusUnclear)
+		return status
+	}
+	state := r.stateOf(e)
+	if state == inDispute && !ended {
+		return unsure("unknown")
+	}
+	switch coded := strings.ToLower(strings.TrimSpace(e.Child("statusCode").Attr("code"))); coded {
+	case "aborted", "cancelled", "discontinued":
+		if state == taken {
+			return unsure("unknown")
+		}
 		return "stopped"
 	case "suspended", "held":
+		if state == taken || state == past {
+			return unsure("unknown")
+		}
 		return "on-hold"
 	case "completed":
 		if ended || course.Has("value") {
+			if state == taken {
+				r.doubt(statusUnclear)
+			}
 			return "completed"
 		}
-		if high != "" { // to a day that is to come
+		switch {
+		case state == past:
+			return "completed"
+		case state == onHold:
+			return "on-hold"
+		case high != "" && now == "": // nobody knows whether the end is to come
+			return unsure("completed")
+		case high != "": // to a day that is to come
 			return "active"
 		}
-		switch r.told(e, code) {
-		case "active":
+		said := r.told(e, code)
+		switch {
+		case state == taken && said == past:
+			return unsure("unknown")
+		case state == taken || said == taken:
 			return "active"
-		case "past":
+		case said == onHold:
+			return unsure("on-hold")
+		case said == past:
+			return unsure("completed")
+		}
+		return unsure("unknown")
+	case "active", "":
+		status := "active"
+		switch {
+		case ended:
+			status = "completed"
+		case low != "" && now != "" && before(now, low):
+			status = "intended"
+		case high != "" && now == "" && state != past:
+			return unsure("unknown")
+		case coded == "" && state == "":
+			switch r.told(e, code) {
+			case past:
+				return unsure("completed")
+			case onHold:
+				return unsure("on-hold")
+			case "":
+				r.doubt(statusUnclear)
+			}
+		}
+		switch {
+		case state == taken && ended:
 			r.doubt(statusUnclear)
-			return "completed"
+		case state == onHold && status == "active":
+			return unsure("on-hold")
+		case state == past && status != "completed":
+			if coded == "" {
+				return "completed"
+			}
+			return unsure("unknown")
 		}
-		r.doubt(statusUnclear)
-		return "unknown"
+		return status
 	}
-	switch {
-	case ended:
-		return "completed"
-	case low != "" && now != "" && before(now, low):
-		return "intended"
-	}
-	return "active"
+	return unsure("unknown") // "new", "obsolete", or none of HL7's
+}
+
+// What is observed of a medicine, or said in its row.
+const (
+	taken     = "active"
+	past      = "past"
+	onHold    = "on hold"
+	inDispute = "inDispute"
+)
+
+// takenStates are the codes of the observation that says whether a medicine is taken (the "medication status" of the
+// CCD). Systems have had the codes of what is not taken in another order: there the name decides.
+var takenStates = map[string]string{"55561003": taken, "73425007": past, "392521001": past, "421139008": onHold}
+
+// stateOf returns what the document observes of a medicine: taken, past, onHold, inDispute when it contradicts itself,
+// "" when it says nothing.
+func (r *reader) stateOf(e *cda.Element) (state string) {
+	related(e, "observation", func(_ string, o *cda.Element) {
+		if o.Child("code").Attr("code") != "33999-4" && !o.Is("2.16.840.1.113883.10.20.1.47") || erroneous(o) {
+			return
+		}
+		said := ""
+		for _, code := range codesIn(o.Child("value"), snomedOID) {
+			said = cmp.Or(said, takenStates[code])
+		}
+		switch name := sided(r.words(o.Child("value"))); {
+		case name == "" || name == said:
+		case said == "" || said != taken && name != taken:
+			said = name
+		default:
+			said = inDispute
+		}
+		switch {
+		case said != "" && o.Attr("negationInd") == "true", state != "" && said != "" && said != state:
+			state = inDispute
+		case said != "":
+			state = said
+		}
+	})
+	return state
 }
 
 // reasons reads the indications of a statement.
@@ -253,323 +421,4 @@ func (r *reader) reasons(e *cda.Element) *fhir.Node {
 		return nil
 	}
 	return out
-}
-
-// dosage reads how something is taken, and says it in words; often tells whether the document says
-// how often.
-func (r *reader) dosage(e *cda.Element, code *fhir.Node) (dosage *fhir.Node, line string, often bool) {
-	d, said := fhir.Obj(), []string(nil)
-	say := func(s string) {
-		if s != "" {
-			said = append(said, s)
-		}
-	}
-	rate := fhir.Obj()
-	r.counted = true // what a dose is counted in is often no unit: tablets, puffs
-	defer func() { r.counted = false }()
-	if q := r.quantity(e.Child("doseQuantity")); q != nil {
-		if q.Get("unit") == nil {
-			if unit := r.words(e.Child("administrationUnitCode")); unit != "" {
-				q.Set("unit", fhir.Str(unit))
-			}
-		}
-		rate.Set("doseQuantity", q)
-		if q.Get("unit") == nil {
-			say("dose " + amount(q))
-		} else {
-			say(amount(q))
-		}
-	} else if rng := r.valueRange(e.Child("doseQuantity")); rng != nil {
-		rate.Set("doseRange", rng)
-		say(rangeText(rng))
-	}
-	if q := r.quantity(e.Child("rateQuantity")); q != nil {
-		rate.Set("rateQuantity", q)
-		say("at " + amount(q))
-	}
-	if route := r.concept(e.Child("routeCode")); route != nil {
-		d.Set("route", route)
-		say(routeText(route))
-	}
-	sig, words := r.sig(e), r.directions(e, code)
-	timing, every := r.timing(e)
-	prn := e.Child("precondition") == nil && needed.MatchString(sig+" "+words)
-	if timing != nil {
-		d.Set("timing", timing)
-		if prn && sig == "" && !times.MatchString(words) { // the author wrote no more than that
-			r.doubt(otherText)
-			r.doc.Texts[r.of].Differs = true
-		} else {
-			say(every)
-		}
-	}
-	often = timing != nil || e.Child("precondition") != nil || words != "" || sig != ""
-	if prn {
-		d.Set("asNeededBoolean", fhir.Bool(true))
-		if timing != nil && sig == "" {
-			say("as needed")
-		}
-	}
-	if p := e.Child("precondition"); p != nil {
-		need := r.concept(p.At("criterion/value"))
-		if need == nil {
-			if t := r.textOf(p.At("criterion/text")); t != "" {
-				need = fhir.Obj("text", clip(t))
-			}
-		}
-		if need != nil {
-			d.Set("asNeededCodeableConcept", need)
-			say("as needed for " + conceptText(need))
-		} else {
-			d.Set("asNeededBoolean", fhir.Bool(true))
-			say("as needed")
-		}
-	}
-	d.Set("site", r.concept(e.Child("approachSiteCode")))
-	if rate.Len() > 0 {
-		d.Set("doseAndRate", fhir.Arr(rate))
-	}
-	if m := e.Child("maxDoseQuantity"); m != nil {
-		top, per := r.quantity(m.Child("numerator")), r.quantity(m.Child("denominator"))
-		if top != nil && per != nil {
-			d.Set("maxDosePerPeriod", fhir.Obj("numerator", top, "denominator", per))
-			say("at most " + amount(top) + " in " + amount(per))
-		}
-	}
-	switch {
-	case sig != "":
-	case words == "" || timing != nil:
-	case len(said) == 0 || strings.ContainsAny(words, "0123456789"):
-		sig = words
-	default:
-		sig = strings.Join(append(said, words), ", ")
-	}
-	if sig != "" {
-		d.SetFirst(0, "text", fhir.Str(sig))
-		said = []string{clip(sig)}
-	} else if len(said) > 0 {
-		d.SetFirst(0, "text", fhir.Str(strings.Join(said, ", ")))
-	}
-	instructions := fhir.Arr()
-	related(e, "act", func(_ string, a *cda.Element) {
-		if a.Is("2.16.840.1.113883.10.20.22.4.20") || a.Is("2.16.840.1.113883.10.20.22.4.131") {
-			if t := r.textOf(a.Child("text")); t != "" {
-				d.Set("patientInstruction", fhir.Str(t))
-			} else if c := r.concept(a.Child("code")); c != nil {
-				instructions.Append(c)
-			}
-		}
-	})
-	if instructions.Len() > 0 {
-		d.Set("additionalInstruction", instructions)
-	}
-	if d.Len() == 0 {
-		return nil, "", often
-	}
-	return fhir.Arr(d), strings.Join(said, ", "), often
-}
-
-// sig returns the instructions as they were written.
-func (r *reader) sig(e *cda.Element) (text string) {
-	related(e, "substanceAdministration", func(_ string, s *cda.Element) {
-		if s.Child("code").Attr("code") == "76662-6" || s.Is("2.16.840.1.113883.10.20.22.4.147") {
-			text = r.textOf(s.Child("text"))
-		}
-	})
-	return text
-}
-
-// routeText says a route as clinicians do: "oral".
-func routeText(c *fhir.Node) string {
-	t := conceptText(c)
-	for _, tail := range []string{" Route of Administration", " route of administration"} {
-		t = strings.TrimSuffix(t, tail)
-	}
-	if t == strings.ToUpper(t) || len(t) > 1 && t[1:] == strings.ToLower(t[1:]) {
-		t = strings.ToLower(t)
-	}
-	return t
-}
-
-// periods are the units of time of a Timing, and how they are said.
-var periods = map[string][2]string{"s": {"second", "seconds"}, "min": {"minute", "minutes"}, "h": {"hour", "hours"}, "d": {"day", "days"}, "wk": {"week", "weeks"}, "mo": {"month", "months"}, "a": {"year", "years"}}
-
-// timing reads how often something is taken. Events of a day go together; of what does not, the first is kept
-// and the rest is left to the text.
-func (r *reader) timing(e *cda.Element) (*fhir.Node, string) {
-	var kept *fhir.Node
-	var said []string
-	events, late, more := fhir.Arr(), 0, false
-	var take func(t *cda.Element)
-	take = func(t *cda.Element) {
-		for c := range t.All("comp") {
-			if isFrequency(c) {
-				take(c)
-			}
-		}
-		if p := t.Child("period"); p != nil {
-			repeat, words := r.every(p, t.Attr("institutionSpecified") == "true")
-			switch {
-			case repeat == nil:
-			case kept == nil:
-				kept, said = repeat, []string{words}
-			case events.Len() > 0 || said[0] != words:
-				more = true
-			}
-			return
-		}
-		code := t.Child("event").Attr("code")
-		if code == "" {
-			return
-		}
-		words, offset := eventWords[code], 0
-		if q := t.Child("offset"); q.Has("value") || q.Child("low").Has("value") {
-			offset = max(0, minutes(q))
-		}
-		switch {
-		case words == "", kept != nil && (events.Len() == 0 || offset != late):
-			more = true
-		case slices.Contains(said, words):
-		default:
-			if kept == nil {
-				kept, late = fhir.Obj(), offset
-			}
-			events.Append(fhir.Str(code))
-			said = append(said, words)
-		}
-	}
-	for t := range e.All("effectiveTime") {
-		if isFrequency(t) {
-			take(t)
-		}
-	}
-	switch {
-	case more && kept != nil:
-		r.doubt(moreTimes)
-	case more:
-		r.doubt(valueUnreadable)
-	}
-	if kept == nil {
-		return nil, ""
-	}
-	words := strings.Join(said, " and ")
-	if events.Len() > 0 {
-		kept.Set("when", events)
-		if late > 0 {
-			kept.Set("offset", fhir.Int(int64(late)))
-			words = strconv.Itoa(late) + " minutes " + words
-		}
-	}
-	return fhir.Obj("repeat", kept), words
-}
-
-// eventWords are the events of R4's EventTiming.
-var eventWords = map[string]string{"HS": "at bedtime", "WAKE": "on waking", "C": "with meals", "CM": "with breakfast", "CD": "with lunch", "CV": "with dinner",
-	"AC": "before meals", "ACM": "before breakfast", "ACD": "before lunch", "ACV": "before dinner", "PC": "after meals", "PCM": "after breakfast", "PCD": "after lunch", "PCV": "after dinner"}
-
-func minutes(q *cda.Element) int {
-	if !q.Has("value") {
-		q = q.Child("low")
-	}
-	n := integer(q.Attr("value"))
-	switch q.Attr("unit") {
-	case "min":
-	case "h":
-		n *= 60
-	default:
-		return 0
-	}
-	if n > 24*60 {
-		return 0
-	}
-	return n
-}
-
-// every reads a period. One that the clinic is free to lay into its day is told as so many times in
-// a day.
-func (r *reader) every(p *cda.Element, free bool) (*fhir.Node, string) {
-	value, unit, most := p.Attr("value"), p.Attr("unit"), ""
-	if !p.Has("value") {
-		value, unit, most = p.Child("low").Attr("value"), p.Child("low").Attr("unit"), p.Child("high").Attr("value")
-		if p.Child("high").Attr("unit") != unit {
-			most = ""
-		}
-	}
-	words, ok := periods[unit]
-	value, most = number(value), number(most)
-	if times := parts(value); times > 0 && most == "" && unit == "d" {
-		return fhir.Obj("frequency", times, "period", 1, "periodUnit", "d"), timesText(times)
-	}
-	if !ok || value == "" || strings.HasPrefix(value, "-") || strings.Trim(value, "0.") == "" {
-		if p.Has("value") || p.Child("low").Has("value") {
-			r.doubt(valueUnreadable)
-		}
-		return nil, ""
-	}
-	if free && unit == "h" && most == "" {
-		if hours := integer(value); hours > 0 && 24%hours == 0 {
-			times := 24 / hours
-			return fhir.Obj("frequency", times, "period", 1, "periodUnit", "d"), timesText(times)
-		}
-	}
-	repeat := fhir.Obj("frequency", 1, "period", fhir.Decimal(value))
-	text := "every " + value
-	if most != "" && most != value {
-		repeat.Set("periodMax", fhir.Decimal(most))
-		text += " to " + most
-	}
-	repeat.Set("periodUnit", fhir.Str(unit))
-	switch {
-	case value == "1" && most == "" && unit == "d" || value == "24" && most == "" && unit == "h":
-		text = "once a day"
-	case value == "1" && most == "":
-		text = "every " + words[0]
-	default:
-		text += " " + words[1]
-	}
-	return repeat, text
-}
-
-// parts returns how many of a period are in a whole one: 2 for 0.5; 0 when they do not fit.
-func parts(value string) int {
-	v, ok := new(big.Rat).SetString(value)
-	if !ok || v.Sign() <= 0 || v.Cmp(big.NewRat(1, 2)) > 0 {
-		return 0
-	}
-	if v.Inv(v); v.IsInt() && v.Cmp(big.NewRat(24, 1)) <= 0 {
-		return int(v.Num().Int64())
-	}
-	return 0
-}
-
-func timesText(times int) string {
-	switch times {
-	case 1:
-		return "once a day"
-	case 2:
-		return "twice a day"
-	}
-	return strconv.Itoa(times) + " times a day"
-}
-
-// valueRange reads the bounds of an IVL_PQ, nil when it has none.
-func (r *reader) valueRange(e *cda.Element) *fhir.Node {
-	low, high := r.quantity(e.Child("low")), r.quantity(e.Child("high"))
-	if low == nil && high == nil {
-		return nil
-	}
-	return fhir.Obj("low", low, "high", high)
-}
-
-func rangeText(rng *fhir.Node) string {
-	low, high := rng.Get("low"), rng.Get("high")
-	switch {
-	case low == nil:
-		return "up to " + amount(high)
-	case high == nil:
-		return "from " + amount(low)
-	case low.Get("unit").Text() == high.Get("unit").Text():
-		return low.Get("value").Text() + " to " + amount(high)
-	}
-	return amount(low) + " to " + amount(high)
 }

@@ -107,12 +107,16 @@ func (r *reader) plannedMedicine(e *cda.Element) {
 	if e.Attr("negationInd") == "true" {
 		status = "not-taken"
 	}
-	if status == "" {
+	switch status {
+	case "":
 		status = "intended"
+	case "unknown":
+		r.doubt(statusUnclear)
 	}
 	n.Set("status", fhir.Str(status))
 	n.Set("medicationCodeableConcept", code)
 	when := r.times(n, "effective", courseTime(e))
+	r.otherCourses(e)
 	at, who := r.authored(e)
 	n.Set("dateAsserted", fhir.Obj("v", at).Get("v"))
 	n.Set("informationSource", named(who))

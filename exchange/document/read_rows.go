@@ -265,11 +265,13 @@ func (r *reader) directions(e *cda.Element, code *fhir.Node) string {
 }
 
 var (
+	notNow    = regexp.MustCompile(`(?i)\b(no longer|not( currently)?) (active|current|taking|taken)\b`)
 	nowWords  = regexp.MustCompile(`(?i)\b(active|current|currently|ongoing)\b`)
-	pastWords = regexp.MustCompile(`(?i)\b(past|completed|discontinued|expired|inactive|previous|stopped|ended|former)\b`)
+	pastWords = regexp.MustCompile(`(?i)\b(past|completed|discontinued|expired|inactive|previous|stopped|ended|former|prior history)\b`)
+	heldWords = regexp.MustCompile(`(?i)\bon hold\b|^(hold|held|suspended)$`)
 )
 
-// told returns whether a medicine is "active" or "past" in the words of its row, of what stands over
+// told returns whether a medicine is taken, past or onHold in the words of its row, of what stands over
 // it, or of the title of the section; "" when they do not say, or say both.
 func (r *reader) told(e *cda.Element, code *fhir.Node) string {
 	p := r.rowOf(e, code)
@@ -305,14 +307,19 @@ func (r *reader) rowSays(e *cda.Element, code *fhir.Node, words *regexp.Regexp) 
 	return found
 }
 
+// sided returns whether words say that something is taken, past or onHold; "" when they do not, or say both.
 func sided(s string) string {
-	switch now, past := nowWords.MatchString(s), pastWords.MatchString(s); {
-	case now == past:
+	if heldWords.MatchString(s) {
+		return onHold
+	}
+	rest := notNow.ReplaceAllString(s, "")
+	switch now, over := nowWords.MatchString(rest), pastWords.MatchString(rest) || rest != s; {
+	case now == over:
 		return ""
 	case now:
-		return "active"
+		return taken
 	}
-	return "past"
+	return past
 }
 
 // maxForgotten is how many rows of a section are told that no entry refers to.
@@ -416,18 +423,37 @@ func namesOf(it *Item) (names []string) {
 	return names
 }
 
-// leaves goes over the passages that hold only a text. A row may be referred to by every entry: what
-// is looked at counts as taken.
+// leaves goes over the passages that hold only a text, or a text in pieces that nothing parts ("Take <b>5 mg</b>
+// daily"). A row may be referred to by every entry: what is looked at counts as taken.
 func (r *reader) leaves(p *cda.Passage, f func(*cda.Passage)) {
 	if r.budget -= 64; r.budget < 0 {
 		return
 	}
-	if len(p.Parts) == 0 {
+	if len(p.Parts) == 0 || p.Kind != "row" && slices.ContainsFunc(p.Parts, func(x cda.Passage) bool { return x.Kind == "" && strings.TrimSpace(x.Text) != "" }) && !r.parted(p) {
 		f(p)
+		return
 	}
 	for i := range p.Parts {
 		r.leaves(&p.Parts[i], f)
 	}
+}
+
+// parted reports whether something in a passage stands for itself.
+func (r *reader) parted(p *cda.Passage) bool {
+	for i := range p.Parts {
+		if r.budget -= 16; r.budget < 0 {
+			return true
+		}
+		switch x := &p.Parts[i]; x.Kind {
+		case "", "emphasis", "content":
+			if x.ID != "" || r.parted(x) {
+				return true
+			}
+		default:
+			return true
+		}
+	}
+	return false
 }
 
 // brief reports whether a passage has no more than a number of parts and bytes.

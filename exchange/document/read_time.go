@@ -3,6 +3,7 @@ package document
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/wire/cda"
@@ -32,13 +33,15 @@ func (r *reader) times(n *fhir.Node, name string, e *cda.Element) string {
 	i := e.Interval()
 	if i.Value == nil && i.Center != nil {
 		i.Value = i.Center
+		if i.Width.Has("value") {
+			r.doubt(moreTimes)
+		}
 	}
 	if at := r.date(i.Value); at != "" {
 		n.Set(name+"DateTime", fhir.Str(at))
 		return day(at)
 	}
-	low, high := r.date(i.Low), r.date(i.High)
-	low, high = r.ordered(low, high)
+	low, high := r.ordered(r.bounds(e))
 	switch {
 	case low == "" && high == "":
 		return ""
@@ -57,6 +60,79 @@ func (r *reader) times(n *fhir.Node, name string, e *cda.Element) string {
 		return "until " + day(high)
 	}
 	return day(low) + " to " + day(high)
+}
+
+// bounds reads from when to when an interval goes. Where one end is missing and a width is not, it is as far from
+// the other (HL7: the high is the low and the width); a width that cannot be laid on what is known is a doubt.
+func (r *reader) bounds(e *cda.Element) (low, high string) {
+	i := e.Interval()
+	low, high = r.date(i.Low), r.date(i.High)
+	if !i.Width.Has("value") || low != "" && high != "" {
+		return low, high
+	}
+	value, unit := integer(i.Width.Attr("value")), i.Width.Attr("unit")
+	var ok bool
+	switch {
+	case value < 1:
+	case low != "":
+		high, ok = moved(low, value, unit)
+	case high != "":
+		low, ok = moved(high, -value, unit)
+	}
+	if !ok {
+		r.doubt(lengthOnly)
+	}
+	return low, high
+}
+
+// spans are the units of a width as they are written.
+var spans = map[string]string{"a": "a", "year": "a", "years": "a", "mo": "mo", "month": "mo", "months": "mo", "wk": "wk", "week": "wk", "weeks": "wk", "d": "d", "day": "d", "days": "d", "h": "h", "hour": "h", "hours": "h", "min": "min", "s": "s"}
+
+// moved adds a number of units to a dateTime, that stays as exact as it was; ok is false when it is not as exact
+// as the unit.
+func moved(iso string, n int, unit string) (string, bool) {
+	unit = spans[unit]
+	if n < -100_000 || n > 100_000 {
+		return "", false
+	}
+	if unit == "h" && n%24 == 0 {
+		n, unit = n/24, "d"
+	}
+	layout, ok := "", false
+	switch len(iso) {
+	case len("2006"):
+		layout, ok = "2006", unit == "a"
+	case len("2006-01"):
+		layout, ok = "2006-01", unit == "a" || unit == "mo"
+	case len(time.DateOnly):
+		layout, ok = time.DateOnly, unit == "a" || unit == "mo" || unit == "wk" || unit == "d"
+	default:
+		layout, ok = "2006-01-02T15:04:05-07:00", unit != ""
+	}
+	at, err := time.Parse(layout, iso)
+	if !ok || err != nil {
+		return "", false
+	}
+	to := at
+	switch unit {
+	case "a":
+		to = at.AddDate(n, 0, 0)
+	case "mo":
+		to = at.AddDate(0, n, 0)
+	case "wk":
+		to = at.AddDate(0, 0, 7*n)
+	case "d":
+		to = at.AddDate(0, 0, n)
+	default:
+		to = at.Add(time.Duration(n) * map[string]time.Duration{"h": time.Hour, "min": time.Minute, "s": time.Second}[unit])
+	}
+	if (unit == "a" || unit == "mo") && to.Day() != at.Day() { // 31 Jan and a month: the end of February
+		to = to.AddDate(0, 0, -to.Day())
+	}
+	if to.Year() < 1880 || to.Year() > 9999 {
+		return "", false
+	}
+	return to.Format(layout), true
 }
 
 // ordered drops an end that stands before its beginning.

@@ -25,11 +25,18 @@ const (
 	muchText         = "The entries refer to the same text again and again. Not all of it was taken."
 	valueMissing     = "The document gives no value."
 	moreTimes        = "The document gives more than one time; see its text."
+	moreDoses        = "The document gives more than one dose, one after the other."
+	lengthOnly       = "The document says how long this goes, but the other end is not known."
+	hiddenLetters    = "The text of this entry holds characters that are not seen and change how it reads. They were left out."
 	valueUnreadable  = "The value in the document cannot be read."
 	severityWhere    = "The document rates the severity of the allergy as a whole, not of a reaction."
 	bodyElsewhere    = "The contents of the document are in a file of its own, which was not sent with it."
 	howOften         = "The document does not say how often."
 	rowOnly          = "No entry refers to this row of the text."
+	moreThanOne      = "The document is about more than one person, and does not say which entries are whose."
+	alsoNone         = "The document also says that there is none."
+	alsoSome         = "The document also says that there are some: %s."
+	listedAgain      = "The document lists this more than once, and not the same way."
 	bodyUnreadable   = "The file in the document cannot be read."
 )
 

@@ -137,16 +137,38 @@ func TestTextIsATreeOfSafePassages(t *testing.T) {
 	<script>x()</script></text>`))
 	var b strings.Builder
 	show(&b, doc.Sections[0].Text)
-	want := `[#all"Before "/emphasis#c"bold"/" after"/break/"next"/paragraph#p[caption"Cap"/"A <b> "/content"2"/content#f"note"]/list[caption"Items"/item#i["one "/content"link"]/item[content[caption"A scan"]]]/table[caption"Tab"/row[head(2,0)"H"]/row#r[cell(0,100)"1"/cell]]/content"x()"]`
+	want := `[#all"Before "/emphasis#c"bold"/" after"/break/"next"/paragraph#p[caption"Cap"/"A <b> ₂"/content#f"note"]/list[caption"Items"/item#i["one "/content"link"]/item[content[caption"A scan"]]]/table[caption"Tab"/row[head(2,0)"H"]/row#r[cell(0,100)"1"/cell]]/content"x()"]`
 	if got := b.String(); got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}
 	text := &doc.Sections[0].Text
-	if row, paragraph := &text.Parts[7].Parts[2], &text.Parts[5]; row.Line() != "1" || paragraph.Line() != "Cap A <b> 2note" {
+	if row, paragraph := &text.Parts[7].Parts[2], &text.Parts[5]; row.Line() != "1" || paragraph.Line() != "Cap A <b> ₂note" {
 		t.Errorf("%q %q", row.Line(), paragraph.Line())
 	}
 	if lines := text.Lines(); !strings.Contains(lines, "Before bold after\nnext") || !strings.Contains(lines, "\none link\n") {
 		t.Errorf("%q", lines)
+	}
+}
+
+// TestWhatIsStruckOutIsNotSaid, and what is raised or lowered is not run into the number beside it.
+func TestWhatIsStruckOutIsNotSaid(t *testing.T) {
+	for in, want := range map[string]string{
+		`<content revised="delete">Take 10 mg daily</content> <content revised="insert">Take 5 mg daily</content>`:     "Take 5 mg daily",
+		`<list><item revised="delete">Take 10 mg</item><item>Take 5 mg</item></list>`:                                  "Take 5 mg",
+		`<paragraph>Take 1<sup>1</sup>/<sub>2</sub> tablets</paragraph>`:                                               "Take 1¹/₂ tablets",
+		`<paragraph><sup>1</sup>/<sub>2</sub> tablet</paragraph>`:                                                      "¹/₂ tablet",
+		`<paragraph>Platelets 150 x 10<sup>9</sup>/L, HCO<sub>3</sub><sup>-</sup> 24, 10<sup>-3</sup></paragraph>`:     "Platelets 150 x 10⁹/L, HCO₃⁻ 24, 10⁻³",
+		`<paragraph>Sodium 140<sup ID="f">1</sup> and <content styleCode="Bold">K<sup>+</sup></content> 4</paragraph>`: "Sodium 140¹ and K⁺ 4",
+		`<paragraph>The 1<sup>st</sup> dose</paragraph>`:                                                               "The 1st dose",
+	} {
+		text := &parsed(t, bodied("<text>"+in+"</text>")).Sections[0].Text
+		if got := text.Line(); got != want {
+			t.Errorf("%s\n got %q\nwant %q", in, got, want)
+		}
+	}
+	own := parsed(t, bodied(`<entry><act><text><content revised="delete">10 mg</content> 1<sup>1</sup>/<sub>2</sub> tablets</text></act></entry>`)).Sections[0].Entries[0]
+	if got := own.Child("text").Content(); got != "1¹/₂ tablets" {
+		t.Errorf("in an entry: %q", got)
 	}
 }
 

@@ -137,7 +137,8 @@ func (e *Element) Type() string {
 // Null returns the nullFlavor: why a value is missing, as the document has it.
 func (e *Element) Null() string { return e.Attr("nullFlavor") }
 
-// Content returns all text in an element, with one space for each run of white space.
+// Content returns all text in an element, with one space for each run of white space, without what its author
+// has struck out.
 func (e *Element) Content() string {
 	if e == nil || e.first == nil {
 		if e != nil && e.Name == "" {
@@ -158,8 +159,14 @@ func (e *Element) write(b *strings.Builder) {
 		b.WriteString(e.Text)
 		return
 	}
-	for c := e.first; c != nil; c = c.next {
-		c.write(b)
+	switch {
+	case e.Attr("revised") == "delete":
+	case levels[e.Name] != nil:
+		b.WriteString(raised(e))
+	default:
+		for c := e.first; c != nil; c = c.next {
+			c.write(b)
+		}
 	}
 }
 

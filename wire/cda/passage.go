@@ -25,7 +25,8 @@ var kinds = map[string]string{
 }
 
 // passages reads the text of a section. What shows a picture shows its caption; links are the text
-// that they stand under; column widths, styles and footnote marks are left out.
+// that they stand under; column widths, styles and footnote marks are left out, and so is what an author
+// has struck out (revised="delete"). A raised or lowered digit is one of Unicode: 10⁹ is not 109.
 func passages(section *Element) Passage {
 	e := section.Child("text")
 	p := Passage{ID: e.Attr("ID")}
@@ -57,8 +58,20 @@ func parts(e *Element, block bool) (list []Passage) {
 		return nil
 	}
 	list = make([]Passage, 0, n)
+	joins := false // to a raised or lowered text before it
 	for c := e.first; c != nil; c = c.next {
+		after := joins
+		joins = false
 		switch {
+		case c.Attr("revised") == "delete":
+		case levels[c.Name] != nil && c.Attr("ID") == "":
+			joins = true
+			text := raised(c)
+			if last := len(list) - 1; last >= 0 && list[last].Kind == "" && list[last].Parts == nil && list[last].ID == "" {
+				list[last].Text += text
+			} else {
+				list = append(list, Passage{Text: text})
+			}
 		case c.Name == "":
 			text := squeeze(c.Text)
 			if strings.Trim(text, " ") == "" && (spaced[e.Name] || block && (len(list) == 0 || c.next == nil || isBlock(list[len(list)-1].Kind) || isBlock(kinds[c.next.Name]))) {
@@ -69,6 +82,10 @@ func parts(e *Element, block bool) (list []Passage) {
 			}
 			if block && (c.next == nil || isBlock(kinds[c.next.Name])) {
 				text = strings.TrimRight(text, " ")
+			}
+			if after {
+				list[len(list)-1].Text += text
+				continue
 			}
 			list = append(list, Passage{Text: text})
 		case c.Name == "thead" || c.Name == "tbody" || c.Name == "tfoot":
@@ -100,9 +117,28 @@ func passage(e *Element) Passage {
 	if e.Name == "td" || e.Name == "th" {
 		p.Cols, p.Rows = span(e.Attr("colspan")), span(e.Attr("rowspan"))
 	}
+	if levels[e.Name] != nil {
+		p.Text = raised(e)
+		return p
+	}
 	p.Parts = parts(e, isBlock(p.Kind))
 	lift(&p)
 	return p
+}
+
+// levels are the digits and signs above and below the line.
+var levels = map[string]*strings.Replacer{
+	"sup": strings.NewReplacer("0", "⁰", "1", "¹", "2", "²", "3", "³", "4", "⁴", "5", "⁵", "6", "⁶", "7", "⁷", "8", "⁸", "9", "⁹", "+", "⁺", "-", "⁻", "−", "⁻"),
+	"sub": strings.NewReplacer("0", "₀", "1", "₁", "2", "₂", "3", "₃", "4", "₄", "5", "₅", "6", "₆", "7", "₇", "8", "₈", "9", "₉", "+", "₊", "-", "₋", "−", "₋"),
+}
+
+// raised returns the text of a sup or sub on its level.
+func raised(e *Element) string {
+	var b strings.Builder
+	for c := e.first; c != nil; c = c.next {
+		c.write(&b)
+	}
+	return levels[e.Name].Replace(squeeze(b.String()))
 }
 
 func span(s string) int {

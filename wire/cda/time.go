@@ -99,12 +99,12 @@ func offset(s string) (*time.Location, bool) {
 // Interval is an effectiveTime or another IVL, as elements, so that each can say why it is missing.
 // A single value is Value, Low and High are nil then.
 type Interval struct {
-	Value, Low, High, Center *Element
+	Value, Low, High, Center, Width *Element
 }
 
 // Interval reads an IVL, or a TS as a single value.
 func (e *Element) Interval() Interval {
-	i := Interval{Low: e.Child("low"), High: e.Child("high"), Center: e.Child("center")}
+	i := Interval{Low: e.Child("low"), High: e.Child("high"), Center: e.Child("center"), Width: e.Child("width")}
 	if e.Has("value") {
 		i.Value = e
 	}

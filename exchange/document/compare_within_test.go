@@ -1,0 +1,102 @@
+package document
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/trust"
+)
+
+// listOf is a document about Maria with items: each is a section, and a resource.
+func listOf(t *testing.T, items ...[2]string) *Document {
+	d := letter(t)
+	d.Items = nil
+	for i, it := range items {
+		n := node(t, it[1])
+		name := words(n.Get("code"))
+		if m := n.Get("medicationCodeableConcept"); m != nil {
+			name = words(m)
+		}
+		d.Items = append(d.Items, Item{Key: "1.1." + string(rune('a'+i)), Section: Section(it[0]), Resource: n, Text: name, Absent: strings.HasPrefix(name, "No known ")})
+	}
+	return d
+}
+
+func allergyTo(name, code, rest string) [2]string {
+	return [2]string{"allergies", `{"resourceType":"AllergyIntolerance","clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical","code":"active"}]},"code":{"coding":[{"system":"http://snomed.info/sct","code":"` + code + `"}],"text":"` + name + `"}` + rest + `}`}
+}
+
+func takes(name, status, often, rest string) [2]string {
+	return [2]string{"medications", `{"resourceType":"MedicationStatement","status":"` + status + `","medicationCodeableConcept":{"text":"` + name + `"},"dosage":[{"timing":{"repeat":{"frequency":` + often + `,"period":1,"periodUnit":"d"}},"doseAndRate":[{"doseQuantity":{"value":1,"unit":"tablet"}}]` + rest + `}]}`}
+}
+
+func has(name, code, status string) [2]string {
+	return [2]string{"problems", `{"resourceType":"Condition","clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"` + status + `"}]},"code":{"coding":[{"system":"http://snomed.info/sct","code":"` + code + `"}],"text":"` + name + `"}}`}
+}
+
+// TestTheItemsOfADocumentAreHeldToEachOther: what of it is written without a person.
+func TestTheItemsOfADocumentAreHeldToEachOther(t *testing.T) {
+	food := `,"category":["food"]`
+	for name, c := range map[string]struct {
+		items []([2]string)
+		added int
+		twice int
+	}{
+		"no known allergies, and one":           {[][2]string{allergyTo("No known allergies", "716186003", ""), allergyTo("Penicillin", "764146007", "")}, 0, 0},
+		"no known drug allergies, and a food":   {[][2]string{allergyTo("No known drug allergies", "409137002", ""), allergyTo("Peanut", "762952008", food)}, 2, 0},
+		"no known drug allergies, and a drug":   {[][2]string{allergyTo("No known drug allergies", "409137002", ""), allergyTo("Penicillin", "764146007", `,"category":["medication"]`)}, 0, 0},
+		"no known problems, and one":            {[][2]string{has("No known problems", "160245001", "active"), has("Asthma", "195967001", "active")}, 0, 0},
+		"no known problems, and a past one":     {[][2]string{has("No known problems", "160245001", "active"), has("Asthma", "195967001", "resolved")}, 2, 0},
+		"the same medicine twice":               {[][2]string{takes("lisinopril 10 mg tablet", "active", "1", ""), takes("lisinopril 10 mg tablet", "active", "1", "")}, 1, 1},
+		"the same medicine, another dose":       {[][2]string{takes("lisinopril 10 mg tablet", "active", "1", ""), takes("lisinopril 20 mg tablet", "active", "1", ""), takes("metformin 500 mg tablet", "active", "1", "")}, 1, 0},
+		"the same medicine, more often":         {[][2]string{takes("lisinopril 10 mg tablet", "active", "1", ""), takes("lisinopril 10 mg tablet", "active", "2", "")}, 0, 0},
+		"three times, twice the same":           {[][2]string{takes("lisinopril 10 mg tablet", "active", "1", ""), takes("lisinopril 10 mg tablet", "active", "1", ""), takes("lisinopril 20 mg tablet", "active", "1", "")}, 0, 1},
+		"a medicine of today and a former one":  {[][2]string{takes("lisinopril 10 mg tablet", "active", "1", ""), takes("lisinopril 20 mg tablet", "stopped", "1", "")}, 2, 0},
+		"by another route":                      {[][2]string{takes("aciclovir 400 mg tablet", "active", "1", `,"route":{"text":"oral"}`), takes("aciclovir ointment", "active", "2", `,"route":{"text":"ophthalmic"}`)}, 2, 0},
+		"the same allergy twice":                {[][2]string{allergyTo("Penicillin", "764146007", ""), allergyTo("Penicillin", "764146007", "")}, 1, 1},
+		"the same allergy, another reaction":    {[][2]string{allergyTo("Penicillin", "764146007", `,"reaction":[{"manifestation":[{"text":"Hives"}]}]`), allergyTo("Penicillin", "764146007", `,"reaction":[{"manifestation":[{"text":"Anaphylaxis"}]}]`)}, 0, 0},
+		"the same problem, active and resolved": {[][2]string{has("Asthma", "195967001", "active"), has("Asthma", "195967001", "resolved")}, 2, 0},
+		"codes that are none":                   {[][2]string{allergyTo("Latex", "Unknown", ""), allergyTo("Ragweed", "Unknown", "")}, 2, 0},
+	} {
+		h := open(t)
+		d := listOf(t, c.items...)
+		anna := h.as(trust.Physician, "anna")
+		_, a, cmp, err := Take(ctx, anna, Upload{Patient: "maria", Body: []byte("<x/>"), Read: d})
+		twice := 0
+		for _, r := range cmp.Rows {
+			if r.Twice {
+				twice++
+			}
+		}
+		if err != nil || a.Added != c.added || twice != c.twice {
+			var said []string
+			for _, r := range cmp.Rows {
+				for _, x := range r.Doubts() {
+					said = append(said, r.Item.Text+": "+x.Words)
+				}
+			}
+			t.Errorf("%s: %d added, want %d, %d twice, %v %q", name, a.Added, c.added, twice, err, said)
+		}
+	}
+}
+
+// TestNoneAndSomeAreNotAddedTogether, by whom ever.
+func TestNoneAndSomeAreNotAddedTogether(t *testing.T) {
+	h := open(t)
+	d := listOf(t, allergyTo("No known allergies", "716186003", ""), allergyTo("Penicillin", "764146007", ""))
+	f := h.filed(d)
+	anna := h.as(trust.Physician, "anna")
+	both := map[string]Choice{"1.1.a": Add, "1.1.b": Add}
+	if _, _, err := Accept(ctx, anna, "maria", f.Document, d, Decision{Choices: both}); !fault.Is(err, fault.Invalid) || len(h.all("AllergyIntolerance")) != 0 {
+		t.Errorf("both: %v", err)
+	}
+	c, err := Compare(ctx, anna, "maria", d)
+	if err != nil || slices.ContainsFunc(c.Rows, func(r Row) bool { return !r.Contested() }) {
+		t.Errorf("not contested: %v", err)
+	}
+	if _, _, err := Accept(ctx, anna, "maria", f.Document, d, Decision{Choices: map[string]Choice{"1.1.a": Ignore, "1.1.b": Add}}); err != nil {
+		t.Error(err)
+	}
+}
