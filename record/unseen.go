@@ -11,8 +11,9 @@ import (
 
 // Unseen returns what labels hide from the actor in a chart that is open to it, for the safety
 // checks of medicines and for nothing else: a check must know it, and what it says must not
-// name it. Only who treats patients gets it. A leaf says that the whole chart was checked,
-// whether something is hidden or not.
+// name it. Only who treats patients gets it, and a program of types that its scopes cover whole: what
+// scopes leave out is not hidden but not asked for, and the check says that it did not look there
+// (rx.Facts.Unread). A leaf says that the whole chart was checked, whether something is hidden or not.
 func (a *Actor) Unseen(ctx context.Context, patient string, types ...string) ([]*fhir.Node, error) {
 	if !a.principal.Clinical() {
 		return nil, nil
@@ -26,7 +27,7 @@ func (a *Actor) Unseen(ctx context.Context, patient string, types ...string) ([]
 	}
 	var some []string
 	for _, t := range types {
-		if policy.May(a.principal, policy.Read, t) == nil {
+		if policy.May(a.principal, policy.Read, t) == nil && policy.ReadsAll(a.principal, t, patient) {
 			some = append(some, t)
 		}
 	}

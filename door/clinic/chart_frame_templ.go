@@ -255,9 +255,16 @@ func origin(o chart.Origin, from ...string) templ.Component {
 		ctx = templ.ClearChildren(ctx)
 		switch o {
 		case chart.Reported:
-			templ_7745c5c3_Err = ui.Tag(ui.Plain, "user", ui.T(ctx, "patient says")).Render(ctx, templ_7745c5c3_Buffer)
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
+			if len(from) > 0 && from[0] != "" {
+				templ_7745c5c3_Err = ui.Tag(sourceTone(from[0]), "user", sourceWords(ctx, from[0])).Render(ctx, templ_7745c5c3_Buffer)
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+			} else {
+				templ_7745c5c3_Err = ui.Tag(ui.Plain, "user", ui.T(ctx, "patient says")).Render(ctx, templ_7745c5c3_Buffer)
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
 			}
 		case chart.Imported:
 			if len(from) > 0 && from[0] != "" {

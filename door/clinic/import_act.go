@@ -141,7 +141,7 @@ func importDecide(w http.ResponseWriter, r *web.Request) error {
 // allNew chooses Add for what is new and not chosen yet, but not for what a check warns of or the document contests.
 func (v *importView) allNew() {
 	for _, row := range v.C.Rows {
-		if row.State == document.New && row.Addable() && !row.Contested() && v.Choices[row.Item.Key] == "" && row.Findings.Count(rx.Stop)+row.Findings.Count(rx.Warning) == 0 {
+		if row.State == document.New && row.Addable() && !row.Contested() && v.Choices[row.Item.Key] == "" && row.Findings.Count(rx.Stop)+row.Findings.Count(rx.Warning) == 0 && !(v.C.Unseen && row.Checks) {
 			v.Choices[row.Item.Key] = document.Add
 		}
 	}
@@ -168,7 +168,9 @@ func (v importView) accept(w http.ResponseWriter, r *web.Request, f importFile, 
 		return err
 	}
 	said := []string{r.Lang.T("%d added, %d merged, %d ignored.", a.Added, a.Merged, a.Ignored)}
-	if a.Left > 0 {
+	if a.More {
+		said = append(said, r.Lang.T("That is as much as one step writes. The rest is chosen still: accept again."))
+	} else if a.Left > 0 {
 		said = append(said, r.Lang.T("%d left to decide.", a.Left))
 	}
 	r.Say(strings.Join(said, " "), a.Result.Undo)

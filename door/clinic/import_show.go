@@ -394,7 +394,7 @@ func sourceWords(ctx context.Context, from string) string {
 
 // sourceTone marks what is from a document about another person.
 func sourceTone(from string) ui.Tone {
-	if strings.HasPrefix(from, document.OtherMark) {
+	if strings.Contains(from, document.OtherMark) {
 		return ui.Caution
 	}
 	return ui.Plain

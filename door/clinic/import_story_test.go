@@ -159,7 +159,17 @@ func TestADocumentThatThePatientSentSaysSo(t *testing.T) {
 	h := open(t)
 	h.commit(trust.System("import"), `{"resourceType":"Patient","id":"maria","name":[{"family":"Okafor","given":["Maria"]}],"birthDate":"1968-03-14","gender":"female","generalPractitioner":[{"reference":"Practitioner/anna"}]}`,
 		`{"resourceType":"DocumentReference","id":"sent","meta":{"tag":[{"system":"urn:osler:origin","code":"patient-reported"}]},"status":"current","subject":{"reference":"Patient/maria"},"content":[{"attachment":{"contentType":"text/xml","data":"`+base64.StdEncoding.EncodeToString([]byte(letterFile()))+`"}}]}`)
-	if page := h.signedIn("anna").get("/p/maria/documents/sent/review"); page.status != 200 || !page.says("Sent by the patient") {
+	anna := h.signedIn("anna")
+	page := anna.get("/p/maria/documents/sent/review")
+	if page.status != 200 || !page.says("Sent by the patient") {
 		t.Errorf("%d %s", page.status, tags.ReplaceAllString(page.body, " "))
+	}
+	if done := anna.post(page.path, append(chooseAll(page, "add"), "act", "accept", "key", page.value(t, "key"), "mark", page.value(t, "mark"))...); !done.says("added") {
+		t.Fatalf("accepted: %d %s", done.status, tags.ReplaceAllString(done.body, " "))
+	}
+	for _, path := range []string{"/p/maria/problems", "/p/maria/medications", "/p/maria/allergies", "/p/maria/immunizations"} {
+		if got := anna.get(path); !got.says("from the patient, with a document of Kirkstall Heart Clinic") || got.says("from Kirkstall Heart Clinic") {
+			t.Errorf("%s: %s", path, tags.ReplaceAllString(got.body, " "))
+		}
 	}
 }

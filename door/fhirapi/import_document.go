@@ -77,7 +77,7 @@ func (c *call) documentGiven() (in documentIn, err error) {
 			}
 			return in, unread(err, fault.Wrap(err, fault.Malformed, "The body could not be read to its end."))
 		}
-		if !fhirXML(in.body) {
+		if !xml.IsResource(in.body) {
 			return in, in.check()
 		}
 		r, err := xml.Decode(in.body)
@@ -91,11 +91,6 @@ func (c *call) documentGiven() (in documentIn, err error) {
 		return in, err
 	}
 	return in, in.from(r)
-}
-
-// fhirXML reports whether a body begins as a resource in FHIR's XML, rather than as a document.
-func fhirXML(b []byte) bool {
-	return strings.Contains(string(b[:min(len(b), 400)]), "http://hl7.org/fhir")
 }
 
 // from takes the document out of a Binary or of Parameters.
@@ -153,8 +148,14 @@ func importAnswer(f document.Filed, a document.Accepted, c *document.Comparison)
 	}
 	say("added", "valueInteger", a.Added)
 	say("left", "valueInteger", a.Left)
+	if a.More {
+		say("more", "valueBoolean", true)
+	}
 	for _, t := range c.Person {
 		list.Append(fhir.Obj("name", "person", "part", fhir.Arr(fhir.Obj("name", "field", "valueString", t.Name), fhir.Obj("name", "verdict", "valueCode", strings.ReplaceAll(string(t.Verdict), " ", "-")))))
+	}
+	if c.Unseen {
+		say("unseen", "valueString", document.MetHidden)
 	}
 	for i := range c.Rows {
 		list.Append(fhir.Obj("name", "item", "part", itemParts(&c.Rows[i])))

@@ -80,6 +80,10 @@ func TestADocumentInOtherForms(t *testing.T) {
 	if a.status != http.StatusOK || parameter(a.node, "added").Get("valueInteger").Text() == "0" {
 		t.Errorf("Parameters: %d %.300s", a.status, a.body)
 	}
+	commented := strings.Replace(string(rosasLetter(9).Document()), "<ClinicalDocument", "<!-- as http://hl7.org/fhir has it --><ClinicalDocument", 1)
+	if a := h.ask("POST", "/fhir/Patient/rosa/$import-document", commented, "Content-Type: text/xml"); a.status != http.StatusOK {
+		t.Errorf("a document that speaks of FHIR: %d %.300s", a.status, a.body)
+	}
 	xmlBinary := `<Binary xmlns="http://hl7.org/fhir"><contentType value="text/xml"/><data value="` + data + `"/></Binary>`
 	if a := h.ask("POST", "/fhir/Patient/rosa/$import-document", xmlBinary, "Content-Type: application/fhir+xml"); a.status != http.StatusOK {
 		t.Errorf("a Binary in XML: %d %.300s", a.status, a.body)
@@ -120,8 +124,11 @@ func TestDocumentsThatAreRefused(t *testing.T) {
 		}
 	}
 	a := h.ask("POST", "/fhir/Patient/rosa/$import-document?accept=new&reason=Confirmed+by+phone", other, "Content-Type: text/xml")
-	if a.status != http.StatusOK {
+	if a.status != http.StatusOK || parameter(a.node, "added").Get("valueInteger").Text() != "0" || parameter(a.node, "left").Get("valueInteger").Text() == "0" || parameter(a.node, "task") == nil {
 		t.Errorf("with a reason: %d %.300s", a.status, a.body)
+	}
+	if n := h.ask("GET", "/fhir/Condition?_summary=count", "").node.Get("total").Text(); n != "0" {
+		t.Errorf("%s problems of another person", n)
 	}
 }
 

@@ -235,7 +235,7 @@ func operation(on, name string) *fhir.Node {
 			"documentation", "NDJSON, as the body or named by a manifest (SMART bulk import), for the token of an administrator with a system scope. It can be repeated.")
 	case "import-document":
 		return fhir.Obj("name", name, "definition", "urn:osler:operation:import-document",
-			"documentation", "The C-CDA document in the body (application/cda+xml or text/xml; a Binary; or Parameters with a Binary named document) is filed, read and held to the chart; the answer tells item by item what is new, the same or differs, and what could not be read. accept=new writes what is new in the same commit; all else waits on a task. A document whose birth date, sex or name differ needs a reason.")
+			"documentation", "The C-CDA document in the body (application/cda+xml or text/xml; a Binary; or Parameters with a Binary named document) is filed, read and held to the chart; the answer tells item by item what is new, the same or differs, and what could not be read. accept=new writes what is new in the same commit; all else waits on a task. A document whose birth date, sex or name differ needs a reason, and all of it waits on the task.")
 	case "export":
 		kind := map[string]string{"": "export", "Patient": "patient-export", "Group": "group-export"}[on]
 		return fhir.Obj("name", name, "definition", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/"+kind,

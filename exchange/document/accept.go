@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -24,10 +25,15 @@ type Decision struct {
 type Accepted struct {
 	Added, Merged, Ignored, Unsure int
 	Left                           int    // items that nobody has decided about
+	More                           bool   // some of them were to be written, and are too many for one step
 	Batch                          string // id of the Provenance; "" when nothing was written
 	Task                           string // id, of what is left to review
 	Result                         record.Result
 }
+
+// mostAtOnce is how many entries one step writes, with the values of panels: more would take much memory, and keep
+// others waiting. The largest documents of real systems have fewer.
+var mostAtOnce = 5000
 
 // attempts is how often a decision is held to the chart again because somebody wrote meanwhile.
 const attempts = 4
@@ -64,12 +70,41 @@ func acceptOnce(ctx context.Context, actor *record.Actor, patient, document stri
 		return Accepted{}, c, moved()
 	}
 	change := record.Change{What: "accept from a document of another system"}
+	if dec.Key != "" {
+		change.Key = dec.Key + "/" + dec.hash()
+	}
+	var later map[string]Choice
+	dec.Choices, later = c.portion(r, dec.Choices)
+	maps.Copy(r.Saved, later)
 	a, err := c.accept(actor, r, document, dec, &change)
 	if err != nil {
 		return a, c, err
 	}
+	a.More = len(later) > 0
 	a.Result, err = actor.Commit(ctx, change)
 	return a, c, err
+}
+
+// portion parts what is decided into what one step writes and what is left for later ones.
+func (c *Comparison) portion(r *Review, choices map[string]Choice) (now, later map[string]Choice) {
+	now, later = map[string]Choice{}, map[string]Choice{}
+	written := 0
+	for i := range c.Rows {
+		item := c.Rows[i].Item
+		choice := choices[item.Key]
+		if choice == "" || r.Done[item.Key] != "" {
+			continue
+		}
+		if choice == Add || choice == Merge {
+			written += 1 + len(item.Parts)
+			if written > mostAtOnce && len(now) > 0 {
+				later[item.Key] = choice
+				continue
+			}
+		}
+		now[item.Key] = choice
+	}
+	return now, later
 }
 
 // has reports whether all that is decided has been decided so before: the form was sent twice.
@@ -84,6 +119,7 @@ func (r *Review) has(choices map[string]Choice) bool {
 
 // accept adds to a change what a decision writes.
 func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec Decision, change *record.Change) (a Accepted, err error) {
+	c.as(document)
 	ended := map[string]bool{} // statements that there are no allergies
 	reason := strings.TrimSpace(dec.Reason)
 	if reason == "" {
@@ -161,9 +197,6 @@ func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec
 	change.Put = append(append(change.Put, puts...), t)
 	change.Imports = true
 	change.Unchanged, change.SeenAt, change.Reason = c.seen.Unchanged, c.seen.SeenAt, reason
-	if dec.Key != "" && change.Key == "" {
-		change.Key = dec.Key + "/" + dec.hash()
-	}
 	return a, nil
 }
 
@@ -207,9 +240,9 @@ func (d Decision) hash() string {
 	return hex.EncodeToString(h[:12])
 }
 
-// Take files a document and accepts all that is new in it, in one change, for migrations by who may write
-// all of it: what differs, is less exact or uncertain, of which something could not be read, or of which a check says that it must not be,
-// stays on the task. Of a document that has a newer version here, all does. One that was filed before is compared anew.
+// Take files a document and accepts all that is new in it and may be taken in alone, in one change, for migrations
+// by who may write all of it; the rest stays on the task, also what is too much for one step (Accepted.More), which the
+// next call writes. A document that was filed before is compared anew.
 func Take(ctx context.Context, actor *record.Actor, u Upload) (f Filed, a Accepted, c *Comparison, err error) {
 	for range attempts {
 		f, a, c, err = takeOnce(ctx, actor, u)
@@ -241,10 +274,12 @@ func takeOnce(ctx context.Context, actor *record.Actor, u Upload) (f Filed, a Ac
 	r.Document = f.Document
 	dec := Decision{Choices: map[string]Choice{}, Reason: u.Reason}
 	for i := range c.Rows {
-		if row := &c.Rows[i]; c.Later == "" && row.State == New && row.Addable() && row.clear() && r.Done[row.Item.Key] == "" {
+		if row := &c.Rows[i]; c.alone(row) && r.Done[row.Item.Key] == "" {
 			dec.Choices[row.Item.Key] = Add
 		}
 	}
+	var later map[string]Choice
+	dec.Choices, later = c.portion(r, dec.Choices)
 	change.What, change.Imports = "take in a document of another system", true
 	if len(dec.Choices) > 0 {
 		if a, err = c.accept(actor, r, f.Document, dec, &change); err != nil {
@@ -264,6 +299,7 @@ func takeOnce(ctx context.Context, actor *record.Actor, u Upload) (f Filed, a Ac
 		a.Left, a.Task = r.Left(c), r.Task
 		return f, a, c, nil
 	}
+	a.More = len(later) > 0
 	a.Result, err = actor.Commit(ctx, change)
 	f.Result = a.Result
 	return f, a, c, err

@@ -3,37 +3,13 @@ package document
 import (
 	"strconv"
 
-	"github.com/osler-emr/osler/knowledge/allergen"
 	"github.com/osler-emr/osler/record"
 )
 
-// denied reports whether an item is an allergy that a statement of the chart says not to be there.
+// denied reports whether an item is an allergy of today that a statement says not to be there.
 func (r *Row) denied(t *thing) bool {
-	n := r.Item.Resource
-	if n.ResourceType() != "AllergyIntolerance" || r.Item.Absent {
-		return false
-	}
-	in := describe(n)
-	if !in.now {
-		return false
-	}
-	if !t.part {
-		return true
-	}
-	var codes []string
-	for c := range t.node.Path("code.coding").Items() {
-		codes = append(codes, c.Get("code").Text())
-	}
-	if allergen.DenialOf(codes, t.name) != allergen.DeniesMedicines {
-		return false
-	}
-	for c := range n.Get("category").Items() {
-		if c.Text() == "medication" {
-			return true
-		}
-	}
-	a, ok := allergen.Find(in.name)
-	return ok && string(a.Category) == "medication"
+	in := r.in
+	return in != nil && in.group == "AllergyIntolerance" && !r.Item.Absent && in.now && (!t.part || t.medicines && in.medicines)
 }
 
 // contradicted are the chart's statements that there are no allergies which an item ends when it is added.

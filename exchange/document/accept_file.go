@@ -209,23 +209,22 @@ var formats = map[string]string{"R1.1": "urn:hl7-org:sdwg:ccda-structuredBody:1.
 // meta is what stands on everything that is written from the document: where it is from, and the labels
 // that the document has of it. What is seen by more people than the document does not say which it is, nor, where the name may tell, whose.
 func (c *Comparison) meta(n *fhir.Node, document string, labels []string) *fhir.Node {
-	m, from := fhir.Obj("source", "urn:uuid:"+document), c.from()
+	m := fhir.Obj("source", "urn:uuid:"+document)
 	if policy.MayHide(n.ResourceType()) != nil {
 		labels = nil
 	}
 	if c.beyond(n, labels) {
 		m = fhir.Obj()
 	}
-	if !c.names(c.bears(n, labels)) {
-		from = unnamed
-		if c.Blocks() {
-			from = OtherMark + fault.Clip(cmp.Or(c.About(), "somebody else"), 100)
-		}
-	}
+	from := c.from(c.names(c.bears(n, labels)))
 	if list := codings(policy.LabelSystem, labels); list.Len() > 0 {
 		m.Set("security", list)
 	}
-	m.Set("tag", fhir.Arr(policy.Imported.Tag(from)))
+	tags := fhir.Arr(policy.Imported.Tag(from))
+	if c.sent {
+		tags = fhir.Arr(policy.Reported.Tag(""), tags.At(0))
+	}
+	m.Set("tag", tags)
 	return m
 }
 
@@ -242,17 +241,38 @@ func codings(system string, codes []string) *fhir.Node {
 // unnamed is whose a document is, where nothing more is said.
 const unnamed = "another system"
 
-// OtherMark begins the source of what is from a document about another person.
+// OtherMark stands in the source of what is from a document about another person.
 const OtherMark = "the document of "
 
-// from says whose the document is, and of when: "Kirkstall Heart Clinic, 2026-11-09"; of another person's,
-// and of whom: "the document of Eve Betterhalf (Kirkstall Heart Clinic), 2026-11-09".
-func (c *Comparison) from() string {
+// source says whose word it is what the document says: "Kirkstall Heart Clinic"; of another person's document,
+// and of whom: "the document of Eve Betterhalf (Kirkstall Heart Clinic)". What a patient sent is the patient's
+// word, who names a clinic: "the patient, with a document of Kirkstall Heart Clinic". Where the clinic may not be
+// named, it is "another system".
+func (c *Comparison) source(named bool) string {
 	by := fault.Clip(cmp.Or(c.Document.Custodian, c.Document.Author, unnamed), 100)
-	if c.Blocks() {
-		by = OtherMark + fault.Clip(cmp.Or(c.About(), "somebody else"), 100) + " (" + by + ")"
+	if !named {
+		by = unnamed
 	}
-	if c.Document.Written.IsZero() {
+	other := c.Blocks()
+	switch about := fault.Clip(cmp.Or(c.About(), "somebody else"), 100); {
+	case other && named:
+		by = OtherMark + about + " (" + by + ")"
+	case other:
+		by = OtherMark + about
+	}
+	switch {
+	case c.sent && other:
+		return "the patient, with " + by
+	case c.sent:
+		return "the patient, with a document of " + by
+	}
+	return by
+}
+
+// from is source, and of when, which may tell as much as a name: "Kirkstall Heart Clinic, 2026-11-09".
+func (c *Comparison) from(named bool) string {
+	by := c.source(named)
+	if !named || c.Document.Written.IsZero() {
 		return by
 	}
 	return by + ", " + c.Document.Written.Format(time.DateOnly)
@@ -260,9 +280,9 @@ func (c *Comparison) from() string {
 
 // listed is from, as people write it: "Kirkstall Heart Clinic, 09-Nov-2026".
 func (c *Comparison) listed() string {
-	by, day, dated := strings.Cut(c.from(), ", "+c.Document.Written.Format(time.DateOnly))
+	by, day, dated := strings.Cut(c.from(true), ", "+c.Document.Written.Format(time.DateOnly))
 	if !dated || day != "" {
-		return c.from()
+		return c.from(true)
 	}
 	return by + ", " + c.Document.Written.Format("02-Jan-2006")
 }

@@ -40,7 +40,7 @@ func Register(ctx context.Context, actor *record.Actor, body []byte) (Registered
 	who := d.Patient.Clone()
 	who.Remove("id")
 	who.Remove("meta")
-	who.Set("meta", fhir.Obj("tag", fhir.Arr(policy.Imported.Tag((&Comparison{Document: d}).from()))))
+	who.Set("meta", fhir.Obj("tag", fhir.Arr(policy.Imported.Tag((&Comparison{Document: d}).from(true)))))
 	made, err := actor.Commit(ctx, record.Change{What: "register from a document of another system", Put: []record.Put{{Resource: who, Create: true}}})
 	if err != nil {
 		return Registered{}, err
@@ -51,16 +51,26 @@ func Register(ctx context.Context, actor *record.Actor, body []byte) (Registered
 			out.Doubts++
 		}
 	}
-	_, a, _, err := Take(ctx, actor, Upload{Patient: out.Patient, Body: body, Read: d})
+	up := Upload{Patient: out.Patient, Body: body, Read: d}
+	_, a, _, err := Take(ctx, actor, up)
 	if err != nil { // nobody is left registered by a document that was not taken in
 		_, failed := actor.Commit(context.WithoutCancel(ctx), record.Change{What: "take back a registration", Delete: []record.Delete{{Type: "Patient", ID: out.Patient}}})
 		return Registered{}, errors.Join(err, failed)
 	}
-	for _, v := range a.Result.Versions {
-		out.Stored[v.Type]++
+	for {
+		for _, v := range a.Result.Versions {
+			if v.Version == 1 { // the task is written with each step
+				out.Stored[v.Type]++
+			}
+		}
+		out.Left = a.Left
+		if !a.More {
+			return out, nil
+		}
+		if _, a, _, err = Take(ctx, actor, up); err != nil {
+			return out, err // what is there stays: the document is filed, and the rest waits on its task
+		}
 	}
-	out.Left = a.Left
-	return out, nil
 }
 
 // holder returns the patient in whose chart the very same document is, when they are its person; "" when it is in

@@ -177,8 +177,11 @@ func TestAnotherPersonsDocument(t *testing.T) {
 			t.Errorf("%s: taken without a reason: %v", name, err)
 		}
 		up.Reason = "Typing error there, confirmed by phone"
-		f, err := File(ctx, anna, up)
-		if err != nil {
+		f, taken, _, err := Take(ctx, anna, up)
+		if err != nil || taken.Added != 0 || taken.Left != len(d.Items) || len(h.all("Condition"))+len(h.all("Provenance")) != 0 || len(h.all("Task")) != 1 {
+			t.Errorf("%s: what nobody has looked at is taken in for a reason: %+v %v", name, taken, err)
+		}
+		if again, err := File(ctx, anna, up); err != nil || again.Document != f.Document || !again.Before {
 			t.Fatalf("%s: %v", name, err)
 		}
 		a, _, err := Accept(ctx, anna, "maria", f.Document, d, Decision{Choices: map[string]Choice{"af": Add}})

@@ -94,9 +94,12 @@ func (c *Comparison) resources(actor *record.Actor, item *Item, document string)
 			main.Set("verificationStatus", made("http://terminology.hl7.org/CodeSystem/allergyintolerance-verification", "unconfirmed", ""))
 		}
 	case "MedicationStatement":
-		if main.Get("informationSource") == nil {
+		named := c.names(c.bears(main, record.Labels(main)))
+		if c.sent {
+			main.Set("informationSource", fhir.Obj("type", "Patient", "display", c.source(named))) // no reference: what a clinic has accepted is not the patient's to change
+		} else if main.Get("informationSource") == nil {
 			by := fault.Clip(cmp.Or(c.Document.Custodian, c.Document.Author, unnamed), 100)
-			if !c.names(c.bears(main, record.Labels(main))) {
+			if !named {
 				by = unnamed
 			}
 			main.Set("informationSource", fhir.Obj("display", by))
@@ -214,6 +217,9 @@ func (c *Comparison) provenance(actor *record.Actor, s step) *fhir.Node {
 	agents := fhir.Arr(fhir.Obj("type", kind("enterer"), "who", who))
 	if by := cmp.Or(c.Document.Author, c.Document.Custodian); by != "" {
 		agents.Append(fhir.Obj("type", kind("author"), "who", fhir.Obj("display", fault.Clip(by, 200))))
+	}
+	if c.sent {
+		agents.Append(fhir.Obj("type", kind("informant"), "who", reference("Patient/"+c.Patient)))
 	}
 	n.Set("agent", agents)
 	entities := fhir.Arr(fhir.Obj("role", "source", "what", reference("DocumentReference/"+s.document)))

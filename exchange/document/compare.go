@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -95,6 +96,9 @@ type Comparison struct {
 	// the chart has a newer version of this one.
 	Former string
 	Later  string
+	// Unseen says that a check of a medicine met information that is hidden from who looks. It is said of the whole
+	// document, not of an item: see docs/decisions/2611-hidden-in-documents.md.
+	Unseen bool
 	// Added is the DocumentReference of the document that this one only adds to; that one stays as it is.
 	Added string
 	// Gone are entries of the chart from versions before this one, which says nothing of them.
@@ -103,6 +107,7 @@ type Comparison struct {
 	Partial bool
 
 	files []*fhir.Node
+	sent  bool // by the patient, once it is known as which DocumentReference it is filed
 	at    time.Time
 	all   []string // labels, see union
 	// declared are those of them that the document itself states.
@@ -117,11 +122,26 @@ var compared = []string{"Patient", "AllergyIntolerance", "MedicationStatement", 
 	"DiagnosticReport", "Procedure", "Encounter", "FamilyMemberHistory", "Goal", "CarePlan", "ServiceRequest", "Appointment", "Device", "DeviceUseStatement",
 	"DocumentReference", "Coverage", "CareTeam", "NutritionOrder", "ImmunizationRecommendation", "Specimen", "Medication"}
 
-// Compare holds a document to a patient's chart. It writes nothing.
+// compareWithin is how long a document is held to a chart, as other questions that cost much are worked on.
+var compareWithin = 30 * time.Second
+
+// Compare holds a document to a patient's chart. It writes nothing. What takes longer than compareWithin is
+// fault.TooCostly.
 func Compare(ctx context.Context, actor *record.Actor, patient string, d *Document) (*Comparison, error) {
 	if d == nil {
 		return nil, fault.New(fault.Invalid, "There is no document to compare.")
 	}
+	late := fault.New(fault.TooCostly, "To compare this document with the chart takes more than %d seconds. Nothing of it was taken in. Ask the other clinic for a summary with fewer entries.", int(compareWithin.Seconds()))
+	ctx, stop := context.WithTimeoutCause(ctx, compareWithin, late)
+	defer stop()
+	c, err := compare(ctx, actor, patient, d)
+	if err != nil && context.Cause(ctx) == late {
+		return nil, late
+	}
+	return c, err
+}
+
+func compare(ctx context.Context, actor *record.Actor, patient string, d *Document) (*Comparison, error) {
 	d.days()
 	c := &Comparison{Patient: patient, Document: d, at: actor.Now()}
 	var err error
@@ -168,6 +188,9 @@ func Compare(ctx context.Context, actor *record.Actor, patient string, d *Docume
 	c.within()
 	c.gone(here)
 	for i := range c.Rows {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		r := &c.Rows[i]
 		for _, t := range c.denials {
 			if r.denied(t) {
@@ -205,6 +228,11 @@ func keeps(actor *record.Actor, r *Row, put *record.Put) bool {
 // number, and never stands for what another clinic has sent.
 func sentByPatient(n *fhir.Node) bool {
 	return policy.Reported.Of(n)
+}
+
+// as says as which DocumentReference of the chart the document is filed, before anything is written of it.
+func (c *Comparison) as(document string) {
+	c.sent = slices.ContainsFunc(c.files, func(n *fhir.Node) bool { return n.ID() == document && sentByPatient(n) })
 }
 
 // holds reports whether the content of a filed document is these very bytes.
@@ -282,6 +310,7 @@ func (c *Comparison) Mark() string {
 	for _, t := range c.Person {
 		h.Write([]byte(t.Name + "\x00" + t.Chart + "\x00" + string(t.Verdict) + "\x01"))
 	}
+	h.Write([]byte(strconv.FormatBool(c.Unseen)))
 	return hex.EncodeToString(h.Sum(nil)[:12])
 }
 
@@ -307,8 +336,11 @@ func (s Section) Name() string {
 	return "Other"
 }
 
-// clear reports whether an item can be taken in without a person who looks at it: all of it was read, the document
-// says nothing else, and no check says that it must not be.
-func (r *Row) clear() bool {
-	return len(r.Doubts()) == 0 && !(r.Checks && r.Findings.Loudest() == rx.Stop)
+// alone reports whether an item is taken in without a person who looks at it: it is new, all of it was read, the document
+// says nothing else, and no check says that it must not be. Of a document that seems to be another person's none is,
+// whatever reason was given for filing it, nor of one that has a newer version here; nor a medicine where some check met
+// what is hidden, which does not say with which one.
+func (c *Comparison) alone(r *Row) bool {
+	return !c.Blocks() && c.Later == "" && r.State == New && r.Addable() && len(r.Doubts()) == 0 &&
+		!(r.Checks && r.Findings.Loudest() == rx.Stop) && !(c.Unseen && r.isMedicine())
 }

@@ -23,21 +23,22 @@ const medicines = "medicine"
 
 // thing is a resource as it is compared.
 type thing struct {
-	node  *fhir.Node
-	group string   // resources that can be the same
-	codes []string // "system|code", and what the catalogues know of them
-	words []string // folded names
-	name  string
-	date  string // of an event
-	event bool   // it happened at a time, and the same again is another
-	daily bool   // it happens once a day at most
-	now   bool   // it is so today
-	none  bool   // that there is none, of a kind at least
-	part  bool   // that there is none of a kind only
-	loose bool   // part of the words may mean the same
-	agent rx.Allergy
-	facts []fact
-	of    []string // the Observations of a report, with their versions
+	node      *fhir.Node
+	group     string   // resources that can be the same
+	codes     []string // "system|code", and what the catalogues know of them
+	words     []string // folded names
+	name      string
+	date      string   // of an event
+	event     bool     // it happened at a time, and the same again is another
+	daily     bool     // it happens once a day at most
+	now       bool     // it is so today
+	none      bool     // that there is none, of a kind at least
+	part      bool     // that there is none of a kind only
+	medicines bool     // an allergy to medicines, or that there is none
+	loose     bool     // part of the words may mean the same
+	cause     rx.Cause // what an allergy is to
+	facts     []fact
+	of        []string // the Observations of a report, with their versions
 
 	byPart    map[string][]int // the facts that are parts of a panel, by their keys
 	tried     *thing           // the item that it was last held to
@@ -46,6 +47,17 @@ type thing struct {
 	at        lang.Partial     // date, once somebody asks
 	dated     bool             // somebody did
 	dateKnown bool
+	said      []string // the words of the name, each once; see terms
+}
+
+// terms are the words of a thing's name, each once.
+func (t *thing) terms() []string {
+	if t.said == nil && t.name != "" {
+		t.said = strings.Fields(folded(t.name))
+		slices.Sort(t.said)
+		t.said = slices.Compact(t.said)
+	}
+	return t.said
 }
 
 // fact is one value of a thing.
@@ -59,6 +71,8 @@ type fact struct {
 	part   bool     // of a panel: found by its codes, not by its name
 	codes  []string // of a part
 	more   []fact   // what stands beside the value of a part
+	folded string   // the value as words are compared
+	label  string   // the name of a part, folded
 
 	usual     string // what it means that an entry does not say it
 	otherwise bool   // an entry that does not say it says something else
@@ -104,7 +118,7 @@ func (f fact) keys() (out []string) {
 	for _, c := range f.codes {
 		out = append(out, "|"+c)
 	}
-	return append(out, "~"+folded(f.name))
+	return append(out, "~"+f.label)
 }
 
 // analyte puts a value of a panel among the facts.
@@ -127,6 +141,7 @@ func (t *thing) analyte(code, of *fhir.Node) {
 
 // among puts a part of a panel among the facts.
 func (t *thing) among(f fact) {
+	f.label = folded(f.name)
 	if t.byPart == nil {
 		t.byPart = map[string][]int{}
 	}
@@ -140,7 +155,7 @@ func (t *thing) among(f fact) {
 // has none.
 func (f fact) analyte(of fact) bool {
 	if len(f.codes) == 0 || len(of.codes) == 0 {
-		return sameWords(f.name, of.name)
+		return f.label != "" && f.label == of.label
 	}
 	return slices.ContainsFunc(f.codes, func(c string) bool { return slices.Contains(of.codes, c) })
 }
@@ -159,8 +174,10 @@ func (f fact) same(of fact) bool {
 	case f.date:
 		return sameDay(f.value, of.value)
 	}
-	return f.value == of.value || sameWords(f.value, of.value) || sameNumber(f.value, of.value)
+	return f.value == of.value || f.sameWords(of) || sameNumber(f.value, of.value)
 }
+
+func (f fact) sameWords(of fact) bool { return f.folded != "" && f.folded == of.folded }
 
 // differs reports whether both sides say something, and not the same.
 func (f fact) differs(of fact) bool {
@@ -230,7 +247,12 @@ var noCode = map[string]bool{"": true, "unknown": true, "unk": true, "unspecifie
 // words returns how a concept reads.
 func words(n *fhir.Node) string { return chart.Words(n) }
 
-func (t *thing) fact(f fact) { t.facts = append(t.facts, f) }
+func (t *thing) fact(f fact) {
+	if f.folded == "" && f.equal == nil && !f.date { // once, not for each entry that it is held to
+		f.folded = folded(f.value)
+	}
+	t.facts = append(t.facts, f)
+}
 
 func code(n *fhir.Node) string { return n.Path("coding.0.code").Text() }
 
@@ -264,10 +286,16 @@ func (t *thing) allergy(n *fhir.Node) {
 		codes = append(codes, c.Code)
 	}
 	denied := allergen.DenialOf(codes, t.name)
-	t.none, t.part = denied != allergen.NotDenied, denied > allergen.DeniesAll
+	t.none, t.part, t.medicines = denied != allergen.NotDenied, denied > allergen.DeniesAll, denied == allergen.DeniesMedicines
+	for x := range n.Get("category").Items() {
+		t.medicines = t.medicines || !t.none && x.Text() == "medication"
+	}
+	if a, ok := allergen.Find(t.name); ok && !t.none {
+		t.medicines = t.medicines || a.Category == "medication"
+	}
 	t.now = !t.none && clinical != "inactive" && clinical != "resolved" && verified != "refuted"
 	t.loose = true
-	t.agent = rx.Allergy{Text: t.name, Codings: list}
+	t.cause = rx.CauseOf(rx.Allergy{Text: t.name, Codings: list})
 	var reactions []string
 	for r := range n.Get("reaction").Items() {
 		for m := range r.Get("manifestation").Items() {
@@ -364,7 +392,7 @@ func (t *thing) medicine(n *fhir.Node) {
 	default:
 		t.fact(fact{name: "Directions"})
 	}
-	t.fact(fact{name: "Route", value: m.Route, equal: sameRoute})
+	t.fact(fact{name: "Route", value: m.Route, folded: route(m.Route)})
 	t.fact(fact{name: "Status", value: status})
 	t.fact(fact{name: "Since", value: cmp.Or(m.StartAs, m.AuthoredAs), date: true, equal: anyDay})
 	ended := dayOf(m.End)
@@ -480,19 +508,15 @@ func dayOf(t time.Time) string {
 // strength is one as both sides write it: "20 mg" for "20 MG".
 func strength(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), " ")) }
 
-// sameRoute takes "Oral route" and "by mouth" for one another.
-func sameRoute(a, b string) bool {
-	fold := func(s string) string {
-		switch s = strings.TrimSuffix(strings.TrimSuffix(folded(s), " route"), " use"); {
-		case s == "by mouth" || s == "oral" || s == "po":
-			return "oral"
-		case strings.HasPrefix(s, "inhal") || strings.HasPrefix(s, "respirat") || s == "oral inhalation":
-			return "inhaled"
-		default:
-			return s
-		}
+// route folds a route, so that "Oral route" and "by mouth" are the same.
+func route(s string) string {
+	switch s = strings.TrimSuffix(strings.TrimSuffix(folded(s), " route"), " use"); {
+	case s == "by mouth" || s == "oral" || s == "po":
+		return "oral"
+	case strings.HasPrefix(s, "inhal") || strings.HasPrefix(s, "respirat") || s == "oral inhalation":
+		return "inhaled"
 	}
-	return fold(a) == fold(b)
+	return s
 }
 
 func (t *thing) problem(n *fhir.Node) {
@@ -540,7 +564,9 @@ func (t *thing) observation(n *fhir.Node) {
 	t.fact(fact{name: "Date", value: t.date, date: true})
 	t.fact(fact{name: "Value", value: value(n), weighs: true, equal: sameValue})
 	t.fact(fact{name: "Status", value: n.Get("status").Text(), equal: sameStanding, usual: "final"})
-	t.facts = append(t.facts, besides(n)...)
+	for _, f := range besides(n) {
+		t.fact(f)
+	}
 	for c := range n.Get("component").Items() {
 		if name := words(c.Get("code")); name != "" {
 			t.fact(fact{name: name, value: value(c), weighs: true, equal: sameValue})

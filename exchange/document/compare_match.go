@@ -7,7 +7,6 @@ import (
 
 	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/fhir"
-	"github.com/osler-emr/osler/knowledge/rx"
 )
 
 // An entry of the chart is found for an item by what both are: a code that both have, or one that the
@@ -18,10 +17,11 @@ import (
 type index struct {
 	byKey map[string]*alike
 	all   map[string][]*thing // by group
+	terms map[string][]int    // the places of those in all, of the first mostKin, that say a word: by group and word
 }
 
 func indexOf(nodes []*fhir.Node) index {
-	here := index{byKey: map[string]*alike{}, all: map[string][]*thing{}}
+	here := index{byKey: map[string]*alike{}, all: map[string][]*thing{}, terms: map[string][]int{}}
 	observations := map[string]*fhir.Node{}
 	for _, n := range nodes {
 		if n.ResourceType() == "Observation" {
@@ -38,6 +38,11 @@ func indexOf(nodes []*fhir.Node) index {
 			continue
 		}
 		t.results(observations)
+		if at := len(here.all[t.group]); t.loose && at < mostKin {
+			for _, w := range t.terms() {
+				here.terms[t.group+"\x00"+w] = append(here.terms[t.group+"\x00"+w], at)
+			}
+		}
 		here.all[t.group] = append(here.all[t.group], t)
 		for _, k := range t.keys() {
 			if here.byKey[k] == nil {
@@ -118,12 +123,9 @@ func (x index) best(in *thing) (best match) {
 			try(t, false)
 		}
 	}
-	if best.thing == nil && in.loose { // "Diabetes" for "Type 2 diabetes mellitus"
-		all := x.all[in.group]
-		for _, t := range all[:min(len(all), mostKin)] {
-			if in.within(t) || t.now && rx.Kin(in.agent, t.agent) { // penicillin G, where penicillin is known
-				try(t, false)
-			}
+	if best.thing == nil && in.loose {
+		for _, t := range x.kin(in) {
+			try(t, false)
 		}
 	}
 	return best
@@ -132,13 +134,48 @@ func (x index) best(in *thing) (best match) {
 // mostKin is how many entries of a chart are looked through for what no code and no name finds.
 const mostKin = 500
 
-// within reports whether an item without codes says a part of the words of an entry.
-func (t *thing) within(of *thing) bool {
-	mine, theirs := strings.Fields(folded(t.name)), strings.Fields(folded(of.name))
-	if len(mine) == 0 || len(t.codes) > 0 || len(mine) >= len(theirs) {
-		return false
+// kin are the entries of which an item says a part of the words and no code ("Diabetes" for "Type 2 diabetes
+// mellitus"), or whose class of medicines it is of: penicillin G, where penicillin is known.
+func (x index) kin(in *thing) (out []*thing) {
+	all := x.all[in.group]
+	all = all[:min(len(all), mostKin)]
+	for _, i := range x.saying(in) {
+		if len(in.terms()) < len(all[i].terms()) {
+			out = append(out, all[i])
+		}
 	}
-	return !slices.ContainsFunc(mine, func(w string) bool { return !slices.Contains(theirs, w) })
+	if !in.cause.Known() {
+		return out
+	}
+	for _, t := range all {
+		if t.now && in.cause.Kin(t.cause) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// saying are the places of the entries that say every word of an item without codes.
+func (x index) saying(in *thing) []int {
+	if len(in.codes) > 0 {
+		return nil
+	}
+	var lists [][]int
+	for _, w := range in.terms() {
+		lists = append(lists, x.terms[in.group+"\x00"+w])
+	}
+	if len(lists) == 0 {
+		return nil
+	}
+	slices.SortFunc(lists, func(a, b []int) int { return len(a) - len(b) })
+	found := slices.Clone(lists[0])
+	for _, list := range lists[1:] {
+		found = slices.DeleteFunc(found, func(i int) bool {
+			_, says := slices.BinarySearch(list, i)
+			return !says
+		})
+	}
+	return found
 }
 
 // matches reports whether an entry may be the same as an item.
@@ -189,7 +226,7 @@ func (m match) state(in *thing) State {
 		switch {
 		case f.part && !f.gathers && of.name == "": // the chart has no such part, or it cannot be read
 			differs = true
-		case f.title && (m.sure || sameWords(f.value, of.value)):
+		case f.title && (m.sure || f.sameWords(of)):
 		case f.value == "" && of.value == "":
 		case f.value == "":
 			less = less || f.weighs || of.weighs

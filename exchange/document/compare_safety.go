@@ -4,12 +4,12 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/knowledge/rx"
 	"github.com/osler-emr/osler/practice/medication"
 	"github.com/osler-emr/osler/record"
-	"github.com/osler-emr/osler/trust/policy"
 )
 
 // mostChecked bounds the items of a document that the safety checks look at, mostTaken the current medicines
@@ -80,6 +80,10 @@ func (c *Comparison) check(ctx context.Context, actor *record.Actor, nodes []*fh
 			}
 			g.Current = others
 			r.Findings = rx.Check(g)
+			if slices.ContainsFunc(r.Findings.Findings, func(x rx.Finding) bool { return x.Rule == rx.RuleUnseen }) {
+				c.Unseen, g.Unseen = true, nil
+				r.Findings = rx.Check(g)
+			}
 			r.partly(unmet)
 		default:
 			r.Findings = againstAllergy(f, taken, allergyOf(r, f))
@@ -141,8 +145,9 @@ func allergyOf(r *Row, f rx.Facts) rx.Allergy {
 func againstAllergy(f rx.Facts, taken []rx.Medicine, a rx.Allergy) (out rx.Findings) {
 	g := f
 	g.Allergies, g.Current, g.NoKnownAllergies = []rx.Allergy{a}, nil, false
-	if g.Unseen != nil {
-		g.Unseen = nil // they are checked by who sees them
+	g.Unseen, g.Unread = nil, nil // what is hidden is checked by who sees it
+	if slices.Contains(f.Unread, rx.Interactions) {
+		out.NotChecked = append(out.NotChecked, rx.NotChecked{Check: rx.Allergies, Reason: rx.NotCovered})
 	}
 	for i, m := range taken {
 		if i >= mostTaken {
@@ -180,16 +185,5 @@ func facts(ctx context.Context, actor *record.Actor, patient string, nodes []*fh
 			return medication.ChartFacts(ctx, actor, patient, nil)
 		}
 	}
-	f := medication.FactsFrom(nodes, patient, actor.Now().UTC(), nil)
-	types := []string{"MedicationRequest", "MedicationStatement", "AllergyIntolerance", "Condition", "Observation"}
-	if !slices.ContainsFunc(types, func(t string) bool { return policy.Partial(actor.Principal(), t) }) {
-		return f, nil
-	}
-	hidden, err := actor.Unseen(ctx, patient, types...)
-	if err != nil || len(hidden) == 0 {
-		return f, err
-	}
-	unseen := medication.FactsFrom(hidden, patient, actor.Now().UTC(), nil)
-	f.Unseen = &unseen
-	return f, nil
+	return medication.FactsFor(ctx, actor, patient, nodes, time.UTC, nil)
 }

@@ -86,6 +86,7 @@ func undoOnce(ctx context.Context, actor *record.Actor, patient, document, batch
 	if u.Back == 0 {
 		return u, fault.New(fault.Conflict, "Somebody has changed every entry since; nothing can be taken back as a whole.")
 	}
+	c.as(document)
 	c.reopen(r, i, u.Kept)
 	change.Put = append(change.Put, record.Put{Resource: c.provenance(actor, step{document: document, activity: "undo", targets: targets, of: batch}), Create: true}, r.put(actor, c, ""))
 	u.Result, err = actor.Commit(ctx, change)

@@ -56,3 +56,6 @@ const (
 	ledTo            = "The document says that this led to: %s."
 	bodyUnreadable   = "The file in the document cannot be read."
 )
+
+// MetHidden says what Comparison.Unseen is.
+const MetHidden = "Some medicines of this document do not go well with information in this chart that you may not see. Which ones is not told: let somebody who may see all of the chart decide about the medicines."

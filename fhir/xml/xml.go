@@ -33,6 +33,21 @@ const (
 	xsiSpace   = "http://www.w3.org/2001/XMLSchema-instance"
 )
 
+// IsResource reports whether a body is XML whose root is of the namespace of FHIR, as that of other documents in XML is
+// not, whatever else stands in it.
+func IsResource(body []byte) bool {
+	d := xml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))))
+	for {
+		t, err := d.Token()
+		if err != nil {
+			return false
+		}
+		if start, ok := t.(xml.StartElement); ok {
+			return start.Name.Space == fhirSpace
+		}
+	}
+}
+
 // Decode reads one resource. Faults name the line and the element, never a value.
 func Decode(body []byte) (*fhir.Node, error) {
 	if len(body) > fhir.MaxBytes {

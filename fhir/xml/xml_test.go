@@ -261,3 +261,19 @@ func BenchmarkDecode(b *testing.B) {
 		}
 	}
 }
+
+// TestIsResource: a resource is known by the namespace of its root, and by nothing else.
+func TestIsResource(t *testing.T) {
+	comment := "<!-- " + strings.Repeat("x", 1000) + " -->"
+	for body, want := range map[string]bool{
+		`<Binary xmlns="http://hl7.org/fhir"/>`: true,
+		"\xef\xbb\xbf" + `<?xml version="1.0" encoding="UTF-8"?>` + comment + `<f:Binary xmlns:f="http://hl7.org/fhir"/>`: true,
+		`<!-- http://hl7.org/fhir --><ClinicalDocument xmlns="urn:hl7-org:v3"/>`:                                          false,
+		`<ClinicalDocument xmlns="urn:hl7-org:v3" xmlns:f="http://hl7.org/fhir"/>`:                                        false,
+		`<Binary/>`: false, "": false, "http://hl7.org/fhir": false, `<?xml version="1.0" encoding="ISO-8859-1"?><ClinicalDocument xmlns="urn:hl7-org:v3"/>`: false,
+	} {
+		if got := IsResource([]byte(body)); got != want {
+			t.Errorf("%.80q: %v", body, got)
+		}
+	}
+}

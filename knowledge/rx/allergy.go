@@ -66,12 +66,25 @@ func understand(a Allergy) (culprit, bool) {
 	return culprit{ingredients: found}, len(found) > 0
 }
 
+// Cause is what an allergy was understood to be to.
+type Cause struct {
+	culprit culprit
+	known   bool
+}
+
+// CauseOf understands an allergy, so that it can be held to many others.
+func CauseOf(a Allergy) (c Cause) {
+	c.culprit, c.known = understand(a)
+	return c
+}
+
+// Known reports whether the catalogue knows the cause.
+func (c Cause) Known() bool { return c.known }
+
 // Kin reports whether one of two allergies is to a class of medicines, and the other to that class or to a
 // member of it: who is allergic to penicillin is asked whether penicillin G is news.
-func Kin(a, b Allergy) bool {
-	x, known := understand(a)
-	y, too := understand(b)
-	return known && too && (x.covers(y) || y.covers(x))
+func (c Cause) Kin(of Cause) bool {
+	return c.known && of.known && (c.culprit.covers(of.culprit) || of.culprit.covers(c.culprit))
 }
 
 func (c culprit) covers(of culprit) bool {

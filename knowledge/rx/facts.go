@@ -30,7 +30,13 @@ type Facts struct {
 	// Unseen is what is in the chart and hidden from the person who asks: its Current,
 	// Allergies, Problems, Pregnancy and measures. Findings never say what it is.
 	Unseen *Facts
+	// Unread are the checks of which some facts were not read, since the program that asks may not:
+	// none of them is clear.
+	Unread []string
 }
+
+// NotCovered is why a check of Facts.Unread did not look at everything.
+const NotCovered = "the program that asks may not read all that this check looks at"
 
 // Medicine is one medicine in the list or on the form.
 type Medicine struct {

@@ -10,7 +10,7 @@ func TestKin(t *testing.T) {
 		{"penicillin", "Penicillin G benzathine", true}, {"amoxicillin", "penicillin", true}, {"penicillins", "PCN", true},
 		{"penicillin", "ceftriaxone", false}, {"amoxicillin", "ampicillin", false}, {"penicillin", "latex", false}, {"", "", false},
 	} {
-		if got := Kin(Allergy{Text: c.a}, Allergy{Text: c.b}); got != c.want {
+		if got := CauseOf(Allergy{Text: c.a}).Kin(CauseOf(Allergy{Text: c.b})); got != c.want {
 			t.Errorf("%s and %s: %v", c.a, c.b, got)
 		}
 	}

@@ -97,7 +97,23 @@ func Check(f Facts) Findings {
 		s.runs = append(s.runs, Run{c.name, s.outcome(c.name, len(s.findings) > found, len(s.missing) > missed || s.partly || !complete), note})
 	}
 	s.mergePotassium()
+	s.unread()
 	return s.result()
+}
+
+// unread says of which checks some facts were not read, in the place of what they found missing.
+func (s *state) unread() {
+	for i := range s.runs {
+		r := &s.runs[i]
+		if !slices.Contains(s.Unread, r.Check) {
+			continue
+		}
+		s.missing = slices.DeleteFunc(s.missing, func(m NotChecked) bool { return m.Check == r.Check && m.Subject == "" })
+		s.miss(r.Check, "", NotCovered)
+		if r.Outcome != Found {
+			r.Outcome, r.Note = Missing, ""
+		}
+	}
 }
 
 func (s *state) outcome(name string, found, missed bool) Outcome {

@@ -8,7 +8,7 @@ import (
 	"github.com/osler-emr/osler/trust/policy"
 )
 
-// Elsewhere is something that was taken in from a document of another clinic and has no page of its own.
+// Elsewhere is something that was taken in from a document, of another clinic or sent by the patient, and has no page of its own.
 type Elsewhere struct {
 	Kind, Text, Value, When string
 	Document                string // id of the DocumentReference; "" where fewer people see it
@@ -27,7 +27,7 @@ func (c Chart) Elsewhere() (out []Elsewhere) {
 	for _, k := range kindsElsewhere {
 		for _, n := range c.resources[k.Type] {
 			document, _ := strings.CutPrefix(n.Path("meta.source").Text(), "urn:uuid:")
-			if policy.OriginOf(n) != Imported || inError(n) || n.Get("lifecycleStatus").Text() == "entered-in-error" || k.Type == "Observation" && charted(n) {
+			if !Imported.Of(n) || inError(n) || n.Get("lifecycleStatus").Text() == "entered-in-error" || k.Type == "Observation" && charted(n) {
 				continue
 			}
 			e := elsewhere(n)

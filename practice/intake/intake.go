@@ -76,7 +76,7 @@ func number(s string) float64 {
 // FromResource reads a home measurement; ok is false for an Observation that no patient
 // reported, or of another kind.
 func FromResource(n *fhir.Node) (m Measurement, ok bool) {
-	if n.ResourceType() != "Observation" || !policy.Reported.Of(n) {
+	if n.ResourceType() != "Observation" || !policy.Reported.Of(n) || policy.Imported.Of(n) { // from a document that the patient sent
 		return m, false
 	}
 	m = Measurement{ID: n.ID(), Name: n.Path("code.text").Text(), When: lang.Moment(n.Get("effectiveDateTime").Text(), time.UTC)}

@@ -2,6 +2,7 @@ package medication
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/osler-emr/osler/knowledge/vital"
 	"github.com/osler-emr/osler/practice/vitalsign"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // LOINC codes of measurements that checks use.
@@ -27,14 +29,13 @@ const (
 // pregnancyFor is how long a recorded pregnancy status is trusted.
 const pregnancyFor = 60 * 24 * time.Hour
 
-// ChartFacts reads from the chart what the checks need to know, without a candidate; what the
-// actor may not see is in Unseen, for the checks only. Days
+// ChartFacts reads from the chart what the checks need to know, without a candidate: see FactsFor. Days
 // are those of the zone (nil: UTC).
 func ChartFacts(ctx context.Context, actor *record.Actor, patient string, zone *time.Location) (rx.Facts, error) {
 	if zone == nil {
 		zone = time.UTC
 	}
-	nodes, err := read(ctx, actor, patient, "Patient", "MedicationRequest", "MedicationStatement", "AllergyIntolerance", "Condition", "Observation")
+	nodes, err := read(ctx, actor, patient, append([]string{"Patient"}, checked...)...)
 	if err != nil {
 		return rx.Facts{}, err
 	}
@@ -42,8 +43,37 @@ func ChartFacts(ctx context.Context, actor *record.Actor, patient string, zone *
 	if err != nil {
 		return rx.Facts{}, err
 	}
+	return FactsFor(ctx, actor, patient, nodes, zone, named)
+}
+
+// checked are the types of a chart that the checks look at beside the Patient.
+var checked = []string{"MedicationRequest", "MedicationStatement", "AllergyIntolerance", "Condition", "Observation"}
+
+// needs are the types that each check looks at.
+var needs = map[string][]string{
+	rx.Allergies: {"AllergyIntolerance"}, rx.Interactions: {"MedicationRequest", "MedicationStatement"}, rx.Duplicates: {"MedicationRequest", "MedicationStatement"},
+	rx.Dose: {"MedicationRequest", "MedicationStatement", "Observation"}, rx.Kidney: {"Observation"},
+	rx.Potassium: {"MedicationRequest", "MedicationStatement", "Observation"}, rx.Conditions: {"Condition"}, rx.InPregnancy: {"Condition", "Observation"},
+}
+
+// FactsFor makes the facts from what an actor has read of a chart. What labels hide from the actor is in Unseen, for
+// the checks only; what the scopes of a program leave out is not looked at, and the checks that need it are in Unread.
+func FactsFor(ctx context.Context, actor *record.Actor, patient string, nodes []*fhir.Node, zone *time.Location, named func(string) *fhir.Node) (rx.Facts, error) {
 	f := FactsFrom(nodes, patient, actor.Now().In(zone), named)
-	hidden, err := actor.Unseen(ctx, patient, "MedicationRequest", "MedicationStatement", "AllergyIntolerance", "Condition", "Observation")
+	p := actor.Principal()
+	partial := false
+	for _, t := range checked {
+		partial = partial || policy.Partial(p, t)
+	}
+	if !partial {
+		return f, nil
+	}
+	for check, types := range needs {
+		if slices.ContainsFunc(types, func(t string) bool { return !policy.ReadsAll(p, t, patient) }) {
+			f.Unread = append(f.Unread, check)
+		}
+	}
+	hidden, err := actor.Unseen(ctx, patient, checked...)
 	if err != nil || len(hidden) == 0 {
 		return f, err
 	}
@@ -85,7 +115,7 @@ func FactsFrom(nodes []*fhir.Node, patient string, now time.Time, named func(str
 func (m Medicine) Check() rx.Medicine {
 	return rx.Medicine{
 		ID: m.Reference(), Text: m.Text, Codings: m.Codings, Strength: m.Strength(), Dose: m.Dose, Unit: m.Unit,
-		PerDay: drug.PerDay(m.Frequency, m.Period, m.PeriodUnit), AsNeeded: m.AsNeeded, Days: m.Days, Stated: m.Stated && m.Source == "", Date: m.Authored,
+		PerDay: drug.PerDay(m.Frequency, m.Period, m.PeriodUnit), AsNeeded: m.AsNeeded, Days: m.Days, Stated: m.Stated && (m.Source == "" || m.Origin == policy.Reported), Date: m.Authored,
 	}
 }
 

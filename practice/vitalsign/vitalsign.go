@@ -95,7 +95,11 @@ func Counts(n *fhir.Node) bool {
 // Waiting reports whether an observation is a home measurement that waits for a clinician.
 func Waiting(n *fhir.Node) bool { return n.Get("status").Text() == "preliminary" && isReported(n) }
 
-func isReported(n *fhir.Node) bool { return policy.OriginOf(n) == policy.Reported }
+// isReported reports whether a patient has measured it: what stands in a document that a patient sent was taken in
+// by somebody here.
+func isReported(n *fhir.Node) bool {
+	return policy.OriginOf(n) == policy.Reported && !policy.Imported.Of(n)
+}
 
 // FromResource reads a vital sign from an Observation, in the unit of its definition when UCUM can
 // convert it; other units stay and are shown as they are. ok is false for anything else.

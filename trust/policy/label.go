@@ -112,6 +112,25 @@ func Partial(p trust.Principal, resourceType string) bool {
 	return p.Role != trust.SystemRole && (p.Staff() || len(Hidden(p)) > 0)
 }
 
+// ReadsAll reports whether the scopes of a token let read and list all entries of a type in a patient's chart: what is kept
+// from its principal there is kept by role, labels and objections alone. It is true without scopes.
+func ReadsAll(p trust.Principal, resourceType, patient string) bool {
+	return allOf(scope(p, resourceType, 'r'), patient) && allOf(scope(p, resourceType, 's'), patient)
+}
+
+// allOf reports whether what scopes open is all of a patient's chart.
+func allOf(x search.Expr, patient string) bool {
+	switch x := x.(type) {
+	case search.All:
+		return true
+	case search.InPatient:
+		return slices.Contains(x, patient)
+	case search.Or:
+		return slices.ContainsFunc(x, func(y search.Expr) bool { return allOf(y, patient) })
+	}
+	return false
+}
+
 // Blind reports whether a role sees entries of a type, but not those that a label marks unless the account of
 // the person is cleared for it.
 func Blind(role trust.Role, resourceType string, l Label) bool {

@@ -53,14 +53,9 @@ func OriginOf(r *fhir.Node) (origin Origin) {
 	return origin
 }
 
-// SourceOf returns whose document an imported resource is from, as Tag has it; "" where nothing is known, and of what a
-// patient reported.
-func SourceOf(r *fhir.Node) string {
-	if Reported.Of(r) {
-		return ""
-	}
-	return Imported.tag(r).Get("display").Text()
-}
+// SourceOf returns whose document an imported resource is from, as Tag has it; "" where nothing is known. Of what is from
+// a document that the patient sent, it begins with the patient.
+func SourceOf(r *fhir.Node) string { return Imported.tag(r).Get("display").Text() }
 
 // MarkReported marks what a patient writes newly as such, when its type has no other member that says so
 // and nothing is said of its origin.
