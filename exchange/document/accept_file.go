@@ -262,9 +262,9 @@ func (c *Comparison) source(named bool) string {
 	}
 	switch {
 	case c.sent && other:
-		return "the patient, with " + by
+		return policy.SentMark + by
 	case c.sent:
-		return "the patient, with a document of " + by
+		return policy.SentMark + "a document of " + by
 	}
 	return by
 }

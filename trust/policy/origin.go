@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"strings"
+
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/trust"
 )
@@ -53,9 +55,18 @@ func OriginOf(r *fhir.Node) (origin Origin) {
 	return origin
 }
 
-// SourceOf returns whose document an imported resource is from, as Tag has it; "" where nothing is known. Of what is from
-// a document that the patient sent, it begins with the patient.
-func SourceOf(r *fhir.Node) string { return Imported.tag(r).Get("display").Text() }
+// SentMark begins the source of what is from a document that the patient sent.
+const SentMark = "the patient, with "
+
+// SourceOf returns whose document an imported resource is from, as Tag has it; "" where nothing is known. What a patient
+// reported is never a clinic's: of that the source counts only if it begins with SentMark.
+func SourceOf(r *fhir.Node) string {
+	source := Imported.tag(r).Get("display").Text()
+	if Reported.Of(r) && !strings.HasPrefix(source, SentMark) {
+		return ""
+	}
+	return source
+}
 
 // MarkReported marks what a patient writes newly as such, when its type has no other member that says so
 // and nothing is said of its origin.
