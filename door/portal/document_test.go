@@ -99,12 +99,8 @@ func TestAPatientSendsAPhoto(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.Remove("id")
-	link, err := doctor.Commit(t.Context(), record.Change{Put: []record.Put{{Resource: n}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := chart.OpenDocument(t.Context(), doctor, theirs, link.Versions[0].ID); !fault.Is(err, fault.NotFound) {
-		t.Errorf("a link shows another patient's photo: %v", err)
+	if _, err := doctor.Commit(t.Context(), record.Change{Put: []record.Put{{Resource: n}}}); !fault.Is(err, fault.Invalid) {
+		t.Errorf("another patient's chart names the photo: %v", err)
 	}
 	for title, content := range map[string]string{"": photo, "A film": "not a picture", "Nothing": ""} {
 		if status, page := c.photo(maria, title, content); status != 422 || !strings.Contains(page, `class="why-bad"`) {
