@@ -3,6 +3,7 @@ package clinic
 import (
 	"encoding/base64"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -90,5 +91,38 @@ func TestWhatHasNoPageIsSeen(t *testing.T) {
 	}
 	if got := anna.get("/p/maria/documents"); !got.says("to review") {
 		t.Error("the list does not say that it waits")
+	}
+}
+
+// TestWhatIsNotSureIsChosenOneByOne: the choice of all that is new leaves it, the page says how many and why, and it
+// counts what a press of Accept leaves.
+func TestWhatIsNotSureIsChosenOneByOne(t *testing.T) {
+	h := open(t)
+	h.commit(trust.System("import"), `{"resourceType":"Patient","id":"maria","name":[{"family":"Okafor","given":["Maria"]}],"birthDate":"1968-03-14","gender":"female"}`)
+	anna := h.signedIn("anna")
+	coded := `code="7646" displayName="omeprazole" codeSystem="2.16.840.1.113883.6.88"`
+	letter := strings.Replace(letterFile(), coded, `nullFlavor="UNK"`, 1)
+	if letter == letterFile() {
+		t.Fatal("the letter has no omeprazole")
+	}
+	at := anna.sendLetter("maria", letter, "key", "k1").path
+	page := anna.post(at, "act", "new")
+	if !page.says("1 where something is not sure") {
+		t.Errorf("the page does not say what is left: %s", tags.ReplaceAllString(page.body, " "))
+	}
+	chosen := 0
+	for _, row := range strings.Split(page.body, "<tr data-row")[1:] {
+		unsure, taken := strings.Contains(row, "There is no code, only words."), strings.Contains(row, `value="add" checked`)
+		if unsure && taken {
+			t.Error("what has a doubt was chosen with the others")
+		}
+		if taken {
+			chosen++
+		}
+	}
+	left := regexp.MustCompile(`data-leftover>(\d+) left`).FindStringSubmatch(page.body)
+	press := regexp.MustCompile(`Accept (\d+), leave (\d+)</span>`).FindStringSubmatch(page.body)
+	if chosen == 0 || left == nil || press == nil || press[1] != strconv.Itoa(chosen) || press[2] != left[1] {
+		t.Errorf("%d are chosen, the bar says %v and %v", chosen, left, press)
 	}
 }
