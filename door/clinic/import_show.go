@@ -438,6 +438,9 @@ func where(s document.Section) string {
 
 // merges says what Merge does with an item.
 func merges(r document.Row) string {
+	if r.Worse() {
+		return "Merge leaves the chart's milder reaction: choose Add, or change it in the chart."
+	}
 	if r.Merges {
 		return "Merge notes in the chart's entry that it is listed there too; its own words stay."
 	}
