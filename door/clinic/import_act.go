@@ -138,13 +138,32 @@ func importDecide(w http.ResponseWriter, r *web.Request) error {
 	return v.accept(w, r, f, at)
 }
 
-// allNew chooses Add for what is new and not chosen yet, but not for what a check warns of or the document contests.
+// allNew chooses Add for what is new and not chosen yet, but not for what is not sure or a check warns of.
 func (v *importView) allNew() {
 	for _, row := range v.C.Rows {
-		if row.State == document.New && row.Addable() && !row.Contested() && v.Choices[row.Item.Key] == "" && row.Findings.Count(rx.Stop)+row.Findings.Count(rx.Warning) == 0 && !(v.C.Unseen && row.Checks) {
+		if row.Clear() && v.Choices[row.Item.Key] == "" && !v.warned(row) {
 			v.Choices[row.Item.Key] = document.Add
 		}
 	}
+}
+
+// warned reports whether a check warns of an item, or may warn of it and cannot say so to who looks.
+func (v importView) warned(row document.Row) bool {
+	return row.Findings.Count(rx.Stop)+row.Findings.Count(rx.Warning) > 0 || v.C.Unseen && row.Checks
+}
+
+// apart are how many new items allNew leaves to be chosen one by one: because something of them is not sure, or because of a check.
+func (v importView) apart() (unsure, warned int) {
+	for _, row := range v.C.Rows {
+		switch {
+		case row.State != document.New || !row.Addable() || v.R.Done[row.Item.Key] != "" || v.Choices[row.Item.Key] != "":
+		case !row.Clear():
+			unsure++
+		case v.warned(row):
+			warned++
+		}
+	}
+	return unsure, warned
 }
 
 func (v importView) accept(w http.ResponseWriter, r *web.Request, f importFile, at string) error {

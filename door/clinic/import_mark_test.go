@@ -3,6 +3,7 @@ package clinic
 import (
 	"encoding/base64"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -90,5 +91,66 @@ func TestWhatHasNoPageIsSeen(t *testing.T) {
 	}
 	if got := anna.get("/p/maria/documents"); !got.says("to review") {
 		t.Error("the list does not say that it waits")
+	}
+}
+
+// TestWhatIsNotSureIsChosenOneByOne: the choice of all that is new leaves it, the page says how many and why, and it
+// counts what a press of Accept leaves.
+func TestWhatIsNotSureIsChosenOneByOne(t *testing.T) {
+	h := open(t)
+	h.commit(trust.System("import"), `{"resourceType":"Patient","id":"maria","name":[{"family":"Okafor","given":["Maria"]}],"birthDate":"1968-03-14","gender":"female"}`)
+	anna := h.signedIn("anna")
+	coded := `code="7646" displayName="omeprazole" codeSystem="2.16.840.1.113883.6.88"`
+	letter := strings.Replace(letterFile(), coded, `nullFlavor="UNK"`, 1)
+	if letter == letterFile() {
+		t.Fatal("the letter has no omeprazole")
+	}
+	at := anna.sendLetter("maria", letter, "key", "k1").path
+	page := anna.post(at, "act", "new")
+	if !page.says("1 where something is not sure") {
+		t.Errorf("the page does not say what is left: %s", tags.ReplaceAllString(page.body, " "))
+	}
+	chosen := 0
+	for _, row := range strings.Split(page.body, "<tr data-row")[1:] {
+		unsure, taken := strings.Contains(row, "There is no code, only words."), strings.Contains(row, `value="add" checked`)
+		if unsure && taken {
+			t.Error("what has a doubt was chosen with the others")
+		}
+		if taken {
+			chosen++
+		}
+	}
+	left := regexp.MustCompile(`data-leftover>(\d+) left`).FindStringSubmatch(page.body)
+	press := regexp.MustCompile(`Accept (\d+), leave (\d+)</span>`).FindStringSubmatch(page.body)
+	if chosen == 0 || left == nil || press == nil || press[1] != strconv.Itoa(chosen) || press[2] != left[1] {
+		t.Errorf("%d are chosen, the bar says %v and %v", chosen, left, press)
+	}
+}
+
+// TestAWorseReactionIsMarked: the row says so in the colour of danger, and that merging would not raise the chart's.
+func TestAWorseReactionIsMarked(t *testing.T) {
+	h := open(t)
+	h.commit(trust.System("import"), `{"resourceType":"Patient","id":"maria","name":[{"family":"Okafor","given":["Maria"]}],"birthDate":"1968-03-14","gender":"female"}`,
+		`{"resourceType":"AllergyIntolerance","id":"peni","patient":{"reference":"Patient/maria"},"criticality":"low","clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical","code":"active"}]},"code":{"coding":[{"system":"http://www.nlm.nih.gov/research/umls/rxnorm","code":"7980"}],"text":"penicillin G"},"reaction":[{"manifestation":[{"text":"rash"}],"severity":"mild"}]}`)
+	page := h.signedIn("anna").sendLetter("maria", letterFile(), "key", "k1")
+	if !regexp.MustCompile(`<span class="tag crit[^>]*>.{0,400}worse than the chart`).MatchString(strings.ReplaceAll(page.body, "\n", " ")) || strings.Count(page.body, "worse than the chart") != 1 || !page.says("milder reaction: choose Add") {
+		t.Errorf("the review: %s", tags.ReplaceAllString(page.body, " "))
+	}
+}
+
+// TestADoubtIsSeenInTheChart: on the pages of problems and of what came from other clinics.
+func TestADoubtIsSeenInTheChart(t *testing.T) {
+	h := open(t)
+	meta := `"meta":{"tag":[{"system":"urn:osler:origin","code":"imported","display":"Kirkstall Heart Clinic, 2026-11-09"}]},"note":[{"text":"Not sure in the document that this is from: only words."}],"subject":{"reference":"Patient/maria"}`
+	h.commit(trust.System("import"), `{"resourceType":"Condition","id":"pe","code":{"text":"Pulmonary embolism"},"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"active"}]},`+meta+`}`,
+		`{"resourceType":"Procedure","id":"op","status":"unknown","code":{"text":"Sigmoidoscopy"},`+meta+`}`)
+	anna := h.signedIn("anna")
+	for _, path := range []string{"/p/maria/problems", "/p/maria/documents"} {
+		if page := anna.get(path); !page.says("Not sure in the document") {
+			t.Errorf("%s does not show it: %d %s", path, page.status, tags.ReplaceAllString(page.body, " "))
+		}
+	}
+	if page := anna.get("/p/maria/emergency"); page.says("Sigmoidoscopy") {
+		t.Error("the emergency sheet lists as done what nobody knows to be done")
 	}
 }

@@ -220,16 +220,21 @@ func (v importView) countWords(ctx context.Context) templ.Attributes {
 		"data-unsure": ui.T(ctx, "%d unsure", 9999), "data-none": ui.T(ctx, "Nothing is chosen yet."), "data-left": ui.T(ctx, "%d left", 9999)}
 }
 
+// rest is how many items a press of Accept leaves.
+func (v importView) rest() int {
+	return v.left() - v.chosen(document.Add) - v.chosen(document.Merge) - v.chosen(document.Ignore)
+}
+
 // accepts says what the button does.
 func (v importView) accepts(ctx context.Context) string {
-	n := v.chosen(document.Add) + v.chosen(document.Merge) + v.chosen(document.Ignore)
-	switch n {
+	switch n := v.left() - v.rest(); n {
 	case 0:
 		return ui.T(ctx, "Accept")
 	case v.left():
 		return ui.T(ctx, "Accept %d", n)
+	default:
+		return ui.T(ctx, "Accept %d, leave %d", n, v.rest())
 	}
-	return ui.T(ctx, "Accept %d, leave %d", n, v.left()-n)
 }
 
 // batches are the steps that can still be taken back.
@@ -433,6 +438,9 @@ func where(s document.Section) string {
 
 // merges says what Merge does with an item.
 func merges(r document.Row) string {
+	if r.Worse() {
+		return "Merge leaves the chart's milder reaction: choose Add, or change it in the chart."
+	}
 	if r.Merges {
 		return "Merge notes in the chart's entry that it is listed there too; its own words stay."
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/practice/emergency"
+	"github.com/osler-emr/osler/practice/medication"
 )
 
 // Frame is what the page knows beside the record.
@@ -50,4 +51,12 @@ func stated(ctx context.Context, status string) string {
 		return ui.T(ctx, "not known whether still taken")
 	}
 	return ""
+}
+
+// listed marks what another clinic lists as the patient's word is marked, in words that are not the patient's.
+func listed(ctx context.Context, m medication.Medicine) string {
+	if m.NotTaken() {
+		return ui.T(ctx, "listed as stopped")
+	}
+	return stated(ctx, m.Status)
 }

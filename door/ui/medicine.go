@@ -41,7 +41,7 @@ func SplitMedicine(text string) Medicine {
 }
 
 var (
-	doseNumber  = regexp.MustCompile(`\d*\.?\d+(?:,\d{3})*(?:\.\d+)?`)
+	doseNumber  = regexp.MustCompile(`\b\d{4}-\d\d(?:-\d\d)?\b|\b\d\d?/\d\d?/\d{4}\b|(?i:\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ -](?:19|20)\d\d\b)|\d*\.?\d+(?:,\d{3})*(?:\.\d+)?`)
 	unitNoSpace = regexp.MustCompile(`(?i)(\d)(mg|mcg|µg|microgram|g|kg|ml|l|mmol|unit|units|iu|%)\b`)
 	slashUnit   = regexp.MustCompile(`(?i)\b(mg|mcg|g|units?|mmol)/(\d*\s?ml|ml|l|g|kg|day|dose|actuat)\b`)
 	unitStop    = regexp.MustCompile(`(?i)\b(mg|mcg|ml|g|kg)\.(\s|$)`)
@@ -57,6 +57,9 @@ func DoseText(s string) string {
 	s = slashUnit.ReplaceAllString(s, "$1 per $2")
 	s = unitStop.ReplaceAllString(s, "$1$2")
 	s = doseNumber.ReplaceAllStringFunc(s, func(n string) string {
+		if strings.Trim(n, "0123456789.,") != "" { // a date: its year is no number
+			return n
+		}
 		return lang.Dose(strings.ReplaceAll(n, ",", ""))
 	})
 	return strings.Join(strings.Fields(s), " ")

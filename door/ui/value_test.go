@@ -128,6 +128,7 @@ func TestMedicationLine(t *testing.T) {
 		"20mg tablet": "20 mg tablet", "5.0 mg": "5 mg", ".5 mg": "0.5 mg", "0.50 mg": "0.5 mg", "1000 mg": "1,000 mg",
 		"5 mg/5 mL": "5 mg per 5 mL", "10 mg. daily": "10 mg daily", "75 µg": "75 mcg", "1,000 mg": "1,000 mg",
 		"once daily": "once daily", "2.5 mg": "2.5 mg", "100 mg": "100 mg", "10000 units/mL": "10,000 units per mL",
+		"40 mg, from 10 Nov 2026, to 14 November 2026": "40 mg, from 10 Nov 2026, to 14 November 2026", "1000 mg from 2026-01-05": "1,000 mg from 2026-01-05", "may 1000 mg": "may 1,000 mg",
 	} {
 		if got := DoseText(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
+	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust/policy"
@@ -81,6 +82,7 @@ func (c *Comparison) resources(actor *record.Actor, item *Item, document string)
 			main.Set("hasMember", refs)
 		}
 	}
+	unsure(main, item.Doubts)
 	switch main.ResourceType() {
 	case "Condition":
 		if main.Get("category") == nil && item.Section == Problems {
@@ -106,6 +108,22 @@ func (c *Comparison) resources(actor *record.Actor, item *Item, document string)
 		}
 	}
 	return out
+}
+
+// unsure notes first of an entry what was not sure of it when it was taken in: who reads the chart knows it as who accepted it did.
+func unsure(n *fhir.Node, doubts []Doubt) {
+	if len(doubts) == 0 || !notable[n.ResourceType()] {
+		return
+	}
+	var words []string
+	for _, d := range doubts {
+		words = append(words, lang.Language{}.T(d.Words, d.Args...))
+	}
+	notes := fhir.Arr(fhir.Obj("text", "Not sure in the document that this is from: "+fault.Clip(strings.Join(words, " "), 600)))
+	for have := range n.Get("note").Items() {
+		notes.Append(have.Clone())
+	}
+	n.Set("note", notes)
 }
 
 // owned gives a resource its id, its patient, where it is from and its labels.

@@ -83,6 +83,10 @@ func (r Row) Mergeable() bool {
 	return r.Entry != "" && r.State != Same && r.State != Against && !r.Unmerged
 }
 
+// Clear reports whether an item may be taken in with others, by one choice for all of them: it is new, it can be added, and
+// nothing of it is unsure. What the checks say of it is in Findings.
+func (r Row) Clear() bool { return r.State == New && r.Addable() && len(r.Doubts()) == 0 }
+
 // Comparison is a document held to a chart.
 type Comparison struct {
 	Patient  string
@@ -341,6 +345,6 @@ func (s Section) Name() string {
 // whatever reason was given for filing it, nor of one that has a newer version here; nor a medicine where some check met
 // what is hidden, which does not say with which one.
 func (c *Comparison) alone(r *Row) bool {
-	return !c.Blocks() && c.Later == "" && r.State == New && r.Addable() && len(r.Doubts()) == 0 &&
+	return !c.Blocks() && c.Later == "" && r.Clear() &&
 		!(r.Checks && r.Findings.Loudest() == rx.Stop) && !(c.Unseen && r.isMedicine())
 }

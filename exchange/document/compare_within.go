@@ -94,6 +94,3 @@ func (r *Row) inside(d Doubt) {
 
 // Doubts are what is not sure of an item: what could not be read, and what the document says otherwise elsewhere.
 func (r Row) Doubts() []Doubt { return append(slices.Clip(r.Item.Doubts), r.within...) }
-
-// Contested reports whether the document itself says something else elsewhere.
-func (r Row) Contested() bool { return len(r.within) > 0 }

@@ -45,7 +45,11 @@ func (r *reader) procedure(e *cda.Element) {
 		status = "unknown"
 		r.doubt(statusUnclear)
 	}
-	if status == "completed" && r.rowSays(e, code, awaited) || denied && r.rowSays(e, code, given) {
+	awaits := status == "completed" && r.rowSays(e, code, awaited)
+	if awaits { // what the text awaits does not stand in the chart as done
+		status = "unknown"
+	}
+	if awaits || denied && r.rowSays(e, code, given) {
 		r.doubt(otherText)
 		r.doc.Texts[r.of].Differs = true
 	}

@@ -13,6 +13,7 @@ type Elsewhere struct {
 	Kind, Text, Value, When string
 	Document                string // id of the DocumentReference; "" where fewer people see it
 	Source                  string // see policy.SourceOf
+	Note                    string // the first, which says what was not sure when it was taken in
 }
 
 // kindsElsewhere are the types without a page, with their heading.
@@ -59,6 +60,7 @@ func elsewhere(n *fhir.Node) Elsewhere {
 			n.Get("occurrenceDateTime").Text(), n.Get("startDate").Text(), n.Path("period.start").Text(), n.Get("timingDateTime").Text(), n.Get("authoredOn").Text()),
 		Value: cmp.Or(Words(n.Get("valueCodeableConcept")), n.Get("valueString").Text(),
 			strings.TrimSpace(n.Path("valueQuantity.value").Text()+" "+n.Path("valueQuantity.unit").Text())),
+		Note: n.Path("note.0.text").Text(),
 	}
 	for x := range n.Get("contained").Items() {
 		e.Text = cmp.Or(e.Text, Words(x.Get("type")))

@@ -19,12 +19,14 @@ import (
 	"github.com/osler-emr/osler/practice/result"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust/ledger"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // The most that one page holds; what is left out is counted.
 const (
 	mostMedicines  = 14
 	mostStated     = 6
+	mostElsewhere  = 8
 	mostProblems   = 12
 	mostProcedures = 6
 	mostVaccines   = 5
@@ -38,12 +40,13 @@ type Sheet struct {
 	Allergies  chart.Allergies
 	Medicines  []medication.Medicine // prescribed, current
 	Stated     []medication.Medicine // what the patient says, not checked
+	Elsewhere  []medication.Medicine // what documents of other clinics list, not confirmed
 	Problems   []chart.Problem
 	Values     []Value
 	Procedures []chart.Procedure
 	Vaccines   []chart.Immunization
 	// Left counts what did not fit, by list.
-	Left struct{ Medicines, Stated, Problems, Procedures, Vaccines int }
+	Left struct{ Medicines, Stated, Elsewhere, Problems, Procedures, Vaccines int }
 	At   time.Time
 	// Partial says that entries may be kept from who prints: a list that is empty does not say that there are none.
 	Partial bool
@@ -80,15 +83,22 @@ func Print(ctx context.Context, actor *record.Actor, patient string) (Sheet, err
 func From(c chart.Chart, list medication.Medicines) Sheet {
 	s := Sheet{Patient: c.Patient, Allergies: c.Allergies, At: c.Now(), Partial: c.Partial(types...)}
 	for _, m := range list.Current {
-		if m.Stated {
+		switch {
+		case fromClinic(m):
+			s.Elsewhere = append(s.Elsewhere, m)
+		case m.Stated:
 			s.Stated = append(s.Stated, m)
-		} else {
+		default:
 			s.Medicines = append(s.Medicines, m)
 		}
 	}
-	for _, m := range list.Past { // "the patient says stopped" while it is still prescribed
-		if m.Stated && (m.Status == "stopped" || m.Status == "not-taken") {
+	for _, m := range list.Past { // it is said to be stopped while it is still prescribed
+		switch {
+		case !m.NotTaken():
+		case !fromClinic(m):
 			s.Stated = append(s.Stated, m)
+		case m.Beside:
+			s.Elsewhere = append(s.Elsewhere, m)
 		}
 	}
 	s.Problems = c.ActiveProblems()
@@ -104,12 +114,19 @@ func From(c chart.Chart, list medication.Medicines) Sheet {
 	}
 	s.Medicines, s.Left.Medicines = cut(s.Medicines, mostMedicines)
 	s.Stated, s.Left.Stated = cut(s.Stated, mostStated)
+	s.Elsewhere, s.Left.Elsewhere = cut(s.Elsewhere, mostElsewhere)
 	s.Problems, s.Left.Problems = cut(s.Problems, mostProblems)
 	s.Procedures, s.Left.Procedures = cut(s.Procedures, mostProcedures)
 	s.Vaccines, s.Left.Vaccines = cut(s.Vaccines, mostVaccines)
 	grid := results(c)
 	s.Values, s.BloodGroup = values(c, grid), bloodGroup(grid)
 	return s
+}
+
+// fromClinic reports whether a medicine is what a document of another clinic lists: nobody here has prescribed it, and the
+// patient has not said it, unless the patient sent the document.
+func fromClinic(m medication.Medicine) bool {
+	return m.Stated && m.Origin == policy.Imported
 }
 
 func cut[X any](list []X, most int) (shown []X, left int) {

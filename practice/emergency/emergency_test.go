@@ -10,6 +10,7 @@ import (
 	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/practice/chart"
+	"github.com/osler-emr/osler/practice/medication"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/store/sqlite"
@@ -108,5 +109,32 @@ func TestAnEmptyRecordClaimsNothing(t *testing.T) {
 	}
 	if _, err := Print(t.Context(), actor, "sam"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("the sheet of somebody else: %v", err)
+	}
+}
+
+// TestWhatOtherClinicsListIsNotThePatientsWord: unless the patient sent the document; what is stopped stands there only
+// while it is prescribed here.
+func TestWhatOtherClinicsListIsNotThePatientsWord(t *testing.T) {
+	listed := func(id, status, text, origin string) string {
+		return `{"resourceType":"MedicationStatement","id":"` + id + `","status":"` + status + `","subject":{"reference":"Patient/maria"},"medicationCodeableConcept":{"text":"` + text + `"},"meta":{"tag":[{"system":"urn:osler:origin","code":"imported","display":"Kirkstall Heart Clinic, 2026-11-09"}` + origin + `]}}`
+	}
+	reported := `,{"system":"urn:osler:origin","code":"patient-reported"}`
+	gate := open(t, patient, request, stopped, listed("c1", "active", "clonidine 0.1 mg tablet", ""), listed("c2", "stopped", "hydromorphone 2 mg tablet", ""),
+		listed("c3", "stopped", "lisinopril 20 mg tablet", ""), listed("c4", "active", "meperidine 50 mg tablet", reported))
+	s, err := Print(t.Context(), gate.As(maria, "portal"), "maria")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := func(list []medication.Medicine) (out string) {
+		for _, m := range list {
+			out += m.ID + " "
+		}
+		return out
+	}
+	if got := names(s.Stated); got != "c4 s1 " {
+		t.Errorf("the patient says: %s", got)
+	}
+	if got := names(s.Elsewhere); got != "c1 c3 " {
+		t.Errorf("other clinics list: %s", got)
 	}
 }
