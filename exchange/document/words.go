@@ -14,6 +14,7 @@ const (
 	deniesInWords    = "There is no code, and the words seem to say that there is none, or that it is not known."
 	wordsOnly        = "There is no code, only words."
 	otherText        = "The text of the document says something else than this entry."
+	textSays         = "The text of the document says: “%s”."
 	notUCUM          = "“%s” is no unit of UCUM."
 	timesWithoutZone = "Times of day in this document have no time zone. Their days are taken, the times are not."
 	noBody           = "The document has no contents beside its header."
