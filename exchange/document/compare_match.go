@@ -89,6 +89,10 @@ func (x index) row(item *Item) Row {
 	in.parts(item.Parts)
 	in.rest()
 	best := x.best(in)
+	if names := x.refuted(in); names != "" {
+		r.State, r.ChartText, r.Fields = Against, names, beside(nil, in)
+		return r
+	}
 	if best.thing == nil {
 		r.Fields = beside(nil, in)
 		return r
@@ -374,4 +378,20 @@ func (x index) absent(r *Row) {
 		r.State, r.entry, r.Entry = Against, nil, ""
 		r.ChartText = strings.Join(entries[:min(len(entries), 5)], ", ")
 	}
+}
+
+// refuted are the names of what the chart has of today where an item says that it is not so: a denied diabetes denies
+// type 2 diabetes too.
+func (x index) refuted(in *thing) string {
+	if in.group != "Condition" && in.group != "AllergyIntolerance" || code(in.node.Get("verificationStatus")) != "refuted" || len(in.terms()) == 0 {
+		return ""
+	}
+	var names []string
+	for _, t := range x.all[in.group] {
+		shared := slices.ContainsFunc(t.codes, func(c string) bool { return slices.Contains(in.codes, c) })
+		if t.now && !t.none && (shared || !slices.ContainsFunc(in.terms(), func(w string) bool { return !slices.Contains(t.terms(), w) })) {
+			names = append(names, t.name)
+		}
+	}
+	return strings.Join(names[:min(len(names), 5)], ", ")
 }

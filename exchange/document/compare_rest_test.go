@@ -124,3 +124,28 @@ func TestAPartOfAPanelSaysMoreThanItsValue(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatIsDeniedIsAgainstTheChart: a denied problem or allergy of which the chart has one of today cannot be added.
+func TestWhatIsDeniedIsAgainstTheChart(t *testing.T) {
+	condition := func(code, name, rest string) string {
+		return `{"resourceType":"Condition","id":"c","code":{"coding":[{"system":"http://snomed.info/sct","code":"` + code + `"}],"text":"` + name + `"}` + rest + `}`
+	}
+	active := `,"clinicalStatus":{"coding":[{"code":"active"}]}`
+	refuted := `,"verificationStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-ver-status","code":"refuted"}]}`
+	for name, c := range map[string]struct {
+		chart, document string
+		want            State
+	}{
+		"the same":               {condition("44054006", "Type 2 diabetes mellitus", active), condition("44054006", "Type 2 diabetes mellitus", refuted), Against},
+		"the wider one":          {condition("44054006", "Type 2 diabetes mellitus", active), condition("73211009", "Diabetes mellitus", refuted), Against},
+		"another":                {condition("44054006", "Type 2 diabetes mellitus", active), condition("90560007", "Gout", refuted), New},
+		"what the chart had":     {condition("90560007", "Gout", `,"clinicalStatus":{"coding":[{"code":"resolved"}]}`), condition("90560007", "Acute gout", refuted), Differs},
+		"what is not denied":     {condition("44054006", "Type 2 diabetes mellitus", active), condition("73211009", "Diabetes mellitus", active), New},
+		"what the chart refutes": {condition("90560007", "Gout", refuted), condition("90560007", "Gout", refuted), Same},
+	} {
+		r := indexOf([]*fhir.Node{node(t, c.chart)}).row(&Item{Key: "1", Section: Problems, Resource: node(t, strings.Replace(c.document, `"id":"c",`, "", 1))})
+		if r.State != c.want || r.Addable() != (c.want == New || c.want == Differs) {
+			t.Errorf("%s: %s, want %s", name, r.State, c.want)
+		}
+	}
+}

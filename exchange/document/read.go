@@ -44,6 +44,7 @@ func readWhile(body []byte, alive func() error) (*Document, error) {
 		}
 	}
 	r.unstructured()
+	r.unusual()
 	r.close()
 	r.doc.unhidden()
 	r.doc.Hash = hashOf(body)

@@ -70,3 +70,20 @@ func TestWhatTheTextTakesBackIsADoubt(t *testing.T) {
 		}
 	}
 }
+
+// TestAnUnusualValueIsADoubt: what a page of the chart would ask about is said before it is taken in.
+func TestAnUnusualValueIsADoubt(t *testing.T) {
+	for _, c := range []struct {
+		code, value, unit string
+		want              bool
+	}{
+		{"8310-5", "98.6", "Cel", true}, {"8310-5", "98.6", "[degF]", false}, {"8310-5", "37", "Cel", false},
+		{"29463-7", "914", "kg", true}, {"29463-7", "91.4", "kg", false}, {"8302-2", "5.6", "cm", true}, {"8302-2", "5.6", "[ft_i]", false},
+		{"2951-2", "914", "mmol/L", false},
+	} {
+		d := readEntry(t, "8716-3", measureEntry(c.code, "Measured", `<value xsi:type="PQ" value="`+c.value+`" unit="`+c.unit+`"/>`, ""))
+		if saysDoubt(d, valueUnusual) != c.want {
+			t.Errorf("%s %s %s: %s", c.code, c.value, c.unit, said(d))
+		}
+	}
+}

@@ -15,6 +15,8 @@ const (
 	wordsOnly        = "There is no code, only words."
 	otherText        = "The text of the document says something else than this entry."
 	textSays         = "The text of the document says: “%s”."
+	valueUnusual     = "This value is unusual for a person of this age. Compare it with the text of the document."
+	sexDiffers       = "The chart gives another sex. Make sure that this is the same person."
 	notUCUM          = "“%s” is no unit of UCUM."
 	timesWithoutZone = "Times of day in this document have no time zone. Their days are taken, the times are not."
 	noBody           = "The document has no contents beside its header."
