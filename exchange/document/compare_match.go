@@ -230,8 +230,12 @@ func (m match) state(in *thing) State {
 		switch {
 		case f.part && !f.gathers && of.name == "": // the chart has no such part, or it cannot be read
 			differs = true
+		case f.title && m.sure && takesBack(f.value, in.group) != takesBack(of.value, in.group): // "PE ruled out" is not PE
+			differs = true
 		case f.title && (m.sure || f.sameWords(of)):
 		case f.value == "" && of.value == "":
+		case f.value == "" && suspicions[of.value]:
+			differs = true
 		case f.value == "":
 			less = less || f.weighs || of.weighs
 		case of.value == "" && f.otherwise:
@@ -258,6 +262,10 @@ func (m match) state(in *thing) State {
 	}
 	return Same
 }
+
+// suspicions are certainties of the chart that a plain statement goes beyond. "Unconfirmed" is what nobody here has
+// looked at.
+var suspicions = map[string]bool{"provisional": true, "differential": true}
 
 // beside puts the facts of an item beside those of an entry, which may be nil.
 func beside(entry, in *thing) (out []Field) {

@@ -149,3 +149,31 @@ func TestWhatIsDeniedIsAgainstTheChart(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatIsNotSureIsNotTheSame: a plain statement is not the same as the chart's suspicion, nor as one that a name
+// takes back.
+func TestWhatIsNotSureIsNotTheSame(t *testing.T) {
+	asthma := func(text, verified string) *fhir.Node {
+		if verified != "" {
+			verified = `,"verificationStatus":{"coding":[{"code":"` + verified + `"}]}`
+		}
+		return node(t, `{"resourceType":"Condition","id":"c","clinicalStatus":{"coding":[{"code":"active"}]},"code":{"coding":[{"system":"http://snomed.info/sct","code":"195967001"}],"text":"`+text+`"}`+verified+`}`)
+	}
+	for _, c := range []struct {
+		chart, document *fhir.Node
+		want            State
+	}{
+		{asthma("Asthma", ""), asthma("Asthma", ""), Same},
+		{asthma("Asthma", "unconfirmed"), asthma("Asthma", ""), Same},
+		{asthma("Asthma", "provisional"), asthma("Asthma", "provisional"), Same},
+		{asthma("Asthma", "provisional"), asthma("Asthma", ""), Differs},
+		{asthma("Asthma", "differential"), asthma("Bronchial asthma", ""), Differs},
+		{asthma("Asthma ruled out", ""), asthma("Asthma", ""), Differs},
+		{asthma("Asthma", ""), asthma("Suspected asthma", ""), Differs},
+		{asthma("Asthma ruled out", ""), asthma("Asthma ruled out", ""), Same},
+	} {
+		if r := indexOf([]*fhir.Node{c.chart}).row(&Item{Key: "1", Section: Problems, Resource: c.document}); r.State != c.want {
+			t.Errorf("%s beside %s: %s, want %s", c.document.JSON(), c.chart.JSON(), r.State, c.want)
+		}
+	}
+}

@@ -296,7 +296,7 @@ func TestAMeasurementSaysItsUnitAndStatus(t *testing.T) {
 		{"degrees by a word", "8716-3", measureEntry("8310-5", "Temperature", pq("37", "degrees C"), ""), "Temperature 37 °C, 1 Jan 2026"},
 		{"degrees of an angle", "8716-3", measureEntry("8310-5", "Temperature", pq("37", "deg"), ""), "Temperature 37 deg, 1 Jan 2026 ? “deg” may be meant as another unit than that of UCUM."},
 		{"C of what is no temperature", "30954-2", measureEntry("2951-2", "Sodium", pq("37", "C"), ""), "Sodium 37 C, 1 Jan 2026 ? “C” may be meant as another unit than that of UCUM."},
-		{"both with less", "8716-3", pressure(`<value xsi:type="IVL_PQ"><high value="60" unit="mm[Hg]"/></value>`, pq("40", "mm[Hg]")), "Blood pressure <= 60/40 mmHg, 1 Jan 2026"},
+		{"both with less", "8716-3", pressure(`<value xsi:type="IVL_PQ"><high value="60" unit="mm[Hg]"/></value>`, pq("40", "mm[Hg]")), "Blood pressure <= 60/40 mmHg, 1 Jan 2026 ? " + valueUnusual},
 		{"both", "8716-3", pressure(pq("120", "mm[Hg]"), pq("80", "mm[Hg]")), "Blood pressure 120/80 mmHg, 1 Jan 2026"},
 		{"two units", "8716-3", pressure(pq("120", "mm[Hg]"), pq("10.7", "kPa")), "Blood pressure 120 mmHg/10.7 kPa, 1 Jan 2026"},
 		{"no unit", "8716-3", pressure(pq("120", ""), pq("80", "")), "Blood pressure 120/80, 1 Jan 2026" + none},

@@ -157,6 +157,16 @@ func unlike(line string, n *fhir.Node, names []string) string {
 	return otherSide(line, n, names)
 }
 
+// takesBack reports whether the name of a problem or an allergy itself says that it is not so, or not sure.
+func takesBack(name, group string) bool {
+	for _, s := range sayings {
+		if (group == "Condition" || group == "AllergyIntolerance") && strings.Contains(s.types, group) && s.words.MatchString(name) {
+			return true
+		}
+	}
+	return false
+}
+
 func agrees(states, coded string) bool {
 	return slices.ContainsFunc(strings.Fields(coded), func(s string) bool { return strings.Contains(states, " "+s+" ") })
 }
