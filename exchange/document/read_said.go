@@ -47,8 +47,8 @@ var (
 // mostSaid is how long a text is that is looked through for sayings: longer ones a person has to read.
 const mostSaid = 400
 
-// takenBack: what is said of the items from the given one on in the passage that they refer to, in words that the
-// entry itself does not have, is a doubt that quotes it.
+// takenBack adds a doubt to the items from the given one on whose own passage says that they are not so, not sure or
+// over, where the entry does not say so itself. It quotes the passage.
 func (r *reader) takenBack(from int) {
 	for i := from; i < len(r.doc.Items); i++ {
 		it := &r.doc.Items[i]
@@ -74,13 +74,17 @@ func (r *reader) takenBack(from int) {
 	}
 }
 
-// codedNames are what the codes of a resource are called; where there are none, its words.
-func codedNames(n *fhir.Node) (names []string) {
-	c := n.Get("code")
-	if c == nil {
-		c = n.Get("medicationCodeableConcept")
+// concerns returns the concept that names a problem, an allergy, a procedure or a medicine.
+func concerns(n *fhir.Node) *fhir.Node {
+	if c := n.Get("code"); c != nil {
+		return c
 	}
-	for coding := range c.Get("coding").Items() {
+	return n.Get("medicationCodeableConcept")
+}
+
+// codedNames are what the codes of a resource are called.
+func codedNames(n *fhir.Node) (names []string) {
+	for coding := range concerns(n).Get("coding").Items() {
 		if d := coding.Get("display").Text(); d != "" {
 			names = append(names, d)
 		}
@@ -101,7 +105,7 @@ func (r *reader) ownLines(e *cda.Element, it *Item, names []string) (lines []str
 			own = nil
 		}
 	} else {
-		own = r.rowOf(e, it.Resource.Get("code"))
+		own = r.rowOf(e, concerns(it.Resource))
 	}
 	switch {
 	case own == nil:

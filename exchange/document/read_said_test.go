@@ -46,6 +46,7 @@ func TestWhatTheTextTakesBackIsADoubt(t *testing.T) {
 		{row("Status", "Completed"), warfarin, "Completed"},
 		{row("Status", "On hold"), warfarin, "On hold"},
 
+		{`<table><thead><tr><th>Name</th><th>Status</th></tr></thead><tbody><tr><td>Warfarin</td><td>Stopped</td></tr></tbody></table>`, medicineAt("", `<code code="11289" codeSystem="2.16.840.1.113883.6.88" displayName="Warfarin"/>`, `<statusCode code="active"/>`), "Stopped"},
 		{item("Pulmonary embolism - ruled out by CT 2 March 2025"), pe, "ruled out by CT 2 March 2025"},
 
 		{item("Pulmonary embolism"), pe, ""},
