@@ -181,6 +181,9 @@ func (f fact) sameWords(of fact) bool { return f.folded != "" && f.folded == of.
 
 // differs reports whether both sides say something, and not the same.
 func (f fact) differs(of fact) bool {
+	if f.name == "Certainty" && f.value == "" && suspicions[of.value] {
+		return true
+	}
 	return !f.title && !f.gathers && f.value != "" && of.value != "" && !f.same(of)
 }
 

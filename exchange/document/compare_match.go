@@ -89,6 +89,10 @@ func (x index) row(item *Item) Row {
 	in.parts(item.Parts)
 	in.rest()
 	best := x.best(in)
+	if names := x.refuted(in); names != "" {
+		r.State, r.ChartText, r.Fields = Against, names, beside(nil, in)
+		return r
+	}
 	if best.thing == nil {
 		r.Fields = beside(nil, in)
 		return r
@@ -226,8 +230,12 @@ func (m match) state(in *thing) State {
 		switch {
 		case f.part && !f.gathers && of.name == "": // the chart has no such part, or it cannot be read
 			differs = true
+		case f.title && m.sure && takesBack(f.value, in.group) != takesBack(of.value, in.group): // "PE ruled out" is not PE
+			differs = true
 		case f.title && (m.sure || f.sameWords(of)):
 		case f.value == "" && of.value == "":
+		case f.value == "" && suspicions[of.value]:
+			differs = true
 		case f.value == "":
 			less = less || f.weighs || of.weighs
 		case of.value == "" && f.otherwise:
@@ -254,6 +262,10 @@ func (m match) state(in *thing) State {
 	}
 	return Same
 }
+
+// suspicions are certainties of the chart that a plain statement goes beyond. "Unconfirmed" is what nobody here has
+// looked at.
+var suspicions = map[string]bool{"provisional": true, "differential": true}
 
 // beside puts the facts of an item beside those of an entry, which may be nil.
 func beside(entry, in *thing) (out []Field) {
@@ -374,4 +386,20 @@ func (x index) absent(r *Row) {
 		r.State, r.entry, r.Entry = Against, nil, ""
 		r.ChartText = strings.Join(entries[:min(len(entries), 5)], ", ")
 	}
+}
+
+// refuted are the names of what the chart has of today where an item says that it is not so: a denied diabetes denies
+// type 2 diabetes too.
+func (x index) refuted(in *thing) string {
+	if in.group != "Condition" && in.group != "AllergyIntolerance" || code(in.node.Get("verificationStatus")) != "refuted" || len(in.terms()) == 0 {
+		return ""
+	}
+	var names []string
+	for _, t := range x.all[in.group] {
+		shared := slices.ContainsFunc(t.codes, func(c string) bool { return slices.Contains(in.codes, c) })
+		if t.now && !t.none && (shared || !slices.ContainsFunc(in.terms(), func(w string) bool { return !slices.Contains(t.terms(), w) })) {
+			names = append(names, t.name)
+		}
+	}
+	return strings.Join(names[:min(len(names), 5)], ", ")
 }

@@ -169,6 +169,42 @@ func statedSex(sex string) string {
 	return sex
 }
 
+// otherSex says of items that give a sex, or that of the birth, when it is not the chart's.
+func (c *Comparison) otherSex() {
+	here := strings.ToLower(statedSex(c.Chart.Sex))
+	for i := range c.Rows {
+		r := &c.Rows[i]
+		n := r.Item.Resource
+		if n.ResourceType() != "Observation" || here != "female" && here != "male" || !slices.ContainsFunc(sexCodes, func(code string) bool { return coded(n.Get("code"), code) }) {
+			continue
+		}
+		value, there := n.Get("valueCodeableConcept"), strings.ToLower(first(n.Get("valueString"), n.Path("valueCodeableConcept.text")))
+		switch {
+		case there == "male" || coded(value, "M") || coded(value, "248153007"):
+			there = "male"
+		case there == "female" || coded(value, "F") || coded(value, "248152002"):
+			there = "female"
+		default:
+			continue
+		}
+		if there != here {
+			r.inside(Doubt{Words: sexDiffers})
+		}
+	}
+}
+
+// sexCodes are the LOINC codes of the sex at birth and of the sex.
+var sexCodes = []string{"76689-9", "46098-0"}
+
+func coded(c *fhir.Node, code string) bool {
+	for coding := range c.Get("coding").Items() {
+		if coding.Get("code").Text() == code {
+			return true
+		}
+	}
+	return false
+}
+
 func verdict(a, b string, same func(a, b string) bool) Verdict {
 	switch {
 	case a == "" || b == "":

@@ -156,3 +156,19 @@ func TestADocumentAboutTwoPeople(t *testing.T) {
 		}
 	}
 }
+
+// TestASexAtBirthIsHeldToTheChart: one that is not the chart's is a doubt.
+func TestASexAtBirthIsHeldToTheChart(t *testing.T) {
+	for _, c := range []struct {
+		chart, value string
+		want         bool
+	}{
+		{"female", `{"coding":[{"code":"M"}]}`, true}, {"female", `{"text":"Male"}`, true}, {"male", `{"coding":[{"code":"248153007"}]}`, false},
+		{"female", `{"coding":[{"code":"F"}]}`, false}, {"unknown", `{"coding":[{"code":"M"}]}`, false}, {"female", `{"coding":[{"code":"UNK"}]}`, false},
+	} {
+		x := Comparison{Chart: chart.Patient{Sex: c.chart}, Rows: []Row{{Item: &Item{Resource: node(t, `{"resourceType":"Observation","code":{"coding":[{"code":"76689-9"}]},"valueCodeableConcept":`+c.value+`}`)}}}}
+		if x.otherSex(); (len(x.Rows[0].Doubts()) > 0) != c.want {
+			t.Errorf("%s beside %s: %v", c.value, c.chart, x.Rows[0].Doubts())
+		}
+	}
+}

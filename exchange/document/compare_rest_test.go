@@ -124,3 +124,56 @@ func TestAPartOfAPanelSaysMoreThanItsValue(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatIsDeniedIsAgainstTheChart: a denied problem or allergy of which the chart has one of today cannot be added.
+func TestWhatIsDeniedIsAgainstTheChart(t *testing.T) {
+	condition := func(code, name, rest string) string {
+		return `{"resourceType":"Condition","id":"c","code":{"coding":[{"system":"http://snomed.info/sct","code":"` + code + `"}],"text":"` + name + `"}` + rest + `}`
+	}
+	active := `,"clinicalStatus":{"coding":[{"code":"active"}]}`
+	refuted := `,"verificationStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-ver-status","code":"refuted"}]}`
+	for name, c := range map[string]struct {
+		chart, document string
+		want            State
+	}{
+		"the same":               {condition("44054006", "Type 2 diabetes mellitus", active), condition("44054006", "Type 2 diabetes mellitus", refuted), Against},
+		"the wider one":          {condition("44054006", "Type 2 diabetes mellitus", active), condition("73211009", "Diabetes mellitus", refuted), Against},
+		"another":                {condition("44054006", "Type 2 diabetes mellitus", active), condition("90560007", "Gout", refuted), New},
+		"what the chart had":     {condition("90560007", "Gout", `,"clinicalStatus":{"coding":[{"code":"resolved"}]}`), condition("90560007", "Acute gout", refuted), Differs},
+		"what is not denied":     {condition("44054006", "Type 2 diabetes mellitus", active), condition("73211009", "Diabetes mellitus", active), New},
+		"what the chart refutes": {condition("90560007", "Gout", refuted), condition("90560007", "Gout", refuted), Same},
+	} {
+		r := indexOf([]*fhir.Node{node(t, c.chart)}).row(&Item{Key: "1", Section: Problems, Resource: node(t, strings.Replace(c.document, `"id":"c",`, "", 1))})
+		if r.State != c.want || r.Addable() != (c.want == New || c.want == Differs) {
+			t.Errorf("%s: %s, want %s", name, r.State, c.want)
+		}
+	}
+}
+
+// TestWhatIsNotSureIsNotTheSame: a plain statement is not the same as the chart's suspicion, nor as one that a name
+// takes back.
+func TestWhatIsNotSureIsNotTheSame(t *testing.T) {
+	asthma := func(text, verified string) *fhir.Node {
+		if verified != "" {
+			verified = `,"verificationStatus":{"coding":[{"code":"` + verified + `"}]}`
+		}
+		return node(t, `{"resourceType":"Condition","id":"c","clinicalStatus":{"coding":[{"code":"active"}]},"code":{"coding":[{"system":"http://snomed.info/sct","code":"195967001"}],"text":"`+text+`"}`+verified+`}`)
+	}
+	for _, c := range []struct {
+		chart, document *fhir.Node
+		want            State
+	}{
+		{asthma("Asthma", ""), asthma("Asthma", ""), Same},
+		{asthma("Asthma", "unconfirmed"), asthma("Asthma", ""), Same},
+		{asthma("Asthma", "provisional"), asthma("Asthma", "provisional"), Same},
+		{asthma("Asthma", "provisional"), asthma("Asthma", ""), Differs},
+		{asthma("Asthma", "differential"), asthma("Bronchial asthma", ""), Differs},
+		{asthma("Asthma ruled out", ""), asthma("Asthma", ""), Differs},
+		{asthma("Asthma", ""), asthma("Suspected asthma", ""), Differs},
+		{asthma("Asthma ruled out", ""), asthma("Asthma ruled out", ""), Same},
+	} {
+		if r := indexOf([]*fhir.Node{c.chart}).row(&Item{Key: "1", Section: Problems, Resource: c.document}); r.State != c.want {
+			t.Errorf("%s beside %s: %s, want %s", c.document.JSON(), c.chart.JSON(), r.State, c.want)
+		}
+	}
+}

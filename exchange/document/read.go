@@ -44,6 +44,7 @@ func readWhile(body []byte, alive func() error) (*Document, error) {
 		}
 	}
 	r.unstructured()
+	r.unusual()
 	r.close()
 	r.doc.unhidden()
 	r.doc.Hash = hashOf(body)
@@ -65,6 +66,7 @@ type reader struct {
 	framed frame                   // the bracket that was asked last
 	name   string                  // of the section
 	doubts []Doubt                 // of the item that is made
+	from   []*cda.Element          // of each item, what it was made of
 	marked []*marks                // of each section, nil for none
 	lower  map[*cda.Passage]string // passages in lower case
 	lines  map[*cda.Passage]string // passages in a line
@@ -159,6 +161,7 @@ func (r *reader) section(i int, alive func() error) error {
 			r.informed = told
 		}
 		r.statement(statement)
+		r.takenBack(items)
 		r.mark(statement, items)
 		if len(r.doc.Items)+len(r.doc.Unread) == before {
 			r.unread(statement, kindNotRead)
@@ -221,6 +224,7 @@ func (r *reader) add(e *cda.Element, resource *fhir.Node, text string) *Item {
 	}
 	r.doubts, r.none = nil, false
 	r.doc.Items = append(r.doc.Items, item)
+	r.from = append(r.from, e)
 	return &r.doc.Items[len(r.doc.Items)-1]
 }
 

@@ -1,6 +1,7 @@
 package document
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 
@@ -340,7 +341,7 @@ func (r *reader) onset(n *fhir.Node, o *cda.Element) string {
 var severities = map[string]string{"255604002": "mild", "371923003": "moderate", "6736007": "moderate", "371924009": "severe", "24484000": "severe", "399166001": "severe", "442452003": "severe"}
 
 // severity reads the severity observations of a statement: a code of FHIR, the graver of two, or the words of the
-// document, which are a doubt.
+// document, which are a doubt; both, where the words are beyond the codes.
 func (r *reader) severity(o *cda.Element) (code, words string) {
 	for rel := range o.All("entryRelationship") {
 		for s := range rel.All("observation") {
@@ -361,18 +362,23 @@ func (r *reader) severity(o *cda.Element) (code, words string) {
 			case found == "":
 				words = said
 			case graver[found] > graver[code]:
-				code = found
+				if code, words = found, ""; beyondSeverity.MatchString(said) {
+					words = said
+				}
 			}
 		}
 	}
-	if code != "" {
+	if code != "" && !beyondSeverity.MatchString(words) {
 		return code, ""
 	}
 	if words != "" {
 		r.doubt(severityWords, words)
 	}
-	return "", words
+	return code, words
 }
+
+// beyondSeverity finds words that none of the three severities of FHIR has: "Fatal" is filed as severe, in its words.
+var beyondSeverity = regexp.MustCompile(`(?i)^(?:fatal|very|life|extreme)`)
 
 var graver = map[string]int{"mild": 1, "moderate": 2, "severe": 3}
 
@@ -423,7 +429,9 @@ func (r *reader) reactions(n *fhir.Node, o, act *cda.Element, code *fhir.Node) (
 			said[0] += " (" + whole + ")"
 		} else if out.Len() == 0 || out.At(0).Get("severity").Text() != whole {
 			r.doubt(severityWhere)
-			said = append(said, whole)
+			if words == "" {
+				said = append(said, whole)
+			}
 		}
 	}
 	if out.Len() == 0 {
@@ -459,7 +467,10 @@ func (r *reader) reaction(x *cda.Element) (reaction *fhir.Node, line string) {
 	}
 	if s, words := r.severity(x); s != "" {
 		reaction.Set("severity", fhir.Str(s))
-		line += " (" + s + ")"
+		line += " (" + cmp.Or(words, s) + ")"
+		if words != "" {
+			reaction.Set("description", fhir.Str("Severity: "+words))
+		}
 	} else if words != "" {
 		reaction.Set("description", fhir.Str("Severity: "+words))
 		line += " (" + words + ")"

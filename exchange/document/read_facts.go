@@ -1,6 +1,7 @@
 package document
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 
@@ -255,7 +256,7 @@ func (r *reader) consequences(e *cda.Element) (list []string) {
 				continue
 			}
 			if code, words := r.severity(o); code+words != "" {
-				what += " (" + code + words + ")"
+				what += " (" + cmp.Or(words, code) + ")"
 			}
 			list = append(list, clip(what))
 		}

@@ -1,6 +1,8 @@
 package document
 
 import (
+	"cmp"
+
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/knowledge/problem"
 	"github.com/osler-emr/osler/wire/cda"
@@ -114,7 +116,7 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 	}
 	n.Set("category", fhir.Arr(made(conditionCategory, category, "")))
 	if s, words := r.severity(o); s+words != "" {
-		n.Set("severity", fhir.Obj("text", s+words))
+		n.Set("severity", fhir.Obj("text", cmp.Or(words, s)))
 	}
 	n.Set("code", code)
 	site := r.site(n, o, o.Child("value"))

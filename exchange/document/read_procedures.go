@@ -25,7 +25,10 @@ func (r *reader) procedure(e *cda.Element) {
 	denied := e.Attr("negationInd") == "true"
 	any := denied && slices.Contains(codesIn(e.Child("code"), snomedOID), "71388002") // any procedure
 	switch {
-	case code != nil && void(code), denied && (code == nil || any && r.kind == Devices):
+	case any && r.kind != Devices:
+		r.unread(e, deniedWhole)
+		return
+	case code != nil && void(code), denied && (code == nil || any):
 		r.unread(e, deniesInWords)
 		return
 	case code == nil:
@@ -75,10 +78,6 @@ func (r *reader) procedure(e *cda.Element) {
 	n.Set("reasonCode", r.reasons(e))
 	site := r.site(n, e, e.Child("code"))
 	r.notes(n, e)
-	none := any
-	if none {
-		code.Set("text", fhir.Str("No procedures"))
-	}
 	if code.Get("coding") == nil {
 		r.doubt(wordsOnly)
 	}
@@ -87,7 +86,6 @@ func (r *reader) procedure(e *cda.Element) {
 		line += ", " + when
 	}
 	switch {
-	case none:
 	case status == "not-done":
 		line = "Not done: " + line
 		if why := conceptText(n.Get("statusReason")); why != "" {
@@ -96,7 +94,6 @@ func (r *reader) procedure(e *cda.Element) {
 	case status != "completed" && status != "unknown":
 		line += " (" + status + ")"
 	}
-	r.none = none
 	item := r.add(e, n, line)
 	if item.Section == Other || item.Section == Devices {
 		item.Section = Procedures

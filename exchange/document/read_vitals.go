@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/practice/vitalsign"
 	"github.com/osler-emr/osler/wire/cda"
 )
 
@@ -233,5 +234,24 @@ func saturation(n *fhir.Node) {
 	}
 	if has[0] && !has[1] {
 		list.Append(fhir.Obj("system", loinc, "code", "2708-6", "display", "Oxygen saturation in Arterial blood"))
+	}
+}
+
+// unusual says which vital signs a page of the chart would ask about.
+func (r *reader) unusual() {
+	for i := range r.doc.Items {
+		it := &r.doc.Items[i]
+		for _, n := range append([]*fhir.Node{it.Resource}, it.Parts...) {
+			if n.ResourceType() != "Observation" || !vitalsign.Counts(n) {
+				continue
+			}
+			if m, reading, ok := vitalsign.FromResource(n); ok {
+				list := []vitalsign.Reading{reading}
+				if vitalsign.Judge(m, list, r.doc.Patient.Get("birthDate").Text()); list[0].Unconfirmed {
+					it.Doubts = append(it.Doubts, Doubt{Words: valueUnusual})
+					break
+				}
+			}
+		}
 	}
 }
