@@ -48,7 +48,7 @@ func (c *benchCommand) Run(ctx context.Context, p *Program) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{program: p, command: c, dir: dir, data: dataFlags{Data: filepath.Join(dir, "record"), databaseFlag: c.databaseFlag}}
+	b := &bench{letters: map[string]synthetic.Letter{}, program: p, command: c, dir: dir, data: dataFlags{Data: filepath.Join(dir, "record"), databaseFlag: c.databaseFlag}}
 	b.report.begin()
 	if c.Growth > 0 || c.Million {
 		b.report.progress = p.Err
@@ -80,9 +80,10 @@ type bench struct {
 	full  string // a patient with many encounters
 
 	patients     []string
-	base         string // of the server
-	pid          int    // of the process that serves
-	doctor       string // the account that asks
+	letters      map[string]synthetic.Letter // about each of them
+	base         string                      // of the server
+	pid          int                         // of the process that serves
+	doctor       string                      // the account that asks
 	token        string
 	other        string // an account whose clients are hostile
 	hostileToken string
@@ -194,6 +195,7 @@ func (b *bench) grow(ctx context.Context, n int) (took time.Duration, stored int
 			for _, r := range resources {
 				if r.ResourceType() == "Patient" {
 					b.patients = append(b.patients, r.ID())
+					b.letters[r.ID()] = addressed(r)
 					first = false
 				}
 			}

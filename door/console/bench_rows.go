@@ -102,10 +102,25 @@ func (b *bench) writing() []row {
 // letter sends a document of another clinic, of about 100 KB, that is read, held to the chart and filed, and
 // of which everything new is written. Each patient gets one; another round is of other days.
 func (b *bench) letter(ctx context.Context, _, i int) error {
-	l := synthetic.Letter{Number: i, Family: "Bench", Given: "Letter", Born: "19700101", Sex: "F", Visits: 4,
-		Written: b.program.Clock.Now().AddDate(0, 0, -1-i/len(b.patients)).Truncate(time.Hour)}
-	_, err := b.send(ctx, http.MethodPost, "/fhir/Patient/"+b.patients[i%len(b.patients)]+"/$import-document?accept=new&reason=made+for+the+benchmark", l.Document(), http.StatusOK)
+	id := b.patients[i%len(b.patients)]
+	l := b.letters[id]
+	l.Number, l.Visits = i, 4
+	l.Written = b.program.Clock.Now().AddDate(0, 0, -1-i/len(b.patients)).Truncate(time.Hour)
+	var answer bytes.Buffer
+	_, err := b.ask(ctx, http.MethodPost, "/fhir/Patient/"+id+"/$import-document?accept=new", l.Document(), http.StatusOK, &answer)
+	if err == nil && bytes.Contains(answer.Bytes(), []byte(`"name":"added","valueInteger":0}`)) {
+		err = fault.New(fault.Internal, "nothing of the document was written")
+	}
 	return err
+}
+
+// addressed is a letter about a patient.
+func addressed(r *fhir.Node) synthetic.Letter {
+	sex := "F"
+	if r.Get("gender").Text() == "male" {
+		sex = "M"
+	}
+	return synthetic.Letter{Family: r.Path("name.0.family").Text(), Given: r.Path("name.0.given.0").Text(), Born: strings.ReplaceAll(r.Get("birthDate").Text(), "-", ""), Sex: sex}
 }
 
 // owned keeps the Observation that each worker updates.
@@ -225,6 +240,11 @@ func (b *bench) send(ctx context.Context, method, path string, body []byte, want
 
 // do asks once; another status than wanted, or an empty answer, is an error.
 func (b *bench) do(ctx context.Context, method, path string, body []byte, want int) (http.Header, error) {
+	return b.ask(ctx, method, path, body, want, io.Discard)
+}
+
+// ask is do, and writes down the answer.
+func (b *bench) ask(ctx context.Context, method, path string, body []byte, want int, answer io.Writer) (http.Header, error) {
 	var content io.Reader
 	if body != nil {
 		content = bytes.NewReader(body)
@@ -254,7 +274,7 @@ func (b *bench) do(ctx context.Context, method, path string, body []byte, want i
 		said, _ := io.ReadAll(io.LimitReader(res.Body, 2000))
 		return nil, fault.New(fault.Internal, "status %d: %s", res.StatusCode, outcome(said))
 	}
-	n, err := io.Copy(io.Discard, res.Body)
+	n, err := io.Copy(answer, res.Body)
 	if err == nil && n == 0 {
 		err = fault.New(fault.Internal, "an empty answer")
 	}
