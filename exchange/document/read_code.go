@@ -4,6 +4,7 @@ import (
 	"math/big"
 	"regexp"
 	"strings"
+	"unicode"
 
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/ucum"
@@ -80,7 +81,12 @@ func uri(root string) string {
 
 // coding reads the code of an element itself, nil when it has none.
 func coding(e *cda.Element) *fhir.Node {
-	code := collapse(e.Attr("code"))
+	code := collapse(strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) {
+			return ' '
+		}
+		return c
+	}, e.Attr("code")))
 	if code == "" {
 		return nil
 	}
