@@ -189,13 +189,16 @@ func problemLines(c chart.Chart, grid result.Grid) []problemLine {
 	var out []problemLine
 	for _, p := range c.ActiveProblems() {
 		line := problemLine{Problem: p}
-		for _, m := range markers() {
-			if line.Marker == nil && strings.HasPrefix(p.ICD, m.ICD) {
-				if s, ok := grid.Find(m.LOINC); ok {
-					p := s.Last()
-					line.Marker, line.Name = &ui.Amount{Value: p.Value.Value, Comparator: p.Comparator, Unit: s.Unit, Flag: p.Flag}, m.Name
-					line.When = earlier(c, p.At.Format(time.RFC3339))
-				}
+		var newest time.Time
+		for _, m := range markers() { // of several tests the one that was done last
+			if !strings.HasPrefix(p.ICD, m.ICD) {
+				continue
+			}
+			if s, ok := grid.Find(m.LOINC); ok && (line.Marker == nil || s.Last().At.After(newest)) {
+				p := s.Last()
+				newest = p.At
+				line.Marker, line.Name = &ui.Amount{Value: p.Value.Value, Comparator: p.Comparator, Unit: s.Unit, Flag: p.Flag}, m.Name
+				line.When = earlier(c, p.At.Format(time.RFC3339))
 			}
 		}
 		if strings.HasPrefix(p.ICD, "I1") {
