@@ -331,17 +331,25 @@ func (b *builder) takeHome(ctx context.Context) error {
 		if err := b.label(ctx, before, r); err != nil {
 			return err
 		}
-		registry, err := b.actor.gate.Registry(ctx)
-		if err != nil {
+		if err := b.unasked(ctx, r, t.chart, t.version.Version); err != nil {
 			return err
 		}
-		entries, err := registry.Extract(r)
-		if err != nil {
-			return err
-		}
-		b.patients = append(b.patients, t.chart)
-		b.add(store.Write{Type: "Binary", ID: id, Version: t.version.Version + 1, Updated: b.now, Patient: t.chart, Body: r.JSON(), Index: entries}, t.version.Version)
 	}
+	return nil
+}
+
+// unasked adds a write that nobody has asked for, of a resource whose stamp is set: it is judged already.
+func (b *builder) unasked(ctx context.Context, r *fhir.Node, patient string, before int64) error {
+	registry, err := b.actor.gate.Registry(ctx)
+	if err != nil {
+		return err
+	}
+	entries, err := registry.Extract(r)
+	if err != nil {
+		return err
+	}
+	b.patients = append(b.patients, patient)
+	b.add(store.Write{Type: r.ResourceType(), ID: r.ID(), Version: before + 1, Updated: b.now, Patient: patient, Body: r.JSON(), Index: entries}, before)
 	return nil
 }
 

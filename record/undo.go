@@ -222,15 +222,5 @@ func (b *builder) takeBack(ctx context.Context, w doneWrite) error {
 		return err
 	}
 	stamp(r, w.Version+1, b.now)
-	registry, err := b.actor.gate.Registry(ctx)
-	if err != nil {
-		return err
-	}
-	entries, err := registry.Extract(r)
-	if err != nil {
-		return err
-	}
-	b.patients = append(b.patients, former.Patient)
-	b.add(store.Write{Type: w.Type, ID: w.ID, Version: w.Version + 1, Updated: b.now, Patient: former.Patient, Body: r.JSON(), Index: entries}, w.Version)
-	return nil
+	return b.unasked(ctx, r, former.Patient, w.Version)
 }
