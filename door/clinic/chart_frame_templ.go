@@ -256,7 +256,7 @@ func origin(o chart.Origin, from ...string) templ.Component {
 		switch o {
 		case chart.Reported:
 			if len(from) > 0 && from[0] != "" {
-				templ_7745c5c3_Err = ui.Tag(sourceTone(from[0]), "user", sourceWords(ctx, from[0])).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Tag(sourceTone(from[0]), "user", ui.SourceText(ctx, from[0])).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -268,7 +268,7 @@ func origin(o chart.Origin, from ...string) templ.Component {
 			}
 		case chart.Imported:
 			if len(from) > 0 && from[0] != "" {
-				templ_7745c5c3_Err = ui.Tag(sourceTone(from[0]), "download", sourceWords(ctx, from[0])).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Tag(sourceTone(from[0]), "download", ui.SourceText(ctx, from[0])).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

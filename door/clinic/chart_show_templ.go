@@ -205,7 +205,7 @@ func directivesCard(list []chart.Elsewhere) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				if e.Source != "" {
-					templ_7745c5c3_Err = ui.Tag(sourceTone(e.Source), "download", sourceWords(ctx, e.Source)).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = ui.Tag(sourceTone(e.Source), "download", ui.SourceText(ctx, e.Source)).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

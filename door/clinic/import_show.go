@@ -389,14 +389,6 @@ func unreadWords(ctx context.Context, u document.Unread) string {
 	return strings.TrimSpace(u.What + ": " + why)
 }
 
-// sourceWords says whose document a fact is from: "from Kirkstall Heart Clinic, 09-Nov-2026".
-func sourceWords(ctx context.Context, from string) string {
-	if i := strings.LastIndex(from, ", "); i > 0 && len(from)-i-2 == len("2006-01-02") {
-		return ui.T(ctx, "from %s, %s", from[:i], ui.DateText(ctx, from[i+2:]))
-	}
-	return ui.T(ctx, "from %s", from)
-}
-
 // sourceTone marks what is from a document about another person.
 func sourceTone(from string) ui.Tone {
 	if strings.Contains(from, document.OtherMark) {

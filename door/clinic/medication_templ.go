@@ -1106,7 +1106,7 @@ func patientSays(m medication.Medicine) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if s.Source != "" {
-				templ_7745c5c3_Err = ui.Tag(ui.Caution, "download", ui.T(ctx, s.Status)+", "+sourceWords(ctx, s.Source)).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Tag(ui.Caution, "download", ui.T(ctx, s.Status)+", "+ui.SourceText(ctx, s.Source)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

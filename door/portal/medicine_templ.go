@@ -1362,7 +1362,7 @@ func medicineList(list []medication.Medicine) templ.Component {
 				}
 			}
 			if m.Source != "" {
-				templ_7745c5c3_Err = ui.Tag(ui.Plain, "download", ui.T(ctx, "from %s", m.Source)).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Tag(ui.Plain, "download", ui.SourceText(ctx, m.Source)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

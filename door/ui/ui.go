@@ -82,6 +82,14 @@ func DateText(ctx context.Context, value string) string {
 	return r.Lang.Date(value, r.style(), r.Zone)
 }
 
+// SourceText says whose document a fact is from: "from Kirkstall Heart Clinic, 09-Nov-2026".
+func SourceText(ctx context.Context, from string) string {
+	if i := strings.LastIndex(from, ", "); i > 0 && len(from)-i-2 == len("2006-01-02") {
+		return T(ctx, "from %s, %s", from[:i], DateText(ctx, from[i+2:]))
+	}
+	return T(ctx, "from %s", from)
+}
+
 // DateTimeText is DateTime as plain text.
 func DateTimeText(ctx context.Context, value string) string {
 	r := From(ctx)

@@ -244,3 +244,16 @@ func TestADateInputIsWrittenOut(t *testing.T) {
 		t.Errorf("words are no date: %s", html)
 	}
 }
+
+// TestWhoseAFactIs: a day is written as on every page, and what only ends like one stays.
+func TestWhoseAFactIs(t *testing.T) {
+	for in, want := range map[string]string{
+		"Kirkstall Heart Clinic, 2026-11-09":           "from Kirkstall Heart Clinic, 09-Nov-2026",
+		"another system":                               "from another system",
+		"the patient, with a document of Clinic, Ward": "from the patient, with a document of Clinic, Ward",
+	} {
+		if got := SourceText(t.Context(), in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
