@@ -262,7 +262,7 @@ func (c *Comparison) Original(document string) error {
 	if i < 0 {
 		return nil // no document of this chart: what reads it says so
 	}
-	if hash := contentOf(c.files[i]); hash != "" && c.Document.Hash != "" && hash != c.Document.Hash {
+	if hash := policy.ContentHash(c.files[i]); hash != "" && c.Document.Hash != "" && hash != c.Document.Hash {
 		return fault.New(fault.Conflict, "The file of this document is not the one that was imported. Nothing can be accepted from it: import the document again.")
 	}
 	return nil

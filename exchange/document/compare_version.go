@@ -34,7 +34,7 @@ func (c *Comparison) filed() {
 		switch {
 		case sameIdentifier(master, d.ID):
 			c.Filed = n.ID()
-			c.twins[contentOf(n)] = n.ID()
+			c.twins[policy.ContentHash(n)] = n.ID()
 			same = append(same, n.ID())
 		case sameIdentifier(master, d.Replaces):
 			c.Former, former = n.ID(), math.MaxInt // it says so itself
@@ -81,9 +81,6 @@ func (c *Comparison) follows(id string) {
 		c.Former = ""
 	}
 }
-
-// contentOf is the hash of the original behind a DocumentReference; "" when it was filed otherwise.
-func contentOf(n *fhir.Node) string { return policy.ContentHash(n) }
 
 // known looks whether the very same bytes are filed, whatever a DocumentReference says of its content. Others
 // under the same number are another document, which takes the place of the one before.
