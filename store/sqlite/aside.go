@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -110,6 +111,7 @@ func (w *writer) note(ctx context.Context, r *request) (done bool, err error) {
 			w.turn <- struct{}{}
 			return true, r.err
 		}
+		runtime.Gosched() // who is about to bring a leaf shares the sync; nobody is waited for
 		usable, room := a.log.ready(), true
 		if usable {
 			room = w.writeAside()
