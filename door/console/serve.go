@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/osler-emr/osler/base/fair"
@@ -53,6 +54,21 @@ const readWithin = 2 * time.Minute
 // bundles are made and thrown away: at twice the usual a chart page takes an eighth less
 // processor time, for some tens of megabytes. GOGC has its usual meaning.
 const collectAt = 200
+
+// waiting is how many more than there are processors may be at work, where the record is embedded: one waits for
+// the disk to take an entry of the audit log, one for a commit. The scheduler does not know soon enough
+// that they wait, and on two processors half of a server would stand still meanwhile. GOMAXPROCS has its usual
+// meaning.
+const waiting = 1
+
+// processors is how many there are; from then on the scheduler uses more by waiting.
+var processors = sync.OnceValue(func() int {
+	n := runtime.GOMAXPROCS(0)
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(n + waiting)
+	}
+	return n
+})
 
 // Run serves a record until it is told to stop.
 func (c *serveCommand) Run(ctx context.Context, p *Program) error {
@@ -336,5 +352,5 @@ func atWork(apart bool) int {
 	if apart {
 		return 2 * runtime.GOMAXPROCS(0)
 	}
-	return runtime.GOMAXPROCS(0) - 1
+	return processors() - 1
 }

@@ -303,7 +303,9 @@ func (w *writer) moved(list []leaf) error {
 	x := &txn{conn: w.conn, store: w.store, tables: w.tables, tree: w.tree}
 	err := x.move(list, w.waited)
 	if err == nil {
+		w.moves = true
 		err = w.exec("COMMIT")
+		w.moves = false
 	}
 	if err != nil {
 		if !w.db.GetAutocommit() {
@@ -347,6 +349,7 @@ func (s *Store) settle(ctx context.Context) error {
 	if s.writer == nil { // the log is another process's
 		return nil
 	}
+	defer s.renew()
 	if s.closed.Load() || len(s.writer.aside.waiting()) == 0 {
 		return nil
 	}
@@ -415,6 +418,8 @@ func (s *Store) Leaves(ctx context.Context, f store.LeafFilter) ([]store.LeafEnt
 		if err := s.settle(ctx); err != nil {
 			return nil, err
 		}
+	} else {
+		s.renew()
 	}
 	return s.Reader.Leaves(ctx, f)
 }

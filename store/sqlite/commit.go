@@ -51,6 +51,7 @@ type writer struct {
 
 	// Valid while the token is held.
 	tree   ledger.Tree // of the leaves in the tables
+	moves  bool        // what is committed is leaves that were moved, and nothing else
 	broken error       // set when the disk failed: no further commit is taken
 	tight  bool        // set while the disk is full
 	owed   [][]byte    // signed notes that are not in checkpoints.log yet
@@ -59,7 +60,7 @@ type writer struct {
 func newWriter(s *Store, c *conn) *writer {
 	w := &writer{conn: c, store: s, tables: newTables(), token: make(chan struct{}, 1), turn: make(chan struct{}, 1)}
 	w.aside.wake, w.aside.full = make(chan struct{}, 1), make(chan struct{}, 1)
-	c.announce(&s.recent, func(pages int) { w.pages.Store(int64(pages)) })
+	w.announce()
 	w.token <- struct{}{}
 	w.turn <- struct{}{}
 	return w

@@ -21,7 +21,7 @@ type conn struct {
 	latest int64 // the last T when this transaction began: its leaf may not be in the tables yet
 	newest int64 // the number of the newest word that this transaction sees; 0 when it is not known
 	held   bool  // inside of within, whose state has the T last
-	last   int64
+	state  state
 	epoch  int   // of the vocabulary then; -1 for the writer, which reads what is not committed
 	reads  int   // resources read for their words in this transaction
 	failed error // why a function has stopped its statement
@@ -69,29 +69,37 @@ PRAGMA cache_size=-%d;`, cacheKiB))
 	return c, nil
 }
 
-// announce has the connection that writes tell what its transactions do to rows of resources: all of
-// them pass here, also those that seal rows anew or destroy them. written is told of each commit, with
-// the pages that the write-ahead log has then.
-func (c *conn) announce(r *packed.Recent, written func(pages int)) {
+// announce has the connection that writes tell what its transactions do to rows of resources, and to what is
+// read: all of them pass here, also those that seal rows anew or destroy them.
+func (w *writer) announce() {
 	var rids []int64
-	c.db.UpdateHook(func(_ sqlite3.AuthorizerActionCode, _, table string, rid int64) {
+	w.db.UpdateHook(func(_ sqlite3.AuthorizerActionCode, _, table string, rid int64) {
 		if table == "resource" {
 			rids = append(rids, rid)
 		}
 	})
-	c.db.CommitHook(func() bool {
+	w.db.CommitHook(func() bool {
+		if !w.moves {
+			w.store.changing()
+		}
 		if len(rids) > 0 {
-			r.Changing(rids)
+			w.store.recent.Changing(rids)
 			rids = nil
 		}
 		return true
 	})
-	c.db.WALHook(func(_ *sqlite3.Conn, _ string, pages int) error {
-		r.Changed()
-		written(pages)
+	over := func() {
+		w.store.recent.Changed()
+		if !w.moves {
+			w.store.changed()
+		}
+	}
+	w.db.WALHook(func(_ *sqlite3.Conn, _ string, pages int) error {
+		over()
+		w.pages.Store(int64(pages))
 		return nil
 	})
-	c.db.RollbackHook(func() { rids = nil; r.Changed() })
+	w.db.RollbackHook(func() { rids = nil; over() })
 }
 
 // uriPath escapes what has a meaning in a SQLite URI.
@@ -109,6 +117,7 @@ func uriPath(path string) string {
 }
 
 func (c *conn) close() error {
+	c.end()
 	c.forget()
 	return c.db.Close()
 }
@@ -225,7 +234,7 @@ const nowText = "SELECT max(t), (SELECT max(no) FROM dict) FROM leaf"
 // Now implements packed.Conn.
 func (c *conn) Now() (t int64, err error) {
 	if c.held {
-		return c.last, nil
+		return c.state.last, nil
 	}
 	_, err = c.one(nowText, nil, func(s packed.Row) {
 		t, c.newest = s.ColumnInt64(0), s.ColumnInt64(1)
@@ -277,23 +286,57 @@ func (c *conn) number(text string, args ...any) (int64, error) {
 	return n, err
 }
 
-// within runs f in a read transaction, so that all its statements see one state. The transaction lasts
-// as long as the statement that tells the state is not reset, which saves a BEGIN and a COMMIT.
+// state is what a read transaction sees. It lasts as long as the statement that told it is not reset, which
+// saves a BEGIN and a COMMIT; and after its request as long as nothing but leaves was moved, see Store.abreast:
+// a connection that begins another one forgets the pages that it knows.
+type state struct {
+	told         *sqlite3.Stmt // nil when there is none
+	last, newest int64
+	round        int64 // of the store, when it began or before
+}
+
+// begin begins a read transaction, unless there is one.
+func (c *conn) begin() error {
+	if c.state.told != nil {
+		return nil
+	}
+	s, err := c.prepare(nowText, nil)
+	if err != nil {
+		return err
+	}
+	if !s.Step() {
+		err := s.Err()
+		s.Reset()
+		return err
+	}
+	c.state.told, c.state.last, c.state.newest = s, s.ColumnInt64(0), s.ColumnInt64(1)
+	return nil
+}
+
+// end ends it.
+func (c *conn) end() {
+	if c.state.told != nil {
+		c.state.told.Reset()
+		c.state.told = nil
+	}
+}
+
+// within runs f in a read transaction, so that all its statements see one state.
 func (c *conn) within(ctx context.Context, f func() error) error {
 	return c.interruptible(ctx, func() error {
-		s, err := c.prepare(nowText, nil)
-		if err != nil {
+		good := false
+		defer func() { // also when f panics: the connection is used again
+			if c.held = false; !good {
+				c.end()
+			}
+		}()
+		if err := c.begin(); err != nil {
 			return err
 		}
-		defer func() { // also when f panics: the connection is used again
-			c.held = false
-			s.Reset()
-		}()
-		if !s.Step() {
-			return s.Err()
-		}
-		c.held, c.last, c.newest = true, s.ColumnInt64(0), s.ColumnInt64(1)
-		return f()
+		c.held, c.newest = true, c.state.newest
+		err := f()
+		good = err == nil
+		return err
 	})
 }
 

@@ -120,3 +120,22 @@ func (s *Store) CopyAhead() error {
 	_, err := s.ahead()
 	return s.writer.failed(err)
 }
+
+// Settle moves the leaves of the log into the tables, as happens in the background.
+func (s *Store) Settle() error {
+	s.writer.acquire()
+	defer s.writer.free()
+	return s.writer.settle()
+}
+
+// States are the last T that resting connections see, of those that see any.
+func (s *Store) States() (out []int64) {
+	s.resting.Lock()
+	defer s.resting.Unlock()
+	for _, c := range s.readers {
+		if c.state.told != nil {
+			out = append(out, c.state.last)
+		}
+	}
+	return out
+}

@@ -136,10 +136,12 @@ func (w *writer) copyBack() {
 	if w.aside.down.Load() {
 		return
 	}
+	w.store.renew() // who sees an older state keeps its part of the log
 	if _, _, err := w.db.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE); err != nil {
 		_ = w.failed(err)
 		return
 	}
+	w.store.renew() // who looks into the log now keeps it from being used again
 	w.pages.Store(0)
 	w.ahead = 0
 }
@@ -171,6 +173,8 @@ func (s *Store) ahead() (ready bool, err error) {
 		if pages < w.ahead+walRest {
 			break
 		}
+		s.renew()
+		c.end() // who reads copies nothing
 		if _, _, err := c.db.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE); err != nil {
 			return false, err
 		}

@@ -204,6 +204,7 @@ func (s *Store) cleanse(ctx context.Context) error {
 	defer w.copying.Unlock()
 	var busy int
 	for range 3 { // readers that began before hold the log
+		s.renew()
 		logged, copied, err := w.db.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE)
 		if err == nil && logged == copied {
 			busy = 0
