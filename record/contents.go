@@ -36,9 +36,10 @@ import (
 // those who treat the patient, nor hold up what follows from later commits.
 
 const (
-	contentMark = `":{"extension":[{"url":"urn:osler:content","valueString":"`
-	sizeMark    = `":{"extension":[{"url":"urn:osler:content-size","valueUnsignedInt":`
-	lostMark    = `":{"extension":[{"url":"urn:osler:content-lost","valueUnsignedInt":`
+	contentMark = beginMark + `","valueString":"`
+	sizeMark    = beginMark + `-size","valueUnsignedInt":`
+	lostMark    = beginMark + `-lost","valueUnsignedInt":`
+	beginMark   = `":{"extension":[{"url":"urn:osler:content`
 	// marks is what nobody may write: how both begin.
 	marks = `"urn:osler:content`
 
@@ -173,28 +174,28 @@ func (s *contents) item(ctx context.Context, name string) (value contentItem, ve
 	return value, item.Version, err
 }
 
-// hasMarks reports whether marks is in a body. All that is read is looked through, and next to nothing has it:
-// where a character does not fit, all that it could belong to is left out (Horspool 1980, "Practical fast
-// searching in strings"), which takes a fifth of the time of bytes.Contains.
-func hasMarks(body []byte) bool {
-	const last = len(marks) - 1
-	for at := last; at < len(body); at += int(marksAhead[body[at]]) {
-		if body[at] == marks[last] && string(body[at-last:at]) == marks[:last] {
+// hasMark reports whether one of the marks is in a stored body. All that is read is looked through, and next to
+// nothing has one: where a character does not fit, all that it could belong to is left out (Horspool 1980,
+// "Practical fast searching in strings"), which takes an eighth of the time of bytes.Contains.
+func hasMark(body []byte) bool {
+	const last = len(beginMark) - 1
+	for at := last; at < len(body); at += int(ahead[body[at]]) {
+		if body[at] == beginMark[last] && string(body[at-last:at]) == beginMark[:last] {
 			return true
 		}
 	}
 	return false
 }
 
-// marksAhead is how far marks has to move on when a character stands where it would end.
-var marksAhead = func() (ahead [256]uint8) {
-	for c := range ahead {
-		ahead[c] = uint8(len(marks))
+// ahead is how far beginMark has to move on when a character stands where it would end.
+var ahead = func() (far [256]uint8) {
+	for c := range far {
+		far[c] = uint8(len(beginMark))
 	}
-	for i, c := range []byte(marks[:len(marks)-1]) {
-		ahead[c] = uint8(len(marks) - 1 - i)
+	for i, c := range []byte(beginMark[:len(beginMark)-1]) {
+		far[c] = uint8(len(beginMark) - 1 - i)
 	}
-	return ahead
+	return far
 }()
 
 // mark is the name of a content in a stored body.
@@ -369,7 +370,7 @@ func closing(body []byte, quote int) int {
 // fill puts the data back into a version. room is how many bytes it may gain; what does not
 // fit is left out, and its size told.
 func (s *contents) fill(ctx context.Context, v store.Version, room *int) (store.Version, error) {
-	if !hasMarks(v.Body) {
+	if !hasMark(v.Body) {
 		return v, nil
 	}
 	var out []byte
@@ -623,7 +624,7 @@ func withContent(r *fhir.Node, body []byte, c blob.Content) ([]byte, error) {
 // unmarked refuses a body that names contents: only the gate does that, or anybody could read
 // them under a name of his own.
 func unmarked(body []byte, at, resourceType string) error {
-	if hasMarks(body) {
+	if bytes.Contains(body, []byte(marks)) {
 		return fault.New(fault.Invalid, "The resource has the extension urn:osler:content, which only this server makes. If it was read from here without its data, send the data too, or leave the resource as it is.").At(at + resourceType)
 	}
 	return nil

@@ -26,7 +26,7 @@ const lostFile = `},{"url":"urn:osler:content-file","valueString":"`
 // Lacks reports whether a resource that was read misses large data whose file is lost: an extension
 // stands in its place, with the size in bytes and the name of the file. Such a resource cannot be written
 // back, see unmarked.
-func Lacks(body []byte) bool { return hasMarks(body) && bytes.Contains(body, []byte(lostMark)) }
+func Lacks(body []byte) bool { return hasMark(body) && bytes.Contains(body, []byte(lostMark)) }
 
 // LostFiles returns the names of the files that a resource lacks, see Lacks.
 func LostFiles(body []byte) (files []string) {
