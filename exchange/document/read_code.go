@@ -1,8 +1,8 @@
 package document
 
 import (
-	"math/big"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -498,9 +498,10 @@ func unitText(q *fhir.Node) string {
 
 // integer returns a number without a fraction as an int, -1 when it is none.
 func integer(s string) int {
-	v, ok := new(big.Rat).SetString(strings.TrimSpace(s))
-	if !ok || len(s) > 12 || !v.IsInt() || !v.Num().IsInt64() {
+	whole, part, _ := strings.Cut(number(s), ".") // an exponent would be worked out digit by digit
+	n, err := strconv.Atoi(whole)
+	if err != nil || strings.Trim(part, "0") != "" || len(whole) > 12 {
 		return -1
 	}
-	return int(v.Num().Int64())
+	return n
 }

@@ -330,9 +330,14 @@ func (r *reader) timing(e *cda.Element) (*fhir.Node, string) {
 		if code == "" {
 			return
 		}
-		words, offset := eventWords[code], 0
-		if q := t.Child("offset"); q.Has("value") || q.Child("low").Has("value") {
-			offset = max(0, minutes(q))
+		words := eventWords[code]
+		offset, ok := minutes(t.Child("offset"))
+		if offset < 0 && strings.HasPrefix(code, "AC") { // half an hour before a meal is -30 to some, and 30 to others
+			offset = -offset
+		}
+		if !ok || offset < 0 {
+			r.doubt(valueUnreadable)
+			offset = 0
 		}
 		switch {
 		case words == "", kept != nil && (events.Len() == 0 || offset != late):
@@ -365,6 +370,9 @@ func (r *reader) timing(e *cda.Element) (*fhir.Node, string) {
 		kept.Set("when", events)
 		if late > 0 {
 			kept.Set("offset", fhir.Int(int64(late)))
+			for _, at := range []string{"at ", "on ", "with "} {
+				words = strings.ReplaceAll(words, at, "after ")
+			}
 			words = strconv.Itoa(late) + " minutes " + words
 		}
 	}
@@ -375,22 +383,31 @@ func (r *reader) timing(e *cda.Element) (*fhir.Node, string) {
 var eventWords = map[string]string{"HS": "at bedtime", "WAKE": "on waking", "C": "with meals", "CM": "with breakfast", "CD": "with lunch", "CV": "with dinner",
 	"AC": "before meals", "ACM": "before breakfast", "ACD": "before lunch", "ACV": "before dinner", "PC": "after meals", "PCM": "after breakfast", "PCD": "after lunch", "PCV": "after dinner"}
 
-func minutes(q *cda.Element) int {
+// minutes reads how long before or after an event something is taken; ok is false when it cannot be told.
+func minutes(q *cda.Element) (n int, ok bool) {
 	if !q.Has("value") {
 		q = q.Child("low")
 	}
-	n := integer(q.Attr("value"))
+	value := strings.TrimSpace(q.Attr("value"))
+	if value == "" {
+		return 0, true
+	}
+	digits, minus := strings.CutPrefix(value, "-")
+	n = integer(digits)
 	switch q.Attr("unit") {
 	case "min":
 	case "h":
 		n *= 60
 	default:
-		return 0
+		return 0, n == 0
 	}
-	if n > 24*60 {
-		return 0
+	if n < 0 || n > 24*60 {
+		return 0, false
 	}
-	return n
+	if minus {
+		n = -n
+	}
+	return n, true
 }
 
 // every reads a period. One that the clinic is free to lay into its day is told as so many times in

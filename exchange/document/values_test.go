@@ -188,6 +188,44 @@ func TestEachTimeOfADayIsRead(t *testing.T) {
 	}
 }
 
+// TestWhatIsTakenBesideAnEventIsSaid: half an hour before a meal, an hour before bedtime; or that it was not understood.
+func TestWhatIsTakenBesideAnEventIsSaid(t *testing.T) {
+	for _, c := range []struct {
+		event, offset, line, minutes string
+		doubt                        bool
+	}{
+		{"AC", `<low value="30" unit="min"/>`, "30 minutes before meals", "30", false},
+		{"AC", `<low value="-30" unit="min"/>`, "30 minutes before meals", "30", false},
+		{"PCM", `<low value="1" unit="h"/>`, "60 minutes after breakfast", "60", false},
+		{"HS", `<low value="30" unit="min"/>`, "30 minutes after bedtime", "30", false},
+		{"HS", `<low value="-1" unit="h"/>`, "at bedtime", "", true},
+		{"HS", `<low value="2" unit="d"/>`, "at bedtime", "", true},
+		{"HS", `<low value="1e9" unit="min"/>`, "at bedtime", "", true},
+		{"HS", `<low value="0" unit="d"/>`, "at bedtime", "", false},
+	} {
+		d := readEntry(t, "10160-0", medicineAt("", `<code code="860975" codeSystem="2.16.840.1.113883.6.88" displayName="metformin 500 MG"/>`,
+			`<statusCode code="active"/><effectiveTime xsi:type="EIVL_TS" operator="A"><event code="`+c.event+`"/><offset>`+c.offset+`</offset></effectiveTime>`))
+		if len(d.Items) != 1 {
+			t.Fatalf("%s %s: %s", c.event, c.offset, said(d))
+		}
+		it := d.Items[0]
+		doubt := slices.ContainsFunc(it.Doubts, func(x Doubt) bool { return x.Words == valueUnreadable })
+		if got := it.Resource.Path("dosage.0.timing.repeat.offset").Text(); got != c.minutes || doubt != c.doubt || !strings.HasSuffix(it.Text, ", "+c.line) {
+			t.Errorf("%s %s: %q, offset %q, %v", c.event, c.offset, it.Text, got, it.Doubts)
+		}
+	}
+}
+
+// TestIntegers: what a document counts, and nothing that is not one; a number whose exponent would take a second to work out
+// is none.
+func TestIntegers(t *testing.T) {
+	for s, want := range map[string]int{"": -1, "7": 7, " 7 ": 7, "+7": 7, "07": 7, "7.0": 7, "7.5": -1, "-7": -7, "1e3": -1, "1e999999": -1, "1/2": -1, "4/2": -1, "99999999999999": -1} {
+		if got := integer(s); got != want {
+			t.Errorf("integer(%q) = %d, want %d", s, got, want)
+		}
+	}
+}
+
 // TestADenialDeniesWhatItNames, and no more than that.
 func TestADenialDeniesWhatItNames(t *testing.T) {
 	not := ` negationInd="true"`
