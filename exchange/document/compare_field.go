@@ -451,8 +451,16 @@ func oftenIn(m medication.Medicine, d *fhir.Node) string {
 	default:
 		said = append(said, times+" times")
 	}
+	offset := repeat.Get("offset").Text()
+	if offset != "" {
+		said = append(said, offset+" minutes")
+	}
 	for w := range repeat.Get("when").Items() {
-		said = append(said, cmp.Or(eventWords[w.Text()], w.Text()))
+		event := cmp.Or(eventWords[w.Text()], w.Text())
+		if offset != "" {
+			event = fromThen(event)
+		}
+		said = append(said, event)
 	}
 	for _, list := range []*fhir.Node{repeat.Get("dayOfWeek"), repeat.Get("timeOfDay")} {
 		for w := range list.Items() {

@@ -370,10 +370,7 @@ func (r *reader) timing(e *cda.Element) (*fhir.Node, string) {
 		kept.Set("when", events)
 		if late > 0 {
 			kept.Set("offset", fhir.Int(int64(late)))
-			for _, at := range []string{"at ", "on ", "with "} {
-				words = strings.ReplaceAll(words, at, "after ")
-			}
-			words = strconv.Itoa(late) + " minutes " + words
+			words = strconv.Itoa(late) + " minutes " + fromThen(words)
 		}
 	}
 	return fhir.Obj("repeat", kept), words
@@ -382,6 +379,12 @@ func (r *reader) timing(e *cda.Element) (*fhir.Node, string) {
 // eventWords are the events of R4's EventTiming.
 var eventWords = map[string]string{"HS": "at bedtime", "WAKE": "on waking", "C": "with meals", "CM": "with breakfast", "CD": "with lunch", "CV": "with dinner",
 	"AC": "before meals", "ACM": "before breakfast", "ACD": "before lunch", "ACV": "before dinner", "PC": "after meals", "PCM": "after breakfast", "PCD": "after lunch", "PCV": "after dinner"}
+
+// fromThen says an event from which some minutes are counted: "after bedtime". R4 counts them so where the event itself does not say
+// before or after.
+func fromThen(event string) string { return laterOn.Replace(event) }
+
+var laterOn = strings.NewReplacer("at ", "after ", "on ", "after ", "with ", "after ")
 
 // minutes reads how long before or after an event something is taken; ok is false when it cannot be told.
 func minutes(q *cda.Element) (n int, ok bool) {
