@@ -247,7 +247,7 @@ func TestMemoryOfALargeContent(t *testing.T) {
 	if n, err := io.Copy(io.Discard, watch(f)); err != nil || n != 256<<20 {
 		t.Error(n, err)
 	}
-	if used := int64(most.HeapAlloc) - int64(before.HeapAlloc); used > 64<<20 { // garbage included
+	if used := int64(most.HeapAlloc) - int64(before.HeapAlloc); used > 96<<20 { // garbage included, of which more gathers on a busy machine
 		t.Errorf("%d MB were used", used>>20)
 	}
 }

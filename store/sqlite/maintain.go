@@ -136,12 +136,11 @@ func (w *writer) copyBack() {
 	if w.aside.down.Load() {
 		return
 	}
-	w.store.renew() // who sees an older state keeps its part of the log
+	defer w.store.still()()
 	if _, _, err := w.db.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE); err != nil {
 		_ = w.failed(err)
 		return
 	}
-	w.store.renew() // who looks into the log now keeps it from being used again
 	w.pages.Store(0)
 	w.ahead = 0
 }

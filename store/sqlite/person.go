@@ -202,9 +202,9 @@ func (s *Store) cleanse(ctx context.Context) error {
 	defer w.free()
 	w.copying.Lock()
 	defer w.copying.Unlock()
+	defer s.still()()
 	var busy int
 	for range 3 { // readers that began before hold the log
-		s.renew()
 		logged, copied, err := w.db.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE)
 		if err == nil && logged == copied {
 			busy = 0

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/store"
@@ -171,6 +172,40 @@ func TestStatesAreNeverOlderThanWhatWasAcknowledged(t *testing.T) {
 			if got := found(t, s, at); len(got) != i+1 {
 				t.Fatalf("%d of %d that were committed are found at %d", len(got), i+1, at)
 			}
+		}
+	}
+	close(stop)
+	beside.Wait()
+}
+
+// Who destroys the data of a patient does not wait for connections that rest with a state: it empties the
+// write-ahead log, and gave up after a minute and more while others read.
+func TestRestingStatesDoNotHoldUpTheEndOfAPatient(t *testing.T) {
+	s := open(t, t.TempDir())
+	for i := range 12 {
+		commit(t, s, observation(fmt.Sprint("o", i), fmt.Sprint("p", i), 1, "c", start))
+	}
+	stop := make(chan struct{})
+	var beside sync.WaitGroup
+	for range 2 {
+		beside.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(time.Millisecond): // and rests
+					found(t, s, 0)
+				}
+			}
+		})
+	}
+	began := time.Now()
+	for i := range 12 {
+		if _, err := s.Shred(t.Context(), fmt.Sprint("p", i), ledger.Leaf{Actor: "a", Action: ledger.Delete, Patients: []string{fmt.Sprint("p", i)}}); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took > 15*time.Second { // SQLite waits for 20
+			t.Fatalf("%d patients took %s", i+1, took)
 		}
 	}
 	close(stop)

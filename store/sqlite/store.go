@@ -334,6 +334,14 @@ func (s *Store) changed() {
 	s.renew()
 }
 
+// still keeps what is seen from lasting until it is ended, so that nobody who rests holds the write-ahead log, or
+// looks into it when all of it is copied. Who has the token calls it.
+func (s *Store) still() (end func()) {
+	s.changing()
+	s.renew()
+	return s.changed
+}
+
 // renew has all that are read from now on see what is in the tables, and lets go of the write-ahead log.
 func (s *Store) renew() {
 	s.round.Add(2)
