@@ -84,13 +84,14 @@ func (h *histogram) merge(o *histogram) {
 	h.max = max(h.max, o.max)
 }
 
-// at returns a quantile in milliseconds: the middle of the step in which it lies.
+// at returns a quantile in milliseconds, as if what lies in a step were spread evenly over it.
 func (h *histogram) at(q float64) float64 {
 	left := int64(math.Ceil(q * float64(h.n)))
 	for i, n := range h.counts {
-		if left -= n; left <= 0 {
-			return round(edge(i) / math.Sqrt(1.1))
+		if n > 0 && left <= n {
+			return round(edge(i) * math.Pow(1.1, float64(left)/float64(n)-1))
 		}
+		left -= n
 	}
 	return 0
 }
