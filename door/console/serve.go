@@ -56,12 +56,11 @@ const readWithin = 2 * time.Minute
 const collectAt = 200
 
 // waiting is how many more than there are processors may be at work, where the record is embedded: one waits for
-// the disk to take an entry of the audit log, one for a commit. The scheduler does not know soon enough
-// that they wait, and on two processors half of a server would stand still meanwhile. GOMAXPROCS has its usual
-// meaning.
+// the disk, mostly with an entry of the audit log. The scheduler does not know soon enough that it waits, and
+// on two processors half of a server would stand still meanwhile. GOMAXPROCS has its usual meaning.
 const waiting = 1
 
-// processors is how many there are; from then on the scheduler uses more by waiting.
+// processors is how many there are. Who asks has the scheduler use waiting more from then on.
 var processors = sync.OnceValue(func() int {
 	n := runtime.GOMAXPROCS(0)
 	if os.Getenv("GOMAXPROCS") == "" {
