@@ -51,9 +51,9 @@ var policies = map[string]record.Profiles{"reject": record.ProfilesReject, "warn
 const readWithin = 2 * time.Minute
 
 // collectAt is how much garbage, in percent of what is in use, a server lets gather. Charts and
-// bundles are made and thrown away: at twice the usual a chart page takes an eighth less
+// bundles are made and thrown away: at nearly twice the usual a chart page takes an eighth less
 // processor time, for some tens of megabytes. GOGC has its usual meaning.
-const collectAt = 200
+const collectAt = 180
 
 // waiting is how many more than there are processors may be at work, where the record is embedded: one waits for
 // the disk, mostly with an entry of the audit log. The scheduler does not know soon enough that it waits, and
