@@ -12,7 +12,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/osler-emr/osler/base/fair"
@@ -60,14 +59,15 @@ const collectAt = 180
 // on two processors half of a server would stand still meanwhile. GOMAXPROCS has its usual meaning.
 const waiting = 1
 
-// processors is how many there are. Who asks has the scheduler use waiting more from then on.
-var processors = sync.OnceValue(func() int {
-	n := runtime.GOMAXPROCS(0)
+// processors is how many the program was started with.
+var processors = runtime.GOMAXPROCS(0)
+
+// allowWaiting has the scheduler use waiting more than there are.
+func allowWaiting() {
 	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(n + waiting)
+		runtime.GOMAXPROCS(processors + waiting)
 	}
-	return n
-})
+}
 
 // Run serves a record until it is told to stop.
 func (c *serveCommand) Run(ctx context.Context, p *Program) error {
@@ -193,6 +193,9 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, tcp net.L
 	guard, err := out.read()
 	if err != nil {
 		return err
+	}
+	if !h.apart {
+		allowWaiting()
 	}
 	site.Fair = fair.New(atWork(h.apart))
 	programs := oauth.Open(oauth.Options{Store: h.store, Accounts: h.accounts, Clock: p.Clock, Key: h.keys.Key("oauth-signing"), Guard: guard, Log: site.Log})
@@ -349,7 +352,7 @@ func sweep(ctx context.Context, gate *record.Gate, log *slog.Logger) {
 // half of the connections are left.
 func atWork(apart bool) int {
 	if apart {
-		return 2 * runtime.GOMAXPROCS(0)
+		return 2 * processors
 	}
-	return processors() - 1
+	return processors - 1
 }

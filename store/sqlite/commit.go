@@ -67,7 +67,11 @@ func newWriter(s *Store, c *conn) *writer {
 }
 
 func (w *writer) acquire() { <-w.token }
-func (w *writer) free()    { w.token <- struct{}{} }
+
+func (w *writer) free() {
+	w.store.changed() // a commit that changed nothing is told by no hook
+	w.token <- struct{}{}
+}
 
 // load reads the state of the last commit.
 func (w *writer) load() error {

@@ -139,3 +139,10 @@ func (s *Store) States() (out []int64) {
 	}
 	return out
 }
+
+// CommitNothing commits a transaction in which nothing was changed.
+func (s *Store) CommitNothing() error {
+	s.writer.acquire()
+	defer s.writer.free()
+	return s.writer.db.Exec("BEGIN IMMEDIATE; COMMIT")
+}

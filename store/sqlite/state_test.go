@@ -70,6 +70,19 @@ func TestAStateLastsWhileOnlyLeavesAreMoved(t *testing.T) {
 	}
 }
 
+// After a commit that changed nothing, what is seen lasts as before.
+func TestAStateLastsAfterACommitOfNothing(t *testing.T) {
+	s := open(t, t.TempDir())
+	commit(t, s, observation("o1", "p1", 1, "c", start))
+	if err := s.CommitNothing(); err != nil {
+		t.Fatal(err)
+	}
+	found(t, s, 0)
+	if got := s.States(); !slices.Equal(got, []int64{1}) {
+		t.Errorf("states %v", got)
+	}
+}
+
 // What a failed request leaves behind holds no state, so that nothing of it is met by the next one.
 func TestAStateEndsWithAnError(t *testing.T) {
 	s := open(t, t.TempDir())

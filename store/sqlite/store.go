@@ -64,7 +64,7 @@ type Store struct {
 	opened  int     // all that read
 	writer  *writer
 	now     atomic.Int64 // the T of the last commit
-	round   atomic.Int64 // of what reading connections see, see abreast
+	round   atomic.Int64 // of what reading connections see
 
 	stop   chan struct{}
 	idle   sync.WaitGroup // background work
@@ -304,52 +304,6 @@ func (s *Store) giveBack(c *conn) {
 	s.readers = append(s.readers, c)
 	s.resting.Unlock()
 	s.free <- struct{}{}
-}
-
-// abreast ends the state that a connection sees when something was committed since it began, or is about to
-// be: who reads then sees it or not, and nobody may see less than somebody before. What another process
-// commits nobody tells.
-func (s *Store) abreast(c *conn) {
-	if round := s.round.Load(); c.state.round != round || changes(round) || s.writer == nil {
-		c.end()
-		c.state.round = round
-	}
-}
-
-// changes reports whether a round is one in which something is about to be committed: the odd ones.
-func changes(round int64) bool { return round%2 != 0 }
-
-// changing says that something is about to be committed, changed that this is over, either way, before
-// anybody was told. The writer calls them.
-func (s *Store) changing() {
-	if !changes(s.round.Load()) {
-		s.round.Add(1)
-	}
-}
-
-func (s *Store) changed() {
-	if changes(s.round.Load()) {
-		s.round.Add(1)
-	}
-	s.renew()
-}
-
-// still keeps what is seen from lasting until it is ended, so that nobody who rests holds the write-ahead log, or
-// looks into it when all of it is copied. Who has the token calls it.
-func (s *Store) still() (end func()) {
-	s.changing()
-	s.renew()
-	return s.changed
-}
-
-// renew has all that are read from now on see what is in the tables, and lets go of the write-ahead log.
-func (s *Store) renew() {
-	s.round.Add(2)
-	s.resting.Lock()
-	defer s.resting.Unlock()
-	for _, c := range s.readers {
-		s.abreast(c)
-	}
 }
 
 // Now implements store.Store.
