@@ -39,7 +39,8 @@ type Gate struct {
 
 	parameters parameters
 
-	strangersSince time.Time // the minute that strangers counts in
+	late           chan struct{} // one for each that is written afterwards
+	strangersSince time.Time     // the minute that strangers counts in
 	strangers      int
 	fresh          bool // the record was empty when the gate was opened
 	setting        atomic.Pointer[houseRead]
@@ -53,7 +54,7 @@ type Gate struct {
 
 // Open returns the gate to a store.
 func Open(s store.Store, c clock.Clock) *Gate {
-	g := &Gate{store: s, lean: s, clock: c, unlabelled: make(chan struct{}, 1), changing: make(chan struct{}, 1)}
+	g := &Gate{store: s, lean: s, clock: c, unlabelled: make(chan struct{}, 1), changing: make(chan struct{}, 1), late: make(chan struct{}, maxAfterwards)}
 	if outside, ok := s.(*contents); ok {
 		g.lean, g.blobs = outside.Store, outside.blobs
 	}

@@ -256,7 +256,32 @@ func (a *Actor) Asked(ctx context.Context, what, patient string, outcome error) 
 	if outcome != nil {
 		l.Outcome = string(fault.CodeOf(outcome))
 	}
+	if fault.Is(outcome, fault.Unavailable) {
+		a.gate.afterwards(ctx, a.glassed(l)...)
+		return nil
+	}
 	return a.write(ctx, l)
+}
+
+// maxAfterwards bounds the leaves that wait for a record that cannot be reached.
+const maxAfterwards = 200
+
+// afterwards stores the leaves of a request that failed because the record could not be reached, while its client has
+// its answer: who has waited for the record does not wait for it once more. What cannot be stored now either is lost.
+func (g *Gate) afterwards(ctx context.Context, leaves ...*ledger.Leaf) {
+	select {
+	case g.late <- struct{}{}:
+	default:
+		return
+	}
+	go func() {
+		defer func() { <-g.late }()
+		for _, l := range leaves {
+			if _, err := g.store.Commit(context.WithoutCancel(ctx), store.Changeset{Leaf: l}); err != nil {
+				return
+			}
+		}
+	}()
 }
 
 // Stranger writes the leaf of a request that came with something to prove who it is, a token
@@ -276,6 +301,10 @@ func (g *Gate) Stranger(ctx context.Context, door, network, what string, outcome
 	l := &ledger.Leaf{Time: now, Actor: "unknown", Action: ledger.SignIn, Door: door, Network: network, Query: what, Outcome: string(fault.CodeOf(outcome))}
 	if n > strangersShown {
 		l.Count = n
+	}
+	if fault.Is(outcome, fault.Unavailable) {
+		g.afterwards(ctx, l)
+		return nil
 	}
 	_, err := g.store.Commit(ctx, store.Changeset{Leaf: l})
 	return err

@@ -40,7 +40,7 @@ func Describe(dir string) (Envelope, error) {
 	}
 	var e envelope
 	if err := json.Unmarshal(text, &e); err != nil || e.Format != formatName {
-		return Envelope{}, fault.Wrap(err, fault.Invalid, "The file %s is damaged. Restore it from a backup.", File)
+		return Envelope{}, fault.Wrap(err, fault.Invalid, "The file %s is damaged. Put it back from a copy of the folder, or restore a backup into an empty folder with osler restore, which brings the keys along.", File)
 	}
 	sum := sha256.Sum256(e.Sealed)
 	out := Envelope{Kind: e.Wrap, Mark: hex.EncodeToString(sum[:16])}

@@ -154,7 +154,7 @@ func wrap(key []byte, source Source) ([]byte, error) {
 func unwrap(text []byte, source Source) (Keyring, error) {
 	var e envelope
 	if err := json.Unmarshal(text, &e); err != nil || e.Format != formatName {
-		return Keyring{}, fault.Wrap(err, fault.Invalid, "The file %s is damaged. Restore it from a backup.", File)
+		return Keyring{}, fault.Wrap(err, fault.Invalid, "The file %s is damaged. Put it back from a copy of the folder, or restore a backup into an empty folder with osler restore, which brings the keys along.", File)
 	}
 	if e.Version != formatVersion && e.Version != keptVersion {
 		return Keyring{}, fault.New(fault.Invalid, "The file %s has version %d; this program knows versions up to %d. Use a newer program.", File, e.Version, keptVersion)
@@ -195,18 +195,18 @@ func (e envelope) master(source Source) ([]byte, error) {
 			return nil, e.elsewise()
 		}
 		if e.Passes < 1 || e.Threads < 1 || e.Memory > maxMemory || e.Passes > 100 {
-			return nil, fault.New(fault.Invalid, "The file %s is damaged. Restore it from a backup.", File)
+			return nil, fault.New(fault.Invalid, "The file %s is damaged. Put it back from a copy of the folder, or restore a backup into an empty folder with osler restore, which brings the keys along.", File)
 		}
 		return e.stretch(source.passphrase), nil
 	}
-	return nil, fault.New(fault.Invalid, "The file %s is damaged. Restore it from a backup.", File)
+	return nil, fault.New(fault.Invalid, "The file %s is damaged. Put it back from a copy of the folder, or restore a backup into an empty folder with osler restore, which brings the keys along.", File)
 }
 
 // elsewise refuses another source than the one that the envelope was made with.
 func (e envelope) elsewise() error {
 	what, ok := map[string]string{byKeyFile: "a key file", byPassphrase: "a passphrase", Command{}.Kind(): "a program that keeps the key", Transit{}.Kind(): "a key service"}[e.Wrap]
 	if !ok {
-		return fault.New(fault.Invalid, "The file %s is damaged. Restore it from a backup.", File)
+		return fault.New(fault.Invalid, "The file %s is damaged. Put it back from a copy of the folder, or restore a backup into an empty folder with osler restore, which brings the keys along.", File)
 	}
 	return fault.New(fault.Forbidden, "This record is opened with %s, and not with what was given.", what)
 }

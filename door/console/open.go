@@ -156,7 +156,7 @@ func whole(dir string) error {
 		return nil
 	}
 	if _, err := os.Stat(filepath.Join(dir, seal.File)); errors.Is(err, fs.ErrNotExist) {
-		return fault.New(fault.NotFound, "The folder %s holds a record but not its %s, without which nobody can read it. Restore that file from a backup.", dir, seal.File)
+		return fault.New(fault.NotFound, "The folder %s holds a record but not its %s, without which nobody can read it. Put that file back from a copy of the folder, or restore a backup into an empty folder with osler restore, which brings the keys along.", dir, seal.File)
 	}
 	return nil
 }

@@ -255,7 +255,7 @@ func TestProcessesOfOneDatabaseShareOnePlaceOfContents(t *testing.T) {
 // TestADatabaseThatIsNotThereIsSaid: in a sentence, without the password.
 func TestADatabaseThatIsNotThereIsSaid(t *testing.T) {
 	for args, want := range map[string]string{
-		"postgres://osler:hush-hush@/osler?host=/nowhere": "cannot be reached",
+		"postgres://osler:hush-hush@/osler?host=/nowhere": "The database osler on /nowhere, port 5432, cannot be reached",
 		"mysql://osler:hush-hush@nowhere/osler":           "postgres://",
 		"postgres://osler:hush-hush@nowhere:x/osler":      "cannot be read",
 	} {

@@ -110,7 +110,7 @@ func (s *Store) PutChecked(ctx context.Context, r io.Reader, limit int64, check 
 	file := &counted{Writer: d}
 	w, err := age.Encrypt(file, s.lock(c))
 	if err != nil {
-		return Content{}, fault.Wrap(err, fault.Unavailable, "The content cannot be written. Is the disk full?")
+		return Content{}, fault.Wrap(err, fault.Unavailable, "The content could not be stored, and nothing of it is kept. Look whether the disk is full, then try again.")
 	}
 	sum := &summed{Reader: io.LimitReader(bucket.Until(ctx, r), limit+1), hash: sha256.New()}
 	n, err := io.Copy(w, sum)
@@ -118,16 +118,16 @@ func (s *Store) PutChecked(ctx context.Context, r io.Reader, limit int64, check 
 	case sum.err != nil:
 		return Content{}, sum.err
 	case err != nil:
-		return Content{}, fault.Wrap(err, fault.Unavailable, "The content could not be written. Is the disk full?")
+		return Content{}, fault.Wrap(err, fault.Unavailable, "The content could not be stored, and nothing of it is kept. Look whether the disk is full, then try again.")
 	case n > limit:
 		return Content{}, fault.New(fault.TooLarge, "The content is larger than the limit of %d bytes.", limit)
 	}
 	trailer := sum.hash.Sum(nil)
 	if _, err := w.Write(trailer); err != nil {
-		return Content{}, fault.Wrap(err, fault.Unavailable, "The content could not be written. Is the disk full?")
+		return Content{}, fault.Wrap(err, fault.Unavailable, "The content could not be stored, and nothing of it is kept. Look whether the disk is full, then try again.")
 	}
 	if err := w.Close(); err != nil {
-		return Content{}, fault.Wrap(err, fault.Unavailable, "The content could not be written. Is the disk full?")
+		return Content{}, fault.Wrap(err, fault.Unavailable, "The content could not be stored, and nothing of it is kept. Look whether the disk is full, then try again.")
 	}
 	if check != nil {
 		plain, _, err := age.DecryptReaderAt(d, file.n, s.lock(c))

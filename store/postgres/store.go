@@ -148,6 +148,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	if err != nil {
 		s.closePools()
+		if lost(err) {
+			at := s.pool.Config().ConnConfig
+			err = fault.Wrap(err, fault.Unavailable, "The database %s on %s, port %d, cannot be reached. Look whether it runs there, and whether this machine may reach it.", at.Database, at.Host, at.Port)
+		}
 		return nil, err
 	}
 	background, stop := context.WithCancel(context.Background())

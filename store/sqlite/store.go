@@ -227,11 +227,11 @@ func plain(err error) error {
 func takeLock(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fault.Wrap(err, fault.Unavailable, "The data folder cannot be written.")
+		return nil, fault.Wrap(err, fault.Unavailable, "The data folder %s cannot be written.", dir)
 	}
 	if err := lock(f); err != nil {
 		f.Close()
-		return nil, fault.Wrap(err, fault.Unavailable, "Another process has this record open. Stop it first: one process can have a data folder open.")
+		return nil, fault.Wrap(err, fault.Unavailable, "Another process has this record open, in the folder %s. Stop it first: one process can have a data folder open.", dir)
 	}
 	return f, nil
 }
