@@ -54,6 +54,20 @@ func TestHostileDocumentsCostLittle(t *testing.T) {
 			}
 			return b.String()
 		}()),
+		"many qualifiers":  section("11450-4", "", `<entry><observation moodCode="EVN"><value xsi:type="CD" code="1" displayName="x">`+strings.Repeat(`<qualifier><value displayName="l"/></qualifier>`, 235_000)+`</value></observation></entry>`),
+		"many raised":      section("11450-4", `<paragraph ID="x">`+strings.Repeat(`a<sup>2</sup><sup>3</sup>`, 80_000)+`</paragraph>`, `<entry><observation moodCode="EVN"><text><reference value="#x"/></text><value xsi:type="CD" code="1"/></observation></entry>`),
+		"many led to":      section("47519-4", "", `<entry><procedure moodCode="EVN"><code code="1" displayName="x"/><statusCode code="completed"/>`+strings.Repeat(`<entryRelationship typeCode="CAUS"><observation><value xsi:type="CD" code="2" displayName="a rash of some length"/></observation></entryRelationship>`, 100_000)+`</procedure></entry>`),
+		"many of a mother": section("10157-6", "", `<entry><organizer><subject><relatedSubject><code code="MTH" displayName="mother"/></relatedSubject></subject>`+strings.Repeat(`<component><observation><value xsi:type="CD" code="2" displayName="an illness of some length"/></observation></component>`, 100_000)+`</organizer></entry>`),
+		"many sites":       section("47519-4", "", `<entry><procedure moodCode="EVN"><code code="1" displayName="x"/><statusCode code="completed"/>`+strings.Repeat(`<targetSiteCode code="2" displayName="a place of some length"/>`, 200_000)+`</procedure></entry>`),
+		"many steps": section("10160-0", "", `<entry><substanceAdministration moodCode="EVN"><statusCode code="active"/><doseQuantity value="1"/><consumable><manufacturedProduct><manufacturedMaterial><code code="1" displayName="x"/></manufacturedMaterial></manufacturedProduct></consumable>`+
+			strings.Repeat(`<entryRelationship typeCode="COMP"><sequenceNumber value="2"/><substanceAdministration moodCode="EVN"><doseQuantity value="2"/></substanceAdministration></entryRelationship>`, 60_000)+`</substanceAdministration></entry>`),
+		"many notes": section("30954-2", "", `<entry><organizer><code code="1" displayName="x"/>`+func() string {
+			var b strings.Builder
+			for i := range 40_000 {
+				fmt.Fprintf(&b, `<component><observation><code code="2" displayName="y"/><value xsi:type="PQ" value="1" unit="g"/><entryRelationship><act><code code="48767-8"/><text>note %d</text></act></entryRelationship></observation></component>`, i)
+			}
+			return b.String()
+		}()+`</organizer></entry>`),
 		"references in a circle": section("11450-4", `<content ID="a"><content ID="b">#a</content></content>`, `<entry><observation moodCode="EVN"><text ID="a"><reference value="#b"/></text><value xsi:type="CD"><originalText><reference value="#a"/></originalText></value></observation></entry>`),
 	} {
 		t.Run(name, func(t *testing.T) {

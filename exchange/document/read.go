@@ -342,8 +342,11 @@ func (r *reader) words(e *cda.Element) string {
 
 func collapse(s string) string { return strings.Join(strings.Fields(s), " ") }
 
+// maxLine is how long one may be.
+const maxLine = 250
+
 // clip bounds a line.
-func clip(s string) string { return fault.Clip(s, 250) }
+func clip(s string) string { return fault.Clip(s, maxLine) }
 
 // related goes over what stands in the entryRelationships of a statement, with their typeCode.
 func related(e *cda.Element, name string, f func(typeCode string, other *cda.Element)) {

@@ -119,7 +119,9 @@ func (r *reader) qualified(e *cda.Element) (said string) {
 		if contexts[attribute] != nil && !(attribute == relationship && r.kind == Family) {
 			r.doubt(qualifies, clip(words))
 		}
-		said += "; " + words
+		if len(said) <= maxLine { // what is longer is cut, see clip
+			said += "; " + words
+		}
 	}
 	return strings.TrimPrefix(said, "; ")
 }

@@ -58,7 +58,18 @@ func parts(e *Element, block bool) (list []Passage) {
 		return nil
 	}
 	list = make([]Passage, 0, n)
-	joins := false // to a raised or lowered text before it
+	joins := false      // to a raised or lowered text before it
+	var joined []string // to the last of the list
+	whole := func() {
+		if joined != nil {
+			list[len(list)-1].Text += strings.Join(joined, "")
+			joined = nil
+		}
+	}
+	add := func(p ...Passage) {
+		whole()
+		list = append(list, p...)
+	}
 	for c := e.first; c != nil; c = c.next {
 		after := joins
 		joins = false
@@ -68,9 +79,9 @@ func parts(e *Element, block bool) (list []Passage) {
 			joins = true
 			text := raised(c)
 			if last := len(list) - 1; last >= 0 && list[last].Kind == "" && list[last].Parts == nil && list[last].ID == "" {
-				list[last].Text += text
+				joined = append(joined, text)
 			} else {
-				list = append(list, Passage{Text: text})
+				add(Passage{Text: text})
 			}
 		case c.Name == "":
 			text := squeeze(c.Text)
@@ -84,17 +95,18 @@ func parts(e *Element, block bool) (list []Passage) {
 				text = strings.TrimRight(text, " ")
 			}
 			if after {
-				list[len(list)-1].Text += text
+				joined = append(joined, text)
 				continue
 			}
-			list = append(list, Passage{Text: text})
+			add(Passage{Text: text})
 		case c.Name == "thead" || c.Name == "tbody" || c.Name == "tfoot":
-			list = append(list, parts(c, true)...)
+			add(parts(c, true)...)
 		case c.Name == "col" || c.Name == "colgroup":
 		default:
-			list = append(list, passage(c))
+			add(passage(c))
 		}
 	}
+	whole()
 	return list
 }
 
