@@ -159,7 +159,7 @@ func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec
 			if p := c.merged(actor, row); p == nil {
 				others = append(others, row.Entry)
 			} else if i := slices.IndexFunc(puts, func(q record.Put) bool { return q.Resource.Reference() == row.Entry }); i >= 0 {
-				addNote(puts[i], *p) // two items of one entry
+				c.merge(actor, puts[i].Resource, row) // two items of one entry
 			} else {
 				puts = append(puts, *p)
 				targets = append(targets, fmt.Sprintf("%s/_history/%d", row.Entry, p.IfMatch+1))
@@ -198,13 +198,6 @@ func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec
 	change.Imports = true
 	change.Unchanged, change.SeenAt, change.Reason = c.seen.Unchanged, c.seen.SeenAt, reason
 	return a, nil
-}
-
-// addNote puts what a second item says of an entry into the Put of the first.
-func addNote(to, from record.Put) {
-	addCodes(to.Resource.Get("code"), from.Resource.Get("code"))
-	notes := from.Resource.Get("note")
-	to.Resource.Get("note").Append(notes.At(notes.Len() - 1).Clone())
 }
 
 // may refuses a choice that the item does not offer.

@@ -64,6 +64,9 @@ type Row struct {
 	Twice bool
 
 	entry  *fhir.Node
+	sure   bool // it is the entry, by codes and time
+	reacts bool // Merge adds a reaction to the chart's allergy
+	raises bool // Merge raises its criticality
 	in     *thing
 	of     []string // the versions of what the entry, a report, is made of
 	now    bool     // it is so today
@@ -203,7 +206,9 @@ func compare(ctx context.Context, actor *record.Actor, patient string, d *Docume
 			}
 		}
 		put := c.merged(actor, r)
-		r.Merges = put != nil
+		if r.Merges = put != nil; r.Merges {
+			r.reacts, r.raises = r.raise(r.entry.Clone())
+		}
 		r.Unwritten, r.Unmerged = !c.writes(actor, r.Item), r.entry != nil && keeps(actor, r, put)
 		c.Partial = c.Partial || policy.Partial(actor.Principal(), r.Item.Resource.ResourceType())
 	}

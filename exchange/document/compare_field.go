@@ -79,6 +79,7 @@ type fact struct {
 	gathers   bool   // what an item has beside an entry's is more, no contradiction
 	member    string // of the resource: compared as it stands there
 	node      *fhir.Node
+	within    func(entry, item *fhir.Node) bool // an entry whose node says so has the value among others
 }
 
 // find returns the fact of an entry that stands beside one of an item. Of parts with the same code it is
@@ -169,6 +170,8 @@ func (f fact) same(of fact) bool {
 	switch {
 	case f.member != "":
 		return contains(of.node, f.node)
+	case f.within != nil && f.within(of.node, f.node):
+		return true
 	case f.equal != nil:
 		return f.equal(f.value, of.value)
 	case f.date:
@@ -307,12 +310,45 @@ func (t *thing) allergy(n *fhir.Node) {
 	}
 	slices.Sort(reactions)
 	t.fact(fact{name: "Substance", value: t.name, title: true})
-	t.fact(fact{name: "Reaction", value: strings.Join(reactions, ", "), weighs: true})
-	t.fact(fact{name: "Severity", value: severitiesOf(n), weighs: true})
+	has := n.Get("reaction")
+	t.fact(fact{name: "Reaction", value: strings.Join(slices.Compact(reactions), ", "), weighs: true, node: has, within: allManifest})
+	t.fact(fact{name: "Severity", value: severitiesOf(n), weighs: true, node: has, within: allSevere})
 	t.fact(fact{name: "Certainty", value: certainty(verified), usual: "confirmed"})
 	t.fact(fact{name: "Criticality", value: n.Get("criticality").Text()})
 	t.fact(fact{name: "Status", value: map[bool]string{true: "active", false: cmp.Or(clinical, verified)}[t.now || t.none]})
 	t.fact(fact{name: "Since", value: first(n.Get("onsetDateTime"), n.Path("onsetPeriod.start")), date: true})
+}
+
+// allManifest reports whether the reactions of an entry show all that those of an item show.
+func allManifest(entry, item *fhir.Node) bool {
+	for r := range item.Items() {
+		for m := range r.Get("manifestation").Items() {
+			if !manifest(entry, m, "") {
+				return false
+			}
+		}
+	}
+	return item.Len() > 0
+}
+
+// allSevere reports whether the reactions of an entry have the severities of an item's.
+func allSevere(entry, item *fhir.Node) bool {
+	for r := range item.Items() {
+		if s := r.Get("severity").Text(); s != "" && !manifest(entry, r.Path("manifestation.0"), s) {
+			return false
+		}
+	}
+	return item.Len() > 0
+}
+
+// manifest reports whether one of the reactions shows something, with a severity where that is asked.
+func manifest(reactions, shown *fhir.Node, severity string) bool {
+	for r := range reactions.Items() {
+		if (severity == "" || r.Get("severity").Text() == severity) && contains(r.Get("manifestation"), shown) {
+			return true
+		}
+	}
+	return false
 }
 
 // severitiesOf are those of the reactions: of each, where they are not the same.

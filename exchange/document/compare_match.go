@@ -99,7 +99,7 @@ func (x index) row(item *Item) Row {
 	}
 	r.entry, r.of, r.Entry, r.ChartText = best.thing.node, best.thing.of, best.thing.node.Reference(), best.thing.name
 	r.Fields = beside(best.thing, in)
-	r.State = best.state(in)
+	r.State, r.sure = best.state(in), best.sure
 	r.Merges = r.State != Same && (r.entry.ResourceType() == "Condition" || r.entry.ResourceType() == "AllergyIntolerance" || best.thing.group == medicines)
 	return r
 }
