@@ -7,6 +7,7 @@ import (
 
 	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/knowledge/drug"
 )
 
 // An entry of the chart is found for an item by what both are: a code that both have, or one that the
@@ -68,8 +69,9 @@ func (t *thing) keys() (out []string) {
 // match is an entry that may be the same as an item.
 type match struct {
 	thing  *thing
-	sure   bool // by codes and time
-	words  bool // only by words
+	sure   bool              // by codes and time
+	words  bool              // only by words
+	class  drug.AllergyClass // that both belong to, where nothing else finds it
 	points int
 }
 
@@ -100,6 +102,9 @@ func (x index) row(item *Item) Row {
 	r.entry, r.of, r.Entry, r.ChartText = best.thing.node, best.thing.of, best.thing.node.Reference(), best.thing.name
 	r.Fields = beside(best.thing, in)
 	r.State, r.sure = best.state(in), best.sure
+	if best.class != "" {
+		r.inside(Doubt{Words: sameClass, Args: []any{string(best.class), best.thing.name}})
+	}
 	r.Merges = r.State != Same && (r.entry.ResourceType() == "Condition" || r.entry.ResourceType() == "AllergyIntolerance" || best.thing.group == medicines)
 	return r
 }
@@ -131,6 +136,9 @@ func (x index) best(in *thing) (best match) {
 		for _, t := range x.kin(in) {
 			try(t, false)
 		}
+		if best.thing != nil {
+			best.class, _ = in.cause.Kin(best.thing.cause)
+		}
 	}
 	return best
 }
@@ -152,7 +160,7 @@ func (x index) kin(in *thing) (out []*thing) {
 		return out
 	}
 	for _, t := range all {
-		if t.now && in.cause.Kin(t.cause) {
+		if _, kin := in.cause.Kin(t.cause); kin && t.now {
 			out = append(out, t)
 		}
 	}
@@ -249,6 +257,8 @@ func (m match) state(in *thing) State {
 		}
 	}
 	switch {
+	case m.class != "":
+		return Perhaps
 	case m.sure && differs, m.words && differs && len(in.codes) > 0:
 		return Differs
 	case m.words && len(in.codes) == 0 && len(m.thing.codes) > 0:

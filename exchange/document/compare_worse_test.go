@@ -149,3 +149,25 @@ func TestAWorseReactionToWhatMayBeAnother(t *testing.T) {
 		t.Errorf("the chart has %s", n.JSON())
 	}
 }
+
+// TestAnAllergyOfTheSameClassIsNotNews: penicillin V is shown beside the chart's penicillin, or penicillin G, by whatever
+// code it comes.
+func TestAnAllergyOfTheSameClassIsNotNews(t *testing.T) {
+	for entry, name := range map[string]string{`{"text":"penicillin"}`: "penicillin", `{"coding":[{"system":"http://www.nlm.nih.gov/research/umls/rxnorm","code":"7980"}],"text":"penicillin G"}`: "penicillin G", `{"text":"amoxicillin"}`: "amoxicillin"} {
+		for _, item := range []string{`{"coding":[{"system":"http://hl7.org/fhir/ndfrt","code":"N0000011298","display":"Penicillin V"}],"text":"Penicillin V"}`,
+			`{"coding":[{"system":"http://www.nlm.nih.gov/research/umls/rxnorm","code":"7984"}]}`, `{"coding":[{"system":"http://va.gov/terminology/medrt","code":"N0000175497"}]}`} {
+			h := open(t)
+			h.put(`{"resourceType":"AllergyIntolerance","id":"pen","patient":{"reference":"Patient/maria"},"code":` + entry + activeNow + `}`)
+			d := letter(t)
+			d.Items = []Item{{Key: "v", Section: Allergies, Text: "penicillin V", Resource: node(t, `{"resourceType":"AllergyIntolerance","code":`+item+activeNow+`}`)}}
+			c, err := Compare(ctx, h.as(trust.Physician, "anna"), "maria", d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := c.Rows[0]
+			if list := r.Doubts(); r.State != Perhaps || r.Clear() || len(list) != 1 || list[0].Words != sameClass || list[0].Args[0] != "penicillins" || list[0].Args[1] != name {
+				t.Errorf("%s beside %s: %s %+v", item, name, r.State, list)
+			}
+		}
+	}
+}

@@ -57,6 +57,7 @@ const (
 	noUnit           = "The document gives no unit."
 	unitUnclear      = "“%s” may be meant as another unit than that of UCUM."
 	ledTo            = "The document says that this led to: %s."
+	sameClass        = "This belongs to the same class of medicines (%s) as an allergy in the chart: %s. Add keeps both."
 	bodyUnreadable   = "The file in the document cannot be read."
 )
 
