@@ -305,7 +305,9 @@ func (t *thing) allergy(n *fhir.Node) {
 	var reactions []string
 	for r := range n.Get("reaction").Items() {
 		for m := range r.Get("manifestation").Items() {
-			reactions = append(reactions, words(m))
+			if w := words(m); w != undescribed {
+				reactions = append(reactions, w)
+			}
 		}
 	}
 	slices.Sort(reactions)

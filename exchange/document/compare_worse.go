@@ -59,7 +59,7 @@ func (r *Row) raise(n *fhir.Node) (reaction, criticality bool) {
 // reactsSo reports whether an allergy has a reaction already, as bad as it is said to be.
 func reactsSo(n, reaction *fhir.Node) bool {
 	for has := range n.Get("reaction").Items() {
-		if dangerOf(has) >= dangerOf(reaction) && contains(has.Get("manifestation"), reaction.Get("manifestation")) {
+		if dangerOf(has) >= dangerOf(reaction) && (words(reaction.Path("manifestation.0")) == undescribed || contains(has.Get("manifestation"), reaction.Get("manifestation"))) {
 			return true
 		}
 	}

@@ -266,6 +266,27 @@ func TestAnAllergyIsReadAsItIsSaid(t *testing.T) {
 	if denied.Get("reaction") != nil || denied.Path("note.0.text").Text() != "Not: Anaphylaxis" {
 		t.Errorf("a reaction that is denied: %s", denied.JSON())
 	}
+	severe, bare, mild := severityEntry(sctElement("value", "24484000", "Severe")), hung("MFST", reactionEntry("", rash)), hung("MFST", reactionEntry("", rash+severityEntry(sctElement("value", "255604002", "Mild"))))
+	for body, want := range map[string]string{ // the severity of the whole is in the resource, wherever the document has it
+		severe:               "reaction not described severe",
+		bare + severe:        "Rash severe",
+		bare + bare + severe: "Rash, Rash severe",
+		mild + severe:        "Rash mild; reaction not described severe",
+		mild + bare + severe: "Rash mild; Rash ; reaction not described severe",
+		hung("MFST", reactionEntry("", rash+severe)) + severityEntry(sctElement("value", "255604002", "Mild")): "Rash severe",
+	} {
+		var has []string
+		for x := range readEntry(t, "48765-2", allergyIn("active", penicillin+body)).Items[0].Resource.Get("reaction").Items() {
+			var shown []string
+			for m := range x.Get("manifestation").Items() {
+				shown = append(shown, conceptText(m))
+			}
+			has = append(has, strings.Join(shown, ", ")+" "+x.Get("severity").Text())
+		}
+		if got := strings.Join(has, "; "); got != want {
+			t.Errorf("the reactions are %s, want %s", got, want)
+		}
+	}
 	words := readEntry(t, "48765-2", allergyIn("active", penicillin+hung("MFST", reactionEntry("", rash+shock+severityEntry(`<value xsi:type="CD" nullFlavor="OTH"><originalText>Severe, needed ICU</originalText></value>`))))).Items[0].Resource
 	if r := words.Path("reaction.0"); r.Get("manifestation").Len() != 2 || r.Get("severity") != nil || r.Get("description").Text() != "Severity: Severe, needed ICU" {
 		t.Errorf("a reaction: %s", r.JSON())
