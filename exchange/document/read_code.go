@@ -389,11 +389,11 @@ func (r *reader) unit(n *fhir.Node, e *cda.Element) {
 	}
 	if !ok {
 		if !r.counted {
+			sentence := notUCUM
 			if _, err := ucum.Parse(unit); err == nil {
-				r.doubt(unitUnclear, unit)
-			} else {
-				r.doubt(notUCUM, unit)
+				sentence = unitUnclear
 			}
+			r.doubt(sentence, n.Get("value").Text()+" "+unit)
 		}
 		return
 	}
