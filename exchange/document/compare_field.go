@@ -808,7 +808,7 @@ func (t *thing) device(n *fhir.Node) {
 // note is a text that somebody has written.
 func (t *thing) note(n *fhir.Node) {
 	t.concept(n.Get("type"))
-	t.event, t.date = true, n.Get("date").Text()
+	t.event, t.date = true, first(n.Get("date"), n.Path("content.0.attachment.creation"))
 	t.fact(fact{name: "Note", value: t.name, title: true})
 	t.fact(fact{name: "Date", value: t.date, date: true})
 	t.fact(fact{name: "Author", value: n.Path("author.0.display").Text()})
