@@ -203,8 +203,10 @@ func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec
 // may refuses a choice that the item does not offer.
 func (r *Row) may(c Choice) error {
 	switch {
-	case c == Add && !r.Addable() && r.State == Against:
-		return fault.New(fault.Invalid, "The document says that there is none, and the chart has some. It cannot be added: correct the chart by hand, or ignore it.").At(r.Item.Key)
+	case c == Add && r.State == Against && r.Item.Absent:
+		return fault.New(fault.Invalid, "The document says that there is none, and the chart has some: both stand in its row. Nothing was added. Correct the chart by hand, or ignore it.").At(r.Item.Key)
+	case c == Add && r.State == Against: // a fault names no diagnosis
+		return fault.New(fault.Invalid, "The document denies this, and the chart has it today: both stand in its row. Nothing was added. Correct the chart by hand, or ignore it.").At(r.Item.Key)
 	case c == Add && !r.Addable(), c == Merge && !r.Mergeable():
 		return fault.New(fault.Forbidden, "Your role may not write this item. Leave it to a physician.").At(r.Item.Key)
 	case ParseChoice(string(c)) == "":

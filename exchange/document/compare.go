@@ -200,6 +200,9 @@ func compare(ctx context.Context, actor *record.Actor, patient string, d *Docume
 			return nil, context.Cause(ctx)
 		}
 		r := &c.Rows[i]
+		if r.State == Against {
+			r.inside(Doubt{Words: againstChart, Args: []any{fault.Clip(cmp.Or(d.Custodian, d.Author, d.Title, "C-CDA"), 100), clip(r.Item.Text), r.ChartText}})
+		}
 		for _, t := range c.denials {
 			if r.denied(t) {
 				r.Denied = t.name
