@@ -429,7 +429,7 @@ func TestAFlagAndItsRangeAndAUnitThatIsNotKnown(t *testing.T) {
 		"high, beyond":           {one(of("4544-3", "Hematocrit", value("55", "%")+flag("H")+inWords("40-54 %"))), "", ""},
 		"in another unit":        {one(of("718-7", "Hemoglobin", value("130", "g/L")+flag("N")+limits("12", "16", "g/dL"))), "", ""},
 		"no flag":                {one(of("4544-3", "Hematocrit", value("55", "%")+inWords("40-54 %"))), "", ""},
-		"units that are unknown": {one(of("785-6", "MCH", value("27.6", "uug")+limits("27", "32", "uug")), of("4537-7", "ESR", value("3", "mmm/h"))), notUCUM, "27.6 uug; 3 mmm/h"},
+		"units that are unknown": {one(of("785-6", "MCH", value("27.6", "uux")+limits("27", "32", "uux")), of("4537-7", "ESR", value("3", "mmm/h"))), notUCUM, "27.6 uux; 3 mmm/h"},
 	} {
 		var got []Doubt
 		for _, x := range readEntry(t, "30954-2", c.body).Items[0].Doubts {
