@@ -22,11 +22,11 @@ func over(n *fhir.Node) bool {
 }
 
 // raise puts into a chart's allergy what an item says worse of it: its reactions that are severe or worse than all that
-// stands there, and high criticality. It takes nothing out and lowers nothing. Where they may not be the same, the
-// reaction says to what it was.
+// stands there, and high criticality. It takes nothing out and lowers nothing, and leaves an allergy that is over. Where
+// they may not be the same, the reaction says to what it was.
 func (r *Row) raise(n *fhir.Node) (reaction, criticality bool) {
 	item := r.Item.Resource
-	if n.ResourceType() != "AllergyIntolerance" || over(item) {
+	if n.ResourceType() != "AllergyIntolerance" || over(item) || over(n) {
 		return false, false
 	}
 	list, least := fhir.Arr(), max(worst(n), 1)
@@ -75,6 +75,8 @@ func (r Row) MergeSays() string {
 		return "Merge adds this reaction to the chart's entry; what stands there stays."
 	case r.raises:
 		return "Merge raises the criticality of the chart's entry to high; what stands there stays."
+	case r.entry.ResourceType() == "AllergyIntolerance" && over(r.entry) && !over(r.Item.Resource):
+		return "The chart says that this is over or was none, and Merge leaves it so: choose Add, or change it in the chart."
 	case r.Worse():
 		return "Merge leaves the chart's milder reaction: choose Add, or change it in the chart."
 	case r.Merges:
@@ -84,7 +86,11 @@ func (r Row) MergeSays() string {
 }
 
 // threatens finds reactions that threaten life, whatever their severity is said to be.
-var threatens = regexp.MustCompile(`(?i)\b(?:anaphyla|stevens.johnson|toxic epidermal|cardiac arrest|death\b|fatal|angio-?o?edema|quincke|laryngeal|bronchospasm|wheez|(?:swelling|swollen|o?edema).{0,12}\b(?:face|tongue|throat|larynx)|(?:face|facial|tongue|throat)\b.{0,8}(?:swelling|swollen|o?edema))`)
+var threatens = regexp.MustCompile(`(?i)\b(?:anaphyla|stevens.johnson|toxic epidermal|cardiac arrest|death\b|fatal|angio-?o?edema|quincke|laryngeal|bronchospasm|wheez|short(?:ness of)? breath|dyspno?ea|difficulty (?:in )?breathing|(?:swelling|swollen|o?edema).{0,12}\b(?:face|tongue|throat|larynx)|(?:face|facial|tongue|throat)\b.{0,8}(?:swelling|swollen|o?edema))`)
+
+// threatening are codes of SNOMED CT of such reactions, which may come without a word: anaphylaxis, angioedema,
+// Stevens-Johnson syndrome, bronchospasm, wheezing, short breath, oedema of the larynx.
+var threatening = map[string]bool{"267036007": true, "39579001": true, "41291007": true, "73442001": true, "4386001": true, "56018004": true, "51599000": true}
 
 // danger is how bad an allergy is: 0 where nothing says it, 1 mild, 2 moderate, 3 severe or threatening life.
 func danger(n *fhir.Node) int {
@@ -107,6 +113,11 @@ func dangerOf(reaction *fhir.Node) int {
 	for m := range reaction.Get("manifestation").Items() {
 		if threatens.MatchString(conceptText(m)) {
 			return 3
+		}
+		for c := range m.Get("coding").Items() {
+			if threatening[c.Get("code").Text()] {
+				return 3
+			}
 		}
 	}
 	return graver[reaction.Get("severity").Text()]
