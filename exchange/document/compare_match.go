@@ -213,6 +213,11 @@ func (t *thing) matches(of *thing, coded bool) (match, bool) {
 			}
 			m.points += 100
 			m.sure = m.sure && t.daily
+		case nextDay:
+			if differs > 1 { // than the date
+				return m, false
+			}
+			m.sure = false
 		case noDay:
 			m.sure = false
 		}
@@ -331,6 +336,7 @@ type nearness int
 const (
 	noDay nearness = iota // one of both is not stated
 	otherDay
+	nextDay // a day, and an instant in UTC that may be of it where it was
 	otherHour
 	dayOnly
 	sameInstant
@@ -355,6 +361,9 @@ func when(one, other *thing) nearness {
 		return otherDay
 	}
 	if !sameDay(a, b) {
+		if x.Clock != y.Clock && (mayBeOf(x, b) || mayBeOf(y, a)) {
+			return nextDay
+		}
 		return otherDay
 	}
 	if len(a) < len("2006-01-02") || len(b) < len("2006-01-02") { // the month or the year only
@@ -364,6 +373,16 @@ func when(one, other *thing) nearness {
 		return sameInstant // both say the day, and no more
 	}
 	return dayOnly
+}
+
+// mayBeOf reports whether an instant in UTC, as this house writes its own, may be of a day beside that of UTC: an evening
+// in the west, a morning in the east. An instant with an offset says of which day it is.
+func mayBeOf(p lang.Partial, day string) bool {
+	if _, offset := p.Time.Zone(); !p.Clock || offset != 0 || len(day) != len(time.DateOnly) {
+		return false
+	}
+	return p.Time.Hour() < 12 && p.Time.AddDate(0, 0, -1).Format(time.DateOnly) == day ||
+		p.Time.Hour() >= 10 && p.Time.AddDate(0, 0, 1).Format(time.DateOnly) == day
 }
 
 // moment is the date of an event, read once.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/exchange/synthetic"
+	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/trust"
 )
@@ -43,6 +44,33 @@ func TestADayStaysThatOfWhoSentIt(t *testing.T) {
 		n := d.Items[0].Resource
 		if n.Get("date").Text() != want[0] || n.Path("content.0.attachment.creation").Text() != want[1] {
 			t.Errorf("a note of %s: %s", at, n.JSON())
+		}
+	}
+}
+
+// TestAnInstantInUTCMayBeOfTheDayBeside: what the house wrote in the evening is of the next day in UTC. It is perhaps the
+// same, when all else is; an instant with an offset is of its day.
+func TestAnInstantInUTCMayBeOfTheDayBeside(t *testing.T) {
+	sodium := func(at, value string) *fhir.Node {
+		return node(t, `{"resourceType":"Observation","id":"o","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"2951-2"}],"text":"Sodium"},"effectiveDateTime":"`+at+`","valueQuantity":{"value":`+value+`,"unit":"mmol/L"}}`)
+	}
+	for _, c := range []struct {
+		chart, document, value string
+		want                   State
+	}{
+		{"2026-11-10T03:00:00Z", "2026-11-09", "139", Perhaps}, {"2026-11-10T03:00:00+00:00", "2026-11-09", "139", Perhaps}, {"2026-11-09T23:00:00Z", "2026-11-10", "139", Perhaps},
+		{"2026-11-09", "2026-11-10T03:00:00Z", "139", Perhaps}, {"2026-11-10T03:00:00Z", "2026-11-10", "139", Same},
+		{"2026-11-10T03:00:00Z", "2026-11-09", "140", New}, {"2026-11-10T15:00:00Z", "2026-11-09", "139", New}, {"2026-11-10T03:00:00-05:00", "2026-11-09", "139", New},
+		{"2026-11-10T03:00:00Z", "2026-11-08", "139", New}, {"2026-11-10", "2026-11-09", "139", New},
+	} {
+		for _, many := range []int{0, mostAlike + 1} {
+			nodes := []*fhir.Node{sodium(c.chart, "139")}
+			for i := range many { // found among many, too
+				nodes = append(nodes, sodium(fmt.Sprintf("20%02d-03-01", i), "141"))
+			}
+			if r := indexOf(nodes).row(&Item{Key: "1", Section: Results, Resource: sodium(c.document, c.value)}); r.State != c.want {
+				t.Errorf("%s beside %s, among %d: %s, want %s", c.document, c.chart, many, r.State, c.want)
+			}
 		}
 	}
 }
