@@ -321,38 +321,6 @@ func (t *thing) allergy(n *fhir.Node) {
 	t.fact(fact{name: "Since", value: first(n.Get("onsetDateTime"), n.Path("onsetPeriod.start")), date: true})
 }
 
-// allManifest reports whether the reactions of an entry show all that those of an item show.
-func allManifest(entry, item *fhir.Node) bool {
-	for r := range item.Items() {
-		for m := range r.Get("manifestation").Items() {
-			if !manifest(entry, m, "") {
-				return false
-			}
-		}
-	}
-	return item.Len() > 0
-}
-
-// allSevere reports whether the reactions of an entry have the severities of an item's.
-func allSevere(entry, item *fhir.Node) bool {
-	for r := range item.Items() {
-		if s := r.Get("severity").Text(); s != "" && !manifest(entry, r.Path("manifestation.0"), s) {
-			return false
-		}
-	}
-	return item.Len() > 0
-}
-
-// manifest reports whether one of the reactions shows something, with a severity where that is asked.
-func manifest(reactions, shown *fhir.Node, severity string) bool {
-	for r := range reactions.Items() {
-		if (severity == "" || r.Get("severity").Text() == severity) && contains(r.Get("manifestation"), shown) {
-			return true
-		}
-	}
-	return false
-}
-
 // severitiesOf are those of the reactions: of each, where they are not the same.
 func severitiesOf(n *fhir.Node) string {
 	var all, each []string
