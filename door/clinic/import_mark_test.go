@@ -127,13 +127,13 @@ func TestWhatIsNotSureIsChosenOneByOne(t *testing.T) {
 	}
 }
 
-// TestAWorseReactionIsMarked: the row says so in the colour of danger, and that merging would not raise the chart's.
+// TestAWorseReactionIsMarked: the row says so in the colour of danger, and what merging would change.
 func TestAWorseReactionIsMarked(t *testing.T) {
 	h := open(t)
 	h.commit(trust.System("import"), `{"resourceType":"Patient","id":"maria","name":[{"family":"Okafor","given":["Maria"]}],"birthDate":"1968-03-14","gender":"female"}`,
 		`{"resourceType":"AllergyIntolerance","id":"peni","patient":{"reference":"Patient/maria"},"criticality":"low","clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical","code":"active"}]},"code":{"coding":[{"system":"http://www.nlm.nih.gov/research/umls/rxnorm","code":"7980"}],"text":"penicillin G"},"reaction":[{"manifestation":[{"text":"rash"}],"severity":"mild"}]}`)
 	page := h.signedIn("anna").sendLetter("maria", letterFile(), "key", "k1")
-	if !regexp.MustCompile(`<span class="tag crit[^>]*>.{0,400}worse than the chart`).MatchString(strings.ReplaceAll(page.body, "\n", " ")) || strings.Count(page.body, "worse than the chart") != 1 || !page.says("milder reaction: choose Add") {
+	if !regexp.MustCompile(`<span class="tag crit[^>]*>.{0,400}worse than the chart`).MatchString(strings.ReplaceAll(page.body, "\n", " ")) || strings.Count(page.body, "worse than the chart") != 1 || !page.says("raises its criticality to high") {
 		t.Errorf("the review: %s", tags.ReplaceAllString(page.body, " "))
 	}
 }

@@ -428,17 +428,6 @@ func where(s document.Section) string {
 	return ""
 }
 
-// merges says what Merge does with an item.
-func merges(r document.Row) string {
-	if r.Worse() {
-		return "Merge leaves the chart's milder reaction: choose Add, or change it in the chart."
-	}
-	if r.Merges {
-		return "Merge notes in the chart's entry that it is listed there too; its own words stay."
-	}
-	return "Merge leaves the chart's entry as it is, and counts the item as known."
-}
-
 // passageAttr is where a passage stands, for the items that refer to it, and what a cell of a table spans.
 func passageAttr(of int, p document.Passage) templ.Attributes {
 	attr := templ.Attributes{}

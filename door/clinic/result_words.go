@@ -59,6 +59,8 @@ func limitText(ctx context.Context, v result.Value) string {
 		return ui.T(ctx, "not checked against critical limits: the unit %s cannot be compared", ui.UnitText(v.Unit))
 	case v.Unchecked == labrange.OtherAge:
 		return ui.T(ctx, "not checked against critical limits: there are none for this age")
+	case !v.Own && v.Contrary():
+		return ui.T(ctx, "the laboratory's flag does not fit its own range")
 	case !v.Own:
 		return ""
 	case v.Sent == "N":

@@ -44,7 +44,7 @@ func amountOf(s result.Series, p result.Point) ui.Amount {
 // the grid has taken it; NaN for open sides.
 func (l resultLine) limits() (low, high float64) {
 	p := l.Point
-	if p.Low == "" && p.High == "" && l.Series.Assumed {
+	if p.Low == "" && p.High == "" && p.Range == "" && l.Series.Assumed {
 		return parse(l.Series.Low), parse(l.Series.High)
 	}
 	return parse(p.Low), parse(p.High)

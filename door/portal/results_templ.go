@@ -605,7 +605,7 @@ func resultPage(v resultView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if v.Line.Point.Judged || v.Line.Point.Low == "" && v.Line.Point.High == "" && v.Line.Series.Assumed {
+			if v.Line.Point.Judged || v.Line.Point.Low == "" && v.Line.Point.High == "" && v.Line.Point.Range == "" && v.Line.Series.Assumed {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 43, "<span class=\"hint\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

@@ -159,7 +159,7 @@ func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec
 			if p := c.merged(actor, row); p == nil {
 				others = append(others, row.Entry)
 			} else if i := slices.IndexFunc(puts, func(q record.Put) bool { return q.Resource.Reference() == row.Entry }); i >= 0 {
-				addNote(puts[i], *p) // two items of one entry
+				c.merge(actor, puts[i].Resource, row) // two items of one entry
 			} else {
 				puts = append(puts, *p)
 				targets = append(targets, fmt.Sprintf("%s/_history/%d", row.Entry, p.IfMatch+1))
@@ -200,18 +200,13 @@ func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec
 	return a, nil
 }
 
-// addNote puts what a second item says of an entry into the Put of the first.
-func addNote(to, from record.Put) {
-	addCodes(to.Resource.Get("code"), from.Resource.Get("code"))
-	notes := from.Resource.Get("note")
-	to.Resource.Get("note").Append(notes.At(notes.Len() - 1).Clone())
-}
-
 // may refuses a choice that the item does not offer.
 func (r *Row) may(c Choice) error {
 	switch {
-	case c == Add && !r.Addable() && r.State == Against:
-		return fault.New(fault.Invalid, "The document says that there is none, and the chart has some. It cannot be added: correct the chart by hand, or ignore it.").At(r.Item.Key)
+	case c == Add && r.State == Against && r.Item.Absent:
+		return fault.New(fault.Invalid, "The document says that there is none, and the chart has some: both stand in its row. Nothing was added. Correct the chart by hand, or ignore it.").At(r.Item.Key)
+	case c == Add && r.State == Against: // a fault names no diagnosis
+		return fault.New(fault.Invalid, "The document denies this, and the chart has it today: both stand in its row. Nothing was added. Correct the chart by hand, or ignore it.").At(r.Item.Key)
 	case c == Add && !r.Addable(), c == Merge && !r.Mergeable():
 		return fault.New(fault.Forbidden, "Your role may not write this item. Leave it to a physician.").At(r.Item.Key)
 	case ParseChoice(string(c)) == "":

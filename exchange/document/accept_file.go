@@ -191,7 +191,11 @@ func (c *Comparison) reference(actor *record.Actor, url string, size int, hash s
 	}
 	attachment := fhir.Obj("contentType", contentType, "url", url, "size", size)
 	if !d.Written.IsZero() {
-		attachment.Set("creation", fhir.Str(d.Written.Format(time.RFC3339)))
+		at := cmp.Or(d.written, d.Written.Format(time.RFC3339))
+		if midnight(at) {
+			at = at[:len(time.DateOnly)]
+		}
+		attachment.Set("creation", fhir.Str(at)) // a time of day without a zone is none: which it is is not guessed
 	}
 	content := fhir.Obj("attachment", attachment)
 	for release, code := range formats {

@@ -1,6 +1,7 @@
 package document
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -245,11 +246,39 @@ func TestNoKnownAllergiesNeverContradicts(t *testing.T) {
 	if c.Rows[0].State != Against || c.Rows[0].ChartText != "penicillin" {
 		t.Fatalf("%+v", c.Rows[0])
 	}
-	if _, _, err := Accept(ctx, anna, "maria", f.Document, d, Decision{Choices: map[string]Choice{"none": Add}}); !fault.Is(err, fault.Invalid) {
+	if list := c.Rows[0].Doubts(); len(list) != 1 || fmt.Sprintf(list[0].Words, list[0].Args...) != "Kirkstall Heart Clinic says: “No known allergies”. The chart has: penicillin. A document takes nothing away, and this cannot be added: correct the chart by hand, or ignore it." {
+		t.Errorf("the row says %+v", list)
+	}
+	if _, _, err := Accept(ctx, anna, "maria", f.Document, d, Decision{Choices: map[string]Choice{"none": Add}}); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "says that there is none") || !strings.Contains(err.Error(), "Nothing was added") {
 		t.Errorf("added: %v", err)
 	}
 	if _, a, _, err := Take(ctx, anna, Upload{Patient: "maria", Read: d}); err != nil || a.Added != 0 {
 		t.Errorf("taken: %+v %v", a, err)
+	}
+}
+
+// TestADeniedProblemSaysWhatIsDenied: in its row, by whom; who chooses Add all the same is told that nothing was added,
+// without the name of a diagnosis.
+func TestADeniedProblemSaysWhatIsDenied(t *testing.T) {
+	h := open(t)
+	d := letter(t)
+	gout := `"code":{"coding":[{"system":"http://snomed.info/sct","code":"90560007"}],"text":"Gout"}`
+	d.Items = []Item{{Key: "gout", Section: Problems, Text: "No gout", Resource: node(t, `{"resourceType":"Condition",`+gout+`,"verificationStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-ver-status","code":"refuted"}]}}`)}}
+	h.put(`{"resourceType":"Condition","id":"g","subject":{"reference":"Patient/maria"},"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"active"}]},` + gout + `}`)
+	f, anna := h.filed(d), h.as(trust.Physician, "anna")
+	c, err := Compare(ctx, anna, "maria", d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list := c.Rows[0].Doubts(); len(list) != 1 || !strings.HasPrefix(fmt.Sprintf(list[0].Words, list[0].Args...), "Kirkstall Heart Clinic says: “No gout”. The chart has: Gout. ") {
+		t.Errorf("the row says %+v", list)
+	}
+	_, _, err = Accept(ctx, anna, "maria", f.Document, d, Decision{Choices: map[string]Choice{"gout": Add}})
+	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "denies this") || !strings.Contains(err.Error(), "Nothing was added") || strings.Contains(strings.ToLower(err.Error()), "gout") {
+		t.Errorf("added: %v", err)
+	}
+	if n := len(h.all("Condition")); n != 1 {
+		t.Errorf("%d problems after it was refused", n)
 	}
 }
 

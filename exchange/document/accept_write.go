@@ -136,9 +136,9 @@ func (c *Comparison) owned(actor *record.Actor, n *fhir.Node, document string) *
 	return n
 }
 
-// merged is the chart's entry with what the document adds to it: codes of a problem or an allergy that
-// is certainly the same, and a note that it is listed elsewhere. It changes nothing of an order. nil
-// when there is nothing to write. An entry that lacks labels of the item, or that may not name the document, gets nothing of it: to label the entry would hide from those who need it what the chart has said openly so far.
+// merged is the chart's entry with what the document adds to it: nil when there is nothing to write. It changes nothing
+// of an order. An entry that lacks labels of the item, or that may not name the document, gets nothing of it: to label
+// the entry would hide from those who need it what the chart has said openly so far.
 func (c *Comparison) merged(actor *record.Actor, r *Row) *record.Put {
 	if !r.Merges {
 		return nil
@@ -147,9 +147,20 @@ func (c *Comparison) merged(actor *record.Actor, r *Row) *record.Put {
 		return nil
 	}
 	n := r.entry.Clone()
-	if t := n.ResourceType(); (t == "Condition" || t == "AllergyIntolerance") && r.State != Perhaps && r.State != LessExact {
+	if !c.merge(actor, n, r) {
+		return nil
+	}
+	version, _ := strconv.ParseInt(n.Path("meta.versionId").Text(), 10, 64)
+	return &record.Put{Resource: n, IfMatch: version}
+}
+
+// merge puts into an entry what an item adds to it: codes of a problem or an allergy that is certainly the same, what
+// is worse of an allergy, and a note that it is listed elsewhere. It reports whether the entry lacked some of it.
+func (c *Comparison) merge(actor *record.Actor, n *fhir.Node, r *Row) bool {
+	if t := n.ResourceType(); (t == "Condition" || t == "AllergyIntolerance") && r.sure && r.State != LessExact {
 		addCodes(n.Get("code"), r.Item.Resource.Get("code"))
 	}
+	reacts, raises := r.raise(n)
 	text := fmt.Sprintf("Also listed by %s: %s", c.listed(), fault.Clip(strings.Join(strings.Fields(r.Item.Text), " "), 300))
 	notes := n.Get("note")
 	if notes == nil {
@@ -157,7 +168,7 @@ func (c *Comparison) merged(actor *record.Actor, r *Row) *record.Put {
 	}
 	for have := range notes.Items() {
 		if have.Get("text").Text() == text {
-			return nil
+			return reacts || raises
 		}
 	}
 	note := fhir.Obj("time", actor.Now().UTC().Format(time.RFC3339), "text", text)
@@ -166,8 +177,7 @@ func (c *Comparison) merged(actor *record.Actor, r *Row) *record.Put {
 	}
 	notes.Append(note)
 	n.Set("note", notes)
-	version, _ := strconv.ParseInt(n.Path("meta.versionId").Text(), 10, 64)
-	return &record.Put{Resource: n, IfMatch: version}
+	return true
 }
 
 // addCodes puts codes into a concept that it lacks, those of systems first that it has no code of.

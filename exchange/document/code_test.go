@@ -16,3 +16,13 @@ func TestACodeHasNoControlCharacters(t *testing.T) {
 		t.Errorf("%q", c)
 	}
 }
+
+// TestUnitsAsLaboratoriesWriteThem: what can mean one thing has its code; capitals that UCUM reads otherwise, as PG
+// (petagauss), are not taken for it.
+func TestUnitsAsLaboratoriesWriteThem(t *testing.T) {
+	for unit, want := range map[string]string{"uug": "pg", "PG": "pg", "FL": "fL", "M/uL": "10*6/uL", "THOUS/MCL": "10*3/uL", "G/DL": "g/dL", "mg/dL": "mg/dL", "uux": "", "C": "", "G": ""} {
+		if got, ok := known(unit); ok != (want != "") || ok && got != want {
+			t.Errorf("%s: %q %v", unit, got, ok)
+		}
+	}
+}

@@ -64,6 +64,9 @@ type Row struct {
 	Twice bool
 
 	entry  *fhir.Node
+	sure   bool // it is the entry, by codes and time
+	reacts bool // Merge adds a reaction to the chart's allergy
+	raises bool // Merge raises its criticality
 	in     *thing
 	of     []string // the versions of what the entry, a report, is made of
 	now    bool     // it is so today
@@ -197,13 +200,18 @@ func compare(ctx context.Context, actor *record.Actor, patient string, d *Docume
 			return nil, context.Cause(ctx)
 		}
 		r := &c.Rows[i]
+		if r.State == Against {
+			r.inside(Doubt{Words: againstChart, Args: []any{fault.Clip(cmp.Or(d.Custodian, d.Author, d.Title, "C-CDA"), 100), clip(r.Item.Text), r.ChartText}})
+		}
 		for _, t := range c.denials {
 			if r.denied(t) {
 				r.Denied = t.name
 			}
 		}
 		put := c.merged(actor, r)
-		r.Merges = put != nil
+		if r.Merges = put != nil; r.Merges {
+			r.reacts, r.raises = r.raise(r.entry.Clone())
+		}
 		r.Unwritten, r.Unmerged = !c.writes(actor, r.Item), r.entry != nil && keeps(actor, r, put)
 		c.Partial = c.Partial || policy.Partial(actor.Principal(), r.Item.Resource.ResourceType())
 	}

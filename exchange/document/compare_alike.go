@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // alike are the entries of a chart under one key. Where there are many, such as the heart rates of a monitor,
@@ -92,6 +93,13 @@ func (t *thing) spots(looks bool) (out []spot) {
 		add(within, day)
 	} else if !at.Clock {
 		add(exactly, day)
+	}
+	if d, err := time.Parse(time.DateOnly, day); looks && err == nil { // what says the same on the days beside it, see mayBeOf
+		kind := byte(within)
+		if at.Clock {
+			kind = exactly
+		}
+		out = append(out, spot{kind, d.AddDate(0, 0, -1).Format(time.DateOnly), says}, spot{kind, d.AddDate(0, 0, 1).Format(time.DateOnly), says})
 	}
 	for _, n := range []int{len("2006-01-02"), len("2006-01"), len("2006"), 0} {
 		switch {

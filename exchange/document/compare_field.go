@@ -79,6 +79,7 @@ type fact struct {
 	gathers   bool   // what an item has beside an entry's is more, no contradiction
 	member    string // of the resource: compared as it stands there
 	node      *fhir.Node
+	within    func(entry, item *fhir.Node) bool // an entry whose node says so has the value among others
 }
 
 // find returns the fact of an entry that stands beside one of an item. Of parts with the same code it is
@@ -169,6 +170,8 @@ func (f fact) same(of fact) bool {
 	switch {
 	case f.member != "":
 		return contains(of.node, f.node)
+	case f.within != nil && f.within(of.node, f.node):
+		return true
 	case f.equal != nil:
 		return f.equal(f.value, of.value)
 	case f.date:
@@ -302,13 +305,16 @@ func (t *thing) allergy(n *fhir.Node) {
 	var reactions []string
 	for r := range n.Get("reaction").Items() {
 		for m := range r.Get("manifestation").Items() {
-			reactions = append(reactions, words(m))
+			if w := words(m); w != undescribed {
+				reactions = append(reactions, w)
+			}
 		}
 	}
 	slices.Sort(reactions)
 	t.fact(fact{name: "Substance", value: t.name, title: true})
-	t.fact(fact{name: "Reaction", value: strings.Join(reactions, ", "), weighs: true})
-	t.fact(fact{name: "Severity", value: severitiesOf(n), weighs: true})
+	has := n.Get("reaction")
+	t.fact(fact{name: "Reaction", value: strings.Join(slices.Compact(reactions), ", "), weighs: true, node: has, within: allManifest})
+	t.fact(fact{name: "Severity", value: severitiesOf(n), weighs: true, node: has, within: allSevere})
 	t.fact(fact{name: "Certainty", value: certainty(verified), usual: "confirmed"})
 	t.fact(fact{name: "Criticality", value: n.Get("criticality").Text()})
 	t.fact(fact{name: "Status", value: map[bool]string{true: "active", false: cmp.Or(clinical, verified)}[t.now || t.none]})
@@ -770,7 +776,7 @@ func (t *thing) device(n *fhir.Node) {
 // note is a text that somebody has written.
 func (t *thing) note(n *fhir.Node) {
 	t.concept(n.Get("type"))
-	t.event, t.date = true, n.Get("date").Text()
+	t.event, t.date = true, first(n.Get("date"), n.Path("content.0.attachment.creation"))
 	t.fact(fact{name: "Note", value: t.name, title: true})
 	t.fact(fact{name: "Date", value: t.date, date: true})
 	t.fact(fact{name: "Author", value: n.Path("author.0.display").Text()})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/knowledge/drug"
 )
 
 // An entry of the chart is found for an item by what both are: a code that both have, or one that the
@@ -68,8 +69,9 @@ func (t *thing) keys() (out []string) {
 // match is an entry that may be the same as an item.
 type match struct {
 	thing  *thing
-	sure   bool // by codes and time
-	words  bool // only by words
+	sure   bool              // by codes and time
+	words  bool              // only by words
+	class  drug.AllergyClass // that both belong to, where nothing else finds it
 	points int
 }
 
@@ -99,7 +101,10 @@ func (x index) row(item *Item) Row {
 	}
 	r.entry, r.of, r.Entry, r.ChartText = best.thing.node, best.thing.of, best.thing.node.Reference(), best.thing.name
 	r.Fields = beside(best.thing, in)
-	r.State = best.state(in)
+	r.State, r.sure = best.state(in), best.sure
+	if best.class != "" {
+		r.inside(Doubt{Words: sameClass, Args: []any{string(best.class), best.thing.name}})
+	}
 	r.Merges = r.State != Same && (r.entry.ResourceType() == "Condition" || r.entry.ResourceType() == "AllergyIntolerance" || best.thing.group == medicines)
 	return r
 }
@@ -131,6 +136,9 @@ func (x index) best(in *thing) (best match) {
 		for _, t := range x.kin(in) {
 			try(t, false)
 		}
+		if best.thing != nil {
+			best.class, _ = in.cause.Kin(best.thing.cause)
+		}
 	}
 	return best
 }
@@ -152,7 +160,7 @@ func (x index) kin(in *thing) (out []*thing) {
 		return out
 	}
 	for _, t := range all {
-		if t.now && in.cause.Kin(t.cause) {
+		if _, kin := in.cause.Kin(t.cause); kin && t.now {
 			out = append(out, t)
 		}
 	}
@@ -205,6 +213,11 @@ func (t *thing) matches(of *thing, coded bool) (match, bool) {
 			}
 			m.points += 100
 			m.sure = m.sure && t.daily
+		case nextDay:
+			if differs > 1 { // than the date
+				return m, false
+			}
+			m.sure = false
 		case noDay:
 			m.sure = false
 		}
@@ -249,6 +262,8 @@ func (m match) state(in *thing) State {
 		}
 	}
 	switch {
+	case m.class != "":
+		return Perhaps
 	case m.sure && differs, m.words && differs && len(in.codes) > 0:
 		return Differs
 	case m.words && len(in.codes) == 0 && len(m.thing.codes) > 0:
@@ -321,6 +336,7 @@ type nearness int
 const (
 	noDay nearness = iota // one of both is not stated
 	otherDay
+	nextDay // a day, and an instant in UTC that may be of it where it was
 	otherHour
 	dayOnly
 	sameInstant
@@ -345,6 +361,9 @@ func when(one, other *thing) nearness {
 		return otherDay
 	}
 	if !sameDay(a, b) {
+		if x.Clock != y.Clock && (mayBeOf(x, b) || mayBeOf(y, a)) {
+			return nextDay
+		}
 		return otherDay
 	}
 	if len(a) < len("2006-01-02") || len(b) < len("2006-01-02") { // the month or the year only
@@ -354,6 +373,16 @@ func when(one, other *thing) nearness {
 		return sameInstant // both say the day, and no more
 	}
 	return dayOnly
+}
+
+// mayBeOf reports whether an instant in UTC, as this house writes its own, may be of a day beside that of UTC: an evening
+// in the west, a morning in the east. An instant with an offset says of which day it is.
+func mayBeOf(p lang.Partial, day string) bool {
+	if _, offset := p.Time.Zone(); !p.Clock || offset != 0 || len(day) != len(time.DateOnly) {
+		return false
+	}
+	return p.Time.Hour() < 12 && p.Time.AddDate(0, 0, -1).Format(time.DateOnly) == day ||
+		p.Time.Hour() >= 10 && p.Time.AddDate(0, 0, 1).Format(time.DateOnly) == day
 }
 
 // moment is the date of an event, read once.

@@ -124,7 +124,7 @@ type Document struct {
 	Replaces        string     // ID of the document that it takes the place of
 	Appends         string     // ID of the document that it only adds to
 	Type            *fhir.Node // CodeableConcept
-	Written         time.Time
+	Written         time.Time  // on the calendar of who wrote it
 	Patient         *fhir.Node // as the document has it
 	Others          []string   // the names of further people whom it is about
 	Author          string
@@ -137,4 +137,6 @@ type Document struct {
 	Unread          []Unread
 	Body            []byte // of an unstructured document: the PDF or text in it
 	BodyType        string // its media type
+
+	written string // Written as exactly as the document says it: a FHIR dateTime
 }

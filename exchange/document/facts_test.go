@@ -266,6 +266,27 @@ func TestAnAllergyIsReadAsItIsSaid(t *testing.T) {
 	if denied.Get("reaction") != nil || denied.Path("note.0.text").Text() != "Not: Anaphylaxis" {
 		t.Errorf("a reaction that is denied: %s", denied.JSON())
 	}
+	severe, bare, mild := severityEntry(sctElement("value", "24484000", "Severe")), hung("MFST", reactionEntry("", rash)), hung("MFST", reactionEntry("", rash+severityEntry(sctElement("value", "255604002", "Mild"))))
+	for body, want := range map[string]string{ // the severity of the whole is in the resource, wherever the document has it
+		severe:               "reaction not described severe",
+		bare + severe:        "Rash severe",
+		bare + bare + severe: "Rash, Rash severe",
+		mild + severe:        "Rash mild; reaction not described severe",
+		mild + bare + severe: "Rash mild; Rash ; reaction not described severe",
+		hung("MFST", reactionEntry("", rash+severe)) + severityEntry(sctElement("value", "255604002", "Mild")): "Rash severe",
+	} {
+		var has []string
+		for x := range readEntry(t, "48765-2", allergyIn("active", penicillin+body)).Items[0].Resource.Get("reaction").Items() {
+			var shown []string
+			for m := range x.Get("manifestation").Items() {
+				shown = append(shown, conceptText(m))
+			}
+			has = append(has, strings.Join(shown, ", ")+" "+x.Get("severity").Text())
+		}
+		if got := strings.Join(has, "; "); got != want {
+			t.Errorf("the reactions are %s, want %s", got, want)
+		}
+	}
 	words := readEntry(t, "48765-2", allergyIn("active", penicillin+hung("MFST", reactionEntry("", rash+shock+severityEntry(`<value xsi:type="CD" nullFlavor="OTH"><originalText>Severe, needed ICU</originalText></value>`))))).Items[0].Resource
 	if r := words.Path("reaction.0"); r.Get("manifestation").Len() != 2 || r.Get("severity") != nil || r.Get("description").Text() != "Severity: Severe, needed ICU" {
 		t.Errorf("a reaction: %s", r.JSON())
@@ -296,8 +317,8 @@ func TestAMeasurementSaysItsUnitAndStatus(t *testing.T) {
 		{"a body mass index", "8716-3", measureEntry("39156-5", "BMI", pq("24", ""), ""), "BMI 24, 1 Jan 2026"},
 		{"degrees F", "8716-3", measureEntry("8310-5", "Temperature", pq("98.6", "F"), ""), "Temperature 98.6 °F, 1 Jan 2026"},
 		{"degrees by a word", "8716-3", measureEntry("8310-5", "Temperature", pq("37", "degrees C"), ""), "Temperature 37 °C, 1 Jan 2026"},
-		{"degrees of an angle", "8716-3", measureEntry("8310-5", "Temperature", pq("37", "deg"), ""), "Temperature 37 deg, 1 Jan 2026 ? “deg” may be meant as another unit than that of UCUM."},
-		{"C of what is no temperature", "30954-2", measureEntry("2951-2", "Sodium", pq("37", "C"), ""), "Sodium 37 C, 1 Jan 2026 ? “C” may be meant as another unit than that of UCUM."},
+		{"degrees of an angle", "8716-3", measureEntry("8310-5", "Temperature", pq("37", "deg"), ""), "Temperature 37 deg, 1 Jan 2026 ? " + fmt.Sprintf(unitUnclear, "37 deg")},
+		{"C of what is no temperature", "30954-2", measureEntry("2951-2", "Sodium", pq("37", "C"), ""), "Sodium 37 C, 1 Jan 2026 ? " + fmt.Sprintf(unitUnclear, "37 C")},
 		{"both with less", "8716-3", pressure(`<value xsi:type="IVL_PQ"><high value="60" unit="mm[Hg]"/></value>`, pq("40", "mm[Hg]")), "Blood pressure <= 60/40 mmHg, 1 Jan 2026 ? " + valueUnusual},
 		{"both", "8716-3", pressure(pq("120", "mm[Hg]"), pq("80", "mm[Hg]")), "Blood pressure 120/80 mmHg, 1 Jan 2026"},
 		{"two units", "8716-3", pressure(pq("120", "mm[Hg]"), pq("10.7", "kPa")), "Blood pressure 120 mmHg/10.7 kPa, 1 Jan 2026"},
@@ -380,5 +401,44 @@ func TestANoteKeepsItsFile(t *testing.T) {
 	}
 	if plain := note("").Items[0]; plain.Resource.Get("content").Len() != 1 || len(plain.Doubts) > 0 {
 		t.Errorf("no file: %s %v", plain.Resource.JSON(), plain.Doubts)
+	}
+}
+
+// TestAFlagAndItsRangeAndAUnitThatIsNotKnown: both are told in words that say what to do, of each value of a panel.
+func TestAFlagAndItsRangeAndAUnitThatIsNotKnown(t *testing.T) {
+	value := func(n, unit string) string {
+		return `<value xsi:type="PQ" value="` + n + `" unit="` + unit + `"/>`
+	}
+	flag := func(code string) string {
+		return `<interpretationCode code="` + code + `" codeSystem="2.16.840.1.113883.5.83"/>`
+	}
+	inWords := func(said string) string {
+		return `<referenceRange><observationRange><text>` + said + `</text></observationRange></referenceRange>`
+	}
+	limits := func(low, high, unit string) string {
+		return `<referenceRange><observationRange><value xsi:type="IVL_PQ"><low value="` + low + `" unit="` + unit + `"/><high value="` + high + `" unit="` + unit + `"/></value></observationRange></referenceRange>`
+	}
+	one := func(parts ...string) string { return panelEntry("completed", strings.Join(parts, "")) }
+	of := func(code, name, rest string) string {
+		return `<component>` + measureEntry(code, name, rest, "") + `</component>`
+	}
+	for name, c := range map[string]struct{ body, sentence, what string }{
+		"high, within words":     {one(of("4544-3", "Hematocrit", value("45", "%")+flag("H")+inWords("40-54 %"))), flagContradicts, "Hematocrit 45%, flagged high, 40-54 %"},
+		"below, within":          {one(of("4544-3", "Hematocrit", value("35.3", "%")+flag("LX")+limits("34.9", "44.5", "%"))), flagContradicts, "Hematocrit 35.3%, flagged low, 34.9 - 44.5 %"},
+		"normal, beyond":         {one(of("4544-3", "Hematocrit", value("55", "%")+flag("N")+limits("40", "54", "%")), of("718-7", "Hemoglobin", value("9", "g/dL")+flag("N")+inWords("12-16"))), flagContradicts, "Hematocrit 55%, flagged normal, 40 - 54 %; Hemoglobin 9 g/dL, flagged normal, 12-16"},
+		"high, beyond":           {one(of("4544-3", "Hematocrit", value("55", "%")+flag("H")+inWords("40-54 %"))), "", ""},
+		"in another unit":        {one(of("718-7", "Hemoglobin", value("130", "g/L")+flag("N")+limits("12", "16", "g/dL"))), "", ""},
+		"no flag":                {one(of("4544-3", "Hematocrit", value("55", "%")+inWords("40-54 %"))), "", ""},
+		"units that are unknown": {one(of("785-6", "MCH", value("27.6", "uux")+limits("27", "32", "uux")), of("4537-7", "ESR", value("3", "mmm/h"))), notUCUM, "27.6 uux; 3 mmm/h"},
+	} {
+		var got []Doubt
+		for _, x := range readEntry(t, "30954-2", c.body).Items[0].Doubts {
+			if x.Words == flagContradicts || x.Words == notUCUM {
+				got = append(got, x)
+			}
+		}
+		if c.sentence == "" && len(got) > 0 || c.sentence != "" && (len(got) != 1 || got[0].Words != c.sentence || got[0].Args[0] != c.what) {
+			t.Errorf("%s: %+v", name, got)
+		}
 	}
 }

@@ -1,13 +1,100 @@
 package document
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/exchange/synthetic"
+	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/trust"
 )
+
+// TestADayStaysThatOfWhoSentIt: with an offset, filled up with zeros, or in the evening, of what lasts; an hour of a
+// measurement stays.
+func TestADayStaysThatOfWhoSentIt(t *testing.T) {
+	for _, at := range []string{"20120806", "20120806000000+0000", "20120806000000-0500", "201208060000-0500", "20120806000000.000+1300", "20120806233000-0500", "20120806003000+1200"} {
+		d := readEntry(t, "11450-4", strings.Replace(problemIn("active", embolism), `<statusCode code="completed"/>`, `<statusCode code="completed"/><effectiveTime><low value="`+at+`"/></effectiveTime>`, 1))
+		d.days()
+		if got := d.Items[0].Resource.Get("onsetDateTime").Text(); got != "2012-08-06" || !strings.HasSuffix(d.Items[0].Text, "since 6 Aug 2012") {
+			t.Errorf("%s: %s, since %s", at, d.Items[0].Text, got)
+		}
+	}
+	for at, want := range map[string]string{"20120806233000-0500": "2012-08-06T23:30:00-05:00", "20120806000000-0500": "2012-08-06", "20120806000000+0000": "2012-08-06", "201208062330": "2012-08-06"} {
+		d := readEntry(t, "30954-2", strings.Replace(measureEntry("718-7", "Hemoglobin", `<value xsi:type="PQ" value="9" unit="g/dL"/>`, ""), "20260101", at, 1))
+		d.days()
+		if got := d.Items[0].Resource.Get("effectiveDateTime").Text(); got != want {
+			t.Errorf("a measurement of %s is of %s", at, got)
+		}
+		for entry, near := range map[string]nearness{"2012-08-06": sameInstant, "2012-08-07": otherDay, "2012-08-05": otherDay} {
+			if len(want) > 10 && near == sameInstant {
+				near = dayOnly
+			}
+			if got := when(describe(d.Items[0].Resource), &thing{date: entry}); got != near {
+				t.Errorf("%s beside %s: %d", at, entry, got)
+			}
+		}
+	}
+	note := `<act classCode="ACT" moodCode="EVN"><templateId root="2.16.840.1.113883.10.20.22.4.202"/><code code="34109-9"` + loincIn + ` displayName="Note"/><text>Seen today.</text><statusCode code="completed"/><author><time value="%s"/><assignedAuthor><assignedPerson><name>Dr Hart</name></assignedPerson></assignedAuthor></author></act>`
+	for at, want := range map[string][2]string{"20120806233000-0500": {"2012-08-06T23:30:00-05:00", ""}, "20120806000000-0500": {"", "2012-08-06"}, "20120806": {"", "2012-08-06"}} {
+		d := readEntry(t, "34109-9", fmt.Sprintf(note, at))
+		d.days()
+		n := d.Items[0].Resource
+		if n.Get("date").Text() != want[0] || n.Path("content.0.attachment.creation").Text() != want[1] {
+			t.Errorf("a note of %s: %s", at, n.JSON())
+		}
+	}
+}
+
+// TestAnInstantInUTCMayBeOfTheDayBeside: what the house wrote in the evening is of the next day in UTC. It is perhaps the
+// same, when all else is; an instant with an offset is of its day.
+func TestAnInstantInUTCMayBeOfTheDayBeside(t *testing.T) {
+	sodium := func(at, value string) *fhir.Node {
+		return node(t, `{"resourceType":"Observation","id":"o","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"2951-2"}],"text":"Sodium"},"effectiveDateTime":"`+at+`","valueQuantity":{"value":`+value+`,"unit":"mmol/L"}}`)
+	}
+	for _, c := range []struct {
+		chart, document, value string
+		want                   State
+	}{
+		{"2026-11-10T03:00:00Z", "2026-11-09", "139", Perhaps}, {"2026-11-10T03:00:00+00:00", "2026-11-09", "139", Perhaps}, {"2026-11-09T23:00:00Z", "2026-11-10", "139", Perhaps},
+		{"2026-11-09", "2026-11-10T03:00:00Z", "139", Perhaps}, {"2026-11-10T03:00:00Z", "2026-11-10", "139", Same},
+		{"2026-11-10T03:00:00Z", "2026-11-09", "140", New}, {"2026-11-10T15:00:00Z", "2026-11-09", "139", New}, {"2026-11-10T03:00:00-05:00", "2026-11-09", "139", New},
+		{"2026-11-10T03:00:00Z", "2026-11-08", "139", New}, {"2026-11-10", "2026-11-09", "139", New},
+	} {
+		for _, many := range []int{0, mostAlike + 1} {
+			nodes := []*fhir.Node{sodium(c.chart, "139")}
+			for i := range many { // found among many, too
+				nodes = append(nodes, sodium(fmt.Sprintf("20%02d-03-01", i), "141"))
+			}
+			if r := indexOf(nodes).row(&Item{Key: "1", Section: Results, Resource: sodium(c.document, c.value)}); r.State != c.want {
+				t.Errorf("%s beside %s, among %d: %s, want %s", c.document, c.chart, many, r.State, c.want)
+			}
+		}
+	}
+}
+
+// TestADocumentIsOfTheDayItSays: filed with the time that it says, and no zone that it does not.
+func TestADocumentIsOfTheDayItSays(t *testing.T) {
+	for at, want := range map[string]string{"20120806000000+0000": "2012-08-06", "20120806000000-0500": "2012-08-06", "20120806103000": "2012-08-06", "20120806233000-0500": "2012-08-06T23:30:00-05:00", "201208": "2012-08"} {
+		body := strings.Replace(string(synthetic.Letter{Number: 1, Family: "Okafor", Given: "Maria", Born: "19680314", Sex: "F"}.Document()), `<effectiveTime value="`, `<effectiveTime value="`+at+`" was="`, 1)
+		d, err := Read([]byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := open(t)
+		f, err := File(ctx, h.as(trust.Physician, "anna"), Upload{Patient: "maria", Body: []byte(body), Read: d})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range h.all("DocumentReference") {
+			if got := n.Path("content.0.attachment.creation").Text(); n.ID() == f.Document && got != want {
+				t.Errorf("a document of %s is filed of %s", at, got)
+			}
+		}
+	}
+}
 
 // TestMidnightIsADay: 2011-09-25T00:00:00-04:00 is the 25th in every zone.
 func TestMidnightIsADay(t *testing.T) {

@@ -3,6 +3,7 @@ package document
 import (
 	"context"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -246,12 +247,25 @@ func (r *reader) unread(e *cda.Element, why string, args ...any) {
 }
 
 func (r *reader) doubt(words string, args ...any) {
-	for _, d := range r.doubts {
-		if d.Words == words {
-			return
+	r.doubts = joined(r.doubts, Doubt{Words: words, Args: args})
+}
+
+// each are the doubts that name the value that they are of: of several values one doubt names all.
+var each = map[string]bool{notUCUM: true, unitUnclear: true, flagContradicts: true}
+
+// joined puts a doubt to others, once.
+func joined(list []Doubt, d Doubt) []Doubt {
+	i := slices.IndexFunc(list, func(o Doubt) bool { return o.Words == d.Words })
+	if i < 0 {
+		return append(list, d)
+	}
+	if each[d.Words] {
+		all, of := list[i].Args[0].(string), d.Args[0].(string)
+		if !slices.Contains(strings.Split(all, "; "), of) && len(all) < 200 {
+			list[i].Args = []any{all + "; " + of}
 		}
 	}
-	r.doubts = append(r.doubts, Doubt{Words: words, Args: args})
+	return list
 }
 
 // denies finds words that say that there is nothing, or that nobody knows.

@@ -432,12 +432,40 @@ func (r *reader) reactions(n *fhir.Node, o, act *cda.Element, code *fhir.Node) (
 			if words == "" {
 				said = append(said, whole)
 			}
+			out = asOne(out, whole)
 		}
 	}
 	if out.Len() == 0 {
 		return nil, strings.Join(said, ", ")
 	}
 	return out, strings.Join(said, ", ")
+}
+
+// undescribed stands for a reaction of which only the severity is known, as the chart's own form writes it.
+const undescribed = "reaction not described"
+
+// asOne gives reactions the severity of an allergy as a whole: those of which nothing else is said become one event, of
+// several manifestations. Beside others that are milder it is one of its own.
+func asOne(list *fhir.Node, severity string) *fhir.Node {
+	shown, least := fhir.Arr(), 0
+	for x := range list.Items() {
+		least = max(least, graver[x.Get("severity").Text()])
+	}
+	for x := range list.Items() {
+		if x.Len() > 1 {
+			if least < graver[severity] {
+				list.Append(fhir.Obj("manifestation", fhir.Arr(fhir.Obj("text", undescribed)), "severity", severity))
+			}
+			return list
+		}
+		for m := range x.Get("manifestation").Items() {
+			shown.Append(m.Clone())
+		}
+	}
+	if shown.Len() == 0 {
+		shown.Append(fhir.Obj("text", undescribed))
+	}
+	return fhir.Arr(fhir.Obj("manifestation", shown, "severity", severity))
 }
 
 // reaction reads one way in which an allergy showed itself.

@@ -389,11 +389,11 @@ func (r *reader) unit(n *fhir.Node, e *cda.Element) {
 	}
 	if !ok {
 		if !r.counted {
+			sentence := notUCUM
 			if _, err := ucum.Parse(unit); err == nil {
-				r.doubt(unitUnclear, unit)
-			} else {
-				r.doubt(notUCUM, unit)
+				sentence = unitUnclear
 			}
+			r.doubt(sentence, n.Get("value").Text()+" "+unit)
 		}
 		return
 	}
@@ -404,7 +404,7 @@ func (r *reader) unit(n *fhir.Node, e *cda.Element) {
 // spelled are units as systems write them, by what they mean; only what can mean one thing.
 var spelled = map[string]string{
 	"mmHg": "mm[Hg]", "mm Hg": "mm[Hg]", "mm(Hg)": "mm[Hg]", "lb": "[lb_av]", "lbs": "[lb_av]", "in": "[in_i]", "inches": "[in_i]", "ft": "[ft_i]", "oz": "[oz_av]",
-	"bpm": "/min", "beats/min": "/min", "breaths/min": "/min", "IU/L": "[IU]/L", "IU": "[IU]", "mEq/L": "meq/L", "MG": "mg", "mcg": "ug", "milliliter": "mL", "milliLiter(s)": "mL", "milliliter(s)": "mL", "ML": "mL", "Grams": "g", "kg/m²": "kg/m2", "x10E3/uL": "10*3/uL", "x10E6/uL": "10*6/uL", "K/uL": "10*3/uL", "mm/Hg": "mm[Hg]", "in.": "[in_i]", "lb.": "[lb_av]", "hours": "h", "days": "d",
+	"bpm": "/min", "beats/min": "/min", "breaths/min": "/min", "IU/L": "[IU]/L", "IU": "[IU]", "mEq/L": "meq/L", "MG": "mg", "mcg": "ug", "milliliter": "mL", "milliLiter(s)": "mL", "milliliter(s)": "mL", "ML": "mL", "Grams": "g", "kg/m²": "kg/m2", "x10E3/uL": "10*3/uL", "x10E6/uL": "10*6/uL", "K/uL": "10*3/uL", "M/uL": "10*6/uL", "THOUS/MCL": "10*3/uL", "MILL/MCL": "10*6/uL", "G/DL": "g/dL", "FL": "fL", "PG": "pg", "uug": "pg", "mm/Hg": "mm[Hg]", "in.": "[in_i]", "lb.": "[lb_av]", "hours": "h", "days": "d",
 }
 
 // known returns the UCUM code of a unit.

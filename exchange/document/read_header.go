@@ -30,7 +30,7 @@ func (r *reader) header() {
 	}
 	d.Type = r.concept(root.Child("code"))
 	if t, ok := cda.ParseTime(root.Child("effectiveTime").Attr("value")); ok {
-		d.Written = t.At
+		d.Written, d.written = t.At, t.ISO
 	}
 	for a := range root.All("author") {
 		if name := authorOf(a); name != "" {

@@ -3,6 +3,7 @@ package document
 import (
 	"encoding/base64"
 	"strings"
+	"time"
 
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/wire/cda"
@@ -55,8 +56,11 @@ func (r *reader) note(e *cda.Element) {
 	n.Set("type", kind)
 	n.Set("category", fhir.Arr(made("http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category", "clinical-note", "Clinical Note")))
 	at, who := r.authored(e)
-	if len(at) > 10 {
+	switch attachment := content.Path("0.attachment"); {
+	case len(at) > len(time.DateOnly) && !midnight(at): // an instant
 		n.Set("date", fhir.Str(at))
+	case at != "" && attachment != nil:
+		attachment.Set("creation", fhir.Str(at[:min(len(at), len(time.DateOnly))]))
 	}
 	if who != "" {
 		n.Set("author", fhir.Arr(named(who)))

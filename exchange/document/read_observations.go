@@ -2,9 +2,11 @@ package document
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/knowledge/labrange"
 	vitals "github.com/osler-emr/osler/knowledge/vital"
 	"github.com/osler-emr/osler/wire/cda"
 )
@@ -93,6 +95,7 @@ func (r *reader) observation(o, around *cda.Element, category string) (n *fhir.N
 		n.Set("specimen", named(conceptText(s)))
 	}
 	n.Set("referenceRange", r.ranges(o))
+	r.flagged(n)
 	components, answers := r.components(o, values)
 	n.Set("component", components)
 	line = conceptText(code)
@@ -358,6 +361,8 @@ func (r *reader) bound(v *cda.Element) *fhir.Node {
 
 // ranges reads the reference ranges of an observation: those that say what is normal.
 func (r *reader) ranges(o *cda.Element) *fhir.Node {
+	defer func(was bool) { r.counted = was }(r.counted)
+	r.counted = true // the value has said it, if its unit is none
 	out := fhir.Arr()
 	for ref := range o.All("referenceRange") {
 		x := ref.Child("observationRange")
@@ -390,6 +395,35 @@ func (r *reader) ranges(o *cda.Element) *fhir.Node {
 		return nil
 	}
 	return out
+}
+
+// flagged holds the flag that came with a value to the range that came with it.
+func (r *reader) flagged(n *fhir.Node) {
+	q, ref := n.Get("valueQuantity"), n.Path("referenceRange.0")
+	value, err := strconv.ParseFloat(q.Get("value").Text(), 64)
+	if err != nil || q.Get("comparator") != nil {
+		return
+	}
+	l := labrange.Limits{Low: ref.Path("low.value").Text(), High: ref.Path("high.value").Text()}
+	if unit := first(ref.Path("low.unit"), ref.Path("high.unit")); unit != "" && !labrange.SameUnit(unit, q.Get("unit").Text()) {
+		return
+	}
+	if l.Low == "" && l.High == "" {
+		l, _ = labrange.ParseLimits(ref.Get("text").Text(), q.Get("unit").Text())
+	}
+	for x := range n.Get("interpretation").Items() {
+		for c := range x.Get("coding").Items() {
+			if l.Contradicts(c.Get("code").Text(), value) {
+				r.doubt(flagContradicts, clip(conceptText(n.Get("code")))+" "+amount(q)+", "+flagWord(c.Get("code").Text())+", "+span(n))
+				return
+			}
+		}
+	}
+}
+
+// flagWord is a flag that is no mere letter on the page.
+func flagWord(code string) string {
+	return map[byte]string{'N': "flagged normal", 'A': "flagged abnormal", 'H': "flagged high", '>': "flagged high", 'L': "flagged low", '<': "flagged low"}[code[0]]
 }
 
 // components reads what else an observation gives: further values, the answers of a scale, and what was found in

@@ -88,10 +88,13 @@ func (r *reader) panel(e *cda.Element) {
 			r.unread(o, saysNothing)
 			continue
 		}
-		doubts = append(doubts, r.doubts...)
+		for _, d := range r.doubts {
+			doubts = joined(doubts, d)
+		}
 		parts = append(parts, n)
 		lines = append(lines, line)
 	}
+	r.doubts = doubts
 	n := fhir.New("DiagnosticReport")
 	n.Set("identifier", identifiers(e))
 	n.Set("status", fhir.Str(reportStatus(e, len(parts) > 0)))
@@ -128,7 +131,6 @@ func (r *reader) panel(e *cda.Element) {
 		line += ": " + strings.Join(lines, "; ")
 	}
 	line += notesOf(parts, comments)
-	r.doubts = unique(doubts)
 	item := r.add(e, n, clip(line))
 	item.Parts = parts
 	if item.Source == "" && len(members) > 0 {
@@ -177,17 +179,6 @@ func allSay(lines []string, status string) bool {
 		}
 	}
 	return len(lines) > 0
-}
-
-func unique(list []Doubt) (out []Doubt) {
-	seen := map[string]bool{}
-	for _, d := range list {
-		if !seen[d.Words] {
-			seen[d.Words] = true
-			out = append(out, d)
-		}
-	}
-	return out
 }
 
 func reportStatus(e *cda.Element, valued bool) string {

@@ -67,11 +67,36 @@ func (r *reader) takenBack(from int) {
 				break
 			}
 		}
+		if quoted == "" {
+			quoted = r.endInRow(r.from[i], it)
+		}
 		if quoted != "" {
 			it.Doubts = append(it.Doubts, Doubt{Words: textSays, Args: []any{clip(quoted)}})
 			r.doc.Texts[r.of].Differs = true
 		}
 	}
+}
+
+var (
+	endHead = regexp.MustCompile(`(?i)^(?:end|ended|stop|stopped|discontinued|resolved|resolution)(?: ?(?:date|on|time))?$`)
+	ofAYear = regexp.MustCompile(`(?:^|[^0-9])(?:19|20)[0-9]{2}(?:$|[^0-9])`)
+)
+
+// endInRow returns the end that a row gives in a column for it, of an entry that has none: in words, since which of the
+// numbers is the month is not known.
+func (r *reader) endInRow(e *cda.Element, it *Item) (said string) {
+	n := it.Resource
+	if first(n.Get("abatementDateTime"), n.Path("effectivePeriod.end"), n.Get("effectiveDateTime"), n.Path("dosage.0.timing.repeat.boundsPeriod.end")) != "" || n.ResourceType() == "Procedure" || e.At("effectiveTime/high").Has("value") {
+		return ""
+	}
+	if own := r.ownPassage(e, it); own != nil && own.Kind == "row" {
+		r.cells(own, func(head string, c *cda.Passage) {
+			if line := r.line(c); said == "" && endHead.MatchString(head) && len(line) <= 40 && ofAYear.MatchString(line) {
+				said = head + ": " + line
+			}
+		})
+	}
+	return said
 }
 
 // concerns returns the concept that names a problem, an allergy, a procedure or a medicine.
@@ -99,14 +124,7 @@ func (r *reader) ownLines(e *cda.Element, it *Item, names []string) (lines []str
 			lines = append(lines, s)
 		}
 	}
-	var own *cda.Passage
-	if p, ok := r.places[it.Source]; ok {
-		if own = p.wide; own.Kind == "table" || own.Kind == "list" {
-			own = nil
-		}
-	} else {
-		own = r.rowOf(e, concerns(it.Resource))
-	}
+	own := r.ownPassage(e, it)
 	switch {
 	case own == nil:
 	case own.Kind == "row":
@@ -124,6 +142,18 @@ func (r *reader) ownLines(e *cda.Element, it *Item, names []string) (lines []str
 		}
 	}
 	return lines
+}
+
+// ownPassage is the row, the item or the passage that an entry refers to; nil where it is not of the entry alone.
+func (r *reader) ownPassage(e *cda.Element, it *Item) *cda.Passage {
+	p, ok := r.places[it.Source]
+	switch {
+	case !ok:
+		return r.rowOf(e, concerns(it.Resource))
+	case p.wide.Kind == "table" || p.wide.Kind == "list":
+		return nil
+	}
+	return p.wide
 }
 
 // unlike returns the part of a line that says otherwise than a resource does; "" for none.

@@ -3,6 +3,7 @@ package document
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -48,6 +49,12 @@ func TestWhatTheTextTakesBackIsADoubt(t *testing.T) {
 
 		{`<table><thead><tr><th>Name</th><th>Status</th></tr></thead><tbody><tr><td>Warfarin</td><td>Stopped</td></tr></tbody></table>`, medicineAt("", `<code code="11289" codeSystem="2.16.840.1.113883.6.88" displayName="Warfarin"/>`, `<statusCode code="active"/>`), "Stopped"},
 		{item("Pulmonary embolism - ruled out by CT 2 March 2025"), pe, "ruled out by CT 2 March 2025"},
+		{row("End Date", "10/02/2008"), warfarin, "End Date: 10/02/2008"},
+		{row("Stopped", "2015"), warfarin, "Stopped: 2015"},
+		{row("Resolved on", "Mar 2019"), pe, "Resolved on: Mar 2019"},
+		{row("End Date", "10/02/2008"), strings.Replace(warfarin, `<statusCode code="active"/>`, `<statusCode code="active"/><effectiveTime xsi:type="IVL_TS"><high value="20081002"/></effectiveTime>`, 1), ""},
+		{row("End Date", "Not Indicated"), warfarin, ""},
+		{row("Weekend dose 2015", "2015"), warfarin, ""},
 
 		{item("Pulmonary embolism"), pe, ""},
 		{item("Pulmonary embolism, r/o malignancy"), pe, ""},

@@ -17,7 +17,7 @@ const (
 	textSays         = "The text of the document says: “%s”."
 	valueUnusual     = "This value is unusual for a person of this age. Compare it with the text of the document."
 	sexDiffers       = "The chart gives another sex. Make sure that this is the same person."
-	notUCUM          = "“%s” is no unit of UCUM."
+	notUCUM          = "The document writes “%s”, in a unit that is not known here. It is kept as written and compared with no other value: check it with the text of the document, or ask who sent it."
 	timesWithoutZone = "Times of day in this document have no time zone. Their days are taken, the times are not."
 	noBody           = "The document has no contents beside its header."
 	unknownLabel     = "The document restricts who may see this in a way that is not known here: %s. It is held as specially protected until somebody says what it is."
@@ -55,8 +55,11 @@ const (
 	severityWords    = "The severity is not one that is known here: %s."
 	criticalityWords = "The criticality is not one that is known here: %s."
 	noUnit           = "The document gives no unit."
-	unitUnclear      = "“%s” may be meant as another unit than that of UCUM."
+	unitUnclear      = "The document writes “%s”, and the unit may mean something else. It is kept as written: check with the text of the document which unit is meant, or ask who sent it."
 	ledTo            = "The document says that this led to: %s."
+	flagContradicts  = "The document's flag does not fit its own reference range: %s. Both are kept as they were sent: ask who sent it before you go by one of them."
+	againstChart     = "%s says: “%s”. The chart has: %s. A document takes nothing away, and this cannot be added: correct the chart by hand, or ignore it."
+	sameClass        = "This belongs to the same class of medicines (%s) as an allergy in the chart: %s. Add keeps both."
 	bodyUnreadable   = "The file in the document cannot be read."
 )
 

@@ -11,6 +11,7 @@ import (
 // classWords are the ways in which people write an allergy to a whole class.
 var classWords = map[string]drug.AllergyClass{
 	"penicillin": drug.Penicillins, "penicillins": drug.Penicillins, "pcn": drug.Penicillins, "pen": drug.Penicillins,
+	"aminopenicillin": drug.Penicillins, "aminopenicillins": drug.Penicillins,
 	"cephalosporin": drug.Cephalosporins, "cephalosporins": drug.Cephalosporins,
 	"sulfa": drug.SulfonamideAbx, "sulpha": drug.SulfonamideAbx, "sulfonamide": drug.SulfonamideAbx, "sulfonamides": drug.SulfonamideAbx,
 	"sulphonamide": drug.SulfonamideAbx, "sulphonamides": drug.SulfonamideAbx,
@@ -20,6 +21,16 @@ var classWords = map[string]drug.AllergyClass{
 	"fluoroquinolone": drug.Quinolones, "fluoroquinolones": drug.Quinolones,
 	"tetracycline": drug.Tetracyclines, "tetracyclines": drug.Tetracyclines, "ssri": drug.SSRIs, "ssris": drug.SSRIs,
 	"ace": drug.ACEInhibitors, "acei": drug.ACEInhibitors, "arb": drug.ARBs, "arbs": drug.ARBs, "ppi": drug.PPIs, "ppis": drug.PPIs,
+}
+
+// classCodes are codes of a whole class, of RxNorm, SNOMED CT, NDF-RT and its follower MED-RT: a document may name it by
+// nothing else.
+var classCodes = map[string]drug.AllergyClass{
+	drug.RxNormSystem + "|70618": drug.Penicillins, "http://snomed.info/sct|764146007": drug.Penicillins, "http://snomed.info/sct|373270004": drug.Penicillins,
+	"http://snomed.info/sct|387406002":      drug.SulfonamideAbx,
+	"http://hl7.org/fhir/ndfrt|N0000175497": drug.Penicillins, "http://va.gov/terminology/medrt|N0000175497": drug.Penicillins,
+	"http://hl7.org/fhir/ndfrt|N0000175488": drug.Cephalosporins, "http://va.gov/terminology/medrt|N0000175488": drug.Cephalosporins,
+	"http://hl7.org/fhir/ndfrt|N0000175503": drug.SulfonamideAbx, "http://va.gov/terminology/medrt|N0000175503": drug.SulfonamideAbx,
 }
 
 // withinClass is how loud an allergy to one member is for another member of its class.
@@ -63,6 +74,11 @@ func understand(a Allergy) (culprit, bool) {
 		}
 	}
 	found, _ := drug.Recognise(text, a.Codings)
+	for _, c := range a.Codings {
+		if class, ok := classCodes[c.System+"|"+c.Code]; ok && len(found) == 0 {
+			return culprit{class: class}, true
+		}
+	}
 	return culprit{ingredients: found}, len(found) > 0
 }
 
@@ -81,10 +97,26 @@ func CauseOf(a Allergy) (c Cause) {
 // Known reports whether the catalogue knows the cause.
 func (c Cause) Known() bool { return c.known }
 
-// Kin reports whether one of two allergies is to a class of medicines, and the other to that class or to a
-// member of it: who is allergic to penicillin is asked whether penicillin G is news.
-func (c Cause) Kin(of Cause) bool {
-	return c.known && of.known && (c.culprit.covers(of.culprit) || of.culprit.covers(c.culprit))
+// Kin returns the class of medicines to which two allergies belong: one is to the class and the other to it or a member,
+// or both are to members of one that labels rule out as a whole. Who is allergic to penicillin, or to penicillin G, is
+// asked whether penicillin V is news.
+func (c Cause) Kin(of Cause) (class drug.AllergyClass, ok bool) {
+	switch {
+	case !c.known || !of.known:
+		return "", false
+	case c.culprit.covers(of.culprit):
+		return c.culprit.class, true
+	case of.culprit.covers(c.culprit):
+		return of.culprit.class, true
+	}
+	for _, i := range c.culprit.ingredients {
+		for _, class := range i.Allergy {
+			if withinClass[class].tier == Stop && inClass(of.culprit.ingredients, class) {
+				return class, true
+			}
+		}
+	}
+	return "", false
 }
 
 func (c culprit) covers(of culprit) bool {

@@ -45,8 +45,8 @@ type Allergy struct {
 	Type         string // allergy, intolerance, "" not recorded
 	Category     string // food, medication, environment, biologic
 	Criticality  string // low, high, unable-to-assess
-	Reaction     string
-	Severity     string // mild, moderate, severe
+	Reaction     string // all of them
+	Severity     string // mild, moderate, severe: of the worst
 	Status       string
 	Verification string
 	Recorded     string
@@ -67,27 +67,34 @@ func (a Allergy) Dangerous() bool { return a.Criticality == "high" || a.Severity
 func (a Allergy) Reference() string { return "AllergyIntolerance/" + a.ID }
 
 func allergyFrom(n *fhir.Node) Allergy {
-	r := n.Get("reaction").At(0)
 	a := Allergy{
 		ID: n.ID(), Agent: Words(n.Get("code")), RxNorm: codeIn(n.Get("code"), RxNorm),
 		Type: n.Get("type").Text(), Category: n.Get("category").At(0).Text(), Criticality: n.Get("criticality").Text(),
 		Status: code(n.Get("clinicalStatus")), Verification: code(n.Get("verificationStatus")),
-		Severity: r.Get("severity").Text(), Recorded: cmp.Or(n.Get("recordedDate").Text(), n.Get("onsetDateTime").Text()),
+		Recorded: cmp.Or(n.Get("recordedDate").Text(), n.Get("onsetDateTime").Text()),
 		Recorder: n.Path("recorder.reference").Text(), Note: n.Path("note.0.text").Text(),
 		Origin: policy.OriginOf(n), Source: policy.SourceOf(n), Version: n.Path("meta.versionId").Text(),
 	}
 	if a.Agent == "" {
-		a.Agent = Words(r.Get("substance"))
+		a.Agent = Words(n.Path("reaction.0.substance"))
 	}
 	var reactions []string
-	for m := range r.Get("manifestation").Items() {
-		if text := Words(m); text != "" {
-			reactions = append(reactions, text)
+	for r := range n.Get("reaction").Items() {
+		if s := r.Get("severity").Text(); slices.Index(severities, s) > slices.Index(severities, a.Severity) {
+			a.Severity = s
+		}
+		for m := range r.Get("manifestation").Items() {
+			if text := Words(m); text != "" && !slices.ContainsFunc(reactions, func(s string) bool { return strings.EqualFold(s, text) }) {
+				reactions = append(reactions, text)
+			}
 		}
 	}
 	a.Reaction = strings.Join(reactions, ", ")
 	return a
 }
+
+// severities of a reaction, the mildest first.
+var severities = []string{"mild", "moderate", "severe"}
 
 // denial reads what a statement says that there is none of.
 func denial(n *fhir.Node) allergen.Denial {

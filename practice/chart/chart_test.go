@@ -57,6 +57,23 @@ func TestAnotherPatientsFactsAreLeftOut(t *testing.T) {
 	}
 }
 
+// TestAllReactionsOfAnAllergyAreTold, each once, with the severity of the worst, wherever it stands.
+func TestAllReactionsOfAnAllergyAreTold(t *testing.T) {
+	for severities, worst := range map[[2]string]string{{"mild", "severe"}: "severe", {"severe", "mild"}: "severe", {"", "moderate"}: "moderate", {"", ""}: ""} {
+		reaction := func(said, severity string) string {
+			if severity != "" {
+				severity = `,"severity":"` + severity + `"`
+			}
+			return `{"manifestation":[{"text":"` + said + `"},{"text":"Hives"}]` + severity + `}`
+		}
+		a := From(nodes(t, okafor, `{"resourceType":"AllergyIntolerance","id":"a1","patient":{"reference":"Patient/p1"},"code":{"text":"penicillin"},"reaction":[`+
+			reaction("hives", severities[0])+`,`+reaction("anaphylaxis", severities[1])+`]}`), "p1", today).Allergies.Active[0]
+		if a.Reaction != "hives, anaphylaxis" || a.Severity != worst || a.Dangerous() != (worst == "severe") {
+			t.Errorf("%v: %q %q, dangerous %v", severities, a.Reaction, a.Severity, a.Dangerous())
+		}
+	}
+}
+
 func TestAllergyStates(t *testing.T) {
 	penicillin := `{"resourceType":"AllergyIntolerance","id":"a1","patient":{"reference":"Patient/p1"},"clinicalStatus":{"coding":[{"code":"active"}]},"criticality":"high","code":{"text":"penicillin"},"reaction":[{"manifestation":[{"text":"anaphylaxis"}],"severity":"severe"}]}`
 	grass := `{"resourceType":"AllergyIntolerance","id":"a3","patient":{"reference":"Patient/p1"},"code":{"coding":[{"display":"Grass pollen"}]}}`

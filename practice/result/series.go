@@ -271,9 +271,12 @@ func (s *Series) judge(who person) {
 	s.Low, s.High, s.Range = last.Low, last.High, last.Range
 	if s.Low == "" && s.High == "" && s.Range == "" {
 		if r, ok := labrange.RangeFor(last.Code, s.Unit, who.sex, who.age(last.At)); ok && last.Numeric {
-			s.Low, _ = literal(r.Low)
-			s.High, _ = literal(r.High)
-			s.Range, s.Assumed = r.Text(), true
+			low, _ := literal(r.Low)
+			high, _ := literal(r.High)
+			last.Low, last.High = low, high
+			if !last.Contrary() { // a range of ours beside a laboratory's flag that says something else would be no help
+				s.Low, s.High, s.Range, s.Assumed = low, high, r.Text(), true
+			}
 		}
 	}
 	if s.Range == "" {

@@ -29,8 +29,8 @@ type Value struct {
 	Comparator string // "<", ">"
 	Unit       string
 	Flag       string // HL7 ObservationInterpretation: N, H, L, HH, LL, A; "" when not given
-	Low, High  string // of the reference range
-	Range      string // the range in words, when it has no limits
+	Low, High  string // of the reference range, also where the laboratory wrote it in words
+	Range      string // the range in words, as it was sent
 	When       string // FHIR dateTime of the collection
 	Status     string
 	Code       string // LOINC, "" when not given
@@ -42,6 +42,7 @@ type Value struct {
 	Unchecked labrange.Unchecked
 
 	ucum string // the code of the unit, when it is of UCUM
+	open bool   // the one limit is no part of the range: "< 130"
 }
 
 // Report is a panel of values.
@@ -84,9 +85,49 @@ func (v *Value) fill(n *fhir.Node) bool {
 		v.Value = fhir.FirstText(n.Get("valueString"), n.Path("valueCodeableConcept.text"), n.Path("valueCodeableConcept.coding.0.display"), n.Get("valueInteger"), n.Get("valueBoolean"), n.Get("valueDateTime"))
 	}
 	v.Flag = flagOf(n.Get("interpretation"))
-	r := n.Get("referenceRange").At(0)
-	v.Low, v.High, v.Range = r.Path("low.value").Text(), r.Path("high.value").Text(), r.Get("text").Text()
+	v.ranged(n.Get("referenceRange").At(0))
 	return v.Value != ""
+}
+
+// ranged takes the range that came with the value. One in another unit, or in words that are no limits, stays as it was
+// written: the value is not held to it, and not to the built-in one either.
+func (v *Value) ranged(r *fhir.Node) {
+	v.Low, v.High, v.Range = r.Path("low.value").Text(), r.Path("high.value").Text(), strings.TrimSpace(r.Get("text").Text())
+	if noRange[strings.ToLower(v.Range)] {
+		v.Range = ""
+	}
+	if unit := fhir.FirstText(r.Path("low.unit"), r.Path("high.unit"), r.Path("low.code"), r.Path("high.code")); unit != "" && v.Unit != "" && !v.isIn(unit) && !v.isIn(fhir.FirstText(r.Path("low.code"), r.Path("high.code"))) {
+		v.Range = cmp.Or(v.Range, labrange.Span(v.Low, v.High)+" "+unit)
+		v.Low, v.High = "", ""
+	} else if v.Low == "" && v.High == "" && v.Numeric {
+		if l, ok := labrange.ParseLimits(v.Range, cmp.Or(v.ucum, v.Unit)); ok {
+			v.Low, v.High, v.open = l.Low, l.High, l.Open
+		} else if l, ok := labrange.ParseLimits(v.Range, v.Unit); ok {
+			v.Low, v.High, v.open = l.Low, l.High, l.Open
+		}
+	}
+}
+
+// noRange are words that stand where there is no range.
+var noRange = map[string]bool{"na": true, "n/a": true, "none": true, "not available": true, "not applicable": true, "unknown": true, "-": true}
+
+func (v *Value) isIn(unit string) bool {
+	return unit != "" && (labrange.SameUnit(unit, v.Unit) || labrange.SameUnit(unit, v.ucum))
+}
+
+func (v Value) limits() labrange.Limits {
+	return labrange.Limits{Low: v.Low, High: v.High, Open: v.open}
+}
+
+// Contrary reports whether the laboratory's flag says something else than its own range. The flag stands, and is
+// looked at by a person.
+func (v Value) Contrary() bool {
+	flag := v.Flag
+	if v.Own {
+		flag = v.Sent
+	}
+	x, err := strconv.ParseFloat(v.Value, 64)
+	return err == nil && v.Numeric && v.Comparator == "" && v.limits().Contradicts(flag, x)
 }
 
 // hold holds the value against the clinic's own critical limits: a laboratory that says only
@@ -112,24 +153,15 @@ func (v *Value) inUnit() string {
 	return v.Unit
 }
 
-// judge grades a value that came without a flag: by its own limits, or, in a unit, by the built-in
-// range. own says that it was the built-in one.
+// judge grades a value that came without a flag: by its own limits, or, where it has no range, in a unit, by the
+// built-in one. own says that it was the built-in one.
 func (v *Value) judge(unit string, who person, at time.Time) (own bool) {
 	x, err := strconv.ParseFloat(v.Value, 64)
 	if v.Flag != "" || err != nil || !v.Numeric || v.Comparator != "" {
 		return false
 	}
-	if v.Low != "" || v.High != "" {
-		low, errLow := strconv.ParseFloat(v.Low, 64)
-		high, errHigh := strconv.ParseFloat(v.High, 64)
-		r := labrange.Range{Low: nan, High: nan, CriticalLow: nan, CriticalHigh: nan}
-		if errLow == nil {
-			r.Low = low
-		}
-		if errHigh == nil {
-			r.High = high
-		}
-		v.Flag = labrange.Grade(x, r)
+	if v.Low != "" || v.High != "" || v.Range != "" {
+		v.Flag = v.limits().Lies(x)
 		return false
 	}
 	r, ok := labrange.RangeFor(v.Code, unit, who.sex, who.age(at))
@@ -139,7 +171,7 @@ func (v *Value) judge(unit string, who person, at time.Time) (own bool) {
 	return ok
 }
 
-// InRange reports whether the value is known to be in its reference range: its flag says N,
+// InRange reports whether the value is known to be in its reference range: its flag says N, and its range nothing else,
 // or it has no flag and lies within numeric limits. What cannot be judged is not in range, nor
 // is a value in a unit that is not that of its test.
 func (v Value) InRange() bool {
@@ -147,18 +179,10 @@ func (v Value) InRange() bool {
 		return false
 	}
 	if v.Flag != "" {
-		return v.Flag == "N"
+		return v.Flag == "N" && !v.Contrary()
 	}
 	x, err := strconv.ParseFloat(v.Value, 64)
-	if err != nil || !v.Numeric || v.Comparator != "" || v.Low == "" && v.High == "" {
-		return false
-	}
-	low, errLow := strconv.ParseFloat(v.Low, 64)
-	high, errHigh := strconv.ParseFloat(v.High, 64)
-	if v.Low != "" && (errLow != nil || x < low) || v.High != "" && (errHigh != nil || x > high) {
-		return false
-	}
-	return true
+	return err == nil && v.Numeric && v.Comparator == "" && v.limits().Lies(x) == "N"
 }
 
 // InRange reports whether the report has values and all are known to be in range.

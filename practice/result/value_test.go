@@ -97,3 +97,53 @@ func TestTheClinicsOwnCriticalLimits(t *testing.T) {
 		})
 	}
 }
+
+// TestTheLaboratorysOwnRangeWins: also where it is in words. A value is held to no other, no range of ours stands in its
+// place, and its flag stands though its range says something else.
+func TestTheLaboratorysOwnRangeWins(t *testing.T) {
+	for name, c := range map[string]struct {
+		value, more         string
+		flag, span, low     string
+		judged, assumed, in bool
+		contrary            bool
+	}{
+		"in words, within":       {`45,"unit":"%"`, `"referenceRange":[{"text":"40-54 %"}]`, "N", "40-54 %", "40", false, false, true, false},
+		"in words, beyond":       {`39,"unit":"%"`, `"referenceRange":[{"text":"(40-54)"}]`, "L", "(40-54)", "40", false, false, false, false},
+		"words that are none":    {`45,"unit":"%"`, `"referenceRange":[{"text":"M 40-54, F 36-46"}]`, "", "M 40-54, F 36-46", "", false, false, false, false},
+		"in another unit":        {`45,"unit":"%"`, `"referenceRange":[{"low":{"value":0.40,"unit":"L/L"},"high":{"value":0.54,"unit":"L/L"}}]`, "", "0.40–0.54 L/L", "", false, false, false, false},
+		"that there is none":     {`50,"unit":"%"`, `"referenceRange":[{"text":"N/A"}]`, "H", "", "", true, true, false, false},
+		"none":                   {`50,"unit":"%"`, `"method":{"text":"x"}`, "H", "", "", true, true, false, false},
+		"a flag against it":      {`45,"unit":"%"`, `"interpretation":[{"coding":[{"code":"L"}]}],"referenceRange":[{"text":"40-54 %"}]`, "L", "40-54 %", "40", false, false, false, true},
+		"normal, and beyond it":  {`55,"unit":"%"`, `"interpretation":[{"coding":[{"code":"N"}]}],"referenceRange":[{"low":{"value":40,"unit":"%"},"high":{"value":54,"unit":"%"}}]`, "N", "40–54", "40", false, false, false, true},
+		"a flag against ours":    {`50,"unit":"%"`, `"interpretation":[{"coding":[{"code":"N"}]}]`, "N", "", "", false, false, true, false},
+		"a flag that is as ours": {`50,"unit":"%"`, `"interpretation":[{"coding":[{"code":"H"}]}]`, "H", "", "", false, true, false, false},
+	} {
+		nodes := []*fhir.Node{parsed(t, `{"resourceType":"Patient","id":"maria","gender":"female","birthDate":"1968-03-14"}`),
+			parsed(t, `{"resourceType":"Observation","id":"o","status":"final","category":[{"coding":[{"code":"laboratory"}]}],"subject":{"reference":"Patient/maria"},"code":{"coding":[{"system":"http://loinc.org","code":"4544-3"}]},"effectiveDateTime":"2026-11-02","valueQuantity":{"value":`+c.value+`},`+c.more+`}`)}
+		g := From(nodes, "maria", nil)
+		if len(g.Series) != 1 {
+			t.Fatalf("%s: %d series", name, len(g.Series))
+		}
+		s := g.Series[0]
+		p := s.Last()
+		span := c.span
+		if c.assumed {
+			span = s.Range
+		}
+		if p.Flag != c.flag || s.Range != span || s.Assumed != c.assumed || p.Low != c.low || p.Judged != c.judged || p.Contrary() != c.contrary || (s.Range == "") != (c.span == "" && !c.assumed) {
+			t.Errorf("%s: flag %q, range %q, assumed %v, low %q, judged %v, contrary %v", name, p.Flag, s.Range, s.Assumed, p.Low, p.Judged, p.Contrary())
+		}
+		if got := ValuesFrom(nodes[1])[0].InRange(); got != c.in {
+			t.Errorf("%s: in range %v", name, got)
+		}
+	}
+}
+
+func parsed(t *testing.T, body string) *fhir.Node {
+	t.Helper()
+	n, err := fhir.Parse([]byte(body))
+	if err != nil {
+		t.Fatalf("%v: %s", err, body)
+	}
+	return n
+}
