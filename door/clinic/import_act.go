@@ -144,7 +144,7 @@ func importDecide(w http.ResponseWriter, r *web.Request) error {
 // goOn shows the review again, at the next item to decide.
 func (v importView) goOn(w http.ResponseWriter, r *web.Request, at string) error {
 	if v.Only {
-		at += "?only=yes"
+		at += "?view=open"
 	}
 	return web.Redirect(w, r, at+v.next())
 }

@@ -86,7 +86,7 @@ func importShow(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return importUnreadable(w, r, f, err)
 	}
-	v.Choices, v.Only = v.R.Saved, r.FormValue("only") == "yes"
+	v.Choices, v.Only = v.R.Saved, r.FormValue("view") == "open"
 	if !v.others() { // a reason is typed by who decides
 		v.Reason = v.R.Reason
 	}
@@ -203,15 +203,12 @@ func (v importView) next() string {
 	for _, s := range v.sections() {
 		for _, r := range s.Rows {
 			if v.R.Done[r.Item.Key] == "" && v.Choices[r.Item.Key] == "" {
-				return "#" + choiceID(r, 0)
+				return "#f-" + r.Item.Key
 			}
 		}
 	}
 	return "#accept"
 }
-
-// choiceID is where a choice of an item stands in the page.
-func choiceID(r document.Row, i int) string { return "c-" + r.Item.Key + "-" + strconv.Itoa(i) }
 
 // same are the rows that are the same as the chart.
 func (v importView) same() (out []document.Row) {

@@ -84,7 +84,7 @@ func (i *inboxItem) focus(r *web.Request) error {
 }
 
 // mostCounted is the size of a document, in bytes, above which a line of the inbox does not count its entries: that takes as
-// long as to open its review.
+// long as to open its review, and waits for its turn as that does.
 const mostCounted = 2 << 20
 
 // entries counts what of a document waits. Of one that cannot be read its review says why.
@@ -93,19 +93,25 @@ func (i *inboxItem) entries(r *web.Request) error {
 	if d == nil || !t.Open() || !reviewable(*d) || d.Size > mostCounted {
 		return nil
 	}
-	f, err := openImport(r, t.Patient, d.ID)
-	if err != nil {
+	err := r.Turn(func() error {
+		f, err := openImport(r, t.Patient, d.ID)
+		if err != nil {
+			return err
+		}
+		c, err := document.Compare(r.Context(), r.Actor, t.Patient, f.read)
+		if err != nil {
+			return err
+		}
+		review, err := document.ReviewOf(r.Context(), r.Actor, t.Patient, d.ID)
+		if err == nil {
+			i.Wait = review.Left(c)
+		}
+		return err
+	})
+	if err != nil { // the line is as good without the number
 		return r.Context().Err()
 	}
-	c, err := document.Compare(r.Context(), r.Actor, t.Patient, f.read)
-	if err != nil {
-		return r.Context().Err()
-	}
-	review, err := document.ReviewOf(r.Context(), r.Actor, t.Patient, d.ID)
-	if err == nil {
-		i.Wait = review.Left(c)
-	}
-	return err
+	return nil
 }
 
 // typed puts back what was typed to be signed with this task and not sent yet.

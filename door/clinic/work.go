@@ -32,7 +32,7 @@ func (l workLine) What(ctx context.Context) string {
 	case l.Document != nil:
 		return l.Document.Title
 	case l.Task.Kind == task.ReviewDocument:
-		return ui.T(ctx, "A document that you are not cleared to see")
+		return ui.T(ctx, "A document of another clinic waits for review")
 	}
 	return l.Task.Text
 }

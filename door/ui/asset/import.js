@@ -56,6 +56,11 @@
   document.addEventListener("keydown", (e) => {
     const radio = e.target.matches?.("[data-choice]");
     spaced = radio && e.key === " ";
+    if (spaced && e.target.checked) { // a browser presses no choice twice
+      e.preventDefault();
+      if (!e.repeat) next(e.target.closest("tr"));
+      return;
+    }
     if (e.ctrlKey || e.metaKey || e.altKey || e.isComposing) return;
     if (radio && (e.key === "ArrowDown" || e.key === "ArrowUp")) { e.preventDefault(); step(e.key === "ArrowDown" ? 1 : -1); return; }
     if (!("keys" in document.documentElement.dataset) || $("dialog[open]")) return;
@@ -63,6 +68,7 @@
     const row = rowOf(), choice = row && $(`[data-choice="${CSS.escape(e.key)}"]`, row);
     if (!choice) return;
     e.preventDefault();
+    if (e.repeat) return; // a key that is held chooses once
     choice.checked = true;
     choice.dispatchEvent(new Event("change", { bubbles: true }));
     next(row);
@@ -77,10 +83,15 @@
     const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(e.target.tagName) && e.target.type !== "radio";
     if (to && !typing) to.closest("details").open = true;
   }, true);
-  // On a phone a long document begins folded, but for the section of the item to go on with.
-  const first = location.hash.startsWith("#c-") && document.getElementById(location.hash.slice(1)) || $$("[data-choice]").find((c) => open(c.closest("tr")) === c && !$("[data-choice]:checked", c.closest("tr")));
+  // On a phone a long document begins folded, but for the section of the item to go on with. A page that comes back
+  // has the focus on that item as a whole: there Enter, still held, accepts nothing.
+  const target = location.hash.startsWith("#f-") ? document.getElementById(location.hash.slice(1)) : null;
+  const first = target || $$("[data-choice]").find((c) => !$("[data-choice]:checked", c.closest("tr")));
   if (matchMedia("(max-width:37.5rem)").matches && $$("tr[data-source]").length > 10) $$("details.sec").forEach((d) => { d.open = d.contains(first); });
-  if (first && location.hash) enter(first.closest("tr"));
+  if (target?.closest("tr")) {
+    target.closest("details").open = true;
+    target.focus();
+  }
 
   // What is chosen is counted as it is chosen.
   const said = (el, n) => { el.textContent = el.dataset.says.replace("9999", n); };
