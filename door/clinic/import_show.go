@@ -253,13 +253,13 @@ func (v importView) tally(ctx context.Context) string {
 	if len(parts) == 0 {
 		return ui.T(ctx, "Nothing is chosen yet.")
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(parts, ui.T(ctx, ", "))
 }
 
 // countWords are the words with which the script counts what is chosen; 9999 stands for the number.
 func (v importView) countWords(ctx context.Context) templ.Attributes {
 	return templ.Attributes{"data-add": ui.T(ctx, "%d add", 9999), "data-merge": ui.T(ctx, "%d merge", 9999), "data-ignore": ui.T(ctx, "%d ignore", 9999),
-		"data-unsure": ui.T(ctx, "%d unsure", 9999), "data-none": ui.T(ctx, "Nothing is chosen yet."), "data-left": ui.T(ctx, "%d left", 9999)}
+		"data-unsure": ui.T(ctx, "%d unsure", 9999), "data-none": ui.T(ctx, "Nothing is chosen yet."), "data-left": ui.T(ctx, "%d left", 9999), "data-comma": ui.T(ctx, ", ")}
 }
 
 // rest is how many items a press of Accept leaves.
@@ -303,7 +303,7 @@ func agreement(ctx context.Context, c *document.Comparison) string {
 	case 1:
 		return ui.T(ctx, "The %s agrees", names[0])
 	}
-	return ui.T(ctx, "These agree: %s", strings.Join(names, ", "))
+	return ui.T(ctx, "These agree: %s", strings.Join(names, ui.T(ctx, ", ")))
 }
 
 // itemStateTag is how an item stands to the chart.
@@ -336,7 +336,7 @@ func differing(ctx context.Context, r document.Row) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return ui.T(ctx, "differs: %s", strings.Join(names, ", "))
+	return ui.T(ctx, "differs: %s", strings.Join(names, ui.T(ctx, ", ")))
 }
 
 // decided is what was decided about an item, in words.

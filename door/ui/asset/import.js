@@ -101,7 +101,7 @@
     const all = $$("tr[data-source]").filter(open), by = {};
     all.forEach((r) => { const c = $("[data-choice]:checked", r); if (c) by[c.value] = (by[c.value] || 0) + 1; });
     const parts = ["add", "merge", "ignore", "unsure"].filter((c) => by[c]).map((c) => bar.dataset[c].replace("9999", by[c]));
-    bar.textContent = parts.length ? parts.join(", ") : bar.dataset.none;
+    bar.textContent = parts.length ? parts.join(bar.dataset.comma) : bar.dataset.none;
     const n = (by.add || 0) + (by.merge || 0) + (by.ignore || 0), button = $("[data-accepts]");
     button.textContent = n === 0 ? button.dataset.none : n === all.length ? button.dataset.all.replace("9999", n) : button.dataset.some.replace("9999", n).replace("8888", all.length - n);
     $("[data-leftover]").textContent = bar.dataset.left.replace("9999", all.length - n);
