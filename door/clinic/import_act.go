@@ -1,6 +1,7 @@
 package clinic
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -87,7 +88,7 @@ func (f *importDraft) read(r *web.Request, body []byte) (document.Filed, error) 
 
 // importDecide saves, accepts or sets aside what was chosen.
 func importDecide(w http.ResponseWriter, r *web.Request) error {
-	f, err := openImport(r)
+	f, err := openImport(r, r.PathValue("patient"), r.PathValue("document"))
 	if err != nil {
 		return err
 	}
@@ -103,19 +104,21 @@ func importDecide(w http.ResponseWriter, r *web.Request) error {
 		}
 	}
 	at := "/p/" + r.PathValue("patient") + "/documents/" + f.file.ID + "/review"
-	switch r.FormValue("act") {
+	act, of, _ := strings.Cut(r.FormValue("act"), "/")
+	v.Only = r.FormValue("only") == "yes"
+	switch act {
 	case "save", "new":
-		if r.FormValue("act") == "new" {
+		if act == "new" {
 			if v.C.Blocks() {
 				return fault.New(fault.Invalid, "The document seems to be about another person: decide about each item.")
 			}
-			v.allNew()
+			v.allNew(document.Section(of))
 		}
 		if _, err := document.Save(r.Context(), r.Actor, v.C, v.R, v.Choices, v.Reason); err != nil {
 			return err
 		}
-		if r.FormValue("act") == "new" {
-			return web.Redirect(w, r, at)
+		if act == "new" {
+			return v.goOn(w, r, at)
 		}
 		r.Say(r.Lang.T("Saved for later. Nothing is in the chart yet."), "")
 		return web.Redirect(w, r, "/p/"+r.PathValue("patient")+"/documents")
@@ -138,32 +141,81 @@ func importDecide(w http.ResponseWriter, r *web.Request) error {
 	return v.accept(w, r, f, at)
 }
 
-// allNew chooses Add for what is new and not chosen yet, but not for what is not sure or a check warns of.
-func (v *importView) allNew() {
+// goOn shows the review again, at the next item to decide.
+func (v importView) goOn(w http.ResponseWriter, r *web.Request, at string) error {
+	if v.Only {
+		at += "?view=open"
+	}
+	return web.Redirect(w, r, at+v.next())
+}
+
+// allNew chooses Add for what is plainly new and not chosen yet, of a section or, for "", of all.
+func (v *importView) allNew(of document.Section) {
 	for _, row := range v.C.Rows {
-		if row.Clear() && v.Choices[row.Item.Key] == "" && !v.warned(row) {
+		if v.plainIn(row, of) {
 			v.Choices[row.Item.Key] = document.Add
 		}
 	}
 }
+
+// isPlain reports whether an item may be chosen with others: it is new, nothing of it is unsure, it does not say that
+// there is none nor ends such a statement of the chart, and no check warns of it.
+func (v importView) isPlain(row document.Row) bool {
+	return !v.C.Blocks() && row.Clear() && !denial(row) && !v.warned(row)
+}
+
+// plainIn reports whether an item of a section, or of all for "", is plain and nothing is chosen for it.
+func (v importView) plainIn(row document.Row, of document.Section) bool {
+	return v.isPlain(row) && (of == "" || of == sectionOf(row)) && v.R.Done[row.Item.Key] == "" && v.Choices[row.Item.Key] == ""
+}
+
+// plain is how many items allNew takes.
+func (v importView) plain(of document.Section) (n int) {
+	for _, row := range v.C.Rows {
+		if v.plainIn(row, of) {
+			n++
+		}
+	}
+	return n
+}
+
+func denial(row document.Row) bool { return row.Denied != "" || row.Item.Absent }
 
 // warned reports whether a check warns of an item, or may warn of it and cannot say so to who looks.
 func (v importView) warned(row document.Row) bool {
 	return row.Findings.Count(rx.Stop)+row.Findings.Count(rx.Warning) > 0 || v.C.Unseen && row.Checks
 }
 
-// apart are how many new items allNew leaves to be chosen one by one: because something of them is not sure, or because of a check.
-func (v importView) apart() (unsure, warned int) {
+// apart says how many new items allNew leaves to be chosen one by one, and why; "" for none.
+func (v importView) apart(ctx context.Context) string {
+	if v.C.Blocks() {
+		return ""
+	}
+	var unsure, denied, warned int
 	for _, row := range v.C.Rows {
 		switch {
 		case row.State != document.New || !row.Addable() || v.R.Done[row.Item.Key] != "" || v.Choices[row.Item.Key] != "":
 		case !row.Clear():
 			unsure++
+		case denial(row):
+			denied++
 		case v.warned(row):
 			warned++
 		}
 	}
-	return unsure, warned
+	var parts []string
+	for _, p := range []struct {
+		n    int
+		says string
+	}{{unsure, "%d where something is not sure"}, {denied, "%d with a statement that there is none"}, {warned, "%d that a check warns of"}} {
+		if p.n > 0 {
+			parts = append(parts, ui.T(ctx, p.says, p.n))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return ui.T(ctx, "New, but to be chosen one by one: %s.", strings.Join(parts, ui.T(ctx, ", ")))
 }
 
 func (v importView) accept(w http.ResponseWriter, r *web.Request, f importFile, at string) error {
@@ -194,7 +246,7 @@ func (v importView) accept(w http.ResponseWriter, r *web.Request, f importFile, 
 	}
 	r.Say(strings.Join(said, " "), a.Result.Undo)
 	if a.Left > 0 {
-		return web.Redirect(w, r, at)
+		return v.goOn(w, r, at)
 	}
 	if a.Added+a.Merged == 0 {
 		return web.Redirect(w, r, "/p/"+r.PathValue("patient")+"/documents")
@@ -204,7 +256,7 @@ func (v importView) accept(w http.ResponseWriter, r *web.Request, f importFile, 
 
 // importUndo takes a step back as a whole.
 func importUndo(w http.ResponseWriter, r *web.Request) error {
-	f, err := openImport(r) // it need not be readable to be taken back
+	f, err := openImport(r, r.PathValue("patient"), r.PathValue("document")) // it need not be readable to be taken back
 	if r.Context().Err() != nil {
 		return err
 	}

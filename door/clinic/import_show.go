@@ -29,6 +29,7 @@ type importView struct {
 	Choices map[string]document.Choice // chosen, not accepted yet
 	Reason  string
 	Key     string // makes a double click harmless
+	Only    bool   // only what needs a decision is shown
 	Moved   bool
 	Names   map[string]string
 	Faults  ui.Faults
@@ -48,13 +49,13 @@ func reviewable(d chart.Document) bool {
 }
 
 // openImport opens and reads a filed document.
-func openImport(r *web.Request) (importFile, error) {
-	f, content, err := chart.OpenDocument(r.Context(), r.Actor, r.PathValue("patient"), r.PathValue("document"))
+func openImport(r *web.Request, patient, id string) (importFile, error) {
+	f, content, err := chart.OpenDocument(r.Context(), r.Actor, patient, id)
 	if err != nil {
 		return importFile{}, err
 	}
 	defer content.Close()
-	f.ID = r.PathValue("document")
+	f.ID = id
 	body, err := wholeDocument(content)
 	if err != nil {
 		return importFile{file: f}, err
@@ -74,7 +75,7 @@ func wholeDocument(in io.Reader) ([]byte, error) {
 
 // importShow shows the review of a document.
 func importShow(w http.ResponseWriter, r *web.Request) error {
-	f, err := openImport(r)
+	f, err := openImport(r, r.PathValue("patient"), r.PathValue("document"))
 	var v importView
 	if err == nil {
 		v, err = importReview(r, f)
@@ -85,7 +86,7 @@ func importShow(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return importUnreadable(w, r, f, err)
 	}
-	v.Choices = v.R.Saved
+	v.Choices, v.Only = v.R.Saved, r.FormValue("view") == "open"
 	if !v.others() { // a reason is typed by who decides
 		v.Reason = v.R.Reason
 	}
@@ -137,6 +138,9 @@ func showImport(w http.ResponseWriter, r *web.Request, v importView) error {
 	p := chartPage(r, c, "Review a document")
 	p.Sheets = append(p.Sheets, "import.css")
 	p.Scripts = append(p.Scripts, "import.js")
+	if to := v.next(); to != "" {
+		p.Skip = ui.NavItem{Label: "Skip to the first item to decide", Href: to}
+	}
 	if len(v.Faults) > 0 || v.Moved {
 		return web.Invalid(w, r, p, importPage(v))
 	}
@@ -145,7 +149,7 @@ func showImport(w http.ResponseWriter, r *web.Request, v importView) error {
 
 // importWhole shows the whole text of a document, as its author attested it.
 func importWhole(w http.ResponseWriter, r *web.Request) error {
-	f, err := openImport(r)
+	f, err := openImport(r, r.PathValue("patient"), r.PathValue("document"))
 	if err != nil {
 		return err
 	}
@@ -158,14 +162,52 @@ func importWhole(w http.ResponseWriter, r *web.Request) error {
 	return web.Page(w, r, p, importWholePage(frameOf(r, c, "documents"), f.file, f.read))
 }
 
-// Rows are the rows of a section that somebody has to decide about.
-func (v importView) Rows(s document.Section) (out []document.Row) {
-	for _, r := range v.C.Rows {
-		if cmp.Or(r.Item.Section, document.Other) == s && r.Decide() {
-			out = append(out, r)
+// importGroup are the rows of a section that somebody has to decide about.
+type importGroup struct {
+	Section document.Section
+	Rows    []document.Row
+	Left    int  // rows that wait: nothing is chosen, or Unsure
+	Done    bool // all of it is accepted
+}
+
+// sections are the sections with what has to be decided.
+func (v importView) sections() (out []importGroup) {
+	for _, s := range v.C.Sections() {
+		g := importGroup{Section: s, Done: true}
+		for _, r := range v.C.Rows {
+			if sectionOf(r) != s || !r.Decide() {
+				continue
+			}
+			g.Rows = append(g.Rows, r)
+			done, c := v.R.Done[r.Item.Key] != "", v.Choices[r.Item.Key]
+			g.Done = g.Done && done
+			if !done && (c == "" || c == document.Unsure) {
+				g.Left++
+			}
+		}
+		if len(g.Rows) > 0 {
+			out = append(out, g)
 		}
 	}
 	return out
+}
+
+func sectionOf(r document.Row) document.Section { return cmp.Or(r.Item.Section, document.Other) }
+
+// next is where in the page the first item stands that nothing is chosen for, or else what accepts; "" when all is
+// decided.
+func (v importView) next() string {
+	if v.left() == 0 {
+		return ""
+	}
+	for _, s := range v.sections() {
+		for _, r := range s.Rows {
+			if v.R.Done[r.Item.Key] == "" && v.Choices[r.Item.Key] == "" {
+				return "#f-" + r.Item.Key
+			}
+		}
+	}
+	return "#accept"
 }
 
 // same are the rows that are the same as the chart.
@@ -211,13 +253,13 @@ func (v importView) tally(ctx context.Context) string {
 	if len(parts) == 0 {
 		return ui.T(ctx, "Nothing is chosen yet.")
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(parts, ui.T(ctx, ", "))
 }
 
 // countWords are the words with which the script counts what is chosen; 9999 stands for the number.
 func (v importView) countWords(ctx context.Context) templ.Attributes {
 	return templ.Attributes{"data-add": ui.T(ctx, "%d add", 9999), "data-merge": ui.T(ctx, "%d merge", 9999), "data-ignore": ui.T(ctx, "%d ignore", 9999),
-		"data-unsure": ui.T(ctx, "%d unsure", 9999), "data-none": ui.T(ctx, "Nothing is chosen yet."), "data-left": ui.T(ctx, "%d left", 9999)}
+		"data-unsure": ui.T(ctx, "%d unsure", 9999), "data-none": ui.T(ctx, "Nothing is chosen yet."), "data-left": ui.T(ctx, "%d left", 9999), "data-comma": ui.T(ctx, ", ")}
 }
 
 // rest is how many items a press of Accept leaves.
@@ -261,7 +303,7 @@ func agreement(ctx context.Context, c *document.Comparison) string {
 	case 1:
 		return ui.T(ctx, "The %s agrees", names[0])
 	}
-	return ui.T(ctx, "These agree: %s", strings.Join(names, ", "))
+	return ui.T(ctx, "These agree: %s", strings.Join(names, ui.T(ctx, ", ")))
 }
 
 // itemStateTag is how an item stands to the chart.
@@ -294,7 +336,7 @@ func differing(ctx context.Context, r document.Row) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return ui.T(ctx, "differs: %s", strings.Join(names, ", "))
+	return ui.T(ctx, "differs: %s", strings.Join(names, ui.T(ctx, ", ")))
 }
 
 // decided is what was decided about an item, in words.
@@ -402,19 +444,33 @@ func sourceTone(from string) ui.Tone {
 func (v importView) others() bool { return v.C.Blocks() && len(v.R.Batches) == 0 }
 
 // known is what the chart's entry says, beside its name.
-func known(ctx context.Context, r document.Row) string {
-	var parts []string
+func known(ctx context.Context, r document.Row) (parts []string) {
 	for i, f := range r.Fields {
 		if i == 0 || f.Chart == "" {
 			continue
 		}
-		said := f.Chart
+		said := codedText(ctx, f.Name, f.Chart)
 		if f.Date {
 			said = ui.DateText(ctx, said)
 		}
 		parts = append(parts, ui.T(ctx, f.Name)+": "+said)
 	}
-	return strings.Join(parts[:min(len(parts), 5)], "; ")
+	return parts[:min(len(parts), 5)]
+}
+
+// coded are the fields whose values are words of FHIR, not of people.
+var coded = []string{"Status", "Severity", "Certainty", "Criticality", "Sex"}
+
+// codedText is the value of a field in the reader's language where it is a word of FHIR, and as it is elsewhere.
+func codedText(ctx context.Context, field, value string) string {
+	l := ui.From(ctx).Lang
+	if value == "taken" && l.Tag() != "en" { // elsewhere it says when a specimen was
+		return l.T("is taken")
+	}
+	if slices.Contains(coded, field) && l.Has(value) {
+		return l.T(value)
+	}
+	return value
 }
 
 // unlisted are the sections that stand on no page of their own.

@@ -7,6 +7,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
+	"github.com/osler-emr/osler/exchange/document"
 	"github.com/osler-emr/osler/practice/medication"
 	"github.com/osler-emr/osler/practice/message"
 	"github.com/osler-emr/osler/practice/result"
@@ -76,6 +77,39 @@ func (i *inboxItem) focus(r *web.Request) error {
 		i.Medicine = i.Line.Medicine
 	case task.FollowUp:
 		return i.declined(r)
+	case task.ReviewDocument:
+		return i.entries(r)
+	}
+	return nil
+}
+
+// mostCounted is the size of a document, in bytes, above which a line of the inbox does not count its entries: that takes as
+// long as to open its review, and waits for its turn as that does.
+const mostCounted = 2 << 20
+
+// entries counts what of a document waits. Of one that cannot be read its review says why.
+func (i *inboxItem) entries(r *web.Request) error {
+	t, d := i.Line.Task, i.Line.Document
+	if d == nil || !t.Open() || !reviewable(*d) || d.Size > mostCounted {
+		return nil
+	}
+	err := r.Turn(func() error {
+		f, err := openImport(r, t.Patient, d.ID)
+		if err != nil {
+			return err
+		}
+		c, err := document.Compare(r.Context(), r.Actor, t.Patient, f.read)
+		if err != nil {
+			return err
+		}
+		review, err := document.ReviewOf(r.Context(), r.Actor, t.Patient, d.ID)
+		if err == nil {
+			i.Wait = review.Left(c)
+		}
+		return err
+	})
+	if err != nil { // the line is as good without the number
+		return r.Context().Err()
 	}
 	return nil
 }

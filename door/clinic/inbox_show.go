@@ -215,6 +215,7 @@ type inboxItem struct {
 	Values    []resultValue        // results or a home measurement
 	Medicine  string               // a refill: the medicine in the words of the order, when the reader may see it
 	ToSign    *medication.Medicine // a prescription that somebody prepared, when the reader may see it
+	Wait      int                  // of a document, how many entries nobody has decided about
 	Declined  *workLine            // the request for a signature that this answers, when the reader may see it
 	Critical  bool                 // a result that is signed only with what was done
 	Reported  bool                 // the values were measured by the patient

@@ -22,6 +22,33 @@ type workLine struct {
 	Normal bool // a result that may be signed together with others
 	// Medicine is what a refill is asked of; "" when it is hidden from the reader.
 	Medicine string
+	// Document is what waits for review; nil when it is hidden from the reader.
+	Document *chart.Document
+}
+
+// What is the line's text: of a document its title, which alone tells one from the next.
+func (l workLine) What(ctx context.Context) string {
+	switch {
+	case l.Document != nil:
+		return l.Document.Title
+	case l.Task.Kind == task.ReviewDocument:
+		return ui.T(ctx, "A document of another clinic waits for review")
+	}
+	return l.Task.Text
+}
+
+// From says whose a document is and of when; "" for other work.
+func (l workLine) From(ctx context.Context) string {
+	switch d := l.Document; {
+	case d == nil:
+		return ""
+	case d.Source != "":
+		return ui.SourceText(ctx, d.Source)
+	case d.Origin == chart.Reported:
+		return ui.T(ctx, "from %s, %s", ui.T(ctx, "the patient"), ui.DateText(ctx, d.Date))
+	default:
+		return ui.DateText(ctx, d.Date)
+	}
 }
 
 // Name is the patient's name.
@@ -103,14 +130,25 @@ func (l workLine) Why() string {
 		return "measured at home, not checked"
 	case l.Task.Kind == task.RightsRequest:
 		return "the patient asks for it by right, with a day"
+	case l.Task.Kind == task.ReviewDocument && l.Task.Status == "in-progress":
+		return "its review has begun"
 	case l.Task.Kind == task.ReviewDocument:
-		return "another clinic sent it; nothing of it is in the chart yet"
+		return "nothing of it is in the chart yet"
 	case l.Task.Kind == task.AnswerMessage && l.Task.Requester == "Patient/"+l.Task.Patient:
 		return "the patient writes to you"
 	case l.Task.Kind == task.AnswerMessage:
 		return "a colleague asks you"
 	}
 	return l.Task.Kind.Name()
+}
+
+// Action names what is done by default, and with whom: of a document with its title.
+func (l workLine) Action(ctx context.Context) string {
+	said := ui.T(ctx, lookOf(l.Task.Kind).Action) + ", " + l.Name().Formal()
+	if l.Document != nil {
+		said += ", " + l.Document.Title
+	}
+	return said
 }
 
 // Href is the page on which the line is worked on.
@@ -145,7 +183,27 @@ func lines(ctx context.Context, actor *record.Actor, tasks []task.Task) ([]workL
 		p, known := who[t.Patient]
 		out = append(out, workLine{Task: t, Person: p, Known: known, Mine: t.Owner == actor.Principal().Practitioner})
 	}
+	if err := nameDocuments(ctx, actor, out); err != nil {
+		return nil, err
+	}
 	return out, nameMedicines(ctx, actor, out)
+}
+
+// nameDocuments says which document waits for review.
+func nameDocuments(ctx context.Context, actor *record.Actor, list []workLine) error {
+	var asked []task.Task
+	for _, l := range list {
+		if l.Task.Kind == task.ReviewDocument {
+			asked = append(asked, l.Task)
+		}
+	}
+	behind, err := chart.DocumentsBehind(ctx, actor, asked)
+	for i := range list {
+		if d, ok := behind[list[i].Task.ID]; ok {
+			list[i].Document = &d
+		}
+	}
+	return err
 }
 
 // nameMedicines says in requests for refills of what: as the prescription names it to the reader,

@@ -18,6 +18,7 @@ type Page struct {
 	Narrow  bool     // a page of one form: centred, narrow
 	Scripts []string // assets that this page needs beside app.js: "chart.js"
 
+	Skip    NavItem // a second link at the start of the page, past all else to what it is there for
 	Nav     []NavItem
 	Path    string // of this page, for returning after an undo or a setting
 	Clinic  string // the clinic's name

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/practice/task"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/policy"
@@ -60,6 +62,36 @@ func documentFrom(n *fhir.Node) Document {
 	}
 	d.Held = fhir.IDIn(a.Get("url").Text(), "Binary") != "" || a.Get("data") != nil || left != ""
 	return d
+}
+
+// DocumentsBehind returns the documents that tasks are about, by the task's id; those that the actor may not see are left out.
+func DocumentsBehind(ctx context.Context, actor *record.Actor, tasks []task.Task) (map[string]Document, error) {
+	var ids []string
+	for _, t := range tasks {
+		if id := t.FocusID("DocumentReference"); id != "" && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	found := map[string]*fhir.Node{}
+	for some := range slices.Chunk(ids, 50) {
+		nodes, err := actor.Find(ctx, "DocumentReference", "_id="+strings.Join(some, ",")+"&_count=1000")
+		if fault.Is(err, fault.Forbidden) { // not every role that has work sees documents
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range nodes {
+			found[n.Reference()] = n
+		}
+	}
+	out := map[string]Document{}
+	for _, t := range tasks {
+		if n := found[t.Focus]; n != nil && fhir.IDIn(n.Path("subject.reference").Text(), "Patient") == t.Patient {
+			out[t.ID] = documentFrom(n)
+		}
+	}
+	return out, nil
 }
 
 // Kind is a kind of document that a person chooses when a paper is filed.
