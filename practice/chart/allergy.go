@@ -63,6 +63,11 @@ func (a Allergy) Refuted() bool { return a.Verification == "refuted" }
 // Dangerous reports whether the next exposure may threaten life.
 func (a Allergy) Dangerous() bool { return a.Criticality == "high" || a.Severity == "severe" }
 
+// given reports whether it is of what a clinic gives or touches patients with: medicines, vaccines, latex.
+func (a Allergy) given() bool {
+	return a.Category == "medication" || a.Category == "biologic" || a.RxNorm != "" || strings.Contains(strings.ToLower(a.Agent), "latex")
+}
+
 // Reference is the FHIR reference of the allergy.
 func (a Allergy) Reference() string { return "AllergyIntolerance/" + a.ID }
 
@@ -133,7 +138,8 @@ func allergiesFrom(nodes []*fhir.Node) Allergies {
 		out.State = NoneKnown
 	}
 	slices.SortStableFunc(out.Active, func(a, b Allergy) int {
-		return cmp.Or(first(a.Dangerous(), b.Dangerous()), first(a.Category == "medication", b.Category == "medication"),
+		return cmp.Or(first(a.Dangerous(), b.Dangerous()), first(a.given(), b.given()),
+			slices.Index(severities, b.Severity)-slices.Index(severities, a.Severity),
 			strings.Compare(strings.ToLower(a.Agent), strings.ToLower(b.Agent)))
 	})
 	return out

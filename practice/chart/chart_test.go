@@ -3,6 +3,7 @@ package chart
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -262,5 +263,19 @@ func TestAStatementWithAnEndOnlyHasNoStart(t *testing.T) {
 	}
 	if e := statementEvent(n); !e.NoStart || e.When != "2026-03-01" || e.Until != "2026-03-01" {
 		t.Errorf("%+v", e)
+	}
+}
+
+// What a clinic gives or touches patients with stands before food and pollen, the worst first: a banner shows a few.
+func TestTheAllergiesThatMatterFirst(t *testing.T) {
+	of := func(agent, category, severity string) string {
+		return `{"resourceType":"AllergyIntolerance","id":"` + agent + `","patient":{"reference":"Patient/p1"},"category":["` + category + `"],"code":{"text":"` + agent + `"},"reaction":[{"manifestation":[{"text":"hives"}],"severity":"` + severity + `"}]}`
+	}
+	var got []string
+	for _, a := range From(nodes(t, okafor, of("Birds", "environment", "mild"), of("Cheese", "food", "moderate"), of("Nuts", "food", "severe"), of("Latex", "environment", "mild"), of("sulfa", "medication", "moderate")), "p1", today).Allergies.Active {
+		got = append(got, a.Agent)
+	}
+	if want := []string{"Nuts", "sulfa", "Latex", "Cheese", "Birds"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }
