@@ -332,43 +332,6 @@ func (l *line) settle(ctx context.Context) error {
 	return l.save(ctx, true)
 }
 
-// addressee is somebody whom a notification goes to, and what it may see of it.
-type addressee struct {
-	actor  *record.Actor
-	events []event
-	bound  []bound // by websocket: all with the same rights; otherwise the endpoint
-}
-
-// deaf reports whether a addressee may see nothing of a notification.
-func (r addressee) deaf() bool { return len(r.events) == 0 }
-
-// addressees returns whom events that the owner may see go to: the owner's endpoint, or who is bound
-// now, each with what it may see itself.
-func (l *line) addressees(ctx context.Context, owner trust.Principal, events []event) ([]addressee, error) {
-	if l.order.channel == channelSocket {
-		return l.w.listeners(ctx, l.order, owner, events)
-	}
-	return []addressee{{actor: l.w.Gate.As(owner, door), events: events}}, nil
-}
-
-// visible returns the events that an actor may be told of now, as it may see them.
-func visible(ctx context.Context, a *record.Actor, o *order, events []event) (shown []event, err error) {
-	for _, e := range events {
-		if a.MayAsk(ctx, e.Type, o.where[e.Type]) != nil { // it does not see by what they were chosen
-			continue
-		}
-		v, ok, err := a.Shows(ctx, e.stored)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			e.stored = v
-			shown = append(shown, e)
-		}
-	}
-	return shown, nil
-}
-
 // attempt writes the leaves of a notification, one for each addressee and with the position before
 // it, and sends it. Events that none of those who are bound may see are numbered like all, so that
 // $events has them.

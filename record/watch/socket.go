@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"net/http"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -18,7 +17,6 @@ import (
 	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust"
-	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Limits of sockets.
@@ -104,50 +102,6 @@ func (h *hub) of(id string) (list []bound) {
 		}
 	}
 	return list
-}
-
-// heardBy reports whether a client may be bound to a subscription: it is of the owner's account,
-// and its token reads and lists something of all types that the owner's does. An account has
-// programs with narrow tokens; what of these types they are told is judged event by event.
-func (o *order) heardBy(who, owner trust.Principal) bool {
-	if who.ID == "" || who.ID != owner.ID {
-		return false
-	}
-	owner.Role = who.Role // today's
-	tells := func(p trust.Principal, t string) bool {
-		return policy.May(p, policy.Read, t) == nil && policy.May(p, policy.Search, t) == nil
-	}
-	return !slices.ContainsFunc(o.types, func(t string) bool { return tells(owner, t) && !tells(who, t) })
-}
-
-// listeners returns who is bound to a subscription, as they are now, each with what it may see
-// itself of events that the owner may see. It is asked each time something is sent: since a socket
-// was bound, the subscription may have got another owner, and the socket's token may have ended;
-// then it is closed.
-func (w *Watcher) listeners(ctx context.Context, o *order, owner trust.Principal, events []event) (list []addressee, err error) {
-	for _, b := range w.hub.of(o.id) {
-		p, err := b.by(ctx)
-		if fault.Is(err, fault.Unauthorized) {
-			w.hub.end(b.socket)
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if !o.heardBy(p, owner) {
-			continue
-		}
-		if i := slices.IndexFunc(list, func(r addressee) bool { return reflect.DeepEqual(r.actor.Principal(), p) }); i >= 0 {
-			list[i].bound = append(list[i].bound, b)
-			continue
-		}
-		r := addressee{actor: w.Gate.As(p, door), bound: []bound{b}}
-		if r.events, err = visible(ctx, r.actor, o, events); err != nil {
-			return nil, err
-		}
-		list = append(list, r)
-	}
-	return list, nil
 }
 
 func (h *hub) add(s *socket) bool {

@@ -21,7 +21,7 @@
 // a laboratory has sent, follows the same feed as a Consumer (consumer.go).
 //
 // How a notification is refused, repeated and given up is in line.go; the channels are in
-// hook.go, socket.go and mail.go; what may be asked about a subscription in ask.go.
+// hook.go, socket.go and mail.go; who is told what in addressee.go; what may be asked about a subscription in ask.go.
 package watch
 
 import (
