@@ -88,8 +88,8 @@ func (a *Accounts) hasSession(ctx context.Context, p trust.Principal) (bool, err
 	return false, nil
 }
 
-// While returns a context that ends when its person may not be here any more, for streams,
-// sockets and exports; it is checked every CheckEvery. Short requests cost nothing. A store
+// While returns a context that ends when its person may not be here any more, for streams, imports
+// and exports; it is checked every CheckEvery. Short requests cost nothing. A store
 // that does not answer ends nothing: what it guards cannot be read then either.
 func (a *Accounts) While(ctx context.Context, p trust.Principal) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)

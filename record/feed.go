@@ -190,13 +190,18 @@ func (g *Gate) committed(ctx context.Context, writes []store.Write) {
 	}
 }
 
-// Shows returns a version as the actor sees it, if it may see it: itself, and what its resource
-// is now, as for every read of a version. It writes no leaf: it is for background work that asks
-// before it discloses, and that writes the leaf with Disclose when it does.
+// Shows returns a version as the actor sees it, if it may see and list it: itself, and what its
+// resource is now, as for every read of a version. To be told of what one did not name is to list
+// it. It writes no leaf: it is for background work that asks before it discloses, and that writes
+// the leaf with Disclose when it does.
 func (a *Actor) Shows(ctx context.Context, v store.Version) (shown store.Version, ok bool, err error) {
-	_, err = a.current(ctx, v.Type, v.ID)
-	if err == nil {
-		err = a.visible(ctx, v)
+	j, err := a.judge(ctx)
+	if err != nil {
+		return store.Version{}, false, err
+	}
+	j.listing = true
+	if _, err = j.current(ctx, v.Type, v.ID); err == nil {
+		err = j.sees(ctx, v)
 	}
 	if fault.Is(err, fault.NotFound) {
 		return store.Version{}, false, nil

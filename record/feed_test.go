@@ -71,10 +71,12 @@ func TestKeeper(t *testing.T) {
 func TestDisclosed(t *testing.T) {
 	c := open(t)
 	v := c.commit(physician, vitals("rosa")).Versions[0]
+	reads, searches := physician, physician
+	reads.Scopes, searches.Scopes = []string{"user/Observation.r"}, []string{"user/Observation.rs"}
 	for _, p := range []struct {
 		who  trust.Principal
 		want bool
-	}{{physician, true}, {rosa, true}, {sam, false}, {desk, false}} {
+	}{{physician, true}, {searches, true}, {reads, false}, {rosa, true}, {sam, false}, {desk, false}} {
 		if _, ok, err := c.as(p.who).Shows(ctx, v); err != nil || ok != p.want {
 			t.Errorf("%s is shown it: %v %v", p.who.Role, ok, err)
 		}

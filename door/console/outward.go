@@ -9,6 +9,7 @@ import (
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/outbound"
+	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/record/watch"
 )
 
@@ -54,7 +55,7 @@ func (p *Program) watch(h *house, accounts watch.Accounts, l listenFlags, out ou
 	if base == "" { // good enough for a demonstration
 		base = map[bool]string{true: "https://", false: "http://"}[l.secure()] + l.Listen + "/fhir"
 	}
-	return watch.Open(watch.Options{Gate: h.gate, Store: h.store, Accounts: accounts, Clock: p.Clock, Log: log, Guard: guard, Mail: out.mail(), Base: base})
+	return watch.Open(watch.Options{Gate: h.gate, Store: h.store, Accounts: accounts, Clock: p.Clock, Log: log, Guard: guard, Mail: out.mail(), Base: base, CheckEvery: identity.CheckEvery})
 }
 
 // background runs work beside the server; the function that is returned ends it and waits.

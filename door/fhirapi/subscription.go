@@ -1,6 +1,7 @@
 package fhirapi
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/record/watch"
+	"github.com/osler-emr/osler/trust"
 )
 
 // What is asked about subscriptions (HL7 Subscriptions R5 Backport 1.1.0). The subscriptions
@@ -104,7 +106,11 @@ func (s *server) subscriptionBinding(c *call) error {
 	if id := c.PathValue("id"); id != "" {
 		ids = []string{id}
 	}
-	b, err := w.BindingToken(c.Context(), c.actor, ids)
+	client := s.bearer(c)
+	if client == nil { // a page: its person is signed in for the site alone
+		return errNoToken
+	}
+	b, err := w.BindingToken(c.Context(), c.actor, client, ids)
 	if err != nil {
 		return err
 	}
@@ -135,18 +141,30 @@ func (s *server) websocket(c *call) error {
 	if !strings.EqualFold(c.Header.Get("Upgrade"), "websocket") {
 		return fault.New(fault.Malformed, "This address is for websockets.")
 	}
-	if scheme, token, _ := strings.Cut(c.Header.Get("Authorization"), " "); scheme != "" {
-		if !strings.EqualFold(scheme, "Bearer") {
-			return fault.New(fault.Unauthorized, "Send a bearer token in the Authorization header, or none.")
-		}
-		p, err := s.Authenticate(c.Context(), strings.TrimSpace(token))
-		if err != nil {
+	client := s.bearer(c)
+	if client == nil && c.Header.Get("Authorization") != "" {
+		return fault.New(fault.Unauthorized, "Send a bearer token in the Authorization header, or none.")
+	}
+	if client != nil {
+		if _, err := client(c.Context()); err != nil {
 			return err
 		}
-		p.Network = identity.Network(c.RemoteAddr)
-		c.actor = s.Gate.As(p, "fhir")
-		defer s.while(c)()
 	}
-	w.ServeSocket(c.w, c.Request, c.actor)
+	w.ServeSocket(c.w, c.Request, client)
 	return nil
+}
+
+// bearer returns who comes with the bearer token of a call, to be asked whenever something goes to
+// them; nil without a token.
+func (s *server) bearer(c *call) watch.Client {
+	scheme, token, _ := strings.Cut(c.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return nil
+	}
+	token, network := strings.TrimSpace(token), identity.Network(c.RemoteAddr)
+	return func(ctx context.Context) (trust.Principal, error) {
+		p, err := s.Authenticate(ctx, token)
+		p.Network = network
+		return p, err
+	}
 }

@@ -29,7 +29,7 @@ func watching(t testing.TB) func(*house, *Options) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o.Watch = watch.Open(watch.Options{Gate: h.gate, Store: h.store, Accounts: h.accounts, Clock: h.clock, Guard: guard, Poll: 50 * time.Millisecond,
+		o.Watch = watch.Open(watch.Options{Gate: h.gate, Store: h.store, Accounts: h.accounts, Clock: h.clock, Guard: guard, Poll: 50 * time.Millisecond, CheckEvery: 300 * time.Millisecond,
 			Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Retry: watch.Retry{First: time.Millisecond, Most: 5 * time.Millisecond, Attempts: 5}})
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan struct{})

@@ -68,7 +68,8 @@ type house struct {
 	secrets map[string]string
 }
 
-func openHouse(t *testing.T) *house {
+// openHouse opens a house; more may add to the options of its FHIR.
+func openHouse(t *testing.T, more ...func(*house, *fhirapi.Options)) *house {
 	t.Helper()
 	h := &house{t: t, clock: clock.NewManual(noon), cookies: map[string]string{}, secrets: map[string]string{}}
 	dir := t.TempDir()
@@ -95,7 +96,11 @@ func openHouse(t *testing.T) *house {
 	door := &Door{Server: h.server, Example: true}
 	pages, err := site.Handler(clinic.Area(), portal.Area(), door.Area())
 	must(t, err)
-	api := fhirapi.New(fhirapi.Options{Gate: gate, Authenticate: h.server.Authenticate, Programs: true, Clock: h.clock, Log: slog.New(slog.DiscardHandler), Version: "test"})
+	o := fhirapi.Options{Gate: gate, Authenticate: h.server.Authenticate, Programs: true, Clock: h.clock, Log: slog.New(slog.DiscardHandler), Version: "test"}
+	for _, f := range more {
+		f(h, &o)
+	}
+	api := fhirapi.New(o)
 	mux := http.NewServeMux()
 	mux.Handle("/fhir", api)
 	mux.Handle("/fhir/", api)

@@ -46,7 +46,7 @@ func (w *Watcher) Status(ctx context.Context, a *record.Actor, ids, statuses []s
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return nil, err
 		}
-		s = s.toldTo(a.Principal(), o)
+		s = s.toldTo(ctx, a, o)
 		entries.Append(fhir.Obj("resource", w.statusOf(ident.New(w.Clock.Now()), o, s, "query-status", contentEmpty, nil), "search", fhir.Obj("mode", "match")))
 	}
 	return fhir.Obj("resourceType", "Bundle", "type", "searchset", "total", fhir.Int(int64(entries.Len())), "entry", entries), nil
@@ -75,30 +75,22 @@ func (w *Watcher) Events(ctx context.Context, a *record.Actor, id string, from, 
 	if err != nil {
 		return nil, err
 	}
-	s = s.toldTo(a.Principal(), o)
+	s = s.toldTo(ctx, a, o)
 	list, err := w.remembered(ctx, id, from, to)
 	if err != nil {
 		return nil, err
 	}
-	var shown []event
-	for _, e := range list {
-		v, err := w.Store.ReadVersion(ctx, e.Type, e.ID, e.Version)
-		if err != nil {
+	for i, e := range list {
+		if list[i].stored, err = w.Store.ReadVersion(ctx, e.Type, e.ID, e.Version); err != nil {
 			return nil, err
-		}
-		v, ok, err := a.Shows(ctx, v)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			e.stored = v
-			shown = append(shown, e)
 		}
 	}
+	shown, err := visible(ctx, a, o, list)
+	if err != nil {
+		return nil, err
+	}
 	if content != contentEmpty {
-		told := make([]event, len(shown))
-		copy(told, shown)
-		if err := a.Disclose(ctx, "subscription "+id+": $events", versionsOf(told)); err != nil {
+		if err := a.Disclose(ctx, "subscription "+id+": $events", versionsOf(shown)); err != nil {
 			return nil, err
 		}
 	}
@@ -113,15 +105,15 @@ type Binding struct {
 }
 
 // BindingToken answers $get-ws-binding-token for own subscriptions by websocket; none named
-// means all of them.
-func (w *Watcher) BindingToken(ctx context.Context, a *record.Actor, ids []string) (Binding, error) {
+// means all of them. What is bound by it hears what the client may, as long as it may.
+func (w *Watcher) BindingToken(ctx context.Context, a *record.Actor, client Client, ids []string) (Binding, error) {
 	if len(ids) == 0 {
 		items, err := w.Store.Items(ctx, spaceState, a.Principal().ID)
 		if err != nil || a.Principal().ID == "" {
 			return Binding{}, err
 		}
 		for _, item := range items {
-			if w.bindable(ctx, a, item.Key) == nil {
+			if _, _, err := w.bindable(ctx, a, item.Key); err == nil {
 				ids = append(ids, item.Key)
 			}
 		}
@@ -130,10 +122,10 @@ func (w *Watcher) BindingToken(ctx context.Context, a *record.Actor, ids []strin
 		return Binding{}, fault.New(fault.NotFound, "A token is for 1 to %d subscriptions by websocket of yours; these are %s.", maxBound, strconv.Itoa(len(ids)))
 	}
 	for _, id := range ids {
-		if err := w.bindable(ctx, a, id); err != nil {
+		if _, _, err := w.bindable(ctx, a, id); err != nil {
 			return Binding{}, err
 		}
 	}
-	token, expires, err := w.hub.token(a.Principal(), ids)
+	token, expires, err := w.hub.token(client, ids)
 	return Binding{token, expires, ids}, err
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/outbound"
 	"github.com/osler-emr/osler/fhir"
-	"github.com/osler-emr/osler/trust"
 )
 
 // guarded is the client for endpoints that others chose.
@@ -86,16 +85,19 @@ func reason(err error) string {
 	return "the connection to the endpoint failed."
 }
 
-// send sends a notification once. n is the bundle of a topic; nil for R4.
-func (w *Watcher) send(ctx context.Context, o *order, s state, p trust.Principal, n *fhir.Node, events []event) error {
+// send sends a notification once; s is the state that it tells.
+func (l *line) send(ctx context.Context, kind string, s state, to []addressee) error {
+	w, o := l.w, l.order
+	if o.channel == channelSocket {
+		return w.socket(ctx, o, s, kind, to)
+	}
 	ctx, cancel := context.WithTimeout(ctx, o.timeoutOf())
 	defer cancel()
 	var err error
+	events := to[0].events
 	switch o.channel {
 	case channelHook:
-		err = w.hook(ctx, o, s, n, events)
-	case channelSocket:
-		return w.socket(o, p, n)
+		err = w.hook(ctx, o, s, w.bundle(o, s, kind, events), events)
 	case channelMail:
 		if len(events) == 0 { // nobody wants handshakes and heartbeats by mail
 			return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -25,6 +26,7 @@ type line struct {
 	version int64 // of the state's item
 	scanned int   // changes since the position was last stored
 	saved   time.Time
+	heard   time.Time // when everybody who listens was last told something
 }
 
 // How often a position is stored that moved without a notification.
@@ -126,7 +128,7 @@ func (l *line) work(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	beat := time.Now()
+	l.heard = time.Now()
 	for {
 		if l.late() {
 			return l.set(ctx, statusOff, "")
@@ -141,14 +143,13 @@ func (l *line) work(ctx context.Context) (err error) {
 			if err := l.deliver(ctx, batch, next); err != nil {
 				return err
 			}
-			beat = time.Now()
 			continue
 		}
 		l.state.At = next
 		if err := l.save(ctx, false); err != nil {
 			return err
 		}
-		if beat, err = l.idle(ctx, beat, changed, bound); err != nil {
+		if err := l.idle(ctx, changed, bound); err != nil {
 			return err
 		}
 	}
@@ -157,10 +158,10 @@ func (l *line) work(ctx context.Context) (err error) {
 func (l *line) late() bool { return !l.order.end.IsZero() && !l.w.Clock.Now().Before(l.order.end) }
 
 // idle waits for a change, the time of a heartbeat, or the poll.
-func (l *line) idle(ctx context.Context, beat time.Time, changed, bound <-chan struct{}) (time.Time, error) {
+func (l *line) idle(ctx context.Context, changed, bound <-chan struct{}) error {
 	wait := l.w.Poll
 	if l.order.heartbeat > 0 {
-		wait = min(wait, max(time.Until(beat.Add(l.order.heartbeat)), 0))
+		wait = min(wait, max(time.Until(l.heard.Add(l.order.heartbeat)), 0))
 	}
 	t := time.NewTimer(wait)
 	defer t.Stop()
@@ -169,12 +170,13 @@ func (l *line) idle(ctx context.Context, beat time.Time, changed, bound <-chan s
 	case <-bound:
 	case <-t.C:
 	case <-ctx.Done():
-		return beat, ctx.Err()
+		return ctx.Err()
 	}
-	if l.order.heartbeat == 0 || time.Since(beat) < l.order.heartbeat || l.order.topic == nil {
-		return beat, nil
+	if l.order.heartbeat == 0 || time.Since(l.heard) < l.order.heartbeat || l.order.topic == nil {
+		return nil
 	}
-	return time.Now(), l.beat(ctx)
+	l.heard = time.Now()
+	return l.beat(ctx)
 }
 
 // beat sends a heartbeat. It is not repeated: the next one comes by itself; too many that
@@ -184,7 +186,11 @@ func (l *line) beat(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := l.w.send(ctx, l.order, l.state, p, l.w.bundle(l.order, l.state, "heartbeat", nil), nil); err != nil {
+	to, err := l.addressees(ctx, p, nil)
+	if err != nil {
+		return err
+	}
+	if err := l.send(ctx, "heartbeat", l.state, to); err != nil {
 		if errors.Is(err, errNobody) || ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -245,12 +251,7 @@ func (l *line) save(ctx context.Context, now bool) error {
 	if err != nil {
 		return err
 	}
-	if err := l.w.Gate.As(self, door).Disclose(ctx, "subscription "+l.order.id, nil, item); err != nil {
-		return err
-	}
-	l.version++
-	l.saved, l.scanned = time.Now(), 0
-	return nil
+	return l.disclose(ctx, l.w.Gate.As(self, door), "subscription "+l.order.id, nil, []store.ItemWrite{item})
 }
 
 // owner returns the subscriber as it is now. Whoever has lost the account, or whose token
@@ -270,8 +271,7 @@ func (l *line) deliver(ctx context.Context, batch []store.Version, next position
 		if err != nil {
 			return err
 		}
-		actor := l.w.Gate.As(p, door)
-		shown, err := visible(ctx, actor, l.order, batch)
+		shown, err := visible(ctx, l.w.Gate.As(p, door), l.order, eventsOf(batch))
 		if err != nil {
 			return err
 		}
@@ -279,22 +279,31 @@ func (l *line) deliver(ctx context.Context, batch []store.Version, next position
 			l.state.At = next
 			return nil
 		}
-		if l.order.channel == channelSocket && !l.w.hub.has(l.order, p) { // wait without writing leaves
+		for i := range shown {
+			shown[i].Number = l.state.Events + int64(i) + 1
+		}
+		bound := l.w.hub.changed()
+		to, err := l.addressees(ctx, p, shown)
+		if err != nil {
+			return err
+		}
+		if len(to) == 0 { // wait without writing leaves
 			select {
-			case <-l.w.hub.changed():
+			case <-bound:
 			case <-time.After(l.w.Poll):
 			case <-ctx.Done():
 				return ctx.Err()
 			}
 			return nil // more may have come meanwhile: it goes together
 		}
-		err = l.attempt(ctx, actor, p, shown)
+		err = l.attempt(ctx, shown, to)
 		switch {
 		case err == nil:
 			l.state.At, l.state.Events = next, l.state.Events+int64(len(shown))
 			l.state.Failures, l.state.Reason = 0, ""
-			l.w.sent.Add(1)
-			l.w.events.Add(int64(len(shown)))
+			if !slices.ContainsFunc(to, addressee.deaf) {
+				l.heard = time.Now()
+			}
 			return l.settle(ctx)
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -323,56 +332,63 @@ func (l *line) settle(ctx context.Context) error {
 	return l.save(ctx, true)
 }
 
-// visible returns what of a batch its receiver may see now.
-func visible(ctx context.Context, a *record.Actor, o *order, batch []store.Version) (shown []store.Version, err error) {
-	for _, v := range batch {
-		if a.MayAsk(ctx, v.Type, o.where[v.Type]) != nil { // the receiver has another role since
-			continue
-		}
-		v, ok, err := a.Shows(ctx, v)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			shown = append(shown, v)
-		}
-	}
-	return shown, nil
-}
-
-// attempt writes the leaf of a notification, with the position before it, and sends it.
-func (l *line) attempt(ctx context.Context, a *record.Actor, p trust.Principal, shown []store.Version) error {
-	now := l.w.Clock.Now()
-	events := make([]event, len(shown))
+// attempt writes the leaves of a notification, one for each addressee and with the position before
+// it, and sends it. Events that none of those who are bound may see are numbered like all, so that
+// $events has them.
+func (l *line) attempt(ctx context.Context, shown []event, to []addressee) error {
 	item, err := l.state.item(l.order.id, l.version)
 	if err != nil {
 		return err
 	}
 	items := []store.ItemWrite{item}
-	for i, v := range shown {
-		events[i] = eventOf(l.state.Events+int64(i)+1, v)
+	for _, e := range shown {
 		if l.order.topic == nil {
 			continue
 		}
-		more, err := events[i].items(l.order.id, now)
+		more, err := e.items(l.order.id, l.w.Clock.Now())
 		if err != nil {
 			return err
 		}
 		items = append(items, more...)
 	}
-	told := shown // who is told that something changed is not told what
-	if l.order.content == contentEmpty {
-		told = nil
+	last := shown[len(shown)-1].Number
+	to = slices.DeleteFunc(slices.Clone(to), addressee.deaf)
+	if len(to) == 0 {
+		return l.disclose(ctx, l.w.Gate.As(self, door), fmt.Sprintf("subscription %s: event %d passed over", l.order.id, last), nil, items)
 	}
-	what := fmt.Sprintf("subscription %s: event %d by %s", l.order.id, events[len(events)-1].Number, l.order.channel)
+	for i, r := range to {
+		told := versionsOf(r.events)
+		if l.order.content == contentEmpty { // who is told that something changed is not told what
+			told = nil
+		}
+		what := fmt.Sprintf("subscription %s: event %d by %s", l.order.id, r.events[len(r.events)-1].Number, l.order.channel)
+		if i > 0 {
+			items = nil
+		}
+		if err := l.disclose(ctx, r.actor, what, told, items); err != nil {
+			return err
+		}
+	}
+	after := l.state
+	after.Events = last
+	if err := l.send(ctx, "event-notification", after, to); err != nil {
+		return err
+	}
+	l.w.sent.Add(1)
+	l.w.events.Add(int64(len(shown)))
+	return nil
+}
+
+// disclose writes a leaf, with the state when items hold it.
+func (l *line) disclose(ctx context.Context, a *record.Actor, what string, told []store.Version, items []store.ItemWrite) error {
 	if err := a.Disclose(ctx, what, told, items...); err != nil {
 		return err
 	}
-	l.version++
-	l.saved, l.scanned = time.Now(), 0
-	after := l.state
-	after.Events = events[len(events)-1].Number
-	return l.w.send(ctx, l.order, l.state, p, l.w.bundle(l.order, after, "event-notification", events), events)
+	if len(items) > 0 {
+		l.version++
+		l.saved, l.scanned = time.Now(), 0
+	}
+	return nil
 }
 
 // failure counts a failed attempt and gives up after the last.
@@ -411,7 +427,7 @@ func (l *line) activate(ctx context.Context) error {
 	switch {
 	case l.order.channel != channelHook: // a socket's handshake comes when somebody binds
 	case l.order.topic != nil:
-		err = l.w.send(ctx, l.order, l.state, p, l.w.bundle(l.order, l.state, "handshake", nil), nil)
+		err = l.send(ctx, "handshake", l.state, []addressee{{actor: l.w.Gate.As(p, door)}})
 	default:
 		_, err = l.w.Guard.URL(l.order.endpoint) // the operator's exceptions may have changed
 	}

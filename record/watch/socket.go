@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,10 +15,8 @@ import (
 	"github.com/osler-emr/osler/base/clock"
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
-	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust"
-	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Limits of sockets.
@@ -26,9 +25,9 @@ const (
 	maxUnbound   = 100 // of these, sockets that are bound to nothing yet
 	maxBound     = 50  // subscriptions of one socket
 	maxMessage   = 1024
-	bindWithin   = 30 * time.Second // a socket that is bound to nothing is closed
+	bindWithin   = 30 * time.Second // a socket that is bound to nothing is closed at the next check
 	socketWrite  = 10 * time.Second
-	socketPing   = 30 * time.Second
+	stillFor     = time.Second // what has waited longer to be written asks again whether its client is still here
 	bindingFor   = 10 * time.Minute
 	maxBindings  = 10000
 	socketBuffer = 16
@@ -36,6 +35,10 @@ const (
 
 // errNobody says that no client is bound to a subscription.
 var errNobody = errors.New("watch: no client is bound")
+
+// Client says who a client of a websocket is now, by the token that it came with:
+// fault.Unauthorized when the token, the grant behind it or the account has ended.
+type Client func(ctx context.Context) (trust.Principal, error)
 
 // hub knows which sockets are bound to which subscriptions, and the tokens for binding.
 type hub struct {
@@ -49,22 +52,32 @@ type hub struct {
 
 // binding is what a token allows, once, and whom.
 type binding struct {
-	who     trust.Principal
+	client  Client
 	ids     []string
 	expires time.Time
 }
 
 // socket is one connected client.
 type socket struct {
-	conn  *websocket.Conn
-	out   chan outgoing
-	done  chan struct{}
-	bound map[string]trust.Principal // who has bound it to what; guarded by hub.mu
+	conn   *websocket.Conn
+	cancel func() // closes the connection
+	out    chan outgoing
+	done   chan struct{}
+	client Client            // of the request; nil without a bearer token
+	bound  map[string]Client // who has bound it to what; guarded by hub.mu
+}
+
+// bound is a socket that is bound to a subscription, and by whom.
+type bound struct {
+	*socket
+	by Client
 }
 
 // outgoing is a message and where to say that it has been written.
 type outgoing struct {
 	text    []byte
+	by      Client     // for whom it is; nil: it says nothing of the record
+	made    time.Time  // when by was asked
 	written chan error // buffered; nil: nobody waits
 }
 
@@ -79,33 +92,16 @@ func (h *hub) changed() <-chan struct{} {
 	return h.wake
 }
 
-// has reports whether somebody is bound to a subscription who may hear what its owner may.
-func (h *hub) has(o *order, owner trust.Principal) bool { return len(h.of(o, owner)) > 0 }
-
-// of returns the sockets that are bound to a subscription. It is asked each time something is
-// sent: a subscription may have got another owner since a socket was bound to it.
-func (h *hub) of(o *order, owner trust.Principal) (list []*socket) {
+// of returns the sockets that are bound to a subscription.
+func (h *hub) of(id string) (list []bound) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for s := range h.sockets {
-		if who, ok := s.bound[o.id]; ok && o.heardBy(who, owner) {
-			list = append(list, s)
+		if by, ok := s.bound[id]; ok {
+			list = append(list, bound{s, by})
 		}
 	}
 	return list
-}
-
-// heardBy reports whether a client may hear what a subscription tells its owner: it is of
-// the same account, and its token allows to read what the owner's does. An account has
-// programs with narrow tokens, which must not hear more through a wider subscription.
-func (o *order) heardBy(who, owner trust.Principal) bool {
-	if who.ID == "" || who.ID != owner.ID {
-		return false
-	}
-	who.Role = owner.Role // today's
-	return !slices.ContainsFunc(o.types, func(t string) bool {
-		return policy.May(owner, policy.Read, t) == nil && policy.May(who, policy.Read, t) != nil
-	})
 }
 
 func (h *hub) add(s *socket) bool {
@@ -130,23 +126,35 @@ func (h *hub) remove(s *socket) {
 	delete(h.sockets, s)
 }
 
-// bind binds a socket, and wakes the lines that wait for somebody.
-func (h *hub) bind(s *socket, id string, who trust.Principal) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if _, again := s.bound[id]; len(s.bound) >= maxBound && !again {
-		return false
-	}
-	s.bound[id] = who
-	close(h.wake)
-	h.wake = make(chan struct{})
-	return true
+// end closes a socket at once; what waits to be written is not.
+func (h *hub) end(s *socket) {
+	h.remove(s)
+	s.cancel()
 }
 
-func (h *hub) boundTo(s *socket) int {
+// room reports whether a socket can be bound to one more subscription. Its client's commands come
+// one at a time.
+func (h *hub) room(s *socket, id string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return len(s.bound)
+	_, again := s.bound[id]
+	return len(s.bound) < maxBound || again
+}
+
+// bind binds a socket, and wakes the lines that wait for somebody.
+func (h *hub) bind(s *socket, id string, by Client) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s.bound[id] = by
+	close(h.wake)
+	h.wake = make(chan struct{})
+}
+
+// clients returns by whom a socket is bound.
+func (h *hub) clients(s *socket) []Client {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Collect(maps.Values(s.bound))
 }
 
 // close ends all sockets and takes no more.
@@ -162,7 +170,7 @@ func (h *hub) close() {
 }
 
 // token makes a token that binds a socket once.
-func (h *hub) token(who trust.Principal, ids []string) (string, time.Time, error) {
+func (h *hub) token(by Client, ids []string) (string, time.Time, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := h.clock.Now()
@@ -175,7 +183,7 @@ func (h *hub) token(who trust.Principal, ids []string) (string, time.Time, error
 		return "", time.Time{}, fault.New(fault.TooCostly, "Too many binding tokens are waiting to be used; try again later.")
 	}
 	secret, expires := ident.Secret(), now.Add(bindingFor)
-	h.tokens[secret] = binding{who, ids, expires}
+	h.tokens[secret] = binding{by, ids, expires}
 	return secret, expires, nil
 }
 
@@ -189,24 +197,25 @@ func (h *hub) redeem(secret string) (binding, bool) {
 }
 
 // socket sends to every client that is bound; one that takes it is enough.
-func (w *Watcher) socket(o *order, owner trust.Principal, n *fhir.Node) error {
-	text := []byte("ping " + o.id)
-	if n != nil {
-		var err error
-		if text, err = encode(n, o.mime); err != nil {
-			return &undelivered{cause: fault.Wrap(err, fault.NotSupported, "the notification cannot be written as %s.", o.mime)}
+func (w *Watcher) socket(ctx context.Context, o *order, s state, kind string, to []addressee) error {
+	now := time.Now()
+	answers, waiting := make(chan error, maxSockets), 0
+	for _, r := range to {
+		text := []byte("ping " + o.id)
+		if n := w.bundle(o, s.toldTo(ctx, r.actor, o), kind, r.events); n != nil {
+			var err error
+			if text, err = encode(n, o.mime); err != nil {
+				return &undelivered{cause: fault.Wrap(err, fault.NotSupported, "the notification cannot be written as %s.", o.mime)}
+			}
 		}
-	}
-	clients := w.hub.of(o, owner)
-	answers := make(chan error, len(clients))
-	waiting := 0
-	for _, c := range clients {
-		select {
-		case c.out <- outgoing{text, answers}:
-			waiting++
-		case <-c.done:
-		case <-time.After(socketWrite):
-			c.conn.CloseNow()
+		for _, c := range r.bound {
+			select {
+			case c.out <- outgoing{text, c.by, now, answers}:
+				waiting++
+			case <-c.done:
+			case <-time.After(socketWrite):
+				c.cancel()
+			}
 		}
 	}
 	taken := false
@@ -227,9 +236,10 @@ func (w *Watcher) socket(o *order, owner trust.Principal, n *fhir.Node) error {
 
 // ServeSocket speaks R4's protocol ("bind <id>" is answered by "bound <id>", and "ping <id>"
 // follows) and that of the backport guide ("bind-with-token <token>" is answered by a
-// handshake, and notifications follow). actor is nil when the request had no bearer token:
-// then only a binding token helps.
-func (w *Watcher) ServeSocket(rw http.ResponseWriter, r *http.Request, actor *record.Actor) {
+// handshake, and notifications follow). client is nil when the request had no bearer token:
+// then only a binding token helps. When somebody whom the socket is bound by may not be here any
+// more, it is closed: before the next notification, and within CheckEvery.
+func (w *Watcher) ServeSocket(rw http.ResponseWriter, r *http.Request, client Client) {
 	conn, err := websocket.Accept(rw, r, &websocket.AcceptOptions{
 		// A socket does nothing by a cookie: any page may open one, and must know a token.
 		InsecureSkipVerify: true,
@@ -238,7 +248,9 @@ func (w *Watcher) ServeSocket(rw http.ResponseWriter, r *http.Request, actor *re
 		return // Accept has answered
 	}
 	conn.SetReadLimit(maxMessage)
-	s := &socket{conn: conn, out: make(chan outgoing, socketBuffer), done: make(chan struct{}), bound: map[string]trust.Principal{}}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	s := &socket{conn: conn, cancel: cancel, out: make(chan outgoing, socketBuffer), done: make(chan struct{}), client: client, bound: map[string]Client{}}
 	if !w.hub.add(s) {
 		conn.Close(websocket.StatusTryAgainLater, "too many sockets")
 		return
@@ -246,10 +258,8 @@ func (w *Watcher) ServeSocket(rw http.ResponseWriter, r *http.Request, actor *re
 	defer conn.CloseNow()
 	defer w.hub.remove(s)
 	defer close(s.done)
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
-	go s.write(ctx, cancel)
-	go s.alive(ctx, cancel, w.hub)
+	go s.write(ctx)
+	go w.alive(ctx, s)
 	for {
 		kind, text, err := conn.Read(ctx)
 		if err != nil {
@@ -259,20 +269,23 @@ func (w *Watcher) ServeSocket(rw http.ResponseWriter, r *http.Request, actor *re
 			conn.Close(websocket.StatusUnsupportedData, "messages are text")
 			return
 		}
-		if answer := w.command(ctx, s, actor, string(text)); answer != "" {
+		if answer := w.command(ctx, s, string(text)); answer != "" {
 			s.say(ctx, answer)
 		}
 	}
 }
 
 // write sends what is to be sent, in order.
-func (s *socket) write(ctx context.Context, cancel func()) {
-	defer cancel()
+func (s *socket) write(ctx context.Context) {
+	defer s.cancel()
 	for {
 		select {
 		case m := <-s.out:
 			limit, stop := context.WithTimeout(ctx, socketWrite)
-			err := s.conn.Write(limit, websocket.MessageText, m.text)
+			err := m.still(limit)
+			if err == nil {
+				err = s.conn.Write(limit, websocket.MessageText, m.text)
+			}
 			stop()
 			if m.written != nil {
 				m.written <- err
@@ -286,13 +299,33 @@ func (s *socket) write(ctx context.Context, cancel func()) {
 	}
 }
 
-// alive closes a socket that nobody answers on, or that binds to nothing.
-func (s *socket) alive(ctx context.Context, cancel func(), h *hub) {
-	defer cancel()
-	if sleep(ctx, bindWithin) != nil || h.boundTo(s) == 0 {
-		return
+// still returns a fault when a message has waited behind others until its client was gone.
+func (m outgoing) still(ctx context.Context) error {
+	if m.by == nil || time.Since(m.made) < stillFor {
+		return ctx.Err()
 	}
-	for sleep(ctx, socketPing) == nil {
+	_, err := m.by(ctx)
+	return err
+}
+
+// alive closes a socket that nobody answers on, that binds to nothing, or of which somebody has
+// to go.
+func (w *Watcher) alive(ctx context.Context, s *socket) {
+	defer s.cancel()
+	for began := time.Now(); sleep(ctx, w.CheckEvery) == nil; {
+		clients := w.hub.clients(s)
+		if len(clients) == 0 && time.Since(began) >= bindWithin {
+			return
+		}
+		if s.client != nil {
+			clients = append(clients, s.client)
+		}
+		for _, c := range clients {
+			if _, err := c(ctx); fault.Is(err, fault.Unauthorized) {
+				w.hub.end(s)
+				return
+			}
+		}
 		limit, stop := context.WithTimeout(ctx, socketWrite)
 		err := s.conn.Ping(limit)
 		stop()
@@ -324,75 +357,78 @@ func parseCommand(text string) (verb, argument string, ok bool) {
 }
 
 // command does what a client says and returns the answer.
-func (w *Watcher) command(ctx context.Context, s *socket, actor *record.Actor, text string) string {
+func (w *Watcher) command(ctx context.Context, s *socket, text string) string {
 	verb, argument, ok := parseCommand(text)
 	if !ok {
 		return "error: say bind and the id of a subscription, or bind-with-token and a token"
 	}
 	if verb == "bind" {
-		if actor == nil {
+		if s.client == nil {
 			return "error: bind needs a bearer token in the request; use bind-with-token"
 		}
-		if err := w.bindable(ctx, actor, argument); err != nil {
+		if err := w.greet(ctx, s, s.client, argument, false); err != nil {
+			if fault.Is(err, fault.TooCostly) {
+				return "error: too many subscriptions on one socket"
+			}
 			return "error: there is no such subscription by websocket of yours"
 		}
-		if !w.hub.bind(s, argument, actor.Principal()) {
-			return "error: too many subscriptions on one socket"
-		}
-		s.say(ctx, "bound "+argument)
 		return ""
 	}
 	b, ok := w.hub.redeem(argument)
+	if ok {
+		_, err := b.client(ctx)
+		ok = err == nil
+	}
 	if !ok {
 		return "error: the token is unknown, used or over; ask for another with $get-ws-binding-token"
 	}
 	for _, id := range b.ids {
-		if err := w.greet(ctx, s, id, b.who); err != nil {
+		if err := w.greet(ctx, s, b.client, id, true); err != nil {
 			s.say(ctx, "error: a subscription of this token is not there any more")
 		}
 	}
 	return ""
 }
 
-// greet binds a socket by a token and sends the handshake before anything else.
-func (w *Watcher) greet(ctx context.Context, s *socket, id string, who trust.Principal) error {
-	o, err := w.current(ctx, id)
+// greet binds a socket, after the answer that says so: for a topic and by a token a handshake.
+func (w *Watcher) greet(ctx context.Context, s *socket, by Client, id string, shake bool) error {
+	p, err := by(ctx)
 	if err != nil {
 		return err
 	}
-	state, _, err := w.load(ctx, id)
+	actor := w.Gate.As(p, door)
+	o, state, err := w.bindable(ctx, actor, id)
 	if err != nil {
 		return err
-	}
-	if !o.heardBy(who, state.Owner) { // it has another owner by now
-		return fault.New(fault.NotFound, "there is no such subscription of this client")
 	}
 	text := []byte("bound " + id)
-	if o.topic != nil {
-		if text, err = encode(w.bundle(o, state, "handshake", nil), o.mime); err != nil {
+	if shake && o.topic != nil {
+		if text, err = encode(w.bundle(o, state.toldTo(ctx, actor, o), "handshake", nil), o.mime); err != nil {
 			return err
 		}
 	}
-	s.say(ctx, string(text))
-	if !w.hub.bind(s, id, who) {
+	if !w.hub.room(s, id) {
 		return fault.New(fault.TooCostly, "too many subscriptions on one socket")
 	}
+	s.say(ctx, string(text))
+	w.hub.bind(s, id, by)
 	return nil
 }
 
-// bindable returns a fault unless an actor may bind to a subscription: its own, by websocket.
-func (w *Watcher) bindable(ctx context.Context, actor *record.Actor, id string) error {
+// bindable returns what an actor may bind to: a subscription of its own, by websocket. Otherwise
+// it is fault.NotFound.
+func (w *Watcher) bindable(ctx context.Context, actor *record.Actor, id string) (*order, state, error) {
 	no := fault.New(fault.NotFound, "There is no subscription by websocket of yours with this id.")
 	if _, err := actor.Read(ctx, "Subscription", id); err != nil {
-		return no
+		return nil, state{}, no
 	}
 	o, err := w.current(ctx, id)
 	if err != nil || o.channel != channelSocket || !slices.Contains([]string{statusActive, statusRequested}, o.status) {
-		return no
+		return nil, state{}, no
 	}
 	s, _, err := w.load(ctx, id)
 	if err != nil || !o.heardBy(actor.Principal(), s.Owner) {
-		return no
+		return nil, state{}, no
 	}
-	return nil
+	return o, s, nil
 }

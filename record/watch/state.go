@@ -5,11 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
+	"reflect"
 	"strings"
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir/search"
+	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/policy"
@@ -85,8 +87,13 @@ type event struct {
 	stored store.Version // the version itself, while it is being sent
 }
 
-func eventOf(number int64, v store.Version) event {
-	return event{Number: number, Type: v.Type, ID: v.ID, Version: v.Version, Deleted: v.Deleted, When: v.Updated, stored: v}
+// eventsOf returns versions as events that have no number yet.
+func eventsOf(versions []store.Version) []event {
+	list := make([]event, len(versions))
+	for i, v := range versions {
+		list[i] = event{Type: v.Type, ID: v.ID, Version: v.Version, Deleted: v.Deleted, When: v.Updated, stored: v}
+	}
+	return list
 }
 
 // items remembers the event, and forgets the one that is too many.
@@ -143,13 +150,25 @@ func (w *Watcher) remembered(ctx context.Context, id string, from, to int64) ([]
 const maxEvents = 1000
 
 // toldTo returns the state as a reader may know it. How many events there were, and that
-// sending them failed, says what stands in the record: who neither owns
-// the subscription nor may read all that it is about learns neither.
-func (s state) toldTo(p trust.Principal, o *order) state {
-	if !o.heardBy(p, s.Owner) && slices.ContainsFunc(o.types, func(t string) bool { return policy.May(p, policy.Read, t) != nil }) {
-		s.Events, s.Failures, s.Reason = hidden, 0, ""
+// sending them failed, says what stands in the record: only who is shown all that was sent
+// learns it.
+func (s state) toldTo(ctx context.Context, a *record.Actor, o *order) state {
+	p, owner := a.Principal(), s.Owner
+	owner.Role = p.Role // today's, where it is the same account
+	for _, t := range o.types {
+		all := reaches(p, t)
+		whole := all == [2]search.Expr{search.All{}, search.All{}} || p.ID != "" && p.ID == s.Owner.ID && reflect.DeepEqual(all, reaches(owner, t))
+		if !whole || a.MayAsk(ctx, t, o.where[t]) != nil {
+			s.Events, s.Failures, s.Reason = hidden, 0, ""
+			break
+		}
 	}
 	return s
+}
+
+// reaches returns what of a type role and token let a principal see, and list.
+func reaches(p trust.Principal, t string) [2]search.Expr {
+	return [2]search.Expr{policy.Visible(p, t), policy.Listed(p, t)}
 }
 
 // hidden is a number of events that is not told.

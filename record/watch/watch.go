@@ -13,14 +13,15 @@
 // number.
 //
 // What a subscription sees is what its owner may see at the moment of each attempt: the
-// account's role of today, within the scopes of the token that wrote the subscription. Every
-// notification has a leaf in the audit log before it leaves.
+// account's role of today, within the scopes of the token that wrote the subscription. Who is
+// bound to it by websocket hears of that what its own token may read and list at that moment.
+// Every notification has a leaf in the audit log before it leaves.
 //
 // Work of the house itself that follows from what is written, such as the review of a result that
 // a laboratory has sent, follows the same feed as a Consumer (consumer.go).
 //
 // How a notification is refused, repeated and given up is in line.go; the channels are in
-// hook.go, socket.go and mail.go; what may be asked about a subscription in ask.go.
+// hook.go, socket.go and mail.go; who is told what in addressee.go; what may be asked about a subscription in ask.go.
 package watch
 
 import (
@@ -65,6 +66,9 @@ type Options struct {
 	Retry Retry
 	// Poll is how often changes are looked for that other processes made; 0: every 2 seconds.
 	Poll time.Duration
+	// CheckEvery is how often a websocket asks whether its client may still be here, beside each
+	// time that it is sent something; 0: every 20 seconds.
+	CheckEvery time.Duration
 }
 
 // Retry says how often and how fast a notification is repeated. Between attempts the delay
@@ -106,6 +110,9 @@ type Watcher struct {
 func Open(o Options) *Watcher {
 	if o.Poll <= 0 {
 		o.Poll = 2 * time.Second
+	}
+	if o.CheckEvery <= 0 {
+		o.CheckEvery = 20 * time.Second
 	}
 	if o.Retry.First <= 0 {
 		o.Retry.First = time.Second
