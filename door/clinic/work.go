@@ -116,6 +116,8 @@ func (l workLine) cannotWait() bool { return l.Task.Priority == "stat" || l.Pres
 // Why says why the line is here.
 func (l workLine) Why() string {
 	switch {
+	case l.Document != nil && l.Task.Priority == "stat":
+		return "it has a value that is marked as critical"
 	case l.Task.Owner == "":
 		return "for the whole team"
 	case l.Task.Kind == task.ReviewResult && l.Task.Requester != "Practitioner/"+l.Task.Owner:

@@ -313,13 +313,35 @@ func reference(to string) *fhir.Node { return fhir.Obj("reference", to) }
 
 // asked is the task to review a document.
 func (c *Comparison) asked(actor *record.Actor, document, reason string) *fhir.Node {
-	n := task.New(actor, task.Task{Kind: task.ReviewDocument, Patient: c.Patient, Focus: "DocumentReference/" + document, Text: "A document of another clinic waits for review",
+	priority := "" // that there is a critical value is told by the order of the work, not in words, which stand without the document's labels
+	if c.critical() {
+		priority = "stat"
+	}
+	n := task.New(actor, task.Task{Kind: task.ReviewDocument, Patient: c.Patient, Focus: "DocumentReference/" + document, Text: "A document of another clinic waits for review", Priority: priority,
 		Owner: strings.TrimPrefix(physician(c.Chart.Physician), "Practitioner/")}).Resource
 	n.SetID(ident.New(actor.Now()))
 	if reason = strings.TrimSpace(reason); reason != "" {
 		n.Set("input", fhir.Arr(noted("person", reason)))
 	}
 	return n
+}
+
+// recent is how many days a critical value of a document cannot wait.
+const recent = 14
+
+// critical reports whether the document has a value that who sent it calls critical, of these days.
+func (c *Comparison) critical() bool {
+	since := c.at.AddDate(0, 0, -recent).Format(time.DateOnly)
+	for i := range c.Document.Items {
+		item := &c.Document.Items[i]
+		for _, n := range append([]*fhir.Node{item.Resource}, item.Parts...) {
+			when := first(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), item.Resource.Get("effectiveDateTime"), item.Resource.Path("effectivePeriod.start"))
+			if isCritical(n) && when >= since {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func physician(ref string) string {

@@ -403,3 +403,18 @@ func TestOnPostgreSQL(t *testing.T) {
 		t.Run(name, test)
 	}
 }
+
+// TestACriticalValueOfADocumentCannotWait: the review of a document with a value of these days that its sender calls
+// critical stands before other work; one of years ago does not.
+func TestACriticalValueOfADocumentCannotWait(t *testing.T) {
+	for when, want := range map[string]string{"2026-11-20T22:15:00Z": "stat", "2026-11-20": "stat", "2026-11-01": "routine", "2013-07-01": "routine"} {
+		h := open(t)
+		h.maria()
+		d := letter(t)
+		d.Items = append(d.Items, Item{Key: "k", Section: Results, Text: "Potassium 6.4 mmol/L", Resource: node(t, `{"resourceType":"Observation","status":"final","code":{"text":"Potassium"},"effectiveDateTime":"`+when+`","valueQuantity":{"value":6.4,"unit":"mmol/L"},"interpretation":[{"coding":[{"code":"HH"}]}]}`)})
+		h.filed(d)
+		if tasks := h.all("Task"); len(tasks) != 1 || tasks[0].Get("priority").Text() != want {
+			t.Errorf("a critical value of %s: %d tasks, %s; want %s", when, len(tasks), tasks[0].JSON(), want)
+		}
+	}
+}

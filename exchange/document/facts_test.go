@@ -426,6 +426,7 @@ func TestAFlagAndItsRangeAndAUnitThatIsNotKnown(t *testing.T) {
 		"high, within words":     {one(of("4544-3", "Hematocrit", value("45", "%")+flag("H")+inWords("40-54 %"))), flagContradicts, "Hematocrit 45%, flagged high, 40-54 %"},
 		"below, within":          {one(of("4544-3", "Hematocrit", value("35.3", "%")+flag("LX")+limits("34.9", "44.5", "%"))), flagContradicts, "Hematocrit 35.3%, flagged low, 34.9 - 44.5 %"},
 		"normal, beyond":         {one(of("4544-3", "Hematocrit", value("55", "%")+flag("N")+limits("40", "54", "%")), of("718-7", "Hemoglobin", value("9", "g/dL")+flag("N")+inWords("12-16"))), flagContradicts, "Hematocrit 55%, flagged normal, 40 - 54 %; Hemoglobin 9 g/dL, flagged normal, 12-16"},
+		"critical, twice":        {one(of("2823-3", "Potassium", value("6.4", "mmol/L")+flag("HH")), of("718-7", "Hemoglobin", value("5", "g/dL")+flag("LL"))), markedCritical, "Potassium 6.4 mmol/L; Hemoglobin 5 g/dL"},
 		"high, beyond":           {one(of("4544-3", "Hematocrit", value("55", "%")+flag("H")+inWords("40-54 %"))), "", ""},
 		"in another unit":        {one(of("718-7", "Hemoglobin", value("130", "g/L")+flag("N")+limits("12", "16", "g/dL"))), "", ""},
 		"no flag":                {one(of("4544-3", "Hematocrit", value("55", "%")+inWords("40-54 %"))), "", ""},
@@ -433,7 +434,7 @@ func TestAFlagAndItsRangeAndAUnitThatIsNotKnown(t *testing.T) {
 	} {
 		var got []Doubt
 		for _, x := range readEntry(t, "30954-2", c.body).Items[0].Doubts {
-			if x.Words == flagContradicts || x.Words == notUCUM {
+			if x.Words == flagContradicts || x.Words == notUCUM || x.Words == markedCritical {
 				got = append(got, x)
 			}
 		}

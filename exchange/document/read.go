@@ -251,7 +251,7 @@ func (r *reader) doubt(words string, args ...any) {
 }
 
 // each are the doubts that name the value that they are of: of several values one doubt names all.
-var each = map[string]bool{notUCUM: true, unitUnclear: true, flagContradicts: true}
+var each = map[string]bool{notUCUM: true, unitUnclear: true, flagContradicts: true, markedCritical: true}
 
 // joined puts a doubt to others, once.
 func joined(list []Doubt, d Doubt) []Doubt {

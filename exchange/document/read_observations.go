@@ -397,8 +397,23 @@ func (r *reader) ranges(o *cda.Element) *fhir.Node {
 	return out
 }
 
-// flagged holds the flag that came with a value to the range that came with it.
+// isCritical reports whether who sent a value calls it critical.
+func isCritical(n *fhir.Node) bool {
+	for x := range n.Get("interpretation").Items() {
+		for c := range x.Get("coding").Items() {
+			if f := c.Get("code").Text(); f == "HH" || f == "LL" || f == "AA" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// flagged tells that a value came as critical, and holds its flag to the range that came with it.
 func (r *reader) flagged(n *fhir.Node) {
+	if isCritical(n) {
+		r.doubt(markedCritical, strings.TrimSpace(clip(conceptText(n.Get("code")))+" "+amount(n.Get("valueQuantity"))))
+	}
 	q, ref := n.Get("valueQuantity"), n.Path("referenceRange.0")
 	value, err := strconv.ParseFloat(q.Get("value").Text(), 64)
 	if err != nil || q.Get("comparator") != nil {

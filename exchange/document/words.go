@@ -58,6 +58,7 @@ const (
 	unitUnclear      = "The document writes “%s”, and the unit may mean something else. It is kept as written: check with the text of the document which unit is meant, or ask who sent it."
 	ledTo            = "The document says that this led to: %s."
 	flagContradicts  = "The document's flag does not fit its own reference range: %s. Both are kept as they were sent: ask who sent it before you go by one of them."
+	markedCritical   = "The document marks this as critical: %s. Nobody was told of it by the import: see to it before the rest."
 	againstChart     = "%s says: “%s”. The chart has: %s. A document takes nothing away, and this cannot be added: correct the chart by hand, or ignore it."
 	sameClass        = "This belongs to the same class of medicines (%s) as an allergy in the chart: %s. Add keeps both."
 	bodyUnreadable   = "The file in the document cannot be read."
