@@ -36,6 +36,16 @@ func (c clinic) charts(p trust.Principal) (out []string) {
 	for _, n := range found {
 		out = append(out, n.ID())
 	}
+	var each []string
+	for n, err := range a.FindEach(ctx, "Patient", "_sort=_id&_count=1") {
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		each = append(each, n.ID())
+	}
+	if !slices.Equal(each, out) {
+		c.t.Errorf("%s finds %v, and one by one %v", p.Name, out, each)
+	}
 	if n, err := a.Count(ctx, "Patient", nil); err != nil || n != int64(len(out)) {
 		c.t.Errorf("%s counts %d patients of %v: %v", p.Name, n, out, err)
 	}
@@ -232,6 +242,36 @@ func TestAChangeOfTheSettingReachesOtherProcesses(t *testing.T) {
 	time.Sleep(time.Second)
 	if got, err := other.as(physician).Find(ctx, "Patient", ""); err != nil || len(got) != 0 {
 		t.Errorf("a second later another process shows %d: %v", len(got), err)
+	}
+}
+
+// TestFindEachAtOneMoment: what is written while the pages are read is not among them, and what cannot be read is said.
+func TestFindEachAtOneMoment(t *testing.T) {
+	c := open(t)
+	c.mode(House{Mode: policy.PracticeWide})
+	c.commit(physician, vitals("rosa"), vitals("rosa"), vitals("rosa"))
+	seen := 0
+	for _, err := range c.as(physician).FindEach(ctx, "Observation", "patient=Patient/rosa&_count=2") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen++; seen == 1 {
+			c.commit(physician, vitals("rosa"))
+		}
+	}
+	if seen != 3 {
+		t.Errorf("%d of the 3 that there were", seen)
+	}
+	for _, q := range []string{"patient=%", "nobody=1"} {
+		for _, err := range c.as(physician).FindEach(ctx, "Observation", q) {
+			if err == nil {
+				t.Errorf("%s finds something", q)
+			}
+			seen++
+		}
+	}
+	if seen != 5 {
+		t.Error("a search that cannot be read finds nothing, without a word")
 	}
 }
 

@@ -1,6 +1,7 @@
 package clinic
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -204,6 +205,33 @@ func TestAnObjectionAgainstWhoCares(t *testing.T) {
 	}
 	if got := anna.get("/p/maria"); !got.says("Potassium") {
 		t.Error("the chart stays closed")
+	}
+}
+
+// TestManyEndedConsents: what was ended is shown in parts, with how many there are, and hides nothing that is in force.
+func TestManyEndedConsents(t *testing.T) {
+	h := sightHouse(t)
+	const body = `{"resourceType":"Consent","id":"%s","status":"%s","scope":{"coding":[{"code":"patient-privacy"}]},"category":[{"coding":[{"code":"x"}]},{"text":"x"}],"patient":{"reference":"Patient/maria"},"policyRule":{"text":"x"},"provision":{"type":"deny","actor":[{"role":{"coding":[{"code":"IRCP"}]},"reference":{"reference":"Practitioner/amara"}}]}}`
+	bodies := []string{fmt.Sprintf(body, "first", "active")}
+	for i := range pastShown*2 + 1 {
+		bodies = append(bodies, fmt.Sprintf(body, fmt.Sprint("over-", i), []string{"inactive", "entered-in-error"}[i%2]))
+	}
+	h.commit(trust.System("import"), bodies...)
+	anna := h.signedIn("anna")
+	shown := func(a answer) int { return strings.Count(a.body, `id="objection-over-`) }
+	a := anna.get("/p/maria/rights")
+	if shown(a) != pastShown || !strings.Contains(a.body, "/objections/first/lift") || !a.says("101 that are not in force") || !a.says("Show more of 51 older ones") {
+		t.Errorf("%d are shown: %s", shown(a), tags.ReplaceAllString(a.body, " "))
+	}
+	for _, want := range []int{2 * pastShown, 2*pastShown + 1} {
+		_, next, _ := strings.Cut(a.body, `href="/p/maria/rights?ended=`)
+		next, _, _ = strings.Cut(next, "#")
+		if a = anna.get("/p/maria/rights?ended=" + next); shown(a) != want || !strings.Contains(a.body, "/objections/first/lift") || !a.says("101 that are not in force") {
+			t.Errorf("%d are shown of %d", shown(a), want)
+		}
+	}
+	if strings.Contains(a.body, "older one") {
+		t.Error("more is offered than there is")
 	}
 }
 
