@@ -1,6 +1,7 @@
 package record
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/ledger"
 	"github.com/osler-emr/osler/trust/policy"
 )
 
@@ -272,6 +274,61 @@ func TestFindEachAtOneMoment(t *testing.T) {
 	}
 	if seen != 5 {
 		t.Error("a search that cannot be read finds nothing, without a word")
+	}
+}
+
+// TestAClosedChartBehindOpenOnes: people of one name and birth date whose charts are open do not hide the one whose
+// chart is closed.
+func TestAClosedChartBehindOpenOnes(t *testing.T) {
+	c := open(t)
+	c.mode(House{Mode: policy.Restricted})
+	const body = `{"resourceType":"Patient","id":"%s","name":[{"family":"Twin","given":["%s"]}],"birthDate":"1970-01-01"%s}`
+	var bodies []string
+	for i := range 2 * closedMost {
+		bodies = append(bodies, fmt.Sprintf(body, fmt.Sprintf("t%02d", i), "Open", `,"generalPractitioner":[{"reference":"`+physician.Reference()+`"}]`))
+	}
+	c.commit(trust.System("test"), append(bodies, fmt.Sprintf(body, "tz", "Closed", ""))...)
+	if found, err := c.as(physician).FindClosed(ctx, "Twin", "1970-01-01"); err != nil || len(found) != 1 || found[0].ID != "tz" {
+		t.Errorf("found %+v, %v", found, err)
+	}
+	if is, err := c.as(physician).Registered(ctx, "Twin", "Closed", "1970"); err != nil || !is {
+		t.Errorf("somebody who is registered: %v, %v", is, err)
+	}
+	if is, err := c.as(physician).Registered(ctx, "Twin", "Open", "1970"); err != nil || is {
+		t.Errorf("whom the usual search finds: %v, %v", is, err)
+	}
+}
+
+// TestRecipientsAreAll: who read often does not push out who got a record once.
+func TestRecipientsAreAll(t *testing.T) {
+	c := open(t)
+	c.mode(House{Mode: policy.PracticeWide})
+	note := func(p trust.Principal) {
+		if err := c.as(p).Note(ctx, ledger.Print, "rosa", "letter"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	note(nurse)
+	for range 1000 {
+		note(physician)
+	}
+	list, err := c.as(physician).Recipients(ctx, "rosa", time.Time{})
+	if err != nil || len(list) != 1001 || list[1000].Leaf.Name != nurse.Name {
+		t.Errorf("%d recipients, %v", len(list), err)
+	}
+}
+
+// TestADefinitionOfManyVersions: the version that is asked for is found, however many came after it.
+func TestADefinitionOfManyVersions(t *testing.T) {
+	c := open(t)
+	for i := range 25 {
+		c.commit(trust.System("test"), fmt.Sprintf(`{"resourceType":"ValueSet","id":"v%d","url":"http://x.example/vs","version":"1.%d","status":"active"}`, i, i))
+	}
+	for asked, want := range map[string]string{"|1.0": "v0", "|1.7": "v7", "|1.24": "v24", "|2": "", "": "v24"} {
+		n, err := c.gate.canonical(ctx, "ValueSet", "http://x.example/vs"+asked)
+		if err != nil || n.ID() != want {
+			t.Errorf("%q finds %s, %v", asked, n.ID(), err)
+		}
 	}
 }
 
