@@ -10,6 +10,7 @@ import (
 	"github.com/osler-emr/osler/door/webtest"
 	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/practice/rights"
+	"github.com/osler-emr/osler/practice/schedule"
 	"github.com/osler-emr/osler/trust"
 )
 
@@ -232,6 +233,29 @@ func TestManyEndedConsents(t *testing.T) {
 	}
 	if strings.Contains(a.body, "older one") {
 		t.Error("more is offered than there is")
+	}
+}
+
+// TestALargeClinic: everybody who works there can be booked and objected to, and every room is there.
+func TestALargeClinic(t *testing.T) {
+	h := sightHouse(t)
+	var bodies []string
+	for i := range 220 {
+		bodies = append(bodies, fmt.Sprintf(`{"resourceType":"Practitioner","id":"many%d"}`, i), fmt.Sprintf(`{"resourceType":"Location","id":"room%d","status":"active","name":"Room %d"}`, i, i),
+			fmt.Sprintf(`{"resourceType":"PractitionerRole","active":true,"practitioner":{"reference":"Practitioner/many%d","display":"Many %d"},"code":[{"text":"nurse"}]}`, i, i))
+	}
+	h.commit(trust.System("import"), bodies...)
+	anna := h.actor(trust.Physician, "anna")
+	clinicians, err := schedule.Clinicians(t.Context(), anna)
+	if err != nil || len(clinicians) < 220 {
+		t.Errorf("%d clinicians, %v", len(clinicians), err)
+	}
+	rooms, err := schedule.Rooms(t.Context(), anna)
+	if err != nil || len(rooms) < 220 {
+		t.Errorf("%d rooms, %v", len(rooms), err)
+	}
+	if staff, err := workingHere(t.Context(), anna); err != nil || len(staff) < 220 {
+		t.Errorf("%d who work here, %v", len(staff), err)
 	}
 }
 
