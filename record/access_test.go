@@ -1,6 +1,7 @@
 package record
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/store"
 	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/ledger"
 	"github.com/osler-emr/osler/trust/policy"
 )
 
@@ -35,6 +37,16 @@ func (c clinic) charts(p trust.Principal) (out []string) {
 	}
 	for _, n := range found {
 		out = append(out, n.ID())
+	}
+	var each []string
+	for n, err := range a.FindEach(ctx, "Patient", "_sort=_id&_count=1") {
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		each = append(each, n.ID())
+	}
+	if !slices.Equal(each, out) {
+		c.t.Errorf("%s finds %v, and one by one %v", p.Name, out, each)
 	}
 	if n, err := a.Count(ctx, "Patient", nil); err != nil || n != int64(len(out)) {
 		c.t.Errorf("%s counts %d patients of %v: %v", p.Name, n, out, err)
@@ -232,6 +244,91 @@ func TestAChangeOfTheSettingReachesOtherProcesses(t *testing.T) {
 	time.Sleep(time.Second)
 	if got, err := other.as(physician).Find(ctx, "Patient", ""); err != nil || len(got) != 0 {
 		t.Errorf("a second later another process shows %d: %v", len(got), err)
+	}
+}
+
+// TestFindEachAtOneMoment: what is written while the pages are read is not among them, and what cannot be read is said.
+func TestFindEachAtOneMoment(t *testing.T) {
+	c := open(t)
+	c.mode(House{Mode: policy.PracticeWide})
+	c.commit(physician, vitals("rosa"), vitals("rosa"), vitals("rosa"))
+	seen := 0
+	for _, err := range c.as(physician).FindEach(ctx, "Observation", "patient=Patient/rosa&_count=2") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen++; seen == 1 {
+			c.commit(physician, vitals("rosa"))
+		}
+	}
+	if seen != 3 {
+		t.Errorf("%d of the 3 that there were", seen)
+	}
+	for _, q := range []string{"patient=%", "nobody=1"} {
+		for _, err := range c.as(physician).FindEach(ctx, "Observation", q) {
+			if err == nil {
+				t.Errorf("%s finds something", q)
+			}
+			seen++
+		}
+	}
+	if seen != 5 {
+		t.Error("a search that cannot be read finds nothing, without a word")
+	}
+}
+
+// TestAClosedChartBehindOpenOnes: people of one name and birth date whose charts are open do not hide the one whose
+// chart is closed.
+func TestAClosedChartBehindOpenOnes(t *testing.T) {
+	c := open(t)
+	c.mode(House{Mode: policy.Restricted})
+	const body = `{"resourceType":"Patient","id":"%s","name":[{"family":"Twin","given":["%s"]}],"birthDate":"1970-01-01"%s}`
+	var bodies []string
+	for i := range 2 * closedMost {
+		bodies = append(bodies, fmt.Sprintf(body, fmt.Sprintf("t%02d", i), "Open", `,"generalPractitioner":[{"reference":"`+physician.Reference()+`"}]`))
+	}
+	c.commit(trust.System("test"), append(bodies, fmt.Sprintf(body, "tz", "Closed", ""))...)
+	if found, err := c.as(physician).FindClosed(ctx, "Twin", "1970-01-01"); err != nil || len(found) != 1 || found[0].ID != "tz" {
+		t.Errorf("found %+v, %v", found, err)
+	}
+	if is, err := c.as(physician).Registered(ctx, "Twin", "Closed", "1970"); err != nil || !is {
+		t.Errorf("somebody who is registered: %v, %v", is, err)
+	}
+	if is, err := c.as(physician).Registered(ctx, "Twin", "Open", "1970"); err != nil || is {
+		t.Errorf("whom the usual search finds: %v, %v", is, err)
+	}
+}
+
+// TestRecipientsAreAll: who read often does not push out who got a record once.
+func TestRecipientsAreAll(t *testing.T) {
+	c := open(t)
+	c.mode(House{Mode: policy.PracticeWide})
+	note := func(p trust.Principal) {
+		if err := c.as(p).Note(ctx, ledger.Print, "rosa", "letter"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	note(nurse)
+	for range 1000 {
+		note(physician)
+	}
+	list, err := c.as(physician).Recipients(ctx, "rosa", time.Time{})
+	if err != nil || len(list) != 1001 || list[1000].Leaf.Name != nurse.Name {
+		t.Errorf("%d recipients, %v", len(list), err)
+	}
+}
+
+// TestADefinitionOfManyVersions: the version that is asked for is found, however many came after it.
+func TestADefinitionOfManyVersions(t *testing.T) {
+	c := open(t)
+	for i := range 25 {
+		c.commit(trust.System("test"), fmt.Sprintf(`{"resourceType":"ValueSet","id":"v%d","url":"http://x.example/vs","version":"1.%d","status":"active"}`, i, i))
+	}
+	for asked, want := range map[string]string{"|1.0": "v0", "|1.7": "v7", "|1.24": "v24", "|2": "", "": "v24"} {
+		n, err := c.gate.canonical(ctx, "ValueSet", "http://x.example/vs"+asked)
+		if err != nil || n.ID() != want {
+			t.Errorf("%q finds %s, %v", asked, n.ID(), err)
+		}
 	}
 }
 

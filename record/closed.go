@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"iter"
 	"strings"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -47,31 +48,53 @@ func (a *Actor) FindClosed(ctx context.Context, name, born string) ([]Known, err
 	if err != nil {
 		return nil, err
 	}
-	q.Count, q.Total = closedMost, search.TotalNone
-	page, err := a.gate.lean.Search(ctx, store.NewPlan(q, func(string) search.Expr { return search.All{} }))
-	if err != nil {
-		return nil, err
-	}
 	l := a.leaf(ledger.Search, "Patient")
 	l.Query = "closed charts by name and date of birth"
 	var out []Known
-	for _, v := range page.Matches {
-		switch err := a.visible(ctx, v); {
-		case fault.Is(err, fault.NotFound):
-		case err != nil:
+	for v, err := range a.closed(ctx, q) {
+		if err != nil {
 			return nil, err
-		default:
-			continue // open: the usual search finds it
 		}
 		k, err := a.unopened(ctx, v)
 		if err != nil {
 			return nil, err
 		}
 		addPatient(l, v.Patient)
-		out = append(out, k)
+		if out = append(out, k); len(out) == closedMost {
+			break
+		}
 	}
 	l.Count = len(out)
 	return out, a.write(ctx, l)
+}
+
+// closed ranges over the patients that a search of all charts finds and whose charts are closed to the actor: those
+// that are open, which the usual search finds, do not hide them, however many they are.
+func (a *Actor) closed(ctx context.Context, q search.Query) iter.Seq2[store.Version, error] {
+	return func(yield func(store.Version, error) bool) {
+		q.Count, q.Total = search.MaxCount, search.TotalNone
+		plan := store.NewPlan(q, func(string) search.Expr { return search.All{} })
+		for next := true; next; next = plan.After != nil {
+			page, err := a.gate.lean.Search(ctx, plan)
+			if err != nil {
+				yield(store.Version{}, err)
+				return
+			}
+			plan.At, plan.After = page.At, page.Next
+			for _, v := range page.Matches {
+				err := a.visible(ctx, v)
+				if err == nil {
+					continue
+				}
+				if fault.Is(err, fault.NotFound) {
+					err = nil
+				}
+				if !yield(v, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
 }
 
 // nameWords is how many words of a name are looked at.
@@ -113,18 +136,10 @@ func (a *Actor) Registered(ctx context.Context, family, given, born string) (boo
 	if err != nil {
 		return false, err
 	}
-	q.Count, q.Total = closedMost, search.TotalNone
-	page, err := a.gate.lean.Search(ctx, store.NewPlan(q, func(string) search.Expr { return search.All{} }))
-	if err != nil {
-		return false, err
-	}
 	l := a.leaf(ledger.Search, "Patient")
 	l.Query = "registered already, by name and date of birth"
-	for _, v := range page.Matches {
-		switch err := a.visible(ctx, v); {
-		case err == nil: // the usual search finds it
-			continue
-		case !fault.Is(err, fault.NotFound):
+	for v, err := range a.closed(ctx, q) {
+		if err != nil {
 			return false, err
 		}
 		k, err := knownOf(v)

@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"iter"
 	"maps"
 	"net/url"
 	"slices"
@@ -433,21 +434,13 @@ func described(q search.Query) string {
 //	actor.Find(ctx, "Appointment", "date=ge2026-11-24&date=lt2026-11-25&_sort=date")
 //
 // More matches than the limit are fault.TooCostly, never silently cut, unless the query
-// has _count, which then is the limit.
+// has _count, which then is the limit. A query with _count is for lists that say that there
+// is more; what decides something reads with FindEach.
 func (a *Actor) Find(ctx context.Context, resourceType, query string) ([]*fhir.Node, error) {
-	params, err := search.ParseQuery(query)
+	q, limited, err := a.parsed(ctx, resourceType, query)
 	if err != nil {
 		return nil, err
 	}
-	q, err := a.parse(ctx, resourceType, params)
-	if err != nil {
-		return nil, err
-	}
-	limited := slices.ContainsFunc(params, func(p search.Param) bool { return p.Name == "_count" })
-	if !limited {
-		q.Count = search.MaxCount
-	}
-	q.Total = search.TotalNone
 	page, err := a.Search(ctx, q, 0, nil)
 	if err != nil {
 		return nil, err
@@ -466,6 +459,46 @@ func (a *Actor) Find(ctx context.Context, resourceType, query string) ([]*fhir.N
 		}
 	}
 	return nodes, nil
+}
+
+// FindEach ranges over the matches of a search URL, however many, as they are at one moment: _count is how many
+// of them are read together. What a search includes is left out.
+func (a *Actor) FindEach(ctx context.Context, resourceType, query string) iter.Seq2[*fhir.Node, error] {
+	return func(yield func(*fhir.Node, error) bool) {
+		q, _, err := a.parsed(ctx, resourceType, query)
+		page := store.Page{}
+		for next := true; next; next = page.Next != nil {
+			if err == nil {
+				page, err = a.Search(ctx, q, page.At, page.Next)
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, v := range page.Matches {
+				r, err := fhir.Parse(v.Body)
+				if !yield(r, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// parsed reads a search URL for Find: a page of it is as large as can be unless it says how large.
+func (a *Actor) parsed(ctx context.Context, resourceType, query string) (q search.Query, limited bool, err error) {
+	params, err := search.ParseQuery(query)
+	if err != nil {
+		return q, false, err
+	}
+	if q, err = a.parse(ctx, resourceType, params); err != nil {
+		return q, false, err
+	}
+	if limited = slices.ContainsFunc(params, func(p search.Param) bool { return p.Name == "_count" }); !limited {
+		q.Count = search.MaxCount
+	}
+	q.Total = search.TotalNone
+	return q, limited, nil
 }
 
 func (a *Actor) parse(ctx context.Context, resourceType string, params []search.Param) (search.Query, error) {

@@ -38,7 +38,7 @@ type LabelOrigin struct {
 	Writer string
 }
 
-// mostVersions is how many versions of an entry are looked at for where its labels come from.
+// mostVersions is how many versions of an entry are looked at for where its labels come from, the newest.
 const mostVersions = 500
 
 // LabelsOf tells who may label an entry which labels it bears, in the order of policy.Labels, where each comes
@@ -60,6 +60,9 @@ func (a *Actor) LabelsOf(ctx context.Context, resourceType, id string) ([]LabelO
 		v := &versions[i]
 		if act, ok := labelAct(*v); ok {
 			acts = append(acts, act)
+		}
+		if i == mostVersions-1 {
+			break // what it has may be older: of versions that are not read nothing is told
 		}
 		var had []string
 		if i+1 < len(versions) && !versions[i+1].Deleted {

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -50,6 +51,26 @@ func TestWhereALabelComesFrom(t *testing.T) {
 		if !fault.Is(p.role, fault.Forbidden) {
 			t.Errorf("%s is told of labels: %v", p.who, p.role)
 		}
+	}
+}
+
+// TestWhereALabelComesFromLongAgo: of a label that is older than the versions that are read nobody is said to have set it.
+func TestWhereALabelComesFromLongAgo(t *testing.T) {
+	c := open(t)
+	ctx := t.Context()
+	other := physician
+	other.ID, other.Name = "acc-other", "Dr Other"
+	const body = `{"resourceType":"Condition","id":"old","code":{"text":"Something %d"},"subject":{"reference":"Patient/rosa"}}`
+	c.commit(physician, fmt.Sprintf(body, 0))
+	if _, err := c.as(physician).Label(ctx, "Condition", "old", []string{"SDV"}, nil, "asked"); err != nil {
+		t.Fatal(err)
+	}
+	for i := range mostVersions {
+		c.commit(other, fmt.Sprintf(body, i+1))
+	}
+	origins, _, err := c.as(physician).LabelsOf(ctx, "Condition", "old")
+	if err != nil || len(origins) != 1 || origins[0].Code != "SDV" || origins[0].Writer != "" || origins[0].Act != nil {
+		t.Errorf("%+v, %v", origins, err)
 	}
 }
 

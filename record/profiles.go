@@ -84,6 +84,7 @@ func (g *Gate) canonical(ctx context.Context, kind, canonical string) (*fhir.Nod
 	for i := range canonical {
 		if canonical[i] == '|' {
 			canonical, version = canonical[:i], canonical[i+1:]
+			query = append(query, search.Param{Name: "version", Value: search.Escape(version)})
 			break
 		}
 	}

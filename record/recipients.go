@@ -13,7 +13,7 @@ import (
 
 // Recipients returns, newest first, by whom and to whom data of a patient left the clinic since a
 // time: exports, also of many charts, prints, disclosures, and what programs read. It is what an amendment is told to
-// (45 CFR 164.526(c)(3)), and shown to those who decide about it: physicians and the health records
+// (45 CFR 164.526(c)(3)), all of it: who reads often must not push out who got it once. It is shown to those who decide about it: physicians and the health records
 // department. What the patient took is left out.
 func (a *Actor) Recipients(ctx context.Context, patient string, since time.Time) ([]store.LeafEntry, error) {
 	p := a.principal
@@ -24,7 +24,7 @@ func (a *Actor) Recipients(ctx context.Context, patient string, since time.Time)
 	if _, err := a.Read(ctx, "Patient", patient); err != nil { // the chart has to be open to who asks
 		return nil, err
 	}
-	f := store.LeafFilter{Patient: patient, From: since, Where: left, Limit: mostRecipients}
+	f := store.LeafFilter{Patient: patient, From: since, Where: left}
 	list, err := a.gate.store.Leaves(ctx, f)
 	if err == nil {
 		list, err = a.gate.withExports(ctx, patient, f, list)
@@ -47,7 +47,7 @@ func (a *Actor) Destroyed(ctx context.Context) ([]store.LeafEntry, error) {
 		err := fault.New(fault.Forbidden, "Administrators, auditors and health records read what was destroyed.")
 		return nil, a.refused(ctx, err, policy.Search, "AuditEvent", "", "")
 	}
-	list, err := a.gate.store.Leaves(ctx, store.LeafFilter{Actions: []ledger.Action{ledger.Shred}, Limit: mostRecipients})
+	list, err := a.gate.store.Leaves(ctx, store.LeafFilter{Actions: []ledger.Action{ledger.Shred}})
 	l := a.leaf(ledger.Search, "AuditEvent")
 	l.Count, l.Query = len(list), "certificates of disposal"
 	if err == nil {
@@ -55,9 +55,6 @@ func (a *Actor) Destroyed(ctx context.Context) ([]store.LeafEntry, error) {
 	}
 	return list, err
 }
-
-// mostRecipients is how many entries Recipients returns.
-const mostRecipients = 1000
 
 // left reports whether something of a record went out with what an entry tells.
 func left(l ledger.Leaf) bool {

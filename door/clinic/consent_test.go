@@ -165,7 +165,7 @@ func TestConsentByOthers(t *testing.T) {
 	if a := anna.get("/p/maria"); a.status != http.StatusOK {
 		t.Errorf("after it was lifted: %d", a.status)
 	}
-	list, err := rights.Objections(t.Context(), h.actor(trust.Patient, "maria"), "maria")
+	list, _, err := rights.PastObjections(t.Context(), h.actor(trust.Patient, "maria"), "maria", 9)
 	if err != nil || !slices.ContainsFunc(list, func(o rights.Objection) bool { return o.Lifted == "She has written to us." }) {
 		t.Errorf("the patient reads %+v, %v", list, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/practice/encounter"
 	"github.com/osler-emr/osler/store"
@@ -119,7 +120,7 @@ func showNote(w http.ResponseWriter, r *web.Request, v noteView) error {
 
 // formerNotes are the versions before the current one, newest first.
 func formerNotes(r *web.Request, id string) ([]formerNote, error) {
-	versions, err := r.Actor.History(r.Context(), store.HistoryFilter{Type: "Composition", ID: id, Count: 50})
+	versions, err := r.Actor.History(r.Context(), store.HistoryFilter{Type: "Composition", ID: id, Count: search.MaxCount})
 	if err != nil || len(versions) == 0 {
 		return nil, err
 	}

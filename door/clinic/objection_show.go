@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -22,9 +23,15 @@ type objectionLine struct {
 	Request string // id of the request that it comes from, which ends it
 }
 
+// pastShown is how many of the consents that were ended the page shows, and how many more each time it is asked.
+const pastShown = 50
+
 // objectionsView are the consents of a patient with the form for another one.
 type objectionsView struct {
-	Lines  []objectionLine
+	Lines  []objectionLine // all that were not ended
+	Past   []objectionLine // the newest that were
+	Ended  int             // how many were
+	Open   bool            // more of them were asked for
 	Names  map[string]string
 	Draft  rights.ObjectionDraft
 	Staff  []ui.Option
@@ -44,6 +51,14 @@ func (v objectionsView) standing(inForce bool) (out []objectionLine) {
 	return out
 }
 
+// resting are those that are not in force, as they are shown.
+func (v objectionsView) resting() []objectionLine { return append(v.standing(false), v.Past...) }
+
+// more is the query of the page with the next of those that were ended.
+func (v objectionsView) more() string {
+	return "?ended=" + strconv.Itoa(len(v.Past)+pastShown) + "#ended"
+}
+
 // faultsAt are the faults of one form of the page: that of an objection by its id, or "" for a new one.
 func (v objectionsView) faultsAt(id string) ui.Faults {
 	if v.Lift == id {
@@ -58,8 +73,17 @@ func (v *objectionsView) read(r *web.Request, patient string, lines []rightsLine
 	if err != nil {
 		return err
 	}
+	most := pastShown
+	if n, err := strconv.Atoi(r.FormValue("ended")); err == nil && n > 0 {
+		most, v.Open = n, true
+	}
+	past, ended, err := rights.PastObjections(r.Context(), r.Actor, patient, most)
+	if err != nil {
+		return err
+	}
+	v.Ended = int(ended)
 	var refs []string
-	for _, o := range list {
+	for _, o := range slices.Concat(list, past) {
 		refs = append(refs, o.By)
 		for _, rule := range o.Rules {
 			refs = append(refs, strings.TrimPrefix(rule, "deny/"))
@@ -68,16 +92,20 @@ func (v *objectionsView) read(r *web.Request, patient string, lines []rightsLine
 	if v.Names, err = staffNames(r.Context(), r.Actor, refs...); err != nil {
 		return err
 	}
-	for _, o := range list {
-		l := objectionLine{Objection: o, InForce: o.InForce(r.Now())}
-		for _, q := range lines {
-			for _, s := range q.Steps {
-				if s.Consent == o.ID {
-					l.Request = q.ID
-				}
-			}
+	requests := map[string]string{}
+	for _, q := range lines {
+		for _, s := range q.Steps {
+			requests[s.Consent] = q.ID
 		}
-		v.Lines = append(v.Lines, l)
+	}
+	line := func(o rights.Objection) objectionLine {
+		return objectionLine{Objection: o, InForce: o.InForce(r.Now()), Request: requests[o.ID]}
+	}
+	for _, o := range list {
+		v.Lines = append(v.Lines, line(o))
+	}
+	for _, o := range past {
+		v.Past = append(v.Past, line(o))
 	}
 	if !rights.MayDecide(r.Principal()) {
 		return nil
@@ -93,14 +121,15 @@ func (v *objectionsView) read(r *web.Request, patient string, lines []rightsLine
 // workingHere is everybody who works in the clinic, whatever they do, by name: a neighbour may sit at the
 // front desk.
 func workingHere(ctx context.Context, actor *record.Actor) ([]ui.Option, error) {
-	found, err := actor.Find(ctx, "PractitionerRole", "active=true&_count=1000")
-	if err != nil {
-		return nil, err
-	}
 	var out []ui.Option
-	for _, n := range found {
+	seen := map[string]bool{}
+	for n, err := range actor.FindEach(ctx, "PractitionerRole", "active=true") {
+		if err != nil {
+			return nil, err
+		}
 		id, ok := strings.CutPrefix(n.Path("practitioner.reference").Text(), "Practitioner/")
-		if ok && !slices.ContainsFunc(out, func(o ui.Option) bool { return o.Value == id }) {
+		if ok && !seen[id] {
+			seen[id] = true
 			out = append(out, ui.Option{Value: id, Label: cmp.Or(n.Path("practitioner.display").Text(), id)})
 		}
 	}

@@ -1,6 +1,7 @@
 package clinic
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/osler-emr/osler/door/webtest"
 	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/practice/rights"
+	"github.com/osler-emr/osler/practice/schedule"
 	"github.com/osler-emr/osler/trust"
 )
 
@@ -204,6 +206,56 @@ func TestAnObjectionAgainstWhoCares(t *testing.T) {
 	}
 	if got := anna.get("/p/maria"); !got.says("Potassium") {
 		t.Error("the chart stays closed")
+	}
+}
+
+// TestManyEndedConsents: what was ended is shown in parts, with how many there are, and hides nothing that is in force.
+func TestManyEndedConsents(t *testing.T) {
+	h := sightHouse(t)
+	const body = `{"resourceType":"Consent","id":"%s","status":"%s","scope":{"coding":[{"code":"patient-privacy"}]},"category":[{"coding":[{"code":"x"}]},{"text":"x"}],"patient":{"reference":"Patient/maria"},"policyRule":{"text":"x"},"provision":{"type":"deny","actor":[{"role":{"coding":[{"code":"IRCP"}]},"reference":{"reference":"Practitioner/amara"}}]}}`
+	bodies := []string{fmt.Sprintf(body, "first", "active")}
+	for i := range pastShown*2 + 1 {
+		bodies = append(bodies, fmt.Sprintf(body, fmt.Sprint("over-", i), []string{"inactive", "entered-in-error"}[i%2]))
+	}
+	h.commit(trust.System("import"), bodies...)
+	anna := h.signedIn("anna")
+	shown := func(a answer) int { return strings.Count(a.body, `id="objection-over-`) }
+	a := anna.get("/p/maria/rights")
+	if shown(a) != pastShown || !strings.Contains(a.body, "/objections/first/lift") || !a.says("101 that are not in force") || !a.says("Show more of 51 older ones") {
+		t.Errorf("%d are shown: %s", shown(a), tags.ReplaceAllString(a.body, " "))
+	}
+	for _, want := range []int{2 * pastShown, 2*pastShown + 1} {
+		_, next, _ := strings.Cut(a.body, `href="/p/maria/rights?ended=`)
+		next, _, _ = strings.Cut(next, "#")
+		if a = anna.get("/p/maria/rights?ended=" + next); shown(a) != want || !strings.Contains(a.body, "/objections/first/lift") || !a.says("101 that are not in force") {
+			t.Errorf("%d are shown of %d", shown(a), want)
+		}
+	}
+	if strings.Contains(a.body, "older one") {
+		t.Error("more is offered than there is")
+	}
+}
+
+// TestALargeClinic: everybody who works there can be booked and objected to, and every room is there.
+func TestALargeClinic(t *testing.T) {
+	h := sightHouse(t)
+	var bodies []string
+	for i := range 220 {
+		bodies = append(bodies, fmt.Sprintf(`{"resourceType":"Practitioner","id":"many%d"}`, i), fmt.Sprintf(`{"resourceType":"Location","id":"room%d","status":"active","name":"Room %d"}`, i, i),
+			fmt.Sprintf(`{"resourceType":"PractitionerRole","active":true,"practitioner":{"reference":"Practitioner/many%d","display":"Many %d"},"code":[{"text":"nurse"}]}`, i, i))
+	}
+	h.commit(trust.System("import"), bodies...)
+	anna := h.actor(trust.Physician, "anna")
+	clinicians, err := schedule.Clinicians(t.Context(), anna)
+	if err != nil || len(clinicians) < 220 {
+		t.Errorf("%d clinicians, %v", len(clinicians), err)
+	}
+	rooms, err := schedule.Rooms(t.Context(), anna)
+	if err != nil || len(rooms) < 220 {
+		t.Errorf("%d rooms, %v", len(rooms), err)
+	}
+	if staff, err := workingHere(t.Context(), anna); err != nil || len(staff) < 220 {
+		t.Errorf("%d who work here, %v", len(staff), err)
 	}
 }
 

@@ -21,6 +21,7 @@ type vitalsView struct {
 	Frame chartFrame
 	Chart chart.Chart
 	Sets  []chart.Set
+	Older int // how many readings are not in the table
 	Names map[string]string
 	Form  vitalForm
 	Child bool
@@ -38,7 +39,8 @@ func vitalsShow(w http.ResponseWriter, r *web.Request) error {
 func showVitals(w http.ResponseWriter, r *web.Request, c chart.Chart, f vitalForm) error {
 	v := vitalsView{Frame: frameOf(r, c, "vitals"), Chart: c, Form: f, Child: isSmall(c), May: mayWrite(r, "Observation")}
 	v.Sets = c.Taken()
-	v.Sets = v.Sets[:min(setsShown, len(v.Sets))]
+	v.Older = max(0, len(v.Sets)-setsShown)
+	v.Sets = v.Sets[:len(v.Sets)-v.Older]
 	var refs []string
 	for _, s := range v.Sets {
 		refs = append(refs, s.Performer)

@@ -163,7 +163,10 @@ func lookedAt(r *web.Request, observation string) ([]looked, error) {
 	if limited(r) {
 		return nil, nil
 	}
-	entries, err := r.Actor.Looked(r.Context(), store.LeafFilter{Patient: r.Principal().Patient, From: r.Now().Add(-90 * 24 * time.Hour), Limit: 5000})
+	read := func(l ledger.Leaf) bool {
+		return l.Action == ledger.Read && slices.ContainsFunc(l.Versions, func(v ledger.Version) bool { return v.Type == "Observation" && v.ID == observation })
+	}
+	entries, err := r.Actor.Looked(r.Context(), store.LeafFilter{Patient: r.Principal().Patient, From: r.Now().Add(-90 * 24 * time.Hour), Where: read})
 	if err != nil {
 		return nil, err
 	}
@@ -171,15 +174,11 @@ func lookedAt(r *web.Request, observation string) ([]looked, error) {
 	seen := map[string]bool{}
 	for _, e := range entries {
 		l := e.Leaf
-		if l.Action != ledger.Read || l.Role == "patient" || l.Role == "system" || l.Outcome != "" || seen[l.Actor] {
+		if l.Role == "patient" || l.Role == "system" || l.Outcome != "" || seen[l.Actor] {
 			continue
 		}
-		for _, v := range l.Versions {
-			if v.Type == "Observation" && v.ID == observation {
-				seen[l.Actor] = true
-				out = append(out, looked{l.Name, l.Role, l.Time})
-			}
-		}
+		seen[l.Actor] = true
+		out = append(out, looked{l.Name, l.Role, l.Time})
 	}
 	return out, nil
 }

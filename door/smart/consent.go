@@ -133,7 +133,6 @@ func (d *Door) consent(w http.ResponseWriter, r *web.Request) error {
 		if v.Found, err = patient.Find(r.Context(), r.Actor, v.Typed); err != nil {
 			return err
 		}
-		v.Found = v.Found[:min(len(v.Found), 20)]
 		return d.showConsent(w, r, request, v)
 	}
 	c := oauth.Consent{Patient: v.Chosen}

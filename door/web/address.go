@@ -40,7 +40,7 @@ var addressed = map[string]shape{
 	// when
 	"day": aDay, "from": aDay, "to": aDay, "asof": aDay, "month": aDay, "at": aTime,
 	// how much, and where to go on
-	"years": number, "days": number, "minutes": number, "before": number, "line": number,
+	"years": number, "days": number, "minutes": number, "before": number, "line": number, "ended": number,
 	// which of the program's choices
 	"view": aWord, "lane": aWord, "span": aWord, "all": aWord, "amend": aWord, "did": aWord, "door": aWord, "purpose": aWord, "outcome": aWord, "glass": aWord, "topic": aWord, "help": aWord, "for": aWord, "kind": aWord,
 	// what a provider sends back with a person who signed in there (OpenID Connect)

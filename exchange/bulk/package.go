@@ -105,12 +105,10 @@ func (im *PackageImport) stored(ctx context.Context, kind, address, version stri
 	if address == "" {
 		return nil, nil
 	}
-	query := url.Values{"url": {address}, "_count": {"50"}}
-	found, err := im.Actor.Find(ctx, kind, query.Encode())
-	if err != nil {
-		return nil, err
-	}
-	for _, r := range found {
+	for r, err := range im.Actor.FindEach(ctx, kind, url.Values{"url": {address}}.Encode()) {
+		if err != nil {
+			return nil, err
+		}
 		if r.Get("version").Text() == version {
 			return r, nil
 		}

@@ -76,11 +76,10 @@ func Register(ctx context.Context, actor *record.Actor, body []byte) (Registered
 // holder returns the patient in whose chart the very same document is, when they are its person; "" when it is in
 // none. A number alone tells nothing: another clinic's may be the same, and anybody can write one.
 func holder(ctx context.Context, actor *record.Actor, d *Document, body []byte) (string, error) {
-	found, err := actor.Find(ctx, "DocumentReference", "identifier="+url.QueryEscape(contentSystem+"|"+hashOf(body))+"&_count=20")
-	if err != nil {
-		return "", err
-	}
-	for _, n := range found {
+	for n, err := range actor.FindEach(ctx, "DocumentReference", "identifier="+url.QueryEscape(contentSystem+"|"+hashOf(body))) {
+		if err != nil {
+			return "", err
+		}
 		patient, is := strings.CutPrefix(n.Path("subject.reference").Text(), "Patient/")
 		if !is || n.Get("status").Text() == "entered-in-error" || sentByPatient(n) || !holds(ctx, actor, patient, n.ID(), body) {
 			continue

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/fhir"
-	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/record"
 )
 
@@ -110,35 +109,15 @@ func open(charges, invoices []*fhir.Node) []*fhir.Node {
 	return out
 }
 
-// all returns every match of a search, page by page at one moment of the record.
-func all(ctx context.Context, actor *record.Actor, resourceType, query string) ([]*fhir.Node, error) {
-	params, err := search.ParseQuery(query)
-	if err != nil {
-		return nil, err
-	}
-	q, err := search.Parse(resourceType, params, search.Strict)
-	if err != nil {
-		return nil, err
-	}
-	q.Count, q.Total = search.MaxCount, search.TotalNone
-	var out []*fhir.Node
-	page, err := actor.Search(ctx, q, 0, nil)
-	for {
+// all returns every match of a search.
+func all(ctx context.Context, actor *record.Actor, resourceType, query string) (out []*fhir.Node, err error) {
+	for n, err := range actor.FindEach(ctx, resourceType, query) {
 		if err != nil {
 			return nil, err
 		}
-		for _, v := range page.Matches {
-			n, err := fhir.Parse(v.Body)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, n)
-		}
-		if page.Next == nil {
-			return out, nil
-		}
-		page, err = actor.Search(ctx, q, page.At, page.Next)
+		out = append(out, n)
 	}
+	return out, nil
 }
 
 // StatementLine is a statement in a list over all patients.

@@ -73,14 +73,13 @@ func newVisit(actor *record.Actor, patient, reason string) *fhir.Node {
 func InProgress(ctx context.Context, actor *record.Actor, appointments []string) (map[string]string, error) {
 	out := map[string]string{}
 	for some := range slices.Chunk(appointments, 100) {
-		found, err := actor.Find(ctx, "Encounter", "status=in-progress&appointment=Appointment/"+strings.Join(some, ",Appointment/")+"&_count=1000")
-		if fault.Is(err, fault.Forbidden) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		for _, n := range found {
+		for n, err := range actor.FindEach(ctx, "Encounter", "status=in-progress&appointment=Appointment/"+strings.Join(some, ",Appointment/")) {
+			if fault.Is(err, fault.Forbidden) {
+				return nil, nil
+			}
+			if err != nil {
+				return nil, err
+			}
 			if v := chart.VisitFrom(n); v.InProgress() {
 				out[v.Appointment] = v.ID
 			}

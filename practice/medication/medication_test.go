@@ -1,8 +1,10 @@
 package medication
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -120,6 +122,39 @@ func TestAnAllergyStopsThePrescription(t *testing.T) {
 	}
 	if got.Directions != "1 tablet by mouth twice daily for 3 days" || got.Requester != "Practitioner/anna" || got.Days != 3 || got.Quantity != 6 {
 		t.Errorf("the prescription reads %+v", got)
+	}
+}
+
+// TestAChartOfManyEntries: what is prescribed is held to all of a long chart, wherever in it the entry lies.
+func TestAChartOfManyEntries(t *testing.T) {
+	c := open(t)
+	for _, at := range []string{"0", "z"} { // before the others by its id, and behind them
+		who := "many-" + at
+		bodies := []string{`{"resourceType":"Patient","id":"` + who + `","gender":"male","birthDate":"1980-01-01"}`}
+		allergy := func(id, text string) {
+			bodies = append(bodies, `{"resourceType":"AllergyIntolerance","id":"`+id+`-`+at+`","patient":{"reference":"Patient/`+who+`"},"code":{"text":"`+text+`"},"criticality":"high","clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical","code":"active"}]}}`)
+		}
+		taken := func(id, text string) {
+			bodies = append(bodies, `{"resourceType":"MedicationRequest","id":"`+id+`-`+at+`","status":"active","intent":"order","subject":{"reference":"Patient/`+who+`"},"medicationCodeableConcept":{"text":"`+text+`"},"authoredOn":"2026-11-01T09:00:00Z"}`)
+		}
+		for i := range 300 {
+			allergy(fmt.Sprintf("h%03d", i), "grass pollen")
+			taken(fmt.Sprintf("h%03d", i), "cetirizine 10 mg tablet")
+		}
+		allergy(at, "penicillin")
+		taken(at, "amoxicillin 500 mg capsule")
+		c.put(bodies...)
+		f, err := Preview(t.Context(), c.as(physician), sentence(t, who, "amoxicillin-500-mg-capsule"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, id := range map[string]string{"the allergy": "AllergyIntolerance/" + at + "-" + at, "the same medicine": "MedicationRequest/" + at + "-" + at} {
+			if !slices.ContainsFunc(f.Findings, func(x rx.Finding) bool {
+				return slices.ContainsFunc(x.Involves, func(i rx.Involved) bool { return i.ID == id })
+			}) {
+				t.Errorf("%s at %q is not found: %d findings", what, at, len(f.Findings))
+			}
+		}
 	}
 }
 

@@ -40,12 +40,11 @@ func AskRefill(ctx context.Context, actor *record.Actor, ref, key string) (recor
 
 // Refills returns the newest refill request for each prescription, by its reference.
 func Refills(ctx context.Context, actor *record.Actor, patient string) (map[string]task.Task, error) {
-	nodes, err := actor.Find(ctx, "Task", "patient=Patient/"+patient+"&code="+task.System+"|"+string(task.RefillRequest)+"&_count=500")
-	if err != nil {
-		return nil, err
-	}
 	out := map[string]task.Task{}
-	for _, n := range nodes {
+	for n, err := range actor.FindEach(ctx, "Task", "patient=Patient/"+patient+"&code="+task.System+"|"+string(task.RefillRequest)) {
+		if err != nil {
+			return nil, err
+		}
 		t := task.FromResource(n)
 		if old, ok := out[t.Focus]; !ok || t.Authored.After(old.Authored) {
 			out[t.Focus] = t

@@ -34,7 +34,7 @@ type Draft struct {
 // Threads returns a patient's conversations, newest first. A patient gets only those with
 // the clinic, never what colleagues write to each other.
 func Threads(ctx context.Context, actor *record.Actor, patient string) ([]Thread, error) {
-	return find(ctx, actor, "category:not="+url.QueryEscape(notLetters)+"&subject=Patient/"+patient+"&_sort=-sent&_count=1000")
+	return find(ctx, actor, "category:not="+url.QueryEscape(notLetters)+"&subject=Patient/"+patient+"&_sort=-sent")
 }
 
 // Find returns one conversation; fault.NotFound when there is none. A request about the record is
@@ -51,12 +51,11 @@ func Find(ctx context.Context, actor *record.Actor, id string) (Thread, error) {
 	if head.Thread != id {
 		return Find(ctx, actor, head.Thread)
 	}
-	rest, err := actor.Find(ctx, "Communication", "part-of=Communication/"+id)
-	if err != nil {
-		return Thread{}, err
-	}
 	list := []Message{head}
-	for _, r := range rest {
+	for r, err := range actor.FindEach(ctx, "Communication", "part-of=Communication/"+id) {
+		if err != nil {
+			return Thread{}, err
+		}
 		list = append(list, FromResource(r))
 	}
 	out := threads(visible(actor, list))
@@ -72,7 +71,7 @@ func Unread(ctx context.Context, actor *record.Actor) ([]Thread, error) {
 	if me == "" {
 		return nil, nil
 	}
-	return find(ctx, actor, "category:not="+url.QueryEscape(notLetters)+"&recipient="+me+"&received:missing=true&_sort=-sent&_count=1000")
+	return find(ctx, actor, "category:not="+url.QueryEscape(notLetters)+"&recipient="+me+"&received:missing=true&_sort=-sent")
 }
 
 // CountUnread counts the messages to the actor that were not read yet.
@@ -85,12 +84,11 @@ func CountUnread(ctx context.Context, actor *record.Actor) (int64, error) {
 }
 
 func find(ctx context.Context, actor *record.Actor, query string) ([]Thread, error) {
-	nodes, err := actor.Find(ctx, "Communication", query)
-	if err != nil {
-		return nil, err
-	}
-	list := make([]Message, 0, len(nodes))
-	for _, n := range nodes {
+	var list []Message
+	for n, err := range actor.FindEach(ctx, "Communication", query) {
+		if err != nil {
+			return nil, err
+		}
 		list = append(list, FromResource(n))
 	}
 	return threads(visible(actor, list)), nil

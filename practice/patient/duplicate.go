@@ -62,11 +62,16 @@ func (m Match) Count(l Likeness) int {
 }
 
 // Duplicates returns registered people who may be p, most likely first. It looks among
-// people of the same birth date, the same phone, or the same beginnings of the names.
+// people of the same birth date, the same phone, or the same beginnings of the names, all of them; of a year or month
+// of birth alone, among those with one of the first letters.
 func Duplicates(ctx context.Context, actor *record.Actor, p Person) ([]Match, error) {
 	var queries []string
 	if p.BirthDate != "" {
-		queries = append(queries, "birthdate="+url.QueryEscape(p.BirthDate))
+		q := "birthdate=" + url.QueryEscape(p.BirthDate)
+		if letters := initials(p.Family, p.Given); len(p.BirthDate) < len("2006-01-02") && letters != "" {
+			q += "&name=" + letters // of a year alone there are too many
+		}
+		queries = append(queries, q)
 	}
 	family, given := prefix(p.Family, 4), prefix(p.Given, 3)
 	if len(p.Family) >= 2 && search.Normalize(family) != "" && p.Given != "" && search.Normalize(given) != "" {
@@ -78,11 +83,10 @@ func Duplicates(ctx context.Context, actor *record.Actor, p Person) ([]Match, er
 	seen := map[string]bool{p.ID: p.ID != ""}
 	var out []Match
 	for _, q := range queries {
-		found, err := actor.Find(ctx, "Patient", q+"&_count=50")
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range found {
+		for r, err := range actor.FindEach(ctx, "Patient", q) {
+			if err != nil {
+				return nil, err
+			}
 			other := FromResource(r)
 			if seen[other.ID] || slices.Contains(p.DifferentFrom, other.ID) {
 				continue
@@ -103,6 +107,17 @@ func Duplicates(ctx context.Context, actor *record.Actor, p Person) ([]Match, er
 		return strings.Compare(a.Person.ID, b.Person.ID)
 	})
 	return out[:min(len(out), 5)], nil
+}
+
+// initials are the first letters of names as values of a search parameter.
+func initials(names ...string) string {
+	var out []string
+	for _, n := range names {
+		if r := []rune(search.Normalize(n)); len(r) > 0 {
+			out = append(out, escape(string(r[:1])))
+		}
+	}
+	return strings.Join(out, ",")
 }
 
 func prefix(s string, n int) string {

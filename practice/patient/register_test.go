@@ -1,6 +1,7 @@
 package patient
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -29,6 +30,29 @@ func desk(t *testing.T) *record.Actor {
 	}
 	t.Cleanup(func() { s.Close() })
 	return record.Open(s, now).As(trust.Principal{ID: "acc-dana", Name: "Dana", Role: trust.FrontDesk}, "test")
+}
+
+// TestADuplicateAmongMany: who may be the same is found among all of one birth date, such as the first of January that
+// stands for an unknown one, and by the year alone.
+func TestADuplicateAmongMany(t *testing.T) {
+	actor := desk(t)
+	var c record.Change
+	for i := range 120 {
+		p := Person{Family: fmt.Sprintf("Other%d", i), Given: "Zoe", Sex: "female", BirthDate: "1970-01-01"}
+		if i == 60 {
+			p = Person{Family: "Maier", Given: "Anna", Sex: "female", BirthDate: "1970-01-01"}
+		}
+		c.Put = append(c.Put, record.Put{Resource: p.Resource(nil)})
+	}
+	if _, err := actor.Commit(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	for born, given := range map[string]string{"1970-01-01": "Hannah", "1970": "Anna"} {
+		found, err := Duplicates(t.Context(), actor, Person{Family: "Meier", Given: given, Sex: "female", BirthDate: born})
+		if err != nil || len(found) == 0 || found[0].Person.Family != "Maier" {
+			t.Errorf("born %s: %d found, %v", born, len(found), err)
+		}
+	}
 }
 
 // TestOddRegistrationsAreTaken registers people whose details look like little but are all

@@ -269,12 +269,11 @@ func (r *Report) read(ctx context.Context, actor *record.Actor, ids []string) er
 	if len(ids) == 0 {
 		return nil
 	}
-	nodes, err := actor.Find(ctx, "Observation", "_id="+strings.Join(ids, ",")+"&_count=1000")
-	if err != nil {
-		return err
-	}
 	byID := map[string]*fhir.Node{}
-	for _, n := range nodes {
+	for n, err := range actor.FindEach(ctx, "Observation", "_id="+strings.Join(ids, ",")) {
+		if err != nil {
+			return err
+		}
 		byID[n.ID()] = n
 	}
 	for _, id := range ids {

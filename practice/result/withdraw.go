@@ -2,7 +2,6 @@ package result
 
 import (
 	"context"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -49,11 +48,10 @@ func Withdraw(ctx context.Context, actor *record.Actor, w Withdrawal) (record.Re
 	put(n, wrong)
 	gone := []string{n.Reference()}
 
-	reports, err := actor.Find(ctx, "DiagnosticReport", "patient=Patient/"+w.Patient+"&result="+n.Reference()+"&_count=100")
-	if err != nil {
-		return record.Result{}, err
-	}
-	for _, r := range reports {
+	for r, err := range actor.FindEach(ctx, "DiagnosticReport", "patient=Patient/"+w.Patient+"&result="+n.Reference()) {
+		if err != nil {
+			return record.Result{}, err
+		}
 		left, err := othersLeft(ctx, actor, r, w.ID)
 		if err != nil {
 			return record.Result{}, err
@@ -129,12 +127,13 @@ func orderLeft(ctx context.Context, actor *record.Actor, n *fhir.Node) (*fhir.No
 	if !ok {
 		return nil, nil
 	}
-	answers, err := actor.Find(ctx, "Observation", "patient="+n.Path("subject.reference").Text()+"&based-on="+ref+"&_count=1000")
-	if err != nil {
-		return nil, err
-	}
-	if slices.ContainsFunc(answers, func(a *fhir.Node) bool { return a.ID() != n.ID() && a.Get("status").Text() != wrong }) {
-		return nil, nil
+	for a, err := range actor.FindEach(ctx, "Observation", "patient="+n.Path("subject.reference").Text()+"&based-on="+ref) {
+		if err != nil {
+			return nil, err
+		}
+		if a.ID() != n.ID() && a.Get("status").Text() != wrong {
+			return nil, nil
+		}
 	}
 	order, err := actor.Read(ctx, "ServiceRequest", id)
 	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Gone) || err == nil && order.Get("status").Text() != "completed" {

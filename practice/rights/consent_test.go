@@ -7,6 +7,7 @@ import (
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust"
 	"github.com/osler-emr/osler/trust/policy"
@@ -66,9 +67,11 @@ func TestConsentOpensAChart(t *testing.T) {
 		t.Error("withdrawn, and the chart is open by the other consent")
 	}
 	c.refuses(fault.Conflict, WithdrawConsent(ctx, c.as(dana), "rosa", "again"), "what has ended ends again")
-	list, err := Objections(ctx, c.as(rosa), "rosa")
-	if err != nil || len(list) != 2 || list[0].Lifted != "I do not want it any more." || slices.ContainsFunc(list, func(o Objection) bool { return o.Consents() && o.InForce(c.clock.Now()) }) {
+	if list, err := Objections(ctx, c.as(rosa), "rosa"); err != nil || len(list) != 0 {
 		t.Errorf("the patient reads %+v, %v", list, err)
+	}
+	if list, all, err := PastObjections(ctx, c.as(rosa), "rosa", 9); err != nil || len(list) != 2 || all != 2 || list[0].Lifted != "I do not want it any more." || list[0].How != OnPaper || list[0].Noted < list[1].Noted {
+		t.Errorf("the patient reads of what has ended: %+v, %v", list, err)
 	}
 	c.do(GiveConsent(ctx, c.as(rosa), "rosa", ConsentDraft{How: InPortal, Until: "2026-03-10"}))
 	if !c.opens(amara) {
@@ -160,5 +163,61 @@ func TestHealthRecordsLiftAnObjectionToAnyUse(t *testing.T) {
 	c.do(Lift(ctx, c.as(rita), "rosa", "all", "The patient wishes it, in a letter of 1 March."))
 	if !c.opens(amara) {
 		t.Error("it was lifted")
+	}
+}
+
+// many writes Consents of rosa, all alike, in one change, and returns how.
+func (c clinic) many(p trust.Principal, n int, body string) {
+	c.Helper()
+	change := record.Change{}
+	for range n {
+		r, err := fhir.Parse([]byte(`{"resourceType":"Consent","status":"active","scope":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/consentscope","code":"patient-privacy"}]},
+			"category":[{"coding":[{"system":"http://loinc.org","code":"59284-0"}]}],"patient":{"reference":"Patient/rosa"},"policyRule":{"text":"x"},` + body + `}`))
+		if err != nil {
+			c.Fatal(err)
+		}
+		change.Put = append(change.Put, record.Put{Resource: r})
+	}
+	_, err := c.as(p).Commit(ctx, change)
+	c.do(err)
+}
+
+// TestManyConsents: however many consents are in a chart, in force or long ended, each that counts is shown, and
+// ends: a consent that stayed would keep the chart open, and an objection that nobody sees would keep it closed.
+func TestManyConsents(t *testing.T) {
+	c := open(t)
+	c.many(nina, search.MaxCount+1, `"provision":{"type":"permit"}`)
+	c.do(Object(ctx, c.as(amara), "rosa", ObjectionDraft{Against: Person, Practitioner: "nina", Why: "She is my neighbour."}))
+	if c.opens(nina) {
+		t.Fatal("the gate does not obey the objection")
+	}
+	list, err := Objections(ctx, c.as(amara), "rosa")
+	i := slices.IndexFunc(list, func(o Objection) bool { return o.Why == "She is my neighbour." })
+	if err != nil || len(list) != search.MaxCount+2 || i != 0 {
+		t.Fatalf("the newest of %d is at %d, %v", len(list), i, err)
+	}
+	c.do(Lift(ctx, c.as(amara), "rosa", list[i].ID, "The patient wishes it."))
+	if !c.opens(nina) {
+		t.Error("it was lifted")
+	}
+
+	c.asksFirst()
+	c.do(WithdrawConsent(ctx, c.as(dana), "rosa", "I do not want it any more."))
+	if c.opens(amara) {
+		t.Error("withdrawn, and one of many consents keeps the chart open")
+	}
+	c.do(GiveConsent(ctx, c.as(dana), "rosa", ConsentDraft{How: OnPaper}))
+	if list, err = Objections(ctx, c.as(dana), "rosa"); err != nil || len(list) != 1 || !list[0].InForce(c.clock.Now()) {
+		t.Errorf("behind what has ended, the consent that counts is not shown: %d, %v", len(list), err)
+	}
+	if ended, all, err := PastObjections(ctx, c.as(dana), "rosa", 50); err != nil || len(ended) != 50 || all != search.MaxCount+1 {
+		t.Errorf("of those that have ended: %d of %d, %v", len(ended), all, err)
+	}
+	if ended, all, err := PastObjections(ctx, c.as(dana), "rosa", 2*search.MaxCount); err != nil || len(ended) != search.MaxCount+1 || int(all) != len(ended) {
+		t.Errorf("all that have ended: %d of %d, %v", len(ended), all, err)
+	}
+	c.do(WithdrawConsent(ctx, c.as(dana), "rosa", "Again."))
+	if c.opens(amara) {
+		t.Error("the consent after many others cannot be withdrawn")
 	}
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
-	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust"
 )
@@ -40,7 +39,7 @@ func Work(ctx context.Context, actor *record.Actor) ([]Request, error) {
 	if !MayDecide(actor.Principal()) {
 		return nil, onlyDeciders()
 	}
-	steps, err := all(ctx, actor)
+	steps, err := find(ctx, actor, "category="+System+"%7C")
 	if err != nil {
 		return nil, err
 	}
@@ -54,45 +53,12 @@ func (r Request) unanswered() bool {
 	return r.State == Disputed && r.Steps[len(r.Steps)-1].Act == Disagreed
 }
 
-// all reads the steps of all patients that the actor may see.
-func all(ctx context.Context, actor *record.Actor) (steps []Step, err error) {
-	parser, err := actor.Parser(ctx)
-	if err != nil {
-		return nil, err
-	}
-	q, err := parser.Parse("Communication", []search.Param{{Name: "category", Value: System + "|"}, {Name: "_count", Value: "1000"}, {Name: "_total", Value: "none"}}, search.Strict)
-	if err != nil {
-		return nil, err
-	}
-	at, err := actor.Snapshot(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for after := []byte(nil); ; {
-		page, err := actor.Search(ctx, q, at, after)
+// find reads the steps that a search finds.
+func find(ctx context.Context, actor *record.Actor, query string) (steps []Step, err error) {
+	for n, err := range actor.FindEach(ctx, "Communication", query) {
 		if err != nil {
 			return nil, err
 		}
-		for _, v := range page.Matches {
-			n, err := fhir.Parse(v.Body)
-			if err != nil {
-				return nil, err
-			}
-			steps = append(steps, fromResource(n))
-		}
-		if after = page.Next; after == nil {
-			return steps, nil
-		}
-	}
-}
-
-func find(ctx context.Context, actor *record.Actor, query string) ([]Step, error) {
-	nodes, err := actor.Find(ctx, "Communication", query)
-	if err != nil {
-		return nil, err
-	}
-	steps := make([]Step, 0, len(nodes))
-	for _, n := range nodes {
 		steps = append(steps, fromResource(n))
 	}
 	return steps, nil

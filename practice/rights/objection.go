@@ -3,13 +3,16 @@ package rights
 import (
 	"cmp"
 	"context"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust/policy"
 )
@@ -50,14 +53,13 @@ func (o Objection) Denies() bool {
 	return slices.ContainsFunc(o.Rules, func(r string) bool { return strings.HasPrefix(r, "deny/") })
 }
 
-// Objections are a patient's consents and objections, newest first, those in force before the others.
-func Objections(ctx context.Context, actor *record.Actor, patient string) ([]Objection, error) {
-	nodes, err := actor.Find(ctx, "Consent", "patient=Patient/"+patient+"&_count=200")
-	if err != nil {
-		return nil, err
-	}
-	out := make([]Objection, 0, len(nodes))
-	for _, n := range nodes {
+// Objections are a patient's consents and objections that were not ended, all of them, newest first: those in
+// force before what begins later or is over.
+func Objections(ctx context.Context, actor *record.Actor, patient string) (out []Objection, err error) {
+	for n, err := range actor.FindEach(ctx, "Consent", "patient=Patient/"+url.QueryEscape(patient)+"&status=active") {
+		if err != nil {
+			return nil, err
+		}
 		out = append(out, objectionFrom(n))
 	}
 	now := actor.Now()
@@ -71,6 +73,26 @@ func Objections(ctx context.Context, actor *record.Actor, patient string) ([]Obj
 		return cmp.Compare(b.Noted, a.Noted)
 	})
 	return out, nil
+}
+
+// PastObjections are those that were lifted, withdrawn or made in error, newest first and at most most of them;
+// all is how many there are.
+func PastObjections(ctx context.Context, actor *record.Actor, patient string, most int) (out []Objection, all int64, err error) {
+	of := url.Values{"patient": {"Patient/" + patient}, "status:not": {"active"}}
+	if all, err = actor.Count(ctx, "Consent", of); err != nil || all == 0 {
+		return nil, 0, err
+	}
+	of.Set("_sort", "-date")
+	of.Set("_count", strconv.Itoa(min(most, search.MaxCount)))
+	for n, err := range actor.FindEach(ctx, "Consent", of.Encode()) {
+		if err != nil {
+			return nil, 0, err
+		}
+		if out = append(out, objectionFrom(n)); len(out) == most {
+			break
+		}
+	}
+	return out, all, nil
 }
 
 func objectionFrom(n *fhir.Node) Objection {

@@ -165,9 +165,11 @@ func End(ctx context.Context, actor *record.Actor, patient, id, why string, wish
 // NotBilled is what must not be told to a patient's health plan, in the patient's words: what the
 // people of the billing office see of restrictions.
 func NotBilled(ctx context.Context, actor *record.Actor, patient string) (out []string, err error) {
-	nodes, err := actor.Find(ctx, "Consent", "patient=Patient/"+patient+"&status=active&_tag="+policy.ConsentSystem+"%7Cdeny/purpose/HPAYMT")
-	for _, n := range nodes {
+	for n, err := range actor.FindEach(ctx, "Consent", "patient=Patient/"+patient+"&status=active&_tag="+policy.ConsentSystem+"%7Cdeny/purpose/HPAYMT") {
+		if err != nil {
+			return nil, err
+		}
 		out = append(out, n.Path("provision.code.0.text").Text())
 	}
-	return out, err
+	return out, nil
 }

@@ -38,7 +38,7 @@ func TestOnPostgreSQL(t *testing.T) {
 	kind = "postgres"
 	defer func() { kind = "sqlite" }()
 	for name, test := range map[string]func(*testing.T){"thread": TestAmendmentThread, "others": TestAnotherPatientsRequest, "stay": TestThreadsStay,
-		"labels": TestLabelsGoWithTheDispute, "at once": TestTwoAnswersAtOnce, "restrictions": TestRestrictions, "reach": TestReachedInConfidence} {
+		"labels": TestLabelsGoWithTheDispute, "many consents": TestManyConsents, "at once": TestTwoAnswersAtOnce, "restrictions": TestRestrictions, "reach": TestReachedInConfidence} {
 		t.Run(name, test)
 	}
 	t.Run("holds", func(t *testing.T) { holds(t, 200) })

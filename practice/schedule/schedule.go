@@ -147,13 +147,12 @@ func Day(ctx context.Context, actor *record.Actor, day time.Time) ([]Appointment
 }
 
 func between(ctx context.Context, actor *record.Actor, from, to time.Time, more string) ([]Appointment, error) {
-	found, err := actor.Find(ctx, "Appointment", fmt.Sprintf("date=ge%s&date=lt%s%s&_sort=date",
-		url.QueryEscape(from.UTC().Format(time.RFC3339)), url.QueryEscape(to.UTC().Format(time.RFC3339)), more))
-	if err != nil {
-		return nil, err
-	}
 	var out []Appointment
-	for _, r := range found {
+	for r, err := range actor.FindEach(ctx, "Appointment", fmt.Sprintf("date=ge%s&date=lt%s%s&_sort=date",
+		url.QueryEscape(from.UTC().Format(time.RFC3339)), url.QueryEscape(to.UTC().Format(time.RFC3339)), more)) {
+		if err != nil {
+			return nil, err
+		}
 		out = append(out, FromResource(r))
 	}
 	slices.SortStableFunc(out, func(a, b Appointment) int { return a.Start.Compare(b.Start) })
@@ -294,13 +293,12 @@ type Room struct{ ID, Name string }
 
 // Clinicians returns physicians, then nurses, then other clinicians, by name.
 func Clinicians(ctx context.Context, actor *record.Actor) ([]Clinician, error) {
-	roles, err := actor.Find(ctx, "PractitionerRole", "active=true&_count=200")
-	if err != nil {
-		return nil, err
-	}
 	rank := map[string]int{"physician": 0, "nurse": 1}
 	var out []Clinician
-	for _, r := range roles {
+	for r, err := range actor.FindEach(ctx, "PractitionerRole", "active=true") {
+		if err != nil {
+			return nil, err
+		}
 		role := text(r.Get("code").At(0))
 		ref := r.Get("practitioner")
 		if _, ok := rank[role]; !ok {
@@ -319,12 +317,11 @@ func Clinicians(ctx context.Context, actor *record.Actor) ([]Clinician, error) {
 
 // Rooms returns the clinic's rooms by name.
 func Rooms(ctx context.Context, actor *record.Actor) ([]Room, error) {
-	found, err := actor.Find(ctx, "Location", "status=active&_sort=name&_count=100")
-	if err != nil {
-		return nil, err
-	}
 	var out []Room
-	for _, r := range found {
+	for r, err := range actor.FindEach(ctx, "Location", "status=active&_sort=name") {
+		if err != nil {
+			return nil, err
+		}
 		out = append(out, Room{ID: r.ID(), Name: r.Get("name").Text()})
 	}
 	return out, nil

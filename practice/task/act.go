@@ -63,12 +63,11 @@ func EverFocused(ctx context.Context, actor *record.Actor, kind Kind, refs ...st
 }
 
 func find(ctx context.Context, actor *record.Actor, query string) ([]Task, error) {
-	nodes, err := actor.Find(ctx, "Task", query)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]Task, 0, len(nodes))
-	for _, n := range nodes {
+	out := []Task{}
+	for n, err := range actor.FindEach(ctx, "Task", query) {
+		if err != nil {
+			return nil, err
+		}
 		out = append(out, FromResource(n))
 	}
 	Sort(out)
