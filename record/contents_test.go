@@ -145,7 +145,13 @@ func TestLargeDataLiesOutside(t *testing.T) {
 	}
 	count("chart", n, 4)
 	n = 0
-	for v, err := range a.All(ctx) {
+	for v, err := range read(t, a.ChartStreamed(ctx, "rosa")) {
+		same("chart as streams", v, err)
+		n++
+	}
+	count("chart as streams", n, 4)
+	n = 0
+	for v, err := range read(t, a.All(ctx)) {
 		same("all", v, err)
 		n++
 	}
