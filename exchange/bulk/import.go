@@ -40,6 +40,8 @@ type Import struct {
 	// Journal is a file that remembers finished files by their hash, so that an interrupted
 	// import goes on where it stopped; "" keeps none. It counts for the record that has gone on from there.
 	Journal string
+	// MaxContent is the largest content that is taken in, in bytes; 0: record.MaxContent.
+	MaxContent int64
 	// Verify reads everything back after it was stored and counts differences.
 	Verify bool
 	// Document takes in a document of another system (a file with the ending .xml), and says in the report what
@@ -279,7 +281,7 @@ func (im *Import) takeIn(ctx context.Context, in io.Reader, f *FileReport) error
 
 // document imports a JSON file: a bundle or one resource.
 func (im *Import) document(ctx context.Context, in io.Reader, f *FileReport) ([]*fhir.Node, error) {
-	f.large = newLifted(ctx, im.Actor)
+	f.large = im.lifting(ctx)
 	body, err := io.ReadAll(io.LimitReader(f.large.reader(in), fhir.MaxBytes+1))
 	if err != nil {
 		f.problem("", err)
@@ -376,7 +378,7 @@ func (im *Import) linesTold(ctx context.Context, in io.Reader, f *FileReport, te
 	var all, batch []*fhir.Node
 	var numbers []int
 	size := 0
-	f.large = newLifted(ctx, im.Actor)
+	f.large = im.lifting(ctx)
 	flush := func() error {
 		if len(batch) == 0 {
 			return nil

@@ -3,6 +3,7 @@ package bulk
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -32,6 +33,7 @@ const liftedFrom = 1 << 20
 type lifted struct {
 	ctx   context.Context
 	actor *record.Actor
+	limit int64  // of one
 	salt  string // how the texts begin: nothing in a file can be one of them by chance or by intent
 	kept  map[string]kept
 }
@@ -42,10 +44,11 @@ type kept struct {
 	err error
 }
 
-func newLifted(ctx context.Context, actor *record.Actor) *lifted {
+// lifting begins a file.
+func (im *Import) lifting(ctx context.Context) *lifted {
 	var salt [15]byte
 	rand.Read(salt[:])
-	return &lifted{ctx: ctx, actor: actor, salt: base64.StdEncoding.EncodeToString(salt[:]), kept: map[string]kept{}}
+	return &lifted{ctx: ctx, actor: im.Actor, limit: cmp.Or(im.MaxContent, record.MaxContent), salt: base64.StdEncoding.EncodeToString(salt[:]), kept: map[string]kept{}}
 }
 
 // of returns the contents of a resource, for record.Put, or why one was not taken in.
@@ -230,7 +233,7 @@ func escaped(text []byte) bool { return (len(text)-len(bytes.TrimRight(text, `\`
 // lift keeps the string that has begun, and puts a text in its place.
 func (l *lifting) lift() {
 	data := &dataReader{text: l.text, in: l.in}
-	c, err := l.actor.Keep(l.ctx, base64.NewDecoder(base64.StdEncoding.Strict(), data), record.MaxContent)
+	c, err := l.actor.Keep(l.ctx, base64.NewDecoder(base64.StdEncoding.Strict(), data), l.limit)
 	if _, rest := io.Copy(io.Discard, data); rest != nil { // what is wrong with all that follows, or with the line
 		l.inside = false
 		if !errors.Is(rest, errLineEnds) {
