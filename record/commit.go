@@ -408,7 +408,9 @@ func (b *builder) put(ctx context.Context, q *pendingPut) error {
 	}
 	if len(q.contents) > 0 {
 		w := &b.writes[len(b.writes)-1]
-		w.Body, err = withContents(body, q.at, resourceType, q.contents)
+		if w.Body, err = a.withContents(ctx, body, q.at+resourceType, q.contents); !hasMark(w.Body) { // all of it stands inside
+			b.versions[len(b.versions)-1].Body = w.Body
+		}
 	}
 	return err
 }

@@ -184,6 +184,19 @@ func (e *encoded) more() (err error) {
 	return nil
 }
 
+// Drop removes a content that was kept (Keep) and has become part of nothing. One that is named stays.
+func (a *Actor) Drop(ctx context.Context, c blob.Content) error {
+	s, ok := a.gate.store.(*contents)
+	if !ok {
+		return nil
+	}
+	name := s.blobs.Name(c)
+	if _, version, err := s.item(ctx, name); err != nil || version > 0 {
+		return err
+	}
+	return s.blobs.RemoveFile(ctx, name)
+}
+
 // ReadHashed is ReadSome for who compares: data from LargeText on stands as its hash (HashText). Data that
 // is lost stands as Lacks tells; with whole, all data is read to know that.
 func (a *Actor) ReadHashed(ctx context.Context, references []string, whole bool) ([]store.Version, error) {

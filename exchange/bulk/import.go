@@ -300,14 +300,23 @@ func (im *Import) document(ctx context.Context, in io.Reader, f *FileReport) ([]
 		if n.ID() == "" {
 			n.SetID(f.large.derived(n))
 		}
-		return im.store(ctx, []*fhir.Node{n}, f, func(int) string { return "" })
+		return im.whole(ctx, []*fhir.Node{n}, f, func(int) string { return "" })
 	}
 	resources, entries, err := open(n, f.large)
 	if err != nil {
 		f.problem("", err)
 		return nil, nil
 	}
-	return im.store(ctx, resources, f, func(i int) string { return entries[i] })
+	return im.whole(ctx, resources, f, func(i int) string { return entries[i] })
+}
+
+// whole stores the resources of one file.
+func (im *Import) whole(ctx context.Context, resources []*fhir.Node, f *FileReport, entry func(int) string) ([]*fhir.Node, error) {
+	stored, err := im.store(ctx, resources, f, entry)
+	if err == nil {
+		err = f.large.drop(resources)
+	}
+	return stored, err
 }
 
 // open returns the resources of a bundle, with ids and with references between them.
@@ -386,6 +395,9 @@ func (im *Import) linesTold(ctx context.Context, in io.Reader, f *FileReport, te
 		stored, err := im.each(ctx, batch, f, func(i int) string { return fmt.Sprintf("line %d", numbers[i]) })
 		if im.Verify {
 			all = append(all, stored...)
+		}
+		if err == nil {
+			err = f.large.drop(batch)
 		}
 		batch, numbers, size = batch[:0:0], numbers[:0:0], 0
 		if tell != nil && err == nil {

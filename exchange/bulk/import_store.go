@@ -25,7 +25,7 @@ func (im *Import) store(ctx context.Context, resources []*fhir.Node, f *FileRepo
 			return nil, f.refuse(err, 1, func(int) string { return entry(i) })
 		}
 	}
-	err = im.commit(ctx, puts)
+	err = im.commit(ctx, puts, f.large)
 	if fault.Is(err, fault.Conflict) {
 		return im.compare(ctx, resources, f, entry)
 	}
@@ -56,11 +56,14 @@ func (im *Import) each(ctx context.Context, resources []*fhir.Node, f *FileRepor
 	return slices.Concat(first, second), err
 }
 
-func (im *Import) commit(ctx context.Context, puts []record.Put) error {
+func (im *Import) commit(ctx context.Context, puts []record.Put, large *lifted) error {
 	if len(puts) == 0 {
 		return nil
 	}
 	_, err := im.Actor.Commit(ctx, record.Change{Put: puts, Dangling: true, What: "import"})
+	if err == nil {
+		large.stored(puts)
+	}
 	return err
 }
 
@@ -183,7 +186,7 @@ func (im *Import) settle(ctx context.Context, resources []*fhir.Node, f *FileRep
 				"The record has other content under this id; it was left as it is (--update writes a new version)."})
 		}
 	}
-	err = im.commit(ctx, puts)
+	err = im.commit(ctx, puts, f.large)
 	if fault.Is(err, fault.Conflict) || fault.Is(err, fault.Stale) {
 		return present, err
 	}

@@ -199,6 +199,9 @@ func TestContentsOfAnySizeGoOutAndComeBack(t *testing.T) {
 	if used := held(func() { r = run(t, Import{Actor: all}, dir, one) }); r.Problems() > 0 || r.Stored() != 0 || r.Files[0].Same == 0 || used > ceiling {
 		t.Errorf("again: %d stored, with %d MB\n%s", r.Stored(), used>>20, lines(r))
 	}
+	if files, err := filepath.Glob(filepath.Join(place, "*", "*")); err != nil || len(files) != 6 {
+		t.Errorf("%d files of 6 contents, %v", len(files), err)
+	}
 	alone, _ := keeping(t)
 	if used := held(func() { r = run(t, Import{Actor: alone, Verify: true}, one) }); r.Problems() > 0 || r.Stored() != 5 || r.Different > 0 || used > ceiling {
 		t.Fatalf("%d stored, with %d MB\n%s", r.Stored(), used>>20, lines(r))
@@ -291,6 +294,7 @@ func TestFaultyLargeData(t *testing.T) {
 		file("split", good[:1_500_000]+"\n"+good[1_500_000:]),
 		file("folded", strings.ReplaceAll(strings.ReplaceAll(good[:1_200_000], "/", `\/`), "+", `\u002B`)+`\r\n`+good[1_200_000:]),
 		`{"resourceType":"Binary","id":"extended","contentType":"image/png","_data":{"id":"x"},"data":"` + good + `"}`,
+		`{"resourceType":"Observation","id":"curve","status":"final","code":{"text":"ECG"},"valueSampledData":{"origin":{"value":0},"period":4,"dimensions":1,"data":"` + strings.Repeat("2048 2040 ", 60_000) + `E"}}`,
 		`{"resourceType":"Patient","id":"sam","name":[{"family":"` + strings.Repeat(`\\`, 600_000) + `"}],"gender":"male"}`,
 		file("good", good),
 	}, "\n"))
@@ -299,13 +303,20 @@ func TestFaultyLargeData(t *testing.T) {
 	for _, p := range r.Files[0].Problems {
 		wrong = append(wrong, p.Entry)
 	}
-	if got := fmt.Sprint(wrong); got != "[line 4 line 5 line 6 line 2 line 3 line 8]" {
+	if got := fmt.Sprint(wrong); got != "[line 4 line 5 line 6 line 2 line 3]" {
 		t.Errorf("%s\n%.2000s", got, lines(r))
 	}
 	for _, id := range []string{"folded", "good"} {
 		if sumOfBinary(t, a, id) != sumOf(t, noise(5, 2<<20)) {
 			t.Errorf("Binary/%s has other data", id)
 		}
+	}
+	curve, err := a.Read(t.Context(), "Observation", "curve")
+	if err != nil || curve.Path("valueSampledData.data").Text() != strings.Repeat("2048 2040 ", 60_000)+"E" {
+		t.Errorf("the curve: %v", err)
+	}
+	if r, err := a.Read(t.Context(), "Binary", "extended"); err != nil || r.Get("data").Text() != good || r.Path("_data.id").Text() != "x" {
+		t.Errorf("data with an id of its own: %v", err)
 	}
 	for _, id := range []string{"rosa", "sam"} {
 		if _, err := a.Read(t.Context(), "Patient", id); err != nil {
@@ -321,4 +332,3 @@ func TestFaultyLargeData(t *testing.T) {
 		t.Errorf("%d stored again\n%s", r.Stored(), lines(r))
 	}
 }
-

@@ -26,8 +26,9 @@ import (
 // Large data (a scan of 300 MB in a line of NDJSON) is kept while a file is read, and never in memory
 // as a whole: in what is parsed stands a text for it, and the resource is stored with the content.
 
-// liftedFrom is the length from which on the base64 text of a member "data" is lifted out.
-const liftedFrom = 1 << 20
+// liftedFrom is the length from which on the base64 text of a member "data" is lifted out: what the record
+// keeps outside of resources anyway.
+const liftedFrom = record.LargeText
 
 // lifted is the large data of one file.
 type lifted struct {
@@ -35,20 +36,21 @@ type lifted struct {
 	actor *record.Actor
 	limit int64  // of one
 	salt  string // how the texts begin: nothing in a file can be one of them by chance or by intent
-	kept  map[string]kept
+	kept  map[string]*kept
 }
 
 // kept is data that was lifted out, or why it could not be.
 type kept struct {
 	blob.Content
-	err error
+	err   error
+	named bool // by what was stored
 }
 
 // lifting begins a file.
 func (im *Import) lifting(ctx context.Context) *lifted {
 	var salt [15]byte
 	rand.Read(salt[:])
-	return &lifted{ctx: ctx, actor: im.Actor, limit: cmp.Or(im.MaxContent, record.MaxContent), salt: base64.StdEncoding.EncodeToString(salt[:]), kept: map[string]kept{}}
+	return &lifted{ctx: ctx, actor: im.Actor, limit: cmp.Or(im.MaxContent, record.MaxContent), salt: base64.StdEncoding.EncodeToString(salt[:]), kept: map[string]*kept{}}
 }
 
 // of returns the contents of a resource, for record.Put, or why one was not taken in.
@@ -70,6 +72,30 @@ func (l *lifted) of(r *fhir.Node) (out map[string]blob.Content, err error) {
 		}
 	})
 	return out, err
+}
+
+// stored notes which contents are part of the record now.
+func (l *lifted) stored(puts []record.Put) {
+	for _, p := range puts {
+		for text := range p.Contents {
+			l.kept[text].named = true
+		}
+	}
+}
+
+// drop removes what was kept of resources that the record had already, or refused.
+func (l *lifted) drop(resources []*fhir.Node) (err error) {
+	if len(l.kept) == 0 {
+		return nil
+	}
+	for _, r := range resources {
+		l.each(r, func(_ *fhir.Node, _, text string) {
+			if k, ok := l.kept[text]; ok && k.err == nil && !k.named {
+				err = errors.Join(err, l.actor.Drop(l.ctx, k.Content))
+			}
+		})
+	}
+	return err
 }
 
 // each visits the members of a resource that are large text, or stand for it.
@@ -215,13 +241,14 @@ func (l *lifting) string() {
 		l.inside, l.named = false, string(l.text) == `data"`
 	case l.err != nil:
 		l.out.Write(l.text)
-	case len(l.text) >= liftedFrom && l.isData:
+	case len(l.text) >= liftedFrom && l.isData && isBase64(l.text):
 		l.lift()
 	case len(l.text) >= liftedFrom:
 		end := len(l.text)
 		if escaped(l.text) { // with what follows
 			end--
 		}
+		l.isData = false // its beginning is out
 		l.out.Write(l.text[:end])
 		l.text = append(l.text[:0], l.text[end:]...)
 	}
@@ -229,6 +256,22 @@ func (l *lifting) string() {
 
 // escaped reports whether what follows a part of a string is escaped.
 func escaped(text []byte) bool { return (len(text)-len(bytes.TrimRight(text, `\`)))%2 == 1 }
+
+// isBase64 tells the beginning of base64, with the escapes and the line ends that it may have in JSON, from
+// other text: the data of a curve (SampledData) are numbers with spaces.
+func isBase64(text []byte) bool {
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '+', c == '/', c == '=', c == '\r':
+		case c == '\\' && i+1 == len(text):
+		case c == '\\' && bytes.IndexByte([]byte("/nru"), text[i+1]) >= 0:
+			i++
+		default:
+			return false
+		}
+	}
+	return true
+}
 
 // lift keeps the string that has begun, and puts a text in its place.
 func (l *lifting) lift() {
@@ -245,7 +288,7 @@ func (l *lifting) lift() {
 		err = fault.New(fault.Invalid, "The data is not base64.")
 	}
 	text := l.stand(c)
-	l.kept[text] = kept{c, err}
+	l.kept[text] = &kept{Content: c, err: err}
 	l.out.WriteString(text + `"`)
 	l.inside = false
 }
@@ -273,7 +316,7 @@ type dataReader struct {
 	end  error
 }
 
-// Read implements io.Reader. Space means nothing in base64.
+// Read implements io.Reader. The ends of lines mean nothing in base64.
 func (d *dataReader) Read(p []byte) (n int, err error) {
 	for n < len(p) && d.end == nil {
 		c, ok := d.next()
@@ -292,7 +335,7 @@ func (d *dataReader) Read(p []byte) (n int, err error) {
 				continue
 			}
 		}
-		if c != ' ' && c != '\t' && c != '\r' && c != '\n' {
+		if c != '\r' && c != '\n' {
 			p[n] = c
 			n++
 		}
@@ -321,8 +364,8 @@ func (d *dataReader) next() (c byte, ok bool) {
 // escape reads what follows a backslash: the sign that it stands for, "?" when base64 has none such.
 func (d *dataReader) escape() (c byte, ok bool) {
 	switch c, ok = d.next(); c {
-	case 'n', 'r', 't':
-		return ' ', ok
+	case 'n', 'r':
+		return '\n', ok
 	case 'u':
 		var digits [4]byte
 		for i := range digits {
