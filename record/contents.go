@@ -649,37 +649,6 @@ func withContent(r *fhir.Node, body []byte, c blob.Content) ([]byte, error) {
 	return append(append(body[:len(body)-1:len(body)-1], ","+markOf("data", c)...), '}'), nil
 }
 
-// withContents returns a body in which contents stand instead of the texts that wait for them. Data that may
-// have extensions of its own stands inside, as with moveOut.
-func (a *Actor) withContents(ctx context.Context, body []byte, at string, list map[string]blob.Content) (out []byte, err error) {
-	s, ok := a.gate.store.(*contents)
-	if !ok {
-		return nil, fault.New(fault.NotSupported, "This record has no place for contents.")
-	}
-	out = body
-	for text, c := range list {
-		value := []byte(`":"` + text + `"`)
-		i := bytes.Index(out, value)
-		if i < 0 {
-			return nil, fault.New(fault.Internal, "A content waits for a place in its resource.")
-		}
-		from := bytes.LastIndexByte(out[:i], '"')
-		m := mark{name: string(out[from+1 : i]), Content: c}
-		data := []byte(markOf(m.name, c))
-		if extended(body, m.name) {
-			if base64.StdEncoding.EncodedLen(int(c.Size)) > fhir.MaxBytes {
-				return nil, fault.New(fault.NotSupported, "Data of this size cannot have extensions of its own.").At(at)
-			}
-			if data, err = s.encode(ctx, []byte(`"`+m.name+`":"`), m); err != nil {
-				return nil, err
-			}
-			data = append(data, '"')
-		}
-		out = slices.Concat(out[:from], data, out[i+len(value):])
-	}
-	return out, nil
-}
-
 // unmarked refuses a body that names contents: only the gate does that, or anybody could read
 // them under a name of his own.
 func unmarked(body []byte, at, resourceType string) error {

@@ -85,9 +85,11 @@ func lacking(p *Program, b archive.Backed, to, then string) error {
 	if len(b.Only) == 0 {
 		return lost(p, b.Lost, then)
 	}
-	words := fmt.Sprintf("The record has lost the contents of %s that the place of the backup has. The backup is whole; copy the files from contents/ in %s to the same names in the place of contents.", counted(len(b.Only), "attachment"), to)
+	words := fmt.Sprintf("The record has lost the contents of %s that the place of the backup has: copy the files from contents/ in %s to the same names in the place of contents.", counted(len(b.Only), "attachment"), to)
 	if err := lost(p, b.Lost, then); err != nil {
 		words += " " + err.Error()
+	} else {
+		words += " The backup is whole."
 	}
 	return incomplete{fault.New(fault.Invalid, "%s", words)}
 }
