@@ -96,7 +96,7 @@ func TestReadIsNotListing(t *testing.T) {
 		if of(chart, "Observation") != form.lists || of(chart, "Patient") != 1 {
 			t.Errorf("%v: the chart: %d measurements, %d patients", form.scopes, of(chart, "Observation"), of(chart, "Patient"))
 		}
-		if all := collect(t, a.All(ctx)); of(all, "Observation") != form.lists || of(all, "Patient") != 0 {
+		if all := collect(t, read(t, a.All(ctx))); of(all, "Observation") != form.lists || of(all, "Patient") != 0 {
 			t.Errorf("%v: the export: %d measurements, %d patients", form.scopes, of(all, "Observation"), of(all, "Patient"))
 		}
 		if form.lists == 0 {

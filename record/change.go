@@ -30,6 +30,9 @@ type Put struct {
 	Update bool
 	// Content is the data of a Binary that was streamed before, with Actor.Keep.
 	Content *blob.Content
+	// Contents are data of any resource that was streamed before, by the text that stands in its place in
+	// Resource: base64, as the data itself. The answer has that text.
+	Contents map[string]blob.Content
 }
 
 // Delete removes a resource (its history stays). Deleting what is not there is no error.

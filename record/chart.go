@@ -34,7 +34,14 @@ func (a *Actor) Chart(ctx context.Context, patient string, types ...string) iter
 	}
 }
 
-// ChartVersions is Chart with the stored bytes and all data, for export and $everything.
+// ChartStreamed is Chart with the stored bytes, and with all data as streams: for export.
+func (a *Actor) ChartStreamed(ctx context.Context, patient string, types ...string) iter.Seq2[Streamed, error] {
+	return a.gate.streaming(ctx, a.chart(ctx, patient, types, func(_ context.Context, v store.Version, err error) (store.Version, error) {
+		return a.masked(v, err)
+	}))
+}
+
+// ChartVersions is Chart with the stored bytes and all data that a resource in memory can have, for $everything.
 func (a *Actor) ChartVersions(ctx context.Context, patient string, types ...string) iter.Seq2[store.Version, error] {
 	return a.chart(ctx, patient, types, a.shown(a.gate.filled))
 }
@@ -153,20 +160,20 @@ func (a *Actor) still(ctx context.Context, versions iter.Seq2[store.Version, err
 const stillAtOnce = 500
 
 // All ranges over every current resource that the principal may see; for export. One
-// audit leaf says that it was begun.
-func (a *Actor) All(ctx context.Context, types ...string) iter.Seq2[store.Version, error] {
+// audit leaf says that it was begun. Large data comes as streams.
+func (a *Actor) All(ctx context.Context, types ...string) iter.Seq2[Streamed, error] {
 	return a.AllFor(ctx, "", types...)
 }
 
 // AllFor is All for an export of which the caller gives out what is of a group's patients alone;
 // the audit leaf names the group as it was.
-func (a *Actor) AllFor(ctx context.Context, group string, types ...string) iter.Seq2[store.Version, error] {
+func (a *Actor) AllFor(ctx context.Context, group string, types ...string) iter.Seq2[Streamed, error] {
 	return a.all(ctx, types, func() (*ledger.Leaf, error) { return a.exportLeaf(ctx, group, types) })
 }
 
 // Scan is All for an answer that gives out nothing of a chart, such as which tags there are; what
 // says in the audit log what it is.
-func (a *Actor) Scan(ctx context.Context, what string, types ...string) iter.Seq2[store.Version, error] {
+func (a *Actor) Scan(ctx context.Context, what string, types ...string) iter.Seq2[Streamed, error] {
 	return a.all(ctx, types, func() (*ledger.Leaf, error) {
 		l := a.leaf(ledger.Search, "")
 		l.Query = strings.TrimSuffix(what+": "+strings.Join(types, ", "), ": ")
@@ -174,8 +181,8 @@ func (a *Actor) Scan(ctx context.Context, what string, types ...string) iter.Seq
 	})
 }
 
-func (a *Actor) all(ctx context.Context, types []string, leaf func() (*ledger.Leaf, error)) iter.Seq2[store.Version, error] {
-	return func(yield func(store.Version, error) bool) {
+func (a *Actor) all(ctx context.Context, types []string, leaf func() (*ledger.Leaf, error)) iter.Seq2[Streamed, error] {
+	return a.gate.streaming(ctx, func(yield func(store.Version, error) bool) {
 		some := a.visibleTypes(types)
 		l, err := leaf()
 		if err == nil {
@@ -188,10 +195,10 @@ func (a *Actor) all(ctx context.Context, types []string, leaf func() (*ledger.Le
 		if len(types) > 0 && len(some) == 0 {
 			return
 		}
-		versions := a.gate.store.All(ctx, some, a.at)
+		versions := a.gate.lean.All(ctx, some, a.at)
 		if a.at != 0 {
 			versions = a.still(ctx, versions)
 		}
 		a.filtered(ctx, versions, "", func(v store.Version, err error) bool { return yield(a.masked(v, err)) })
-	}
+	})
 }

@@ -129,6 +129,7 @@ type pendingPut struct {
 	resource *fhir.Node
 	before   *fhir.Node // nil when it is new; without large data
 	content  *blob.Content
+	contents map[string]blob.Content
 	current  store.Version
 	named    bool // it is a file that another resource of the change names
 }
@@ -192,7 +193,7 @@ func (b *builder) look(ctx context.Context, p Put, at string) error {
 	if !definition.IsResource(resourceType) {
 		return fault.New(fault.Invalid, "There is no resource type %q in FHIR R4.", resourceType).At(at + "resourceType")
 	}
-	q := pendingPut{at: at, resource: r, content: p.Content}
+	q := pendingPut{at: at, resource: r, content: p.Content, contents: p.Contents}
 	if id == "" {
 		r.SetID(ident.New(b.now))
 	} else if err := b.find(ctx, p, &q); err != nil {
@@ -404,6 +405,12 @@ func (b *builder) put(ctx context.Context, q *pendingPut) error {
 	if q.content != nil { // the answer is without it
 		w := &b.writes[len(b.writes)-1]
 		w.Body, err = withContent(r, body, *q.content)
+	}
+	if len(q.contents) > 0 {
+		w := &b.writes[len(b.writes)-1]
+		if w.Body, err = a.withContents(ctx, body, q.at+resourceType, q.contents); !hasMark(w.Body) { // all of it stands inside
+			b.versions[len(b.versions)-1].Body = w.Body
+		}
 	}
 	return err
 }

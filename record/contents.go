@@ -262,7 +262,7 @@ func (s *contents) moveOut(ctx context.Context, w store.Write, known *knownConte
 			continue
 		}
 		text := body[start+1 : end]
-		if len(text) < outside && !(waits && name == "data" && len(text) > 0) || start != named+len(name)+3 || bytes.Contains(body, []byte(`"_`+name+`"`)) {
+		if len(text) < outside && !(waits && name == "data" && len(text) > 0) || start != named+len(name)+3 || extended(body, name) {
 			continue
 		}
 		c, err := s.keep(ctx, w, text, known)
@@ -280,6 +280,13 @@ func (s *contents) moveOut(ctx context.Context, w store.Write, known *knownConte
 		return body, nil
 	}
 	return append(out, body[done:]...), nil
+}
+
+// extended reports whether a member may have extensions of its own somewhere in a body; contents that are
+// named already are none.
+func extended(body []byte, name string) bool {
+	name = `"_` + name
+	return bytes.Count(body, []byte(name+`"`)) > bytes.Count(body, []byte(name+contentMark))
 }
 
 // knownContents are the contents that a write may name anew, instead of keeping the same once
@@ -367,35 +374,56 @@ func closing(body []byte, quote int) int {
 	return len(body) - 1
 }
 
+// replaced returns a stored body with something else wherever it names a content.
+func replaced(body []byte, by func(out []byte, m mark) ([]byte, error)) (out []byte, err error) {
+	done := 0
+	for _, m := range markedIn(body) {
+		if out, err = by(append(out, body[done:m.from]...), m); err != nil {
+			return nil, err
+		}
+		done = m.to
+	}
+	return append(out, body[done:]...), nil
+}
+
+// sizeInstead appends what tells the size of data that is left out.
+func sizeInstead(out []byte, m mark) []byte {
+	return append(out, `"_`+m.name+sizeMark+strconv.FormatInt(m.Size, 10)+`}]}`...)
+}
+
+// lostInstead appends what tells that data is lost, and keeps that it is.
+func (s *contents) lostInstead(out []byte, m mark) []byte {
+	file := s.blobs.Name(m.Content)
+	s.lost.note(file)
+	return append(out, `"_`+m.name+lostMark+strconv.FormatInt(m.Size, 10)+lostFile+file+`"}]}`...)
+}
+
 // fill puts the data back into a version. room is how many bytes it may gain; what does not
 // fit is left out, and its size told.
 func (s *contents) fill(ctx context.Context, v store.Version, room *int) (store.Version, error) {
 	if !hasMark(v.Body) {
 		return v, nil
 	}
-	var out []byte
-	done, length := 0, len(v.Body)
-	for _, m := range markedIn(v.Body) {
-		out = append(out, v.Body[done:m.from]...)
-		done = m.to
+	length := len(v.Body)
+	body, err := replaced(v.Body, func(out []byte, m mark) ([]byte, error) {
 		encoded := base64.StdEncoding.EncodedLen(int(min(m.Size, fhir.MaxBytes)))
 		if length+encoded > fhir.MaxBytes || encoded > *room {
-			out = append(out, `"_`+m.name+sizeMark+strconv.FormatInt(m.Size, 10)+`}]}`...)
-			continue
+			return sizeInstead(out, m), nil
 		}
 		with, err := s.encode(ctx, append(out, `"`+m.name+`":"`...), m)
 		if blob.Lost(err) && ctx.Err() == nil {
-			file := s.blobs.Name(m.Content)
-			s.lost.note(file)
-			out = append(out, `"_`+m.name+lostMark+strconv.FormatInt(m.Size, 10)+lostFile+file+`"}]}`...)
-			continue
+			return s.lostInstead(out, m), nil
 		}
 		if err != nil {
-			return store.Version{}, err
+			return nil, err
 		}
-		out, length, *room = append(with, '"'), length+encoded, *room-encoded
+		length, *room = length+encoded, *room-encoded
+		return append(with, '"'), nil
+	})
+	if err != nil {
+		return store.Version{}, err
 	}
-	v.Body = append(out, v.Body[done:]...)
+	v.Body = body
 	return v, nil
 }
 

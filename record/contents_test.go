@@ -145,7 +145,13 @@ func TestLargeDataLiesOutside(t *testing.T) {
 	}
 	count("chart", n, 4)
 	n = 0
-	for v, err := range a.All(ctx) {
+	for v, err := range read(t, a.ChartStreamed(ctx, "rosa")) {
+		same("chart as streams", v, err)
+		n++
+	}
+	count("chart as streams", n, 4)
+	n = 0
+	for v, err := range read(t, a.All(ctx)) {
 		same("all", v, err)
 		n++
 	}
@@ -615,5 +621,66 @@ func TestALostContentKeepsNothingElse(t *testing.T) {
 	}
 	if _, err := a.Commit(ctx, Change{Put: []Put{{Resource: r}}}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("it was stored without its data: %v", err)
+	}
+}
+
+// What was kept and not stored can go again; what a version names stays.
+func TestDropLeavesWhatIsNamed(t *testing.T) {
+	c, dir := keeping(t)
+	if _, err := c.stream("rosa", noise(1, 100_000)); err != nil {
+		t.Fatal(err)
+	}
+	kept, err := c.as(physician).Keep(ctx, bytes.NewReader(noise(2, 100_000)), MaxContent)
+	if err != nil || files(t, dir) != 2 {
+		t.Fatalf("%d files, %v", files(t, dir), err)
+	}
+	r, err := c.kept("rosa", kept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.as(physician).Drop(ctx, kept); err != nil || files(t, dir) != 2 {
+		t.Errorf("%d files, %v", files(t, dir), err)
+	}
+	if b, err := c.as(physician).OpenBinary(ctx, r.Versions[0].ID, 0); err != nil {
+		t.Error(err)
+	} else if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+	other, err := c.as(physician).Keep(ctx, bytes.NewReader(noise(3, 100_000)), MaxContent)
+	if err != nil || files(t, dir) != 3 {
+		t.Fatalf("%d files, %v", files(t, dir), err)
+	}
+	if err := c.as(physician).Drop(ctx, other); err != nil || files(t, dir) != 2 {
+		t.Errorf("%d files, %v", files(t, dir), err)
+	}
+}
+
+// A stream that is left in its middle holds no file, and one of data that is lost says so.
+func TestAStreamThatIsLeft(t *testing.T) {
+	c, dir := keeping(t)
+	v := c.commit(physician, binary("rosa", scan(1, 200_000))).Versions[0]
+	s, err := c.as(physician).ReadStreamed(ctx, "Binary", v.ID)
+	if err != nil || !Sized(s.Body) {
+		t.Fatalf("%.300s %v", s.Body, err)
+	}
+	body := s.Open(ctx)
+	if _, err := io.ReadFull(body, make([]byte, 1000)); err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(body.Close(), body.Close()); err != nil {
+		t.Error(err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	body = s.Open(ctx)
+	if _, err := io.ReadAll(body); !IsLostData(err) || !fault.Is(err, fault.Unavailable) || len(c.gate.LostFiles()) != 1 {
+		t.Errorf("lost since: %v, %v", err, c.gate.LostFiles())
+	}
+	if err := body.Close(); err != nil {
+		t.Error(err)
+	}
+	if s, err = c.as(physician).ReadStreamed(ctx, "Binary", v.ID); err != nil || !Lacks(s.Body) || Sized(s.Body) {
+		t.Errorf("lost before: %.300s %v", s.Body, err)
 	}
 }

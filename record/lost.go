@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -28,6 +29,10 @@ const lostFile = `},{"url":"urn:osler:content-file","valueString":"`
 // back, see unmarked.
 func Lacks(body []byte) bool { return hasMark(body) && bytes.Contains(body, []byte(lostMark)) }
 
+// Sized reports whether a resource that was read misses large data because it would be too large with
+// it: an extension stands in its place, with the size in bytes.
+func Sized(body []byte) bool { return hasMark(body) && bytes.Contains(body, []byte(sizeMark)) }
+
 // LostFiles returns the names of the files that a resource lacks, see Lacks.
 func LostFiles(body []byte) (files []string) {
 	for _, part := range bytes.Split(body, []byte(lostFile))[1:] {
@@ -39,8 +44,16 @@ func LostFiles(body []byte) (files []string) {
 
 // LostData is what to answer, instead of a resource that lacks data, to who asked for it alone.
 func LostData(reference string, files ...string) error {
-	return fault.New(fault.Unavailable, "The data of %s cannot be read: its file %s is missing or damaged in the place where contents are kept, and has to come back from a backup.", reference, strings.Join(files, ", "))
+	return lostData{fault.New(fault.Unavailable, "The data of %s cannot be read: its file %s is missing or damaged in the place where contents are kept, and has to come back from a backup.", reference, strings.Join(files, ", "))}
 }
+
+type lostData struct{ error }
+
+// Unwrap returns the fault.
+func (e lostData) Unwrap() error { return e.error }
+
+// IsLostData reports whether an error is LostData.
+func IsLostData(err error) bool { return errors.As(err, new(lostData)) }
 
 // lostContents are the files that are known to be missing or damaged.
 type lostContents struct {

@@ -2,6 +2,9 @@ package record
 
 import (
 	"context"
+	"errors"
+	"io"
+	"iter"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -122,6 +125,22 @@ func collect(t *testing.T, seq func(func(store.Version, error) bool)) (out []sto
 		out = append(out, v)
 	}
 	return out
+}
+
+// read reads streams of versions whole.
+func read(t testing.TB, seq iter.Seq2[Streamed, error]) iter.Seq2[store.Version, error] {
+	return func(yield func(store.Version, error) bool) {
+		for v, err := range seq {
+			if err == nil {
+				body := v.Open(t.Context())
+				v.Body, err = io.ReadAll(body)
+				err = errors.Join(err, body.Close())
+			}
+			if !yield(v.Version, err) {
+				return
+			}
+		}
+	}
 }
 
 func TestAsOf(t *testing.T) {

@@ -67,26 +67,43 @@ func (c *backupMakeCommand) Run(ctx context.Context, p *Program) error {
 	}
 	if b.Nothing {
 		fmt.Fprintf(p.Out, "Nothing was committed since the last backup, which ends with commit %d of %s.\n", b.To, when(b.Last))
-		return lacking(p, b.Lost, "The last backup can be restored without them. Bring the files back into the place of contents, from contents/ of an older backup, and back up with --full.")
+		return lacking(p, b, c.To, "The last backup can be restored without them. Bring the files back into the place of contents, from contents/ of an older backup, and back up with --full.")
 	}
 	if b.Why != "" {
 		fmt.Fprintf(p.Out, "A new set was begun: %s.\n", b.Why)
 	}
 	took := time.Since(began)
 	fmt.Fprintf(p.Out, "Backed up: commits %d to %d (%s), %d versions, %d contents, %s, in %.1f s, as %s\n", b.From+1, b.To, when(b.Last), b.Versions, b.Contents, megabytes(b.Size), took.Seconds(), b.Segment)
-	return lacking(p, b.Lost, "The backup was made, and can be restored without them. Bring the files back into the place of contents, from contents/ of an older backup.")
+	return lacking(p, b, c.To, "The backup was made, and can be restored without them. Bring the files back into the place of contents, from contents/ of an older backup.")
 }
 
-// lacking names the contents of attachments that a record does not have, and returns a fault when there
+// lacking tells of contents that the record has lost: which of them the place has, and which are nowhere.
+func lacking(p *Program, b archive.Backed, to, then string) error {
+	for _, name := range b.Only {
+		fmt.Fprintf(p.Out, "problem: the record has lost the content of an attachment, and the place of the backup has it: the file contents/%s\n", name)
+	}
+	if len(b.Only) == 0 {
+		return lost(p, b.Lost, then)
+	}
+	words := fmt.Sprintf("The record has lost the contents of %s that the place of the backup has: copy the files from contents/ in %s to the same names in the place of contents.", counted(len(b.Only), "attachment"), to)
+	if err := lost(p, b.Lost, then); err != nil {
+		words += " " + err.Error()
+	} else {
+		words += " The backup is whole."
+	}
+	return incomplete{fault.New(fault.Invalid, "%s", words)}
+}
+
+// lost names the contents of attachments that a record does not have, and returns a fault when there
 // are any (incomplete, exit status 3): the set is better than none, but whoever waits for the exit status has to know.
-func lacking(p *Program, lost []string, then string) error {
-	for _, name := range lost {
+func lost(p *Program, names []string, then string) error {
+	for _, name := range names {
 		fmt.Fprintf(p.Out, "problem: the record names an attachment whose content is missing or damaged: the file %s\n", name)
 	}
-	if len(lost) == 0 {
+	if len(names) == 0 {
 		return nil
 	}
-	return incomplete{fault.New(fault.Invalid, "The record has lost the contents of %s. %s", counted(len(lost), "attachment"), then)}
+	return incomplete{fault.New(fault.Invalid, "The record has lost the contents of %s. %s", counted(len(names), "attachment"), then)}
 }
 
 // counted says a number of things: "1 problem", "2 problems".

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -239,6 +240,54 @@ func TestABackupThatLacksContentsIsMadeAndSaysSo(t *testing.T) {
 	if whole, err := os.ReadFile(one); err != nil || !strings.Contains(string(whole), `"resourceType":"OperationOutcome"`) {
 		t.Errorf("a patient's record does not say what it lacks: %v", err)
 	}
+}
+
+// TestABackupSaysWhatTheRecordHasLostSince: the backup is whole, and the record is not.
+func TestABackupSaysWhatTheRecordHasLostSince(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	data, place, passphrase := filepath.Join(dir, "record"), filepath.Join(dir, "backups"), filepath.Join(dir, "passphrase")
+	letter := func(id, data string) string {
+		return `{"resourceType":"DocumentReference","id":"` + id + `","status":"current","content":[{"attachment":{"contentType":"application/pdf","data":"` + strings.Repeat(data, 30_000) + `"}}]}`
+	}
+	letters := [2]string{filepath.Join(dir, "one.json"), filepath.Join(dir, "two.json")}
+	if err := errors.Join(os.WriteFile(passphrase, []byte("correct horse\n"), 0o600), os.WriteFile(letters[0], []byte(letter("d0", "L000")), 0o600),
+		os.WriteFile(letters[1], []byte(letter("d1", "M000")), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	must(t, "import", "--data", data, letters[0])
+	backup := []string{"backup", "--data", data, "--to", place, "--passphrase-file", passphrase}
+	must(t, backup...)
+	files, err := filepath.Glob(filepath.Join(data, "contents", "??", "*"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("contents: %v %v", files, err)
+	}
+	if err := os.Remove(files[0]); err != nil {
+		t.Fatal(err)
+	}
+	name := "contents/" + filepath.Base(filepath.Dir(files[0])) + "/" + filepath.Base(files[0])
+	says := func(way string, more ...string) {
+		t.Helper()
+		if code, out := run(t, append(backup, more...)...); code != 3 || !strings.Contains(out, "the place of the backup has it: the file "+name) || !strings.Contains(out, "The backup is whole") {
+			t.Errorf("%s: exit %d, %s", way, code, out)
+		}
+	}
+	says("nothing new")
+	must(t, "import", "--data", data, letters[1])
+	says("added to")
+	says("anew", "--full")
+	if out := must(t, "restore", "--from", place, "--passphrase-file", passphrase, "--to", filepath.Join(dir, "restored"), "--verify"); !strings.Contains(out, "Proven:") {
+		t.Errorf("the backup is not whole: %s", out)
+	}
+	// As it says, it comes back.
+	back, err := os.ReadFile(filepath.Join(place, name))
+	if err == nil {
+		err = os.WriteFile(files[0], back, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	must(t, backup...)
 }
 
 // TestAPlaceInTheRecordIsRefused: what takes the record would take its backups.

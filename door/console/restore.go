@@ -74,7 +74,7 @@ func (c *restoreCommand) Run(ctx context.Context, p *Program) error {
 	} else if err := c.swap(p, side, aside); err != nil {
 		return err
 	}
-	return lacking(p, proof.Lost, "They were lost before the backup was made; all else is restored.")
+	return lost(p, proof.Lost, "They were lost before the backup was made; all else is restored.")
 }
 
 // place is where the restored record will be.

@@ -99,7 +99,7 @@ func (c *copyCommand) Run(ctx context.Context, p *Program) error {
 		return err
 	}
 	fmt.Fprintf(p.Out, "Copied and compared: %d commits, %d versions, %d items, %d contents, the same audit entries and the same signed head, in %.1f s.\n", proof.T, proof.Versions, proof.Items, proof.Contents, time.Since(began).Seconds())
-	return lacking(p, proof.Lost, "All else was copied. Bring the files back into the new place of contents, from contents/ of a backup.")
+	return lost(p, proof.Lost, "All else was copied. Bring the files back into the new place of contents, from contents/ of a backup.")
 }
 
 // copyMark is a file in the folder of a copy that is not finished: it lacks what came last, and must not be

@@ -1,6 +1,7 @@
 package fhirapi
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
@@ -192,6 +193,50 @@ func TestLargeBinary(t *testing.T) {
 	h.ask("PUT", at, string(n.JSON())).refused(422)
 	if res, _ := h.as(trust.Patient).raw("GET", at, ""); res.StatusCode != http.StatusOK {
 		t.Errorf("her own: %d", res.StatusCode)
+	}
+	// An answer that is made in memory names what it leaves out; a bulk export has it.
+	ref, warned := strings.TrimPrefix(at, "/fhir/"), false
+	for e := range h.get("/fhir/Patient/rosa/$everything").is(http.StatusOK).node.Get("entry").Items() {
+		warned = warned || e.Path("search.mode").Text() == "outcome" && strings.Contains(e.Path("resource.issue.0.details.text").Text(), ref+" is shown without data")
+	}
+	if !warned {
+		t.Error("$everything leaves the data out, and does not say so")
+	}
+	h.clock.Advance(time.Minute)
+	p := h.program(trust.Physician)
+	manifest := p.get(p.start("/fhir/$export?_type=Binary")).is(http.StatusOK).node
+	if manifest.Get("error").Len() != 0 || manifest.Get("output").Len() != 1 {
+		t.Fatalf("%s", manifest.JSON())
+	}
+	used = heap(func() {
+		r, err := http.NewRequestWithContext(t.Context(), "GET", manifest.Path("output.0.url").Text(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+p.tokens[p.role])
+		res, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		line := bufio.NewReader(res.Body)
+		for before := ""; !strings.HasSuffix(before, `"data":"`); {
+			c, err := line.ReadByte()
+			if err != nil {
+				t.Fatalf("no data: %v, %.300s", err, before)
+			}
+			before += string(c)
+		}
+		data := io.LimitReader(line, int64(base64.StdEncoding.EncodedLen(size)))
+		if got := sum(t, base64.NewDecoder(base64.StdEncoding, data)); got != sum(t, noise(1, size)) {
+			t.Error("the export has other data")
+		}
+		if rest, err := io.ReadAll(line); err != nil || string(rest) != "\"}\n" {
+			t.Errorf("behind the data: %q %v", rest, err)
+		}
+	})
+	if used > 64<<20 {
+		t.Errorf("the export used %d MB of memory for %d", used>>20, size>>20)
 	}
 }
 

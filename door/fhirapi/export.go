@@ -3,6 +3,7 @@ package fhirapi
 import (
 	"context"
 	"fmt"
+	"io"
 	"iter"
 	"log/slog"
 	"net/http"
@@ -328,10 +329,12 @@ func (s *server) exportFile(c *call) error {
 	told, _ := strconv.Atoi(c.URL.Query().Get("lacking"))
 	next, stop := iter.Pull2(past.AllFor(c.Context(), x.group, t))
 	defer stop()
+	out := exportLines{export: x, next: next, members: members, chosen: chosen, told: told, buffer: make([]byte, 0, exportPiece+1)}
+	defer out.close()
 	for more := true; more; {
 		var lines []byte
 		err := s.piece(c, func() (err error) {
-			lines, more, err = x.lines(next, members, chosen, &told)
+			lines, more, err = out.piece(c.Context())
 			return err
 		})
 		if err != nil {
@@ -355,26 +358,54 @@ func (s *server) exportFile(c *call) error {
 // exportPiece is how many bytes of an export are read before they are sent.
 const exportPiece = 256 << 10
 
-// lines reads the next piece of an export, without waiting for the client. more says whether there
-// may be others. More resources that lack data than the manifest has told of end it: the next
-// manifest knows of them.
-func (x export) lines(next func() (store.Version, error, bool), members, chosen map[string]bool, told *int) (lines []byte, more bool, err error) {
-	for len(lines) < exportPiece {
-		v, err, ok := next()
-		if err != nil || !ok {
-			return lines, false, err
-		}
-		if x.has(v, members) && (chosen == nil || chosen[v.ID]) {
+// exportLines are the lines of a file of an export. More resources that lack data than the manifest
+// has told of end it: the next manifest knows of them.
+type exportLines struct {
+	export
+	next            func() (record.Streamed, error, bool)
+	members, chosen map[string]bool
+	told            int
+	buffer          []byte
+	line            io.ReadCloser // what was not read yet; nil between two
+}
+
+func (l *exportLines) close() {
+	if l.line != nil {
+		_ = l.line.Close() // it was only read
+	}
+	l.line = nil
+}
+
+// piece reads the next piece of an export, without waiting for the client: lines, or a part of one that has large
+// data. It holds until the next is read. more says whether there may be others.
+func (l *exportLines) piece(ctx context.Context) (piece []byte, more bool, err error) {
+	for piece = l.buffer[:0]; len(piece) < exportPiece; {
+		if l.line == nil {
+			v, err, ok := l.next()
+			if err != nil || !ok {
+				return piece, false, err
+			}
+			if !l.has(v.Version, l.members) || l.chosen != nil && !l.chosen[v.ID] {
+				continue
+			}
 			if record.Lacks(v.Body) {
-				*told--
+				l.told--
 			}
-			if *told < 0 {
-				return lines, false, record.LostData(v.Type+"/"+v.ID, record.LostFiles(v.Body)...)
+			if l.told < 0 {
+				return piece, false, record.LostData(v.Type+"/"+v.ID, record.LostFiles(v.Body)...)
 			}
-			lines = append(append(lines, v.Body...), '\n')
+			l.line = v.Open(ctx)
+		}
+		n, err := l.line.Read(piece[len(piece):exportPiece])
+		piece = piece[:len(piece)+n]
+		if err == io.EOF {
+			l.close()
+			piece = append(piece, '\n')
+		} else if err != nil {
+			return piece, false, err
 		}
 	}
-	return lines, true, nil
+	return piece, true, nil
 }
 
 // outcomeType is the type of the file in which an export tells what it lacks.

@@ -2,6 +2,7 @@ package fhirapi
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -110,7 +111,7 @@ func (s *server) importStart(c *call) error {
 	by := c.actor.Principal()
 	house := trust.System("import")
 	house.Name, house.Session = "import by "+by.Name, by.Session
-	im := &bulk.Import{Actor: s.Gate.As(house, "fhir"), Update: m.update}
+	im := &bulk.Import{Actor: s.Gate.As(house, "fhir"), Update: m.update, MaxContent: cmp.Or(s.MaxContent, DefaultMaxContent)}
 	client := s.Guard.Client(importWithin)
 	j, err := desk.Start(c.Context(), c.actor, importKind, func(ctx context.Context, tell func(string, any)) (any, error) {
 		defer client.CloseIdleConnections()

@@ -49,7 +49,7 @@ func (s *server) meta(c *call) error {
 		if err != nil {
 			return err
 		}
-		m, err := metaOf(v)
+		m, err := metaOf(v.Version)
 		if err != nil {
 			return err
 		}

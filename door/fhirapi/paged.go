@@ -23,6 +23,7 @@ type pageBundle struct {
 	n     int
 	total int64    // less the matches found; negative when it is not told
 	lack  []string // references of resources whose data is lost
+	large []string // and of those without data that would make the answer too large
 }
 
 // startPage begins a Bundle of a type; total is -1 when it is not told.
@@ -47,6 +48,9 @@ func (p *pageBundle) next() {
 func (p *pageBundle) found(v store.Version, body []byte, mode string) {
 	if record.Lacks(v.Body) {
 		p.lack = append(p.lack, v.Type+"/"+v.ID)
+	}
+	if record.Sized(body) {
+		p.large = append(p.large, v.Type+"/"+v.ID)
 	}
 	p.next()
 	p.call.shows(v)
@@ -87,6 +91,9 @@ func (p *pageBundle) done() []byte {
 	}
 	for _, ref := range p.lack {
 		p.warns("incomplete", ref+" is shown without its data: the file is missing or damaged in the place where contents are kept, and has to come back from a backup.")
+	}
+	for _, ref := range p.large {
+		p.warns("too-long", ref+" is shown without data that would make this answer too large: read it alone, and a Binary as what it holds (GET "+ref+" without a FHIR type in Accept).")
 	}
 	if p.n > 0 {
 		p.b = append(p.b, ']')

@@ -2,6 +2,7 @@ package bulk
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -34,22 +35,37 @@ type lacking struct {
 	issues *fhir.Node
 }
 
-// meets returns an error where the export ends.
-func (l *lacking) meets(ref string, body []byte) error {
-	if !record.Lacks(body) {
-		return nil
+// meets returns what is written of a resource, and an error where the export ends. What goes on past
+// lost data looks for it before it writes.
+func (l *lacking) meets(ctx context.Context, v record.Streamed) (_ record.Streamed, err error) {
+	ref := v.Type + "/" + v.ID
+	if l.Lost != nil {
+		if v, err = v.Verified(ctx); err != nil {
+			return v, err
+		}
 	}
-	files := record.LostFiles(body)
+	if !record.Lacks(v.Body) {
+		return v, nil
+	}
+	files := record.LostFiles(v.Body)
 	why := record.LostData(ref, files...)
 	if l.Lost == nil {
-		return LostError{why}
+		return v, LostError{why}
 	}
 	l.Lost(ref, files)
 	if l.issues == nil {
 		l.issues = fhir.Arr()
 	}
 	l.issues.Append(fhir.Obj("severity", "error", "code", "incomplete", "diagnostics", why.Error(), "expression", fhir.Arr(ref)))
-	return nil
+	return v, nil
+}
+
+// lostNow makes a LostError of data that turned out to be lost while it was written.
+func lostNow(err error) error {
+	if record.IsLostData(err) {
+		return LostError{err}
+	}
+	return err
 }
 
 // outcome tells what is missing; nil when nothing is.
@@ -65,7 +81,7 @@ func (l *lacking) outcome() *fhir.Node {
 // Patient writes one patient's record as a collection Bundle: the whole compartment, and
 // the practitioners, organizations and other shared resources that it names. It returns the number
 // of resources. What is about the use of substances goes with the notice that the law asks for
-// (42 CFR 2.32(a)(2)), as the last entry. The record is never in memory as a whole.
+// (42 CFR 2.32(a)(2)), as the last entry. Neither the record nor a content is ever in memory as a whole.
 func Patient(ctx context.Context, actor *record.Actor, id string, w io.Writer, lost Lost) (int, error) {
 	if err := actor.Note(ctx, ledger.Export, id, "whole record"); err != nil {
 		return 0, err
@@ -75,24 +91,29 @@ func Patient(ctx context.Context, actor *record.Actor, id string, w io.Writer, l
 	n := 0
 	written, named, protected := map[string]bool{}, []string{}, false
 	missing := lacking{Lost: lost}
-	add := func(ref string, body []byte) error {
-		if err := missing.meets(ref, body); err != nil {
-			return err
-		}
+	entry := func(body io.Reader) error {
 		if n++; n > 1 {
 			out.WriteString(",\n")
 		}
 		out.WriteString(`{"resource":`)
-		out.Write(body)
+		_, err := io.Copy(out, body)
 		out.WriteByte('}')
-		written[ref] = true
-		return nil
+		return err
 	}
-	for v, err := range actor.ChartVersions(ctx, id) {
+	add := func(v record.Streamed) error {
+		v, err := missing.meets(ctx, v)
+		if err != nil {
+			return err
+		}
+		written[v.Type+"/"+v.ID] = true
+		body := v.Open(ctx)
+		return lostNow(errors.Join(entry(body), body.Close()))
+	}
+	for v, err := range actor.ChartStreamed(ctx, id) {
 		if err != nil {
 			return n, err
 		}
-		if err := add(v.Type+"/"+v.ID, v.Body); err != nil {
+		if err := add(v); err != nil {
 			return n, err
 		}
 		r, err := fhir.Parse(v.Body)
@@ -112,7 +133,7 @@ func Patient(ctx context.Context, actor *record.Actor, id string, w io.Writer, l
 		if written[ref] || t == "Patient" {
 			continue
 		}
-		v, err := actor.ReadVersion(ctx, t, rid, 0)
+		v, err := actor.ReadStreamed(ctx, t, rid)
 		if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Gone) || fault.Is(err, fault.Forbidden) {
 			written[ref] = true // not there, or not for this reader
 			continue
@@ -121,18 +142,18 @@ func Patient(ctx context.Context, actor *record.Actor, id string, w io.Writer, l
 			return n, err
 		}
 		if v.Patient == "" { // shared resources only: nobody else's data
-			if err := add(ref, v.Body); err != nil {
+			if err := add(v); err != nil {
 				return n, err
 			}
 		}
 	}
 	if protected {
-		if err := add("", notice().JSON()); err != nil {
+		if err := entry(bytes.NewReader(notice().JSON())); err != nil {
 			return n, err
 		}
 	}
 	if o := missing.outcome(); o != nil {
-		if err := add("", o.JSON()); err != nil {
+		if err := entry(bytes.NewReader(o.JSON())); err != nil {
 			return n, err
 		}
 	}
@@ -168,10 +189,11 @@ func All(ctx context.Context, actor *record.Actor, dir string, lost Lost) (map[s
 	var failed error
 	for v, err := range actor.All(ctx) {
 		if err == nil {
-			err = missing.meets(v.Type+"/"+v.ID, v.Body)
+			v, err = missing.meets(ctx, v)
 		}
 		if err == nil {
-			err = unwritten(write(files, dir, v.Type, v.Body))
+			body := v.Open(ctx)
+			err = lostNow(unwritten(errors.Join(write(files, dir, v.Type, body), body.Close())))
 		}
 		if err != nil {
 			failed = err
@@ -180,7 +202,7 @@ func All(ctx context.Context, actor *record.Actor, dir string, lost Lost) (map[s
 		counts[v.Type]++
 	}
 	if o := missing.outcome(); o != nil && failed == nil {
-		failed = unwritten(write(files, dir, "OperationOutcome", o.JSON()))
+		failed = unwritten(write(files, dir, "OperationOutcome", bytes.NewReader(o.JSON())))
 	}
 	for _, f := range files {
 		if err := errors.Join(f.buffer.Flush(), f.file.Sync(), f.file.Close()); err != nil && failed == nil {
@@ -207,7 +229,7 @@ type typeFile struct {
 	buffer *bufio.Writer
 }
 
-func write(files map[string]*typeFile, dir, resourceType string, body []byte) error {
+func write(files map[string]*typeFile, dir, resourceType string, body io.Reader) error {
 	f := files[resourceType]
 	if f == nil {
 		file, err := os.OpenFile(filepath.Join(dir, resourceType+".ndjson"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
@@ -217,6 +239,8 @@ func write(files map[string]*typeFile, dir, resourceType string, body []byte) er
 		f = &typeFile{file, bufio.NewWriterSize(file, 1<<16)}
 		files[resourceType] = f
 	}
-	f.buffer.Write(body)
+	if _, err := io.Copy(f.buffer, body); err != nil {
+		return err
+	}
 	return f.buffer.WriteByte('\n')
 }

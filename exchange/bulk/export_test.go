@@ -32,7 +32,7 @@ func TestAnExportSaysWhyItIsUnwritten(t *testing.T) {
 		t.Error("what has nothing to do with a file of the export")
 	}
 	files := map[string]*typeFile{}
-	if err := unwritten(write(files, t.TempDir()+"/missing", "Patient", nil)); err == nil || !strings.Contains(err.Error(), "no such file") || strings.Contains(err.Error(), "disk full") {
+	if err := unwritten(write(files, t.TempDir()+"/missing", "Patient", strings.NewReader(""))); err == nil || !strings.Contains(err.Error(), "no such file") || strings.Contains(err.Error(), "disk full") {
 		t.Errorf("a folder that went away: %v", err)
 	}
 }

@@ -40,6 +40,8 @@ type Import struct {
 	// Journal is a file that remembers finished files by their hash, so that an interrupted
 	// import goes on where it stopped; "" keeps none. It counts for the record that has gone on from there.
 	Journal string
+	// MaxContent is the largest content that is taken in, in bytes; 0: record.MaxContent.
+	MaxContent int64
 	// Verify reads everything back after it was stored and counts differences.
 	Verify bool
 	// Document takes in a document of another system (a file with the ending .xml), and says in the report what
@@ -73,7 +75,8 @@ type FileReport struct {
 	Doubts int
 	Unread []string
 
-	refused bool // whether the record refused the content of some
+	refused bool    // whether the record refused the content of some
+	large   *lifted // what was taken out of it as it was read
 }
 
 // Report is what became of all files.
@@ -278,7 +281,8 @@ func (im *Import) takeIn(ctx context.Context, in io.Reader, f *FileReport) error
 
 // document imports a JSON file: a bundle or one resource.
 func (im *Import) document(ctx context.Context, in io.Reader, f *FileReport) ([]*fhir.Node, error) {
-	body, err := io.ReadAll(io.LimitReader(in, fhir.MaxBytes+1))
+	f.large = im.lifting(ctx)
+	body, err := io.ReadAll(io.LimitReader(f.large.reader(in), fhir.MaxBytes+1))
 	if err != nil {
 		f.problem("", err)
 		return nil, nil
@@ -294,20 +298,29 @@ func (im *Import) document(ctx context.Context, in io.Reader, f *FileReport) ([]
 			return nil, nil
 		}
 		if n.ID() == "" {
-			n.SetID(derived(n))
+			n.SetID(f.large.derived(n))
 		}
-		return im.store(ctx, []*fhir.Node{n}, f, func(int) string { return "" })
+		return im.whole(ctx, []*fhir.Node{n}, f, func(int) string { return "" })
 	}
-	resources, entries, err := open(n)
+	resources, entries, err := open(n, f.large)
 	if err != nil {
 		f.problem("", err)
 		return nil, nil
 	}
-	return im.store(ctx, resources, f, func(i int) string { return entries[i] })
+	return im.whole(ctx, resources, f, func(i int) string { return entries[i] })
+}
+
+// whole stores the resources of one file.
+func (im *Import) whole(ctx context.Context, resources []*fhir.Node, f *FileReport, entry func(int) string) ([]*fhir.Node, error) {
+	stored, err := im.store(ctx, resources, f, entry)
+	if err == nil {
+		err = f.large.drop(resources)
+	}
+	return stored, err
 }
 
 // open returns the resources of a bundle, with ids and with references between them.
-func open(n *fhir.Node) (resources []*fhir.Node, entries []string, err error) {
+func open(n *fhir.Node, large *lifted) (resources []*fhir.Node, entries []string, err error) {
 	b, err := bundle.Read(n)
 	if err != nil {
 		return nil, nil, err
@@ -322,7 +335,7 @@ func open(n *fhir.Node) (resources []*fhir.Node, entries []string, err error) {
 		if !definition.IsResource(e.Resource.ResourceType()) {
 			return nil, nil, fault.New(fault.Malformed, "%q is not a resource type of FHIR R4.", e.Resource.ResourceType()).At(e.Path() + ".resource.resourceType")
 		}
-		e.Type, e.ID = e.Resource.ResourceType(), idOf(e)
+		e.Type, e.ID = e.Resource.ResourceType(), idOf(e, large)
 		e.Resource.SetID(e.ID)
 	}
 	if err := b.Assign(nil); err != nil {
@@ -339,19 +352,14 @@ func open(n *fhir.Node) (resources []*fhir.Node, entries []string, err error) {
 
 // idOf gives a bundle's resource its id: its own, else that of a urn:uuid fullUrl, so that
 // a second import of the file finds the first; else one derived from the content.
-func idOf(e *bundle.Entry) string {
+func idOf(e *bundle.Entry, large *lifted) string {
 	if id := e.Resource.ID(); id != "" {
 		return id
 	}
 	if id, ok := strings.CutPrefix(e.FullURL, "urn:uuid:"); ok && len(id) == 36 {
 		return id
 	}
-	return derived(e.Resource)
-}
-
-func derived(r *fhir.Node) string {
-	sum := sha256.Sum256(r.JSON())
-	return hex.EncodeToString(sum[:16])
+	return large.derived(e.Resource)
 }
 
 // Lines imports NDJSON that comes from somewhere else than a file, such as a download. What
@@ -364,8 +372,11 @@ func (im *Import) Lines(ctx context.Context, name string, in io.Reader, tell fun
 	return f, err
 }
 
-// chunk is the number of NDJSON lines stored together.
-const chunk = 500
+// chunk is the number of NDJSON lines stored together, chunkBytes about how many bytes of them.
+const (
+	chunk      = 500
+	chunkBytes = 16 << 20
+)
 
 // lines imports an NDJSON file: each line stands for itself.
 func (im *Import) lines(ctx context.Context, in io.Reader, f *FileReport) ([]*fhir.Node, error) {
@@ -375,6 +386,8 @@ func (im *Import) lines(ctx context.Context, in io.Reader, f *FileReport) ([]*fh
 func (im *Import) linesTold(ctx context.Context, in io.Reader, f *FileReport, tell func(FileReport)) ([]*fhir.Node, error) {
 	var all, batch []*fhir.Node
 	var numbers []int
+	size := 0
+	f.large = im.lifting(ctx)
 	flush := func() error {
 		if len(batch) == 0 {
 			return nil
@@ -383,13 +396,16 @@ func (im *Import) linesTold(ctx context.Context, in io.Reader, f *FileReport, te
 		if im.Verify {
 			all = append(all, stored...)
 		}
-		batch, numbers = batch[:0:0], numbers[:0:0]
+		if err == nil {
+			err = f.large.drop(batch)
+		}
+		batch, numbers, size = batch[:0:0], numbers[:0:0], 0
 		if tell != nil && err == nil {
 			tell(*f)
 		}
 		return err
 	}
-	scan := bufio.NewScanner(in)
+	scan := bufio.NewScanner(f.large.reader(in))
 	scan.Buffer(make([]byte, 1<<20), fhir.MaxBytes)
 	for n := 1; scan.Scan(); n++ {
 		line := bytes.TrimSpace(bytes.TrimPrefix(scan.Bytes(), byteOrderMark))
@@ -405,10 +421,10 @@ func (im *Import) linesTold(ctx context.Context, in io.Reader, f *FileReport, te
 			continue
 		}
 		if r.ID() == "" {
-			r.SetID(derived(r))
+			r.SetID(f.large.derived(r))
 		}
-		batch, numbers = append(batch, r), append(numbers, n)
-		if len(batch) >= chunk {
+		batch, numbers, size = append(batch, r), append(numbers, n), size+len(line)
+		if len(batch) >= chunk || size >= chunkBytes {
 			if err := flush(); err != nil {
 				return all, err
 			}

@@ -9,7 +9,6 @@ import (
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/definition"
-	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/store"
 )
@@ -19,10 +18,14 @@ import (
 // that are in the record afterwards.
 func (im *Import) store(ctx context.Context, resources []*fhir.Node, f *FileReport, entry func(int) string) ([]*fhir.Node, error) {
 	puts := make([]record.Put, len(resources))
+	var err error
 	for i, r := range resources {
 		puts[i] = record.Put{Resource: r.Clone(), Create: true}
+		if puts[i].Contents, err = f.large.of(r); err != nil {
+			return nil, f.refuse(err, 1, func(int) string { return entry(i) })
+		}
 	}
-	err := im.commit(ctx, puts)
+	err = im.commit(ctx, puts, f.large)
 	if fault.Is(err, fault.Conflict) {
 		return im.compare(ctx, resources, f, entry)
 	}
@@ -53,11 +56,14 @@ func (im *Import) each(ctx context.Context, resources []*fhir.Node, f *FileRepor
 	return slices.Concat(first, second), err
 }
 
-func (im *Import) commit(ctx context.Context, puts []record.Put) error {
+func (im *Import) commit(ctx context.Context, puts []record.Put, large *lifted) error {
 	if len(puts) == 0 {
 		return nil
 	}
 	_, err := im.Actor.Commit(ctx, record.Change{Put: puts, Dangling: true, What: "import"})
+	if err == nil {
+		large.stored(puts)
+	}
 	return err
 }
 
@@ -138,7 +144,7 @@ func (im *Import) compare(ctx context.Context, resources []*fhir.Node, f *FileRe
 
 // settle is one attempt of compare.
 func (im *Import) settle(ctx context.Context, resources []*fhir.Node, f *FileReport, entry func(int) string) ([]*fhir.Node, error) {
-	there, err := im.present(ctx, resources)
+	there, err := im.present(ctx, resources, false)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +157,11 @@ func (im *Import) settle(ctx context.Context, resources []*fhir.Node, f *FileRep
 	for i, r := range resources {
 		old, ok := there[r.Reference()]
 		if !ok {
-			puts, fresh, places = append(puts, record.Put{Resource: r.Clone(), Create: true}), append(fresh, r), append(places, i)
+			contents, err := f.large.of(r)
+			if err != nil {
+				return nil, err
+			}
+			puts, fresh, places = append(puts, record.Put{Resource: r.Clone(), Create: true, Contents: contents}), append(fresh, r), append(places, i)
 			continue
 		}
 		was, err := fhir.Parse(old.Body)
@@ -159,17 +169,24 @@ func (im *Import) settle(ctx context.Context, resources []*fhir.Node, f *FileRep
 			return nil, err
 		}
 		switch {
-		case Equal(r, was):
+		case f.large.equal(r, was):
 			f.Same++
 			present = append(present, r)
 		case im.Update:
-			puts, fresh, places = append(puts, record.Put{Resource: r.Clone(), IfMatch: old.Version}), append(fresh, r), append(places, i)
+			contents, err := f.large.of(r)
+			if err != nil {
+				return nil, err
+			}
+			puts, fresh, places = append(puts, record.Put{Resource: r.Clone(), IfMatch: old.Version, Contents: contents}), append(fresh, r), append(places, i)
+		case record.Lacks(old.Body):
+			f.Problems = append(f.Problems, Problem{entry(i), r.Reference(),
+				"The record has this under its id, and has lost the file of its data; it was left as it is (--update writes a new version, with the data)."})
 		default:
 			f.Problems = append(f.Problems, Problem{entry(i), r.Reference(),
 				"The record has other content under this id; it was left as it is (--update writes a new version)."})
 		}
 	}
-	err = im.commit(ctx, puts)
+	err = im.commit(ctx, puts, f.large)
 	if fault.Is(err, fault.Conflict) || fault.Is(err, fault.Stale) {
 		return present, err
 	}
@@ -197,29 +214,28 @@ func (im *Import) deleted(ctx context.Context, resources []*fhir.Node, f *FileRe
 	return found, nil
 }
 
-// together is how many resources are looked up in one query.
-const together = 200
-
-// present returns what the record has under the ids of the resources.
-func (im *Import) present(ctx context.Context, resources []*fhir.Node) (map[string]store.Version, error) {
-	ids := map[string][]string{}
-	for _, r := range resources {
-		ids[r.ResourceType()] = append(ids[r.ResourceType()], r.ID())
+// present returns what the record has under the ids of the resources, with hashes for large data; whole
+// reads that data.
+func (im *Import) present(ctx context.Context, resources []*fhir.Node, whole bool) (map[string]store.Version, error) {
+	refs := make([]string, len(resources))
+	for i, r := range resources {
+		refs[i] = r.Reference()
 	}
 	out := map[string]store.Version{}
-	for t, list := range ids {
-		for some := range slices.Chunk(list, together) {
-			page, err := im.Actor.Search(ctx, search.Query{Type: t, Where: search.ID(some), Count: together}, 0, nil)
-			if err != nil {
-				return nil, err
-			}
-			for _, v := range page.Matches {
-				out[v.Type+"/"+v.ID] = v
-			}
+	for some := range slices.Chunk(refs, together) {
+		found, err := im.Actor.ReadHashed(ctx, some, whole)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range found {
+			out[v.Type+"/"+v.ID] = v
 		}
 	}
 	return out, nil
 }
+
+// together is how many resources are looked up in one query.
+const together = 200
 
 // rename gives another id to what belongs to no patient (a practitioner, an organization)
 // when the record has other content under its id: a server gives ids to what is posted to
@@ -233,18 +249,18 @@ func (im *Import) rename(ctx context.Context, resources []*fhir.Node, there map[
 	var renamed []*fhir.Node
 	for _, r := range resources {
 		old, ok := there[r.Reference()]
-		if !ok || ofPatient(r.ResourceType()) {
+		if !ok || ofPatient(r.ResourceType()) || record.Lacks(old.Body) {
 			continue
 		}
 		was, err := fhir.Parse(old.Body)
 		if err != nil {
 			return err
 		}
-		if Equal(r, was) {
+		if f.large.equal(r, was) {
 			continue
 		}
 		before := r.Reference()
-		r.SetID(derived(r))
+		r.SetID(f.large.derived(r))
 		moved[before] = r.Reference()
 		renamed = append(renamed, r)
 	}
@@ -255,7 +271,7 @@ func (im *Import) rename(ctx context.Context, resources []*fhir.Node, there map[
 		follow(r, moved)
 	}
 	f.Renamed += len(moved)
-	found, err := im.present(ctx, renamed)
+	found, err := im.present(ctx, renamed, false)
 	for ref, v := range found {
 		there[ref] = v
 	}
@@ -332,7 +348,7 @@ func (im *Import) dangling(ctx context.Context, resources []*fhir.Node, f *FileR
 			}
 		})
 	}
-	there, err := im.present(ctx, outside)
+	there, err := im.present(ctx, outside, false)
 	if err != nil {
 		return // a count for the report, not worth stopping an import
 	}
@@ -365,7 +381,7 @@ func references(n *fhir.Node, visit func(string)) {
 
 // verify reads resources back and counts those that differ from their source.
 func (im *Import) verify(ctx context.Context, sources []*fhir.Node, f *FileReport) (checked, different int, err error) {
-	there, err := im.present(ctx, sources)
+	there, err := im.present(ctx, sources, true)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -377,7 +393,7 @@ func (im *Import) verify(ctx context.Context, sources []*fhir.Node, f *FileRepor
 			if err != nil {
 				return checked, different, err
 			}
-			ok = Equal(r, got)
+			ok = f.large.equal(r, got)
 		}
 		if !ok {
 			different++

@@ -302,6 +302,9 @@ func (k *Keeper) backup(ctx context.Context, s record.Safety, version int64) err
 		if run.Lost > 0 {
 			k.Log.Error("the record lacks contents of attachments", "number", run.Lost)
 		}
+		if len(b.Only) > 0 {
+			k.Log.Error("the record has lost contents of attachments that its backup has", "number", len(b.Only))
+		}
 	}
 	return k.keep(context.WithoutCancel(ctx), outcome("backup", run), s, version+1)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -664,11 +665,37 @@ func TestContentsGoWithTheRecord(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, blobs.Name(kept[1]))); err != nil {
 		t.Fatal(err)
 	}
+	gone := filepath.Join(dir, blobs.Name(kept[0]))
+	away, err := os.ReadFile(gone)
+	if err == nil {
+		err = errors.Join(os.Remove(gone), os.WriteFile(second, whole, 0o600))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := []string{blobs.Name(kept[0]), blobs.Name(kept[1])}
+	slices.Sort(both)
+	for _, way := range []string{"nothing new", "added to", "anew"} { // the place has what the record has lost
+		w.clock.Advance(time.Minute)
+		if way == "added to" {
+			keep("one more letter")
+		}
+		b, err := archive.Backup{Store: w.store, Keys: w.ring, To: w.place, Lock: w.lock, Clock: w.clock, Contents: from, Full: way == "anew", Check: way == "anew"}.Run(ctx)
+		if slices.Sort(b.Only); err != nil || b.Nothing != (way == "nothing new") || !slices.Equal(b.Only, both) || len(b.Lost) > 0 {
+			t.Errorf("%s: only there %v, lost %v, %v", way, b.Only, b.Lost, err)
+		}
+		if p, _, err := restore(0, true); err != nil || len(p.Lost) > 0 {
+			t.Errorf("%s: %+v %v", way, p, err)
+		}
+	}
+	if err := errors.Join(os.WriteFile(gone, away, 0o600), os.Remove(second)); err != nil {
+		t.Fatal(err)
+	}
 	keep("the fourth letter")
 	if b := backup(); !slices.Equal(b.Lost, []string{blobs.Name(kept[1])}) || b.Contents != 1 {
 		t.Errorf("lost %v, copied %d", b.Lost, b.Contents)
 	}
-	if p, _, err := restore(0, true); err != nil || !slices.Equal(p.Lost, []string{blobs.Name(kept[1])}) || p.Contents != 3 {
+	if p, _, err := restore(0, true); err != nil || !slices.Equal(p.Lost, []string{blobs.Name(kept[1])}) || p.Contents != 4 {
 		t.Errorf("%+v %v", p, err)
 	}
 	// A damage in the place is mended by a new set, a damage in the record itself is a loss: neither keeps

@@ -61,6 +61,8 @@ type Backed struct {
 	Why string
 	// Contents is how many contents of attachments were copied.
 	Contents int64
+	// Only are contents that the place has, and the record has lost: the backup is whole, the record is not.
+	Only []string
 	// Nothing is set when nothing was committed since the last segment, which is Manifest.
 	Nothing bool
 }
@@ -83,11 +85,14 @@ func (b Backup) Run(ctx context.Context) (Backed, error) {
 		return Backed{}, fault.New(fault.Invalid, "A backup needs a recipient (--recipient; of a server, --backup-recipient) or a passphrase.")
 	}
 	out, err := b.place(ctx)
-	if err != nil || out.Nothing {
+	if err != nil {
 		return out, err
 	}
 	w := &backing{Backup: b, out: &out, there: map[string]bool{}}
-	if err := w.beforehand(ctx); err != nil {
+	if err := w.look(ctx); err != nil || out.Nothing {
+		return out, err
+	}
+	if _, err := w.contents(ctx); err != nil { // what is missing now may not be named any more in a moment
 		return out, err
 	}
 	if _, err := w.learn(ctx); err != nil {
@@ -364,11 +369,18 @@ func (b *backing) contents(ctx context.Context) (lost []string, err error) {
 	return lost, nil
 }
 
-// beforehand copies most of the contents before the segment is begun: a first backup may have
-// hours of them.
-func (b *backing) beforehand(ctx context.Context) error {
+// look notes which contents the place has, those that it needs, and those that it alone has. Most of what it needs is
+// copied before the segment is begun: a first backup may have hours of them.
+func (b *backing) look(ctx context.Context) error {
 	if b.Contents == nil {
 		return nil
+	}
+	here := map[string]bool{} // before the items are read: a content lies there before it is named
+	for e, err := range b.Contents.List(ctx, "") {
+		if err != nil {
+			return fault.Wrap(err, fault.Unavailable, "The place of contents cannot be read.")
+		}
+		here[e.Name] = true
 	}
 	for e, err := range b.To.List(ctx, contentsAt) {
 		if err != nil {
@@ -377,8 +389,9 @@ func (b *backing) beforehand(ctx context.Context) error {
 		b.there[strings.TrimPrefix(e.Name, contentsAt)] = true
 	}
 	reader := blob.New(under{b.To, contentsAt}, b.Backup.Keys.Key("content"))
-	if _, err := b.Store.AllItems(ctx, func(it store.Item) error {
-		if c, ok := content(it); ok && b.Check && b.there[it.Key] {
+	_, err := b.Store.AllItems(ctx, func(it store.Item) error {
+		c, ok := content(it)
+		if ok && b.Check && b.there[it.Key] {
 			err := reader.Verify(ctx, c.Content)
 			if err != nil && !blob.Lost(err) {
 				return err
@@ -387,12 +400,12 @@ func (b *backing) beforehand(ctx context.Context) error {
 				_ = b.To.Delete(ctx, contentsAt+it.Key) // else it looks whole if the record has lost it too; some places only grow
 			}
 		}
+		if ok && b.there[it.Key] && !here[it.Key] {
+			b.out.Only = append(b.out.Only, it.Key)
+		}
 		b.want(it)
 		return nil
-	}); err != nil {
-		return err
-	}
-	_, err := b.contents(ctx) // what is missing now may not be named any more in a moment
+	})
 	return err
 }
 
