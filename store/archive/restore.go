@@ -368,7 +368,7 @@ func (w *restoring) contents(ctx context.Context) error {
 	there := map[string]bool{}
 	for e, err := range w.From.List(ctx, contentsAt) {
 		if err != nil {
-			return fault.Wrap(err, fault.Unavailable, "The place of the backup cannot be read.")
+			return err
 		}
 		there[strings.TrimPrefix(e.Name, contentsAt)] = true
 	}
@@ -386,7 +386,9 @@ func (w *restoring) contents(ctx context.Context) error {
 			return fault.New(fault.Invalid, "%s is missing: an attachment of the record has its content there.", contentsAt+it.Key)
 		}
 		if w.Read {
-			if err := reader.Verify(ctx, c.Content); err != nil {
+			if err := reader.Verify(ctx, c.Content); err != nil && !blob.Lost(err) {
+				return err
+			} else if err != nil {
 				return fault.Wrap(err, fault.Invalid, "%s is damaged; a backup with --full copies it anew while the record has it.", contentsAt+it.Key)
 			}
 		}

@@ -101,7 +101,7 @@ func (s *Store) Put(ctx context.Context, r io.Reader, limit int64) (Content, err
 func (s *Store) PutChecked(ctx context.Context, r io.Reader, limit int64, check func(io.ReadSeeker) error) (Content, error) {
 	d, err := s.bucket.Draft(ctx)
 	if err != nil {
-		return Content{}, err
+		return Content{}, unwritten(err)
 	}
 	defer d.Drop()
 	var key [seal.KeySize]byte
@@ -110,7 +110,7 @@ func (s *Store) PutChecked(ctx context.Context, r io.Reader, limit int64, check 
 	file := &counted{Writer: d}
 	w, err := age.Encrypt(file, s.lock(c))
 	if err != nil {
-		return Content{}, fault.Wrap(err, fault.Unavailable, "The content cannot be written. Is the disk full?")
+		return Content{}, unwritten(err)
 	}
 	sum := &summed{Reader: io.LimitReader(bucket.Until(ctx, r), limit+1), hash: sha256.New()}
 	n, err := io.Copy(w, sum)
@@ -118,16 +118,16 @@ func (s *Store) PutChecked(ctx context.Context, r io.Reader, limit int64, check 
 	case sum.err != nil:
 		return Content{}, sum.err
 	case err != nil:
-		return Content{}, fault.Wrap(err, fault.Unavailable, "The content could not be written. Is the disk full?")
+		return Content{}, unwritten(err)
 	case n > limit:
 		return Content{}, fault.New(fault.TooLarge, "The content is larger than the limit of %d bytes.", limit)
 	}
 	trailer := sum.hash.Sum(nil)
 	if _, err := w.Write(trailer); err != nil {
-		return Content{}, fault.Wrap(err, fault.Unavailable, "The content could not be written. Is the disk full?")
+		return Content{}, unwritten(err)
 	}
 	if err := w.Close(); err != nil {
-		return Content{}, fault.Wrap(err, fault.Unavailable, "The content could not be written. Is the disk full?")
+		return Content{}, unwritten(err)
 	}
 	if check != nil {
 		plain, _, err := age.DecryptReaderAt(d, file.n, s.lock(c))
@@ -140,9 +140,18 @@ func (s *Store) PutChecked(ctx context.Context, r io.Reader, limit int64, check 
 	}
 	c.Hash, c.Size = hex.EncodeToString(trailer), n
 	if err := d.Keep(ctx, s.Name(c)); err != nil {
-		return Content{}, err
+		return Content{}, unwritten(err)
 	}
 	return c, nil
+}
+
+// unwritten is what somebody reads who has brought a content; where it should lie, and why it does not, is in
+// the log.
+func unwritten(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fault.Wrap(err, fault.Unavailable, "The content could not be written. Is the disk full?")
 }
 
 // counted counts what is written.
