@@ -23,6 +23,7 @@
 package blob
 
 import (
+	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
@@ -143,6 +144,15 @@ func (s *Store) PutChecked(ctx context.Context, r io.Reader, limit int64, check 
 		return Content{}, unwritten(err)
 	}
 	return c, nil
+}
+
+// Probe finds out whether contents can be kept: it keeps one of a megabyte that nothing names, and removes it.
+func (s *Store) Probe(ctx context.Context) error {
+	c, err := s.Put(ctx, bytes.NewReader(make([]byte, 1<<20)), 1<<20)
+	if err == nil {
+		err = s.bucket.Delete(ctx, s.Name(c))
+	}
+	return err
 }
 
 // unwritten is what somebody reads who has brought a content; where it should lie, and why it does not, is in
