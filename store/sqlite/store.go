@@ -213,7 +213,7 @@ func plain(err error) error {
 		return err
 	case errors.Is(err, sqlite3.INTERRUPT):
 		return fault.New(fault.Unavailable, "The request was given up before the database answered.")
-	case errors.Is(err, sqlite3.FULL):
+	case errors.Is(err, sqlite3.FULL), disk.Full(err):
 		return fault.New(fault.Unavailable, "The disk is full: nothing was stored. Make room and try again.")
 	case errors.Is(err, sqlite3.CORRUPT), errors.Is(err, sqlite3.NOTADB), errors.Is(err, sqlite3.IOERR_DATA):
 		return fault.New(fault.Internal, "The file record.db is damaged. Restore a backup.")
