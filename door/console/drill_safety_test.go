@@ -126,6 +126,25 @@ func TestDrillABackupThatIsCutOff(t *testing.T) {
 	eventually(t, 40*time.Second, s.said.String, func() bool { return strings.Contains(known(t, d).Backup.Failed, "The object store answered 403") })
 }
 
+// TestDrillWithoutRoomForADrill: a restore drill does not take the room in which people write. What it could not do
+// says nothing of the backup.
+func TestDrillWithoutRoomForADrill(t *testing.T) {
+	folder, _ := smallDisk(t, 64)
+	dir := filepath.Join(folder, "record")
+	preparedIn(t, dir)
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := launch(t, exec.Command(binary(t), "serve", "--data", dir, "--listen", "127.0.0.1:0", "--backup-to", t.TempDir(), "--backup-recipient", id.Recipient().String()))
+	eventually(t, 20*time.Second, s.said.String, func() bool { return strings.Contains(s.said.String(), "a restore drill failed") })
+	time.Sleep(time.Second)
+	s.kill()
+	if k := known(t, dataFlags{Data: dir}); !k.Drill.Unmade || !strings.Contains(k.Drill.Failed, "A restore drill needs 65 MB") || k.Full || k.Kept.T == 0 || k.Backup.Failed != "" {
+		t.Errorf("without room: %+v", k)
+	}
+}
+
 // TestDrillAPlaceThatTakesNothing: the disk of the backups is full. It is told so.
 func TestDrillAPlaceThatTakesNothing(t *testing.T) {
 	folder, _ := smallDisk(t, 8)

@@ -2,22 +2,35 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// probeText finds out whether the database takes changes, and leaves nothing behind: it fills 8 MB of a table of
-// this transaction, on the disk of the record, and waits for the head as a commit does.
-const probeText = `BEGIN; SET LOCAL lock_timeout = '` + lockTimeout + `'; SET LOCAL temp_tablespaces = ''; CREATE TEMPORARY TABLE probe (filler text) ON COMMIT DROP;
-INSERT INTO probe SELECT repeat('x', 1900) FROM generate_series(1, 4096); SELECT 1 FROM head FOR UPDATE; ROLLBACK`
+// A probe finds out whether the database takes changes, and leaves nothing behind: it fills 8 MB of a table of its
+// transaction, on the disk of the record, and waits for the head as a commit does. A user who may make no such
+// table waits for the head alone.
+const (
+	probeRoom = `SET LOCAL temp_tablespaces = ''; CREATE TEMPORARY TABLE probe (filler text) ON COMMIT DROP; INSERT INTO probe SELECT repeat('x', 1900) FROM generate_series(1, 4096); `
+	probeHead = `SET LOCAL lock_timeout = '` + lockTimeout + `'; SELECT 1 FROM head FOR UPDATE; ROLLBACK`
+)
 
 // Probe implements store.Probing.
 func (s *Store) Probe(ctx context.Context) error {
 	return plain(s.with(ctx, func(ctx context.Context, c *pgx.Conn) error {
-		_, err := c.PgConn().Exec(ctx, probeText).ReadAll()
-		if err != nil && !c.IsClosed() {
-			_, _ = c.Exec(ctx, "ROLLBACK")
+		run := func(text string) error {
+			_, err := c.PgConn().Exec(ctx, "BEGIN; "+text).ReadAll()
+			if err != nil && !c.IsClosed() {
+				_, _ = c.Exec(ctx, "ROLLBACK")
+			}
+			return err
+		}
+		err := run(probeRoom + probeHead)
+		var e *pgconn.PgError
+		if errors.As(err, &e) && e.Code == "42501" { // insufficient_privilege
+			return run(probeHead)
 		}
 		return err
 	}))

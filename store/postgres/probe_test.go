@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -47,7 +48,12 @@ func TestProbe(t *testing.T) {
 	t.Setenv("TMPDIR", disk)
 	c := pgtest.Start(t)
 	t.Setenv("TMPDIR", tmp)
-	s := durable(t, c.URL())
+	execute(t, c.URL(), "CREATE ROLE narrow LOGIN; GRANT CREATE ON SCHEMA public TO narrow; REVOKE TEMPORARY ON DATABASE postgres FROM PUBLIC")
+	s := durable(t, strings.Replace(c.URL(), "user=osler", "user=narrow", 1))
+	if err := s.Probe(t.Context()); err != nil {
+		t.Errorf("without the right to make a temporary table: %v", err)
+	}
+	execute(t, c.URL(), "GRANT TEMPORARY ON DATABASE postgres TO narrow")
 	for range 3 {
 		if err := s.Probe(t.Context()); err != nil {
 			t.Fatalf("nothing is wrong: %v", err)
@@ -60,7 +66,7 @@ func TestProbe(t *testing.T) {
 	if !errors.Is(err, syscall.ENOSPC) {
 		t.Fatal(err)
 	}
-	if err := s.Probe(t.Context()); !fault.Is(err, fault.Unavailable) {
+	if err := s.Probe(t.Context()); !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "no room") {
 		t.Errorf("a full disk: %v", err)
 	}
 	if err := errors.Join(filler.Close(), os.Remove(filler.Name())); err != nil {
