@@ -61,20 +61,21 @@ type contents struct {
 	store.Store // as it is: with marks
 	blobs       *blob.Store
 
-	trouble atomic.Pointer[error] // why it takes no changes now
-	tell    func(trouble error)   // see Gate.TellTrouble
+	trouble atomic.Pointer[trouble] // why it takes no changes now
+	tell    func(trouble error)     // see Gate.TellTrouble
 
 	lost lostContents
 }
 
-// Commit moves large data out, and sees to it that every content that is named has its item.
-func (s *contents) Commit(ctx context.Context, c store.Changeset) (store.Receipt, error) {
-	receipt, err := s.commit(ctx, c)
-	s.noted(ctx, err)
+// stored commits to the store below.
+func (s *contents) stored(ctx context.Context, c store.Changeset) (store.Receipt, error) {
+	receipt, err := s.Store.Commit(ctx, c)
+	s.noted(ctx, err, false)
 	return receipt, err
 }
 
-func (s *contents) commit(ctx context.Context, c store.Changeset) (store.Receipt, error) {
+// Commit moves large data out, and sees to it that every content that is named has its item.
+func (s *contents) Commit(ctx context.Context, c store.Changeset) (store.Receipt, error) {
 	if c.Leaf == nil { // refused there
 		return s.Store.Commit(ctx, c)
 	}
@@ -105,7 +106,7 @@ func (s *contents) commit(ctx context.Context, c store.Changeset) (store.Receipt
 		}
 	}
 	if len(named) == 0 {
-		return s.Store.Commit(ctx, c)
+		return s.stored(ctx, c)
 	}
 	return s.commitNamed(ctx, c, named)
 }
@@ -147,7 +148,7 @@ func (s *contents) commitNamed(ctx context.Context, c store.Changeset, named map
 			}
 			c.Items = append(c.Items, store.ItemWrite{Item: store.Item{Space: blob.Space, Key: name, Owner: n.patient, Patient: n.patient, Value: value}, IfVersion: version})
 		}
-		receipt, err := s.Store.Commit(ctx, c)
+		receipt, err := s.stored(ctx, c)
 		// Somebody else may have named the same content in between. Any other conflict comes again.
 		if !fault.Is(err, fault.Conflict) || len(c.Items) == len(own) || try == 3 {
 			return receipt, err
@@ -348,7 +349,7 @@ func (s *contents) keep(ctx context.Context, w store.Write, text []byte, known *
 		return c, nil
 	}
 	c, err := s.blobs.Put(ctx, decoded(text), MaxContent)
-	if err == nil {
+	if s.noted(ctx, err, true); err == nil {
 		known.add(w.Patient, c)
 	}
 	return c, err

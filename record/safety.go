@@ -27,6 +27,9 @@ type Safety struct {
 	Proof SafetyRun `json:"proof,omitzero"`
 	// Full says that the next backup begins anew: a drill has found a damage.
 	Full bool `json:"full,omitempty"`
+	// Gone is the last backup that was in the place when it was found to have it no more, and Noticed when.
+	Gone    SafetyRun `json:"gone,omitzero"`
+	Noticed time.Time `json:"noticed,omitzero"`
 	// ByHand is the last backup that somebody made with osler backup; it is an item of its own.
 	ByHand ByHand `json:"-"`
 	// Trouble says why the record takes no changes now, whatever its backups; "" when it does.
@@ -50,12 +53,14 @@ type SafetyRun struct {
 	Ended  time.Time `json:"ended,omitzero"`
 	Failed string    `json:"failed,omitempty"` // why, for a person; "" when it went well
 	// Interrupted says that the server ended meanwhile: nothing is known, good or bad.
-	Interrupted bool      `json:"interrupted,omitempty"`
-	Made        time.Time `json:"made,omitzero"`    // when the backup was, that a drill has restored
-	T           store.T   `json:"t,omitempty"`      // the record went up to this commit,
-	Last        time.Time `json:"last,omitzero"`    // which is of this time
-	Head        string    `json:"head,omitempty"`   // signed head of the audit log there
-	Object      string    `json:"object,omitempty"` // name of the segment, or of the set
+	Interrupted bool `json:"interrupted,omitempty"`
+	// Unmade says of a drill that failed that it could not be made: nothing is known of the backup.
+	Unmade bool      `json:"unmade,omitempty"`
+	Made   time.Time `json:"made,omitzero"`    // when the backup was, that a drill has restored
+	T      store.T   `json:"t,omitempty"`      // the record went up to this commit,
+	Last   time.Time `json:"last,omitzero"`    // which is of this time
+	Head   string    `json:"head,omitempty"`   // signed head of the audit log there
+	Object string    `json:"object,omitempty"` // name of the segment, or of the set
 	// Versions and Bytes are what was written or restored; Lost is how many contents of
 	// attachments the record did not have itself.
 	Versions int64 `json:"versions,omitempty"`
@@ -65,6 +70,10 @@ type SafetyRun struct {
 
 // ProofFor is how old the last backup that was restored and verified may be.
 const ProofFor = 24 * time.Hour
+
+// GoneFor is how long it is told that a place has lost its backups, unless they come back: whoever looks
+// once a week has seen it.
+const GoneFor = 7 * 24 * time.Hour
 
 // HandFor is how old the last backup by hand may be where the server makes none.
 const HandFor = 3 * time.Hour
@@ -78,8 +87,10 @@ const (
 	NoBackups           // the server makes none by itself
 	ContentsLost        // the record, or the last backup, lacks contents of attachments
 	NothingProven       // no drill has shown that a backup can be restored, or not for a day
+	DrillUnmade         // the last drill could not be made
+	BackupsGone         // the place has lost backups
 	BackupFailed        // the last one failed, or is late
-	DrillFailed         // the last drill failed
+	DrillFailed         // the last drill failed: the newest backup could not be restored
 	NotStoring          // the record takes no changes: the disk is full, or the database away
 )
 
@@ -89,10 +100,14 @@ func (s Safety) Worry(now time.Time) Worry {
 	switch {
 	case s.Trouble != "":
 		return NotStoring
-	case makes && s.Drills && s.Drill.Failed != "":
+	case makes && s.Drills && s.Drill.Failed != "" && !s.Drill.Unmade:
 		return DrillFailed
 	case makes && (s.Backup.Failed != "" || !s.Kept.Ended.IsZero() && s.late(now)):
 		return BackupFailed
+	case makes && !s.Noticed.IsZero() && now.Sub(s.Noticed) < GoneFor:
+		return BackupsGone
+	case makes && s.Drills && s.Drill.Failed != "":
+		return DrillUnmade
 	case makes && s.Drills && now.Sub(s.Proof.Made) > ProofFor:
 		return NothingProven
 	case s.Lost() > 0:
@@ -150,6 +165,15 @@ func (g *Gate) safetyItem(ctx context.Context, key string, into any) error {
 		err = json.Unmarshal(item.Value, into)
 	}
 	return err
+}
+
+// Turn gives the turn at something that one process does for all that have the record open; mine is false when
+// another has it. See store.Shared; where there is no other process it is always given.
+func (g *Gate) Turn(ctx context.Context, name string) (end func(), mine bool, err error) {
+	if s, ok := g.lean.(store.Shared); ok {
+		return s.Turn(ctx, name)
+	}
+	return func() {}, true, nil
 }
 
 // BacksUp tells the gate that this process backs the record up by itself.

@@ -14,18 +14,22 @@ import (
 	"github.com/osler-emr/osler/trust"
 )
 
-// failing is a store that takes no changes while it has an error.
+// failing is a store that takes no changes of resources while it has an error. Audit entries it takes, as one does
+// whose disk is full.
 type failing struct {
 	store.Store
 	err error
 }
 
 func (f *failing) Commit(ctx context.Context, c store.Changeset) (store.Receipt, error) {
-	if f.err != nil {
+	if f.err != nil && len(c.Writes) > 0 {
 		return store.Receipt{}, f.err
 	}
 	return f.Store.Commit(ctx, c)
 }
+
+// Probe implements store.Probing.
+func (f *failing) Probe(context.Context) error { return f.err }
 
 func TestAFullDiskIsToldOnceAndShownWhileItLasts(t *testing.T) {
 	dir := t.TempDir()
@@ -39,7 +43,8 @@ func TestAFullDiskIsToldOnceAndShownWhileItLasts(t *testing.T) {
 	}
 	defer s.Close()
 	disk := &failing{Store: s}
-	g := Open(WithContents(disk, nil), clock.System{})
+	whole := WithContents(disk, nil).(*contents)
+	g := Open(whole, clock.System{})
 	var told []error
 	g.TellTrouble(func(err error) { told = append(told, err) })
 	write := func() error {
@@ -58,16 +63,24 @@ func TestAFullDiskIsToldOnceAndShownWhileItLasts(t *testing.T) {
 		t.Fatalf("%v, told %v", err, told)
 	}
 	disk.err = fault.Wrap(context.DeadlineExceeded, fault.Unavailable, "The disk is full: nothing was stored.")
-	for range 2 {
+	stranger := g.As(trust.Principal{ID: "s", Name: "Stranger", Role: trust.FrontDesk}, "clinic")
+	for range 3 {
 		if err := write(); !fault.Is(err, fault.Unavailable) || len(told) != 1 || told[0] == nil || worry() != NotStoring {
 			t.Errorf("a full disk: %v, told %v", err, told)
 		}
+		if _, err := stranger.Safety(t.Context()); !fault.Is(err, fault.Forbidden) { // of which an audit entry is stored
+			t.Errorf("a refusal on a full disk: %v", err)
+		}
+		whole.probe(t.Context())
 	}
 	if text := g.trouble(); text != "The disk is full: nothing was stored." {
 		t.Errorf("the page says %q", text)
 	}
 	disk.err = nil
-	if err := write(); err != nil || len(told) != 2 || told[1] != nil || worry() != NoBackups {
+	if whole.probe(t.Context()); len(told) != 2 || told[1] != nil || worry() != NoBackups {
+		t.Errorf("room again, and nobody writes: told %v", told)
+	}
+	if err := write(); err != nil || len(told) != 2 {
 		t.Errorf("room again: %v, told %v", err, told)
 	}
 	disk.err = fault.New(fault.Conflict, "Somebody else was first.")

@@ -190,6 +190,20 @@ const (
 	NotDone // refused, or failed
 )
 
+// Probing is a store that can tell whether it takes changes, without one: nil when it does, otherwise why
+// not. It is asked now and then after a change was refused. That a single change goes well says less:
+// audit entries are taken also while the disk is full, and a small change may find the last room.
+type Probing interface {
+	Probe(ctx context.Context) error
+}
+
+// Shared is a store that several processes have open, which take turns at what one has to do for all. Turn
+// gives the turn at something of a name to one of them; mine is false when another has it. It ends with end,
+// and when the process or the database does, however that happens.
+type Shared interface {
+	Turn(ctx context.Context, name string) (end func(), mine bool, err error)
+}
+
 // Summarizing is a store that summarizes its audit log in blocks, so that all questions of LeafFilter
 // but Where are answered soon however long the log is. It does so by itself, every minute.
 type Summarizing interface {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -295,6 +296,39 @@ func TestSignatures(t *testing.T) {
 		s.sign(r, c.payload, at)
 		if _, got, _ := strings.Cut(r.Header.Get("Authorization"), "Signature="); got != c.signature {
 			t.Errorf("%s %s: %s, want %s", c.method, c.url, got, c.signature)
+		}
+	}
+}
+
+// Who sees to a place has to know why it takes nothing: it is told with the folder, and with what to do.
+func TestAFolderSaysWhyItTakesNothing(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "disk")
+	b, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(dir); err != nil { // as when it is not mounted
+		t.Fatal(err)
+	}
+	_, drafted := b.Draft(t.Context())
+	var listed error
+	for _, listed = range b.List(t.Context(), "contents/") {
+	}
+	for _, err := range []error{b.Put(t.Context(), "a/b", strings.NewReader("x")), drafted, listed} {
+		var f *fault.Error
+		if !errors.As(err, &f) || f.Code != fault.Unavailable || f.Message != "The folder "+dir+" is not there. Is its disk mounted?" {
+			t.Errorf("without its folder: %v", err)
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range b.List(t.Context(), "contents/") { // a part that is not there is empty
+		t.Error(err)
+	}
+	for cause, want := range map[error]string{syscall.ENOSPC: "There is no room left in the folder " + dir, syscall.EROFS: "may not be written", syscall.EIO: "The file a could not be written"} {
+		if err := b.(folder).unwritten(&os.PathError{Op: "write", Path: "x", Err: cause}, "a"); !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v", cause, err)
 		}
 	}
 }

@@ -9,8 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
+	"github.com/osler-emr/osler/base/disk"
 	"github.com/osler-emr/osler/base/fault"
 )
 
@@ -54,7 +56,7 @@ func (f folder) Put(ctx context.Context, name string, r io.Reader) error {
 		if source.err != nil { // the reader's own error, not the disk's
 			return source.err
 		}
-		return unwritten(err, name)
+		return f.unwritten(err, name)
 	}
 	return d.Keep(ctx, name)
 }
@@ -62,7 +64,7 @@ func (f folder) Put(ctx context.Context, name string, r io.Reader) error {
 func (f folder) Draft(context.Context) (Draft, error) {
 	tmp, err := os.CreateTemp(f.dir, unfinished)
 	if err != nil {
-		return nil, fault.Wrap(err, fault.Unavailable, "No file can be written to the folder %s.", f.dir)
+		return nil, f.failed(err, "No file can be written to the folder %s.", f.dir)
 	}
 	return &draft{tmp, f, false}, nil
 }
@@ -80,17 +82,17 @@ func (d *draft) Keep(ctx context.Context, name string) error {
 	}
 	dir := filepath.Dir(path)
 	if err := d.folder.makeAll(dir); err != nil {
-		return unwritten(err, name)
+		return d.folder.unwritten(err, name)
 	}
 	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return unwritten(err, name)
+		return d.folder.unwritten(err, name)
 	}
 	if err := os.Rename(d.Name(), path); err != nil {
-		return unwritten(err, name)
+		return d.folder.unwritten(err, name)
 	}
 	d.ended = true
 	if err := syncFolder(dir); err != nil {
-		return unwritten(err, name)
+		return d.folder.unwritten(err, name)
 	}
 	return nil
 }
@@ -116,8 +118,28 @@ func (r *remember) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func unwritten(err error, name string) error {
-	return fault.Wrap(err, fault.Unavailable, "The file %s could not be written. Is the disk full?", name)
+func (f folder) unwritten(err error, name string) error {
+	return f.failed(err, "The file %s could not be written to the folder %s. Look at its disk.", name, f.dir)
+}
+
+// failed says why a folder does not do what it is asked for, where that can be told: who sees to it has to
+// know what to do. otherwise is said of any other reason.
+func (f folder) failed(err error, otherwise string, args ...any) error {
+	switch {
+	case disk.Full(err):
+		return fault.Wrap(err, fault.Unavailable, "There is no room left in the folder %s. Make room there.", f.dir)
+	case !f.there():
+		return fault.Wrap(err, fault.Unavailable, "The folder %s is not there. Is its disk mounted?", f.dir)
+	case errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS):
+		return fault.Wrap(err, fault.Unavailable, "The folder %s may not be written. Look at its rights, and whether its disk is mounted for reading only.", f.dir)
+	}
+	return fault.Wrap(err, fault.Unavailable, otherwise, args...)
+}
+
+// there reports whether the folder is.
+func (f folder) there() bool {
+	_, err := os.Stat(f.dir)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // makeAll makes a folder and those above it, down from the bucket's, durably.
@@ -185,7 +207,7 @@ func (f folder) List(ctx context.Context, prefix string) iter.Seq2[Entry, error]
 			if err == nil {
 				err = ctx.Err()
 			}
-			if errors.Is(err, fs.ErrNotExist) { // removed meanwhile
+			if errors.Is(err, fs.ErrNotExist) && f.there() { // removed meanwhile
 				return nil
 			}
 			if err != nil || d.IsDir() {
@@ -215,7 +237,7 @@ func (f folder) List(ctx context.Context, prefix string) iter.Seq2[Entry, error]
 			return nil
 		})
 		if err != nil && err != done {
-			yield(Entry{}, fault.Wrap(err, fault.Unavailable, "The folder of the files cannot be listed."))
+			yield(Entry{}, f.failed(err, "The folder %s cannot be listed.", f.dir))
 		}
 	}
 }
@@ -249,7 +271,7 @@ func (f folder) Touch(ctx context.Context, name string) error {
 		return missing(name)
 	}
 	if err != nil {
-		return unwritten(err, name)
+		return f.unwritten(err, name)
 	}
 	return nil
 }

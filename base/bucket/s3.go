@@ -154,7 +154,7 @@ func refusal(res *http.Response) error {
 	_ = res.Body.Close()
 	_ = xml.Unmarshal(body, &e)
 	code := fault.Unavailable
-	if res.StatusCode == http.StatusNotFound {
+	if res.StatusCode == http.StatusNotFound && e.Code != "NoSuchBucket" { // not a file is missing, but the place
 		code = fault.NotFound
 	}
 	return fault.New(code, "The object store answered %d %s.", res.StatusCode, word(e.Code))

@@ -59,6 +59,10 @@ func worryWords(ctx context.Context, v safetyView) string {
 		return ui.T(ctx, "No backup of the last 24 hours was proven by a restore drill. A drill runs by itself once a day; if this does not go away, tell whoever is responsible for the machine.")
 	case record.DrillFailed:
 		return ui.T(ctx, "The last restore drill failed: the newest backup could not be restored. The next backup begins anew. Tell whoever is responsible for the machine.")
+	case record.DrillUnmade:
+		return ui.T(ctx, "The last restore drill could not be made. That says nothing of the backups, which are kept. It is tried again by itself; if it keeps failing, tell whoever is responsible for the machine.")
+	case record.BackupsGone:
+		return ui.T(ctx, "Backups are gone from the place: the last one there is not there any more. Is another disk mounted, or none? The record is backed up anew, and that is proven at once. Tell whoever is responsible for the machine.")
 	case record.NotStoring:
 		return ui.T(ctx, "The record takes no changes now: %s", v.Trouble)
 	case record.ContentsLost:

@@ -84,6 +84,21 @@ func TestTheAdministratorSeesWhetherTheRecordIsSafe(t *testing.T) {
 	if a := sam.get("/safety"); !a.says("The last restore drill failed") || !a.says("000001-0000.age is damaged") {
 		t.Errorf("a failed drill: %s", a.body)
 	}
+	unmade := safe()
+	unmade.Drill.Failed, unmade.Drill.Unmade = "A restore drill needs 650 MB in the data folder, where 91 MB are free.", true
+	h.knows(unmade)
+	if a := sam.get("/safety"); !a.says("could not be made") || !a.says("91 MB are free") || a.says("begins anew") || a.says("could not be restored") {
+		t.Errorf("a drill that could not be made: %s", a.body)
+	}
+	gone := safe()
+	gone.Gone, gone.Noticed = gone.Kept, noon.Add(-time.Hour)
+	h.knows(gone)
+	if a := sam.get("/people"); !a.says("warning") {
+		t.Error("lost backups are not in the navigation")
+	}
+	if a := sam.get("/safety"); !a.says("Backups are gone from the place") || !a.says(gone.Gone.Object) {
+		t.Errorf("a place that has lost its backups: %s", a.body)
+	}
 	lacking := safe()
 	lacking.Kept.Lost = 2
 	h.knows(lacking)

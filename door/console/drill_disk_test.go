@@ -139,7 +139,16 @@ func TestDrillDiskFull(t *testing.T) {
 	if at := session("GET", "/"); !strings.HasPrefix(at, "/sign-in") {
 		t.Errorf("after signing out on a full disk one is at %s", at)
 	}
-	s.kill() // and it starts on the full disk
+	s.kill()
+	once := func(when, message string, n int) {
+		t.Helper()
+		if got := strings.Count(s.said.String(), message); got != n {
+			t.Errorf("%s: %q was said %d times, want %d: %s", when, message, got, n, s.said)
+		}
+	}
+	once("on a full disk", "the record takes no changes", 1)
+	once("on a full disk", "the record takes changes again", 0)
+	// And it starts on the full disk.
 	s = start(t, dir)
 	reads(20)
 	untilRefused("started on a full disk")
@@ -154,7 +163,10 @@ func TestDrillDiskFull(t *testing.T) {
 	if got := answer.Get("total").Text(); err != nil || status != http.StatusOK || got != fmt.Sprint(stored) {
 		t.Errorf("%s observations, want %d: %d %v", got, stored, status, err)
 	}
+	eventually(t, 20*time.Second, s.said.String, func() bool { return strings.Contains(s.said.String(), "takes changes again") })
 	s.kill()
+	once("with room again", "the record takes no changes", 1)
+	once("with room again", "the record takes changes again", 1)
 	verified(t, dir)
 	t.Logf("%d writes acknowledged, 340 reads and a sign-out on a full disk, 0 lost", stored)
 }

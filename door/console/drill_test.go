@@ -109,6 +109,7 @@ func preparedAt(t *testing.T, place dataFlags) (token string) {
 type server struct {
 	cmd  *exec.Cmd
 	base string
+	said *log
 }
 
 func start(t *testing.T, dir string) *server {
@@ -123,8 +124,8 @@ func launch(t *testing.T, cmd *exec.Cmd) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var said bytes.Buffer
-	cmd.Stderr = &said
+	said := &log{}
+	cmd.Stderr = said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +137,7 @@ func launch(t *testing.T, cmd *exec.Cmd) *server {
 		t.Fatalf("the server did not start: %v %q %s", err, line[:n], said.String())
 	}
 	go io.Copy(io.Discard, out)
-	return &server{cmd, strings.TrimSpace(strings.SplitN(address, "\n", 2)[0])}
+	return &server{cmd, strings.TrimSpace(strings.SplitN(address, "\n", 2)[0]), said}
 }
 
 func (s *server) kill() {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/base/bucket"
+	"github.com/osler-emr/osler/base/disk"
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/record/safety"
@@ -62,7 +63,8 @@ func (p *Program) keepSafe(ctx context.Context, h *house, d dataFlags, f safetyF
 		}
 	}
 	return safety.Open(ctx, safety.Options{Store: h.store, Gate: h.gate, Keys: h.keys, Clock: p.Clock, Log: log, Place: place, Name: placeName(f.BackupTo),
-		Recipients: f.BackupRecipient, Contents: h.contents, Every: f.BackupEvery, Alone: d.Database == "", Drills: f.RestoreDrills, Extract: extract,
+		Recipients: f.BackupRecipient, Contents: h.contents, Every: f.BackupEvery, Drills: f.RestoreDrills, Extract: extract,
+		Room: func() int64 { return disk.Free(data) },
 		Side: func(ctx context.Context, origin string, keys seal.Keyring) (store.Store, func() error, error) {
 			dir, err := os.MkdirTemp(data, drillFolder)
 			if err != nil {

@@ -116,6 +116,8 @@ func (c *serveCommand) Run(ctx context.Context, p *Program) error {
 			site.Log.Info("the record takes changes again")
 		}
 	})
+	stopTrouble := background(ctx, h.gate.FollowTrouble)
+	defer stopTrouble()
 	keeper, err := p.keepSafe(ctx, h, c.dataFlags, c.safetyFlags, site.Log)
 	if err != nil {
 		return err

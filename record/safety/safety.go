@@ -13,7 +13,9 @@
 // the record: who can read it can read the record anyway. So a drill shows that a backup is
 // whole, not that its owner still has the other identity: that, only a person can show.
 //
-// After a drill that found a damage the next backup begins anew.
+// After a drill that found a damage the next backup begins anew. A drill that could not be made (the disk is
+// full, the database away) tells nothing of the backup. When the place has lost the last backup, that is told, and
+// the next is drilled at once.
 package safety
 
 import (
@@ -46,10 +48,15 @@ const (
 	// provenFor is how old the last proven backup gets before a drill: less than record.ProofFor
 	// by the time that a drill may take or fail.
 	provenFor = 20 * time.Hour
-	// again is how long a failure is left alone.
+	// again is how long what failed or was interrupted is left alone: should it be what ends the server, people can
+	// work meanwhile.
 	again = 15 * time.Minute
-	// busyFor is how long another process may be at it.
-	busyFor = 2 * time.Hour
+	// roomEvery is how often a drill looks whether there is room.
+	roomEvery = 500 * time.Millisecond
+	// roomLeft is what a drill leaves free on the disk of the record: people write there.
+	roomLeft = 64 << 20
+	// grows is how much larger a restored record is than its backup, without contents of attachments.
+	grows = 3
 )
 
 // Options of a Keeper.
@@ -67,13 +74,12 @@ type Options struct {
 	// Contents holds the contents of attachments; nil when there are none.
 	Contents bucket.Bucket
 	Every    time.Duration
-	// Alone says that no other process has the store open: what seems to be under way was
-	// interrupted.
-	Alone bool
 	// Drills says whether backups are restored to the side: Side makes an empty store for that,
-	// and remove, called when it is closed, throws it away.
+	// and remove, called when it is closed, throws it away. Room is how many bytes are free there, -1 when nobody
+	// knows.
 	Drills  bool
 	Side    func(ctx context.Context, origin string, keys seal.Keyring) (s store.Store, remove func() error, err error)
+	Room    func() int64
 	Extract store.Extract
 }
 
@@ -83,6 +89,14 @@ type Keeper struct {
 	lock archive.Lock
 	keys archive.Keys  // of the drill
 	ask  chan struct{} // somebody does not want to wait
+	owed *outcome      // of the last run, when it could not be kept
+}
+
+// outcome is what a run has come to, with the version of what was known when it began.
+type outcome struct {
+	what    string
+	known   record.Safety
+	version int64
 }
 
 // Open checks the options, and makes the identity of the drills when there is none.
@@ -150,10 +164,10 @@ func (k *Keeper) Run(ctx context.Context) {
 	ticker := time.NewTicker(min(time.Minute, max(k.Every/4, time.Second)))
 	defer ticker.Stop()
 	for asked := false; ; {
-		if err := k.do(ctx, asked); err != nil && ctx.Err() == nil {
+		err := k.do(ctx, asked)
+		if asked = asked && errors.Is(err, errBusy); err != nil && !errors.Is(err, errBusy) && ctx.Err() == nil {
 			k.Log.Error("the safety of the record", "error", err)
 		}
-		asked = false
 		select {
 		case <-k.ask:
 			asked = true
@@ -164,20 +178,40 @@ func (k *Keeper) Run(ctx context.Context) {
 	}
 }
 
+// errBusy says that another process is at it.
+var errBusy = errors.New("safety: another process is at it")
+
 // Due makes a backup and a drill if they are due. What fails is kept and tried again; the
 // error is that of keeping it.
-func (k *Keeper) Due(ctx context.Context) error { return k.do(ctx, false) }
+func (k *Keeper) Due(ctx context.Context) error {
+	if err := k.do(ctx, false); !errors.Is(err, errBusy) {
+		return err
+	}
+	return nil
+}
 
-// do makes a backup and a drill if they are due, or asked for.
+// do makes a backup and a drill if they are due, or asked for. Who has the turn is alone at it: what seems to be
+// under way then was cut off.
 func (k *Keeper) do(ctx context.Context, asked bool) error {
+	end, mine, err := k.Gate.Turn(ctx, "backup")
+	if err != nil {
+		return err
+	}
+	if !mine {
+		return errBusy
+	}
+	defer end()
+	if err := k.settle(ctx); err != nil {
+		return err
+	}
 	s, version, err := k.state(ctx)
 	if err != nil {
 		return err
 	}
 	now := k.Clock.Now()
-	if k.dead(now, &s.Backup) || k.dead(now, &s.Drill) {
+	if under(s.Backup) || under(s.Drill) {
 		for _, run := range []*record.SafetyRun{&s.Backup, &s.Drill} {
-			if k.dead(now, run) {
+			if under(*run) {
 				run.Ended, run.Interrupted = now, true
 			}
 		}
@@ -186,7 +220,7 @@ func (k *Keeper) do(ctx context.Context, asked bool) error {
 		}
 		version++
 	}
-	if asked && !k.busy(now, s.Backup) || k.due(now, s.Backup, now.Sub(s.Kept.Began) >= k.Every) {
+	if asked || due(now, s.Backup, now.Sub(s.Kept.Began) >= k.Every) {
 		if err := k.backup(ctx, s, version); err != nil {
 			return ignoreConflict(err)
 		}
@@ -194,39 +228,33 @@ func (k *Keeper) do(ctx context.Context, asked bool) error {
 			return err
 		}
 	}
-	// A drill that was interrupted comes again before its time, but not at once: should it be what ends
-	// the server, people can work meanwhile.
-	is := now.Sub(s.Proof.Made) >= provenFor || s.Drill.Interrupted && now.Sub(s.Drill.Ended) > again
-	if k.Drills && !s.Kept.Ended.IsZero() && (asked && !k.busy(now, s.Drill) || k.due(now, s.Drill, is)) {
+	// A drill that was interrupted comes again before its time.
+	is := now.Sub(s.Proof.Made) >= provenFor || s.Drill.Interrupted
+	if k.Drills && !s.Kept.Ended.IsZero() && (asked || due(now, s.Drill, is)) {
 		return ignoreConflict(k.drill(ctx, s, version))
 	}
 	return nil
 }
 
-// due reports whether something is to be done now that was last done in run: not while it is
-// being done elsewhere, and not soon after it failed.
-func (k *Keeper) due(now time.Time, run record.SafetyRun, is bool) bool {
-	switch {
-	case !is:
-		return false
-	case run.Began.IsZero():
-		return true
-	case k.busy(now, run):
-		return false
-	case run.Failed != "":
-		return now.Sub(run.Ended) > again
+// due reports whether something is to be done now that was last done in run: not soon after it failed or was
+// interrupted.
+func due(now time.Time, run record.SafetyRun, is bool) bool {
+	return is && (run.Failed == "" && !run.Interrupted || now.Sub(run.Ended) > again)
+}
+
+// under reports whether a run was begun and not ended.
+func under(run record.SafetyRun) bool { return !run.Began.IsZero() && run.Ended.IsZero() }
+
+// settle keeps the outcome of a run that could not be kept when it ended, unless it is known otherwise.
+func (k *Keeper) settle(ctx context.Context) error {
+	if k.owed == nil {
+		return nil
 	}
-	return true
-}
-
-// busy reports whether another process is at it.
-func (k *Keeper) busy(now time.Time, run record.SafetyRun) bool {
-	return !k.Alone && !run.Began.IsZero() && run.Ended.IsZero() && now.Sub(run.Began) <= busyFor
-}
-
-// dead reports whether a run was begun and nobody is at it any more.
-func (k *Keeper) dead(now time.Time, run *record.SafetyRun) bool {
-	return !run.Began.IsZero() && run.Ended.IsZero() && !k.busy(now, *run)
+	err := ignoreConflict(k.keep(ctx, k.owed.what, k.owed.known, k.owed.version))
+	if err == nil {
+		k.owed = nil
+	}
+	return err
 }
 
 // ignoreConflict: another process has begun the same.
@@ -283,6 +311,7 @@ func Note(ctx context.Context, gate *record.Gate, n record.ByHand) error {
 // backup makes a backup. The audit log tells of it before anything leaves the house.
 func (k *Keeper) backup(ctx context.Context, s record.Safety, version int64) error {
 	s.Backup = record.SafetyRun{Began: k.Clock.Now()}
+	gone := k.missed(ctx, &s)
 	if err := k.keep(ctx, "begin a backup to "+k.Name, s, version); err != nil {
 		return err
 	}
@@ -296,6 +325,9 @@ func (k *Keeper) backup(ctx context.Context, s record.Safety, version int64) err
 	} else {
 		run.Made, run.T, run.Last, run.Head, run.Object, run.Versions, run.Bytes, run.Lost = b.Made, b.To, b.Last, b.Head, b.Segment, b.Versions, b.Size, len(b.Lost)
 		s.Kept, s.Full = *run, false
+		if b.Why == "" && gone && b.Number == 1 {
+			b.Why = "the last backup is gone from the place"
+		}
 		if b.Why != "" {
 			k.Log.Warn("a new set of backups was begun", "why", b.Why)
 		}
@@ -306,7 +338,32 @@ func (k *Keeper) backup(ctx context.Context, s record.Safety, version int64) err
 			k.Log.Error("the record has lost contents of attachments that its backup has", "number", len(b.Only))
 		}
 	}
-	return k.keep(context.WithoutCancel(ctx), outcome("backup", run), s, version+1)
+	return k.finish(ctx, ended("backup", run), s, version+1)
+}
+
+// finish keeps what a run has come to: later, when it cannot be kept now.
+func (k *Keeper) finish(ctx context.Context, what string, s record.Safety, version int64) error {
+	k.owed = &outcome{what, s, version}
+	return k.settle(context.WithoutCancel(ctx))
+}
+
+// missed notes when the place has the last backup no more, and when one that it had lost is back. What is known
+// of a backup that is gone proves nothing: the next is drilled at once.
+func (k *Keeper) missed(ctx context.Context, s *record.Safety) (gone bool) {
+	there := func(run record.SafetyRun) bool {
+		there, err := archive.There(ctx, k.Place, archive.Manifest{Segment: run.Object})
+		return there || err != nil // then the backup fails, and says why
+	}
+	switch {
+	case s.Gone.Object != "" && there(s.Gone):
+		s.Gone, s.Noticed, s.Proof = record.SafetyRun{}, time.Time{}, record.SafetyRun{}
+		k.Log.Info("the backups that were gone from the place are back")
+	case s.Kept.Object != "" && !there(s.Kept):
+		k.Log.Error("the last backup is gone from the place, and what was proven of it; the record is backed up anew, and that is drilled at once. Is another disk mounted there?", "backup", s.Kept.Object, "made", s.Kept.Made)
+		s.Gone, s.Noticed, s.Kept, s.Proof = s.Kept, k.Clock.Now(), record.SafetyRun{}, record.SafetyRun{}
+		gone = true
+	}
+	return gone
 }
 
 // old reports whether the newest set is to be followed by a new one.
@@ -315,7 +372,7 @@ func (k *Keeper) old(ctx context.Context) bool {
 	return err == nil && !began.IsZero() && k.Clock.Now().Sub(began) > setFor
 }
 
-func outcome(what string, run *record.SafetyRun) string {
+func ended(what string, run *record.SafetyRun) string {
 	if run.Failed != "" {
 		return what + " failed"
 	}
@@ -345,14 +402,14 @@ func (k *Keeper) drill(ctx context.Context, s record.Safety, version int64) erro
 	if run.Ended = k.Clock.Now(); errors.Is(err, context.Canceled) {
 		run.Interrupted = true
 	} else if err != nil {
-		run.Failed = reason(err)
-		s.Full = s.Full || damaged(err)
+		run.Failed, run.Unmade = reason(err), !damaged(err)
+		s.Full = s.Full || !run.Unmade
 		k.Log.Error("a restore drill failed", "error", err)
 	} else {
 		run.Made, run.T, run.Last, run.Head, run.Object, run.Versions, run.Bytes, run.Lost = p.Made, p.T, p.Last, p.Head, p.Set, p.Versions, p.Bytes, len(p.Lost)
 		s.Proof = *run
 	}
-	return k.keep(context.WithoutCancel(ctx), outcome("restore drill", run), s, version+1)
+	return k.finish(ctx, ended("restore drill", run), s, version+1)
 }
 
 // damaged reports whether a drill failed over what lies in the place: something is missing, was
@@ -361,8 +418,49 @@ func damaged(err error) bool {
 	return fault.Is(err, fault.Invalid) || fault.Is(err, fault.NotFound) || fault.Is(err, fault.Forbidden)
 }
 
-// restore brings the newest backup into a store beside, and proves it.
+// restore proves the newest backup, while there is room for it.
 func (k *Keeper) restore(ctx context.Context) (p archive.Proof, err error) {
+	size, err := archive.Size(ctx, k.Place)
+	if err == nil {
+		err = k.room(grows*size+roomLeft, "A restore drill needs %d MB in the data folder, where %d MB are free. Make room there, or give the server a larger disk.")
+	}
+	if err != nil {
+		return p, err
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	go func() {
+		ticker := time.NewTicker(roomEvery)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			if err := k.room(roomLeft, "The restore drill was stopped, because it leaves less than %d MB free in the data folder: %d MB. Make room there, or give the server a larger disk."); err != nil {
+				stop(err)
+			}
+		}
+	}()
+	p, err = k.beside(ctx)
+	var short *fault.Error
+	if err != nil && errors.As(context.Cause(ctx), &short) {
+		return p, short
+	}
+	return p, err
+}
+
+// room returns a fault when less than that many bytes are free where drills restore to; text is told both, in MB.
+func (k *Keeper) room(need int64, text string) error {
+	if have := k.Room(); have >= 0 && have < need {
+		return fault.New(fault.Unavailable, text, need>>20+1, have>>20)
+	}
+	return nil
+}
+
+// beside brings the newest backup into a store beside, and proves it.
+func (k *Keeper) beside(ctx context.Context) (p archive.Proof, err error) {
 	var side store.Store
 	var remove func() error
 	defer func() {

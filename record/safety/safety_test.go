@@ -41,12 +41,13 @@ type practice struct {
 	place   string
 	options safety.Options
 	owner   *age.X25519Identity
-	sides   int // that are open
+	sides   int   // that are open
+	room    int64 // for drills
 }
 
 func newPractice(t *testing.T) *practice {
 	t.Helper()
-	p := &practice{T: t, clock: clock.NewManual(start), place: t.TempDir()}
+	p := &practice{T: t, clock: clock.NewManual(start), place: t.TempDir(), room: -1}
 	dir := t.TempDir()
 	ring, err := seal.OpenKeyring(dir, seal.KeyFile(filepath.Join(dir, "master.key")))
 	if err != nil {
@@ -65,7 +66,7 @@ func newPractice(t *testing.T) *practice {
 		t.Fatal(err)
 	}
 	p.options = safety.Options{Store: p.store, Gate: p.gate, Keys: ring, Clock: p.clock, Log: slog.New(slog.NewTextHandler(&p.log, nil)),
-		Place: place, Name: "the shelf", Recipients: []string{p.owner.Recipient().String()}, Every: time.Hour, Alone: true, Drills: true, Side: p.side, Extract: extract}
+		Place: place, Name: "the shelf", Recipients: []string{p.owner.Recipient().String()}, Every: time.Hour, Drills: true, Side: p.side, Room: func() int64 { return p.room }, Extract: extract}
 	return p
 }
 
@@ -240,11 +241,17 @@ func (p *practice) killed() {
 	p.Helper()
 	s := p.known()
 	s.Drill = record.SafetyRun{Began: p.clock.Now()}
+	p.keeps(s, "begin a restore drill")
+}
+
+// keeps leaves something as what is known.
+func (p *practice) keeps(s record.Safety, what string) {
+	p.Helper()
 	value, err := json.Marshal(s)
 	if err != nil {
 		p.Fatal(err)
 	}
-	err = p.gate.As(trust.System("safety"), "safety").Disclose(p.Context(), "begin a restore drill", nil, store.ItemWrite{IfVersion: -1,
+	err = p.gate.As(trust.System("safety"), "safety").Disclose(p.Context(), what, nil, store.ItemWrite{IfVersion: -1,
 		Item: store.Item{Space: record.SpaceSafety, Key: record.KeySafety, Value: value}})
 	if err != nil {
 		p.Fatal(err)

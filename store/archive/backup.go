@@ -384,7 +384,7 @@ func (b *backing) look(ctx context.Context) error {
 	}
 	for e, err := range b.To.List(ctx, contentsAt) {
 		if err != nil {
-			return fault.Wrap(err, fault.Unavailable, "The place of the backup cannot be read.")
+			return err
 		}
 		b.there[strings.TrimPrefix(e.Name, contentsAt)] = true
 	}
@@ -415,10 +415,7 @@ func copyObject(ctx context.Context, from bucket.Bucket, name string, to bucket.
 		return unreadable(err, name)
 	}
 	defer f.Close()
-	if err := to.Put(ctx, as, io.NewSectionReader(f, 0, f.Size())); err != nil {
-		return fault.Wrap(err, fault.Unavailable, "%s cannot be copied.", name)
-	}
-	return nil
+	return to.Put(ctx, as, io.NewSectionReader(f, 0, f.Size())) // the place says why it cannot
 }
 
 func (f *frameWriter) json(kind byte, v any) error {

@@ -87,7 +87,7 @@ func (c Copy) contents(ctx context.Context) (n int64, lost []string, err error) 
 	there := map[string]bool{}
 	for e, err := range c.ToContents.List(ctx, "") {
 		if err != nil {
-			return 0, nil, fault.Wrap(err, fault.Unavailable, "The contents of attachments cannot be listed.")
+			return 0, nil, err
 		}
 		there[e.Name] = true
 	}

@@ -152,12 +152,12 @@ func (b Backup) putKeys(ctx context.Context, list []store.PersonKey, origin stri
 	}
 	name := keysAt + keysMark(b.Lock.names) + "-" + now.Format(keysTime) + "-" + mark(3) + segmentEnd
 	if err := b.To.Put(ctx, name, bytes.NewReader(text.Bytes())); err != nil {
-		return fault.Wrap(err, fault.Unavailable, "The keys of the patients cannot be written to the place of the backup.")
+		return err
 	}
 	var gone []string
 	for e, err := range b.To.List(ctx, keysAt) {
 		if err != nil {
-			return fault.Wrap(err, fault.Unavailable, "The place of the backup cannot be read.")
+			return err
 		}
 		lock, made, ok := keysName(e.Name)
 		if ok && e.Name != name && (lock == keysMark(b.Lock.names) || now.Sub(made) > keepKeys) {
@@ -191,7 +191,7 @@ func readKeys(ctx context.Context, place bucket.Bucket, keys Keys, origin string
 	var all []object
 	for e, err := range place.List(ctx, keysAt) {
 		if err != nil {
-			return nil, fault.Wrap(err, fault.Unavailable, "The place of the backup cannot be read.")
+			return nil, err
 		}
 		if _, made, ok := keysName(e.Name); ok {
 			all = append(all, object{e.Name, made})

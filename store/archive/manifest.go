@@ -117,7 +117,7 @@ func readSets(ctx context.Context, place bucket.Bucket) ([]*set, error) {
 	var manifests []string
 	for e, err := range place.List(ctx, "") {
 		if err != nil {
-			return nil, fault.Wrap(err, fault.Unavailable, "The place of the backup cannot be read.")
+			return nil, err
 		}
 		name, file, ok := strings.Cut(e.Name, "/")
 		if !ok || strings.HasPrefix(e.Name, contentsAt) || strings.HasPrefix(e.Name, keysAt) || strings.Contains(file, "/") {
@@ -218,13 +218,40 @@ func readAll(ctx context.Context, place bucket.Bucket, object string, limit int6
 }
 
 func unreadable(err error, object string) error {
-	if fault.Is(err, fault.NotFound) {
+	switch {
+	case fault.Is(err, fault.NotFound):
 		return fault.Wrap(err, fault.NotFound, "%s is missing.", object)
-	}
-	if err == io.EOF {
+	case fault.Is(err, fault.Unavailable): // the place says why
+		return err
+	case err == io.EOF:
 		err = io.ErrUnexpectedEOF
 	}
 	return fault.Wrap(err, fault.Unavailable, "%s cannot be read.", object)
+}
+
+// There reports whether a place has a finished backup.
+func There(ctx context.Context, place bucket.Bucket, m Manifest) (bool, error) {
+	for e, err := range place.List(ctx, m.object()) {
+		if err != nil {
+			return false, err
+		}
+		if e.Name == m.object() {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// Size returns how many bytes the newest set of a place has, without the contents of attachments.
+func Size(ctx context.Context, place bucket.Bucket) (size int64, err error) {
+	sets, err := readSets(ctx, place)
+	if err != nil || len(sets) == 0 {
+		return 0, err
+	}
+	for _, m := range sets[len(sets)-1].manifests {
+		size += m.Size
+	}
+	return size, nil
 }
 
 // Began returns when the newest set of a place was begun; the zero time when there is none.

@@ -278,7 +278,7 @@ func (w *restoring) begin(ctx context.Context, h head, m Manifest) error {
 	}
 	w.proof.VerificationKey = w.signer.Public()
 	if w.to, err = w.Open(ctx, h.Origin, keys); err != nil {
-		return err
+		return untaken(err)
 	}
 	if m.Version < 2 { // nothing in it is sealed with keys of patients
 		return nil
@@ -293,7 +293,16 @@ func (w *restoring) begin(ctx context.Context, h head, m Manifest) error {
 			return err
 		}
 	}
-	return w.to.AdoptKeys(ctx, list)
+	return untaken(w.to.AdoptKeys(ctx, list))
+}
+
+// untaken is an error of the store that is restored to: whatever it is, it says nothing of the backup.
+func untaken(err error) error {
+	var f *fault.Error
+	if err == nil || errors.As(err, &f) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fault.Wrap(err, fault.Internal, "The store that is restored to does not take the record.")
 }
 
 // signed holds the tree at the end of a segment to the head that was signed there.
@@ -368,7 +377,7 @@ func (w *restoring) contents(ctx context.Context) error {
 	there := map[string]bool{}
 	for e, err := range w.From.List(ctx, contentsAt) {
 		if err != nil {
-			return fault.Wrap(err, fault.Unavailable, "The place of the backup cannot be read.")
+			return err
 		}
 		there[strings.TrimPrefix(e.Name, contentsAt)] = true
 	}
@@ -386,7 +395,9 @@ func (w *restoring) contents(ctx context.Context) error {
 			return fault.New(fault.Invalid, "%s is missing: an attachment of the record has its content there.", contentsAt+it.Key)
 		}
 		if w.Read {
-			if err := reader.Verify(ctx, c.Content); err != nil {
+			if err := reader.Verify(ctx, c.Content); err != nil && !blob.Lost(err) {
+				return err
+			} else if err != nil {
 				return fault.Wrap(err, fault.Invalid, "%s is damaged; a backup with --full copies it anew while the record has it.", contentsAt+it.Key)
 			}
 		}

@@ -23,6 +23,7 @@
 package blob
 
 import (
+	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
@@ -101,7 +102,7 @@ func (s *Store) Put(ctx context.Context, r io.Reader, limit int64) (Content, err
 func (s *Store) PutChecked(ctx context.Context, r io.Reader, limit int64, check func(io.ReadSeeker) error) (Content, error) {
 	d, err := s.bucket.Draft(ctx)
 	if err != nil {
-		return Content{}, err
+		return Content{}, unwritten(err)
 	}
 	defer d.Drop()
 	var key [seal.KeySize]byte
@@ -110,7 +111,7 @@ func (s *Store) PutChecked(ctx context.Context, r io.Reader, limit int64, check 
 	file := &counted{Writer: d}
 	w, err := age.Encrypt(file, s.lock(c))
 	if err != nil {
-		return Content{}, fault.Wrap(err, fault.Unavailable, "The content could not be stored, and nothing of it is kept. Look whether the disk is full, then try again.")
+		return Content{}, unwritten(err)
 	}
 	sum := &summed{Reader: io.LimitReader(bucket.Until(ctx, r), limit+1), hash: sha256.New()}
 	n, err := io.Copy(w, sum)
@@ -118,16 +119,16 @@ func (s *Store) PutChecked(ctx context.Context, r io.Reader, limit int64, check 
 	case sum.err != nil:
 		return Content{}, sum.err
 	case err != nil:
-		return Content{}, fault.Wrap(err, fault.Unavailable, "The content could not be stored, and nothing of it is kept. Look whether the disk is full, then try again.")
+		return Content{}, unwritten(err)
 	case n > limit:
 		return Content{}, fault.New(fault.TooLarge, "The content is larger than the limit of %d bytes.", limit)
 	}
 	trailer := sum.hash.Sum(nil)
 	if _, err := w.Write(trailer); err != nil {
-		return Content{}, fault.Wrap(err, fault.Unavailable, "The content could not be stored, and nothing of it is kept. Look whether the disk is full, then try again.")
+		return Content{}, unwritten(err)
 	}
 	if err := w.Close(); err != nil {
-		return Content{}, fault.Wrap(err, fault.Unavailable, "The content could not be stored, and nothing of it is kept. Look whether the disk is full, then try again.")
+		return Content{}, unwritten(err)
 	}
 	if check != nil {
 		plain, _, err := age.DecryptReaderAt(d, file.n, s.lock(c))
@@ -140,9 +141,27 @@ func (s *Store) PutChecked(ctx context.Context, r io.Reader, limit int64, check 
 	}
 	c.Hash, c.Size = hex.EncodeToString(trailer), n
 	if err := d.Keep(ctx, s.Name(c)); err != nil {
-		return Content{}, err
+		return Content{}, unwritten(err)
 	}
 	return c, nil
+}
+
+// Probe finds out whether contents can be kept: it keeps one of a megabyte that nothing names, and removes it.
+func (s *Store) Probe(ctx context.Context) error {
+	c, err := s.Put(ctx, bytes.NewReader(make([]byte, 1<<20)), 1<<20)
+	if err == nil {
+		err = s.bucket.Delete(ctx, s.Name(c))
+	}
+	return err
+}
+
+// unwritten is what somebody reads who has brought a content; where it should lie, and why it does not, is in
+// the log.
+func unwritten(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fault.Wrap(err, fault.Unavailable, "The content could not be stored, and nothing of it is kept. Look whether the disk is full, then try again.")
 }
 
 // counted counts what is written.

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/osler-emr/osler/base/disk"
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/seal"
 )
@@ -53,7 +54,7 @@ func keepBefore(dir string, b Before) error {
 			size += info.Size()
 		}
 	}
-	if have := free(dir); have >= 0 && have < size {
+	if have := disk.Free(dir); have >= 0 && have < size {
 		return fault.New(fault.Unavailable, "The record must be copied before it is upgraded, for which the disk has no room: %d MB are needed, %d MB are free. Nothing was changed.", size>>20+1, have>>20)
 	}
 	folder := filepath.Join(dir, upgradesFolder)

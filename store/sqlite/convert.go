@@ -13,6 +13,7 @@ import (
 	"github.com/ncruces/go-sqlite3/vfs"
 	"github.com/ncruces/go-sqlite3/vfs/adiantum"
 
+	"github.com/osler-emr/osler/base/disk"
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/store/sqlite/sealed"
 )
@@ -54,7 +55,7 @@ func (s *Store) convert(ctx context.Context, path string, key []byte) error {
 	if err != nil {
 		return fault.Wrap(err, fault.Unavailable, "The file record.db cannot be read.")
 	}
-	if have := free(s.dir); have >= 0 && have < info.Size()+16<<20 {
+	if have := disk.Free(s.dir); have >= 0 && have < info.Size()+16<<20 {
 		return fault.New(fault.Unavailable, "The record cannot be upgraded: its new form needs %d MB, %d MB are free. Nothing was changed.", info.Size()>>20+17, have>>20)
 	}
 	defer old.SetInterrupt(old.SetInterrupt(ctx))

@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/osler-emr/osler/store/sqlite/sealed"
+	"github.com/osler-emr/osler/base/disk"
 )
 
 // allocate gives a file its size on the disk.
@@ -27,7 +27,7 @@ func (f osFile) writeThrough(p []byte, off int64) (done, lost bool, err error) {
 		return true, false, nil
 	case err == nil, errors.Is(err, unix.EINTR), errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EINVAL):
 		return false, false, nil // written again as a whole
-	case sealed.Full(err), errors.Is(err, unix.EROFS):
+	case disk.Full(err), errors.Is(err, unix.EROFS):
 		return false, false, err
 	}
 	return false, true, err

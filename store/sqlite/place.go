@@ -9,6 +9,7 @@ import (
 
 	"github.com/ncruces/go-sqlite3/vfs"
 
+	"github.com/osler-emr/osler/base/disk"
 	"github.com/osler-emr/osler/store/sqlite/sealed"
 )
 
@@ -43,7 +44,7 @@ type file interface {
 
 // system is the disk of the machine.
 func system() place {
-	return place{base: vfs.Find(""), open: openFile, keep: keepBefore, free: free, hold: holdReserve, give: giveReserve, reached: func(string) {}, steps: steps, after: time.After}
+	return place{base: vfs.Find(""), open: openFile, keep: keepBefore, free: disk.Free, hold: holdReserve, give: giveReserve, reached: func(string) {}, steps: steps, after: time.After}
 }
 
 func openFile(path string, create bool) (file, error) {

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -79,6 +80,28 @@ func (w *writer) relieved() bool {
 	}
 	w.tight = false
 	return true
+}
+
+// Probe implements store.Probing.
+func (s *Store) Probe(ctx context.Context) error {
+	w := s.writer
+	select {
+	case <-w.token:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer w.free()
+	switch {
+	case s.closed.Load():
+		return errClosed
+	case w.broken != nil:
+		return w.broken
+	case w.aside.down.Load():
+		return errDisk
+	case !w.relieved():
+		return diskFull()
+	}
+	return nil
 }
 
 // commit runs the changesets of a batch, and what is let through of them when the disk is

@@ -14,6 +14,7 @@ import (
 	"github.com/ncruces/go-sqlite3/vfs"
 
 	"github.com/osler-emr/osler/base/clock"
+	"github.com/osler-emr/osler/base/disk"
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/seal"
 	"github.com/osler-emr/osler/store"
@@ -131,7 +132,7 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 		}
 	}
 	c, err := openConn(s.vfs, path, 4*o.CacheKiB, s)
-	crowded := errors.Is(err, sqlite3.FULL) || sealed.Full(err)
+	crowded := errors.Is(err, sqlite3.FULL) || disk.Full(err)
 	if crowded {
 		s.place.give(s.dir) // charts are to be read although the disk is full
 		c, err = openConn(s.vfs, path, 4*o.CacheKiB, s)
@@ -184,7 +185,7 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 		s.opened++
 		s.giveBack(r)
 	}
-	if !crowded && sealed.Full(s.place.hold(s.dir)) {
+	if !crowded && disk.Full(s.place.hold(s.dir)) {
 		s.writer.tight = true // what is left is for those who only look
 	}
 	return nil
@@ -212,7 +213,7 @@ func plain(err error) error {
 		return err
 	case errors.Is(err, sqlite3.INTERRUPT):
 		return fault.New(fault.Unavailable, "The request was given up before the database answered.")
-	case errors.Is(err, sqlite3.FULL):
+	case errors.Is(err, sqlite3.FULL), disk.Full(err):
 		return fault.New(fault.Unavailable, "The disk is full: nothing was stored. Make room and try again.")
 	case errors.Is(err, sqlite3.CORRUPT), errors.Is(err, sqlite3.NOTADB), errors.Is(err, sqlite3.IOERR_DATA):
 		return fault.New(fault.Internal, "The file record.db is damaged. Restore a backup.")

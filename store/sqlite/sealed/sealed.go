@@ -46,6 +46,8 @@ import (
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/util/vfsutil"
 	"github.com/ncruces/go-sqlite3/vfs"
+
+	"github.com/osler-emr/osler/base/disk"
 )
 
 const (
@@ -102,20 +104,10 @@ func (v *VFS) wrap(f vfs.File, flags vfs.OpenFlag, err error) (vfs.File, vfs.Ope
 // something else than a broken one.
 type under struct{ vfs.File }
 
-// Full reports whether there was no room on the disk, or none for this user or this file.
-func Full(err error) bool {
-	for _, e := range noRoom {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
-}
-
 func (u under) write(p []byte, off int64) error {
 	n, err := u.File.WriteAt(p, off)
 	switch {
-	case Full(err):
+	case disk.Full(err):
 		return vfs.SystemError(err, sqlite3.FULL)
 	case errors.Is(err, syscall.EROFS):
 		return vfs.SystemError(err, sqlite3.READONLY)
