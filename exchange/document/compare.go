@@ -193,6 +193,7 @@ func compare(ctx context.Context, actor *record.Actor, patient string, d *Docume
 		c.Rows = append(c.Rows, here.row(&d.Items[i]))
 	}
 	c.within()
+	c.old()
 	c.otherSex()
 	c.gone(here)
 	for i := range c.Rows {

@@ -574,7 +574,11 @@ func (t *thing) vaccine(n *fhir.Node) {
 }
 
 func (t *thing) observation(n *fhir.Node) {
-	t.measured(n.Get("code"))
+	if v := n.Get("valueCodeableConcept"); isAssertion(n.Get("code")) && words(v) != "" { // it is of what it asserts
+		t.concept(v)
+	} else {
+		t.measured(n.Get("code"))
+	}
 	t.event = true
 	t.date = first(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("effectiveInstant"), n.Get("issued"))
 	t.fact(fact{name: "Name", value: t.name, title: true})

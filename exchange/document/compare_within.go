@@ -3,6 +3,7 @@ package document
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // The items of a document are held to each other as they are to the chart: a document says of itself that there is
@@ -83,6 +84,39 @@ func (r *Row) again(before *Row) {
 func (t *thing) apart(of *thing) bool {
 	a, b := t.byName()["Route"], of.byName()["Route"]
 	return a.value != "" && b.value != "" && !a.same(b)
+}
+
+// old asks about what a document of more than a year ago says is so: the medicines, and the problems of which it
+// does not say since when.
+func (c *Comparison) old() {
+	written := c.Document.Written
+	if written.IsZero() || !written.AddDate(1, 0, 0).Before(c.at) {
+		return
+	}
+	for i := range c.Rows {
+		r := &c.Rows[i]
+		if !r.now || r.Item.Absent || r.State == Same {
+			continue
+		}
+		ask, n := oldDocument, r.Item.Resource
+		switch r.in.group {
+		case medicines:
+			if n.Get("status").Text() != "active" {
+				continue
+			}
+			if first(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Path("effectivePeriod.end"), n.Get("authoredOn")) == "" {
+				ask = oldUndated
+			}
+		case "Condition":
+			if n.Get("clinicalStatus") == nil || n.Get("onsetAge") != nil || first(n.Get("onsetDateTime"), n.Path("onsetPeriod.start"), n.Get("onsetString")) != "" {
+				continue
+			}
+			ask = oldUndated
+		default:
+			continue
+		}
+		r.inside(Doubt{Words: ask, Args: []any{day(written.Format(time.DateOnly))}})
+	}
 }
 
 // inside notes what of the document itself makes an item doubtful.

@@ -1,9 +1,11 @@
 package document
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/trust"
@@ -98,5 +100,78 @@ func TestNoneAndSomeAreNotAddedTogether(t *testing.T) {
 	}
 	if _, _, err := Accept(ctx, anna, "maria", f.Document, d, Decision{Choices: map[string]Choice{"1.1.a": Ignore, "1.1.b": Add}}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAnOldDocumentIsAskedAbout: what a document older than a year says is taken, and the problems that it gives no
+// date of, are not plainly new.
+func TestAnOldDocumentIsAskedAbout(t *testing.T) {
+	since := func(it [2]string, rest string) [2]string {
+		it[1] = strings.TrimSuffix(it[1], "}") + rest + "}"
+		return it
+	}
+	old, recent := time.Date(2013, 7, 1, 0, 0, 0, 0, time.UTC), noon.AddDate(0, -11, 0)
+	metoprolol := takes("metoprolol tartrate 25 mg tablet", "active", "1", "")
+	for name, c := range map[string]struct {
+		written time.Time
+		item    [2]string
+		want    string
+	}{
+		"a medicine":              {old, metoprolol, "The document is of 1 Jul 2013 and gives no date: is it still so?"},
+		"a medicine since a day":  {old, since(metoprolol, `,"effectivePeriod":{"start":"2012-08-06"}`), "The document is of 1 Jul 2013: is it still so?"},
+		"a medicine of the past":  {old, takes("metoprolol tartrate 25 mg tablet", "stopped", "1", ""), ""},
+		"a problem":               {old, has("Pneumonia", "233604007", "active"), "The document is of 1 Jul 2013 and gives no date: is it still so?"},
+		"a problem since a day":   {old, since(has("Pneumonia", "233604007", "active"), `,"onsetDateTime":"2013-06-20"`), ""},
+		"a problem of the past":   {old, has("Pneumonia", "233604007", "resolved"), ""},
+		"an allergy":              {old, allergyTo("Penicillin", "764146007", ""), ""},
+		"a medicine of this year": {recent, metoprolol, ""},
+		"a problem of this year":  {recent, has("Pneumonia", "233604007", "active"), ""},
+		"of no date":              {time.Time{}, metoprolol, ""},
+	} {
+		h := open(t)
+		d := listOf(t, c.item)
+		d.Written = c.written
+		cmp, err := Compare(ctx, h.as(trust.Physician, "anna"), "maria", d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, got := cmp.Rows[0], ""
+		for _, x := range r.Doubts() {
+			got += fmt.Sprintf(x.Words, x.Args...)
+		}
+		if got != c.want || r.Clear() != (c.want == "") {
+			t.Errorf("%s: %q, clear %t, not %q", name, got, r.Clear(), c.want)
+		}
+	}
+}
+
+// TestAssertionsAreHeldToWhatTheyAssert: that both are assertions does not make two answers the same.
+func TestAssertionsAreHeldToWhatTheyAssert(t *testing.T) {
+	assertion := func(value, at string) string {
+		return `{"resourceType":"Observation","status":"final","code":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"ASSERTION","display":"Assertion"}],"text":"Assertion"},"subject":{"reference":"Patient/maria"},"valueCodeableConcept":` + value + at + `}`
+	}
+	smoker := `{"coding":[{"system":"http://snomed.info/sct","code":"8517006"}],"text":"Former smoker"}`
+	at := `,"effectiveDateTime":"2005-05-01"`
+	for name, c := range map[string]struct {
+		chart, item string
+		want        State
+	}{
+		"another assertion":       {assertion(`{"text":"Wine consumption (___ glasses/day)"}`, ""), assertion(smoker, at), New},
+		"another of the same day": {assertion(`{"text":"Wine consumption"}`, at), assertion(smoker, at), New},
+		"another code":            {assertion(`{"coding":[{"system":"http://snomed.info/sct","code":"77176002"}],"text":"Smoker"}`, at), assertion(smoker, at), New},
+		"the same":                {assertion(smoker, at), assertion(smoker, at), Same},
+		"the same, without a day": {assertion(smoker, ""), assertion(smoker, at), Perhaps},
+		"the same words":          {assertion(`{"text":"Former smoker"}`, at), assertion(smoker, at), Perhaps},
+	} {
+		h := open(t)
+		h.put(c.chart)
+		d := listOf(t, [2]string{"social-history", c.item})
+		cmp, err := Compare(ctx, h.as(trust.Physician, "anna"), "maria", d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := cmp.Rows[0]; r.State != c.want {
+			t.Errorf("%s: %s of %q %+v, not %s", name, r.State, r.ChartText, r.Fields, c.want)
+		}
 	}
 }

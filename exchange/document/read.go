@@ -34,7 +34,7 @@ func readWhile(body []byte, alive func() error) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{cda: doc, doc: &Document{}, places: map[string]place{}, rows: map[*cda.Passage]row{}, called: map[int]map[string]*cda.Passage{}, lower: map[*cda.Passage]string{}, lines: map[*cda.Passage]string{},
+	r := &reader{cda: doc, doc: &Document{}, places: map[string]place{}, rows: map[*cda.Passage]row{}, called: map[int]map[string]*cda.Passage{}, tells: map[int]mentions{}, lower: map[*cda.Passage]string{}, lines: map[*cda.Passage]string{},
 		budget: min(20*len(body), len(body)+64<<20) + 1<<20}
 	r.texts()
 	r.header()
@@ -60,6 +60,7 @@ type reader struct {
 	rows   map[*cda.Passage]row
 	called map[int]map[string]*cda.Passage // of each section, the rows by what they say
 	inText [][]*cda.Passage                // the rows of the text of each section, in their order
+	tells  map[int]mentions                // of each section, what its passages name
 	of     int                             // index of the section that is read
 	entry  int                             // of the entry in it
 	part   int                             // items made of the entry

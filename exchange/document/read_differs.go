@@ -89,6 +89,20 @@ func anySays(text string, names []string) bool {
 // many names have tell nothing, unless a name has no others.
 func says(text, name string, all bool) bool {
 	text = strings.ToLower(text)
+	words := telling(name)
+	for _, w := range words {
+		if strings.Contains(text, beginning(w)) != all {
+			return !all
+		}
+	}
+	return all || len(words) == 0
+}
+
+// beginning is as much of a word as is compared.
+func beginning(w string) string { return w[:min(len(w), 5)] }
+
+// telling are the words of a name that tell it from others, in lower case; all but the shortest, where none do.
+func telling(name string) []string {
 	words := slices.Collect(strings.FieldsFuncSeq(strings.ToLower(name), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }))
 	telling := slices.DeleteFunc(slices.Clone(words), func(w string) bool {
 		return len(w) < 3 || common[w] || strings.Trim(w, "0123456789") == ""
@@ -96,12 +110,7 @@ func says(text, name string, all bool) bool {
 	if len(telling) == 0 {
 		telling = slices.DeleteFunc(words, func(w string) bool { return len(w) < 3 })
 	}
-	for _, w := range telling {
-		if strings.Contains(text, w[:min(len(w), 5)]) != all {
-			return !all
-		}
-	}
-	return all || len(telling) == 0
+	return telling
 }
 
 // common are words that say of a name nothing that another does not have too.

@@ -24,7 +24,8 @@ var sayings = []struct {
 	{saying(`family (?:history|hx)|fhx`), "Condition", true, "refuted"},
 	{saying(`resolved`), "Condition AllergyIntolerance", false, "refuted resolved inactive remission"},
 	{saying(`inactive`), "Condition AllergyIntolerance MedicationStatement", false, "refuted resolved inactive remission completed stopped on-hold not-taken"},
-	{saying(`stopped|discontinued|no longer (?:taking|taken|active)|not (?:currently )?(?:taking|taken)`), "MedicationStatement", false, "completed stopped not-taken"},
+	{saying(`stopped|discontinued|d/c['’]?d|do(?: not|n['’]t) (?:restart|resume)|no longer (?:taking|taken|active)|not (?:currently )?(?:taking|taken)`), "MedicationStatement", false, "completed stopped not-taken"},
+	{saying(`allergic(?: to)?`), "MedicationStatement", true, "completed stopped not-taken"},
 	{saying(`held|on hold|suspended`), "MedicationStatement", false, "on-hold completed stopped not-taken"},
 	{saying(`completed`), "MedicationStatement", false, "completed stopped not-taken"},
 	{saying(`entered in error|erroneous(?:ly)?(?: entry| entered)?`), "Condition AllergyIntolerance MedicationStatement Procedure", false, "entered-in-error"},
@@ -67,8 +68,12 @@ func (r *reader) takenBack(from int) {
 				break
 			}
 		}
+		own := r.ownPassage(r.from[i], it)
 		if quoted == "" {
-			quoted = r.endInRow(r.from[i], it)
+			quoted = r.endInRow(own, r.from[i], it)
+		}
+		if quoted == "" {
+			quoted = r.elsewhere(own, r.from[i], it)
 		}
 		if quoted != "" {
 			it.Doubts = append(it.Doubts, Doubt{Words: textSays, Args: []any{clip(quoted)}})
@@ -84,13 +89,13 @@ var (
 
 // endInRow returns the end that a row gives in a column for it, of an entry that has none: in words, since which of the
 // numbers is the month is not known.
-func (r *reader) endInRow(e *cda.Element, it *Item) (said string) {
+func (r *reader) endInRow(row *cda.Passage, e *cda.Element, it *Item) (said string) {
 	n := it.Resource
 	if first(n.Get("abatementDateTime"), n.Path("effectivePeriod.end"), n.Get("effectiveDateTime"), n.Path("dosage.0.timing.repeat.boundsPeriod.end")) != "" || n.ResourceType() == "Procedure" || e.At("effectiveTime/high").Has("value") {
 		return ""
 	}
-	if own := r.ownPassage(e, it); own != nil && own.Kind == "row" {
-		r.cells(own, func(head string, c *cda.Passage) {
+	if row != nil && row.Kind == "row" {
+		r.cells(row, func(head string, c *cda.Passage) {
 			if line := r.line(c); said == "" && endHead.MatchString(head) && len(line) <= 40 && ofAYear.MatchString(line) {
 				said = head + ": " + line
 			}

@@ -95,3 +95,50 @@ func TestAnUnusualValueIsADoubt(t *testing.T) {
 		}
 	}
 }
+
+// TestARowThatNamesAMedicineIsHeldToIt: an entry that is linked to the text by its directions, or not at all, is
+// held to the rows that name its medicine.
+func TestARowThatNamesAMedicineIsHeldToIt(t *testing.T) {
+	naproxen := `<code code="198013" codeSystem="2.16.840.1.113883.6.88" displayName="Naproxen 500 MG Oral Tablet"/>`
+	sig := `<entryRelationship typeCode="COMP"><substanceAdministration classCode="SBADM" moodCode="EVN"><templateId root="2.16.840.1.113883.10.20.22.4.147"/><code code="76662-6" codeSystem="2.16.840.1.113883.6.1"/><text><reference value="#sig"/></text></substanceAdministration></entryRelationship>`
+	active := `<statusCode code="active"/>`
+	unlinked, bySig := medicineAt("", naproxen, active), medicineAt("", naproxen, active+sig)
+	byText := medicineAt("", naproxen, `<text><reference value="#sig"/></text>`+active)
+	row := func(cells ...string) string { return `<tr><td>` + strings.Join(cells, `</td><td>`) + `</td></tr>` }
+	table := func(rows ...string) string {
+		return `<table><thead><tr><th>Medicine</th><th>Directions</th></tr></thead><tbody>` + strings.Join(rows, "") + `</tbody></table>`
+	}
+	sigIn := `<content ID="sig">1 tablet twice daily</content>`
+	stopped := "Naproxen 500 MG Oral Tablet - STOPPED 27 Nov 2026, GI bleed. Do not restart."
+	apart := table(row("Lisinopril 10 MG Oral Tablet", "1 tablet daily")) + `<paragraph ID="sig">1 tablet twice daily</paragraph>`
+	for _, c := range []struct{ text, entry, want string }{
+		{table(row(stopped, sigIn)), bySig, stopped + " 1 tablet twice daily"},
+		{table(row(stopped, sigIn)), byText, "STOPPED 27 Nov 2026"},
+		{table(row(stopped, "1 tablet twice daily")), unlinked, stopped + " 1 tablet twice daily"},
+		{table(row(stopped, "")) + `<paragraph ID="sig">1 tablet twice daily</paragraph>`, byText, stopped},
+		{`<list><item>` + stopped + `</item><item ID="sig">1 tablet twice daily</item></list>`, bySig, stopped},
+		{`<paragraph>` + stopped + `</paragraph>`, unlinked, stopped},
+		{table(row("NAPROXEN 500 mg", "Do not restart")), unlinked, "NAPROXEN 500 mg Do not restart"},
+		{table(row("Naproxen 500 mg", "On hold")), bySig, "Naproxen 500 mg On hold"},
+		{table(row("Naproxen 500 mg (patient is allergic)", "")), bySig, "Naproxen 500 mg (patient is allergic)"},
+		{table(row("Naproxen 500 mg", "1 tablet daily"), row("Naproxen 500 mg", "Discontinued")), unlinked, "Naproxen 500 mg Discontinued"},
+
+		{table(row("Naproxen 500 MG Oral Tablet", sigIn)), bySig, ""},
+		{table(row("Naproxen 500 mg", "1 tablet daily"), row("Naproxen 250 mg", "2 tablets daily")), unlinked, ""},
+		{table(row("Warfarin 5 mg - STOPPED", "")) + apart, byText, ""},
+		{table(row("Naproxen 500 mg until the course is completed", "")), unlinked, ""},
+		{table(row("Naproxen 500 mg for allergic rhinitis", "")), unlinked, ""},
+		{table(row("Naproxen 500 mg, patient is allergic to penicillin", "")), unlinked, ""},
+		{table(row(stopped, "")), medicineAt("", naproxen, `<statusCode code="aborted"/>`), ""},
+		{table(row("Warfarin STOPPED, continue naproxen", "")), unlinked, ""},
+		{table(row(stopped, ""), row(`<content ID="own">Naproxen 500 MG Oral Tablet</content>`, "from 28 Nov")), medicineAt("", naproxen, `<text><reference value="#own"/></text>`+active), ""},
+	} {
+		d := takenIn(t, c.text, c.entry)
+		if got := quotes(d); c.want == "" && len(got) > 0 || c.want != "" && !slices.Equal(got, []string{c.want}) {
+			t.Errorf("%s\n%s: %q, not %q", c.text, c.entry, got, c.want)
+		}
+		if d.Items[0].Resource.Get("status").Text() != "active" && !strings.Contains(c.entry, "aborted") {
+			t.Errorf("%s changes the status", c.text)
+		}
+	}
+}
