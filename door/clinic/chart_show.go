@@ -47,8 +47,9 @@ type chartView struct {
 type problemLine struct {
 	chart.Problem
 	Marker *ui.Amount
-	Name   string // of the marker: "HbA1c"
-	When   string // of the marker, when it is not of today
+	Name   string         // of the marker: "HbA1c"
+	Beside []result.Point // abnormal values of the marker's day that lie otherwise than it does
+	When   string         // of the marker, when it is not of today
 	// Unconfirmed: the marker is unusual, and nobody has said that it is right.
 	Unconfirmed bool
 }
@@ -100,9 +101,9 @@ func (v *chartView) load(r *web.Request) error {
 		return err
 	}
 	tasks = slices.DeleteFunc(slices.Clone(tasks), func(t task.Task) bool { return t.Kind != task.ReviewResult })
-	grid := resultsOf(c, tasks)
+	grid := resultsOf(c, tasks).In(r.Now().Location())
 	v.Problems = problemLines(c, grid)
-	v.results(grid.In(r.Now().Location()))
+	v.results(grid)
 	v.visits(r)
 	refs := []string{}
 	if sets := c.Taken(); len(sets) > 0 {
@@ -133,7 +134,7 @@ func (v *chartView) load(r *web.Request) error {
 func (v *chartView) results(g result.Grid) {
 	v.Results = resultsView{Frame: v.Frame, Grid: g, Rows: first(g.Series, shownLines), Hidden: max(0, len(g.Series)-shownLines)}
 	for _, day := range g.Days {
-		if slices.ContainsFunc(v.Results.Rows, func(s result.Series) bool { _, ok := s.On(day); return ok }) {
+		if slices.ContainsFunc(v.Results.Rows, func(s result.Series) bool { return len(s.On(day)) > 0 }) {
 			v.Results.Days = append(v.Results.Days, day)
 		}
 	}
@@ -198,12 +199,14 @@ func problemLines(c chart.Chart, grid result.Grid) []problemLine {
 				p := s.Last()
 				newest = p.At
 				line.Marker, line.Name = &ui.Amount{Value: p.Value.Value, Comparator: p.Comparator, Unit: s.Unit, Flag: p.Flag}, m.Name
+				line.Beside = s.Beside()
 				line.When = earlier(c, p.At.Format(time.RFC3339))
 			}
 		}
 		if strings.HasPrefix(p.ICD, "I1") {
 			if bp := c.Vital(vital.BloodPressure).Last(); bp.Text() != "" {
 				line.Marker, line.Name = &ui.Amount{Value: bp.Text(), Unit: bp.Unit, Flag: bp.Flag}, "BP"
+				line.Beside = nil
 				line.When, line.Unconfirmed = earlier(c, bp.When), bp.Unconfirmed
 			}
 		}

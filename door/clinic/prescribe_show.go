@@ -32,32 +32,34 @@ type sentenceOffer struct {
 
 // prescribeView is the page on which a medicine is prescribed.
 type prescribeView struct {
-	Patient      string
-	Banner       *ui.Banner
-	Visit        string // id of the encounter; "" outside a visit
-	Typed        string
-	Found        []sentenceOffer
-	Total        int  // how many match
-	OnlyAdult    bool // all that match are forms of adults, and the patient is a small child
-	Chosen       bool
-	Form         prescribeForm
-	Draft        medication.Draft
-	Findings     rx.Findings
-	Facts        rx.Facts
-	Alternatives []sentenceOffer
-	Faults       ui.Faults
-	Told         bool // the person asked to sign or to check: the faults come first
-	MaySign      bool
-	MayPrepare   bool                 // writes it for a physician to sign
-	Meant        *drug.Sentence       // what was perhaps meant by a name that the catalogue does not know
-	Signers      []ui.Option          // physicians who can be asked
-	Prepared     *medication.Medicine // the draft that waits for a signature
-	Prior        *medication.Medicine // what is renewed
-	Followed     bool                 // the supply was worked out anew from the directions
-	Stale        bool                 // the supply is of other directions
-	Reworded     bool                 // the label's own words were of other directions, and are gone
-	Weigh        weighForm
-	PreparedBy   string
+	Patient   string
+	Banner    *ui.Banner
+	Visit     string // id of the encounter; "" outside a visit
+	Typed     string
+	Found     []sentenceOffer
+	Total     int  // how many match
+	OnlyAdult bool // all that match are forms of adults, and the patient is a small child
+	Chosen    bool
+	Form      prescribeForm
+	Draft     medication.Draft
+	Findings  rx.Findings
+	Facts     rx.Facts
+	// EGFRFlag and PotassiumFlag are the flags that the results page gives the values of Facts.
+	EGFRFlag, PotassiumFlag string
+	Alternatives            []sentenceOffer
+	Faults                  ui.Faults
+	Told                    bool // the person asked to sign or to check: the faults come first
+	MaySign                 bool
+	MayPrepare              bool                 // writes it for a physician to sign
+	Meant                   *drug.Sentence       // what was perhaps meant by a name that the catalogue does not know
+	Signers                 []ui.Option          // physicians who can be asked
+	Prepared                *medication.Medicine // the draft that waits for a signature
+	Prior                   *medication.Medicine // what is renewed
+	Followed                bool                 // the supply was worked out anew from the directions
+	Stale                   bool                 // the supply is of other directions
+	Reworded                bool                 // the label's own words were of other directions, and are gone
+	Weigh                   weighForm
+	PreparedBy              string
 }
 
 // Path is an address of this page with its parts.
@@ -215,6 +217,9 @@ func newPrescribeView(r *web.Request) (prescribeView, error) {
 	v.MaySign, v.MayPrepare = r.Principal().Role == trust.Physician, mayPrepare(r.Principal().Role)
 	var err error
 	if v.Facts, err = medication.ChartFacts(r.Context(), r.Actor, v.Patient, r.Now().Location()); err != nil {
+		return v, err
+	}
+	if err := v.flag(r); err != nil {
 		return v, err
 	}
 	if err := v.start(r); err != nil {

@@ -113,7 +113,7 @@ func showResults(w http.ResponseWriter, r *web.Request, selected string, faults 
 
 // shows reports whether a day of the columns has a value of a test.
 func (v resultsView) shows(s result.Series) bool {
-	return slices.ContainsFunc(v.Days, func(day string) bool { _, ok := s.On(day); return ok })
+	return slices.ContainsFunc(v.Days, func(day string) bool { return len(s.On(day)) > 0 })
 }
 
 // critical reports whether one of the results to sign needs a word about what was done.
@@ -179,7 +179,7 @@ func (v resultsView) heading(ctx context.Context, at int) string {
 // unsignedOn reports whether a value of a day waits for review.
 func (v resultsView) unsignedOn(day string) bool {
 	for _, s := range v.Grid.Series {
-		if p, ok := s.On(day); ok && p.Unsigned != "" {
+		if slices.ContainsFunc(s.On(day), func(p result.Point) bool { return p.Unsigned != "" }) {
 			return true
 		}
 	}

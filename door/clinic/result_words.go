@@ -14,7 +14,7 @@ import (
 func gridNote(ctx context.Context, v resultsView) string {
 	abnormal := 0
 	for _, s := range v.Grid.Series {
-		if s.Last().Abnormal() {
+		if s.Abnormal() {
 			abnormal++
 		}
 	}
@@ -33,6 +33,18 @@ func hiddenWords(ctx context.Context, v resultsView) string {
 		parts = append(parts, counted(ctx, "1 more test", "%d more tests", v.Hidden))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// dayShown are the values of a day that its cell has room for.
+func dayShown(points []result.Point) []result.Point {
+	if len(points) <= 3 {
+		return points
+	}
+	return []result.Point{result.Worst(points)}
+}
+
+func pointAmount(p result.Point) ui.Amount {
+	return ui.Amount{Value: p.Value.Value, Comparator: p.Comparator, Flag: p.Flag}
 }
 
 // detailNote says what the value was before and its range.

@@ -182,7 +182,7 @@ func boolRank(b bool) int {
 // resultLane draws the three tests that most want to be seen: abnormal ones with a history.
 func resultLane(r *web.Request, c chart.Chart) ui.TimelineLane {
 	out := ui.TimelineLane{Title: r.Lang.T("Results")}
-	for _, s := range resultsOf(c, nil).Series {
+	for _, s := range resultsOf(c, nil).In(r.Now().Location()).Series {
 		t := ui.TimelineRow{Label: short(s.Name)}
 		for _, p := range s.Points {
 			if f, ok := p.Float(); ok {

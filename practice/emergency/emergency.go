@@ -148,8 +148,9 @@ func values(c chart.Chart, grid result.Grid) []Value {
 	}
 	for _, key := range keyTests {
 		if s, ok := newest(grid, key); ok {
-			p := s.Last()
-			out = append(out, Value{Name: s.Name, Value: p.Comparator + p.Value.Value, Unit: s.Unit, Flag: p.Flag, When: p.When, Low: s.Low, High: s.High})
+			for _, p := range append([]result.Point{s.Last()}, s.Beside()...) {
+				out = append(out, Value{Name: s.Name, Value: p.Comparator + p.Value.Value, Unit: s.Unit, Flag: p.Flag, When: p.When, Low: s.Low, High: s.High})
+			}
 		}
 	}
 	return out

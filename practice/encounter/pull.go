@@ -181,9 +181,9 @@ func ofThisVisit(c chart.Chart, sets []chart.Set, zone *time.Location) map[vital
 func labPulls(c chart.Chart, zone *time.Location) []Pull {
 	nodes := slices.Concat(c.Resources("Patient"), c.Resources("Observation"), c.Resources("DiagnosticReport"))
 	var out []Pull
-	for _, s := range result.From(nodes, c.Patient.ID, nil).Series {
+	for _, s := range result.From(nodes, c.Patient.ID, nil).In(zone).Series {
 		last := s.Last()
-		p := Pull{Key: "lab:" + s.Key, Field: FieldObjective, Title: s.Name, When: last.When, Flag: last.Flag}
+		p := Pull{Key: "lab:" + s.Key, Field: FieldObjective, Title: s.Name, When: last.When, Flag: result.Worst(s.Newest()).Flag}
 		var values []string
 		for _, x := range slices.Backward(s.Points[max(0, len(s.Points)-4):]) {
 			value := x.Value.Value

@@ -35,6 +35,28 @@ func (p Point) Float() (float64, bool) {
 // Abnormal reports whether the value is flagged.
 func (p Point) Abnormal() bool { return p.Flag != "" && p.Flag != "N" }
 
+// day is the calendar day of the point; "" when it has none.
+func (p Point) day() string {
+	if p.At.IsZero() {
+		return ""
+	}
+	return p.At.Format("2006-01-02")
+}
+
+// Timed reports whether the point has a time of day.
+func (p Point) Timed() bool { return len(p.When) > len(time.DateOnly) }
+
+// grave orders points: critical, abnormal, the rest.
+func (p Point) grave() int {
+	switch {
+	case critical(p.Flag):
+		return 2
+	case p.Abnormal():
+		return 1
+	}
+	return 0
+}
+
 // Series is one test over time.
 type Series struct {
 	Key    string // LOINC code, or the name when there is none
@@ -50,18 +72,59 @@ type Series struct {
 // Last returns the newest point.
 func (s Series) Last() Point { return s.Points[len(s.Points)-1] }
 
-// Urgent reports whether the newest value is abnormal or waits for review.
-func (s Series) Urgent() bool { return s.Last().Abnormal() || s.Last().Unsigned != "" }
-
-// On returns the newest point of a day.
-func (s Series) On(day string) (Point, bool) {
-	for _, p := range slices.Backward(s.Points) {
-		if p.At.Format("2006-01-02") == day {
-			return p, true
+// On returns the points of a day, oldest first.
+func (s Series) On(day string) []Point {
+	var out []Point
+	for _, p := range s.Points {
+		if p.day() == day {
+			out = append(out, p)
 		}
 	}
-	return Point{}, false
+	return out
 }
+
+// Newest returns the points of the newest one's day, oldest first: a later value of a day says nothing
+// less of an earlier one.
+func (s Series) Newest() []Point {
+	if day := s.Last().day(); day != "" {
+		return s.On(day)
+	}
+	return s.Points[len(s.Points)-1:]
+}
+
+// Beside returns the abnormal points of the newest one's day that lie otherwise than it does, of each
+// flag the last one, oldest first: they are said wherever the newest value stands alone.
+func (s Series) Beside() []Point {
+	var out []Point
+	for _, p := range s.Newest() {
+		if p.Abnormal() && p.Flag != s.Last().Flag {
+			out = append(slices.DeleteFunc(out, func(o Point) bool { return o.Flag == p.Flag }), p)
+		}
+	}
+	return out
+}
+
+// Worst returns the gravest of the points, of equals the newest.
+func Worst(points []Point) Point {
+	return slices.MaxFunc(points, func(a, b Point) int { return cmp.Or(a.grave()-b.grave(), a.At.Compare(b.At)) })
+}
+
+// pressing are the points that a row is ranked by: those of the newest day, and those that wait for a signature.
+func (s Series) pressing() []Point {
+	out := slices.Clip(s.Newest())
+	for _, p := range s.Points[:len(s.Points)-len(out)] {
+		if p.Unsigned != "" {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// Urgent reports whether a value of the newest day is abnormal, or any waits for a signature.
+func (s Series) Urgent() bool { return urgency(s) > 0 }
+
+// Abnormal reports whether a value of the newest day, or one that waits for a signature, is flagged.
+func (s Series) Abnormal() bool { return Worst(s.pressing()).Abnormal() }
 
 // Grid is all laboratory results of a patient.
 type Grid struct {
@@ -73,20 +136,35 @@ type Grid struct {
 // In returns the grid on the calendar of a zone: an instant falls on the zone's day, a date
 // stays the day that was written. From and Results use UTC.
 func (g Grid) In(zone *time.Location) Grid {
-	days := map[string]bool{}
 	rows := make([]Series, len(g.Series))
 	for i, s := range g.Series {
 		s.Points = slices.Clone(s.Points)
 		for j := range s.Points {
-			p := &s.Points[j]
-			if p.At = lang.Moment(p.When, zone); !p.At.IsZero() {
-				days[p.At.Format("2006-01-02")] = true
-			}
+			s.Points[j].At = lang.Moment(s.Points[j].When, zone)
 		}
 		rows[i] = s
 	}
-	g.Series, g.Days = rows, slices.Sorted(maps.Keys(days))
+	g.Series = rows
+	g.order()
 	return g
+}
+
+// order sorts points by time, rows by what presses, and lists the days.
+func (g *Grid) order() {
+	days := map[string]bool{}
+	for _, s := range g.Series {
+		slices.SortStableFunc(s.Points, func(a, b Point) int { return a.At.Compare(b.At) })
+		for _, p := range s.Points {
+			if day := p.day(); day != "" {
+				days[day] = true
+			}
+		}
+	}
+	g.Days = slices.Sorted(maps.Keys(days))
+	order := labrange.Groups()
+	slices.SortFunc(g.Series, func(a, b Series) int {
+		return cmp.Or(urgency(b)-urgency(a), slices.Index(order, a.Group)-slices.Index(order, b.Group), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Key, b.Key))
+	})
 }
 
 // Awaiting returns the values that wait for the signature of a task.
@@ -229,31 +307,16 @@ func (g *Grid) fill(rows map[string]*Series, who person) {
 	for _, s := range rows {
 		slices.SortStableFunc(s.Points, func(a, b Point) int { return a.At.Compare(b.At) })
 		s.judge(who)
-		for _, p := range s.Points {
-			if day := p.At.Format("2006-01-02"); !p.At.IsZero() && !slices.Contains(g.Days, day) {
-				g.Days = append(g.Days, day)
-			}
-		}
 		g.Series = append(g.Series, *s)
 	}
-	slices.Sort(g.Days)
-	order := labrange.Groups()
-	slices.SortFunc(g.Series, func(a, b Series) int {
-		return cmp.Or(urgency(b)-urgency(a), slices.Index(order, a.Group)-slices.Index(order, b.Group), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Key, b.Key))
-	})
+	g.order()
 }
 
 // urgency orders rows: critical, abnormal and unsigned, abnormal, unsigned, the rest.
 func urgency(s Series) int {
-	last := s.Last()
-	n := 0
-	if critical(last.Flag) {
-		n += 4
-	}
-	if last.Abnormal() {
-		n += 2
-	}
-	if last.Unsigned != "" {
+	all := s.pressing()
+	n := Worst(all).grave() * 2
+	if slices.ContainsFunc(all, func(p Point) bool { return p.Unsigned != "" }) {
 		n++
 	}
 	return n

@@ -1,7 +1,9 @@
 package result
 
 import (
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/knowledge/labrange"
@@ -146,4 +148,63 @@ func parsed(t *testing.T, body string) *fhir.Node {
 		t.Fatalf("%v: %s", err, body)
 	}
 	return n
+}
+
+// TestADayKeepsAllItsValues: a later value of a day takes nothing from an earlier one, in time order and by the
+// clinic's calendar; rows are ranked and called abnormal by the gravest.
+func TestADayKeepsAllItsValues(t *testing.T) {
+	lab := func(id, when, value, flag string) *fhir.Node {
+		return parsed(t, `{"resourceType":"Observation","id":"`+id+`","status":"final","category":[{"coding":[{"code":"laboratory"}]}],"subject":{"reference":"Patient/maria"},"code":{"coding":[{"system":"http://loinc.org","code":"2823-3"}]},"effectiveDateTime":"`+when+`","valueQuantity":{"value":`+value+`,"unit":"mmol/L","code":"mmol/L","system":"http://unitsofmeasure.org"},"interpretation":[{"coding":[{"code":"`+flag+`"}]}]}`)
+	}
+	calm := parsed(t, `{"resourceType":"Observation","id":"na","status":"final","category":[{"coding":[{"code":"laboratory"}]}],"subject":{"reference":"Patient/maria"},"code":{"coding":[{"system":"http://loinc.org","code":"1742-6"}]},"effectiveDateTime":"2026-11-29T08:00:00Z","valueQuantity":{"value":61,"unit":"U/L"},"interpretation":[{"coding":[{"code":"H"}]}]}`)
+	pacific := time.FixedZone("", -8*3600)
+	high, usual := lab("high", "2026-11-28T00:15:00+02:00", "6.4", "HH"), lab("usual", "2026-11-27T23:30:00-08:00", "5.2", "N")
+	for name, c := range map[string]struct {
+		nodes    []*fhir.Node
+		zone     *time.Location
+		unsigned string
+		day      string
+		want     []string // of the day, in order
+		beside   []string
+		abnormal bool
+		first    bool // before a row that is high
+	}{
+		"two of a day":                        {[]*fhir.Node{usual, high}, pacific, "", "2026-11-27", []string{"6.4", "5.2"}, []string{"6.4"}, true, true},
+		"two days here":                       {[]*fhir.Node{usual, high}, time.UTC, "", "2026-11-28", []string{"5.2"}, nil, false, false},
+		"of an earlier day, not signed yet":   {[]*fhir.Node{usual, high}, time.UTC, "high", "2026-11-27", []string{"6.4"}, nil, true, true},
+		"the newest is the graver":            {[]*fhir.Node{lab("later", "2026-11-27T23:40:00-08:00", "6.6", "HH"), usual}, pacific, "", "2026-11-27", []string{"5.2", "6.6"}, nil, true, true},
+		"low and high":                        {[]*fhir.Node{lab("low", "2026-11-27T20:00:00Z", "2.6", "LL"), high}, pacific, "", "2026-11-27", []string{"2.6", "6.4"}, []string{"2.6"}, true, true},
+		"of one flag the last":                {[]*fhir.Node{lab("first", "2026-11-27T20:00:00Z", "6.9", "HH"), high, usual}, pacific, "", "2026-11-27", []string{"6.9", "6.4", "5.2"}, []string{"6.4"}, true, true},
+		"all usual":                           {[]*fhir.Node{usual, lab("one", "2026-11-27T20:00:00Z", "4.1", "N")}, pacific, "", "2026-11-27", []string{"4.1", "5.2"}, nil, false, false},
+		"a date has no time and stands first": {[]*fhir.Node{usual, lab("day", "2026-11-27", "6.3", "HH")}, pacific, "", "2026-11-27", []string{"6.3", "5.2"}, []string{"6.3"}, true, true},
+	} {
+		var tasks []task.Task
+		if c.unsigned != "" {
+			tasks = []task.Task{{ID: "t", Focus: "Observation/" + c.unsigned}}
+		}
+		g := From(append(slices.Clone(c.nodes), calm), "maria", tasks).In(c.zone)
+		s, ok := g.Find("2823-3")
+		if !ok {
+			t.Fatalf("%s: no potassium", name)
+		}
+		if got := values(s.On(c.day)); !slices.Equal(got, c.want) {
+			t.Errorf("%s: the day has %q, want %q", name, got, c.want)
+		}
+		if got := values(s.Beside()); !slices.Equal(got, c.beside) {
+			t.Errorf("%s: beside the newest stands %q, want %q", name, got, c.beside)
+		}
+		if s.Abnormal() != c.abnormal {
+			t.Errorf("%s: abnormal %v", name, s.Abnormal())
+		}
+		if got := g.Series[0].Key == s.Key; got != c.first {
+			t.Errorf("%s: the first row is %s", name, g.Series[0].Name)
+		}
+	}
+}
+
+func values(points []Point) (out []string) {
+	for _, p := range points {
+		out = append(out, p.Value.Value)
+	}
+	return out
 }
