@@ -130,6 +130,43 @@ func TestWhatCouldNotBeCheckedIsSignedWithAWord(t *testing.T) {
 	}
 }
 
+// TestAForeignNameIsCheckedAsTheKnownOne: by "Write it myself" in Spanish, an allergy to a sulfonamide
+// still stops it; the tick does not carry it, and a reason does.
+func TestAForeignNameIsCheckedAsTheKnownOne(t *testing.T) {
+	h := open(t)
+	h.ill()
+	anna := h.signedIn("anna")
+	page := anna.post("/p/maria/prescribe/find", "free", "sulfametoxazol")
+	if !page.says("If this is sulfamethoxazole:") || page.says("can be signed") {
+		t.Fatalf("the foreign name: %s", tags.ReplaceAllString(page.body, " "))
+	}
+	before := len(h.medicines("maria").Current)
+	fields := []string{"medicine", "sulfametoxazol", "dose", "1 tablet", "route", "by mouth", "timing", "1-1-d", "quantity", "10", "repeats", "0", "unchecked", "sulfametoxazol"}
+	if a := anna.post("/p/maria/prescriptions", page.sent(fields...)...); a.status != http.StatusUnprocessableEntity || len(h.medicines("maria").Current) != before {
+		t.Fatalf("signed with a tick: %d %s", a.status, tags.ReplaceAllString(a.body, " "))
+	}
+}
+
+// TestASupplyOfADoseInMilligramsSaysOfWhat: "21" beside a dose of 500 mg is not 21 mg; beside tablets it is tablets.
+func TestASupplyOfADoseInMilligramsSaysOfWhat(t *testing.T) {
+	h := open(t)
+	h.ill()
+	anna := h.signedIn("anna")
+	page := anna.post("/p/sam/prescribe/find", "free", "moonflower")
+	for _, c := range []struct {
+		dose, quantity string
+		status         int
+	}{{"500 mg", "21", http.StatusUnprocessableEntity}, {"10 units", "3", http.StatusUnprocessableEntity}, {"500 mg", "21 capsules", http.StatusSeeOther}, {"1 tablet", "21", http.StatusSeeOther}} {
+		before := len(h.medicines("sam").Current)
+		fields := page.sent("medicine", "moonflower", "dose", c.dose, "route", "by mouth", "timing", "3-1-d", "quantity", c.quantity, "repeats", "0", "unchecked", "moonflower")
+		a := anna.post("/p/sam/prescriptions", fields...)
+		signed := len(h.medicines("sam").Current) - before
+		if refused := c.status == http.StatusUnprocessableEntity; refused != (a.status == c.status) || refused != (signed == 0) || refused != a.says("Write of what it is too") {
+			t.Errorf("%s, %s: %d, %d signed: %s", c.dose, c.quantity, a.status, signed, tags.ReplaceAllString(a.body, " "))
+		}
+	}
+}
+
 func TestStoppingTheOtherWithThePrescription(t *testing.T) {
 	h := open(t)
 	h.ill()

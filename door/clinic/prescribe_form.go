@@ -112,7 +112,7 @@ func (f prescribeForm) draft(patient string, problems []rx.Problem) medication.D
 	d.Dose, d.Unit, _ = medication.ParseCount(f.Dose)
 	d.Frequency, d.Period, d.PeriodUnit = timing(f.Timing)
 	d.Quantity, d.QuantityOf, _ = medication.ParseCount(f.Quantity)
-	if d.QuantityOf == "" {
+	if d.QuantityOf == "" && !medication.Amount(d.Unit) { // "21" beside a dose of tablets
 		d.QuantityOf = d.Unit
 	}
 	if f.Days != "" {

@@ -416,6 +416,9 @@ func (v *prescribeView) check(r *web.Request) {
 	if sent(r) && v.byHand() && v.Form.Route == "" {
 		v.Faults.Add("route", r.Lang.T("Choose how it is taken."))
 	}
+	if (sent(r) || v.Form.Renews != "") && v.supplyOfWhat() {
+		v.Faults.Add("quantity", r.Lang.T("Write of what it is too, such as “21 capsules”."))
+	}
 	reason := v.Draft.Reason
 	if s, ok := drug.SentenceByID(v.Form.Sentence); ok {
 		reason = s.For

@@ -427,7 +427,12 @@ func (v prescribeView) byHand() bool {
 // complete reports whether nothing is missing. Who writes by hand says the route too; of what was
 // prescribed before it may never have been recorded.
 func (v prescribeView) complete() bool {
-	return v.Draft.Validate() == nil && !(v.byHand() && v.Form.Route == "")
+	return v.Draft.Validate() == nil && !(v.byHand() && v.Form.Route == "") && !v.supplyOfWhat()
+}
+
+// supplyOfWhat reports whether the supply is a bare number beside a dose of a substance.
+func (v prescribeView) supplyOfWhat() bool {
+	return v.Draft.Quantity > 0 && v.Draft.QuantityOf == "" && medication.Amount(v.Draft.Unit)
 }
 
 // writesReason reports whether the reason is written in words, or chosen: who writes a prescription

@@ -224,7 +224,9 @@ func FuzzRecognise(f *testing.F) {
 }
 
 func TestNearAsksAboutASlipOfTheFinger(t *testing.T) {
-	for text, want := range map[string]string{"amoxicilin": "amoxicillin", "Lisinoprill 20 mg": "lisinopril", "amoxicillin": "", "foobarin": "", "": "", "xyz": ""} {
+	for text, want := range map[string]string{"amoxicilin": "amoxicillin", "Lisinoprill 20 mg": "lisinopril", "amoxicillin": "", "amoxicillin tablet": "",
+		"Amoxicilina, 500 mg": "amoxicillin", "azitromicina": "azithromycin", "penicilina": "penicillin v", "ibuprofeno 600 mg": "ibuprofen", "cefalexina": "cephalexin", "levotiroxina": "levothyroxine",
+		"moonflower 3 mg": "", "foobarin": "", "": "", "xyz": ""} {
 		got, ok := Near(text)
 		if ok != (want != "") || ok && got.Ingredients[0] != want {
 			t.Errorf("Near(%q) is %v, want %q", text, got.Ingredients, want)

@@ -107,31 +107,65 @@ func prefixOfWord(text, w string) bool {
 	return false
 }
 
-// Near returns an order sentence of the medicine whose name is written almost like a word of the
-// text: one letter off, or two in a long word. It is a guess to ask a person about, no more: names
-// of different medicines are alike too.
+// Near returns an order sentence of the first medicine of Alike that has one. It is a guess to ask
+// a person about, no more: names of different medicines are alike too.
 func Near(text string) (Sentence, bool) {
-	for word := range strings.FieldsSeq(strings.ToLower(text)) {
+	for _, i := range Alike(text) {
+		for _, s := range sentences {
+			if len(s.Ingredients) == 1 && s.Ingredients[0] == i.Name {
+				return s, true
+			}
+		}
+	}
+	return Sentence{}, false
+}
+
+// Alike returns the medicines whose name is written almost like a word that Recognise does not
+// understand, the most alike first: one letter off, or two in a long word, or the same word in the
+// spelling of another language ("azitromicina").
+func Alike(text string) []Ingredient {
+	var out []Ingredient
+	for _, word := range Unread(text) {
 		letters := []rune(word)
 		if len(letters) < 5 || len(letters) > 40 {
 			continue
 		}
 		limit := 1 + min(1, len(letters)/8)
-		best, found := limit+1, Sentence{}
-		for _, s := range sentences {
-			if len(s.Ingredients) != 1 {
-				continue
-			}
-			if d := distance(letters, []rune(s.Ingredients[0])); d > 0 && d < best {
-				best, found = d, s
+		off := map[string]int{}
+		var near []Ingredient
+		for _, i := range ingredients {
+			if d := unlike(letters, i.Name); d <= limit {
+				off[i.Name] = d
+				near = append(near, i)
 			}
 		}
-		if best <= limit {
-			return found, true
+		slices.SortStableFunc(near, func(a, b Ingredient) int { return off[a.Name] - off[b.Name] })
+		for _, i := range near {
+			out = addIngredient(out, i)
 		}
 	}
-	return Sentence{}, false
+	return out
 }
+
+// unlike is how many letters a word is off the name of an ingredient, or off its first word
+// ("penicillin v"); one, for another spelling of the same.
+func unlike(word []rune, name string) int {
+	first, _, _ := strings.Cut(name, " ")
+	if spelled := spelling(string(word)); spelled == spelling(name) || spelled == spelling(first) && len(first) > 4 {
+		return 1
+	}
+	d := distance(word, []rune(name))
+	if first != name && len(first) > 4 {
+		d = min(d, distance(word, []rune(first)))
+	}
+	return d
+}
+
+var spellings = strings.NewReplacer("ph", "f", "th", "t", "y", "i", "ll", "l", "rr", "r", "á", "a", "à", "a", "â", "a", "ã", "a", "ä", "a",
+	"é", "e", "è", "e", "ê", "e", "í", "i", "ì", "i", "ï", "i", "ó", "o", "ò", "o", "ô", "o", "õ", "o", "ö", "o", "ú", "u", "ù", "u", "ü", "u", "ç", "c", "ñ", "n")
+
+// spelling is a name without what languages write differently: "azitromicina", "azithromycin".
+func spelling(name string) string { return strings.TrimRight(spellings.Replace(name), "aeo") }
 
 // distance counts the letters to add, drop or change between two words (Levenshtein).
 func distance(a, b []rune) int {

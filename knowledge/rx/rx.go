@@ -78,10 +78,16 @@ func Check(f Facts) Findings {
 		{Kidney, checkKidney}, {Potassium, checkPotassium}, {Conditions, checkConditions}, {InPregnancy, checkPregnancy}, {OlderAdult, checkOlder},
 	}
 	if len(mine) == 0 {
-		s.miss(allChecks, f.Candidate.Text, "not in the catalogue: no check of allergies, interactions, dose or kidney could run")
+		like := drug.Alike(f.Candidate.Text)
+		reason := "not in the catalogue: no check of allergies, interactions, dose or kidney could run"
+		if len(like) > 0 {
+			reason = "not in the catalogue: the checks could only look at what is written almost like it, " + joined(like, " or ")
+		}
+		s.miss(allChecks, f.Candidate.Text, reason)
 		for _, c := range checks {
 			s.runs = append(s.runs, Run{c.name, Missing, "the medicine is not in the catalogue"})
 		}
+		s.alike(like)
 		return s.result()
 	}
 	if !complete {
@@ -98,6 +104,9 @@ func Check(f Facts) Findings {
 	}
 	s.mergePotassium()
 	s.unread()
+	if !complete {
+		s.alike(drug.Alike(f.Candidate.Text))
+	}
 	return s.result()
 }
 
@@ -239,12 +248,14 @@ func (f Findings) Tally() string {
 	return fmt.Sprintf("%d checks: %s", len(f.Runs), strings.Join(parts, ", "))
 }
 
-func names(list []drug.Ingredient) string {
+func names(list []drug.Ingredient) string { return joined(list, " and ") }
+
+func joined(list []drug.Ingredient, between string) string {
 	var out []string
 	for _, i := range list {
 		out = append(out, i.Name)
 	}
-	return strings.Join(out, " and ")
+	return strings.Join(out, between)
 }
 
 // day writes a date in the form of clinical texts: 11-May-2011.

@@ -423,3 +423,42 @@ func TestMissingValuesAreNotClear(t *testing.T) {
 		}
 	}
 }
+
+// TestANameThatIsAlmostAnotherIsCheckedAsThat: a slip of the finger or the name of another language is
+// stopped where the right name is, stays unread all the same, and a name like none is only not checked.
+func TestANameThatIsAlmostAnotherIsCheckedAsThat(t *testing.T) {
+	anaphylaxis := Allergy{ID: "AllergyIntolerance/1", Text: "penicillin", Reaction: "anaphylaxis", Severe: true}
+	for text, want := range map[string]struct{ says, rule string }{
+		"amoxicilina":              {"If this is amoxicillin: ", "ALG-CLASS"},
+		"Amoxicilina 500 mg":       {"If this is amoxicillin: ", "ALG-CLASS"},
+		"penicilina":               {"If this is penicillin v: ", "ALG-CLASS"},
+		"cetirizine y amoxicilina": {"If this is amoxicillin: ", "ALG-CLASS"},
+		"moonflower 3 mg":          {},
+	} {
+		f := adult(text)
+		f.Allergies = []Allergy{anaphylaxis}
+		got := Check(f)
+		stops := got.Of(Stop)
+		if !got.Unread() {
+			t.Errorf("%s: taken for read", text)
+		}
+		if want.rule == "" {
+			if len(got.Findings) != 0 || len(got.RunsOf(Missing)) != len(got.Runs) || !strings.Contains(got.NotChecked[0].Reason, "no check of allergies") {
+				t.Errorf("%s: %+v, %+v", text, got.Findings, got.NotChecked)
+			}
+			continue
+		}
+		if len(stops) != 1 || stops[0].Rule != want.rule || !strings.HasPrefix(stops[0].Sentence, want.says) || stops[0].Check != Allergies || len(stops[0].Actions) == 0 {
+			t.Errorf("%s: %+v", text, stops)
+		}
+	}
+}
+
+// TestANameThatIsAlmostAnotherMeetsTheOtherMedicines: interactions are told under the same condition.
+func TestANameThatIsAlmostAnotherMeetsTheOtherMedicines(t *testing.T) {
+	right, slip := adult("ibuprofen 600 mg tablet", "warfarin 5 mg tablet"), adult("ibuprofeno 600 mg", "warfarin 5 mg tablet")
+	want, got := Check(right), Check(slip)
+	if n := want.Count(Stop) + want.Count(Warning); n == 0 || got.Count(Stop)+got.Count(Warning) != n {
+		t.Fatalf("%d findings of the right name, of the other %+v", n, got.Findings)
+	}
+}

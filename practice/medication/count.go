@@ -1,6 +1,7 @@
 package medication
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -28,4 +29,10 @@ func Singular(unit string) string {
 		}
 	}
 	return unit
+}
+
+// Amount reports whether a unit measures a substance, as "mg" does. It says how much is taken, and never
+// what is supplied: that is tablets, or bottles.
+func Amount(unit string) bool {
+	return slices.Contains([]string{"ng", "mcg", "µg", "μg", "ug", "mg", "g", "kg", "unit", "iu", "meq", "mmol"}, strings.ToLower(strings.TrimSuffix(unit, ".")))
 }

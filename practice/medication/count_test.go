@@ -30,3 +30,11 @@ func FuzzParseCount(f *testing.F) {
 		}
 	})
 }
+
+func TestAmount(t *testing.T) {
+	for unit, want := range map[string]bool{"mg": true, "MG": true, "µg": true, "unit": true, "g": true, "tablet": false, "mL": false, "puff": false, "": false} {
+		if Amount(unit) != want {
+			t.Errorf("Amount(%q) is %v", unit, !want)
+		}
+	}
+}

@@ -470,3 +470,22 @@ func TestWhatCannotBeCheckedNeedsAWord(t *testing.T) {
 		}
 	}
 }
+
+// TestASlipOfTheFingerIsStopped: by a name that is almost a known one, an allergy stops the prescription
+// until it has a reason, and the word that somebody checked it is asked for all the same.
+func TestASlipOfTheFingerIsStopped(t *testing.T) {
+	c := open(t)
+	d := Draft{Patient: "maria", Text: "sulfametoxazol 800 mg", Dose: 1, Unit: "tablet", Frequency: 2, Period: 1, PeriodUnit: "d", Quantity: 6, QuantityOf: "tablet",
+		Overrides: map[string]string{Unchecked: "allergies"}}
+	out, err := Prescribe(t.Context(), c.as(physician), d)
+	stops := out.Findings.Of(rx.Stop)
+	if !Stopped(err) || len(stops) == 0 || !strings.HasPrefix(stops[0].Sentence, "If this is sulfamethoxazole: ") {
+		t.Fatalf("%v, %+v", err, out.Findings.Findings)
+	}
+	for _, x := range out.Findings.Findings {
+		d.Overrides[x.ID] = "Taken before without harm"
+	}
+	if out, err = Prescribe(t.Context(), c.as(physician), d); err != nil || len(out.Medicine.Overrides) != len(d.Overrides) {
+		t.Errorf("with reasons: %v, %+v", err, out.Medicine.Overrides)
+	}
+}
