@@ -68,7 +68,7 @@ func TestALostKeyringIsNotReplaced(t *testing.T) {
 	}
 	var said bytes.Buffer
 	p := &Program{Clock: clock.System{}, Out: &said, Err: &said}
-	if got := p.Run(t.Context(), []string{"serve", "--data", dir, "--listen", "127.0.0.1:0"}); got != 1 || !strings.Contains(said.String(), "Restore that file from a backup") {
+	if got := p.Run(t.Context(), []string{"serve", "--data", dir, "--listen", "127.0.0.1:0"}); got != 1 || !strings.Contains(said.String(), "Put that file back from a copy of the folder") {
 		t.Errorf("status %d: %s", got, said.String())
 	}
 	if files, _ := os.ReadDir(dir); len(files) != 1 {
