@@ -9,8 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
+	"github.com/osler-emr/osler/base/disk"
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/record"
@@ -218,7 +218,7 @@ func unwritten(err error) error {
 	if !errors.As(err, &path) {
 		return err
 	}
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	if disk.Full(err) {
 		return fault.Wrap(path.Err, fault.Unavailable, "The file %s of the export could not be written. Is the disk full?", path.Path)
 	}
 	return fault.Wrap(path.Err, fault.Unavailable, "The file %s of the export could not be written: %v.", path.Path, path.Err)
