@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -382,5 +384,39 @@ func TestFilesThatShareResources(t *testing.T) {
 	}
 	if r.Problems() > 0 || r.Checked != 48 || r.Stored() != 27 || same != 21 || len(everything(t, actor)) != 27 {
 		t.Errorf("%d stored, %d the same, %d read back\n%s", r.Stored(), same, r.Checked, lines(r))
+	}
+}
+
+// TestAStoppedImportSaysSo: what breaks off because it is stopped is no fault of the file.
+func TestAStoppedImportSaysSo(t *testing.T) {
+	var b strings.Builder
+	for i := range chunk {
+		fmt.Fprintf(&b, `{"resourceType":"Patient","id":"p%d"}`+"\n", i)
+	}
+	for name, rest := range map[string]string{"in a line": `{"resourceType":"Pat`, "behind a line": `{"resourceType":"Patient","id":"last"}` + "\n"} {
+		t.Run(name, func(t *testing.T) {
+			ctx, stop := context.WithCancel(t.Context())
+			in, out := io.Pipe()
+			go func() {
+				io.WriteString(out, b.String()+rest)
+				<-ctx.Done()
+				out.CloseWithError(ctx.Err())
+			}()
+			im := Import{Actor: empty(t)}
+			f, err := im.Lines(ctx, "", in, func(FileReport) { stop() })
+			if !errors.Is(err, context.Canceled) || len(f.Problems) > 0 || f.Stored["Patient"] != chunk {
+				t.Errorf("%v %+v", err, f)
+			}
+		})
+	}
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	file := filepath.Join(t.TempDir(), "one.json")
+	if err := os.WriteFile(file, []byte(`{"resourceType":"Patient","id":"one"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	im := Import{Actor: empty(t)}
+	if r, err := im.Run(stopped, []string{file}); !errors.Is(err, context.Canceled) || r.Problems() > 0 {
+		t.Errorf("%v %+v", err, r)
 	}
 }

@@ -283,6 +283,9 @@ func (im *Import) takeIn(ctx context.Context, in io.Reader, f *FileReport) error
 func (im *Import) document(ctx context.Context, in io.Reader, f *FileReport) ([]*fhir.Node, error) {
 	f.large = im.lifting(ctx)
 	body, err := io.ReadAll(io.LimitReader(f.large.reader(in), fhir.MaxBytes+1))
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	if err != nil {
 		f.problem("", err)
 		return nil, nil
@@ -407,7 +410,7 @@ func (im *Import) linesTold(ctx context.Context, in io.Reader, f *FileReport, te
 	}
 	scan := bufio.NewScanner(f.large.reader(in))
 	scan.Buffer(make([]byte, 1<<20), fhir.MaxBytes)
-	for n := 1; scan.Scan(); n++ {
+	for n := 1; scan.Scan() && ctx.Err() == nil; n++ { // the last line may be cut off
 		line := bytes.TrimSpace(bytes.TrimPrefix(scan.Bytes(), byteOrderMark))
 		if len(line) == 0 {
 			continue
@@ -429,6 +432,9 @@ func (im *Import) linesTold(ctx context.Context, in io.Reader, f *FileReport, te
 				return all, err
 			}
 		}
+	}
+	if err := ctx.Err(); err != nil {
+		return all, err
 	}
 	if err := scan.Err(); err != nil {
 		f.problem("", fault.Wrap(err, fault.Malformed, "The file cannot be read to its end"))
