@@ -225,7 +225,11 @@ func (p *Program) serve(ctx context.Context, h *house, site *web.Site, tcp net.L
 	if err != nil {
 		return err
 	}
-	server := hardened(ctx, web.Bounded(mux))
+	var handler http.Handler = mux
+	if site.Demo != nil && out.PublicURL == "" {
+		handler = l.addressed(mux)
+	}
+	server := hardened(ctx, web.Bounded(handler))
 	stop := background(ctx, watcher.Run)
 	defer stop()
 	stopReviews, err := reviews(ctx, h, watcher, site.Log)

@@ -159,6 +159,24 @@ func reached(scheme string, bound net.Addr, names []string) (address string, oth
 	return scheme + net.JoinHostPort("localhost", port), others
 }
 
+// addressed refuses what calls the server by a name that is not its own. No password stands before the
+// demonstration: a page of the internet whose name leads to this machine (DNS rebinding) could use it.
+func (l listenFlags) addressed(next http.Handler) http.Handler {
+	machine, _ := os.Hostname()
+	own := append([]string{"localhost", machine, machine + ".local"}, l.Host...)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := strings.ToLower(strings.TrimSuffix((&url.URL{Host: r.Host}).Hostname(), "."))
+		known := net.ParseIP(name) != nil || strings.HasSuffix(name, ".localhost") ||
+			name != "" && slices.ContainsFunc(own, func(n string) bool { return strings.EqualFold(n, name) })
+		if !known {
+			http.Error(w, "The demonstration is not known by this name. Open it by an address that it printed when it started, or start it with --host NAME, or with --public-url behind a proxy.",
+				http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // listen makes a bound port answer, with TLS where it is spoken. Keys of certificates lie sealed in a folder.
 func (l listenFlags) listen(tcp net.Listener, folder string, key []byte, c clock.Clock, log *slog.Logger) (*listening, error) {
 	var err error
