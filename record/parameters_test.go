@@ -1,11 +1,13 @@
 package record
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,10 +33,24 @@ func walker(id string, size int) string {
 	return fmt.Sprintf(`{"resourceType":"Patient","id":%q,"extension":[{"url":"http://example.org/shoe","valueInteger":%d}],"name":[{"family":"Walker"}]}`, id, size)
 }
 
+// holding is a store that indexes no more than is indexed at once, until it is let.
+type holding struct {
+	store.Store
+	pieces atomic.Int32
+	let    chan struct{}
+}
+
+func (h *holding) Index(ctx context.Context, i store.Indexing) (bool, error) {
+	if h.pieces.Add(1) > firstPieces {
+		<-h.let
+	}
+	return h.Store.Index(ctx, i)
+}
+
 // count waits until the parameter is searchable.
 func (c clinic) count(resourceType, name, value string) int64 {
 	c.t.Helper()
-	for range 2000 {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		n, err := c.as(physician).Count(ctx, resourceType, url.Values{name: {value}})
 		if fault.Is(err, fault.Unavailable) {
 			time.Sleep(5 * time.Millisecond)
@@ -69,9 +85,13 @@ func TestSearchParametersOfARecord(t *testing.T) {
 	if _, err := c.as(physician).Count(ctx, "Patient", url.Values{"shoe": {"37"}}); !fault.Is(err, fault.Malformed) {
 		t.Errorf("before it is defined: %v", err)
 	}
+	held := &holding{Store: c.gate.store, let: make(chan struct{})}
+	c.gate.store = held
+	let := sync.OnceFunc(func() { close(held.let) })
+	t.Cleanup(let)
 	c.commit(admin, shoe("s1", "shoe"))
 	refused := 0
-	stop, done := make(chan bool), sync.WaitGroup{}
+	stop, wrote, done := make(chan bool), make(chan struct{}), sync.WaitGroup{}
 	done.Go(func() { // the clinic goes on meanwhile
 		for i := 2500; ; i++ {
 			select {
@@ -82,9 +102,13 @@ func TestSearchParametersOfARecord(t *testing.T) {
 					t.Error(err)
 					return
 				}
+				if i == 2500 {
+					close(wrote)
+				}
 			}
 		}
 	})
+	<-wrote
 	for {
 		n, err := c.as(physician).Count(ctx, "Patient", url.Values{"shoe": {"gt0"}})
 		if err == nil {
@@ -97,6 +121,7 @@ func TestSearchParametersOfARecord(t *testing.T) {
 			t.Fatal(err)
 		}
 		refused++
+		let()
 		time.Sleep(time.Millisecond)
 	}
 	close(stop)

@@ -151,9 +151,7 @@ func TestAnOpenPageDiesWithTheAccess(t *testing.T) {
 	}
 	chart.SignIn(h.url, "amara", phrase)
 	webtest.Eval[bool](letter, `document.dispatchEvent(new Event("visibilitychange"))`)
-	for i := 0; i < 50 && shown(letter) == ""; i++ {
-		time.Sleep(100 * time.Millisecond)
-	}
+	soon(t, letter, "the same person has it back", `document.querySelector("#f-text").checkVisibility()`)
 	if got := webtest.Eval[string](letter, `document.querySelector("#f-text").checkVisibility() ? document.querySelector("#f-text").value : "hidden"`); got != "Half a letter." {
 		t.Errorf("what was typed: %q", got)
 	}

@@ -33,9 +33,11 @@ func TestDrillPostgreSQL(t *testing.T) {
 	slowest, n := time.Duration(0), max(rounds()/3, 2)
 	for round := range n {
 		var group sync.WaitGroup
+		before := len(seen.values)
 		for w := range 4 {
 			group.Go(func() { writer(s.base, token, patient, w, seen) })
 		}
+		seen.more(t, before)
 		time.Sleep(300 * time.Millisecond)
 		began := time.Now()
 		if round%2 == 0 {

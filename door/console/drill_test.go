@@ -145,6 +145,14 @@ func (s *server) kill() {
 	s.cmd.Wait()
 }
 
+// end stops the program as the end of a shift does, and waits for it: what it had to write is written.
+func (s *server) end() error {
+	if err := s.cmd.Process.Signal(os.Interrupt); err != nil {
+		return err
+	}
+	return s.cmd.Wait()
+}
+
 // acknowledged is what the server said it stored.
 type acknowledged struct {
 	mu     sync.Mutex
@@ -156,6 +164,16 @@ func (a *acknowledged) add(ref, text string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.values[ref] = text
+}
+
+// more waits until something more is stored than n.
+func (a *acknowledged) more(t *testing.T, n int) {
+	t.Helper()
+	eventually(t, time.Minute, func() string { return "nothing is stored" }, func() bool {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return len(a.values) > n
+	})
 }
 
 func send(base, token, method, path string, body *fhir.Node) (*fhir.Node, int, error) {
@@ -240,9 +258,11 @@ func TestDrillKillDuringWrites(t *testing.T) {
 	seen := &acknowledged{values: map[string]string{}, marks: map[string]int{}}
 	for round := range rounds() {
 		var group sync.WaitGroup
+		before := len(seen.values)
 		for n := range 4 {
 			group.Go(func() { writer(s.base, token, patient, n, seen) })
 		}
+		seen.more(t, before)
 		time.Sleep(time.Duration(50+rand.IntN(400)) * time.Millisecond)
 		s.kill()
 		group.Wait()

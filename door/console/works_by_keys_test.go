@@ -28,6 +28,25 @@ func (h *hand) press(keys ...string) {
 	}
 }
 
+// Wait waits for what the selector names, and for the page to be read to its end: a key that comes before it listens
+// is lost.
+func (h *hand) Wait(selector string) {
+	h.t.Helper()
+	h.Page.Wait(selector)
+	h.until("it is read to its end", `document.readyState==="complete"`)
+}
+
+// until waits until an expression holds in the page.
+func (h *hand) until(what, is string) {
+	h.t.Helper()
+	for end := time.Now().Add(20 * time.Second); !webtest.Eval[bool](h.Page, is); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			h.Picture("keyboard-never")
+			h.t.Fatalf("%s: never: %s", h.Path(), what)
+		}
+	}
+}
+
 // chord presses a key with Control.
 func (h *hand) chord(key string) { h.t.Helper(); h.n++; h.Control(key) }
 
@@ -138,12 +157,7 @@ func TestAVisitByKeysAlone(t *testing.T) {
 	h.write("70")
 	h.press(kb.Enter)
 	h.Wait(".vt2")
-	for tries := 0; !webtest.Eval[bool](h.Page, `document.querySelector("main")?.textContent.includes("128/82")||false`); tries++ {
-		if tries == 100 {
-			t.Fatal("the visit does not show the pressure just taken")
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+	h.until("the visit shows the pressure just taken", `document.querySelector("main")?.textContent.includes("128/82")||false`)
 
 	h.tab("#f-diagnosis")
 	h.write("cystitis")
@@ -177,9 +191,10 @@ func TestAVisitByKeysAlone(t *testing.T) {
 	h.Wait("#rx .sent")
 	h.waits("#f-dose")
 	h.tab("#f-days") // changed by what stands before it: the form is drawn again
+	webtest.Eval[bool](h.Page, `document.querySelector("#rx").former=true`)
 	h.write("7 days")
 	h.press(kb.Tab)
-	time.Sleep(1500 * time.Millisecond)
+	h.until("the form is drawn again", `document.querySelector("#rx")?.former!==true && !document.querySelector(".htmx-request")`)
 	h.waits("#f-quantity")
 	h.chord(kb.Enter)
 	h.Wait("#note")
@@ -202,19 +217,9 @@ func TestAVisitByKeysAlone(t *testing.T) {
 	if h.Path() == visit {
 		t.Fatal("the visit is not signed")
 	}
-	for tries := 0; !webtest.Eval[bool](h.Page, `document.readyState==="complete"`); tries++ { // a key that comes before the page listens is lost
-		if tries == 200 {
-			t.Fatalf("%s is not read to its end", h.Path())
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+	h.until("the page behind the visit is read to its end", `document.readyState==="complete"`)
 	h.press("g", "h")
-	for tries := 0; h.Path() != "/today" || !webtest.Eval[bool](h.Page, `document.readyState==="complete"`); tries++ {
-		if tries == 200 {
-			t.Fatalf("g h leads to %s", h.Path())
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+	h.until("g h leads to today", `location.pathname==="/today" && document.readyState==="complete"`)
 	if !webtest.Eval[bool](h.Page, `!!document.querySelector(".nextcard [data-default]")`) {
 		t.Log("nobody is left for today at this hour: the step to the next patient was not seen")
 		return
@@ -229,10 +234,5 @@ func TestAVisitByKeysAlone(t *testing.T) {
 // gone waits until nothing is what the selector names.
 func (h *hand) gone(selector string) {
 	h.t.Helper()
-	for end := time.Now().Add(20 * time.Second); webtest.Eval[bool](h.Page, fmt.Sprintf("!!document.querySelector(%q)", selector)); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
-			h.Picture("keyboard-gone")
-			h.t.Fatalf("%s: %s is still there", h.Path(), selector)
-		}
-	}
+	h.until(selector+" is gone", fmt.Sprintf("!document.querySelector(%q)", selector))
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/osler-emr/osler/door/webtest"
 	"github.com/osler-emr/osler/exchange/bulk"
 	"github.com/osler-emr/osler/identity"
 	"github.com/osler-emr/osler/trust"
@@ -76,7 +77,6 @@ func TestTwentyYearsInAMinute(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Body.Close()
-	first := time.Since(begun)
 	file, err := os.Create(filepath.Join(t.TempDir(), "record.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -89,9 +89,9 @@ func TestTwentyYearsInAMinute(t *testing.T) {
 	if err != nil || r.StatusCode != http.StatusOK || r.ContentLength >= 0 {
 		t.Fatalf("%d, length %d: %v", r.StatusCode, r.ContentLength, err)
 	}
-	t.Logf("%d MB in %s, the first bytes after %s, heap %d MB before and at most %d MB", size>>20, took.Round(time.Millisecond), first.Round(time.Millisecond), before.HeapInuse>>20, peak>>20)
-	if took > time.Minute || first > took*3/4 {
-		t.Errorf("the first bytes came after %s, the last after %s", first, took)
+	t.Logf("%d MB in %s, heap %d MB before and at most %d MB", size>>20, took.Round(time.Millisecond), before.HeapInuse>>20, peak>>20)
+	if took > time.Minute {
+		t.Errorf("the last bytes came after %s", took)
 	}
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		t.Fatal(err)
@@ -99,6 +99,23 @@ func TestTwentyYearsInAMinute(t *testing.T) {
 	var bundle struct{ Entry []json.RawMessage }
 	if err := json.NewDecoder(file).Decode(&bundle); err != nil || len(bundle.Entry) != 1+240*14+40 {
 		t.Errorf("%d entries: %v", len(bundle.Entry), err)
+	}
+
+	// The first bytes come while most is unread: what is taken away behind them is missing.
+	slow := *c.as("lena.holm")
+	slow.Transport = webtest.Line(t)
+	if r, err = slow.Get(c.url + "/portal/download"); err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if _, err := io.CopyN(io.Discard, r.Body, 1<<10); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(c.dir, "contents")); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := io.Copy(io.Discard, r.Body); err == nil {
+		t.Errorf("all %d bytes had been read before the first were sent", n)
 	}
 }
 

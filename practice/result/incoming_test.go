@@ -173,9 +173,11 @@ func TestVictim(t *testing.T) {
 		t.Skip("only for TestKilledWhileResultsComeIn")
 	}
 	p := starts(t, dir, "")
-	fmt.Println("ready")
-	for {
+	for first := true; ; first = false {
 		p.sends(t, sent("DiagnosticReport", ident.New(time.Now())), sent("Observation", ident.New(time.Now())))
+		if first {
+			fmt.Println("ready")
+		}
 	}
 }
 

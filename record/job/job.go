@@ -208,7 +208,13 @@ func (d *Desk) Find(ctx context.Context, a *record.Actor, kind, id string) (Job,
 	if j.Kind != kind {
 		return Job{}, none
 	}
-	if j.State == Running && j.Process != d.process {
+	d.mu.Lock()
+	_, here := d.running[id]
+	d.mu.Unlock()
+	switch {
+	case here: // its end may be stored already: who sees it may start the next one, or forget this one
+		j.State, j.Ended, j.Reason = Running, time.Time{}, ""
+	case j.State == Running && j.Process != d.process:
 		j.State, j.Reason = Interrupted, interrupted
 	}
 	return j, nil

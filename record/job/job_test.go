@@ -19,6 +19,20 @@ import (
 	"github.com/osler-emr/osler/trust"
 )
 
+// ending is a store that calls ended when the end of a job is in it, before it has said so.
+type ending struct {
+	store.Store
+	ended func()
+}
+
+func (s *ending) Commit(ctx context.Context, c store.Changeset) (store.Receipt, error) {
+	r, err := s.Store.Commit(ctx, c)
+	if c.Leaf != nil && strings.HasPrefix(c.Leaf.Query, "end ") {
+		s.ended()
+	}
+	return r, err
+}
+
 type office struct {
 	t     testing.TB
 	desk  *Desk
@@ -148,5 +162,32 @@ func TestOneAtATimeAndCancel(t *testing.T) {
 	}
 	if _, err := o.desk.Start(context.Background(), o.ada, "sweep", wait); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("after the end: %v", err)
+	}
+}
+
+// TestAJobHasEndedWhenTheNextMayStart: who is told of the end may start another at once, and forget this one.
+func TestAJobHasEndedWhenTheNextMayStart(t *testing.T) {
+	o := open(t)
+	at, ids := &ending{Store: o.store}, make(chan string, 1)
+	o.gate = record.Open(at, o.clock)
+	o.ada = o.gate.As(o.ada.Principal(), "test")
+	at.ended = func() {
+		if j, err := o.desk.Find(context.Background(), o.ada, "sweep", <-ids); err != nil || j.State != Running || !j.Ended.IsZero() {
+			t.Errorf("while the desk is not free: %+v %v", j, err)
+		}
+	}
+	work := func(context.Context, func(string, any)) (any, error) { return nil, nil }
+	for range 2 {
+		j := o.start(work)
+		ids <- j.ID
+		if j = o.ends(j.ID); j.State != Done {
+			t.Errorf("%+v", j)
+		}
+		if err := o.desk.Cancel(context.Background(), o.ada, "sweep", j.ID); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := o.desk.Find(context.Background(), o.ada, "sweep", j.ID); !fault.Is(err, fault.NotFound) {
+			t.Errorf("forgotten: %v", err)
+		}
 	}
 }

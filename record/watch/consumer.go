@@ -59,15 +59,23 @@ const spaceConsumer = "consumer"
 // Begin makes sure that a Consumer misses nothing that is written after it returns, however late
 // Consume is called. It is for a start, before anybody can write.
 func (w *Watcher) Begin(ctx context.Context, c Consumer) error {
-	_, err := w.Store.Item(ctx, spaceConsumer, c.Name)
-	if !fault.Is(err, fault.NotFound) {
+	f := &follower{w: w, Consumer: c}
+	if err := f.load(ctx); err != nil {
 		return err
 	}
 	now, err := w.Store.Now(ctx)
 	if err != nil {
 		return err
 	}
-	err = (&follower{w: w, Consumer: c, at: now}).save(ctx)
+	switch {
+	case f.version == 0:
+	case f.at > now: // the record was restored to a moment before
+		f.scanned++ // to be stored
+	default:
+		return nil
+	}
+	f.at = now
+	err = f.save(ctx)
 	if fault.Is(err, fault.Conflict) { // another process has begun
 		return nil
 	}
@@ -115,19 +123,9 @@ func (f *follower) follow(ctx context.Context) error {
 	if err := f.w.Begin(ctx, f.Consumer); err != nil {
 		return err
 	}
-	item, err := f.w.Store.Item(ctx, spaceConsumer, f.Name)
-	if err != nil {
+	if err := f.load(ctx); err != nil {
 		return err
 	}
-	if err := json.Unmarshal(item.Value, &f.at); err != nil {
-		return fmt.Errorf("watch: the position of %s: %w", f.Name, err)
-	}
-	f.version, f.saved = item.Version, time.Now()
-	now, err := f.w.Store.Now(ctx)
-	if err != nil {
-		return err
-	}
-	f.at = min(f.at, now) // the record may have been restored to a moment before
 	for {
 		changed := f.w.Gate.Changed()
 		p, err := f.w.house.page(ctx, f.at)
@@ -153,6 +151,22 @@ func (f *follower) follow(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// load reads the position; none has the version 0.
+func (f *follower) load(ctx context.Context) error {
+	item, err := f.w.Store.Item(ctx, spaceConsumer, f.Name)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(item.Value, &f.at); err != nil {
+		return fmt.Errorf("watch: the position of %s: %w", f.Name, err)
+	}
+	f.version, f.saved = item.Version, time.Now()
+	return nil
 }
 
 // page works off a page. It returns how long to wait for the next commit, when that is too young.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
@@ -26,7 +27,8 @@ type line struct {
 	version int64 // of the state's item
 	scanned int   // changes since the position was last stored
 	saved   time.Time
-	heard   time.Time // when everybody who listens was last told something
+	heard   time.Time    // when everybody who listens was last told something
+	rests   atomic.Int64 // the T up to which there was nothing more to do when it last came to its end
 }
 
 // How often a position is stored that moved without a notification.
@@ -115,6 +117,13 @@ func (l *line) work(ctx context.Context) (err error) {
 		}
 		return err
 	}
+	// Who writes the Subscription writes the state with it: by the new state this line, which has read the former
+	// Subscription, sends nothing more.
+	if v, err := l.w.Store.Read(ctx, "Subscription", l.order.id, 0); err != nil {
+		return err
+	} else if v.Version != l.order.version {
+		return errOver
+	}
 	now, err := l.w.Store.Now(ctx)
 	if err != nil {
 		return err
@@ -149,6 +158,7 @@ func (l *line) work(ctx context.Context) (err error) {
 		if err := l.save(ctx, false); err != nil {
 			return err
 		}
+		l.rests.Store(int64(next.T))
 		if err := l.idle(ctx, changed, bound); err != nil {
 			return err
 		}

@@ -141,13 +141,20 @@ func (h *hub) room(s *socket, id string) bool {
 	return len(s.bound) < maxBound || again
 }
 
-// bind binds a socket, and wakes the lines that wait for somebody.
-func (h *hub) bind(s *socket, id string, by Client) {
+// bind binds a socket once what says so goes out in front of all that it is told then, and wakes the lines that wait
+// for somebody. It does not for a client that asks for more without taking what it was answered.
+func (h *hub) bind(s *socket, id string, by Client, greeting []byte) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	select {
+	case s.out <- outgoing{text: greeting}: // who has read it misses nothing: a line that looks who is bound waits for the lock
+	default:
+		return false
+	}
 	s.bound[id] = by
 	close(h.wake)
 	h.wake = make(chan struct{})
+	return true
 }
 
 // clients returns by whom a socket is bound.
@@ -410,8 +417,10 @@ func (w *Watcher) greet(ctx context.Context, s *socket, by Client, id string, sh
 	if !w.hub.room(s, id) {
 		return fault.New(fault.TooCostly, "too many subscriptions on one socket")
 	}
-	s.say(ctx, string(text))
-	w.hub.bind(s, id, by)
+	if !w.hub.bind(s, id, by, text) {
+		s.cancel()
+		return ctx.Err()
+	}
 	return nil
 }
 

@@ -207,7 +207,7 @@ func (h *house) becomes(id, status string) *fhir.Node {
 
 func (h *house) until(what string, done func() bool) {
 	h.t.Helper()
-	for end := time.Now().Add(20 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !done(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			h.t.Fatalf("never: %s", what)
 		}
@@ -215,7 +215,36 @@ func (h *house) until(what string, done func() bool) {
 }
 
 // quiet waits until every line has worked off what there is.
-func (h *house) quiet() { h.t.Helper(); time.Sleep(300 * time.Millisecond) }
+func (h *house) quiet() { h.t.Helper(); h.until("every line has worked off what there is", h.rests) }
+
+func (h *house) rests() bool {
+	ctx := context.Background()
+	items, err := h.store.Items(ctx, spaceState, "")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	all, _, err := h.store.Changes(ctx, 0, 1<<20)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.w.mu.Lock()
+	defer h.w.mu.Unlock()
+	for _, item := range items {
+		l := h.w.lines[item.Key]
+		o, err := h.w.current(ctx, item.Key)
+		switch {
+		case err != nil: // Run has not seen it yet
+			return false
+		case o.status != statusRequested && o.status != statusActive:
+			if l != nil && !l.ended() {
+				return false
+			}
+		case l == nil || l.ended() || l.order.version != o.version || l.order.topic != o.topic || l.rests.Load() < int64(all[len(all)-1].T):
+			return false
+		}
+	}
+	return true
+}
 
 // request is what a receiver got.
 type request struct {
@@ -483,20 +512,17 @@ func TestSlowReceiver(t *testing.T) {
 	slow := receive(t, func(int, request) int { <-hold; return 200 })
 	defer close(hold)
 	quick := receive(t, nil)
-	a := h.put(physician, hook("Observation?code=8867-4", slow.URL, `,"payload":"application/fhir+json"`))[0]
+	a := h.put(physician, hook("Observation?code=8867-4", slow.URL, `,"payload":"application/fhir+json","extension":[{"url":"`+extTimeout+`","valueUnsignedInt":60}]`))[0]
 	b := h.put(physician, hook("Observation?code=8867-4", quick.URL, `,"payload":"application/fhir+json"`))[0]
 	h.becomes(a, "active")
 	h.becomes(b, "active")
-	start := time.Now()
 	for n := range 50 {
 		h.put(physician, pulse(n, "8867-4", "rosa"))
 	}
 	h.until("the quick one has all", func() bool { return len(quick.all()) == 50 })
-	if d := time.Since(start); d > 8*time.Second { // the slow one's timeout is 10 s
-		t.Errorf("it took %v", d)
-	}
-	if n := len(slow.all()); n != 1 {
-		t.Errorf("the slow one was sent %d at a time", n)
+	h.until("the slow one has begun", func() bool { return len(slow.all()) > 0 })
+	if n := len(slow.all()); n != 1 { // and it waits for that one still
+		t.Errorf("the slow one was sent %d", n)
 	}
 }
 
@@ -679,6 +705,25 @@ func TestNobodyLearnsWhichHostsThereAre(t *testing.T) {
 	}
 	if busy := (&net.DNSError{Err: "server misbehaving", IsTemporary: true}); permanent(busy) {
 		t.Error("given up though the name server was only busy")
+	}
+}
+
+// TestWhatIsTurnedOffSendsNothingMore: not even while its line is not stopped yet.
+func TestWhatIsTurnedOffSendsNothingMore(t *testing.T) {
+	h := open(t)
+	c := receive(t, nil)
+	id := h.put(physician, hook("Patient?active=true", c.URL, ""))[0]
+	r := h.becomes(id, "active")
+	h.quiet()
+	h.w.mu.Lock() // nobody is stopped
+	l := h.w.lines[id]
+	h.put(physician, strings.Replace(string(r.JSON()), `"active"`, `"off"`, 1))
+	h.put(physician, `{"resourceType":"Patient","id":"sam","name":[{"family":"Hill"}],"active":true}`)
+	h.until("the line sees that it has no order any more", func() bool { return l.ended() || len(c.all()) > 0 })
+	h.w.mu.Unlock()
+	h.quiet()
+	if n := len(c.all()); n != 0 {
+		t.Errorf("%d notifications after it was turned off", n)
 	}
 }
 

@@ -374,11 +374,15 @@ func TestWorkGrowsWithTheSize(t *testing.T) {
 		fmt.Fprintf(&leaf, ` q:a%d=""`, i)
 	}
 	leaf.WriteString("/>")
-	began := time.Now()
-	if _, err := Parse([]byte(`<ClinicalDocument xmlns="urn:hl7-org:v3" xmlns:q="urn:q">` + many.String() + strings.Repeat(leaf.String(), 10_000) + strings.Repeat("</x>", 80) + `</ClinicalDocument>`)); err != nil {
-		t.Fatal(err)
+	took := time.Hour
+	for tries := 0; tries < 3 && took > 2*time.Second; tries++ { // the best of three: other work on the machine must not fail the test
+		began := time.Now()
+		if _, err := Parse([]byte(`<ClinicalDocument xmlns="urn:hl7-org:v3" xmlns:q="urn:q">` + many.String() + strings.Repeat(leaf.String(), 10_000) + strings.Repeat("</x>", 80) + `</ClinicalDocument>`)); err != nil {
+			t.Fatal(err)
+		}
+		took = min(took, time.Since(began))
 	}
-	if took := time.Since(began); took > 2*time.Second { // it was 6
+	if took > 2*time.Second { // it was 6
 		t.Errorf("600000 names below 4800 declarations: %v", took)
 	}
 }
