@@ -105,18 +105,18 @@ func tierTitle(ctx context.Context, x rx.Finding) string {
 	return ui.Say(ctx, x.Heading)
 }
 
-func timingOptions(f prescribeForm) []ui.Option {
+func timingOptions(ctx context.Context, f prescribeForm) []ui.Option {
 	var out []ui.Option
 	known := false
 	for _, t := range drug.Timings() {
 		value := timingValue(t.Frequency, t.Period, t.PeriodUnit)
 		known = known || value == f.Timing
-		out = append(out, ui.Option{Value: value, Label: t.Name})
+		out = append(out, ui.Option{Value: value, Label: ui.T(ctx, t.Name)})
 	}
 	if !known {
 		name := drug.TimingName(timing(f.Timing))
 		if name == "" {
-			name = "choose"
+			name = ui.T(ctx, "choose")
 		}
 		out = append([]ui.Option{{Value: f.Timing, Label: name}}, out...)
 	}
@@ -125,17 +125,17 @@ func timingOptions(f prescribeForm) []ui.Option {
 
 var knownRoutes = []string{"by mouth", "inhaled", "on the skin", "under the skin", "under the tongue", "in each nostril", "in the eye", "into the thigh muscle"}
 
-func routeOptions(f prescribeForm) []ui.Option {
+func routeOptions(ctx context.Context, f prescribeForm) []ui.Option {
 	var out []ui.Option
 	known := false
 	for _, route := range knownRoutes {
 		known = known || route == f.Route
-		out = append(out, ui.Option{Value: route, Label: route})
+		out = append(out, ui.Option{Value: route, Label: ui.T(ctx, route)})
 	}
 	if !known {
 		label := f.Route
 		if label == "" {
-			label = "choose"
+			label = ui.T(ctx, "choose")
 		}
 		out = append([]ui.Option{{Value: f.Route, Label: label}}, out...)
 	}
