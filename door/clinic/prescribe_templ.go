@@ -1590,11 +1590,11 @@ func prescribeFields(v prescribeView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Select(ui.Field{Name: "route", Label: ui.T(ctx, "Route"), Value: v.Form.Route, Options: routeOptions(v.Form), Required: true, Faults: v.Faults}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Select(ui.Field{Name: "route", Label: ui.T(ctx, "Route"), Value: v.Form.Route, Options: routeOptions(ctx, v.Form), Required: true, Faults: v.Faults}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Select(ui.Field{Name: "timing", Label: ui.T(ctx, "How often"), Value: v.Form.Timing, Options: timingOptions(v.Form), Required: true, Faults: v.Faults}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Select(ui.Field{Name: "timing", Label: ui.T(ctx, "How often"), Value: v.Form.Timing, Options: timingOptions(ctx, v.Form), Required: true, Faults: v.Faults}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
