@@ -149,7 +149,7 @@ func faultsOf(r *web.Request, err error) ui.Faults {
 		faults.Add(i.Expression, web.IssueText(r, i))
 	}
 	if len(f.Issues) == 0 {
-		faults.Add(f.Path, r.Lang.T(f.Message))
+		faults.Add(f.Path, f.In(r.Lang.T))
 	}
 	return faults
 }
