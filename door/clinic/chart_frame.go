@@ -146,10 +146,10 @@ func faultsOf(r *web.Request, err error) ui.Faults {
 		return ui.Faults{{Text: web.FaultText(r, err)}}
 	}
 	for _, i := range f.Told() {
-		faults.Add(i.Expression, r.Lang.T(i.Text))
+		faults.Add(i.Expression, web.IssueText(r, i))
 	}
 	if len(f.Issues) == 0 {
-		faults.Add(f.Path, r.Lang.T(f.Message))
+		faults.Add(f.Path, f.In(r.Lang.T))
 	}
 	return faults
 }

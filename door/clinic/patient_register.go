@@ -99,11 +99,11 @@ func register(w http.ResponseWriter, r *web.Request) error {
 		g.Closed, g.Glass = f.Path == patient.Closed, policy.MayBreakGlass(r.Principal()) == nil
 		for _, i := range f.Told() {
 			if i.Expression != patient.Closed {
-				g.Faults.Add(i.Expression, i.Text)
+				g.Faults.Add(i.Expression, web.IssueText(r, i))
 			}
 		}
 		if len(f.Issues) == 0 {
-			g.Faults.Add("", f.Message)
+			g.Faults.Add("", f.In(r.Lang.T))
 		}
 		return g.again(w, r)
 	}
@@ -178,7 +178,7 @@ func saveDetails(w http.ResponseWriter, r *web.Request) error {
 		var f *fault.Error
 		errors.As(err, &f)
 		for _, i := range f.Told() {
-			g.Faults.Add(i.Expression, i.Text)
+			g.Faults.Add(i.Expression, web.IssueText(r, i))
 		}
 		return web.Invalid(w, r, detailsTitle(r, p), detailsPage(g))
 	case err != nil:

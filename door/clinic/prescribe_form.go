@@ -209,7 +209,7 @@ func (f prescribeForm) answer(r *web.Request, d *medication.Draft, found rx.Find
 	}
 	ordered := map[string]bool{}
 	if found.Unread() && f.checked() {
-		d.Overrides[medication.Unchecked] = "allergies, interactions and dose"
+		d.Overrides[medication.Unchecked] = checkedReason
 	}
 	for _, x := range found.Findings {
 		if !slices.Contains(f.Monitor, x.ID) {

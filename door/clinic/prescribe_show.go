@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/knowledge/drug"
@@ -91,7 +92,7 @@ func (v prescribeView) Back() string {
 // those that are new since what is renewed was signed.
 func (v prescribeView) Open() (stops, warnings, grave int) {
 	for _, x := range v.Findings.Findings {
-		if v.kept(x) != "" {
+		if _, kept := v.kept(x); kept {
 			continue
 		}
 		switch x.Tier {
@@ -111,7 +112,7 @@ func (v prescribeView) Open() (stops, warnings, grave int) {
 func (v prescribeView) openNews() int {
 	n := 0
 	for _, x := range v.Findings.Findings {
-		if v.isNew(x) && v.kept(x) == "" {
+		if _, kept := v.kept(x); v.isNew(x) && !kept {
 			n++
 		}
 	}
@@ -119,15 +120,15 @@ func (v prescribeView) openNews() int {
 }
 
 // kept is the reason for which a finding is kept, or "".
-func (v prescribeView) kept(x rx.Finding) string {
+func (v prescribeView) kept(x rx.Finding) (how lang.Text, is bool) {
 	if slices.Contains(v.Form.Monitor, x.ID) {
 		for _, a := range x.Actions {
 			if a.Deed == rx.Monitor {
-				return a.Label
+				return a.Text(), true
 			}
 		}
 	}
-	return v.Form.Keep[x.ID]
+	return lang.Say(v.Form.Keep[x.ID]), v.Form.Keep[x.ID] != ""
 }
 
 // stopped are the current medicines that end with this prescription.
@@ -378,20 +379,20 @@ func lateness(o sentenceOffer, small bool) int {
 	if small && o.Sentence.AdultForm() {
 		late = 1
 	}
-	if forbidden(o.Findings) != "" {
+	if _, is := forbidden(o.Findings); is {
 		late += 2
 	}
 	return late
 }
 
-// forbidden is why a grave check forbids a medicine, in a few words; "" when none does.
-func forbidden(f rx.Findings) string {
+// forbidden is why a grave check forbids a medicine, in a few words, if one does.
+func forbidden(f rx.Findings) (why lang.Text, is bool) {
 	for _, x := range f.Findings {
 		if medication.NeedsReason(x) {
-			return x.Title
+			return x.Heading, true
 		}
 	}
-	return ""
+	return lang.Text{}, false
 }
 
 func (v *prescribeView) offered(r *web.Request, s drug.Sentence) sentenceOffer {

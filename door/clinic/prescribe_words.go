@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/knowledge/drug"
 	"github.com/osler-emr/osler/knowledge/rx"
@@ -46,25 +47,17 @@ func checkWord(ctx context.Context, f rx.Findings) (ui.Tone, string, string) {
 	case rx.Stop:
 		return tone, icon, ui.T(ctx, "stop: %s", strings.ToLower(ui.T(ctx, f.Findings[0].Check)))
 	case rx.Warning:
-		return tone, icon, ui.T(ctx, "%s", strings.ToLower(ui.T(ctx, f.Findings[0].Check)))
+		return tone, icon, strings.ToLower(ui.T(ctx, f.Findings[0].Check))
 	}
 	return tone, icon, ui.T(ctx, word)
 }
 
-// forWord leads to the reason of a prescription.
-func forWord(ctx context.Context, d medication.Draft) string {
-	if d.Reason == "" {
-		return ""
-	}
-	return ", " + ui.T(ctx, "for")
-}
-
-// told is the first finding in a few words, for a line.
-func told(f rx.Findings) string {
+// told is the first finding in a few words, for a line, if there is one.
+func told(f rx.Findings) (what lang.Text, is bool) {
 	if len(f.Findings) == 0 || f.Findings[0].Tier == rx.Quiet {
-		return ""
+		return lang.Text{}, false
 	}
-	return f.Findings[0].Title
+	return f.Findings[0].Heading, true
 }
 
 // doseOf is the draft's directions behind the label DOSE; own words stand alone.
@@ -105,25 +98,25 @@ func (v prescribeView) standing(ctx context.Context, stops, warnings, grave int)
 func tierTitle(ctx context.Context, x rx.Finding) string {
 	switch x.Tier {
 	case rx.Stop:
-		return ui.T(ctx, "Stop") + ": " + x.Title
+		return ui.Say(ctx, lang.Say("Stop: %s", x.Heading))
 	case rx.Warning:
-		return ui.T(ctx, "Warning") + ": " + x.Title
+		return ui.Say(ctx, lang.Say("Warning: %s", x.Heading))
 	}
-	return x.Title
+	return ui.Say(ctx, x.Heading)
 }
 
-func timingOptions(f prescribeForm) []ui.Option {
+func timingOptions(ctx context.Context, f prescribeForm) []ui.Option {
 	var out []ui.Option
 	known := false
 	for _, t := range drug.Timings() {
 		value := timingValue(t.Frequency, t.Period, t.PeriodUnit)
 		known = known || value == f.Timing
-		out = append(out, ui.Option{Value: value, Label: t.Name})
+		out = append(out, ui.Option{Value: value, Label: ui.T(ctx, t.Name)})
 	}
 	if !known {
 		name := drug.TimingName(timing(f.Timing))
 		if name == "" {
-			name = "choose"
+			name = ui.T(ctx, "choose")
 		}
 		out = append([]ui.Option{{Value: f.Timing, Label: name}}, out...)
 	}
@@ -132,17 +125,17 @@ func timingOptions(f prescribeForm) []ui.Option {
 
 var knownRoutes = []string{"by mouth", "inhaled", "on the skin", "under the skin", "under the tongue", "in each nostril", "in the eye", "into the thigh muscle"}
 
-func routeOptions(f prescribeForm) []ui.Option {
+func routeOptions(ctx context.Context, f prescribeForm) []ui.Option {
 	var out []ui.Option
 	known := false
 	for _, route := range knownRoutes {
 		known = known || route == f.Route
-		out = append(out, ui.Option{Value: route, Label: route})
+		out = append(out, ui.Option{Value: route, Label: ui.T(ctx, route)})
 	}
 	if !known {
 		label := f.Route
 		if label == "" {
-			label = "choose"
+			label = ui.T(ctx, "choose")
 		}
 		out = append([]ui.Option{{Value: f.Route, Label: label}}, out...)
 	}
@@ -177,7 +170,7 @@ func supplyWords(ctx context.Context, d medication.Draft) string {
 	}
 	s := drug.Count(d.Quantity, d.QuantityOf)
 	if d.Supply > 0 {
-		s += " (" + ui.T(ctx, "%s", drug.Count(float64(d.Supply), "day")) + ")"
+		s += " (" + counted(ctx, "1 day", "%d days", d.Supply) + ")"
 	}
 	return s
 }
@@ -194,21 +187,15 @@ func repeatWords(ctx context.Context, n int) string {
 
 // openWords says what still stands in the way of signing.
 func openWords(ctx context.Context, stops, warnings, grave int) string {
-	count := func(n int, one, many string) string {
-		if n == 1 {
-			return ui.T(ctx, "1 "+one)
-		}
-		return ui.T(ctx, "%d "+many, n)
-	}
 	switch {
 	case stops > 0 && warnings > 0:
-		return count(stops, "stop", "stops") + ui.T(ctx, " and ") + count(warnings, "warning", "warnings") + ui.T(ctx, " open")
+		return ui.Say(ctx, lang.Say("%s and %s open", countedText("1 stop", "%d stops", stops), countedText("1 warning", "%d warnings", warnings)))
 	case stops > 0:
-		return count(stops, "stop", "stops") + ui.T(ctx, " open: change the medicine or give a reason")
+		return counted(ctx, "1 stop open: change the medicine or give a reason", "%d stops open: change the medicine or give a reason", stops)
 	case grave > 0:
-		return count(grave, "grave warning", "grave warnings") + ui.T(ctx, " open: change the medicine or give a reason")
+		return counted(ctx, "1 grave warning open: change the medicine or give a reason", "%d grave warnings open: change the medicine or give a reason", grave)
 	case warnings > 0:
-		return count(warnings, "warning", "warnings") + ui.T(ctx, " open, nothing stops it")
+		return counted(ctx, "1 warning open, nothing stops it", "%d warnings open, nothing stops it", warnings)
 	}
 	return ui.T(ctx, "nothing stands in the way")
 }
@@ -289,6 +276,18 @@ func uncheckedWords(ctx context.Context, f rx.Findings) string {
 		return ui.T(ctx, "Osler could not check this medicine: I have checked allergies, interactions and dose myself.")
 	}
 	return ui.T(ctx, "Osler could check only a part of this medicine: I have checked allergies, interactions and dose myself.")
+}
+
+// checkedReason is what the signer of a medicine that the checks cannot read has checked.
+const checkedReason = "allergies, interactions and dose"
+
+// reasonWords is a reason for which a finding was kept: one of those that the form offers in the reader's
+// language, other words as they were written.
+func reasonWords(ctx context.Context, reason string) string {
+	if reason == checkedReason || slices.Contains(rx.KeepReasons(), reason) {
+		return ui.T(ctx, reason)
+	}
+	return reason
 }
 
 // mayHandOn reports whether the reader can hand this prescription on for a signature.

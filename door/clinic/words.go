@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/practice/message"
 	"github.com/osler-emr/osler/practice/task"
@@ -45,6 +46,14 @@ func counted(ctx context.Context, one, many string, n int) string {
 		return ui.T(ctx, one)
 	}
 	return ui.T(ctx, many, n)
+}
+
+// countedText is counted as a part of a sentence.
+func countedText(one, many string, n int) lang.Text {
+	if n == 1 {
+		return lang.Say(one)
+	}
+	return lang.Say(many, n)
 }
 
 // nameIn is who wrote; somebody whom the reader may not see is said so.

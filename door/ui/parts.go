@@ -204,6 +204,14 @@ func optional(ctx context.Context, f Field) string {
 	return T(ctx, "(optional)")
 }
 
+func joinParts(parts []lang.Part) string {
+	var b strings.Builder
+	for _, p := range parts {
+		b.WriteString(p.Text)
+	}
+	return b.String()
+}
+
 func idAttr(id string) templ.Attributes {
 	if id == "" {
 		return nil

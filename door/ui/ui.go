@@ -66,6 +66,10 @@ func T(ctx context.Context, english string, args ...any) string {
 	return From(ctx).Lang.T(english, args...)
 }
 
+// Say returns a text with its parts in the reader's language, or all of it in English. A page shows it
+// with Said, which isolates what is put into it.
+func Say(ctx context.Context, t lang.Text) string { return From(ctx).Lang.Say(t) }
+
 func (r Reader) style() lang.Style {
 	if r.Patient {
 		return lang.Long

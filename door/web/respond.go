@@ -13,6 +13,7 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/trust/policy"
 )
@@ -135,12 +136,20 @@ func (r *Request) sentences(f *fault.Error) string {
 		text = append(text, f.In(r.Lang.T))
 	}
 	for _, i := range f.Told() {
-		text = append(text, r.Lang.T(i.Text))
+		text = append(text, IssueText(r, i))
 	}
 	if len(text) == 0 {
 		return f.In(r.Lang.T)
 	}
 	return strings.Join(text, " ")
+}
+
+// IssueText is one finding of a fault in the person's language.
+func IssueText(r *Request, i fault.Issue) string {
+	if t, ok := i.Said.(lang.Text); ok {
+		return r.Lang.Say(t)
+	}
+	return r.Lang.T(i.Text)
 }
 
 func faultTitle(code fault.Code) string {

@@ -168,7 +168,7 @@ func againstAllergy(f rx.Facts, taken []rx.Medicine, a rx.Allergy) (out rx.Findi
 				if x.Subject == "" {
 					x.Subject = m.Text
 				}
-				if !slices.Contains(out.NotChecked, x) {
+				if !slices.ContainsFunc(out.NotChecked, x.Is) {
 					out.NotChecked = append(out.NotChecked, x)
 				}
 			}

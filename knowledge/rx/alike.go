@@ -1,6 +1,7 @@
 package rx
 
 import (
+	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/knowledge/drug"
 )
 
@@ -25,6 +26,7 @@ func (s *state) alike(like []drug.Ingredient) {
 			}
 			told[key] = true
 			x.ID += "|alike/" + i.Name
+			x.Said = lang.Say("If this is %s: %s", i.Name, x.Said)
 			x.Sentence = "If this is " + i.Name + ": " + x.Sentence
 			s.findings = append(s.findings, x)
 			s.markFound(x.Check)

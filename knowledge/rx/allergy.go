@@ -2,9 +2,9 @@ package rx
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/knowledge/drug"
 )
 
@@ -144,10 +144,10 @@ func foreign(a Allergy) bool {
 	return slices.ContainsFunc(otherThings, func(w string) bool { return strings.Contains(low, w) })
 }
 
-func checkAllergies(s *state) string {
+func checkAllergies(s *state) lang.Text {
 	if len(s.Allergies) == 0 && !s.NoKnownAllergies {
 		s.miss(Allergies, "", "no allergies are recorded that you may see, and no answer that there are none: ask")
-		return "no allergies recorded that you may see"
+		return lang.Say("no allergies recorded that you may see")
 	}
 	for _, a := range s.Allergies {
 		c, ok := understand(a)
@@ -162,21 +162,21 @@ func checkAllergies(s *state) string {
 		}
 	}
 	if len(s.Allergies) == 0 {
-		return "no known allergies that you may see"
+		return lang.Say("no known allergies that you may see")
 	}
-	return "compared with " + strconv.Itoa(len(s.Allergies)) + " on record"
+	return lang.Say("compared with %d on record", len(s.Allergies))
 }
 
 // compareAllergy finds the strongest relation of one allergy to one ingredient.
 func (s *state) compareAllergy(a Allergy, c culprit, i drug.Ingredient) {
 	for _, cause := range c.ingredients {
 		if cause.Name == i.Name {
-			s.allergy("ALG-SAME", a, i, Stop, "is the medicine itself.", "recorded reaction", i.Source)
+			s.allergy("ALG-SAME", a, i, Stop, lang.Say("%s is the medicine itself.", lang.Capital(i.Name)), "recorded reaction", i.Source)
 			return
 		}
 	}
 	if c.class != "" && i.InAllergyClass(c.class) {
-		s.allergy("ALG-CLASS", a, i, Stop, "is one of the "+string(c.class)+".", "label contraindication", withinClass[c.class].source)
+		s.allergy("ALG-CLASS", a, i, Stop, lang.Say("%s is one of the %s.", lang.Capital(i.Name), lang.Say(string(c.class))), "label contraindication", withinClass[c.class].source)
 		return
 	}
 	for _, cause := range c.ingredients {
@@ -190,7 +190,7 @@ func (s *state) compareAllergy(a Allergy, c culprit, i drug.Ingredient) {
 				if class == drug.SulfaNonAbx {
 					continue // not a clinical class of its own; see sulfa below
 				}
-				s.allergy("ALG-CLASS", a, i, tier, "and "+cause.Name+" are both "+string(class)+".", "same class", rule.source)
+				s.allergy("ALG-CLASS", a, i, tier, lang.Say("%s and %s are both %s.", lang.Capital(i.Name), cause.Name, lang.Say(string(class))), "same class", rule.source)
 				return
 			}
 		}
@@ -206,11 +206,11 @@ func (s *state) crossAllergy(a Allergy, c culprit, i drug.Ingredient) {
 	case toPenicillin && i.InAllergyClass(drug.Cephalosporins) || toCephalosporin && i.InAllergyClass(drug.Penicillins):
 		s.sideChain(a, c, i)
 	case (c.class == drug.SulfonamideAbx || inClass(c.ingredients, drug.SulfonamideAbx)) && i.InAllergyClass(drug.SulfaNonAbx):
-		s.allergy("ALG-SULFA", a, i, Quiet, "contains a sulfonamide group but is not a sulfonamide antibiotic; cross-reaction is rare.", "weak", "FDA labels of thiazides, section 5; the arylamine group of the antibiotics is absent")
+		s.allergy("ALG-SULFA", a, i, Quiet, lang.Say("%s contains a sulfonamide group but is not a sulfonamide antibiotic; cross-reaction is rare.", lang.Capital(i.Name)), "weak", "FDA labels of thiazides, section 5; the arylamine group of the antibiotics is absent")
 	case (c.class == drug.ACEInhibitors || inClass(c.ingredients, drug.ACEInhibitors)) && i.Class == "neprilysin-inhibitor":
-		s.allergy("ALG-ANGIO", a, i, Stop, "is ruled out by its label after angioedema with an ACE inhibitor.", "label contraindication", "FDA label Entresto, section 4")
+		s.allergy("ALG-ANGIO", a, i, Stop, lang.Say("%s is ruled out by its label after angioedema with an ACE inhibitor.", lang.Capital(i.Name)), "label contraindication", "FDA label Entresto, section 4")
 	case (c.class == drug.ACEInhibitors || inClass(c.ingredients, drug.ACEInhibitors)) && i.InAllergyClass(drug.ARBs):
-		s.allergy("ALG-ANGIO", a, i, Quiet, "seldom causes angioedema after a reaction to an ACE inhibitor; a cough does not recur.", "label precaution", "FDA label Cozaar, section 6")
+		s.allergy("ALG-ANGIO", a, i, Quiet, lang.Say("%s seldom causes angioedema after a reaction to an ACE inhibitor; a cough does not recur.", lang.Capital(i.Name)), "label precaution", "FDA label Cozaar, section 6")
 	}
 }
 
@@ -222,13 +222,13 @@ func (s *state) sideChain(a Allergy, c culprit, i drug.Ingredient) {
 	}
 	switch {
 	case shared && a.Severe:
-		s.allergy("ALG-SIDECHAIN", a, i, Stop, "may share a side chain with the cause of a severe reaction.", "side chain", sideChainSource)
+		s.allergy("ALG-SIDECHAIN", a, i, Stop, lang.Say("%s may share a side chain with the cause of a severe reaction.", lang.Capital(i.Name)), "side chain", sideChainSource)
 	case shared:
-		s.allergy("ALG-SIDECHAIN", a, i, Warning, "may share a side chain with the cause.", "side chain", sideChainSource)
+		s.allergy("ALG-SIDECHAIN", a, i, Warning, lang.Say("%s may share a side chain with the cause.", lang.Capital(i.Name)), "side chain", sideChainSource)
 	case a.Severe:
-		s.allergy("ALG-BETALACTAM", a, i, Warning, "has another side chain; cross-reaction is rare, but the reaction was severe.", "class", sideChainSource)
+		s.allergy("ALG-BETALACTAM", a, i, Warning, lang.Say("%s has another side chain; cross-reaction is rare, but the reaction was severe.", lang.Capital(i.Name)), "class", sideChainSource)
 	default:
-		s.allergy("ALG-BETALACTAM", a, i, Quiet, "has another side chain; cross-reaction is rare.", "class", sideChainSource)
+		s.allergy("ALG-BETALACTAM", a, i, Quiet, lang.Say("%s has another side chain; cross-reaction is rare.", lang.Capital(i.Name)), "class", sideChainSource)
 	}
 }
 
@@ -236,21 +236,20 @@ func inClass(list []drug.Ingredient, class drug.AllergyClass) bool {
 	return slices.ContainsFunc(list, func(i drug.Ingredient) bool { return i.InAllergyClass(class) })
 }
 
-func (s *state) allergy(rule string, a Allergy, i drug.Ingredient, tier Tier, why, evidence, source string) {
+func (s *state) allergy(rule string, a Allergy, i drug.Ingredient, tier Tier, why lang.Text, evidence, source string) {
 	if a.Intolerance && !a.Severe && tier == Stop {
 		tier = Warning
 	}
-	reaction := a.Reaction
-	if reaction == "" {
-		reaction = "reaction not recorded"
-	}
-	what := "Allergy"
+	what := "Allergy: %s"
 	if a.Intolerance {
-		what = "Intolerance"
+		what = "Intolerance: %s"
+	}
+	record := lang.Say("%s, %s, recorded %s", a.Text, a.Reaction, day(a.Date))
+	if a.Reaction == "" {
+		record = lang.Say("%s, reaction not recorded, recorded %s", a.Text, day(a.Date))
 	}
 	s.find(Finding{
-		Rule: rule, Tier: tier, Title: what + ": " + a.Text,
-		Sentence: a.Text + ", " + reaction + ", recorded " + day(a.Date) + ". " + capital(i.Name) + " " + why,
+		Rule: rule, Tier: tier, Heading: lang.Say(what, a.Text), Said: lang.Say("%s. %s", record, why),
 		Evidence: evidence, Source: source,
 		Involves: []Involved{{a.ID, a.Text}, {"", i.Name}},
 		Actions:  []Action{{Deed: Change, Label: "Choose another medicine"}, {Deed: Correct, Label: "Correct the allergy", Target: a.ID}, {Deed: Keep, Label: "Prescribe anyway"}},

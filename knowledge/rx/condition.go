@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/knowledge/drug"
 )
 
@@ -52,10 +53,10 @@ var conditionRules = []conditionRule{
 	{"CON-OPIOID-APNOEA", group{classes: "opioid,benzodiazepine"}, "G47.3", "sleep apnea,sleep apnoea", Warning, "slows breathing in sleep apnoea.", "FDA labels of opioids, section 5"},
 }
 
-func checkConditions(s *state) string {
+func checkConditions(s *state) lang.Text {
 	if len(s.Problems) == 0 {
 		s.miss(Conditions, "", "no problems are recorded")
-		return ""
+		return lang.Text{}
 	}
 	for _, i := range s.mine {
 		for _, r := range conditionRules {
@@ -65,7 +66,7 @@ func checkConditions(s *state) string {
 			for _, p := range s.Problems {
 				if r.fits(p) {
 					s.find(Finding{
-						Rule: r.id, Tier: r.tier, Title: "Problem: " + p.Text, Sentence: i.Name + " " + r.say, Evidence: "label", Source: r.source,
+						Rule: r.id, Tier: r.tier, Heading: lang.Say("Problem: %s", p.Text), Said: lang.Say("%s "+r.say, i.Name), Evidence: "label", Source: r.source,
 						Involves: []Involved{{p.ID, p.Text}, {"", i.Name}},
 						Actions:  []Action{{Deed: Change, Label: "Choose another medicine"}, {Deed: Correct, Label: "Correct the problem list", Target: p.ID}, {Deed: Keep, Label: "Prescribe anyway"}},
 					})
@@ -73,7 +74,10 @@ func checkConditions(s *state) string {
 			}
 		}
 	}
-	return "compared with " + drug.Count(float64(len(s.Problems)), "problem")
+	if len(s.Problems) == 1 {
+		return lang.Say("compared with 1 problem")
+	}
+	return lang.Say("compared with %d problems", len(s.Problems))
 }
 
 func (r conditionRule) fits(p Problem) bool {

@@ -1,30 +1,31 @@
 package rx
 
 import (
+	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/knowledge/drug"
 )
 
 // adultFrom is the age from which the usual adult maximum applies.
 const adultFrom = 18
 
-func checkDose(s *state) string {
+func checkDose(s *state) lang.Text {
 	age, known := s.Age()
 	switch {
 	case !known:
 		s.miss(Dose, "", "no birth date recorded: the adult maximum cannot be applied")
-		return ""
+		return lang.Text{}
 	case age < adultFrom:
-		why := "the catalogue has no doses for children"
 		switch {
 		case s.WeightDoubted.Known:
-			why += ", and the weight of " + day(s.WeightDoubted.Date) + " is unusual and not confirmed: not used"
+			s.miss(Dose, "", "the catalogue has no doses for children, and the weight of %s is unusual and not confirmed: not used", day(s.WeightDoubted.Date))
 		case !s.Weight.Known:
-			why += ", and no weight is recorded"
+			s.miss(Dose, "", "the catalogue has no doses for children, and no weight is recorded")
 		case s.WeightOld():
-			why += ", and the weight is of " + day(s.Weight.Date)
+			s.miss(Dose, "", "the catalogue has no doses for children, and the weight is of %s", day(s.Weight.Date))
+		default:
+			s.miss(Dose, "", "the catalogue has no doses for children")
 		}
-		s.miss(Dose, "", why)
-		return ""
+		return lang.Text{}
 	}
 	for at, i := range s.mine {
 		if i.MaxDaily.Value == 0 {
@@ -38,7 +39,7 @@ func checkDose(s *state) string {
 		}
 		s.dose(i, daily, s.elsewhere(i))
 	}
-	return "usual adult maximum"
+	return lang.Say("usual adult maximum")
 }
 
 // elsewhere adds up the same ingredient in current medicines and says when it cannot.
@@ -51,7 +52,7 @@ func (s *state) elsewhere(i drug.Ingredient) float64 {
 			}
 			daily, ok := dailyOf(k.Medicine, at, len(k.ingredients), i.MaxDaily.Unit)
 			if !ok {
-				s.miss(Dose, k.Text, "how much a day is not known, so the total of "+i.Name+" left it out")
+				s.miss(Dose, k.Text, "how much a day is not known, so the total of %s left it out", i.Name)
 				continue
 			}
 			sum += daily
@@ -69,11 +70,11 @@ func (s *state) dose(i drug.Ingredient, daily, other float64) {
 	involves := []Involved{{"", i.Name}}
 	switch {
 	case daily > 2*limit.Value*slack:
-		s.find(Finding{Rule: "DOSE-MAX-" + i.Name, Tier: Stop, Title: "Far above the usual maximum", Sentence: i.Name + " " + mine.Text() + " a day is more than twice the usual maximum of " + limit.Text() + ".", Evidence: "label", Source: i.Source, Involves: involves, Actions: ways})
+		s.find(Finding{Rule: "DOSE-MAX-" + i.Name, Tier: Stop, Title: "Far above the usual maximum", Said: lang.Say("%s %s a day is more than twice the usual maximum of %s.", i.Name, mine.Text(), limit.Text()), Evidence: "label", Source: i.Source, Involves: involves, Actions: ways})
 	case daily > limit.Value*slack:
-		s.find(Finding{Rule: "DOSE-MAX-" + i.Name, Tier: Warning, Title: "Above the usual maximum", Sentence: i.Name + " " + mine.Text() + " a day is more than the usual maximum of " + limit.Text() + ".", Evidence: "label", Source: i.Source, Involves: involves, Actions: ways})
+		s.find(Finding{Rule: "DOSE-MAX-" + i.Name, Tier: Warning, Title: "Above the usual maximum", Said: lang.Say("%s %s a day is more than the usual maximum of %s.", i.Name, mine.Text(), limit.Text()), Evidence: "label", Source: i.Source, Involves: involves, Actions: ways})
 	case total.Value > limit.Value*slack:
-		s.find(Finding{Rule: "DOSE-TOTAL-" + i.Name, Tier: Warning, Title: "Total above the usual maximum", Sentence: "With the other medicines it makes " + total.Text() + " of " + i.Name + " a day; the usual maximum is " + limit.Text() + ".", Evidence: "label", Source: i.Source, Involves: involves, Actions: ways})
+		s.find(Finding{Rule: "DOSE-TOTAL-" + i.Name, Tier: Warning, Title: "Total above the usual maximum", Said: lang.Say("With the other medicines it makes %s of %s a day; the usual maximum is %s.", total.Text(), i.Name, limit.Text()), Evidence: "label", Source: i.Source, Involves: involves, Actions: ways})
 	}
 }
 

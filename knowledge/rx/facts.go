@@ -3,6 +3,7 @@ package rx
 import (
 	"time"
 
+	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/knowledge/drug"
 )
 
@@ -143,10 +144,14 @@ const (
 type Action struct {
 	Deed   Deed
 	Label  string
-	Target string // reference of the resource that the deed is about
-	Order  string // LOINC code of the test to order
-	Days   int    // from today
+	Target string    // reference of the resource that the deed is about
+	Order  string    // LOINC code of the test to order
+	Days   int       // from today
+	Said   lang.Text // Label, when something is put into it
 }
+
+// Text is the label for readers of other languages.
+func (a Action) Text() lang.Text { return textOr(a.Said, a.Label) }
 
 // Finding is one thing that a check found.
 type Finding struct {
@@ -156,15 +161,35 @@ type Finding struct {
 	Tier     Tier
 	Title    string // "Allergy"
 	Sentence string
-	Evidence string // grade or nature of the evidence
-	Source   string // where the rule comes from
-	Date     string // edition of the rule
-	Involves []Involved
-	Actions  []Action
+	// Heading and Said are Title and Sentence for readers of other languages.
+	Heading, Said lang.Text
+	Evidence      string // grade or nature of the evidence
+	Source        string // where the rule comes from
+	Date          string // edition of the rule
+	Involves      []Involved
+	Actions       []Action
 }
 
 // NotChecked is something that a check could not look at.
-type NotChecked struct{ Check, Subject, Reason string }
+type NotChecked struct {
+	Check, Subject, Reason string
+	Said                   lang.Text // Reason, when something is put into it
+}
+
+// Text is the reason for readers of other languages.
+func (n NotChecked) Text() lang.Text { return textOr(n.Said, n.Reason) }
+
+// Is reports whether two are about the same thing for the same reason.
+func (n NotChecked) Is(of NotChecked) bool {
+	return n.Check == of.Check && n.Subject == of.Subject && n.Reason == of.Reason
+}
+
+func textOr(t lang.Text, plain string) lang.Text {
+	if t.Words == "" {
+		return lang.Say(plain)
+	}
+	return t
+}
 
 // Outcome of one check.
 type Outcome string
@@ -181,7 +206,8 @@ const (
 type Run struct {
 	Check   string
 	Outcome Outcome
-	Note    string // "eGFR 52 mL/min/1.73 m2 of 20-Nov-2026"
+	Note    string    // "eGFR 52 mL/min/1.73 m2, 20-Nov-2026"
+	Said    lang.Text // the same for readers of other languages
 }
 
 // Findings is the outcome of Check.

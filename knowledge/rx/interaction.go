@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/knowledge/drug"
 )
 
@@ -51,15 +52,15 @@ type pair struct {
 // pairs are all tables in order of loudness.
 var pairs = slices.Concat(highPriority, labelPairs, gradedPairs, quietPairs)
 
-func checkInteractions(s *state) string {
+func checkInteractions(s *state) lang.Text {
 	seen := 0
 	for _, k := range s.current {
 		if len(k.ingredients) == 0 {
-			s.miss(Interactions, k.Text, notKnown(k)+", so interactions and duplicates with it were not looked for")
+			s.miss(Interactions, k.Text, notKnown(k))
 			continue
 		}
 		if !k.complete {
-			s.miss(Interactions, k.Text, "only partly understood: interactions were looked for with "+names(k.ingredients)+" only")
+			s.miss(Interactions, k.Text, "only partly understood: interactions were looked for with %s only", names(k.ingredients))
 		}
 		seen++
 		for _, mine := range s.mine {
@@ -69,16 +70,19 @@ func checkInteractions(s *state) string {
 		}
 	}
 	if len(s.current) == 0 {
-		return "no other medicine on the list"
+		return lang.Say("no other medicine on the list")
 	}
-	return "compared with " + drug.Count(float64(seen), "medicine")
+	if seen == 1 {
+		return lang.Say("compared with 1 medicine")
+	}
+	return lang.Say("compared with %d medicines", seen)
 }
 
 func notKnown(k known) string {
 	if k.Stated {
-		return "patient-stated and not coded"
+		return "patient-stated and not coded, so interactions and duplicates with it were not looked for"
 	}
-	return "not in the catalogue"
+	return "not in the catalogue, so interactions and duplicates with it were not looked for"
 }
 
 // interaction reports the loudest pair that fits; quieter rules about the same two
@@ -89,7 +93,7 @@ func (s *state) interaction(mine, theirs drug.Ingredient, k known) {
 	}
 	told := map[string]bool{}
 	for _, p := range pairs {
-		var a, b string
+		var a, b any
 		switch {
 		case p.a.has(mine) && p.b.has(theirs):
 			a, b = mine.Name, k.other(theirs)
@@ -104,7 +108,7 @@ func (s *state) interaction(mine, theirs drug.Ingredient, k known) {
 		told[p.title] = true
 		s.find(Finding{
 			Rule: p.id, Tier: p.tier, Title: p.title,
-			Sentence: strings.NewReplacer("{a}", a, "{b}", b).Replace(p.effect),
+			Said:     p.said(a, b),
 			Evidence: p.evidence, Source: p.source,
 			Involves: []Involved{{k.ID, k.Text}, {"", mine.Name}, {"", theirs.Name}},
 			Actions:  p.ways(k, theirs),
@@ -112,14 +116,19 @@ func (s *state) interaction(mine, theirs drug.Ingredient, k known) {
 	}
 }
 
+// said is the effect with the two medicines in their places.
+func (p pair) said(a, b any) lang.Text { return lang.Say(inPlaces.Replace(p.effect), a, b) }
+
+var inPlaces = strings.NewReplacer("{a}", "%[1]s", "{b}", "%[2]s")
+
 // ways are the three ways out: another medicine, stop the other, keep.
 func (p pair) ways(k known, theirs drug.Ingredient) []Action {
-	ways := []Action{{Deed: Change, Label: "Choose another medicine"}, {Deed: StopIt, Label: "Stop " + theirs.Name, Target: k.ID}}
+	ways := []Action{{Deed: Change, Label: "Choose another medicine"}, Action{Deed: StopIt, Target: k.ID}.labelled("Stop %s", theirs.Name)}
 	switch {
 	case p.tier == Quiet:
 		return nil
 	case p.order != "" && p.tier == Warning:
-		return append(ways, Action{Deed: Monitor, Label: "Keep, check " + p.test + " in " + drug.Count(float64(p.days), "day"), Order: p.order, Days: p.days})
+		return append(ways, Action{Deed: Monitor, Order: p.order, Days: p.days}.labelled("Keep, check %s in %d days", lang.Say(p.test), p.days))
 	}
 	return append(ways, Action{Deed: Keep, Label: "Prescribe anyway"})
 }

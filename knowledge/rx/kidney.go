@@ -1,8 +1,7 @@
 package rx
 
 import (
-	"fmt"
-
+	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/knowledge/drug"
 )
 
@@ -68,7 +67,7 @@ var kidneyRules = []kidneyRule{
 	{"REN-PHENAZOPYRIDINE", group{names: "phenazopyridine"}, 50, Stop, "is ruled out in renal insufficiency.", "FDA label phenazopyridine, section Contraindications"},
 }
 
-func checkKidney(s *state) string {
+func checkKidney(s *state) lang.Text {
 	concerned := false
 	for _, i := range s.mine {
 		for _, r := range kidneyRules {
@@ -78,18 +77,18 @@ func checkKidney(s *state) string {
 		}
 	}
 	if concerned && s.EGFRDoubted.Known {
-		s.miss(Kidney, "eGFR", fmt.Sprintf("the value %g of %s cannot be right: not used", s.EGFRDoubted.Value, day(s.EGFRDoubted.Date)))
+		s.miss(Kidney, "eGFR", "the value %s of %s cannot be right: not used", number(s.EGFRDoubted.Value), day(s.EGFRDoubted.Date))
 	}
 	switch {
 	case !concerned:
-		return "no kidney rule for this medicine in the catalogue"
+		return lang.Say("no kidney rule for this medicine in the catalogue")
 	case !s.EGFR.Known:
-		s.miss(Kidney, "", "no eGFR recorded, and the dose of "+names(s.mine)+" depends on kidney function")
-		return ""
+		s.miss(Kidney, "", "no eGFR recorded, and the dose of %s depends on kidney function", names(s.mine))
+		return lang.Text{}
 	}
-	note := fmt.Sprintf("eGFR %g %s, %s", s.EGFR.Value, s.EGFR.Unit, day(s.EGFR.Date))
+	note := lang.Say("eGFR %s %s, %s", number(s.EGFR.Value), s.EGFR.Unit, day(s.EGFR.Date))
 	if s.old(s.EGFR) {
-		s.miss(Kidney, "eGFR", "the last one is from "+day(s.EGFR.Date)+", more than a year ago; it was used all the same")
+		s.miss(Kidney, "eGFR", "the last one is from %s, more than a year ago; it was used all the same", day(s.EGFR.Date))
 	}
 	for _, i := range s.mine {
 		s.kidney(i, note)
@@ -97,13 +96,13 @@ func checkKidney(s *state) string {
 	return note
 }
 
-func (s *state) kidney(i drug.Ingredient, note string) {
+func (s *state) kidney(i drug.Ingredient, note lang.Text) {
 	for _, r := range kidneyRules {
 		if !r.who.has(i) || s.EGFR.Value >= r.below {
 			continue
 		}
 		s.find(Finding{
-			Rule: r.id, Tier: r.tier, Title: "Kidney function", Sentence: note + ". " + capital(i.Name) + " " + r.say,
+			Rule: r.id, Tier: r.tier, Title: "Kidney function", Said: lang.Say("%s. %s", note, lang.Say("%s "+r.say, lang.Capital(i.Name))),
 			Evidence: "label; the eGFR stands in for creatinine clearance", Source: r.source, Involves: []Involved{{"", i.Name}},
 			Actions: []Action{{Deed: Change, Label: "Choose another medicine"}, {Deed: Change, Label: "Change the dose"}, {Deed: Monitor, Label: "Keep, check creatinine in 7 days", Order: loincCreatinine, Days: 7}},
 		})

@@ -1,6 +1,9 @@
 package rx
 
-import "github.com/osler-emr/osler/knowledge/drug"
+import (
+	"github.com/osler-emr/osler/base/lang"
+	"github.com/osler-emr/osler/knowledge/drug"
+)
 
 // Ages between which pregnancy is asked for.
 const (
@@ -8,23 +11,23 @@ const (
 	fertileTo   = 55
 )
 
-func checkPregnancy(s *state) string {
+func checkPregnancy(s *state) lang.Text {
 	harms, caution := s.flagged(drug.HarmsFetus), s.flagged(drug.CautionPregnancy)
 	if len(harms)+len(caution) == 0 {
-		return "no pregnancy rule for this medicine in the catalogue"
+		return lang.Say("no pregnancy rule for this medicine in the catalogue")
 	}
 	age, known := s.Age()
 	switch {
 	case s.Pregnancy == NotPregnant:
-		return "recorded as not pregnant"
+		return lang.Say("recorded as not pregnant")
 	case s.Pregnancy == PregnancyUnknown && (s.Sex == "male" || known && (age < fertileFrom || age > fertileTo)):
-		return "not applicable by sex or age"
+		return lang.Say("not applicable by sex or age")
 	case s.Pregnancy == PregnancyUnknown:
 		s.miss(InPregnancy, "", "whether she is pregnant is not recorded")
 		for _, i := range harms {
 			s.pregnancy("PRG-ASK", i, Quiet, "can harm an unborn child: ask about pregnancy and contraception.")
 		}
-		return ""
+		return lang.Text{}
 	}
 	for _, i := range harms {
 		s.pregnancy("PRG-HARM", i, Stop, "can harm the unborn child.")
@@ -32,7 +35,7 @@ func checkPregnancy(s *state) string {
 	for _, i := range caution {
 		s.pregnancy("PRG-CAUTION", i, Warning, "is advised against in a part of pregnancy.")
 	}
-	return "pregnant"
+	return lang.Say("pregnant")
 }
 
 func (s *state) flagged(f drug.Flag) []drug.Ingredient {
@@ -46,7 +49,7 @@ func (s *state) flagged(f drug.Flag) []drug.Ingredient {
 }
 
 func (s *state) pregnancy(rule string, i drug.Ingredient, tier Tier, say string) {
-	f := Finding{Rule: rule, Tier: tier, Title: "Pregnancy", Sentence: i.Name + " " + say, Evidence: "label, section 8.1", Source: i.Source, Involves: []Involved{{"", i.Name}}}
+	f := Finding{Rule: rule, Tier: tier, Title: "Pregnancy", Said: lang.Say("%s "+say, i.Name), Evidence: "label, section 8.1", Source: i.Source, Involves: []Involved{{"", i.Name}}}
 	if tier != Quiet {
 		f.Actions = []Action{{Deed: Change, Label: "Choose another medicine"}, {Deed: Correct, Label: "Correct the pregnancy status"}, {Deed: Keep, Label: "Prescribe anyway"}}
 	}
@@ -84,25 +87,32 @@ var olderRules = []olderRule{
 	{"AGE-DIGOXIN", group{names: "digoxin"}, Quiet, "is 0.125 mg a day or less in most older people.", "FDA label Lanoxin, sections 2 and 8.5"},
 }
 
-func checkOlder(s *state) string {
+func checkOlder(s *state) lang.Text {
 	age, known := s.Age()
 	if !known {
 		s.miss(OlderAdult, "", "no birth date recorded")
-		return ""
+		return lang.Text{}
 	}
 	if age < olderFrom {
-		return drug.Count(float64(age), "year") + " old: no caution for age"
+		return aged(age, "1 year old: no caution for age", "%d years old: no caution for age")
 	}
 	for _, i := range s.mine {
 		for _, r := range olderRules {
 			if r.who.has(i) {
 				s.find(Finding{
-					Rule: r.id, Tier: r.tier, Title: "Older adult", Sentence: i.Name + " " + r.say, Evidence: "label", Source: r.source, Involves: []Involved{{"", i.Name}},
+					Rule: r.id, Tier: r.tier, Title: "Older adult", Said: lang.Say("%s "+r.say, i.Name), Evidence: "label", Source: r.source, Involves: []Involved{{"", i.Name}},
 					Actions: []Action{{Deed: Change, Label: "Choose another medicine"}, {Deed: Change, Label: "Change the dose"}, {Deed: Keep, Label: "Prescribe anyway"}},
 				})
 				break
 			}
 		}
 	}
-	return drug.Count(float64(age), "year") + " old"
+	return lang.Say("%d years old", age)
+}
+
+func aged(age int, one, many string) lang.Text {
+	if age == 1 {
+		return lang.Say(one)
+	}
+	return lang.Say(many, age)
 }

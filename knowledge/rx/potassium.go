@@ -1,9 +1,7 @@
 package rx
 
 import (
-	"fmt"
-	"strings"
-
+	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/knowledge/drug"
 )
 
@@ -16,52 +14,53 @@ const (
 
 const potassiumSource = "FDA label Zestril, section 5.5 (hyperkalaemia); FDA label Aldactone, section 5"
 
-func checkPotassium(s *state) string {
+func checkPotassium(s *state) lang.Text {
 	raises, lowers := false, false
 	for _, i := range s.mine {
 		raises = raises || i.Flags.Has(drug.RaisesPotassium)
 		lowers = lowers || listed("thiazide,loop-diuretic", string(i.Class)) || i.Name == "digoxin" || i.Flags.Has(drug.HighQT)
 	}
 	if !raises && !lowers {
-		return "this medicine does not depend on potassium"
+		return lang.Say("this medicine does not depend on potassium")
 	}
 	if s.PotassiumDoubted.Known {
-		s.miss(Potassium, "Potassium", fmt.Sprintf("the value %g of %s cannot be right: not used", s.PotassiumDoubted.Value, day(s.PotassiumDoubted.Date)))
+		s.miss(Potassium, "Potassium", "the value %s of %s cannot be right: not used", number(s.PotassiumDoubted.Value), day(s.PotassiumDoubted.Date))
 	}
 	if !s.Potassium.Known {
-		s.miss(Potassium, "", "no potassium recorded, and it matters for "+names(s.mine))
-		return ""
+		s.miss(Potassium, "", "no potassium recorded, and it matters for %s", names(s.mine))
+		return lang.Text{}
 	}
 	if s.old(s.Potassium) {
-		s.miss(Potassium, "Potassium", "the last one is from "+day(s.Potassium.Date)+", more than a year ago; it was used all the same")
+		s.miss(Potassium, "Potassium", "the last one is from %s, more than a year ago; it was used all the same", day(s.Potassium.Date))
 	}
-	note := fmt.Sprintf("potassium %g %s, %s", s.Potassium.Value, s.Potassium.Unit, day(s.Potassium.Date))
+	note := lang.Say("potassium %s %s, %s", number(s.Potassium.Value), s.Potassium.Unit, day(s.Potassium.Date))
 	switch {
 	case raises && s.Potassium.Value > potassiumHigh:
 		s.highPotassium(note)
 	case lowers && s.Potassium.Value < potassiumLow:
 		s.find(Finding{
-			Rule: "LAB-POTASSIUM-LOW", Tier: Warning, Title: "Low potassium", Sentence: note + ". " + capital(names(s.mine)) + " is more dangerous when potassium is low.",
+			Rule: "LAB-POTASSIUM-LOW", Tier: Warning, Title: "Low potassium",
+			Said:     lang.Say("%s. %s", note, lang.Say("%s is more dangerous when potassium is low.", joined("%s and %s", first(namesOf(s.mine))))),
 			Evidence: "established", Source: "FDA label Lanoxin, section 5; FDA label hydrochlorothiazide, section Warnings",
-			Involves: []Involved{{"", names(s.mine)}}, Actions: monitorPotassium(3),
+			Involves: []Involved{{"", lang.Say("%s", names(s.mine)).String()}}, Actions: monitorPotassium(3),
 		})
 	}
 	return note
 }
 
-func (s *state) highPotassium(note string) {
+func (s *state) highPotassium(note lang.Text) {
 	tier := Warning
 	if s.Potassium.Value >= potassiumVeryHigh {
 		tier = Stop
 	}
-	var who []string
+	var who []any
 	for _, i := range s.mine {
 		if i.Flags.Has(drug.RaisesPotassium) {
 			who = append(who, i.Name)
 		}
 	}
-	involves := []Involved{{"", strings.Join(who, " and ")}}
-	var with []string
+	involves := []Involved{{"", lang.Say("%s", joined("%s and %s", who)).String()}}
+	var with []any
 	for _, k := range s.current {
 		for _, i := range k.ingredients {
 			if i.Flags.Has(drug.RaisesPotassium) {
@@ -70,28 +69,28 @@ func (s *state) highPotassium(note string) {
 			}
 		}
 	}
-	sentence := note
 	if s.EGFR.Known && s.EGFR.Value < 60 {
-		sentence += fmt.Sprintf(" and eGFR %g %s", s.EGFR.Value, s.EGFR.Unit)
+		note = lang.Say("%s and eGFR %s %s", note, number(s.EGFR.Value), s.EGFR.Unit)
 	}
-	sentence += ". " + capital(strings.Join(who, " and ")) + " raises potassium"
+	mine := joined("%s and %s", first(who))
+	raises := lang.Say("%s raises potassium.", mine)
 	if len(with) > 0 {
-		sentence += ", and so does " + strings.Join(with, " and ")
+		raises = lang.Say("%s raises potassium, and so does %s.", mine, joined("%s and %s", with))
 	}
 	actions := monitorPotassium(3)
 	if len(involves) > 1 {
-		actions[1] = Action{Deed: StopIt, Label: "Stop " + with[0], Target: involves[1].ID}
+		actions[1] = Action{Deed: StopIt, Target: involves[1].ID}.labelled("Stop %s", with[0])
 	}
 	if tier == Stop {
 		actions[2] = Action{Deed: Keep, Label: "Prescribe anyway"}
 	}
-	s.find(Finding{Rule: "LAB-POTASSIUM-HIGH", Tier: tier, Title: "High potassium", Sentence: sentence + ".", Evidence: "established", Source: potassiumSource, Involves: involves, Actions: actions})
+	s.find(Finding{Rule: "LAB-POTASSIUM-HIGH", Tier: tier, Title: "High potassium", Said: lang.Say("%s. %s", note, raises), Evidence: "established", Source: potassiumSource, Involves: involves, Actions: actions})
 }
 
 func monitorPotassium(days int) []Action {
 	return []Action{
 		{Deed: Change, Label: "Choose another medicine"}, {Deed: Change, Label: "Change the dose"},
-		{Deed: Monitor, Label: "Keep, recheck potassium in " + drug.Count(float64(days), "day"), Order: loincPotassium, Days: days},
+		Action{Deed: Monitor, Order: loincPotassium, Days: days}.labelled("Keep, recheck potassium in %d days", days),
 	}
 }
 
@@ -118,8 +117,7 @@ func (s *state) mergePotassium() {
 	s.findings = kept
 	for i := range s.runs {
 		if s.runs[i].Check == Interactions && s.runs[i].Outcome == Found && !s.has(Interactions) {
-			s.runs[i].Outcome = Clear
-			s.runs[i].Note += "; see potassium"
+			s.runs[i] = ran(Interactions, Clear, lang.Say("%s; see potassium", s.runs[i].Said))
 		}
 	}
 }

@@ -16,11 +16,11 @@ package rx
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
+	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/knowledge/drug"
 )
 
@@ -72,26 +72,26 @@ func Check(f Facts) Findings {
 	}
 	checks := []struct {
 		name string
-		run  func(*state) (note string)
+		run  func(*state) (note lang.Text)
 	}{
 		{Allergies, checkAllergies}, {Interactions, checkInteractions}, {Duplicates, checkDuplicates}, {Dose, checkDose},
 		{Kidney, checkKidney}, {Potassium, checkPotassium}, {Conditions, checkConditions}, {InPregnancy, checkPregnancy}, {OlderAdult, checkOlder},
 	}
 	if len(mine) == 0 {
 		like := drug.Alike(f.Candidate.Text)
-		reason := "not in the catalogue: no check of allergies, interactions, dose or kidney could run"
 		if len(like) > 0 {
-			reason = "not in the catalogue: the checks could only look at what is written almost like it, " + joined(like, " or ")
+			s.miss(allChecks, f.Candidate.Text, "not in the catalogue: the checks could only look at what is written almost like it, %s", joined("%s or %s", namesOf(like)))
+		} else {
+			s.miss(allChecks, f.Candidate.Text, "not in the catalogue: no check of allergies, interactions, dose or kidney could run")
 		}
-		s.miss(allChecks, f.Candidate.Text, reason)
 		for _, c := range checks {
-			s.runs = append(s.runs, Run{c.name, Missing, "the medicine is not in the catalogue"})
+			s.runs = append(s.runs, ran(c.name, Missing, lang.Say("the medicine is not in the catalogue")))
 		}
 		s.alike(like)
 		return s.result()
 	}
 	if !complete {
-		s.miss(allChecks, f.Candidate.Text, "only partly understood ("+strings.Join(drug.Unread(f.Candidate.Text), ", ")+"): the checks cover "+names(mine)+" and nothing else")
+		s.miss(allChecks, f.Candidate.Text, "only partly understood (%s): the checks cover %s and nothing else", strings.Join(drug.Unread(f.Candidate.Text), ", "), names(mine))
 	}
 	for _, c := range checks {
 		found, missed := len(s.findings), len(s.missing)
@@ -100,7 +100,7 @@ func Check(f Facts) Findings {
 		for i := found; i < len(s.findings); i++ {
 			s.findings[i].Check = c.name
 		}
-		s.runs = append(s.runs, Run{c.name, s.outcome(c.name, len(s.findings) > found, len(s.missing) > missed || s.partly || !complete), note})
+		s.runs = append(s.runs, ran(c.name, s.outcome(c.name, len(s.findings) > found, len(s.missing) > missed || s.partly || !complete), note))
 	}
 	s.mergePotassium()
 	s.unread()
@@ -120,7 +120,7 @@ func (s *state) unread() {
 		s.missing = slices.DeleteFunc(s.missing, func(m NotChecked) bool { return m.Check == r.Check && m.Subject == "" })
 		s.miss(r.Check, "", NotCovered)
 		if r.Outcome != Found {
-			r.Outcome, r.Note = Missing, ""
+			*r = ran(r.Check, Missing, lang.Text{})
 		}
 	}
 }
@@ -142,9 +142,10 @@ func (s *state) outcome(name string, found, missed bool) Outcome {
 
 // miss records what a check could not look at. A miss without a subject means that the
 // whole check could not run.
-func (s *state) miss(check, subject, reason string) {
-	m := NotChecked{check, subject, reason}
-	if !slices.Contains(s.missing, m) {
+func (s *state) miss(check, subject, reason string, args ...any) {
+	m := NotChecked{Check: check, Subject: subject, Said: lang.Say(reason, args...)}
+	m.Reason = m.Said.String()
+	if !slices.ContainsFunc(s.missing, m.Is) {
 		s.missing = append(s.missing, m)
 	}
 }
@@ -152,7 +153,8 @@ func (s *state) miss(check, subject, reason string) {
 // find adds a finding, unless the same one is there.
 func (s *state) find(f Finding) {
 	f.Date = drug.Edition
-	f.Sentence = capital(f.Sentence)
+	f.Heading = textOr(f.Heading, f.Title)
+	f.Title, f.Sentence = f.Heading.String(), lang.Capital(f.Said.String())
 	ids := []string{f.Rule}
 	for _, i := range f.Involves {
 		ids = append(ids, i.ID)
@@ -164,18 +166,6 @@ func (s *state) find(f Finding) {
 		}
 	}
 	s.findings = append(s.findings, f)
-}
-
-// capital starts a sentence with a capital letter; "eGFR" has its own.
-func capital(s string) string {
-	c, size := utf8.DecodeRuneInString(s)
-	if size == 0 || c == utf8.RuneError {
-		return s
-	}
-	if next, _ := utf8.DecodeRuneInString(s[size:]); unicode.IsUpper(next) {
-		return s
-	}
-	return string(unicode.ToUpper(c)) + s[size:]
 }
 
 func (s *state) result() Findings {
@@ -248,23 +238,46 @@ func (f Findings) Tally() string {
 	return fmt.Sprintf("%d checks: %s", len(f.Runs), strings.Join(parts, ", "))
 }
 
-func names(list []drug.Ingredient) string { return joined(list, " and ") }
+// ran tells how a check ended.
+func ran(check string, o Outcome, note lang.Text) Run { return Run{check, o, note.String(), note} }
 
-func joined(list []drug.Ingredient, between string) string {
-	var out []string
+func names(list []drug.Ingredient) any { return joined("%s and %s", namesOf(list)) }
+
+func namesOf(list []drug.Ingredient) []any {
+	var out []any
 	for _, i := range list {
 		out = append(out, i.Name)
 	}
-	return strings.Join(out, between)
+	return out
 }
 
-// day writes a date in the form of clinical texts: 11-May-2011.
-func day(t time.Time) string {
+// joined puts names together two by two: "a and b".
+func joined(words string, list []any) any {
+	out := list[0]
+	for _, next := range list[1:] {
+		out = lang.Say(words, out, next)
+	}
+	return out
+}
+
+// first starts a list of names with a capital, for the beginning of a sentence.
+func first(list []any) []any {
+	if name, ok := list[0].(string); ok {
+		return append([]any{lang.Capital(name)}, list[1:]...)
+	}
+	return list
+}
+
+// day writes a date in the form of clinical texts, which is the same in every language: 11-May-2011.
+func day(t time.Time) any {
 	if t.IsZero() {
-		return "date not recorded"
+		return lang.Say("date not recorded")
 	}
 	return t.Format("02-Jan-2006")
 }
+
+// number writes a measured value without trailing zeros.
+func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 
 // old reports whether a measurement is more than a year old on the date of the facts.
 func (s *state) old(m Measure) bool {
@@ -272,11 +285,18 @@ func (s *state) old(m Measure) bool {
 }
 
 // other is how a sentence names a current medicine.
-func (k known) other(i drug.Ingredient) string {
+func (k known) other(i drug.Ingredient) any {
 	if k.Stated {
-		return i.Name + " (the patient says)"
+		return lang.Say("%s (the patient says)", i.Name)
 	}
 	return i.Name
+}
+
+// labelled gives a way out a label with something put into it.
+func (a Action) labelled(words string, args ...any) Action {
+	a.Said = lang.Say(words, args...)
+	a.Label = a.Said.String()
+	return a
 }
 
 // keepReasons are the structured reasons for keeping a medicine in spite of a finding.

@@ -3,6 +3,8 @@ package rx
 import (
 	"cmp"
 	"slices"
+
+	"github.com/osler-emr/osler/base/lang"
 )
 
 // RuleUnseen is the rule of findings about what the person may not see.
@@ -34,10 +36,10 @@ func checkUnseen(f Facts) Findings {
 	if loudest == nil {
 		return seen
 	}
+	said := lang.Say("This medicine does not go well with information in this chart that you may not see. Choose another one, open the chart in an emergency (break-glass), or ask the health records department or somebody who may see it.")
 	seen.Findings = append(seen.Findings, Finding{
-		ID: RuleUnseen + "/" + string(loudest.Tier), Rule: RuleUnseen, Check: Interactions, Tier: loudest.Tier, Title: "Hidden information",
-		Sentence: "This medicine does not go well with information in this chart that you may not see. Choose another one, open the chart in an emergency (break-glass), or ask the health records department or somebody who may see it.",
-		Source:   "Check on the whole chart", Date: f.Date.Format("2006-01-02"),
+		ID: RuleUnseen + "/" + string(loudest.Tier), Rule: RuleUnseen, Check: Interactions, Tier: loudest.Tier, Title: "Hidden information", Heading: lang.Say("Hidden information"), Sentence: said.String(), Said: said,
+		Source: "Check on the whole chart", Date: f.Date.Format("2006-01-02"),
 		Actions: []Action{{Deed: Change, Label: "Choose another medicine"}, {Deed: Keep, Label: "Cleared with somebody who sees all of the chart"}},
 	})
 	slices.SortStableFunc(seen.Findings, func(a, b Finding) int { return cmp.Compare(rank(a.Tier), rank(b.Tier)) })

@@ -15,7 +15,7 @@ func TestWeightIsOldByAge(t *testing.T) {
 		says                 string
 	}{
 		"infant, fresh":       {0, 9, 2, false, false, true, true, "no doses for children"},
-		"infant, old":         {0, 9, 4, false, true, true, true, "the weight is of " + day(today.AddDate(0, -4, 0))},
+		"infant, old":         {0, 9, 4, false, true, true, true, "the weight is of " + today.AddDate(0, -4, 0).Format("02-Jan-2006")},
 		"toddler, none":       {2, 0, 0, true, false, true, true, "no weight is recorded"},
 		"just under two":      {1, 11, 4, false, true, true, true, "the weight is of"},
 		"two, the same":       {2, 0, 4, false, false, true, true, "no doses for children"},

@@ -22,10 +22,16 @@ type Value struct {
 var ErrUnreadable = errors.New("this is not a number that can be read")
 
 // Doubt is a value that a person can have but hardly has: the page asks once.
-type Doubt struct{ Text string }
+type Doubt struct{ Said lang.Text }
 
 // Error implements error.
-func (d Doubt) Error() string { return d.Text }
+func (d Doubt) Error() string { return strings.TrimSuffix(d.Said.String(), ".") }
+
+// Impossible is a value that nobody can have, or a unit in which it is not measured.
+type Impossible struct{ Said lang.Text }
+
+// Error implements error.
+func (i Impossible) Error() string { return strings.TrimSuffix(i.Said.String(), ".") }
 
 var typed = regexp.MustCompile(`^(\d{1,4}(?:[.,]\d{1,3})?)\s*([\p{L}°/%²\[\]_]*)$`)
 var feet = regexp.MustCompile(`^(\d)\s*(?:'|ft|feet)\s*(?:(\d{1,2}(?:\.\d)?)\s*(?:"|in|''|inches)?)?$`)
@@ -51,18 +57,20 @@ func Parse(m Measure, text string) (Value, error) {
 		return Value{}, ErrUnreadable
 	}
 	if m == Temperature && !converted && f > 80 && f < 115 {
-		//lint:ignore ST1005 it is shown to a person as it is
-		return Value{}, fmt.Errorf("Temperature of %s °C cannot be right. If it is in Fahrenheit, write %s F", literal, literal)
+		return Value{}, Impossible{lang.Say("Temperature of %s °C cannot be right. If it is in Fahrenheit, write %s F.", literal, literal)}
 	}
 	if f < d.Low || f > d.High {
-		return Value{}, fmt.Errorf("%s of %s %s cannot be right: it must lie between %g and %g %s. Correct it", d.Name, literal, Print(d.Unit), d.Low, d.High, Print(d.Unit))
+		return Value{}, Impossible{lang.Say("%s of %s %s cannot be right: it must lie between %s and %s %s. Correct it.",
+			lang.Say(d.Name), literal, Print(d.Unit), plain(d.Low), plain(d.High), Print(d.Unit))}
 	}
 	v := Value{literal, f}
 	if f < d.DoubtLow || f > d.DoubtHigh {
-		return v, Doubt{fmt.Sprintf("%s of %s %s is unusual", d.Name, literal, Print(d.Unit))}
+		return v, Doubt{lang.Say("%s of %s %s is unusual.", lang.Say(d.Name), literal, Print(d.Unit))}
 	}
 	return v, nil
 }
+
+func plain(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
 
 // read returns the number in the unit of the definition and whether it was converted.
 func read(m Measure, text string) (f float64, converted bool, err error) {
@@ -96,7 +104,7 @@ func read(m Measure, text string) (f float64, converted bool, err error) {
 	case m == Height && unit == "m":
 		return f * 100, true, nil
 	}
-	return 0, false, fmt.Errorf("%s cannot be measured in %q. Leave the unit out: it is %s", Of(m).Name, p[2], Print(Of(m).Unit))
+	return 0, false, Impossible{lang.Say("%s cannot be measured in “%s”. Leave the unit out: it is %s.", lang.Say(Of(m).Name), p[2], Print(Of(m).Unit))}
 }
 
 var pressure = regexp.MustCompile(`^(\d{2,3})\s*[/\s-]\s*(\d{2,3})$`)

@@ -79,11 +79,14 @@ func (q *questions) read(typed map[vital.Measure]string) (map[vital.Measure]vita
 func (q *questions) note(m vital.Measure, text string, v vital.Value, err error) {
 	issue := fault.Issue{Severity: "error", Type: "value", Expression: string(m)}
 	var doubt vital.Doubt
+	var impossible vital.Impossible
 	switch {
 	case errors.As(err, &doubt), err == nil:
-		if issue.Text = q.doubt(m, v, doubt); issue.Text == "" {
+		said, is := q.doubt(m, v, doubt)
+		if !is {
 			return
 		}
+		issue.Text, issue.Said = said.String(), said
 		if q.sure[m] == text {
 			if q.confirmed == nil {
 				q.confirmed = map[vital.Measure]bool{}
@@ -97,32 +100,37 @@ func (q *questions) note(m vital.Measure, text string, v vital.Value, err error)
 	case errors.Is(err, vital.ErrUnreadable) && m == vital.BloodPressure:
 		issue.Text = "Blood pressure cannot be read. Write it as 120/80."
 	case errors.Is(err, vital.ErrUnreadable):
-		issue.Text = vital.Of(m).Name + " cannot be read as a number."
+		said := lang.Say("%s cannot be read as a number.", lang.Say(vital.Of(m).Name))
+		issue.Text, issue.Said = said.String(), said
+	case errors.As(err, &impossible):
+		issue.Text, issue.Said = impossible.Said.String(), impossible.Said
 	default:
 		issue.Text = err.Error() + "."
 	}
 	q.wrong = append(q.wrong, issue)
 }
 
-// doubt says why a value is doubtful, with the value before; "" when it is not.
-func (q *questions) doubt(m vital.Measure, v vital.Value, doubt vital.Doubt) string {
+// doubt says why a value is doubtful, with the value before, if it is.
+func (q *questions) doubt(m vital.Measure, v vital.Value, doubt vital.Doubt) (said lang.Text, is bool) {
 	months := q.chart.Patient.Months(q.at)
 	last, found := q.chart.Before(m, q.at, q.except)
 	switch {
-	case doubt.Text != "":
+	case doubt.Said.Words != "":
+		said = doubt.Said
 	case m != vital.BloodPressure && vital.Unusual(m, v.Float, months),
 		found && vital.Leap(m, v.Float, last.Float(), q.at.Sub(Moment(last.When)), months):
-		doubt.Text = vital.Of(m).Name + " of " + v.Literal + " " + vital.Print(vital.Of(m).Unit) + " is unusual"
+		words := "%s of %s %s is unusual."
 		if months >= 0 && months < grown && vital.Unusual(m, v.Float, months) {
-			doubt.Text += " at this age"
+			words = "%s of %s %s is unusual at this age."
 		}
+		said = lang.Say(words, lang.Say(vital.Of(m).Name), v.Literal, vital.Print(vital.Of(m).Unit))
 	default:
-		return ""
+		return lang.Text{}, false
 	}
 	if !found {
-		return doubt.Text + "."
+		return said, true
 	}
-	return doubt.Text + ". The last one was " + last.Text() + " " + vital.Print(last.Unit) + " on " + lang.For("en").Date(last.When, 0, q.at.Location()) + "."
+	return lang.Say("%s The last one was %s %s on %s.", said, last.Text(), vital.Print(last.Unit), lang.For("en").Date(last.When, lang.Short, q.at.Location())), true
 }
 
 // Before returns the newest measured reading up to an instant, in the unit of its measure, other

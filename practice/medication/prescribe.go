@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/knowledge/rx"
 	"github.com/osler-emr/osler/record"
@@ -245,7 +246,7 @@ func (d Draft) answer(f rx.Findings, prior *Medicine) ([]Override, error) {
 		case reason != "":
 			kept = append(kept, Override{x.ID, reason})
 		case Asks(x, prior):
-			missing = append(missing, fault.Issue{Severity: "error", Type: "business-rule", Expression: "override." + x.ID, Text: x.Title + ". " + x.Sentence})
+			missing = append(missing, told(x))
 		}
 	}
 	if f.Unread() {
@@ -259,6 +260,11 @@ func (d Draft) answer(f rx.Findings, prior *Medicine) ([]Override, error) {
 		return nil, fault.Wrap(errStopped, fault.Invalid, "A check stops this prescription. Change it, or give a reason to keep it.").With(missing...)
 	}
 	return kept, nil
+}
+
+// told is a finding as an issue.
+func told(x rx.Finding) fault.Issue {
+	return fault.Issue{Severity: "error", Type: "business-rule", Expression: "override." + x.ID, Text: x.Title + ". " + x.Sentence, Said: lang.Say("%s. %s", x.Heading, x.Said)}
 }
 
 // stored reads the medicine as it was stored, at a place of the change.

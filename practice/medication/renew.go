@@ -70,7 +70,7 @@ func (m Medicine) unseenSince(f rx.Findings) error {
 	var news []fault.Issue
 	for _, x := range f.Findings {
 		if m.IsNew(x) {
-			news = append(news, fault.Issue{Severity: "error", Type: "business-rule", Expression: "override." + x.ID, Text: x.Title + ". " + x.Sentence})
+			news = append(news, told(x))
 		}
 	}
 	if len(news) == 0 {

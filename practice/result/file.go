@@ -141,11 +141,11 @@ func (f *filing) values() error {
 			continue
 		}
 		n, issue := f.observation(v)
-		if doubt := f.far(v); issue == "" && doubt != "" && strings.TrimSpace(v.Sure) != strings.TrimSpace(v.Text) {
-			doubts = append(doubts, fault.Issue{Severity: "error", Type: asked, Expression: v.LOINC, Text: doubt})
+		if doubt, is := f.far(v); issue.Words == "" && is && strings.TrimSpace(v.Sure) != strings.TrimSpace(v.Text) {
+			doubts = append(doubts, fault.Issue{Severity: "error", Type: asked, Expression: v.LOINC, Text: doubt.String(), Said: doubt})
 		}
-		if issue != "" {
-			issues = append(issues, fault.Issue{Severity: "error", Type: "value", Expression: v.LOINC, Text: issue})
+		if issue.Words != "" {
+			issues = append(issues, fault.Issue{Severity: "error", Type: "value", Expression: v.LOINC, Text: issue.String(), Said: issue})
 			continue
 		}
 		f.results = append(f.results, n)
@@ -203,14 +203,14 @@ func ParseNumber(text string) (Number, bool) {
 }
 
 // observation makes one Observation; issue says what is wrong with the value.
-func (f *filing) observation(v Typed) (n *fhir.Node, issue string) {
+func (f *filing) observation(v Typed) (n *fhir.Node, issue lang.Text) {
 	number, isNumber := ParseNumber(v.Text)
 	t, known := labrange.FindIn(v.LOINC, v.Unit)
 	if v.Unit == "" {
 		t, known = labrange.Find(v.LOINC)
 	}
 	if known && !isNumber {
-		return nil, v.Name + " cannot be read as a number."
+		return nil, lang.Say("%s cannot be read as a number.", v.Name)
 	}
 	n = fhir.New("Observation")
 	n.SetID(ident.New(f.actor.Now()))
@@ -226,7 +226,7 @@ func (f *filing) observation(v Typed) (n *fhir.Node, issue string) {
 	if !isNumber {
 		n.Set("valueString", fhir.Str(strings.TrimSpace(v.Text)))
 		f.flags[v.LOINC] = ""
-		return n, ""
+		return n, lang.Text{}
 	}
 	unit, ucum := v.Unit, ""
 	if known {
@@ -234,7 +234,7 @@ func (f *filing) observation(v Typed) (n *fhir.Node, issue string) {
 	}
 	n.Set("valueQuantity", quantity(number, unit, ucum))
 	flag, ranged, issue := f.grade(v, t, known, number, unit, ucum)
-	if issue != "" {
+	if issue.Words != "" {
 		return nil, issue
 	}
 	if beyond, _ := labrange.Critical(v.LOINC, labrange.Quantity{Value: number.Float, Comparator: number.Comparator, Unit: cmp.Or(ucum, unit)}, f.who.age(f.Collected)); beyond != "" {
@@ -247,7 +247,7 @@ func (f *filing) observation(v Typed) (n *fhir.Node, issue string) {
 		n.Set("interpretation", fhir.Arr(fhir.Obj("coding", fhir.Arr(fhir.Obj("system", flagSystem, "code", flag)))))
 	}
 	f.flags[v.LOINC] = flag
-	return n, ""
+	return n, lang.Text{}
 }
 
 func codeOf(loinc, display, text string) *fhir.Node {
@@ -273,7 +273,7 @@ func quantity(n Number, unit, ucum string) *fhir.Node {
 // grade compares with the typed range, else the built-in one. A comparator is graded only
 // where it cannot be wrong: "> 300" above an upper limit of 30 is high, "< 5" is not known
 // to be normal when the lower limit is 3.
-func (f *filing) grade(v Typed, t labrange.Test, known bool, n Number, unit, ucum string) (flag string, ranged *fhir.Node, issue string) {
+func (f *filing) grade(v Typed, t labrange.Test, known bool, n Number, unit, ucum string) (flag string, ranged *fhir.Node, issue lang.Text) {
 	r, ok := labrange.Range{}, false
 	if known {
 		r, ok = t.For(f.who.sex, f.who.age(f.Collected))
@@ -282,13 +282,13 @@ func (f *filing) grade(v Typed, t labrange.Test, known bool, n Number, unit, ucu
 	high, highOK := ParseNumber(v.High)
 	switch {
 	case v.Low != "" && !lowOK || v.High != "" && !highOK || lowOK && highOK && low.Float > high.Float:
-		return "", nil, "The range of " + v.Name + " cannot be read."
+		return "", nil, lang.Say("The range of %s cannot be read.", v.Name)
 	case lowOK || highOK:
 		r = own(r, ok, low, lowOK, high, highOK)
 		ok = true
 	}
 	if !ok {
-		return "", nil, ""
+		return "", nil, lang.Text{}
 	}
 	ranged = fhir.Obj()
 	if limit, is := literal(r.Low); is {
@@ -310,7 +310,7 @@ func (f *filing) grade(v Typed, t labrange.Test, known bool, n Number, unit, ucu
 	default:
 		flag = ""
 	}
-	return flag, ranged, ""
+	return flag, ranged, lang.Text{}
 }
 
 // own puts the laboratory's limits in the place of the built-in ones; critical limits stay.
@@ -354,25 +354,25 @@ func Doubtful(err error) (codes []string) {
 
 // far asks about a value that a slip of the finger makes more often than a person's blood does: a
 // quarter beyond the clinic's critical limit (a potassium of 66 instead of 6.6), or, where there is
-// none, a hundred times what is usual in adults. It is "" for all others, critical ones too.
-func (f *filing) far(v Typed) string {
+// none, a hundred times what is usual in adults. It does not ask about any other, critical ones included.
+func (f *filing) far(v Typed) (said lang.Text, is bool) {
 	n, ok := ParseNumber(v.Text)
 	t, known := labrange.FindIn(v.LOINC, v.Unit)
 	if v.Unit == "" {
 		t, known = labrange.Find(v.LOINC)
 	}
 	if !ok || !known {
-		return ""
+		return lang.Text{}, false
 	}
 	r, ok := t.For("male", adult)
 	switch {
 	case !ok:
-		return ""
+		return lang.Text{}, false
 	case n.Float > r.CriticalHigh*1.25, n.Float < r.CriticalLow*0.75, math.IsNaN(r.CriticalHigh) && n.Float > r.High*100: // false for NaN
 	default:
-		return ""
+		return lang.Text{}, false
 	}
-	return v.Name + " " + strings.TrimSpace(v.Text) + " " + t.Unit + " is far from what is seen in a person (usual in adults: " + r.Text() + "). Is this what the laboratory reported?"
+	return lang.Say("%s %s %s is far from what is seen in a person (usual in adults: %s). Is this what the laboratory reported?", v.Name, strings.TrimSpace(v.Text), t.Unit, r.Text()), true
 }
 
 // adult is an age with the limits of adults.

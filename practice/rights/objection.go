@@ -11,6 +11,7 @@ import (
 
 	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/ident"
+	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/fhir/search"
 	"github.com/osler-emr/osler/record"
@@ -176,7 +177,7 @@ func (d ObjectionDraft) knowing(ctx context.Context, actor *record.Actor, patien
 	}
 	f := fault.New(fault.Invalid, "This person cares for the patient.")
 	for _, how := range cares {
-		f.With(fault.Issue{Severity: "error", Type: "business-rule", Expression: "despite", Text: "This person " + how + "."})
+		f.With(fault.Issue{Severity: "error", Type: "business-rule", Expression: "despite", Text: "This person " + how + ".", Said: lang.Say("This person %s.", lang.Say(how))})
 	}
 	return f
 }
