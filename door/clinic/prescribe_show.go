@@ -107,6 +107,22 @@ func (v prescribeView) Open() (stops, warnings, grave int) {
 	return stops, warnings, grave
 }
 
+// loud reports whether the checks found something that stops or warns.
+func (v prescribeView) loud() bool {
+	return len(v.Findings.Of(rx.Stop))+len(v.Findings.Of(rx.Warning)) > 0
+}
+
+// openWarnings are the warnings that nobody has answered.
+func (v prescribeView) openWarnings() []rx.Finding {
+	return slices.DeleteFunc(slices.Clone(v.Findings.Of(rx.Warning)), func(x rx.Finding) bool { return v.kept(x) != "" })
+}
+
+// unshown are the warnings that nobody has answered and that the page did not have when it was sent: of
+// a dose that was changed a moment ago, or of a chart that has changed since.
+func (v prescribeView) unshown() []rx.Finding {
+	return slices.DeleteFunc(v.openWarnings(), func(x rx.Finding) bool { return slices.Contains(v.Form.Shown, saying(x)) })
+}
+
 // openNews is how many findings nobody has answered that are new since what is renewed was signed.
 func (v prescribeView) openNews() int {
 	n := 0
@@ -177,7 +193,7 @@ func (v *prescribeView) page(r *web.Request) (c chart.Chart, p ui.Page, err erro
 	}
 	p = chartPage(r, c, "Prescribe")
 	p.Sheets = append(p.Sheets, "rx.css")
-	p.Scripts = append(p.Scripts, "pick.js")
+	p.Scripts = append(p.Scripts, "pick.js", "sign.js")
 	v.Banner, v.Told = p.Patient, true
 	return c, p, nil
 }

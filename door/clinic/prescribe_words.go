@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/a-h/templ"
+
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/knowledge/drug"
 	"github.com/osler-emr/osler/knowledge/rx"
@@ -82,7 +84,7 @@ func (v prescribeView) standing(ctx context.Context, stops, warnings, grave int)
 	switch {
 	case !v.complete():
 		return ui.T(ctx, "not complete yet")
-	case stops+warnings == 0 && v.unchecked():
+	case stops+grave == 0 && (warnings == 0 || v.MaySign) && v.unchecked():
 		return ui.T(ctx, "not checked: say that you have checked it")
 	case stops+warnings == 0 && v.doseUnchecked():
 		return ui.T(ctx, "dose not checked")
@@ -208,9 +210,46 @@ func openWords(ctx context.Context, stops, warnings, grave int) string {
 	case grave > 0:
 		return count(grave, "grave warning", "grave warnings") + ui.T(ctx, " open: change the medicine or give a reason")
 	case warnings > 0:
-		return count(warnings, "warning", "warnings") + ui.T(ctx, " open, nothing stops it")
+		return warnedWords(ctx, warnings)
 	}
 	return ui.T(ctx, "nothing stands in the way")
+}
+
+// warnedWords says of a prescription that it can be signed in spite of warnings, and of how many.
+func warnedWords(ctx context.Context, warnings int) string {
+	if warnings == 1 {
+		return ui.T(ctx, "can be signed, with 1 warning")
+	}
+	return ui.T(ctx, "can be signed, with %d warnings", warnings)
+}
+
+// looked marks a finding that nobody has answered, so that sign.js sees to it that it was on the screen.
+func looked(v prescribeView, x rx.Finding) templ.Attributes {
+	if v.kept(x) != "" {
+		return nil
+	}
+	return templ.Attributes{"data-look": saying(x), "tabindex": "-1"}
+}
+
+// saying is a finding with what it says: of another dose it is another one.
+func saying(x rx.Finding) string { return x.ID + " " + x.Sentence }
+
+// unlooked is what the sign bar says while warnings were never on the screen, for sign.js; nothing where
+// the warnings are no matter of the button's.
+func unlooked(ctx context.Context, v prescribeView) templ.Attributes {
+	if !v.MaySign || !v.signable() {
+		return nil
+	}
+	return templ.Attributes{"data-one": ui.T(ctx, "1 warning not looked at"), "data-many": ui.T(ctx, "%d warnings not looked at"), "data-first": ui.T(ctx, "Look first")}
+}
+
+// newlyWords says which warnings came up after the page was shown.
+func newlyWords(ctx context.Context, list []rx.Finding) string {
+	var titles []string
+	for _, x := range list {
+		titles = append(titles, x.Title)
+	}
+	return ui.T(ctx, "New since the page was shown: %s. Look at it, then sign.", strings.Join(titles, ", "))
 }
 
 // measureWords writes a value without trailing zeros.
