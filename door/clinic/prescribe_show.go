@@ -13,6 +13,7 @@ import (
 	"github.com/osler-emr/osler/knowledge/drug"
 	"github.com/osler-emr/osler/knowledge/rx"
 	"github.com/osler-emr/osler/practice/chart"
+	"github.com/osler-emr/osler/practice/encounter"
 	"github.com/osler-emr/osler/practice/medication"
 	"github.com/osler-emr/osler/practice/staff"
 	"github.com/osler-emr/osler/trust"
@@ -34,7 +35,9 @@ type sentenceOffer struct {
 type prescribeView struct {
 	Patient   string
 	Banner    *ui.Banner
-	Visit     string // id of the encounter; "" outside a visit
+	Visit     string                // id of the encounter; "" outside a visit
+	About     []encounter.Diagnosis // of the visit
+	Booked    string                // what the visit was booked for
 	Typed     string
 	Found     []sentenceOffer
 	Total     int  // how many match
@@ -238,6 +241,9 @@ func newPrescribeView(r *web.Request) (prescribeView, error) {
 	if err := v.flag(r); err != nil {
 		return v, err
 	}
+	if err := v.readVisit(r); err != nil {
+		return v, err
+	}
 	if err := v.start(r); err != nil {
 		return v, err
 	}
@@ -292,10 +298,10 @@ func (v *prescribeView) start(r *web.Request) error {
 		if v.Facts.Minor() {
 			v.Form.withoutDose()
 		}
-		v.Form.For = v.problemLike(s.For)
+		v.Form.For = v.reasonFor(s.For)
 	case strings.TrimSpace(r.FormValue("free")) != "":
 		// How much, how and how often is for the prescriber to say: nothing is guessed.
-		v.Form = prescribeForm{Medicine: strings.TrimSpace(r.FormValue("free")), Repeats: "0"}
+		v.Form = prescribeForm{Medicine: strings.TrimSpace(r.FormValue("free")), Repeats: "0", For: v.reasonFor("")}
 	default:
 		return nil
 	}
@@ -362,17 +368,6 @@ func (v *prescribeView) askWhom(r *web.Request, c chart.Chart) error {
 		v.Form.Signer = physicians[0].ID
 	}
 	return nil
-}
-
-// problemLike finds the patient's problem that the usual reason means; otherwise the words
-// of the reason stay.
-func (v *prescribeView) problemLike(reason string) string {
-	for _, p := range v.Facts.Problems {
-		if strings.EqualFold(p.Text, reason) || strings.Contains(strings.ToLower(p.Text), reason) {
-			return p.ID
-		}
-	}
-	return reason
 }
 
 // search finds order sentences, the best match first; what a grave check forbids comes last, with

@@ -151,27 +151,6 @@ func routeOptions(f prescribeForm) []ui.Option {
 	return out
 }
 
-// reasonOptions are the patient's problems and the usual reason of the sentence.
-func (v prescribeView) reasonOptions(ctx context.Context) []ui.Option {
-	out := []ui.Option{{Value: "", Label: ui.T(ctx, "no reason given")}}
-	words := v.Form.For
-	for _, p := range v.Facts.Problems {
-		if p.ID == v.Form.For {
-			words = ""
-		}
-	}
-	if words != "" && !strings.HasPrefix(words, "Condition/") {
-		out = append(out, ui.Option{Value: words, Label: words})
-	}
-	if s, ok := drug.SentenceByID(v.Form.Sentence); ok && s.For != words {
-		out = append(out, ui.Option{Value: s.For, Label: s.For})
-	}
-	for _, p := range v.Facts.Problems {
-		out = append(out, ui.Option{Value: p.ID, Label: p.Text})
-	}
-	return out
-}
-
 // supplyWords says what is supplied and how long it lasts.
 func supplyWords(ctx context.Context, d medication.Draft) string {
 	if !(d.Quantity > 0) {
