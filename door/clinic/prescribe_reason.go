@@ -22,28 +22,23 @@ func (v *prescribeView) readVisit(r *web.Request) (err error) {
 }
 
 // reasonFor is the reason that a prescription begins with; usual is that of a ready one, "" of one that is
-// written by hand. A diagnosis of the visit or a problem of the patient that means the usual reason is it;
-// else the visit's only diagnosis. Of several none is chosen: they are offered. Outside of a visit, and in
-// one without a diagnosis, the usual reason stays in its words.
+// written by hand. It is the one diagnosis of the visit, or the one problem of the patient, that means the
+// usual reason; by hand it is the visit's only diagnosis. Where the visit has others, none is chosen and all
+// are offered. Outside of a visit, and in one without a diagnosis, the usual reason stays in its words.
 func (v *prescribeView) reasonFor(usual string) string {
-	means := slices.DeleteFunc(slices.Clone(v.About), func(d encounter.Diagnosis) bool { return !isReason(usual, d.Text, d.ICD) })
-	switch len(means) {
-	case 0:
-	case 1:
+	means := slices.DeleteFunc(slices.Clone(v.About), func(d encounter.Diagnosis) bool {
+		return usual != "" && !isReason(usual, d.Text, d.ICD)
+	})
+	if len(means) == 1 {
 		return v.reasonOf(means[0], usual != "")
-	default:
-		return ""
 	}
-	if p := v.problemLike(usual); p != "" {
+	if p := v.problemLike(usual); p != "" && len(means) == 0 {
 		return p
 	}
-	switch len(v.About) {
-	case 0:
-		return usual
-	case 1:
-		return v.reasonOf(v.About[0], usual != "")
+	if len(v.About) > 0 {
+		return ""
 	}
-	return ""
+	return usual
 }
 
 // reasonOf is a diagnosis of the visit as the value of the field: the patient's problem in a list, and
@@ -59,6 +54,9 @@ func (v *prescribeView) reasonOf(d encounter.Diagnosis, list bool) string {
 // problemLike is the patient's problem that means the usual reason; "" when none does, or several and none
 // in its very words.
 func (v *prescribeView) problemLike(usual string) string {
+	if usual == "" {
+		return ""
+	}
 	var found []string
 	for _, p := range v.Facts.Problems {
 		if strings.EqualFold(p.Text, usual) {
@@ -76,9 +74,6 @@ func (v *prescribeView) problemLike(usual string) string {
 
 // isReason reports whether a diagnosis means the usual reason of a medicine, by its words or by its code.
 func isReason(usual, text string, codes ...string) bool {
-	if usual == "" {
-		return false
-	}
 	return strings.Contains(strings.ToLower(text), strings.ToLower(usual)) ||
 		slices.ContainsFunc(problem.Search(usual, 3), func(p problem.Problem) bool { return slices.Contains(codes, p.ICD) })
 }
@@ -115,8 +110,14 @@ func reasonHint(ctx context.Context, v prescribeView) string {
 		return v.Form.For != "" && (v.Form.For == d.Text || v.Form.For == v.reasonOf(d, true))
 	}):
 		return ui.T(ctx, "Of this visit. Change it if it is for something else.")
-	case v.Form.For == "" && len(v.About) > 1:
+	case v.Form.For != "" || len(v.About) == 0:
+		return ""
+	case len(v.About) > 1:
 		return ui.T(ctx, "The visit has %d diagnoses: choose which one it is for.", len(v.About))
 	}
-	return ""
+	s, ok := drug.SentenceByID(v.Form.Sentence)
+	if !ok {
+		return ""
+	}
+	return ui.T(ctx, "Usually for %s, and the visit is about something else: choose.", s.For)
 }

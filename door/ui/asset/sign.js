@@ -30,6 +30,7 @@
   const atRest = () => { clearTimeout(timer); timer = setTimeout(look, 300); };
   document.addEventListener("scroll", atRest, { passive: true });
   addEventListener("resize", atRest);
+  addEventListener("load", atRest); // of fonts too, which move what is below
   document.addEventListener("submit", (e) => {
     if (!e.submitter?.matches("#signbar .primary")) return;
     const soon = Date.now() - since < pause, list = look();
