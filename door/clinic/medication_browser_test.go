@@ -122,7 +122,7 @@ func TestTheSignBarCoversNoField(t *testing.T) {
 		p.Wait("#f-note")
 		webtest.Eval[bool](p, `(()=>{document.documentElement.style.fontSize="`+c.size+`"; return true})()`)
 		p.Wait("html[style*='--bar']")
-		covered := webtest.Eval[[]string](p, `[...document.querySelectorAll("#rx :is(input,select):not([type=hidden]):not(.sr)")].filter(e => e.offsetParent).filter(e => {
+		covered := webtest.Eval[[]string](p, `[...document.querySelectorAll("#rx :is(input,select):not([type=hidden]):not(.sr)")].filter(e => e.checkVisibility()).filter(e => {
 			scrollTo({top:0, behavior:"instant"});
 			e.focus({preventScroll:true}); e.scrollIntoView({block:"nearest", behavior:"instant"});
 			return `+covers+`(e);
@@ -133,6 +133,64 @@ func TestTheSignBarCoversNoField(t *testing.T) {
 		webtest.Eval[bool](p, `(()=>{document.querySelector("#f-note").focus(); return true})()`)
 		p.Picture("rx-bar-" + name)
 	}
+}
+
+// TestNoWarningIsSignedUnseen: on a phone the warnings come before the fields; who has scrolled past one
+// is led to it by the button, and a second tap of the same finger signs nothing. On a desk the panel is
+// beside the form, and one press signs.
+func TestNoWarningIsSignedUnseen(t *testing.T) {
+	h := open(t)
+	h.ill()
+	b := webtest.Start(t)
+	p := b.Open(h.url+"/sign-in", webtest.Phone)
+	p.SignIn(h.url, "anna", phrase)
+	const page, button, bar = "/p/maria/prescribe?s=ibuprofen-600-mg-tablet", "#signbar .primary", "#signbar .standing"
+	p.Goto(h.url + page)
+	if above := webtest.Eval[bool](p, `document.querySelector(".tier.warnt").getBoundingClientRect().bottom <= document.querySelector("#f-dose").getBoundingClientRect().top`); !above {
+		t.Error("on a phone the fields come before the warning")
+	}
+	webtest.Eval[bool](p, `(()=>{const d=document.querySelector("#f-dose"); d.focus(); document.querySelector("#f-note").scrollIntoView({block:"start",behavior:"instant"}); d.value="3 tablets"; d.dispatchEvent(new Event("change",{bubbles:true})); return true})()`)
+	p.Wait("#signbar [data-act]") // a second warning came up, above what is seen
+	if said := p.Text(bar); said != "1 warning not looked at" || p.Text(button+" span") != "Look first" {
+		t.Errorf("with an unseen warning the bar says %q, and its button %q", said, p.Text(button+" span"))
+	}
+	p.Check()
+	p.Picture("rx-unseen-phone")
+	webtest.Eval[bool](p, `(()=>{const b=document.querySelector("`+button+`"); b.click(); b.click(); return true})()`)
+	p.Wait(".tier.warnt:focus")
+	if said := p.Text(bar); said != "can be signed, with 2 warnings" || p.Text(button+" span") != "Sign the prescription" || p.Path() != page {
+		t.Errorf("after a look the bar says %q, at %s", said, p.Path())
+	}
+	p.Check()
+	p.Picture("rx-seen-phone")
+	if l := h.medicines("maria"); len(l.Current) != 2 {
+		t.Fatalf("signed unseen: %+v", l.Current)
+	}
+	webtest.Eval[bool](p, `new Promise(done => setTimeout(() => done(true), 800))`)
+	p.Click(button)
+	p.Wait(".toast")
+	if l := h.medicines("maria"); len(l.Current) != 3 {
+		t.Errorf("after the look: %+v", l.Current)
+	}
+
+	p = b.Open(h.url+"/p/maria/prescribe", webtest.Desktop)
+	p.Wait("#find-medicine:focus")
+	scriptsReady(p)
+	p.Press("naproxen")
+	p.Press("\r")
+	p.Wait("#f-dose:focus")
+	p.Chord("Enter")
+	p.Wait(".toast")
+	if l := h.medicines("maria"); len(l.Current) != 4 {
+		t.Errorf("on a desk: %+v", l.Current)
+	}
+
+	p = b.Open(h.url+"/p/maria/prescribe", webtest.Phone)
+	p.Wait("#find-medicine:focus")
+	scriptsReady(p)
+	p.Press("diclofenac")
+	p.Press("\r")
+	p.Wait(".tier.warnt:focus") // and not the dose below it
 }
 
 // TestWritingByHandWithKeysAlone: Enter in a field checks again and leaves one page; a child is

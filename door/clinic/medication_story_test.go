@@ -92,6 +92,25 @@ func TestAnAllergyIsCaughtWhilePrescribing(t *testing.T) {
 	}
 }
 
+// TestAWarningThatNobodySawIsNotSigned: a dose is raised and signed before the page could check it again.
+func TestAWarningThatNobodySawIsNotSigned(t *testing.T) {
+	h := open(t)
+	h.ill()
+	anna := h.signedIn("anna")
+	page := anna.get("/p/maria/prescribe?s=ibuprofen-600-mg-tablet")
+	if !page.says("Warning: Kidney harm") || page.says("usual maximum") || strings.Count(page.body, "can be signed, with 1 warning") != 2 {
+		t.Fatalf("the page: %s", tags.ReplaceAllString(page.body, " "))
+	}
+	fields := []string{"dose", "3 tablets", "route", "by mouth", "timing", "1-8-h", "prn", "yes", "quantity", "90 tablets", "repeats", "0"}
+	refused := anna.post("/p/maria/prescriptions", page.sent(fields...)...)
+	if refused.status != http.StatusUnprocessableEntity || !refused.says("New since the page was shown: Above the usual maximum.") || len(h.medicines("maria").Current) != 2 {
+		t.Fatalf("a dose that nobody saw checked: %d %s", refused.status, tags.ReplaceAllString(refused.body, " "))
+	}
+	if signed := anna.post("/p/maria/prescriptions", refused.sent(fields...)...); !signed.says("Prescribed: ibuprofen 600 mg tablet.") {
+		t.Errorf("after a look: %d", signed.status)
+	}
+}
+
 func TestWhatTheCatalogueDoesNotKnowIsNotCleared(t *testing.T) {
 	h := open(t)
 	h.ill()

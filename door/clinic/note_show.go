@@ -32,12 +32,14 @@ type noteView struct {
 	Former  []formerNote
 	Addenda []noteLine // notes that add to this one, oldest first
 	Visit   *chart.Visit
-	May     bool
-	Amend   bool
-	Typed   map[string]string // by section code
-	Reason  string
-	Key     string
-	Faults  ui.Faults
+	// Overtaken are values that are other ones now, by the key of the section that quotes them.
+	Overtaken map[string][]encounter.Overtaken
+	May       bool
+	Amend     bool
+	Typed     map[string]string // by section code
+	Reason    string
+	Key       string
+	Faults    ui.Faults
 }
 
 // formerNote is an earlier version of an amended note.
@@ -90,6 +92,10 @@ func showNote(w http.ResponseWriter, r *web.Request, v noteView) error {
 	v.Frame.Disputes = ofNote(v.Frame.Disputes, v.Note.ID)
 	if visit, ok := c.Visit(v.Note.Encounter); ok {
 		v.Visit = &visit
+	}
+	v.Overtaken = map[string][]encounter.Overtaken{}
+	for _, s := range v.Note.Sections {
+		v.Overtaken[s.Key] = encounter.OvertakenIn(c, s)
 	}
 	for _, n := range c.Resources("Composition") {
 		if n.ID() == v.Note.ID {

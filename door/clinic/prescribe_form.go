@@ -39,6 +39,7 @@ type prescribeForm struct {
 	Words    string // directions in words that parts cannot say: of a renewed one
 	Worded   string // for which parts the form has which Words: partsOf
 	Stops    []string
+	Shown    []string          // the warnings that the page showed when it was sent: saying
 	Monitor  []string          // finding ids that are kept and monitored
 	Keep     map[string]string // finding id to reason
 	Checked  string            // the medicine, as it was written when the person said that they checked it themselves
@@ -76,7 +77,7 @@ func readPrescribeForm(r *web.Request) prescribeForm {
 		Sentence: r.FormValue("s"), Renews: r.FormValue("renews"), Medicine: strings.TrimSpace(r.FormValue("medicine")), Dose: r.FormValue("dose"), Route: r.FormValue("route"),
 		Timing: r.FormValue("timing"), AsNeeded: r.FormValue("prn") == "yes", Note: strings.TrimSpace(r.FormValue("note")), Days: r.FormValue("days"), Quantity: r.FormValue("quantity"), Counted: r.FormValue("counted"),
 		Repeats: r.FormValue("repeats"), For: r.FormValue("for"), Words: r.FormValue("words"), Worded: r.FormValue("worded"), Key: r.FormValue("key"), Visit: r.FormValue("encounter"),
-		Prepared: r.FormValue("prepared"), Signer: r.FormValue("physician"), Stops: r.Form["stop"], Monitor: r.Form["monitor"], Checked: r.FormValue("unchecked"), Keep: map[string]string{},
+		Prepared: r.FormValue("prepared"), Signer: r.FormValue("physician"), Stops: r.Form["stop"], Shown: r.Form["shown"], Monitor: r.Form["monitor"], Checked: r.FormValue("unchecked"), Keep: map[string]string{},
 	}
 	f.Supply, _ = strconv.Atoi(r.FormValue("supply"))
 	for name, values := range r.Form {

@@ -14,6 +14,7 @@ import (
 	"github.com/osler-emr/osler/knowledge/drug"
 	"github.com/osler-emr/osler/knowledge/rx"
 	"github.com/osler-emr/osler/practice/chart"
+	"github.com/osler-emr/osler/practice/encounter"
 	"github.com/osler-emr/osler/practice/medication"
 	"github.com/osler-emr/osler/practice/staff"
 	"github.com/osler-emr/osler/trust"
@@ -35,7 +36,9 @@ type sentenceOffer struct {
 type prescribeView struct {
 	Patient   string
 	Banner    *ui.Banner
-	Visit     string // id of the encounter; "" outside a visit
+	Visit     string                // id of the encounter; "" outside a visit
+	About     []encounter.Diagnosis // of the visit
+	Booked    string                // what the visit was booked for
 	Typed     string
 	Found     []sentenceOffer
 	Total     int  // how many match
@@ -108,6 +111,25 @@ func (v prescribeView) Open() (stops, warnings, grave int) {
 	return stops, warnings, grave
 }
 
+// loud reports whether the checks found something that stops or warns.
+func (v prescribeView) loud() bool {
+	return len(v.Findings.Of(rx.Stop))+len(v.Findings.Of(rx.Warning)) > 0
+}
+
+// openWarnings are the warnings that nobody has answered.
+func (v prescribeView) openWarnings() []rx.Finding {
+	return slices.DeleteFunc(slices.Clone(v.Findings.Of(rx.Warning)), func(x rx.Finding) bool {
+		_, kept := v.kept(x)
+		return kept
+	})
+}
+
+// unshown are the warnings that nobody has answered and that the page did not have when it was sent: of
+// a dose that was changed a moment ago, or of a chart that has changed since.
+func (v prescribeView) unshown() []rx.Finding {
+	return slices.DeleteFunc(v.openWarnings(), func(x rx.Finding) bool { return slices.Contains(v.Form.Shown, saying(x)) })
+}
+
 // openNews is how many findings nobody has answered that are new since what is renewed was signed.
 func (v prescribeView) openNews() int {
 	n := 0
@@ -178,7 +200,7 @@ func (v *prescribeView) page(r *web.Request) (c chart.Chart, p ui.Page, err erro
 	}
 	p = chartPage(r, c, "Prescribe")
 	p.Sheets = append(p.Sheets, "rx.css")
-	p.Scripts = append(p.Scripts, "pick.js")
+	p.Scripts = append(p.Scripts, "pick.js", "sign.js")
 	v.Banner, v.Told = p.Patient, true
 	return c, p, nil
 }
@@ -221,6 +243,9 @@ func newPrescribeView(r *web.Request) (prescribeView, error) {
 		return v, err
 	}
 	if err := v.flag(r); err != nil {
+		return v, err
+	}
+	if err := v.readVisit(r); err != nil {
 		return v, err
 	}
 	if err := v.start(r); err != nil {
@@ -277,10 +302,10 @@ func (v *prescribeView) start(r *web.Request) error {
 		if v.Facts.Minor() {
 			v.Form.withoutDose()
 		}
-		v.Form.For = v.problemLike(s.For)
+		v.Form.For = v.reasonFor(s.For)
 	case strings.TrimSpace(r.FormValue("free")) != "":
 		// How much, how and how often is for the prescriber to say: nothing is guessed.
-		v.Form = prescribeForm{Medicine: strings.TrimSpace(r.FormValue("free")), Repeats: "0"}
+		v.Form = prescribeForm{Medicine: strings.TrimSpace(r.FormValue("free")), Repeats: "0", For: v.reasonFor("")}
 	default:
 		return nil
 	}
@@ -347,17 +372,6 @@ func (v *prescribeView) askWhom(r *web.Request, c chart.Chart) error {
 		v.Form.Signer = physicians[0].ID
 	}
 	return nil
-}
-
-// problemLike finds the patient's problem that the usual reason means; otherwise the words
-// of the reason stay.
-func (v *prescribeView) problemLike(reason string) string {
-	for _, p := range v.Facts.Problems {
-		if strings.EqualFold(p.Text, reason) || strings.Contains(strings.ToLower(p.Text), reason) {
-			return p.ID
-		}
-	}
-	return reason
 }
 
 // search finds order sentences, the best match first; what a grave check forbids comes last, with

@@ -24,6 +24,9 @@ func prescribeSign(w http.ResponseWriter, r *web.Request) error {
 	if v.Reworded {
 		v.Faults.Add("dose", rewordedWords(r.Context(), v))
 	}
+	if list := v.unshown(); len(list) > 0 {
+		v.Faults.Add("", newlyWords(r.Context(), list))
+	}
 	if len(v.Faults) > 0 {
 		return prescribeAgain(w, r, v)
 	}

@@ -60,7 +60,7 @@ func prescribeWeigh(w http.ResponseWriter, r *web.Request) error {
 		return web.Render(w, r, weighed(v))
 	}
 	p.Sheets = append(p.Sheets, "rx.css")
-	p.Scripts = append(p.Scripts, "pick.js")
+	p.Scripts = append(p.Scripts, "pick.js", "sign.js")
 	if len(v.Weigh.Faults) > 0 {
 		return web.Invalid(w, r, p, prescribePage(v))
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/a-h/templ"
+
 	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/door/ui"
 	"github.com/osler-emr/osler/knowledge/drug"
@@ -75,7 +77,7 @@ func (v prescribeView) standing(ctx context.Context, stops, warnings, grave int)
 	switch {
 	case !v.complete():
 		return ui.T(ctx, "not complete yet")
-	case stops+warnings == 0 && v.unchecked():
+	case stops+grave == 0 && (warnings == 0 || v.MaySign) && v.unchecked():
 		return ui.T(ctx, "not checked: say that you have checked it")
 	case stops+warnings == 0 && v.doseUnchecked():
 		return ui.T(ctx, "dose not checked")
@@ -142,27 +144,6 @@ func routeOptions(ctx context.Context, f prescribeForm) []ui.Option {
 	return out
 }
 
-// reasonOptions are the patient's problems and the usual reason of the sentence.
-func (v prescribeView) reasonOptions(ctx context.Context) []ui.Option {
-	out := []ui.Option{{Value: "", Label: ui.T(ctx, "no reason given")}}
-	words := v.Form.For
-	for _, p := range v.Facts.Problems {
-		if p.ID == v.Form.For {
-			words = ""
-		}
-	}
-	if words != "" && !strings.HasPrefix(words, "Condition/") {
-		out = append(out, ui.Option{Value: words, Label: words})
-	}
-	if s, ok := drug.SentenceByID(v.Form.Sentence); ok && s.For != words {
-		out = append(out, ui.Option{Value: s.For, Label: s.For})
-	}
-	for _, p := range v.Facts.Problems {
-		out = append(out, ui.Option{Value: p.ID, Label: p.Text})
-	}
-	return out
-}
-
 // supplyWords says what is supplied and how long it lasts.
 func supplyWords(ctx context.Context, d medication.Draft) string {
 	if !(d.Quantity > 0) {
@@ -195,9 +176,46 @@ func openWords(ctx context.Context, stops, warnings, grave int) string {
 	case grave > 0:
 		return counted(ctx, "1 grave warning open: change the medicine or give a reason", "%d grave warnings open: change the medicine or give a reason", grave)
 	case warnings > 0:
-		return counted(ctx, "1 warning open, nothing stops it", "%d warnings open, nothing stops it", warnings)
+		return warnedWords(ctx, warnings)
 	}
 	return ui.T(ctx, "nothing stands in the way")
+}
+
+// warnedWords says of a prescription that it can be signed in spite of warnings, and of how many.
+func warnedWords(ctx context.Context, warnings int) string {
+	if warnings == 1 {
+		return ui.T(ctx, "can be signed, with 1 warning")
+	}
+	return ui.T(ctx, "can be signed, with %d warnings", warnings)
+}
+
+// looked marks a finding that nobody has answered, so that sign.js sees to it that it was on the screen.
+func looked(v prescribeView, x rx.Finding) templ.Attributes {
+	if _, kept := v.kept(x); kept {
+		return nil
+	}
+	return templ.Attributes{"data-look": saying(x), "tabindex": "-1"}
+}
+
+// saying is a finding with what it says: of another dose it is another one.
+func saying(x rx.Finding) string { return x.ID + " " + x.Sentence }
+
+// unlooked is what the sign bar says while warnings were never on the screen, for sign.js; nothing where
+// the warnings are no matter of the button's.
+func unlooked(ctx context.Context, v prescribeView) templ.Attributes {
+	if !v.MaySign || !v.signable() {
+		return nil
+	}
+	return templ.Attributes{"data-one": ui.T(ctx, "1 warning not looked at"), "data-many": ui.T(ctx, "%d warnings not looked at"), "data-first": ui.T(ctx, "Look first")}
+}
+
+// newlyWords says which warnings came up after the page was shown.
+func newlyWords(ctx context.Context, list []rx.Finding) string {
+	var titles []string
+	for _, x := range list {
+		titles = append(titles, ui.Say(ctx, x.Heading))
+	}
+	return ui.T(ctx, "New since the page was shown: %s. Look at it, then sign.", strings.Join(titles, ", "))
 }
 
 // measureWords writes a value without trailing zeros.

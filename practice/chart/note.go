@@ -18,6 +18,8 @@ const (
 	Plan           = "18776-5"
 	Subjective     = "61150-9"
 	Objective      = "61149-1"
+	VitalSigns     = "8716-3"
+	Results        = "30954-2"
 	ProgressNote   = "11506-3"
 )
 

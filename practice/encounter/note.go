@@ -32,7 +32,8 @@ func (s *signing) note() *fhir.Node {
 	}
 	n.Set("attester", fhir.Arr(attester(by, now)))
 	sections := fhir.Arr()
-	for _, part := range []section{s.assessment(), s.orders(), s.part(chart.Subjective, "Subjective", FieldSubjective), s.part(chart.Objective, "Objective", FieldObjective)} {
+	signs, tests := s.measured()
+	for _, part := range []section{s.assessment(), s.orders(), s.part(chart.Subjective, "Subjective", FieldSubjective), signs, tests, s.part(chart.Objective, "Objective", FieldObjective)} {
 		if part.text != "" {
 			sections.Append(part.node())
 		}

@@ -134,15 +134,7 @@ func vitalsPull(c chart.Chart, zone *time.Location) (Pull, bool) {
 		if !ok {
 			continue
 		}
-		name := map[vital.Measure]string{vital.BloodPressure: "BP", vital.BodyMass: "BMI", vital.Oxygen: "SpO₂"}[d.Measure]
-		if name == "" {
-			name = strings.ToLower(d.Name)
-		}
-		text := name + " " + r.Text() + " " + vital.Print(r.Unit) + flagWord(r.Flag)
-		if r.Unconfirmed { // frozen with the note: who reads it later sees no chart beside it
-			text += " (not confirmed)"
-		}
-		parts = append(parts, text)
+		parts = append(parts, reading(d, r))
 		p.Flag = vital.Worse(p.Flag, r.Flag)
 		if r.ID != "" {
 			p.Refs = append(p.Refs, "Observation/"+r.ID)
@@ -186,11 +178,8 @@ func labPulls(c chart.Chart, zone *time.Location) []Pull {
 		p := Pull{Key: "lab:" + s.Key, Field: FieldObjective, Title: s.Name, When: last.When, Flag: result.Worst(s.Newest()).Flag}
 		var values []string
 		for _, x := range slices.Backward(s.Points[max(0, len(s.Points)-4):]) {
-			value := x.Value.Value
-			if x.Numeric {
-				value = strings.TrimSpace(x.Comparator + lang.Number(value) + " " + s.Unit)
-			}
-			values = append(values, value+flagWord(x.Flag)+" ("+day(x.When, zone)+")")
+			x.Value.Unit = s.Unit
+			values = append(values, valueText(x.Value)+flagWord(x.Flag)+" ("+day(x.When, zone)+")")
 			p.Refs = append(p.Refs, "Observation/"+x.ID)
 		}
 		p.Text = strings.Join(values, "; ")

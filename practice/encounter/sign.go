@@ -45,7 +45,7 @@ type Signed struct {
 }
 
 // Digest stands for what a page shows of the work that would be signed beside the typed
-// text: diagnoses, linked data, copied parts, charges, those of colleagues too, orders.
+// text: diagnoses, linked data, copied parts, measurements, charges, those of colleagues too, orders.
 func (v Visit) Digest(fees billing.Schedule, orders []*fhir.Node) string {
 	work, _ := json.Marshal(v.Work)
 	h := sha256.New()
@@ -55,6 +55,9 @@ func (v Visit) Digest(fees billing.Schedule, orders []*fhir.Node) string {
 	}
 	for _, c := range v.Charged() {
 		fmt.Fprintf(h, "|%s %s", c.ID, c.Status)
+	}
+	for _, m := range v.Measured() {
+		fmt.Fprintf(h, "|%s %s", m.When, m.Text)
 	}
 	for _, n := range orders {
 		fmt.Fprintf(h, "|%s", n.JSON())

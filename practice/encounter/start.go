@@ -4,7 +4,7 @@
 // open, a clinician's unsigned work lives in two drafts: what is typed (saved by the page
 // as it is typed, key note/<patient>/<encounter>) and the Work beside it: diagnoses, data
 // pulled from the chart, parts copied forward, charges (key visit/…). Sign turns all of it
-// into one commit: the note, the diagnoses, the finished visit, the orders, the charges.
+// into one commit: the note with what was measured, the diagnoses, the finished visit, the orders, the charges.
 //
 //	v, _, err := encounter.Start(ctx, actor, patient, appointment)
 //	err = encounter.Edit(ctx, actor, patient, v.ID, func(w *encounter.Work) error { … })
