@@ -194,6 +194,7 @@ func compare(ctx context.Context, actor *record.Actor, patient string, d *Docume
 	}
 	c.within()
 	c.old()
+	c.over()
 	c.otherSex()
 	c.gone(here)
 	for i := range c.Rows {

@@ -119,6 +119,29 @@ func (c *Comparison) old() {
 	}
 }
 
+// over asks about courses that have ended by what the document says of their length, where no end is coded that
+// says so itself.
+func (c *Comparison) over() {
+	today := c.at.Format(time.DateOnly)
+	for i := range c.Rows {
+		r := &c.Rows[i]
+		long, n := r.Item.course, r.Item.Resource
+		if long == nil || !r.now || r.State == Same {
+			continue
+		}
+		end := first(n.Path("effectivePeriod.end"))
+		start := first(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"))
+		over := long.end(start)
+		switch {
+		case end != "" && before(end, today):
+		case start == "" && end == "":
+			r.inside(Doubt{Words: courseUndated, Args: []any{long.says}})
+		case over != "" && over <= today:
+			r.inside(Doubt{Words: courseOver, Args: []any{long.says, day(start)}})
+		}
+	}
+}
+
 // inside notes what of the document itself makes an item doubtful.
 func (r *Row) inside(d Doubt) {
 	if !slices.ContainsFunc(r.within, func(o Doubt) bool { return o.Words == d.Words }) {

@@ -74,6 +74,8 @@ type Item struct {
 	Source   string       // id of its passage in the section's text; "" when the entry refers to none
 	Of       int          // index in Document.Texts
 	Doubts   []Doubt
+
+	course *course // of a medicine: how long it is to be taken, in words; nil when they do not say
 }
 
 // Text is a section as its author attested it.
