@@ -143,7 +143,7 @@ func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec
 		switch choice {
 		case Add:
 			a.Added++
-			for _, n := range c.resources(actor, row.Item, document) {
+			for _, n := range c.resources(actor, row, document) {
 				puts = append(puts, record.Put{Resource: n, Create: true})
 				targets = append(targets, n.Reference()+"/_history/1")
 			}

@@ -214,16 +214,16 @@ func compare(ctx context.Context, actor *record.Actor, patient string, d *Docume
 		if r.Merges = put != nil; r.Merges {
 			r.reacts, r.raises = r.raise(r.entry.Clone())
 		}
-		r.Unwritten, r.Unmerged = !c.writes(actor, r.Item), r.entry != nil && keeps(actor, r, put)
+		r.Unwritten, r.Unmerged = !c.writes(actor, r), r.entry != nil && keeps(actor, r, put)
 		c.Partial = c.Partial || policy.Partial(actor.Principal(), r.Item.Resource.ResourceType())
 	}
 	return c, c.check(ctx, actor, nodes)
 }
 
 // writes reports whether a role may add what an item becomes, and say where it is from.
-func (c *Comparison) writes(actor *record.Actor, item *Item) bool {
+func (c *Comparison) writes(actor *record.Actor, r *Row) bool {
 	p := actor.Principal()
-	for _, n := range c.resources(actor, item, "document") {
+	for _, n := range c.resources(actor, r, "document") {
 		if policy.Decide(p, policy.Create, nil, n) != nil {
 			return false
 		}

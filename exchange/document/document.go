@@ -75,7 +75,8 @@ type Item struct {
 	Of       int          // index in Document.Texts
 	Doubts   []Doubt
 
-	course *course // of a medicine: how long it is to be taken, in words; nil when they do not say
+	course  *course   // of a medicine: how long it is to be taken, in words; nil when they do not say
+	doubted [][]Doubt // what of Doubts is said of each of Parts alone; nil when that is not known
 }
 
 // Text is a section as its author attested it.

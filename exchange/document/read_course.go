@@ -118,8 +118,8 @@ func lengthIn(part string) (longest length, said []string) {
 	return longest, said
 }
 
-// lasting reads how long a medicine is taken: in its directions, or in a column of its row for it.
-func (r *reader) lasting(e *cda.Element, it *Item) {
+// howLong reads how long a medicine is taken: in its directions, or in a column of its row for it.
+func (r *reader) howLong(e *cda.Element, it *Item) {
 	n := it.Resource
 	if r.budget -= 2 * mostSaid; r.budget < 0 {
 		return

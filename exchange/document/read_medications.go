@@ -134,7 +134,7 @@ func (r *reader) medication(e *cda.Element) {
 		item.Section = Medications
 	}
 	if !denied && !item.Absent {
-		r.lasting(e, item)
+		r.howLong(e, item)
 	}
 }
 
