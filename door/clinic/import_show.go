@@ -443,6 +443,31 @@ func sourceTone(from string) ui.Tone {
 // says then that it is known.
 func (v importView) others() bool { return v.C.Blocks() && len(v.R.Batches) == 0 }
 
+// again says where else in the document an item stands in the very same way: it is decided once.
+func (v importView) again(ctx context.Context, r document.Row) (said []string) {
+	var titles []string
+	for _, of := range r.Also {
+		title := ""
+		switch texts := v.C.Document.Texts; {
+		case of == r.Item.Of:
+			said = append(said, ui.T(ctx, "listed more than once in this section"))
+			continue
+		case of >= 0 && of < len(texts):
+			title = cmp.Or(texts[of].Title, ui.T(ctx, texts[of].Section.Name()))
+		}
+		if title != "" {
+			titles = append(titles, title)
+		}
+	}
+	if len(titles) > 0 {
+		said = append(said, ui.T(ctx, "also in the section %s", strings.Join(titles, ui.T(ctx, ", "))))
+	}
+	if r.Shared > 0 {
+		said = append(said, ui.T(ctx, "%d of its values stand in %s too, and are written once", r.Shared, r.SharedWith))
+	}
+	return said
+}
+
 // known is what the chart's entry says, beside its name.
 func known(ctx context.Context, r document.Row) (parts []string) {
 	for i, f := range r.Fields {

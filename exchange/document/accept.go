@@ -120,7 +120,8 @@ func (r *Review) has(choices map[string]Choice) bool {
 // accept adds to a change what a decision writes.
 func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec Decision, change *record.Change) (a Accepted, err error) {
 	c.as(document)
-	ended := map[string]bool{} // statements that there are no allergies
+	ended := map[string]bool{}   // statements that there are no allergies
+	wrote := map[string]string{} // values of panels, by their marks
 	reason := strings.TrimSpace(dec.Reason)
 	if reason == "" {
 		reason = r.Reason
@@ -143,7 +144,7 @@ func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec
 		switch choice {
 		case Add:
 			a.Added++
-			for _, n := range c.resources(actor, row, document) {
+			for _, n := range c.resources(actor, row, document, wrote) {
 				puts = append(puts, record.Put{Resource: n, Create: true})
 				targets = append(targets, n.Reference()+"/_history/1")
 			}

@@ -64,15 +64,25 @@ func statement(n *fhir.Node) *fhir.Node {
 var aboutWhom = map[string]string{"AllergyIntolerance": "patient", "Immunization": "patient", "FamilyMemberHistory": "patient", "Device": "patient",
 	"ImmunizationRecommendation": "patient", "NutritionOrder": "patient", "Coverage": "beneficiary"}
 
-// resources are an item as it is stored, the item itself first, its parts after it.
-func (c *Comparison) resources(actor *record.Actor, r *Row, document string) []*fhir.Node {
+// resources are an item as it is stored, the item itself first, its parts after it, but for those that another panel of the
+// step has: wrote are these, by their marks.
+func (c *Comparison) resources(actor *record.Actor, r *Row, document string, wrote map[string]string) []*fhir.Node {
 	item, doubts := r.Item, r.lasting()
 	main := c.owned(actor, written(item.Resource).Clone(), document)
 	out := []*fhir.Node{main}
 	refs := fhir.Arr()
 	for i, p := range item.Parts {
+		of := item.doubtsOf(i, doubts)
+		m := mark(p, of)
+		if ref := wrote[m]; ref != "" && m != "" {
+			refs.Append(reference(ref))
+			continue
+		}
 		part := c.owned(actor, p.Clone(), document)
-		unsure(part, item.doubtsOf(i, doubts))
+		unsure(part, of)
+		if wrote != nil && m != "" {
+			wrote[m] = part.Reference()
+		}
 		refs.Append(reference(part.Reference()))
 		out = append(out, part)
 	}

@@ -60,8 +60,13 @@ type Row struct {
 	Unwritten, Unmerged bool
 	// Merges reports whether Merge does more than note that it is listed elsewhere.
 	Merges bool
-	// Twice says that it is the same as an item before it, which the chart lacks.
+	// Twice says that it is the same as another item of the document, which the chart lacks; Also are the sections where such
+	// another one stands (Document.Texts), of the one that is to be decided.
 	Twice bool
+	Also  []int
+	// Shared is how many values of a panel stand in another panel of the document too, SharedWith, in the very same way.
+	Shared     int
+	SharedWith string
 
 	entry  *fhir.Node
 	sure   bool // it is the entry, by codes and time
@@ -223,7 +228,7 @@ func compare(ctx context.Context, actor *record.Actor, patient string, d *Docume
 // writes reports whether a role may add what an item becomes, and say where it is from.
 func (c *Comparison) writes(actor *record.Actor, r *Row) bool {
 	p := actor.Principal()
-	for _, n := range c.resources(actor, r, "document") {
+	for _, n := range c.resources(actor, r, "document", nil) {
 		if policy.Decide(p, policy.Create, nil, n) != nil {
 			return false
 		}
