@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/record"
 )
 
@@ -122,6 +123,7 @@ func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec
 	c.as(document)
 	ended := map[string]bool{}   // statements that there are no allergies
 	wrote := map[string]string{} // values of panels, by their marks
+	c.visits = map[string]*fhir.Node{}
 	reason := strings.TrimSpace(dec.Reason)
 	if reason == "" {
 		reason = r.Reason
@@ -131,6 +133,9 @@ func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec
 	var puts []record.Put
 	for i := range c.Rows {
 		row := &c.Rows[i]
+		if row.State == Same && row.entry.ResourceType() == "Encounter" {
+			c.visits[row.Item.Key] = row.entry
+		}
 		choice := dec.Choices[row.Item.Key]
 		if choice == "" || !row.Decide() || r.Done[row.Item.Key] != "" {
 			continue

@@ -96,7 +96,15 @@ func (c *Comparison) resources(actor *record.Actor, r *Row, document string, wro
 	}
 	unsure(main, doubts)
 	switch main.ResourceType() {
+	case "Encounter":
+		if c.visits != nil {
+			c.visits[item.Key] = main
+		}
 	case "Condition":
+		// what more people may see than the visit does not tell of it
+		if v := c.visits[item.Visit]; v != nil && covers(c.bears(main, record.Labels(main)), c.bears(v, record.Labels(v))) {
+			main.Set("encounter", reference(v.Reference()))
+		}
 		if main.Get("category") == nil && item.Section == Problems {
 			main.Set("category", fhir.Arr(made(conditionCategory, "problem-list-item", "")))
 		}

@@ -124,9 +124,10 @@ type Comparison struct {
 	all   []string // labels, see union
 	// declared are those of them that the document itself states.
 	declared []string
-	denials  []*thing          // statements of the chart that there are no allergies
-	twins    map[string]string // DocumentReferences with the document's number, by the hash of their content
-	seen     record.Change     // Unchanged and SeenAt of the chart that was read
+	denials  []*thing              // statements of the chart that there are no allergies
+	visits   map[string]*fhir.Node // of the step that is written, by the keys of their items
+	twins    map[string]string     // DocumentReferences with the document's number, by the hash of their content
+	seen     record.Change         // Unchanged and SeenAt of the chart that was read
 }
 
 // compared are the types of a chart that a document is held to.
@@ -344,12 +345,12 @@ func (c *Comparison) Sections() (out []Section) {
 	return out
 }
 
-var sections = []Section{Medications, Allergies, Problems, Immunizations, Results, VitalSigns, Procedures, Encounters, Social, Family, Goals, Plan, Devices, Functional, Notes, Other}
+var sections = []Section{Medications, Allergies, Problems, Immunizations, Results, VitalSigns, Procedures, Encounters, Diagnoses, Social, Family, Goals, Plan, Devices, Functional, Notes, Other}
 
 // Name is a section in words, a text of the message catalogue.
 func (s Section) Name() string {
 	if n, ok := map[Section]string{Allergies: "Allergies", Medications: "Medications", Problems: "Problems", Immunizations: "Immunizations", Results: "Results",
-		VitalSigns: "Vitals", Procedures: "Procedures", Encounters: "Visits", Social: "Social history", Family: "Family history", Goals: "Goals", Plan: "Plan",
+		VitalSigns: "Vitals", Procedures: "Procedures", Encounters: "Visits", Diagnoses: "Diagnoses of visits", Social: "Social history", Family: "Family history", Goals: "Goals", Plan: "Plan",
 		Devices: "Devices", Functional: "Functional status", Notes: "Notes"}[s]; ok {
 		return n
 	}

@@ -109,7 +109,7 @@ func (c *Comparison) once(kept, left *Row) {
 // repeats reports whether a row says what another has said, in all that they say: value, dates and status too.
 func (r *Row) repeats(before *Row) bool {
 	a, b := before.in, r.in
-	if a.group != b.group || a.event && when(a, b) != sameInstant || r.Item.Section == Encounters && before.Item.Section == Encounters && a.group == "Condition" ||
+	if a.group != b.group || a.event && when(a, b) != sameInstant || r.Item.Section == Diagnoses && before.Item.Section == Diagnoses && (r.Item.Visit != before.Item.Visit || r.Item.Visit == "") ||
 		a.group != "Condition" && spoken(a.node.Get("category")) != spoken(b.node.Get("category")) ||
 		!slices.Equal(labelCodes(before.Item), labelCodes(r.Item)) || severalAlike[a.group] && otherNumbers(a.node, b.node) {
 		return false

@@ -198,10 +198,10 @@ func TestWhatADocumentSaysTwiceIsDecidedOnce(t *testing.T) {
 		items []([2]string)
 		keys  string // of those that are decided
 	}{
-		"a problem on the list and of a visit": {[][2]string{problem("problems", list, "2026-05"), problem("encounters", visit, "2026-05")}, "a"},
-		"the visit first: the list's is kept":  {[][2]string{problem("encounters", visit, "2026-05"), problem("problems", list, "2026-05")}, "b"},
-		"another beginning":                    {[][2]string{problem("problems", list, "2026-05"), problem("encounters", visit, "2026-06")}, "ab"},
-		"of two visits":                        {[][2]string{problem("encounters", visit, "2026-05"), problem("encounters", visit, "2026-05")}, "ab"},
+		"a problem on the list and of a visit": {[][2]string{problem("problems", list, "2026-05"), problem("diagnoses", visit, "2026-05")}, "a"},
+		"the visit first: the list's is kept":  {[][2]string{problem("diagnoses", visit, "2026-05"), problem("problems", list, "2026-05")}, "b"},
+		"another beginning":                    {[][2]string{problem("problems", list, "2026-05"), problem("diagnoses", visit, "2026-06")}, "ab"},
+		"of two visits":                        {[][2]string{problem("diagnoses", visit, "2026-05"), problem("diagnoses", visit, "2026-05")}, "ab"},
 		"a medicine of the list and of a plan": {[][2]string{tablet("medications", "active", "2026-05-01"), tablet("plan", "active", "2026-05-01")}, "a"},
 		"planned, and taken":                   {[][2]string{tablet("medications", "active", "2026-05-01"), tablet("plan", "intended", "2026-05-01")}, "ab"},
 		"taken since another day":              {[][2]string{tablet("medications", "active", "2026-05-01"), tablet("medications", "active", "2026-06-01")}, "ab"},
