@@ -84,10 +84,19 @@ func checkKidney(s *state) string {
 	case !concerned:
 		return "no kidney rule for this medicine in the catalogue"
 	case !s.EGFR.Known:
-		s.miss(Kidney, "", "no eGFR recorded, and the dose of "+names(s.mine)+" depends on kidney function")
+		none := "no eGFR recorded"
+		if s.NoEGFR != "" {
+			none += ", and not calculated from creatinine (" + s.NoEGFR + ")"
+		}
+		s.miss(Kidney, "", none+", and the dose of "+names(s.mine)+" depends on kidney function")
 		return ""
+	case s.NoEGFR != "":
+		s.miss(Kidney, "eGFR", "not calculated from a newer creatinine ("+s.NoEGFR+"): the one before was used")
 	}
-	note := fmt.Sprintf("eGFR %g %s, %s", s.EGFR.Value, s.EGFR.Unit, day(s.EGFR.Date))
+	if s.EGFR.Calculated && s.Pregnancy == Pregnant {
+		s.miss(Kidney, "eGFR", "it was calculated from creatinine, and the equation is not made for pregnancy; it was used all the same")
+	}
+	note := fmt.Sprintf("eGFR %g %s, %s", s.EGFR.Value, s.EGFR.Unit, s.EGFR.from())
 	if s.old(s.EGFR) {
 		s.miss(Kidney, "eGFR", "the last one is from "+day(s.EGFR.Date)+", more than a year ago; it was used all the same")
 	}
