@@ -107,3 +107,12 @@ func compared1(t *testing.T, h house, d *Document) Row {
 	}
 	return c.Rows[0]
 }
+
+// TestALengthInWordsIsKeptBesideACodedTime: the directions of the chart say it, though how often is coded.
+func TestALengthInWordsIsKeptBesideACodedTime(t *testing.T) {
+	entry := `<substanceAdministration classCode="SBADM" moodCode="EVN"><text>1 tablet daily for 10 days</text><statusCode code="active"/>` + since + daily + `<doseQuantity value="1" unit="{tablet}"/><consumable><manufacturedProduct><manufacturedMaterial>` + metformin + `</manufacturedMaterial></manufacturedProduct></consumable></substanceAdministration>`
+	d := takenIn(t, "", entry)
+	if got := d.Items[0].Resource.Path("dosage.0.text").Text(); !strings.HasSuffix(got, ", once a day, for 10 days") {
+		t.Errorf("directions: %q", got)
+	}
+}
