@@ -30,6 +30,8 @@ type chartFrame struct {
 	Disputes []rightsLine
 	// Sight is set for who may say who sees an entry: the labels of each.
 	Sight func(reference string) []string
+	// Confirms reports whether the reader may confirm what was not sure of an imported entry.
+	Confirms func(reference string) bool
 }
 
 // chartPart is one page of a chart.
@@ -55,7 +57,10 @@ func (f chartFrame) Href(part string) string {
 func frameOf(r *web.Request, c chart.Chart, current string) chartFrame {
 	counts := map[string]int{"notes": len(c.Notes), "problems": len(c.ActiveProblems()), "allergies": len(c.Allergies.Active),
 		"documents": len(c.Documents), "immunizations": len(c.Immunizations), "charges": c.Charges}
-	return chartFrame{Patient: c.Patient.ID, Current: current, Counts: counts, Disputes: disputes(c, current), Sight: sightIn(r, c)}
+	return chartFrame{Patient: c.Patient.ID, Current: current, Counts: counts, Disputes: disputes(c, current), Sight: sightIn(r, c), Confirms: func(reference string) bool {
+		t, _, _ := strings.Cut(reference, "/")
+		return mayWrite(r, t)
+	}}
 }
 
 // chartPage is the page around a chart: its title, never with patient data in it, and the

@@ -147,7 +147,7 @@ const summaryDays = 4
 
 // resultsOf are the laboratory results of a chart that was read already.
 func resultsOf(c chart.Chart, tasks []task.Task) result.Grid {
-	return result.From(slices.Concat(c.Resources("Patient"), c.Resources("Observation"), c.Resources("DiagnosticReport")), c.Patient.ID, tasks)
+	return result.From(slices.Concat(c.Resources("Patient"), c.Resources("Observation"), c.Resources("DiagnosticReport")), c.Patient.ID, tasks).WithEGFR()
 }
 
 // visits finds the visit in progress, or the appointments of today that can start one.
@@ -180,7 +180,7 @@ func markers() []struct{ ICD, LOINC, Name string } {
 	return []struct{ ICD, LOINC, Name string }{
 		{"E10", "4548-4", "HbA1c"}, {"E11", "4548-4", "HbA1c"}, {"R73", "4548-4", "HbA1c"},
 		{"E78", "13457-7", "LDL"}, {"E78", "18262-6", "LDL"}, {"E78", "2089-1", "LDL"}, {"E78", "39469-2", "LDL"}, {"E78", "22748-8", "LDL"},
-		{"N18", "98979-8", "eGFR"}, {"N18", "33914-3", "eGFR"}, {"N18", "62238-1", "eGFR"}, {"N18", "48642-3", "eGFR"}, {"N18", "69405-9", "eGFR"},
+		{"N18", "98979-8", "eGFR"}, {"N18", "33914-3", "eGFR"}, {"N18", "62238-1", "eGFR"}, {"N18", "48642-3", "eGFR"}, {"N18", "69405-9", "eGFR"}, {"N18", result.CalculatedEGFR, "eGFR, calculated by Osler"},
 		{"E03", "3016-3", "TSH"}, {"E05", "3016-3", "TSH"}, {"D50", "718-7", "Hemoglobin"}, {"D64", "718-7", "Hemoglobin"},
 		{"M10", "3084-1", "Uric acid"}, {"M10", "14933-6", "Uric acid"}, {"I48", "6301-6", "INR"},
 	}
@@ -195,7 +195,7 @@ func problemLines(c chart.Chart, grid result.Grid) []problemLine {
 			if !strings.HasPrefix(p.ICD, m.ICD) {
 				continue
 			}
-			if s, ok := grid.Find(m.LOINC); ok && (line.Marker == nil || s.Last().At.After(newest)) {
+			if s, ok := grid.Find(m.LOINC); ok && s.Why == "" && (line.Marker == nil || s.Last().At.After(newest)) {
 				p := s.Last()
 				newest = p.At
 				line.Marker, line.Name = &ui.Amount{Value: p.Value.Value, Comparator: p.Comparator, Unit: s.Unit, Flag: p.Flag}, m.Name

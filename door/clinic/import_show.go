@@ -211,9 +211,14 @@ func (v importView) next() string {
 }
 
 // same are the rows that are the same as the chart.
-func (v importView) same() (out []document.Row) {
+func (v importView) same() []document.Row { return v.undecided(false) }
+
+// twice are the rows that are decided with another one of the document.
+func (v importView) twice() []document.Row { return v.undecided(true) }
+
+func (v importView) undecided(twice bool) (out []document.Row) {
 	for _, r := range v.C.Rows {
-		if !r.Decide() {
+		if !r.Decide() && r.Twice == twice {
 			out = append(out, r)
 		}
 	}
@@ -442,6 +447,35 @@ func sourceTone(from string) ui.Tone {
 // others reports whether the document is about another person, and nothing of it was taken in yet: who decides
 // says then that it is known.
 func (v importView) others() bool { return v.C.Blocks() && len(v.R.Batches) == 0 }
+
+// again says in which visit a diagnosis was made, and where else in the document an item stands in the very same way: it is decided
+// once.
+func (v importView) again(ctx context.Context, r document.Row) (said []string) {
+	if visit, ok := v.C.Row(r.Item.Visit); ok {
+		said = append(said, ui.T(ctx, "in the visit: %s", visit.Item.Text))
+	}
+	var titles []string
+	for _, of := range r.Also {
+		title := ""
+		switch texts := v.C.Document.Texts; {
+		case of == r.Item.Of:
+			said = append(said, ui.T(ctx, "listed more than once in this section"))
+			continue
+		case of >= 0 && of < len(texts):
+			title = cmp.Or(texts[of].Title, ui.T(ctx, texts[of].Section.Name()))
+		}
+		if title != "" {
+			titles = append(titles, title)
+		}
+	}
+	if len(titles) > 0 {
+		said = append(said, ui.T(ctx, "also in the section %s", strings.Join(titles, ui.T(ctx, ", "))))
+	}
+	if r.Shared > 0 {
+		said = append(said, ui.T(ctx, "%d of its values stand in %s too, and are written once", r.Shared, r.SharedWith))
+	}
+	return said
+}
 
 // known is what the chart's entry says, beside its name.
 func known(ctx context.Context, r document.Row) (parts []string) {

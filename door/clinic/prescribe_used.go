@@ -21,7 +21,7 @@ func (v *prescribeView) flag(r *web.Request) error {
 		}
 		nodes = append(nodes, n)
 	}
-	grid := result.From(nodes, v.Patient, nil).In(r.Now().Location())
+	grid := result.From(nodes, v.Patient, nil).In(r.Now().Location()).WithEGFR()
 	v.EGFRFlag, v.PotassiumFlag = flagIn(grid, "98979-8", v.Facts.EGFR), flagIn(grid, "2823-3", v.Facts.Potassium)
 	return nil
 }

@@ -26,7 +26,7 @@ type problemsView struct {
 	May    bool
 }
 
-// visitDiagnoses are the diagnoses of one visit that are not on the list.
+// visitDiagnoses are the diagnoses of one visit that are not on the list; without a visit, of those that are not in the chart.
 type visitDiagnoses struct {
 	Visit     chart.Visit
 	Diagnoses []chart.Problem
@@ -51,6 +51,9 @@ func showProblems(w http.ResponseWriter, r *web.Request, f problemForm) error {
 		if d := c.DiagnosesOf(visit.ID); len(d) > 0 {
 			v.Visits = append(v.Visits, visitDiagnoses{visit, d})
 		}
+	}
+	if d := c.DiagnosesOf(""); len(d) > 0 {
+		v.Visits = append(v.Visits, visitDiagnoses{Diagnoses: d})
 	}
 	p := chartPage(r, c, "Problems")
 	if len(f.Faults) > 0 {

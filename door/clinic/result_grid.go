@@ -81,7 +81,7 @@ func showResults(w http.ResponseWriter, r *web.Request, selected string, faults 
 	}
 	tasks = slices.DeleteFunc(tasks, func(t task.Task) bool { return t.Kind != task.ReviewResult })
 	nodes := slices.Concat(c.Resources("Patient"), c.Resources("Observation"), c.Resources("DiagnosticReport"))
-	v := resultsView{Frame: frameOf(r, c, "results"), Grid: result.From(nodes, c.Patient.ID, tasks).In(r.Now().Location()), Pending: tasks, Faults: faults, All: r.FormValue("all") == "yes",
+	v := resultsView{Frame: frameOf(r, c, "results"), Grid: result.From(nodes, c.Patient.ID, tasks).In(r.Now().Location()).WithEGFR(), Pending: tasks, Faults: faults, All: r.FormValue("all") == "yes",
 		MaySign: r.Principal().Role == trust.Physician || r.Principal().Role == trust.Nurse, MayFile: mayWrite(r, "Observation"), Comment: r.FormValue("comment"), Plan: r.FormValue("plan"),
 		Key: nonce(r), Wrong: r.FormValue("value"), Why: r.FormValue("reason")}
 	v.window()

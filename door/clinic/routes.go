@@ -50,6 +50,7 @@ func routes(m *web.Mux) {
 	m.Page("POST /schedule/{id}/move", web.Desk, scheduleMove)
 
 	m.Page("GET /p/{patient}", web.Desk|web.Biller, chartShow)
+	m.Page("POST /p/{patient}/confirm", web.Clinical, confirmDoubt)
 	m.Page("GET /p/{patient}/problems", web.Clinical, problemsShow)
 	m.Page("POST /p/{patient}/problems", web.Clinical, problemAdd)
 	m.Find("/p/{patient}/problems/find", web.Clinical, problemFind)

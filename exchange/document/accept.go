@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/record"
 )
 
@@ -120,7 +121,9 @@ func (r *Review) has(choices map[string]Choice) bool {
 // accept adds to a change what a decision writes.
 func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec Decision, change *record.Change) (a Accepted, err error) {
 	c.as(document)
-	ended := map[string]bool{} // statements that there are no allergies
+	ended := map[string]bool{}   // statements that there are no allergies
+	wrote := map[string]string{} // values of panels, by their marks
+	c.visits = map[string]*fhir.Node{}
 	reason := strings.TrimSpace(dec.Reason)
 	if reason == "" {
 		reason = r.Reason
@@ -130,6 +133,9 @@ func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec
 	var puts []record.Put
 	for i := range c.Rows {
 		row := &c.Rows[i]
+		if row.State == Same && row.entry.ResourceType() == "Encounter" {
+			c.visits[row.Item.Key] = row.entry
+		}
 		choice := dec.Choices[row.Item.Key]
 		if choice == "" || !row.Decide() || r.Done[row.Item.Key] != "" {
 			continue
@@ -143,7 +149,7 @@ func (c *Comparison) accept(actor *record.Actor, r *Review, document string, dec
 		switch choice {
 		case Add:
 			a.Added++
-			for _, n := range c.resources(actor, row.Item, document) {
+			for _, n := range c.resources(actor, row, document, wrote) {
 				puts = append(puts, record.Put{Resource: n, Create: true})
 				targets = append(targets, n.Reference()+"/_history/1")
 			}

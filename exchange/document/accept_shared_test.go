@@ -1,6 +1,7 @@
 package document
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -77,4 +78,45 @@ func TestSharedDocumentsAreTakenIn(t *testing.T) {
 		t.Error("an import made practitioners, organizations or places")
 	}
 	t.Logf("%d documents, %d items added; held to the chart again: %v", documents, items, again)
+}
+
+// TestADiagnosisOfAVisitIsNoVisit: it stands among the diagnoses, says of which visit it is, and is linked with it once both are in the
+// chart, in one step or in two.
+func TestADiagnosisOfAVisitIsNoVisit(t *testing.T) {
+	d, err := Read(shared(t, "onc/b1_ToC_Amb__170.315_b1_toc_amb_r11_sample1_v8.xml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(d.Items, func(i Item) bool { return i.Section == Diagnoses })
+	if at < 1 || d.Items[at].Text != "Pneumonia, since 6 Aug 2012" || d.Items[at].Visit != d.Items[at-1].Key || d.Items[at-1].Resource.ResourceType() != "Encounter" {
+		t.Fatal(said(d))
+	}
+	for _, it := range d.Items {
+		if it.Section == Encounters && it.Resource.ResourceType() != "Encounter" {
+			t.Errorf("among the visits: %s", it.Text)
+		}
+	}
+	visit, diagnosis := d.Items[at-1].Key, d.Items[at].Key
+	d.Items = d.Items[at-1 : at+1] // the same problem is on its list too
+	d.Patient, d.Hash = node(t, maria), "" // it is another than the file
+	for name, steps := range map[string][]map[string]Choice{
+		"in one step": {{visit: Add, diagnosis: Add}},
+		"in two":      {{visit: Add}, {diagnosis: Add}},
+		"alone":       {{diagnosis: Add}},
+	} {
+		h := open(t)
+		f := h.filed(d)
+		for _, s := range steps {
+			if _, _, err := Accept(ctx, h.as(trust.Physician, "anna"), "maria", f.Document, d, Decision{Choices: s}); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+		want := ""
+		for _, n := range h.all("Encounter") {
+			want = n.Reference()
+		}
+		if got := h.all("Condition")[0].Path("encounter.reference").Text(); got != want {
+			t.Errorf("%s: of %q, want %q", name, got, want)
+		}
+	}
 }

@@ -64,13 +64,25 @@ func statement(n *fhir.Node) *fhir.Node {
 var aboutWhom = map[string]string{"AllergyIntolerance": "patient", "Immunization": "patient", "FamilyMemberHistory": "patient", "Device": "patient",
 	"ImmunizationRecommendation": "patient", "NutritionOrder": "patient", "Coverage": "beneficiary"}
 
-// resources are an item as it is stored, the item itself first, its parts after it.
-func (c *Comparison) resources(actor *record.Actor, item *Item, document string) []*fhir.Node {
+// resources are an item as it is stored, the item itself first, its parts after it, but for those that another panel of the
+// step has: wrote are these, by their marks.
+func (c *Comparison) resources(actor *record.Actor, r *Row, document string, wrote map[string]string) []*fhir.Node {
+	item, doubts := r.Item, r.lasting()
 	main := c.owned(actor, written(item.Resource).Clone(), document)
 	out := []*fhir.Node{main}
 	refs := fhir.Arr()
-	for _, p := range item.Parts {
+	for i, p := range item.Parts {
+		of := item.doubtsOf(i, doubts)
+		m := mark(p, of)
+		if ref := wrote[m]; ref != "" && m != "" {
+			refs.Append(reference(ref))
+			continue
+		}
 		part := c.owned(actor, p.Clone(), document)
+		unsure(part, of)
+		if wrote != nil && m != "" {
+			wrote[m] = part.Reference()
+		}
 		refs.Append(reference(part.Reference()))
 		out = append(out, part)
 	}
@@ -82,9 +94,17 @@ func (c *Comparison) resources(actor *record.Actor, item *Item, document string)
 			main.Set("hasMember", refs)
 		}
 	}
-	unsure(main, item.Doubts)
+	unsure(main, doubts)
 	switch main.ResourceType() {
+	case "Encounter":
+		if c.visits != nil {
+			c.visits[item.Key] = main
+		}
 	case "Condition":
+		// what more people may see than the visit does not tell of it
+		if v := c.visits[item.Visit]; v != nil && covers(c.bears(main, record.Labels(main)), c.bears(v, record.Labels(v))) {
+			main.Set("encounter", reference(v.Reference()))
+		}
 		if main.Get("category") == nil && item.Section == Problems {
 			main.Set("category", fhir.Arr(made(conditionCategory, "problem-list-item", "")))
 		}
@@ -110,20 +130,56 @@ func (c *Comparison) resources(actor *record.Actor, item *Item, document string)
 	return out
 }
 
-// unsure notes first of an entry what was not sure of it when it was taken in: who reads the chart knows it as who accepted it did.
+// unsure notes first of an entry what was not sure of it when it was taken in: who reads the chart knows it as who accepted
+// it did, until somebody confirms it.
 func unsure(n *fhir.Node, doubts []Doubt) {
-	if len(doubts) == 0 || !notable[n.ResourceType()] {
+	if len(doubts) == 0 {
 		return
 	}
-	var words []string
-	for _, d := range doubts {
-		words = append(words, lang.Language{}.T(d.Words, d.Args...))
+	note := fhir.Obj("text", policy.DoubtMark+fault.Clip(inEnglish(doubts), 600))
+	if !notable[n.ResourceType()] {
+		list := n.Get("extension")
+		if list == nil {
+			list = fhir.Arr()
+			n.Set("extension", list)
+		}
+		list.Append(fhir.Obj("url", policy.NoteURL, "valueAnnotation", note))
+		return
 	}
-	notes := fhir.Arr(fhir.Obj("text", "Not sure in the document that this is from: "+fault.Clip(strings.Join(words, " "), 600)))
+	notes := fhir.Arr(note)
 	for have := range n.Get("note").Items() {
 		notes.Append(have.Clone())
 	}
 	n.Set("note", notes)
+}
+
+func inEnglish(doubts []Doubt) string {
+	var words []string
+	for _, d := range doubts {
+		words = append(words, lang.Language{}.T(d.Words, d.Args...))
+	}
+	return strings.Join(words, " ")
+}
+
+// lasting are the doubts of an item that are still such once it is in the chart.
+func (r *Row) lasting() []Doubt {
+	return slices.DeleteFunc(slices.Clone(r.Doubts()), func(d Doubt) bool { return d.Words == sameClass })
+}
+
+// doubtsOf are those of an item's doubts that are of one of its parts: not those that are of others alone.
+func (it *Item) doubtsOf(part int, all []Doubt) (out []Doubt) {
+	if part >= len(it.doubted) {
+		return all
+	}
+	for _, d := range all {
+		of := slices.ContainsFunc(it.doubted, func(list []Doubt) bool {
+			return slices.ContainsFunc(list, func(o Doubt) bool { return o.Words == d.Words })
+		})
+		if !of {
+			out = append(out, d)
+		}
+	}
+	return append(out, it.doubted[part]...)
 }
 
 // owned gives a resource its id, its patient, where it is from and its labels.
@@ -162,6 +218,9 @@ func (c *Comparison) merge(actor *record.Actor, n *fhir.Node, r *Row) bool {
 	}
 	reacts, raises := r.raise(n)
 	text := fmt.Sprintf("Also listed by %s: %s", c.listed(), fault.Clip(strings.Join(strings.Fields(r.Item.Text), " "), 300))
+	if doubts := r.lasting(); len(doubts) > 0 {
+		text += " (not sure: " + fault.Clip(inEnglish(doubts), 300) + ")"
+	}
 	notes := n.Get("note")
 	if notes == nil {
 		notes = fhir.Arr()

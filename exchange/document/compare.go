@@ -60,8 +60,13 @@ type Row struct {
 	Unwritten, Unmerged bool
 	// Merges reports whether Merge does more than note that it is listed elsewhere.
 	Merges bool
-	// Twice says that it is the same as an item before it, which the chart lacks.
+	// Twice says that it is the same as another item of the document, which the chart lacks; Also are the sections where such
+	// another one stands (Document.Texts), of the one that is to be decided.
 	Twice bool
+	Also  []int
+	// Shared is how many values of a panel stand in another panel of the document too, SharedWith, in the very same way.
+	Shared     int
+	SharedWith string
 
 	entry  *fhir.Node
 	sure   bool // it is the entry, by codes and time
@@ -119,9 +124,10 @@ type Comparison struct {
 	all   []string // labels, see union
 	// declared are those of them that the document itself states.
 	declared []string
-	denials  []*thing          // statements of the chart that there are no allergies
-	twins    map[string]string // DocumentReferences with the document's number, by the hash of their content
-	seen     record.Change     // Unchanged and SeenAt of the chart that was read
+	denials  []*thing              // statements of the chart that there are no allergies
+	visits   map[string]*fhir.Node // of the step that is written, by the keys of their items
+	twins    map[string]string     // DocumentReferences with the document's number, by the hash of their content
+	seen     record.Change         // Unchanged and SeenAt of the chart that was read
 }
 
 // compared are the types of a chart that a document is held to.
@@ -194,6 +200,7 @@ func compare(ctx context.Context, actor *record.Actor, patient string, d *Docume
 	}
 	c.within()
 	c.old()
+	c.over()
 	c.otherSex()
 	c.gone(here)
 	for i := range c.Rows {
@@ -213,16 +220,16 @@ func compare(ctx context.Context, actor *record.Actor, patient string, d *Docume
 		if r.Merges = put != nil; r.Merges {
 			r.reacts, r.raises = r.raise(r.entry.Clone())
 		}
-		r.Unwritten, r.Unmerged = !c.writes(actor, r.Item), r.entry != nil && keeps(actor, r, put)
+		r.Unwritten, r.Unmerged = !c.writes(actor, r), r.entry != nil && keeps(actor, r, put)
 		c.Partial = c.Partial || policy.Partial(actor.Principal(), r.Item.Resource.ResourceType())
 	}
 	return c, c.check(ctx, actor, nodes)
 }
 
 // writes reports whether a role may add what an item becomes, and say where it is from.
-func (c *Comparison) writes(actor *record.Actor, item *Item) bool {
+func (c *Comparison) writes(actor *record.Actor, r *Row) bool {
 	p := actor.Principal()
-	for _, n := range c.resources(actor, item, "document") {
+	for _, n := range c.resources(actor, r, "document", nil) {
 		if policy.Decide(p, policy.Create, nil, n) != nil {
 			return false
 		}
@@ -338,12 +345,12 @@ func (c *Comparison) Sections() (out []Section) {
 	return out
 }
 
-var sections = []Section{Medications, Allergies, Problems, Immunizations, Results, VitalSigns, Procedures, Encounters, Social, Family, Goals, Plan, Devices, Functional, Notes, Other}
+var sections = []Section{Medications, Allergies, Problems, Immunizations, Results, VitalSigns, Procedures, Encounters, Diagnoses, Social, Family, Goals, Plan, Devices, Functional, Notes, Other}
 
 // Name is a section in words, a text of the message catalogue.
 func (s Section) Name() string {
 	if n, ok := map[Section]string{Allergies: "Allergies", Medications: "Medications", Problems: "Problems", Immunizations: "Immunizations", Results: "Results",
-		VitalSigns: "Vitals", Procedures: "Procedures", Encounters: "Visits", Social: "Social history", Family: "Family history", Goals: "Goals", Plan: "Plan",
+		VitalSigns: "Vitals", Procedures: "Procedures", Encounters: "Visits", Diagnoses: "Diagnoses of visits", Social: "Social history", Family: "Family history", Goals: "Goals", Plan: "Plan",
 		Devices: "Devices", Functional: "Functional status", Notes: "Notes"}[s]; ok {
 		return n
 	}

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/osler-emr/osler/fhir"
 )
 
 // The items of a document are held to each other as they are to the chart: a document says of itself that there is
@@ -11,11 +13,13 @@ import (
 
 // within holds them.
 func (c *Comparison) within() {
+	defer c.shared()
 	for i := range c.Rows {
 		if r := &c.Rows[i]; r.Item.Absent && r.in != nil && r.State == New {
 			c.contradicts(r)
 		}
 	}
+	c.twice()
 	first := map[string][]*Row{} // by what they are found by
 	for i := range c.Rows {
 		r := &c.Rows[i]
@@ -31,10 +35,8 @@ func (c *Comparison) within() {
 				}
 			}
 		}
-		if r.State == New {
-			for _, k := range r.in.keys() {
-				first[k] = append(first[k], r)
-			}
+		for _, k := range r.in.keys() {
+			first[k] = append(first[k], r)
 		}
 	}
 }
@@ -63,16 +65,133 @@ func (c *Comparison) contradicts(none *Row) {
 	}
 }
 
-// again looks whether a row says what one before it has said. The very same is not to be decided twice; the same
-// otherwise is for a person, of what is so today.
-func (r *Row) again(before *Row) {
-	if r.State != New {
-		return
+// twice finds what a document says twice in the very same way, in whichever sections: it is decided once. Diagnoses of
+// visits are those of different ones.
+func (c *Comparison) twice() {
+	first := map[string][]*Row{}
+	for i := range c.Rows {
+		r := &c.Rows[i]
+		if r.State != New || r.Item.Absent || r.in == nil {
+			continue
+		}
+		for _, k := range r.in.keys() {
+			for _, before := range first[k][:min(len(first[k]), mostAlike)] {
+				if r.State == New && before.State == New && before != r && r.repeats(before) {
+					c.once(before, r)
+				}
+			}
+		}
+		for _, k := range r.in.keys() {
+			first[k] = append(first[k], r)
+		}
 	}
-	here, there := match{thing: before.in, sure: true}, match{thing: r.in, sure: true}
+}
+
+// once leaves one of two rows to be decided: a problem of the list before a diagnosis of a visit, else the first. What is not
+// sure of the other is not sure of it.
+func (c *Comparison) once(kept, left *Row) {
+	if left.Item.Section == Problems && kept.Item.Section != Problems {
+		kept, left = left, kept
+	}
+	left.State, left.Twice = Same, true
+	for _, of := range append([]int{left.Item.Of}, left.Also...) {
+		if !slices.Contains(kept.Also, of) {
+			kept.Also = append(kept.Also, of)
+		}
+	}
+	for _, d := range left.Item.Doubts {
+		if !slices.ContainsFunc(kept.Item.Doubts, func(o Doubt) bool { return o.Words == d.Words }) {
+			kept.inside(d)
+		}
+	}
+}
+
+// repeats reports whether a row says what another has said, in all that they say: value, dates and status too.
+func (r *Row) repeats(before *Row) bool {
+	a, b := before.in, r.in
+	if a.group != b.group || a.event && when(a, b) != sameInstant || r.Item.Section == Diagnoses && before.Item.Section == Diagnoses && (r.Item.Visit != before.Item.Visit || r.Item.Visit == "") ||
+		a.group != "Condition" && spoken(a.node.Get("category")) != spoken(b.node.Get("category")) ||
+		!slices.Equal(labelCodes(before.Item), labelCodes(r.Item)) || severalAlike[a.group] && otherNumbers(a.node, b.node) {
+		return false
+	}
+	shared := folded(a.name) == folded(b.name) && len(a.codes) == len(b.codes)
+	for _, k := range a.codes { // what only the catalogues hold for the same may be another form of it
+		shared = shared || !strings.HasPrefix(k, "ingredient|") && !strings.HasPrefix(k, "problem|") && slices.Contains(b.codes, k)
+	}
+	if !shared || len(a.facts) != len(b.facts) {
+		return false
+	}
+	for _, f := range a.facts {
+		if f.date && f.value != b.find(f).value {
+			return false
+		}
+	}
+	return match{thing: a, sure: true}.state(b) == Same && match{thing: b, sure: true}.state(a) == Same
+}
+
+// severalAlike are the groups of which two may be alike: two visits of a day, two stents. Their numbers tell them apart.
+var severalAlike = map[string]bool{"Encounter": true, "Procedure": true, "Device": true, "DeviceUseStatement": true}
+
+// otherNumbers reports whether both have numbers, and none in common.
+func otherNumbers(a, b *fhir.Node) bool {
+	n := 0
+	for x := range a.Get("identifier").Items() {
+		for y := range b.Get("identifier").Items() {
+			if n++; x.Get("system").Text() == y.Get("system").Text() && x.Get("value").Text() == y.Get("value").Text() {
+				return false
+			}
+		}
+	}
+	return n > 0
+}
+
+// mark tells the values of panels apart by all that they say but their numbers; "" of one that gives no day.
+func mark(part *fhir.Node, doubts []Doubt) string {
+	if len(first(part.Get("effectiveDateTime"), part.Path("effectivePeriod.start"))) < len(time.DateOnly) || part.Path("code.coding.0.code").Text() == "" {
+		return ""
+	}
+	part = part.Clone()
+	part.Remove("identifier")
+	return string(part.JSON()) + inEnglish(doubts)
+}
+
+// shared finds the values that two panels have: they are written once.
+func (c *Comparison) shared() {
+	first := map[string]int{} // the row of a value, by its mark
+	for i := range c.Rows {
+		r := &c.Rows[i]
+		if r.State != New {
+			continue
+		}
+		for at, p := range r.Item.Parts {
+			m := mark(p, r.Item.doubtsOf(at, r.lasting()))
+			if m == "" {
+				continue
+			}
+			if j, ok := first[m]; !ok {
+				first[m] = i
+			} else if j != i {
+				r.Shared++
+				r.SharedWith = c.Rows[j].in.name
+			}
+		}
+	}
+}
+
+// labelCodes are the labels of an item and its parts.
+func labelCodes(it *Item) (list []string) {
+	for _, n := range append([]*fhir.Node{it.Resource}, it.Parts...) {
+		for x := range n.Path("meta.security").Items() {
+			list = append(list, x.Get("code").Text())
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// again looks whether a row says otherwise what one before it has said: that is for a person, of what is so today.
+func (r *Row) again(before *Row) {
 	switch {
-	case r.Item.Section == before.Item.Section && here.state(r.in) == Same && there.state(before.in) == Same:
-		r.State, r.Twice = Same, true
 	case r.in.group == "Condition" || !r.in.now || !before.in.now || r.in.apart(before.in):
 	default:
 		r.inside(Doubt{Words: listedAgain})
@@ -116,6 +235,29 @@ func (c *Comparison) old() {
 			continue
 		}
 		r.inside(Doubt{Words: ask, Args: []any{day(written.Format(time.DateOnly))}})
+	}
+}
+
+// over asks about courses that have ended by what the document says of their length, where no end is coded that
+// says so itself.
+func (c *Comparison) over() {
+	today := c.at.Format(time.DateOnly)
+	for i := range c.Rows {
+		r := &c.Rows[i]
+		long, n := r.Item.course, r.Item.Resource
+		if long == nil || !r.now || r.State == Same {
+			continue
+		}
+		end := first(n.Path("effectivePeriod.end"))
+		start := first(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"))
+		over := long.end(start)
+		switch {
+		case end != "" && before(end, today):
+		case start == "" && end == "":
+			r.inside(Doubt{Words: courseUndated, Args: []any{long.says}})
+		case over != "" && over <= today:
+			r.inside(Doubt{Words: courseOver, Args: []any{long.says, day(start)}})
+		}
 	}
 }
 

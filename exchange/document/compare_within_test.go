@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/base/fault"
+	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/trust"
 )
 
@@ -173,5 +174,104 @@ func TestAssertionsAreHeldToWhatTheyAssert(t *testing.T) {
 		if r := cmp.Rows[0]; r.State != c.want {
 			t.Errorf("%s: %s of %q %+v, not %s", name, r.State, r.ChartText, r.Fields, c.want)
 		}
+	}
+}
+
+// TestWhatADocumentSaysTwiceIsDecidedOnce, in whichever sections, and only where nothing differs.
+func TestWhatADocumentSaysTwiceIsDecidedOnce(t *testing.T) {
+	problem := func(section, category, onset string) [2]string {
+		it := has("Pneumonia", "233604007", "active")
+		return [2]string{section, strings.TrimSuffix(it[1], "}") + `,"category":[{"coding":[{"code":"` + category + `"}]}],"onsetDateTime":"` + onset + `"}`}
+	}
+	list, visit := "problem-list-item", "encounter-diagnosis"
+	given := func(section, value, at, status, rest string) [2]string {
+		return [2]string{section, `{"resourceType":"Observation","status":"` + status + `","code":{"coding":[{"system":"http://loinc.org","code":"2160-0"}],"text":"Creatinine"},"effectiveDateTime":"` + at + `","valueQuantity":{"value":` + value + `,"unit":"mg/dL","code":"mg/dL","system":"http://unitsofmeasure.org"}` + rest + `}`}
+	}
+	tablet := func(section, status, start string) [2]string {
+		it := takes("metformin 500 mg tablet", status, "1", "")
+		return [2]string{section, strings.TrimSuffix(it[1], "}") + `,"effectivePeriod":{"start":"` + start + `"}}`}
+	}
+	operation := func(number string) [2]string {
+		return [2]string{"procedures", `{"resourceType":"Procedure","identifier":[{"system":"urn:x","value":"` + number + `"}],"status":"completed","code":{"coding":[{"system":"http://snomed.info/sct","code":"36969009"}],"text":"Stent"},"performedDateTime":"2026-05-01"}`}
+	}
+	for name, c := range map[string]struct {
+		items []([2]string)
+		keys  string // of those that are decided
+	}{
+		"a problem on the list and of a visit": {[][2]string{problem("problems", list, "2026-05"), problem("diagnoses", visit, "2026-05")}, "a"},
+		"the visit first: the list's is kept":  {[][2]string{problem("diagnoses", visit, "2026-05"), problem("problems", list, "2026-05")}, "b"},
+		"another beginning":                    {[][2]string{problem("problems", list, "2026-05"), problem("diagnoses", visit, "2026-06")}, "ab"},
+		"of two visits":                        {[][2]string{problem("diagnoses", visit, "2026-05"), problem("diagnoses", visit, "2026-05")}, "ab"},
+		"a medicine of the list and of a plan": {[][2]string{tablet("medications", "active", "2026-05-01"), tablet("plan", "active", "2026-05-01")}, "a"},
+		"planned, and taken":                   {[][2]string{tablet("medications", "active", "2026-05-01"), tablet("plan", "intended", "2026-05-01")}, "ab"},
+		"taken since another day":              {[][2]string{tablet("medications", "active", "2026-05-01"), tablet("medications", "active", "2026-06-01")}, "ab"},
+		"a result":                             {[][2]string{given("results", "1.2", "2026-05-01", "final", ""), given("other", "1.2", "2026-05-01", "final", "")}, "a"},
+		"a result of another day":              {[][2]string{given("results", "1.2", "2026-05-01", "final", ""), given("results", "1.2", "2026-05-02", "final", "")}, "ab"},
+		"another value":                        {[][2]string{given("results", "1.2", "2026-05-01", "final", ""), given("results", "1.3", "2026-05-01", "final", "")}, "ab"},
+		"a preliminary one":                    {[][2]string{given("results", "1.2", "2026-05-01", "final", ""), given("results", "1.2", "2026-05-01", "preliminary", "")}, "ab"},
+		"a vital sign and a result":            {[][2]string{given("results", "1.2", "2026-05-01", "final", `,"category":[{"text":"laboratory"}]`), given("vital-signs", "1.2", "2026-05-01", "final", `,"category":[{"text":"vital-signs"}]`)}, "ab"},
+		"restricted in one section":            {[][2]string{given("results", "1.2", "2026-05-01", "final", ""), given("results", "1.2", "2026-05-01", "final", `,"meta":{"security":[{"system":"x","code":"PSY"}]}`)}, "ab"},
+		"two operations of a day":              {[][2]string{operation("1"), operation("2")}, "ab"},
+		"one operation, told twice":            {[][2]string{operation("1"), operation("1")}, "a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := open(t)
+			h.maria()
+			d := listOf(t, c.items...)
+			d.Texts = []Text{{Title: "First"}, {Title: "Second"}}
+			d.Items[1].Of = 1
+			d.Items[1].Doubts = []Doubt{{Words: wordsOnly}}
+			cmp, err := Compare(ctx, h.as(trust.Physician, "anna"), "maria", d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			keys := ""
+			for _, r := range cmp.Rows {
+				if r.Decide() {
+					keys += strings.TrimPrefix(r.Item.Key, "1.1.")
+				}
+				if once := len(c.keys) == 1; once && r.Decide() && (len(r.Also) != 1 || r.Also[0] == r.Item.Of || !slices.ContainsFunc(r.Doubts(), func(x Doubt) bool { return x.Words == wordsOnly })) {
+					t.Errorf("%s also in %v, %v", r.Item.Key, r.Also, r.Doubts())
+				}
+			}
+			if keys != c.keys {
+				t.Errorf("decided: %s, want %s", keys, c.keys)
+			}
+		})
+	}
+}
+
+// TestAValueOfTwoPanelsIsWrittenOnce: both reports have it.
+func TestAValueOfTwoPanelsIsWrittenOnce(t *testing.T) {
+	h := open(t)
+	h.maria()
+	d := letter(t)
+	for i := range d.Items {
+		if d.Items[i].Key == "bmp" {
+			other := d.Items[i]
+			other.Key, other.Resource = "cmp", other.Resource.Clone()
+			other.Resource.Get("code").Set("text", node(t, `{"resourceType":"Basic","x":"Comprehensive metabolic panel"}`).Get("x").Clone())
+			chloride := node(t, string(other.Parts[0].JSON()))
+			chloride.Path("code.coding.0").Set("code", node(t, `{"resourceType":"Basic","x":"2075-0"}`).Get("x").Clone())
+			other.Parts = []*fhir.Node{other.Parts[0].Clone(), chloride}
+			d.Items = append(d.Items, other)
+			break
+		}
+	}
+	f := h.filed(d)
+	anna := h.as(trust.Physician, "anna")
+	c, err := Compare(ctx, anna, "maria", d)
+	if err != nil || must(c.Row("cmp")).Shared != 1 || must(c.Row("cmp")).SharedWith != "Basic metabolic panel" || must(c.Row("bmp")).Shared != 0 {
+		t.Fatalf("%+v, %v", must(c.Row("cmp")), err)
+	}
+	if _, _, err := Accept(ctx, anna, "maria", f.Document, d, Decision{Choices: map[string]Choice{"bmp": Add, "cmp": Add}}); err != nil {
+		t.Fatal(err)
+	}
+	results := 0
+	for _, n := range h.all("DiagnosticReport") {
+		results += n.Get("result").Len()
+	}
+	if values := len(h.all("Observation")); values != 2 || results != 3 {
+		t.Errorf("%d values, %d of reports", values, results)
 	}
 }

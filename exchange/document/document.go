@@ -46,6 +46,7 @@ const (
 	VitalSigns    Section = "vital-signs"
 	Procedures    Section = "procedures"
 	Encounters    Section = "encounters"
+	Diagnoses     Section = "diagnoses" // of visits
 	Social        Section = "social-history"
 	Family        Section = "family-history"
 	Goals         Section = "goals"
@@ -74,6 +75,10 @@ type Item struct {
 	Source   string       // id of its passage in the section's text; "" when the entry refers to none
 	Of       int          // index in Document.Texts
 	Doubts   []Doubt
+	Visit    string // of a diagnosis: the Key of the visit that it was made in
+
+	course  *course   // of a medicine: how long it is to be taken, in words; nil when they do not say
+	doubted [][]Doubt // what of Doubts is said of each of Parts alone; nil when that is not known
 }
 
 // Text is a section as its author attested it.

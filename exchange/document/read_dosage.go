@@ -56,6 +56,11 @@ func (r *reader) dosage(e *cda.Element, code *fhir.Node) (dosage *fhir.Node, lin
 	default:
 		sig = coded + ", " + words
 	}
+	if sig == "" {
+		if c := courseIn(words); c != nil { // what is coded says nothing of it
+			said = append(said, c.says)
+		}
+	}
 	if contrary != "" {
 		r.differs()
 	}

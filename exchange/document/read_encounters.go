@@ -32,6 +32,9 @@ func (r *reader) encounter(e *cda.Element) {
 	}
 	n.Set("class", class)
 	kind := r.concept(e.Child("code"))
+	if names := called(e.Child("code")); len(names) > 0 && deniesCoded.MatchString(kind.Get("text").Text()) && !deniesCoded.MatchString(names[0]) {
+		kind.Set("text", fhir.Str(names[0])) // "No encounter diagnosis" is said of a visit, and names none
+	}
 	if kind != nil {
 		n.Set("type", fhir.Arr(kind))
 	}
@@ -87,13 +90,14 @@ func (r *reader) encounter(e *cda.Element) {
 	if item.Section == Other {
 		item.Section = Encounters
 	}
+	visit := item.Key
 	for _, d := range diagnoses {
 		if d.Name == "observation" {
-			r.diagnosis(d, nil)
+			r.diagnosis(visit, d, nil)
 			continue
 		}
 		for _, o := range concerned(d) {
-			r.diagnosis(o, d)
+			r.diagnosis(visit, o, d)
 		}
 	}
 }
@@ -131,7 +135,7 @@ func diagnosesOf(e *cda.Element) (list []*cda.Element) {
 	return list
 }
 
-func (r *reader) diagnosis(o, act *cda.Element) {
+func (r *reader) diagnosis(visit string, o, act *cda.Element) {
 	if erroneous(o) || erroneous(act) {
 		r.unread(o, markedError)
 		return
@@ -142,7 +146,7 @@ func (r *reader) diagnosis(o, act *cda.Element) {
 	before := len(r.doc.Items)
 	r.problem(o, act, "encounter-diagnosis")
 	if len(r.doc.Items) > before {
-		r.doc.Items[before].Section = Encounters
+		r.doc.Items[before].Section, r.doc.Items[before].Visit = Diagnoses, visit
 	}
 }
 

@@ -133,6 +133,9 @@ func (r *reader) medication(e *cda.Element) {
 	if item.Section == Other {
 		item.Section = Medications
 	}
+	if !denied && !item.Absent {
+		r.howLong(e, item)
+	}
 }
 
 // anyMedicine finds words that speak of medicines as such.

@@ -154,7 +154,10 @@ func (r *reader) problem(o, act *cda.Element, category string) {
 	if item.Source == "" {
 		item.Source = r.source(act)
 	}
-	if item.Section == Other {
+	switch {
+	case item.Section == Encounters && category == "encounter-diagnosis":
+		item.Section = Diagnoses
+	case item.Section == Other, item.Section == Encounters:
 		item.Section = Problems
 	}
 }

@@ -81,6 +81,7 @@ func (r *reader) panel(e *cda.Element) {
 	}
 	category := resultCategory(e)
 	var doubts []Doubt
+	var of [][]Doubt
 	for _, o := range members {
 		r.doubts = nil
 		n, _, line := r.observation(o, e, category)
@@ -89,9 +90,9 @@ func (r *reader) panel(e *cda.Element) {
 			continue
 		}
 		for _, d := range r.doubts {
-			doubts = joined(doubts, d)
+			doubts = joined(doubts, Doubt{d.Words, slices.Clone(d.Args)})
 		}
-		parts = append(parts, n)
+		parts, of = append(parts, n), append(of, slices.Clone(r.doubts))
 		lines = append(lines, line)
 	}
 	r.doubts = doubts
@@ -132,7 +133,7 @@ func (r *reader) panel(e *cda.Element) {
 	}
 	line += notesOf(parts, comments)
 	item := r.add(e, n, clip(line))
-	item.Parts = parts
+	item.Parts, item.doubted = parts, of
 	if item.Source == "" && len(members) > 0 {
 		item.Source = r.source(members[0])
 	}

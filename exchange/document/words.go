@@ -17,6 +17,8 @@ const (
 	textSays         = "The text of the document says: “%s”."
 	oldUndated       = "The document is of %s and gives no date: is it still so?"
 	oldDocument      = "The document is of %s: is it still so?"
+	courseOver       = "This course may have ended: “%s”, from %s."
+	courseUndated    = "This course may have ended: “%s”, and the document does not say from when."
 	valueUnusual     = "This value is unusual for a person of this age. Compare it with the text of the document."
 	sexDiffers       = "The chart gives another sex. Make sure that this is the same person."
 	notUCUM          = "The document writes “%s”, in a unit that is not known here. It is kept as written and compared with no other value: check it with the text of the document, or ask who sent it."

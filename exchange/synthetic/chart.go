@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/osler-emr/osler/fhir"
+	"github.com/osler-emr/osler/knowledge/labrange"
 )
 
 // chart grows the record of one patient.
@@ -233,7 +234,7 @@ func (c *chart) level(key string, at time.Time) float64 {
 	t := tests[key]
 	switch key {
 	case "egfr":
-		return math.Min(120, filtration(c.seen["creatinine"], c.age(at), c.person.female))
+		return math.Min(120, labrange.EGFR(c.seen["creatinine"], c.person.female, c.age(at)))
 	case "cholesterol":
 		return c.seen["ldl"] + c.seen["hdl"] + c.seen["trig"]/2.2
 	}

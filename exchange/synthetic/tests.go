@@ -105,17 +105,6 @@ func (t test) round(v float64) float64 {
 	return math.Round(v*scale) / scale
 }
 
-// filtration is the CKD-EPI 2021 equation (Inker, N Engl J Med 2021;385:1737): creatinine in
-// µmol/L to mL/min/1.73 m².
-func filtration(creatinine float64, age int, female bool) float64 {
-	kappa, alpha, sex := 0.9, -0.302, 1.0
-	if female {
-		kappa, alpha, sex = 0.7, -0.241, 1.012
-	}
-	ratio := creatinine / 88.4 / kappa
-	return 142 * math.Pow(math.Min(ratio, 1), alpha) * math.Pow(math.Max(ratio, 1), -1.2) * math.Pow(0.9938, float64(age)) * sex
-}
-
 // creatinineFor is the creatinine above the knee of the equation that gives a filtration.
 func creatinineFor(egfr float64, age int, female bool) float64 {
 	kappa, sex := 0.9, 1.0

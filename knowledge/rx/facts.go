@@ -26,8 +26,10 @@ type Facts struct {
 	// EGFRDoubted and PotassiumDoubted are newer ones that no living person has: told, not used.
 	EGFRDoubted, PotassiumDoubted Measure
 	EGFR                          Measure // mL/min/1.73 m2
-	Potassium                     Measure // mmol/L
-	Date                          time.Time
+	// NoEGFR says why none was calculated from a creatinine newer than EGFR: "that of 20-Nov-2026: its unit is not known".
+	NoEGFR    lang.Text
+	Potassium Measure // mmol/L
+	Date      time.Time
 	// Unseen is what is in the chart and hidden from the person who asks: its Current,
 	// Allergies, Problems, Pregnancy and measures. Findings never say what it is.
 	Unseen *Facts
@@ -89,6 +91,16 @@ type Measure struct {
 	Unit  string
 	Date  time.Time
 	Known bool
+	// Calculated says that it is an eGFR that Osler has worked out from a creatinine of Date: nobody has reported it.
+	Calculated bool
+}
+
+// from says of when a measure is, and of an eGFR that was calculated, from what.
+func (m Measure) from() any {
+	if m.Calculated {
+		return lang.Say("calculated by Osler from creatinine of %s", day(m.Date))
+	}
+	return day(m.Date)
 }
 
 // Age returns the patient's age in whole years on the date of the facts.

@@ -83,10 +83,19 @@ func checkKidney(s *state) lang.Text {
 	case !concerned:
 		return lang.Say("no kidney rule for this medicine in the catalogue")
 	case !s.EGFR.Known:
-		s.miss(Kidney, "", "no eGFR recorded, and the dose of %s depends on kidney function", names(s.mine))
+		if s.NoEGFR.Words == "" {
+			s.miss(Kidney, "", "no eGFR recorded, and the dose of %s depends on kidney function", names(s.mine))
+		} else {
+			s.miss(Kidney, "", "no eGFR recorded, and not calculated from creatinine (%s), and the dose of %s depends on kidney function", s.NoEGFR, names(s.mine))
+		}
 		return lang.Text{}
+	case s.NoEGFR.Words != "":
+		s.miss(Kidney, "eGFR", "not calculated from a newer creatinine (%s): the one before was used", s.NoEGFR)
 	}
-	note := lang.Say("eGFR %s %s, %s", number(s.EGFR.Value), s.EGFR.Unit, day(s.EGFR.Date))
+	if s.EGFR.Calculated && s.Pregnancy == Pregnant {
+		s.miss(Kidney, "eGFR", "it was calculated from creatinine, and the equation is not made for pregnancy; it was used all the same")
+	}
+	note := lang.Say("eGFR %s %s, %s", number(s.EGFR.Value), s.EGFR.Unit, s.EGFR.from())
 	if s.old(s.EGFR) {
 		s.miss(Kidney, "eGFR", "the last one is from %s, more than a year ago; it was used all the same", day(s.EGFR.Date))
 	}

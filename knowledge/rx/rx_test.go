@@ -18,7 +18,7 @@ func medicine(text string) Medicine {
 func adult(candidate string, current ...string) Facts {
 	f := Facts{
 		Candidate: Medicine{Text: candidate}, NoKnownAllergies: true, Born: time.Date(1968, 3, 14, 0, 0, 0, 0, time.UTC), Sex: "female",
-		EGFR: Measure{90, "mL/min/1.73 m2", today.AddDate(0, -1, 0), true}, Potassium: Measure{4.4, "mmol/L", today.AddDate(0, -1, 0), true},
+		EGFR: Measure{Value: 90, Unit: "mL/min/1.73 m2", Date: today.AddDate(0, -1, 0), Known: true}, Potassium: Measure{Value: 4.4, Unit: "mmol/L", Date: today.AddDate(0, -1, 0), Known: true},
 		Problems: []Problem{{ID: "Condition/1", Text: "plantar fasciitis", Codes: []string{"M72.2"}}}, Date: today,
 	}
 	for _, c := range current {

@@ -51,6 +51,7 @@ type Allergy struct {
 	Verification string
 	Recorded     string
 	Recorder     string
+	Doubt        string // what was not sure when it was taken in, see policy.DoubtOf
 	Note         string
 	Origin       Origin
 	Source       string // of what is imported, see policy.SourceOf
@@ -77,7 +78,7 @@ func allergyFrom(n *fhir.Node) Allergy {
 		Type: n.Get("type").Text(), Category: n.Get("category").At(0).Text(), Criticality: n.Get("criticality").Text(),
 		Status: code(n.Get("clinicalStatus")), Verification: code(n.Get("verificationStatus")),
 		Recorded: cmp.Or(n.Get("recordedDate").Text(), n.Get("onsetDateTime").Text()),
-		Recorder: n.Path("recorder.reference").Text(), Note: n.Path("note.0.text").Text(),
+		Recorder: n.Path("recorder.reference").Text(), Doubt: policy.DoubtOf(n), Note: policy.NoteOf(n),
 		Origin: policy.OriginOf(n), Source: policy.SourceOf(n), Version: n.Path("meta.versionId").Text(),
 	}
 	if a.Agent == "" {

@@ -13,7 +13,9 @@ type Elsewhere struct {
 	Kind, Text, Value, When string
 	Document                string // id of the DocumentReference; "" where fewer people see it
 	Source                  string // see policy.SourceOf
-	Note                    string // the first, which says what was not sure when it was taken in
+	Reference               string // "Procedure/…"
+	Doubt                   string // what was not sure when it was taken in, see policy.DoubtOf
+	Note                    string // the first
 }
 
 // kindsElsewhere are the types without a page, with their heading.
@@ -60,7 +62,7 @@ func elsewhere(n *fhir.Node) Elsewhere {
 			n.Get("occurrenceDateTime").Text(), n.Get("startDate").Text(), n.Path("period.start").Text(), n.Get("timingDateTime").Text(), n.Get("authoredOn").Text()),
 		Value: cmp.Or(Words(n.Get("valueCodeableConcept")), n.Get("valueString").Text(),
 			strings.TrimSpace(n.Path("valueQuantity.value").Text()+" "+n.Path("valueQuantity.unit").Text())),
-		Note: n.Path("note.0.text").Text(),
+		Reference: n.Reference(), Doubt: policy.DoubtOf(n), Note: policy.NoteOf(n),
 	}
 	for x := range n.Get("contained").Items() {
 		e.Text = cmp.Or(e.Text, Words(x.Get("type")))

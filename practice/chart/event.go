@@ -13,6 +13,7 @@ type Immunization struct {
 	ID, Vaccine, CVX, When, Lot, Status string
 	Origin                              Origin
 	Source                              string // of what is imported, see policy.SourceOf
+	Doubt                               string // what was not sure when it was taken in, see policy.DoubtOf
 }
 
 // CVX is the code system of vaccines.
@@ -22,7 +23,7 @@ func immunizationFrom(n *fhir.Node) Immunization {
 	return Immunization{
 		ID: n.ID(), Vaccine: Words(n.Get("vaccineCode")), CVX: codeIn(n.Get("vaccineCode"), CVX),
 		When: cmp.Or(n.Get("occurrenceDateTime").Text(), n.Get("occurrenceString").Text()),
-		Lot:  n.Get("lotNumber").Text(), Status: n.Get("status").Text(), Origin: policy.OriginOf(n), Source: policy.SourceOf(n),
+		Lot:  n.Get("lotNumber").Text(), Status: n.Get("status").Text(), Origin: policy.OriginOf(n), Source: policy.SourceOf(n), Doubt: policy.DoubtOf(n),
 	}
 }
 
@@ -40,6 +41,7 @@ type Visit struct {
 	Appointment string   // id
 	Diagnoses   []string
 	Origin      Origin
+	Doubt       string // what was not sure when it was taken in, see policy.DoubtOf
 	Version     string
 }
 
@@ -61,7 +63,7 @@ func VisitFrom(n *fhir.Node) Visit {
 		Clinician: who.Get("reference").Text(), Name: who.Get("display").Text(),
 		Location:    cmp.Or(place.Get("display").Text(), place.Get("reference").Text()),
 		Appointment: fhir.IDIn(n.Path("appointment.0.reference").Text(), "Appointment"),
-		Origin:      policy.OriginOf(n), Version: n.Path("meta.versionId").Text(),
+		Origin:      policy.OriginOf(n), Doubt: policy.DoubtOf(n), Version: n.Path("meta.versionId").Text(),
 	}
 	for x := range n.Get("participant").Items() {
 		if ref := x.Path("individual.reference").Text(); strings.HasPrefix(ref, "Practitioner/") {

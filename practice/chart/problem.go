@@ -24,7 +24,8 @@ type Problem struct {
 	Chronic      bool
 	Origin       Origin
 	Source       string // of what is imported, see policy.SourceOf
-	Note         string // the first, which says what was not sure when it was taken in
+	Doubt        string // what was not sure when it was taken in, see policy.DoubtOf
+	Note         string // the first
 	Version      string
 }
 
@@ -57,7 +58,7 @@ func problemFrom(n *fhir.Node) Problem {
 		Onset:     cmp.Or(n.Get("onsetDateTime").Text(), n.Path("onsetPeriod.start").Text(), n.Get("onsetString").Text(), atAge(n.Get("onsetAge")), atAge(n.Path("onsetRange.low"))),
 		Ended:     cmp.Or(n.Get("abatementDateTime").Text(), n.Path("abatementPeriod.end").Text(), n.Get("abatementString").Text()),
 		Recorded:  n.Get("recordedDate").Text(), Recorder: n.Path("recorder.reference").Text(),
-		Origin: policy.OriginOf(n), Source: policy.SourceOf(n), Note: n.Path("note.0.text").Text(), Version: n.Path("meta.versionId").Text(),
+		Origin: policy.OriginOf(n), Source: policy.SourceOf(n), Doubt: policy.DoubtOf(n), Note: policy.NoteOf(n), Version: n.Path("meta.versionId").Text(),
 	}
 	// A condition that names no category comes from a record that keeps no list apart from
 	// its visits: all of them are on the list then.

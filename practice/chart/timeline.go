@@ -35,7 +35,8 @@ type Event struct {
 	Reference  string // "Condition/…"
 	Flag       string // of a result
 	Origin     Origin
-	NoStart    bool // only its end is known: When is that
+	Doubt      string // see policy.DoubtOf
+	NoStart    bool   // only its end is known: When is that
 }
 
 // Timeline returns all events of a chart, oldest first. What has no date cannot be placed
@@ -46,7 +47,7 @@ func (c Chart) Timeline() (events, undated []Event) {
 		if p.Wrong() {
 			continue
 		}
-		all = append(all, Event{Lane: LaneProblems, Text: p.Text, When: cmp.Or(p.Onset, p.Recorded), Until: p.Ended, Open: p.Active(), Reference: p.Reference(), Origin: p.Origin})
+		all = append(all, Event{Lane: LaneProblems, Text: p.Text, When: cmp.Or(p.Onset, p.Recorded), Until: p.Ended, Open: p.Active(), Reference: p.Reference(), Origin: p.Origin, Doubt: p.Doubt})
 	}
 	for _, n := range c.resources["MedicationRequest"] {
 		if s := n.Get("status").Text(); s != "draft" && s != "entered-in-error" { // nobody takes what is not signed
@@ -57,12 +58,12 @@ func (c Chart) Timeline() (events, undated []Event) {
 		all = append(all, statementEvent(n))
 	}
 	for _, v := range c.Visits {
-		all = append(all, Event{Lane: LaneVisits, Text: v.Title(), Kind: v.Class, When: v.Start, Reference: v.Reference(), Origin: v.Origin})
+		all = append(all, Event{Lane: LaneVisits, Text: v.Title(), Kind: v.Class, When: v.Start, Reference: v.Reference(), Origin: v.Origin, Doubt: v.Doubt})
 	}
 	all = append(all, resultEvents(c.resources["DiagnosticReport"])...)
 	for _, i := range c.Immunizations {
 		if i.Status == "completed" {
-			all = append(all, Event{Lane: LaneDoses, Text: i.Vaccine, When: i.When, Reference: "Immunization/" + i.ID, Origin: i.Origin})
+			all = append(all, Event{Lane: LaneDoses, Text: i.Vaccine, When: i.When, Reference: "Immunization/" + i.ID, Origin: i.Origin, Doubt: i.Doubt})
 		}
 	}
 	for _, n := range c.Notes {
@@ -97,7 +98,7 @@ func requestEvent(n *fhir.Node) Event {
 
 func statementEvent(n *fhir.Node) Event {
 	e := Event{
-		Lane: LaneMedications, Kind: "stated", Text: Words(n.Get("medicationCodeableConcept")), Reference: n.Reference(), Origin: Reported,
+		Lane: LaneMedications, Kind: "stated", Text: Words(n.Get("medicationCodeableConcept")), Reference: n.Reference(), Origin: Reported, Doubt: policy.DoubtOf(n),
 		When:  cmp.Or(n.Path("effectivePeriod.start").Text(), n.Get("effectiveDateTime").Text(), n.Get("dateAsserted").Text()),
 		Until: n.Path("effectivePeriod.end").Text(), Open: n.Get("status").Text() == "active",
 	}
@@ -114,7 +115,7 @@ func resultEvents(reports []*fhir.Node) []Event {
 			continue
 		}
 		out = append(out, Event{
-			Lane: LaneResults, Text: Words(n.Get("code")), Reference: n.Reference(), Origin: policy.OriginOf(n),
+			Lane: LaneResults, Text: Words(n.Get("code")), Reference: n.Reference(), Origin: policy.OriginOf(n), Doubt: policy.DoubtOf(n),
 			When: cmp.Or(n.Get("effectiveDateTime").Text(), n.Path("effectivePeriod.start").Text(), n.Get("issued").Text()),
 		})
 	}

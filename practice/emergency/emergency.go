@@ -162,7 +162,7 @@ func results(c chart.Chart) result.Grid {
 	for _, t := range []string{"Patient", "Observation", "DiagnosticReport"} {
 		nodes = append(nodes, c.Resources(t)...)
 	}
-	return result.From(nodes, c.Patient.ID, nil)
+	return result.From(nodes, c.Patient.ID, nil).WithEGFR()
 }
 
 // bloodGroup is the newest ABO and Rh group: LOINC 882-1 holds both, 883-9 ABO alone.
@@ -179,7 +179,7 @@ func bloodGroup(g result.Grid) string {
 func newest(g result.Grid, key string) (result.Series, bool) {
 	var found []result.Series
 	for _, s := range g.Series {
-		if t, ok := labrange.Find(s.Last().Code); ok && t.Key == key {
+		if t, ok := labrange.Find(s.Last().Code); ok && t.Key == key && s.Why == "" {
 			found = append(found, s)
 		}
 	}

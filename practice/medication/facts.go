@@ -77,6 +77,11 @@ func FactsFor(ctx context.Context, actor *record.Actor, patient string, nodes []
 	if err != nil || len(hidden) == 0 {
 		return f, err
 	}
+	for _, n := range nodes { // what is worked out from a value needs age and sex
+		if n.ResourceType() == "Patient" && n.ID() == patient {
+			hidden = append(hidden, n)
+		}
+	}
 	unseen := FactsFrom(hidden, patient, actor.Now().In(zone), named)
 	f.Unseen = &unseen
 	return f, nil
@@ -105,10 +110,58 @@ func FactsFrom(nodes []*fhir.Node, patient string, now time.Time, named func(str
 		}
 	}
 	addWeight(&f, nodes, patient)
+	addEGFR(&f, nodes, patient)
 	if f.Pregnancy == rx.PregnancyUnknown && pregnantBy(f.Problems) {
 		f.Pregnancy = rx.Pregnant
 	}
 	return f
+}
+
+// addEGFR works the eGFR out from the newest creatinine, where that is of a later day than any eGFR that was reported.
+func addEGFR(f *rx.Facts, nodes []*fhir.Node, patient string) {
+	var newest *fhir.Node
+	var at time.Time
+	for _, n := range nodes {
+		if n.ResourceType() != "Observation" || !counts(n, patient) || n.Path("valueQuantity.value") == nil || !slices.ContainsFunc(codings(n.Get("code")), func(c drug.Coding) bool { return labrange.IsCreatinine(c.Code) }) {
+			continue
+		}
+		if when := measuredAt(f, n); newest == nil || when.After(at) {
+			newest, at = n, when
+		}
+	}
+	if newest == nil || f.EGFR.Known && at.Format(time.DateOnly) <= f.EGFR.Date.Format(time.DateOnly) {
+		return
+	}
+	q := newest.Get("valueQuantity")
+	value, _ := q.Get("value").Float()
+	age := -1
+	if then := (rx.Facts{Born: f.Born, Date: at}); !at.IsZero() {
+		if years, known := then.Age(); known {
+			age = years
+		}
+	}
+	egfr, why := labrange.EstimateEGFR(labrange.Quantity{Value: value, Comparator: q.Get("comparator").Text(), Unit: firstOf(q.Get("code"), q.Get("unit"))}, f.Sex, age)
+	switch {
+	case at.IsZero():
+		f.NoEGFR = lang.Say("that without a date: %s", lang.Say(labrange.NoDay))
+	case why != "":
+		f.NoEGFR = lang.Say("that of %s: %s", at.Format("02-Jan-2006"), lang.Say(why))
+	default:
+		f.EGFR = rx.Measure{Value: egfr, Unit: "mL/min/1.73 m²", Date: at, Known: true, Calculated: true}
+	}
+}
+
+// counts reports whether an Observation is a final one of a patient.
+func counts(n *fhir.Node, patient string) bool {
+	switch n.Get("status").Text() {
+	case "final", "amended", "corrected":
+		return fhir.IDIn(n.Path("subject.reference").Text(), "Patient") == patient
+	}
+	return false
+}
+
+func measuredAt(f *rx.Facts, n *fhir.Node) time.Time {
+	return lang.Moment(firstOf(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("issued")), f.Date.Location())
 }
 
 // Check returns the medicine as the checks see it.
@@ -210,15 +263,10 @@ func pregnantBy(problems []rx.Problem) bool {
 }
 
 func addMeasure(f *rx.Facts, n *fhir.Node, patient string) {
-	switch n.Get("status").Text() {
-	case "final", "amended", "corrected":
-	default:
+	if !counts(n, patient) {
 		return
 	}
-	if fhir.IDIn(n.Path("subject.reference").Text(), "Patient") != patient {
-		return
-	}
-	at := lang.Moment(firstOf(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("issued")), f.Date.Location())
+	at := measuredAt(f, n)
 	for _, c := range codings(n.Get("code")) {
 		switch {
 		case is(c.Code, loincEGFR):

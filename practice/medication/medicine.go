@@ -72,6 +72,7 @@ type Medicine struct {
 	Found      []string // marks of what the checks had told who signed it
 	Prior      string   // reference of the prescription that this one renews
 	Note       string
+	Doubt      string // what was not sure when it was taken in, see policy.DoubtOf
 
 	// Of is the prescription that the patient speaks of, in a statement; "" for none.
 	Of string
@@ -113,7 +114,7 @@ func FromResource(r *fhir.Node, named func(reference string) *fhir.Node) Medicin
 		Type: r.ResourceType(), ID: r.ID(), Status: r.Get("status").Text(), Origin: policy.OriginOf(r), Source: policy.SourceOf(r),
 		Patient: fhir.IDIn(r.Path("subject.reference").Text(), "Patient"), Requester: r.Path("requester.reference").Text(), Recorder: r.Path("recorder.reference").Text(),
 		By: r.Path("requester.display").Text(), StopReason: firstOf(r.Path("statusReason.text"), r.Path("statusReason.coding.0.display")),
-		Prior: r.Path("priorPrescription.reference").Text(), Note: r.Path("note.0.text").Text(),
+		Prior: r.Path("priorPrescription.reference").Text(), Note: policy.NoteOf(r), Doubt: policy.DoubtOf(r),
 		AuthoredAs: firstOf(r.Get("authoredOn"), r.Get("dateAsserted"), r.Get("effectiveDateTime"), r.Path("effectivePeriod.start")),
 		ReasonRef:  r.Get("reasonReference").At(0).Get("reference").Text(),
 		Reason:     firstOf(r.Get("reasonReference").At(0).Get("display"), r.Get("reasonCode").At(0).Get("text"), r.Get("reasonCode").At(0).Path("coding.0.display")),

@@ -67,6 +67,10 @@ type Series struct {
 	// Low, High and Range are the reference range of the newest value.
 	Low, High, Range string
 	Assumed          bool // the range is the built-in one
+	// Calculated says that nobody has reported it: Osler has worked it out from the newest creatinine, which is of the same day; Why
+	// says why it has not, see labrange.EstimateEGFR.
+	Calculated bool
+	Why        string
 }
 
 // Last returns the newest point.
@@ -131,6 +135,8 @@ type Grid struct {
 	Series []Series // abnormal and unsigned first, then by group
 	Days   []string // days with results, oldest first
 	Tasks  []task.Task
+
+	who person
 }
 
 // In returns the grid on the calendar of a zone: an instant falls on the zone's day, a date
@@ -244,6 +250,7 @@ func From(nodes []*fhir.Node, patient string, tasks []task.Task) Grid {
 			add(rows, p, ucumOf(n))
 		}
 	}
+	g.who = who
 	g.fill(rows, who)
 	return g
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/osler-emr/osler/knowledge/labrange"
 	"github.com/osler-emr/osler/practice/task"
 	"github.com/osler-emr/osler/record"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Value is one measured value, as it was measured.
@@ -40,6 +41,9 @@ type Value struct {
 	// Unchecked says why the value was not held against those limits; "" when it was, or when
 	// the test has none.
 	Unchecked labrange.Unchecked
+	// Imported: it is from a document of another clinic; Doubt is what was not sure of it then, see policy.DoubtOf.
+	Imported bool
+	Doubt    string
 
 	ucum string // the code of the unit, when it is of UCUM
 	open bool   // the one limit is no part of the range: "< 130"
@@ -58,7 +62,7 @@ type Report struct {
 // ValuesFrom reads an Observation: one value, or one for each component.
 func ValuesFrom(n *fhir.Node) []Value {
 	base := Value{ID: n.ID(), Name: fhir.ConceptText(n.Get("code")), When: fhir.FirstText(n.Get("effectiveDateTime"), n.Path("effectivePeriod.start"), n.Get("issued")),
-		Status: n.Get("status").Text(), Code: loinc(n.Get("code"))}
+		Status: n.Get("status").Text(), Code: loinc(n.Get("code")), Imported: policy.Imported.Of(n), Doubt: policy.DoubtOf(n)}
 	var out []Value
 	if v := base; v.fill(n) {
 		out = append(out, v)
@@ -337,8 +341,11 @@ func loinc(concept *fhir.Node) string {
 
 func notes(n *fhir.Node) string {
 	var out []string
+	doubt := policy.DoubtNote(n) // is nothing that was said to anybody
 	for x := range n.Get("note").Items() {
-		out = append(out, x.Get("text").Text())
+		if x != doubt {
+			out = append(out, x.Get("text").Text())
+		}
 	}
 	return strings.Join(out, "\n")
 }

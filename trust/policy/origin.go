@@ -68,6 +68,45 @@ func SourceOf(r *fhir.Node) string {
 	return source
 }
 
+// DoubtMark begins the note of what was not sure of an imported resource when it was taken in, until somebody confirms it.
+const DoubtMark = "Not sure in the document that this is from: "
+
+// NoteURL is the extension in which resources have notes whose type has none of its own.
+const NoteURL = "http://hl7.org/fhir/StructureDefinition/note"
+
+// DoubtOf returns what was not sure of an imported resource and nobody has confirmed; "" for nothing.
+func DoubtOf(r *fhir.Node) string {
+	said, _ := strings.CutPrefix(DoubtNote(r).Get("text").Text(), DoubtMark)
+	return said
+}
+
+// DoubtNote returns the note of DoubtOf; nil for none.
+func DoubtNote(r *fhir.Node) *fhir.Node {
+	for x := range r.Get("note").Items() {
+		if doubts(x) {
+			return x
+		}
+	}
+	for x := range r.Get("extension").Items() {
+		if note := x.Get("valueAnnotation"); x.Get("url").Text() == NoteURL && doubts(note) {
+			return note
+		}
+	}
+	return nil
+}
+
+func doubts(note *fhir.Node) bool { return strings.HasPrefix(note.Get("text").Text(), DoubtMark) }
+
+// NoteOf returns the first note of a resource that is not what DoubtOf returns.
+func NoteOf(r *fhir.Node) string {
+	for x := range r.Get("note").Items() {
+		if text := x.Get("text").Text(); text != "" && !doubts(x) {
+			return text
+		}
+	}
+	return ""
+}
+
 // MarkReported marks what a patient writes newly as such, when its type has no other member that says so
 // and nothing is said of its origin.
 func MarkReported(p trust.Principal, r *fhir.Node) {

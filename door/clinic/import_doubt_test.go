@@ -1,0 +1,64 @@
+package clinic
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/osler-emr/osler/trust"
+)
+
+// doubtful is a document of another clinic: a short course in words, a problem without a code that stands in two sections, and a
+// visit with a diagnosis.
+const doubtful = `<ClinicalDocument xmlns="urn:hl7-org:v3" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><templateId root="2.16.840.1.113883.10.20.22.1.1" extension="2015-08-01"/>
+<id root="2.16.840.1.113883.19" extension="901"/><title>Summary</title><effectiveTime value="20261101"/>
+<recordTarget><patientRole><id root="2.16.840.1.113883.19.5" extension="77"/><patient><name><given>Maria</given><family>Okafor</family></name><administrativeGenderCode code="F"/><birthTime value="19680314"/></patient></patientRole></recordTarget>
+<custodian><assignedCustodian><representedCustodianOrganization><name>Kirkstall Heart Clinic</name></representedCustodianOrganization></assignedCustodian></custodian>
+<component><structuredBody>
+<component><section><code code="10160-0" codeSystem="2.16.840.1.113883.6.1"/><title>Medications</title><text/>
+<entry><substanceAdministration classCode="SBADM" moodCode="EVN"><text>1 capsule three times daily for 10 days</text><statusCode code="active"/><effectiveTime xsi:type="IVL_TS"><low value="20260503"/></effectiveTime><consumable><manufacturedProduct><manufacturedMaterial><code code="308191" codeSystem="2.16.840.1.113883.6.88" displayName="amoxicillin 500 MG Oral Capsule"/></manufacturedMaterial></manufacturedProduct></consumable></substanceAdministration></entry></section></component>
+PROBLEMS<component><section><code code="46240-8" codeSystem="2.16.840.1.113883.6.1"/><title>Encounters</title><text/>
+<entry><encounter classCode="ENC" moodCode="EVN"><code code="99213" codeSystem="2.16.840.1.113883.6.12" displayName="Office visit"/><effectiveTime value="20260503"/><entryRelationship typeCode="SUBJ"><act classCode="ACT" moodCode="EVN"><code code="29308-4" codeSystem="2.16.840.1.113883.6.1"/><statusCode code="active"/><entryRelationship typeCode="SUBJ"><observation classCode="OBS" moodCode="EVN"><templateId root="2.16.840.1.113883.10.20.22.4.4"/><value xsi:type="CD" code="36971009" codeSystem="2.16.840.1.113883.6.96" displayName="Sinusitis"/></observation></entryRelationship></act></entryRelationship></encounter></entry></section></component>
+</structuredBody></component></ClinicalDocument>`
+
+// TestADoubtStaysInTheChartUntilItIsConfirmed: what a document says twice is decided once, its diagnoses are no visits, and what was not sure when
+// it was accepted stands in the chart until somebody confirms it.
+func TestADoubtStaysInTheChartUntilItIsConfirmed(t *testing.T) {
+	h := open(t)
+	h.commit(trust.System("import"), `{"resourceType":"Patient","id":"maria","name":[{"family":"Okafor","given":["Maria"]}],"birthDate":"1968-03-14","gender":"female","generalPractitioner":[{"reference":"Practitioner/anna"}]}`)
+	problems := ""
+	for _, title := range []string{"Problems", "Active concerns"} {
+		problems += `<component><section><code code="11450-4" codeSystem="2.16.840.1.113883.6.1"/><title>` + title + `</title><text/><entry><act classCode="ACT" moodCode="EVN"><statusCode code="active"/><entryRelationship typeCode="SUBJ"><observation classCode="OBS" moodCode="EVN"><templateId root="2.16.840.1.113883.10.20.22.4.4"/><effectiveTime><low value="2024"/></effectiveTime><value xsi:type="CD" nullFlavor="UNK"><originalText>Restless legs</originalText></value></observation></entryRelationship></act></entry></section></component>`
+	}
+	anna := h.signedIn("anna")
+	page := anna.sendLetter("maria", strings.Replace(doubtful, "PROBLEMS", problems, 1), "key", "k1")
+	for _, want := range []string{"This course may have ended: “for 10 days”, from 3 May 2026.", "also in the section Active concerns", "1 said more than once in the document, decided once",
+		"Diagnoses of visits: 1", "Visits: 1", "in the visit: Office visit, 3 May 2026"} {
+		if !page.says(want) {
+			t.Errorf("the review does not say %q", want)
+		}
+	}
+	pairs := append(chooseAll(page, "add"), "act", "accept", "mark", regexp.MustCompile(`name="mark" value="([^"]+)"`).FindStringSubmatch(page.body)[1], "key", "k2")
+	if len(pairs) != 4*2+6 {
+		t.Fatalf("%d choices", len(pairs)/2-3)
+	}
+	if done := anna.post(page.path, pairs...); !done.says("4 added") {
+		t.Fatalf("not accepted: %d", done.status)
+	}
+	for path, want := range map[string]string{"/medications": "This course may have ended", "/problems": "There is no code, only words.", "/timeline": "not sure when taken in", "": "not sure when taken in"} {
+		if page := anna.get("/p/maria" + path); !page.says(want) {
+			t.Errorf("/p/maria%s does not say %q", path, want)
+		}
+	}
+	page = anna.get("/p/maria/problems")
+	ref := regexp.MustCompile(`name="ref" value="(Condition/[^"]+)"`).FindStringSubmatch(page.body)
+	if ref == nil || !page.says("Sinusitis") {
+		t.Fatal("nothing to confirm, or the diagnosis of the visit is nowhere")
+	}
+	if page = anna.post("/p/maria/confirm", "ref", ref[1], "back", "/p/maria/problems"); !page.says("Confirmed: Restless legs.") || !page.says("Confirmed here. Was not sure in the document") || strings.Contains(page.body, `value="`+ref[1]+`"`) {
+		t.Errorf("not confirmed: %d", page.status)
+	}
+	if page = anna.post("/p/maria/confirm", "ref", "Condition/none"); page.status != 404 {
+		t.Errorf("what is not there: %d", page.status)
+	}
+}
