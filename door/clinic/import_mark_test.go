@@ -146,7 +146,7 @@ func TestADoubtIsSeenInTheChart(t *testing.T) {
 		`{"resourceType":"Procedure","id":"op","status":"unknown","code":{"text":"Sigmoidoscopy"},`+meta+`}`)
 	anna := h.signedIn("anna")
 	for _, path := range []string{"/p/maria/problems", "/p/maria/documents"} {
-		if page := anna.get(path); !page.says("Not sure in the document") {
+		if page := anna.get(path); !page.says("not sure when taken in") || !page.says("only words.") {
 			t.Errorf("%s does not show it: %d %s", path, page.status, tags.ReplaceAllString(page.body, " "))
 		}
 	}
