@@ -50,6 +50,7 @@ func TestDrillPausedProcess(t *testing.T) {
 		}
 	}
 	time.Sleep(300 * time.Millisecond)
+	seen.more(t, 3)
 	s.kill()
 	group.Wait()
 	s = start(t, dir)

@@ -38,6 +38,17 @@ type Log struct {
 // version against its leaf; see store.Store.
 func (s *Reader) Verify(ctx context.Context, l Log, report func(problem string)) (int64, error) {
 	v := &verification{reader: s, log: l, report: report, covered: map[covered]cover{}, shreds: map[shred]bool{}}
+	// A checkpoint is in the database before it is beside it: what is beside it now is in all that is seen from here on,
+	// also when others are signed meanwhile.
+	read := l.ReadNotes
+	if read == nil {
+		read = func() ([]byte, error) { return os.ReadFile(l.Notes) }
+	}
+	var none error
+	if v.notes, none = read(); none != nil && !errors.Is(none, fs.ErrNotExist) {
+		return 0, none
+	}
+	v.noNotes = none != nil
 	err := s.read(ctx, func(n Names) error {
 		v.Names = n
 		if err := l.Database(n, report); err != nil {
@@ -65,6 +76,8 @@ type verification struct {
 	log         Log
 	reader      *Reader
 	report      func(string)
+	notes       []byte // that were beside the database when it began
+	noNotes     bool   // there was no file of them
 	tree        ledger.Tree
 	checkpoints []ledger.Checkpoint // by size
 	passed      int                 // of them, on the way through the log
@@ -104,21 +117,13 @@ func (v *verification) readCheckpoints() error {
 	if err != nil {
 		return err
 	}
-	read := v.log.ReadNotes
-	if read == nil {
-		read = func() ([]byte, error) { return os.ReadFile(v.log.Notes) }
-	}
-	file, err := read()
-	if errors.Is(err, fs.ErrNotExist) {
+	if v.noNotes {
 		if len(v.checkpoints) > 1 && !v.log.Elsewhere { // a crash may come before the first one is in it
 			v.say("The file checkpoints.log is missing, although %d checkpoints were written to it.", len(v.checkpoints))
 		}
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	notes, _ := ledger.SplitNotes(file) // the rest is a note torn by a crash; the database has it whole
+	notes, _ := ledger.SplitNotes(v.notes) // the rest is a note torn by a crash; the database has it whole
 	v.both(notes)
 	for i, note := range notes {
 		c, err := v.log.Signer.Open(note)

@@ -161,3 +161,24 @@ func TestBlocksAreVerified(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatIsSignedDuringAVerificationIsNoFault: a record in use signs a checkpoint each minute, and the verification of
+// a large one takes longer.
+func TestWhatIsSignedDuringAVerificationIsNoFault(t *testing.T) {
+	s := open(t, t.TempDir())
+	sign := func(id string) {
+		commit(t, s, observation(id, "p1", 1, "c", start))
+		if _, err := s.Checkpoint(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range []string{"one", "two"} {
+		meanwhile := func() { sign(id + "a"); sign(id + "b") }
+		if n, err := s.VerifyWhile(t.Context(), meanwhile, func(problem string) { t.Error(problem) }); err != nil {
+			t.Errorf("%d entries: %v", n, err)
+		}
+		if n, err := s.Verify(t.Context(), func(problem string) { t.Error(problem) }); err != nil || n == 0 {
+			t.Errorf("afterwards %d entries: %v", n, err)
+		}
+	}
+}

@@ -146,3 +146,13 @@ func (s *Store) CommitNothing() error {
 	defer s.writer.free()
 	return s.writer.db.Exec("BEGIN IMMEDIATE; COMMIT")
 }
+
+// VerifyWhile is Verify, in the middle of which something else is done.
+func (s *Store) VerifyWhile(ctx context.Context, meanwhile func(), report func(problem string)) (int64, error) {
+	l := s.log()
+	l.Database = func(c packed.Conn, report func(problem string)) error {
+		meanwhile()
+		return s.database(c, report)
+	}
+	return s.Reader.Verify(ctx, l, report)
+}
