@@ -86,7 +86,7 @@ func checkKidney(s *state) lang.Text {
 		s.miss(Kidney, "", "no eGFR recorded, and the dose of %s depends on kidney function", names(s.mine))
 		return lang.Text{}
 	}
-	note := lang.Say("eGFR %s %s, %s", number(s.EGFR.Value), s.EGFR.Unit, day(s.EGFR.Date))
+	note := lang.Say("eGFR %s, %s", s.EGFR.text(), day(s.EGFR.Date))
 	if s.old(s.EGFR) {
 		s.miss(Kidney, "eGFR", "the last one is from %s, more than a year ago; it was used all the same", day(s.EGFR.Date))
 	}
