@@ -54,6 +54,14 @@ func checkWord(ctx context.Context, f rx.Findings) (ui.Tone, string, string) {
 	return tone, icon, ui.T(ctx, word)
 }
 
+// forWord leads to the reason of a prescription.
+func forWord(ctx context.Context, d medication.Draft) string {
+	if d.Reason == "" {
+		return ""
+	}
+	return ", " + ui.T(ctx, "for")
+}
+
 // told is the first finding in a few words, for a line, if there is one.
 func told(f rx.Findings) (what lang.Text, is bool) {
 	if len(f.Findings) == 0 || f.Findings[0].Tier == rx.Quiet {
@@ -144,16 +152,20 @@ func routeOptions(ctx context.Context, f prescribeForm) []ui.Option {
 	return out
 }
 
-// supplyWords says what is supplied and how long it lasts.
+// supplyWords says what is supplied.
 func supplyWords(ctx context.Context, d medication.Draft) string {
 	if !(d.Quantity > 0) {
 		return ui.T(ctx, "not written yet")
 	}
-	s := drug.Count(d.Quantity, d.QuantityOf)
-	if d.Supply > 0 {
-		s += " (" + counted(ctx, "1 day", "%d days", d.Supply) + ")"
+	return drug.Count(d.Quantity, d.QuantityOf)
+}
+
+// lastsWords is how long the supply lasts, in brackets.
+func lastsWords(ctx context.Context, d medication.Draft) string {
+	if !(d.Quantity > 0) || d.Supply <= 0 {
+		return ""
 	}
-	return s
+	return " (" + counted(ctx, "1 day", "%d days", d.Supply) + ")"
 }
 
 func repeatWords(ctx context.Context, n int) string {

@@ -188,7 +188,7 @@ func (v resultsView) unsignedOn(day string) bool {
 
 // trendLine draws a series as the typed renderer wants it.
 func seriesTrend(ctx context.Context, s result.Series, marks []medicineBar) ui.Trend {
-	t := ui.Trend{Title: ui.T(ctx, s.Name), Unit: s.Unit, Low: limitOf(s.Low), High: limitOf(s.High)}
+	t := ui.Trend{Title: ui.Known(ctx, s.Name), Unit: s.Unit, Low: limitOf(s.Low), High: limitOf(s.High)}
 	for _, p := range s.Points {
 		if v, ok := p.Float(); ok && !p.At.IsZero() {
 			t.Points = append(t.Points, ui.Point{At: p.At, N: v, Value: p.Value.Value, Flag: p.Flag})

@@ -66,6 +66,15 @@ func T(ctx context.Context, english string, args ...any) string {
 	return From(ctx).Lang.T(english, args...)
 }
 
+// Known returns a word of a record in the reader's language, when the catalogue has it: the name of a test that
+// is one of ours. Others stay as they were written.
+func Known(ctx context.Context, text string) string {
+	if l := From(ctx).Lang; l.Has(text) {
+		return l.T(text)
+	}
+	return text
+}
+
 // Say returns a text with its parts in the reader's language, or all of it in English. A page shows it
 // with Said, which isolates what is put into it.
 func Say(ctx context.Context, t lang.Text) string { return From(ctx).Lang.Say(t) }

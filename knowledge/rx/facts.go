@@ -103,6 +103,9 @@ func (m Measure) from() any {
 	return day(m.Date)
 }
 
+// text is the value with its unit, which stay together in every language.
+func (m Measure) text() string { return number(m.Value) + " " + m.Unit }
+
 // Age returns the patient's age in whole years on the date of the facts.
 func (f *Facts) Age() (years int, known bool) {
 	if f.Born.IsZero() || f.Date.IsZero() || f.Date.Before(f.Born) {

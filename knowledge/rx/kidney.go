@@ -95,7 +95,7 @@ func checkKidney(s *state) lang.Text {
 	if s.EGFR.Calculated && s.Pregnancy == Pregnant {
 		s.miss(Kidney, "eGFR", "it was calculated from creatinine, and the equation is not made for pregnancy; it was used all the same")
 	}
-	note := lang.Say("eGFR %s %s, %s", number(s.EGFR.Value), s.EGFR.Unit, s.EGFR.from())
+	note := lang.Say("eGFR %s, %s", s.EGFR.text(), s.EGFR.from())
 	if s.old(s.EGFR) {
 		s.miss(Kidney, "eGFR", "the last one is from %s, more than a year ago; it was used all the same", day(s.EGFR.Date))
 	}

@@ -33,7 +33,7 @@ func checkPotassium(s *state) lang.Text {
 	if s.old(s.Potassium) {
 		s.miss(Potassium, "Potassium", "the last one is from %s, more than a year ago; it was used all the same", day(s.Potassium.Date))
 	}
-	note := lang.Say("potassium %s %s, %s", number(s.Potassium.Value), s.Potassium.Unit, day(s.Potassium.Date))
+	note := lang.Say("potassium %s, %s", s.Potassium.text(), day(s.Potassium.Date))
 	switch {
 	case raises && s.Potassium.Value > potassiumHigh:
 		s.highPotassium(note)
@@ -70,7 +70,7 @@ func (s *state) highPotassium(note lang.Text) {
 		}
 	}
 	if s.EGFR.Known && s.EGFR.Value < 60 {
-		note = lang.Say("%s and eGFR %s %s", note, number(s.EGFR.Value), s.EGFR.Unit)
+		note = lang.Say("%s and eGFR %s", note, s.EGFR.text())
 	}
 	mine := joined("%s and %s", first(who))
 	raises := lang.Say("%s raises potassium.", mine)
