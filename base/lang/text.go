@@ -28,7 +28,7 @@ func (t Text) String() string { return Language{}.Say(t) }
 // Say writes a text in the language, or all of it in English when the catalogue lacks a part: half a
 // warning in one language and half in another is read wrong.
 func (l Language) Say(t Text) string {
-	return strings.NewReplacer(open, "", shut, "").Replace(l.marked(t))
+	return unmark.Replace(l.marked(t))
 }
 
 // Part is a piece of a Text: of the sentence, or of what was put into it.
@@ -72,6 +72,8 @@ func Capital(s string) string {
 
 // open and shut stand around what was put into a text, until it is cut into parts.
 const open, shut = "\x02", "\x03"
+
+var unmark = strings.NewReplacer(open, "", shut, "")
 
 // marked is the text with its arguments between marks.
 func (l Language) marked(t Text) string {

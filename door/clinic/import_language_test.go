@@ -10,8 +10,7 @@ import (
 )
 
 // TestNobodyMeetsEnglishInTheReview walks the import of a document, its review and the inbox as a physician who reads
-// Spanish or Arabic: the page's own words are theirs. What a document says, and the sentences of the safety checks, stay
-// as they are.
+// Spanish or Arabic: the page's own words are theirs. What a document says stays as it is.
 func TestNobodyMeetsEnglishInTheReview(t *testing.T) {
 	h := open(t)
 	h.reviewed()
