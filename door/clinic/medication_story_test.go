@@ -199,7 +199,10 @@ func TestStoppingTheOtherWithThePrescription(t *testing.T) {
 	if again.says("Double blockade") || !again.says("Ends with this prescription:") {
 		t.Error("what ends with the prescription is still counted")
 	}
-	if a := anna.post("/p/maria/prescriptions", page.sent(fields...)...); !a.says("1 other stopped.") {
+	if a := anna.post("/p/maria/prescriptions", page.sent(fields...)...); a.status != http.StatusUnprocessableEntity || !a.says("New since the page was shown: High potassium.") {
+		t.Errorf("with the potassium of losartan alone, which nobody has seen: %d", a.status)
+	}
+	if a := anna.post("/p/maria/prescriptions", again.sent(fields...)...); !a.says("1 other stopped.") {
 		t.Fatalf("%d %s", a.status, tags.ReplaceAllString(a.body, " "))
 	}
 	l := h.medicines("maria")
