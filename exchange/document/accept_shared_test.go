@@ -97,7 +97,7 @@ func TestADiagnosisOfAVisitIsNoVisit(t *testing.T) {
 		}
 	}
 	visit, diagnosis := d.Items[at-1].Key, d.Items[at].Key
-	d.Items = d.Items[at-1 : at+1] // the same problem is on its list too
+	d.Items = d.Items[at-1 : at+1]         // the same problem is on its list too
 	d.Patient, d.Hash = node(t, maria), "" // it is another than the file
 	for name, steps := range map[string][]map[string]Choice{
 		"in one step": {{visit: Add, diagnosis: Add}},
