@@ -28,7 +28,10 @@ func (t Text) String() string { return Language{}.Say(t) }
 // Say writes a text in the language, or all of it in English when the catalogue lacks a part: half a
 // warning in one language and half in another is read wrong.
 func (l Language) Say(t Text) string {
-	return unmark.Replace(l.marked(t))
+	if !l.holds(t) {
+		l = Language{}
+	}
+	return l.fill(t, "", "")
 }
 
 // Part is a piece of a Text: of the sentence, or of what was put into it.
@@ -43,8 +46,7 @@ func (l Language) Parts(t Text, sentence bool) (parts []Part, in Language) {
 	if in = l; !l.holds(t) {
 		in = Language{}
 	}
-	whole := l.marked(t)
-	for piece := range strings.SplitSeq(whole, open) {
+	for piece := range strings.SplitSeq(in.fill(t, open, shut), open) {
 		before, after, put := strings.Cut(piece, shut)
 		for _, p := range []Part{{before, put}, {after, false}} {
 			if p.Text != "" {
@@ -73,24 +75,20 @@ func Capital(s string) string {
 // open and shut stand around what was put into a text, until it is cut into parts.
 const open, shut = "\x02", "\x03"
 
-var unmark = strings.NewReplacer(open, "", shut, "")
-
-// marked is the text with its arguments between marks.
-func (l Language) marked(t Text) string {
-	if !l.holds(t) {
-		l = Language{}
+// fill puts the arguments into a text, between marks.
+func (l Language) fill(t Text, open, shut string) string {
+	if len(t.Args) == 0 {
+		return l.T(t.Words)
 	}
-	return l.fill(t)
-}
-
-func (l Language) fill(t Text) string {
 	args := make([]any, len(t.Args))
 	for i, a := range t.Args {
 		switch a := a.(type) {
 		case Text:
-			args[i] = l.fill(a)
-		case int:
-			args[i] = a // counts
+			args[i] = l.fill(a, open, shut)
+		case int: // counts
+			args[i] = a
+		case string:
+			args[i] = open + a + shut
 		default:
 			args[i] = open + fmt.Sprint(a) + shut
 		}

@@ -27,12 +27,14 @@ func checkDuplicates(s *state) lang.Text {
 }
 
 func (s *state) duplicate(mine, theirs drug.Ingredient, k known) {
+	if mine.Name != theirs.Name && mine.Class != theirs.Class {
+		return
+	}
 	ways := []Action{{Deed: Change, Label: "Choose another medicine"}, Action{Deed: StopIt, Target: k.ID}.labelled("Stop %s", k.Text), {Deed: Keep, Label: "Keep both"}}
 	involves := []Involved{{k.ID, k.Text}, {"", mine.Name}}
 	switch {
 	case mine.Name == theirs.Name:
 		s.find(Finding{Rule: "DUP-SAME", Tier: Warning, Title: "Already on the list", Said: k.listed(), Evidence: "same ingredient", Source: duplicateSource, Involves: involves, Actions: ways})
-	case mine.Class != theirs.Class:
 	case listed(togetherClasses, string(mine.Class)):
 		s.find(Finding{Rule: "DUP-CLASS", Tier: Quiet, Title: "Two of one class", Said: lang.Say("%s and %s are of one class; often wanted together.", mine.Name, k.other(theirs)), Evidence: "same class", Source: duplicateSource, Involves: involves})
 	default:

@@ -117,9 +117,16 @@ func (s *state) interaction(mine, theirs drug.Ingredient, k known) {
 }
 
 // said is the effect with the two medicines in their places.
-func (p pair) said(a, b any) lang.Text { return lang.Say(inPlaces.Replace(p.effect), a, b) }
+func (p pair) said(a, b any) lang.Text { return lang.Say(inPlaces[p.effect], a, b) }
 
-var inPlaces = strings.NewReplacer("{a}", "%[1]s", "{b}", "%[2]s")
+// inPlaces are the effects as texts: %[1]s for {a}, %[2]s for {b}.
+var inPlaces = func() map[string]string {
+	out := map[string]string{}
+	for _, p := range pairs {
+		out[p.effect] = strings.NewReplacer("{a}", "%[1]s", "{b}", "%[2]s").Replace(p.effect)
+	}
+	return out
+}()
 
 // ways are the three ways out: another medicine, stop the other, keep.
 func (p pair) ways(k known, theirs drug.Ingredient) []Action {
