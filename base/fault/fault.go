@@ -54,7 +54,7 @@ type Issue struct {
 	Type       string // FHIR issue type, for example "required"
 	Expression string // FHIRPath of the element, for example "Patient.birthDate"
 	Text       string // a sentence for a person
-	// Said is Text with its parts, for readers of other languages: a lang.Text. Nil when Text is a key.
+	// Said is Text with its parts, for readers of other languages: a lang.Text, which == cannot compare. Nil when Text is a key.
 	Said fmt.Stringer
 }
 

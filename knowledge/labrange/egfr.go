@@ -24,15 +24,17 @@ func IsCreatinine(loinc string) bool {
 
 // Not why an EGFR is not calculated from a creatinine, as texts of the message catalogue; "" where it is.
 const (
-	NoUnit       = "its unit is not known"
-	NotExact     = "it is less or more than a value"
-	Impossible   = "no living person has this value"
-	NoDay        = "it has no date"
-	NoBirth      = "no birth date is recorded"
-	NoSex        = "neither female nor male is recorded, and the equation differs"
-	NotGrown     = "the equation is for adults"
-	estimateFrom = 18 // years
+	NoUnit     = "its unit is not known"
+	NotExact   = "it is less or more than a value"
+	Impossible = "no living person has this value"
+	NoDay      = "it has no date"
+	NoBirth    = "no birth date is recorded"
+	NoSex      = "neither female nor male is recorded, and the equation differs"
+	NotGrown   = "the equation is for adults"
 )
+
+// estimateFrom is the age in years from which on the equation holds.
+const estimateFrom = 18
 
 // EstimateEGFR works an EGFR out from a creatinine of a person of a sex ("female", "male") and an age in years, below 0 when that is not
 // known; rounded, as laboratories report it. why says why it does not.

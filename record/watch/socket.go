@@ -30,7 +30,7 @@ const (
 	stillFor     = time.Second // what has waited longer to be written asks again whether its client is still here
 	bindingFor   = 10 * time.Minute
 	maxBindings  = 10000
-	socketBuffer = 16
+	socketBuffer = maxBound + 16 // a token binds that many at once, and each is greeted
 )
 
 // errNobody says that no client is bound to a subscription.
