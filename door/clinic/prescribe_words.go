@@ -425,6 +425,12 @@ func (v prescribeView) doseUnchecked() bool {
 	return v.Facts.Minor() && slices.Contains(v.Findings.RunsOf(rx.Missing), rx.Dose)
 }
 
+// allergyUncompared reports whether an allergy of the patient was not held to the medicine: it is in words that
+// the catalogue does not know.
+func (v prescribeView) allergyUncompared() bool {
+	return slices.ContainsFunc(v.Findings.NotChecked, func(n rx.NotChecked) bool { return n.Check == rx.Allergies && n.Subject != "" })
+}
+
 // doseHint says why the dose of a child is empty.
 func doseHint(ctx context.Context, v prescribeView) string {
 	switch {

@@ -9,6 +9,7 @@ import (
 	"github.com/osler-emr/osler/door/web"
 	"github.com/osler-emr/osler/knowledge/vital"
 	"github.com/osler-emr/osler/practice/billing"
+	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/practice/encounter"
 	"github.com/osler-emr/osler/practice/medication"
 	"github.com/osler-emr/osler/practice/order"
@@ -56,8 +57,14 @@ type visitOrder struct {
 }
 
 // glanceMeasures are the tiles beside the note.
-func glanceMeasures() []vital.Measure {
-	return []vital.Measure{vital.BloodPressure, vital.Pulse, vital.Temperature, vital.Weight}
+func glanceMeasures(c chart.Chart) []vital.Measure {
+	list := []vital.Measure{vital.BloodPressure, vital.Pulse, vital.Temperature, vital.Weight}
+	for _, m := range []vital.Measure{vital.Oxygen, vital.Respiration} {
+		if len(c.Vital(m).Readings) > 0 {
+			list = append(list, m)
+		}
+	}
+	return list
 }
 
 // visitStart opens a visit, from an appointment or for a walk-in.

@@ -231,7 +231,7 @@ func visitVitals(v visitView) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = vitalTiles(v.Chart, "vt2", glanceMeasures()).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = vitalTiles(v.Chart, "vt2", glanceMeasures(v.Chart)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -139,7 +139,7 @@ func TestDrillWithoutRoomForADrill(t *testing.T) {
 	s := launch(t, exec.Command(binary(t), "serve", "--data", dir, "--listen", "127.0.0.1:0", "--backup-to", t.TempDir(), "--backup-recipient", id.Recipient().String()))
 	eventually(t, 20*time.Second, s.said.String, func() bool { return strings.Contains(s.said.String(), "a restore drill failed") })
 	if err := s.end(); err != nil { // it has written what became of it
-		t.Fatal(err)
+		t.Fatal(err, s.said.String())
 	}
 	if k := known(t, dataFlags{Data: dir}); !k.Drill.Unmade || !strings.Contains(k.Drill.Failed, "A restore drill needs 65 MB") || k.Full || k.Kept.T == 0 || k.Backup.Failed != "" {
 		t.Errorf("without room: %+v", k)
@@ -158,7 +158,7 @@ func TestDrillAPlaceThatTakesNothing(t *testing.T) {
 	s := launch(t, exec.Command(binary(t), "serve", "--data", dir, "--listen", "127.0.0.1:0", "--backup-to", folder, "--backup-recipient", id.Recipient().String()))
 	eventually(t, 20*time.Second, s.said.String, func() bool { return strings.Contains(s.said.String(), "a backup failed") })
 	if err := s.end(); err != nil { // it has written what became of it
-		t.Fatal(err)
+		t.Fatal(err, s.said.String())
 	}
 	if k := known(t, dataFlags{Data: dir}); !strings.Contains(k.Backup.Failed, "There is no room left in the folder "+folder) {
 		t.Errorf("a full place: %+v", k.Backup)

@@ -148,20 +148,24 @@ func (c *serveCommand) Run(ctx context.Context, p *Program) error {
 
 // announce prints the addresses and, before the first account exists, the set-up link.
 func (p *Program) announce(ctx context.Context, h *house, l *listening, public string) error {
+	has, err := h.accounts.HasAccounts(ctx)
+	if err != nil {
+		return err
+	}
+	secret := ""
+	if !has {
+		if secret, err = h.accounts.SetUpLink(ctx); err != nil {
+			return err
+		}
+	}
 	address := cmp.Or(strings.TrimRight(public, "/"), named(l.address))
 	fmt.Fprintf(p.Out, "Osler is ready at %s\n", address)
 	if public == "" && len(l.others) > 0 {
 		fmt.Fprintf(p.Out, "From other machines:\n  %s\n", strings.Join(l.others, "\n  "))
 	}
-	has, err := h.accounts.HasAccounts(ctx)
-	if err != nil || has {
-		return err
+	if !has {
+		fmt.Fprintf(p.Out, "Open this link once to make the administrator:\n  %s/set-up/%s\n", address, secret)
 	}
-	secret, err := h.accounts.SetUpLink(ctx)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(p.Out, "Open this link once to make the administrator:\n  %s/set-up/%s\n", address, secret)
 	return nil
 }
 

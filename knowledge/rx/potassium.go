@@ -21,7 +21,7 @@ func checkPotassium(s *state) lang.Text {
 		lowers = lowers || listed("thiazide,loop-diuretic", string(i.Class)) || i.Name == "digoxin" || i.Flags.Has(drug.HighQT)
 	}
 	if !raises && !lowers {
-		return lang.Say("this medicine does not depend on potassium")
+		return lang.Say("no potassium rule for this medicine in the catalogue")
 	}
 	if s.PotassiumDoubted.Known {
 		s.miss(Potassium, "Potassium", "the value %s of %s cannot be right: not used", number(s.PotassiumDoubted.Value), day(s.PotassiumDoubted.Date))

@@ -12,6 +12,7 @@ import (
 	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/practice/result"
 	"github.com/osler-emr/osler/practice/vitalsign"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // Measured is what was measured in a visit at one time: a line of its note.
@@ -23,8 +24,8 @@ type Measured struct {
 }
 
 // Measured returns what was measured in this visit and will be signed with it, oldest first: the vital
-// signs of a minute in one line, and each value of a test in its own. It is what names this visit; what
-// was measured on the same day outside of it is no part of it. What the note links to as it is now is
+// signs of a minute in one line, and each value of a test in its own. It is what names this visit, and
+// what the staff took shortly before it; what else was measured on the same day is no part of it. What the note links to as it is now is
 // not said twice, and an addendum has only what came after the notes of the visit.
 func (v Visit) Measured() []Measured {
 	said := v.said()
@@ -56,7 +57,7 @@ func (v Visit) vitals() []Measured {
 	var out []Measured
 	for _, d := range vital.Definitions() {
 		for _, r := range v.Chart.Vital(d.Measure).Readings {
-			if r.Encounter != v.ID {
+			if !v.took(r) {
 				continue
 			}
 			minute := chart.Moment(r.When).Truncate(time.Minute)
@@ -71,6 +72,25 @@ func (v Visit) vitals() []Measured {
 		}
 	}
 	return out
+}
+
+// roomed is how long before a visit its vital signs may be taken: a nurse takes them before the clinician comes.
+const roomed = 4 * time.Hour
+
+// took reports whether a vital sign is of this visit: it names it, or it names none and the staff took it
+// shortly before, with no other visit in between.
+func (v Visit) took(r chart.Reading) bool {
+	if r.Encounter != "" || r.Origin == policy.Reported || r.Origin == policy.Imported {
+		return r.Encounter == v.ID
+	}
+	taken, start := chart.Moment(r.When), chart.Moment(v.Start)
+	if v.Start == "" || taken.After(start) || start.Sub(taken) > roomed {
+		return false
+	}
+	return !slices.ContainsFunc(v.Chart.Visits, func(o chart.Visit) bool {
+		began := chart.Moment(o.Start)
+		return o.ID != v.ID && !began.Before(taken) && began.Before(start)
+	})
 }
 
 // reading is a vital sign in a note. One that nobody has confirmed says so: the note is read later

@@ -44,11 +44,12 @@ func TestANoteHasWhatWasMeasuredInItsVisit(t *testing.T) {
 		}
 		c.clock.Advance(2 * time.Minute)
 	}
-	take("", map[vital.Measure]string{vital.Temperature: "37.1"})
+	take("", map[vital.Measure]string{vital.Temperature: "37.1"}) // a nurse, before the physician comes
 	v := c.start("a1")
 	take(v.ID, map[vital.Measure]string{vital.BloodPressure: "168/92", vital.Pulse: "88"})
 	take(v.ID, map[vital.Measure]string{vital.BloodPressure: "142/84"})
-	c.put(`{"resourceType":"Observation","id":"dip","status":"final","subject":{"reference":"Patient/rosa"},"encounter":{"reference":"Encounter/`+v.ID+`"},"category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"laboratory"}]}],"code":{"text":"Urine leukocytes"},"effectiveDateTime":"2026-11-24T10:26:00Z","valueString":"positive"}`,
+	c.put(`{"resourceType":"Observation","id":"early","status":"final","subject":{"reference":"Patient/rosa"},"code":{"coding":[{"system":"http://loinc.org","code":"29463-7"}]},"effectiveDateTime":"2026-11-24T05:00:00Z","valueQuantity":{"value":72,"unit":"kg","system":"http://unitsofmeasure.org","code":"kg"}}`,
+		`{"resourceType":"Observation","id":"dip","status":"final","subject":{"reference":"Patient/rosa"},"encounter":{"reference":"Encounter/`+v.ID+`"},"category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"laboratory"}]}],"code":{"text":"Urine leukocytes"},"effectiveDateTime":"2026-11-24T10:26:00Z","valueString":"positive"}`,
 		`{"resourceType":"Observation","id":"wrong","status":"entered-in-error","subject":{"reference":"Patient/rosa"},"encounter":{"reference":"Encounter/`+v.ID+`"},"code":{"coding":[{"system":"http://loinc.org","code":"29463-7"}]},"effectiveDateTime":"2026-11-24T10:26:00Z","valueQuantity":{"value":19,"unit":"kg","system":"http://unitsofmeasure.org","code":"kg"}}`,
 		`{"resourceType":"Observation","id":"sams","status":"final","subject":{"reference":"Patient/sam"},"encounter":{"reference":"Encounter/`+v.ID+`"},"code":{"coding":[{"system":"http://loinc.org","code":"8867-4"}]},"effectiveDateTime":"2026-11-24T10:26:00Z","valueQuantity":{"value":61,"unit":"/min","system":"http://unitsofmeasure.org","code":"/min"}}`)
 	shown, err := Load(ctx, c.as(amara), "rosa", v.ID)
@@ -76,10 +77,10 @@ func TestANoteHasWhatWasMeasuredInItsVisit(t *testing.T) {
 		t.Fatalf("no note %s", id)
 		return chart.Note{}
 	}
-	const want = "24-Nov-2026 10:23: BP 168/92 mmHg high · pulse 88 /min\n24-Nov-2026 10:25: BP 142/84 mmHg high\n24-Nov-2026 10:27: pulse 76 /min"
+	const want = "24-Nov-2026 10:21: temperature 37.1 °C\n24-Nov-2026 10:23: BP 168/92 mmHg high · pulse 88 /min\n24-Nov-2026 10:25: BP 142/84 mmHg high\n24-Nov-2026 10:27: pulse 76 /min"
 	signs, _ := note(signed.Note).Part(chart.VitalSigns)
 	tests, _ := note(signed.Note).Part(chart.Results)
-	if signs.Text != want || len(signs.Entries) != 4 || tests.Text != "24-Nov-2026 10:26: Urine leukocytes: positive" {
+	if signs.Text != want || len(signs.Entries) != 5 || tests.Text != "24-Nov-2026 10:26: Urine leukocytes: positive" {
 		t.Fatalf("the note has %q and %q, linked to %v", signs.Text, tests.Text, signs.Entries)
 	}
 	if told := OvertakenIn(c.chart(amara, "rosa"), signs); len(told) != 0 {
@@ -87,7 +88,7 @@ func TestANoteHasWhatWasMeasuredInItsVisit(t *testing.T) {
 	}
 
 	for i, fix := range []string{"148/92", ""} {
-		id := strings.TrimPrefix(signs.Entries[i], "Observation/")
+		id := strings.TrimPrefix(signs.Entries[i+1], "Observation/")
 		if _, err := chart.FixVital(ctx, c.as(nina), chart.VitalFix{Patient: "rosa", ID: id, Typed: fix, Reason: "Misread."}); err != nil {
 			t.Fatal(err)
 		}
