@@ -32,8 +32,8 @@ type noteView struct {
 	Former  []formerNote
 	Addenda []noteLine // notes that add to this one, oldest first
 	Visit   *chart.Visit
-	// Overtaken are values that are other ones now, by the key of the section that quotes them.
-	Overtaken map[string][]encounter.Overtaken
+	// Overtaken are values that are other ones now, of the note and of all that are shown with it.
+	Overtaken encounter.OvertakenOf
 	May       bool
 	Amend     bool
 	Typed     map[string]string // by section code
@@ -93,10 +93,6 @@ func showNote(w http.ResponseWriter, r *web.Request, v noteView) error {
 	if visit, ok := c.Visit(v.Note.Encounter); ok {
 		v.Visit = &visit
 	}
-	v.Overtaken = map[string][]encounter.Overtaken{}
-	for _, s := range v.Note.Sections {
-		v.Overtaken[s.Key] = encounter.OvertakenIn(c, s)
-	}
 	for _, n := range c.Resources("Composition") {
 		if n.ID() == v.Note.ID {
 			v.Reasons = encounter.Reasons(n)
@@ -116,6 +112,16 @@ func showNote(w http.ResponseWriter, r *web.Request, v noteView) error {
 		if n.Appends == v.Note.ID && n.Status != "entered-in-error" {
 			v.Addenda = append(v.Addenda, noteLine{n, n.AuthorName})
 		}
+	}
+	shown := []chart.Note{v.Note}
+	for _, n := range v.Addenda {
+		shown = append(shown, n.Note)
+	}
+	for _, f := range v.Former {
+		shown = append(shown, f.Note)
+	}
+	if v.Overtaken, err = encounter.OvertakenIn(ctx, r.Actor, c, shown...); err != nil {
+		return err
 	}
 	p := chartPage(r, c, "Note")
 	if len(v.Faults) > 0 {

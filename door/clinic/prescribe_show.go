@@ -127,8 +127,11 @@ func (v prescribeView) openWarnings() []rx.Finding {
 // unshown are the warnings that nobody has answered and that the page did not have when it was sent: of
 // a dose that was changed a moment ago, or of a chart that has changed since.
 func (v prescribeView) unshown() []rx.Finding {
-	return slices.DeleteFunc(v.openWarnings(), func(x rx.Finding) bool { return slices.Contains(v.Form.Shown, saying(x)) })
+	return slices.DeleteFunc(v.openWarnings(), v.shown)
 }
+
+// shown reports whether the page had a warning when it was sent.
+func (v prescribeView) shown(x rx.Finding) bool { return slices.Contains(v.Form.Shown, saying(x)) }
 
 // openNews is how many findings nobody has answered that are new since what is renewed was signed.
 func (v prescribeView) openNews() int {
@@ -141,7 +144,7 @@ func (v prescribeView) openNews() int {
 	return n
 }
 
-// kept is the reason for which a finding is kept, or "".
+// kept is the reason for which a finding is kept, and whether it is.
 func (v prescribeView) kept(x rx.Finding) (how lang.Text, is bool) {
 	if slices.Contains(v.Form.Monitor, x.ID) {
 		for _, a := range x.Actions {

@@ -35,6 +35,7 @@ func prescribeSign(w http.ResponseWriter, r *web.Request) error {
 	if err := v.Form.answer(r, &d, v.Findings); err != nil {
 		return err
 	}
+	d.Shown = v.shown
 	out, err := medication.Prescribe(r.Context(), r.Actor, d)
 	switch {
 	case err == nil:
@@ -45,7 +46,9 @@ func prescribeSign(w http.ResponseWriter, r *web.Request) error {
 	if len(out.Findings.Runs) > 0 {
 		v.Findings = out.Findings // as they were at the moment of signing
 	}
-	if medication.Stopped(err) {
+	if list := v.unshown(); medication.Stopped(err) && len(list) > 0 { // it came up at this moment
+		v.Faults.Add("", newlyWords(r.Context(), list))
+	} else if medication.Stopped(err) {
 		field := ""
 		if v.unchecked() {
 			field = "unchecked"

@@ -6,6 +6,7 @@ import (
 
 	"github.com/osler-emr/osler/door/webtest"
 	"github.com/osler-emr/osler/knowledge/vital"
+	"github.com/osler-emr/osler/practice/chart"
 )
 
 // TestASignedNoteHasTheVitalsOfItsVisit: the visit shows what will be in the note, the note has it with its
@@ -45,4 +46,10 @@ func TestASignedNoteHasTheVitalsOfItsVisit(t *testing.T) {
 		}
 	}
 	look("measured-note", note)
+
+	a = anna.post(note+"/amend", "version", c.Notes[0].Version, "section-"+chart.Subjective, "Not well.", "reason", "Asked again")
+	if strings.Count(a.body, "corrected after signing") != 2 {
+		t.Errorf("the note and its former version do not both say it: %s", tags.ReplaceAllString(a.body, " "))
+	}
+	look("measured-former", note)
 }

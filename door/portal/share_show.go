@@ -10,6 +10,7 @@ import (
 	"github.com/osler-emr/osler/exchange/bulk"
 	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/practice/emergency"
+	"github.com/osler-emr/osler/practice/encounter"
 	"github.com/osler-emr/osler/practice/medication"
 	"github.com/osler-emr/osler/practice/message"
 	"github.com/osler-emr/osler/record"
@@ -83,13 +84,15 @@ func (s *streamed) Write(b []byte) (int, error) {
 type recordView struct {
 	Chart    chart.Chart
 	Medicine medication.Medicines
-	Results  resultList
-	Threads  []message.Thread
-	Rights   []rightsLine
-	Notice   string // what the law asks to go with it
-	Team     team
-	Me, Of   string
-	By       string
+	// Overtaken is what was corrected after a note was signed.
+	Overtaken encounter.OvertakenOf
+	Results   resultList
+	Threads   []message.Thread
+	Rights    []rightsLine
+	Notice    string // what the law asks to go with it
+	Team      team
+	Me, Of    string
+	By        string
 }
 
 func wholeRecord(w http.ResponseWriter, r *web.Request) error {
@@ -102,6 +105,9 @@ func wholeRecord(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	if v.Medicine, err = medication.List(r.Context(), r.Actor, c.Patient.ID); err != nil {
+		return err
+	}
+	if v.Overtaken, err = encounter.OvertakenIn(r.Context(), r.Actor, c, c.Notes...); err != nil {
 		return err
 	}
 	if v.Results, err = readResults(r); err != nil {

@@ -2,16 +2,21 @@ package encounter
 
 import (
 	"cmp"
+	"context"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/osler-emr/osler/base/fault"
 	"github.com/osler-emr/osler/base/lang"
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/knowledge/vital"
 	"github.com/osler-emr/osler/practice/chart"
 	"github.com/osler-emr/osler/practice/result"
 	"github.com/osler-emr/osler/practice/vitalsign"
+	"github.com/osler-emr/osler/record"
 	"github.com/osler-emr/osler/trust/policy"
 )
 
@@ -154,43 +159,146 @@ func (m Measured) Line(zone *time.Location) string {
 	return english.DateTime(m.When, 0, zone) + ": " + m.Text
 }
 
-// Overtaken is a measurement that a signed note quotes and that is another one now.
+// Overtaken is an Observation that a signed note links to and that says something else now.
 type Overtaken struct {
-	Name string
-	Now  string // what it is now; "" when it was entered in error
-
-	quoted string // how a note would quote it
+	Name  string
+	Now   string // all that it says now; "" when it has no value any more
+	Wrong bool   // it was entered in error
 }
 
-// OvertakenIn returns the measurements that a part of a signed note quotes and that were corrected or
-// withdrawn since: what was signed stays, and its reader is told.
-func OvertakenIn(c chart.Chart, part chart.Section) []Overtaken {
-	var out []Overtaken
-	for _, n := range c.Resources("Observation") {
-		if !slices.Contains(part.Entries, n.Reference()) {
+// OvertakenOf are the Observations that are overtaken, by the note and its section.
+type OvertakenOf map[string][]Overtaken
+
+// In are those that a section of a note links to.
+func (o OvertakenOf) In(n chart.Note, s chart.Section) []Overtaken {
+	return o[n.Reference()+"/"+n.Version+"#"+s.Key]
+}
+
+// OvertakenIn returns what was corrected or withdrawn after notes of a chart were signed: what was signed
+// stays, and its reader is told. The text of a note is not looked at, it may be anybody's: an Observation
+// is overtaken when it says something else than the record said when the section that links to it was
+// signed as it stands.
+func OvertakenIn(ctx context.Context, actor *record.Actor, c chart.Chart, notes ...chart.Note) (OvertakenOf, error) {
+	changed := map[string]*fhir.Node{}
+	for _, o := range c.Resources("Observation") {
+		if v := o.Path("meta.versionId").Text(); v != "" && v != "1" {
+			changed[o.Reference()] = o
+		}
+	}
+	out := OvertakenOf{}
+	for _, n := range notes {
+		for _, s := range n.Sections {
+			list, err := overtakenIn(ctx, actor, n, s, changed)
+			if err != nil {
+				return nil, err
+			}
+			out[n.Reference()+"/"+n.Version+"#"+s.Key] = list
+		}
+	}
+	return out, nil
+}
+
+func overtakenIn(ctx context.Context, actor *record.Actor, n chart.Note, s chart.Section, changed map[string]*fhir.Node) (out []Overtaken, err error) {
+	var then *record.Actor
+	for i, ref := range s.Entries {
+		o := changed[ref]
+		if o == nil || s.Text == "" || slices.Contains(s.Entries[:i], ref) {
 			continue
 		}
-		for _, x := range nowSays(n) {
-			switch {
-			case !vitalsign.Counts(n):
-				out = append(out, Overtaken{Name: x.Name})
-			case !strings.Contains(part.Text, x.quoted):
-				out = append(out, x)
+		if then == nil {
+			if then, err = signedAs(ctx, actor, n, s); err != nil {
+				return nil, err
 			}
 		}
+		x, is, err := overtaken(ctx, then, o)
+		if err != nil {
+			return nil, err
+		}
+		if is {
+			out = append(out, x)
+		}
 	}
-	return out
+	return out, nil
 }
 
-// nowSays is what an observation says now. A note has the values of a test in the unit of its row.
-func nowSays(n *fhir.Node) []Overtaken {
-	if m, r, ok := vitalsign.FromResource(n); ok {
-		text := r.Text() + " " + vital.Print(r.Unit)
-		return []Overtaken{{vital.Of(m).Name, text, text}}
+// signedAs reads the record as it was when a section of a note was signed as it stands: amendments that
+// left it alone are passed over.
+func signedAs(ctx context.Context, actor *record.Actor, n chart.Note, s chart.Section) (*record.Actor, error) {
+	version, err := strconv.ParseInt(n.Version, 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("encounter: version of %s: %w", n.Reference(), err)
 	}
-	var out []Overtaken
+	signed, err := actor.ReadVersion(ctx, "Composition", n.ID, version)
+	if err != nil {
+		return nil, err
+	}
+	for version--; version > 0; version-- {
+		v, err := actor.ReadVersion(ctx, "Composition", n.ID, version)
+		if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Gone) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		r, err := fhir.Parse(v.Body)
+		if err != nil {
+			return nil, err
+		}
+		old := chart.NoteFrom(r)
+		same := func(was chart.Section) bool { return was.Key == s.Key && was.Text == s.Text }
+		if old.Status == "preliminary" || !slices.ContainsFunc(old.Sections, same) {
+			break
+		}
+		signed = v
+	}
+	return actor.AsOfCommit(signed.T), nil
+}
+
+// overtaken compares an Observation with what it was.
+func overtaken(ctx context.Context, then *record.Actor, now *fhir.Node) (x Overtaken, is bool, err error) {
+	was, err := then.Read(ctx, "Observation", now.ID())
+	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Gone) {
+		return x, false, nil // the record did not have it
+	}
+	if err != nil {
+		return x, false, err
+	}
+	before, after := said(was), said(now)
+	x = Overtaken{Name: cmp.Or(after.name, before.name), Now: after.text, Wrong: now.Get("status").Text() == "entered-in-error"}
+	return x, before.values != "" && before.values != after.values, nil
+}
+
+// saying is an Observation in words.
+type saying struct {
+	name   string
+	text   string // its values, those of components with their names
+	values string // the values alone: another name is no other measurement
+}
+
+// said is what an Observation says; it has no values when it does not count.
+func said(n *fhir.Node) saying {
+	out := saying{name: fhir.ConceptText(n.Get("code"))}
+	m, r, sign := vitalsign.FromResource(n)
+	if sign {
+		out.name = vital.Of(m).Name
+	}
+	switch {
+	case !vitalsign.Counts(n):
+		return out
+	case sign:
+		out.text = r.Text() + " " + vital.Print(r.Unit)
+		out.values = out.text
+		return out
+	}
+	var texts, values []string
 	for _, x := range result.ValuesFrom(n) {
-		out = append(out, Overtaken{x.Name, valueText(x), strings.TrimSuffix(valueText(x), " "+x.Unit)})
+		values = append(values, valueText(x))
+		if x.Name != "" && x.Name != out.name {
+			texts = append(texts, x.Name+" "+valueText(x))
+		} else {
+			texts = append(texts, valueText(x))
+		}
 	}
+	out.text, out.values = strings.Join(texts, " · "), strings.Join(values, "\n")
 	return out
 }

@@ -1,6 +1,7 @@
 package encounter
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -83,7 +84,7 @@ func TestANoteHasWhatWasMeasuredInItsVisit(t *testing.T) {
 	if signs.Text != want || len(signs.Entries) != 5 || tests.Text != "24-Nov-2026 10:26: Urine leukocytes: positive" {
 		t.Fatalf("the note has %q and %q, linked to %v", signs.Text, tests.Text, signs.Entries)
 	}
-	if told := OvertakenIn(c.chart(amara, "rosa"), signs); len(told) != 0 {
+	if told := c.overtaken(signed.Note); len(told) != 0 {
 		t.Errorf("nothing has changed, and the reader is told %+v", told)
 	}
 
@@ -94,12 +95,12 @@ func TestANoteHasWhatWasMeasuredInItsVisit(t *testing.T) {
 		}
 	}
 	after, _ := note(signed.Note).Part(chart.VitalSigns)
-	told := OvertakenIn(c.chart(amara, "rosa"), after)
+	told := c.overtaken(signed.Note)
 	if after.Text != want || len(told) != 2 {
 		t.Fatalf("after a correction the note has %q, and its reader is told %+v", after.Text, told)
 	}
 	for _, x := range told {
-		if x.Now != "" && x.Now != "148/92 mmHg" {
+		if !x.Wrong && x.Now != "148/92 mmHg" {
 			t.Errorf("now it is %q", x.Now)
 		}
 	}
@@ -112,4 +113,90 @@ func TestANoteHasWhatWasMeasuredInItsVisit(t *testing.T) {
 	if part, _ := note(added.Note).Part(chart.VitalSigns); part.Text != "24-Nov-2026 10:29: temperature 38.2 °C high" {
 		t.Errorf("the addendum has %q", part.Text)
 	}
+}
+
+// overtaken are what the reader of a note is told.
+func (c clinic) overtaken(note string) (out []Overtaken) {
+	c.Helper()
+	x := c.chart(amara, "rosa")
+	for _, n := range x.Notes {
+		told, err := OvertakenIn(ctx, c.as(amara), x, n)
+		if err != nil {
+			c.Fatal(err)
+		}
+		for _, s := range n.Sections {
+			if n.ID == note {
+				out = append(out, told.In(n, s)...)
+			}
+		}
+	}
+	return out
+}
+
+// noting is a note as another program writes it, about an Observation.
+func noting(text, more string) string {
+	return `{"resourceType":"Composition","id":"note","status":"final","type":{"text":"Progress note"},"subject":{"reference":"Patient/rosa"},"date":"2026-11-24T10:20:00Z","title":"Note","author":[{"reference":"Practitioner/amara"}],
+		"attester":[{"mode":"legal","time":"2020-01-01T10:20:00Z"}],"section":[
+		{"title":"Objective","code":{"coding":[{"system":"http://loinc.org","code":"61149-1"}]},"text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>` + text + `</p></div>"},"entry":[{"reference":"Observation/o"}]},
+		{"title":"Plan","code":{"coding":[{"system":"http://loinc.org","code":"18776-5"}]},"text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>Rest` + more + `.</p></div>"}}]}`
+}
+
+// TestOnlyWhatWasCorrectedAfterTheSignatureIsTold goes by the record: the text may be anybody's.
+func TestOnlyWhatWasCorrectedAfterTheSignatureIsTold(t *testing.T) {
+	observed := func(status, code, rest string) string {
+		return `{"resourceType":"Observation","id":"o","status":"` + status + `","subject":{"reference":"Patient/rosa"},"effectiveDateTime":"2026-11-24T10:10:00Z","code":` + code + `,` + rest + `}`
+	}
+	measured := func(status, code, value, unit string) string {
+		return observed(status, `{"coding":[{"system":"http://loinc.org","code":"`+code+`"}]}`, `"valueQuantity":{"value":`+value+`,"unit":"`+unit+`","system":"http://unitsofmeasure.org","code":"`+unit+`"}`)
+	}
+	worded := func(status, value string) string {
+		return observed(status, `{"text":"Pupils"}`, `"valueString":"`+value+`"`)
+	}
+	panel := func(status, name, sodium string) string {
+		return observed(status, `{"text":"Electrolytes"}`, `"component":[{"code":{"text":"`+name+`"},"valueQuantity":{"value":`+sodium+`,"unit":"mmol/L"}},{"code":{"text":"Potassium"},"valueQuantity":{"value":4.1,"unit":"mmol/L"}}]`)
+	}
+	labelled := func(body, label string) string {
+		return strings.Replace(body, `"id":"o"`, `"id":"o","meta":{"tag":[{"system":"urn:example","code":"`+label+`"}]}`, 1)
+	}
+	note := noting("Weight 1,70,0 kg as told.", "")
+	for _, x := range []struct {
+		name string
+		puts []string // what the record gets, a minute apart
+		want []Overtaken
+	}{
+		{"an unchanged value that the text writes in its own way", []string{measured("final", "29463-7", "170", "kg"), note}, nil},
+		{"that nobody quotes", []string{panel("final", "Sodium", "138"), noting("Potassium 4.1.", "")}, nil},
+		{"170 is 70", []string{measured("final", "29463-7", "170", "kg"), noting("weight 170 kg", ""), measured("corrected", "29463-7", "70", "kg")}, []Overtaken{{Name: "Weight", Now: "70 kg"}}},
+		{"88 is 8", []string{measured("final", "8867-4", "88", "/min"), noting("pulse 88 /min", ""), measured("amended", "8867-4", "8", "/min")}, []Overtaken{{Name: "Pulse", Now: "8 /min"}}},
+		{"non-reactive is reactive", []string{worded("final", "non-reactive"), noting("Pupils: non-reactive", ""), worded("corrected", "reactive")}, []Overtaken{{Name: "Pupils", Now: "reactive"}}},
+		{"a program leaves the status final", []string{worded("final", "reactive"), note, worded("final", "non-reactive")}, []Overtaken{{Name: "Pupils", Now: "non-reactive"}}},
+		{"one of two components", []string{panel("final", "Sodium", "138"), note, panel("corrected", "Sodium", "183")}, []Overtaken{{Name: "Electrolytes", Now: "Sodium 183 mmol/L · Potassium 4.1 mmol/L"}}},
+		{"another name for a component", []string{panel("final", "Sodium", "138"), note, panel("final", "Sodium [moles/volume]", "138")}, nil},
+		{"withdrawn", []string{measured("final", "8867-4", "88", "/min"), note, measured("entered-in-error", "8867-4", "88", "/min")}, []Overtaken{{Name: "Pulse", Wrong: true}}},
+		{"withdrawn before", []string{measured("final", "8867-4", "88", "/min"), measured("entered-in-error", "8867-4", "88", "/min"), note}, nil},
+		{"only labels", []string{worded("final", "reactive"), note, labelled(worded("final", "reactive"), "seen")}, nil},
+		{"corrected before, and labels after", []string{worded("final", "absent"), worded("corrected", "reactive"), note, labelled(worded("corrected", "reactive"), "seen")}, nil},
+		{"and another part of the note was amended", []string{worded("final", "absent"), note, worded("corrected", "reactive"), noting("Weight 1,70,0 kg as told.", " and drink")}, []Overtaken{{Name: "Pupils", Now: "reactive"}}},
+		{"and the note was amended for it", []string{worded("final", "absent"), note, worded("corrected", "reactive"), noting("Pupils reactive", "")}, nil},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			c := open(t)
+			for _, body := range x.puts {
+				c.put(body)
+				c.clock.Advance(time.Minute)
+			}
+			if told := c.overtaken("note"); !slices.Equal(told, x.want) {
+				t.Errorf("the reader is told %+v, want %+v", told, x.want)
+			}
+		})
+	}
+
+	t.Run("at the very same time", func(t *testing.T) {
+		c := open(t)
+		c.put(worded("final", "absent"), note)
+		c.put(worded("corrected", "reactive"))
+		if told := c.overtaken("note"); len(told) != 1 || told[0].Now != "reactive" {
+			t.Errorf("the reader is told %+v", told)
+		}
+	})
 }

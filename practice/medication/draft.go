@@ -48,6 +48,9 @@ type Draft struct {
 	Renews string
 	// Overrides holds a reason for each finding (by id) that is kept.
 	Overrides map[string]string
+	// Shown reports whether the signer had a warning before them; one that has no reason and was not
+	// shown stops. nil asks for none.
+	Shown func(rx.Finding) bool
 	// Stops are references of medicines that end with this prescription: the way out "stop
 	// the other".
 	Stops []string

@@ -170,6 +170,36 @@ func TestTheCheckRunsAtTheMomentOfSigning(t *testing.T) {
 	}
 }
 
+// TestAWarningThatNobodyWasShownIsNotSigned: though it asks for no reason.
+func TestAWarningThatNobodyWasShownIsNotSigned(t *testing.T) {
+	c := open(t)
+	d := sentence(t, "maria", "losartan-50-mg-tablet")
+	f, err := Preview(t.Context(), c.as(physician), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Overrides = map[string]string{}
+	var plain []string
+	for _, x := range f.Findings {
+		if Asks(x, nil) {
+			d.Overrides[x.ID] = "Looked at."
+		} else if x.Tier == rx.Warning {
+			plain = append(plain, x.ID)
+		}
+	}
+	if len(plain) == 0 {
+		t.Fatalf("no warning without a reason: %+v", f.Findings)
+	}
+	d.Shown = func(x rx.Finding) bool { return x.ID != plain[0] }
+	if _, err := Prescribe(t.Context(), c.as(physician), d); !Stopped(err) || len(c.list("maria").Current) != 1 {
+		t.Errorf("a warning that was not shown is signed: %v", err)
+	}
+	d.Shown = func(rx.Finding) bool { return true }
+	if _, err := Prescribe(t.Context(), c.as(physician), d); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestFactsOfTheChart(t *testing.T) {
 	c := open(t)
 	f, err := ChartFacts(t.Context(), c.as(physician), "maria", nil)

@@ -83,7 +83,7 @@ func (d Draft) CheckOn(f rx.Facts, actor *record.Actor) rx.Findings {
 // Prescribe signs a prescription. It checks the medicine on the chart as it is at this
 // moment, and stores only if nobody wrote in the chart meanwhile; findings of which it
 // Asks a reason have one in Overrides, and so has Unchecked when the medicine could not be read;
-// otherwise the fault is Stopped and nothing is stored.
+// otherwise the fault is Stopped and nothing is stored. So it is with a warning that was not Shown.
 // The medicines in Stops end in the same commit.
 func Prescribe(ctx context.Context, actor *record.Actor, d Draft) (Outcome, error) {
 	prior, err := d.renewed(ctx, actor)
@@ -191,6 +191,9 @@ func (a act) prepare(ctx context.Context, actor *record.Actor, facts rx.Facts) (
 			return out, nil, err
 		}
 	}
+	if err := d.look(out.Findings); err != nil {
+		return out, nil, err
+	}
 	overrides, err := d.answer(out.Findings, a.prior)
 	if err != nil {
 		return out, nil, err
@@ -233,6 +236,20 @@ func (d Draft) needs(f rx.Findings) bool {
 	return slices.ContainsFunc(f.Findings, func(x rx.Finding) bool {
 		return NeedsReason(x) && strings.TrimSpace(d.Overrides[x.ID]) == ""
 	})
+}
+
+// look stops at warnings that came up after the signer looked.
+func (d Draft) look(f rx.Findings) error {
+	var news []fault.Issue
+	for _, x := range f.Of(rx.Warning) {
+		if d.Shown != nil && !d.Shown(x) && strings.TrimSpace(d.Overrides[x.ID]) == "" {
+			news = append(news, told(x))
+		}
+	}
+	if len(news) == 0 {
+		return nil
+	}
+	return fault.Wrap(errStopped, fault.Invalid, "The checks found something new since the page was shown. Look at it, then sign.").With(news...)
 }
 
 // answer collects the reasons for kept findings, and asks for those that are missing. A reason is
