@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // doubtful is a document of another clinic: a short course in words, a problem without a code that stands in two sections, and a
@@ -60,5 +61,20 @@ func TestADoubtStaysInTheChartUntilItIsConfirmed(t *testing.T) {
 	}
 	if page = anna.post("/p/maria/confirm", "ref", "Condition/none"); page.status != 404 {
 		t.Errorf("what is not there: %d", page.status)
+	}
+}
+
+// TestADoubtOfAStatementStandsBesideThePrescription: what an imported statement says of a prescription is shown with what was not sure of it.
+func TestADoubtOfAStatementStandsBesideThePrescription(t *testing.T) {
+	h := open(t)
+	h.commit(trust.System("import"),
+		`{"resourceType":"Patient","id":"maria","name":[{"family":"Okafor","given":["Maria"]}],"birthDate":"1968-03-14","gender":"female","generalPractitioner":[{"reference":"Practitioner/anna"}]}`,
+		`{"resourceType":"MedicationRequest","id":"m","status":"active","intent":"order","subject":{"reference":"Patient/maria"},"medicationCodeableConcept":{"text":"hydroxyzine 25 mg tablet"},"authoredOn":"2026-05-01"}`,
+		`{"resourceType":"MedicationStatement","id":"s","status":"stopped","subject":{"reference":"Patient/maria"},"medicationCodeableConcept":{"text":"hydroxyzine 25 mg tablet"},"dateAsserted":"2026-06-01","note":[{"text":"`+policy.DoubtMark+`The status is not readable."}]}`)
+	anna := h.signedIn("anna")
+	for _, path := range []string{"/medications", ""} {
+		if page := anna.get("/p/maria" + path); !page.says("The status is not readable.") || !strings.Contains(page.body, `value="MedicationStatement/s"`) {
+			t.Errorf("/p/maria%s hides the doubt", path)
+		}
 	}
 }
