@@ -56,7 +56,10 @@ func TestADoubtStaysInTheChartUntilItIsConfirmed(t *testing.T) {
 	if ref == nil || !page.says("Sinusitis") {
 		t.Fatal("nothing to confirm, or the diagnosis of the visit is nowhere")
 	}
-	if page = anna.post("/p/maria/confirm", "ref", ref[1], "back", "/p/maria/problems"); !page.says("Confirmed: Restless legs.") || !page.says("Confirmed here. Was not sure in the document") || strings.Contains(page.body, `value="`+ref[1]+`"`) {
+	if page = anna.post("/p/maria/confirm", "ref", ref[1], "version", "9"); page.status != 412 || !page.says("This entry has changed since you opened the page.") {
+		t.Errorf("another version than was looked at: %d", page.status)
+	}
+	if page = anna.post("/p/maria/confirm", "ref", ref[1], "version", "1", "back", "/p/maria/problems"); !page.says("Confirmed: Restless legs.") || !page.says("Confirmed here. Was not sure in the document") || strings.Contains(page.body, `value="`+ref[1]+`"`) {
 		t.Errorf("not confirmed: %d", page.status)
 	}
 	if page = anna.post("/p/maria/confirm", "ref", "Condition/none"); page.status != 404 {
