@@ -1,6 +1,7 @@
 package result
 
 import (
+	"cmp"
 	"strconv"
 
 	"github.com/osler-emr/osler/knowledge/labrange"
@@ -27,7 +28,7 @@ func (g Grid) WithEGFR() Grid {
 				if value, err := strconv.ParseFloat(p.Value.Value, 64); err == nil && labrange.ReportsEGFR(labrange.Quantity{Value: value, Comparator: p.Comparator}) {
 					reported = max(reported, p.day())
 				}
-			case labrange.IsCreatinine(p.Code) && (newest == nil || p.At.After(newest.At)):
+			case labrange.IsCreatinine(cmp.Or(p.Code, p.loinc)) && (newest == nil || p.At.After(newest.At)):
 				newest = p
 			}
 		}
