@@ -81,3 +81,25 @@ func TestADoubtOfAStatementStandsBesideThePrescription(t *testing.T) {
 		}
 	}
 }
+
+// TestTheEmergencySheetSaysWhatWasNotSure of an allergy and a problem; a diagnosis of a visit that is not in the chart stands among the problems.
+func TestTheEmergencySheetSaysWhatWasNotSure(t *testing.T) {
+	h := open(t)
+	note := func(of string) string { return `"note":[{"text":"` + policy.DoubtMark + of + `"}]` }
+	h.commit(trust.System("import"),
+		`{"resourceType":"Patient","id":"maria","name":[{"family":"Okafor","given":["Maria"]}],"birthDate":"1968-03-14","gender":"female","generalPractitioner":[{"reference":"Practitioner/anna"}]}`,
+		`{"resourceType":"AllergyIntolerance","id":"a","patient":{"reference":"Patient/maria"},"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical","code":"active"}]},"code":{"text":"Latex"},`+note("The severity is not readable.")+`}`,
+		`{"resourceType":"Condition","id":"c","subject":{"reference":"Patient/maria"},"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"active"}]},"category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-category","code":"problem-list-item"}]}],"code":{"text":"Gout"},`+note("There is no code, only words.")+`}`,
+		`{"resourceType":"Encounter","id":"e","meta":{"tag":[`+string(policy.Imported.Tag("Kirkstall").JSON())+`]},"status":"entered-in-error","class":{"code":"AMB"},"subject":{"reference":"Patient/maria"},"period":{"start":"2026-05-03"}}`,
+		`{"resourceType":"Condition","id":"d","subject":{"reference":"Patient/maria"},"encounter":{"reference":"Encounter/e"},"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"active"}]},"category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-category","code":"encounter-diagnosis"}]}],"code":{"text":"Sinusitis"}}`)
+	anna := h.signedIn("anna")
+	page := anna.get("/p/maria/emergency")
+	for _, want := range []string{"The severity is not readable.", "There is no code, only words.", "not sure when taken in"} {
+		if !page.says(want) {
+			t.Errorf("the sheet does not say %q", want)
+		}
+	}
+	if page := anna.get("/p/maria/problems"); !page.says("Sinusitis") {
+		t.Error("the diagnosis of a visit that is not in the chart is nowhere")
+	}
+}
