@@ -30,8 +30,8 @@ type chartFrame struct {
 	Disputes []rightsLine
 	// Sight is set for who may say who sees an entry: the labels of each.
 	Sight func(reference string) []string
-	// Confirms reports whether the reader may confirm what was not sure of an imported entry.
-	Confirms func(reference string) bool
+	// Confirms returns the version of an imported entry of which the reader may confirm what was not sure; "" where not.
+	Confirms func(reference string) string
 }
 
 // chartPart is one page of a chart.
@@ -57,10 +57,22 @@ func (f chartFrame) Href(part string) string {
 func frameOf(r *web.Request, c chart.Chart, current string) chartFrame {
 	counts := map[string]int{"notes": len(c.Notes), "problems": len(c.ActiveProblems()), "allergies": len(c.Allergies.Active),
 		"documents": len(c.Documents), "immunizations": len(c.Immunizations), "charges": c.Charges}
-	return chartFrame{Patient: c.Patient.ID, Current: current, Counts: counts, Disputes: disputes(c, current), Sight: sightIn(r, c), Confirms: func(reference string) bool {
-		t, _, _ := strings.Cut(reference, "/")
-		return mayWrite(r, t)
-	}}
+	return chartFrame{Patient: c.Patient.ID, Current: current, Counts: counts, Disputes: disputes(c, current), Sight: sightIn(r, c), Confirms: confirmsIn(r, c)}
+}
+
+// confirmsIn is chartFrame.Confirms: the versions are those that the page shows.
+func confirmsIn(r *web.Request, c chart.Chart) func(string) string {
+	versions := map[string]map[string]string{} // by type and id
+	return func(reference string) string {
+		t, id, _ := strings.Cut(reference, "/")
+		if versions[t] == nil && mayWrite(r, t) {
+			versions[t] = map[string]string{}
+			for _, n := range c.Resources(t) {
+				versions[t][n.ID()] = n.Path("meta.versionId").Text()
+			}
+		}
+		return versions[t][id]
+	}
 }
 
 // chartPage is the page around a chart: its title, never with patient data in it, and the
@@ -173,4 +185,12 @@ func backTo(r *web.Request, otherwise string) string {
 		return to
 	}
 	return otherwise
+}
+
+// confirmable is Confirms of a frame that may have none.
+func confirmable(f chartFrame, reference string) string {
+	if f.Confirms == nil {
+		return ""
+	}
+	return f.Confirms(reference)
 }

@@ -1205,7 +1205,7 @@ func summaryMedicine(v chartView, m medication.Medicine) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = patientSays(m).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = patientSays(v.Frame, m).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

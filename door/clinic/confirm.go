@@ -10,7 +10,7 @@ import (
 // confirmDoubt records that what was not sure of an imported entry is so.
 func confirmDoubt(w http.ResponseWriter, r *web.Request) error {
 	patient := r.PathValue("patient")
-	text, result, err := chart.Confirm(r.Context(), r.Actor, patient, r.FormValue("ref"))
+	text, result, err := chart.Confirm(r.Context(), r.Actor, patient, r.FormValue("ref"), r.FormValue("version"))
 	if err != nil {
 		return err
 	}

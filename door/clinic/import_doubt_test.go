@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/osler-emr/osler/trust"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // doubtful is a document of another clinic: a short course in words, a problem without a code that stands in two sections, and a
@@ -55,10 +56,50 @@ func TestADoubtStaysInTheChartUntilItIsConfirmed(t *testing.T) {
 	if ref == nil || !page.says("Sinusitis") {
 		t.Fatal("nothing to confirm, or the diagnosis of the visit is nowhere")
 	}
-	if page = anna.post("/p/maria/confirm", "ref", ref[1], "back", "/p/maria/problems"); !page.says("Confirmed: Restless legs.") || !page.says("Confirmed here. Was not sure in the document") || strings.Contains(page.body, `value="`+ref[1]+`"`) {
+	if page = anna.post("/p/maria/confirm", "ref", ref[1], "version", "9"); page.status != 412 || !page.says("This entry has changed since you opened the page.") {
+		t.Errorf("another version than was looked at: %d", page.status)
+	}
+	if page = anna.post("/p/maria/confirm", "ref", ref[1], "version", "1", "back", "/p/maria/problems"); !page.says("Confirmed: Restless legs.") || !page.says("Confirmed here. Was not sure in the document") || strings.Contains(page.body, `value="`+ref[1]+`"`) {
 		t.Errorf("not confirmed: %d", page.status)
 	}
 	if page = anna.post("/p/maria/confirm", "ref", "Condition/none"); page.status != 404 {
 		t.Errorf("what is not there: %d", page.status)
+	}
+}
+
+// TestADoubtOfAStatementStandsBesideThePrescription: what an imported statement says of a prescription is shown with what was not sure of it.
+func TestADoubtOfAStatementStandsBesideThePrescription(t *testing.T) {
+	h := open(t)
+	h.commit(trust.System("import"),
+		`{"resourceType":"Patient","id":"maria","name":[{"family":"Okafor","given":["Maria"]}],"birthDate":"1968-03-14","gender":"female","generalPractitioner":[{"reference":"Practitioner/anna"}]}`,
+		`{"resourceType":"MedicationRequest","id":"m","status":"active","intent":"order","subject":{"reference":"Patient/maria"},"medicationCodeableConcept":{"text":"hydroxyzine 25 mg tablet"},"authoredOn":"2026-05-01"}`,
+		`{"resourceType":"MedicationStatement","id":"s","status":"stopped","subject":{"reference":"Patient/maria"},"medicationCodeableConcept":{"text":"hydroxyzine 25 mg tablet"},"dateAsserted":"2026-06-01","note":[{"text":"`+policy.DoubtMark+`The status is not readable."}]}`)
+	anna := h.signedIn("anna")
+	for _, path := range []string{"/medications", ""} {
+		if page := anna.get("/p/maria" + path); !page.says("The status is not readable.") || !strings.Contains(page.body, `value="MedicationStatement/s"`) {
+			t.Errorf("/p/maria%s hides the doubt", path)
+		}
+	}
+}
+
+// TestTheEmergencySheetSaysWhatWasNotSure of an allergy and a problem; a diagnosis of a visit that is not in the chart stands among the problems.
+func TestTheEmergencySheetSaysWhatWasNotSure(t *testing.T) {
+	h := open(t)
+	note := func(of string) string { return `"note":[{"text":"` + policy.DoubtMark + of + `"}]` }
+	h.commit(trust.System("import"),
+		`{"resourceType":"Patient","id":"maria","name":[{"family":"Okafor","given":["Maria"]}],"birthDate":"1968-03-14","gender":"female","generalPractitioner":[{"reference":"Practitioner/anna"}]}`,
+		`{"resourceType":"AllergyIntolerance","id":"a","patient":{"reference":"Patient/maria"},"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical","code":"active"}]},"code":{"text":"Latex"},`+note("The severity is not readable.")+`}`,
+		`{"resourceType":"Condition","id":"c","subject":{"reference":"Patient/maria"},"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"active"}]},"category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-category","code":"problem-list-item"}]}],"code":{"text":"Gout"},`+note("There is no code, only words.")+`}`,
+		`{"resourceType":"Encounter","id":"e","meta":{"tag":[`+string(policy.Imported.Tag("Kirkstall").JSON())+`]},"status":"entered-in-error","class":{"code":"AMB"},"subject":{"reference":"Patient/maria"},"period":{"start":"2026-05-03"}}`,
+		`{"resourceType":"Condition","id":"d","subject":{"reference":"Patient/maria"},"encounter":{"reference":"Encounter/e"},"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"active"}]},"category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-category","code":"encounter-diagnosis"}]}],"code":{"text":"Sinusitis"}}`)
+	anna := h.signedIn("anna")
+	page := anna.get("/p/maria/emergency")
+	for _, want := range []string{"The severity is not readable.", "There is no code, only words.", "not sure when taken in"} {
+		if !page.says(want) {
+			t.Errorf("the sheet does not say %q", want)
+		}
+	}
+	if page := anna.get("/p/maria/problems"); !page.says("Sinusitis") {
+		t.Error("the diagnosis of a visit that is not in the chart is nowhere")
 	}
 }

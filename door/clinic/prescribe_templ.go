@@ -1344,7 +1344,7 @@ func prescribeFields(v prescribeView) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = patientSays(*v.Prior).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = patientSays(chartFrame{}, *v.Prior).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

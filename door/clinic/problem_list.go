@@ -52,7 +52,7 @@ func showProblems(w http.ResponseWriter, r *web.Request, f problemForm) error {
 			v.Visits = append(v.Visits, visitDiagnoses{visit, d})
 		}
 	}
-	if d := c.DiagnosesOf(""); len(d) > 0 {
+	if d := c.DiagnosesOfNoVisit(); len(d) > 0 {
 		v.Visits = append(v.Visits, visitDiagnoses{Diagnoses: d})
 	}
 	p := chartPage(r, c, "Problems")

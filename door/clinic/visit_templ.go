@@ -591,7 +591,7 @@ func visitMedicines(v visitView) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = patientSays(m).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = patientSays(chartFrame{}, m).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

@@ -1,6 +1,7 @@
 package document
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -99,8 +100,8 @@ func (c *Comparison) once(kept, left *Row) {
 			kept.Also = append(kept.Also, of)
 		}
 	}
-	for _, d := range left.Item.Doubts {
-		if !slices.ContainsFunc(kept.Item.Doubts, func(o Doubt) bool { return o.Words == d.Words }) {
+	for _, d := range left.Doubts() {
+		if !slices.ContainsFunc(kept.Item.Doubts, d.same) {
 			kept.inside(d)
 		}
 	}
@@ -111,6 +112,7 @@ func (r *Row) repeats(before *Row) bool {
 	a, b := before.in, r.in
 	if a.group != b.group || a.event && when(a, b) != sameInstant || r.Item.Section == Diagnoses && before.Item.Section == Diagnoses && (r.Item.Visit != before.Item.Visit || r.Item.Visit == "") ||
 		a.group != "Condition" && spoken(a.node.Get("category")) != spoken(b.node.Get("category")) ||
+		!sameAsides(a.node, b.node) ||
 		!slices.Equal(labelCodes(before.Item), labelCodes(r.Item)) || severalAlike[a.group] && otherNumbers(a.node, b.node) {
 		return false
 	}
@@ -127,6 +129,17 @@ func (r *Row) repeats(before *Row) bool {
 		}
 	}
 	return match{thing: a, sure: true}.state(b) == Same && match{thing: b, sure: true}.state(a) == Same
+}
+
+// sameAsides reports whether two entries have the same notes and the same reasons: those of the one that is left are
+// written nowhere.
+func sameAsides(a, b *fhir.Node) bool {
+	for _, member := range []string{"note", "reasonCode", "reasonReference", "statusReason"} {
+		if string(a.Get(member).JSON()) != string(b.Get(member).JSON()) {
+			return false
+		}
+	}
+	return true
 }
 
 // severalAlike are the groups of which two may be alike: two visits of a day, two stents. Their numbers tell them apart.
@@ -263,10 +276,13 @@ func (c *Comparison) over() {
 
 // inside notes what of the document itself makes an item doubtful.
 func (r *Row) inside(d Doubt) {
-	if !slices.ContainsFunc(r.within, func(o Doubt) bool { return o.Words == d.Words }) {
+	if !slices.ContainsFunc(r.within, d.same) {
 		r.within = append(r.within, d)
 	}
 }
+
+// same reports whether two doubts ask the same of the same.
+func (d Doubt) same(of Doubt) bool { return d.Words == of.Words && reflect.DeepEqual(d.Args, of.Args) }
 
 // Doubts are what is not sure of an item: what could not be read, and what the document says otherwise elsewhere.
 func (r Row) Doubts() []Doubt { return append(slices.Clip(r.Item.Doubts), r.within...) }

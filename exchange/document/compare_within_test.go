@@ -191,6 +191,9 @@ func TestWhatADocumentSaysTwiceIsDecidedOnce(t *testing.T) {
 		it := takes("metformin 500 mg tablet", status, "1", "")
 		return [2]string{section, strings.TrimSuffix(it[1], "}") + `,"effectivePeriod":{"start":"` + start + `"}}`}
 	}
+	because := func(it [2]string, reason string) [2]string {
+		return [2]string{it[0], strings.TrimSuffix(it[1], "}") + `,"reasonCode":[{"text":"` + reason + `"}]}`}
+	}
 	operation := func(number string) [2]string {
 		return [2]string{"procedures", `{"resourceType":"Procedure","identifier":[{"system":"urn:x","value":"` + number + `"}],"status":"completed","code":{"coding":[{"system":"http://snomed.info/sct","code":"36969009"}],"text":"Stent"},"performedDateTime":"2026-05-01"}`}
 	}
@@ -212,6 +215,9 @@ func TestWhatADocumentSaysTwiceIsDecidedOnce(t *testing.T) {
 		"a vital sign and a result":            {[][2]string{given("results", "1.2", "2026-05-01", "final", `,"category":[{"text":"laboratory"}]`), given("vital-signs", "1.2", "2026-05-01", "final", `,"category":[{"text":"vital-signs"}]`)}, "ab"},
 		"restricted in one section":            {[][2]string{given("results", "1.2", "2026-05-01", "final", ""), given("results", "1.2", "2026-05-01", "final", `,"meta":{"security":[{"system":"x","code":"PSY"}]}`)}, "ab"},
 		"two operations of a day":              {[][2]string{operation("1"), operation("2")}, "ab"},
+		"a note of one":                        {[][2]string{given("results", "1.2", "2026-05-01", "final", ""), given("results", "1.2", "2026-05-01", "final", `,"note":[{"text":"haemolysed"}]`)}, "ab"},
+		"the same note":                        {[][2]string{given("results", "1.2", "2026-05-01", "final", `,"note":[{"text":"haemolysed"}]`), given("results", "1.2", "2026-05-01", "final", `,"note":[{"text":"haemolysed"}]`)}, "a"},
+		"a medicine for two reasons":           {[][2]string{because(tablet("medications", "active", "2026-05-01"), "Diabetes"), because(tablet("medications", "active", "2026-05-01"), "Polycystic ovaries")}, "ab"},
 		"one operation, told twice":            {[][2]string{operation("1"), operation("1")}, "a"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -238,6 +244,19 @@ func TestWhatADocumentSaysTwiceIsDecidedOnce(t *testing.T) {
 				t.Errorf("decided: %s, want %s", keys, c.keys)
 			}
 		})
+	}
+}
+
+// TestOfTwoAlikeAllDoubtsAreKept: what is not sure of the one that is not decided is not sure of the other, with other words of the
+// document and what other items make doubtful too.
+func TestOfTwoAlikeAllDoubtsAreKept(t *testing.T) {
+	doubt := func(of string) Doubt { return Doubt{Words: courseUndated, Args: []any{of}} }
+	kept := &Row{Item: &Item{Section: Medications, Doubts: []Doubt{doubt("10 days")}}}
+	left := &Row{Item: &Item{Section: Medications, Doubts: []Doubt{doubt("10 days"), doubt("2 weeks")}}}
+	left.inside(Doubt{Words: alsoNone})
+	(&Comparison{}).once(kept, left)
+	if d := kept.Doubts(); len(d) != 3 || d[1].Args[0] != "2 weeks" || d[2].Words != alsoNone {
+		t.Errorf("%v", d)
 	}
 }
 

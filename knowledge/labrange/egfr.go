@@ -36,6 +36,18 @@ const (
 // estimateFrom is the age in years from which on the equation holds.
 const estimateFrom = 18
 
+// The least and the most that a reported EGFR can be: what is beyond was mistyped.
+const (
+	LeastEGFR = 0.5
+	MostEGFR  = 250
+)
+
+// ReportsEGFR reports whether a value that a laboratory stands by is an EGFR that a dose can be held to. One "> 60", in words or
+// impossible is not: it would keep from calculating one, and the kidneys would not be looked at.
+func ReportsEGFR(q Quantity) bool {
+	return q.Comparator == "" && q.Value >= LeastEGFR && q.Value <= MostEGFR
+}
+
 // EstimateEGFR works an EGFR out from a creatinine of a person of a sex ("female", "male") and an age in years, below 0 when that is not
 // known; rounded, as laboratories report it. why says why it does not.
 func EstimateEGFR(q Quantity, sex string, age int) (egfr float64, why string) {

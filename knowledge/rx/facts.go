@@ -93,6 +93,8 @@ type Measure struct {
 	Known bool
 	// Calculated says that it is an eGFR that Osler has worked out from a creatinine of Date: nobody has reported it.
 	Calculated bool
+	// Unsure says that something of it was not sure when it was taken in from another clinic, and nobody has confirmed it.
+	Unsure bool
 }
 
 // from says of when a measure is, and of an eGFR that was calculated, from what.

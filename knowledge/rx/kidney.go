@@ -95,6 +95,9 @@ func checkKidney(s *state) lang.Text {
 	if s.EGFR.Calculated && s.Pregnancy == Pregnant {
 		s.miss(Kidney, "eGFR", "it was calculated from creatinine, and the equation is not made for pregnancy; it was used all the same")
 	}
+	if s.EGFR.Unsure {
+		s.miss(Kidney, "eGFR", "the value of %s was not sure when it was taken in, and nobody has confirmed it; it was used all the same", day(s.EGFR.Date))
+	}
 	note := lang.Say("eGFR %s, %s", s.EGFR.text(), s.EGFR.from())
 	if s.old(s.EGFR) {
 		s.miss(Kidney, "eGFR", "the last one is from %s, more than a year ago; it was used all the same", day(s.EGFR.Date))

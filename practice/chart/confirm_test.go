@@ -26,14 +26,19 @@ func TestADoubtStandsUntilSomebodyConfirmsIt(t *testing.T) {
 	if p.Doubt != "There is no code, only words." || p.Note != "Both feet" || !p.Doubtful() || c.Visits[0].Doubt != p.Doubt {
 		t.Fatalf("%+v, %+v", p, c.Visits[0])
 	}
-	if _, _, err := Confirm(ctx, desk, "rosa", p.Reference()); !fault.Is(err, fault.Forbidden) && !fault.Is(err, fault.NotFound) {
+	if _, _, err := Confirm(ctx, desk, "rosa", p.Reference(), p.Version); !fault.Is(err, fault.Forbidden) && !fault.Is(err, fault.NotFound) {
 		t.Errorf("the front desk confirms: %v", err)
 	}
-	if _, _, err := Confirm(ctx, doctor, "sam", p.Reference()); !fault.Is(err, fault.NotFound) {
+	if _, _, err := Confirm(ctx, doctor, "sam", p.Reference(), p.Version); !fault.Is(err, fault.NotFound) {
 		t.Errorf("from another chart: %v", err)
 	}
+	for _, version := range []string{"", "7"} { // not the one that was looked at
+		if _, _, err := Confirm(ctx, doctor, "rosa", p.Reference(), version); !fault.Is(err, fault.Stale) {
+			t.Errorf("version %q: %v", version, err)
+		}
+	}
 	for _, ref := range []string{p.Reference(), c.Visits[0].Reference()} {
-		if _, _, err := Confirm(ctx, doctor, "rosa", ref); err != nil {
+		if _, _, err := Confirm(ctx, doctor, "rosa", ref, p.Version); err != nil {
 			t.Fatalf("%s: %v", ref, err)
 		}
 	}
@@ -48,7 +53,7 @@ func TestADoubtStandsUntilSomebodyConfirmsIt(t *testing.T) {
 	if n, _ := fhir.Parse(v.Body); n.Path("note.0.authorReference.reference").Text() != "Practitioner/amara" || n.Path("note.0.time").Text() == "" {
 		t.Errorf("nobody is named: %s", v.Body)
 	}
-	if _, _, err := Confirm(ctx, doctor, "rosa", p.Reference()); !fault.Is(err, fault.Conflict) {
+	if _, _, err := Confirm(ctx, doctor, "rosa", p.Reference(), p.Version); !fault.Is(err, fault.Conflict) {
 		t.Errorf("twice: %v", err)
 	}
 }

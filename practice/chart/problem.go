@@ -128,6 +128,15 @@ func (c Chart) DiagnosesOf(visit string) []Problem {
 	return c.pick(func(p Problem) bool { return !p.Listed && !p.Wrong() && p.Encounter == visit }, false)
 }
 
+// DiagnosesOfNoVisit are those of DiagnosesOf whose visit is not in the chart, or is none that the reader may see.
+func (c Chart) DiagnosesOfNoVisit() []Problem {
+	visits := map[string]bool{}
+	for _, v := range c.Visits {
+		visits[v.ID] = true
+	}
+	return c.pick(func(p Problem) bool { return !p.Listed && !p.Wrong() && !visits[p.Encounter] }, false)
+}
+
 func (c Chart) pick(want func(Problem) bool, once bool) []Problem {
 	var out []Problem
 	seen := map[string]bool{}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/osler-emr/osler/fhir"
 	"github.com/osler-emr/osler/knowledge/rx"
+	"github.com/osler-emr/osler/trust/policy"
 )
 
 // TestAnEGFRIsCalculatedFromTheNewestCreatinine, in either unit, unless a laboratory has reported one since; what keeps from it is said.
@@ -36,6 +37,9 @@ func TestAnEGFRIsCalculatedFromTheNewestCreatinine(t *testing.T) {
 		"no unit":                  {[]string{woman, lab("2160-0", "2.2", "mg", "2026-11-01", "")}, 0, "its unit is not known", ""},
 		"above":                    {[]string{woman, lab("2160-0", "2.2", "mg/dL", "2026-11-01", `,"comparator":">"`)}, 0, "it is less or more than a value", ""},
 		"not usable, one reported": {[]string{woman, lab("2160-0", "2.2", "mg", "2026-11-01", ""), lab("33914-3", "40", "mL/min/{1.73_m2}", "2026-10-01", "")}, 40, "not calculated from a newer creatinine (that of 01-Nov-2026: its unit is not known)", "eGFR 40"},
+		"reported above":           {[]string{woman, lab("2160-0", "2.2", "mg/dL", "2026-11-01", ""), lab("33914-3", "60", "mL/min/{1.73_m2}", "2026-11-01", `,"comparator":">"`)}, 24, "", "calculated"},
+		"in a component":           {[]string{woman, `{"resourceType":"Observation","status":"final","subject":{"reference":"Patient/p"},"code":{"text":"Panel"},"effectiveDateTime":"2026-11-01","component":[` + lab("2160-0", "2.2", "mg/dL", "2026-11-01", "") + `]}`}, 24, "", "calculated"},
+		"not sure when taken in":   {[]string{woman, strings.Replace(lab("2160-0", "2.2", "mg/dL", "2026-11-01", ""), `"status"`, `"note":[{"text":"`+policy.DoubtMark+`The unit is not readable."}],"status"`, 1)}, 24, "the value of 01-Nov-2026 was not sure when it was taken in", "calculated"},
 		"preliminary":              {[]string{woman, strings.Replace(lab("2160-0", "2.2", "mg/dL", "2026-11-01", ""), "final", "preliminary", 1)}, 0, "no eGFR recorded, and the dose", ""},
 		"another patient's":        {[]string{woman, strings.Replace(lab("2160-0", "2.2", "mg/dL", "2026-11-01", ""), "Patient/p", "Patient/q", 1)}, 0, "no eGFR recorded, and the dose", ""},
 		"of the urine":             {[]string{woman, lab("2161-8", "120", "mg/dL", "2026-11-01", "")}, 0, "no eGFR recorded, and the dose", ""},

@@ -121,12 +121,18 @@ func FactsFrom(nodes []*fhir.Node, patient string, now time.Time, named func(str
 func addEGFR(f *rx.Facts, nodes []*fhir.Node, patient string) {
 	var newest *fhir.Node
 	var at time.Time
+	unsure := false
 	for _, n := range nodes {
-		if n.ResourceType() != "Observation" || !counts(n, patient) || n.Path("valueQuantity.value") == nil || !slices.ContainsFunc(codings(n.Get("code")), func(c drug.Coding) bool { return labrange.IsCreatinine(c.Code) }) {
+		if n.ResourceType() != "Observation" || !counts(n, patient) {
 			continue
 		}
-		if when := measuredAt(f, n); newest == nil || when.After(at) {
-			newest, at = n, when
+		for _, part := range withParts(n) {
+			if part.Path("valueQuantity.value") == nil || !slices.ContainsFunc(codings(part.Get("code")), func(c drug.Coding) bool { return labrange.IsCreatinine(c.Code) }) {
+				continue
+			}
+			if when := measuredAt(f, n); newest == nil || when.After(at) {
+				newest, at, unsure = part, when, policy.DoubtOf(n) != ""
+			}
 		}
 	}
 	if newest == nil || f.EGFR.Known && at.Format(time.DateOnly) <= f.EGFR.Date.Format(time.DateOnly) {
@@ -147,8 +153,17 @@ func addEGFR(f *rx.Facts, nodes []*fhir.Node, patient string) {
 	case why != "":
 		f.NoEGFR = lang.Say("that of %s: %s", at.Format("02-Jan-2006"), lang.Say(why))
 	default:
-		f.EGFR = rx.Measure{Value: egfr, Unit: "mL/min/1.73 m²", Date: at, Known: true, Calculated: true}
+		f.EGFR = rx.Measure{Value: egfr, Unit: "mL/min/1.73 m²", Date: at, Known: true, Calculated: true, Unsure: unsure}
 	}
+}
+
+// withParts are an Observation and its components: a panel has its values there.
+func withParts(n *fhir.Node) []*fhir.Node {
+	out := []*fhir.Node{n}
+	for part := range n.Get("component").Items() {
+		out = append(out, part)
+	}
+	return out
 }
 
 // counts reports whether an Observation is a final one of a patient.
@@ -266,15 +281,22 @@ func addMeasure(f *rx.Facts, n *fhir.Node, patient string) {
 	if !counts(n, patient) {
 		return
 	}
-	at := measuredAt(f, n)
-	for _, c := range codings(n.Get("code")) {
+	for _, part := range withParts(n) {
+		addPart(f, n, part)
+	}
+}
+
+// addPart takes a value of an Observation: its own, or a component's.
+func addPart(f *rx.Facts, n, part *fhir.Node) {
+	at, unsure := measuredAt(f, n), policy.DoubtOf(n) != ""
+	for _, c := range codings(part.Get("code")) {
 		switch {
 		case is(c.Code, loincEGFR):
-			latest(&f.EGFR, &f.EGFRDoubted, n, at, "mL/min/1.73 m²", 0.5, 250)
+			latest(&f.EGFR, &f.EGFRDoubted, part, rx.Measure{Date: at, Unit: "mL/min/1.73 m²", Unsure: unsure}, labrange.LeastEGFR, labrange.MostEGFR)
 		case is(c.Code, loincPotassium):
-			latest(&f.Potassium, &f.PotassiumDoubted, n, at, "mmol/L", 1, 12)
+			latest(&f.Potassium, &f.PotassiumDoubted, part, rx.Measure{Date: at, Unit: "mmol/L", Unsure: unsure}, 1, 12)
 		case c.Code == loincPregnancy && f.Date.Sub(at) < pregnancyFor:
-			pregnancy(f, n)
+			pregnancy(f, part)
 		default:
 			continue
 		}
@@ -314,7 +336,8 @@ func is(code, preferred string) bool {
 
 // latest keeps the newest value. A value in a unit other than the expected one is not used, and one
 // that no living person has (below low or above high) is told as doubted and not used.
-func latest(m, doubted *rx.Measure, n *fhir.Node, at time.Time, unit string, low, high float64) {
+func latest(m, doubted *rx.Measure, n *fhir.Node, got rx.Measure, low, high float64) {
+	at, unit := got.Date, got.Unit
 	q := n.Get("valueQuantity")
 	v, ok := q.Get("value").Float()
 	if !ok || q.Get("comparator") != nil || m.Known && !at.After(m.Date) {
@@ -324,7 +347,7 @@ func latest(m, doubted *rx.Measure, n *fhir.Node, at time.Time, unit string, low
 	case unit == "mmol/L" && have != "mmol/l" && have != "meq/l":
 		return
 	}
-	got := rx.Measure{Value: v, Unit: unit, Date: at, Known: true}
+	got.Value, got.Known = v, true
 	if v < low || v > high {
 		if !doubted.Known || at.After(doubted.Date) {
 			*doubted = got

@@ -1,6 +1,7 @@
 package result
 
 import (
+	"cmp"
 	"strconv"
 
 	"github.com/osler-emr/osler/knowledge/labrange"
@@ -13,19 +14,22 @@ const CalculatedEGFR = "egfr-calculated"
 const reportedEGFR = "98979-8"
 
 // WithEGFR adds a row with the eGFR that the newest creatinine means, where no laboratory has reported one of that day or
-// later. It is worked out as it is read, and nothing of it is stored; where it cannot be, the row says why.
+// later that is final and an exact number, see labrange.ReportsEGFR: the checks of medicines hold to the same
+// (medication.FactsFrom), so that both have the same eGFR. It is worked out as it is read, and nothing of it is stored; where it cannot be, the row says why.
 func (g Grid) WithEGFR() Grid {
 	var newest *Point
-	var from Series
 	reported := ""
 	for _, s := range g.Series {
 		for i := range s.Points {
 			p := &s.Points[i]
 			switch t, _ := labrange.Find(p.Code); {
+			case !p.Numeric || !final(p.Status):
 			case t.LOINC == reportedEGFR:
-				reported = max(reported, p.day())
-			case labrange.IsCreatinine(p.Code) && p.Numeric && p.Status != "preliminary" && (newest == nil || p.At.After(newest.At)):
-				newest, from = p, s
+				if value, err := strconv.ParseFloat(p.Value.Value, 64); err == nil && labrange.ReportsEGFR(labrange.Quantity{Value: value, Comparator: p.Comparator}) {
+					reported = max(reported, p.day())
+				}
+			case labrange.IsCreatinine(cmp.Or(p.Code, p.loinc)) && (newest == nil || p.At.After(newest.At)):
+				newest = p
 			}
 		}
 	}
@@ -40,7 +44,7 @@ func (g Grid) WithEGFR() Grid {
 	if !newest.At.IsZero() {
 		age = g.who.age(newest.At)
 	}
-	egfr, why := labrange.EstimateEGFR(labrange.Quantity{Value: value, Comparator: newest.Comparator, Unit: firstUnit(newest.ucum, from.Unit)}, g.who.sex, age)
+	egfr, why := labrange.EstimateEGFR(labrange.Quantity{Value: value, Comparator: newest.Comparator, Unit: firstUnit(newest.ucum, newest.Unit)}, g.who.sex, age)
 	if newest.At.IsZero() {
 		why = labrange.NoDay
 	}
@@ -54,6 +58,11 @@ func (g Grid) WithEGFR() Grid {
 	g.Series = append(g.Series[:len(g.Series):len(g.Series)], s)
 	g.order()
 	return g
+}
+
+// final reports whether a laboratory stands by a value.
+func final(status string) bool {
+	return status == "final" || status == "amended" || status == "corrected"
 }
 
 func firstUnit(ucum, printed string) string {

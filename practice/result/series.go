@@ -302,7 +302,7 @@ func add(rows map[string]*Series, p Point, ucum string) {
 		if s.Unit == "" {
 			s.Unit = unit
 		} else {
-			p.Code, p.Name = "", s.Name+" ("+unit+")" // never two units in one line
+			p.loinc, p.Code, p.Name = cmp.Or(p.loinc, p.Code), "", s.Name+" ("+unit+")" // never two units in one line
 			add(rows, p, ucum)
 			return
 		}

@@ -45,8 +45,9 @@ type Value struct {
 	Imported bool
 	Doubt    string
 
-	ucum string // the code of the unit, when it is of UCUM
-	open bool   // the one limit is no part of the range: "< 130"
+	ucum  string // the code of the unit, when it is of UCUM
+	loinc string // the Code that a value had before it was put into a row of its own for its unit
+	open  bool   // the one limit is no part of the range: "< 130"
 }
 
 // Report is a panel of values.
