@@ -103,3 +103,18 @@ func TestTheEmergencySheetSaysWhatWasNotSure(t *testing.T) {
 		t.Error("the diagnosis of a visit that is not in the chart is nowhere")
 	}
 }
+
+// TestADoubtOfAVitalSignIsOnItsPage, to be confirmed there, and beside the weight that prescribing uses.
+func TestADoubtOfAVitalSignIsOnItsPage(t *testing.T) {
+	h := open(t)
+	h.commit(trust.System("import"),
+		`{"resourceType":"Patient","id":"maria","name":[{"family":"Okafor","given":["Maria"]}],"birthDate":"1968-03-14","gender":"female","generalPractitioner":[{"reference":"Practitioner/anna"}]}`,
+		`{"resourceType":"Observation","id":"w","status":"final","category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"vital-signs"}]}],"subject":{"reference":"Patient/maria"},"code":{"coding":[{"system":"http://loinc.org","code":"29463-7"}]},"effectiveDateTime":"2026-10-01","valueQuantity":{"value":70,"unit":"kg","system":"http://unitsofmeasure.org","code":"kg"},"note":[{"text":"`+policy.DoubtMark+`The day is not readable."}]}`)
+	anna := h.signedIn("anna")
+	if page := anna.get("/p/maria/vitals"); !page.says("The day is not readable.") || !strings.Contains(page.body, `value="Observation/w"`) {
+		t.Error("the page of vital signs hides the doubt")
+	}
+	if page := anna.get("/p/maria/prescribe?medicine=metformin+500+mg+tablet"); !page.says("not sure when taken in") {
+		t.Error("the weight that is used is shown without the doubt")
+	}
+}

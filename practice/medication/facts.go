@@ -322,7 +322,7 @@ func addWeight(f *rx.Facts, nodes []*fhir.Node, patient string) {
 		if r.Value == "" {
 			return rx.Measure{}
 		}
-		return rx.Measure{Value: r.Float(), Unit: r.Unit, Date: lang.Moment(r.When, f.Date.Location()), Known: true}
+		return rx.Measure{Value: r.Float(), Unit: r.Unit, Date: lang.Moment(r.When, f.Date.Location()), Known: true, Unsure: r.Doubt != ""}
 	}
 	usable, newer := vitalsign.Usable(vital.Weight, vitalsign.Of(vital.Weight, mine, born))
 	f.Weight, f.WeightDoubted = measure(usable), measure(newer)

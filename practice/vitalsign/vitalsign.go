@@ -52,7 +52,8 @@ type Reading struct {
 	Encounter           string // id
 	Status              string
 	Origin              policy.Origin
-	Computed            bool // not recorded: computed from weight and height
+	Doubt               string // what was not sure when it was taken in, see policy.DoubtOf
+	Computed            bool   // not recorded: computed from weight and height
 	// Height is when the height of a body mass index was measured, when that was another day.
 	Height string
 	// Unconfirmed: it is unusual and nobody has said that it is right. Nothing is computed from it.
@@ -107,7 +108,7 @@ func FromResource(n *fhir.Node) (vital.Measure, Reading, bool) {
 	r := Reading{
 		ID: n.ID(), When: cmp.Or(n.Get("effectiveDateTime").Text(), n.Path("effectivePeriod.start").Text(), n.Get("effectiveInstant").Text(), n.Get("issued").Text()),
 		Performer: n.Path("performer.0.reference").Text(), Encounter: fhir.IDIn(n.Path("encounter.reference").Text(), "Encounter"),
-		Status: n.Get("status").Text(), Origin: policy.OriginOf(n),
+		Status: n.Get("status").Text(), Origin: policy.OriginOf(n), Doubt: policy.DoubtOf(n),
 	}
 	d, ok := definitionOf(n.Get("code"))
 	if !ok {
