@@ -51,6 +51,9 @@ func TestADoubtStaysInTheChartUntilItIsConfirmed(t *testing.T) {
 			t.Errorf("/p/maria%s does not say %q", path, want)
 		}
 	}
+	if page := anna.get("/p/maria/timeline"); !page.says("There is no code, only words.") || !strings.Contains(page.body, `name="ref" value="Condition/`) {
+		t.Error("nothing can be confirmed on the timeline")
+	}
 	page = anna.get("/p/maria/problems")
 	ref := regexp.MustCompile(`name="ref" value="(Condition/[^"]+)"`).FindStringSubmatch(page.body)
 	if ref == nil || !page.says("Sinusitis") {
@@ -116,5 +119,23 @@ func TestADoubtOfAVitalSignIsOnItsPage(t *testing.T) {
 	}
 	if page := anna.get("/p/maria/prescribe?medicine=metformin+500+mg+tablet"); !page.says("not sure when taken in") {
 		t.Error("the weight that is used is shown without the doubt")
+	}
+}
+
+// TestTheDoubtOfAVisitIsConfirmedOnTheTimeline: it has no other page. That of a report is said there.
+func TestTheDoubtOfAVisitIsConfirmedOnTheTimeline(t *testing.T) {
+	h := open(t)
+	note := `"extension":[{"url":"` + policy.NoteURL + `","valueAnnotation":{"text":"` + policy.DoubtMark + `The day is not readable."}}]`
+	h.commit(trust.System("import"),
+		`{"resourceType":"Patient","id":"maria","name":[{"family":"Okafor","given":["Maria"]}],"birthDate":"1968-03-14","gender":"female","generalPractitioner":[{"reference":"Practitioner/anna"}]}`,
+		`{"resourceType":"Encounter","id":"e",`+note+`,"status":"finished","class":{"code":"AMB"},"subject":{"reference":"Patient/maria"},"period":{"start":"2026-05-03"}}`,
+		`{"resourceType":"DiagnosticReport","id":"d",`+note+`,"status":"final","code":{"text":"Basic metabolic panel"},"subject":{"reference":"Patient/maria"},"effectiveDateTime":"2026-05-03"}`)
+	anna := h.signedIn("anna")
+	page := anna.get("/p/maria/timeline")
+	if !strings.Contains(page.body, `value="Encounter/e"`) || strings.Contains(page.body, `value="DiagnosticReport/d"`) || strings.Count(page.body, "The day is not readable.") < 2 {
+		t.Error("the doubts are not on the timeline, or one that cannot be confirmed has a button")
+	}
+	if page = anna.post("/p/maria/confirm", "ref", "Encounter/e", "version", "1", "back", "/p/maria/timeline"); !page.says("Confirmed:") || strings.Contains(page.body, `value="Encounter/e"`) {
+		t.Errorf("not confirmed: %d", page.status)
 	}
 }
