@@ -195,10 +195,7 @@ func openWords(ctx context.Context, stops, warnings, grave int) string {
 
 // warnedWords says of a prescription that it can be signed in spite of warnings, and of how many.
 func warnedWords(ctx context.Context, warnings int) string {
-	if warnings == 1 {
-		return ui.T(ctx, "can be signed, with 1 warning")
-	}
-	return ui.T(ctx, "can be signed, with %d warnings", warnings)
+	return counted(ctx, "can be signed, with 1 warning", "can be signed, with %d warnings", warnings)
 }
 
 // looked marks a finding that nobody has answered, so that sign.js sees to it that it was on the screen.
